@@ -1,0 +1,21 @@
+import type { Chance } from './clock.ts';
+
+export interface Backoff {
+  firstMs: number;
+  mostMs: number;
+}
+
+/**
+ * Full jitter: a delay drawn evenly from 0 to min(mostMs, firstMs * 2^attempt), so that a thousand clients which
+ * failed in the same instant do not come back in the same instant.
+ * @param attempt 0 for the first retry.
+ */
+export function fullJitter(backoff: Backoff, attempt: number, chance: Chance): number {
+  const ceiling = Math.min(backoff.mostMs, backoff.firstMs * 2 ** Math.min(attempt, 30));
+  return chance() * ceiling;
+}
+
+/** `ms` give or take `share` (0.2 is 20 %), so that a fleet's periodic work spreads by itself. */
+export function spread(ms: number, share: number, chance: Chance): number {
+  return ms * (1 - share + 2 * share * chance());
+}

@@ -1,0 +1,60 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+
+export type { Logger };
+
+/** `//user:secret@` in anything that looks like a url; also a lone token before the `@`. */
+const USERINFO = /\/\/[^/@\s]*@/g;
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * The one place where text from outside (git's words, a command's output, a refused value) is made safe to log,
+ * report and print: credentials in urls are masked, control bytes dropped, the length bounded.
+ */
+export function clean(text: string, most = 2_000): string {
+  const safe = text.replace(USERINFO, (m) => (m === '//git@' ? m : '//***@')).replace(CONTROL, '');
+  return safe.length > most ? `${safe.slice(0, most)}… (${safe.length - most} more)` : safe;
+}
+
+export interface LogSettings {
+  level: string;
+  /** Bound to every line, such as the agent's id. */
+  bindings?: Record<string, unknown>;
+}
+
+/** JSON lines; strings of every line and of error messages pass `clean`. */
+export function createLog(settings: LogSettings, destination?: DestinationStream): Logger {
+  const options = {
+    level: settings.level,
+    base: settings.bindings ?? {},
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: Record<string, unknown>) => cleanFields(fields),
+    },
+    hooks: {
+      logMethod(this: Logger, args: Parameters<Logger['info']>, method: Logger['info']) {
+        return method.apply(this, args.map((arg) => (typeof arg === 'string' ? clean(arg) : arg)) as typeof args);
+      },
+    },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+function cleanFields(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanValue(value, 0)]));
+}
+
+/** The depth is bounded because a field may hold anything, an error with a cyclic cause included. */
+function cleanValue(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return clean(value);
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Error) return { name: value.name, message: clean(value.message), code: codeOf(value) };
+  if (depth >= 4 || value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cleanValue(item, depth + 1)]));
+}
+
+function codeOf(error: Error): string | undefined {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' ? code : undefined;
+}

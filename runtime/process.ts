@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import type { Clock } from './clock.ts';
+
+export interface RunOptions {
+  cwd?: string;
+  /** The whole environment: nothing is inherited. */
+  env: Record<string, string>;
+  clock: Clock;
+  timeoutMs: number;
+  signal?: AbortSignal;
+  input?: string | Buffer;
+  /** Bytes kept of each stream; beyond it the oldest go (`keep: 'tail'`) or the run is ended (`keep: 'all'`). */
+  mostBytes: number;
+  keep: 'all' | 'tail';
+  /** Further descriptors the child inherits, from number 3 on. */
+  inherit?: number[];
+  /** Called on each byte that arrives: lets a caller extend a progress-aware deadline. */
+  onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+}
+
+export interface RunResult {
+  exitCode: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: Buffer;
+  stderr: Buffer;
+  ended: 'exit' | 'timeout' | 'abort' | 'too-much-output' | 'not-started';
+  /** Why it did not start (ENOENT ...), where `ended` is 'not-started'. */
+  cause?: NodeJS.ErrnoException;
+}
+
+/**
+ * Runs one command without a shell, in a process group of its own; at the deadline, on abort and at too much output
+ * the whole group is killed, so that no helper process lives on. Resolves in every case, also when the program does
+ * not exist; it never rejects. Ends on the child's exit, not on the closing of its pipes, so that a grandchild which
+ * keeps a pipe open cannot hold the caller.
+ */
+export function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const stdout = collector(options);
+    const stderr = collector(options);
+    if (options.signal?.aborted) return resolve(notRun('abort'));
+    const [program, ...args] = argv as [string, ...string[]];
+    const child = spawn(program, args, {
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      env: options.env,
+      detached: true,
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.inherit ?? [])],
+    });
+    let ended: RunResult['ended'] = 'exit';
+    let cause: NodeJS.ErrnoException | undefined;
+    const end = (why: RunResult['ended']) => {
+      if (ended === 'exit') ended = why;
+      killGroup(child.pid);
+    };
+    const cancelTimeout = options.clock.after(options.timeoutMs, () => end('timeout'));
+    const onAbort = () => end('abort');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const finish = (exitCode: number | null, signal: NodeJS.Signals | null) => {
+      cancelTimeout();
+      options.signal?.removeEventListener('abort', onAbort);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      resolve({ exitCode, signal, stdout: stdout.take(), stderr: stderr.take(), ended, ...(cause ? { cause } : {}) });
+    };
+    for (const [name, stream, into] of [
+      ['stdout', child.stdout, stdout],
+      ['stderr', child.stderr, stderr],
+    ] as const) {
+      stream?.on('data', (chunk: Buffer) => {
+        options.onOutput?.(name, chunk);
+        if (!into.add(chunk)) end('too-much-output');
+      });
+    }
+    child.stdin?.on('error', () => {}); // EPIPE: the child did not want its input; its exit code tells.
+    child.stdin?.end(options.input);
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (child.pid !== undefined) return; // A kill that failed; the exit still comes.
+      ended = 'not-started';
+      cause = error;
+      finish(null, null);
+    });
+    child.on('exit', (exitCode, signal) => {
+      // A normal exit has written all it will: 'close' follows unless a grandchild holds the pipe.
+      const cancel = options.clock.after(250, () => finish(exitCode, signal));
+      child.once('close', () => {
+        cancel();
+        finish(exitCode, signal);
+      });
+    });
+  });
+}
+
+function notRun(ended: RunResult['ended']): RunResult {
+  return { exitCode: null, signal: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), ended };
+}
+
+/** Kills a process group we made; silent when it is gone already. */
+export function killGroup(pid: number | undefined, signal: NodeJS.Signals = 'SIGKILL'): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function collector(options: Pick<RunOptions, 'mostBytes' | 'keep'>) {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return {
+    add(chunk: Buffer): boolean {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size <= options.mostBytes) return true;
+      if (options.keep === 'all') return false;
+      while (chunks[0] && size - chunks[0].length >= options.mostBytes) size -= chunks.shift()?.length ?? 0;
+      return true;
+    },
+    take(): Buffer {
+      const whole = Buffer.concat(chunks);
+      return options.keep === 'tail' ? whole.subarray(Math.max(0, whole.length - options.mostBytes)) : whole;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * Ordered release of what a process holds. Releasers run newest first, each at most once, and one that throws does
+ * not keep the others from running.
+ */
+export interface Shutdown {
+  /** Fires as soon as a stop was asked for. */
+  readonly signal: AbortSignal;
+  /** Runs `release` when the process stops; the returned function takes it back. */
+  add(name: string, release: () => Promise<void> | void): () => void;
+  /** Idempotent: a second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+export function createShutdown(onError: (name: string, error: unknown) => void): Shutdown {
+  const asked = new AbortController();
+  const releasers: { name: string; release: () => Promise<void> | void }[] = [];
+  let stopping: Promise<void> | undefined;
+
+  async function releaseAll(): Promise<void> {
+    asked.abort(new DOMException('stopping', 'AbortError'));
+    for (let next = releasers.pop(); next; next = releasers.pop()) {
+      try {
+        await next.release();
+      } catch (error) {
+        onError(next.name, error);
+      }
+    }
+  }
+
+  return {
+    signal: asked.signal,
+    add(name, release) {
+      const entry = { name, release };
+      releasers.push(entry);
+      return () => {
+        const at = releasers.indexOf(entry);
+        if (at >= 0) releasers.splice(at, 1);
+      };
+    },
+    stop() {
+      stopping ??= releaseAll();
+      return stopping;
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import { FleetError, type Next } from '../runtime/errors.ts';
+
+/** `none`: the server did not do it. `unknown`: it may have; find out before trying again. */
+export type Outcome = 'none' | 'unknown';
+
+export class ZooKeeperError extends FleetError {
+  readonly path: string;
+  readonly outcome: Outcome;
+  /** In a transaction: the index of the operation that was refused. */
+  readonly failedAt: number | undefined;
+
+  constructor(
+    failure: { code: string; reason: string; hint: string; next: Next },
+    at: { path: string; outcome: Outcome; failedAt?: number; cause?: unknown },
+  ) {
+    super(failure, { cause: at.cause });
+    this.name = 'ZooKeeperError';
+    this.path = at.path;
+    this.outcome = at.outcome;
+    this.failedAt = at.failedAt;
+  }
+}
+
+/** True for a ZooKeeperError of one of these codes, e.g. `isCode(error, 'BAD_VERSION', 'NODE_EXISTS')`. */
+export function isCode(error: unknown, ...codes: string[]): error is ZooKeeperError {
+  return error instanceof ZooKeeperError && codes.includes(error.code);
+}
