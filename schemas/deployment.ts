@@ -1,0 +1,47 @@
+import * as z from 'zod';
+import { fromJson } from './lenient-json.ts';
+
+/** The three members that make a target, as history keeps them. */
+const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePath: z.string() });
+
+/**
+ * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one will not without a person.
+ * `superseded`: a newer target came first. `timed-out`: nobody waited long enough to know.
+ */
+export const outcome = z.object({
+  state: z.enum(['proven', 'failed', 'superseded', 'timed-out']),
+  at: z.number(),
+  reached: z.number().int(),
+  expected: z.number().int(),
+  /** The agents that did not reach it, with the code of why; at most 20. */
+  missing: z.array(z.object({ agentId: z.string(), code: z.string() })).default([]),
+  by: z.string().default(''),
+});
+export type Outcome = z.infer<typeof outcome>;
+
+/** `deployments/d-<n>`: one published target. Read leniently. */
+export const deployment = z.object({
+  number: z.number().int().positive(),
+  target: targetCore,
+  author: z.string(),
+  reason: z.string(),
+  /** Where it came from: a person's `publish` or `rollback`, git's `hook`, or a foreign writer (`adopted`). */
+  via: z.enum(['publish', 'rollback', 'hook', 'adopted']),
+  ref: z.string().nullable().default(null),
+  /** Drawn by the writer; finding it here again settles a lost reply. */
+  nonce: z.string(),
+  /** The deployment that was current when this one was published. */
+  previous: z.number().int().nullable(),
+  /** The targetVersion of a foreign write that this record stands for; null: our own transaction wrote config. */
+  adopts: z.string().nullable().default(null),
+  /** Of `rollback`: the deployment it returned to. */
+  returnsTo: z.number().int().nullable().default(null),
+  at: z.number(),
+  outcome: outcome.nullable().default(null),
+});
+export type Deployment = z.infer<typeof deployment>;
+
+export const parseDeployment = (data: Buffer): Deployment | null => fromJson(deployment, data);
+
+/** How people and refs name a deployment. */
+export const deploymentName = (n: number): string => `d-${n}`;
