@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { askServer, explainRoles, serverStatus } from '../../zookeeper/four-letter.ts';
+import { startGuard } from '../../zookeeper/guard.ts';
+import { type Distribution, findDistribution, type LocalServers, startServers } from '../../zookeeper/local-servers.ts';
+
+const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
+const distribution = (await findDistribution({ ZOOKEEPER_HOME, JAVA_HOME, PATH })) as Distribution;
+const running: LocalServers[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  for (const servers of running.splice(0)) await servers.stop();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
+async function start(count: 1 | 3, more: { ports?: number[] } = {}) {
+  const parent = await mkdtemp(join(tmpdir(), 'gitfleet-zk-'));
+  folders.push(parent);
+  const directory = join(parent, 'servers');
+  const servers = await startServers({ count, distribution, directory, clock, ...more });
+  running.push(servers);
+  return { servers, directory };
+}
+
+const alive = (pid: number) => existsSync(`/proc/${pid}`);
+
+describe('local servers', () => {
+  it('one serves standalone, and stop leaves neither process nor directory', async () => {
+    const { servers, directory } = await start(1);
+    const pid = servers.servers[0]?.pid as number;
+    expect(await servers.servers[0]?.role()).toBe('standalone');
+    expect(servers.connectString).toMatch(/^127\.0\.0\.1:\d+$/);
+    await servers.stop();
+    expect(alive(pid)).toBe(false);
+    expect(existsSync(directory)).toBe(false);
+    expect(await servers.servers[0]?.role()).toBe('unreachable');
+  });
+
+  it('three form an ensemble that survives the crash of its leader', async () => {
+    const { servers } = await start(3);
+    const roles = await Promise.all(servers.servers.map((server) => server.role()));
+    expect(roles.toSorted()).toEqual(['follower', 'follower', 'leader']);
+    const leader = servers.servers[roles.indexOf('leader')];
+    await leader?.restart();
+    const hosts = servers.servers.map((server) => ({ host: '127.0.0.1', port: server.port }));
+    await expect
+      .poll(async () => (await serverStatus(hosts, { timeoutMs: 1_000, clock })).map((one) => one.role).toSorted(), {
+        timeout: 30_000,
+      })
+      .toEqual(['follower', 'follower', 'leader']);
+    expect(explainRoles(await serverStatus(hosts, { timeoutMs: 1_000, clock }))).toEqual([]);
+  });
+
+  it('a given port that is taken is said, with the server’s words', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const { port } = taken.address() as { port: number };
+    await expect(start(1, { ports: [port] })).rejects.toThrow(/in use|Bind/i);
+    taken.close();
+  });
+
+  it('a frozen server can be stopped, and one word is asked without a session', async () => {
+    const { servers } = await start(1);
+    const server = servers.servers[0] as (typeof servers.servers)[0];
+    expect(await askServer('127.0.0.1', server.port, 'ruok', { timeoutMs: 1_000, clock })).toBe('imok');
+    server.kill('SIGSTOP');
+    expect(await server.role()).toBe('unreachable');
+    await server.stop();
+    expect(server.pid).toBeUndefined();
+  });
+
+  it('its guard ends a server whose starter was killed', async () => {
+    const sleeper = spawn('/bin/sh', ['-c', 'exec sleep 600'], { stdio: 'ignore', detached: true });
+    startGuard(sleeper.pid as number).stdin?.destroy(); // What the kernel does to our end when we are killed.
+    await expect.poll(() => sleeper.signalCode, { timeout: 10_000 }).toBe('SIGKILL');
+  });
+});
+
+describe('what is missing is named', () => {
+  it('a ZOOKEEPER_HOME without a server', async () => {
+    expect(await findDistribution({ ZOOKEEPER_HOME: '/nonexistent', PATH })).toEqual({
+      missing: 'ZOOKEEPER_HOME is /nonexistent, but there is no lib/zookeeper-<version>.jar in it',
+    });
+  });
+
+  it('a machine without java', async () => {
+    const found = await findDistribution({ PATH: '/nonexistent' });
+    expect(JSON.stringify(found)).toContain('openjdk-17-jre-headless');
+  });
+});
+
+describe('the explanation of roles', () => {
+  const at = (port: number, role: 'leader' | 'follower' | 'standalone' | 'unreachable') => ({ host: 'h', port, role });
+  it('says that one of several answers standalone', () => {
+    expect(explainRoles([at(1, 'leader'), at(2, 'follower'), at(3, 'standalone')]).join()).toContain(
+      'h:3 answers standalone though 3 hosts are given',
+    );
+  });
+  it('has nothing to say about one standalone server or a whole ensemble', () => {
+    expect(explainRoles([at(1, 'standalone')])).toEqual([]);
+    expect(explainRoles([at(1, 'leader'), at(2, 'follower'), at(3, 'follower')])).toEqual([]);
+  });
+  it('names who is away', () => {
+    expect(explainRoles([{ ...at(1, 'unreachable'), reason: 'refused' }])).toEqual(['h:1 is unreachable: refused']);
+  });
+});
