@@ -1,0 +1,45 @@
+import type { Failure } from '../runtime/errors.ts';
+import { clean } from '../runtime/log.ts';
+
+/**
+ * How this folder says no. A value from outside is judged without throwing: the answer is the value or a Failure whose
+ * `reason` may go into logs, znodes and terminals as it stands. A refusal is always a `stall`: the same bytes are
+ * refused again, so only a person, or the next target, changes anything.
+ */
+export interface Refused {
+  readonly ok: false;
+  readonly failure: Failure;
+}
+
+/** An operator reads one screen, not sixteen KiB of what somebody sent us. */
+const MOST_ISSUES = 5;
+const MOST_CHARACTERS = 200;
+
+export function refuse(code: string, reasons: string | readonly string[], hint: string): Refused {
+  const all = typeof reasons === 'string' ? [reasons] : reasons;
+  const reason = all
+    .slice(0, MOST_ISSUES)
+    .map((each) => cut(clean(each)))
+    .join('; ');
+  return { ok: false, failure: { code, reason, hint, next: 'stall' } };
+}
+
+/**
+ * A rejected value, fit to be shown: quoted, plain ASCII, short, and without what may be a secret. Whatever stands
+ * before an `@` or behind a `?` goes, wherever a slash or a second `@` inside a password would have put the border.
+ */
+export function shown(value: string): string {
+  const scheme = /^[a-z+]{1,12}:\/\//.exec(value)?.[0] ?? '';
+  const rest = value.slice(scheme.length).replace(/\?.*$/s, '?***');
+  const at = rest.lastIndexOf('@');
+  const safe = at < 0 || rest.slice(0, at) === 'git' ? rest : `***${rest.slice(at)}`;
+  return cut(ascii(JSON.stringify(scheme + safe)), 120);
+}
+
+function ascii(text: string): string {
+  return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function cut(text: string, most = MOST_CHARACTERS): string {
+  return text.length > most ? `${text.slice(0, most - 3)}...` : text;
+}

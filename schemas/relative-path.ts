@@ -1,0 +1,32 @@
+import { type Refused, refuse, shown } from './refusal.ts';
+import type { RelativePath } from './values.ts';
+
+/**
+ * Where below an agent's root the link to the active release stands. Plain segments in one spelling, so that two
+ * different texts are two different places on every file system we know, and none leaves the root by its text alone.
+ * What is on the disk there (links, foreign directories, our own files) is the agent's to look at.
+ */
+export function parseRelativePath(text: string): { ok: true; relativePath: RelativePath } | Refused {
+  const why = violation(text);
+  if (why === '') return { ok: true, relativePath: text as RelativePath };
+  return refuse('PATH', `relativePath: ${why}`, 'give plain segments below the root of the agents, such as shop/web');
+}
+
+const MOST_BYTES = 255;
+const MOST_SEGMENTS = 16;
+/** A first character that is no dot keeps `.`, `..`, `.git` and our own `.gitfleet` out. */
+const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
+/** Windows opens a device for these whatever the extension; a release may be copied there one day. */
+const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
+
+function violation(text: string): string {
+  if (text === '') return 'it is empty';
+  if (Buffer.byteLength(text) > MOST_BYTES) return `longer than ${MOST_BYTES} bytes`;
+  const segments = text.split('/');
+  if (segments.length > MOST_SEGMENTS) return `more than ${MOST_SEGMENTS} segments`;
+  const plain = (segment: string) => SEGMENT.test(segment) && !segment.endsWith('.');
+  const wrong = segments.find((segment) => !plain(segment) || DEVICE.test(segment));
+  if (wrong === undefined) return '';
+  if (plain(wrong)) return `${shown(text)} has the segment ${shown(wrong)}, a device name`;
+  return `${shown(text)} has a segment that is not plain (letters, digits, . _ -, at most 100, no dot at its ends)`;
+}

@@ -1,0 +1,30 @@
+import type { TargetVersion } from './values.ts';
+
+/**
+ * `<mzxid hex>.<mtime ms>` of the config znode: names one write of it, also when the same bytes are written again, and
+ * after a restored backup the time tells two writes apart that got the same zxid.
+ */
+export function targetVersionOf(stat: { readonly mzxid: bigint; readonly mtime: number }): TargetVersion {
+  return `${BigInt.asUintN(64, stat.mzxid).toString(16)}.${stat.mtime}` as TargetVersion;
+}
+
+/** Null for what targetVersionOf never makes. */
+export function parseTargetVersion(text: string): { mzxid: bigint; mtime: number } | null {
+  const match = /^(0|[1-9a-f][0-9a-f]{0,15})\.(0|[1-9][0-9]{0,15})$/.exec(text);
+  return match ? { mzxid: BigInt(`0x${match[1]}`), mtime: Number(match[2]) } : null;
+}
+
+export function isTargetVersion(text: string): text is TargetVersion {
+  return parseTargetVersion(text) !== null;
+}
+
+/**
+ * Negative when `a` was written before `b`, 0 for the same write. The order of the ensemble's writes, the time where
+ * those agree; it holds only within one incarnation of the ensemble (docs/design.md, section 3: TARGET_WENT_BACK).
+ */
+export function compareTargetVersions(a: TargetVersion, b: TargetVersion): number {
+  const [one, other] = [parseTargetVersion(a), parseTargetVersion(b)];
+  if (!one || !other) throw new TypeError('not a targetVersion');
+  if (one.mzxid !== other.mzxid) return one.mzxid < other.mzxid ? -1 : 1;
+  return Math.sign(one.mtime - other.mtime);
+}

@@ -1,0 +1,99 @@
+import * as z from 'zod';
+import { type Failure, FleetError } from '../runtime/errors.ts';
+import { parseCommitId } from './commit-id.ts';
+import { type Refused, refuse, shown } from './refusal.ts';
+import { parseRelativePath } from './relative-path.ts';
+import { parseStrictJson } from './strict-json.ts';
+import { ANY_URL, checkAllowed, parseUrlSpelling, type UrlPolicy } from './url.ts';
+import type { CommitId, RelativePath, RepositoryUrl } from './values.ts';
+
+/**
+ * What should run: the JSON in `<app znode>/config`, written by our publishers and by anybody else. Three strict members
+ * are the whole contract; what we add lives in the optional `gitfleet`, whose unknown members are ignored unless named
+ * in `gitfleet.must`, so that neighbouring versions work together and nothing that matters is overlooked.
+ */
+export interface Target {
+  readonly url: RepositoryUrl;
+  readonly commitId: CommitId;
+  /** Where on the server, relative to the agent's root: the link to the active release. */
+  readonly relativePath: RelativePath;
+  readonly gitfleet?: TargetAdditions | undefined;
+}
+
+const additions = z.object({
+  /** n of `deployments/d-<n>`. */
+  deployment: z.int().min(1).optional(),
+  /** The branch or tag that was published: a help for servers that refuse an exact commit, and for people. */
+  ref: z.string().optional(),
+  author: z.string().optional(),
+  message: z.string().optional(),
+  /** Members of `gitfleet` that a reader has to understand; else it refuses the target. */
+  must: z.array(z.string()).optional(),
+});
+
+export type TargetAdditions = Readonly<z.infer<typeof additions>>;
+
+const shape = z.strictObject({
+  url: z.string(),
+  commitId: z.string().min(1),
+  relativePath: z.string(),
+  gitfleet: additions.optional(),
+});
+
+/** ZooKeeper would carry a MiB; a target needs a few hundred bytes, and every agent reads every byte. */
+export const MOST_TARGET_BYTES = 16 * 1024;
+
+/**
+ * Never throws. The checks, in this order, and the first that fails decides the code: bytes (EMPTY, SIZE, ENCODING,
+ * DUPLICATE, JSON), SHAPE, MUST_UNKNOWN, url (URL, SCHEME, CREDENTIALS, HOST), COMMIT, PATH, NOT_ALLOWED.
+ */
+export function parseTarget(
+  bytes: Buffer,
+  policy: UrlPolicy,
+): { ok: true; target: Target } | { ok: false; failure: Failure } {
+  const json = parseStrictJson(bytes, MOST_TARGET_BYTES);
+  if (!json.ok) return json;
+  const shaped = shape.safeParse(json.value);
+  if (!shaped.success) return refuse('SHAPE', shaped.error.issues.flatMap(sayIssue), HINT);
+  const { gitfleet } = shaped.data;
+  const unknown = gitfleet?.must?.filter((name) => !Object.hasOwn(additions.shape, name)) ?? [];
+  if (unknown.length > 0) return mustUnknown(unknown);
+  const url = parseUrlSpelling(shaped.data.url, policy);
+  if (!url.ok) return url;
+  const commit = parseCommitId(shaped.data.commitId);
+  if (!commit.ok) return commit;
+  const path = parseRelativePath(shaped.data.relativePath);
+  if (!path.ok) return path;
+  const allowed = checkAllowed(url.url, policy);
+  if (!allowed.ok) return allowed;
+  const contract = { url: url.url, commitId: commit.commitId, relativePath: path.relativePath };
+  return { ok: true, target: gitfleet === undefined ? contract : { ...contract, gitfleet } };
+}
+
+/** Parses what it wrote before it returns it: what would be refused everywhere is never published. Throws FleetError. */
+export function encodeTarget(target: Target): Buffer {
+  const { url, commitId, relativePath, gitfleet } = target;
+  const bytes = Buffer.from(JSON.stringify({ url, commitId, relativePath, gitfleet }));
+  const parsed = parseTarget(bytes, ANY_URL);
+  if (!parsed.ok) throw new FleetError(parsed.failure);
+  return bytes;
+}
+
+const HINT = 'write the members url, commitId and relativePath as strings, and no others beside gitfleet';
+
+function mustUnknown(names: readonly string[]): Refused {
+  const reason = `the target demands what this version does not know: ${names.slice(0, 5).map(shown).join(', ')}`;
+  return refuse('MUST_UNKNOWN', reason, 'update gitfleet here, or publish without these members in gitfleet.must');
+}
+
+/** One sentence per issue, made of names we know and values that went through `shown`. */
+function sayIssue(issue: z.core.$ZodIssue): string[] {
+  const where = issue.path.map(String).join('.') || 'the value';
+  if (issue.code !== 'unrecognized_keys') return [`${where}: ${issue.message}`];
+  const more = issue.keys.length > 3 ? ` and ${issue.keys.length - 3} more` : '';
+  return [`${where}: unknown ${issue.keys.slice(0, 3).map(shown).join(', ')}${more}`];
+}
+
+/** What whoever reads or writes a target needs beside it. */
+export { compareTargetVersions, parseTargetVersion, targetVersionOf } from './target-version.ts';
+export { ANY_URL, type UrlPolicy } from './url.ts';
