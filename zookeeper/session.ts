@@ -87,6 +87,23 @@ export interface WatchOptions {
   readonly rereadMs?: number;
 }
 
+export interface Vitals {
+  readonly state: SessionState;
+  /** Of the present stretch; 0 while there is none. */
+  readonly generation: number;
+  /** 1, and one more each time the ensemble was found to have lost what we had seen. */
+  readonly incarnation: number;
+  readonly reconnects: number;
+  /** Why the last connection failed or ended. */
+  readonly trouble: string;
+  readonly silentMs: number | undefined;
+  readonly roundTripMs: number | undefined;
+  readonly callsWaiting: number;
+  readonly callsSent: number;
+  readonly watchedPaths: number;
+  readonly openForMs: number;
+}
+
 /**
  * Every call answers exactly once and never on the client's stack. A failure is a ZooKeeperError (errors.ts) with code,
  * path and outcome: `none` (nothing happened) or `unknown` (the reply was lost: find out before trying again).
@@ -133,6 +150,13 @@ export interface Session {
   watch(path: string, options: WatchOptions): AsyncIterable<Snapshot>;
   /** The same for the names of a node's children; null where there is no such node. */
   watchChildren(path: string, options: WatchOptions): AsyncIterable<string[] | null>;
+
+  /** The access list of a node and the version to change it by; null where there is no such node. */
+  getAcl(path: string, options?: CallOptions): Promise<{ acl: AclEntry[]; version: number } | null>;
+  setAcl(path: string, acl: readonly AclEntry[], version: number, options?: CallOptions): Promise<void>;
+
+  /** How it is doing, for doctor and metrics. */
+  vitals(): Vitals;
 
   /** Ends the server session (its ephemerals go at once). Idempotent, legal in any state, ends within about a second. */
   close(): Promise<void>;

@@ -1,0 +1,46 @@
+import { afterEach } from 'vitest';
+import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { createLog, type Logger } from '../../runtime/log.ts';
+import { openSession, type SessionOptions } from '../../zookeeper/open-session.ts';
+import type { Session, SessionState } from '../../zookeeper/session.ts';
+
+export interface Told {
+  readonly states: SessionState[];
+  readonly log: Logger;
+  /** Lines of the session's log, parsed. */
+  readonly lines: Record<string, unknown>[];
+}
+
+/** Opens sessions for one test file; every one is closed after its case, so that none outlives it. */
+export function sessionsForTest(): (
+  connect: string,
+  options?: Partial<SessionOptions>,
+) => Session & { readonly told: Told } {
+  const open: Session[] = [];
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((session) => session.close()));
+  });
+  return (connect, options = {}) => {
+    const lines: Record<string, unknown>[] = [];
+    const log = createLog({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const defaults = { sessionTimeoutMs: 6_000, defaultAcl: 'open' as const, clock, chance, log };
+    const session = openSession({ ...defaults, connect, ...options });
+    open.push(session);
+    const told: Told = { states: [], log, lines };
+    session.onState((state) => void told.states.push(state));
+    return Object.defineProperty(session, 'told', { value: told }) as Session & { told: Told };
+  };
+}
+
+/** The next item of a stream, or a clear failure. */
+export async function next<T>(stream: AsyncIterator<T>, withinMs = 20_000): Promise<T> {
+  const stop = new AbortController();
+  const late = clock.sleep(withinMs, stop.signal).then(() => {
+    throw new Error(`the stream gave nothing in ${withinMs} ms`);
+  });
+  late.catch(() => {});
+  const item = await Promise.race([stream.next(), late]);
+  stop.abort();
+  if (item.done) throw new Error('the stream has ended');
+  return item.value;
+}

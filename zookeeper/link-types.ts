@@ -1,0 +1,79 @@
+import type { Payload, ReplyPayload } from 'node-zookeeper-client/lib/jute/index.js';
+import type { Clock } from '../runtime/clock.ts';
+import type { Address } from './addresses.ts';
+
+/** What the session layer and one link say to each other. */
+export interface Link {
+  /** Rejects with a `Refusal` (the server said no) or a `Lost` (the link ended before the answer). */
+  send(type: number, payload: Payload): Promise<Reply>;
+  silentFor(): number;
+  silentLimitMs(): number;
+  rttMs(): number | undefined;
+  waiting(): number;
+  /** Ends it now, as silent. */
+  cut(words: string): void;
+  /** Ends the server session, waiting at most `withinMs` for the server to say so, then ends the link. */
+  close(withinMs: number): Promise<void>;
+}
+
+export interface Reply {
+  readonly payload: ReplyPayload;
+  /** The server's last transaction when it answered. */
+  readonly zxid: bigint;
+}
+export interface Refusal {
+  readonly resultCode: number;
+  readonly zxid: bigint;
+}
+export interface Lost {
+  readonly lost: LinkEnd;
+}
+
+/**
+ * `unreachable`: no TCP or TLS connection. `refused`: the server hung up at the handshake, because it has no quorum
+ * or is behind what we saw. `silent`: nothing came for too long. `broken`: the line, or bytes that make no sense.
+ */
+export interface LinkEnd {
+  readonly why: 'unreachable' | 'refused' | 'silent' | 'broken' | 'expired' | 'auth-failed' | 'closed';
+  readonly words: string;
+}
+
+/** A server session's identity: enough to ride on with it over another link. */
+export interface Handshake {
+  readonly id: Buffer;
+  readonly password: Buffer;
+  readonly timeoutMs: number;
+}
+
+export interface AuthEntry {
+  readonly scheme: string;
+  readonly credential: string;
+}
+
+/** Contents, not file names. `servername` is what the server's certificate must name; default the host as given. */
+export interface TlsMaterial {
+  readonly ca?: string | Buffer;
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  readonly passphrase?: string;
+  readonly servername?: string;
+}
+
+export interface LinkOptions {
+  readonly address: Address;
+  readonly tls?: TlsMaterial | undefined;
+  readonly sessionTimeoutMs: number;
+  readonly handshakeMs: number;
+  /** The session to ride on with; a new one where it is missing. */
+  readonly resume?: Handshake | undefined;
+  /** A server that is behind this transaction refuses us. */
+  readonly lastZxid: bigint;
+  readonly auth: readonly AuthEntry[];
+  readonly clock: Clock;
+  /** A watch fired. On the client's stack: only take note. */
+  readonly onEvent: (type: number, path: string) => void;
+  /** The handshake succeeded. */
+  readonly onUp: (handshake: Handshake) => void;
+  /** Exactly once. */
+  readonly onEnd: (how: LinkEnd) => void;
+}

@@ -1,0 +1,192 @@
+import { isIP, connect as tcpConnect } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
+import jute, { type Payload, type ReplyPayload } from 'node-zookeeper-client/lib/jute/index.js';
+import type { Address } from './addresses.ts';
+import { frameCutter } from './frames.ts';
+import { beatTimes, watchSilence } from './heartbeat.ts';
+import type { Handshake, Link, LinkEnd, LinkOptions, Reply } from './link-types.ts';
+import { clientKnows } from './result-codes.ts';
+
+/**
+ * One connection to one server, from the first packet to its end: it never comes back, the next one is a new link.
+ * The client package numbers, queues and matches the packets; everything it gets wrong about a connection is kept
+ * away from it: it never connects by itself, sees only whole frames and result codes it knows, and is thrown away
+ * with its socket. Guarantee: a link ends within the handshake limit or 3/5 of the session timeout when the server
+ * falls silent, each call is answered once, and nothing that a peer sends can throw out of here.
+ */
+export function openLink(options: LinkOptions): Link {
+  const { clock } = options;
+  const manager = new ConnectionManager(
+    'address.comes.with.the.socket:1',
+    {
+      sessionTimeout: options.sessionTimeoutMs,
+      spinDelay: 0,
+      ...(options.resume ? { sessionId: options.resume.id, sessionPassword: options.resume.password } : {}),
+    },
+    onManagerState,
+  );
+  const { CONNECTING, CONNECTED, CLOSED, SESSION_EXPIRED, AUTHENTICATION_FAILED } = ConnectionManager.STATES;
+  const waiting = new Set<(lost: LinkEnd) => void>();
+  let phase: 'opening' | 'greeting' | 'up' | 'ended' = 'opening';
+  let onManagersStack = 0;
+  let strangeCode: number | undefined;
+  let rttMs: number | undefined;
+  let pingedAt = 0;
+
+  manager.xid = 1;
+  manager.zxid.writeBigInt64BE(options.lastZxid);
+  manager.watcherManager = { isEmpty: () => true, emit: ({ type, path }) => options.onEvent(type, path) };
+  // The manager's own ping waits for the socket to fall idle in both directions; the heartbeat does not.
+  manager.updateTimeout = (ms) => {
+    manager.sessionTimeout = ms;
+    manager.pingTimeout = 0;
+  };
+  for (const { scheme, credential } of options.auth) manager.addAuthInfo(scheme, Buffer.from(credential));
+
+  const silence = watchSilence(clock);
+  const socket = openSocket(options.address, options.tls);
+  const cut = frameCutter(onFrame);
+  let stopTimers = clock.after(options.handshakeMs, () =>
+    end({ why: phase === 'opening' ? 'unreachable' : 'silent', words: `no handshake in ${options.handshakeMs} ms` }),
+  );
+
+  manager.socket = socket;
+  manager.setState(CONNECTING);
+  socket.setNoDelay();
+  socket.on(options.tls ? 'secureConnect' : 'connect', () =>
+    guarded(() => {
+      phase = 'greeting';
+      manager.onSocketConnected();
+    }),
+  );
+  socket.on('data', (chunk: Buffer) => {
+    silence.heard();
+    guarded(() => cut(chunk));
+  });
+  socket.on('drain', () => guarded(() => manager.onSocketDrain()));
+  socket.on('error', (error) => end({ why: phase === 'opening' ? 'unreachable' : 'broken', words: error.message }));
+  socket.on('close', () => end({ why: phase === 'greeting' ? 'refused' : 'broken', words: 'the server hung up' }));
+
+  /** Runs what may call into the client; whatever it throws ends this link and goes no further. */
+  function guarded(work: () => void): void {
+    if (phase === 'ended') return;
+    onManagersStack++;
+    try {
+      work();
+    } catch (error) {
+      end({ why: 'broken', words: `unreadable bytes: ${error instanceof Error ? error.message : String(error)}` });
+    } finally {
+      onManagersStack--;
+    }
+  }
+
+  function onFrame(frame: Buffer): void {
+    if (phase === 'ended') return;
+    strangeCode = undefined;
+    if (manager.state === CONNECTING) {
+      if (frame.length < 40 || frame.readInt32BE(4) !== 0) throw new Error('the handshake is not a ZooKeeper server’s');
+    } else {
+      if (frame.length < 20) throw new Error(`a reply of ${frame.length} bytes`);
+      if (frame.readInt32BE(4) === jute.XID_PING) rttMs = clock.monotonic() - pingedAt;
+      const code = frame.readInt32BE(16);
+      if (!clientKnows(code)) {
+        strangeCode = code;
+        frame.writeInt32BE(-1, 16);
+      }
+    }
+    manager.onSocketData(frame);
+  }
+
+  function onManagerState(state: number): void {
+    if (state === SESSION_EXPIRED) end({ why: 'expired', words: 'the server does not know this session any more' });
+    if (state === AUTHENTICATION_FAILED) end({ why: 'auth-failed', words: 'the server refuses the credential' });
+    if (state === CONNECTED && phase === 'greeting') welcome();
+  }
+
+  function welcome(): void {
+    phase = 'up';
+    stopTimers();
+    const timeoutMs = manager.sessionTimeout;
+    const { pingMs, silentMs } = beatTimes(timeoutMs);
+    const stopSilence = silence.limit(silentMs, () => end({ why: 'silent', words: `silent for ${silentMs} ms` }));
+    let stopPing = clock.after(pingMs, ping);
+    stopTimers = () => {
+      stopSilence();
+      stopPing();
+    };
+    function ping() {
+      pingedAt = clock.monotonic();
+      guarded(() => manager.onSocketTimeout());
+      if (phase === 'up') stopPing = clock.after(pingMs, ping);
+    }
+    const handshake: Handshake = { id: manager.sessionId, password: manager.sessionPassword, timeoutMs };
+    queueMicrotask(() => {
+      if (phase === 'up') options.onUp(handshake);
+    });
+  }
+
+  function end(how: LinkEnd): void {
+    if (phase === 'ended') return;
+    phase = 'ended';
+    stopTimers();
+    manager.removeAllListeners();
+    manager.state = CLOSED;
+    socket.removeAllListeners();
+    socket.on('error', () => {});
+    socket.destroy();
+    const lost = [...waiting];
+    waiting.clear();
+    const tell = () => {
+      options.onEnd(how);
+      for (const lose of lost) lose(how);
+    };
+    // Never on the client's stack: what we tell runs other people's code.
+    if (onManagersStack > 0) queueMicrotask(tell);
+    else tell();
+  }
+
+  function send(type: number, payload: Payload): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      if (phase !== 'up') return reject({ lost: { why: 'broken', words: 'the link has ended' } });
+      const lose = (lost: LinkEnd) => reject({ lost });
+      waiting.add(lose);
+      const request = new jute.Request(new jute.protocol.RequestHeader(0, type), payload);
+      guarded(() =>
+        manager.queue(request, (error, reply) => {
+          waiting.delete(lose);
+          const zxid = reply?.header.zxid.readBigInt64BE() ?? -1n;
+          if (error) reject({ resultCode: strangeCode ?? error.code, zxid });
+          else resolve({ payload: reply?.payload ?? ({} as ReplyPayload), zxid });
+        }),
+      );
+    });
+  }
+
+  return {
+    send,
+    silentFor: silence.forHowLong,
+    silentLimitMs: () => beatTimes(manager.sessionTimeout).silentMs,
+    rttMs: () => rttMs,
+    waiting: () => waiting.size,
+    cut: (words) => end({ why: 'silent', words }),
+    async close(withinMs) {
+      if (phase === 'up') {
+        const hungUp = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+        const stop = new AbortController();
+        guarded(() => manager.close());
+        await Promise.race([hungUp, clock.sleep(withinMs, stop.signal).catch(() => {})]);
+        stop.abort();
+      }
+      end({ why: 'closed', words: 'closed by us' });
+    },
+  };
+}
+
+function openSocket(address: Address, tls: LinkOptions['tls']) {
+  const at = { host: address.ip, port: address.port };
+  if (!tls) return tcpConnect(at);
+  const name = tls.servername ?? address.host;
+  // An address is no server name to send; the certificate is then checked against the address itself.
+  return tlsConnect({ ...tls, ...at, ...(isIP(name) ? { servername: '' } : { servername: name }) });
+}

@@ -1,0 +1,169 @@
+import { createSecureContext } from 'node:tls';
+import type { Backoff } from '../runtime/backoff.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { OPEN } from './acl.ts';
+import { createBells } from './bells.ts';
+import { createCalls } from './calls.ts';
+import { parseConnectString } from './connect-string.ts';
+import { ZooKeeperError } from './errors.ts';
+import { startLifeline } from './lifeline.ts';
+import type { AuthEntry, TlsMaterial } from './link-types.ts';
+import { withoutChroot } from './paths.ts';
+import { createReads } from './reads.ts';
+import { requestsBelow } from './requests.ts';
+import { failure } from './result-codes.ts';
+import type { AclEntry, Session, SessionState } from './session.ts';
+import { createWatches } from './watch.ts';
+import { createWrites } from './writes.ts';
+
+export type { AuthEntry, TlsMaterial } from './link-types.ts';
+
+export interface SessionOptions {
+  /** `host:port,host:port/chroot`. */
+  readonly connect: string;
+  /** Asked for; the server may answer with less or more. Default 15,000. */
+  readonly sessionTimeoutMs?: number;
+  readonly auth?: readonly AuthEntry[];
+  /** Of every node created without a list of its own; said out loud, since the client's default is open to all. */
+  readonly defaultAcl: 'open' | readonly AclEntry[];
+  readonly tls?: TlsMaterial | undefined;
+  /** Between attempts to connect. Default 100 ms to 15 s, with full jitter. */
+  readonly backoff?: Backoff;
+  /** After a reconnect the watched nodes are read again within this time, drawn evenly. Default 200 ms. */
+  readonly rereadSpreadMs?: number;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+}
+
+/**
+ * Opens the one lasting handle of a program (session.ts says what it promises). Returns at once and connects by
+ * itself; throws only for options that can never work: BAD_CONNECT_STRING, BAD_TLS, BAD_ARGUMENTS.
+ */
+export function openSession(options: SessionOptions): Session {
+  const { clock, chance, log } = options;
+  const { hosts, chroot } = parseConnectString(options.connect);
+  checkTls(options.tls);
+  const sessionTimeoutMs = options.sessionTimeoutMs ?? 15_000;
+  const listeners = new Set<(state: SessionState) => void>();
+  const bells = createBells();
+  const waiters = new Set<() => void>();
+  let cancelReread = () => {};
+  let closed: Promise<void> | undefined;
+  const openedAt = clock.monotonic();
+
+  const lifeline = startLifeline({
+    hosts,
+    sessionTimeoutMs,
+    backoff: options.backoff ?? { firstMs: 100, mostMs: 15_000 },
+    auth: options.auth ?? [],
+    tls: options.tls,
+    clock,
+    chance,
+    log,
+    onEvent: (_type, path) => queueMicrotask(() => bells.ring(withoutChroot(chroot, path))),
+    onState: (state) => queueMicrotask(() => announce(state)),
+  });
+
+  function announce(state: SessionState): void {
+    for (const wake of [...waiters]) wake();
+    cancelReread();
+    if (state === 'connected' && lifeline.reconnects > 0) {
+      cancelReread = clock.after(chance() * (options.rereadSpreadMs ?? 200), bells.ringAll);
+    }
+    if (state === 'closed') bells.ringAll();
+    for (const listener of [...listeners]) {
+      try {
+        listener(state);
+      } catch (error) {
+        log.error({ error }, 'a listener to the session’s state threw');
+      }
+    }
+  }
+
+  /** Resolves after the next change of state, or at the deadline. */
+  function changed(deadline: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = deadline === Infinity ? () => {} : clock.after(Math.max(0, deadline - clock.monotonic()), done);
+      function done() {
+        cancel();
+        signal?.removeEventListener('abort', done);
+        waiters.delete(done);
+        resolve();
+      }
+      signal?.addEventListener('abort', done, { once: true });
+      waiters.add(done);
+    });
+  }
+
+  const timeoutMs = () => lifeline.now()?.connection.timeoutMs ?? sessionTimeoutMs;
+  const requests = requestsBelow(chroot);
+  const calls = createCalls({ lifeline, clock, changed, defaultMs: () => (timeoutMs() * 2) / 3 });
+  const reads = createReads(requests, calls);
+  const defaultAcl = options.defaultAcl === 'open' ? OPEN : options.defaultAcl;
+  const writes = createWrites({ chroot, requests, calls, reads, defaultAcl, lifeline, clock, chance, log });
+  const watches = createWatches({
+    ...{ reads, calls, bells, clock, chance, log },
+    incarnation: () => lifeline.incarnation,
+    closedByUs: () => lifeline.state === 'closed' && !lifeline.failure,
+    barrier: writes.barrier,
+  });
+
+  return {
+    get state() {
+      lifeline.now();
+      return lifeline.state;
+    },
+    async connected(signal) {
+      for (;;) {
+        const connection = lifeline.now()?.connection;
+        if (connection) return connection;
+        if (lifeline.state === 'closed') {
+          throw lifeline.failure ?? failure('CLOSED', { op: 'connected', path: '/', outcome: 'none' });
+        }
+        signal?.throwIfAborted();
+        await changed(Number.POSITIVE_INFINITY, signal);
+      }
+    },
+    onState(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    get: reads.get,
+    exists: reads.exists,
+    children: reads.children,
+    getAcl: reads.getAcl,
+    ...writes,
+    ...watches,
+    vitals: () => ({
+      state: lifeline.state,
+      generation: lifeline.now()?.connection.generation ?? 0,
+      incarnation: lifeline.incarnation,
+      reconnects: lifeline.reconnects,
+      trouble: lifeline.trouble,
+      silentMs: lifeline.now()?.link.silentFor(),
+      roundTripMs: lifeline.now()?.link.rttMs(),
+      callsWaiting: calls.waiting,
+      callsSent: lifeline.now()?.link.waiting() ?? 0,
+      watchedPaths: bells.count,
+      openForMs: clock.monotonic() - openedAt,
+    }),
+    close() {
+      closed ??= lifeline.close();
+      return closed;
+    },
+  };
+}
+
+/** Bad material would else look like an unreachable server for ever. */
+function checkTls(tls: TlsMaterial | undefined): void {
+  if (!tls) return;
+  try {
+    createSecureContext(tls);
+  } catch (cause) {
+    const reason = `the TLS material is refused: ${(cause as Error).message}`;
+    const hint = 'give certificates and key as PEM that belong together, and the passphrase when the key has one';
+    throw new ZooKeeperError({ code: 'BAD_TLS', reason, hint, next: 'stall' }, { path: '/', outcome: 'none', cause });
+  }
+}

@@ -1,0 +1,37 @@
+/** Node paths: what the server accepts, checked by us before anything is sent. */
+
+/** What is wrong with a path, as the end of a sentence; undefined when the server would take it. */
+export function problemOfPath(path: string): string | undefined {
+  if (typeof path !== 'string' || !path.startsWith('/')) return 'does not start with a slash';
+  if (path === '/') return undefined;
+  if (path.endsWith('/')) return 'ends with a slash';
+  for (const segment of path.slice(1).split('/')) {
+    if (segment === '') return 'has an empty segment';
+    if (segment === '.' || segment === '..') return 'has a dot segment';
+  }
+  if (/[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/.test(path)) return 'has a character that is not allowed';
+  return undefined;
+}
+
+/** The parent of a path; undefined for `/`. */
+export function parentOf(path: string): string | undefined {
+  if (path === '/') return undefined;
+  return path.slice(0, path.lastIndexOf('/')) || '/';
+}
+
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+export function below(parent: string, name: string): string {
+  return parent === '/' ? `/${name}` : `${parent}/${name}`;
+}
+
+/** Between the paths of our callers and those of the server, where a chroot lies in front. */
+export function withChroot(chroot: string, path: string): string {
+  return path === '/' ? chroot || '/' : chroot + path;
+}
+
+export function withoutChroot(chroot: string, path: string): string {
+  return path.slice(chroot.length) || '/';
+}

@@ -1,0 +1,112 @@
+import type { ZooKeeperError } from './errors.ts';
+import { isCode } from './errors.ts';
+import { below, nameOf, parentOf } from './paths.ts';
+import type { NodeData, NodeStat, Operation, OperationResult } from './session.ts';
+
+/** What settling needs of the session; every read happens behind a quorum write on a new connection. */
+export interface Witness {
+  barrier(): Promise<void>;
+  get(path: string): Promise<NodeData | null>;
+  exists(path: string): Promise<NodeStat | null>;
+  children(path: string): Promise<string[] | null>;
+  readonly lastZxid: bigint;
+  readonly sessionId: bigint;
+}
+
+/**
+ * Makes a write say what happened also when its answer is lost with the connection. The link it went over is gone, and
+ * with it everything still on its way: the servers take nothing more from it once the session speaks from elsewhere.
+ * So after a quorum write what can be read is final, and each operation is looked for by the marks it leaves:
+ * done (the result is read back), not done (sent again, which then says why not), or not to be told (the error stays
+ * `unknown`). What defeats it: somebody who writes the very same bytes at the same version, or who removes at once
+ * what we created; use unique content (an id, a nonce) where that matters.
+ */
+export async function settled(
+  operations: readonly Operation[],
+  send: () => Promise<OperationResult[]>,
+  witness: Witness,
+): Promise<OperationResult[]> {
+  for (;;) {
+    const before = witness.lastZxid;
+    try {
+      return await send();
+    } catch (error) {
+      if (!isCode(error, 'CONNECTION_LOSS')) throw error;
+      const verdict = await judge(operations, before, witness, error);
+      if (verdict !== 'not-done') return verdict;
+    }
+  }
+}
+
+async function judge(
+  operations: readonly Operation[],
+  before: bigint,
+  witness: Witness,
+  unknown: ZooKeeperError,
+): Promise<OperationResult[] | 'not-done'> {
+  const marks: Mark[] = [];
+  try {
+    await witness.barrier();
+    for (const operation of operations) marks.push(await lookFor(operation, before, witness));
+  } catch {
+    throw unknown; // We could not look in time: the caller hears about its own call, not about ours.
+  }
+  const done = marks.some((mark) => mark.is === 'done');
+  const missing = marks.some((mark) => mark.is === 'not-done');
+  const unclear = marks.some((mark) => mark.is === 'unclear');
+  if (done && !missing && !unclear) return marks.map((mark) => mark.result ?? {});
+  if (missing && !done) return 'not-done'; // All or nothing: one that is missing means none was done.
+  throw unknown;
+}
+
+interface Mark {
+  readonly is: 'done' | 'not-done' | 'unclear' | 'leaves no mark';
+  readonly result?: OperationResult;
+}
+
+async function lookFor(operation: Operation, before: bigint, witness: Witness): Promise<Mark> {
+  const { path } = operation;
+  switch (operation.op) {
+    case 'check':
+      return { is: 'leaves no mark' };
+    case 'create':
+      return operation.mode.endsWith('sequential')
+        ? lookForSequential(path, witness)
+        : lookForCreated(operation, before, witness);
+    case 'set':
+      return lookForSet(operation, before, await witness.get(path));
+    case 'remove': {
+      const stat = await witness.exists(path);
+      // Gone, or another node under the same name.
+      return { is: stat === null || stat.czxid > before ? 'done' : 'not-done' };
+    }
+  }
+}
+
+async function lookForCreated(
+  { path, data, mode }: Operation & { op: 'create' },
+  before: bigint,
+  witness: Witness,
+): Promise<Mark> {
+  const found = await witness.get(path);
+  const owner = mode === 'ephemeral' ? witness.sessionId : 0n;
+  const ours = found && found.stat.czxid > before && found.stat.ephemeralOwner === owner && found.data.equals(data);
+  return ours ? { is: 'done', result: { path } } : { is: 'not-done' };
+}
+
+/** The name carries an id that nobody else makes (writes.ts). */
+async function lookForSequential(path: string, witness: Witness): Promise<Mark> {
+  const parent = parentOf(path) ?? '/';
+  const name = ((await witness.children(parent)) ?? []).find((child) => child.startsWith(nameOf(path)));
+  return name === undefined ? { is: 'not-done' } : { is: 'done', result: { path: below(parent, name) } };
+}
+
+function lookForSet(operation: Operation & { op: 'set' }, before: bigint, found: NodeData | null): Mark {
+  if (!found || found.stat.czxid > before) return { is: 'unclear' };
+  const { stat, data } = found;
+  if (stat.mzxid <= before) return { is: 'not-done' }; // Nobody wrote since.
+  const next = operation.version < 0 || stat.version === operation.version + 1;
+  if (next && data.equals(operation.data)) return { is: 'done', result: { stat } };
+  // At the version after ours stands another's content: ours was refused. Later versions hide what happened.
+  return { is: operation.version >= 0 && next ? 'not-done' : 'unclear' };
+}
