@@ -1,0 +1,63 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isAbort } from '../runtime/errors.ts';
+import type { CommitId } from '../schemas/values.ts';
+import { dropProof, indexIsOfThisBoot, noteBoot } from './proof.ts';
+import type { Repository } from './repository.ts';
+import { sweepWorkTree } from './sweep.ts';
+import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
+
+/**
+ * Makes `directory` hold exactly this commit with git's own forced checkout, whatever state it is in: absent, half
+ * written, edited, of another commit. The sure way; apply-diff.ts is the fast one. What checkout cannot overwrite is
+ * cleared by starting over from nothing, once.
+ */
+export async function checkOut(
+  repository: Repository,
+  directory: string,
+  commitId: CommitId,
+  signal: AbortSignal,
+): Promise<WorkTree> {
+  const present = await findWorkTree(repository, directory);
+  if (present) {
+    try {
+      return await overwrite(repository, present, commitId, signal);
+    } catch (error) {
+      if (signal.aborted || isAbort(error) || (error as { code?: unknown }).code === 'NO_SPACE') throw error;
+      repository.log.warn({ directory, error }, 'the work tree could not be overwritten; making it anew');
+    }
+  }
+  await refuseOthers(directory);
+  await removeWorkTree(repository, directory);
+  const tree = await addWorkTree(repository, directory, commitId);
+  await noteBoot(tree);
+  await forcedCheckout(repository, tree, commitId, signal);
+  await repository.failpoint('spare.checked-out');
+  return tree;
+}
+
+async function overwrite(
+  repository: Repository,
+  tree: WorkTree,
+  commitId: CommitId,
+  signal: AbortSignal,
+): Promise<WorkTree> {
+  await dropProof(tree);
+  await repository.failpoint('spare.dirty');
+  await sweepWorkTree(tree.admin);
+  if (!(await indexIsOfThisBoot(tree))) {
+    // After a power loss a file may have the size and the time that the index remembers, and other bytes.
+    await rm(join(tree.admin, 'index'), { force: true });
+    await noteBoot(tree);
+  }
+  await forcedCheckout(repository, tree, commitId, signal);
+  await repository.failpoint('spare.checked-out');
+  const clean = ['clean', '--quiet', '-ffdx'];
+  await repository.git.tell(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
+  return tree;
+}
+
+async function forcedCheckout(repository: Repository, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
+  const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
+  await repository.git.tell(args, { gitDir: tree.admin, workTree: tree.directory, signal });
+}

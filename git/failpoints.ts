@@ -1,0 +1,30 @@
+/**
+ * Named places where a crash would hurt most. Off (a no-op) unless a test entry passes a hook; the crash tests kill
+ * the process in the hook and assert that every name of this list was hit.
+ */
+export const FAILPOINTS = [
+  'store.made-aside',
+  'store.set-aside',
+  'fetch.before',
+  'fetch.received',
+  'fetch.pinned',
+  'spare.admin-made',
+  'spare.directory-made',
+  'spare.dirty',
+  'spare.checked-out',
+  'spare.some-written',
+  'spare.all-written',
+  'spare.head-moved',
+  'spare.index-repaired',
+  'spare.proved',
+  'move.marked',
+  'move.renamed',
+  'move.repaired',
+  'remove.marked',
+  'remove.renamed',
+  'remove.deleted',
+] as const;
+
+export type FailpointName = (typeof FAILPOINTS)[number];
+export type Failpoint = (name: FailpointName) => Promise<void> | void;
+export const NO_FAILPOINT: Failpoint = () => {};

@@ -1,0 +1,50 @@
+/** Pure rules about the names and link targets of a tree; content.ts applies them. */
+export interface NameLimits {
+  readonly mostDepth: number;
+  readonly mostPathBytes: number;
+  readonly mostSegmentBytes: number;
+}
+
+/** Why a path of a tree must not be written, or null. */
+export function nameProblem(path: string, limits: NameLimits): string | null {
+  if (path === '' || path.startsWith('/')) return 'is not a path inside the tree';
+  if (/[\u0000-\u001f\u007f]/.test(path)) return 'has a control character';
+  if (Buffer.byteLength(path) > limits.mostPathBytes) return `is longer than ${limits.mostPathBytes} bytes`;
+  const segments = path.split('/');
+  if (segments.length > limits.mostDepth) return `is deeper than ${limits.mostDepth} directories`;
+  for (const segment of segments) {
+    if (segment === '' || segment === '.' || segment === '..') return 'has an empty or a dot segment';
+    if (Buffer.byteLength(segment) > limits.mostSegmentBytes) return 'has a segment that is too long';
+    if (looksLikeDotGit(segment)) return 'is spelled like .git';
+  }
+  return null;
+}
+
+/** Letter case, NTFS short name and stream, trailing dots, and the characters that HFS+ leaves out when comparing. */
+function looksLikeDotGit(segment: string): boolean {
+  const plain = segment
+    .replace(/[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g, '')
+    .toLowerCase()
+    .replace(/:.*$/, '')
+    .replace(/[. ]+$/, '');
+  return plain === '.git' || plain === 'git~1';
+}
+
+/**
+ * Why a symlink may lead out of the release, or null. A target that goes up first and then only down stays inside as
+ * long as it does not go up further than its own depth: the directories above a path of a tree are real ones, and
+ * whatever link it meets on the way down is held to the same rule. A `..` after a name could go up through a link, so it is refused.
+ */
+export function symlinkProblem(path: string, target: string): string | null {
+  if (target === '' || target.includes('\0')) return 'is a symlink without a sound target';
+  if (target.startsWith('/')) return 'is an absolute symlink';
+  let above = path.split('/').length - 1;
+  let down = false;
+  for (const segment of target.split('/')) {
+    if (segment === '' || segment === '.') continue;
+    if (segment !== '..') down = true;
+    else if (down) return 'is a symlink that goes up again after a name';
+    else if (above-- === 0) return 'is a symlink that leaves the release';
+  }
+  return null;
+}

@@ -1,0 +1,105 @@
+import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Credential } from '../schemas/values.ts';
+import { checkedCommitId } from './commit-id.ts';
+import { CONTENT_RULES, type ContentRules } from './content.ts';
+import { accessTo } from './credentials.ts';
+import { FETCH_LIMITS, type FetchLimits } from './deadline.ts';
+import { failure } from './errors.ts';
+import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
+import { fetchCommit } from './fetch.ts';
+import { inspectWorkTree } from './inspect.ts';
+import { createObjectReader } from './object-reader.ts';
+import { openSpare } from './open-spare.ts';
+import { marksOf } from './orphans.ts';
+import { createGit } from './process.ts';
+import { recover } from './recover.ts';
+import { isPinned, notHere, pinned, type Repository, unpin } from './repository.ts';
+import type { Spare } from './spare.ts';
+import type { Store } from './store.ts';
+import { createTurn } from './turn.ts';
+import { findWorkTree, removeWorkTree } from './work-tree.ts';
+
+export interface StoreOptions {
+  /** `<state>/apps/<app>/store.git`: absolute, without `..`, ours alone. Its parents are made with mode 0700. */
+  readonly directory: string;
+  /** As a function it is asked at each fetch, so that changed settings count at once. */
+  readonly credentials: readonly Credential[] | (() => readonly Credential[]);
+  /** Protocols that fetches may use, without the colon. file, http and git only where a prefix of theirs is listed. */
+  readonly allowProtocols: readonly string[];
+  /** The state lock, which git children hold too. */
+  readonly lockFd?: number | undefined;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  /** PATH for git and its helpers. */
+  readonly path?: string | undefined;
+  readonly rules?: Partial<ContentRules> | undefined;
+  readonly limits?: Partial<FetchLimits> | undefined;
+  /** Only for crash tests. */
+  readonly failpoint?: Failpoint | undefined;
+}
+
+/** Opens the store of one app. Touches no disk: `recover` makes it and clears what a crash left. */
+export function openStore(options: StoreOptions): Store {
+  const repository = repositoryOf(options);
+  const limits = { ...FETCH_LIMITS, ...options.limits };
+  const spares = new Map<string, Spare>();
+  const credentials = () => (typeof options.credentials === 'function' ? options.credentials() : options.credentials);
+
+  return {
+    directory: repository.directory,
+    has: (commitId) => isPinned(repository, checkedCommitId(commitId)),
+    async fetch(request, signal) {
+      const commitId = checkedCommitId(request.commitId);
+      const access = () => accessTo(request.url, credentials(), options.allowProtocols);
+      return repository.writing(() => fetchCommit(repository, { ...request, commitId }, access, limits, signal));
+    },
+    unpin: (commitId) => repository.writing(() => unpin(repository, checkedCommitId(commitId))),
+    pinned: () => pinned(repository),
+    spare(directory) {
+      const path = checkedPath(directory);
+      const spare = spares.get(path) ?? openSpare(repository, path);
+      spares.set(path, spare);
+      return spare;
+    },
+    async inspect(directory, commitId, signal) {
+      const id = checkedCommitId(commitId);
+      const tree = await findWorkTree(repository, checkedPath(directory));
+      if (!tree) throw notOurs(directory);
+      if (!(await isPinned(repository, id))) throw notHere(id);
+      return inspectWorkTree(repository, tree, id, signal);
+    },
+    removeWorkTree: (directory) => removeWorkTree(repository, checkedPath(directory)),
+    recover: () => repository.writing(() => recover(repository)),
+  };
+}
+
+function repositoryOf(options: StoreOptions): Repository {
+  const directory = checkedPath(options.directory);
+  const { clock, chance, log, path, lockFd } = options;
+  const git = createGit({ clock, log, path, lockFd, marks: marksOf(directory) });
+  return {
+    directory,
+    git,
+    reader: createObjectReader(git.leash, directory),
+    clock,
+    chance,
+    log,
+    rules: { ...CONTENT_RULES, ...options.rules },
+    failpoint: options.failpoint ?? NO_FAILPOINT,
+    fresh: new Set(),
+    writing: createTurn(),
+  };
+}
+
+/** Paths come from our own layers, but end up in files that git reads line by line. */
+function checkedPath(path: string): string {
+  if (/^(\/[^/\u0000-\u001f]+)+$/.test(path) && !/\/\.\.?(\/|$)/.test(path)) return path;
+  throw failure('PATH', 'bug', `not a plain absolute path: ${JSON.stringify(path)}`, 'resolve the path first');
+}
+
+function notOurs(directory: string) {
+  const hint = 'the release is made anew when its commit is deployed again';
+  return failure('NOT_OUR_WORK_TREE', 'retry', `${directory} is no work tree of this store`, hint);
+}

@@ -1,0 +1,20 @@
+import { chmod } from 'node:fs/promises';
+import { endOrphans } from './orphans.ts';
+import { exists, makeRepository, type Repository, writeAttributes } from './repository.ts';
+import { sweepStore } from './sweep.ts';
+import { settleWorkTrees } from './work-tree.ts';
+
+/**
+ * Start-up, with the state lock held: ends what an earlier agent left running, makes an absent store, then removes
+ * locks, half packs and half-made work trees. Repeatable, and right after a kill at any point, its own included. The
+ * live release is never touched: only what the store keeps about it may be repaired.
+ */
+export async function recover(repository: Repository): Promise<void> {
+  const ended = await endOrphans(repository.directory, repository.clock);
+  if (ended > 0) repository.log.warn({ ended }, 'ended git processes that a killed agent left');
+  if (!(await exists(repository))) await makeRepository(repository, 'sha1');
+  await chmod(repository.directory, 0o700);
+  await writeAttributes(repository.directory);
+  await sweepStore(repository.directory);
+  await settleWorkTrees(repository);
+}

@@ -1,0 +1,57 @@
+import type { Dirent } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Removes what a killed git leaves in our own store: locks that make every later command fail, and half packs that
+ * only fill the disk. Right only where no git of ours writes: within the store's writing turn, or at start-up after
+ * the orphans were ended. Never used on a repository that is not ours.
+ */
+export async function sweepFetch(store: string): Promise<void> {
+  const top = ['shallow.lock', 'packed-refs.lock', 'packed-refs.new', 'config.lock', 'HEAD.lock', 'FETCH_HEAD.lock'];
+  await Promise.all([
+    ...top.map((name) => rm(join(store, name), { force: true })),
+    removeBelow(join(store, 'refs'), (name) => name.endsWith('.lock')),
+    removeIn(store, (name) => /^shallow_/.test(name)),
+    removeIn(join(store, 'objects', 'pack'), (name) => /^(tmp_|\.tmp-)|\.keep$|\.lock$/.test(name)),
+    removeIn(join(store, 'objects'), (name) => /^(tmp_|incoming-)/.test(name)),
+  ]);
+}
+
+/** All of the store, at start-up: also loose halves, locks of work trees and packs without an index. */
+export async function sweepStore(store: string): Promise<void> {
+  await sweepFetch(store);
+  const objects = join(store, 'objects');
+  for (const fan of (await list(objects)).filter(({ name }) => /^[0-9a-f]{2}$/.test(name))) {
+    await removeIn(join(objects, fan.name), (name) => name.startsWith('tmp_obj_'));
+  }
+  const packs = (await list(join(objects, 'pack'))).map(({ name }) => name);
+  const lonely = packs.filter((name) => name.endsWith('.pack') && !packs.includes(name.replace(/pack$/, 'idx')));
+  await Promise.all(lonely.map((name) => rm(join(objects, 'pack', name), { force: true })));
+  for (const admin of await list(join(store, 'worktrees'))) await sweepWorkTree(join(store, 'worktrees', admin.name));
+}
+
+/** The locks of one work tree: `checkout` killed half-way leaves them. */
+export async function sweepWorkTree(admin: string): Promise<void> {
+  await removeIn(admin, (name) => name.endsWith('.lock') || name.startsWith('sharedindex') || name.endsWith('.new'));
+}
+
+async function removeIn(directory: string, which: (name: string) => boolean): Promise<void> {
+  const found = (await list(directory)).filter(({ name }) => which(name));
+  await Promise.all(found.map(({ name }) => rm(join(directory, name), { recursive: true, force: true })));
+}
+
+async function removeBelow(directory: string, which: (name: string) => boolean): Promise<void> {
+  for (const entry of await list(directory)) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) await removeBelow(path, which);
+    else if (which(entry.name)) await rm(path, { force: true });
+  }
+}
+
+async function list(directory: string): Promise<Dirent[]> {
+  return readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+    throw error;
+  });
+}

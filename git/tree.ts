@@ -1,0 +1,67 @@
+import type { CommitId } from '../schemas/values.ts';
+import { failure } from './errors.ts';
+import type { Repository } from './repository.ts';
+
+export interface TreeEntry {
+  /** As git spells it: 100644, 100755, 120000 (symlink), 160000 (submodule), 040000. */
+  readonly mode: string;
+  readonly id: string;
+  readonly path: string;
+  /** Of a blob, where it was asked for. */
+  readonly size: number | null;
+}
+
+export interface DiffEntry {
+  readonly from: { readonly mode: string; readonly id: string };
+  readonly to: { readonly mode: string; readonly id: string };
+  /** A added, D deleted, M modified, T another kind. */
+  readonly status: string;
+  readonly path: string;
+}
+
+/**
+ * Every entry of a commit's tree, directories included. A few kilobytes of objects can describe billions of paths, so
+ * the listing is cut off, not collected, beyond what `most` entries may need.
+ */
+export async function readTree(
+  repository: Repository,
+  commitId: CommitId,
+  most: number,
+  signal: AbortSignal,
+): Promise<TreeEntry[]> {
+  const tooMany = (cause?: unknown) => {
+    const hint = 'raise the limits of the agent, or publish a smaller tree';
+    return failure('TOO_LARGE', 'stall', `the tree has more than ${most} entries`, hint, cause);
+  };
+  const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', '--end-of-options', commitId];
+  const call = { gitDir: repository.directory, signal, mostBytes: most * 160 };
+  const listed = await repository.git.tell(args, call).catch((error: { code?: unknown }) => {
+    throw error?.code === 'TOO_LARGE' ? tooMany(error) : error;
+  });
+  const entries: TreeEntry[] = [];
+  for (let at = 0, end = listed.indexOf('\0'); end >= 0; at = end + 1, end = listed.indexOf('\0', at)) {
+    const tab = listed.indexOf('\t', at);
+    const [mode = '', , id = '', size = '-'] = listed.slice(at, tab).split(/ +/);
+    entries.push({ mode, id, path: listed.slice(tab + 1, end), size: size === '-' ? null : Number(size) });
+    if (entries.length > most) throw tooMany();
+  }
+  return entries;
+}
+
+/** What differs between two commits, without renames. */
+export async function readDiff(
+  repository: Repository,
+  from: CommitId,
+  to: CommitId,
+  signal: AbortSignal,
+): Promise<DiffEntry[]> {
+  const args = ['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-commit-id', '--end-of-options', from, to];
+  const words = (await repository.git.tell(args, { gitDir: repository.directory, signal })).split('\0');
+  const entries: DiffEntry[] = [];
+  for (let at = 0; at + 1 < words.length; at += 2) {
+    const [fromMode = '', toMode = '', fromId = '', toId = '', status = ''] = (words[at] ?? '').slice(1).split(' ');
+    const path = words[at + 1] ?? '';
+    entries.push({ from: { mode: fromMode, id: fromId }, to: { mode: toMode, id: toId }, status, path });
+  }
+  return entries;
+}

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { openStore, type StoreOptions } from '../../git/open-store.ts';
+import type { Store } from '../../git/store.ts';
+import { systemChance, systemClock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { createLog } from '../../runtime/log.ts';
+import type { CommitId } from '../../schemas/values.ts';
+
+export const QUIET = createLog({ level: 'silent' });
+export const NEVER = new AbortController().signal;
+
+/** A recovered store with what every test would say the same way. */
+export async function aStore(base: string, options: Partial<StoreOptions> = {}): Promise<Store> {
+  const store = openStore({
+    directory: join(base, 'state/apps/shop/store.git'),
+    credentials: [],
+    allowProtocols: ['file'],
+    clock: systemClock,
+    chance: systemChance,
+    log: QUIET,
+    ...options,
+  });
+  await store.recover();
+  return store;
+}
+
+/** Fetches nothing: writes, verifies and moves a commit that the store has. */
+export async function release(
+  store: Store,
+  base: string,
+  commitId: CommitId,
+  name: string = commitId,
+): Promise<string> {
+  const spare = store.spare(join(base, 'root/.gitfleet/shop/spare'));
+  const directory = join(base, 'root/.gitfleet/shop/releases', name);
+  await spare.write(commitId, NEVER);
+  await spare.verify(commitId, NEVER);
+  await spare.moveTo(directory);
+  return directory;
+}
+
+/** Path to kind, mode and bytes of everything below `directory`, `.git` left out: the disk itself, without git. */
+export function onDisk(directory: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = path.slice(directory.length + 1);
+    if (name === '.git' || entry.isDirectory()) continue;
+    const stat = lstatSync(path);
+    found[name] = entry.isSymbolicLink()
+      ? `link ${readlinkSync(path)}`
+      : `${(stat.mode & 0o7777).toString(8)} ${readFileSync(path, 'latin1')}`;
+  }
+  return found;
+}
+
+/** The same as a commit has it, asked of the origin. */
+export function inCommit(origin: string, commitId: string): Record<string, string> {
+  const git = (...args: string[]) =>
+    execFileSync('git', [`--git-dir=${origin}`, ...args], { encoding: 'latin1', maxBuffer: 1 << 28 });
+  const found: Record<string, string> = {};
+  for (const line of git('ls-tree', '-r', '-z', commitId).split('\0').filter(Boolean)) {
+    const [, mode, id, path] = /^(\d+) \w+ ([0-9a-f]+)\t(.*)$/s.exec(line) ?? [];
+    if (mode === '160000' || !id || !path) continue;
+    const content = git('cat-file', 'blob', id);
+    found[Buffer.from(path, 'latin1').toString('utf8')] =
+      mode === '120000' ? `link ${content}` : `${mode === '100755' ? '755' : '644'} ${content}`;
+  }
+  return found;
+}
+
+/** The FleetError that `work` fails with; anything else fails the test. */
+export async function failureOf(work: Promise<unknown>): Promise<FleetError> {
+  const thrown = await work.then(
+    () => new Error('it did not fail'),
+    (error: unknown) => error,
+  );
+  if (thrown instanceof FleetError) return thrown;
+  throw thrown;
+}

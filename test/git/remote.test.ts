@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRemote } from '../../git/remote.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
+import { failureOf, QUIET } from './a-store.ts';
+
+let base: string;
+let remove: () => void;
+let origin: GitOrigin;
+let clone: string;
+let [first, second, side]: CommitId[] = [];
+// As in a hook: git's variables name another repository.
+const env = { PATH: process.env['PATH'], HOME: '/dev/null', GIT_DIR: '/nowhere', GIT_INDEX_FILE: '/nowhere/index' };
+const remote = createRemote({ clock: systemClock, log: QUIET, env });
+
+beforeAll(() => {
+  ({ path: base, remove } = temporaryDirectory('remote'));
+  origin = createOrigin(join(base, 'origin.git'));
+  first = origin.commit({ a: '1' }, { message: 'first' });
+  second = origin.commit({ a: '2' }, { message: 'second: \u202ewith odd letters' });
+  side = origin.commit({ b: '1' }, { branch: 'both', orphan: true });
+  origin.git(['tag', '-a', '-m', 'release', 'v1', first]);
+  origin.git(['tag', 'both', first]);
+  clone = join(base, 'clone');
+  execFileSync('git', ['clone', '-q', origin.url, clone]);
+});
+afterAll(() => remove());
+
+describe('a publisher', () => {
+  it('resolves branches, tags and ids in a clone and at a url', async () => {
+    for (const where of [clone, origin.url]) {
+      expect(await remote.resolveRef(where, 'HEAD')).toBe(second);
+      expect(await remote.resolveRef(where, 'refs/tags/v1')).toBe(first);
+      expect(await remote.resolveRef(where, 'v1')).toBe(first);
+      for (const bad of ['nope', '--output=x', '', 'a b', '-h']) {
+        expect((await failureOf(remote.resolveRef(where, bad))).code).toBe('NO_SUCH_REV');
+      }
+    }
+    expect(await remote.resolveRef(clone, second?.slice(0, 10) ?? '')).toBe(second);
+    expect(await remote.resolveRef(origin.url, 'main')).toBe(second);
+    expect(await remote.resolveRef(origin.url, 'refs/heads/both')).toBe(side);
+    expect((await failureOf(remote.resolveRef(origin.url, 'both'))).code).toBe('AMBIGUOUS_REV');
+  });
+
+  it('knows whether a server has a commit', async () => {
+    expect(await remote.has(origin.url, second as CommitId)).toBe('tip');
+    const lost = origin.commit({ lost: '1' }, { branch: 'lost' });
+    origin.branch('lost', null);
+    expect(await remote.has(origin.url, lost)).toBe('has');
+    expect(await remote.has(origin.url, 'ab'.repeat(20) as CommitId)).toBe('absent');
+    const nowhere = `file://${base}/nowhere` as typeof origin.url;
+    expect((await failureOf(remote.has(nowhere, lost))).code).toBe('REPOSITORY_NOT_FOUND');
+  });
+
+  it('infers the url of a clone, and says null where there is none', async () => {
+    expect(await remote.inferUrl(clone)).toBe(origin.url);
+    expect(await remote.inferUrl(origin.directory)).toBe(null);
+  });
+
+  it('lists what changed, safe to print', async () => {
+    expect(await remote.commitTitles(clone, first as CommitId, second as CommitId)).toEqual([
+      { commitId: second, title: 'second: with odd letters' },
+    ]);
+    expect(await remote.commitTitles(clone, 'ab'.repeat(20) as CommitId, second as CommitId)).toEqual([]);
+  });
+});
