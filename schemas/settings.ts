@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import { FleetError } from '../runtime/errors.ts';
+import { connectString, credential, duration, labels, path, urlPrefix } from './setting-values.ts';
+import { sayProblems } from './settings-problems.ts';
+import { AGENT_ID, APP_ZNODE } from './znodes.ts';
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/**
+ * Every setting of agent and publisher, with its default and the reason for it; docs/settings.md shows the same with
+ * examples, and a test holds the two together. Secrets are never settings: only the names of the files that hold them.
+ * Where a value comes from (flag, variable, file) is settings-sources.ts.
+ */
+export const settings = z.strictObject({
+  zookeeper: z
+    .strictObject({
+      /** No default: an agent that waits at the wrong ensemble looks healthy and deploys nothing. */
+      connect: connectString(),
+      /** Long enough that a server's restart costs no presence, short enough that a dead agent is seen while one watches. */
+      sessionTimeout: duration('15s', { least: '2s', most: '5m' }),
+      /** Who we are to ZooKeeper. Absent: nobody in particular, which is enough where `init --open` made the app. */
+      authFile: path().optional(),
+      /** Absent: plain TCP. */
+      tls: z
+        .strictObject({ caFile: path().optional(), certFile: path().optional(), keyFile: path().optional() })
+        .refine(
+          (tls) => (tls.certFile === undefined) === (tls.keyFile === undefined),
+          'wants certFile and keyFile together',
+        )
+        .optional(),
+    })
+    .prefault({} as { connect: string }),
+  /** The znode that the first users had; other apps get names of their own. */
+  app: z.string().regex(APP_ZNODE, 'wants a znode such as /app/business').prefault('/app/business'),
+  agent: z
+    .strictObject({
+      /** Default: the host name. */
+      id: z.string().regex(AGENT_ID, 'wants a plain name: letters, digits and . _ -, at most 100'),
+      /** No default: what is below it gets served, so a person names it. */
+      root: path().optional(),
+      /** Where the file system hierarchy puts what a daemon keeps. */
+      state: path().prefault('/var/lib/gitfleet'),
+      labels: labels(),
+      /** Nothing: whoever writes the target must not be able to choose what this server runs. */
+      allowUrls: z.array(urlPrefix()).prefault([]),
+      credentials: z
+        .array(credential())
+        .refine((all) => new Set(all.map((each) => each.prefix)).size === all.length, 'names one prefix twice')
+        .prefault([]),
+      /** Runs after each swap, without a shell. Absent: the swap is all. */
+      activate: z
+        .strictObject({
+          command: z
+            .array(z.string({ error: 'wants text' }).min(1, 'is empty'), {
+              error: 'wants a list of program and arguments, such as [systemctl, reload, nginx]',
+            })
+            .min(1, 'wants at least a program'),
+          /** A reload takes seconds; one that hangs must not hold the next target for ever. */
+          timeout: duration('60s', { least: '1s' }),
+        })
+        .optional(),
+      /** Releases that ended well, the active one included: rollbacks to them need no network. */
+      keep: z.int().min(1).max(1_000).prefault(5),
+      /** Releases that failed, for a look at what went wrong. */
+      keepFailed: z.int().min(0).max(1_000).prefault(2),
+      /** How long processes that still run from an older release may read it. */
+      grace: duration('1h'),
+      /** A watch may be lost in ways nobody thought of; then a target is late by this, not lost. Spread by 20 %. */
+      reread: duration('60s', { least: '1s', most: '1h' }),
+      fetch: z
+        .strictObject({
+          /** Without progress a fetch is ended and tried again; a slow line that gets on is left alone. */
+          silent: duration('30s', { least: '1s' }),
+          total: duration('15m', { least: '1s' }),
+        })
+        .prefault({}),
+    })
+    .refine((agent) => agent.root !== agent.state, 'wants root and state to be two directories')
+    .refine((agent) => agent.root !== '/' && agent.state !== '/', 'wants root and state below /'),
+  publisher: z
+    .strictObject({
+      /** Absent: the origin of the clone one stands in. */
+      url: z.string().optional(),
+      /** Absent: the one of the current target. */
+      relativePath: z.string().optional(),
+      /** Longer than a fleet takes whose origin is slow, short enough for a person to wait. */
+      timeout: duration('5m', { least: '1s' }),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).prefault('info') }).prefault({}),
+});
+
+export type Settings = z.infer<typeof settings>;
+export type AgentSettings = Settings['agent'] & { readonly root: string };
+
+/**
+ * Judges what settings-sources.ts merged.
+ * @param hostName the default of agent.id.
+ * @throws FleetError SETTINGS naming every setting that is wrong or unknown, and the nearest known one.
+ */
+export function parseSettings(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
+  const agent = merged['agent'] ?? {};
+  const withId = isRecord(agent) ? { ...agent, id: agent['id'] ?? hostName } : agent;
+  const parsed = settings.safeParse({ ...merged, agent: withId });
+  if (!parsed.success) throw sayProblems(settings, parsed.error.issues);
+  return parsed.data;
+}
+
+/** What an agent needs beyond what every program needs. @throws FleetError SETTINGS */
+export function agentSettings({ agent }: Settings): AgentSettings {
+  const { root } = agent;
+  if (root !== undefined) return { ...agent, root };
+  throw new FleetError({
+    code: 'SETTINGS',
+    reason: 'agent.root is missing: below it the links to the releases appear',
+    hint: 'give --root DIR, GITFLEET_ROOT or agent.root in the settings file',
+    next: 'stall',
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
