@@ -1,3 +1,4 @@
+import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
 import { afterEach } from 'vitest';
 import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
 import { createLog, type Logger } from '../../runtime/log.ts';
@@ -43,4 +44,38 @@ export async function next<T>(stream: AsyncIterator<T>, withinMs = 20_000): Prom
   stop.abort();
   if (item.done) throw new Error('the stream has ended');
   return item.value;
+}
+
+/**
+ * Ends a session on the server as if it had timed out, at once: somebody else speaks in its name and closes it. The
+ * client's own package is used for that, and the server's way to make passwords, since our layer gives out neither.
+ */
+export async function expire(session: Session, connect: string): Promise<void> {
+  const { sessionId } = await session.connected();
+  const password = passwordOf(sessionId);
+  const id = Buffer.alloc(8);
+  id.writeBigInt64BE(sessionId);
+  await new Promise<void>((resolve) => {
+    const thief = new ConnectionManager(
+      connect.split('/')[0] as string,
+      { sessionTimeout: 10_000, spinDelay: 100, sessionId: id, sessionPassword: password },
+      (state) => {
+        if (state === ConnectionManager.STATES.CONNECTED) thief.close();
+        if (state === ConnectionManager.STATES.CLOSED) resolve();
+      },
+    ) as InstanceType<typeof ConnectionManager> & { connect(): void };
+    thief.connect();
+  });
+}
+
+/** ZooKeeper derives the password of a session from its id with Java's random generator and a well-known number. */
+function passwordOf(sessionId: bigint): Buffer {
+  const mask = (1n << 48n) - 1n;
+  let seed = (BigInt.asUintN(64, sessionId) ^ 0xb3415c00n ^ 0x5deece66dn) & mask;
+  const password = Buffer.alloc(16);
+  for (let at = 0; at < 16; at += 4) {
+    seed = (seed * 0x5deece66dn + 0xbn) & mask;
+    password.writeUInt32LE(Number((seed >> 16n) & 0xffffffffn), at);
+  }
+  return password;
 }
