@@ -1,0 +1,62 @@
+import * as z from 'zod';
+import { isCommitId } from './commit-id.ts';
+import { fromJson, toJson } from './lenient-json.ts';
+
+/**
+ * The two brakes of an app, both always there and empty while nothing is braked. `hold`: a person stopped publishing;
+ * it binds publishers. `quarantine`: commits that failed; it binds publishers, and agents for activation.
+ *
+ * Unlike reports these are never read leniently as "nothing": a brake that cannot be read is on.
+ */
+export const hold = z.object({
+  reason: z.string(),
+  owner: z.string(),
+  since: z.number(),
+  /** Ms since the epoch; null: until a person ends it. */
+  until: z.number().nullable().default(null),
+});
+export type Hold = z.infer<typeof hold>;
+
+const quarantined = z.object({
+  commitId: z.string().refine(isCommitId, 'is no commit id'),
+  reason: z.string(),
+  by: z.string(),
+  at: z.number(),
+});
+export type Quarantined = z.infer<typeof quarantined>;
+
+/** Newest first. */
+export const quarantine = z.object({ commits: z.array(quarantined) });
+
+/** The newest that are kept; an older commit that still fails is found again by failing. */
+export const MOST_QUARANTINED = 200;
+
+/** `unreadable` is not null where the content is neither empty nor what we write; then the brake counts as on. */
+export interface Brake<T> {
+  readonly value: T;
+  readonly unreadable: string | null;
+}
+
+/** The hold that is in force at `now`; null where publishing is free. */
+export function parseHold(data: Buffer, now: number): Brake<Hold | null> {
+  if (data.length === 0) return { value: null, unreadable: null };
+  const read = fromJson(hold, data);
+  if (read === null) return { value: null, unreadable: 'the hold znode holds something that is no hold' };
+  return { value: read.until !== null && read.until <= now ? null : read, unreadable: null };
+}
+
+export function parseQuarantine(data: Buffer): Brake<readonly Quarantined[]> {
+  if (data.length === 0) return { value: [], unreadable: null };
+  const read = fromJson(quarantine, data);
+  if (read === null)
+    return { value: [], unreadable: 'the quarantine znode holds something that is no list of commits' };
+  return { value: read.commits, unreadable: null };
+}
+
+/** Null ends the hold. */
+export const encodeHold = (value: Hold | null): Buffer => (value === null ? Buffer.alloc(0) : toJson(hold, value));
+
+export function encodeQuarantine(commits: readonly Quarantined[]): Buffer {
+  if (commits.length === 0) return Buffer.alloc(0);
+  return toJson(quarantine, { commits: commits.slice(0, MOST_QUARANTINED) });
+}

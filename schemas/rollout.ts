@@ -1,0 +1,60 @@
+import * as z from 'zod';
+import { fromJson, toJson } from './lenient-json.ts';
+import { isTargetVersion } from './target-version.ts';
+import type { TargetVersion } from './values.ts';
+
+/**
+ * `rollout`: the course of one deployment over the fleet. Read leniently: members of a newer coordinator are ignored.
+ * It counts only where `targetVersion` is that of config; whoever reads it compares first.
+ */
+export const ROLLOUT_STATES = [
+  'running', // the coordinator grants permits, wave by wave
+  'paused', // a person stopped it: see `paused`
+  'halted', // the policy stopped it; a person goes on, or publishes
+  'proven', // ended well
+  'failed', // ended badly; what runs stays
+  'aborted', // a person ended it
+  'rolled-back', // ended badly; `base` was published again
+] as const;
+export type RolloutState = (typeof ROLLOUT_STATES)[number];
+
+const targetVersion = z.string().refine(isTargetVersion, 'is no targetVersion');
+
+/** The last proven target in full: where rollback, late joiners and returning servers go, also after history was cut. */
+const base = z.object({
+  deployment: z.int().positive(),
+  url: z.string(),
+  commitId: z.string(),
+  relativePath: z.string(),
+});
+
+export const rollout = z.object({
+  deployment: z.int().positive(),
+  targetVersion,
+  /** The term: agentId and the czxid of its election node. Orders name it; an older term's order is refused. */
+  leader: z
+    .object({ agentId: z.string(), czxid: z.string().regex(/^[0-9a-f]{1,16}$/) })
+    .nullable()
+    .default(null),
+  /** From 0. */
+  wave: z.int().min(0).default(0),
+  state: z.enum(ROLLOUT_STATES),
+  base: base.nullable().default(null),
+  paused: z
+    .object({ by: z.string(), why: z.string().default(''), at: z.number() })
+    .nullable()
+    .default(null),
+});
+export type Rollout = z.infer<typeof rollout>;
+
+/** Null for an empty node and for what is not readable as this. */
+export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout, data);
+export const encodeRollout = (value: Rollout): Buffer => toJson(rollout, value);
+
+/** `permits/<agentId>`: the one targetVersion that the agent may activate, as plain text. Null: no permit. */
+export function parsePermit(data: Buffer): TargetVersion | null {
+  const text = data.toString('utf8');
+  return isTargetVersion(text) ? text : null;
+}
+
+export const encodePermit = (version: TargetVersion): Buffer => Buffer.from(version);
