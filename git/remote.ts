@@ -27,6 +27,8 @@ export interface Remote {
   inferUrl(directory: string): Promise<string | null>;
   /** At most 50 commits reachable from `to` and not from `from`, newest first; empty when the clone lacks one of them. */
   commitTitles(directory: string, from: CommitId, to: CommitId): Promise<CommitTitle[]>;
+  /** The title of one commit of the clone, empty when it is not there. */
+  title(directory: string, commitId: CommitId): Promise<string>;
 }
 
 export interface CommitTitle {
@@ -122,6 +124,14 @@ export function createRemote(options: RemoteOptions): Remote {
           commitId: line.slice(0, line.indexOf(' ')) as CommitId,
           title: clean(line.slice(line.indexOf(' ') + 1), 200),
         }));
+    },
+
+    async title(directory, commitId) {
+      const args = ['log', '--format=%s', '--max-count=1', '--end-of-options', checkedCommitId(commitId)];
+      const said = await local(directory)
+        .raw(args)
+        .catch(() => '');
+      return clean(said.trim(), 200);
     },
   };
 }

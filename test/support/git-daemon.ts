@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { freePort, untilListening } from './sshd.ts';
+
+export interface GitDaemon {
+  readonly port: number;
+  url(repository: string): string;
+  stop(): Promise<void>;
+}
+
+/** A plain git daemon on loopback, with its own short listen queue: what a herd of agents meets. */
+export async function startGitDaemon(root: string): Promise<GitDaemon> {
+  const port = await freePort();
+  const flags = ['--reuseaddr', '--listen=127.0.0.1', `--port=${port}`, `--base-path=${root}`, '--export-all'];
+  const child = spawn('git', ['daemon', ...flags], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said = `${said}${chunk}`.slice(-2_000);
+  });
+  await untilListening(port, () => said);
+  return {
+    port,
+    url: (repository) => `git://127.0.0.1:${port}/${repository}`,
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      // `git daemon` runs as a child of `git`: the group is ours, so end it as one.
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+      await ended;
+    },
+  };
+}
