@@ -7,7 +7,9 @@ export interface Shutdown {
   readonly signal: AbortSignal;
   /** Runs `release` when the process stops; the returned function takes it back. */
   add(name: string, release: () => Promise<void> | void): () => void;
-  /** Idempotent: a second call waits for the first. */
+  /** Asks for a stop: whoever works ends at a safe point. Nothing is released yet. */
+  ask(): void;
+  /** Asks, and releases everything. Idempotent: a second call waits for the first. */
   stop(): Promise<void>;
 }
 
@@ -16,8 +18,10 @@ export function createShutdown(onError: (name: string, error: unknown) => void):
   const releasers: { name: string; release: () => Promise<void> | void }[] = [];
   let stopping: Promise<void> | undefined;
 
+  const ask = () => asked.abort(new DOMException('stopping', 'AbortError'));
+
   async function releaseAll(): Promise<void> {
-    asked.abort(new DOMException('stopping', 'AbortError'));
+    ask();
     for (let next = releasers.pop(); next; next = releasers.pop()) {
       try {
         await next.release();
@@ -29,6 +33,7 @@ export function createShutdown(onError: (name: string, error: unknown) => void):
 
   return {
     signal: asked.signal,
+    ask,
     add(name, release) {
       const entry = { name, release };
       releasers.push(entry);

@@ -1,0 +1,148 @@
+/**
+ * The agent: bell -> observe -> plan -> apply -> report, until it rests; then it waits for the bell.
+ *
+ * Everything that may have changed rings the same bell (a watch event, a reconnect, a slow tick, the end of a backoff)
+ * and carries nothing: each turn looks at the newest target and at the disk itself. The newest target wins: it
+ * interrupts whatever runs, except a swap. Follow a target from here: desired.ts (what is wanted), observe.ts (what is
+ * there), plan.ts (the next step), apply.ts (doing it).
+ */
+import { spread } from '../runtime/backoff.ts';
+import type { Chance } from '../runtime/clock.ts';
+import { classify, isAbort } from '../runtime/errors.ts';
+import { type ApplyParts, apply, type Doing } from './apply.ts';
+import { type Bell, createBell } from './bell.ts';
+import { type Desired, type DesiredParts, watchDesired } from './desired.ts';
+import { type ObserveParts, observe } from './observe.ts';
+import { plan, type Step, type Wanted } from './plan.ts';
+import { begin, fail } from './progress.ts';
+import { type PruneParts, prune } from './prune.ts';
+import { type Patience, patienceAfter } from './retry.ts';
+import type { StandingReporter } from './standing.ts';
+
+export interface AgentParts extends ApplyParts, ObserveParts, PruneParts {
+  readonly desired: Omit<DesiredParts, 'accepted'>;
+  readonly chance: Chance;
+  readonly rereadMs: number;
+  readonly standing: StandingReporter;
+}
+
+/** What one turn knows beside journal and disk; lost at a restart without harm. */
+interface Memory {
+  desired: Desired;
+  /** Interrupts the step that runs, when a newer target arrives. */
+  interrupt: AbortController;
+  /** The kept release that was compared with its commit for this target. */
+  checked: string | null;
+  patience: Patience;
+}
+
+const NOT_YET: Desired = { write: null, wanted: { kind: 'nothing', why: 'ZooKeeper to answer' } };
+
+/** Runs until `signal` fires; a step that is under way then ends at its next safe point. */
+export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
+  const bell = createBell(parts.clock);
+  const memory: Memory = { desired: NOT_YET, interrupt: new AbortController(), checked: null, patience: { at: 0 } };
+  const listening = listen(parts, memory, bell, signal);
+  while (!signal.aborted) {
+    const turn = AbortSignal.any([signal, memory.interrupt.signal]);
+    try {
+      const waitMs = await takeTurn(parts, memory, turn, signal);
+      if (waitMs !== null) await bell.wait(waitMs, signal);
+    } catch (error) {
+      // Not a step's failure (those are in the journal) but ours or the disk's: say it, and look again later.
+      if (!turn.aborted) parts.log.error({ err: classify(error) }, 'turn failed');
+      if (!turn.aborted) await bell.wait(spread(2_000, 0.5, parts.chance), signal);
+    }
+  }
+  await listening;
+}
+
+/** Keeps `memory.desired` the newest target, rings, and interrupts what an older one had under way. */
+async function listen(parts: AgentParts, memory: Memory, bell: Bell, signal: AbortSignal): Promise<void> {
+  const desiredParts = { ...parts.desired, accepted: () => parts.journal().accepted };
+  while (!signal.aborted) {
+    try {
+      for await (const desired of watchDesired(desiredParts, signal)) {
+        const changed = desired.write?.mzxid !== memory.desired.write?.mzxid;
+        memory.desired = desired;
+        if (changed) memory.interrupt.abort(new DOMException('a newer target arrived', 'AbortError'));
+        if (changed) memory.interrupt = new AbortController();
+        bell.ring();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      parts.log.warn({ err: classify(error) }, 'reading the target failed, again soon');
+      await parts.clock.sleep(spread(1_000, 0.5, parts.chance), signal).catch(() => {});
+    }
+  }
+}
+
+/** One look and at most one step. Resolves to how long to rest, or null to look again at once. */
+async function takeTurn(
+  parts: AgentParts,
+  memory: Memory,
+  turn: AbortSignal,
+  stop: AbortSignal,
+): Promise<number | null> {
+  const { wanted, write } = memory.desired;
+  if (wanted.kind === 'target' && write && parts.journal().progress?.targetVersion !== wanted.targetVersion) {
+    memory.checked = null;
+    memory.patience = { at: 0 };
+    await parts.remember((journal) => begin(journal, wanted.target, { targetVersion: wanted.targetVersion, ...write }));
+    parts.log.info({ ...about(wanted), url: wanted.target.url }, 'new target');
+  }
+  const step = await nextStep(parts, memory, wanted);
+  if (step.do === 'rest') {
+    parts.standing.rest(wanted, step.because, parts.journal());
+    await prune(parts, turn);
+    const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
+    return Math.min(retryInMs ?? Number.POSITIVE_INFINITY, spread(parts.rereadMs, 0.2, parts.chance));
+  }
+  // A command of the operator's is never cut in half by a newer target, only by the end of this process.
+  if (wanted.kind === 'target') await doStep(parts, memory, step.do, wanted, step.do === 'activate' ? stop : turn);
+  return null;
+}
+
+async function nextStep(parts: AgentParts, memory: Memory, wanted: Wanted): Promise<Step> {
+  const { progress } = parts.journal();
+  const waitMs = progress?.activation === 'failed' ? null : memory.patience.at - parts.clock.monotonic();
+  const retryInMs = waitMs === null || waitMs === Number.POSITIVE_INFINITY ? null : Math.max(0, waitMs);
+  if (wanted.kind !== 'target') return plan(wanted, NOTHING_OBSERVED, progress, retryInMs);
+  return plan(wanted, await observe(parts, wanted.target, parts.journal(), memory.checked), progress, retryInMs);
+}
+
+const NOTHING_OBSERVED = { place: { shown: null }, kept: 'absent', spare: null, stored: false } as const;
+
+async function doStep(
+  parts: AgentParts,
+  memory: Memory,
+  step: Doing,
+  wanted: Extract<Wanted, { kind: 'target' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = parts.clock.monotonic();
+  parts.standing.working(wanted, step, parts.journal());
+  try {
+    await apply(parts, step, wanted, signal);
+    if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
+    parts.log.info({ ...about(wanted), step, ms: Math.round(parts.clock.monotonic() - started) }, `${step} done`);
+  } catch (error) {
+    if (signal.aborted && (isAbort(error) || error === signal.reason)) return;
+    const failure = classify(error);
+    await parts.remember((journal) => fail(journal, failure.toFailure(), step));
+    const attempts = parts.journal().progress?.attempts ?? 1;
+    memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
+    const { code, hint, next } = failure;
+    parts.log[next === 'retry' || next === 'wait' ? 'warn' : 'error'](
+      { ...about(wanted), step, code, hint, next, attempts, reason: failure.message },
+      `${step} failed`,
+    );
+  }
+}
+
+const about = ({ target, targetVersion }: Extract<Wanted, { kind: 'target' }>) => ({
+  deployment: target.gitfleet?.deployment ?? null,
+  targetVersion,
+  commitId: target.commitId,
+  relativePath: target.relativePath,
+});

@@ -1,0 +1,35 @@
+import type { Clock } from '../runtime/clock.ts';
+
+/** An event without content: it says "look again". Rings while nobody waits are kept as one. */
+export interface Bell {
+  ring(): void;
+  /** Resolves at the next ring, after `ms`, or when `signal` fires; never rejects. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export function createBell(clock: Clock): Bell {
+  let rung = false;
+  let wake: (() => void) | null = null;
+  return {
+    ring() {
+      rung = true;
+      wake?.();
+    },
+    async wait(ms, signal) {
+      if (!rung && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          const cancel = clock.after(ms, resolve);
+          const stop = () => resolve();
+          signal.addEventListener('abort', stop, { once: true });
+          wake = () => {
+            cancel();
+            signal.removeEventListener('abort', stop);
+            resolve();
+          };
+        });
+        wake = null;
+      }
+      rung = false;
+    },
+  };
+}

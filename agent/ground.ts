@@ -1,0 +1,120 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { chmod, type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { run } from '../runtime/process.ts';
+import type { Places } from './place.ts';
+
+/** What an agent stands on: its directories, exclusively. */
+export interface Ground {
+  /** The descriptor whose lock says that this state directory is taken; git children inherit it. */
+  readonly lockFd: number;
+  /** New for each process. */
+  readonly instanceId: string;
+  /** The same for one state directory on one boot of one machine: whoever has it and the lock knows its predecessor dead. */
+  readonly machineId: string;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes state directory and root for this agent, or refuses. Both locks are flock(2) on an open descriptor: kill -9
+ * frees them, a git child that outlives its agent keeps the state's. Directories are made with the modes of
+ * docs/design.md section 4, whatever the umask.
+ * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK.
+ */
+export async function takeGround(places: Places, agentId: string): Promise<Ground> {
+  await makeDirectory(places.state, 0o700);
+  const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state);
+  try {
+    const machine = await machineName();
+    await makeDirectory(places.root, 0o755);
+    await makeDirectory(join(places.root, '.gitfleet'), 0o755);
+    const owner = await takeOwner(places, agentId, machine);
+    await makeDirectory(places.app, 0o755);
+    await makeDirectory(places.releases, 0o755);
+    await makeDirectory(join(places.state, 'apps'), 0o700);
+    await makeDirectory(places.appState, 0o700);
+    const inode = await lock.stat();
+    return {
+      lockFd: lock.fd,
+      instanceId: randomUUID(),
+      machineId: digest(`${machine}|${await bootId()}|${inode.dev}:${inode.ino}`),
+      async release() {
+        await owner.close();
+        await lock.close();
+      },
+    };
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+/** Made with exactly this mode where it is missing; an existing directory is left as it is. */
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first !== undefined) await chmod(path, mode);
+}
+
+async function takeOwner(places: Places, agentId: string, machine: string): Promise<FileHandle> {
+  const file = join(places.root, '.gitfleet', 'owner');
+  const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', places.root);
+  const mine = `${agentId} ${digest(machine)}\n`;
+  const present = await readFile(file, 'utf8');
+  if (present === '') await handle.write(mine, 0);
+  else if (present !== mine) {
+    await handle.close();
+    throw new FleetError({
+      code: 'ROOT_TAKEN',
+      reason: `${places.root} belongs to agent ${present.split(' ')[0]}${present.endsWith(mine.slice(agentId.length)) ? '' : ' of another machine'}`,
+      hint: `give this agent a root of its own; if that agent is gone for good, remove ${file}`,
+      next: 'stall',
+    });
+  }
+  return handle;
+}
+
+/** Node has no flock(2); util-linux's flock(1) locks the description that we share with it and leaves it to us. */
+async function takeLock(file: string, mode: number, code: string, what: string): Promise<FileHandle> {
+  const handle = await open(file, 'a+', mode);
+  const result = await run(['flock', '--nonblock', '--exclusive', '3'], {
+    env: { PATH: '/usr/bin:/bin' },
+    clock: systemClock satisfies Clock,
+    timeoutMs: 5_000,
+    mostBytes: 4_096,
+    keep: 'tail',
+    inherit: [handle.fd],
+  });
+  if (result.exitCode === 0) {
+    await handle.chmod(mode);
+    return handle;
+  }
+  await handle.close();
+  throw result.ended === 'not-started'
+    ? new FleetError({
+        code: 'NO_FLOCK',
+        reason: 'the command flock is not on this server',
+        hint: 'install util-linux',
+        next: 'stall',
+      })
+    : new FleetError({
+        code,
+        reason: `another agent works with ${what}`,
+        hint: `one agent per directory: see who holds it with: fuser -v ${file}`,
+        next: 'stall',
+      });
+}
+
+/** A name for this machine that outlives a boot; a container without one is named by its boot. */
+async function machineName(): Promise<string> {
+  const name = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  return name.trim() || (await bootId());
+}
+
+async function bootId(): Promise<string> {
+  const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return id.trim() || String((await stat('/')).birthtimeMs);
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

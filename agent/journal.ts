@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { writeDurably } from '../runtime/durable-file.ts';
+import { FleetError } from '../runtime/errors.ts';
+
+/**
+ * What an agent must remember over a crash, in `<state>/apps/<app>/journal.json`: which target it accepted last, how far
+ * it got with it, and what each of its links shows. Intent is written before effect; the disk itself stays the truth
+ * (observe.ts), so a journal that is behind costs a repeated step and nothing else.
+ */
+const failure = z.object({
+  code: z.string(),
+  reason: z.string(),
+  hint: z.string(),
+  next: z.enum(['retry', 'wait', 'stall', 'bug']),
+});
+
+const journal = z.object({
+  format: z.literal(1),
+  /** The newest target that was accepted: nothing older by mzxid is taken without a person (TARGET_WENT_BACK). */
+  accepted: z.object({ targetVersion: z.string(), mzxid: z.string(), mtime: z.number() }).nullable(),
+  /** Progress at that targetVersion. */
+  progress: z
+    .object({
+      targetVersion: z.string(),
+      commitId: z.string(),
+      relativePath: z.string(),
+      attempts: z.number().int(),
+      lastFailure: failure.nullable(),
+      /** `wanted`: the link was or is about to be swapped, the activate command has not ended well yet. */
+      activation: z.enum(['none', 'wanted', 'done', 'failed']),
+    })
+    .nullable(),
+  /** Every link we made, by relativePath, and the commit it shows. */
+  links: z.record(z.string(), z.string()),
+  /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. */
+  releases: z.record(z.string(), z.object({ endedWell: z.boolean(), leftAt: z.number().nullable(), at: z.number() })),
+});
+export type Journal = z.infer<typeof journal>;
+export type Progress = NonNullable<Journal['progress']>;
+
+export const emptyJournal: Journal = { format: 1, accepted: null, progress: null, links: {}, releases: {} };
+
+/** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
+export async function readJournal(directory: string): Promise<Journal> {
+  const file = join(directory, 'journal.json');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (text === null) return emptyJournal;
+  try {
+    return journal.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new FleetError(
+      {
+        code: 'JOURNAL_UNREADABLE',
+        reason: `${file} is not a journal that this version can read`,
+        hint: 'after a downgrade use the newer agent again; else remove the file, the agent rebuilds it from the disk',
+        next: 'stall',
+      },
+      { cause },
+    );
+  }
+}
+
+export async function writeJournal(directory: string, value: Journal): Promise<void> {
+  await writeDurably(join(directory, 'journal.json'), `${JSON.stringify(value, null, 1)}\n`);
+}

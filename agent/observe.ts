@@ -1,0 +1,39 @@
+import { lstat } from 'node:fs/promises';
+import type { Spare } from '../git/spare.ts';
+import type { Store } from '../git/store.ts';
+import { classify } from '../runtime/errors.ts';
+import type { Target } from '../schemas/target.ts';
+import type { Journal } from './journal.ts';
+import { inspectPlace, type Places, releaseOf } from './place.ts';
+import type { Observed } from './plan.ts';
+
+export interface ObserveParts {
+  readonly places: Places;
+  readonly store: Store;
+  readonly spare: Spare;
+  readonly uid: number;
+}
+
+/** Looks at the disk, and only at the disk: no memory of what was done counts. */
+export async function observe(
+  parts: ObserveParts,
+  target: Target,
+  journal: Journal,
+  checked: string | null,
+): Promise<Observed> {
+  const { places, store, spare } = parts;
+  const place = await inspectPlace(places, target.relativePath, Object.keys(journal.links), parts.uid).then(
+    (shown) => ({ shown }),
+    (error: unknown) => ({ failure: classify(error).toFailure() }),
+  );
+  const released = await lstat(releaseOf(places, target.commitId)).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const kept = !released ? 'absent' : checked === target.commitId ? 'checked' : 'unchecked';
+  // Nearest first: what is not needed to decide is not looked up, each look-up in git costs a process.
+  const done = 'failure' in place || place.shown === target.commitId || kept !== 'absent';
+  const proved = done ? null : await spare.proved();
+  const stored = done || proved === target.commitId ? false : await store.has(target.commitId);
+  return { place, kept, spare: proved, stored };
+}

@@ -1,0 +1,44 @@
+import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { syncDirectory } from '../runtime/durable-file.ts';
+import type { CommitId, RelativePath } from '../schemas/values.ts';
+import { linkOf, type Places, releaseOf } from './place.ts';
+
+/**
+ * Shows `commitId` at `relativePath`: a relative link is made aside and renamed over the old one, so that a reader sees
+ * the old tree or the new one, whole, at every instant. Missing parents are made. The release must have been verified.
+ */
+export async function swapLink(places: Places, path: RelativePath, commitId: CommitId): Promise<void> {
+  const link = linkOf(places, path);
+  const parent = dirname(link);
+  const made = await mkdir(parent, { recursive: true, mode: 0o755 });
+  if (made !== undefined) await openTo(places.root, parent);
+  const aside = asideOf(link);
+  await rm(aside, { force: true });
+  await symlink(relative(parent, releaseOf(places, commitId)), aside);
+  await rename(aside, link);
+  await syncDirectory(parent);
+}
+
+/** Beside the link, because a parent may be a mount point of its own and rename does not cross file systems. */
+const asideOf = (link: string): string => join(dirname(link), `.${basename(link)}.gitfleet-new`);
+
+/** Directories that we made below the root are readable by others whatever the umask was. */
+async function openTo(root: string, parent: string): Promise<void> {
+  for (let at = parent; at !== root && at.startsWith(root); at = dirname(at)) await chmod(at, 0o755);
+}
+
+/** The commits whose release directories are on the disk. */
+export async function listReleases(places: Places): Promise<CommitId[]> {
+  const names = await readdir(places.releases);
+  return names.filter((name) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name)) as CommitId[];
+}
+
+/** A swap that a crash cut short leaves a link aside; nobody reads it. */
+export async function removeLeftovers(places: Places, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const aside = asideOf(join(places.root, path));
+    const found = await lstat(aside).catch(() => null);
+    if (found?.isSymbolicLink()) await rm(aside, { force: true });
+  }
+}

@@ -1,0 +1,42 @@
+import type { Journal } from './journal.ts';
+
+export interface RetentionRule {
+  /** Releases that ended well, the active one included. */
+  readonly keep: number;
+  /** Releases that failed, kept for diagnosis. */
+  readonly keepFailed: number;
+  /** Ms that a release stays readable after another one took over: running processes may still hold it. */
+  readonly graceMs: number;
+}
+
+/**
+ * Which releases may go. Never one that a link of ours shows, never the newest that ended well here, never one still in
+ * its grace. Good and failed ones are counted apart, so that a row of failures cannot push out what one returns to.
+ * @param onDisk commits that have a release directory.
+ * @returns oldest first.
+ */
+export function superfluous(
+  onDisk: readonly string[],
+  journal: Pick<Journal, 'links' | 'releases'>,
+  rule: RetentionRule,
+  now: number,
+): string[] {
+  const shown = new Set(Object.values(journal.links));
+  const known = onDisk
+    .map((commitId) => ({ commitId, ...(journal.releases[commitId] ?? { endedWell: false, leftAt: now, at: 0 }) }))
+    .sort((a, b) => b.at - a.at);
+  const lastGood = known.find((release) => release.endedWell)?.commitId;
+  const beyond = [
+    ...known.filter((release) => release.endedWell).slice(rule.keep),
+    ...known.filter((release) => !release.endedWell).slice(rule.keepFailed),
+  ];
+  return beyond
+    .filter(({ commitId, leftAt }) => !shown.has(commitId) && commitId !== lastGood && inPast(leftAt, rule, now))
+    .sort((a, b) => a.at - b.at)
+    .map(({ commitId }) => commitId);
+}
+
+/** A release that nobody ever showed has no readers to wait for. */
+function inPast(leftAt: number | null, rule: RetentionRule, now: number): boolean {
+  return leftAt === null || now - leftAt >= rule.graceMs;
+}

@@ -1,0 +1,135 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { runAgent } from '../agent/agent.ts';
+import { confirmWanted } from '../agent/confirm.ts';
+import { takeGround } from '../agent/ground.ts';
+import { readJournal, writeJournal } from '../agent/journal.ts';
+import { placesOf } from '../agent/place.ts';
+import { reconcile } from '../agent/reconcile.ts';
+import { createReporter } from '../agent/reporter.ts';
+import { createStanding } from '../agent/standing.ts';
+import { openStore } from '../git/open-store.ts';
+import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
+import { createLog, type Logger } from '../runtime/log.ts';
+import { createShutdown } from '../runtime/shutdown.ts';
+import { toJson } from '../schemas/lenient-json.ts';
+import { presence } from '../schemas/report.ts';
+import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { openSession } from '../zookeeper/open-session.ts';
+import { joinMembership } from '../zookeeper/recipes/membership.ts';
+import { EXIT } from './exit-codes.ts';
+import { type Call, version } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { sessionAccess } from './session-access.ts';
+
+/** `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C. */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  const agent = agentSettings(settings);
+  const log = createLog({ level: settings.log.level, bindings: { agentId: agent.id } });
+  const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
+  let asked = 0;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      asked += 1;
+      log.info({ signal }, asked === 1 ? 'stopping at the next safe point' : 'stopping now');
+      if (asked > 1) process.exit(EXIT.failed);
+      shutdown.ask();
+    });
+  }
+  if (process.getuid?.() === 0) log.warn('running as root: give the agent a user of its own');
+  if (agent.allowUrls.length === 0) log.warn('no url is allowed, so every target is refused: give --allow-url PREFIX');
+  try {
+    await serve(settings, agent, log, shutdown);
+    return EXIT.converged;
+  } finally {
+    await shutdown.stop();
+    log.info('stopped');
+  }
+}
+
+async function serve(
+  settings: Settings,
+  agent: AgentSettings,
+  log: Logger,
+  shutdown: ReturnType<typeof createShutdown>,
+): Promise<void> {
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const ground = await takeGround(places, agent.id);
+  shutdown.add('ground', () => ground.release());
+
+  let journal = await reconcile(places, await readJournal(places.appState), clock.now());
+  const remember = async (change: (before: typeof journal) => typeof journal) => {
+    const next = change(journal);
+    await writeJournal(places.appState, next);
+    journal = next;
+  };
+  const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const store = openStore({
+    directory: join(places.appState, 'store.git'),
+    credentials: agent.credentials,
+    allowProtocols: [...new Set(agent.allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))],
+    lockFd: ground.lockFd,
+    clock,
+    chance,
+    log,
+    path: commandPath,
+  });
+  await store.recover();
+
+  const paths = znodes(settings.app);
+  const session = openSession({
+    connect: settings.zookeeper.connect,
+    ...(await sessionAccess(settings)),
+    clock,
+    chance,
+    log,
+  });
+  shutdown.add('ZooKeeper session', () => session.close());
+  session.onState((state) => log.info({ state }, `ZooKeeper session ${state}`));
+
+  const since = clock.now();
+  const me = { agentId: agent.id, instanceId: ground.instanceId, machineId: ground.machineId, pid: process.pid };
+  const card = { ...me, host: hostname(), labels: agent.labels, agentVersion: version, since };
+  const membership = joinMembership(session, {
+    path: paths.presence(agent.id),
+    instanceId: ground.instanceId,
+    machineId: ground.machineId,
+    data: () => toJson(presence, card),
+    clock,
+    chance,
+    log,
+  });
+  shutdown.add('presence', () => membership.leave());
+  const reporter = createReporter({ session, path: paths.report(agent.id), mayWrite: membership.held, clock, log });
+  shutdown.add('reports', () => reporter.idle());
+  membership.onChange(() => {
+    if (membership.held()) reporter.repeat();
+  });
+
+  log.info({ root: places.root, state: places.state, app: settings.app, version }, 'agent started');
+  await runAgent(
+    {
+      places,
+      store,
+      spare: store.spare(places.spare),
+      uid: process.getuid?.() ?? 0,
+      clock,
+      chance,
+      log,
+      app: settings.app,
+      activate: agent.activate ? { command: agent.activate.command, timeoutMs: agent.activate.timeout } : null,
+      commandPath,
+      journal: () => journal,
+      remember,
+      confirm: (wanted, signal) => confirmWanted(session, paths, wanted, signal),
+      desired: { session, path: paths.config, rereadMs: agent.reread, policy: () => ({ allow: agent.allowUrls }), log },
+      rereadMs: agent.reread,
+      retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace },
+      standing: createStanding({ reporter, clock, log, agentId: agent.id, agentVersion: version }),
+    },
+    shutdown.signal,
+  );
+}

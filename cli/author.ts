@@ -1,0 +1,15 @@
+import { userInfo } from 'node:os';
+
+/**
+ * Who publishes, for history: the person behind sudo or a git host's account rather than the user that runs the
+ * process. It is what the environment says, no proof.
+ */
+export function author(env: Readonly<Record<string, string | undefined>>): string {
+  const named = env['GITFLEET_AUTHOR'] ?? env['GL_USERNAME'] ?? env['REMOTE_USER'] ?? env['SUDO_USER'];
+  if (named) return named;
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? '?'}`;
+  }
+}

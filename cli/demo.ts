@@ -1,0 +1,187 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../runtime/clock.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { run as runProcess } from '../runtime/process.ts';
+import { createShutdown } from '../runtime/shutdown.ts';
+import { EXIT } from './exit-codes.ts';
+import { startLocalZooKeeper } from './local-zookeeper.ts';
+import type { Call } from './program.ts';
+import { say, warn } from './terminal.ts';
+import { untilStopped } from './until-stopped.ts';
+
+const AGENTS = ['web-1', 'web-2', 'web-3'];
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+
+/**
+ * The whole product on one machine with real parts: ZooKeeper, a bare repository with the hook, three agents as
+ * processes of their own. Everything lives in one temporary directory and goes with the demo.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const stopped = untilStopped();
+  const shutdown = createShutdown((name, error) => warn(`demo: stopping ${name} failed: ${error}`));
+  try {
+    const directory = await mkdtemp(join(tmpdir(), 'gitfleet-demo-'));
+    shutdown.add('directory', () => rm(directory, { recursive: true, force: true }));
+    const show = playShow(directory, shutdown.add);
+    const ended = await Promise.race([show, stopped]);
+    if (typeof ended === 'string') return EXIT.detached;
+    if (options['exit']) return ended.exitCode;
+    say('', 'It stays up for you to play with; Ctrl-C ends it and leaves nothing behind.');
+    await stopped;
+    return ended.exitCode;
+  } finally {
+    await shutdown.stop();
+  }
+}
+
+type Add = (name: string, release: () => Promise<void> | void) => unknown;
+
+async function playShow(directory: string, add: Add): Promise<{ exitCode: number }> {
+  title('1. a ZooKeeper, as a child of this process');
+  const zookeeper = await startLocalZooKeeper(1);
+  add('ZooKeeper', () => zookeeper.stop());
+  const z = zookeeper.connectString;
+  say(`   serves at ${z}`);
+  await gitfleet(['init', '--open', '-z', z], directory);
+
+  title('2. three agents, each with a root of its own');
+  for (const id of AGENTS) {
+    const agent = startAgent(id, z, directory);
+    add(id, () => stopChild(agent));
+  }
+  say(...AGENTS.map((id) => `   ${id}: ${join(directory, id, 'root', 'shop')}`));
+
+  title('3. a bare repository whose post-receive hook deploys the branch main');
+  const origin = join(directory, 'shop.git');
+  const clone = join(directory, 'clone');
+  await git(['init', '--quiet', '--bare', '--initial-branch=main', origin], directory);
+  await gitfleet(['hook', 'install', origin, '--relative-path', 'shop', '--branch', 'main', '-z', z], directory);
+  await git(['clone', '--quiet', origin, clone], directory);
+  await git(['checkout', '--quiet', '-b', 'main'], clone);
+
+  const first = await push(clone, 'Shop opens', 'Welcome to the shop\n');
+  await push(clone, 'Prices go up', 'Welcome to the shop, now dearer\n');
+
+  title('6. the second thoughts: gitfleet rollback');
+  await gitfleet(['rollback', '-z', z, '-m', 'customers complain'], directory);
+
+  title('7. what the fleet shows now');
+  await gitfleet(['status', '-z', z], directory);
+  await gitfleet(['history', '-z', z], directory);
+  const verdict = await inspectAgents(directory, first);
+
+  title('where to look, what to try');
+  say(
+    `   a release:      ls -l ${join(directory, 'web-1', 'root')}`,
+    `   an agent's log: ${join(directory, 'web-1', 'agent.log')}`,
+    `   the clone:      cd ${clone}; edit, git commit -a, git push`,
+    `   the fleet:      export GITFLEET_ZOOKEEPER=${z}`,
+    `                   node ${MAIN} status`,
+    `                   node ${MAIN} history`,
+    `                   node ${MAIN} rollback d-2`,
+    '   a fault:        kill -9 an agent while it deploys; it is not started again here, the others go on',
+  );
+  say('', `demo: ${verdict.reached}/${AGENTS.length} agents at ${first}`);
+  return { exitCode: verdict.reached === AGENTS.length ? EXIT.converged : EXIT.failed };
+}
+
+let step = 3;
+async function push(clone: string, message: string, text: string): Promise<string> {
+  step += 1;
+  title(`${step}. git push: "${message}"`);
+  await writeFile(join(clone, 'index.txt'), text);
+  await git(['add', '--all'], clone);
+  await git(['commit', '--quiet', '-m', message], clone);
+  await git(['push', '--quiet', 'origin', 'main'], clone);
+  return (await git(['rev-parse', 'HEAD'], clone)).trim();
+}
+
+/** Looks at the disks of the agents, not at what they say about themselves. */
+async function inspectAgents(directory: string, commitId: string): Promise<{ reached: number }> {
+  let reached = 0;
+  for (const id of AGENTS) {
+    const link = join(directory, id, 'root', 'shop');
+    const head = (await git(['rev-parse', 'HEAD'], link).catch((error) => String(error))).trim();
+    const text = await readFile(join(link, 'index.txt'), 'utf8').catch((error) => String(error));
+    say(`   ${id}: HEAD ${head.slice(0, 10)}, index.txt says "${text.trim()}"`);
+    if (head === commitId && text === 'Welcome to the shop\n') reached += 1;
+  }
+  return { reached };
+}
+
+function startAgent(id: string, zookeeper: string, directory: string): ChildProcess {
+  const home = join(directory, id);
+  const places = ['--root', join(home, 'root'), '--state', join(home, 'state')];
+  const args = [MAIN, 'agent', 'run', '--id', id, ...places, '-z', zookeeper, '--allow-url', `file://${directory}`];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment() });
+  const log = mkdir(home, { recursive: true }).then(() => createWriteStream(join(home, 'agent.log'), { flags: 'a' }));
+  log.then((file) => {
+    child.stdout?.pipe(file, { end: false });
+    child.stderr?.pipe(file, { end: false });
+  });
+  child.on('exit', (code, signal) => {
+    if (code !== 0 && signal !== 'SIGTERM')
+      warn(`demo: ${id} ended (${signal ?? `exit ${code}`}); its log: ${home}/agent.log`);
+  });
+  return child;
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const cancel = systemClock.after(5_000, () => child.kill('SIGKILL'));
+  await ended;
+  cancel();
+}
+
+/** Runs one gitfleet command as a person would and shows what it prints. */
+async function gitfleet(args: readonly string[], cwd: string): Promise<void> {
+  say(`   $ gitfleet ${args.filter((arg, at) => arg !== '-z' && args[at - 1] !== '-z').join(' ')}`);
+  await shown([process.execPath, MAIN, ...args], cwd);
+}
+
+async function git(args: readonly string[], cwd: string): Promise<string> {
+  if (args[0] === 'push') say('   $ git push origin main');
+  return await shown(
+    ['git', '-c', 'user.name=Demo', '-c', 'user.email=demo@example.com', ...args],
+    cwd,
+    args[0] !== 'rev-parse',
+  );
+}
+
+async function shown(argv: readonly string[], cwd: string, print = true): Promise<string> {
+  const lines = (stream: string, chunk: Buffer) => {
+    if (print)
+      for (const line of chunk.toString('utf8').split('\n')) if (line.trim()) say(`   ${stream}${line.trimEnd()}`);
+  };
+  const result = await runProcess(argv, {
+    cwd,
+    env: environment(),
+    clock: systemClock,
+    timeoutMs: 120_000,
+    mostBytes: 1_000_000,
+    keep: 'tail',
+    onOutput: (_, chunk) => lines('', chunk),
+  });
+  if (result.exitCode === 0) return result.stdout.toString('utf8');
+  throw new FleetError({
+    code: 'DEMO_FAILED',
+    reason: `${argv.slice(0, 4).join(' ')} ... ended with ${result.exitCode ?? result.signal ?? result.ended}`,
+    hint: 'the lines above say why',
+    next: 'stall',
+  });
+}
+
+/** Of this machine only what programs need to run; no GITFLEET_ or GIT_ settings of the person's take part. */
+function environment(): Record<string, string> {
+  const { PATH, HOME, LANG } = process.env;
+  return { PATH: PATH ?? '/usr/bin:/bin', HOME: HOME ?? '/', LANG: LANG ?? 'C.UTF-8' };
+}
+
+const title = (text: string): void => say('', text);

@@ -1,0 +1,65 @@
+import type { Published } from '../fleet/publish-transaction.ts';
+import { type Ending, follow } from '../publisher/follow.ts';
+import { createProgressLines, publishedLines } from '../publisher/progress-lines.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { parseDuration } from '../schemas/duration.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
+import { EXIT } from './exit-codes.ts';
+import { say, usage, warn } from './terminal.ts';
+
+const EXIT_OF: Record<Ending, number> = {
+  converged: EXIT.converged,
+  failed: EXIT.failed,
+  superseded: EXIT.conflict,
+  'timed-out': EXIT.notConverged,
+  nobody: EXIT.notConverged,
+};
+
+export interface FollowOptions {
+  readonly timeoutMs: number;
+  readonly detach: boolean;
+  readonly json: boolean;
+  readonly by: string;
+}
+
+export function followOptions(options: Readonly<Record<string, unknown>>, by: string): FollowOptions {
+  if (options['wait'] && options['detach'])
+    throw usage('--wait and --detach contradict each other', 'give one of them');
+  const timeout = parseDuration(String(options['timeout'] ?? '5m'));
+  if (timeout === null) throw usage('--timeout wants a duration', 'such as 30s, 5m, 1h');
+  return { timeoutMs: timeout, detach: options['detach'] === true, json: options['json'] === true, by };
+}
+
+/** Says what was published and, unless detached, follows it to its end. Resolves to the exit code of what was seen. */
+export async function followPublished(
+  session: Session,
+  znodes: Znodes,
+  published: Published,
+  options: FollowOptions,
+): Promise<number> {
+  if (options.json) say(JSON.stringify({ published: published.record, targetVersion: published.targetVersion }));
+  else say(...publishedLines(published));
+  if (options.detach) return EXIT.converged;
+
+  const interrupted = new AbortController();
+  const onInterrupt = () => interrupted.abort();
+  process.once('SIGINT', onInterrupt);
+  const lines = createProgressLines(published);
+  try {
+    const parts = { session, znodes, clock: systemClock, by: options.by };
+    for await (const progress of follow(parts, published, options.timeoutMs, interrupted.signal)) {
+      if (!options.json) say(...lines.next(progress));
+      if (!progress.ending) continue;
+      if (options.json) {
+        const { state, reached, expected } = progress.verdict;
+        say(JSON.stringify({ ending: progress.ending, state, reached, expected, elapsedMs: progress.elapsedMs }));
+      }
+      return EXIT_OF[progress.ending];
+    }
+  } finally {
+    process.removeListener('SIGINT', onInterrupt);
+  }
+  warn('detached: the fleet goes on by itself', 'next: gitfleet status');
+  return EXIT.detached;
+}

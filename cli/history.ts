@@ -1,0 +1,25 @@
+import { readHistory } from '../fleet/history.ts';
+import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
+import { historyLines } from '../publisher/screens.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say, usage } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+export async function run({ options }: Call): Promise<number> {
+  const most = Number(options['number'] ?? 20);
+  if (!Number.isSafeInteger(most) || most < 1)
+    throw usage('--number wants a whole number from 1', 'gitfleet history -n 20');
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const [state, history] = await Promise.all([readSharedState(session, paths), readHistory(session, paths, most)]);
+    const current = isRecorded(state) ? (state.lastRecord?.number ?? null) : null;
+    if (options['json']) for (const record of history) say(JSON.stringify(record));
+    else say(...historyLines(history, current, systemClock.now()));
+    return EXIT.converged;
+  });
+}

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { readSharedState } from '../fleet/shared-state.ts';
+import type { Git } from '../git/process.ts';
+import { branchTip, commitTitle, readRepositoryConfig } from '../git/repository-config.ts';
+import { movesBranch, parseUpdates } from '../hooks/choose-update.ts';
+import { publishTip } from '../hooks/post-receive.ts';
+import { publish } from '../publisher/publish.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { classify, FleetError } from '../runtime/errors.ts';
+import { clean } from '../runtime/log.ts';
+import { parseRelativePath } from '../schemas/relative-path.ts';
+import { ANY_URL } from '../schemas/target.ts';
+import { parseUrl } from '../schemas/url.ts';
+import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { author } from './author.ts';
+import { EXIT } from './exit-codes.ts';
+import { followPublished } from './follow-published.ts';
+import { gitOfHooks } from './git-of-hooks.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say, warn } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** What a push waits for at most: for ZooKeeper to answer, and then for the fleet. */
+const ANSWER_MS = 5_000;
+const FOLLOW_MS = 60_000;
+
+interface HookConfig {
+  readonly zookeeper: string;
+  readonly app: string;
+  readonly branch: string;
+  readonly relativePath: RelativePath;
+  readonly url: RepositoryUrl;
+}
+
+/**
+ * What the installed post-receive hook calls. The push is over by now and cannot fail any more; whatever goes wrong is
+ * said on the pusher's terminal with the command that publishes later. Always exits 0.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const repository = String(options['repository']);
+  const git = gitOfHooks();
+  let config: HookConfig | null = null;
+  try {
+    config = readConfig(await readRepositoryConfig(git, repository));
+    if (!movesBranch(parseUpdates(await readInput()), config.branch)) return EXIT.converged;
+    await deploy(git, repository, config);
+  } catch (error) {
+    const failure = classify(error);
+    warn(`gitfleet: pushed, but not deployed: ${failure.code}: ${clean(failure.message)}`);
+    if (failure.hint) warn(`  ${failure.hint}`);
+    if (config) warn(`  to deploy later: ${await laterCommand(git, repository, config)}`);
+  }
+  return EXIT.converged;
+}
+
+async function deploy(git: Git, repository: string, config: HookConfig): Promise<void> {
+  const settings = await readSettings({ zookeeper: config.zookeeper, app: config.app });
+  await withSession(
+    settings,
+    async (session) => {
+      const paths = znodes(config.app);
+      const by = author(process.env);
+      const result = await publishTip({
+        ...config,
+        readState: () => readSharedState(session, paths),
+        readTip: async () => (await branchTip(git, repository, config.branch)) as CommitId | null,
+        publish: async (since, target) =>
+          await publish({ session, znodes: paths, now: () => systemClock.now(), newNonce: randomUUID }, since, {
+            target,
+            author: by,
+            reason: await commitTitle(git, repository, target.commitId),
+            via: 'hook',
+            ref: `refs/heads/${config.branch}`,
+          }),
+      });
+      if (result.kind === 'deleted') return say(`gitfleet: ${config.branch} is gone again, nothing to deploy`);
+      if (result.kind === 'already')
+        return say(`gitfleet: ${config.branch} is at ${result.tip.slice(0, 10)}, published already`);
+      const following = { timeoutMs: FOLLOW_MS, detach: false, json: false, by };
+      await followPublished(session, paths, result.published, following);
+    },
+    ANSWER_MS,
+  );
+}
+
+function readConfig(members: Record<string, string>): HookConfig {
+  // git spells the names of its settings in lower case.
+  const { zookeeper, app, branch, relativepath, url } = members;
+  const path = parseRelativePath(relativepath ?? '');
+  const parsedUrl = parseUrl(url ?? '', ANY_URL);
+  if (zookeeper && app && branch && path.ok && parsedUrl.ok) {
+    return { zookeeper, app, branch, relativePath: path.relativePath, url: parsedUrl.url };
+  }
+  throw new FleetError({
+    code: 'HOOK_SETTINGS',
+    reason: "the gitfleet.* settings in this repository's git config are incomplete or wrong",
+    hint: 'on the git host run gitfleet hook install again',
+    next: 'stall',
+  });
+}
+
+/** Complete, so that it can be typed anywhere. */
+async function laterCommand(git: Git, repository: string, config: HookConfig): Promise<string> {
+  const tip = await branchTip(git, repository, config.branch).catch(() => null);
+  return `gitfleet publish ${tip ?? '<commit>'} --url ${config.url} --relative-path ${config.relativePath} --app ${config.app} -z ${config.zookeeper}`;
+}
+
+/** Lines of a push of any size; what is longer than ten megabytes is no push of this world. */
+async function readInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > 10_000_000) break;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

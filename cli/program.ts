@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT } from './exit-codes.ts';
+
+/** What every verb gets: its options as commander read them, and the words after it. */
+export interface Call {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly words: readonly string[];
+}
+
+/** One verb's file, loaded only when it is called: a publish does not pay for the agent. Resolves to the exit code. */
+type Load = () => Promise<{ run: (call: Call) => Promise<number> }>;
+
+export const version: string = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+/** The command table. */
+export async function program(argv: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.converged;
+  const root = new Command('gitfleet')
+    .description('git push, and every server of a fleet shows exactly that commit')
+    .version(version)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(gitfleet <verb> --help shows how)');
+
+  function verb(parent: Command, usage: string, description: string, load: Load): Command {
+    return parent
+      .command(usage)
+      .description(description)
+      .exitOverride()
+      .allowExcessArguments(false)
+      .action(async (...args: unknown[]) => {
+        const command = args.at(-1) as Command;
+        const module = await load();
+        exitCode = await module.run({ options: command.optsWithGlobals(), words: command.args });
+      });
+  }
+  const shared = (command: Command): Command =>
+    command
+      .addOption(new Option('-z, --zookeeper <hosts>', 'connect string, a chroot may follow (GITFLEET_ZOOKEEPER)'))
+      .addOption(new Option('--app <znode>', 'the app znode (GITFLEET_APP), default /app/business'))
+      .addOption(new Option('--settings <file>', 'settings file, default /etc/gitfleet/gitfleet.yml where it exists'))
+      .addOption(new Option('--json', 'for machines: one JSON value per line'));
+  const example = (command: Command, ...lines: string[]): Command =>
+    command.addHelpText('after', `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+  const waiting = (command: Command): Command =>
+    command
+      .option('--wait', 'follow the fleet until it has settled (default)')
+      .option('--detach', 'return as soon as the target is written')
+      .option('--timeout <duration>', 'how long to follow, default 5m')
+      .option('-m, --message <why>', 'the reason, for history');
+
+  example(
+    shared(
+      verb(root, 'init', 'make the app znode and what belongs under it; repeatable', () => import('./init.ts')),
+    ).option('--open', 'for trials: a ZooKeeper without access rights'),
+    'gitfleet init --open -z 127.0.0.1:2181',
+  );
+
+  const agent = root.command('agent').description('the daemon on a server').exitOverride();
+  example(
+    shared(verb(agent, 'run', 'run the agent in the foreground', () => import('./agent-run.ts')))
+      .option('--root <dir>', 'below it the links appear')
+      .option('--state <dir>', 'the store and the journal of this agent')
+      .option('--id <name>', 'agent id, default the host name')
+      .option('--label <key=value>', 'a label of this server, repeatable', collect)
+      .option('--allow-url <prefix>', 'a repository prefix this agent may fetch from, repeatable', collect)
+      .option('--activate <program>', 'program to run after each swap (arguments: in the settings file)'),
+    'gitfleet agent run -z zk1:2181,zk2:2181,zk3:2181 --root /srv/www --state /var/lib/gitfleet --allow-url https://git.example.com/shop',
+  );
+
+  example(
+    waiting(
+      shared(
+        verb(root, 'publish [rev]', 'make a commit what the whole fleet shows', () => import('./publish.ts')).alias(
+          'deploy',
+        ),
+      ),
+    )
+      .option('--url <url>', "the repository as the agents reach it, default: the clone's origin")
+      .option('--relative-path <path>', "where on each server, default: the current target's")
+      .option('--no-check', 'do not ask the repository whether it has the commit'),
+    'gitfleet publish main -m "new checkout"',
+    'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',
+  );
+  example(
+    shared(verb(root, 'status', 'what is wanted, and where each agent stands', () => import('./status.ts'))),
+    'gitfleet status',
+  );
+  example(
+    shared(verb(root, 'history', 'the deployments, newest first', () => import('./history.ts'))).option(
+      '-n, --number <count>',
+      'how many, default 20',
+    ),
+    'gitfleet history -n 5',
+  );
+  example(
+    waiting(
+      shared(verb(root, 'rollback [deployment]', 'publish an earlier deployment again', () => import('./rollback.ts'))),
+    ),
+    'gitfleet rollback',
+    'gitfleet rollback d-12 -m "checkout broken"',
+  );
+
+  const hook = root.command('hook').description('deploy by git push').exitOverride();
+  example(
+    shared(
+      verb(
+        hook,
+        'install <repository>',
+        'write the post-receive hook of a bare repository',
+        () => import('./hook-install.ts'),
+      ),
+    )
+      .option('--branch <name>', 'the branch that deploys, default main')
+      .requiredOption('--relative-path <path>', 'where on each server')
+      .option('--url <url>', 'the repository as the agents reach it, default file://<repository>'),
+    'gitfleet hook install /srv/git/shop.git --branch main --relative-path shop --url ssh://git@git.example.com/srv/git/shop.git',
+  );
+  verb(hook, 'post-receive', 'what the installed hook calls', () => import('./hook-post-receive.ts')).requiredOption(
+    '--repository <dir>',
+    'the repository that received',
+  );
+
+  const zk = root.command('zk').description('ZooKeeper servers').exitOverride();
+  example(
+    verb(zk, 'up', 'run ZooKeeper servers on loopback until Ctrl-C, for trials', () => import('./zk-up.ts'))
+      .option('--servers <count>', '1 or 3', '1')
+      .option('--port <port>', 'client port of the first server, default: any free one'),
+    'gitfleet zk up --servers 3',
+  );
+  example(
+    shared(verb(zk, 'status', "each server's role", () => import('./zk-status.ts'))),
+    'gitfleet zk status -z zk1,zk2,zk3',
+  );
+
+  example(
+    verb(
+      root,
+      'demo',
+      'a whole fleet on this machine, from the first push to a rollback',
+      () => import('./demo.ts'),
+    ).option('--exit', 'end after the show'),
+    'npm run demo -- --exit',
+  );
+
+  try {
+    await root.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.converged : EXIT.usage;
+  }
+  return exitCode;
+}

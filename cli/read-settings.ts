@@ -1,0 +1,55 @@
+import { open } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { FleetError } from '../runtime/errors.ts';
+import { parseSettings, type Settings } from '../schemas/settings.ts';
+import { MOST_SETTINGS_BYTES, parseSettingsFile } from '../schemas/settings-file.ts';
+import { mergeSettings } from '../schemas/settings-sources.ts';
+
+const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
+
+/**
+ * The settings of this call: flags over GITFLEET_* over the settings file. The default file may be missing, a named one
+ * may not. @throws FleetError SETTINGS
+ */
+export async function readSettings(flags: Readonly<Record<string, unknown>>): Promise<Settings> {
+  const named = flags['settings'] ?? process.env['GITFLEET_SETTINGS'];
+  const file = named ? String(named) : DEFAULT_FILE;
+  const text = await readText(file, Boolean(named));
+  const merged = mergeSettings({
+    flags,
+    environment: process.env,
+    directory: process.cwd(),
+    ...(text === null ? {} : { file: parseSettingsFile(text, file) }),
+  });
+  return parseSettings(merged, hostname());
+}
+
+/** A settings file decides what is fetched and run, so only its owner may write it; a pipe or a device is none. */
+async function readText(file: string, mustExist: boolean): Promise<string | null> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    // Without O_NONBLOCK a named pipe would hold us here for ever.
+    const { O_RDONLY, O_NONBLOCK } = (await import('node:fs')).constants;
+    handle = await open(file, O_RDONLY | O_NONBLOCK);
+  } catch (error) {
+    if (!mustExist && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw refusal(`${file} cannot be read: ${(error as Error).message}`);
+  }
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw refusal(`${file} is not a file`);
+    if ((found.mode & 0o002) !== 0) throw refusal(`${file} can be written by everybody (chmod o-w ${file})`);
+    if (found.size > MOST_SETTINGS_BYTES) throw refusal(`${file} is larger than ${MOST_SETTINGS_BYTES} bytes`);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+const refusal = (reason: string): FleetError =>
+  new FleetError({
+    code: 'SETTINGS',
+    reason,
+    hint: 'docs/settings.md shows every setting with an example',
+    next: 'stall',
+  });

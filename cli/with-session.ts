@@ -1,0 +1,49 @@
+import { systemChance, systemClock } from '../runtime/clock.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { createLog } from '../runtime/log.ts';
+import type { Settings } from '../schemas/settings.ts';
+import { openSession } from '../zookeeper/open-session.ts';
+import type { Session } from '../zookeeper/session.ts';
+import { sessionAccess } from './session-access.ts';
+
+/** How long a person or a hook waits for a quorum before giving up (docs/design.md, section 7). */
+export const QUORUM_MS = 30_000;
+
+/** Opens a session for one command and closes it whatever happens. @throws FleetError UNREACHABLE */
+export async function withSession<T>(
+  settings: Settings,
+  work: (session: Session) => Promise<T>,
+  waitMs = QUORUM_MS,
+): Promise<T> {
+  const session = openSession({
+    connect: settings.zookeeper.connect,
+    ...(await sessionAccess(settings)),
+    clock: systemClock,
+    chance: systemChance,
+    log: createLog({ level: 'silent' }),
+  });
+  try {
+    await connectedWithin(session, settings.zookeeper.connect, waitMs);
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}
+
+async function connectedWithin(session: Session, connect: string, waitMs: number): Promise<void> {
+  const given = new AbortController();
+  const cancel = systemClock.after(waitMs, () => given.abort(unreachable(connect, waitMs)));
+  try {
+    await session.connected(given.signal);
+  } finally {
+    cancel();
+  }
+}
+
+const unreachable = (connect: string, waitMs: number): FleetError =>
+  new FleetError({
+    code: 'UNREACHABLE',
+    reason: `no ZooKeeper of ${connect} answered within ${Math.round(waitMs / 1_000)} s`,
+    hint: `see who does: gitfleet zk status -z ${connect}`,
+    next: 'retry',
+  });

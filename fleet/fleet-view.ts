@@ -1,0 +1,33 @@
+import { type Presence, parsePresence, parseReport, type Report } from '../schemas/report.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
+
+/** One agent as the znodes show it: who is there now, and what was last said. */
+export interface AgentView {
+  readonly agentId: string;
+  /** Null: offline. */
+  readonly presence: Presence | null;
+  /** Null: never reported, or not readable by this version. */
+  readonly report: Report | null;
+}
+
+/** Every agent that is online or ever reported, by id in alphabetical order. */
+export async function readFleet(session: Session, znodes: Znodes): Promise<AgentView[]> {
+  const [online, reported] = await Promise.all([session.children(znodes.online), session.children(znodes.agents)]);
+  const present = new Set(online ?? []);
+  const known = new Set(reported ?? []);
+  const ids = [...new Set([...present, ...known])].sort();
+  return await Promise.all(
+    ids.map(async (agentId) => {
+      const [presence, report] = await Promise.all([
+        present.has(agentId) ? session.get(znodes.presence(agentId)) : null,
+        known.has(agentId) ? session.get(znodes.report(agentId)) : null,
+      ]);
+      return {
+        agentId,
+        presence: presence && parsePresence(presence.data),
+        report: report && parseReport(report.data),
+      };
+    }),
+  );
+}

@@ -1,0 +1,59 @@
+import { type Deployment, deployment, type Outcome, parseDeployment } from '../schemas/deployment.ts';
+import { toJson } from '../schemas/lenient-json.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
+import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
+
+/** Records kept under `deployments` (docs/design.md, section 3). */
+export const KEPT = 200;
+
+/** The newest records first, at most `most`; numbers that are missing or unreadable are skipped. */
+export async function readHistory(session: Session, znodes: Znodes, most: number): Promise<Deployment[]> {
+  const numbers = ((await session.children(znodes.deployments)) ?? [])
+    .map((name) => Number(/^d-([1-9]\d*)$/.exec(name)?.[1]))
+    .filter((n) => Number.isSafeInteger(n))
+    .sort((a, b) => b - a)
+    .slice(0, most);
+  const records = await Promise.all(numbers.map((n) => readDeployment(session, znodes, n)));
+  return records.filter((record) => record !== null);
+}
+
+export async function readDeployment(session: Session, znodes: Znodes, number: number): Promise<Deployment | null> {
+  const node = await session.get(znodes.deployment(number));
+  return node && parseDeployment(node.data);
+}
+
+/**
+ * Writes how a deployment ended, once: a first outcome stands, except that a `timed-out` one, which only says that
+ * nobody waited long enough, gives way. Returns false when one stood already.
+ */
+export async function writeOutcome(
+  session: Session,
+  znodes: Znodes,
+  number: number,
+  outcome: Outcome,
+): Promise<boolean> {
+  for (;;) {
+    const node = await session.get(znodes.deployment(number));
+    const record = node && parseDeployment(node.data);
+    if (!node || !record) return false;
+    if (record.outcome && record.outcome.state !== 'timed-out') return false;
+    try {
+      const data = toJson(deployment, { ...record, outcome });
+      await session.set(znodes.deployment(number), data, node.stat.version);
+      return true;
+    } catch (error) {
+      if (!isCode(error, 'BAD_VERSION')) throw error;
+    }
+  }
+}
+
+/** Removes the record that `newest` pushes over the limit; gone already is fine. */
+export async function forgetOldest(session: Session, znodes: Znodes, newest: number): Promise<void> {
+  if (newest <= KEPT) return;
+  try {
+    await session.remove(znodes.deployment(newest - KEPT), ANY_VERSION);
+  } catch (error) {
+    if (!isCode(error, 'NO_NODE')) throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import type { Published } from '../fleet/publish-transaction.ts';
+import type { SharedState } from '../fleet/shared-state.ts';
+import { classify } from '../runtime/errors.ts';
+import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
+import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
+
+export interface PostReceiveParts {
+  readonly url: RepositoryUrl;
+  readonly relativePath: RelativePath;
+  readonly branch: string;
+  readonly readState: () => Promise<SharedState>;
+  /** The branch's commit now, null where it was deleted meanwhile. */
+  readonly readTip: () => Promise<CommitId | null>;
+  /** Conditional on the state that was read. @throws FleetError CONFLICT */
+  readonly publish: (since: SharedState, target: Target) => Promise<Published>;
+}
+
+export type PostReceiveResult =
+  | { readonly kind: 'published'; readonly published: Published; readonly tip: CommitId }
+  | { readonly kind: 'already'; readonly tip: CommitId }
+  | { readonly kind: 'deleted' };
+
+/**
+ * Brings config to the branch's tip. The order is what makes racing pushes end on the tip: config's version first, then
+ * the tip, then a write that holds only if config is still that version. Whoever wrote in between makes us look again;
+ * a push that moved the branch after our look runs this hook itself. Somebody else already published the tip: success.
+ */
+export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveResult> {
+  for (;;) {
+    const state = await parts.readState();
+    const tip = await parts.readTip();
+    if (tip === null) return { kind: 'deleted' };
+    const target: Target = {
+      url: parts.url,
+      commitId: tip,
+      relativePath: parts.relativePath,
+      gitfleet: { ref: `refs/heads/${parts.branch}` },
+    };
+    if (shows(state, target)) return { kind: 'already', tip };
+    try {
+      return { kind: 'published', published: await parts.publish(state, target), tip };
+    } catch (error) {
+      if (classify(error).code !== 'CONFLICT') throw error;
+    }
+  }
+}
+
+function shows(state: SharedState, target: Target): boolean {
+  const current = parseTarget(state.config.data, ANY_URL);
+  return (
+    current.ok &&
+    current.target.url === target.url &&
+    current.target.commitId === target.commitId &&
+    current.target.relativePath === target.relativePath
+  );
+}

@@ -1,0 +1,51 @@
+import { readHistory } from '../fleet/history.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
+
+/**
+ * Which deployment `rollback` returns to.
+ * @param wanted a number the operator named, else the newest proven one before the current.
+ * @throws FleetError NOTHING_PROVEN, DEPLOYMENT_UNKNOWN.
+ */
+export async function findRollback(session: Session, znodes: Znodes, wanted: number | null): Promise<Deployment> {
+  const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
+  const found = wanted === null ? lastProven(history) : history.find((record) => record.number === wanted);
+  if (found) return found;
+  throw new FleetError(
+    wanted === null
+      ? {
+          code: 'NOTHING_PROVEN',
+          reason: 'no earlier deployment of this app is proven, so there is nothing safe to return to',
+          hint: 'choose one yourself: gitfleet history, then gitfleet rollback d-<n>',
+          next: 'stall',
+        }
+      : {
+          code: 'DEPLOYMENT_UNKNOWN',
+          reason: `${deploymentName(wanted)} is not in the history`,
+          hint: 'gitfleet history shows what is',
+          next: 'stall',
+        },
+  );
+}
+
+/**
+ * The newest proven deployment before the current one that shows something else. Where the current one is itself a
+ * rollback, "before" counts from the deployment it returned to, so that two rollbacks in a row go two steps back
+ * instead of returning to what was just left.
+ * @param history newest first.
+ */
+export function lastProven(history: readonly Deployment[]): Deployment | undefined {
+  const [current] = history;
+  if (!current) return undefined;
+  const from = current.returnsTo ?? current.number;
+  return history.find(
+    (record) => record.number < from && record.outcome?.state === 'proven' && !sameTarget(record, current),
+  );
+}
+
+const sameTarget = (a: Deployment, b: Deployment): boolean =>
+  a.target.url === b.target.url &&
+  a.target.commitId === b.target.commitId &&
+  a.target.relativePath === b.target.relativePath;

@@ -1,0 +1,61 @@
+import type { AgentView } from '../fleet/fleet-view.ts';
+import type { Outcome } from '../schemas/deployment.ts';
+
+/** Where one agent stands with one targetVersion. */
+export type Standing =
+  | 'active' // serves it, the activate command ended well
+  | 'failed' // will not without a person, or a newer target
+  | 'working' // on its way, a retry included
+  | 'silent' // online, has not said anything about it yet
+  | 'offline';
+
+export interface AgentStanding {
+  readonly agentId: string;
+  readonly standing: Standing;
+  readonly view: AgentView;
+}
+
+export interface Verdict {
+  /** `nobody`: no agent is expected, which is not converged. */
+  readonly state: 'converged' | 'failed' | 'running' | 'nobody';
+  readonly reached: number;
+  readonly expected: number;
+  readonly agents: readonly AgentStanding[];
+}
+
+/**
+ * Judges one deployment from what the agents say about themselves. Expected are the agents that were online at publish
+ * or since. `failed` is said only when every other expected agent has settled, so that the count is final.
+ */
+export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>, targetVersion: string): Verdict {
+  const agents = fleet
+    .filter((view) => expected.has(view.agentId))
+    .map((view) => ({ agentId: view.agentId, standing: standingOf(view, targetVersion), view }));
+  const count = (...wanted: Standing[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
+  const reached = count('active');
+  const summary = { reached, expected: agents.length, agents };
+  if (agents.length === 0) return { state: 'nobody', ...summary };
+  if (reached === agents.length) return { state: 'converged', ...summary };
+  const settled = reached + count('failed');
+  return { state: settled === agents.length ? 'failed' : 'running', ...summary };
+}
+
+export function standingOf(view: AgentView, targetVersion: string): Standing {
+  const report = view.report?.targetVersion === targetVersion ? view.report : null;
+  if (report?.phase === 'active') return 'active';
+  if (report?.error && (report.error.next === 'stall' || report.error.next === 'bug')) return 'failed';
+  if (!view.presence) return 'offline';
+  return report ? 'working' : 'silent';
+}
+
+/** What history keeps of a verdict. */
+export function outcomeOf(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {
+  const missing = verdict.agents
+    .filter((agent) => agent.standing !== 'active')
+    .slice(0, 20)
+    .map(({ agentId, standing, view }) => ({
+      agentId,
+      code: standing === 'failed' || standing === 'working' ? (view.report?.error?.code ?? standing) : standing,
+    }));
+  return { state, at, reached: verdict.reached, expected: verdict.expected, missing, by };
+}

@@ -1,0 +1,104 @@
+// Brings a fresh clone on a fresh machine to where demo and tests run, and says what it does: Node's version, packages,
+// the build, a ZooKeeper distribution. Plain JavaScript without packages, since it runs before there are any.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SOURCES = ['agent', 'cli', 'fleet', 'git', 'hooks', 'publisher', 'rollout', 'runtime', 'schemas', 'zookeeper'];
+
+/** @param {{ allowed: boolean, debian?: string[] }} options `allowed` false (--no-setup): only check and say. */
+export function setUp(options) {
+  checkNode();
+  if (packagesStale()) {
+    step(options, 'npm ci (the packages of package-lock.json)', () => {
+      run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+      writeFileSync(join(ROOT, 'node_modules', '.gitfleet-lock'), readFileSync(join(ROOT, 'package-lock.json')));
+    });
+  }
+  if (buildStale())
+    step(options, 'npm run build (TypeScript to dist/)', () => run('npm', ['run', '--silent', 'build']));
+  debianPackages(options);
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  stop(`Node ${process.versions.node} is too old: gitfleet needs 20.19 or newer`);
+}
+
+function packagesStale() {
+  const stamp = join(ROOT, 'node_modules', '.gitfleet-lock');
+  const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
+  return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock;
+}
+
+function buildStale() {
+  const built = join(ROOT, 'dist', '.built');
+  if (!existsSync(built)) return true;
+  const at = statSync(built).mtimeMs;
+  const files = ['tsconfig.json', 'package.json', 'scripts/build.mjs'].map((name) => join(ROOT, name));
+  for (const folder of SOURCES.filter((name) => existsSync(join(ROOT, name)))) {
+    const names = readdirSync(join(ROOT, folder), { recursive: true });
+    files.push(join(ROOT, folder), ...names.map((name) => join(ROOT, folder, name)));
+  }
+  return files.some((file) => statSync(file).mtimeMs > at);
+}
+
+/** What each command needs from Debian: how to see that it is there, and the package that brings it. */
+const DEBIAN = {
+  git: { present: () => onPath('git'), packages: ['git'] },
+  zookeeper: {
+    present: () => Boolean(process.env.ZOOKEEPER_HOME) || existsSync('/usr/share/java/zookeeper.jar'),
+    packages: ['libzookeeper-java'],
+  },
+  java: { present: () => Boolean(process.env.JAVA_HOME) || onPath('java'), packages: ['default-jre-headless'] },
+  sshd: { present: () => existsSync('/usr/sbin/sshd'), packages: ['openssh-server', 'openssh-client'] },
+  kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
+  openssl: { present: () => onPath('openssl'), packages: ['openssl'] },
+};
+
+function debianPackages(options) {
+  const missing = ['git', 'zookeeper', 'java', ...(options.debian ?? [])].filter((name) => !DEBIAN[name].present());
+  if (missing.length === 0) return;
+  const packages = missing.flatMap((name) => DEBIAN[name].packages);
+  const command = `apt-get install --no-install-recommends ${packages.join(' ')}`;
+  if (!existsSync('/etc/debian_version') || process.getuid?.() !== 0) {
+    stop(
+      `missing: ${missing.join(', ')}. On Debian, as root: ${command}\n  elsewhere: unpack Apache ZooKeeper 3.8 and set ZOOKEEPER_HOME; install a Java 11 or newer`,
+    );
+  }
+  step(options, command, () => {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const install = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
+    const first = spawnSync('apt-get', install, { env, stdio: 'pipe' });
+    if (first.status === 0) return;
+    run('apt-get', ['update', '-qq'], env);
+    run('apt-get', install, env);
+  });
+}
+
+const onPath = (program) => spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program]).status === 0;
+
+function step(options, what, action) {
+  if (!options.allowed) stop(`--no-setup: this would have to be done first: ${what}`);
+  console.log(`set-up: ${what}`);
+  const started = Date.now();
+  action();
+  console.log(`set-up: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function run(program, args, env = process.env) {
+  try {
+    execFileSync(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  } catch (error) {
+    if (error.stdout) process.stdout.write(error.stdout);
+    stop(`${program} ${args.join(' ')} failed`);
+  }
+}
+
+function stop(words) {
+  console.error(`set-up: ${words}`);
+  process.exit(2);
+}

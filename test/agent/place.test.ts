@@ -1,0 +1,96 @@
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { inspectPlace, type Places, placesOf } from '../../agent/place.ts';
+import { swapLink } from '../../agent/releases.ts';
+import type { CommitId, RelativePath } from '../../schemas/values.ts';
+
+const COMMIT = 'c'.repeat(40) as CommitId;
+const uid = process.getuid?.() ?? 0;
+let top: string;
+let places: Places;
+
+beforeEach(async () => {
+  top = await mkdtemp(join(tmpdir(), 'gitfleet-place-'));
+  places = placesOf(join(top, 'root'), join(top, 'root', 'var', 'state'), '/app/business');
+  await mkdir(join(places.releases, COMMIT), { recursive: true });
+  await mkdir(places.state, { recursive: true });
+});
+afterEach(() => rm(top, { recursive: true, force: true }));
+
+const inspect = (path: string, ours: string[] = []) => inspectPlace(places, path as RelativePath, ours, uid);
+const at = (path: string) => join(places.root, path);
+
+describe('a place that may be ours', () => {
+  it('is absent, also where its parents are', async () => {
+    expect(await inspect('shop')).toBe(null);
+    expect(await inspect('web/eu/shop')).toBe(null);
+    expect(await readdir(places.root)).toEqual(['.gitfleet', 'var']);
+  });
+
+  it('is our own link, and then says what it shows', async () => {
+    await swapLink(places, 'web/shop' as RelativePath, COMMIT);
+    expect(await inspect('web/shop')).toBe(COMMIT);
+  });
+});
+
+describe('a place that is refused and stays untouched', () => {
+  it.each([['var'], ['var/state'], ['var/state/shop']])(
+    'D88: %s is the state, above it or in it: RESERVED',
+    async (path) => {
+      await expect(inspect(path)).rejects.toMatchObject({ code: 'RESERVED', next: 'stall' });
+    },
+  );
+
+  it('D88: our own directory below the root: RESERVED', async () => {
+    await expect(inspect('.gitfleet/x')).rejects.toMatchObject({ code: 'RESERVED' });
+  });
+
+  it.each([
+    ['to /etc', '/etc'],
+    ['inside the root', '.gitfleet'],
+    ['dangling', 'nowhere'],
+    ['to itself', 'linked'],
+  ])('D89: a parent that is a link %s: SYMLINK', async (_, to) => {
+    await symlink(to, at('linked'));
+    await expect(inspect('linked/shop')).rejects.toMatchObject({ code: 'SYMLINK' });
+  });
+
+  it('D90: a parent that everybody can write: OWNER', async () => {
+    await mkdir(at('open'));
+    await chmod(at('open'), 0o777);
+    await expect(inspect('open/shop')).rejects.toMatchObject({ code: 'OWNER' });
+  });
+
+  it('D90: a parent of another user: OWNER', async () => {
+    await mkdir(at('web'));
+    await expect(inspectPlace(places, 'web/shop' as RelativePath, [], uid + 7)).resolves.toBe(null); // root may own it
+    const { chown } = await import('node:fs/promises');
+    if (uid === 0) {
+      await chown(at('web'), 4242, 4242);
+      await expect(inspect('web/shop')).rejects.toMatchObject({ code: 'OWNER' });
+    }
+  });
+
+  it('D90: a parent that is a file: NOT_DIR', async () => {
+    await writeFile(at('file'), 'x');
+    await expect(inspect('file/shop')).rejects.toMatchObject({ code: 'NOT_DIR' });
+  });
+
+  it('D91: a real directory with data, a file, a foreign link: OCCUPIED', async () => {
+    await mkdir(at('dir'));
+    await writeFile(join(at('dir'), 'data'), 'precious');
+    await writeFile(at('file'), 'precious');
+    await symlink('/etc', at('link'));
+    for (const path of ['dir', 'file', 'link']) await expect(inspect(path)).rejects.toMatchObject({ code: 'OCCUPIED' });
+    expect(await readdir(at('dir'))).toEqual(['data']);
+  });
+
+  it('D92: inside one of our links, or above one: CONFLICT', async () => {
+    await expect(inspect('a/b', ['a'])).rejects.toMatchObject({ code: 'CONFLICT' });
+    await mkdir(at('a'));
+    await expect(inspect('a', ['a/b'])).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await inspect('ab', ['a'])).toBe(null);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import type { Progress } from '../../agent/journal.ts';
+import { type Observed, plan, type Wanted } from '../../agent/plan.ts';
+import type { Failure } from '../../runtime/errors.ts';
+import type { Target } from '../../schemas/target.ts';
+import type { CommitId, TargetVersion } from '../../schemas/values.ts';
+
+const NEW = 'b'.repeat(40) as CommitId;
+const OLD = 'a'.repeat(40) as CommitId;
+const wanted: Wanted = {
+  kind: 'target',
+  targetVersion: '5.100' as TargetVersion,
+  target: { url: 'file:///srv/shop.git', commitId: NEW, relativePath: 'shop' } as Target,
+};
+const fresh: Progress = {
+  targetVersion: '5.100',
+  commitId: NEW,
+  relativePath: 'shop',
+  attempts: 0,
+  lastFailure: null,
+  activation: 'none',
+};
+const empty: Observed = { place: { shown: OLD }, kept: 'absent', spare: null, stored: false };
+const failure: Failure = { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' };
+
+describe('the way from the origin to the link, nearest end first', () => {
+  const rows: [string, Partial<Observed>, Partial<Progress>, string][] = [
+    ['nothing is here: fetch', {}, {}, 'fetch'],
+    ['the store has the commit: write', { stored: true }, {}, 'write'],
+    ['the spare is proved to be it: keep', { spare: NEW }, {}, 'keep'],
+    ['the spare is proved to be another: write', { spare: OLD, stored: true }, {}, 'write'],
+    ['a release of it is kept: check it first', { kept: 'unchecked' }, {}, 'check'],
+    ['the kept release was checked: swap', { kept: 'checked' }, {}, 'swap'],
+    ['the link shows it after our swap: activate', { place: { shown: NEW } }, { activation: 'wanted' }, 'activate'],
+    ['the link showed it before this target came: settle', { place: { shown: NEW } }, {}, 'settle'],
+    ['the link shows it and all is done: rest', { place: { shown: NEW } }, { activation: 'done' }, 'rest'],
+    ['done, but somebody turned the link back: swap again', { kept: 'checked' }, { activation: 'done' }, 'swap'],
+  ];
+  it.each(rows)('%s', (_, observed, progress, expected) => {
+    expect(plan(wanted, { ...empty, ...observed }, { ...fresh, ...progress }, 0).do).toBe(expected);
+  });
+});
+
+describe('reasons to rest', () => {
+  it('waits where there is no target, and removes nothing', () => {
+    expect(plan({ kind: 'nothing', why: 'a first target' }, empty, null, 0)).toEqual({
+      do: 'rest',
+      because: { kind: 'waiting', waitingFor: 'a first target' },
+    });
+  });
+
+  it('keeps what runs under a refused target', () => {
+    const refused: Wanted = { kind: 'refused', targetVersion: '6.1' as TargetVersion, failure };
+    expect(plan(refused, empty, fresh, 0)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
+  });
+
+  it('says why there cannot be a link, also when the release is ready', () => {
+    const observed: Observed = { ...empty, place: { failure }, kept: 'checked' };
+    expect(plan(wanted, observed, fresh, 0)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
+  });
+
+  it('sits out the backoff of a failed try, then goes on where the disk is', () => {
+    const failed = { ...fresh, lastFailure: failure, attempts: 1 };
+    expect(plan(wanted, empty, failed, 800)).toEqual({
+      do: 'rest',
+      because: { kind: 'failed', failure, retryInMs: 800 },
+    });
+    expect(plan(wanted, { ...empty, stored: true }, failed, 0).do).toBe('write');
+  });
+
+  it('does not run a failed activate command again by itself', () => {
+    const failed: Progress = {
+      ...fresh,
+      activation: 'failed',
+      lastFailure: { ...failure, next: 'stall' },
+      attempts: 1,
+    };
+    expect(plan(wanted, { ...empty, place: { shown: NEW } }, failed, null)).toMatchObject({
+      do: 'rest',
+      because: { kind: 'failed', retryInMs: null },
+    });
+  });
+});

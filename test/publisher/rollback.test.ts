@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { lastProven } from '../../publisher/rollback.ts';
+import type { Deployment, Outcome } from '../../schemas/deployment.ts';
+
+/** `2 b proven`, or `4 a proven back-to 1`; newest first. */
+const history = (...lines: string[]): Deployment[] =>
+  lines.map((line) => {
+    const [number, commitId, state, , returnsTo] = line.split(' ') as [
+      string,
+      string,
+      Outcome['state'],
+      string?,
+      string?,
+    ];
+    return {
+      number: Number(number),
+      target: { url: 'u', commitId, relativePath: 'p' },
+      outcome: { state } as Outcome,
+      returnsTo: returnsTo === undefined ? null : Number(returnsTo),
+    } as Deployment;
+  });
+
+describe('where rollback goes without an argument', () => {
+  it.each([
+    ['the proven one before', ['2 b proven', '1 a proven'], 1],
+    ['past failed and superseded ones', ['4 d failed', '3 c failed', '2 b superseded', '1 a proven'], 1],
+    ['past the same target published again', ['3 b failed', '2 b proven', '1 a proven'], 1],
+    ['two rollbacks in a row go two steps back', ['4 b proven back-to 2', '3 c proven', '2 b proven', '1 a proven'], 1],
+    ['nowhere when nothing earlier is proven', ['2 b proven', '1 a failed'], undefined],
+    ['nowhere in an empty history', [], undefined],
+  ])('%s', (_, lines, expected) => {
+    expect(lastProven(history(...lines))?.number).toBe(expected);
+  });
+});
