@@ -13,7 +13,7 @@ export const hold = z.object({
   owner: z.string(),
   since: z.number(),
   /** Ms since the epoch; null: until a person ends it. */
-  until: z.number().nullable().default(null),
+  end: z.number().nullable().default(null),
 });
 export type Hold = z.infer<typeof hold>;
 
@@ -42,7 +42,7 @@ export function parseHold(data: Buffer, now: number): Brake<Hold | null> {
   if (data.length === 0) return { value: null, unreadable: null };
   const read = fromJson(hold, data);
   if (read === null) return { value: null, unreadable: 'the hold znode holds something that is no hold' };
-  return { value: read.until !== null && read.until <= now ? null : read, unreadable: null };
+  return { value: read.end !== null && read.end <= now ? null : read, unreadable: null };
 }
 
 export function parseQuarantine(data: Buffer): Brake<readonly Quarantined[]> {

@@ -1,12 +1,12 @@
-/** The known name that somebody most likely meant: few letters differ, or only case and separators. Null: none is near. */
+/** The known name that somebody most likely meant: cut short, few letters wrong, other case. Null: none is near. */
 export function nearest(name: string, known: readonly string[]): string | null {
   const bare = (text: string) => text.toLowerCase().replace(/[-_.]/g, '');
   const wanted = bare(name.slice(0, 64));
-  const ranked = known
-    .map((each) => ({ each, distance: editDistance(wanted, bare(each)) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= Math.max(1, Math.floor(wanted.length / 3)) ? best.each : null;
+  const enough = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3));
+  const distance = (each: string) =>
+    wanted.length >= 3 && bare(each).startsWith(wanted) ? 0.5 : editDistance(wanted, bare(each));
+  const [best] = known.map((each) => ({ each, far: distance(each) })).sort((a, b) => a.far - b.far);
+  return best && best.far <= enough ? best.each : null;
 }
 
 /** Levenshtein's: insertions, deletions and replacements, one row at a time. */

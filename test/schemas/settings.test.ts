@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import { FleetError } from '../../runtime/errors.ts';
+import { agentSettings, parseSettings, settings } from '../../schemas/settings.ts';
+import { parseSettingsFile } from '../../schemas/settings-file.ts';
+import { settingNames } from '../../schemas/settings-problems.ts';
+import { mergeSettings, SETTING_SOURCES } from '../../schemas/settings-sources.ts';
+
+const HOST = 'web-1';
+const connect = { zookeeper: { connect: 'zk1:2181' } };
+const parse = (raw: Record<string, unknown>) => parseSettings({ ...connect, ...raw }, HOST);
+
+/** The words of the SETTINGS failure that `action` ends with. */
+function complaint(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    expect(error).toBeInstanceOf(FleetError);
+    expect(error).toMatchObject({ code: 'SETTINGS', next: 'stall', hint: expect.stringContaining('docs/settings.md') });
+    return (error as FleetError).message;
+  }
+  throw new Error('accepted');
+}
+
+describe('defaults', () => {
+  it('are these', () => {
+    expect(parse({ agent: null })).toEqual(parse({}));
+    expect(parse({})).toEqual({
+      zookeeper: { connect: 'zk1:2181', sessionTimeout: 15_000 },
+      app: '/app/business',
+      agent: {
+        id: HOST,
+        state: '/var/lib/gitfleet',
+        labels: {},
+        allowUrls: [],
+        credentials: [],
+        keep: 5,
+        keepFailed: 2,
+        grace: 3_600_000,
+        reread: 60_000,
+        fetch: { silent: 30_000, total: 900_000 },
+      },
+      publisher: { timeout: 300_000 },
+      log: { level: 'info' },
+    });
+  });
+
+  it('are none for the ensemble, and none for the root', () => {
+    expect(complaint(() => parseSettings({}, HOST))).toMatch(/^zookeeper.connect: is missing/);
+    expect(() => agentSettings(parse({}))).toThrow(/agent.root is missing/);
+    expect(agentSettings(parse({ agent: { root: '/srv/www' } })).root).toBe('/srv/www');
+  });
+
+  it('are no way around a host name that is no plain name', () => {
+    expect(complaint(() => parseSettings(connect, 'host name'))).toMatch(/^agent.id: wants a plain name/);
+  });
+});
+
+describe('a wrong setting', () => {
+  it.each([
+    [{ agnet: {} }, 'unknown setting "agnet": did you mean agent?'],
+    [{ agent: { allowUrl: [] } }, 'unknown setting "agent.allowUrl": did you mean allowUrls?'],
+    [{ agent: { allow_urls: [] } }, 'unknown setting "agent.allow_urls": did you mean allowUrls?'],
+    [{ root: '/srv' }, 'unknown setting "root": did you mean agent.root?'],
+    [{ agent: { credentials: [{ prefix: 'ssh://h', sshKey: '/k' }] } }, 'did you mean sshKeyFile?'],
+    [{ agent: { frobnicate: 1 } }, /unknown setting "agent.frobnicate"$/],
+    [{ zookeeper: { connect: 'a', password: 'x' } }, 'unknown setting "zookeeper.password"'],
+  ])('%j is told: %s', (raw, words) => {
+    expect(complaint(() => parse(raw as Record<string, unknown>))).toMatch(words);
+  });
+
+  it.each([
+    { app: 'app' },
+    { app: '/app/' },
+    { app: '/app/../x' },
+    { agent: [] },
+    { agent: { id: 'a b' } },
+    { agent: { root: 'relative' } },
+    { agent: { root: '/' } },
+    { agent: { root: '/a\u0000b' } },
+    { agent: { root: '/same', state: '/same/' } },
+    { agent: { labels: { 'a,b': 'x' } } },
+    { agent: { labels: { role: 1 } } },
+    { agent: { allowUrls: ['https://*'] } },
+    { agent: { allowUrls: ['https://u:c4nary@h'] } },
+    { agent: { allowUrls: 'https://h' } },
+    { agent: { credentials: [{ prefix: 'https://h' }] } },
+    { agent: { credentials: [{ prefix: 'https://h', sshKeyFile: '/k' }] } },
+    { agent: { credentials: [{ prefix: 'ssh://h', tokenFile: '/k' }] } },
+    { agent: { credentials: [{ prefix: 'ssh://h', sshKeyFile: 'k' }] } },
+    {
+      agent: {
+        credentials: [
+          { prefix: 'ssh://h', sshKeyFile: '/k' },
+          { prefix: 'ssh://h', sshKeyFile: '/l' },
+        ],
+      },
+    },
+    { agent: { activate: { command: 'reload' } } },
+    { agent: { activate: { command: [] } } },
+    { agent: { activate: { command: [''] } } },
+    { agent: { activate: { timeout: '5s' } } },
+    { agent: { keep: 0 } },
+    { agent: { keep: 1.5 } },
+    { agent: { keep: '5' } },
+    { agent: { grace: 60 } },
+    { agent: { grace: '60' } },
+    { agent: { reread: '0s' } },
+    { agent: { reread: '2h' } },
+    { zookeeper: { connect: 'a', sessionTimeout: '1s' } },
+    { zookeeper: { connect: 'a', tls: { certFile: '/c' } } },
+    { log: { level: 'loud' } },
+  ])('%j is refused, by name and without secrets', (raw) => {
+    const words = complaint(() => parse(raw as Record<string, unknown>));
+    expect(words).toMatch(/^(app|agent|zookeeper|log)/);
+    expect(words).not.toContain('c4nary');
+  });
+
+  it.each(['', ' ', ':2181', 'h:x', 'h:0', 'h:70000', 'h:2181/../x', 'h,,i', 'h i', `h${',h'.repeat(10_000)}`])(
+    'the connect string %j is refused',
+    (text) =>
+      expect(complaint(() => parseSettings({ zookeeper: { connect: text } }, HOST))).toMatch(/^zookeeper.connect: /),
+  );
+
+  it.each(['h', 'h:2181', 'h1:1,h2:2,h_3', '[::1]:2181', '10.0.0.1:2181/apps/one', 'h/', 'h1, h2'])(
+    'the connect string %j is legal',
+    (text) => expect(parseSettings({ zookeeper: { connect: text } }, HOST).zookeeper.connect).toBe(text),
+  );
+
+  it('never buries the reader: five problems of 200 characters', () => {
+    const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`${'k'.repeat(300)}${n}`, 1]));
+    expect(complaint(() => parse(many)).length).toBeLessThan(1_024);
+  });
+});
+
+describe('mergeSettings', () => {
+  const file = {
+    app: '/app/file',
+    agent: { root: '/file', labels: { role: 'file', zone: 'a' }, allowUrls: ['https://f'] },
+  };
+  const environment = { GITFLEET_APP: '/app/env', GITFLEET_ROOT: '/env', PATH: '/bin', HOME: undefined };
+  const flags = { app: '/app/flag', json: true, detach: undefined, allowUrl: ['https://x', 'https://y'] };
+
+  it('takes flags over variables over the file, setting by setting', () => {
+    expect(mergeSettings({ flags, environment, file })).toEqual({
+      app: '/app/flag',
+      agent: { root: '/env', labels: { role: 'file', zone: 'a' }, allowUrls: ['https://x', 'https://y'] },
+    });
+    expect(mergeSettings({ flags: {}, environment: {}, file })).toEqual(file);
+    expect(file.agent.root).toBe('/file');
+  });
+
+  it('reads lists, labels, numbers and programs from one variable each', () => {
+    const merged = mergeSettings({
+      flags: {},
+      environment: {
+        GITFLEET_ALLOW_URL: 'https://a, https://b https://c',
+        GITFLEET_LABEL: 'role=web,zone=b=c,empty=',
+        GITFLEET_KEEP: '7',
+        GITFLEET_KEEP_FAILED: 'many',
+        GITFLEET_ACTIVATE: '/usr/local/bin/my reload',
+        GITFLEET_STATE: '',
+      },
+    });
+    expect(merged).toEqual({
+      agent: {
+        allowUrls: ['https://a', 'https://b', 'https://c'],
+        labels: { role: 'web', zone: 'b=c', empty: '' },
+        keep: 7,
+        keepFailed: 'many',
+        activate: { command: ['/usr/local/bin/my reload'] },
+      },
+    });
+  });
+
+  it('means relative paths of flags and variables from the working directory, those of the file not at all', () => {
+    const merged = mergeSettings({
+      flags: { root: 'www' },
+      environment: { GITFLEET_STATE: '../state' },
+      file: {},
+      directory: '/home/ann',
+    });
+    expect(merged).toEqual({ agent: { root: '/home/ann/www', state: '/home/state' } });
+    expect(complaint(() => parse({ agent: { root: 'www' } }))).toContain('absolute');
+  });
+
+  it('refuses an unknown variable, naming the nearest', () => {
+    const merge = (name: string) => complaint(() => mergeSettings({ flags: {}, environment: { [name]: 'x' } }));
+    expect(merge('GITFLEET_ZOOKEPER')).toBe('unknown variable "GITFLEET_ZOOKEPER": did you mean GITFLEET_ZOOKEEPER?');
+    expect(merge('GITFLEET_ALLOW_URLS')).toContain('GITFLEET_ALLOW_URL?');
+    expect(merge('GITFLEET_XYZZY')).toBe('unknown variable "GITFLEET_XYZZY"');
+  });
+
+  it('refuses a file that is no mapping, and a label that is no pair', () => {
+    expect(complaint(() => mergeSettings({ flags: {}, environment: {}, file: ['x'] }))).toContain('no mapping');
+    expect(complaint(() => mergeSettings({ flags: { label: ['web'] }, environment: {} }))).toContain('--label: "web"');
+  });
+
+  it('leaves a file that has text where a section belongs for the schema to refuse', () => {
+    const merged = mergeSettings({ flags: { root: '/srv' }, environment: {}, file: { agent: 'x' } });
+    expect(complaint(() => parse(merged))).toMatch(/^agent: /);
+  });
+
+  it('knows a source for every setting but the credentials', () => {
+    const named = SETTING_SOURCES.map((row) => row.setting);
+    const settable = settingNames(settings).filter((name) => !name.startsWith('agent.credentials'));
+    expect(named.toSorted()).toEqual(settable.toSorted());
+    expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);
+  });
+});
+
+describe('parseSettingsFile', () => {
+  const read = (text: string) => parseSettingsFile(text, 'gitfleet.yml');
+
+  it('reads YAML, and a section without content as absent', () => {
+    expect(read('app: /app/shop\nagent:\n')).toEqual({ app: '/app/shop', agent: null });
+    expect(mergeSettings({ flags: {}, environment: {}, file: read('agent:\nlog:\n  level:\n') })).toEqual({ log: {} });
+    expect(mergeSettings({ flags: {}, environment: {}, file: read('# nothing\n') })).toEqual({});
+  });
+
+  it.each([
+    'app: /a\napp: /b',
+    'a: [',
+    'a: !!binary aGk=',
+    'a: !secret c4nary',
+    'a: &x [c4nary]\nb: *x',
+    'a: 1\n---\nb: 2',
+    '\tapp: /a',
+    'a: "c4nary',
+    'x'.repeat(300_000),
+  ])('refuses %#, and quotes nothing of it', (text) => {
+    const words = complaint(() => read(text));
+    expect(words).toMatch(/^"gitfleet.yml": /);
+    expect(words).not.toContain('c4nary');
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import {
+  encodeHold,
+  encodeQuarantine,
+  type Hold,
+  MOST_QUARANTINED,
+  parseHold,
+  parseQuarantine,
+} from '../../schemas/hold.ts';
+import { encodePermit, encodeRollout, parsePermit, parseRollout, type Rollout } from '../../schemas/rollout.ts';
+import { targetVersionOf } from '../../schemas/target-version.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import { COMMIT, PATH, URL } from './target-corpus.ts';
+
+const version = targetVersionOf({ mzxid: 0x2_0000_0001n, mtime: 1_700_000_000_000 });
+const rollout: Rollout = {
+  deployment: 12,
+  targetVersion: version,
+  leader: { agentId: 'web-1', czxid: '200000000' },
+  wave: 1,
+  state: 'paused',
+  base: { deployment: 11, url: URL, commitId: COMMIT, relativePath: PATH },
+  paused: { by: 'ann', why: 'lunch', at: 1_700_000_000_001 },
+};
+
+describe('rollout', () => {
+  it('is read as it was written', () => {
+    expect(parseRollout(encodeRollout(rollout))).toEqual(rollout);
+  });
+
+  it('is read leniently: members of a newer coordinator are ignored, absent ones have their default', () => {
+    const bytes = Buffer.from(JSON.stringify({ deployment: 1, targetVersion: version, state: 'running', later: [1] }));
+    expect(parseRollout(bytes)).toEqual({
+      deployment: 1,
+      targetVersion: version,
+      leader: null,
+      wave: 0,
+      state: 'running',
+      base: null,
+      paused: null,
+    });
+  });
+
+  it.each(['', 'x', '{}', '[]', JSON.stringify({ ...rollout, targetVersion: 'latest' })])('%j is none', (text) => {
+    expect(parseRollout(Buffer.from(text))).toBeNull();
+  });
+
+  it('is never written with what would not be read', () => {
+    expect(() => encodeRollout({ ...rollout, deployment: 0 })).toThrow();
+  });
+});
+
+describe('a permit', () => {
+  it('is one targetVersion', () => {
+    expect(parsePermit(encodePermit(version))).toBe(version);
+    for (const text of ['', 'yes', `${version}\n`, `${version} ${version}`])
+      expect(parsePermit(Buffer.from(text))).toBeNull();
+  });
+});
+
+describe('the hold', () => {
+  const hold: Hold = { reason: 'sale', owner: 'ann', since: 1_000, end: 5_000 };
+
+  it('is in force until its end, or until a person ends it', () => {
+    expect(parseHold(encodeHold(hold), 4_999)).toEqual({ value: hold, unreadable: null });
+    expect(parseHold(encodeHold(hold), 5_000)).toEqual({ value: null, unreadable: null });
+    expect(parseHold(encodeHold({ ...hold, end: null }), 1e15).value).toEqual({ ...hold, end: null });
+    expect(parseHold(encodeHold(null), 0)).toEqual({ value: null, unreadable: null });
+  });
+
+  it('counts as on where it cannot be read', () => {
+    for (const text of ['x', '{}', '[]', ' ']) expect(parseHold(Buffer.from(text), 0).unreadable).not.toBeNull();
+  });
+});
+
+describe('the quarantine', () => {
+  const entry = { commitId: COMMIT as CommitId, reason: 'health', by: 'coordinator', at: 1_000 };
+
+  it('keeps the newest 200', () => {
+    const many = Array.from({ length: 300 }, (_, n) => ({ ...entry, at: 1_000 - n }));
+    const read = parseQuarantine(encodeQuarantine(many));
+    expect(read.value).toEqual(many.slice(0, MOST_QUARANTINED));
+    expect(parseQuarantine(encodeQuarantine([]))).toEqual({ value: [], unreadable: null });
+  });
+
+  it('counts as on where it cannot be read', () => {
+    for (const text of ['x', '{}', '[]', '{"commits":[{}]}']) {
+      expect(parseQuarantine(Buffer.from(text)).unreadable).not.toBeNull();
+    }
+  });
+});
