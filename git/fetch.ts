@@ -37,6 +37,9 @@ export async function fetchCommit(
     await bring(repository, request, fetch);
     repository.fresh.add(commitId);
     await repository.failpoint('fetch.pinned');
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'TOO_LARGE') await unpin(repository, commitId);
+    throw error;
   } finally {
     await sweepFetch(repository.directory);
   }
@@ -156,6 +159,7 @@ function fetcher(
         },
       );
       if (said.exitCode !== 0) throw gitFailure('git fetch', said.stderr, 'FETCH_FAILED');
+      if (watch.overdue === 'size') throw overdue('size', limits); // Told by its very last words.
     } catch (error) {
       throw signal.aborted || watch.overdue === null ? error : overdue(watch.overdue, limits);
     } finally {

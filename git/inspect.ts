@@ -38,7 +38,7 @@ export async function inspectWorkTree(
     }
     const [head, differing, strangers] = await Promise.all([
       headOf(repository, tree),
-      differingFrom(repository, commitId, fresh, options.except ?? []),
+      differingFrom(repository, commitId, fresh, options),
       strangersIn(repository, fresh, options.except ?? []),
     ]);
     return {
@@ -63,10 +63,17 @@ async function headOf(repository: Repository, tree: WorkTree): Promise<CommitId 
   return said === '' ? null : (said.trim() as CommitId);
 }
 
-async function differingFrom(repository: Repository, commitId: CommitId, call: GitCall, except: readonly string[]) {
+/**
+ * `diff` compares the content of files whose size or times changed with the blob in the store. After a deep refresh
+ * `diff-index` is asked instead: it believes the refresh, which hashed the files, and not a blob that was tampered with.
+ */
+async function differingFrom(repository: Repository, commitId: CommitId, call: GitCall, options: InspectOptions) {
+  const { deep = false, except = [] } = options;
   const flags = ['--raw', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', '--ignore-submodules=all'];
   const paths = except.length === 0 ? [] : ['.', ...except.flatMap(excluding)];
-  const words = (await repository.git.tell(['diff', ...flags, commitId, '--', ...paths], call)).split('\0');
+  const words = (
+    await repository.git.tell([deep ? 'diff-index' : 'diff', ...flags, commitId, '--', ...paths], call)
+  ).split('\0');
   const found: { status: string; path: string }[] = [];
   for (let at = 0; at + 1 < words.length; at += 2) {
     found.push({ status: (words[at] ?? '').split(' ')[4] ?? '', path: words[at + 1] ?? '' });

@@ -1,0 +1,277 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { FetchLimits } from '../../git/deadline.ts';
+import { readProgress, watchProgress } from '../../git/deadline.ts';
+import { gitFailure } from '../../git/errors.ts';
+import { nextTry } from '../../git/retry.ts';
+import type { Store } from '../../git/store.ts';
+import { systemChance, systemClock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
+import { type GitDaemon, startGitDaemon } from '../support/git-daemon.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
+import { type HttpsOrigin, startHttpsOrigin } from '../support/https-origin.ts';
+import { aStore, failureOf, NEVER } from './a-store.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+let base: string;
+let remove: () => void;
+let origin: GitOrigin;
+let commitId: CommitId;
+
+beforeAll(() => {
+  ({ path: base, remove } = temporaryDirectory('fetch'));
+  origin = createOrigin(join(base, 'git/r.git'));
+  const files = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`f${at}`, randomBytes(40_000)]));
+  commitId = origin.commit(files);
+});
+afterAll(() => remove());
+
+/** Anything of a killed fetch that would stay, and the children of ours that still run. */
+function leftovers(store: Store): string[] {
+  const names = readdirSync(store.directory, { recursive: true, encoding: 'utf8' });
+  const running = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isFetchOf(pid, store.directory));
+  return [...names.filter((name) => /\.lock$|tmp_|\.keep$/.test(name)), ...running];
+}
+
+function isFetchOf(pid: string, directory: string): boolean {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return (
+      readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`GITFLEET_STORE=${directory}\0`) &&
+      !command.includes('cat-file')
+    );
+  } catch {
+    return false;
+  }
+}
+
+describe('a fetch through a bad network', () => {
+  const limits: Partial<FetchLimits> = { silentMs: 1_500, totalMs: 20_000 };
+  let daemon: GitDaemon;
+  let http: HttpsOrigin;
+  let proxy: TcpProxy;
+  let store: Store;
+  let round = 0;
+
+  beforeEach(async () => {
+    daemon = await startGitDaemon(join(base, 'git'));
+    http = await startHttpsOrigin(join(base, 'git'));
+    store = await aStore(join(base, `agent-${round++}`), { allowProtocols: ['git', 'http'], limits });
+  });
+  afterEach(() => Promise.all([daemon.stop(), http.stop(), proxy.stop()]));
+
+  const both = async (check: (url: RepositoryUrl) => Promise<void>) => {
+    for (const [scheme, port] of [
+      ['git', daemon.port],
+      ['http', http.port],
+    ] as const) {
+      proxy = await startTcpProxy(port);
+      await check(`${scheme}://127.0.0.1:${proxy.port}/r.git` as RepositoryUrl);
+      proxy.weather = { kind: 'fair' };
+      expect(leftovers(store)).toEqual([]);
+      await store.fetch({ url: `${scheme}://127.0.0.1:${proxy.port}/r.git` as RepositoryUrl, commitId }, NEVER);
+      await store.unpin(commitId);
+      store = await aStore(join(base, `agent-${round++}`), { allowProtocols: ['git', 'http'], limits });
+      await proxy.stop();
+    }
+  };
+
+  it('ends a silent server, leaves nothing behind, and works when the server does', async () => {
+    await both(async (url) => {
+      proxy.weather = { kind: 'silent' };
+      const failure = await failureOf(store.fetch({ url, commitId }, NEVER));
+      expect(failure).toMatchObject({ code: 'FETCH_FAILED', next: 'retry' });
+      expect(failure.message).toContain('no progress for 1500 ms');
+    });
+  });
+
+  it('ends a dripping server: repeating the meter is no progress', async () => {
+    await both(async (url) => {
+      proxy.weather = { kind: 'drip', after: 4_000, bytes: 20, everyMs: 50 };
+      const failure = await failureOf(store.fetch({ url, commitId }, NEVER));
+      expect(failure).toMatchObject({ code: 'FETCH_FAILED', next: 'retry' });
+      expect(failure.message).toContain('no progress');
+    });
+  });
+
+  it('survives a connection that is cut anywhere', async () => {
+    await both(async (url) => {
+      for (const after of [0, 100, 5_000, 200_000]) {
+        proxy.weather = { kind: 'cut', after };
+        expect(await failureOf(store.fetch({ url, commitId }, NEVER)), String(after)).toMatchObject({
+          code: 'FETCH_FAILED',
+          next: 'retry',
+        });
+      }
+    });
+  });
+
+  it('stops at once when it is no longer wanted', async () => {
+    await both(async (url) => {
+      proxy.weather = { kind: 'silent' };
+      const controller = new AbortController();
+      const fetching = store.fetch({ url, commitId }, controller.signal);
+      const timer = setTimeout(() => controller.abort(new DOMException('newer target', 'AbortError')), 300);
+      await expect(fetching).rejects.toThrow('newer target');
+      clearTimeout(timer);
+    });
+  });
+
+  it('refuses what is larger than the limit, while it comes', async () => {
+    proxy = await startTcpProxy(daemon.port);
+    const small = await aStore(join(base, `agent-${round++}`), {
+      allowProtocols: ['git'],
+      limits: { mostBytes: 100_000 },
+    });
+    const failure = await failureOf(small.fetch({ url: daemon.url('r.git') as RepositoryUrl, commitId }, NEVER));
+    expect(failure).toMatchObject({ code: 'TOO_LARGE', next: 'stall' });
+    expect(leftovers(small)).toEqual([]);
+  });
+
+  it('says what a closed port and an unknown host mean', async () => {
+    proxy = await startTcpProxy(daemon.port);
+    await proxy.stop();
+    const wide = await aStore(join(base, `agent-${round++}`), { allowProtocols: ['git', 'https', 'ssh'] });
+    for (const url of [
+      `git://127.0.0.1:${proxy.port}/r.git`,
+      `https://127.0.0.1:${proxy.port}/r.git`,
+      `ssh://git@127.0.0.1:${proxy.port}/r.git`,
+      'https://no-such-host.invalid/r.git',
+    ]) {
+      const failure = await failureOf(wide.fetch({ url: url as RepositoryUrl, commitId }, NEVER));
+      expect(failure, url).toMatchObject({ code: 'FETCH_FAILED', next: 'retry' });
+    }
+  });
+
+  it('brings the commit to fifty agents that ask one plain git daemon in the same instant', async () => {
+    proxy = await startTcpProxy(daemon.port);
+    const url = daemon.url('r.git') as RepositoryUrl;
+    const stores = await Promise.all(
+      Array.from({ length: 50 }, (_, at) => aStore(join(base, `herd/${at}`), { allowProtocols: ['git'] })),
+    );
+    let retries = 0;
+    const arrive = async (store: Store) => {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await store.fetch({ url, commitId }, NEVER);
+        } catch (error) {
+          const wait = error instanceof FleetError ? nextTry(error, attempt, systemChance) : null;
+          if (wait === null) throw error;
+          retries++;
+          await systemClock.sleep(wait);
+        }
+      }
+    };
+    await Promise.all(stores.map(arrive));
+    const arrived = await Promise.all(stores.map((store) => store.has(commitId)));
+    expect(arrived.filter(Boolean).length).toBe(50);
+    expect(retries).toBeLessThan(50 * 5);
+    for (const store of stores) expect(leftovers(store)).toEqual([]);
+  });
+});
+
+describe('the retry policy', () => {
+  const of = (code: string, next: FleetError['next'] = 'retry') => new FleetError({ code, next, reason: '', hint: '' });
+
+  it('tries again only what may pass by itself, ever slower, spread by chance', () => {
+    expect(nextTry(of('AUTH', 'stall'), 0, () => 0.5)).toBe(null);
+    expect(nextTry(of('INTERNAL', 'bug'), 0, () => 0.5)).toBe(null);
+    expect(nextTry(of('FETCH_FAILED'), 0, () => 0)).toBe(20);
+    expect(nextTry(of('FETCH_FAILED'), 0, () => 1)).toBe(420);
+    expect(nextTry(of('FETCH_FAILED'), 1, () => 1)).toBe(820);
+    expect(nextTry(of('FETCH_FAILED'), 1_000, () => 1)).toBe(60_020);
+  });
+
+  it('asks for an absent commit some minutes long, no longer', () => {
+    const waits = Array.from({ length: 30 }, (_, attempt) => nextTry(of('COMMIT_NOT_FOUND'), attempt, () => 0.5));
+    expect(waits.indexOf(null)).toBe(25);
+    const total = waits.reduce<number>((sum, ms) => sum + (ms ?? 0), 0);
+    expect(total).toBeGreaterThan(120_000);
+    expect(total).toBeLessThan(900_000);
+  });
+});
+
+describe('progress', () => {
+  it('is counted objects and received bytes, not words', () => {
+    expect(readProgress('Receiving objects:  12% (12/100), 1.50 MiB | 3.00 KiB/s\r')).toEqual({
+      counted: 'Receiving objects 12',
+      bytes: 1.5 * 1024 ** 2,
+    });
+    expect(readProgress('remote: Counting objects: 100% (7/7), done.\n')).toEqual({
+      counted: 'Counting objects 7',
+      bytes: 0,
+    });
+    expect(readProgress('hello')).toEqual({ counted: '', bytes: 0 });
+    const clock = steered();
+    const watch = watchProgress(clock, { silentMs: 100, totalMs: 1_000, mostBytes: 1e9 });
+    for (let at = 0; at < 5; at++) {
+      clock.pass(90);
+      watch.saw(`Receiving objects: ${at} (${at}/100)\r`);
+    }
+    expect(watch.overdue).toBe(null);
+    clock.pass(60);
+    watch.saw('Receiving objects: 4 (4/100)\r');
+    clock.pass(60);
+    expect(watch.overdue).toBe('silent');
+    expect(watch.signal.aborted).toBe(true);
+  });
+});
+
+/** Time that passes only when told to. */
+function steered() {
+  let now = 0;
+  let timers: { at: number; action: () => void }[] = [];
+  return {
+    now: () => now,
+    monotonic: () => now,
+    sleep: async () => {},
+    after(ms: number, action: () => void) {
+      const timer = { at: now + ms, action };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((other) => other !== timer);
+      };
+    },
+    pass(ms: number) {
+      now += ms;
+      for (const timer of timers.filter(({ at }) => at <= now)) timer.action();
+      timers = timers.filter(({ at }) => at > now);
+    },
+  };
+}
+
+describe('the words of git', () => {
+  it('mean one code each, whatever the server says about itself', () => {
+    const table: [string, string][] = [
+      ['fatal: write error: No space left on device', 'NO_SPACE'],
+      ['remote: No space left on device\nfatal: early EOF', 'FETCH_FAILED'],
+      ['remote: Permission denied (publickey)\nfatal: remote error: upload-pack: not our ref 12', 'COMMIT_NOT_FOUND'],
+      [
+        'No ED25519 host key is known for h and you have requested strict checking.\nHost key verification failed.\nfatal: Could not read from remote repository.',
+        'HOST_KEY',
+      ],
+      ['git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.', 'AUTH'],
+      ["fatal: could not read Username for 'https://h': terminal prompts disabled", 'AUTH'],
+      ["fatal: unable to access 'https://h/': The requested URL returned error: 302", 'REDIRECTED'],
+      ["fatal: unable to access 'https://h/': The requested URL returned error: 502", 'FETCH_FAILED'],
+      ["fatal: unable to access 'https://h/': Operation too slow. Less than 1000 bytes/sec", 'FETCH_FAILED'],
+      ["fatal: Unable to create '/s/shallow.lock': File exists.", 'STORE_LOCKED'],
+      ["fatal: Unable to create '/s/shallow.lock': Permission denied", 'PERMISSION'],
+      ['error: inflate: data stream error (incorrect data check)\nfatal: loose object 12 is corrupt', 'STORE_BROKEN'],
+      ['fatal: mismatched algorithms: client sha1; server sha256', 'OBJECT_FORMAT'],
+      ["fatal: transport 'file' not allowed", 'PROTOCOL_REFUSED'],
+      ['something entirely new', 'GIT_FAILED'],
+    ];
+    for (const [words, code] of table) expect(gitFailure('git fetch', words).code, words).toBe(code);
+  });
+
+  it('are cleaned: no password, no escape, no flood', () => {
+    const { message } = gitFailure('git fetch', `fatal: https://u:secret@h/ \u001b[31m${'x'.repeat(50_000)}`);
+    expect(message).not.toContain('secret');
+    expect(message).not.toContain('\u001b');
+    expect(message.length).toBeLessThan(1_000);
+  });
+});
