@@ -69,7 +69,7 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'publisher.url', variable: 'GITFLEET_URL', flag: 'url', kind: 'text' },
   { setting: 'publisher.relativePath', variable: 'GITFLEET_RELATIVE_PATH', flag: 'relativePath', kind: 'text' },
   { setting: 'publisher.timeout', variable: 'GITFLEET_TIMEOUT', flag: 'timeout', kind: 'text' },
-  { setting: 'log.level', variable: 'GITFLEET_LOG_LEVEL', flag: 'logLevel', kind: 'text' },
+  { setting: 'log.level', variable: 'GITFLEET_LOG_LEVEL', kind: 'text' },
 ];
 
 /**
