@@ -18,14 +18,14 @@ export function createBell(clock: Clock): Bell {
     async wait(ms, signal) {
       if (!rung && !signal.aborted) {
         await new Promise<void>((resolve) => {
-          const cancel = clock.after(ms, resolve);
-          const stop = () => resolve();
-          signal.addEventListener('abort', stop, { once: true });
-          wake = () => {
+          const done = () => {
             cancel();
-            signal.removeEventListener('abort', stop);
+            signal.removeEventListener('abort', done);
             resolve();
           };
+          const cancel = clock.after(ms, done);
+          signal.addEventListener('abort', done, { once: true });
+          wake = done;
         });
         wake = null;
       }

@@ -36,7 +36,8 @@ export function createStanding(parts: {
     const path = target?.relativePath ?? journal.progress?.relativePath ?? null;
     const failure = rest?.kind === 'failed' ? rest.failure : null;
     const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;
-    const key = [targetVersion, phase, failure?.code, journal.progress?.attempts].join(' ');
+    const waitingFor = rest?.kind === 'waiting' ? rest.waitingFor : null;
+    const key = [targetVersion, phase, failure?.code, waitingFor, journal.progress?.attempts].join(' ');
     if (key !== last.key) last = { key, since: parts.clock.now() };
     return {
       agentId: parts.agentId,
@@ -47,7 +48,7 @@ export function createStanding(parts: {
       desiredCommit: target?.commitId ?? null,
       relativePath: path,
       error: failure && { ...failure, reason: failure.reason.slice(0, 1_000) },
-      waitingFor: rest?.kind === 'waiting' ? rest.waitingFor : null,
+      waitingFor,
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       since: last.since,
       at: parts.clock.now(),

@@ -88,7 +88,6 @@ async function serve(
     log,
   });
   shutdown.add('ZooKeeper session', () => session.close());
-  session.onState((state) => log.info({ state }, `ZooKeeper session ${state}`));
 
   const since = clock.now();
   const me = { agentId: agent.id, instanceId: ground.instanceId, machineId: ground.machineId, pid: process.pid };

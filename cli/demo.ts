@@ -54,15 +54,16 @@ async function playShow(directory: string, add: Add): Promise<{ exitCode: number
     const agent = startAgent(id, z, directory);
     add(id, () => stopChild(agent));
   }
-  say(...AGENTS.map((id) => `   ${id}: ${join(directory, id, 'root', 'shop')}`));
+  for (const id of AGENTS) await watching(join(directory, id, 'agent.log'));
+  say(...AGENTS.map((id) => `   ${id} watches, and will show: ${join(directory, id, 'root', 'shop')}`));
 
   title('3. a bare repository whose post-receive hook deploys the branch main');
   const origin = join(directory, 'shop.git');
   const clone = join(directory, 'clone');
   await git(['init', '--quiet', '--bare', '--initial-branch=main', origin], directory);
   await gitfleet(['hook', 'install', origin, '--relative-path', 'shop', '--branch', 'main', '-z', z], directory);
-  await git(['clone', '--quiet', origin, clone], directory);
-  await git(['checkout', '--quiet', '-b', 'main'], clone);
+  await git(['init', '--quiet', '--initial-branch=main', clone], directory);
+  await git(['remote', 'add', 'origin', origin], clone);
 
   const first = await push(clone, 'Shop opens', 'Welcome to the shop\n');
   await push(clone, 'Prices go up', 'Welcome to the shop, now dearer\n');
@@ -129,6 +130,20 @@ function startAgent(id: string, zookeeper: string, directory: string): ChildProc
       warn(`demo: ${id} ended (${signal ?? `exit ${code}`}); its log: ${home}/agent.log`);
   });
   return child;
+}
+
+/** An agent that watches says so in its log. */
+async function watching(log: string): Promise<void> {
+  for (let tries = 0; tries < 600; tries += 1) {
+    if ((await readFile(log, 'utf8').catch(() => '')).includes('watching')) return;
+    await systemClock.sleep(50);
+  }
+  throw new FleetError({
+    code: 'DEMO_FAILED',
+    reason: 'an agent did not come up within 30 s',
+    hint: `its log: ${log}`,
+    next: 'stall',
+  });
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {
