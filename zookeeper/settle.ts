@@ -102,11 +102,12 @@ async function lookForSequential(path: string, witness: Witness): Promise<Mark> 
 }
 
 function lookForSet(operation: Operation & { op: 'set' }, before: bigint, found: NodeData | null): Mark {
-  if (!found || found.stat.czxid > before) return { is: 'unclear' };
+  if (!found) return { is: 'unclear' };
   const { stat, data } = found;
-  if (stat.mzxid <= before) return { is: 'not-done' }; // Nobody wrote since.
-  const next = operation.version < 0 || stat.version === operation.version + 1;
+  const { version } = operation;
+  if (stat.mzxid <= before || stat.version === version) return { is: 'not-done' };
+  const next = version < 0 || stat.version === version + 1;
   if (next && data.equals(operation.data)) return { is: 'done', result: { stat } };
   // At the version after ours stands another's content: ours was refused. Later versions hide what happened.
-  return { is: operation.version >= 0 && next ? 'not-done' : 'unclear' };
+  return { is: version >= 0 && next ? 'not-done' : 'unclear' };
 }

@@ -57,6 +57,7 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
   let problem: ZooKeeperError | null = null;
   let confirmed: { connection: Connection; czxid: bigint } | undefined;
   let newest = -1n;
+  let stretch = new AbortController();
 
   function stand(next: Membership['standing'], who: Holder | null, why: ZooKeeperError | null = null): void {
     const same = standing === next && holder?.instanceId === who?.instanceId && problem?.code === why?.code;
@@ -76,14 +77,17 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
 
   async function keep(): Promise<void> {
     for (let attempt = 0; !stop.signal.aborted; attempt++) {
+      stretch = new AbortController();
       try {
-        for await (const snapshot of session.watch(path, { signal: stop.signal })) {
+        for await (const snapshot of session.watch(path, { signal: AbortSignal.any([stop.signal, stretch.signal]) })) {
           await look(snapshot);
           attempt = 0;
         }
         if (session.state === 'closed') return;
+        attempt = -1; // A new stretch of connection: look again, also at a node that has not changed.
       } catch (error) {
         if (stop.signal.aborted || session.state === 'closed') return;
+        if (stretch.signal.aborted) attempt = -1;
         const why = error instanceof ZooKeeperError ? error : null;
         if (!why) log.error({ error, path }, 'keeping the presence failed');
         if (!isCode(error, 'DEADLINE', 'CONNECTION_LOSS', 'NODE_EXISTS')) stand('joining', null, why);
@@ -122,7 +126,8 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
   const acl = () => (options.acl ? { acl: options.acl } : {});
   const held = () => confirmed !== undefined && !confirmed.connection.signal.aborted && standing === 'held';
   const offState = session.onState((state) => {
-    if (state !== 'connected' && standing === 'held') stand('joining', null);
+    if (state === 'connected') stretch.abort(new DOMException('connected anew', 'AbortError'));
+    else if (standing === 'held') stand('joining', null);
   });
   const kept = keep();
 
