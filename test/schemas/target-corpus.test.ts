@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeTarget, MOST_TARGET_BYTES, parseTarget } from '../../schemas/target.ts';
@@ -45,6 +47,15 @@ describe('the corpus of bad targets', () => {
     const numbers = Array.from({ length: 94 }, (_, n) => `D${String(n + 1).padStart(2, '0')}`);
     expect(numbers.filter((id) => !here.has(id) && !(id in ELSEWHERE))).toEqual([]);
     expect(Object.keys(ELSEWHERE).filter((id) => here.has(id))).toEqual([]);
+  });
+
+  it.each(Object.entries(ELSEWHERE))('%s is where it says', (_, { file, words }) => {
+    if (words !== null) expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8')).toContain(words);
+  });
+
+  it('lacks these two tests, and no more', () => {
+    const unwritten = Object.entries(ELSEWHERE).filter(([, { words }]) => words === null);
+    expect(unwritten.map(([id]) => id)).toEqual(['D74', 'D93']);
   });
 
   it('accepts what all its rows are changes of', () => {
