@@ -107,7 +107,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   }
 
   /** Servers hang up on a client that has seen more than they have: one that was wiped would do so for ever. */
-  const amnesty = () => refusals >= Math.max(3, 2 * addresses.count);
+  const amnesty = () => refusals >= Math.max(2, addresses.count);
 
   async function welcome(mine: Link, handshake: Handshake): Promise<void> {
     if (lastZxid > 0n && amnesty() && !(await comparePast(mine))) return;
@@ -125,8 +125,8 @@ export function startLifeline(options: LifelineOptions): Lifeline {
     const { timeoutMs, id } = handshake;
     const connection = { generation, sessionId: id.readBigInt64BE(), timeoutMs, signal: end.signal };
     stretch = { link: mine, connection, end };
-    // A server that drops us at once is no success: the wait grows until a stretch has lasted a session timeout.
-    const cancelStable = clock.after(timeoutMs, () => {
+    // A server that drops us at once is no success: the wait grows until a stretch has lasted a while.
+    const cancelStable = clock.after(Math.max(1_000, timeoutMs / 5), () => {
       attempt = 0;
     });
     end.signal.addEventListener('abort', cancelStable, { once: true });
