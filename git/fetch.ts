@@ -4,6 +4,7 @@ import { objectFormatOf } from './commit-id.ts';
 import type { Access } from './credentials.ts';
 import { type FetchLimits, watchProgress } from './deadline.ts';
 import { failure, gitFailure } from './errors.ts';
+import { acquit, isSound, isSuspect, replaceStore } from './heal.ts';
 import { exists, formatOf, isPinned, makeRepository, pin, pinned, type Repository, unpin } from './repository.ts';
 import type { FetchOutcome, FetchRequest } from './store.ts';
 import { sweepFetch } from './sweep.ts';
@@ -14,7 +15,8 @@ import { sweepFetch } from './sweep.ts';
  * the whole history); a server that gives only its branches and tags is asked for the named ref, then for all of them
  * with some history, then with all history. A server that says it has no such object is believed at once.
  *
- * Whatever way it ends, no lock and no half pack stays behind.
+ * Whatever way it ends, no lock and no half pack stays behind. A store in doubt is looked at first, and replaced when
+ * it is broken (heal.ts).
  */
 export async function fetchCommit(
   repository: Repository,
@@ -24,13 +26,29 @@ export async function fetchCommit(
   signal: AbortSignal,
 ): Promise<FetchOutcome> {
   const { commitId } = request;
+  const from = async (into: Repository, wanted: CommitId) =>
+    fetchAbsent(into, { ...request, commitId: wanted }, fetcher(into, request.url, await access(), limits, signal));
+  if (await isSuspect(repository)) {
+    if (!(await isSound(repository, true))) {
+      await replaceStore(repository, commitId, from);
+      return { network: true };
+    }
+    await acquit(repository);
+  }
   await makeFor(repository, commitId);
   if (await isPinned(repository, commitId)) return { network: false };
   if (await isWhole(repository, commitId)) {
     await pin(repository, commitId);
     return { network: false };
   }
-  const fetch = fetcher(repository, request.url, await access(), limits, signal);
+  await from(repository, commitId);
+  return { network: true };
+}
+
+type Fetcher = (depth: readonly string[], refspecs: readonly string[]) => Promise<void>;
+
+async function fetchAbsent(repository: Repository, request: FetchRequest, fetch: Fetcher): Promise<void> {
+  const { commitId } = request;
   try {
     await repository.failpoint('fetch.before');
     await sweepFetch(repository.directory);
@@ -43,10 +61,7 @@ export async function fetchCommit(
   } finally {
     await sweepFetch(repository.directory);
   }
-  return { network: true };
 }
-
-type Fetcher = (depth: readonly string[], refspecs: readonly string[]) => Promise<void>;
 
 async function bring(repository: Repository, request: FetchRequest, fetch: Fetcher): Promise<void> {
   const { commitId } = request;

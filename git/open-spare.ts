@@ -1,9 +1,11 @@
 import { run } from '../runtime/process.ts';
 import type { CommitId } from '../schemas/values.ts';
+import { applyDiff, indexIsCommit } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { checkedCommitId } from './commit-id.ts';
 import { checkContent } from './content.ts';
 import { failure, gitFailure } from './errors.ts';
+import { suspect } from './heal.ts';
 import { inspectWorkTree, isClean } from './inspect.ts';
 import { environment } from './process.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
@@ -11,14 +13,24 @@ import { isPinned, notHere, type Repository } from './repository.ts';
 import type { Spare } from './spare.ts';
 import type { Drift } from './store.ts';
 import { createTurn } from './turn.ts';
-import { findWorkTree, moveWorkTree, type WorkTree } from './work-tree.ts';
+import { findWorkTree, moveWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
+
+export interface GitSpare extends Spare {
+  /**
+   * Makes a release that nobody needs any more the spare: to bring it to another commit costs less than a new tree. It
+   * counts as unproved, for readers may have written there. The old spare, if there is one, is deleted.
+   */
+  takeOver(release: string): Promise<void>;
+}
 
 /**
  * The spare at `directory`. Nothing that an earlier process left is trusted unless its proof note says so; a failure
  * at any point leaves a spare without note, which the next write makes good with a full checkout.
  */
-export function openSpare(repository: Repository, directory: string): Spare {
+export function openSpare(repository: Repository, directory: string): GitSpare {
   const turn = createTurn();
+  /** What the diff engine wrote last, not yet verified. */
+  let byDiff: CommitId | null = null;
 
   async function proved(): Promise<CommitId | null> {
     const tree = await findWorkTree(repository, directory);
@@ -27,21 +39,38 @@ export function openSpare(repository: Repository, directory: string): Spare {
 
   async function write(commitId: CommitId, signal: AbortSignal): Promise<void> {
     if (!(await isPinned(repository, commitId))) throw notHere(commitId);
-    if ((await proved()) === commitId) return;
+    const tree = await findWorkTree(repository, directory);
+    const base = tree && (await readProof(tree));
+    if (base === commitId) return;
+    byDiff = null;
+    if (tree && base && (await applyDiff(repository, tree, base, commitId, signal))) {
+      byDiff = commitId;
+      return;
+    }
     await checkContent(repository, commitId, directory, signal);
     await checkOut(repository, directory, commitId, signal);
   }
 
+  /**
+   * After a difference was written into a proved tree, what was written is proved: the rest is as it was, for nobody
+   * else writes here. Otherwise the whole tree is, and hashed again too when its objects were not hashed on arrival.
+   */
   async function verify(commitId: CommitId, signal: AbortSignal): Promise<void> {
     const tree = await present();
+    const quick = byDiff === commitId && (await indexIsCommit(repository, tree, commitId, signal));
+    byDiff = null;
+    if (!quick) await verifyWhole(tree, commitId, signal);
+    await writeProof(tree, commitId);
+    await repository.failpoint('spare.proved');
+  }
+
+  async function verifyWhole(tree: WorkTree, commitId: CommitId, signal: AbortSignal): Promise<void> {
     const deep = !repository.fresh.has(commitId);
     const drift = await inspectWorkTree(repository, tree, commitId, signal, { deep });
     if (!isClean(drift, commitId)) {
       await dropProof(tree);
       throw mismatch(commitId, drift);
     }
-    await writeProof(tree, commitId);
-    await repository.failpoint('spare.proved');
   }
 
   async function moveTo(release: string): Promise<void> {
@@ -53,18 +82,37 @@ export function openSpare(repository: Repository, directory: string): Spare {
     await moveWorkTree(repository, tree, release);
   }
 
+  async function takeOver(release: string): Promise<void> {
+    const tree = await findWorkTree(repository, release);
+    if (!tree) return removeWorkTree(repository, release);
+    await refuseOthers(directory);
+    await removeWorkTree(repository, directory);
+    await dropProof(tree);
+    await moveWorkTree(repository, tree, directory);
+  }
+
   async function present(): Promise<WorkTree> {
     const tree = await findWorkTree(repository, directory);
     if (tree) return tree;
     throw failure('NO_SPARE', 'retry', `there is no work tree at ${directory}`, 'the agent writes it anew by itself');
   }
 
+  /** A tree that is not what the objects should make it may mean that the objects are damaged. */
+  async function doubting(work: Promise<void>): Promise<void> {
+    return work.catch(async (error: unknown) => {
+      const { code } = error as { code?: unknown };
+      if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await suspect(repository, error);
+      throw error;
+    });
+  }
+
   return {
     directory,
     proved,
-    write: (commitId, signal) => turn(() => write(checkedCommitId(commitId), signal)),
-    verify: (commitId, signal) => turn(() => verify(checkedCommitId(commitId), signal)),
+    write: (commitId, signal) => turn(() => doubting(write(checkedCommitId(commitId), signal))),
+    verify: (commitId, signal) => turn(() => doubting(verify(checkedCommitId(commitId), signal))),
     moveTo: (release) => turn(() => moveTo(release)),
+    takeOver: (release) => turn(() => takeOver(release)),
   };
 }
 

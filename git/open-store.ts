@@ -1,6 +1,6 @@
 import type { Chance, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { Credential } from '../schemas/values.ts';
+import type { CommitId, Credential } from '../schemas/values.ts';
 import { checkedCommitId } from './commit-id.ts';
 import { CONTENT_RULES, type ContentRules } from './content.ts';
 import { accessTo } from './credentials.ts';
@@ -8,15 +8,16 @@ import { FETCH_LIMITS, type FetchLimits } from './deadline.ts';
 import { failure } from './errors.ts';
 import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
 import { fetchCommit } from './fetch.ts';
-import { inspectWorkTree } from './inspect.ts';
+import { isSuspect } from './heal.ts';
+import { type InspectOptions, inspectWorkTree } from './inspect.ts';
 import { createObjectReader } from './object-reader.ts';
-import { openSpare } from './open-spare.ts';
+import { type GitSpare, openSpare } from './open-spare.ts';
 import { marksOf } from './orphans.ts';
 import { createGit } from './process.ts';
 import { recover } from './recover.ts';
 import { isPinned, notHere, pinned, type Repository, unpin } from './repository.ts';
-import type { Spare } from './spare.ts';
-import type { Store } from './store.ts';
+import type { Drift, Store } from './store.ts';
+import { tidy } from './tidy.ts';
 import { createTurn } from './turn.ts';
 import { findWorkTree, removeWorkTree } from './work-tree.ts';
 
@@ -40,16 +41,28 @@ export interface StoreOptions {
   readonly failpoint?: Failpoint | undefined;
 }
 
+/** What our store offers beyond the contract that everybody codes against. */
+export interface GitStore extends Store {
+  spare(directory: string): GitSpare;
+  inspect(directory: string, commitId: CommitId, signal: AbortSignal, options?: InspectOptions): Promise<Drift>;
+  /** Idle time: packs what many small fetches left, and drops what nothing pins or shows any more. */
+  tidy(signal: AbortSignal): Promise<void>;
+  /** Ends the resident children; the store may be used again, and starts new ones then. */
+  close(): void;
+}
+
 /** Opens the store of one app. Touches no disk: `recover` makes it and clears what a crash left. */
-export function openStore(options: StoreOptions): Store {
+export function openStore(options: StoreOptions): GitStore {
   const repository = repositoryOf(options);
   const limits = { ...FETCH_LIMITS, ...options.limits };
-  const spares = new Map<string, Spare>();
+  const spares = new Map<string, GitSpare>();
   const credentials = () => (typeof options.credentials === 'function' ? options.credentials() : options.credentials);
 
   return {
     directory: repository.directory,
-    has: (commitId) => isPinned(repository, checkedCommitId(commitId)),
+    async has(commitId) {
+      return !(await isSuspect(repository)) && isPinned(repository, checkedCommitId(commitId));
+    },
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
       const access = () => accessTo(request.url, credentials(), options.allowProtocols);
@@ -63,15 +76,20 @@ export function openStore(options: StoreOptions): Store {
       spares.set(path, spare);
       return spare;
     },
-    async inspect(directory, commitId, signal) {
+    async inspect(directory, commitId, signal, inspection) {
       const id = checkedCommitId(commitId);
       const tree = await findWorkTree(repository, checkedPath(directory));
       if (!tree) throw notOurs(directory);
       if (!(await isPinned(repository, id))) throw notHere(id);
-      return inspectWorkTree(repository, tree, id, signal);
+      return inspectWorkTree(repository, tree, id, signal, inspection);
     },
     removeWorkTree: (directory) => removeWorkTree(repository, checkedPath(directory)),
     recover: () => repository.writing(() => recover(repository)),
+    tidy: (signal) => repository.writing(() => tidy(repository, signal)),
+    close() {
+      repository.reader.close();
+      repository.sizes.close();
+    },
   };
 }
 
@@ -83,6 +101,7 @@ function repositoryOf(options: StoreOptions): Repository {
     directory,
     git,
     reader: createObjectReader(git.leash, directory),
+    sizes: createObjectReader(git.leash, directory, 'sizes'),
     clock,
     chance,
     log,

@@ -1,6 +1,7 @@
 import { chmod } from 'node:fs/promises';
+import { isSound, settleStore, suspect } from './heal.ts';
 import { endOrphans } from './orphans.ts';
-import { exists, makeRepository, type Repository, writeAttributes } from './repository.ts';
+import { type Repository, writeAttributes } from './repository.ts';
 import { sweepStore } from './sweep.ts';
 import { settleWorkTrees } from './work-tree.ts';
 
@@ -12,9 +13,10 @@ import { settleWorkTrees } from './work-tree.ts';
 export async function recover(repository: Repository): Promise<void> {
   const ended = await endOrphans(repository.directory, repository.clock);
   if (ended > 0) repository.log.warn({ ended }, 'ended git processes that a killed agent left');
-  if (!(await exists(repository))) await makeRepository(repository, 'sha1');
+  await settleStore(repository);
   await chmod(repository.directory, 0o700);
   await writeAttributes(repository.directory);
   await sweepStore(repository.directory);
   await settleWorkTrees(repository);
+  if (!(await isSound(repository, false))) await suspect(repository, 'objects of a pinned commit are missing');
 }

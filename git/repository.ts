@@ -20,6 +20,8 @@ export interface Repository {
   readonly directory: string;
   readonly git: Git;
   readonly reader: ObjectReader;
+  /** The same, for sizes alone. */
+  readonly sizes: ObjectReader;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;

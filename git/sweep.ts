@@ -8,7 +8,7 @@ import { join } from 'node:path';
  * the orphans were ended. Never used on a repository that is not ours.
  */
 export async function sweepFetch(store: string): Promise<void> {
-  const top = ['shallow.lock', 'packed-refs.lock', 'packed-refs.new', 'config.lock', 'HEAD.lock', 'FETCH_HEAD.lock'];
+  const top = ['shallow.lock', 'packed-refs.lock', 'packed-refs.new', 'config.lock', 'HEAD.lock', 'gc.pid'];
   await Promise.all([
     ...top.map((name) => rm(join(store, name), { force: true })),
     removeBelow(join(store, 'refs'), (name) => name.endsWith('.lock')),

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { openStore, type StoreOptions } from '../../git/open-store.ts';
+import { type GitStore, openStore, type StoreOptions } from '../../git/open-store.ts';
 import type { Store } from '../../git/store.ts';
 import { systemChance, systemClock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
@@ -12,7 +12,7 @@ export const QUIET = createLog({ level: 'silent' });
 export const NEVER = new AbortController().signal;
 
 /** A recovered store with what every test would say the same way. */
-export async function aStore(base: string, options: Partial<StoreOptions> = {}): Promise<Store> {
+export async function aStore(base: string, options: Partial<StoreOptions> = {}): Promise<GitStore> {
   const store = openStore({
     directory: join(base, 'state/apps/shop/store.git'),
     credentials: [],
