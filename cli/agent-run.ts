@@ -76,6 +76,7 @@ async function serve(
     chance,
     log,
     path: commandPath,
+    limits: { silentMs: agent.fetch.silent, totalMs: agent.fetch.total },
   });
   await store.recover();
 

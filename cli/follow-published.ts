@@ -2,7 +2,7 @@ import type { Published } from '../fleet/publish-transaction.ts';
 import { type Ending, follow } from '../publisher/follow.ts';
 import { createProgressLines, publishedLines } from '../publisher/progress-lines.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { parseDuration } from '../schemas/duration.ts';
+import type { Settings } from '../schemas/settings.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
@@ -23,12 +23,19 @@ export interface FollowOptions {
   readonly by: string;
 }
 
-export function followOptions(options: Readonly<Record<string, unknown>>, by: string): FollowOptions {
+export function followOptions(
+  options: Readonly<Record<string, unknown>>,
+  { publisher }: Settings,
+  by: string,
+): FollowOptions {
   if (options['wait'] && options['detach'])
     throw usage('--wait and --detach contradict each other', 'give one of them');
-  const timeout = parseDuration(String(options['timeout'] ?? '5m'));
-  if (timeout === null) throw usage('--timeout wants a duration', 'such as 30s, 5m, 1h');
-  return { timeoutMs: timeout, detach: options['detach'] === true, json: options['json'] === true, by };
+  return {
+    timeoutMs: publisher.timeout,
+    detach: options['detach'] === true,
+    json: options['json'] === true,
+    by,
+  };
 }
 
 /** Says what was published and, unless detached, follows it to its end. Resolves to the exit code of what was seen. */

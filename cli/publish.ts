@@ -20,15 +20,15 @@ import { withSession } from './with-session.ts';
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   const by = author(process.env);
-  const following = followOptions(options, by);
+  const following = followOptions(options, settings, by);
   const remote = createRemote({ clock: systemClock, log: createLog({ level: 'silent' }), env: process.env });
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
     const since = await readSharedState(session, paths);
     const resolved = await resolveTarget(remote, since, {
       rev: words[0] ?? null,
-      url: (options['url'] as string | undefined) ?? null,
-      relativePath: (options['relativePath'] as string | undefined) ?? null,
+      url: settings.publisher.url ?? null,
+      relativePath: settings.publisher.relativePath ?? null,
       check: options['check'] !== false,
       directory: process.cwd(),
     });

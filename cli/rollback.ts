@@ -22,7 +22,7 @@ export async function run({ options, words }: Call): Promise<number> {
     throw usage(`${JSON.stringify(words[0])} is no deployment`, 'such as d-12; gitfleet history shows them');
   const settings = await readSettings(options);
   const by = author(process.env);
-  const following = followOptions(options, by);
+  const following = followOptions(options, settings, by);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
     const parts = { session, znodes: paths, now: () => systemClock.now(), newNonce: randomUUID };

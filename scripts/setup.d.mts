@@ -1,0 +1,2 @@
+export function setUp(options: { allowed: boolean; debian?: string[] }): void;
+export function ensureBuilt(): void;

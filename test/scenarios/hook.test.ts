@@ -1,0 +1,153 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { git, gitSaying } from '../support/commands.ts';
+import { type Origin, shownCommit, TestFleet } from '../support/fleet.ts';
+import { until } from '../support/until.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+
+const servers = realServers(1);
+let fleet: TestFleet;
+afterEach(() => fleet.stop());
+
+async function withHook(agents: number): Promise<Origin> {
+  fleet = await TestFleet.create(servers.connect());
+  await fleet.startAgents(agents);
+  await fleet.online(agents);
+  const origin = await fleet.origin();
+  const installed = await fleet.run('hook', 'install', origin.bare, '--relative-path', 'shop');
+  expect(installed.exitCode).toBe(0);
+  expect(installed.stderr).toContain(`no policy: a push deploys to all ${agents} servers at once`);
+  return origin;
+}
+
+const configured = async () => {
+  const node = await fleet.session.get(fleet.znodes.config);
+  const parsed = node && node.data.length > 0 ? parseTarget(node.data, ANY_URL) : null;
+  return parsed?.ok ? parsed.target : null;
+};
+const lastNumber = async () => Number((await fleet.session.get(fleet.znodes.deployments))?.data.toString() || 0);
+
+/** Commits without pushing. */
+async function commitOnly(clone: string, message: string): Promise<string> {
+  await writeFile(join(clone, 'f'), message);
+  await git(clone, 'add', '--all');
+  await git(clone, 'commit', '--quiet', '-m', message);
+  return await git(clone, 'rev-parse', 'HEAD');
+}
+
+describe('git push', () => {
+  it('deploys, and shows the fleet on the terminal that pushed', async () => {
+    const origin = await withHook(3);
+    const commitId = await commitOnly(origin.clone, 'Shop opens');
+    const { stderr } = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    expect(stderr).toMatch(/remote: d-1: [0-9a-f]{10} at shop, by \S+ {2}Shop opens/);
+    expect(stderr).toMatch(/remote: d-1 [0-9a-f]{10}: 3\/3 agents at/);
+    for (const agent of fleet.agents) expect(await shownCommit(agent.root, 'shop')).toBe(commitId);
+    expect((await configured())?.gitfleet?.ref).toBe('refs/heads/main');
+  });
+
+  it('publishes nothing for tags, other branches and deletions', async () => {
+    const origin = await withHook(0);
+    await commitOnly(origin.clone, 'one');
+    await git(origin.clone, 'tag', 'main');
+    await git(origin.clone, 'push', 'origin', 'refs/tags/main', 'HEAD:refs/heads/other');
+    await git(origin.clone, 'push', 'origin', ':refs/heads/other');
+    expect(await configured()).toBe(null);
+    expect(await lastNumber()).toBe(0);
+  });
+
+  it('publishes once for 300 refs in one push', async () => {
+    const origin = await withHook(1);
+    const commitId = await commitOnly(origin.clone, 'one');
+    const refs = Array.from({ length: 299 }, (_, at) => `HEAD:refs/heads/topic-${at}`);
+    await git(origin.clone, 'push', '--quiet', 'origin', ...refs, 'HEAD:refs/heads/main');
+    expect((await configured())?.commitId).toBe(commitId);
+    expect(await lastNumber()).toBe(1);
+  });
+
+  it('ends on the tip after eight racing pushes', async () => {
+    const origin = await withHook(1);
+    // A row of commits; whoever is behind the tip when it arrives is refused by git, the others race.
+    const commits: string[] = [];
+    for (let at = 0; at < 8; at += 1) commits.push(await commitOnly(origin.clone, `commit ${at}`));
+    const pushes = commits.map((id) =>
+      gitSaying(origin.clone, 'push', 'origin', `${id}:refs/heads/main`).catch(() => null),
+    );
+    const said = await Promise.all(pushes);
+    expect(said.filter(Boolean).length).toBeGreaterThan(0);
+    const tip = await git(origin.bare, 'rev-parse', 'main');
+    expect((await configured())?.commitId).toBe(tip);
+    await until(
+      'the agent shows the tip',
+      async () => (await shownCommit(fleet.agents[0]?.root ?? '', 'shop')) === tip,
+    );
+  });
+
+  it('ends on the tip after eight racing forced pushes of unrelated commits', async () => {
+    const origin = await withHook(1);
+    const base = await commitOnly(origin.clone, 'base');
+    const commits: string[] = [];
+    for (let at = 0; at < 8; at += 1) {
+      await git(origin.clone, 'reset', '--quiet', '--hard', base);
+      commits.push(await commitOnly(origin.clone, `side ${at}`));
+    }
+    const push = (id: string) =>
+      gitSaying(origin.clone, 'push', '--force', 'origin', `${id}:refs/heads/main`).catch(() => null);
+    const said = await Promise.all(commits.map(push));
+    expect(said.filter(Boolean).length).toBeGreaterThan(0);
+    expect((await configured())?.commitId).toBe(await git(origin.bare, 'rev-parse', 'main'));
+  });
+
+  it('succeeds while ZooKeeper is away, and says how to publish later', async () => {
+    const origin = await withHook(0);
+    await git(origin.bare, 'config', 'gitfleet.zookeeper', '127.0.0.1:1');
+    const commitId = await commitOnly(origin.clone, 'one');
+    const { stderr } = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    expect(stderr).toContain('pushed, but not deployed: UNREACHABLE');
+    expect(stderr).toContain(`to deploy later: gitfleet publish ${commitId} --url ${origin.url} --relative-path shop`);
+    expect(await git(origin.bare, 'rev-parse', 'main')).toBe(commitId);
+  });
+
+  it('succeeds when its settings are broken, and when gitfleet is gone from the host', async () => {
+    const origin = await withHook(0);
+    await git(origin.bare, 'config', '--unset', 'gitfleet.url');
+    await commitOnly(origin.clone, 'one');
+    const first = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    expect(first.stderr).toContain('HOOK_SETTINGS');
+    const file = join(origin.bare, 'hooks/post-receive');
+    await writeFile(file, (await readFile(file, 'utf8')).replaceAll(process.execPath, '/gone/node'));
+    await commitOnly(origin.clone, 'two');
+    const second = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    expect(second.stderr).toContain('not deployed: /gone/node is not there any more');
+  });
+});
+
+describe('hook install', () => {
+  it('leaves a hook of somebody else alone, and updates its own', async () => {
+    const origin = await withHook(0);
+    const again = await fleet.run('hook', 'install', origin.bare, '--relative-path', 'other', '--branch', 'release/1');
+    expect(again.exitCode).toBe(0);
+    expect(await git(origin.bare, 'config', 'gitfleet.relativePath')).toBe('other');
+    const file = join(origin.bare, 'hooks/post-receive');
+    await writeFile(file, '#!/bin/sh\necho mine\n');
+    const refused = await fleet.run('hook', 'install', origin.bare, '--relative-path', 'shop');
+    expect(refused).toMatchObject({ exitCode: 1 });
+    expect(refused.stderr).toContain('HOOK_EXISTS');
+    expect(await readFile(file, 'utf8')).toBe('#!/bin/sh\necho mine\n');
+  });
+
+  it.each([
+    [['--relative-path', '../x'], 'PATH'],
+    [['--relative-path', 'shop', '--branch', '-x'], 'USAGE'],
+    [['--relative-path', 'shop', '--url', 'https://u:secret@h/r.git'], 'CREDENTIALS'],
+  ])('refuses %j as usage', async (args, code) => {
+    fleet = await TestFleet.create(servers.connect());
+    const origin = await fleet.origin();
+    const said = await fleet.run('hook', 'install', origin.bare, ...args);
+    expect(said).toMatchObject({ exitCode: 2 });
+    expect(said.stderr).toContain(code);
+    expect(said.stderr).not.toContain('secret');
+  });
+});
