@@ -46,8 +46,9 @@ async function jarsOfHome(home: string) {
 }
 
 async function jarsOfDebian() {
-  // The manifest of zookeeper.jar names the other jars it needs.
-  const jars = [join(DEBIAN_JARS, 'zookeeper.jar'), join(DEBIAN_JARS, 'slf4j-simple.jar')];
+  // The manifest of zookeeper.jar names most of what it needs; the secure port needs two more jars of Netty.
+  const names = ['zookeeper', 'slf4j-simple', 'netty-codec', 'netty-resolver'];
+  const jars = names.map((name) => join(DEBIAN_JARS, `${name}.jar`));
   const found = await Promise.all(jars.map((jar) => stat(jar).catch(() => undefined)));
   return found[0] ? { classPath: jars.filter((_, at) => found[at]).join(':'), from: DEBIAN_JARS } : undefined;
 }
