@@ -196,6 +196,29 @@ describe('a broken store', () => {
   });
 });
 
+describe('a store that is being replaced', () => {
+  it('is there after a crash between the two renames', async () => {
+    const { store, live } = await served();
+    writeFileSync(`${directory()}.suspect`, '');
+    rmSync(join(directory(), 'objects/pack'), { recursive: true });
+    store.close();
+    const dying = await aStore(base, {
+      failpoint: (name) => {
+        if (name === 'store.set-aside') throw new Error('dead');
+      },
+    });
+    await expect(dying.fetch({ url: origin.url, commitId: second }, NEVER)).rejects.toThrow('dead');
+    expect(existsSync(directory())).toBe(false);
+    dying.close();
+    const next = await aStore(base);
+    await next.fetch({ url: origin.url, commitId: second }, NEVER);
+    expect((await next.pinned()).sort()).toEqual([first, second].sort());
+    expect(await next.inspect(live, first, NEVER)).toMatchObject({ head: first, changed: [], missing: [] });
+    expect(readdirSync(join(base, 'state/apps/shop'))).toEqual(['store.git']);
+    next.close();
+  });
+});
+
 describe('children of a killed agent', () => {
   it('are found by their birth marks and ended; those of a live agent are left alone', async () => {
     const store = join(base, 'store.git');
