@@ -11,7 +11,7 @@ import type { Chance } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import { type ApplyParts, apply, type Doing } from './apply.ts';
 import { type Bell, createBell } from './bell.ts';
-import { type Desired, type DesiredParts, watchDesired } from './desired.ts';
+import { type Desired, type DesiredParts, followDesired, nothing } from './desired.ts';
 import { type ObserveParts, observe } from './observe.ts';
 import { plan, type Step, type Wanted } from './plan.ts';
 import { begin, fail } from './progress.ts';
@@ -24,6 +24,10 @@ export interface AgentParts extends ApplyParts, ObserveParts, PruneParts {
   readonly chance: Chance;
   readonly rereadMs: number;
   readonly standing: StandingReporter;
+  /** Why this agent may not act now although there is a target, such as another process that holds its name. */
+  readonly blocked: () => string | null;
+  /** Calls `ring` whenever `blocked` may have changed. */
+  readonly onUnblock: (ring: () => void) => void;
 }
 
 /** What one turn knows beside journal and disk; lost at a restart without harm. */
@@ -36,12 +40,16 @@ interface Memory {
   patience: Patience;
 }
 
-const NOT_YET: Desired = { write: null, wanted: { kind: 'nothing', why: 'ZooKeeper to answer' } };
-
 /** Runs until `signal` fires; a step that is under way then ends at its next safe point. */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const bell = createBell(parts.clock);
-  const memory: Memory = { desired: NOT_YET, interrupt: new AbortController(), checked: null, patience: { at: 0 } };
+  const memory: Memory = {
+    desired: nothing('ZooKeeper to answer'),
+    interrupt: new AbortController(),
+    checked: null,
+    patience: { at: 0 },
+  };
+  parts.onUnblock(bell.ring);
   const listening = listen(parts, memory, bell, signal);
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, memory.interrupt.signal]);
@@ -49,9 +57,14 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
       const waitMs = await takeTurn(parts, memory, turn, signal);
       if (waitMs !== null) await bell.wait(waitMs, signal);
     } catch (error) {
-      // Not a step's failure (those are in the journal) but ours or the disk's: say it, and look again later.
-      if (!turn.aborted) parts.log.error({ err: classify(error) }, 'turn failed');
-      if (!turn.aborted) await bell.wait(spread(2_000, 0.5, parts.chance), signal);
+      if (turn.aborted) continue;
+      // Not a step's failure (the journal has those) but the journal's own, as on a full disk: say it, look again later.
+      const failure = classify(error);
+      const retryInMs = spread(2_000, 0.5, parts.chance);
+      parts.log.error({ err: failure }, 'turn failed');
+      const because = { kind: 'failed', failure: failure.toFailure(), retryInMs } as const;
+      parts.standing.rest(memory.desired.wanted, because, parts.journal());
+      await bell.wait(retryInMs, signal);
     }
   }
   await listening;
@@ -59,21 +72,13 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
 
 /** Keeps `memory.desired` the newest target, rings, and interrupts what an older one had under way. */
 async function listen(parts: AgentParts, memory: Memory, bell: Bell, signal: AbortSignal): Promise<void> {
-  const desiredParts = { ...parts.desired, accepted: () => parts.journal().accepted };
-  while (!signal.aborted) {
-    try {
-      for await (const desired of watchDesired(desiredParts, signal)) {
-        const changed = desired.write?.mzxid !== memory.desired.write?.mzxid;
-        memory.desired = desired;
-        if (changed) memory.interrupt.abort(new DOMException('a newer target arrived', 'AbortError'));
-        if (changed) memory.interrupt = new AbortController();
-        bell.ring();
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      parts.log.warn({ err: classify(error) }, 'reading the target failed, again soon');
-      await parts.clock.sleep(spread(1_000, 0.5, parts.chance), signal).catch(() => {});
-    }
+  const accepted = () => parts.journal().accepted;
+  for await (const desired of followDesired({ ...parts.desired, accepted }, signal)) {
+    const changed = desired.write?.mzxid !== memory.desired.write?.mzxid;
+    memory.desired = desired;
+    if (changed) memory.interrupt.abort(new DOMException('a newer target arrived', 'AbortError'));
+    if (changed) memory.interrupt = new AbortController();
+    bell.ring();
   }
 }
 
@@ -84,7 +89,8 @@ async function takeTurn(
   turn: AbortSignal,
   stop: AbortSignal,
 ): Promise<number | null> {
-  const { wanted, write } = memory.desired;
+  const blocked = parts.blocked();
+  const { wanted, write } = blocked === null ? memory.desired : nothing(blocked);
   if (wanted.kind === 'target' && write && parts.journal().progress?.targetVersion !== wanted.targetVersion) {
     memory.checked = null;
     memory.patience = { at: 0 };

@@ -1,3 +1,6 @@
+import { spread } from '../runtime/backoff.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { parseTarget, targetVersionOf } from '../schemas/target.ts';
 import type { UrlPolicy } from '../schemas/url.ts';
@@ -12,6 +15,8 @@ export interface DesiredParts {
   readonly policy: () => UrlPolicy;
   readonly accepted: () => Journal['accepted'];
   readonly log: Logger;
+  readonly clock: Clock;
+  readonly chance: Chance;
 }
 
 export interface Desired {
@@ -20,13 +25,24 @@ export interface Desired {
   readonly write: { readonly mzxid: bigint; readonly mtime: number } | null;
 }
 
-/** The newest target as an endless stream: every change of `config`, judged. */
-export async function* watchDesired(parts: DesiredParts, signal: AbortSignal): AsyncGenerator<Desired> {
-  let first = true;
-  for await (const snapshot of parts.session.watch(parts.path, { signal, rereadMs: parts.rereadMs })) {
-    if (first) parts.log.info({ path: parts.path, empty: !hasContent(snapshot) }, `watching ${parts.path}`);
-    first = false;
-    yield await judge(parts, snapshot);
+/**
+ * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: whatever fails on
+ * the way is logged and tried again.
+ */
+export async function* followDesired(parts: DesiredParts, signal: AbortSignal): AsyncGenerator<Desired> {
+  let told = false;
+  while (!signal.aborted) {
+    try {
+      for await (const snapshot of parts.session.watch(parts.path, { signal, rereadMs: parts.rereadMs })) {
+        if (!told) parts.log.info({ path: parts.path, empty: !hasContent(snapshot) }, `watching ${parts.path}`);
+        told = true;
+        yield await judge(parts, snapshot);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      parts.log.warn({ err: classify(error) }, 'reading the target failed, again soon');
+      await parts.clock.sleep(spread(1_000, 0.5, parts.chance), signal).catch(() => {});
+    }
   }
 }
 
@@ -65,5 +81,5 @@ const WENT_BACK = {
   next: 'stall',
 } as const;
 
-const nothing = (why: string): Desired => ({ write: null, wanted: { kind: 'nothing', why } });
+export const nothing = (why: string): Desired => ({ write: null, wanted: { kind: 'nothing', why } });
 const hasContent = (snapshot: Snapshot): boolean => snapshot.exists && snapshot.data.length > 0;

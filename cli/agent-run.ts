@@ -11,14 +11,14 @@ import { createStanding } from '../agent/standing.ts';
 import { openStore } from '../git/open-store.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
-import { createLog, type Logger } from '../runtime/log.ts';
+import { clean, createLog, type Logger } from '../runtime/log.ts';
 import { createShutdown } from '../runtime/shutdown.ts';
 import { toJson } from '../schemas/lenient-json.ts';
-import { presence } from '../schemas/report.ts';
+import { parsePresence, presence } from '../schemas/report.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { openSession } from '../zookeeper/open-session.ts';
-import { joinMembership } from '../zookeeper/recipes/membership.ts';
+import { joinMembership, type Membership } from '../zookeeper/recipes/membership.ts';
 import { EXIT } from './exit-codes.ts';
 import { type Call, version } from './program.ts';
 import { readSettings } from './read-settings.ts';
@@ -108,6 +108,9 @@ async function serve(
   membership.onChange(() => {
     if (membership.held()) reporter.repeat();
   });
+  // Two servers with one name would deploy while only one of them is counted: the later one waits for its turn.
+  const blocked = () =>
+    membership.standing === 'refused' ? `the name ${agent.id}, which ${holderWords(membership.holder)} holds` : null;
 
   log.info({ root: places.root, state: places.state, app: settings.app, version }, 'agent started');
   await runAgent(
@@ -125,11 +128,28 @@ async function serve(
       journal: () => journal,
       remember,
       confirm: (wanted, signal) => confirmWanted(session, paths, wanted, signal),
-      desired: { session, path: paths.config, rereadMs: agent.reread, policy: () => ({ allow: agent.allowUrls }), log },
+      desired: {
+        session,
+        path: paths.config,
+        rereadMs: agent.reread,
+        policy: () => ({ allow: agent.allowUrls }),
+        log,
+        clock,
+        chance,
+      },
       rereadMs: agent.reread,
       retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace },
+      blocked,
+      onUnblock: (ring) => {
+        membership.onChange(ring);
+      },
       standing: createStanding({ reporter, clock, log, agentId: agent.id, agentVersion: version }),
     },
     shutdown.signal,
   );
+}
+
+function holderWords(holder: Membership['holder']): string {
+  const card = holder && parsePresence(holder.data);
+  return card ? `process ${card.pid} on ${clean(card.host, 100)}` : 'somebody unknown';
 }

@@ -102,9 +102,9 @@ export class TestFleet {
 
   async startAgent(
     id: string,
-    options: { args?: string[]; settings?: object; zookeeper?: string } = {},
+    options: { args?: string[]; settings?: object; zookeeper?: string; home?: string } = {},
   ): Promise<TestAgent> {
-    const home = join(this.directory, 'agents', id);
+    const home = join(this.directory, 'agents', options.home ?? id);
     const [root, state, logFile] = [join(home, 'root'), join(home, 'state'), join(home, 'agent.log')];
     await mkdir(home, { recursive: true });
     const args = [
