@@ -6,6 +6,7 @@ import type { Calls } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { Reads } from './reads.ts';
 import type { NodeData, Session, Snapshot, WatchOptions } from './session.ts';
+import { orAborted } from './waiting.ts';
 
 const REREAD_MS = 60_000;
 const AGAIN: Backoff = { firstMs: 100, mostMs: 15_000 };
@@ -58,9 +59,9 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
   ): Promise<{ value: T } | undefined> {
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        return { value: await read() };
+        return { value: await orAborted(read(), signal) };
       } catch (error) {
-        if (parts.closedByUs()) return undefined;
+        if (parts.closedByUs() || signal.aborted) return undefined;
         if (!(error instanceof ZooKeeperError) || error.next !== 'retry') throw error;
         if (error.code !== 'DEADLINE') log.warn({ path, code: error.code }, 'a watch could not be read; again soon');
         await parts.clock.sleep(fullJitter(AGAIN, attempt, parts.chance), signal).catch(() => {});

@@ -51,7 +51,10 @@ export async function next<T>(stream: AsyncIterator<T>, withinMs = 20_000): Prom
  * client's own package is used for that, and the server's way to make passwords, since our layer gives out neither.
  */
 export async function expire(session: Session, connect: string): Promise<void> {
-  const { sessionId } = await session.connected();
+  return expireById((await session.connected()).sessionId, connect);
+}
+
+export async function expireById(sessionId: bigint, connect: string): Promise<void> {
   const password = passwordOf(sessionId);
   const id = Buffer.alloc(8);
   id.writeBigInt64BE(sessionId);

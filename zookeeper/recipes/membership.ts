@@ -3,6 +3,7 @@ import type { Chance, Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { isCode, ZooKeeperError } from '../errors.ts';
 import type { AclEntry, Connection, Session, Snapshot } from '../session.ts';
+import { whileConnected } from '../waiting.ts';
 
 /**
  * One ephemeral node that says "I am here", kept for as long as its process lives: made again after the session
@@ -161,7 +162,7 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
       offState();
       stop.abort(new DOMException('left', 'AbortError'));
       stand('left', null);
-      await kept;
+      await whileConnected(session, kept);
       if (!mine) return;
       try {
         const stat = await session.exists(path);

@@ -1,0 +1,136 @@
+import { type Backoff, fullJitter, spread } from '../../runtime/backoff.ts';
+import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { nameOf } from '../paths.ts';
+import type { Session } from '../session.ts';
+import { whileConnected } from '../waiting.ts';
+import { inOrder, whoseTurn } from './contention.ts';
+import { type Held, hold, leavePlace, type Place, type PlaceOptions, takePlace, untilFirst } from './place.ts';
+
+/** A stretch of leading. Its `fence` names the term; its `release` is `leave` of the candidacy. */
+export type Term = Omit<Held, 'release'>;
+
+export interface Candidacy {
+  /** While we lead, and the signal of it has not fired. */
+  readonly term: Term | undefined;
+  /** True while we have a node in the election, leading or not. */
+  readonly standing: boolean;
+  /** After each beginning and end of a term. */
+  onChange(listener: (term: Term | undefined) => void): () => void;
+  /** Gives up leading and standing. Idempotent; never throws. */
+  leave(): Promise<void>;
+}
+
+export interface ElectionOptions extends PlaceOptions {
+  /** No more candidates than this: the others look again now and then. Default 7. */
+  readonly most?: number;
+  /** How often one who found no room looks again, ms; spread by 50 %. Default 30,000. */
+  readonly lookAgainMs?: number;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+}
+
+const AGAIN: Backoff = { firstMs: 200, mostMs: 15_000 };
+
+/**
+ * One leader among the candidates, for as long as the candidacy lasts: who loses its session stands again by itself.
+ * Few stand (7), because each candidate is a node and a watch, and a fleet needs a leader and not a thousand heirs.
+ * Guarantee: terms have rising fences, and of writes that carry a term's guard none is accepted after the next term
+ * began. What breaks it: writes without the guard, as with a lock. A term ends with its signal on `suspended`; when
+ * the same session comes back in time and still stands first, a new term with the same fence begins.
+ */
+export function standForElection(session: Session, options: ElectionOptions): Candidacy {
+  const { clock, chance, log, most = 7 } = options;
+  const stop = new AbortController();
+  const listeners = new Set<(term: Term | undefined) => void>();
+  let place: Place | undefined;
+  let term: Held | undefined;
+
+  async function stand(): Promise<void> {
+    for (let attempt = 0; !stop.signal.aborted; attempt++) {
+      try {
+        place = await findRoom();
+        while (place) {
+          const connection = await untilFirst(session, place, stop.signal);
+          if (!connection) place = undefined;
+          else await lead(hold(session, place, connection));
+        }
+        attempt = 0;
+      } catch (error) {
+        if (stop.signal.aborted || session.state === 'closed') return;
+        log.warn({ error, path: options.path }, 'standing for election failed; again soon');
+        if (place) await leavePlace(session, place);
+        place = undefined;
+        await pause(fullJitter(AGAIN, attempt, chance));
+      }
+    }
+  }
+
+  /** A place among the first `most`, or undefined when there is none at present. */
+  async function findRoom(): Promise<Place | undefined> {
+    await session.connected(stop.signal);
+    const candidates = async () => (await session.children(options.path)) ?? [];
+    if (inOrder(await candidates(), 'candidate-').length < most) {
+      const found = await takePlace(session, 'candidate-', options);
+      // Several may have seen the last room: those behind it step back.
+      const turn = whoseTurn(await candidates(), nameOf(found.node));
+      if (turn && turn.position < most && !stop.signal.aborted) return found;
+      await leavePlace(session, found);
+    }
+    await pause(spread(options.lookAgainMs ?? 30_000, 0.5, chance));
+    return undefined;
+  }
+
+  async function lead(held: Held): Promise<void> {
+    term = held;
+    log.info({ path: options.path, fence: held.fence.toString(16) }, 'leading');
+    tell(held);
+    await new Promise<void>((resolve) => {
+      if (held.signal.aborted) resolve();
+      held.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    term = undefined;
+    log.info({ path: options.path, fence: held.fence.toString(16) }, 'leading no more');
+    tell(undefined);
+  }
+
+  function tell(now: Term | undefined): void {
+    for (const listener of [...listeners]) {
+      try {
+        listener(now);
+      } catch (error) {
+        log.error({ error }, 'a listener to the election threw');
+      }
+    }
+  }
+
+  const pause = (ms: number) => clock.sleep(ms, stop.signal).catch(() => {});
+  const stood = stand();
+  let left: Promise<void> | undefined;
+
+  async function leave(): Promise<void> {
+    stop.abort(new DOMException('left the election', 'AbortError'));
+    const leading = term;
+    if (leading) await leading.release();
+    const gone = stood.then(() => (leading || !place ? undefined : leavePlace(session, place)));
+    await whileConnected(session, gone);
+  }
+
+  return {
+    get term() {
+      return term && !term.signal.aborted ? term : undefined;
+    },
+    get standing() {
+      return place !== undefined && !stop.signal.aborted;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    leave() {
+      left ??= leave();
+      return left;
+    },
+  };
+}

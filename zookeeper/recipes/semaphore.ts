@@ -1,0 +1,65 @@
+import { isCode } from '../errors.ts';
+import { below } from '../paths.ts';
+import { ANY_VERSION, type Operation, type Session } from '../session.ts';
+import { orAborted } from '../waiting.ts';
+import { inOrder } from './contention.ts';
+import { type Held, hold, leavePlace, PATIENT, type Place, type PlaceOptions, takePlace, untilFirst } from './place.ts';
+
+export interface LeaseOptions extends PlaceOptions {
+  /** How many may hold one at a time; the same for all who ask. */
+  readonly leases: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One of a fixed number of leases, given in the order in which it was asked for; a dead holder's comes back with its
+ * session. All wait in a queue, each watching only the one before; the head of the queue alone watches the leases, and
+ * turns its place into a lease in one transaction. Guarantee: no more leases than `leases` at any time, since only the
+ * head makes one and the servers refuse it once it is not in the queue. What breaks it: askers that disagree about
+ * `leases`, and effects of a holder whose signal has fired (frozen, cut off) that carry no guard.
+ */
+export async function acquireLease(session: Session, options: LeaseOptions): Promise<Held> {
+  const { signal } = options;
+  for (;;) {
+    const place = await orAborted(takePlace(session, 'queue-', options), signal, (late) => leavePlace(session, late));
+    let lease: Place | null = null;
+    try {
+      if (await untilFirst(session, place, signal)) {
+        const made = leaseForHead(session, place, options);
+        lease = await orAborted(made, signal, (late) => late && leavePlace(session, late));
+      }
+      if (!lease) continue;
+      const connection = await session.connected(signal);
+      // It may have gone with a session that was lost in this very moment.
+      const stat = await session.exists(lease.node, PATIENT);
+      if (stat?.ephemeralOwner === connection.sessionId) return hold(session, lease, connection);
+    } catch (error) {
+      void leavePlace(session, lease ?? place);
+      throw error;
+    }
+  }
+}
+
+/** Null when the place in the queue was lost meanwhile. */
+async function leaseForHead(session: Session, place: Place, options: LeaseOptions): Promise<Place | null> {
+  const acl = options.acl ? { acl: options.acl } : {};
+  const data = options.data ?? Buffer.alloc(0);
+  const path = below(options.path, 'lease-');
+  const operations: Operation[] = [
+    { op: 'remove', path: place.node, version: ANY_VERSION },
+    { op: 'create', path, data, mode: 'ephemeral-sequential', ...acl },
+  ];
+  for await (const names of session.watchChildren(options.path, { signal: options.signal })) {
+    if (!names) return null;
+    if (inOrder(names, 'lease-').length >= options.leases) continue;
+    try {
+      const node = (await session.transact(operations, PATIENT))[1]?.path as string;
+      const stat = await session.exists(node, PATIENT);
+      return stat && { node, fence: stat.czxid };
+    } catch (error) {
+      if (isCode(error, 'NO_NODE')) return null;
+      throw error;
+    }
+  }
+  return null;
+}
