@@ -4,11 +4,13 @@ import type { Logger } from '../runtime/log.ts';
 import { toJson } from '../schemas/lenient-json.ts';
 import { type Report, report } from '../schemas/report.ts';
 import { isCode } from '../zookeeper/errors.ts';
-import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
+import { type AclEntry, ANY_VERSION, type Session } from '../zookeeper/session.ts';
 
 export interface ReporterParts {
   readonly session: Session;
   readonly path: string;
+  /** Of the report's node: only this agent may write it. */
+  readonly acl: readonly AclEntry[];
   /** Whether this process owns its presence; only then it may speak under its id. */
   readonly mayWrite: () => boolean;
   readonly clock: Clock;
@@ -65,7 +67,7 @@ export function createReporter(parts: ReporterParts): Reporter {
       await parts.session.set(parts.path, data, ANY_VERSION);
     } catch (error) {
       if (!isCode(error, 'NO_NODE')) throw error;
-      await parts.session.create(parts.path, data, 'persistent');
+      await parts.session.create(parts.path, data, 'persistent', { acl: parts.acl });
     }
   }
 

@@ -4,6 +4,7 @@ import { runAgent } from '../agent/agent.ts';
 import { confirmWanted } from '../agent/confirm.ts';
 import { takeGround } from '../agent/ground.ts';
 import { readJournal, writeJournal } from '../agent/journal.ts';
+import { ownCredential } from '../agent/own-credential.ts';
 import { placesOf } from '../agent/place.ts';
 import { reconcile } from '../agent/reconcile.ts';
 import { createReporter } from '../agent/reporter.ts';
@@ -81,9 +82,12 @@ async function serve(
   await store.recover();
 
   const paths = znodes(settings.app);
+  const allowed = await sessionAccess(settings);
+  const own = await ownCredential(places.state, agent.id);
   const session = openSession({
     connect: settings.zookeeper.connect,
-    ...(await sessionAccess(settings)),
+    ...allowed.session,
+    auth: [...(allowed.session.auth ?? []), own],
     clock,
     chance,
     log,
@@ -98,12 +102,20 @@ async function serve(
     instanceId: ground.instanceId,
     machineId: ground.machineId,
     data: () => toJson(presence, card),
+    acl: allowed.access.of('presence', own.id),
     clock,
     chance,
     log,
   });
   shutdown.add('presence', () => membership.leave());
-  const reporter = createReporter({ session, path: paths.report(agent.id), mayWrite: membership.held, clock, log });
+  const reporter = createReporter({
+    session,
+    path: paths.report(agent.id),
+    acl: allowed.access.of('report', own.id),
+    mayWrite: membership.held,
+    clock,
+    log,
+  });
   shutdown.add('reports', () => reporter.idle());
   membership.onChange(() => {
     if (membership.held()) reporter.repeat();

@@ -33,6 +33,7 @@ export async function run({ options, words }: Call): Promise<number> {
     branch,
     relativePath: path.relativePath,
     url: url.url,
+    authFile: settings.zookeeper.authFile ?? null,
   };
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const installed = await installHook(gitOfHooks(), repository, hook, [process.execPath, main]);

@@ -32,6 +32,7 @@ interface HookConfig {
   readonly branch: string;
   readonly relativePath: RelativePath;
   readonly url: RepositoryUrl;
+  readonly authFile: string | undefined;
 }
 
 /**
@@ -56,10 +57,10 @@ export async function run({ options }: Call): Promise<number> {
 }
 
 async function deploy(git: Git, repository: string, config: HookConfig): Promise<void> {
-  const settings = await readSettings({ zookeeper: config.zookeeper, app: config.app });
+  const settings = await readSettings({ zookeeper: config.zookeeper, app: config.app, authFile: config.authFile });
   await withSession(
     settings,
-    async (session) => {
+    async (session, access) => {
       const paths = znodes(config.app);
       const by = author(process.env);
       const result = await publishTip({
@@ -67,7 +68,7 @@ async function deploy(git: Git, repository: string, config: HookConfig): Promise
         readState: () => readSharedState(session, paths),
         readTip: async () => (await branchTip(git, repository, config.branch)) as CommitId | null,
         publish: async (since, target) =>
-          await publish({ session, znodes: paths, now: () => systemClock.now(), newNonce: randomUUID }, since, {
+          await publish({ session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID }, since, {
             target,
             author: by,
             reason: await commitTitle(git, repository, target.commitId),
@@ -87,11 +88,11 @@ async function deploy(git: Git, repository: string, config: HookConfig): Promise
 
 function readConfig(members: Record<string, string>): HookConfig {
   // git spells the names of its settings in lower case.
-  const { zookeeper, app, branch, relativepath, url } = members;
+  const { zookeeper, app, branch, relativepath, url, authfile: authFile } = members;
   const path = parseRelativePath(relativepath ?? '');
   const parsedUrl = parseUrl(url ?? '', ANY_URL);
   if (zookeeper && app && branch && path.ok && parsedUrl.ok) {
-    return { zookeeper, app, branch, relativePath: path.relativePath, url: parsedUrl.url };
+    return { zookeeper, app, branch, relativePath: path.relativePath, url: parsedUrl.url, authFile };
   }
   throw new FleetError({
     code: 'HOOK_SETTINGS',

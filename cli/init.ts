@@ -1,27 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { openAccess, ROLES, roleAccess } from '../fleet/access.ts';
 import { initApp } from '../fleet/app.ts';
+import { makeCredentials, parseCredentials } from '../fleet/credentials.ts';
+import { writeDurably } from '../runtime/durable-file.ts';
+import type { Settings } from '../schemas/settings.ts';
 import { znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, usage } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
-/** `gitfleet init --open`: makes what an app needs; there already is fine. */
+/**
+ * `gitfleet init`: makes what an app needs, with rights for five roles and a credential file for each; `--open`
+ * without any rights, for trials. Running it again changes no content, and uses the credentials that are there.
+ */
 export async function run({ options }: Call): Promise<number> {
-  const settings = await readSettings(options);
-  if (options['open'] !== true) {
-    throw usage(
-      'init needs --open: access rights (ACLs) are not built yet',
-      'on a trial ZooKeeper: gitfleet init --open; whoever reaches that ZooKeeper can then deploy',
-    );
-  }
+  const given = await readSettings(options);
+  const open = options['open'] === true;
+  const directory = open ? null : resolve(String(options['credentials'] ?? 'gitfleet-credentials'));
+  const settings = directory === null ? given : asOperator(given, await writeCredentials(directory));
   return await withSession(settings, async (session) => {
-    const result = await initApp(session, znodes(settings.app));
-    if (options['json']) say(JSON.stringify(result));
-    else {
-      say(`${settings.app}: ${result.made.length} znodes made, ${result.present.length} were there already`);
-      say('open: whoever reaches this ZooKeeper can deploy', 'next: gitfleet agent run, then gitfleet publish');
-    }
+    const access = directory === null ? openAccess : roleAccess(await rolesOf(fileOf(directory, 'operator')));
+    const result = await initApp(session, znodes(settings.app), access).catch((error: unknown) => {
+      if (!isCode(error, 'NO_AUTH')) throw error;
+      throw usage(
+        `${error.path} was set up with other credentials than those of ${directory ?? '--open'}`,
+        'give the directory that init wrote then: gitfleet init --credentials DIR; or choose another --app',
+      );
+    });
+    if (options['json']) say(JSON.stringify({ ...result, credentials: directory }));
+    else say(...words(settings.app, result, directory));
     return EXIT.converged;
   });
+}
+
+const fileOf = (directory: string, role: string): string => join(directory, `${role}.auth`);
+
+/** Files that are there are kept: they are what the znodes know. Resolves to the operator's. */
+async function writeCredentials(directory: string): Promise<string> {
+  const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await chmod(directory, 0o700);
+  const operator = fileOf(directory, 'operator');
+  const there = await readFile(operator, 'utf8').catch(() => null);
+  if (there === null) {
+    const files = makeCredentials(() => randomBytes(24).toString('base64url'));
+    // The operator's last: while it is missing, a run that was cut short starts over.
+    for (const role of [...ROLES].reverse()) await writeDurably(fileOf(directory, role), files[role], 0o600);
+  }
+  return operator;
+}
+
+async function rolesOf(file: string) {
+  const parsed = parseCredentials(await readFile(file, 'utf8'));
+  if ('roles' in parsed && parsed.roles) return parsed.roles;
+  throw usage(`${file} is not a credential file of init`, 'remove it if it is nothing of yours, and run init again');
+}
+
+const asOperator = (settings: Settings, authFile: string): Settings => ({
+  ...settings,
+  zookeeper: { ...settings.zookeeper, authFile },
+});
+
+function words(app: string, result: Awaited<ReturnType<typeof initApp>>, directory: string | null): string[] {
+  const count = `${app}: ${result.made.length} znodes made, ${result.present.length} were there already`;
+  if (directory === null) {
+    return [
+      count,
+      'open: whoever reaches this ZooKeeper can deploy',
+      'next: gitfleet agent run, then gitfleet publish',
+    ];
+  }
+  return [
+    count,
+    `credentials in ${directory}, for you alone; give each place only its own:`,
+    '  agent.auth        every server, as zookeeper.authFile in its settings',
+    '  publisher.auth    who publishes, and the git host: GITFLEET_AUTH_FILE',
+    '  coordinator.auth  servers that may lead rollouts, besides agent.auth',
+    '  viewer.auth       who only looks',
+    '  operator.auth     you: keep it safe, it can do everything',
+    'next: gitfleet agent run, then gitfleet publish',
+  ];
 }

@@ -43,6 +43,9 @@ export async function program(argv: readonly string[]): Promise<number> {
     command
       .addOption(new Option('-z, --zookeeper <hosts>', 'connect string, a chroot may follow (GITFLEET_ZOOKEEPER)'))
       .addOption(new Option('--app <znode>', 'the app znode (GITFLEET_APP), default /app/business'))
+      .addOption(
+        new Option('--auth-file <file>', 'who you are to ZooKeeper: a file of gitfleet init (GITFLEET_AUTH_FILE)'),
+      )
       .addOption(new Option('--settings <file>', 'settings file, default /etc/gitfleet/gitfleet.yml where it exists'))
       .addOption(new Option('--json', 'for machines: one JSON value per line'));
   const example = (command: Command, ...lines: string[]): Command =>
@@ -55,9 +58,10 @@ export async function program(argv: readonly string[]): Promise<number> {
       .option('-m, --message <why>', 'the reason, for history');
 
   example(
-    shared(
-      verb(root, 'init', 'make the app znode and what belongs under it; repeatable', () => import('./init.ts')),
-    ).option('--open', 'for trials: a ZooKeeper without access rights'),
+    shared(verb(root, 'init', 'make the app znode and what belongs under it; repeatable', () => import('./init.ts')))
+      .option('--open', 'for trials: a ZooKeeper without access rights')
+      .option('--credentials <dir>', 'where the credential files are or will be, default ./gitfleet-credentials'),
+    'gitfleet init -z zk1:2181,zk2:2181,zk3:2181 --credentials /root/gitfleet-credentials',
     'gitfleet init --open -z 127.0.0.1:2181',
   );
 

@@ -22,7 +22,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const by = author(process.env);
   const following = followOptions(options, settings, by);
   const remote = createRemote({ clock: systemClock, log: createLog({ level: 'silent' }), env: process.env });
-  return await withSession(settings, async (session) => {
+  return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const since = await readSharedState(session, paths);
     const resolved = await resolveTarget(remote, since, {
@@ -33,7 +33,7 @@ export async function run({ options, words }: Call): Promise<number> {
       directory: process.cwd(),
     });
     if (resolved.warning) warn(`warning: ${resolved.warning}`);
-    const parts = { session, znodes: paths, now: () => systemClock.now(), newNonce: randomUUID };
+    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID };
     const published = await publish(parts, since, {
       target: resolved.target,
       author: by,

@@ -23,9 +23,9 @@ export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   const by = author(process.env);
   const following = followOptions(options, settings, by);
-  return await withSession(settings, async (session) => {
+  return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
-    const parts = { session, znodes: paths, now: () => systemClock.now(), newNonce: randomUUID };
+    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID };
     const since = await recordForeign(parts, await readSharedState(session, paths));
     const to = await findRollback(session, paths, wanted);
     const judged = parseTarget(Buffer.from(JSON.stringify(to.target)), ANY_URL);

@@ -1,38 +1,48 @@
 import { readFile, stat } from 'node:fs/promises';
+import { type Access, openAccess, roleAccess } from '../fleet/access.ts';
+import { type CredentialFile, parseCredentials } from '../fleet/credentials.ts';
 import { FleetError } from '../runtime/errors.ts';
 import type { Settings } from '../schemas/settings.ts';
 import type { SessionOptions } from '../zookeeper/open-session.ts';
 
-type Access = Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'defaultAcl'>;
+/** Who we are to ZooKeeper, and which rights what we create gets. */
+export interface SessionAccess {
+  readonly access: Access;
+  readonly session: Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'defaultAcl'>;
+}
 
-/** Who we are to ZooKeeper, read from the files that the settings name. @throws FleetError SETTINGS */
-export async function sessionAccess({ zookeeper }: Settings): Promise<Access> {
-  const { authFile, tls } = zookeeper;
+/**
+ * Reads the files that the settings name. Without roles in `authFile` the ZooKeeper is taken for an open one.
+ * @throws FleetError SETTINGS
+ */
+export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAccess> {
+  const { authFile, tls, sessionTimeout } = zookeeper;
+  const credentials: CredentialFile = authFile === undefined ? { auth: [], roles: null } : await readAuth(authFile);
+  const access = credentials.roles ? roleAccess(credentials.roles) : openAccess;
   return {
-    sessionTimeoutMs: zookeeper.sessionTimeout,
-    defaultAcl: 'open',
-    ...(authFile === undefined ? {} : { auth: await readAuth(authFile) }),
-    ...(tls === undefined
-      ? {}
-      : {
-          tls: {
-            ...(tls.caFile === undefined ? {} : { ca: await read(tls.caFile) }),
-            ...(tls.certFile === undefined ? {} : { cert: await read(tls.certFile) }),
-            ...(tls.keyFile === undefined ? {} : { key: await readSecret(tls.keyFile) }),
-          },
-        }),
+    access,
+    session: {
+      sessionTimeoutMs: sessionTimeout,
+      // A create that forgot to say its rights is then too closed rather than too open.
+      defaultAcl: access.of('app'),
+      auth: credentials.auth,
+      ...(tls === undefined ? {} : { tls: await readTls(tls) }),
+    },
   };
 }
 
-/** One `scheme:credential` per line, such as `digest:agent-web-1:secret`; blank lines and `#` lines are passed over. */
-async function readAuth(file: string): Promise<NonNullable<Access['auth']>> {
-  const lines = (await readSecret(file)).toString('utf8').split('\n');
-  return lines.flatMap((line, at) => {
-    if (line.trim() === '' || line.startsWith('#')) return [];
-    const found = /^([a-z0-9]+):(.+)$/.exec(line.trim());
-    if (!found) throw refusal(`line ${at + 1} of ${file} is not scheme:credential`, 'such as digest:user:password');
-    return [{ scheme: found[1] as string, credential: found[2] as string }];
-  });
+async function readAuth(file: string): Promise<CredentialFile> {
+  const parsed = parseCredentials((await readSecret(file)).toString('utf8'));
+  if (!('badLine' in parsed)) return parsed;
+  throw refusal(`line ${parsed.badLine} of ${file} is no credential`, 'such as: auth digest:user:password');
+}
+
+async function readTls(tls: NonNullable<Settings['zookeeper']['tls']>) {
+  return {
+    ...(tls.caFile === undefined ? {} : { ca: await read(tls.caFile) }),
+    ...(tls.certFile === undefined ? {} : { cert: await read(tls.certFile) }),
+    ...(tls.keyFile === undefined ? {} : { key: await readSecret(tls.keyFile) }),
+  };
 }
 
 async function readSecret(file: string): Promise<Buffer> {

@@ -1,3 +1,4 @@
+import type { Access } from '../fleet/access.ts';
 import { systemChance, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { createLog } from '../runtime/log.ts';
@@ -12,19 +13,20 @@ export const QUORUM_MS = 30_000;
 /** Opens a session for one command and closes it whatever happens. @throws FleetError UNREACHABLE */
 export async function withSession<T>(
   settings: Settings,
-  work: (session: Session) => Promise<T>,
+  work: (session: Session, access: Access) => Promise<T>,
   waitMs = QUORUM_MS,
 ): Promise<T> {
+  const allowed = await sessionAccess(settings);
   const session = openSession({
     connect: settings.zookeeper.connect,
-    ...(await sessionAccess(settings)),
+    ...allowed.session,
     clock: systemClock,
     chance: systemChance,
     log: createLog({ level: 'silent' }),
   });
   try {
     await connectedWithin(session, settings.zookeeper.connect, waitMs);
-    return await work(session);
+    return await work(session, allowed.access);
   } finally {
     await session.close();
   }

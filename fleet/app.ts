@@ -1,6 +1,7 @@
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
-import type { Session } from '../zookeeper/session.ts';
+import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
+import type { Access, NodeKind } from './access.ts';
 
 export interface InitResult {
   readonly made: string[];
@@ -9,32 +10,41 @@ export interface InitResult {
 
 /**
  * Makes what an app needs, all empty: `config` too, so that any ZooKeeper client can set it and every agent can watch
- * it. Repeatable; never changes what is there.
+ * it. Repeatable: what is there keeps its content, and gets the rights of `access`.
+ * @throws ZooKeeperError NO_AUTH where somebody else's rights are in the way.
  */
-export async function initApp(session: Session, znodes: Znodes): Promise<InitResult> {
+export async function initApp(session: Session, znodes: Znodes, access: Access): Promise<InitResult> {
   const result: InitResult = { made: [], present: [] };
-  await session.ensure(znodes.app.slice(0, znodes.app.lastIndexOf('/')) || '/');
-  for (const path of [
-    znodes.app,
-    znodes.hold,
-    znodes.quarantine,
-    znodes.policy,
-    znodes.deployments,
-    znodes.rollout,
-    znodes.permits,
-    znodes.online,
-    znodes.agents,
-    znodes.election,
-    znodes.fetch,
-    znodes.config,
-  ]) {
+  const parent = znodes.app.slice(0, znodes.app.lastIndexOf('/'));
+  // Above the app znode stands what several apps share: readable for all roles, made only where it is missing.
+  if (parent !== '') await session.ensure(parent, { acl: access.of('app') });
+  for (const [path, kind] of nodesOf(znodes)) {
+    const acl = access.of(kind);
     try {
-      await session.create(path, Buffer.alloc(0), 'persistent');
+      await session.create(path, Buffer.alloc(0), 'persistent', { acl });
       result.made.push(path);
     } catch (error) {
       if (!isCode(error, 'NODE_EXISTS')) throw error;
+      await session.setAcl(path, acl, ANY_VERSION);
       result.present.push(path);
     }
   }
   return result;
+}
+
+function nodesOf(znodes: Znodes): [string, NodeKind][] {
+  return [
+    [znodes.app, 'app'],
+    [znodes.hold, 'hold'],
+    [znodes.quarantine, 'quarantine'],
+    [znodes.policy, 'policy'],
+    [znodes.deployments, 'deployments'],
+    [znodes.rollout, 'rollout'],
+    [znodes.permits, 'permits'],
+    [znodes.online, 'online'],
+    [znodes.agents, 'agents'],
+    [znodes.election, 'election'],
+    [znodes.fetch, 'fetch'],
+    [znodes.config, 'config'],
+  ];
 }

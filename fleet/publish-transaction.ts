@@ -7,6 +7,7 @@ import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
 import type { Operation, Session } from '../zookeeper/session.ts';
+import type { Access } from './access.ts';
 import { checkHold, checkQuarantine } from './refusals.ts';
 import { isRecorded, readSharedState, type SharedState } from './shared-state.ts';
 
@@ -30,6 +31,7 @@ export interface Published {
 export interface PublishParts {
   readonly session: Session;
   readonly znodes: Znodes;
+  readonly access: Access;
   readonly now: () => number;
   readonly newNonce: () => string;
 }
@@ -86,7 +88,7 @@ async function attempt(parts: PublishParts, state: SharedState, request: Publish
   const operations: Operation[] = [
     { op: 'check', path: parts.znodes.hold, version: state.hold.version },
     { op: 'check', path: parts.znodes.quarantine, version: state.quarantine.version },
-    ...numbering(parts.znodes, state, record),
+    ...numbering(parts, state, record),
     { op: 'set', path: parts.znodes.config, data: config, version: state.config.version },
   ];
   const written = await commit(parts, operations, record);
@@ -115,23 +117,18 @@ async function adopt(parts: PublishParts, state: SharedState): Promise<void> {
   });
   await commit(
     parts,
-    [
-      { op: 'check', path: parts.znodes.config, version: state.config.version },
-      ...numbering(parts.znodes, state, record),
-    ],
+    [{ op: 'check', path: parts.znodes.config, version: state.config.version }, ...numbering(parts, state, record)],
     record,
   );
 }
 
-function numbering(znodes: Znodes, state: SharedState, record: Deployment): Operation[] {
+function numbering({ znodes, access }: PublishParts, state: SharedState, record: Deployment): Operation[] {
+  const number = Buffer.from(String(record.number));
+  const data = toJson(deployment, record);
+  const acl = access.of('deployment');
   return [
-    {
-      op: 'set',
-      path: znodes.deployments,
-      data: Buffer.from(String(record.number)),
-      version: state.deployments.version,
-    },
-    { op: 'create', path: znodes.deployment(record.number), data: toJson(deployment, record), mode: 'persistent' },
+    { op: 'set', path: znodes.deployments, data: number, version: state.deployments.version },
+    { op: 'create', path: znodes.deployment(record.number), data, mode: 'persistent', acl },
   ];
 }
 

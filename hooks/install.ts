@@ -13,6 +13,8 @@ export interface HookSettings {
   readonly relativePath: RelativePath;
   /** How the agents reach this repository. */
   readonly url: RepositoryUrl;
+  /** Who the hook is to ZooKeeper; null on an open one. */
+  readonly authFile: string | null;
 }
 
 export interface HookInstalled {
@@ -46,6 +48,7 @@ export async function installHook(
     branch: settings.branch,
     relativePath: settings.relativePath,
     url: settings.url,
+    ...(settings.authFile === null ? {} : { authFile: settings.authFile }),
   });
   await writeDurably(file, script(command), 0o755);
   await chmod(file, 0o755);

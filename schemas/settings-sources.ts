@@ -48,7 +48,7 @@ export interface SettingSource {
 export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'zookeeper.connect', variable: 'GITFLEET_ZOOKEEPER', flag: 'zookeeper', kind: 'text' },
   { setting: 'zookeeper.sessionTimeout', variable: 'GITFLEET_SESSION_TIMEOUT', kind: 'text' },
-  { setting: 'zookeeper.authFile', variable: 'GITFLEET_AUTH_FILE', kind: 'path' },
+  { setting: 'zookeeper.authFile', variable: 'GITFLEET_AUTH_FILE', flag: 'authFile', kind: 'path' },
   { setting: 'zookeeper.tls.caFile', variable: 'GITFLEET_TLS_CA_FILE', kind: 'path' },
   { setting: 'zookeeper.tls.certFile', variable: 'GITFLEET_TLS_CERT_FILE', kind: 'path' },
   { setting: 'zookeeper.tls.keyFile', variable: 'GITFLEET_TLS_KEY_FILE', kind: 'path' },

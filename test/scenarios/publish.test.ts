@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
 import { readDeployment, readHistory } from '../../fleet/history.ts';
 import { git, gitfleet } from '../support/commands.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
@@ -25,7 +26,13 @@ describe('publish by hand', () => {
         ANY_URL,
       );
       if (!parsed.ok) throw new Error(parsed.failure.reason);
-      const parts = { session: fleet.session, znodes: fleet.znodes, now: Date.now, newNonce: () => author };
+      const parts = {
+        session: fleet.session,
+        znodes: fleet.znodes,
+        access: openAccess,
+        now: Date.now,
+        newNonce: () => author,
+      };
       return await publish(parts, since, { target: parsed.target, author, reason: '', via: 'publish' });
     };
     const ended = await Promise.allSettled([one(a, 'ann'), one(b, 'bob')]);

@@ -54,10 +54,10 @@ export class TestFleet {
   }
 
   /** An app of its own on a running ZooKeeper, so that tests of one file share the server and nothing else. */
-  static async create(zookeeper: string, app = `/app/t${Math.random().toString(36).slice(2, 10)}`): Promise<TestFleet> {
+  static async create(zookeeper: string, app = someApp(), options = { open: true }): Promise<TestFleet> {
     const directory = await mkdtemp(join(tmpdir(), 'gitfleet-fleet-'));
     const fleet = new TestFleet(directory, zookeeper, app);
-    const made = await fleet.run('init', '--open');
+    const made = await fleet.run('init', ...(options.open ? ['--open'] : []));
     if (made.exitCode !== 0) throw new Error(`init failed: ${made.stderr}`);
     return fleet;
   }
@@ -187,6 +187,8 @@ export class TestFleet {
     await rm(this.directory, { recursive: true, force: true });
   }
 }
+
+const someApp = (): string => `/app/t${Math.random().toString(36).slice(2, 10)}`;
 
 async function launch(args: string[], logFile: string): Promise<ChildProcess> {
   const { openSync, closeSync } = await import('node:fs');
