@@ -11,19 +11,20 @@ import type { Chance } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import { type ApplyParts, apply, type Doing } from './apply.ts';
 import { type Bell, createBell } from './bell.ts';
+import type { Chores } from './chores.ts';
 import { type Desired, type DesiredParts, followDesired, nothing } from './desired.ts';
 import { type ObserveParts, observe } from './observe.ts';
 import { plan, type Step, type Wanted } from './plan.ts';
 import { begin, fail } from './progress.ts';
-import { type PruneParts, prune } from './prune.ts';
 import { type Patience, patienceAfter } from './retry.ts';
 import type { StandingReporter } from './standing.ts';
 
-export interface AgentParts extends ApplyParts, ObserveParts, PruneParts {
+export interface AgentParts extends ApplyParts, ObserveParts {
   readonly desired: Omit<DesiredParts, 'accepted'>;
   readonly chance: Chance;
   readonly rereadMs: number;
   readonly standing: StandingReporter;
+  readonly chores: Chores;
   /** Why this agent may not act now although there is a target, such as another process that holds its name. */
   readonly blocked: () => string | null;
   /** Calls `ring` whenever `blocked` may have changed. */
@@ -95,14 +96,16 @@ async function takeTurn(
     memory.checked = null;
     memory.patience = { at: 0 };
     await parts.remember((journal) => begin(journal, wanted.target, { targetVersion: wanted.targetVersion, ...write }));
-    parts.log.info({ ...about(wanted), url: wanted.target.url }, 'new target');
+    parts.standing.begin(wanted);
   }
   const step = await nextStep(parts, memory, wanted);
   if (step.do === 'rest') {
     parts.standing.rest(wanted, step.because, parts.journal());
-    await prune(parts, turn);
+    const settled = step.because.kind === 'settled' && wanted.kind === 'target';
+    const choreInMs = settled ? await parts.chores.next(wanted.target.commitId, turn) : null;
     const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
-    return Math.min(retryInMs ?? Number.POSITIVE_INFINITY, spread(parts.rereadMs, 0.2, parts.chance));
+    const soonest = Math.min(choreInMs ?? Number.POSITIVE_INFINITY, retryInMs ?? Number.POSITIVE_INFINITY);
+    return soonest === 0 ? null : Math.min(soonest, spread(parts.rereadMs, 0.2, parts.chance));
   }
   // A command of the operator's is never cut in half by a newer target, only by the end of this process.
   if (wanted.kind === 'target') await doStep(parts, memory, step.do, wanted, step.do === 'activate' ? stop : turn);
@@ -131,24 +134,13 @@ async function doStep(
   try {
     await apply(parts, step, wanted, signal);
     if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
-    parts.log.info({ ...about(wanted), step, ms: Math.round(parts.clock.monotonic() - started) }, `${step} done`);
+    parts.standing.done(wanted, step, parts.clock.monotonic() - started);
   } catch (error) {
     if (signal.aborted && (isAbort(error) || error === signal.reason)) return;
     const failure = classify(error);
     await parts.remember((journal) => fail(journal, failure.toFailure(), step));
     const attempts = parts.journal().progress?.attempts ?? 1;
     memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
-    const { code, hint, next } = failure;
-    parts.log[next === 'retry' || next === 'wait' ? 'warn' : 'error'](
-      { ...about(wanted), step, code, hint, next, attempts, reason: failure.message },
-      `${step} failed`,
-    );
+    parts.standing.failed(wanted, step, failure, attempts);
   }
 }
-
-const about = ({ target, targetVersion }: Extract<Wanted, { kind: 'target' }>) => ({
-  deployment: target.gitfleet?.deployment ?? null,
-  targetVersion,
-  commitId: target.commitId,
-  relativePath: target.relativePath,
-});

@@ -1,5 +1,5 @@
-import type { Spare } from '../git/spare.ts';
-import type { Store } from '../git/store.ts';
+import type { GitSpare } from '../git/open-spare.ts';
+import type { GitStore } from '../git/open-store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -12,8 +12,8 @@ import { swapLink } from './releases.ts';
 
 export interface ApplyParts {
   readonly places: Places;
-  readonly store: Store;
-  readonly spare: Spare;
+  readonly store: GitStore;
+  readonly spare: GitSpare;
   readonly clock: Clock;
   readonly log: Logger;
   readonly app: string;

@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs/promises';
-import type { Spare } from '../git/spare.ts';
-import type { Store } from '../git/store.ts';
+import type { GitSpare } from '../git/open-spare.ts';
+import type { GitStore } from '../git/open-store.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Target } from '../schemas/target.ts';
 import type { Journal } from './journal.ts';
@@ -9,8 +9,8 @@ import type { Observed } from './plan.ts';
 
 export interface ObserveParts {
   readonly places: Places;
-  readonly store: Store;
-  readonly spare: Spare;
+  readonly store: GitStore;
+  readonly spare: GitSpare;
   readonly uid: number;
 }
 

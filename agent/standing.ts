@@ -1,15 +1,21 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import type { FleetError } from '../runtime/errors.ts';
+import { clean, type Logger } from '../runtime/log.ts';
 import type { Phase, Report } from '../schemas/report.ts';
-import type { Doing } from './apply.ts';
+import type { Doing, WantedTarget } from './apply.ts';
 import type { Journal } from './journal.ts';
 import type { Rest, Wanted } from './plan.ts';
 import type { Reporter } from './reporter.ts';
 
-/** Turns what the loop does into reports and one log line per change. */
+/** Turns what the loop does into reports, and into one log line per stage. */
 export interface StandingReporter {
+  begin(wanted: WantedTarget): void;
+  done(wanted: WantedTarget, step: Doing, ms: number): void;
+  failed(wanted: WantedTarget, step: Doing, failure: FleetError, attempts: number): void;
   working(wanted: Wanted, step: Doing, journal: Journal): void;
   rest(wanted: Wanted, because: Rest, journal: Journal): void;
+  /** What the last inspection of the active release found; none: it is its commit. */
+  drift(names: readonly string[]): void;
 }
 
 const PHASE: Record<Doing, Phase> = {
@@ -30,6 +36,7 @@ export function createStanding(parts: {
   agentVersion: string;
 }): StandingReporter {
   let last: { key: string; since: number } = { key: '', since: parts.clock.now() };
+  let drift: readonly string[] = [];
 
   function report(wanted: Wanted, journal: Journal, phase: Phase, rest: Rest | null): Report {
     const target = wanted.kind === 'target' ? wanted.target : null;
@@ -37,7 +44,8 @@ export function createStanding(parts: {
     const failure = rest?.kind === 'failed' ? rest.failure : null;
     const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;
     const waitingFor = rest?.kind === 'waiting' ? rest.waitingFor : null;
-    const key = [targetVersion, phase, failure?.code, waitingFor, journal.progress?.attempts].join(' ');
+    const attempts = journal.progress?.attempts;
+    const key = [targetVersion, phase, failure?.code, waitingFor, attempts, ...drift].join(' ');
     if (key !== last.key) last = { key, since: parts.clock.now() };
     return {
       agentId: parts.agentId,
@@ -49,6 +57,7 @@ export function createStanding(parts: {
       relativePath: path,
       error: failure && { ...failure, reason: failure.reason.slice(0, 1_000) },
       waitingFor,
+      drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       since: last.since,
       at: parts.clock.now(),
@@ -57,7 +66,22 @@ export function createStanding(parts: {
   }
 
   return {
+    begin(wanted) {
+      parts.log.info({ ...about(wanted), url: wanted.target.url }, 'new target');
+    },
+    done(wanted, step, ms) {
+      parts.log.info({ ...about(wanted), step, ms: Math.round(ms) }, `${step} done`);
+    },
+    failed(wanted, step, failure, attempts) {
+      const { code, hint, next } = failure;
+      const fields = { ...about(wanted), step, code, hint, next, attempts, reason: failure.message };
+      parts.log[next === 'retry' || next === 'wait' ? 'warn' : 'error'](fields, `${step} failed`);
+    },
+    drift(names) {
+      drift = names;
+    },
     working(wanted, step, journal) {
+      if (step === 'swap') drift = [];
       parts.reporter.say(report(wanted, journal, PHASE[step], null), false);
     },
     rest(wanted, because, journal) {
@@ -87,3 +111,10 @@ export function createStanding(parts: {
 
 const activeCommit = (journal: Journal, path: string | null): string | null =>
   (path === null ? undefined : journal.links[path]) ?? null;
+
+const about = ({ target, targetVersion }: WantedTarget) => ({
+  deployment: target.gitfleet?.deployment ?? null,
+  targetVersion,
+  commitId: target.commitId,
+  relativePath: target.relativePath,
+});

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { runAgent } from '../agent/agent.ts';
+import { createChores } from '../agent/chores.ts';
 import { confirmWanted } from '../agent/confirm.ts';
 import { takeGround } from '../agent/ground.ts';
 import { readJournal, writeJournal } from '../agent/journal.ts';
@@ -77,8 +78,10 @@ async function serve(
     chance,
     log,
     path: commandPath,
+    rules: agent.content,
     limits: { silentMs: agent.fetch.silent, totalMs: agent.fetch.total },
   });
+  shutdown.add('store', () => store.close());
   await store.recover();
 
   const paths = znodes(settings.app);
@@ -124,12 +127,30 @@ async function serve(
   const blocked = () =>
     membership.standing === 'refused' ? `the name ${agent.id}, which ${holderWords(membership.holder)} holds` : null;
 
+  const standing = createStanding({ reporter, clock, log, agentId: agent.id, agentVersion: version });
+  const spare = store.spare(places.spare);
+  const chores = createChores({
+    places,
+    store,
+    spare,
+    clock,
+    chance,
+    log,
+    retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace },
+    inspectMs: agent.inspect,
+    drift: agent.drift,
+    generated: agent.generated,
+    journal: () => journal,
+    remember,
+    onDrift: standing.drift,
+  });
+
   log.info({ root: places.root, state: places.state, app: settings.app, version }, 'agent started');
   await runAgent(
     {
       places,
       store,
-      spare: store.spare(places.spare),
+      spare,
       uid: process.getuid?.() ?? 0,
       clock,
       chance,
@@ -150,12 +171,12 @@ async function serve(
         chance,
       },
       rereadMs: agent.reread,
-      retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace },
+      chores,
       blocked,
       onUnblock: (ring) => {
         membership.onChange(ring);
       },
-      standing: createStanding({ reporter, clock, log, agentId: agent.id, agentVersion: version }),
+      standing,
     },
     shutdown.signal,
   );

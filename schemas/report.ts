@@ -38,6 +38,8 @@ export const report = z.object({
   relativePath: z.string().nullable().default(null),
   error: failure.nullable().default(null),
   waitingFor: z.string().nullable().default(null),
+  /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
+  drift: z.array(z.string()).default([]),
   /** Tries at this targetVersion so far. */
   attempts: z.number().int().default(0),
   /** Since when the phase holds. */

@@ -67,6 +67,21 @@ export const settings = z.strictObject({
       grace: duration('1h'),
       /** A watch may be lost in ways nobody thought of; then a target is late by this, not lost. Spread by 20 %. */
       reread: duration('60s', { least: '1s', most: '1h' }),
+      /** How often the whole active tree is compared with its commit; costs a look at every file. */
+      inspect: duration('10m', { least: '1s' }),
+      /** Found differences are reported; `heal` also puts the files right. An application that writes there loses it. */
+      drift: z.enum(['observe', 'heal']).prefault('observe'),
+      /** What steps make inside a release, as in .gitignore: neither drift nor cleaned. */
+      generated: z.array(z.string().min(1).max(200)).max(100).prefault([]),
+      /** What a commit may contain. Submodules and LFS would deploy as empty directories and as stubs. */
+      content: z
+        .strictObject({
+          submodules: z.enum(['refuse', 'ignore']).prefault('refuse'),
+          lfs: z.enum(['refuse', 'pointers']).prefault('refuse'),
+          /** `contained`: relative links that stay inside the release. */
+          symlinks: z.enum(['contained', 'forbid', 'allow']).prefault('contained'),
+        })
+        .prefault({}),
       fetch: z
         .strictObject({
           /** Without progress a fetch is ended and tried again; a slow line that gets on is left alone. */

@@ -1,0 +1,47 @@
+/** What one chore needs to know of the past, on the monotonic clock. */
+export interface ChoreTimes {
+  readonly active: string | null;
+  /** Since when the active commit is settled. */
+  readonly settledAt: number;
+  readonly inspectedAt: number | null;
+  readonly tidiedAt: number;
+  /** After a failure nothing is tried until then. */
+  readonly restUntil: number;
+}
+
+export interface ChoreState {
+  /** Whether the spare is proved to be the active commit: the next difference is then written into it. */
+  readonly spareIsActive: boolean;
+  /** Releases that retention lets go, oldest first. */
+  readonly superfluous: readonly string[];
+}
+
+export type Chore =
+  | { readonly do: 'inspect' }
+  /** `from`: an old release that becomes the spare. */
+  | { readonly do: 'spare'; readonly from: string | null }
+  | { readonly do: 'remove'; readonly release: string }
+  | { readonly do: 'tidy' };
+
+/** Fifty servers that share a disk or a core finish their deployments first: spares come after. */
+const AFTER_SETTLING_MS = 1_500;
+const TIDY_MS = 3_600_000;
+
+/** The next chore, most useful first, or how long there is none. Pure. */
+export function choreDue(
+  times: ChoreTimes,
+  state: ChoreState,
+  inspectMs: number,
+  now: number,
+): Chore | { readonly inMs: number } {
+  const start = Math.max(times.settledAt + AFTER_SETTLING_MS, times.restUntil);
+  if (now < start) return { inMs: start - now };
+  if (!state.spareIsActive) return { do: 'spare', from: state.superfluous[0] ?? null };
+  const inspectAt = times.inspectedAt === null ? start : times.inspectedAt + inspectMs;
+  if (now >= inspectAt) return { do: 'inspect' };
+  const [release] = state.superfluous;
+  if (release !== undefined) return { do: 'remove', release };
+  const tidyAt = times.tidiedAt + TIDY_MS;
+  if (now >= tidyAt) return { do: 'tidy' };
+  return { inMs: Math.min(inspectAt, tidyAt) - now };
+}

@@ -1,0 +1,119 @@
+import { isClean } from '../git/inspect.ts';
+import type { GitSpare } from '../git/open-spare.ts';
+import type { GitStore } from '../git/open-store.ts';
+import { spread } from '../runtime/backoff.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import { classify, isAbort } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { CommitId } from '../schemas/values.ts';
+import { type Chore, type ChoreTimes, choreDue } from './chore-plan.ts';
+import type { Journal } from './journal.ts';
+import { type Places, releaseOf } from './place.ts';
+import { listReleases } from './releases.ts';
+import { type RetentionRule, superfluous } from './retention.ts';
+
+export interface ChoreParts {
+  readonly places: Places;
+  readonly store: GitStore;
+  readonly spare: GitSpare;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  readonly retention: RetentionRule;
+  /** How often the active tree is compared with its commit, ms. */
+  readonly inspectMs: number;
+  readonly drift: 'observe' | 'heal';
+  /** Patterns of what steps may make inside a release: neither drift nor cleaned. */
+  readonly generated: readonly string[];
+  readonly journal: () => Journal;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+  /** Called after each inspection with the names that differ, none included. */
+  readonly onDrift: (names: readonly string[]) => void;
+}
+
+export interface Chores {
+  /** Does what is due, at most one thing; resolves to how long until the next is due, 0: at once. Never throws. */
+  next(active: CommitId, signal: AbortSignal): Promise<number>;
+}
+
+const AFTER_FAILURE_MS = 60_000;
+
+/**
+ * What a settled agent does with its time: proves the active tree as a whole, makes the next spare, lets go what
+ * retention no longer wants, packs the store. Anything newer interrupts it, and nothing of it is ever needed for a
+ * deployment to succeed: a missing spare only makes the next one slower.
+ */
+export function createChores(parts: ChoreParts): Chores {
+  const { clock } = parts;
+  let times: ChoreTimes = { active: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 };
+
+  async function perform(chore: Chore, active: CommitId, signal: AbortSignal): Promise<void> {
+    const started = clock.monotonic();
+    switch (chore.do) {
+      case 'inspect':
+        await inspect(parts, active, signal);
+        times = { ...times, inspectedAt: clock.monotonic() };
+        break;
+      case 'spare':
+        if (chore.from) await recycle(parts, chore.from);
+        await parts.spare.write(active, signal);
+        await parts.spare.verify(active, signal);
+        break;
+      case 'remove':
+        await remove(parts, chore.release);
+        break;
+      case 'tidy':
+        await parts.store.tidy(signal);
+        times = { ...times, tidiedAt: clock.monotonic() };
+        break;
+    }
+    const ms = Math.round(clock.monotonic() - started);
+    parts.log.debug({ chore: chore.do, commitId: active, ms }, `${chore.do} done`);
+  }
+
+  return {
+    async next(active, signal) {
+      const now = clock.monotonic();
+      if (times.active !== active) times = { ...times, active, settledAt: now, inspectedAt: null, restUntil: 0 };
+      try {
+        const [releases, proved] = await Promise.all([listReleases(parts.places), parts.spare.proved()]);
+        const old = superfluous(releases, parts.journal(), parts.retention, clock.now());
+        const due = choreDue(times, { spareIsActive: proved === active, superfluous: old }, parts.inspectMs, now);
+        if ('inMs' in due) return spread(due.inMs, 0.2, parts.chance);
+        await perform(due, active, signal);
+        return 0;
+      } catch (error) {
+        if (signal.aborted && (isAbort(error) || error === signal.reason)) return 0;
+        times = { ...times, restUntil: clock.monotonic() + AFTER_FAILURE_MS };
+        parts.log.warn({ err: classify(error) }, 'work in the background failed, again later');
+        return spread(AFTER_FAILURE_MS, 0.2, parts.chance);
+      }
+    },
+  };
+}
+
+async function inspect(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
+  const release = releaseOf(parts.places, active);
+  const drift = await parts.store.inspect(release, active, signal, { except: parts.generated });
+  const names = [...drift.changed, ...drift.missing, ...drift.strangers];
+  parts.onDrift(isClean(drift, active) ? [] : names);
+  if (isClean(drift, active)) return;
+  parts.log.warn({ commitId: active, drift: names.slice(0, 20) }, 'the active release is not its commit any more');
+}
+
+/** An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. */
+async function recycle(parts: ChoreParts, release: string): Promise<void> {
+  await forget(parts, release);
+  await parts.spare.takeOver(releaseOf(parts.places, release));
+}
+
+async function remove(parts: ChoreParts, release: string): Promise<void> {
+  await parts.store.removeWorkTree(releaseOf(parts.places, release));
+  await forget(parts, release);
+  parts.log.info({ commitId: release }, 'old release removed');
+}
+
+async function forget(parts: ChoreParts, release: string): Promise<void> {
+  await parts.store.unpin(release as CommitId);
+  await parts.remember(({ releases: { [release]: _gone, ...rest }, ...journal }) => ({ ...journal, releases: rest }));
+}
