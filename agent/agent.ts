@@ -96,6 +96,7 @@ async function takeTurn(
     memory.checked = null;
     memory.patience = { at: 0 };
     await parts.remember((journal) => begin(journal, wanted.target, { targetVersion: wanted.targetVersion, ...write }));
+    await parts.failpoint('begin.remembered');
     parts.standing.begin(wanted);
   }
   const step = await nextStep(parts, memory, wanted);

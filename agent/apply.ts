@@ -5,6 +5,7 @@ import { FleetError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { type ActivateCommand, activate } from './activation.ts';
+import type { Failpoint } from './failpoints.ts';
 import type { Journal } from './journal.ts';
 import { linkOf, type Places, releaseOf } from './place.ts';
 import type { Wanted } from './plan.ts';
@@ -19,6 +20,7 @@ export interface ApplyParts {
   readonly app: string;
   readonly activate: ActivateCommand | null;
   readonly commandPath: string;
+  readonly failpoint: Failpoint;
   /** The journal as it is, and its durable replacement. */
   readonly journal: () => Journal;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
@@ -43,6 +45,7 @@ export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget
       return;
     case 'keep':
       await parts.remember((journal) => knowRelease(journal, commitId, parts.clock.now()));
+      await parts.failpoint('keep.remembered');
       await spare.moveTo(releaseOf(places, commitId));
       return;
     case 'check':
@@ -54,7 +57,9 @@ export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget
       return;
     case 'activate':
       await runActivate(parts, wanted, signal);
+      await parts.failpoint('activate.ended');
       await parts.remember((journal) => endWell(journal, commitId));
+      await parts.failpoint('settle.remembered');
       return;
     case 'settle':
       await parts.remember((journal) => endWell(journal, commitId));
@@ -91,8 +96,10 @@ async function swap(parts: ApplyParts, wanted: WantedTarget): Promise<void> {
     links: { ...journal.links, [relativePath]: before ?? commitId },
     progress: journal.progress && { ...journal.progress, activation: 'wanted' },
   }));
-  await swapLink(parts.places, relativePath, commitId);
+  await parts.failpoint('swap.intended');
+  await swapLink(parts.places, relativePath, commitId, parts.failpoint);
   await parts.remember((journal) => showRelease(journal, relativePath, commitId, parts.clock.now()));
+  await parts.failpoint('swap.remembered');
 }
 
 async function runActivate(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import { classify, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { type Chore, type ChoreTimes, choreDue } from './chore-plan.ts';
+import type { Failpoint } from './failpoints.ts';
 import type { Journal } from './journal.ts';
 import { type Places, releaseOf } from './place.ts';
 import { listReleases } from './releases.ts';
@@ -25,6 +26,7 @@ export interface ChoreParts {
   readonly drift: 'observe' | 'heal';
   /** Patterns of what steps may make inside a release: neither drift nor cleaned. */
   readonly generated: readonly string[];
+  readonly failpoint: Failpoint;
   readonly journal: () => Journal;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
   /** Called after each inspection with the names that differ, none included. */
@@ -104,11 +106,13 @@ async function inspect(parts: ChoreParts, active: CommitId, signal: AbortSignal)
 /** An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. */
 async function recycle(parts: ChoreParts, release: string): Promise<void> {
   await forget(parts, release);
+  await parts.failpoint('recycle.forgotten');
   await parts.spare.takeOver(releaseOf(parts.places, release));
 }
 
 async function remove(parts: ChoreParts, release: string): Promise<void> {
   await parts.store.removeWorkTree(releaseOf(parts.places, release));
+  await parts.failpoint('remove.removed');
   await forget(parts, release);
   parts.log.info({ commitId: release }, 'old release removed');
 }

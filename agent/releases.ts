@@ -2,13 +2,19 @@ import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promi
 import { basename, dirname, join, relative } from 'node:path';
 import { syncDirectory } from '../runtime/durable-file.ts';
 import type { CommitId, RelativePath } from '../schemas/values.ts';
+import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
 import { linkOf, type Places, releaseOf } from './place.ts';
 
 /**
  * Shows `commitId` at `relativePath`: a relative link is made aside and renamed over the old one, so that a reader sees
  * the old tree or the new one, whole, at every instant. Missing parents are made. The release must have been verified.
  */
-export async function swapLink(places: Places, path: RelativePath, commitId: CommitId): Promise<void> {
+export async function swapLink(
+  places: Places,
+  path: RelativePath,
+  commitId: CommitId,
+  failpoint: Failpoint = NO_FAILPOINT,
+): Promise<void> {
   const link = linkOf(places, path);
   const parent = dirname(link);
   const made = await mkdir(parent, { recursive: true, mode: 0o755 });
@@ -16,7 +22,9 @@ export async function swapLink(places: Places, path: RelativePath, commitId: Com
   const aside = asideOf(link);
   await rm(aside, { force: true });
   await symlink(relative(parent, releaseOf(places, commitId)), aside);
+  await failpoint('swap.aside');
   await rename(aside, link);
+  await failpoint('swap.renamed');
   await syncDirectory(parent);
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { runAgent } from '../agent/agent.ts';
 import { createChores } from '../agent/chores.ts';
 import { confirmWanted } from '../agent/confirm.ts';
+import { type Failpoint, NO_FAILPOINT } from '../agent/failpoints.ts';
 import { takeGround } from '../agent/ground.ts';
 import { readJournal, writeJournal } from '../agent/journal.ts';
 import { ownCredential } from '../agent/own-credential.ts';
@@ -26,8 +27,11 @@ import { type Call, version } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { sessionAccess } from './session-access.ts';
 
-/** `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C. */
-export async function run({ options }: Call): Promise<number> {
+/**
+ * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C.
+ * @param failpoint only the entry of the crash tests gives one.
+ */
+export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<number> {
   const settings = await readSettings(options);
   const agent = agentSettings(settings);
   const log = createLog({ level: settings.log.level, bindings: { agentId: agent.id } });
@@ -44,7 +48,7 @@ export async function run({ options }: Call): Promise<number> {
   if (process.getuid?.() === 0) log.warn('running as root: give the agent a user of its own');
   if (agent.allowUrls.length === 0) log.warn('no url is allowed, so every target is refused: give --allow-url PREFIX');
   try {
-    await serve(settings, agent, log, shutdown);
+    await serve(settings, agent, log, shutdown, failpoint);
     return EXIT.converged;
   } finally {
     await shutdown.stop();
@@ -57,6 +61,7 @@ async function serve(
   agent: AgentSettings,
   log: Logger,
   shutdown: ReturnType<typeof createShutdown>,
+  failpoint: Failpoint,
 ): Promise<void> {
   const places = placesOf(agent.root, agent.state, settings.app);
   const ground = await takeGround(places, agent.id);
@@ -79,6 +84,7 @@ async function serve(
     log,
     path: commandPath,
     rules: agent.content,
+    failpoint,
     limits: { silentMs: agent.fetch.silent, totalMs: agent.fetch.total },
   });
   shutdown.add('store', () => store.close());
@@ -139,6 +145,7 @@ async function serve(
     retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace },
     inspectMs: agent.inspect,
     drift: agent.drift,
+    failpoint,
     generated: agent.generated,
     journal: () => journal,
     remember,
@@ -158,6 +165,7 @@ async function serve(
       app: settings.app,
       activate: agent.activate ? { command: agent.activate.command, timeoutMs: agent.activate.timeout } : null,
       commandPath,
+      failpoint,
       journal: () => journal,
       remember,
       confirm: (wanted, signal) => confirmWanted(session, paths, wanted, signal),

@@ -17,8 +17,14 @@ export const version: string = (
 
 const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
-/** The command table. */
-export async function program(argv: readonly string[]): Promise<number> {
+/**
+ * The command table.
+ * @param instead run in place of a verb's own file, by its full name such as `agent run`: for the entries of tests.
+ */
+export async function program(
+  argv: readonly string[],
+  instead: Readonly<Record<string, (call: Call) => Promise<number>>> = {},
+): Promise<number> {
   let exitCode: number = EXIT.converged;
   const root = new Command('gitfleet')
     .description('git push, and every server of a fleet shows exactly that commit')
@@ -35,8 +41,10 @@ export async function program(argv: readonly string[]): Promise<number> {
       .allowExcessArguments(false)
       .action(async (...args: unknown[]) => {
         const command = args.at(-1) as Command;
-        const module = await load();
-        exitCode = await module.run({ options: command.optsWithGlobals(), words: command.args });
+        const call = { options: command.optsWithGlobals(), words: command.args };
+        const name = [parent === root ? '' : parent.name(), command.name()].join(' ').trim();
+        const replaced = instead[name];
+        exitCode = replaced ? await replaced(call) : await (await load()).run(call);
       });
   }
   const shared = (command: Command): Command =>
