@@ -12,23 +12,26 @@ import { classify, isAbort } from '../runtime/errors.ts';
 import { type ApplyParts, apply, type Doing } from './apply.ts';
 import { type Bell, createBell } from './bell.ts';
 import type { Chores } from './chores.ts';
-import { type Desired, type DesiredParts, followDesired, nothing } from './desired.ts';
+import { type Desired, nothing } from './desired.ts';
+import type { Journal } from './journal.ts';
 import { type ObserveParts, observe } from './observe.ts';
-import { plan, type Step, type Wanted } from './plan.ts';
-import { begin, fail } from './progress.ts';
+import { obey, readOverride } from './override.ts';
+import { NOTHING_OBSERVED, plan, type Step, type Wanted } from './plan.ts';
+import { begin, fail, isBegun } from './progress.ts';
 import { type Patience, patienceAfter } from './retry.ts';
 import type { StandingReporter } from './standing.ts';
 
 export interface AgentParts extends ApplyParts, ObserveParts {
-  readonly desired: Omit<DesiredParts, 'accepted'>;
+  /** The newest target as an endless stream that ends only with the signal. */
+  readonly follow: (accepted: () => Journal['accepted'], signal: AbortSignal) => AsyncIterable<Desired>;
   readonly chance: Chance;
   readonly rereadMs: number;
   readonly standing: StandingReporter;
   readonly chores: Chores;
   /** Why this agent may not act now although there is a target, such as another process that holds its name. */
   readonly blocked: () => string | null;
-  /** Calls `ring` whenever `blocked` may have changed. */
-  readonly onUnblock: (ring: () => void) => void;
+  /** Calls `ring` whenever something may have changed that no target says: `blocked`, an override. */
+  readonly onChange: (ring: () => void) => void;
 }
 
 /** What one turn knows beside journal and disk; lost at a restart without harm. */
@@ -50,7 +53,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
     checked: null,
     patience: { at: 0 },
   };
-  parts.onUnblock(bell.ring);
+  parts.onChange(bell.ring);
   const listening = listen(parts, memory, bell, signal);
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, memory.interrupt.signal]);
@@ -74,7 +77,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
 /** Keeps `memory.desired` the newest target, rings, and interrupts what an older one had under way. */
 async function listen(parts: AgentParts, memory: Memory, bell: Bell, signal: AbortSignal): Promise<void> {
   const accepted = () => parts.journal().accepted;
-  for await (const desired of followDesired({ ...parts.desired, accepted }, signal)) {
+  for await (const desired of parts.follow(accepted, signal)) {
     const changed = desired.write?.mzxid !== memory.desired.write?.mzxid;
     memory.desired = desired;
     if (changed) memory.interrupt.abort(new DOMException('a newer target arrived', 'AbortError'));
@@ -91,11 +94,12 @@ async function takeTurn(
   stop: AbortSignal,
 ): Promise<number | null> {
   const blocked = parts.blocked();
-  const { wanted, write } = blocked === null ? memory.desired : nothing(blocked);
-  if (wanted.kind === 'target' && write && parts.journal().progress?.targetVersion !== wanted.targetVersion) {
+  const { wanted: asked, write } = blocked === null ? memory.desired : nothing(blocked);
+  const wanted = obey(asked, await readOverride(parts.places.appState), parts.journal().accepted);
+  if (wanted.kind === 'target' && !isBegun(parts.journal(), wanted.targetVersion, wanted.target)) {
     memory.checked = null;
     memory.patience = { at: 0 };
-    await parts.remember((journal) => begin(journal, wanted.target, { targetVersion: wanted.targetVersion, ...write }));
+    await parts.remember((journal) => begin(journal, wanted.target, wanted.targetVersion, write));
     await parts.failpoint('begin.remembered');
     parts.standing.begin(wanted);
   }
@@ -120,8 +124,6 @@ async function nextStep(parts: AgentParts, memory: Memory, wanted: Wanted): Prom
   if (wanted.kind !== 'target') return plan(wanted, NOTHING_OBSERVED, progress, retryInMs);
   return plan(wanted, await observe(parts, wanted.target, parts.journal(), memory.checked), progress, retryInMs);
 }
-
-const NOTHING_OBSERVED = { place: { shown: null }, kept: 'absent', spare: null, stored: false } as const;
 
 async function doStep(
   parts: AgentParts,

@@ -2,12 +2,19 @@ import type { Failure } from '../runtime/errors.ts';
 import type { Target } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Progress } from './journal.ts';
+import type { Override } from './override.ts';
 
 /** What the shared state asks of this agent, after judging. */
 export type Wanted =
   | { readonly kind: 'nothing'; readonly why: string }
   | { readonly kind: 'refused'; readonly targetVersion: TargetVersion; readonly failure: Failure }
-  | { readonly kind: 'target'; readonly targetVersion: TargetVersion; readonly target: Target };
+  | {
+      readonly kind: 'target';
+      readonly targetVersion: TargetVersion;
+      readonly target: Target;
+      /** Set where a person on this server chose another commit than the fleet's. */
+      readonly override?: Override;
+    };
 
 /** What is on the disk right now, as far as it matters for the wanted target. */
 export interface Observed {
@@ -20,6 +27,9 @@ export interface Observed {
   /** Whether the store has the commit. */
   readonly stored: boolean;
 }
+
+/** Where nothing is wanted there is nothing to look at. */
+export const NOTHING_OBSERVED: Observed = { place: { shown: null }, kept: 'absent', spare: null, stored: false };
 
 /** One step. Each but `rest` changes the disk or the journal; after it the agent looks again. */
 export type Step =

@@ -3,6 +3,13 @@ import type { Target } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Journal, Progress } from './journal.ts';
 
+/** Whether the journal's progress is about this target; an override is another one at the same targetVersion. */
+export function isBegun(journal: Journal, targetVersion: TargetVersion, target: Target): boolean {
+  const { progress } = journal;
+  if (progress?.targetVersion !== targetVersion) return false;
+  return progress.commitId === target.commitId && progress.relativePath === target.relativePath;
+}
+
 /**
  * A new target begins. Its count of attempts starts at nothing; but where the same release at the same place still owes
  * its activate command (a crash, a failure), it goes on owing it.
@@ -10,16 +17,17 @@ import type { Journal, Progress } from './journal.ts';
 export function begin(
   journal: Journal,
   target: Target,
-  write: { targetVersion: TargetVersion; mzxid: bigint; mtime: number },
+  targetVersion: TargetVersion,
+  write: { mzxid: bigint; mtime: number } | null,
 ): Journal {
   const before = journal.progress;
   const same = before?.commitId === target.commitId && before.relativePath === target.relativePath;
   const owes = same && (before.activation === 'wanted' || before.activation === 'failed');
   return {
     ...journal,
-    accepted: { targetVersion: write.targetVersion, mzxid: String(write.mzxid), mtime: write.mtime },
+    accepted: write ? { targetVersion, mzxid: String(write.mzxid), mtime: write.mtime } : journal.accepted,
     progress: {
-      targetVersion: write.targetVersion,
+      targetVersion,
       commitId: target.commitId,
       relativePath: target.relativePath,
       attempts: 0,

@@ -36,6 +36,20 @@ export function superfluous(
     .map(({ commitId }) => commitId);
 }
 
+/**
+ * The kept release that a local rollback shows: the one left last that ended well; or the only one whose id begins with
+ * `wanted`. Null: there is none, or more than one.
+ */
+export function chooseKept(releases: Journal['releases'], shown: string, wanted: string | null): string | null {
+  const others = Object.entries(releases).filter(([commitId]) => commitId !== shown);
+  if (wanted !== null) {
+    const found = others.filter(([commitId]) => commitId.startsWith(wanted));
+    return wanted.length >= 4 && found.length === 1 ? (found[0]?.[0] ?? null) : null;
+  }
+  const good = others.filter(([, release]) => release.endedWell && release.leftAt !== null);
+  return good.sort(([, a], [, b]) => (b.leftAt ?? 0) - (a.leftAt ?? 0))[0]?.[0] ?? null;
+}
+
 /** A release that nobody ever showed has no readers to wait for. */
 function inPast(leftAt: number | null, rule: RetentionRule, now: number): boolean {
   return leftAt === null || now - leftAt >= rule.graceMs;

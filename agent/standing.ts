@@ -4,6 +4,7 @@ import { clean, type Logger } from '../runtime/log.ts';
 import type { Phase, Report } from '../schemas/report.ts';
 import type { Doing, WantedTarget } from './apply.ts';
 import type { Journal } from './journal.ts';
+import type { Override } from './override.ts';
 import type { Rest, Wanted } from './plan.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -45,7 +46,7 @@ export function createStanding(parts: {
     const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;
     const waitingFor = rest?.kind === 'waiting' ? rest.waitingFor : null;
     const attempts = journal.progress?.attempts;
-    const key = [targetVersion, phase, failure?.code, waitingFor, attempts, ...drift].join(' ');
+    const key = [targetVersion, target?.commitId, phase, failure?.code, waitingFor, attempts, ...drift].join(' ');
     if (key !== last.key) last = { key, since: parts.clock.now() };
     return {
       agentId: parts.agentId,
@@ -57,6 +58,7 @@ export function createStanding(parts: {
       relativePath: path,
       error: failure && { ...failure, reason: failure.reason.slice(0, 1_000) },
       waitingFor,
+      override: wanted.kind === 'target' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       since: last.since,
@@ -111,6 +113,8 @@ export function createStanding(parts: {
 
 const activeCommit = (journal: Journal, path: string | null): string | null =>
   (path === null ? undefined : journal.links[path]) ?? null;
+
+const overrideOf = ({ by, reason, at }: Override) => ({ by: clean(by, 100), reason: clean(reason, 300), at });
 
 const about = ({ target, targetVersion }: WantedTarget) => ({
   deployment: target.gitfleet?.deployment ?? null,

@@ -85,6 +85,28 @@ export async function program(
     'gitfleet agent run -z zk1:2181,zk2:2181,zk3:2181 --root /srv/www --state /var/lib/gitfleet --allow-url https://git.example.com/shop',
   );
 
+  const here = (command: Command): Command =>
+    shared(command)
+      .option('--root <dir>', 'root of the agent')
+      .option('--state <dir>', 'state directory of the agent')
+      .option('--id <name>', 'agent id, default the host name');
+  example(
+    here(
+      verb(
+        agent,
+        'rollback [commit]',
+        'show a kept release again, on this server alone, without any network',
+        () => import('./agent-rollback.ts'),
+      ),
+    )
+      .option('-m, --message <why>', 'the reason, for the report')
+      .option('--activate <program>', 'as for agent run'),
+    'gitfleet agent rollback -m "checkout broken here"',
+  );
+  example(
+    here(verb(agent, 'resume', 'follow the fleet again after a local rollback', () => import('./agent-resume.ts'))),
+    'gitfleet agent resume',
+  );
   example(
     waiting(
       shared(

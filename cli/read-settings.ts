@@ -11,7 +11,10 @@ const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
  * The settings of this call: flags over GITFLEET_* over the settings file. The default file may be missing, a named one
  * may not. @throws FleetError SETTINGS
  */
-export async function readSettings(flags: Readonly<Record<string, unknown>>): Promise<Settings> {
+export async function readSettings(
+  flags: Readonly<Record<string, unknown>>,
+  needs = { zookeeper: true },
+): Promise<Settings> {
   const named = flags['settings'] ?? process.env['GITFLEET_SETTINGS'];
   const file = named ? String(named) : DEFAULT_FILE;
   const text = await readText(file, Boolean(named));
@@ -21,6 +24,8 @@ export async function readSettings(flags: Readonly<Record<string, unknown>>): Pr
     directory: process.cwd(),
     ...(text === null ? {} : { file: parseSettingsFile(text, file) }),
   });
+  // What works on this server alone must not fail for want of an address that it never calls.
+  if (!needs.zookeeper) merged['zookeeper'] ??= { connect: 'localhost' };
   return parseSettings(merged, hostname());
 }
 

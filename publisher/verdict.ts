@@ -4,6 +4,7 @@ import type { Outcome } from '../schemas/deployment.ts';
 /** Where one agent stands with one targetVersion. */
 export type Standing =
   | 'active' // serves it, the activate command ended well
+  | 'overridden' // a person on the server keeps it on another commit
   | 'failed' // will not without a person, or a newer target
   | 'working' // on its way, a retry included
   | 'silent' // online, has not said anything about it yet
@@ -36,12 +37,13 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
   const summary = { reached, expected: agents.length, agents };
   if (agents.length === 0) return { state: 'nobody', ...summary };
   if (reached === agents.length) return { state: 'converged', ...summary };
-  const settled = reached + count('failed');
+  const settled = reached + count('failed', 'overridden');
   return { state: settled === agents.length ? 'failed' : 'running', ...summary };
 }
 
 export function standingOf(view: AgentView, targetVersion: string): Standing {
   const report = view.report?.targetVersion === targetVersion ? view.report : null;
+  if (report?.override) return 'overridden';
   if (report?.phase === 'active') return 'active';
   if (report?.error && (report.error.next === 'stall' || report.error.next === 'bug')) return 'failed';
   if (!view.presence) return 'offline';

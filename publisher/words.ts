@@ -25,6 +25,10 @@ export function standingWords({ standing, view }: AgentStanding): string {
   const report = view.report;
   if (standing === 'offline') return 'offline';
   if (standing === 'silent') return 'online, has not answered yet';
+  if (standing === 'overridden') {
+    const { by, reason } = report?.override ?? { by: '', reason: '' };
+    return `kept on ${short(report?.activeCommit)} by ${clean(by, 100)} on the server: ${clean(reason, 200)}`;
+  }
   if (standing === 'active') return `active ${short(report?.activeCommit)}`;
   const error = report?.error;
   if (!error) return report?.waitingFor ? `waiting for ${clean(report.waitingFor, 200)}` : (report?.phase ?? '');

@@ -38,6 +38,8 @@ export const report = z.object({
   relativePath: z.string().nullable().default(null),
   error: failure.nullable().default(null),
   waitingFor: z.string().nullable().default(null),
+  /** Set while a person on the server keeps it on another commit than the target's. */
+  override: z.object({ by: z.string(), reason: z.string(), at: z.number() }).nullable().default(null),
   /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
   drift: z.array(z.string()).default([]),
   /** Tries at this targetVersion so far. */

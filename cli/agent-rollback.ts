@@ -1,0 +1,130 @@
+import { readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { runAgent } from '../agent/agent.ts';
+import { NO_FAILPOINT } from '../agent/failpoints.ts';
+import { type Journal, readJournal } from '../agent/journal.ts';
+import { type Override, writeOverride } from '../agent/override.ts';
+import { linkOf, type Places, placesOf } from '../agent/place.ts';
+import type { Rest } from '../agent/plan.ts';
+import { chooseKept } from '../agent/retention.ts';
+import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
+import { classify, FleetError } from '../runtime/errors.ts';
+import { createLog } from '../runtime/log.ts';
+import { createShutdown } from '../runtime/shutdown.ts';
+import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
+import type { RelativePath } from '../schemas/values.ts';
+import { author } from './author.ts';
+import { EXIT } from './exit-codes.ts';
+import { localParts, openLocalAgent } from './local-agent.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say, warn } from './terminal.ts';
+
+/** How long a running agent may take to obey; a swap takes milliseconds, an activate command what it takes. */
+const OBEY_MS = 60_000;
+
+/**
+ * `gitfleet agent rollback [COMMIT]`: shows a kept release again, on this server alone, with both networks cut if need
+ * be. It holds until the fleet's next target. A running agent does it; where none runs, this process does.
+ */
+export async function run({ options, words }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const journal = await readJournal(places.appState);
+  const override = await decide(places, journal, words[0] ?? null, (options['message'] as string | undefined) ?? '');
+  const started = clock.monotonic();
+  await writeOverride(places.appState, override);
+  const by = (await obeyedHere(settings, agent)) ? 'this command, no agent runs here' : 'the running agent';
+  await untilShown(places, override);
+  const ms = Math.round(clock.monotonic() - started);
+  if (options['json']) say(JSON.stringify({ ...override, ms }));
+  else {
+    say(`${linkOf(places, override.relativePath as RelativePath)} shows ${override.commitId} (${ms} ms, by ${by})`);
+    say('it holds on this server until the next target is published', 'next: gitfleet rollback for the whole fleet');
+  }
+  return EXIT.converged;
+}
+
+async function decide(places: Places, journal: Journal, wanted: string | null, reason: string): Promise<Override> {
+  const { progress, accepted } = journal;
+  const shown = progress && journal.links[progress.relativePath];
+  const chosen = shown ? chooseKept(journal.releases, shown, wanted) : null;
+  if (progress && accepted && chosen) {
+    const by = author(process.env);
+    const { relativePath } = progress;
+    return { against: accepted.targetVersion, url: '', commitId: chosen, relativePath, by, reason, at: clock.now() };
+  }
+  const kept = Object.keys(journal.releases).filter((commitId) => commitId !== shown);
+  throw new FleetError({
+    code: 'NOTHING_KEPT',
+    reason:
+      wanted === null
+        ? `no earlier release that ended well is kept in ${places.releases}`
+        : `${JSON.stringify(wanted)} is not one kept release`,
+    hint: kept.length === 0 ? 'none is kept; publish an earlier commit instead' : `kept are: ${kept.join(', ')}`,
+    next: 'stall',
+  });
+}
+
+/** False: an agent holds the directories, and will do it. */
+async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boolean> {
+  const log = createLog({ level: 'silent' });
+  const shutdown = createShutdown((name, error) => warn(`stopping ${name} failed: ${error}`));
+  let ended: Rest | null = null;
+  try {
+    const local = await openLocalAgent(settings, agent, log, shutdown, NO_FAILPOINT);
+    const rest = (because: Rest) => {
+      ended = because;
+      shutdown.ask();
+    };
+    const standing = {
+      begin() {},
+      done() {},
+      failed() {},
+      working() {},
+      drift() {},
+      rest: (_: unknown, because: Rest) => rest(because),
+    };
+    await runAgent(
+      {
+        ...localParts(local, settings, agent, log, NO_FAILPOINT),
+        chance,
+        follow: nobodyAsked,
+        confirm: async () => {},
+        blocked: () => null,
+        onChange: () => {},
+        standing,
+        chores: { next: async () => Number.POSITIVE_INFINITY },
+      },
+      shutdown.signal,
+    );
+  } catch (error) {
+    if (classify(error).code === 'STATE_TAKEN') return false;
+    throw error;
+  } finally {
+    await shutdown.stop();
+  }
+  const because = ended as Rest | null;
+  if (because?.kind === 'failed') throw new FleetError(because.failure);
+  return true;
+}
+
+/** No ZooKeeper takes part: the fleet's wish is unknown here. */
+async function* nobodyAsked(): AsyncGenerator<never> {}
+
+async function untilShown(places: Places, override: Override): Promise<void> {
+  const link = linkOf(places, override.relativePath as RelativePath);
+  const end = clock.monotonic() + OBEY_MS;
+  while (basename(await readlink(link).catch(() => '')) !== override.commitId) {
+    if (clock.monotonic() > end) {
+      throw new FleetError({
+        code: 'NOT_OBEYED',
+        reason: `${link} does not show ${override.commitId} after ${OBEY_MS / 1_000} s`,
+        hint: 'the log of the agent says why',
+        next: 'stall',
+      });
+    }
+    await clock.sleep(5);
+  }
+}

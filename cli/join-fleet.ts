@@ -1,0 +1,73 @@
+import { hostname } from 'node:os';
+import type { WantedTarget } from '../agent/apply.ts';
+import { confirmWanted } from '../agent/confirm.ts';
+import { followDesired } from '../agent/desired.ts';
+import type { Journal } from '../agent/journal.ts';
+import { ownCredential } from '../agent/own-credential.ts';
+import { createReporter } from '../agent/reporter.ts';
+import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
+import { clean, type Logger } from '../runtime/log.ts';
+import type { Shutdown } from '../runtime/shutdown.ts';
+import { toJson } from '../schemas/lenient-json.ts';
+import { parsePresence, presence } from '../schemas/report.ts';
+import type { AgentSettings, Settings } from '../schemas/settings.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { openSession } from '../zookeeper/open-session.ts';
+import { joinMembership, type Membership } from '../zookeeper/recipes/membership.ts';
+import type { LocalAgent } from './local-agent.ts';
+import { version } from './program.ts';
+import { sessionAccess } from './session-access.ts';
+
+/** The other half of an agent: its session, its presence, its report, and the target it follows. */
+export async function joinFleet(
+  settings: Settings,
+  agent: AgentSettings,
+  local: LocalAgent,
+  log: Logger,
+  shutdown: Shutdown,
+) {
+  const paths = znodes(settings.app);
+  const { access, session: who } = await sessionAccess(settings);
+  const own = await ownCredential(local.places.state, agent.id);
+  const { connect } = settings.zookeeper;
+  const session = openSession({ connect, ...who, auth: [...(who.auth ?? []), own], clock, chance, log });
+  shutdown.add('ZooKeeper session', () => session.close());
+
+  const { instanceId, machineId } = local.ground;
+  const card = {
+    ...{ agentId: agent.id, instanceId, machineId, pid: process.pid, host: hostname() },
+    ...{ labels: agent.labels, agentVersion: version, since: clock.now() },
+  };
+  const membership = joinMembership(session, {
+    ...{ path: paths.presence(agent.id), instanceId, machineId, clock, chance, log },
+    data: () => toJson(presence, card),
+    acl: access.of('presence', own.id),
+  });
+  shutdown.add('presence', () => membership.leave());
+  const reporter = createReporter({
+    ...{ session, path: paths.report(agent.id), acl: access.of('report', own.id), clock, log },
+    mayWrite: membership.held,
+  });
+  shutdown.add('reports', () => reporter.idle());
+  membership.onChange(() => {
+    if (membership.held()) reporter.repeat();
+  });
+
+  const policy = () => ({ allow: agent.allowUrls });
+  const desired = { session, path: paths.config, rereadMs: agent.reread, policy, log, clock, chance };
+  return {
+    reporter,
+    membership,
+    follow: (accepted: () => Journal['accepted'], signal: AbortSignal) =>
+      followDesired({ ...desired, accepted }, signal),
+    confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(session, paths, wanted, signal),
+    /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
+    blocked: () =>
+      membership.standing === 'refused' ? `the name ${agent.id}, which ${holderWords(membership.holder)} holds` : null,
+  };
+}
+
+function holderWords(holder: Membership['holder']): string {
+  const card = holder && parsePresence(holder.data);
+  return card ? `process ${card.pid} on ${clean(card.host, 100)}` : 'somebody unknown';
+}

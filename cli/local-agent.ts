@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import type { Failpoint } from '../agent/failpoints.ts';
+import { type Ground, takeGround } from '../agent/ground.ts';
+import { type Journal, readJournal, writeJournal } from '../agent/journal.ts';
+import { type Places, placesOf } from '../agent/place.ts';
+import { reconcile } from '../agent/reconcile.ts';
+import type { GitSpare } from '../git/open-spare.ts';
+import { type GitStore, openStore } from '../git/open-store.ts';
+import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Shutdown } from '../runtime/shutdown.ts';
+import type { AgentSettings, Settings } from '../schemas/settings.ts';
+
+/** The half of an agent that needs no ZooKeeper: its directories, taken for this process, and what lies in them. */
+export interface LocalAgent {
+  readonly places: Places;
+  readonly ground: Ground;
+  readonly store: GitStore;
+  readonly spare: GitSpare;
+  readonly commandPath: string;
+  readonly journal: () => Journal;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+}
+
+/** Takes the directories, mends what a crash left, and registers the release of all of it with `shutdown`. */
+export async function openLocalAgent(
+  settings: Settings,
+  agent: AgentSettings,
+  log: Logger,
+  shutdown: Shutdown,
+  failpoint: Failpoint,
+): Promise<LocalAgent> {
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const ground = await takeGround(places, agent.id);
+  shutdown.add('ground', () => ground.release());
+  const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const store = openStore({
+    directory: join(places.appState, 'store.git'),
+    credentials: agent.credentials,
+    allowProtocols: [...new Set(agent.allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))],
+    lockFd: ground.lockFd,
+    clock,
+    chance,
+    log,
+    path: commandPath,
+    rules: agent.content,
+    failpoint,
+    limits: { silentMs: agent.fetch.silent, totalMs: agent.fetch.total },
+  });
+  shutdown.add('store', () => store.close());
+  await store.recover();
+
+  let journal = await reconcile(places, await readJournal(places.appState), clock.now());
+  const remember = async (change: (before: Journal) => Journal) => {
+    const next = change(journal);
+    await writeJournal(places.appState, next);
+    journal = next;
+  };
+  const spare = store.spare(places.spare);
+  return { places, ground, store, spare, commandPath, journal: () => journal, remember };
+}
+
+/** What every agent loop takes from here, whoever composes it. */
+export function localParts(
+  local: LocalAgent,
+  settings: Settings,
+  agent: AgentSettings,
+  log: Logger,
+  failpoint: Failpoint,
+) {
+  const { places, store, spare, commandPath, journal, remember } = local;
+  const command = agent.activate ? { command: agent.activate.command, timeoutMs: agent.activate.timeout } : null;
+  return {
+    ...{ places, store, spare, commandPath, journal, remember },
+    ...{ clock, chance, log, failpoint },
+    uid: process.getuid?.() ?? 0,
+    app: settings.app,
+    activate: command,
+    rereadMs: agent.reread,
+  };
+}

@@ -1,0 +1,88 @@
+import { rename } from 'node:fs/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { gitfleet } from '../support/commands.ts';
+import { shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
+import { until } from '../support/until.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+
+const servers = realServers(1);
+let fleet: TestFleet;
+afterEach(() => fleet.stop());
+
+/** On the server, as its operator would type it; no ZooKeeper is named. */
+const onServer = (agent: TestAgent, verb: string, ...more: string[]) =>
+  gitfleet([
+    'agent',
+    verb,
+    '--root',
+    agent.root,
+    '--state',
+    agent.state,
+    '--id',
+    agent.id,
+    '--app',
+    fleet.app,
+    ...more,
+  ]);
+
+async function deployedTwice() {
+  fleet = await TestFleet.create(servers.connect());
+  const agent = await fleet.startAgent('web-1', { settings: { zookeeper: { sessionTimeout: '4s' } } });
+  await fleet.online(1);
+  const origin = await fleet.origin();
+  const a = await origin.commit('a', { f: 'a' });
+  const b = await origin.commit('b', { f: 'b' });
+  for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+  return { agent, origin, a, b };
+}
+
+describe('gitfleet agent rollback', () => {
+  it('needs neither ZooKeeper nor git, outlives a restart, is reported, and ends with the next target', async () => {
+    const { agent, origin, a, b } = await deployedTwice();
+    await servers.first.kill('SIGKILL');
+    await rename(origin.bare, `${origin.bare}.away`);
+    const said = await onServer(agent, 'rollback', '-m', 'checkout broken here');
+    expect(said).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(said.stdout).toContain('by the running agent');
+    expect(await shownCommit(agent.root, 'shop')).toBe(a);
+    await agent.kill('SIGKILL');
+    await agent.restart();
+    await rename(`${origin.bare}.away`, origin.bare);
+    await servers.first.restart();
+    const report = await fleet.reported('web-1', 'the override', (found) => found.override !== null, 60_000);
+    expect(report).toMatchObject({ activeCommit: a, override: { reason: 'checkout broken here' } });
+    expect(await shownCommit(agent.root, 'shop')).toBe(a);
+    expect((await fleet.run('status')).stdout).toMatch(
+      /web-1 {2}kept on [0-9a-f]{10} by \S+ on the server: checkout broken here/,
+    );
+    const c = await origin.commit('c', { f: 'c' });
+    expect((await fleet.publish({ url: origin.url, commitId: c })).exitCode).toBe(0);
+    expect(await shownCommit(agent.root, 'shop')).toBe(c);
+    // The word was against b's deployment: publishing b again is a new one.
+    expect((await fleet.publish({ url: origin.url, commitId: b })).exitCode).toBe(0);
+    expect(await shownCommit(agent.root, 'shop')).toBe(b);
+  });
+
+  it('works where no agent runs, and resume takes it back', async () => {
+    const { agent, a, b } = await deployedTwice();
+    await agent.kill('SIGTERM');
+    const said = await onServer(agent, 'rollback', a.slice(0, 8));
+    expect(said).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(said.stdout).toContain('no agent runs here');
+    expect(await shownCommit(agent.root, 'shop')).toBe(a);
+    await agent.restart();
+    await fleet.reported('web-1', 'the override', (found) => found.override !== null);
+    expect(await shownCommit(agent.root, 'shop')).toBe(a);
+    expect((await onServer(agent, 'resume')).stdout).toContain('follows the fleet again');
+    await until('the fleet wins', async () => (await shownCommit(agent.root, 'shop')) === b);
+    expect((await onServer(agent, 'resume')).stdout).toContain('nothing to resume');
+  });
+
+  it('says what is kept where the wanted one is not', async () => {
+    const { agent, a } = await deployedTwice();
+    const said = await onServer(agent, 'rollback', 'ffff');
+    expect(said.exitCode).toBe(1);
+    expect(said.stderr).toContain('NOTHING_KEPT');
+    expect(said.stderr).toContain(a);
+  });
+});
