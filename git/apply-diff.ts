@@ -1,27 +1,29 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { open, rename, rmdir, unlink } from 'node:fs/promises';
+import { lstat, open, readFile, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isAbort } from '../runtime/errors.ts';
+import { syncDirectory } from '../runtime/durable-file.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { objectFormatOf } from './commit-id.ts';
 import { checkEntries, isPointer } from './content.ts';
-import { whyNotByDiff } from './diff-guards.ts';
-import { failure } from './errors.ts';
+import { MOST_ENTRIES, whyNotByDiff } from './diff-guards.ts';
+import { indexCaughtUp, noteIndexBehind } from './index-catch-up.ts';
 import { withPlainUmask } from './process.ts';
 import { dropProof, writeHead } from './proof.ts';
 import type { Repository } from './repository.ts';
-import { sweepWorkTree } from './sweep.ts';
-import { type DiffEntry, readDiff } from './tree.ts';
+import { checkedObject, type DiffEntry, diffTrees, hashOf } from './tree-diff.ts';
 import type { WorkTree } from './work-tree.ts';
+
+/** What was written, to be proved. */
+export interface Written {
+  readonly commitId: CommitId;
+  readonly diff: readonly DiffEntry[];
+}
 
 /**
  * Turns a work tree that was proved to be `from` into `to` by writing only what differs, so that the cost is that of
- * the change and not of the repository. Every blob is hashed before it is written, every file appears by rename, and
- * the index is brought along from the files on disk, which hashes them once more; prove-diff compares that index with
- * the commit.
+ * the change and not of the repository. Every blob is hashed before it is written, every file is fsynced and appears by
+ * rename; `wronglyWritten` reads all of them again. The index follows later (index-catch-up.ts).
  *
- * False, with nothing touched, where git's own checkout is to do it: any entry that is not a plain file, any doubt.
+ * Null, with nothing touched, where git's own checkout is to do it: any entry that is not a plain file, any doubt.
  */
 export async function applyDiff(
   repository: Repository,
@@ -29,52 +31,52 @@ export async function applyDiff(
   from: CommitId,
   to: CommitId,
   signal: AbortSignal,
-): Promise<boolean> {
-  const diff = await readDiff(repository, from, to, signal).catch((error: unknown) => {
-    if (isAbort(error)) throw error;
-    return null; // The old commit may be gone from the store; that is no failure of the new one.
-  });
-  const why = diff === null ? 'the difference cannot be read' : whyNotByDiff(diff, repository.rules);
-  const blobs = diff === null || why !== null ? null : await readBlobs(repository, diff, to);
+): Promise<Written | null> {
+  const ready = await indexCaughtUp(repository, tree).then(
+    () => true,
+    () => false,
+  );
+  // The old commit may be gone from the store; that is no failure of the new one.
+  const known = ready && (await repository.reader.read(from)) !== null;
+  const diff = known ? await diffTrees(repository, from, to, MOST_ENTRIES) : null;
+  const why = diff === null ? 'too much differs, or nobody knows' : whyNotByDiff(diff, repository.rules);
+  const blobs = diff === null || why !== null ? null : await readBlobs(repository, diff);
   if (diff === null || blobs === null) {
     repository.log.debug({ from, to, why: why ?? 'its blobs want a closer look' }, 'a full checkout is needed');
-    return false;
+    return null;
   }
   signal.throwIfAborted();
-  await dropProof(tree);
+  await Promise.all([dropProof(tree), noteIndexBehind(tree, diff)]);
   await repository.failpoint('spare.dirty');
-  await sweepWorkTree(tree.admin);
   await writeAll(repository, tree, diff, blobs, signal);
   await removeAll(tree, diff);
+  await syncParents(tree, diff);
   await repository.failpoint('spare.all-written');
   await writeHead(tree, to);
   await repository.failpoint('spare.head-moved');
-  const paths = diff.map(({ path }) => `${path}\0`).join('');
-  const call = { gitDir: tree.admin, workTree: tree.directory, input: paths, signal };
-  await repository.git.tell(['update-index', '--add', '--remove', '-z', '--stdin'], call);
-  await repository.failpoint('spare.index-repaired');
-  return true;
+  return { commitId: to, diff };
 }
 
-/** True when the index, which holds the hashes of what is on disk, is the tree of the commit. */
-export async function indexIsCommit(
-  repository: Repository,
-  tree: WorkTree,
-  commitId: CommitId,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const args = ['diff-index', '--cached', '--quiet', '--ignore-submodules=all', commitId, '--'];
-  return (await repository.git.ask(args, { gitDir: tree.admin, workTree: tree.directory, signal })).exitCode === 0;
+/** Reads back from disk what was written; the paths that have not the bytes or the mode of the commit, or are not gone. */
+export async function wronglyWritten(tree: WorkTree, { diff }: Written): Promise<string[]> {
+  const right = await Promise.all(
+    diff.map(async ({ path, status, to }) => {
+      const file = join(tree.directory, path);
+      const stat = await lstat(file).catch(() => null);
+      if (status === 'D') return stat === null;
+      if (!stat?.isFile() || (stat.mode & 0o7777) !== modeOf(to.mode)) return false;
+      return hashOf('blob', await readFile(file), to.id) === to.id;
+    }),
+  );
+  return diff.flatMap(({ path }, at) => (right[at] ? [] : [path]));
 }
+
+const modeOf = (mode: string) => (mode === '100755' ? 0o755 : 0o644);
 
 const MOST_BYTES = 64 * 1024 ** 2;
 
 /** The content of what is new, by id; null where it is too much to hold, or could be an LFS pointer. */
-async function readBlobs(
-  repository: Repository,
-  diff: readonly DiffEntry[],
-  to: CommitId,
-): Promise<Map<string, Buffer> | null> {
+async function readBlobs(repository: Repository, diff: readonly DiffEntry[]): Promise<Map<string, Buffer> | null> {
   const kept = diff.filter(({ status }) => status !== 'D').map(({ to: side, path }) => ({ ...side, path }));
   const sizes = await Promise.all(kept.map(({ id }) => repository.sizes.read(id)));
   const entries = kept.map((entry, at) => ({ ...entry, size: sizes[at]?.size ?? null }));
@@ -83,16 +85,11 @@ async function readBlobs(
   const found = await Promise.all(entries.map(({ id }) => repository.reader.read(id)));
   const blobs = new Map<string, Buffer>();
   for (const [at, { id, path }] of entries.entries()) {
-    const content = found[at]?.content;
-    if (content === undefined || hashOf(content, to) !== id) throw tampered(path, id);
+    const { content } = checkedObject(found[at] ?? null, id, path);
     if (repository.rules.lfs === 'refuse' && isPointer(content)) return null;
     blobs.set(id, content);
   }
   return blobs;
-}
-
-function hashOf(content: Buffer, like: CommitId): string {
-  return createHash(objectFormatOf(like)).update(`blob ${content.length}\0`).update(content).digest('hex');
 }
 
 const AT_ONCE = 8;
@@ -114,7 +111,7 @@ async function writeAll(
       written.slice(at, at + AT_ONCE).map(({ path, to }, offset) => {
         const file = join(tree.directory, path);
         const aside = join(dirname(file), `.gitfleet-${at + offset}.new`);
-        return writeFile(file, aside, blobs.get(to.id) as Buffer, to.mode === '100755' ? 0o755 : 0o644);
+        return writeFile(file, aside, blobs.get(to.id) as Buffer, modeOf(to.mode));
       }),
     );
     if (at === 0) await repository.failpoint('spare.some-written');
@@ -127,6 +124,7 @@ async function writeFile(file: string, aside: string, content: Buffer, mode: num
   try {
     await handle.writeFile(content);
     await handle.chmod(mode);
+    await handle.datasync();
   } finally {
     await handle.close();
   }
@@ -147,7 +145,11 @@ async function removeAll(tree: WorkTree, diff: readonly DiffEntry[]): Promise<vo
   }
 }
 
-function tampered(path: string, id: string) {
-  const hint = 'the object store of this app is damaged; the agent makes a new one beside it and goes on serving';
-  return failure('STORE_BROKEN', 'retry', `object ${id} of ${JSON.stringify(path)} is not what its name says`, hint);
+/** The renames and removals last too; a directory that went with its last file has nothing to keep. */
+async function syncParents(tree: WorkTree, diff: readonly DiffEntry[]): Promise<void> {
+  const parents = new Set(diff.map(({ path }) => dirname(join(tree.directory, path))));
+  const gone = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  };
+  await Promise.all([...parents].map((parent) => syncDirectory(parent).catch(gone)));
 }

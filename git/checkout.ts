@@ -2,7 +2,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbort } from '../runtime/errors.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { dropProof, indexIsOfThisBoot, noteBoot } from './proof.ts';
+import { forgetIndexBehind } from './index-catch-up.ts';
+import { dropProof, indexIsOfThisBoot, noteBoot, readProof } from './proof.ts';
+import { noteRacy, trustProvedIndex } from './racy-index.ts';
 import type { Repository } from './repository.ts';
 import { sweepWorkTree } from './sweep.ts';
 import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
@@ -42,9 +44,12 @@ async function overwrite(
   commitId: CommitId,
   signal: AbortSignal,
 ): Promise<WorkTree> {
+  const proved = await readProof(tree);
   await dropProof(tree);
   await repository.failpoint('spare.dirty');
   await sweepWorkTree(tree.admin);
+  if (proved !== null) await trustProvedIndex(repository, tree);
+  await forgetIndexBehind(tree);
   if (!(await indexIsOfThisBoot(tree))) {
     // After a power loss a file may have the size and the time that the index remembers, and other bytes.
     await rm(join(tree.admin, 'index'), { force: true });
@@ -59,5 +64,6 @@ async function overwrite(
 
 async function forcedCheckout(repository: Repository, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
   const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
+  await noteRacy(tree);
   await repository.git.tell(args, { gitDir: tree.admin, workTree: tree.directory, signal });
 }

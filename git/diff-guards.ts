@@ -1,15 +1,14 @@
 import type { ContentRules } from './content.ts';
 import { nameProblem } from './hostile-names.ts';
-import type { DiffEntry } from './tree.ts';
+import type { DiffEntry } from './tree-diff.ts';
 
-const MOST_ENTRIES = 200;
+export const MOST_ENTRIES = 200;
 
 /**
  * Pure: why a difference is not for the diff engine but for git's own checkout, or null. The engine knows plain files
  * that come, change and go, few of them, and nothing whose meaning depends on another entry.
  */
 export function whyNotByDiff(diff: readonly DiffEntry[], rules: ContentRules): string | null {
-  if (diff.length > MOST_ENTRIES) return 'too many entries';
   const folded = new Set<string>();
   for (const { from, to, status, path } of diff) {
     if (!/^[ADM]$/.test(status)) return `${path} changes its kind`;

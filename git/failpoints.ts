@@ -15,7 +15,7 @@ export const FAILPOINTS = [
   'spare.some-written',
   'spare.all-written',
   'spare.head-moved',
-  'spare.index-repaired',
+  'spare.index-caught-up',
   'spare.proved',
   'move.marked',
   'move.renamed',

@@ -51,15 +51,18 @@ async function fetchAbsent(repository: Repository, request: FetchRequest, fetch:
   const { commitId } = request;
   try {
     await repository.failpoint('fetch.before');
-    await sweepFetch(repository.directory);
-    await bring(repository, request, fetch);
+    await bring(repository, request, fetch).catch(async (error: { code?: unknown }) => {
+      if (error.code !== 'STORE_LOCKED') throw error;
+      // It is our turn to write, so the lock is a leftover.
+      await sweepFetch(repository.directory);
+      await bring(repository, request, fetch);
+    });
     repository.fresh.add(commitId);
     await repository.failpoint('fetch.pinned');
   } catch (error) {
+    await sweepFetch(repository.directory);
     if ((error as { code?: unknown }).code === 'TOO_LARGE') await unpin(repository, commitId);
     throw error;
-  } finally {
-    await sweepFetch(repository.directory);
   }
 }
 

@@ -1,9 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommitId } from '../schemas/values.ts';
+import { indexCaughtUp } from './index-catch-up.ts';
 import type { GitCall } from './process.ts';
+import { indexIsOfThisBoot, noteBoot } from './proof.ts';
+import { settleRacy } from './racy-index.ts';
 import type { Repository } from './repository.ts';
 import type { Drift } from './store.ts';
+import { sweepWorkTree } from './sweep.ts';
 import { talk } from './talk.ts';
 import type { WorkTree } from './work-tree.ts';
 
@@ -18,7 +22,7 @@ const MOST_NAMES = 20;
 
 /**
  * How a work tree differs from a commit: its HEAD, every tracked file (by size and times, or by content where those
- * changed), and every other file, ignored ones included. Writes nothing into the tree, and not into its index either.
+ * changed), and every other file, ignored ones included. Writes nothing into the tree.
  */
 export async function inspectWorkTree(
   repository: Repository,
@@ -31,7 +35,11 @@ export async function inspectWorkTree(
   const index = options.deep ? join(tree.admin, 'gitfleet-inspect.new') : undefined;
   try {
     const fresh: GitCall = index === undefined ? call : { ...call, env: { GIT_INDEX_FILE: index } };
-    if (index !== undefined) {
+    if (index === undefined) {
+      await indexCaughtUp(repository, tree);
+      await distrustOldBoot(repository, tree, commitId, call);
+      await settleRacy(repository, tree, call);
+    } else {
       await rm(index, { force: true });
       await repository.git.tell(['read-tree', commitId], fresh);
       await repository.git.ask(['update-index', '-q', '--refresh'], fresh); // Says 1 where files differ.
@@ -51,6 +59,16 @@ export async function inspectWorkTree(
   } finally {
     if (index !== undefined) await rm(index, { force: true });
   }
+}
+
+/** After a power loss the index may be half there, or remember times of files whose bytes were lost. */
+async function distrustOldBoot(repository: Repository, tree: WorkTree, commitId: CommitId, call: GitCall) {
+  if (await indexIsOfThisBoot(tree)) return;
+  await sweepWorkTree(tree.admin);
+  await rm(join(tree.admin, 'index'), { force: true });
+  await repository.git.tell(['read-tree', commitId], call);
+  await repository.git.ask(['update-index', '-q', '--refresh'], call);
+  await noteBoot(tree);
 }
 
 export function isClean(drift: Drift, commitId: CommitId): boolean {

@@ -1,11 +1,12 @@
 import { run } from '../runtime/process.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { applyDiff, indexIsCommit } from './apply-diff.ts';
+import { applyDiff, type Written, wronglyWritten } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { checkedCommitId } from './commit-id.ts';
 import { checkContent } from './content.ts';
 import { failure, gitFailure } from './errors.ts';
 import { suspect } from './heal.ts';
+import { startCatchUp } from './index-catch-up.ts';
 import { inspectWorkTree, isClean } from './inspect.ts';
 import { environment } from './process.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
@@ -30,7 +31,7 @@ export interface GitSpare extends Spare {
 export function openSpare(repository: Repository, directory: string): GitSpare {
   const turn = createTurn();
   /** What the diff engine wrote last, not yet verified. */
-  let byDiff: CommitId | null = null;
+  let byDiff: Written | null = null;
 
   async function proved(): Promise<CommitId | null> {
     const tree = await findWorkTree(repository, directory);
@@ -38,14 +39,14 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
   }
 
   async function write(commitId: CommitId, signal: AbortSignal): Promise<void> {
-    if (!(await isPinned(repository, commitId))) throw notHere(commitId);
-    const tree = await findWorkTree(repository, directory);
+    const [here, tree] = await Promise.all([isPinned(repository, commitId), findWorkTree(repository, directory)]);
+    if (!here) throw notHere(commitId);
     const base = tree && (await readProof(tree));
     if (base === commitId) return;
     byDiff = null;
-    if (tree && base && (await applyDiff(repository, tree, base, commitId, signal))) {
-      byDiff = commitId;
-      return;
+    if (repository.diffEngine && tree && base) {
+      byDiff = await applyDiff(repository, tree, base, commitId, signal);
+      if (byDiff) return;
     }
     await checkContent(repository, commitId, directory, signal);
     await checkOut(repository, directory, commitId, signal);
@@ -57,10 +58,16 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
    */
   async function verify(commitId: CommitId, signal: AbortSignal): Promise<void> {
     const tree = await present();
-    const quick = byDiff === commitId && (await indexIsCommit(repository, tree, commitId, signal));
+    const written = byDiff?.commitId === commitId ? byDiff : null;
     byDiff = null;
-    if (!quick) await verifyWhole(tree, commitId, signal);
+    if (written === null) {
+      await Promise.all([verifyWhole(tree, commitId, signal), flush(repository, tree)]);
+    } else {
+      const changed = await wronglyWritten(tree, written);
+      if (changed.length > 0) throw mismatch(commitId, { head: commitId, changed, missing: [], strangers: [] });
+    }
     await writeProof(tree, commitId);
+    void repository.sizes.read(commitId).catch(() => {}); // Started now, it is there when the next change comes.
     await repository.failpoint('spare.proved');
   }
 
@@ -78,8 +85,7 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
     if ((await readProof(tree)) === null) {
       throw failure('NOT_PROVED', 'bug', `${directory} was not verified`, 'verify the spare before it is moved');
     }
-    await flush(repository, tree);
-    await moveWorkTree(repository, tree, release);
+    startCatchUp(repository, await moveWorkTree(repository, tree, release));
   }
 
   async function takeOver(release: string): Promise<void> {
@@ -116,7 +122,10 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
   };
 }
 
-/** Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release. */
+/**
+ * Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release. The diff
+ * engine fsyncs what it writes by itself.
+ */
 async function flush(repository: Repository, tree: WorkTree): Promise<void> {
   const { leash } = repository.git;
   const said = await run(['sync', '-f', '--', tree.directory, tree.admin], {

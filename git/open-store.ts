@@ -37,6 +37,8 @@ export interface StoreOptions {
   readonly path?: string | undefined;
   readonly rules?: Partial<ContentRules> | undefined;
   readonly limits?: Partial<FetchLimits> | undefined;
+  /** False: always git's own full checkout, never the diff engine. */
+  readonly diffEngine?: boolean | undefined;
   /** Only for crash tests. */
   readonly failpoint?: Failpoint | undefined;
 }
@@ -106,8 +108,10 @@ function repositoryOf(options: StoreOptions): Repository {
     chance,
     log,
     rules: { ...CONTENT_RULES, ...options.rules },
+    diffEngine: options.diffEngine ?? true,
     failpoint: options.failpoint ?? NO_FAILPOINT,
     fresh: new Set(),
+    catchingUp: new Map(),
     writing: createTurn(),
   };
 }

@@ -1,9 +1,10 @@
 import { chmod } from 'node:fs/promises';
 import { isSound, settleStore, suspect } from './heal.ts';
+import { startCatchUp } from './index-catch-up.ts';
 import { endOrphans } from './orphans.ts';
 import { type Repository, writeAttributes } from './repository.ts';
 import { sweepStore } from './sweep.ts';
-import { settleWorkTrees } from './work-tree.ts';
+import { allWorkTrees, settleWorkTrees } from './work-tree.ts';
 
 /**
  * Start-up, with the state lock held: ends what an earlier agent left running, makes an absent store, then removes
@@ -18,5 +19,6 @@ export async function recover(repository: Repository): Promise<void> {
   await writeAttributes(repository.directory);
   await sweepStore(repository.directory);
   await settleWorkTrees(repository);
+  for (const tree of await allWorkTrees(repository)) startCatchUp(repository, tree);
   if (!(await isSound(repository, false))) await suspect(repository, 'objects of a pinned commit are missing');
 }

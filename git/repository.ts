@@ -26,9 +26,12 @@ export interface Repository {
   readonly chance: Chance;
   readonly log: Logger;
   readonly rules: ContentRules;
+  readonly diffEngine: boolean;
   readonly failpoint: Failpoint;
   /** Commits that a server sent since we started: git hashed all their objects on arrival. */
   readonly fresh: Set<CommitId>;
+  /** Indexes that follow their files just now, by admin directory. */
+  readonly catchingUp: Map<string, Promise<void>>;
   /** Whatever writes refs, packs or the shallow list does so in this turn: a lock found there is then stale. */
   readonly writing: Turn;
 }

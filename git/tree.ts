@@ -11,14 +11,6 @@ export interface TreeEntry {
   readonly size: number | null;
 }
 
-export interface DiffEntry {
-  readonly from: { readonly mode: string; readonly id: string };
-  readonly to: { readonly mode: string; readonly id: string };
-  /** A added, D deleted, M modified, T another kind. */
-  readonly status: string;
-  readonly path: string;
-}
-
 /**
  * Every entry of a commit's tree, directories included. A few kilobytes of objects can describe billions of paths, so
  * the listing is cut off, not collected, beyond what `most` entries may need.
@@ -44,24 +36,6 @@ export async function readTree(
     const [mode = '', , id = '', size = '-'] = listed.slice(at, tab).split(/ +/);
     entries.push({ mode, id, path: listed.slice(tab + 1, end), size: size === '-' ? null : Number(size) });
     if (entries.length > most) throw tooMany();
-  }
-  return entries;
-}
-
-/** What differs between two commits, without renames. */
-export async function readDiff(
-  repository: Repository,
-  from: CommitId,
-  to: CommitId,
-  signal: AbortSignal,
-): Promise<DiffEntry[]> {
-  const args = ['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-commit-id', '--end-of-options', from, to];
-  const words = (await repository.git.tell(args, { gitDir: repository.directory, signal })).split('\0');
-  const entries: DiffEntry[] = [];
-  for (let at = 0; at + 1 < words.length; at += 2) {
-    const [fromMode = '', toMode = '', fromId = '', toId = '', status = ''] = (words[at] ?? '').slice(1).split(' ');
-    const path = words[at + 1] ?? '';
-    entries.push({ from: { mode: fromMode, id: fromId }, to: { mode: toMode, id: toId }, status, path });
   }
   return entries;
 }

@@ -63,6 +63,7 @@ export async function moveWorkTree(repository: Repository, tree: WorkTree, to: s
 /** Deletes a work tree under another name, so that what still has the old one is always whole. */
 export async function removeWorkTree(repository: Repository, directory: string): Promise<void> {
   const admin = await adminOf(repository, directory);
+  if (admin !== null) await repository.catchingUp.get(admin);
   const gone = join(dirname(directory), `.removing-${basename(directory)}`);
   await rm(gone, { recursive: true, force: true });
   if (admin !== null) await writeFile(join(admin, REMOVING), `${gone}\n`);
@@ -99,6 +100,15 @@ export async function settleWorkTrees(repository: Repository): Promise<void> {
       await rm(join(admin, MOVING), { force: true });
     }
   }
+}
+
+/** Every pair that the store knows. */
+export async function allWorkTrees(repository: Repository): Promise<WorkTree[]> {
+  const all = join(repository.directory, 'worktrees');
+  const names = await readdir(all).catch(() => []);
+  const backs = await Promise.all(names.map((name) => read(join(all, name, 'gitdir'))));
+  const found = await Promise.all(backs.map((back) => back && findWorkTree(repository, dirname(back))));
+  return found.filter((tree): tree is WorkTree => Boolean(tree));
 }
 
 async function pointBack(admin: string, directory: string): Promise<void> {

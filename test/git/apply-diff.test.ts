@@ -1,11 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONTENT_RULES } from '../../git/content.ts';
 import { whyNotByDiff } from '../../git/diff-guards.ts';
 import type { GitStore } from '../../git/open-store.ts';
-import type { DiffEntry } from '../../git/tree.ts';
+import type { DiffEntry } from '../../git/tree-diff.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
 import { aStore, failureOf, inCommit, NEVER, onDisk } from './a-store.ts';
@@ -33,7 +33,7 @@ async function bring(commitId: CommitId): Promise<'diff' | 'checkout'> {
   await store.fetch({ url: origin.url, commitId }, NEVER);
   hits = [];
   await spare().write(commitId, NEVER);
-  const way = hits.includes('spare.index-repaired') ? 'diff' : 'checkout';
+  const way = hits.includes('spare.head-moved') ? 'diff' : 'checkout';
   await spare().verify(commitId, NEVER);
   expect(onDisk(spare().directory)).toEqual(inCommit(origin.directory, commitId));
   expect(await store.inspect(spare().directory, commitId, NEVER, { deep: true })).toEqual({
@@ -109,15 +109,24 @@ describe('the diff engine', () => {
     expect(await bring(next)).toBe('checkout');
   });
 
-  it('proves what it wrote when it wrote it; later edits are found by the inspection of the whole', async () => {
-    await bring(origin.commit({ a: '1', b: '1' }));
-    const next = origin.commit({ a: '2' });
+  it('proves what it wrote by reading it back; edits elsewhere are found by the inspection of the whole', async () => {
+    await bring(origin.commit({ a: '1', b: '1', gone: '1' }));
+    const next = origin.commit({ a: '2', gone: null });
     await store.fetch({ url: origin.url, commitId: next }, NEVER);
+    const edit = (name: string, content: string) => () => writeFileSync(join(spare().directory, name), content);
+    for (const damage of [edit('a', '3'), edit('gone', '1'), () => chmodSync(join(spare().directory, 'a'), 0o666)]) {
+      await spare().write(next, NEVER);
+      damage();
+      expect((await failureOf(spare().verify(next, NEVER))).code).toBe('TREE_MISMATCH');
+      await store.fetch({ url: origin.url, commitId: next }, NEVER); // Acquits the store, which was suspected.
+      await spare().write(next, NEVER);
+      await spare().verify(next, NEVER);
+      await bring(origin.commit({ a: '1', b: '1', gone: '1' }, { branch: 'other' }));
+    }
     await spare().write(next, NEVER);
-    writeFileSync(join(spare().directory, 'a'), '3');
-    mkdirSync(join(spare().directory, 'new'));
+    edit('b', '2')();
     await spare().verify(next, NEVER);
-    expect(await store.inspect(spare().directory, next, NEVER)).toMatchObject({ changed: ['a'] });
+    expect(await store.inspect(spare().directory, next, NEVER)).toMatchObject({ changed: ['b'] });
   });
 
   it('takes over an old release for the next spare', async () => {
@@ -171,7 +180,7 @@ function withoutClashes(files: Files): Files {
 }
 
 describe('the guards of the diff engine', () => {
-  const entry = (path: string, status = 'M', mode = '100644'): DiffEntry => ({
+  const entry = (path: string, status: DiffEntry['status'] = 'M', mode = '100644'): DiffEntry => ({
     path,
     status,
     from: { mode: status === 'A' ? '000000' : mode, id: '1' },
