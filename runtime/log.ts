@@ -49,7 +49,8 @@ function cleanValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return clean(value);
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Error) return { name: value.name, message: clean(value.message), code: codeOf(value) };
-  if (depth >= 4 || value === null || typeof value !== 'object') return value;
+  if (value === null || typeof value !== 'object') return value;
+  if (depth >= 4) return '[deeper]';
   if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cleanValue(item, depth + 1)]));
 }

@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { readHistory, writeOutcome } from '../../fleet/history.ts';
+import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
+import { isRecorded, readSharedState } from '../../fleet/shared-state.ts';
+import type { Outcome } from '../../schemas/deployment.ts';
+import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../../schemas/target.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { openProxy, type TcpProxy } from '../support/proxy.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+import { sessionsForTest } from '../support/zookeeper-session.ts';
+
+const servers = realServers(1);
+const open = sessionsForTest();
+let paths: ReturnType<typeof znodes>;
+let proxy: TcpProxy;
+let count = 0;
+/** Speaks to the server directly: what it sees is the truth. */
+let observer: ReturnType<typeof open>;
+let parts: PublishParts;
+
+beforeEach(async () => {
+  paths = znodes(`/app/p${++count}`);
+  observer = open(servers.connect());
+  await initApp(observer, paths, openAccess);
+  proxy = await openProxy(servers.first.port);
+  const session = open(proxy.connect, { sessionTimeoutMs: 4_000 });
+  let nonce = 0;
+  parts = { session, znodes: paths, access: openAccess, now: () => 1_000, newNonce: () => `nonce-${count}-${++nonce}` };
+});
+afterEach(() => proxy.stop());
+
+function target(letter: string): Target {
+  const bytes = Buffer.from(
+    JSON.stringify({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' }),
+  );
+  const parsed = parseTarget(bytes, ANY_URL);
+  if (!parsed.ok) throw new Error(parsed.failure.reason);
+  return parsed.target;
+}
+const request = (letter: string) => ({
+  target: target(letter),
+  author: 'ann',
+  reason: letter,
+  via: 'publish' as const,
+});
+const shown = async () => {
+  const node = await observer.get(paths.config);
+  const parsed = node && parseTarget(node.data, ANY_URL);
+  return parsed?.ok ? parsed.target.commitId[0] : null;
+};
+const letters = async () => (await readHistory(observer, paths, 99)).map((record) => record.target.commitId[0]);
+
+describe('the publish transaction', () => {
+  it('writes number, record and config at once, and knows the targetVersion', async () => {
+    const state = await readSharedState(parts.session, paths);
+    const published = await publishTarget(parts, state, request('a'));
+    const after = await readSharedState(observer, paths);
+    expect(published).toMatchObject({ record: { number: 1, previous: null }, previous: null });
+    expect(published.targetVersion).toBe(after.config.targetVersion);
+    expect(isRecorded(after)).toBe(true);
+    const again = await publishTarget(parts, after, request('b'));
+    expect(again).toMatchObject({ record: { number: 2, previous: 1 }, previous: { number: 1 } });
+  });
+
+  it('whose reply is lost: exactly one record, and the caller learns that it stands', async () => {
+    const state = await readSharedState(parts.session, paths);
+    await proxy.mode('mute');
+    const publishing = publishTarget(parts, state, request('a'));
+    await expect.poll(shown, { timeout: 20_000 }).toBe('a');
+    proxy.cut();
+    await proxy.mode('pass');
+    const published = await publishing;
+    expect(published.record.number).toBe(1);
+    const node = await observer.get(paths.config);
+    expect(published.targetVersion).toBe(node && targetVersionOf(node.stat));
+    expect(await letters()).toEqual(['a']);
+  });
+
+  it('whose request is lost: it is sent again, and stands once', async () => {
+    const state = await readSharedState(parts.session, paths);
+    await proxy.mode('drop');
+    const publishing = publishTarget(parts, state, request('a'));
+    await expect.poll(() => parts.session.state, { timeout: 20_000 }).not.toBe('connected');
+    await proxy.mode('pass');
+    expect((await publishing).record.number).toBe(1);
+    expect(await letters()).toEqual(['a']);
+  });
+
+  it('whose reply is lost and which somebody followed: it stood, and is not written twice', async () => {
+    const state = await readSharedState(parts.session, paths);
+    await proxy.mode('mute');
+    const publishing = publishTarget(parts, state, request('a'));
+    await expect.poll(shown, { timeout: 20_000 }).toBe('a');
+    const other = { ...parts, session: observer, newNonce: () => 'other' };
+    await publishTarget(other, await readSharedState(observer, paths), request('b'));
+    proxy.cut();
+    await proxy.mode('pass');
+    expect((await publishing).record).toMatchObject({ number: 1 });
+    expect(await letters()).toEqual(['b', 'a']);
+    expect(await shown()).toBe('b');
+  });
+
+  it('refuses when config was written after the look, and names the winner', async () => {
+    const state = await readSharedState(parts.session, paths);
+    await publishTarget(parts, state, request('a'));
+    await expect(publishTarget(parts, state, request('b'))).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining('ann published aaaaaaaaaaaa as d-1 first'),
+    });
+    await observer.set(paths.config, Buffer.from('{}'), -1);
+    const foreign = await readSharedState(observer, paths);
+    await observer.set(paths.config, Buffer.from('{ }'), -1);
+    await expect(publishTarget(parts, foreign, request('b'))).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('of fifty at once on one look, one stands', async () => {
+    const state = await readSharedState(observer, paths);
+    const all = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, at) => publishTarget(parts, state, { ...request('a'), author: `p${at}` })),
+    );
+    const won = all.filter((result) => result.status === 'fulfilled');
+    expect(won.length).toBe(1);
+    expect(await letters()).toEqual(['a']);
+  });
+});
+
+describe('an outcome', () => {
+  const outcome = (state: Outcome['state']): Outcome => ({
+    state,
+    at: 1,
+    reached: 1,
+    expected: 1,
+    missing: [],
+    by: 'me',
+  });
+
+  it('stands once given, except one that only says nobody waited', async () => {
+    await publishTarget(parts, await readSharedState(parts.session, paths), request('a'));
+    expect(await writeOutcome(observer, paths, 1, outcome('timed-out'))).toBe(true);
+    expect(await writeOutcome(observer, paths, 1, outcome('proven'))).toBe(true);
+    expect(await writeOutcome(observer, paths, 1, outcome('failed'))).toBe(false);
+    expect(await writeOutcome(observer, paths, 7, outcome('failed'))).toBe(false);
+    expect((await readHistory(observer, paths, 1))[0]?.outcome?.state).toBe('proven');
+  });
+});
