@@ -219,7 +219,7 @@ describe('the secrets', () => {
     const behindSsh = await ssh(slowLine);
     const behindHttps = await https(TOKEN, slowLine);
     const agent = await agentFor({ ssh: behindSsh, https: behindHttps });
-    const watch = watchProcesses(agent.process.pid as number);
+    const watch = watchProcesses(agent.process.pid as number, 3);
     stops.push(async () => watch.stop());
     await deploys(agent, { url: behindHttps.url, commitId: await commit() });
     writeFileSync(behindHttps.tokenFile, `${WRONG}\n`);

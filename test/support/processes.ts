@@ -1,68 +1,83 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A process as anybody on the machine (command) or its own user (environment) sees it; NUL stands between the words. */
 export interface SeenProcess {
   readonly pid: number;
   readonly parent: number;
+  /** Ticks since the machine started: with the pid it names one process for ever. */
+  readonly startedAt: string;
   readonly command: string;
   readonly environment: string;
 }
 
-/** All processes of this machine that can be read at this instant. */
-export function processes(): SeenProcess[] {
-  return pids().flatMap((pid) => {
-    const parent = parentOf(pid);
-    return parent === null ? [] : [{ pid, parent, command: read(pid, 'cmdline'), environment: read(pid, 'environ') }];
-  });
-}
-
-/** The processes that have this word, such as `TMPDIR=/tmp/x`, in their environment: all of one run and its children. */
-export function processesWith(variable: string): SeenProcess[] {
-  return processes().filter(({ environment }) => environment.split('\0').includes(variable));
-}
-
-export interface Watch {
+export interface ProcessWatch {
   /** What was seen so far, each process once per command line. */
   readonly seen: readonly SeenProcess[];
+  /** Of all that was seen, what lives now, wherever it hangs in the tree of processes meanwhile. */
+  alive(): SeenProcess[];
   stop(): void;
 }
 
-/** Looks at a process and all below it every few milliseconds, until stopped. */
-export function watchProcesses(root: number): Watch {
+/** Looks at a process and all below it again and again, until stopped. What lives shorter than that may be missed. */
+export function watchProcesses(root: number, everyMs: number): ProcessWatch {
   const seen = new Map<string, SeenProcess>();
   const look = () => {
-    const parents = new Map(pids().map((pid) => [pid, parentOf(pid)]));
-    for (const pid of parents.keys()) {
-      if (!isBelow(pid, root, parents)) continue;
-      const found = {
-        pid,
-        parent: parents.get(pid) ?? 0,
-        command: read(pid, 'cmdline'),
-        environment: read(pid, 'environ'),
-      };
-      seen.set(`${pid} ${found.command}`, found);
+    const all = new Map(pids().flatMap((pid) => [[pid, standing(pid)] as const]));
+    for (const [pid, found] of all) {
+      if (!found || !isBelow(pid, root, all)) continue;
+      const known = { pid, ...found, command: read(pid, 'cmdline'), environment: read(pid, 'environ') };
+      seen.set(`${pid} ${found.startedAt} ${known.command}`, known);
     }
   };
-  const timer = setInterval(look, 3);
+  look();
+  const timer = setInterval(look, everyMs);
   return {
     get seen() {
       return [...seen.values()];
     },
+    alive: () => [...seen.values()].filter(isAlive),
     stop: () => clearInterval(timer),
   };
 }
 
-function isBelow(pid: number, root: number, parents: ReadonlyMap<number, number | null>): boolean {
-  for (let at: number | null | undefined = pid; at; at = parents.get(at)) if (at === root) return true;
+export const isAlive = ({ pid, startedAt }: SeenProcess): boolean => standing(pid)?.startedAt === startedAt;
+
+/** Every process of this machine that works in a directory or below it, or names it on its command line. */
+export function processesIn(directory: string): SeenProcess[] {
+  return pids().flatMap((pid) => {
+    const found = standing(pid);
+    const [command, environment] = [read(pid, 'cmdline'), read(pid, 'environ')];
+    const mentions = command.includes(directory) || environment.includes(directory) || cwd(pid).startsWith(directory);
+    return found && mentions ? [{ pid, ...found, command, environment }] : [];
+  });
+}
+
+interface Standing {
+  readonly parent: number;
+  readonly startedAt: string;
+}
+
+function isBelow(pid: number, root: number, all: ReadonlyMap<number, Standing | null>): boolean {
+  for (let at: number | undefined = pid; at; at = all.get(at)?.parent) if (at === root) return true;
   return false;
 }
 
 const pids = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger);
 
 /** Null when it is gone; a zombie is gone too: only its parent's wait is missing. */
-function parentOf(pid: number): number | null {
-  const [, state, parent] = /\) (\w) (\d+) /.exec(read(pid, 'stat')) ?? [];
-  return parent === undefined || state === 'Z' ? null : Number(parent);
+function standing(pid: number): Standing | null {
+  const stat = read(pid, 'stat');
+  const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const startedAt = rest[17];
+  return startedAt === undefined || state === 'Z' || state === 'X' ? null : { parent: Number(parent), startedAt };
+}
+
+function cwd(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
 }
 
 function read(pid: number, name: string): string {

@@ -1,0 +1,46 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { gitfleet } from '../support/commands.ts';
+import { type Started, start } from '../support/started.ts';
+
+const running: Started[] = [];
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.cleanUp();
+});
+
+async function demo(...args: string[]): Promise<Started> {
+  const started = await start(['demo', ...args]);
+  running.push(started);
+  return started;
+}
+
+describe('demo', () => {
+  it('--exit ends with the exit code and the last line of the truth, and leaves nothing', async () => {
+    const shown = await demo('--exit');
+    expect(await shown.ended).toBe(0);
+    expect(shown.said.trimEnd().split('\n').at(-1)).toMatch(/^demo: 3\/3 agents at [0-9a-f]{40}$/);
+    expect(shown.said).toMatch(/git push: "Shop opens"[\s\S]*remote: d-1 [0-9a-f]{10}: 3\/3 agents/);
+    expect(shown.said).toContain('$ gitfleet rollback');
+    for (const id of ['web-1', 'web-2', 'web-3']) {
+      expect(shown.said).toMatch(new RegExp(`${id}: HEAD [0-9a-f]{10}, index.txt says "Welcome to the shop"`));
+    }
+    await shown.leavesNothing();
+  });
+
+  it('stays up for a person until Ctrl-C, and then leaves nothing', async () => {
+    const shown = await demo();
+    await shown.prints(/Ctrl-C ends it/);
+    const [, zookeeper = ''] = await shown.prints(/GITFLEET_ZOOKEEPER=(\S+)/);
+    expect((await gitfleet(['status', '-z', zookeeper])).stdout).toContain('web-3');
+    shown.kill('SIGINT');
+    expect(await shown.ended).toBe(0);
+    await shown.leavesNothing();
+  });
+
+  it('Ctrl-C while a push deploys ends it with 130, and leaves nothing', async () => {
+    const shown = await demo('--exit');
+    await shown.prints(/\$ git push/);
+    shown.kill('SIGINT');
+    expect(await shown.ended).toBe(130);
+    await shown.leavesNothing();
+  });
+});
