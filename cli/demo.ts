@@ -119,7 +119,10 @@ function startAgent(id: string, zookeeper: string, directory: string): ChildProc
   const home = join(directory, id);
   const places = ['--root', join(home, 'root'), '--state', join(home, 'state')];
   const args = [MAIN, 'agent', 'run', '--id', id, ...places, '-z', zookeeper, '--allow-url', `file://${directory}`];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment() });
+  // In a group of its own: Ctrl-C is for the demo, which then stops its agents one by one. Were the demo killed, the
+  // agents would end at their next log line, whose reader is gone.
+  const stdio: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'pipe'];
+  const child = spawn(process.execPath, args, { stdio, env: environment(), detached: true });
   const log = mkdir(home, { recursive: true }).then(() => createWriteStream(join(home, 'agent.log'), { flags: 'a' }));
   log.then((file) => {
     child.stdout?.pipe(file, { end: false });
