@@ -58,6 +58,7 @@ export function createChores(parts: ChoreParts): Chores {
         break;
       case 'spare':
         if (chore.from) await recycle(parts, chore.from);
+        await unpinStrays(parts, active);
         await parts.spare.write(active, signal);
         await parts.spare.verify(active, signal);
         break;
@@ -103,11 +104,14 @@ async function inspect(parts: ChoreParts, active: CommitId, signal: AbortSignal)
   parts.log.warn({ commitId: active, drift: names.slice(0, 20) }, 'the active release is not its commit any more');
 }
 
-/** An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. */
+/**
+ * An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. Forgotten only when it is
+ * gone: a release that is still there must keep its pin, or it could be neither proved nor made anew when wanted again.
+ */
 async function recycle(parts: ChoreParts, release: string): Promise<void> {
+  await parts.spare.takeOver(releaseOf(parts.places, release));
   await forget(parts, release);
   await parts.failpoint('recycle.forgotten');
-  await parts.spare.takeOver(releaseOf(parts.places, release));
 }
 
 async function remove(parts: ChoreParts, release: string): Promise<void> {
@@ -120,4 +124,11 @@ async function remove(parts: ChoreParts, release: string): Promise<void> {
 async function forget(parts: ChoreParts, release: string): Promise<void> {
   await parts.store.unpin(release as CommitId);
   await parts.remember(({ releases: { [release]: _gone, ...rest }, ...journal }) => ({ ...journal, releases: rest }));
+}
+
+/** A target that a newer one or a crash overtook was pinned and never became a release. */
+async function unpinStrays(parts: ChoreParts, active: CommitId): Promise<void> {
+  const kept = new Set([active, ...(await listReleases(parts.places))]);
+  const strays = (await parts.store.pinned()).filter((commitId) => !kept.has(commitId));
+  for (const commitId of strays) await parts.store.unpin(commitId);
 }
