@@ -10,6 +10,7 @@ import { startCatchUp } from './index-catch-up.ts';
 import { inspectWorkTree, isClean } from './inspect.ts';
 import { environment } from './process.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
+import { trustingCheckout } from './racy-index.ts';
 import { isPinned, notHere, type Repository } from './repository.ts';
 import type { Spare } from './spare.ts';
 import type { Drift } from './store.ts';
@@ -32,6 +33,8 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
   const turn = createTurn();
   /** What the diff engine wrote last, not yet verified. */
   let byDiff: Written | null = null;
+  /** The same of git's checkout. */
+  let checkedOut: CommitId | null = null;
 
   async function proved(): Promise<CommitId | null> {
     const tree = await findWorkTree(repository, directory);
@@ -49,12 +52,15 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
       if (byDiff) return;
     }
     await checkContent(repository, commitId, directory, signal);
+    checkedOut = null;
     await checkOut(repository, directory, commitId, signal);
+    checkedOut = commitId;
   }
 
   /**
    * After a difference was written into a proved tree, what was written is proved: the rest is as it was, for nobody
-   * else writes here. Otherwise the whole tree is, and hashed again too when its objects were not hashed on arrival.
+   * else writes here. Otherwise the whole tree is, every file hashed again unless git wrote it just now from objects
+   * that it hashed on arrival.
    */
   async function verify(commitId: CommitId, signal: AbortSignal): Promise<void> {
     const tree = await present();
@@ -72,8 +78,10 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
   }
 
   async function verifyWhole(tree: WorkTree, commitId: CommitId, signal: AbortSignal): Promise<void> {
-    const deep = !repository.fresh.has(commitId);
-    const drift = await inspectWorkTree(repository, tree, commitId, signal, { deep });
+    const look = (deep: boolean) => inspectWorkTree(repository, tree, commitId, signal, { deep });
+    const trusted = checkedOut === commitId && repository.fresh.has(commitId);
+    checkedOut = null;
+    const drift = trusted ? await trustingCheckout(tree, () => look(false)) : await look(true);
     if (!isClean(drift, commitId)) {
       await dropProof(tree);
       throw mismatch(commitId, drift);

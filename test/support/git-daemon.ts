@@ -11,6 +11,7 @@ export interface GitDaemon {
 export async function startGitDaemon(root: string): Promise<GitDaemon> {
   const port = await freePort();
   const flags = ['--reuseaddr', '--listen=127.0.0.1', `--port=${port}`, `--base-path=${root}`, '--export-all'];
+  flags.push('--enable=upload-archive');
   const child = spawn('git', ['daemon', ...flags], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   let said = '';
   child.stderr.on('data', (chunk) => {
