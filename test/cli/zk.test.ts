@@ -12,7 +12,8 @@ afterEach(async () => {
 async function zkUp(servers: 1 | 3): Promise<{ up: Started; connect: string }> {
   const up = await start(['zk', 'up', '--servers', String(servers)]);
   running.push(up);
-  const [, connect = ''] = await up.prints(/^ZooKeeper serves: (\S+)$/m);
+  await up.prints(/^Ctrl-C ends it$/m);
+  const [, connect = ''] = /^ZooKeeper serves: (\S+)$/m.exec(up.said) ?? [];
   return { up, connect };
 }
 

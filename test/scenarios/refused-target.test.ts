@@ -98,7 +98,7 @@ describe('the corpus of bad targets, set by a foreign writer under a live agent'
     const good = await origin.commit('second', { index: 'second' });
     await set({ commitId: good });
     await active(good);
-  });
+  }, 240_000);
 
   it('D01: an empty config removes nothing, and the next good target deploys', async () => {
     const commitId = await running();

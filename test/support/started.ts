@@ -40,7 +40,8 @@ export async function start(args: readonly string[]): Promise<Started> {
     });
   }
   const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
-    child.on('error', reject).on('exit', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
+    // Not its exit: by then its last words may still be on their way.
+    child.on('error', reject).on('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
   });
   const alive = (): SeenProcess[] => {
     const found = [...watch.alive(), ...processesIn(scratch)].map((each) => [each.pid, each] as const);
