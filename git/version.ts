@@ -1,0 +1,30 @@
+import type { Git } from './process.ts';
+
+/** Older ones lack what process.ts relies on (`--end-of-options`, `core.fsync` is ignored but harmless). */
+const LEAST = [2, 34, 0];
+/** Older ones have known holes, unless the distribution mended them; none that our call shape opens. */
+const ADVISED = [2, 39, 4];
+
+export interface GitVersion {
+  readonly version: string;
+  /** `refused`: do not start. `old`: say so, and go on. */
+  readonly verdict: 'good' | 'old' | 'refused';
+}
+
+/** For doctor and the start of an agent. @throws FleetError NO_GIT. */
+export async function gitVersion(git: Git): Promise<GitVersion> {
+  return judgeVersion(await git.tell(['version']));
+}
+
+export function judgeVersion(said: string): GitVersion {
+  const version = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(said);
+  if (!version) return { version: said.trim().slice(0, 40), verdict: 'refused' };
+  const numbers = [version[1], version[2], version[3] ?? '0'].map(Number);
+  const verdict = below(numbers, LEAST) ? 'refused' : below(numbers, ADVISED) ? 'old' : 'good';
+  return { version: version[0], verdict };
+}
+
+function below(numbers: readonly number[], limit: readonly number[]): boolean {
+  const at = numbers.findIndex((number, index) => number !== limit[index]);
+  return at >= 0 && (numbers[at] ?? 0) < (limit[at] ?? 0);
+}
