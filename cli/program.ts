@@ -108,6 +108,26 @@ export async function program(
     'gitfleet agent resume',
   );
   example(
+    here(
+      verb(
+        agent,
+        'adopt <relativePath>',
+        'take over a clean clone, or a link as Capistrano makes it; the agent must be stopped. A clone is renamed to' +
+          ' <relativePath>.before-gitfleet and our link renamed into its place: for the instant between these two' +
+          ' renames the path does not exist. A link is replaced in one rename. What was there is kept',
+        () => import('./agent-adopt.ts'),
+      ),
+    )
+      .option('--url <url>', 'the repository as agents reach it, default: what the clone, or the mirror, has as origin')
+      .option('--allow-url <prefix>', 'as for agent run', collect)
+      .option('-m, --message <why>', 'the reason, for agent status'),
+    'gitfleet agent adopt shop --url https://git.example.com/shop.git -m "from pull by cron"',
+  );
+  example(
+    here(verb(agent, 'status', 'how this server stands, from its own disk', () => import('./agent-status.ts'))),
+    'gitfleet agent status --json',
+  );
+  example(
     waiting(
       shared(
         verb(root, 'publish [rev]', 'make a commit what the whole fleet shows', () => import('./publish.ts')).alias(

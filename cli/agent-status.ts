@@ -1,0 +1,79 @@
+import { type LocalStatus, readLocalStatus, type ShownLink } from '../agent/local-status.ts';
+import { placesOf } from '../agent/place.ts';
+import { age, short } from '../publisher/words.ts';
+import { systemClock as clock } from '../runtime/clock.ts';
+import { clean } from '../runtime/log.ts';
+import { agentSettings } from '../schemas/settings.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say } from './terminal.ts';
+
+/**
+ * `gitfleet agent status`: how this server stands, from its own disk, whether or not an agent runs and ZooKeeper
+ * answers. What the fleet wants by now is not known here. Exits 0 when it could be read, whatever it shows.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  const status = await readLocalStatus(placesOf(agent.root, agent.state, settings.app), clock);
+  if (options['json']) say(JSON.stringify({ agentId: agent.id, app: settings.app, ...status }));
+  else say(...statusLines(agent.id, settings.app, status, clock.now()));
+  return EXIT.converged;
+}
+
+function statusLines(agentId: string, app: string, status: LocalStatus, now: number): string[] {
+  const { running, links, releases } = status;
+  const runs = running === null ? 'whether it runs is unknown: no flock here' : running ? 'it runs' : 'it does not run';
+  return [
+    `agent ${agentId} of ${app}: ${runs}`,
+    ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
+    ...targetLines(status, now),
+    ...overrideLines(status, now),
+    ...releases.map(({ commitId, endedWell, leftAt, at }) => {
+      const active = links.some((link) => link.commitId === commitId);
+      const since = active ? at : (leftAt ?? at);
+      const when = since === null ? '' : ` ${active ? 'since' : 'until'} ${age(now - since)} ago`;
+      return `  kept ${short(commitId)} ${endedWell ? 'ended well' : 'did not end well'}, ${active ? 'shown' : 'not shown'}${when}`;
+    }),
+    ...status.adoptions.map(({ relativePath, commitId, before, by, reason, at }) => {
+      const why = reason === '' ? '' : `: ${clean(reason, 200)}`;
+      return `  adopted ${relativePath} at ${short(commitId)}, ${age(now - at)} ago by ${clean(by, 100)}${why}; before: ${clean(before)}`;
+    }),
+    lastLine(status),
+  ];
+}
+
+const linkLine = ({ link, commitId, instead }: ShownLink): string =>
+  `  ${link} ${commitId === null ? `is ${instead}, no link of ours` : `shows ${commitId}`}`;
+
+function targetLines({ accepted, progress }: LocalStatus, now: number): string[] {
+  if (!progress) return ['  no target accepted yet'];
+  const written = accepted ? `, written ${age(now - accepted.mtime)} ago` : '';
+  const { commitId, relativePath, targetVersion, attempts, activation, lastFailure } = progress;
+  const tries = attempts === 0 ? '' : `, ${attempts} failed ${attempts === 1 ? 'try' : 'tries'}`;
+  return [
+    `  accepted ${short(commitId)} at ${relativePath} (targetVersion ${targetVersion}${written})`,
+    `  activation ${activation}${tries}`,
+    ...(lastFailure
+      ? [`  last failure ${lastFailure.code}: ${clean(lastFailure.reason, 300)}`, `    ${clean(lastFailure.hint, 300)}`]
+      : []),
+  ];
+}
+
+function overrideLines({ override }: LocalStatus, now: number): string[] {
+  if (!override) return [];
+  const { by, reason, at, counts } = override;
+  const why = reason === '' ? '' : `: ${clean(reason, 200)}`;
+  const past = counts ? '' : ' (over: a newer target was accepted)';
+  return [`  kept on ${short(override.commitId)} by ${clean(by, 100)}, ${age(now - at)} ago${why}${past}`];
+}
+
+/** The verdict, and what to type next. */
+function lastLine({ running, links, progress, override }: LocalStatus): string {
+  if (running === false) return 'next: gitfleet agent run';
+  if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
+  const shown = links.find((link) => link.relativePath === progress?.relativePath)?.commitId;
+  if (progress && shown === progress.commitId && progress.activation === 'done') return 'settled on what it accepted';
+  return progress ? 'not there yet; next: the log of the agent' : 'waiting for a target; next: gitfleet publish';
+}
