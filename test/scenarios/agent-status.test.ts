@@ -1,0 +1,106 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { LocalStatus } from '../../agent/local-status.ts';
+import { gitfleet } from '../support/commands.ts';
+import { type TestAgent, TestFleet } from '../support/fleet.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+
+const servers = realServers(1);
+let fleet: TestFleet;
+afterEach(() => fleet.stop());
+
+/** On the server, as its operator would type it; no ZooKeeper is named. */
+const onServer = (agent: Pick<TestAgent, 'root' | 'state' | 'id'>, verb: string, ...more: string[]) => {
+  const places = ['--root', agent.root, '--state', agent.state, '--id', agent.id];
+  return gitfleet(['agent', verb, ...places, '--app', fleet.app, ...more]);
+};
+
+async function statusOf(agent: TestAgent): Promise<LocalStatus> {
+  const said = await onServer(agent, 'status', '--json');
+  expect(said).toMatchObject({ exitCode: 0, stderr: '' });
+  return JSON.parse(said.stdout);
+}
+
+describe('gitfleet agent status', () => {
+  it('says how the server stands, with ZooKeeper cut and whether or not the agent runs', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const agent = await fleet.startAgent('web-1');
+    await fleet.online(1);
+    const origin = await fleet.origin();
+    const a = await origin.commit('a', { f: 'a' });
+    const b = await origin.commit('b', { f: 'b' });
+    for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    await servers.first.kill('SIGKILL');
+
+    const link = join(agent.root, 'shop');
+    const settled = await statusOf(agent);
+    expect(settled).toMatchObject({
+      running: true,
+      links: [{ relativePath: 'shop', link, commitId: b, instead: null }],
+      progress: { commitId: b, activation: 'done', lastFailure: null },
+      releases: [
+        { commitId: b, endedWell: true, leftAt: null },
+        { commitId: a, endedWell: true, leftAt: expect.any(Number) },
+      ],
+      override: null,
+    });
+    expect(settled.accepted?.targetVersion).toBe(settled.progress?.targetVersion);
+    const text = (await onServer(agent, 'status')).stdout;
+    expect(text).toContain('web-1 of ');
+    expect(text).toContain(': it runs\n');
+    expect(text).toContain(`${link} shows ${b}\n`);
+    expect(text).toContain('settled on what it accepted');
+
+    expect((await onServer(agent, 'rollback', '-m', 'broken')).exitCode).toBe(0);
+    expect(await statusOf(agent)).toMatchObject({ override: { commitId: a, reason: 'broken', counts: true } });
+    expect((await onServer(agent, 'status')).stdout).toMatch(/kept on [0-9a-f]{10} by .*: broken\n/);
+
+    await agent.kill('SIGKILL');
+    expect(await statusOf(agent)).toMatchObject({ running: false, links: [{ commitId: a }] });
+    await rm(link);
+    await mkdir(link);
+    expect((await onServer(agent, 'status')).stdout).toContain(`${link} is a directory, no link of ours`);
+    await servers.first.restart();
+  });
+
+  it('names the last failure with its hint, and takes nothing from the agent that runs', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const agent = await fleet.startAgent('web-1');
+    await fleet.online(1);
+    const origin = await fleet.origin();
+    const commitId = await origin.commit('a', { f: 'a' });
+    await rename(origin.bare, `${origin.bare}.away`);
+    await fleet.setConfig(JSON.stringify({ url: origin.url, commitId, relativePath: 'shop' }));
+    await fleet.reported('web-1', 'a failure', (report) => report.error !== null);
+    const asked = await Promise.all(Array.from({ length: 4 }, () => statusOf(agent)));
+    for (const status of asked) {
+      expect(status).toMatchObject({ running: true, links: [{ relativePath: 'shop', instead: 'nothing' }] });
+      const failure = status.progress?.lastFailure;
+      expect(failure?.code).toBe('REPOSITORY_NOT_FOUND');
+      expect(failure?.hint).not.toBe('');
+    }
+    expect((await onServer(agent, 'status')).stdout).toContain('last failure REPOSITORY_NOT_FOUND');
+  });
+
+  it('makes nothing where no agent ever ran, and reads what was adopted', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const home = join(fleet.directory, 'agents', 'web-1');
+    const agent = { id: 'web-1', root: join(home, 'root'), state: join(home, 'state') };
+    const said = await onServer(agent, 'status');
+    expect(said).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(said.stdout).toMatch(/it does not run[\s\S]*no link yet[\s\S]*no target accepted yet/);
+    await expect(rename(home, home)).rejects.toMatchObject({ code: 'ENOENT' });
+
+    const origin = await fleet.origin();
+    const commitId = await origin.commit('a', { f: 'a' });
+    await mkdir(agent.root, { recursive: true, mode: 0o755 });
+    await rename(origin.clone, join(agent.root, 'shop'));
+    const allowed = ['--allow-url', `file://${fleet.directory}`, '--url', origin.url];
+    expect((await onServer(agent, 'adopt', 'shop', ...allowed, '-m', 'from cron')).exitCode).toBe(0);
+    const { stdout } = await onServer(agent, 'status');
+    expect(stdout).toContain(`shop shows ${commitId}`);
+    expect(stdout).toMatch(/adopted shop at .*: from cron; before: .*shop\.before-gitfleet\n/);
+    expect(stdout).toMatch(/kept [0-9a-f]{10} ended well, shown since/);
+  });
+});
