@@ -49,6 +49,7 @@ export async function addWorkTree(repository: Repository, directory: string, com
 /** Renames a work tree; readers of the new name see it whole or not at all. */
 export async function moveWorkTree(repository: Repository, tree: WorkTree, to: string): Promise<WorkTree> {
   if (await lstat(to).catch(() => null)) throw inTheWay(to);
+  await repository.catchingUp.get(tree.admin); // It works in the directory that goes.
   await mkdir(dirname(to), { recursive: true, mode: 0o755 });
   await writeFile(join(tree.admin, MOVING), `${to}\n`);
   await repository.failpoint('move.marked');

@@ -58,13 +58,20 @@ export function onDisk(directory: string): Record<string, string> {
 
 /** The same as a commit has it, asked of the origin. */
 export function inCommit(origin: string, commitId: string): Record<string, string> {
-  const git = (...args: string[]) =>
-    execFileSync('git', [`--git-dir=${origin}`, ...args], { encoding: 'latin1', maxBuffer: 1 << 28 });
+  const git = (args: string[], input = '') =>
+    execFileSync('git', [`--git-dir=${origin}`, ...args], { encoding: 'latin1', input, maxBuffer: 1 << 28 });
+  const entries = git(['ls-tree', '-r', '-z', commitId])
+    .split('\0')
+    .map((line) => /^(\d+) blob ([0-9a-f]+)\t(.*)$/s.exec(line) ?? [])
+    .filter(([whole]) => whole !== undefined);
+  const contents = git(['cat-file', '--batch'], entries.map(([, , id]) => `${id}\n`).join(''));
   const found: Record<string, string> = {};
-  for (const line of git('ls-tree', '-r', '-z', commitId).split('\0').filter(Boolean)) {
-    const [, mode, id, path] = /^(\d+) \w+ ([0-9a-f]+)\t(.*)$/s.exec(line) ?? [];
-    if (mode === '160000' || !id || !path) continue;
-    const content = git('cat-file', 'blob', id);
+  let at = 0;
+  for (const [, mode = '', , path = ''] of entries) {
+    const start = contents.indexOf('\n', at) + 1;
+    const size = Number(contents.slice(at, start).trim().split(' ')[2]);
+    const content = contents.slice(start, start + size);
+    at = start + size + 1;
     found[Buffer.from(path, 'latin1').toString('utf8')] =
       mode === '120000' ? `link ${content}` : `${mode === '100755' ? '755' : '644'} ${content}`;
   }

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../support/git-origin.ts';
 import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './a-store.ts';
 
 let base: string;
@@ -127,6 +127,32 @@ describe('a store', () => {
     expect(() => store.spare('/a/../b')).toThrow('plain absolute path');
   });
 
+  it('is packed in idle time without losing what is pinned or shown', async () => {
+    const store = await aStore(base);
+    const commits = Array.from({ length: 45 }, (_, at) => origin.commit({ [`f${at}`]: `${at}` }));
+    const kept = commits[20] as CommitId;
+    const last = commits.at(-1) as CommitId;
+    for (const commitId of commits) {
+      await store.fetch({ url: origin.url, commitId }, NEVER);
+      if (commitId === kept) await release(store, base, commitId);
+      if (commitId !== last) await store.unpin(commitId);
+    }
+    const packs = () => readdirSync(join(store.directory, 'objects/pack')).filter((name) => name.endsWith('.pack'));
+    expect(packs().length).toBe(45);
+    await store.tidy(NEVER);
+    expect(packs().length).toBeLessThan(3);
+    expect(await store.pinned()).toEqual([last]);
+    expect(await store.fetch({ url: origin.url, commitId: kept }, NEVER)).toEqual({ network: false });
+    const shown = join(base, 'root/.gitfleet/shop/releases', kept);
+    expect(await store.inspect(shown, kept, NEVER, { deep: true })).toMatchObject({
+      head: kept,
+      changed: [],
+      missing: [],
+    });
+    expect(onDisk(await release(store, base, last))).toEqual(inCommit(origin.directory, last));
+    store.close();
+  });
+
   it('hides the store and shows the release, whatever the umask', async () => {
     const commitId = origin.commit({ 'a/b/c': '1', run: { run: 'x' } });
     const before = process.umask(0o077);
@@ -200,6 +226,58 @@ describe('a spare', () => {
       strangers: ['ignored', 'new/'],
     });
     expect(readFileSync(join(directory, 'a'), 'utf8')).toBe('edited');
+  });
+
+  it('leaves out of the inspection what steps make, at the depth that the pattern means', async () => {
+    const commitId = origin.commit({ a: '1', 'lib/made.js': '1', 'x/y': '1' });
+    const store = await aStore(base);
+    await store.fetch({ url: origin.url, commitId }, NEVER);
+    const directory = await release(store, base, commitId);
+    for (const path of ['node_modules/p/index.js', 'lib/node_modules/q.js', 'build/out', 'lib/build/out', 'x/z']) {
+      mkdirSync(join(directory, path, '..'), { recursive: true });
+      writeFileSync(join(directory, path), '');
+    }
+    writeFileSync(join(directory, 'lib/made.js'), 'made again');
+    const inspect = async (...except: string[]) => {
+      const { changed, strangers } = await store.inspect(directory, commitId, NEVER, { except });
+      return [...changed, ...strangers].sort();
+    };
+    const all = ['build/', 'lib/build/', 'lib/made.js', 'lib/node_modules/', 'node_modules/', 'x/z'];
+    expect(await inspect()).toEqual(all);
+    expect(await inspect('node_modules')).toEqual(['build/', 'lib/build/', 'lib/made.js', 'x/z']);
+    expect(await inspect('node_modules/', '/build', '*.js')).toEqual(['lib/build/', 'x/z']);
+    expect(await inspect('node_modules', 'build/', 'lib/made.js', 'x/*')).toEqual([]);
+    store.close();
+  });
+
+  it('is made good after a checkout that was given up half-way', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 1_500 }, (_, at) => [`d${at % 20}/f${at}`, `${at}`.repeat(500)]),
+    );
+    const list = Object.entries(files).map(([path, text]) => [path, text] as const);
+    const commitId = origin.commit(Object.fromEntries(list.slice(0, 60)));
+    writeFiles(join(base, 'work'), files);
+    const git = (...args: string[]) =>
+      execFileSync('git', ['--git-dir', origin.directory, '--work-tree', join(base, 'work'), ...args]);
+    git('add', '-A');
+    git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-q', '-m', 'many');
+    const many = origin.git(['rev-parse', 'HEAD']) as CommitId;
+    const store = await aStore(base);
+    for (const id of [commitId, many]) await store.fetch({ url: origin.url, commitId: id }, NEVER);
+    const spare = store.spare(join(base, 'root/spare'));
+    for (const ms of [5, 15, 30, 60]) {
+      await spare.write(commitId, NEVER);
+      await spare.verify(commitId, NEVER);
+      const controller = new AbortController();
+      const timer = setTimeout(() => controller.abort(new DOMException('newer target', 'AbortError')), ms);
+      const thrown = await spare.write(many, controller.signal).catch((error: Error) => error.message);
+      clearTimeout(timer);
+      expect([undefined, 'newer target']).toContain(thrown);
+    }
+    await spare.write(many, NEVER);
+    await spare.verify(many, NEVER);
+    expect(onDisk(spare.directory)).toEqual(inCommit(origin.directory, many));
+    store.close();
   });
 
   it('refuses to move over anything, and never deletes what is not a directory', async () => {
