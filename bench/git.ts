@@ -17,7 +17,7 @@ import { startHttpsOrigin } from '../test/support/https-origin.ts';
  * next deployment is the same fetch alone; of a first one `git archive --remote | tar`, which leaves no store behind. Ours contains the verification of what
  * was written, the rename and the swap of the link.
  *
- * Arguments: numbers of files (default 200 9000 50000), `--samples=7`.
+ * Run by bench/git-run.mjs. Arguments: numbers of files (default 200 9000 50000), `--samples=7`.
  */
 const LOG = createLog({ level: 'silent' });
 const SIGNAL = new AbortController().signal;

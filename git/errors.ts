@@ -96,6 +96,12 @@ const TABLE: readonly Row[] = [
     hint: 'check the url; some servers also say this when the credentials may not see the repository',
   },
   {
+    words: /dumb http transport/,
+    code: 'DUMB_HTTP',
+    next: 'stall',
+    hint: 'the web server hands out plain files; serve the repository with git http-backend, or over ssh',
+  },
+  {
     words: /dubious ownership/,
     code: 'ORIGIN_OWNER',
     next: 'stall',

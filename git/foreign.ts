@@ -54,7 +54,8 @@ export async function differencesFrom(
     await writeAttributes(gitDir);
     await mkdir(join(gitDir, 'objects', 'info'), { recursive: true });
     await writeFile(join(gitDir, 'objects', 'info', 'alternates'), `${objects}\n`);
-    const call: GitCall = { gitDir, workTree: directory, signal };
+    // Started in our own: theirs may be gone at any time, and git then says so.
+    const call: GitCall = { gitDir, workTree: directory, cwd: gitDir, signal };
     await git.tell(['read-tree', checkedCommitId(commitId)], call);
     await git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
     const flags = ['--name-only', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', '--ignore-submodules=all'];

@@ -91,7 +91,12 @@ export function createRemote(options: RemoteOptions): Remote {
       if ([...(await advertised(url, signal)).values()].includes(checkedCommitId(commitId))) return 'tip';
       const directory = await mkdtemp(join(tmpdir(), 'gitfleet-ask-'));
       try {
-        await ask(['init', '--quiet', '--bare', `--object-format=${objectFormatOf(commitId)}`], url, signal, directory);
+        await ask(
+          ['init', '--quiet', '--bare', '--template=', `--object-format=${objectFormatOf(commitId)}`],
+          url,
+          signal,
+          directory,
+        );
         const flags = ['--quiet', '--no-tags', '--depth=1', '--filter=tree:0', '--no-write-fetch-head'];
         const said = await ask(['fetch', ...flags, '--', url, commitId], url, signal, directory);
         if (said.exitCode === 0) return 'has';
