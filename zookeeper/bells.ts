@@ -1,31 +1,6 @@
-/**
- * Who wants to look again, and when. A bell remembers one ring until its owner has heard it, however often it rang:
- * that is all the coalescing a watch needs.
- */
+/** Who wants to look again, and when: at which path a watch rings whom. A bell carries no data and may ring in vain. */
 export interface Bell {
   ring(): void;
-  /** Resolves at once when it rang since the last time, else at the next ring. One waiter at a time. */
-  heard(): Promise<void>;
-}
-
-export function createBell(): Bell {
-  let rang = false;
-  let wake: (() => void) | undefined;
-  return {
-    ring() {
-      rang = true;
-      wake?.();
-    },
-    async heard() {
-      if (!rang) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      wake = undefined;
-      rang = false;
-    },
-  };
 }
 
 export interface Bells {

@@ -1,8 +1,8 @@
 import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
-import type { Outcome, ZooKeeperError } from './errors.ts';
+import { type Outcome, ZooKeeperError } from './errors.ts';
 import type { Lifeline } from './lifeline.ts';
-import type { Link, Lost, Refusal, Reply } from './link-types.ts';
+import type { Answer, Reply } from './link-types.ts';
 import { errorFor, failure } from './result-codes.ts';
 
 export interface Request {
@@ -35,64 +35,77 @@ export function createCalls(options: {
   lifeline: Lifeline;
   clock: Clock;
   defaultMs: () => number;
-  /** Resolves at the next change of state. */
-  changed: (deadline: Deadline) => Promise<void>;
+  /** Calls back once, at the next change of state; the returned function takes it back. */
+  onceChanged: (changed: () => void) => () => void;
 }): Calls {
   const { lifeline, clock } = options;
   let waiting = 0;
 
-  async function nextLink(request: Request, deadline: Deadline): Promise<Link> {
-    if (waiting >= MOST_WAITING) throw failure('QUEUE_FULL', { ...request, outcome: 'none' });
-    waiting++;
-    try {
-      for (;;) {
-        const stretch = lifeline.now();
-        if (stretch) return stretch.link;
-        if (lifeline.state === 'closed') throw closed(request);
-        if (clock.monotonic() >= deadline) {
-          const words = `no connection within the deadline (${lifeline.trouble})`;
-          throw failure('DEADLINE', { ...request, outcome: 'none', words });
-        }
-        await options.changed(deadline);
-      }
-    } finally {
-      waiting--;
-    }
-  }
-
-  const closed = (request: Request, outcome: Outcome = 'none'): ZooKeeperError =>
-    lifeline.failure ?? failure('CLOSED', { ...request, outcome });
-
-  async function ask(request: Request, deadline: Deadline): Promise<Reply> {
-    for (;;) {
-      const link = lifeline.now()?.link ?? (await nextLink(request, deadline));
-      try {
-        const reply = await within(link.send(request.type, request.payload), request, deadline);
-        lifeline.saw(reply.zxid);
-        return reply;
-      } catch (thrown) {
-        if (isLost(thrown)) {
-          if (lifeline.state === 'closed') throw closed(request, request.writes ? 'unknown' : 'none');
-          if (!request.writes) continue;
-          throw failure('CONNECTION_LOSS', { ...request, outcome: 'unknown', words: thrown.lost.words });
-        }
-        if (!isRefusal(thrown)) throw thrown;
-        lifeline.saw(thrown.zxid);
-        throw errorFor(thrown.resultCode, request);
-      }
-    }
-  }
-
-  function within(answer: Promise<Reply>, request: Request, deadline: Deadline): Promise<Reply> {
+  /** One promise and one timer for each call: a fleet's agents all ask in the same instant. */
+  function ask(request: Request, deadline: Deadline): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const cancel = clock.after(Math.max(0, deadline - clock.monotonic()), () =>
-        reject(
-          failure('DEADLINE', { ...request, outcome: request.writes ? 'unknown' : 'none', words: 'no answer in time' }),
-        ),
-      );
-      answer.then(resolve, reject).finally(cancel);
+      let over = false;
+      let sent = false;
+      let stopWaiting: (() => void) | undefined;
+      const cancel = clock.after(Math.max(0, deadline - clock.monotonic()), () => finish(late(request, sent)));
+
+      function finish(result: Reply | ZooKeeperError): void {
+        if (over) return;
+        over = true;
+        cancel();
+        noLongerWait();
+        if (result instanceof ZooKeeperError) reject(result);
+        else resolve(result);
+      }
+
+      function attempt(): void {
+        if (over) return;
+        const link = lifeline.now()?.link;
+        sent = link !== undefined;
+        if (link) link.send(request.type, request.payload, take);
+        else if (lifeline.state === 'closed') finish(closed(request, 'none'));
+        else if (waiting >= MOST_WAITING) finish(failure('QUEUE_FULL', { ...request, outcome: 'none' }));
+        else wait();
+      }
+
+      function wait(): void {
+        waiting++;
+        stopWaiting = options.onceChanged(() => {
+          noLongerWait();
+          attempt();
+        });
+      }
+
+      function noLongerWait(): void {
+        if (!stopWaiting) return;
+        waiting--;
+        stopWaiting();
+        stopWaiting = undefined;
+      }
+
+      /** On the client's stack: only takes note. */
+      function take(answer: Answer): void {
+        if (answer.is !== 'lost') lifeline.saw(answer.zxid);
+        if (answer.is === 'reply') finish(answer);
+        else if (answer.is === 'refusal') finish(errorFor(answer.resultCode, request));
+        else if (over) return;
+        else if (lifeline.state === 'closed') finish(closed(request, request.writes ? 'unknown' : 'none'));
+        else if (!request.writes)
+          void Promise.resolve().then(attempt); // Once the lifeline knows of the end, too.
+        else finish(failure('CONNECTION_LOSS', { ...request, outcome: 'unknown', words: answer.end.words }));
+      }
+
+      attempt();
     });
   }
+
+  function late(request: Request, sent: boolean): ZooKeeperError {
+    const words = sent ? 'no answer in time' : `no connection within the deadline (${lifeline.trouble})`;
+    return failure('DEADLINE', { ...request, outcome: sent && request.writes ? 'unknown' : 'none', words });
+  }
+
+  const closed = (request: Request, outcome: Outcome): ZooKeeperError =>
+    lifeline.failure ?? failure('CLOSED', { ...request, outcome });
 
   return {
     deadline: (ms) => clock.monotonic() + (ms ?? options.defaultMs()),
@@ -102,7 +115,3 @@ export function createCalls(options: {
     },
   };
 }
-
-const isLost = (thrown: unknown): thrown is Lost => typeof thrown === 'object' && thrown !== null && 'lost' in thrown;
-const isRefusal = (thrown: unknown): thrown is Refusal =>
-  typeof thrown === 'object' && thrown !== null && 'resultCode' in thrown;

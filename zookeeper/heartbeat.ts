@@ -18,18 +18,21 @@ const TICK_MS = 1_000;
 
 /**
  * How long the other side has been silent. The monotonic clock stands still while a machine sleeps or its virtual
- * machine is paused, the wall clock does not: the longer of the two counts. A wall clock that is set forward costs
- * one needless reconnect; one that is set back does nothing.
+ * machine is paused, the wall clock does not: what the wall clock gains on it counts as silence too. A wall clock that
+ * is set forward costs one needless reconnect; one that is set back does nothing.
  */
 export function watchSilence(clock: Clock): Silence {
-  let monotonic = clock.monotonic();
-  let wall = clock.now();
-  const forHowLong = () => Math.max(clock.monotonic() - monotonic, clock.now() - wall);
+  let heardAt = clock.monotonic();
+  let lead = clock.now() - heardAt;
+
+  function forHowLong(): number {
+    const monotonic = clock.monotonic();
+    return monotonic - heardAt + Math.max(0, clock.now() - monotonic - lead);
+  }
 
   return {
     heard() {
-      monotonic = clock.monotonic();
-      wall = clock.now();
+      heardAt = clock.monotonic();
     },
     forHowLong,
     limit(ms, tooLong) {
@@ -37,6 +40,7 @@ export function watchSilence(clock: Clock): Silence {
       function look() {
         const left = ms - forHowLong();
         if (left <= 0) return tooLong();
+        lead = clock.now() - clock.monotonic();
         cancel = clock.after(Math.min(TICK_MS, Math.ceil(left)), look);
       }
       return () => cancel();

@@ -6,7 +6,7 @@ import { rotateAddresses } from './addresses.ts';
 import type { Host } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
 import { openLink } from './link.ts';
-import type { AuthEntry, Handshake, Link, LinkEnd, TlsMaterial } from './link-types.ts';
+import type { Answer, AuthEntry, Handshake, Link, LinkEnd, TlsMaterial } from './link-types.ts';
 import { errorFor } from './result-codes.ts';
 import type { Connection, SessionState } from './session.ts';
 
@@ -29,6 +29,8 @@ export interface Lifeline {
   readonly state: SessionState;
   /** The present stretch, when a server was heard lately; looking also notices that it was not. */
   now(): { link: Link; connection: Connection } | undefined;
+  /** As negotiated last, or as it will be asked for. */
+  readonly timeoutMs: number;
   /** Why it is closed, when that was not our wish. */
   readonly failure: ZooKeeperError | undefined;
   /** The newest transaction that any reply told of. */
@@ -136,19 +138,20 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   /** We asked to be let in whatever we had seen: find out, behind a quorum write, whether the past was lost. */
   async function comparePast(mine: Link): Promise<boolean> {
     const check = { type: jute.OP_CODES.CHECK, path: '/', version: -1 };
-    try {
-      const { zxid } = await mine.send(jute.OP_CODES.MULTI, new jute.TransactionRequest([check]));
-      if (zxid < lastZxid) {
-        incarnation++;
-        const words = 'the ensemble has lost transactions we had seen: its data were wiped or set back';
-        log.warn({ code: 'ENSEMBLE_WENT_BACK', had: lastZxid.toString(16), has: zxid.toString(16) }, words);
-        lastZxid = zxid;
-      }
-      return true;
-    } catch {
+    const payload = new jute.TransactionRequest([check]);
+    const answer = await new Promise<Answer>((resolve) => mine.send(jute.OP_CODES.MULTI, payload, resolve));
+    if (answer.is !== 'reply') {
       mine.cut('no quorum behind this server');
       return false;
     }
+    if (answer.zxid < lastZxid) {
+      incarnation++;
+      const words = 'the ensemble has lost transactions we had seen: its data were wiped or set back';
+      const zxids = { had: lastZxid.toString(16), has: answer.zxid.toString(16) };
+      log.warn({ code: 'ENSEMBLE_WENT_BACK', ...zxids }, words);
+      lastZxid = answer.zxid;
+    }
+    return true;
   }
 
   function leave(mine: Link, how: LinkEnd): void {
@@ -204,6 +207,9 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   return {
     get state() {
       return state;
+    },
+    get timeoutMs() {
+      return session?.timeoutMs ?? options.sessionTimeoutMs;
     },
     get failure() {
       return failure;

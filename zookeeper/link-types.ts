@@ -4,8 +4,8 @@ import type { Address } from './addresses.ts';
 
 /** What the session layer and one link say to each other. */
 export interface Link {
-  /** Rejects with a `Refusal` (the server said no) or a `Lost` (the link ended before the answer). */
-  send(type: number, payload: Payload): Promise<Reply>;
+  /** `answered` is called exactly once, on the client's stack where a reply comes: it only takes note. */
+  send(type: number, payload: Payload, answered: (answer: Answer) => void): void;
   silentFor(): number;
   silentLimitMs(): number;
   rttMs(): number | undefined;
@@ -16,17 +16,23 @@ export interface Link {
   close(withinMs: number): Promise<void>;
 }
 
+/** A reply, the server's refusal, or the end of the link before either came. */
+export type Answer = Reply | Refusal | Lost;
+
 export interface Reply {
+  readonly is: 'reply';
   readonly payload: ReplyPayload;
   /** The server's last transaction when it answered. */
   readonly zxid: bigint;
 }
 export interface Refusal {
+  readonly is: 'refusal';
   readonly resultCode: number;
   readonly zxid: bigint;
 }
 export interface Lost {
-  readonly lost: LinkEnd;
+  readonly is: 'lost';
+  readonly end: LinkEnd;
 }
 
 /**

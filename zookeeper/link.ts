@@ -1,11 +1,11 @@
 import { isIP, connect as tcpConnect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
-import jute, { type Payload, type ReplyPayload } from 'node-zookeeper-client/lib/jute/index.js';
+import jute, { type Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Address } from './addresses.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
-import type { Handshake, Link, LinkEnd, LinkOptions, Reply } from './link-types.ts';
+import type { Answer, Handshake, Link, LinkEnd, LinkOptions } from './link-types.ts';
 import { clientKnows } from './result-codes.ts';
 
 /**
@@ -27,7 +27,7 @@ export function openLink(options: LinkOptions): Link {
     onManagerState,
   );
   const { CONNECTING, CONNECTED, CLOSED, SESSION_EXPIRED, AUTHENTICATION_FAILED } = ConnectionManager.STATES;
-  const waiting = new Set<(lost: LinkEnd) => void>();
+  const waiting = new Set<(answer: Answer) => void>();
   let phase: 'opening' | 'greeting' | 'up' | 'ended' = 'opening';
   let onManagersStack = 0;
   let strangeCode: number | undefined;
@@ -139,28 +139,28 @@ export function openLink(options: LinkOptions): Link {
     waiting.clear();
     const tell = () => {
       options.onEnd(how);
-      for (const lose of lost) lose(how);
+      for (const answered of lost) answered({ is: 'lost', end: how });
     };
     // Never on the client's stack: what we tell runs other people's code.
     if (onManagersStack > 0) queueMicrotask(tell);
     else tell();
   }
 
-  function send(type: number, payload: Payload): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      if (phase !== 'up') return reject({ lost: { why: 'broken', words: 'the link has ended' } });
-      const lose = (lost: LinkEnd) => reject({ lost });
-      waiting.add(lose);
-      const request = new jute.Request(new jute.protocol.RequestHeader(0, type), payload);
-      guarded(() =>
-        manager.queue(request, (error, reply) => {
-          waiting.delete(lose);
-          const zxid = reply?.header.zxid.readBigInt64BE() ?? -1n;
-          if (error) reject({ resultCode: strangeCode ?? error.code, zxid });
-          else resolve({ payload: reply?.payload ?? ({} as ReplyPayload), zxid });
-        }),
-      );
-    });
+  function send(type: number, payload: Payload, answered: (answer: Answer) => void): void {
+    if (phase !== 'up') {
+      answered({ is: 'lost', end: { why: 'broken', words: 'the link has ended' } });
+      return;
+    }
+    waiting.add(answered);
+    const request = new jute.Request(new jute.protocol.RequestHeader(0, type), payload);
+    guarded(() =>
+      manager.queue(request, (error, reply) => {
+        if (!waiting.delete(answered)) return;
+        const zxid = reply?.header.zxid.readBigInt64BE() ?? -1n;
+        if (error) answered({ is: 'refusal', resultCode: strangeCode ?? error.code, zxid });
+        else answered({ is: 'reply', payload: reply?.payload ?? {}, zxid });
+      }),
+    );
   }
 
   return {

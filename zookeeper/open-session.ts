@@ -49,6 +49,7 @@ export function openSession(options: SessionOptions): Session {
   const listeners = new Set<(state: SessionState) => void>();
   const bells = createBells();
   const waiters = new Set<() => void>();
+  const rung: string[] = [];
   let cancelReread = () => {};
   let closed: Promise<void> | undefined;
   const openedAt = clock.monotonic();
@@ -62,12 +63,22 @@ export function openSession(options: SessionOptions): Session {
     clock,
     chance,
     log,
-    onEvent: (_type, path) => queueMicrotask(() => bells.ring(withoutChroot(chroot, path))),
+    onEvent: (_type, path) => ringSoon(withoutChroot(chroot, path)),
     onState: (state) => queueMicrotask(() => announce(state)),
   });
 
+  /** Off the client's stack, and once for all events of a batch. */
+  function ringSoon(path: string): void {
+    if (rung.push(path) > 1) return;
+    void Promise.resolve().then(() => {
+      for (const one of new Set(rung.splice(0))) bells.ring(one);
+    });
+  }
+
   function announce(state: SessionState): void {
-    for (const wake of [...waiters]) wake();
+    const woken = [...waiters];
+    waiters.clear();
+    for (const wake of woken) wake();
     cancelReread();
     if (state === 'connected' && lifeline.reconnects > 0) {
       cancelReread = clock.after(chance() * (options.rereadSpreadMs ?? 200), bells.ringAll);
@@ -82,30 +93,31 @@ export function openSession(options: SessionOptions): Session {
     }
   }
 
-  /** Resolves after the next change of state, or at the deadline. */
-  function changed(deadline: number, signal?: AbortSignal): Promise<void> {
+  function onceChanged(changed: () => void): () => void {
+    waiters.add(changed);
+    return () => waiters.delete(changed);
+  }
+
+  /** Resolves after the next change of state, or when `signal` fires. */
+  function nextState(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = deadline === Infinity ? () => {} : clock.after(Math.max(0, deadline - clock.monotonic()), done);
+      const off = onceChanged(done);
       function done() {
-        cancel();
         signal?.removeEventListener('abort', done);
-        waiters.delete(done);
+        off();
         resolve();
       }
       signal?.addEventListener('abort', done, { once: true });
-      waiters.add(done);
     });
   }
 
-  const timeoutMs = () => lifeline.now()?.connection.timeoutMs ?? sessionTimeoutMs;
   const requests = requestsBelow(chroot);
-  const calls = createCalls({ lifeline, clock, changed, defaultMs: () => (timeoutMs() * 2) / 3 });
+  const calls = createCalls({ lifeline, clock, onceChanged, defaultMs: () => (lifeline.timeoutMs * 2) / 3 });
   const reads = createReads(requests, calls);
   const defaultAcl = options.defaultAcl === 'open' ? OPEN : options.defaultAcl;
   const writes = createWrites({ chroot, requests, calls, reads, defaultAcl, lifeline, clock, chance, log });
   const watches = createWatches({
     ...{ reads, calls, bells, clock, chance, log },
-    incarnation: () => lifeline.incarnation,
     closedByUs: () => lifeline.state === 'closed' && !lifeline.failure,
     barrier: writes.barrier,
   });
@@ -123,7 +135,7 @@ export function openSession(options: SessionOptions): Session {
           throw lifeline.failure ?? failure('CLOSED', { op: 'connected', path: '/', outcome: 'none' });
         }
         signal?.throwIfAborted();
-        await changed(Number.POSITIVE_INFINITY, signal);
+        await nextState(signal);
       }
     },
     onState(listener) {

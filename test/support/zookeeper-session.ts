@@ -55,18 +55,23 @@ export async function expire(session: Session, connect: string): Promise<void> {
 }
 
 export async function expireById(sessionId: bigint, connect: string): Promise<void> {
-  const password = passwordOf(sessionId);
+  // The session's owner may take it back before the thief has closed it: again, until the server knows it no more.
+  while (!(await stealAndClose(sessionId, connect))) {}
+}
+
+/** True when the server answered that there is no such session. */
+function stealAndClose(sessionId: bigint, connect: string): Promise<boolean> {
+  const { CONNECTED, CLOSED, SESSION_EXPIRED } = ConnectionManager.STATES;
   const id = Buffer.alloc(8);
   id.writeBigInt64BE(sessionId);
-  await new Promise<void>((resolve) => {
-    const thief = new ConnectionManager(
-      connect.split('/')[0] as string,
-      { sessionTimeout: 10_000, spinDelay: 100, sessionId: id, sessionPassword: password },
-      (state) => {
-        if (state === ConnectionManager.STATES.CONNECTED) thief.close();
-        if (state === ConnectionManager.STATES.CLOSED) resolve();
-      },
-    ) as InstanceType<typeof ConnectionManager> & { connect(): void };
+  const options = { sessionTimeout: 10_000, spinDelay: 20, sessionId: id, sessionPassword: passwordOf(sessionId) };
+  return new Promise((resolve) => {
+    let expired = false;
+    const thief = new ConnectionManager(connect.split('/')[0] as string, options, (state) => {
+      if (state === CONNECTED) thief.close();
+      if (state === SESSION_EXPIRED) expired = true;
+      if (state === CLOSED) resolve(expired);
+    }) as InstanceType<typeof ConnectionManager> & { connect(): void };
     thief.connect();
   });
 }

@@ -3,7 +3,6 @@ import { systemChance as chance, systemClock as clock } from '../../runtime/cloc
 import { inOrder, whoseTurn } from '../../zookeeper/recipes/contention.ts';
 import { type Candidacy, standForElection } from '../../zookeeper/recipes/election.ts';
 import { acquireLock } from '../../zookeeper/recipes/lock.ts';
-import type { Held } from '../../zookeeper/recipes/place.ts';
 import { acquireLease } from '../../zookeeper/recipes/semaphore.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { openProxy } from '../support/proxy.ts';

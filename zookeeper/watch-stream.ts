@@ -1,0 +1,122 @@
+import { type Backoff, fullJitter, spread } from '../runtime/backoff.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Bells } from './bells.ts';
+import { ZooKeeperError } from './errors.ts';
+import type { WatchOptions } from './session.ts';
+
+const REREAD_MS = 60_000;
+const AGAIN: Backoff = { firstMs: 100, mostMs: 15_000 };
+
+export interface StreamParts {
+  readonly bells: Bells;
+  readonly closedByUs: () => boolean;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+}
+
+/**
+ * The machine below a watch. It is `dirty` from the ring of a bell to the next read, reads only while somebody waits
+ * for an item, one read at a time, and gives an item only where it differs from the last one given. So rings that come
+ * while nobody waits, or while a read is under way, cost one read together. Ends with its signal, with `return()`, and
+ * with the session; a failure that a person must mend is thrown to whoever waits.
+ */
+export function streamOf<T>(
+  parts: StreamParts,
+  path: string,
+  { signal, rereadMs = REREAD_MS }: WatchOptions,
+  read: (last: T | undefined) => Promise<T>,
+  differs: (last: T, next: T) => boolean,
+): AsyncIterableIterator<T, undefined> {
+  type Item = IteratorResult<T, undefined>;
+  const waiting: { resolve: (item: Item) => void; reject: (error: unknown) => void }[] = [];
+  let last: { value: T } | undefined;
+  let dirty = true;
+  let reading = false;
+  let over = false;
+  let attempt = 0;
+  let cancelPause = () => {};
+  let cancelReread = rereadSlowly();
+  const takeDown = parts.bells.hang(path, { ring });
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+
+  function ring(): void {
+    dirty = true;
+    look();
+  }
+
+  function look(): void {
+    if (over || reading || waiting.length === 0) return;
+    if (parts.closedByUs()) end();
+    else if (dirty) {
+      dirty = false;
+      reading = true;
+      read(last?.value).then(give, failed);
+    }
+  }
+
+  function give(value: T): void {
+    reading = false;
+    attempt = 0;
+    if (over) return;
+    const isNew = !last || differs(last.value, value);
+    last = { value };
+    if (isNew) waiting.shift()?.resolve({ done: false, value });
+    look();
+  }
+
+  function failed(error: unknown): void {
+    if (parts.closedByUs()) end();
+    if (over) return;
+    if (!(error instanceof ZooKeeperError) || error.next !== 'retry') {
+      const asker = waiting.shift();
+      end();
+      asker?.reject(error);
+      return;
+    }
+    dirty = true;
+    // At a deadline the read has waited for a server long enough: it goes on waiting at once.
+    const pause = error.code === 'DEADLINE' ? 0 : fullJitter(AGAIN, attempt++, parts.chance);
+    if (pause > 0) parts.log.warn({ path, code: error.code }, 'a watch could not be read; again soon');
+    cancelPause = parts.clock.after(pause, () => {
+      reading = false;
+      look();
+    });
+  }
+
+  /** One lost event must not strand us: now and then the bell rings by itself. */
+  function rereadSlowly(): () => void {
+    return parts.clock.after(spread(rereadMs, 0.2, parts.chance), () => {
+      cancelReread = rereadSlowly();
+      ring();
+    });
+  }
+
+  function end(): void {
+    if (over) return;
+    over = true;
+    signal.removeEventListener('abort', end);
+    takeDown();
+    cancelReread();
+    cancelPause();
+    for (const { resolve } of waiting.splice(0)) resolve({ done: true, value: undefined });
+  }
+
+  return {
+    next: () =>
+      new Promise<Item>((resolve, reject) => {
+        if (over) return resolve({ done: true, value: undefined });
+        waiting.push({ resolve, reject });
+        look();
+      }),
+    async return() {
+      end();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
