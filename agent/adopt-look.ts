@@ -83,7 +83,7 @@ async function revisionOf(directory: string): Promise<CommitId | null> {
   return isCommitId(text) ? text : null;
 }
 
-const isThere = (path: string): Promise<boolean> =>
+export const isThere = (path: string): Promise<boolean> =>
   lstat(path).then(
     () => true,
     () => false,

@@ -8,7 +8,7 @@ import { syncDirectory } from '../runtime/durable-file.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../schemas/values.ts';
 import { type Adoption, type AdoptWish, BEFORE, decideAdoption } from './adopt-decision.ts';
-import { type LookParts, lookAtPlace } from './adopt-look.ts';
+import { isThere, type LookParts, lookAtPlace } from './adopt-look.ts';
 import { noteAdoption } from './adoption-record.ts';
 import { type ApplyParts, apply, type Doing, showRelease } from './apply.ts';
 import type { Journal } from './journal.ts';
@@ -51,7 +51,8 @@ export async function adopt(
   await makeRelease(parts, relativePath, adoption, signal);
   const gone = from.kind === 'link' ? await shownOnlyThere(parts, from.directory, commitId, signal) : [];
   // The tool that was here may not know that it is to be retired, nor a person who works in the clone.
-  if (!isDeepStrictEqual(await judge(parts, wish, signal), adoption)) throw changed(relativePath);
+  const now = await judge(parts, wish, signal);
+  if (gone === null || !isDeepStrictEqual(now, adoption)) throw changed(relativePath);
 
   const before = parts.journal();
   // Intent first, as for every swap: after a crash the disk decides (reconcile.ts).
@@ -86,11 +87,7 @@ async function makeRelease(
 ): Promise<void> {
   const wanted = { kind: 'target', targetVersion: NO_WRITE, target: { url, commitId, relativePath } } as const;
   const step = (doing: Doing) => apply({ ...parts, confirm: async () => {} }, doing, wanted, signal);
-  const isMade = () =>
-    lstat(releaseOf(parts.places, commitId)).then(
-      () => true,
-      () => false,
-    );
+  const isMade = () => isThere(releaseOf(parts.places, commitId));
   const ownGit = join(linkOf(parts.places, relativePath), '.git');
   const brought = await bring(parts, from.kind === 'directory' && from.isOfUrl ? ownGit : null, url, commitId, signal);
   try {
@@ -128,11 +125,24 @@ async function bring(
   }
 }
 
-/** What shared directories, builds and hands added to a release of another tool; ours is the commit alone. */
-async function shownOnlyThere(parts: AdoptParts, directory: string, commitId: CommitId, signal: AbortSignal) {
+/**
+ * What shared directories, builds and hands added to a release of another tool; ours is the commit alone. Null: the
+ * release is gone, as after a deployment that cleaned up.
+ */
+async function shownOnlyThere(
+  parts: AdoptParts,
+  directory: string,
+  commitId: CommitId,
+  signal: AbortSignal,
+): Promise<string[] | null> {
   const objects = join(parts.store.directory, 'objects');
-  const names = await differencesFrom(parts.git, directory, objects, commitId, parts.places.appState, signal);
-  return names.filter((name) => name !== 'REVISION');
+  try {
+    const names = await differencesFrom(parts.git, directory, objects, commitId, parts.places.appState, signal);
+    return names.filter((name) => name !== 'REVISION');
+  } catch (error) {
+    if (await isThere(directory)) throw error;
+    return null;
+  }
 }
 
 async function replaceDirectory(parts: AdoptParts, path: RelativePath, commitId: CommitId): Promise<void> {

@@ -1,10 +1,19 @@
 import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { adopt } from '../../agent/adopt.ts';
+import { type FailpointName, NO_FAILPOINT } from '../../agent/failpoints.ts';
 import { type Journal, readJournal } from '../../agent/journal.ts';
 import { placesOf } from '../../agent/place.ts';
+import { localParts, openLocalAgent } from '../../cli/local-agent.ts';
+import { createGit } from '../../git/process.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createShutdown } from '../../runtime/shutdown.ts';
+import { agentSettings, parseSettings } from '../../schemas/settings.ts';
+import type { RelativePath } from '../../schemas/values.ts';
 import { git, gitfleet, type Ran } from '../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
+import { silentLog } from '../support/log.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
@@ -300,5 +309,69 @@ describe('adopting a link of Capistrano', () => {
     await rename(release, `${release}.away`);
     await refused(at, 'FOREIGN_LINK');
     expect(await readlink(at.shop)).toBe(release);
+  });
+});
+
+describe('an adoption that is disturbed', () => {
+  /** The same adoption in this process, so that something can happen at one point of it. */
+  async function disturbed(at: Server, disturb: { afterFetch?: () => Promise<unknown>; failAt?: FailpointName }) {
+    const allowUrls = [`file://${fleet.directory}`];
+    const own = { root: at.root, state: at.state, id: 'web-1', allowUrls };
+    const settings = parseSettings({ zookeeper: { connect: 'localhost' }, app: fleet.app, agent: own }, 'web-1');
+    const agent = agentSettings(settings);
+    const shutdown = createShutdown(() => {});
+    try {
+      const local = await openLocalAgent(settings, agent, silentLog, shutdown, NO_FAILPOINT);
+      const failpoint = (name: string) => {
+        if (name === disturb.failAt) throw new Error('disturbed');
+      };
+      const parts = localParts(local, settings, agent, silentLog, failpoint);
+      const { store } = parts;
+      const fetch: typeof store.fetch = async (...args) => {
+        const outcome = await store.fetch(...args);
+        await disturb.afterFetch?.();
+        return outcome;
+      };
+      const git = createGit({ clock: systemClock, log: silentLog, path: process.env['PATH'] });
+      const wish = { relativePath: 'shop' as RelativePath, url: null, allowUrls, by: 'ann', reason: '' };
+      return await adopt({ ...parts, git, store: { ...store, fetch } }, wish, shutdown.signal);
+    } finally {
+      await shutdown.stop();
+    }
+  }
+
+  it('refuses what changed while its release was made', async () => {
+    const at = await server();
+    await cloned(at.shop);
+    const late = () => writeFile(join(at.shop, 'late'), 'x');
+    await expect(disturbed(at, { afterFetch: late })).rejects.toMatchObject({ code: 'NOT_CLEAN' });
+    await rename(join(at.shop, 'late'), join(at.root, 'late'));
+    const commit = () => git(at.shop, 'commit', '--quiet', '--allow-empty', '-m', 'late');
+    await expect(disturbed(at, { afterFetch: commit })).rejects.toMatchObject({ code: 'CHANGED_MEANWHILE' });
+    expect((await lstat(at.shop)).isDirectory()).toBe(true);
+    expect((await at.journal()).links).toEqual({});
+  });
+
+  it('refuses a link that was led elsewhere meanwhile', async () => {
+    const at = await server();
+    const { release } = await capistrano(at.root);
+    const deploy = async () => {
+      await rename(release, `${release}9`);
+      await symlink(`${release}9`, `${at.shop}.new`);
+      await rename(`${at.shop}.new`, at.shop);
+    };
+    await expect(disturbed(at, { afterFetch: deploy })).rejects.toMatchObject({ code: 'CHANGED_MEANWHILE' });
+    expect(await readlink(at.shop)).toBe(`${release}9`);
+  });
+
+  it.each(['swap.aside', 'swap.renamed'] as const)('undoes both renames when it fails at %s', async (failAt) => {
+    const at = await server();
+    const commitId = await cloned(at.shop);
+    const before = await traces(at.shop);
+    await expect(disturbed(at, { failAt })).rejects.toMatchObject({ code: 'NOT_ADOPTED' });
+    expect(await traces(at.shop)).toEqual(before);
+    expect((await at.journal()).links).toEqual({});
+    expect(await at.adopt()).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await shownCommit(at.root, 'shop')).toBe(commitId);
   });
 });
