@@ -8,7 +8,7 @@ import { FETCH_LIMITS, type FetchLimits } from './deadline.ts';
 import { failure } from './errors.ts';
 import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
 import { fetchCommit } from './fetch.ts';
-import { isSuspect } from './heal.ts';
+import { isSuspect, suspect } from './heal.ts';
 import { type InspectOptions, inspectWorkTree } from './inspect.ts';
 import { createObjectReader } from './object-reader.ts';
 import { type GitSpare, openSpare } from './open-spare.ts';
@@ -63,7 +63,12 @@ export function openStore(options: StoreOptions): GitStore {
   return {
     directory: repository.directory,
     async has(commitId) {
-      return !(await isSuspect(repository)) && isPinned(repository, checkedCommitId(commitId));
+      if (await isSuspect(repository)) return false;
+      return isPinned(repository, checkedCommitId(commitId)).catch(async (error: { code?: unknown }) => {
+        if (error.code !== 'STORE_BROKEN') throw error;
+        await suspect(repository, error);
+        return false;
+      });
     },
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);

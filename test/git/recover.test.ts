@@ -153,6 +153,17 @@ describe('a broken store', () => {
     },
   );
 
+  it('is doubted at the first look when it breaks while running', async () => {
+    const { store, live } = await served();
+    store.close();
+    writeFileSync(join(directory(), 'config'), '[core\n\0');
+    expect(await store.has(first)).toBe(false);
+    expect(await store.fetch({ url: origin.url, commitId: first }, NEVER)).toEqual({ network: true });
+    expect(await store.has(first)).toBe(true);
+    expect(await store.inspect(live, first, NEVER)).toMatchObject({ head: first, changed: [], missing: [] });
+    store.close();
+  });
+
   it('is replaced while running too, with the commits of the kept releases, and kept while the origin is away', async () => {
     const { store, live } = await served();
     await store.fetch({ url: origin.url, commitId: second }, NEVER);

@@ -202,5 +202,5 @@ describe('ssh', () => {
     const absent = 'ab'.repeat(20) as CommitId;
     expect(await refused(hinted, url, absent)).toMatchObject({ code: 'COMMIT_NOT_FOUND', next: 'retry' });
     expect((await hinted.pinned()).sort()).toEqual([commitId, oldest, old].sort());
-  });
+  }, 240_000);
 });
