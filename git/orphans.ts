@@ -12,11 +12,14 @@ export function marksOf(store: string): Record<string, string> {
   return { GITFLEET_STORE: store, GITFLEET_OWNER: `${process.pid}.${startOf(readStat('self')) ?? 0}` };
 }
 
-/** Kills the orphans of this store and waits until they are gone. May be called before the state lock is held. */
-export async function endOrphans(store: string, clock: Clock): Promise<number> {
+/**
+ * Kills the orphans of the store at `within`, or of all stores below it, and waits until they are gone. To be called
+ * before the state lock is asked for too: a dead agent's children may hold it.
+ */
+export async function endOrphans(within: string, clock: Clock): Promise<number> {
   const ended = new Set<number>();
   for (let round = 0; round < 100; round++) {
-    const found = await orphansOf(store);
+    const found = await orphansOf(within);
     if (found.length === 0) break;
     for (const pid of found) {
       ended.add(pid);
@@ -31,14 +34,15 @@ export async function endOrphans(store: string, clock: Clock): Promise<number> {
   return ended.size;
 }
 
-async function orphansOf(store: string): Promise<number[]> {
+async function orphansOf(within: string): Promise<number[]> {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const found: number[] = [];
   for (const pid of pids) {
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
     if (!environment.includes('GITFLEET_STORE=')) continue;
     const variables = environment.split('\0');
-    if (!variables.includes(`GITFLEET_STORE=${store}`)) continue;
+    const store = variables.find((variable) => variable.startsWith('GITFLEET_STORE='))?.slice('GITFLEET_STORE='.length);
+    if (store !== within && !store?.startsWith(`${within}/`)) continue;
     const owner = variables.find((variable) => variable.startsWith('GITFLEET_OWNER='))?.slice('GITFLEET_OWNER='.length);
     if (owner !== undefined && !isAlive(owner)) found.push(Number(pid));
   }

@@ -251,6 +251,8 @@ describe('children of a killed agent', () => {
       await systemClock.sleep(50);
       expect([orphan, ours, other].map(alive)).toEqual([false, true, true]);
       expect(await endOrphans(store, systemClock)).toBe(0);
+      expect(await endOrphans(base, systemClock)).toBe(1); // All stores of a state directory.
+      expect(alive(ours)).toBe(true);
     } finally {
       for (const child of [orphan, ours, other]) child.kill('SIGKILL');
     }
