@@ -96,12 +96,25 @@ export function createChores(parts: ChoreParts): Chores {
 }
 
 async function inspect(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
+  const names = await driftOf(parts, active, signal);
+  if (names.length > 0) {
+    parts.log.warn({ commitId: active, drift: names }, 'the active release is not its commit any more');
+    if (parts.drift === 'heal') await heal(parts, active, signal);
+  }
+  parts.onDrift(parts.drift === 'heal' && names.length > 0 ? await driftOf(parts, active, signal) : names);
+}
+
+async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<string[]> {
   const release = releaseOf(parts.places, active);
   const drift = await parts.store.inspect(release, active, signal, { except: parts.generated });
+  if (isClean(drift, active)) return [];
   const names = [...drift.changed, ...drift.missing, ...drift.strangers];
-  parts.onDrift(isClean(drift, active) ? [] : names);
-  if (isClean(drift, active)) return;
-  parts.log.warn({ commitId: active, drift: names.slice(0, 20) }, 'the active release is not its commit any more');
+  return names.length > 0 ? names.slice(0, 20) : ['HEAD'];
+}
+
+async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
+  await parts.store.putRight(releaseOf(parts.places, active), active, signal, parts.generated);
+  parts.log.info({ commitId: active }, 'the active release is its commit again');
 }
 
 /**

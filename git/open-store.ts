@@ -14,6 +14,7 @@ import { createObjectReader } from './object-reader.ts';
 import { type GitSpare, openSpare } from './open-spare.ts';
 import { marksOf } from './orphans.ts';
 import { createGit } from './process.ts';
+import { putRight } from './put-right.ts';
 import { recover } from './recover.ts';
 import { isPinned, notHere, pinned, type Repository, unpin } from './repository.ts';
 import type { Drift, Store } from './store.ts';
@@ -47,6 +48,8 @@ export interface StoreOptions {
 export interface GitStore extends Store {
   spare(directory: string): GitSpare;
   inspect(directory: string, commitId: CommitId, signal: AbortSignal, options?: InspectOptions): Promise<Drift>;
+  /** Makes a release that drifted its commit again, in place. */
+  putRight(directory: string, commitId: CommitId, signal: AbortSignal, except: readonly string[]): Promise<void>;
   /** Idle time: packs what many small fetches left, and drops what nothing pins or shows any more. */
   tidy(signal: AbortSignal): Promise<void>;
   /** Ends the resident children; the store may be used again, and starts new ones then. */
@@ -89,6 +92,12 @@ export function openStore(options: StoreOptions): GitStore {
       if (!tree) throw notOurs(directory);
       if (!(await isPinned(repository, id))) throw notHere(id);
       return inspectWorkTree(repository, tree, id, signal, inspection);
+    },
+    async putRight(directory, commitId, signal, except) {
+      const id = checkedCommitId(commitId);
+      const tree = await findWorkTree(repository, checkedPath(directory));
+      if (!tree) throw notOurs(directory);
+      await repository.writing(() => putRight(repository, tree, id, except, signal));
     },
     removeWorkTree: (directory) => removeWorkTree(repository, checkedPath(directory)),
     recover: () => repository.writing(() => recover(repository)),

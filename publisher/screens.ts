@@ -37,7 +37,9 @@ function agentTable(fleet: readonly AgentView[], targetVersion: string, now: num
     const shows = standing === 'active' ? '' : `, shows ${short(view.report?.activeCommit)}`;
     const seen = view.presence || !view.report ? '' : `, last report ${age(now - view.report.at)} ago`;
     const since = standing === 'active' && view.report ? `, since ${age(now - view.report.since)}` : '';
-    return `  ${clean(view.agentId, 100).padEnd(width)}  ${words}${shows}${since}${seen}`;
+    const drift = view.report?.drift ?? [];
+    const drifted = drift.length === 0 ? '' : `, ${driftWords(drift)}`;
+    return `  ${clean(view.agentId, 100).padEnd(width)}  ${words}${shows}${since}${drifted}${seen}`;
   });
 }
 
@@ -60,4 +62,10 @@ export function historyLines(history: readonly Deployment[], current: number | n
       .join('  ')
       .trimEnd(),
   );
+}
+
+function driftWords(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => clean(name, 80));
+  const count = names.length === 1 ? '1 file is' : `${names.length} files are`;
+  return `${count} not the commit's: ${shown.join(', ')}${names.length > 3 ? ' ...' : ''}`;
 }

@@ -1,0 +1,55 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { shownCommit, TestFleet } from '../support/fleet.ts';
+import { until } from '../support/until.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+
+const servers = realServers(1);
+let fleet: TestFleet;
+afterEach(() => fleet.stop());
+
+async function deployed(settings: object) {
+  fleet = await TestFleet.create(servers.connect());
+  const agent = await fleet.startAgent('web-1', { settings: { agent: { inspect: '1s', ...settings } } });
+  await fleet.online(1);
+  const origin = await fleet.origin();
+  const commitId = await origin.commit('a', { 'src/app.js': 'one', 'src/gone.js': 'two', keep: 'three' });
+  expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+  return { agent, commitId, at: (path: string) => join(agent.root, 'shop', path) };
+}
+
+describe('an active release that somebody wrote into', () => {
+  it('is reported with the names of its files, and only observed', async () => {
+    const { at } = await deployed({ generated: ['cache/', '*.pyc'] });
+    await writeFile(at('src/app.js'), 'changed');
+    await rm(at('src/gone.js'));
+    await writeFile(at('stranger'), 'x');
+    await mkdir(at('cache'));
+    await writeFile(at('cache/entry'), 'generated');
+    await writeFile(at('src/app.pyc'), 'generated');
+    const report = await fleet.reported('web-1', 'the drift', (found) => found.drift.length === 3);
+    expect([...report.drift].sort()).toEqual(['src/app.js', 'src/gone.js', 'stranger']);
+    expect(report.phase).toBe('active');
+    expect((await fleet.run('status')).stdout).toContain('3 files are not the commit');
+    expect(await readFile(at('src/app.js'), 'utf8')).toBe('changed');
+    await writeFile(at('src/app.js'), 'one');
+    await writeFile(at('src/gone.js'), 'two');
+    await rm(at('stranger'));
+    await fleet.reported('web-1', 'that the drift is over', (found) => found.drift.length === 0);
+  });
+
+  it('is put right where the settings say so, and what steps generated stays', async () => {
+    const { agent, commitId, at } = await deployed({ drift: 'heal', generated: ['cache/'] });
+    await mkdir(at('cache'));
+    await writeFile(at('cache/entry'), 'generated');
+    await writeFile(at('src/app.js'), 'changed');
+    await rm(at('src/gone.js'));
+    await writeFile(at('stranger'), 'x');
+    await until('it is healed', async () => (await readFile(at('src/gone.js'), 'utf8').catch(() => '')) === 'two');
+    expect(await readFile(at('cache/entry'), 'utf8')).toBe('generated');
+    await rm(at('cache'), { recursive: true });
+    await until('it is the commit', async () => (await shownCommit(agent.root, 'shop')) === commitId);
+    expect(await agent.log()).toContain('the active release is its commit again');
+  });
+});
