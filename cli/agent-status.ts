@@ -1,4 +1,4 @@
-import { type LocalStatus, readLocalStatus, type ShownLink } from '../agent/local-status.ts';
+import { type KeptRelease, type LocalStatus, readLocalStatus, type ShownLink } from '../agent/local-status.ts';
 import { placesOf } from '../agent/place.ts';
 import { age, short } from '../publisher/words.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
@@ -30,12 +30,7 @@ function statusLines(agentId: string, app: string, status: LocalStatus, now: num
     ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
     ...targetLines(status, now),
     ...overrideLines(status, now),
-    ...releases.map(({ commitId, endedWell, leftAt, at }) => {
-      const active = links.some((link) => link.commitId === commitId);
-      const since = active ? at : (leftAt ?? at);
-      const when = since === null ? '' : ` ${active ? 'since' : 'until'} ${age(now - since)} ago`;
-      return `  kept ${short(commitId)} ${endedWell ? 'ended well' : 'did not end well'}, ${active ? 'shown' : 'not shown'}${when}`;
-    }),
+    ...releases.map((release) => releaseLine(release, links, now)),
     ...status.adoptions.map(({ relativePath, commitId, before, by, reason, at }) => {
       const why = reason === '' ? '' : `: ${clean(reason, 200)}`;
       return `  adopted ${relativePath} at ${short(commitId)}, ${age(now - at)} ago by ${clean(by, 100)}${why}; before: ${clean(before)}`;
@@ -46,6 +41,14 @@ function statusLines(agentId: string, app: string, status: LocalStatus, now: num
 
 const linkLine = ({ link, commitId, instead }: ShownLink): string =>
   `  ${link} ${commitId === null ? `is ${instead}, no link of ours` : `shows ${commitId}`}`;
+
+function releaseLine({ commitId, endedWell, leftAt, at }: KeptRelease, links: readonly ShownLink[], now: number) {
+  const how = `  kept ${short(commitId)} ${endedWell ? 'ended well' : 'did not end well'}`;
+  if (links.some((link) => link.commitId === commitId))
+    return `${how}, shown${at === null ? '' : ` for ${age(now - at)}`}`;
+  if (leftAt !== null) return `${how}, left ${age(now - leftAt)} ago`;
+  return at === null ? how : `${how}, made ${age(now - at)} ago`;
+}
 
 function targetLines({ accepted, progress }: LocalStatus, now: number): string[] {
   if (!progress) return ['  no target accepted yet'];

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { adopt } from '../../agent/adopt.ts';
 import { type FailpointName, NO_FAILPOINT } from '../../agent/failpoints.ts';
 import { type Journal, readJournal } from '../../agent/journal.ts';
+import { readLocalStatus } from '../../agent/local-status.ts';
 import { placesOf } from '../../agent/place.ts';
 import { localParts, openLocalAgent } from '../../cli/local-agent.ts';
 import { createGit } from '../../git/process.ts';
@@ -14,6 +15,7 @@ import type { RelativePath } from '../../schemas/values.ts';
 import { git, gitfleet, type Ran } from '../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { silentLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
@@ -337,6 +339,9 @@ describe('an adoption that is disturbed', () => {
       return await adopt({ ...parts, git, store: { ...store, fetch } }, wish, shutdown.signal);
     } finally {
       await shutdown.stop();
+      // Git children hold the lock too, and are ended without waiting; the next one to come is this same process.
+      const places = placesOf(at.root, at.state, fleet.app);
+      await until('the state is free', async () => (await readLocalStatus(places, systemClock)).running === false);
     }
   }
 

@@ -50,6 +50,7 @@ describe('gitfleet agent status', () => {
     expect(text).toContain('web-1 of ');
     expect(text).toContain(': it runs\n');
     expect(text).toContain(`${link} shows ${b}\n`);
+    expect(text).toMatch(/kept [0-9a-f]{10} ended well, left .* ago\n/);
     expect(text).toContain('settled on what it accepted');
 
     expect((await onServer(agent, 'rollback', '-m', 'broken')).exitCode).toBe(0);
@@ -101,6 +102,6 @@ describe('gitfleet agent status', () => {
     const { stdout } = await onServer(agent, 'status');
     expect(stdout).toContain(`shop shows ${commitId}`);
     expect(stdout).toMatch(/adopted shop at .*: from cron; before: .*shop\.before-gitfleet\n/);
-    expect(stdout).toMatch(/kept [0-9a-f]{10} ended well, shown since/);
+    expect(stdout).toMatch(/kept [0-9a-f]{10} ended well, shown for /);
   });
 });
