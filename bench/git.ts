@@ -150,7 +150,8 @@ async function next(at: Bench, samples: number, changed: number, name: string): 
     const commitId = change(at, changed, round);
     for (let turn = 0; turn < candidates.length; turn++) {
       const [label, run] = candidates[(turn + round) % candidates.length] as (typeof candidates)[number];
-      const list = (figures[label] ??= []);
+      const list = figures[label] ?? [];
+      figures[label] = list;
       list.push(await ms(() => run(commitId)));
     }
     await prepare(engine, commitId);

@@ -104,7 +104,9 @@ async function writeAll(
   const written = diff.filter(({ status }) => status !== 'D');
   // Synchronous, so that the modes of new directories do not depend on the umask either.
   const parents = new Set(written.map(({ path }) => dirname(join(tree.directory, path))));
-  withPlainUmask(() => parents.forEach((parent) => mkdirSync(parent, { recursive: true, mode: 0o755 })));
+  withPlainUmask(() => {
+    for (const parent of parents) mkdirSync(parent, { recursive: true, mode: 0o755 });
+  });
   for (let at = 0; at < written.length; at += AT_ONCE) {
     signal.throwIfAborted();
     await Promise.all(
