@@ -9,21 +9,25 @@ export function frameCutter(onFrame: (frame: Buffer) => void, mostBytes = MOST_B
   let need = 4;
 
   return (chunk) => {
-    chunks.push(chunk);
-    have += chunk.length;
-    if (have < need) return; // Large replies arrive in many pieces: joined once, not once per piece.
-    let rest = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, have);
+    let rest = chunk;
+    if (have > 0) {
+      chunks.push(chunk);
+      have += chunk.length;
+      if (have < need) return; // Large replies arrive in many pieces: joined once, not once per piece.
+      rest = Buffer.concat(chunks, have);
+      chunks = [];
+    }
     for (need = 4; rest.length >= 4; need = 4) {
       const length = rest.readInt32BE(0);
       if (length < 0 || length > mostBytes) throw new Error(`a frame of ${length} bytes`);
       need = 4 + length;
       if (rest.length < need) break;
-      const frame = rest.subarray(0, need);
+      const frame = rest.length === need ? rest : rest.subarray(0, need);
       rest = rest.subarray(need);
       onFrame(frame);
     }
-    chunks = rest.length > 0 ? [rest] : [];
     have = rest.length;
+    if (have > 0) chunks.push(rest);
   };
 }
 

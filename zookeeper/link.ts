@@ -6,6 +6,7 @@ import type { Address } from './addresses.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
 import type { Answer, Handshake, Link, LinkEnd, LinkOptions } from './link-types.ts';
+import { longOf } from './requests.ts';
 import { clientKnows } from './result-codes.ts';
 
 /**
@@ -156,7 +157,7 @@ export function openLink(options: LinkOptions): Link {
     guarded(() =>
       manager.queue(request, (error, reply) => {
         if (!waiting.delete(answered)) return;
-        const zxid = reply?.header.zxid.readBigInt64BE() ?? -1n;
+        const zxid = reply ? longOf(reply.header.zxid) : -1n;
         if (error) answered({ is: 'refusal', resultCode: strangeCode ?? error.code, zxid });
         else answered({ is: 'reply', payload: reply?.payload ?? {}, zxid });
       }),

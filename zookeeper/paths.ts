@@ -3,15 +3,19 @@
 /** What is wrong with a path, as the end of a sentence; undefined when the server would take it. */
 export function problemOfPath(path: string): string | undefined {
   if (typeof path !== 'string' || !path.startsWith('/')) return 'does not start with a slash';
-  if (path === '/') return undefined;
+  if (path === '/' || path === lastGood) return undefined;
   if (path.endsWith('/')) return 'ends with a slash';
   for (const segment of path.slice(1).split('/')) {
     if (segment === '') return 'has an empty segment';
     if (segment === '.' || segment === '..') return 'has a dot segment';
   }
   if (/[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/.test(path)) return 'has a character that is not allowed';
+  lastGood = path;
   return undefined;
 }
+
+/** A watch asks for one path again and again. */
+let lastGood = '';
 
 /** The parent of a path; undefined for `/`. */
 export function parentOf(path: string): string | undefined {

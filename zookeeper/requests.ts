@@ -1,4 +1,4 @@
-import jute, { type Stat } from 'node-zookeeper-client/lib/jute/index.js';
+import jute, { type Payload, type Stat } from 'node-zookeeper-client/lib/jute/index.js';
 import { toRecords } from './acl.ts';
 import type { Request } from './calls.ts';
 import { withChroot } from './paths.ts';
@@ -45,43 +45,41 @@ export function requestsBelow(chroot: string): Requests {
     }
   }
 
+  const { GetDataRequest, ExistsRequest, GetChildren2Request, GetACLRequest, SetACLRequest } = protocol;
+  const reads = (op: string, path: string, type: number, payload: Payload): Request => ({
+    op,
+    path,
+    type,
+    payload,
+    writes: false,
+  });
+  const writes = (op: string, path: string, type: number, payload: Payload): Request => ({
+    op,
+    path,
+    type,
+    payload,
+    writes: true,
+  });
+
   return {
-    get: (path, watch) => ({
-      ...{ op: 'get', path, writes: false, type: OP_CODES.GET_DATA },
-      payload: new protocol.GetDataRequest(full(path), watch),
-    }),
-    exists: (path, watch) => ({
-      ...{ op: 'exists', path, writes: false, type: OP_CODES.EXISTS },
-      payload: new protocol.ExistsRequest(full(path), watch),
-    }),
-    children: (path, watch) => ({
-      ...{ op: 'children', path, writes: false, type: OP_CODES.GET_CHILDREN2 },
-      payload: new protocol.GetChildren2Request(full(path), watch),
-    }),
-    create: (path, data, mode, acl) => ({
-      ...{ op: 'create', path, writes: true, type: OP_CODES.CREATE },
-      payload: new protocol.CreateRequest(full(path), data, toRecords(acl), MODES[mode]),
-    }),
-    set: (path, data, version) => ({
-      ...{ op: 'set', path, writes: true, type: OP_CODES.SET_DATA },
-      payload: new protocol.SetDataRequest(full(path), data, version),
-    }),
-    remove: (path, version) => ({
-      ...{ op: 'remove', path, writes: true, type: OP_CODES.DELETE },
-      payload: new protocol.DeleteRequest(full(path), version),
-    }),
-    transact: (operations, defaultAcl) => ({
-      ...{ op: 'transact', path: operations[0]?.path ?? '/', writes: true, type: OP_CODES.MULTI },
-      payload: new jute.TransactionRequest(operations.map((one) => operation(one, defaultAcl))),
-    }),
-    getAcl: (path) => ({
-      ...{ op: 'getAcl', path, writes: false, type: OP_CODES.GET_ACL },
-      payload: new protocol.GetACLRequest(full(path)),
-    }),
-    setAcl: (path, acl, version) => ({
-      ...{ op: 'setAcl', path, writes: true, type: OP_CODES.SET_ACL },
-      payload: new protocol.SetACLRequest(full(path), toRecords(acl), version),
-    }),
+    get: (path, watch) => reads('get', path, OP_CODES.GET_DATA, new GetDataRequest(full(path), watch)),
+    exists: (path, watch) => reads('exists', path, OP_CODES.EXISTS, new ExistsRequest(full(path), watch)),
+    children: (path, watch) =>
+      reads('children', path, OP_CODES.GET_CHILDREN2, new GetChildren2Request(full(path), watch)),
+    getAcl: (path) => reads('getAcl', path, OP_CODES.GET_ACL, new GetACLRequest(full(path))),
+    create(path, data, mode, acl) {
+      const payload = new protocol.CreateRequest(full(path), data, toRecords(acl), MODES[mode]);
+      return writes('create', path, OP_CODES.CREATE, payload);
+    },
+    set: (path, data, version) =>
+      writes('set', path, OP_CODES.SET_DATA, new protocol.SetDataRequest(full(path), data, version)),
+    remove: (path, version) => writes('remove', path, OP_CODES.DELETE, new protocol.DeleteRequest(full(path), version)),
+    setAcl: (path, acl, version) =>
+      writes('setAcl', path, OP_CODES.SET_ACL, new SetACLRequest(full(path), toRecords(acl), version)),
+    transact(operations, defaultAcl) {
+      const payload = new jute.TransactionRequest(operations.map((one) => operation(one, defaultAcl)));
+      return writes('transact', operations[0]?.path ?? '/', OP_CODES.MULTI, payload);
+    },
   };
 }
 
@@ -89,11 +87,22 @@ export function statOf(stat: Stat | undefined): NodeStat {
   if (!stat) throw new RangeError('the reply carries no stat');
   return {
     version: stat.version,
-    czxid: stat.czxid.readBigInt64BE(),
-    mzxid: stat.mzxid.readBigInt64BE(),
-    ctime: Number(stat.ctime.readBigInt64BE()),
-    mtime: Number(stat.mtime.readBigInt64BE()),
-    ephemeralOwner: stat.ephemeralOwner.readBigInt64BE(),
+    czxid: longOf(stat.czxid),
+    mzxid: longOf(stat.mzxid),
+    ctime: timeOf(stat.ctime),
+    mtime: timeOf(stat.mtime),
+    ephemeralOwner: longOf(stat.ephemeralOwner),
     numChildren: stat.numChildren,
   };
 }
+
+const eight = new Uint8Array(8);
+const view = new DataView(eight.buffer);
+
+/** Several times faster than a Buffer's own reading of such numbers, of which every answer has five. */
+export function longOf(bytes: Buffer): bigint {
+  eight.set(bytes);
+  return view.getBigInt64(0);
+}
+
+const timeOf = (bytes: Buffer): number => bytes.readInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4);

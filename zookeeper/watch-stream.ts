@@ -22,16 +22,18 @@ export interface StreamParts {
  * while nobody waits, or while a read is under way, cost one read together. Ends with its signal, with `return()`, and
  * with the session; a failure that a person must mend is thrown to whoever waits.
  */
-export function streamOf<T>(
+export function streamOf<T, Mark>(
   parts: StreamParts,
   path: string,
   { signal, rereadMs = REREAD_MS }: WatchOptions,
-  read: (last: T | undefined) => Promise<T>,
-  differs: (last: T, next: T) => boolean,
+  read: (last: Mark | undefined) => Promise<T>,
+  /** What is kept of an item to know the next one by; the item itself may be large, and belongs to who asked. */
+  markOf: (item: T) => Mark,
+  differs: (last: Mark, next: Mark) => boolean,
 ): AsyncIterableIterator<T, undefined> {
   type Item = IteratorResult<T, undefined>;
   const waiting: { resolve: (item: Item) => void; reject: (error: unknown) => void }[] = [];
-  let last: { value: T } | undefined;
+  let last: { mark: Mark } | undefined;
   let dirty = true;
   let reading = false;
   let over = false;
@@ -53,7 +55,7 @@ export function streamOf<T>(
     else if (dirty) {
       dirty = false;
       reading = true;
-      read(last?.value).then(give, failed);
+      read(last?.mark).then(give, failed);
     }
   }
 
@@ -61,8 +63,9 @@ export function streamOf<T>(
     reading = false;
     attempt = 0;
     if (over) return;
-    const isNew = !last || differs(last.value, value);
-    last = { value };
+    const mark = markOf(value);
+    const isNew = !last || differs(last.mark, mark);
+    last = { mark };
     if (isNew) waiting.shift()?.resolve({ done: false, value });
     look();
   }

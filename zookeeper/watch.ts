@@ -2,7 +2,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { Calls } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { Reads } from './reads.ts';
-import type { NodeData, Session, Snapshot } from './session.ts';
+import type { NodeData, NodeStat, Session, Snapshot } from './session.ts';
 import { type StreamParts, streamOf } from './watch-stream.ts';
 
 export interface WatchParts extends StreamParts {
@@ -21,7 +21,7 @@ export interface WatchParts extends StreamParts {
 export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watchChildren'> {
   const { reads, calls, log } = parts;
 
-  async function readNode(path: string, last: Snapshot | undefined): Promise<Snapshot> {
+  async function readNode(path: string, last: Mark | undefined): Promise<Snapshot> {
     for (;;) {
       const deadline = calls.deadline(undefined);
       const found = await reads.getBy(path, deadline, true);
@@ -33,7 +33,7 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
   }
 
   /** Guards against a server that shows an older state than we have already given out. */
-  async function readAgain(path: string, last: Snapshot | undefined): Promise<Snapshot> {
+  async function readAgain(path: string, last: Mark | undefined): Promise<Snapshot> {
     await parts.barrier(path).catch((error: unknown) => {
       if (!(error instanceof ZooKeeperError) || error.next === 'retry') throw error;
     });
@@ -55,20 +55,37 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
   }
 
   return {
-    watch: (path, options) => streamOf(parts, path, options, (last) => readNode(path, last), snapshotsDiffer),
-    watchChildren: (path, options) => streamOf(parts, path, options, () => readChildren(path), namesDiffer),
+    watch: (path, options) => streamOf(parts, path, options, (last) => readNode(path, last), markOf, marksDiffer),
+    watchChildren: (path, options) =>
+      streamOf(
+        parts,
+        path,
+        options,
+        () => readChildren(path),
+        (names) => names,
+        namesDiffer,
+      ),
   };
 }
 
-const isOlder = (last: Snapshot | undefined, next: NodeData) =>
-  last?.exists === true && next.stat.mzxid < last.stat.mzxid;
+/**
+ * What tells one state of a node from another: its content changes only with its mzxid, and czxid and version tell a
+ * node that a restored ensemble made anew. Null where there is none.
+ */
+type Mark = Pick<NodeStat, 'czxid' | 'mzxid' | 'version'> | null;
 
-/** A node’s content changes only with its mzxid; czxid tells a node made anew in a restored ensemble. */
-function snapshotsDiffer(last: Snapshot, next: Snapshot): boolean {
-  if (!last.exists || !next.exists) return last.exists !== next.exists;
-  const { stat } = last;
-  return stat.mzxid !== next.stat.mzxid || stat.czxid !== next.stat.czxid || stat.version !== next.stat.version;
+function markOf(snapshot: Snapshot): Mark {
+  if (!snapshot.exists) return null;
+  const { czxid, mzxid, version } = snapshot.stat;
+  return { czxid, mzxid, version };
 }
+
+function marksDiffer(last: Mark, next: Mark): boolean {
+  if (!last || !next) return last !== next;
+  return last.mzxid !== next.mzxid || last.czxid !== next.czxid || last.version !== next.version;
+}
+
+const isOlder = (last: Mark | undefined, next: NodeData) => last != null && next.stat.mzxid < last.mzxid;
 
 function namesDiffer(last: string[] | null, next: string[] | null): boolean {
   if (!last || !next) return last !== next;
