@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endOrphans } from '../git/orphans.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { run } from '../runtime/process.ts';
@@ -20,17 +21,19 @@ export interface Ground {
 /**
  * Takes state directory and root for this agent, or refuses. Both locks are flock(2) on an open descriptor: kill -9
  * frees them, a git child that outlives its agent keeps the state's. Directories are made with the modes of
- * docs/design.md section 4, whatever the umask.
+ * docs/design.md section 4, whatever the umask. Children of a dead predecessor are ended first.
+ * @param waitMs how long a lock may still be held by a predecessor that is just ending.
  * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK.
  */
-export async function takeGround(places: Places, agentId: string): Promise<Ground> {
+export async function takeGround(places: Places, agentId: string, waitMs = 3_000): Promise<Ground> {
   await makeDirectory(places.state, 0o700);
-  const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state);
+  await endOrphans(places.state, systemClock);
+  const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state, waitMs);
   try {
     const machine = await machineName();
     await makeDirectory(places.root, 0o755);
     await makeDirectory(join(places.root, '.gitfleet'), 0o755);
-    const owner = await takeOwner(places, agentId, machine);
+    const owner = await takeOwner(places, agentId, machine, waitMs);
     await makeDirectory(places.app, 0o755);
     await makeDirectory(places.releases, 0o755);
     await makeDirectory(join(places.state, 'apps'), 0o700);
@@ -57,9 +60,9 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
   if (first !== undefined) await chmod(path, mode);
 }
 
-async function takeOwner(places: Places, agentId: string, machine: string): Promise<FileHandle> {
+async function takeOwner(places: Places, agentId: string, machine: string, waitMs: number): Promise<FileHandle> {
   const file = join(places.root, '.gitfleet', 'owner');
-  const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', places.root);
+  const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', places.root, waitMs);
   const mine = `${agentId} ${digest(machine)}\n`;
   const present = await readFile(file, 'utf8');
   if (present === '') await handle.write(mine, 0);
@@ -76,12 +79,12 @@ async function takeOwner(places: Places, agentId: string, machine: string): Prom
 }
 
 /** Node has no flock(2); util-linux's flock(1) locks the description that we share with it and leaves it to us. */
-async function takeLock(file: string, mode: number, code: string, what: string): Promise<FileHandle> {
+async function takeLock(file: string, mode: number, code: string, what: string, waitMs: number): Promise<FileHandle> {
   const handle = await open(file, 'a+', mode);
-  const result = await run(['flock', '--nonblock', '--exclusive', '3'], {
+  const result = await run(['flock', '--timeout', String(waitMs / 1_000), '--exclusive', '3'], {
     env: { PATH: '/usr/bin:/bin' },
     clock: systemClock satisfies Clock,
-    timeoutMs: 5_000,
+    timeoutMs: waitMs + 10_000,
     mostBytes: 4_096,
     keep: 'tail',
     inherit: [handle.fd],

@@ -73,7 +73,7 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
   const shutdown = createShutdown((name, error) => warn(`stopping ${name} failed: ${error}`));
   let ended: Rest | null = null;
   try {
-    const local = await openLocalAgent(settings, agent, log, shutdown, NO_FAILPOINT);
+    const local = await openLocalAgent(settings, agent, log, shutdown, NO_FAILPOINT, 0);
     const rest = (because: Rest) => {
       ended = because;
       shutdown.ask();

@@ -29,9 +29,10 @@ export async function openLocalAgent(
   log: Logger,
   shutdown: Shutdown,
   failpoint: Failpoint,
+  waitMs?: number,
 ): Promise<LocalAgent> {
   const places = placesOf(agent.root, agent.state, settings.app);
-  const ground = await takeGround(places, agent.id);
+  const ground = await takeGround(places, agent.id, waitMs);
   shutdown.add('ground', () => ground.release());
   const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const store = openStore({
