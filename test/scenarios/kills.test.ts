@@ -9,7 +9,7 @@ import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
 import { type LinkReaders, startLinkReaders } from '../support/link-readers.ts';
 import { commitTree, meant, type Node, onDisk, type Tree } from '../support/model-tree.ts';
-import { processes } from '../support/processes.ts';
+import { processesIn } from '../support/processes.ts';
 import { SEED, type Seeded, SOAK, seeded } from '../support/seeded.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -237,7 +237,7 @@ async function settles(lane: Lane): Promise<void> {
   expect(await life.kill('SIGTERM')).toBe(0);
   expect(await other.kill('SIGTERM')).toBe(0);
   expect(namesBelow(home)).toEqual(namesBelow(never));
-  expect(processes().filter(({ environment }) => environment.includes(fleet.directory))).toEqual([]);
+  await until('no process is left', async () => processesIn(fleet.directory).length === 0);
 }
 
 /** Every path, without what chance names and without packs: those come one per fetch. */
