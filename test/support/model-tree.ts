@@ -9,14 +9,14 @@ export type Node =
   | { readonly kind: 'link'; readonly to: string }
   | { readonly kind: 'module'; readonly commitId: string };
 
-/** A whole tree as the test means it: path to node. Content is latin1, so that any byte is a character. */
+/** A whole tree as the test means it: path to node. The content of files is latin1, so that any byte is a character. */
 export type Tree = ReadonlyMap<string, Node>;
 
 /** Commits exactly this tree on top of main; one process, whatever the size. */
 export function commitTree(origin: GitOrigin, tree: Tree): CommitId {
   const parent = origin.git(['for-each-ref', '--format=%(objectname)', 'refs/heads/main']);
   const parts: Buffer[] = [];
-  const say = (text: string, encoding: BufferEncoding = 'utf8') => parts.push(Buffer.from(text, encoding));
+  const say = (text: string) => parts.push(Buffer.from(text));
   say('commit refs/heads/main\ncommitter A <a@example.com> 1700000000 +0000\ndata 8\na change\n');
   if (parent !== '') say(`from ${parent}\n`);
   say('deleteall\n');
@@ -25,10 +25,10 @@ export function commitTree(origin: GitOrigin, tree: Tree): CommitId {
       say(`M 160000 ${node.commitId} ${path}\n`);
       continue;
     }
-    const content = node.kind === 'link' ? node.to : node.content;
+    const content = node.kind === 'link' ? Buffer.from(node.to) : Buffer.from(node.content, 'latin1');
     const mode = node.kind === 'link' ? '120000' : node.executable ? '100755' : '100644';
-    say(`M ${mode} inline ${path}\ndata ${Buffer.byteLength(content, 'latin1')}\n`);
-    say(content, 'latin1');
+    say(`M ${mode} inline ${path}\ndata ${content.length}\n`);
+    parts.push(content);
     say('\n');
   }
   origin.git(['-c', 'fastimport.unpackLimit=0', 'fast-import', '--quiet', '--force'], Buffer.concat(parts));
