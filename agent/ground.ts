@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { endOrphans } from '../git/orphans.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
@@ -54,10 +54,14 @@ export async function takeGround(places: Places, agentId: string, waitMs = 3_000
   }
 }
 
-/** Made with exactly this mode where it is missing; an existing directory is left as it is. */
+/** Made with exactly this mode where it is missing, and missing parents readable; what exists is left as it is. */
 async function makeDirectory(path: string, mode: number): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode });
-  if (first !== undefined) await chmod(path, mode);
+  if (first === undefined) return;
+  await chmod(path, mode);
+  // With a umask of 077 a parent of ours would keep other users out of a root that they shall read.
+  const top = resolve(first);
+  for (let at = dirname(resolve(path)); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
 }
 
 async function takeOwner(places: Places, agentId: string, machine: string, waitMs: number): Promise<FileHandle> {

@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { syncDirectory } from '../runtime/durable-file.ts';
+import { FleetError } from '../runtime/errors.ts';
 import type { CommitId, RelativePath } from '../schemas/values.ts';
 import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
 import { linkOf, type Places, releaseOf } from './place.ts';
@@ -18,9 +19,16 @@ export async function swapLink(
   const link = linkOf(places, path);
   const parent = dirname(link);
   const made = await mkdir(parent, { recursive: true, mode: 0o755 });
-  if (made !== undefined) await openTo(places.root, parent);
+  if (made !== undefined) await openFrom(made, parent);
   const aside = asideOf(link);
-  await rm(aside, { force: true });
+  await rm(aside, { force: true }).catch(() => {
+    throw new FleetError({
+      code: 'OCCUPIED',
+      reason: `${aside} is in the way and is nothing of ours; it was not touched`,
+      hint: 'remove it: the new link is made there before it is renamed',
+      next: 'stall',
+    });
+  });
   await symlink(relative(parent, releaseOf(places, commitId)), aside);
   await failpoint('swap.aside');
   await rename(aside, link);
@@ -31,9 +39,10 @@ export async function swapLink(
 /** Beside the link, because a parent may be a mount point of its own and rename does not cross file systems. */
 const asideOf = (link: string): string => join(dirname(link), `.${basename(link)}.gitfleet-new`);
 
-/** Directories that we made below the root are readable by others whatever the umask was. */
-async function openTo(root: string, parent: string): Promise<void> {
-  for (let at = parent; at !== root && at.startsWith(root); at = dirname(at)) await chmod(at, 0o755);
+/** Directories that we made are readable by others whatever the umask was; what was there keeps its mode. */
+async function openFrom(made: string, parent: string): Promise<void> {
+  const top = resolve(made);
+  for (let at = resolve(parent); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
 }
 
 /** The commits whose release directories are on the disk. */

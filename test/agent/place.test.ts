@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,6 +32,17 @@ describe('a place that may be ours', () => {
   it('is our own link, and then says what it shows', async () => {
     await swapLink(places, 'web/shop' as RelativePath, COMMIT);
     expect(await inspect('web/shop')).toBe(COMMIT);
+  });
+});
+
+describe('the parents of a link', () => {
+  it('are readable where we made them, and keep their mode where they were there', async () => {
+    await mkdir(at('clients'), { mode: 0o750 });
+    await chmod(at('clients'), 0o750);
+    const before = process.umask(0o077);
+    await swapLink(places, 'clients/a/b/shop' as RelativePath, COMMIT).finally(() => process.umask(before));
+    const modes = ['clients', 'clients/a', 'clients/a/b'].map(async (name) => (await stat(at(name))).mode & 0o777);
+    expect(await Promise.all(modes)).toEqual([0o750, 0o755, 0o755]);
   });
 });
 

@@ -1,0 +1,40 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Ground, takeGround } from '../../agent/ground.ts';
+import { type Places, placesOf } from '../../agent/place.ts';
+
+let top: string;
+let places: Places;
+const taken: Ground[] = [];
+
+beforeEach(async () => {
+  top = await mkdtemp(join(tmpdir(), 'gitfleet-ground-'));
+  places = placesOf(join(top, 'root'), join(top, 'state'), '/app/business');
+});
+afterEach(async () => {
+  for (const ground of taken.splice(0)) await ground.release();
+  await rm(top, { recursive: true, force: true });
+});
+
+async function take(at = places, id = 'web-1', ...more: [waitMs?: number]): Promise<Ground> {
+  const ground = await takeGround(at, id, ...(more.length > 0 ? more : [0]));
+  taken.push(ground);
+  return ground;
+}
+
+const modeOf = async (...path: string[]) => (await stat(join(top, ...path))).mode & 0o777;
+
+describe('directories', () => {
+  it('get their modes at every level that was made, whatever the umask', async () => {
+    const before = process.umask(0o077);
+    const deep = placesOf(join(top, 'a/b/root'), join(top, 'c/d/state'), '/app/business');
+    await take(deep).finally(() => process.umask(before));
+    for (const made of ['a', 'a/b', 'a/b/root', 'a/b/root/.gitfleet', 'c', 'c/d']) {
+      expect([made, await modeOf(made)]).toEqual([made, 0o755]);
+    }
+    expect([await modeOf('c/d/state'), await modeOf('c/d/state/apps')]).toEqual([0o700, 0o700]);
+    expect(await modeOf('.')).toBe(0o700);
+  });
+});
