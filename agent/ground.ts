@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { endOrphans } from '../git/orphans.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
-import { run } from '../runtime/process.ts';
+import { clean } from '../runtime/log.ts';
+import { type RunResult, run } from '../runtime/process.ts';
 import type { Places } from './place.ts';
 
 /** What an agent stands on: its directories, exclusively. */
@@ -23,7 +24,7 @@ export interface Ground {
  * frees them, a git child that outlives its agent keeps the state's. Directories are made with the modes of
  * docs/design.md section 4, whatever the umask. Children of a dead predecessor are ended first.
  * @param waitMs how long a lock may still be held by a predecessor that is just ending.
- * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK.
+ * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED.
  */
 export async function takeGround(places: Places, agentId: string, waitMs = 3_000): Promise<Ground> {
   await makeDirectory(places.state, 0o700);
@@ -98,19 +99,27 @@ async function takeLock(file: string, mode: number, code: string, what: string, 
     return handle;
   }
   await handle.close();
-  throw result.ended === 'not-started'
-    ? new FleetError({
-        code: 'NO_FLOCK',
-        reason: 'the command flock is not on this server',
-        hint: 'install util-linux',
-        next: 'stall',
-      })
-    : new FleetError({
-        code,
-        reason: `another agent works with ${what}`,
-        hint: `one agent per directory: see who holds it with: fuser -v ${file}`,
-        next: 'stall',
-      });
+  throw notLocked(result, file, code, what);
+}
+
+/** Only a silent 1 says that the lock is held: an error has another code, and BusyBox's flock prints with its 1. */
+function notLocked(result: RunResult, file: string, code: string, what: string): FleetError {
+  if (result.ended === 'not-started') {
+    const reason = 'the command flock is not on this server';
+    return new FleetError({ code: 'NO_FLOCK', reason, hint: 'install util-linux', next: 'stall' });
+  }
+  const words = clean(result.stderr.toString('utf8').trim(), 500);
+  if (result.exitCode === 1 && words === '') {
+    const hint = `one agent per directory: see who holds it with: fuser -v ${file}`;
+    return new FleetError({ code, reason: `another agent works with ${what}`, hint, next: 'stall' });
+  }
+  const how = result.ended === 'exit' ? `flock exited with ${result.exitCode}` : `flock was ended (${result.ended})`;
+  return new FleetError({
+    code: 'LOCK_FAILED',
+    reason: `${file} could not be locked: ${how}${words && `: ${words}`}`,
+    hint: 'root and state want a local file system, or one with locks, and flock of util-linux',
+    next: 'stall',
+  });
 }
 
 /** A name for this machine that outlives a boot; a container without one is named by its boot. */

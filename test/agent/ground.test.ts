@@ -38,3 +38,17 @@ describe('directories', () => {
     expect(await modeOf('.')).toBe(0o700);
   });
 });
+
+describe('the lock', () => {
+  it('says STATE_TAKEN only where it is held, and else what flock says', async () => {
+    await take();
+    await expect(takeGround(places, 'web-1', 0)).rejects.toMatchObject({ code: 'STATE_TAKEN' });
+    const other = { ...places, state: join(top, 'other') };
+    // A wait below nothing is one of the things that flock ends with an error of its own for.
+    const failed = takeGround(other, 'web-1', -1_000);
+    await expect(failed).rejects.toMatchObject({
+      code: 'LOCK_FAILED',
+      message: expect.stringContaining('71: flock: '),
+    });
+  });
+});
