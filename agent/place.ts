@@ -84,8 +84,12 @@ function checkDirectory(path: string, found: Stats, uid: number): void {
   // Root may own what the agent's user works in; anybody else could swap what we link.
   if (found.uid !== uid && found.uid !== 0)
     throw refusal('OWNER', `${path} belongs to user ${found.uid}, not to the agent`);
-  const sticky = (found.mode & 0o1000) !== 0;
-  if ((found.mode & 0o002) !== 0 && !sticky) throw refusal('OWNER', `${path} can be written by everybody`);
+  if ((found.mode & 0o1000) !== 0) return; // Sticky: others may write there, but not rename or remove our link.
+  if ((found.mode & 0o002) !== 0) throw refusal('OWNER', `${path} can be written by everybody`);
+  // Where each user has a group of his own, a umask of 002 makes 0775 directories that are nobody else's; root's group
+  // is root. Every other group has members who could put their own link in the place of ours.
+  const group = (found.mode & 0o020) !== 0 && found.gid !== 0 && found.gid !== process.getgid?.();
+  if (group) throw refusal('OWNER', `${path} can be written by group ${found.gid}, which is not the agent's own`);
 }
 
 /** The commit our link shows; null when absent. Anything else that is there is refused, never deleted. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -74,10 +74,23 @@ describe('a place that is refused and stays untouched', () => {
     await expect(inspect('open/shop')).rejects.toMatchObject({ code: 'OWNER' });
   });
 
+  it('D90: a parent that a group other than ours can write: OWNER', async () => {
+    await mkdir(at('ours'));
+    await chmod(at('ours'), 0o775);
+    expect(await inspect('ours/shop')).toBe(null);
+    if (uid !== 0) return; // Only root may give a directory to another group.
+    await chown(at('ours'), 0, 4242);
+    await chmod(at('ours'), 0o2775);
+    await expect(inspect('ours/shop')).rejects.toMatchObject({ code: 'OWNER' });
+    await chmod(at('ours'), 0o2755);
+    expect(await inspect('ours/shop')).toBe(null);
+    await chmod(at('ours'), 0o3775);
+    expect(await inspect('ours/shop')).toBe(null);
+  });
+
   it('D90: a parent of another user: OWNER', async () => {
     await mkdir(at('web'));
     await expect(inspectPlace(places, 'web/shop' as RelativePath, [], uid + 7)).resolves.toBe(null); // root may own it
-    const { chown } = await import('node:fs/promises');
     if (uid === 0) {
       await chown(at('web'), 4242, 4242);
       await expect(inspect('web/shop')).rejects.toMatchObject({ code: 'OWNER' });
