@@ -20,6 +20,9 @@ export interface ActivationFacts {
   readonly path: string;
 }
 
+/** Half of what a stop of the agent may take. */
+const GENTLE_MS = 5_000;
+
 /**
  * Runs the operator's command after the swap, in the new release. At-least-once: a crash between swap and the end of
  * the command runs it again. It sees an environment made from nothing, and its whole process group dies at the
@@ -46,6 +49,7 @@ export async function activate(
     },
     clock,
     timeoutMs: settings.timeoutMs,
+    gentleMs: GENTLE_MS,
     signal,
     mostBytes: 64 * 1024,
     keep: 'tail',

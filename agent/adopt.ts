@@ -10,10 +10,11 @@ import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../sc
 import { type Adoption, type AdoptWish, BEFORE, decideAdoption } from './adopt-decision.ts';
 import { isThere, type LookParts, lookAtPlace } from './adopt-look.ts';
 import { noteAdoption } from './adoption-record.ts';
-import { type ApplyParts, apply, type Doing, showRelease } from './apply.ts';
+import { type ApplyParts, apply, type Doing } from './apply.ts';
 import type { Journal } from './journal.ts';
 import { linkOf, releaseOf } from './place.ts';
 import { swapLink } from './releases.ts';
+import { showRelease } from './shown.ts';
 
 export type AdoptParts = LookParts & Omit<ApplyParts, 'confirm'>;
 

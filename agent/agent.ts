@@ -8,8 +8,8 @@
  */
 import { spread } from '../runtime/backoff.ts';
 import type { Chance } from '../runtime/clock.ts';
-import { classify, isAbort } from '../runtime/errors.ts';
-import { type ApplyParts, apply, type Doing } from './apply.ts';
+import { classify } from '../runtime/errors.ts';
+import { type StepMemory, type StepParts, takeStep } from './apply.ts';
 import { type Bell, createBell } from './bell.ts';
 import type { Chores } from './chores.ts';
 import { type Desired, nothing } from './desired.ts';
@@ -17,11 +17,11 @@ import type { Journal } from './journal.ts';
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
 import { NOTHING_OBSERVED, plan, type Step, type Wanted } from './plan.ts';
-import { begin, fail, isBegun } from './progress.ts';
-import { type Patience, patienceAfter } from './retry.ts';
+import { begin, isBegun } from './progress.ts';
+import { reconcile } from './reconcile.ts';
 import type { StandingReporter } from './standing.ts';
 
-export interface AgentParts extends ApplyParts, ObserveParts {
+export interface AgentParts extends StepParts, ObserveParts {
   /** The newest target as an endless stream that ends only with the signal. */
   readonly follow: (accepted: () => Journal['accepted'], signal: AbortSignal) => AsyncIterable<Desired>;
   readonly chance: Chance;
@@ -30,18 +30,15 @@ export interface AgentParts extends ApplyParts, ObserveParts {
   readonly chores: Chores;
   /** Why this agent may not act now although there is a target, such as another process that holds its name. */
   readonly blocked: () => string | null;
-  /** Calls `ring` whenever something may have changed that no target says: `blocked`, an override. */
-  readonly onChange: (ring: () => void) => void;
+  /** Calls `ring` whenever `blocked` may have changed, `interrupt` when a person on this server said something else. */
+  readonly onChange: (ring: () => void, interrupt: () => void) => void;
 }
 
 /** What one turn knows beside journal and disk; lost at a restart without harm. */
-interface Memory {
+interface Memory extends StepMemory {
   desired: Desired;
-  /** Interrupts the step that runs, when a newer target arrives. */
+  /** Interrupts the step that runs, when something else is wanted. */
   interrupt: AbortController;
-  /** The kept release that was compared with its commit for this target. */
-  checked: string | null;
-  patience: Patience;
 }
 
 /** Runs until `signal` fires; a step that is under way then ends at its next safe point. */
@@ -53,7 +50,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
     checked: null,
     patience: { at: 0 },
   };
-  parts.onChange(bell.ring);
+  parts.onChange(bell.ring, () => interrupt(memory, bell));
   const listening = listen(parts, memory, bell, signal);
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, memory.interrupt.signal]);
@@ -80,10 +77,15 @@ async function listen(parts: AgentParts, memory: Memory, bell: Bell, signal: Abo
   for await (const desired of parts.follow(accepted, signal)) {
     const changed = desired.write?.mzxid !== memory.desired.write?.mzxid;
     memory.desired = desired;
-    if (changed) memory.interrupt.abort(new DOMException('a newer target arrived', 'AbortError'));
-    if (changed) memory.interrupt = new AbortController();
-    bell.ring();
+    if (changed) interrupt(memory, bell);
+    else bell.ring();
   }
+}
+
+function interrupt(memory: Memory, bell: Bell): void {
+  memory.interrupt.abort(new DOMException('something else is wanted', 'AbortError'));
+  memory.interrupt = new AbortController();
+  bell.ring();
 }
 
 /** One look and at most one step. Resolves to how long to rest, or null to look again at once. */
@@ -93,13 +95,17 @@ async function takeTurn(
   turn: AbortSignal,
   stop: AbortSignal,
 ): Promise<number | null> {
+  const mended = await reconcile(parts.places, parts.journal(), parts.clock.now());
+  if (mended !== parts.journal()) await parts.remember(() => mended);
   const blocked = parts.blocked();
   const { wanted: asked, write } = blocked === null ? memory.desired : nothing(blocked);
-  const wanted = obey(asked, await readOverride(parts.places.appState), parts.journal().accepted);
+  const wanted = obey(asked, await readOverride(parts.places.appState), parts.journal());
   if (wanted.kind === 'target' && !isBegun(parts.journal(), wanted.targetVersion, wanted.target)) {
     memory.checked = null;
     memory.patience = { at: 0 };
-    await parts.remember((journal) => begin(journal, wanted.target, wanted.targetVersion, write));
+    // Under an override nothing of the fleet's was accepted anew.
+    const accepted = wanted.override ? null : write;
+    await parts.remember((journal) => begin(journal, wanted.target, wanted.targetVersion, accepted));
     await parts.failpoint('begin.remembered');
     parts.standing.begin(wanted);
   }
@@ -113,7 +119,7 @@ async function takeTurn(
     return soonest === 0 ? null : Math.min(soonest, spread(parts.rereadMs, 0.2, parts.chance));
   }
   // A command of the operator's is never cut in half by a newer target, only by the end of this process.
-  if (wanted.kind === 'target') await doStep(parts, memory, step.do, wanted, step.do === 'activate' ? stop : turn);
+  if (wanted.kind === 'target') await takeStep(parts, memory, step.do, wanted, step.do === 'activate' ? stop : turn);
   return null;
 }
 
@@ -123,27 +129,4 @@ async function nextStep(parts: AgentParts, memory: Memory, wanted: Wanted): Prom
   const retryInMs = waitMs === null || waitMs === Number.POSITIVE_INFINITY ? null : Math.max(0, waitMs);
   if (wanted.kind !== 'target') return plan(wanted, NOTHING_OBSERVED, progress, retryInMs);
   return plan(wanted, await observe(parts, wanted.target, parts.journal(), memory.checked), progress, retryInMs);
-}
-
-async function doStep(
-  parts: AgentParts,
-  memory: Memory,
-  step: Doing,
-  wanted: Extract<Wanted, { kind: 'target' }>,
-  signal: AbortSignal,
-): Promise<void> {
-  const started = parts.clock.monotonic();
-  parts.standing.working(wanted, step, parts.journal());
-  try {
-    await apply(parts, step, wanted, signal);
-    if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
-    parts.standing.done(wanted, step, parts.clock.monotonic() - started);
-  } catch (error) {
-    if (signal.aborted && (isAbort(error) || error === signal.reason)) return;
-    const failure = classify(error);
-    await parts.remember((journal) => fail(journal, failure.toFailure(), step));
-    const attempts = parts.journal().progress?.attempts ?? 1;
-    memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
-    parts.standing.failed(wanted, step, failure, attempts);
-  }
 }

@@ -1,7 +1,7 @@
 import type { GitSpare } from '../git/open-spare.ts';
 import type { GitStore } from '../git/open-store.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { FleetError } from '../runtime/errors.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import { classify, FleetError, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { type ActivateCommand, activate } from './activation.ts';
@@ -9,7 +9,11 @@ import type { Failpoint } from './failpoints.ts';
 import type { Journal } from './journal.ts';
 import { linkOf, type Places, releaseOf } from './place.ts';
 import type { Wanted } from './plan.ts';
+import { fail } from './progress.ts';
 import { swapLink } from './releases.ts';
+import { type Patience, patienceAfter } from './retry.ts';
+import { knowRelease, showRelease } from './shown.ts';
+import type { StandingReporter } from './standing.ts';
 
 export interface ApplyParts {
   readonly places: Places;
@@ -20,6 +24,8 @@ export interface ApplyParts {
   readonly app: string;
   readonly activate: ActivateCommand | null;
   readonly commandPath: string;
+  /** Patterns of what steps may make inside a release: neither drift nor cleaned. */
+  readonly generated: readonly string[];
   readonly failpoint: Failpoint;
   /** The journal as it is, and its durable replacement. */
   readonly journal: () => Journal;
@@ -30,6 +36,45 @@ export interface ApplyParts {
 
 export type WantedTarget = Extract<Wanted, { kind: 'target' }>;
 export type Doing = 'fetch' | 'write' | 'keep' | 'check' | 'swap' | 'activate' | 'settle';
+
+export interface StepParts extends ApplyParts {
+  readonly chance: Chance;
+  readonly standing: StandingReporter;
+}
+
+/** What a step leaves for the next turn. */
+export interface StepMemory {
+  /** The kept release that was compared with its commit for this target. */
+  checked: string | null;
+  patience: Patience;
+}
+
+/**
+ * One step, with its log lines. A failure goes into the journal, with how long to wait before the next try; being
+ * interrupted is none.
+ */
+export async function takeStep(
+  parts: StepParts,
+  memory: StepMemory,
+  step: Doing,
+  wanted: WantedTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = parts.clock.monotonic();
+  parts.standing.working(wanted, step, parts.journal());
+  try {
+    await apply(parts, step, wanted, signal);
+    if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
+    parts.standing.done(wanted, step, parts.clock.monotonic() - started);
+  } catch (error) {
+    if (signal.aborted && (isAbort(error) || error === signal.reason)) return;
+    const failure = classify(error);
+    await parts.remember((journal) => fail(journal, failure.toFailure(), step));
+    const attempts = parts.journal().progress?.attempts ?? 1;
+    memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
+    parts.standing.failed(wanted, step, failure, attempts);
+  }
+}
 
 /** Performs one step and decides nothing. `signal` fires when a newer target arrives; a swap is never cut in half. */
 export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
@@ -61,30 +106,39 @@ export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget
     case 'activate':
       await runActivate(parts, wanted, signal);
       await parts.failpoint('activate.ended');
-      await parts.remember((journal) => endWell(journal, commitId));
+      await parts.remember((journal) => endWell(journal, wanted.target));
       await parts.failpoint('settle.remembered');
       return;
     case 'settle':
-      await parts.remember((journal) => endWell(journal, commitId));
+      await parts.remember((journal) => endWell(journal, wanted.target));
       return;
   }
 }
 
-/** A kept release is shown again only if it is still the commit; one that somebody edited is made anew. */
+/**
+ * A kept release is shown (again) only if its files are the commit's. Files that somebody changed are put right in place,
+ * since running processes may still read there; what is not of the commit stays, and is reported by the inspection.
+ */
 async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
-  const drift = await parts.store.inspect(releaseOf(parts.places, commitId), commitId, signal);
-  const names = [...drift.changed, ...drift.missing, ...drift.strangers];
-  if (drift.head === commitId && names.length === 0) return;
-  parts.log.warn({ commitId, drift: names.slice(0, 20) }, 'kept release is not the commit any more: making it anew');
-  if (Object.values(parts.journal().links).includes(commitId)) {
-    throw new FleetError({
-      code: 'DRIFT',
-      reason: `the release that another link shows was changed: ${names.slice(0, 5).join(', ')}`,
-      hint: `put the files of ${releaseOf(parts.places, commitId)} right, or publish another commit`,
-      next: 'stall',
-    });
-  }
-  await parts.store.removeWorkTree(releaseOf(parts.places, commitId));
+  const release = releaseOf(parts.places, commitId);
+  await parts.store.attach(release, commitId);
+  const wrong = await wrongFiles(parts, release, commitId, signal);
+  if (wrong.length === 0) return;
+  parts.log.warn({ commitId, drift: wrong }, 'a kept release is not its commit any more: putting it right');
+  await parts.store.putRight(release, commitId, signal, null);
+  const still = await wrongFiles(parts, release, commitId, signal);
+  if (still.length === 0) return;
+  throw new FleetError({
+    code: 'TREE_MISMATCH',
+    reason: `the kept release of ${commitId.slice(0, 12)} cannot be made its commit: ${still.slice(0, 5).join(', ')}`,
+    hint: `something writes into ${release} again and again; stop it, the agent tries again by itself`,
+    next: 'retry',
+  });
+}
+
+async function wrongFiles(parts: ApplyParts, release: string, commitId: CommitId, signal: AbortSignal) {
+  const drift = await parts.store.inspect(release, commitId, signal, { except: parts.generated });
+  return [...(drift.head === commitId ? [] : ['HEAD']), ...drift.changed, ...drift.missing];
 }
 
 /**
@@ -97,6 +151,7 @@ async function swap(parts: ApplyParts, wanted: WantedTarget): Promise<void> {
   await parts.remember((journal) => ({
     ...knowRelease(journal, commitId, parts.clock.now()),
     links: { ...journal.links, [relativePath]: before ?? commitId },
+    owed: { ...journal.owed, [relativePath]: { commitId, previous: before } },
     progress: journal.progress && { ...journal.progress, activation: 'wanted' },
   }));
   await parts.failpoint('swap.intended');
@@ -111,7 +166,7 @@ async function runActivate(parts: ApplyParts, wanted: WantedTarget, signal: Abor
   const facts = {
     app: parts.app,
     commitId,
-    previousCommitId: previousOf(parts.journal(), commitId),
+    previousCommitId: parts.journal().owed[relativePath]?.previous ?? null,
     release: releaseOf(parts.places, commitId),
     link: linkOf(parts.places, relativePath),
     deployment: gitfleet?.deployment ?? null,
@@ -120,37 +175,13 @@ async function runActivate(parts: ApplyParts, wanted: WantedTarget, signal: Abor
   await activate(parts.activate, facts, parts.clock, signal);
 }
 
-/** The release that was left last. */
-function previousOf(journal: Journal, commitId: string): string | null {
-  const left = Object.entries(journal.releases).filter(([id, release]) => id !== commitId && release.leftAt !== null);
-  return left.sort(([, a], [, b]) => (b.leftAt ?? 0) - (a.leftAt ?? 0))[0]?.[0] ?? null;
-}
-
-const knowRelease = (journal: Journal, commitId: string, now: number): Journal => ({
-  ...journal,
-  releases: {
-    ...journal.releases,
-    [commitId]: journal.releases[commitId] ?? { endedWell: false, leftAt: null, at: now },
-  },
-});
-
-/** The link shows `commitId` now; the release it showed before has been left, unless another link shows it still. */
-export function showRelease(journal: Journal, path: string, commitId: string, now: number): Journal {
-  const before = journal.links[path];
-  const links = { ...journal.links, [path]: commitId };
-  const releases = { ...knowRelease(journal, commitId, now).releases };
-  const shown = releases[commitId];
-  if (shown) releases[commitId] = { ...shown, leftAt: null, at: now };
-  const left = before === undefined ? undefined : releases[before];
-  if (before !== undefined && left && !Object.values(links).includes(before))
-    releases[before] = { ...left, leftAt: now };
-  return { ...journal, links, releases };
-}
-
-function endWell(journal: Journal, commitId: string): Journal {
+function endWell(journal: Journal, { commitId, relativePath }: WantedTarget['target']): Journal {
   const release = journal.releases[commitId];
+  const { [relativePath]: _paid, ...owed } = journal.owed;
   return {
     ...journal,
+    owed,
+    links: { ...journal.links, [relativePath]: commitId },
     progress: journal.progress && { ...journal.progress, activation: 'done', lastFailure: null },
     releases: release ? { ...journal.releases, [commitId]: { ...release, endedWell: true } } : journal.releases,
   };

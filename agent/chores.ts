@@ -24,7 +24,6 @@ export interface ChoreParts {
   /** How often the active tree is compared with its commit, ms. */
   readonly inspectMs: number;
   readonly drift: 'observe' | 'heal';
-  /** Patterns of what steps may make inside a release: neither drift nor cleaned. */
   readonly generated: readonly string[];
   readonly failpoint: Failpoint;
   readonly journal: () => Journal;

@@ -3,6 +3,7 @@ import { chmod, type FileHandle, mkdir, open, readFile, stat } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path';
 import { endOrphans } from '../git/orphans.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type RunResult, run } from '../runtime/process.ts';
@@ -24,14 +25,20 @@ export interface Ground {
  * frees them, a git child that outlives its agent keeps the state's. Directories are made with the modes of
  * docs/design.md section 4, whatever the umask. Children of a dead predecessor are ended first.
  * @param waitMs how long a lock may still be held by a predecessor that is just ending.
+ * @param machineIdFile only tests name another.
  * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED.
  */
-export async function takeGround(places: Places, agentId: string, waitMs = 3_000): Promise<Ground> {
+export async function takeGround(
+  places: Places,
+  agentId: string,
+  waitMs = 3_000,
+  machineIdFile = '/etc/machine-id',
+): Promise<Ground> {
   await makeDirectory(places.state, 0o700);
   await endOrphans(places.state, systemClock);
   const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state, waitMs);
   try {
-    const machine = await machineName();
+    const machine = await machineName(machineIdFile, places.state, agentId);
     await makeDirectory(places.root, 0o755);
     await makeDirectory(join(places.root, '.gitfleet'), 0o755);
     const owner = await takeOwner(places, agentId, machine, waitMs);
@@ -122,10 +129,26 @@ function notLocked(result: RunResult, file: string, code: string, what: string):
   });
 }
 
-/** A name for this machine that outlives a boot; a container without one is named by its boot. */
-async function machineName(): Promise<string> {
-  const name = await readFile('/etc/machine-id', 'utf8').catch(() => '');
-  return name.trim() || (await bootId());
+/**
+ * A name for this machine that outlives a boot, since the root's owner file holds it. Containers have none; there the
+ * state directory is what stays the same, so it keeps one.
+ */
+async function machineName(file: string, state: string, agentId: string): Promise<string> {
+  const name = (await readFile(file, 'utf8').catch(() => '')).trim();
+  // An image that was never started has an empty file, or the word "uninitialized".
+  if (/^[0-9a-f]{32}$/.test(name)) return name;
+  return `${agentId} ${await drawnName(join(state, 'machine'))}`;
+}
+
+async function drawnName(file: string): Promise<string> {
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error; // To draw another one would lose the root.
+  });
+  if (kept !== '') return kept.trim();
+  const drawn = randomUUID();
+  await writeDurably(file, `${drawn}\n`);
+  return drawn;
 }
 
 async function bootId(): Promise<string> {

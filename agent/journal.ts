@@ -34,13 +34,15 @@ const journal = z.object({
     .nullable(),
   /** Every link we made, by relativePath, and the commit it shows. */
   links: z.record(z.string(), z.string()),
+  /** Links whose activate command has not ended well for the commit they show, and what they showed before it. */
+  owed: z.record(z.string(), z.object({ commitId: z.string(), previous: z.string().nullable() })).default({}),
   /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. */
   releases: z.record(z.string(), z.object({ endedWell: z.boolean(), leftAt: z.number().nullable(), at: z.number() })),
 });
 export type Journal = z.infer<typeof journal>;
 export type Progress = NonNullable<Journal['progress']>;
 
-export const emptyJournal: Journal = { format: 1, accepted: null, progress: null, links: {}, releases: {} };
+export const emptyJournal: Journal = { format: 1, accepted: null, progress: null, links: {}, owed: {}, releases: {} };
 
 /** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
 export async function readJournal(directory: string): Promise<Journal> {
@@ -57,7 +59,7 @@ export async function readJournal(directory: string): Promise<Journal> {
       {
         code: 'JOURNAL_UNREADABLE',
         reason: `${file} is not a journal that this version can read`,
-        hint: 'after a downgrade use the newer agent again; else remove the file, the agent rebuilds it from the disk',
+        hint: 'after a downgrade use the newer agent again; else remove the file: links and releases are found on the disk',
         next: 'stall',
       },
       { cause },

@@ -22,18 +22,20 @@ export async function observe(
   checked: string | null,
 ): Promise<Observed> {
   const { places, store, spare } = parts;
-  const place = await inspectPlace(places, target.relativePath, Object.keys(journal.links), parts.uid).then(
+  const found = await inspectPlace(places, target.relativePath, Object.keys(journal.links), parts.uid).then(
     (shown) => ({ shown }),
     (error: unknown) => ({ failure: classify(error).toFailure() }),
   );
   const released = await lstat(releaseOf(places, target.commitId)).then(
-    (found) => found.isDirectory(),
+    (entry) => entry.isDirectory(),
     () => false,
   );
   const kept = !released ? 'absent' : checked === target.commitId ? 'checked' : 'unchecked';
+  // A link whose release somebody deleted shows nothing.
+  const place = 'shown' in found && found.shown === target.commitId && !released ? { shown: null } : found;
   // Nearest first: what is not needed to decide is not looked up, each look-up in git costs a process.
-  const done = 'failure' in place || place.shown === target.commitId || kept !== 'absent';
-  const proved = done ? null : await spare.proved();
-  const stored = done || proved === target.commitId ? false : await store.has(target.commitId);
+  const proved = 'failure' in place || kept !== 'absent' ? null : await spare.proved();
+  const near = 'failure' in place || kept === 'checked' || proved === target.commitId;
+  const stored = near ? false : await store.has(target.commitId);
   return { place, kept, spare: proved, stored };
 }

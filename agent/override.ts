@@ -48,9 +48,12 @@ export async function dropOverride(appState: string): Promise<void> {
  * What this server shall show, given what the fleet wants: the override's commit while the target it was given against
  * is still the newest that was accepted; else the fleet's. Pure.
  */
-export function obey(wanted: Wanted, override: Override | null, accepted: Journal['accepted']): Wanted {
+export function obey(wanted: Wanted, override: Override | null, journal: Journal): Wanted {
+  const { accepted, links } = journal;
   const newest = wanted.kind === 'target' ? wanted.targetVersion : accepted?.targetVersion;
   if (override === null || override.against !== newest) return wanted;
+  // Once it is obeyed, a refused target is said beside it, not hidden behind it.
+  if (wanted.kind === 'refused' && links[override.relativePath] === override.commitId) return { ...wanted, override };
   const target = {
     url: override.url as RepositoryUrl,
     commitId: override.commitId as CommitId,

@@ -7,7 +7,12 @@ import type { Override } from './override.ts';
 /** What the shared state asks of this agent, after judging. */
 export type Wanted =
   | { readonly kind: 'nothing'; readonly why: string }
-  | { readonly kind: 'refused'; readonly targetVersion: TargetVersion; readonly failure: Failure }
+  | {
+      readonly kind: 'refused';
+      readonly targetVersion: TargetVersion;
+      readonly failure: Failure;
+      readonly override?: Override;
+    }
   | {
       readonly kind: 'target';
       readonly targetVersion: TargetVersion;
@@ -55,10 +60,11 @@ export function plan(wanted: Wanted, observed: Observed, progress: Progress | nu
   const failed = progress?.lastFailure ?? null;
   if (observed.place.shown === commitId && progress?.activation === 'done') return rest({ kind: 'settled' });
   if (failed && retryInMs !== 0) return rest({ kind: 'failed', failure: failed, retryInMs });
-  if (observed.place.shown === commitId) return { do: progress?.activation === 'none' ? 'settle' : 'activate' };
+  const shown = observed.place.shown === commitId;
+  if (shown && progress?.activation !== 'none') return { do: 'activate' };
 
-  if (observed.kept === 'checked') return { do: 'swap' };
-  if (observed.kept === 'unchecked') return { do: 'check' };
+  if (observed.kept === 'checked') return { do: shown ? 'settle' : 'swap' };
+  if (observed.kept === 'unchecked') return { do: observed.stored ? 'check' : 'fetch' };
   if (observed.spare === commitId) return { do: 'keep' };
   if (observed.stored) return { do: 'write' };
   return { do: 'fetch' };

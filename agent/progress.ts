@@ -11,8 +11,8 @@ export function isBegun(journal: Journal, targetVersion: TargetVersion, target: 
 }
 
 /**
- * A new target begins. Its count of attempts starts at nothing; but where the same release at the same place still owes
- * its activate command (a crash, a failure), it goes on owing it.
+ * A new target begins. Its count of attempts starts at nothing; but where the link shows the commit already and still
+ * owes its activate command (a crash, a failure, a newer target in between), it goes on owing it.
  */
 export function begin(
   journal: Journal,
@@ -20,9 +20,8 @@ export function begin(
   targetVersion: TargetVersion,
   write: { mzxid: bigint; mtime: number } | null,
 ): Journal {
-  const before = journal.progress;
-  const same = before?.commitId === target.commitId && before.relativePath === target.relativePath;
-  const owes = same && (before.activation === 'wanted' || before.activation === 'failed');
+  const { commitId, relativePath } = target;
+  const owes = journal.owed[relativePath]?.commitId === commitId && journal.links[relativePath] === commitId;
   return {
     ...journal,
     accepted: write ? { targetVersion, mzxid: String(write.mzxid), mtime: write.mtime } : journal.accepted,
@@ -42,8 +41,11 @@ export function fail(journal: Journal, failure: Failure, step: string): Journal 
   const { progress } = journal;
   if (!progress) return journal;
   const activation: Progress['activation'] = step === 'activate' ? 'failed' : progress.activation;
+  const release = step === 'activate' ? journal.releases[progress.commitId] : undefined;
   return {
     ...journal,
+    // What ended well once and fails now is nothing to return to.
+    ...(release ? { releases: { ...journal.releases, [progress.commitId]: { ...release, endedWell: false } } } : {}),
     progress: { ...progress, attempts: progress.attempts + 1, lastFailure: failure, activation },
   };
 }

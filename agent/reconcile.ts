@@ -1,29 +1,53 @@
-import { readlink } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { showRelease } from './apply.ts';
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Journal } from './journal.ts';
 import type { Places } from './place.ts';
-import { listReleases, removeLeftovers } from './releases.ts';
+import { listReleases } from './releases.ts';
+import { leaveLink, showRelease } from './shown.ts';
 
 /**
- * After a start the disk is the truth: brings the journal's links and releases to what is there. A crash between the
- * rename of a link and its entry in the journal shows here; so does a release directory nobody remembers.
+ * The disk is the truth: brings the journal's links and releases to what is there. A crash or a full disk between the
+ * rename of a link and its entry in the journal shows here; so does a link that somebody removed, and a release
+ * directory nobody remembers. Returns the same object where nothing differs.
  */
 export async function reconcile(places: Places, journal: Journal, now: number): Promise<Journal> {
-  await removeLeftovers(places, Object.keys(journal.links));
   let mended = journal;
   for (const [path, remembered] of Object.entries(journal.links)) {
-    const link = join(places.root, path);
-    const shown = await readlink(link).catch(() => null);
-    const release = shown === null ? null : resolve(dirname(link), shown);
-    if (release === null || dirname(release) !== places.releases) {
-      const { [path]: _gone, ...links } = mended.links;
-      mended = { ...mended, links };
-    } else if (basename(release) !== remembered) mended = showRelease(mended, path, basename(release), now);
+    const shown = await shownAt(places, join(places.root, path));
+    if (shown === null) mended = leaveLink(mended, path, now);
+    else if (shown !== remembered) mended = showRelease(mended, path, shown, now);
   }
   const onDisk = new Set<string>(await listReleases(places));
-  const known = Object.entries(mended.releases).filter(([commitId]) => onDisk.has(commitId));
-  const releases = Object.fromEntries(known);
-  for (const commitId of onDisk) releases[commitId] ??= { endedWell: false, leftAt: now, at: now };
+  const gone = Object.keys(mended.releases).filter((commitId) => !onDisk.has(commitId));
+  const strange = [...onDisk].filter((commitId) => !(commitId in mended.releases));
+  if (gone.length + strange.length === 0) return mended;
+  const releases = { ...mended.releases };
+  for (const commitId of gone) delete releases[commitId];
+  for (const commitId of strange) releases[commitId] = { endedWell: false, leftAt: now, at: now };
   return { ...mended, releases };
+}
+
+/** Where the journal was lost: every link below the root that shows one of our releases. Bounded, links not followed. */
+export async function findLinks(places: Places): Promise<string[]> {
+  const found: string[] = [];
+  const open = [places.root];
+  for (let looked = 0; looked < MOST_DIRECTORIES; looked += 1) {
+    const directory = open.pop();
+    if (directory === undefined) break;
+    for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => [])) {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory() && path !== dirname(places.app)) open.push(path);
+      if (entry.isSymbolicLink() && (await shownAt(places, path)) !== null) found.push(relative(places.root, path));
+    }
+  }
+  return found;
+}
+
+const MOST_DIRECTORIES = 100_000;
+
+/** The commit that a link of ours shows; null where there is none, or one that leads elsewhere. */
+async function shownAt(places: Places, link: string): Promise<string | null> {
+  const target = (await lstat(link).catch(() => null))?.isSymbolicLink() ? await readlink(link) : null;
+  const release = target === null ? null : resolve(dirname(link), target);
+  return release !== null && dirname(release) === places.releases ? basename(release) : null;
 }

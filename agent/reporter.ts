@@ -13,13 +13,18 @@ export interface ReporterParts {
   readonly acl: readonly AclEntry[];
   /** Whether this process owns its presence; only then it may speak under its id. */
   readonly mayWrite: () => boolean;
+  /** Told what keeps reports from being written, in words for a person; null: over. */
+  readonly onProblem: (words: string | null) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface Reporter {
-  /** `final`: written at once; else coalesced to one write per second, the newest wins. Never throws or waits. */
-  say(next: Report, final: boolean): void;
+  /**
+   * Never throws or waits. `working`: a stage under way, worth telling only if it lasts. `rest`: where the agent stands;
+   * at once when it is something else than was told last.
+   */
+  say(next: Report, kind: 'working' | 'rest'): void;
   /** Writes the last report again, e.g. after presence was regained. */
   repeat(): void;
   /** Resolves when nothing is on its way any more. */
@@ -28,17 +33,22 @@ export interface Reporter {
 
 const COALESCE_MS = 1_000;
 /** A deployment that is over sooner than this reports once, when it is over. */
-const INTERIM_DELAY_MS = 250;
-/** Writes per agent and targetVersion that are not final (docs/design.md, section 3: at most five in all). */
-const MOST_INTERIM = 3;
+const WORKING_DELAY_MS = 250;
+/** Stages told per targetVersion (docs/design.md, section 3: at most five writes in all where nothing fails). */
+const MOST_WORKING = 3;
+/** The same standing again, with another count of tries for instance, is not worth more than this. */
+const SAME_AGAIN_MS = 30_000;
+/** Between tries to write one that was refused; doubled each time. */
+const FAILED = { firstMs: 1_000, mostMs: 60_000 };
 
 export function createReporter(parts: ReporterParts): Reporter {
-  let pending: { report: Report; final: boolean } | null = null;
+  let pending: { report: Report; kind: 'working' | 'rest' } | null = null;
   let last: Report | null = null;
-  let interim = { targetVersion: null as string | null, writes: 0 };
+  let told: { report: Report; at: number } | null = null;
+  let working = { targetVersion: null as string | null, writes: 0 };
   let cancelTimer: (() => void) | null = null;
-  let lastWriteAt = Number.NEGATIVE_INFINITY;
   let writing: Promise<void> | null = null;
+  let failures = 0;
 
   function flush(): void {
     cancelTimer?.();
@@ -46,14 +56,21 @@ export function createReporter(parts: ReporterParts): Reporter {
     if (writing || !pending || !parts.mayWrite()) return;
     const next = pending;
     pending = null;
-    lastWriteAt = parts.clock.monotonic();
-    if (!next.final) interim.writes += 1;
+    if (next.kind === 'working') working.writes += 1;
     writing = write(next.report)
+      .then(() => {
+        told = { report: next.report, at: parts.clock.monotonic() };
+        if (failures > 0) parts.onProblem(null);
+        failures = 0;
+      })
       .catch((error: unknown) => {
         pending ??= next;
-        const { code, message } = classify(error);
-        parts.log.warn({ code, reason: message }, 'report not written, will be repeated');
-        cancelTimer ??= parts.clock.after(COALESCE_MS, flush);
+        failures += 1;
+        const { code, message, hint } = classify(error);
+        parts.log.warn({ code, reason: message, hint, failures }, 'report not written, will be repeated');
+        if (isCode(error, 'NO_AUTH')) parts.onProblem(`its report cannot be written: ${code} at ${parts.path}`);
+        const waitMs = Math.min(FAILED.mostMs, FAILED.firstMs * 2 ** (failures - 1));
+        cancelTimer ??= parts.clock.after(waitMs, flush);
       })
       .finally(() => {
         writing = null;
@@ -71,18 +88,30 @@ export function createReporter(parts: ReporterParts): Reporter {
     }
   }
 
+  function delayOf(next: Report, kind: 'working' | 'rest'): number {
+    if (!told) return kind === 'working' ? WORKING_DELAY_MS : 0;
+    const since = parts.clock.monotonic() - told.at;
+    if (kind === 'working') return Math.max(WORKING_DELAY_MS, COALESCE_MS - since);
+    if (standingKey(next) === standingKey(told.report)) return SAME_AGAIN_MS - since;
+    // Failures that alternate, as on a bad line, are told once a second at the most; an end is told at once.
+    return next.error?.next === 'retry' ? COALESCE_MS - since : 0;
+  }
+
   return {
-    say(next, final) {
+    say(next, kind) {
       last = next;
-      if (interim.targetVersion !== next.targetVersion) interim = { targetVersion: next.targetVersion, writes: 0 };
-      if (!final && interim.writes >= MOST_INTERIM) return;
-      pending = { report: next, final };
-      const wait = final ? 0 : Math.max(INTERIM_DELAY_MS, lastWriteAt + COALESCE_MS - parts.clock.monotonic());
-      if (wait <= 0) flush();
-      else cancelTimer ??= parts.clock.after(wait, flush);
+      if (working.targetVersion !== next.targetVersion) working = { targetVersion: next.targetVersion, writes: 0 };
+      if (kind === 'working' && working.writes >= MOST_WORKING) return;
+      pending = { report: next, kind };
+      if (failures > 0) return; // Its own timer is running.
+      const waitMs = delayOf(next, kind);
+      cancelTimer?.();
+      cancelTimer = null;
+      if (waitMs <= 0) flush();
+      else cancelTimer = parts.clock.after(waitMs, flush);
     },
     repeat() {
-      pending ??= last && { report: last, final: true };
+      pending ??= last && { report: last, kind: 'rest' };
       flush();
     },
     async idle() {
@@ -90,4 +119,10 @@ export function createReporter(parts: ReporterParts): Reporter {
       while (writing) await writing;
     },
   };
+}
+
+/** What makes a standing another one; the count of tries and the times do not. */
+function standingKey(told: Report): string {
+  const { targetVersion, phase, activeCommit, error, waitingFor, drift, override } = told;
+  return JSON.stringify([targetVersion, phase, activeCommit, error?.code, waitingFor, drift, override]);
 }

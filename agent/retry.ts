@@ -26,6 +26,8 @@ export function patienceAfter(
     const waitMs = nextTry(failure, attempts - 1, chance) ?? spread(STALLED_MS, 0.2, chance);
     return { at: now + waitMs };
   }
-  if (failure.next === 'stall' || failure.next === 'bug') return { at: Number.POSITIVE_INFINITY };
+  if (failure.next === 'stall') return { at: Number.POSITIVE_INFINITY };
+  // What we do not understand may pass: it is tried again, seldom, for after all faults have ended every agent must arrive.
+  if (failure.next === 'bug') return { at: now + spread(STALLED_MS, 0.2, chance) };
   return { at: now + fullJitter(LOCAL, attempts - 1, chance) };
 }

@@ -58,7 +58,7 @@ export function createStanding(parts: {
       relativePath: path,
       error: failure && { ...failure, reason: failure.reason.slice(0, 1_000) },
       waitingFor,
-      override: wanted.kind === 'target' && wanted.override ? overrideOf(wanted.override) : null,
+      override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       since: last.since,
@@ -84,15 +84,14 @@ export function createStanding(parts: {
     },
     working(wanted, step, journal) {
       if (step === 'swap') drift = [];
-      parts.reporter.say(report(wanted, journal, PHASE[step], null), false);
+      parts.reporter.say(report(wanted, journal, PHASE[step], null), 'working');
     },
     rest(wanted, because, journal) {
       const before = last.key;
       const phase = because.kind === 'settled' ? 'active' : because.kind === 'waiting' ? 'waiting' : 'failed';
       const said = report(wanted, journal, phase, because);
       if (last.key === before) return; // A tick that found everything as it was: nothing new to say.
-      const retrying = because.kind === 'failed' && because.failure.next === 'retry';
-      parts.reporter.say(said, !retrying);
+      parts.reporter.say(said, 'rest');
       if (because.kind === 'settled') {
         parts.log.info(
           { deployment: said.deployment, targetVersion: said.targetVersion, commitId: said.activeCommit },

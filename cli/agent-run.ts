@@ -60,12 +60,11 @@ async function serve(
     retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace },
     inspectMs: agent.inspect,
     drift: agent.drift,
-    generated: agent.generated,
     onDrift: standing.drift,
   });
-  const onChange = (ring: () => void) => {
+  const onChange = (ring: () => void, interrupt: () => void) => {
     fleet.membership.onChange(ring);
-    const watcher = watch(local.places.appState, (_, name) => name === OVERRIDE_FILE && ring());
+    const watcher = watch(local.places.appState, (_, name) => name === OVERRIDE_FILE && interrupt());
     watcher.on('error', () => {}); // The slow tick looks as well.
     shutdown.add('watch of the state directory', () => watcher.close());
   };

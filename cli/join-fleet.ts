@@ -6,6 +6,7 @@ import type { Journal } from '../agent/journal.ts';
 import { ownCredential } from '../agent/own-credential.ts';
 import { createReporter } from '../agent/reporter.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
 import { clean, type Logger } from '../runtime/log.ts';
 import type { Shutdown } from '../runtime/shutdown.ts';
 import { toJson } from '../schemas/lenient-json.ts';
@@ -37,6 +38,7 @@ export async function joinFleet(
   const card = {
     ...{ agentId: agent.id, instanceId, machineId, pid: process.pid, host: hostname() },
     ...{ labels: agent.labels, agentVersion: version, since: clock.now() },
+    problem: null as string | null,
   };
   const membership = joinMembership(session, {
     ...{ path: paths.presence(agent.id), instanceId, machineId, clock, chance, log },
@@ -47,6 +49,12 @@ export async function joinFleet(
   const reporter = createReporter({
     ...{ session, path: paths.report(agent.id), acl: access.of('report', own.id), clock, log },
     mayWrite: membership.held,
+    // Where the report cannot say it, the presence does.
+    onProblem: (words) => {
+      if (card.problem === words) return;
+      card.problem = words;
+      membership.refresh().catch((error: unknown) => log.warn({ err: classify(error) }, 'presence not refreshed'));
+    },
   });
   shutdown.add('reports', () => reporter.idle());
   membership.onChange(() => {

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Failpoint } from '../agent/failpoints.ts';
 import { type Ground, takeGround } from '../agent/ground.ts';
-import { type Journal, readJournal, writeJournal } from '../agent/journal.ts';
+import { emptyJournal, type Journal, readJournal, writeJournal } from '../agent/journal.ts';
 import { type Places, placesOf } from '../agent/place.ts';
-import { reconcile } from '../agent/reconcile.ts';
+import { findLinks, reconcile } from '../agent/reconcile.ts';
+import { removeLeftovers } from '../agent/releases.ts';
 import type { GitSpare } from '../git/open-spare.ts';
 import { type GitStore, openStore } from '../git/open-store.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
@@ -51,7 +52,12 @@ export async function openLocalAgent(
   shutdown.add('store', () => store.close());
   await store.recover();
 
-  let journal = await reconcile(places, await readJournal(places.appState), clock.now());
+  const kept = await readJournal(places.appState);
+  await removeLeftovers(places, Object.keys(kept.links));
+  // Without a journal retention must still know what links show.
+  const found = kept === emptyJournal ? await findLinks(places) : [];
+  const links = { ...Object.fromEntries(found.map((path) => [path, ''])), ...kept.links };
+  let journal = await reconcile(places, { ...kept, links }, clock.now());
   const remember = async (change: (before: Journal) => Journal) => {
     const next = change(journal);
     await writeJournal(places.appState, next);
@@ -77,6 +83,7 @@ export function localParts(
     uid: process.getuid?.() ?? 0,
     app: settings.app,
     activate: command,
+    generated: agent.generated,
     rereadMs: agent.reread,
   };
 }

@@ -20,7 +20,7 @@ import { isPinned, notHere, pinned, type Repository, unpin } from './repository.
 import type { Drift, Store } from './store.ts';
 import { tidy } from './tidy.ts';
 import { createTurn } from './turn.ts';
-import { findWorkTree, removeWorkTree } from './work-tree.ts';
+import { attachWorkTree, findWorkTree, removeWorkTree } from './work-tree.ts';
 
 export interface StoreOptions {
   /** `<state>/apps/<app>/store.git`: absolute, without `..`, ours alone. Its parents are made with mode 0700. */
@@ -49,7 +49,9 @@ export interface GitStore extends Store {
   spare(directory: string): GitSpare;
   inspect(directory: string, commitId: CommitId, signal: AbortSignal, options?: InspectOptions): Promise<Drift>;
   /** Makes a release that drifted its commit again, in place. */
-  putRight(directory: string, commitId: CommitId, signal: AbortSignal, except: readonly string[]): Promise<void>;
+  putRight(directory: string, commitId: CommitId, signal: AbortSignal, clean: readonly string[] | null): Promise<void>;
+  /** Takes a directory of files for a work tree of the commit, if it is none of this store yet; touches no file. */
+  attach(directory: string, commitId: CommitId): Promise<void>;
   /** Idle time: packs what many small fetches left, and drops what nothing pins or shows any more. */
   tidy(signal: AbortSignal): Promise<void>;
   /** Ends the resident children; the store may be used again, and starts new ones then. */
@@ -93,11 +95,18 @@ export function openStore(options: StoreOptions): GitStore {
       if (!(await isPinned(repository, id))) throw notHere(id);
       return inspectWorkTree(repository, tree, id, signal, inspection);
     },
-    async putRight(directory, commitId, signal, except) {
+    async attach(directory, commitId) {
+      const path = checkedPath(directory);
+      const id = checkedCommitId(commitId);
+      await repository.writing(async () => {
+        if (!(await findWorkTree(repository, path))) await attachWorkTree(repository, path, id);
+      });
+    },
+    async putRight(directory, commitId, signal, clean) {
       const id = checkedCommitId(commitId);
       const tree = await findWorkTree(repository, checkedPath(directory));
       if (!tree) throw notOurs(directory);
-      await repository.writing(() => putRight(repository, tree, id, except, signal));
+      await repository.writing(() => putRight(repository, tree, id, clean, signal));
     },
     removeWorkTree: (directory) => removeWorkTree(repository, checkedPath(directory)),
     recover: () => repository.writing(() => recover(repository)),

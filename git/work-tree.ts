@@ -31,19 +31,44 @@ export async function findWorkTree(repository: Repository, directory: string): P
 /** An empty work tree at `directory`; whatever is there without being ours is refused, never deleted. */
 export async function addWorkTree(repository: Repository, directory: string, commitId: CommitId): Promise<WorkTree> {
   await refuseOthers(directory);
+  const admin = await makeAdmin(repository, directory, commitId);
+  await repository.failpoint('spare.admin-made');
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await chmod(directory, 0o755);
+  await pointTo(directory, admin);
+  await repository.failpoint('spare.directory-made');
+  return { directory, admin };
+}
+
+/**
+ * Takes a directory with files for a work tree of `commitId`, without touching a file: what the store knew about it was
+ * lost. Whether the files are the commit's is for an inspection to say.
+ */
+export async function attachWorkTree(repository: Repository, directory: string, commitId: CommitId): Promise<WorkTree> {
+  const admin = await makeAdmin(repository, directory, commitId);
+  const tree = { directory, admin };
+  const call = { gitDir: admin, workTree: directory };
+  await repository.git.tell(['read-tree', commitId], call);
+  await repository.git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  await pointTo(directory, admin);
+  return tree;
+}
+
+async function makeAdmin(repository: Repository, directory: string, commitId: CommitId): Promise<string> {
   const name = `${basename(directory).slice(0, 20)}-${Math.floor(repository.chance() * 2 ** 40).toString(36)}`;
   const admin = join(repository.directory, 'worktrees', name);
   await mkdir(admin, { recursive: true, mode: 0o700 });
   await writeFile(join(admin, 'commondir'), '../..\n');
   await writeFile(join(admin, 'gitdir'), `${join(directory, '.git')}\n`);
   await writeFile(join(admin, 'HEAD'), `${commitId}\n`);
-  await repository.failpoint('spare.admin-made');
-  await mkdir(directory, { recursive: true, mode: 0o755 });
-  await chmod(directory, 0o755);
-  await writeFile(join(directory, '.git'), `gitdir: ${admin}\n`, { mode: 0o644 });
-  await chmod(join(directory, '.git'), 0o644);
-  await repository.failpoint('spare.directory-made');
-  return { directory, admin };
+  return admin;
+}
+
+async function pointTo(directory: string, admin: string): Promise<void> {
+  const aside = join(directory, '.git.gitfleet-new');
+  await writeFile(aside, `gitdir: ${admin}\n`, { mode: 0o644 });
+  await chmod(aside, 0o644);
+  await rename(aside, join(directory, '.git'));
 }
 
 /** Renames a work tree; readers of the new name see it whole or not at all. */

@@ -43,7 +43,7 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
 
 export function standingOf(view: AgentView, targetVersion: string): Standing {
   const report = view.report?.targetVersion === targetVersion ? view.report : null;
-  if (report?.override) return 'overridden';
+  if (report?.override && !report.error) return 'overridden';
   if (report?.phase === 'active') return 'active';
   if (report?.error && (report.error.next === 'stall' || report.error.next === 'bug')) return 'failed';
   if (!view.presence) return 'offline';

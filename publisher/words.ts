@@ -24,7 +24,10 @@ export const outcomeWord = (record: Deployment, current: boolean): string =>
 export function standingWords({ standing, view }: AgentStanding): string {
   const report = view.report;
   if (standing === 'offline') return 'offline';
-  if (standing === 'silent') return 'online, has not answered yet';
+  if (standing === 'silent') {
+    const problem = view.presence?.problem;
+    return problem ? `online, but ${clean(problem, 200)}` : 'online, has not answered yet';
+  }
   if (standing === 'overridden') {
     const { by, reason } = report?.override ?? { by: '', reason: '' };
     return `kept on ${short(report?.activeCommit)} by ${clean(by, 100)} on the server: ${clean(reason, 200)}`;

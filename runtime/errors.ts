@@ -41,6 +41,16 @@ const SYSTEM: Record<string, Omit<Failure, 'reason'>> = {
   EACCES: { code: 'PERMISSION', hint: 'check owner and mode of the named path for the agent user', next: 'retry' },
   EPERM: { code: 'PERMISSION', hint: 'check owner and mode of the named path for the agent user', next: 'retry' },
   EMFILE: { code: 'TOO_MANY_FILES', hint: 'raise the limit of open files of the agent', next: 'retry' },
+  ENFILE: { code: 'TOO_MANY_FILES', hint: 'raise the limit of open files of this server', next: 'retry' },
+  EAGAIN: { code: 'TOO_MANY_PROCESSES', hint: 'raise the limit of processes of the agent', next: 'retry' },
+  ENOMEM: { code: 'NO_MEMORY', hint: 'free memory on this server; the agent tries again by itself', next: 'retry' },
+  EBUSY: {
+    code: 'BUSY',
+    hint: 'something holds the named path, such as a mount; the agent tries again',
+    next: 'retry',
+  },
+  ESTALE: { code: 'IO_ERROR', hint: 'the network file system lost the named path; remount it', next: 'retry' },
+  ENOENT: { code: 'VANISHED', hint: 'something outside removed the named path; the agent tries again', next: 'retry' },
   EIO: { code: 'IO_ERROR', hint: 'the disk reports errors; check the hardware', next: 'retry' },
 };
 

@@ -7,6 +7,8 @@ export interface RunOptions {
   env: Record<string, string>;
   clock: Clock;
   timeoutMs: number;
+  /** At deadline or abort the group first gets SIGTERM and this long to end by itself; without it SIGKILL at once. */
+  gentleMs?: number;
   signal?: AbortSignal;
   input?: string | Buffer;
   /** Bytes kept of each stream; beyond it the oldest go (`keep: 'tail'`) or the run is ended (`keep: 'all'`). */
@@ -48,15 +50,21 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
     });
     let ended: RunResult['ended'] = 'exit';
     let cause: NodeJS.ErrnoException | undefined;
+    let cancelKill = () => {};
     const end = (why: RunResult['ended']) => {
       if (ended === 'exit') ended = why;
-      killGroup(child.pid);
+      if (options.gentleMs === undefined || why === 'too-much-output') return killGroup(child.pid);
+      killGroup(child.pid, 'SIGTERM');
+      cancelKill = options.clock.after(options.gentleMs, () => killGroup(child.pid));
     };
     const cancelTimeout = options.clock.after(options.timeoutMs, () => end('timeout'));
     const onAbort = () => end('abort');
     options.signal?.addEventListener('abort', onAbort, { once: true });
     const finish = (exitCode: number | null, signal: NodeJS.Signals | null) => {
       cancelTimeout();
+      cancelKill();
+      // What outlived its leader dies now, so that nothing of a group we were to end is left.
+      if (ended !== 'exit') killGroup(child.pid);
       options.signal?.removeEventListener('abort', onAbort);
       child.stdout?.destroy();
       child.stderr?.destroy();

@@ -63,6 +63,8 @@ export const presence = z.object({
   labels: z.record(z.string(), z.string()).default({}),
   agentVersion: z.string().default(''),
   since: z.number(),
+  /** What keeps this agent from reporting, where something does. */
+  problem: z.string().nullable().default(null),
 });
 export type Presence = z.infer<typeof presence>;
 
