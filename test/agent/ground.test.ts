@@ -1,4 +1,5 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -18,8 +19,8 @@ afterEach(async () => {
   await rm(top, { recursive: true, force: true });
 });
 
-async function take(at = places, id = 'web-1', ...more: [waitMs?: number]): Promise<Ground> {
-  const ground = await takeGround(at, id, ...(more.length > 0 ? more : [0]));
+async function take(at = places, id = 'web-1', waitMs = 0, machineIdFile?: string): Promise<Ground> {
+  const ground = await takeGround(at, id, waitMs, machineIdFile);
   taken.push(ground);
   return ground;
 }
@@ -50,5 +51,34 @@ describe('the lock', () => {
       code: 'LOCK_FAILED',
       message: expect.stringContaining('71: flock: '),
     });
+  });
+});
+
+describe('the machine', () => {
+  const NONE = '/nonexistent/machine-id';
+  const owner = () => readFile(join(places.root, '.gitfleet/owner'), 'utf8');
+
+  it('is named by the state directory where it has no name of its own, so that a reboot changes nothing', async () => {
+    await (await take(places, 'web-1', 0, NONE)).release();
+    const name = (await readFile(join(places.state, 'machine'), 'utf8')).trim();
+    expect(await modeOf('state/machine')).toBe(0o600);
+    // Nothing but what is kept takes part: a boot id here would be another one tomorrow.
+    const digest = createHash('sha256').update(`web-1 ${name}`).digest('hex').slice(0, 16);
+    expect(await owner()).toBe(`web-1 ${digest}\n`);
+    await (await take(places, 'web-1', 0, NONE)).release();
+    const copy = { ...places, state: join(top, 'copy') };
+    await expect(takeGround(copy, 'web-1', 0, NONE)).rejects.toMatchObject({ code: 'ROOT_TAKEN' });
+  });
+
+  it.each(['', 'uninitialized\n'])('has no name where its file says %j', async (text) => {
+    await writeFile(join(top, 'machine-id'), text);
+    await take(places, 'web-1', 0, join(top, 'machine-id'));
+    expect(await modeOf('state/machine')).toBe(0o600);
+  });
+
+  it('is named by /etc/machine-id where there is one', async () => {
+    await writeFile(join(top, 'machine-id'), `${'a1'.repeat(16)}\n`);
+    await take(places, 'web-1', 0, join(top, 'machine-id'));
+    await expect(modeOf('state/machine')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
