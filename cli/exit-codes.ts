@@ -22,6 +22,7 @@ const BY_CODE: Record<string, number> = {
   STATE_TAKEN: EXIT.conflict,
   ROOT_TAKEN: EXIT.conflict,
   APP_MISSING: EXIT.unavailable,
+  PUBLISH_UNKNOWN: EXIT.unavailable,
   DEADLINE: EXIT.unavailable,
   CONNECTION_LOSS: EXIT.unavailable,
   SESSION_LOST: EXIT.unavailable,
@@ -40,6 +41,8 @@ const USAGE_CODES = [
   'PATH',
   'BAD_CONNECT_STRING',
   'REF',
+  'NO_SUCH_REV',
+  'AMBIGUOUS_REV',
   'NOT_A_REPOSITORY',
 ];
 

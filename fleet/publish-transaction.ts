@@ -6,7 +6,7 @@ import { ANY_URL, encodeTarget, parseTarget, type Target, targetVersionOf } from
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
-import type { Operation, Session } from '../zookeeper/session.ts';
+import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
 import { checkHold, checkQuarantine } from './refusals.ts';
 import { isRecorded, readSharedState, type SharedState } from './shared-state.ts';
@@ -34,15 +34,21 @@ export interface PublishParts {
   readonly access: Access;
   readonly now: () => number;
   readonly newNonce: () => string;
+  /** How long a lost reply is looked for, ms; default 30 s. */
+  readonly settleMs?: number;
 }
+
+/** As long as a command waits for a quorum (docs/design.md, section 7). */
+const SETTLE_MS = 30_000;
 
 /**
  * Publishes one target: check `hold`, check `quarantine`, set `deployments`, create `deployments/d-<n>`, set `config`,
  * all with the versions that were read, in one transaction. A foreign write that has no record yet gets one first. A
- * lost reply is settled by the nonce in `d-<n>`, so the caller always learns the truth.
+ * lost reply is settled by the nonce in `d-<n>`, so the caller learns the truth, or that it could not be found out.
  *
  * @param since the state the caller decided on; if `config` was written after it, nothing is published.
- * @throws FleetError CONFLICT (somebody published first, who is named), HOLD, QUARANTINED, APP_MISSING.
+ * @throws FleetError CONFLICT (somebody published first, who is named), HOLD, QUARANTINED, APP_MISSING,
+ *   DEPLOYMENTS_BEHIND, PUBLISH_UNKNOWN.
  */
 export async function publishTarget(
   parts: PublishParts,
@@ -69,7 +75,7 @@ export async function recordForeign(parts: PublishParts, since: SharedState): Pr
   return state;
 }
 
-/** One try; null when a version had moved on and the state is to be read again. */
+/** One try; null when nothing was written and the state is to be read again. */
 async function attempt(parts: PublishParts, state: SharedState, request: PublishRequest): Promise<Published | null> {
   const number = state.deployments.last + 1;
   const record = deployment.parse({
@@ -91,8 +97,50 @@ async function attempt(parts: PublishParts, state: SharedState, request: Publish
     ...numbering(parts, state, record),
     { op: 'set', path: parts.znodes.config, data: config, version: state.config.version },
   ];
-  const written = await commit(parts, operations, record);
+  const written = await write(parts, operations, record);
   return written && { record, targetVersion: targetVersionOf(written), previous: state.lastRecord };
+}
+
+/** When and as which transaction `config` was written; null: nothing happened. */
+type Written = Pick<NodeStat, 'mzxid' | 'mtime'>;
+
+async function write(parts: PublishParts, operations: Operation[], record: Deployment): Promise<Written | null> {
+  try {
+    // The last operation sets config.
+    return (await commit(parts, operations, record))?.at(-1)?.stat ?? null;
+  } catch (error) {
+    if (!(error instanceof ZooKeeperError) || error.outcome !== 'unknown') throw error;
+    const found = await settle(parts, record, error);
+    // The server itself failed: only a lost line is worth another try at once.
+    if (!found && !isLostReply(error)) throw error;
+    return found;
+  }
+}
+
+/**
+ * The reply was lost: after a quorum write on this session a read sees our record if the transaction took place.
+ * @throws FleetError PUBLISH_UNKNOWN
+ */
+async function settle(parts: PublishParts, record: Deployment, lost: ZooKeeperError): Promise<Written | null> {
+  const patience = { deadlineMs: parts.settleMs ?? SETTLE_MS };
+  try {
+    await parts.session.barrier(parts.znodes.config, patience);
+    const found = await parts.session.get(parts.znodes.deployment(record.number), patience);
+    if (!found || parseDeployment(found.data)?.nonce !== record.nonce) return null;
+    // One transaction has one zxid and one time, so the record's birth is config's last write.
+    return { mzxid: found.stat.czxid, mtime: found.stat.ctime };
+  } catch {
+    const name = `${deploymentName(record.number)} ${record.target.commitId.slice(0, 12)}`;
+    throw new FleetError(
+      {
+        code: 'PUBLISH_UNKNOWN',
+        reason: `ZooKeeper went away while ${name} was being written: it may be published`,
+        hint: 'when ZooKeeper answers again, gitfleet status shows whether it is; publish again if it is not',
+        next: 'retry',
+      },
+      { cause: lost },
+    );
+  }
 }
 
 /**
@@ -115,11 +163,16 @@ async function adopt(parts: PublishParts, state: SharedState): Promise<void> {
     adopts: state.config.targetVersion,
     at: parts.now(),
   });
-  await commit(
-    parts,
-    [{ op: 'check', path: parts.znodes.config, version: state.config.version }, ...numbering(parts, state, record)],
-    record,
-  );
+  const operations: Operation[] = [
+    { op: 'check', path: parts.znodes.config, version: state.config.version },
+    ...numbering(parts, state, record),
+  ];
+  try {
+    await commit(parts, operations, record);
+  } catch (error) {
+    // The caller reads again and sees whether it took place.
+    if (!isLostReply(error)) throw error;
+  }
 }
 
 function numbering({ znodes, access }: PublishParts, state: SharedState, record: Deployment): Operation[] {
@@ -132,23 +185,32 @@ function numbering({ znodes, access }: PublishParts, state: SharedState, record:
   ];
 }
 
-/** When and as which transaction it happened; null: a version had moved on and nothing happened. */
-type Written = { mzxid: bigint; mtime: number };
-
-async function commit(parts: PublishParts, operations: Operation[], record: Deployment): Promise<Written | null> {
+/** Null: somebody else was faster and a version had moved on. */
+async function commit(
+  { session, znodes }: PublishParts,
+  operations: Operation[],
+  { number }: Deployment,
+): Promise<OperationResult[] | null> {
   try {
-    await parts.session.transact(operations);
+    return await session.transact(operations);
   } catch (error) {
-    if (isCode(error, 'BAD_VERSION', 'NODE_EXISTS')) return null;
-    if (!(error instanceof ZooKeeperError) || error.outcome !== 'unknown') throw error;
-    // The reply was lost. After a quorum write on this session a read sees our record if the transaction took place.
-    await parts.session.barrier(parts.znodes.config);
+    if (isCode(error, 'BAD_VERSION')) return null;
+    // `deployments` was set before it, with the version that was read: nobody was faster, the number itself is wrong.
+    if (isCode(error, 'NODE_EXISTS') && error.path === znodes.deployment(number)) throw behind(number);
+    throw error;
   }
-  const found = await parts.session.get(parts.znodes.deployment(record.number));
-  if (!found || parseDeployment(found.data)?.nonce !== record.nonce) return null;
-  // One transaction has one zxid and one time, so the record's birth is config's last write.
-  return { mzxid: found.stat.czxid, mtime: found.stat.ctime };
 }
+
+const isLostReply = (error: unknown): boolean =>
+  isCode(error, 'CONNECTION_LOSS', 'DEADLINE') && error.outcome === 'unknown';
+
+const behind = (number: number): FleetError =>
+  new FleetError({
+    code: 'DEPLOYMENTS_BEHIND',
+    reason: `the deployments znode says ${number - 1}, but ${deploymentName(number)} is there already; nothing was written`,
+    hint: 'it was restored or set by hand: set it to the highest n of its d-<n> children',
+    next: 'stall',
+  });
 
 async function readFresh(parts: PublishParts): Promise<SharedState> {
   await parts.session.barrier(parts.znodes.config);

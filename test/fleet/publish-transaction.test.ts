@@ -4,9 +4,11 @@ import { initApp } from '../../fleet/app.ts';
 import { readHistory, writeOutcome } from '../../fleet/history.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { isRecorded, readSharedState } from '../../fleet/shared-state.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
 import { openProxy, type TcpProxy } from '../support/proxy.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { sessionsForTest } from '../support/zookeeper-session.ts';
@@ -123,6 +125,64 @@ describe('the publish transaction', () => {
     const won = all.filter((result) => result.status === 'fulfilled');
     expect(won.length).toBe(1);
     expect(await letters()).toEqual(['a']);
+  });
+
+  it('on a number that is too low for the records ends with what to do, ours as well as a foreign write', async () => {
+    await publishTarget(parts, await readSharedState(parts.session, paths), request('a'));
+    await publishTarget(parts, await readSharedState(parts.session, paths), request('b'));
+    await observer.set(paths.deployments, Buffer.from('1'), -1);
+    const behind = { code: 'DEPLOYMENTS_BEHIND', next: 'stall', hint: expect.stringContaining('highest n') };
+    // The record of 1 is not config's, so this one is about to be adopted.
+    const adopting = publishTarget(parts, await readSharedState(observer, paths), request('c'));
+    await expect(adopting).rejects.toMatchObject(behind);
+    await observer.set(paths.config, Buffer.alloc(0), -1);
+    const publishing = publishTarget(parts, await readSharedState(observer, paths), request('c'));
+    await expect(publishing).rejects.toMatchObject(behind);
+    expect((await observer.get(paths.config))?.data.length).toBe(0);
+  });
+
+  it('whose reply is lost while ZooKeeper stays away: it says that it may be published', async () => {
+    const state = await readSharedState(parts.session, paths);
+    await proxy.mode('mute');
+    const publishing = publishTarget({ ...parts, settleMs: 1_000 }, state, request('a'));
+    const said = expect(publishing).rejects.toMatchObject({
+      code: 'PUBLISH_UNKNOWN',
+      next: 'retry',
+      message: expect.stringContaining('it may be published'),
+      hint: expect.stringContaining('gitfleet status'),
+    });
+    await expect.poll(shown, { timeout: 20_000 }).toBe('a');
+    await proxy.mode('refuse');
+    await said;
+  });
+
+  it('whose reply is lost for longer than a call waits: it learns the truth when ZooKeeper is back', async () => {
+    const state = await readSharedState(parts.session, paths);
+    await proxy.mode('mute');
+    const publishing = publishTarget(parts, state, request('a'));
+    await expect.poll(shown, { timeout: 20_000 }).toBe('a');
+    await proxy.mode('refuse');
+    // A call of this session gives up after 2.7 s.
+    await systemClock.sleep(6_500);
+    await proxy.mode('pass');
+    expect((await publishing).record.number).toBe(1);
+    expect(await letters()).toEqual(['a']);
+  });
+
+  it('that stands needs no further answer of ZooKeeper', async () => {
+    const state = await readSharedState(parts.session, paths);
+    const { session } = parts;
+    const mute: Session = Object.create(session, {
+      transact: {
+        value: async (...args: Parameters<Session['transact']>) => {
+          const results = await session.transact(...args);
+          await proxy.mode('drop');
+          return results;
+        },
+      },
+    });
+    const published = await publishTarget({ ...parts, session: mute }, state, request('a'));
+    expect(published.targetVersion).toBe((await readSharedState(observer, paths)).config.targetVersion);
   });
 });
 
