@@ -9,11 +9,7 @@ export const KEPT = 200;
 
 /** The newest records first, at most `most`; numbers that are missing or unreadable are skipped. */
 export async function readHistory(session: Session, znodes: Znodes, most: number): Promise<Deployment[]> {
-  const numbers = ((await session.children(znodes.deployments)) ?? [])
-    .map((name) => Number(/^d-([1-9]\d*)$/.exec(name)?.[1]))
-    .filter((n) => Number.isSafeInteger(n))
-    .sort((a, b) => b - a)
-    .slice(0, most);
+  const numbers = (await numbersOf(session, znodes)).slice(0, most);
   const records = await Promise.all(numbers.map((n) => readDeployment(session, znodes, n)));
   return records.filter((record) => record !== null);
 }
@@ -48,12 +44,28 @@ export async function writeOutcome(
   }
 }
 
-/** Removes the record that `newest` pushes over the limit; gone already is fine. */
+/** Removes at one go no more than this; what is left goes with the next publishes. */
+const MOST_FORGOTTEN = 100;
+
+/** Removes the records beyond the newest ones, the oldest first; gone already is fine. */
 export async function forgetOldest(session: Session, znodes: Znodes, newest: number): Promise<void> {
-  if (newest <= KEPT) return;
-  try {
-    await session.remove(znodes.deployment(newest - KEPT), ANY_VERSION);
-  } catch (error) {
-    if (!isCode(error, 'NO_NODE')) throw error;
-  }
+  const numbers = (await numbersOf(session, znodes)).filter((n) => n <= newest);
+  const tooMany = numbers.slice(KEPT).slice(-MOST_FORGOTTEN);
+  await Promise.all(
+    tooMany.map(async (number) => {
+      try {
+        await session.remove(znodes.deployment(number), ANY_VERSION);
+      } catch (error) {
+        if (!isCode(error, 'NO_NODE')) throw error;
+      }
+    }),
+  );
+}
+
+/** The newest first. */
+async function numbersOf(session: Session, znodes: Znodes): Promise<number[]> {
+  return ((await session.children(znodes.deployments)) ?? [])
+    .map((name) => Number(/^d-([1-9]\d*)$/.exec(name)?.[1]))
+    .filter((n) => Number.isSafeInteger(n))
+    .sort((a, b) => b - a);
 }

@@ -1,28 +1,52 @@
-import { readFleet } from '../fleet/fleet-view.ts';
+import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
 import { forgetOldest, writeOutcome } from '../fleet/history.ts';
 import { type Published, type PublishParts, type PublishRequest, publishTarget } from '../fleet/publish-transaction.ts';
 import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
+import type { Deployment } from '../schemas/deployment.ts';
 import { judge, outcomeOf } from './verdict.ts';
 
 /**
- * The act of publishing: judge the deployment that is current, if nobody did, then publish the next one. The first
- * step is what later makes `rollback` know which deployments were proven although their publishers did not wait.
- * @throws FleetError CONFLICT, HOLD, QUARANTINED, APP_MISSING and what ZooKeeper answers.
+ * The act of publishing: publish, then judge the deployment that this replaced, if nobody did, by the picture from
+ * before it. So `rollback` later knows which deployments were proven although their publishers did not wait, foreign
+ * writes included; and a publish that is refused says nothing about the deployment that goes on.
+ * @throws FleetError CONFLICT, HOLD, QUARANTINED, APP_MISSING, PUBLISH_UNKNOWN and what ZooKeeper answers.
  */
 export async function publish(parts: PublishParts, since: SharedState, request: PublishRequest): Promise<Published> {
-  await settleCurrent(parts, since);
+  const fleet = isJudged(since) ? null : await readFleet(parts.session, parts.znodes);
   const published = await publishTarget(parts, since, request);
-  await forgetOldest(parts.session, parts.znodes, published.record.number);
+  // It is published: what is only tidied up after it must not turn that into a failure.
+  await tidyUp(parts, published, since, fleet).catch(() => {});
   return published;
 }
 
-async function settleCurrent(parts: PublishParts, state: SharedState): Promise<void> {
-  const record = state.lastRecord;
-  if (!record || !isRecorded(state)) return;
-  if (record.outcome && record.outcome.state !== 'timed-out') return;
-  const fleet = await readFleet(parts.session, parts.znodes);
-  const reporting = new Set(fleet.filter((view) => view.report).map((view) => view.agentId));
-  const verdict = judge(fleet, reporting, state.config.targetVersion);
+/** Whether nothing is left to be said about what config holds. */
+function isJudged(state: SharedState): boolean {
+  return state.config.data.length === 0 || (isRecorded(state) && hasEnded(state.lastRecord));
+}
+
+const hasEnded = (record: Deployment | null): boolean =>
+  record?.outcome != null && record.outcome.state !== 'timed-out';
+
+async function tidyUp(
+  parts: PublishParts,
+  { record, previous }: Published,
+  { config }: SharedState,
+  fleet: readonly AgentView[] | null,
+): Promise<void> {
+  // What was replaced is what `since` saw in config, whoever wrote it: else the transaction had been a conflict.
+  if (fleet && previous) await judgeReplaced(parts, previous, config.targetVersion, fleet);
+  await forgetOldest(parts.session, parts.znodes, record.number);
+}
+
+async function judgeReplaced(
+  { session, znodes, now }: PublishParts,
+  replaced: Deployment,
+  targetVersion: string,
+  fleet: readonly AgentView[],
+): Promise<void> {
+  // A server that is gone for good leaves its last report behind, about an older target: it is not waited for.
+  const expected = fleet.filter((view) => view.presence || view.report?.targetVersion === targetVersion);
+  const verdict = judge(fleet, new Set(expected.map((view) => view.agentId)), targetVersion);
   const ended = verdict.state === 'converged' ? 'proven' : verdict.state === 'failed' ? 'failed' : 'superseded';
-  await writeOutcome(parts.session, parts.znodes, record.number, outcomeOf(verdict, ended, parts.now(), 'publisher'));
+  await writeOutcome(session, znodes, replaced.number, outcomeOf(verdict, ended, now(), 'publisher'));
 }

@@ -1,0 +1,126 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { KEPT, readDeployment, readHistory } from '../../fleet/history.ts';
+import type { PublishParts } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { publish } from '../../publisher/publish.ts';
+import { findRollback } from '../../publisher/rollback.ts';
+import { encodeHold } from '../../schemas/hold.ts';
+import { toJson } from '../../schemas/lenient-json.ts';
+import { presence, report } from '../../schemas/report.ts';
+import { ANY_URL, encodeTarget, parseTarget, type Target } from '../../schemas/target.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+import { sessionsForTest } from '../support/zookeeper-session.ts';
+
+const servers = realServers(1);
+const open = sessionsForTest();
+let paths: Znodes;
+let session: Session;
+let parts: PublishParts;
+let count = 0;
+
+beforeEach(async () => {
+  paths = znodes(`/app/publisher${++count}`);
+  session = open(servers.connect());
+  await initApp(session, paths, openAccess);
+  let nonce = 0;
+  parts = { session, znodes: paths, access: openAccess, now: () => 1_000, newNonce: () => `n${++nonce}` };
+});
+
+function target(letter: string): Target {
+  const value = { url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' };
+  const parsed = parseTarget(Buffer.from(JSON.stringify(value)), ANY_URL);
+  if (!parsed.ok) throw new Error(parsed.failure.reason);
+  return parsed.target;
+}
+const state = () => readSharedState(session, paths);
+const publishOn = (since: Awaited<ReturnType<typeof state>>, letter: string) =>
+  publish(parts, since, { target: target(letter), author: 'ann', reason: letter, via: 'publish' });
+const publishNow = async (letter: string) => publishOn(await state(), letter);
+const outcomeOf = async (number: number) => (await readDeployment(session, paths, number))?.outcome ?? null;
+
+async function comesOnline(agentId: string): Promise<void> {
+  const value = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', since: 1 };
+  await session.create(paths.presence(agentId), toJson(presence, presence.parse(value)), 'ephemeral');
+}
+
+/** As an agent that got there, at what config holds now. */
+async function reportsActive(agentId: string): Promise<void> {
+  const { targetVersion } = (await state()).config;
+  const value = { agentId, targetVersion, phase: 'active', activeCommit: null, since: 1, at: 1 };
+  await session.ensure(paths.report(agentId));
+  await session.set(paths.report(agentId), toJson(report, report.parse(value)), -1);
+}
+
+describe('a publish judges what it replaced', () => {
+  it('and a refused one judges nothing: what goes on running can still be proven', async () => {
+    await comesOnline('web-1');
+    const old = await state();
+    await publishNow('a');
+    await session.set(paths.hold, encodeHold({ reason: 'r', owner: 'bob', since: 1, end: null }), -1);
+    await expect(publishNow('b')).rejects.toMatchObject({ code: 'HOLD' });
+    await expect(publishOn(old, 'b')).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await outcomeOf(1)).toBe(null);
+    await session.set(paths.hold, Buffer.alloc(0), -1);
+    await reportsActive('web-1');
+    await publishNow('b');
+    expect(await outcomeOf(1)).toMatchObject({ state: 'proven', reached: 1, expected: 1 });
+    expect((await findRollback(session, paths, null)).number).toBe(1);
+  });
+
+  it('without a server that is gone for good and spoke last about an older target', async () => {
+    await publishNow('a');
+    await reportsActive('gone');
+    await publishNow('b');
+    // Offline by now, but it said of this target how it ended.
+    await reportsActive('restarting');
+    await comesOnline('web-1');
+    await reportsActive('web-1');
+    await publishNow('c');
+    expect(await outcomeOf(2)).toMatchObject({ state: 'proven', reached: 2, expected: 2 });
+    // Online and silent is not proven.
+    await publishNow('d');
+    expect(await outcomeOf(3)).toMatchObject({ state: 'superseded', reached: 0, expected: 1 });
+  });
+
+  it('also where a foreign writer had set it, so that rollback returns to it', async () => {
+    await comesOnline('web-1');
+    await session.set(paths.config, encodeTarget(target('a')), -1);
+    await reportsActive('web-1');
+    await publishNow('b');
+    expect(await readDeployment(session, paths, 1)).toMatchObject({ via: 'adopted', outcome: { state: 'proven' } });
+    expect((await findRollback(session, paths, null)).number).toBe(1);
+  });
+});
+
+describe('records beyond the newest 200', () => {
+  it('are all removed, not only one', async () => {
+    await publishNow('a');
+    const { data } = (await session.get(paths.deployment(1))) as { data: Buffer };
+    const last = KEPT + 10;
+    for (let number = 2; number <= last; number += 1) {
+      await session.create(paths.deployment(number), data, 'persistent');
+    }
+    await session.set(paths.deployments, Buffer.from(String(last)), -1);
+    await publishNow('b');
+    const names = (await session.children(paths.deployments)) ?? [];
+    expect(names.length).toBe(KEPT);
+    expect(names).toContain(`d-${last + 1}`);
+    expect(names).not.toContain(`d-${last + 1 - KEPT}`);
+  });
+
+  it('that cannot be removed do not make a failure of a publish', async () => {
+    await session.set(paths.deployments, Buffer.from(String(KEPT)), -1);
+    await session.create(paths.deployment(1), Buffer.alloc(0), 'persistent');
+    // A node that has children is not removed, which is how ZooKeeper itself refuses here.
+    await session.create(`${paths.deployment(1)}/x`, Buffer.alloc(0), 'persistent');
+    for (let number = 2; number <= KEPT; number += 1) {
+      await session.create(paths.deployment(number), Buffer.alloc(0), 'persistent');
+    }
+    expect((await publishNow('b')).record.number).toBe(KEPT + 1);
+    expect((await readHistory(session, paths, 1))[0]?.target.commitId).toBe('b'.repeat(40));
+  });
+});
