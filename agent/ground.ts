@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { endOrphans } from '../git/orphans.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -7,7 +8,9 @@ import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type RunResult, run } from '../runtime/process.ts';
-import type { Places } from './place.ts';
+import { checkOwner, type Places } from './place.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
 /** What an agent stands on: its directories, exclusively. */
 export interface Ground {
@@ -26,7 +29,7 @@ export interface Ground {
  * docs/design.md section 4, whatever the umask. Children of a dead predecessor are ended first.
  * @param waitMs how long a lock may still be held by a predecessor that is just ending.
  * @param machineIdFile only tests name another.
- * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED.
+ * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED; SYMLINK, NOT_DIR, OWNER where the root is not ours.
  */
 export async function takeGround(
   places: Places,
@@ -39,8 +42,11 @@ export async function takeGround(
   const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state, waitMs);
   try {
     const machine = await machineName(machineIdFile, places.state, agentId);
-    await makeDirectory(places.root, 0o755);
-    await makeDirectory(join(places.root, '.gitfleet'), 0o755);
+    // From the root down, each before anything below it is opened or made: we may be root, and these others' links.
+    for (const directory of [places.root, join(places.root, '.gitfleet')]) {
+      await makeDirectory(directory, 0o755);
+      checkOwner(directory, await lstat(directory), uid());
+    }
     const owner = await takeOwner(places, agentId, machine, waitMs);
     await makeDirectory(places.app, 0o755);
     await makeDirectory(places.releases, 0o755);
@@ -76,13 +82,14 @@ async function takeOwner(places: Places, agentId: string, machine: string, waitM
   const file = join(places.root, '.gitfleet', 'owner');
   const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', places.root, waitMs);
   const mine = `${agentId} ${digest(machine)}\n`;
-  const present = await readFile(file, 'utf8');
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(MOST_OWNER_BYTES), 0, MOST_OWNER_BYTES, 0);
+  const present = buffer.toString('utf8', 0, bytesRead);
   if (present === '') await handle.write(mine, 0);
   else if (present !== mine) {
     await handle.close();
     throw new FleetError({
       code: 'ROOT_TAKEN',
-      reason: `${places.root} belongs to agent ${present.split(' ')[0]}${present.endsWith(mine.slice(agentId.length)) ? '' : ' of another machine'}`,
+      reason: `${places.root} belongs to ${ownerIn(present, digest(machine))}`,
       hint: `give this agent a root of its own; if that agent is gone for good, remove ${file}`,
       next: 'stall',
     });
@@ -90,9 +97,18 @@ async function takeOwner(places: Places, agentId: string, machine: string, waitM
   return handle;
 }
 
+const MOST_OWNER_BYTES = 1_024;
+
+/** Text that is not as we write it may be anything, so none of it is repeated. */
+function ownerIn(text: string, machine: string): string {
+  const found = /^([A-Za-z0-9._-]{1,100}) ([0-9a-f]{16})\n$/.exec(text);
+  if (!found) return 'somebody else';
+  return `agent ${found[1]}${found[2] === machine ? '' : ' of another machine'}`;
+}
+
 /** Node has no flock(2); util-linux's flock(1) locks the description that we share with it and leaves it to us. */
 async function takeLock(file: string, mode: number, code: string, what: string, waitMs: number): Promise<FileHandle> {
-  const handle = await open(file, 'a+', mode);
+  const handle = await openOwn(file, mode);
   const result = await run(['flock', '--timeout', String(waitMs / 1_000), '--exclusive', '3'], {
     env: { PATH: '/usr/bin:/bin' },
     clock: systemClock satisfies Clock,
@@ -101,13 +117,40 @@ async function takeLock(file: string, mode: number, code: string, what: string, 
     keep: 'tail',
     inherit: [handle.fd],
   });
-  if (result.exitCode === 0) {
-    await handle.chmod(mode);
-    return handle;
-  }
+  if (result.exitCode === 0) return handle;
   await handle.close();
   throw notLocked(result, file, code, what);
 }
+
+/** Made with exactly this mode where it is missing. What is there must be a file of ours, and keeps its mode. */
+async function openOwn(file: string, mode: number): Promise<FileHandle> {
+  const flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+  const made = await open(file, flags | O_CREAT | O_EXCL, mode).catch(unless('EEXIST'));
+  if (made) {
+    await made.chmod(mode);
+    return made;
+  }
+  const there = await open(file, flags).catch(unless('ELOOP', 'EISDIR', 'ENXIO'));
+  const found = await there?.stat();
+  // A second name of the file would be a link by another word.
+  if (there && found?.isFile() && found.nlink === 1 && (found.uid === uid() || found.uid === 0)) return there;
+  await there?.close();
+  throw new FleetError({
+    code: 'OWNER',
+    reason: `${file} is not a file of the agent's own; it was not touched`,
+    hint: 'see who put it there, then remove it',
+    next: 'stall',
+  });
+}
+
+const unless =
+  (...codes: string[]) =>
+  (error: NodeJS.ErrnoException): null => {
+    if (codes.includes(error.code ?? '')) return null;
+    throw error;
+  };
+
+const uid = (): number => process.getuid?.() ?? 0;
 
 /** Only a silent 1 says that the lock is held: an error has another code, and BusyBox's flock prints with its 1. */
 function notLocked(result: RunResult, file: string, code: string, what: string): FleetError {

@@ -78,12 +78,17 @@ async function refuseReserved(places: Places, path: RelativePath): Promise<void>
 
 const contains = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(outer + sep);
 
-function checkDirectory(path: string, found: Stats, uid: number): void {
+/** @throws FleetError SYMLINK, NOT_DIR, OWNER. */
+export function checkOwner(path: string, found: Stats, uid: number): void {
   if (found.isSymbolicLink()) throw refusal('SYMLINK', `${path} is a symbolic link, not a directory of its own`);
   if (!found.isDirectory()) throw refusal('NOT_DIR', `${path} is not a directory`);
   // Root may own what the agent's user works in; anybody else could swap what we link.
   if (found.uid !== uid && found.uid !== 0)
     throw refusal('OWNER', `${path} belongs to user ${found.uid}, not to the agent`);
+}
+
+function checkDirectory(path: string, found: Stats, uid: number): void {
+  checkOwner(path, found, uid);
   if ((found.mode & 0o1000) !== 0) return; // Sticky: others may write there, but not rename or remove our link.
   if ((found.mode & 0o002) !== 0) throw refusal('OWNER', `${path} can be written by everybody`);
   // Where each user has a group of his own, a umask of 002 makes 0775 directories that are nobody else's; root's group

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -80,5 +80,60 @@ describe('the machine', () => {
     await writeFile(join(top, 'machine-id'), `${'a1'.repeat(16)}\n`);
     await take(places, 'web-1', 0, join(top, 'machine-id'));
     await expect(modeOf('state/machine')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('a root that somebody prepared', () => {
+  const secret = () => join(top, 'secret');
+  const ownerFile = () => join(places.root, '.gitfleet/owner');
+  beforeEach(async () => {
+    await mkdir(join(places.root, '.gitfleet'), { recursive: true });
+    await writeFile(secret(), 'hunter2 is the password\n');
+    await chmod(secret(), 0o600);
+  });
+
+  async function refusedWith(code: string): Promise<void> {
+    const said = await takeGround(places, 'web-1', 0).then(
+      async (ground) => await ground.release(),
+      (error: Error) => error,
+    );
+    expect(said).toMatchObject({ code });
+    expect(String(said)).not.toContain('hunter2');
+    expect(await readFile(secret(), 'utf8')).toBe('hunter2 is the password\n');
+    expect(await modeOf('secret')).toBe(0o600);
+  }
+
+  it.each([
+    ['a link', () => symlink(secret(), ownerFile())],
+    ['a second name', () => link(secret(), ownerFile())],
+    ['a directory', () => mkdir(ownerFile())],
+  ])('where the owner file is %s: OWNER, and what it leads to stays as it is', async (_, put) => {
+    await put();
+    await refusedWith('OWNER');
+  });
+
+  it.each(['root', 'root/.gitfleet'])('where %s is a link: SYMLINK', async (name) => {
+    await rename(join(top, name), join(top, 'away'));
+    await symlink(join(top, 'away'), join(top, name));
+    await refusedWith('SYMLINK');
+  });
+
+  it.each(['root', 'root/.gitfleet', 'root/.gitfleet/owner'])('where %s is of another user: OWNER', async (name) => {
+    if (process.getuid?.() !== 0) return; // Only root may give it away.
+    await writeFile(ownerFile(), '');
+    await chown(join(top, name), 4242, 4242);
+    await refusedWith('OWNER');
+  });
+
+  it('says "somebody else" where the owner file holds what we never wrote, and the name where we did', async () => {
+    await writeFile(ownerFile(), await readFile(secret()));
+    await expect(takeGround(places, 'web-1', 0)).rejects.toMatchObject({
+      code: 'ROOT_TAKEN',
+      message: `${places.root} belongs to somebody else`,
+    });
+    await writeFile(ownerFile(), `web-2 ${'0'.repeat(16)}\n`);
+    await expect(takeGround(places, 'web-1', 0)).rejects.toMatchObject({
+      message: `${places.root} belongs to agent web-2 of another machine`,
+    });
   });
 });
