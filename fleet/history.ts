@@ -1,5 +1,4 @@
-import { type Deployment, deployment, type Outcome, parseDeployment } from '../schemas/deployment.ts';
-import { toJson } from '../schemas/lenient-json.ts';
+import { type Deployment, type Outcome, outcome as outcomeSchema, parseDeployment } from '../schemas/deployment.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
@@ -21,7 +20,7 @@ export async function readDeployment(session: Session, znodes: Znodes, number: n
 
 /**
  * Writes how a deployment ended, once: a first outcome stands, except that a `timed-out` one, which only says that
- * nobody waited long enough, gives way. Returns false when one stood already.
+ * nobody waited long enough, gives way. What a newer version wrote beside it is kept. Returns false when one stood already.
  */
 export async function writeOutcome(
   session: Session,
@@ -35,8 +34,8 @@ export async function writeOutcome(
     if (!node || !record) return false;
     if (record.outcome && record.outcome.state !== 'timed-out') return false;
     try {
-      const data = toJson(deployment, { ...record, outcome });
-      await session.set(znodes.deployment(number), data, node.stat.version);
+      const written = { ...JSON.parse(node.data.toString('utf8')), outcome: outcomeSchema.parse(outcome) };
+      await session.set(znodes.deployment(number), Buffer.from(JSON.stringify(written)), node.stat.version);
       return true;
     } catch (error) {
       if (!isCode(error, 'BAD_VERSION')) throw error;

@@ -1,15 +1,18 @@
 import * as z from 'zod';
 import { fromJson } from './lenient-json.ts';
 
+/** What a newer version wrote there and this one does not know: no reason to take its record for a foreign write. */
+const OTHER = 'other';
+
 /** The three members that make a target, as history keeps them. */
 const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePath: z.string() });
 
 /**
  * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one will not without a person.
- * `superseded`: a newer target came first. `timed-out`: nobody waited long enough to know.
+ * `superseded`: a newer target came first. `timed-out`: nobody waited long enough to know. `other`: a newer version's word.
  */
 export const outcome = z.object({
-  state: z.enum(['proven', 'failed', 'superseded', 'timed-out']),
+  state: z.enum(['proven', 'failed', 'superseded', 'timed-out', OTHER]).catch(OTHER),
   at: z.number(),
   reached: z.number().int(),
   expected: z.number().int(),
@@ -26,7 +29,7 @@ export const deployment = z.object({
   author: z.string(),
   reason: z.string(),
   /** Where it came from: a person's `publish` or `rollback`, git's `hook`, or a foreign writer (`adopted`). */
-  via: z.enum(['publish', 'rollback', 'hook', 'adopted']),
+  via: z.enum(['publish', 'rollback', 'hook', 'adopted', OTHER]).catch(OTHER),
   ref: z.string().nullable().default(null),
   /** Drawn by the writer; finding it here again settles a lost reply. */
   nonce: z.string(),

@@ -124,3 +124,26 @@ describe('records beyond the newest 200', () => {
     expect((await readHistory(session, paths, 1))[0]?.target.commitId).toBe('b'.repeat(40));
   });
 });
+
+describe('a record of a newer version', () => {
+  it('is no foreign write, and keeps its words when it is judged', async () => {
+    await publishNow('a');
+    await comesOnline('web-1');
+    await reportsActive('web-1');
+    // In the same transaction as config, as a newer publisher does it.
+    const newer = { ...(await readDeployment(session, paths, 1)), number: 2, via: 'webhook', signature: 's' };
+    await session.transact([
+      { op: 'set', path: paths.deployments, data: Buffer.from('2'), version: -1 },
+      { op: 'create', path: paths.deployment(2), data: Buffer.from(JSON.stringify(newer)), mode: 'persistent' },
+      { op: 'set', path: paths.config, data: encodeTarget(target('a')), version: -1 },
+    ]);
+    await reportsActive('web-1');
+    expect((await publishNow('b')).record).toMatchObject({ number: 3, previous: 2 });
+    expect(await readDeployment(session, paths, 2)).toMatchObject({ via: 'other', outcome: { state: 'proven' } });
+    const kept = JSON.parse(String((await session.get(paths.deployment(2)))?.data));
+    expect(kept).toMatchObject({ via: 'webhook', signature: 's' });
+    const ended = { ...newer, outcome: { state: 'rolled-back', at: 1, reached: 0, expected: 1 } };
+    await session.set(paths.deployment(2), Buffer.from(JSON.stringify(ended)), -1);
+    expect(await outcomeOf(2)).toMatchObject({ state: 'other' });
+  });
+});
