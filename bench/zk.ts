@@ -21,7 +21,7 @@ const wanted = (name: string, or: number) =>
 const SESSIONS = wanted('sessions', 1_000);
 const ROUNDS = wanted('rounds', 30);
 const SERVERS = wanted('servers', 1) === 3 ? 3 : 1;
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 15_000;
 const VALUE = (n: number) => Buffer.from(String(n).padEnd(2_000, ' '));
 const log = createLog({ level: 'silent' });
 

@@ -28,7 +28,10 @@ export interface SessionOptions {
   /** Of every node created without a list of its own; said out loud, since the client's default is open to all. */
   readonly defaultAcl: 'open' | readonly AclEntry[];
   readonly tls?: TlsMaterial | undefined;
-  /** Between attempts to connect. Default 100 ms to 15 s, with full jitter. */
+  /**
+   * Between attempts to connect, with full jitter. Default 100 ms to half the session timeout, 15 s at most: a session
+   * that outlived an outage of all servers is then taken up again before it ends.
+   */
   readonly backoff?: Backoff;
   /** After a reconnect the watched nodes are read again within this time, drawn evenly. Default 200 ms. */
   readonly rereadSpreadMs?: number;
@@ -36,6 +39,8 @@ export interface SessionOptions {
   readonly chance: Chance;
   readonly log: Logger;
 }
+
+const SOON = Promise.resolve();
 
 /**
  * Opens the one lasting handle of a program (session.ts says what it promises). Returns at once and connects by
@@ -57,7 +62,7 @@ export function openSession(options: SessionOptions): Session {
   const lifeline = startLifeline({
     hosts,
     sessionTimeoutMs,
-    backoff: options.backoff ?? { firstMs: 100, mostMs: 15_000 },
+    backoff: options.backoff ?? { firstMs: 100, mostMs: Math.min(15_000, sessionTimeoutMs / 2) },
     auth: options.auth ?? [],
     tls: options.tls,
     clock,
@@ -69,10 +74,12 @@ export function openSession(options: SessionOptions): Session {
 
   /** Off the client's stack, and once for all events of a batch. */
   function ringSoon(path: string): void {
-    if (rung.push(path) > 1) return;
-    void Promise.resolve().then(() => {
-      for (const one of new Set(rung.splice(0))) bells.ring(one);
-    });
+    if (rung.push(path) === 1) void SOON.then(ringAllRung);
+  }
+
+  function ringAllRung(): void {
+    const paths = rung.splice(0);
+    for (const path of paths.length === 1 ? paths : new Set(paths)) bells.ring(path);
   }
 
   function announce(state: SessionState): void {
