@@ -64,12 +64,23 @@ async function serve(
   });
   const onChange = (ring: () => void, interrupt: () => void) => {
     fleet.membership.onChange(ring);
-    const watcher = watch(local.places.appState, (_, name) => name === OVERRIDE_FILE && interrupt());
-    watcher.on('error', () => {}); // The slow tick looks as well.
-    shutdown.add('watch of the state directory', () => watcher.close());
+    watchOverride(local.places.appState, interrupt, log, shutdown);
   };
   const { root, state } = local.places;
   log.info({ root, state, app: settings.app, version }, 'agent started');
   const { follow, confirm, blocked } = fleet;
   await runAgent({ ...parts, follow, confirm, blocked, onChange, standing, chores }, shutdown.signal);
+}
+
+/** All of a user's inotify instances may be used up by others: the slow tick looks as well. */
+function watchOverride(appState: string, interrupt: () => void, log: Logger, shutdown: Shutdown): void {
+  const unwatched = (error: unknown) =>
+    log.warn({ err: classify(error) }, 'the state directory cannot be watched: agent rollback is obeyed later');
+  try {
+    const watcher = watch(appState, (_, name) => name === OVERRIDE_FILE && interrupt());
+    watcher.on('error', unwatched);
+    shutdown.add('watch of the state directory', () => watcher.close());
+  } catch (error) {
+    unwatched(error);
+  }
 }

@@ -1,5 +1,7 @@
-import { rename } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { agentHome, shown, startLife } from '../support/agent-process.ts';
 import { gitfleet } from '../support/commands.ts';
 import { shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
@@ -10,7 +12,7 @@ let fleet: TestFleet;
 afterEach(() => fleet.stop());
 
 /** On the server, as its operator would type it; no ZooKeeper is named. */
-const onServer = (agent: TestAgent, verb: string, ...more: string[]) =>
+const onServer = (agent: Pick<TestAgent, 'id' | 'root' | 'state'>, verb: string, ...more: string[]) =>
   gitfleet([
     'agent',
     verb,
@@ -76,6 +78,32 @@ describe('gitfleet agent rollback', () => {
     expect((await onServer(agent, 'resume')).stdout).toContain('follows the fleet again');
     await until('the fleet wins', async () => (await shownCommit(agent.root, 'shop')) === b);
     expect((await onServer(agent, 'resume')).stdout).toContain('nothing to resume');
+  });
+
+  it('is obeyed at the slow tick where nothing can be watched', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const home = agentHome(fleet, 'web-1', { reread: '1s' });
+    const preload = join(fleet.directory, 'no-inotify.mjs');
+    await writeFile(
+      preload,
+      `import fs from 'node:fs';
+       import { syncBuiltinESMExports } from 'node:module';
+       fs.watch = () => { throw Object.assign(new Error('EMFILE: too many open files, watch'), { code: 'EMFILE' }); };
+       syncBuiltinESMExports();`,
+    );
+    const life = startLife(home, { NODE_OPTIONS: `--import=${preload}` });
+    try {
+      await fleet.online(1);
+      const origin = await fleet.origin();
+      const a = await origin.commit('a', { f: 'a' });
+      const b = await origin.commit('b', { f: 'b' });
+      for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+      expect((await onServer(home, 'rollback')).stdout).toContain('by the running agent');
+      expect(shown(home, 'shop')).toBe(a);
+      expect(await readFile(home.logFile, 'utf8')).toContain('cannot be watched');
+    } finally {
+      await life.kill('SIGTERM');
+    }
   });
 
   it('says what is kept where the wanted one is not', async () => {
