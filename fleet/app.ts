@@ -1,6 +1,6 @@
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
-import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
+import { type AclEntry, ANY_VERSION, type Session } from '../zookeeper/session.ts';
 import type { Access, NodeKind } from './access.ts';
 
 export interface InitResult {
@@ -10,7 +10,7 @@ export interface InitResult {
 
 /**
  * Makes what an app needs, all empty: `config` too, so that any ZooKeeper client can set it and every agent can watch
- * it. Repeatable: what is there keeps its content, and gets the rights of `access`.
+ * it. Repeatable: what is there keeps its content, and gets the rights of `access`, what others made below it too.
  * @throws ZooKeeperError NO_AUTH where somebody else's rights are in the way.
  */
 export async function initApp(session: Session, znodes: Znodes, access: Access): Promise<InitResult> {
@@ -29,7 +29,38 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
       result.present.push(path);
     }
   }
+  // After their parents, so that nobody makes open ones any more.
+  await giveRights(session, await pathsBelow(session, znodes.deployments), access.of('deployment'));
+  await giveRights(session, await pathsBelow(session, znodes.permits), access.of('permit'));
+  if (!isOpen(access.of('report'))) await removeOpen(session, await pathsBelow(session, znodes.agents));
   return result;
+}
+
+const isOpen = (acl: readonly AclEntry[]): boolean => acl.some((entry) => entry.scheme === 'world');
+
+async function pathsBelow(session: Session, parent: string): Promise<string[]> {
+  return ((await session.children(parent)) ?? []).map((name) => `${parent}/${name}`);
+}
+
+async function giveRights(session: Session, paths: readonly string[], acl: readonly AclEntry[]): Promise<void> {
+  await Promise.all(paths.map((path) => unlessGone(session.setAcl(path, acl, ANY_VERSION))));
+}
+
+/** A report names its agent's own credential, which only the agent knows: it writes a new one with its own rights. */
+async function removeOpen(session: Session, paths: readonly string[]): Promise<void> {
+  await Promise.all(
+    paths.map(async (path) => {
+      const node = await session.getAcl(path);
+      if (node && isOpen(node.acl)) await unlessGone(session.remove(path, ANY_VERSION));
+    }),
+  );
+}
+
+/** Records and permits come and go meanwhile. */
+async function unlessGone(change: Promise<void>): Promise<void> {
+  await change.catch((error: unknown) => {
+    if (!isCode(error, 'NO_NODE')) throw error;
+  });
 }
 
 function nodesOf(znodes: Znodes): [string, NodeKind][] {

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { openAccess, ROLES, type RoleIds, roleAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { digestId } from '../../zookeeper/acl.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+import { sessionsForTest } from '../support/zookeeper-session.ts';
+
+const servers = realServers(1);
+const open = sessionsForTest();
+
+it('closing an open app closes what publishers, coordinators and agents made in it', async () => {
+  const paths = znodes('/app/shop');
+  const anybody = open(servers.connect());
+  await initApp(anybody, paths, openAccess);
+  const made = [paths.deployment(1), paths.deployment(2), paths.permit('web-1')];
+  const content = Buffer.from('precious');
+  for (const path of [...made, paths.report('web-1')]) await anybody.create(path, content, 'persistent');
+
+  const ids = Object.fromEntries(ROLES.map((role) => [role, digestId(role, 'secret')])) as RoleIds;
+  const access = roleAccess(ids);
+  const operator = open(servers.connect(), { auth: [{ scheme: 'digest', credential: 'operator:secret' }] });
+  const own = digestId('web-2', 'secret');
+  await operator.create(paths.report('web-2'), content, 'persistent', { acl: access.of('report', own) });
+  await initApp(operator, paths, access);
+
+  for (const path of made) {
+    await expect(anybody.set(path, Buffer.alloc(0), -1), path).rejects.toMatchObject({ code: 'NO_AUTH' });
+    expect((await operator.get(path))?.data).toEqual(content);
+  }
+  expect((await operator.getAcl(paths.deployment(1)))?.acl).toEqual(access.of('deployment'));
+  expect((await operator.getAcl(paths.permit('web-1')))?.acl).toEqual(access.of('permit'));
+  // The open report goes, its agent writes it again with its own rights; one with such rights stays as it is.
+  expect(await operator.children(paths.agents)).toEqual(['web-2']);
+  expect((await operator.getAcl(paths.report('web-2')))?.acl).toEqual(access.of('report', own));
+  // Again: nothing is lost.
+  await initApp(operator, paths, access);
+  expect(await operator.children(paths.agents)).toEqual(['web-2']);
+});
