@@ -16,6 +16,7 @@ import { untilStopped } from './until-stopped.ts';
 
 const AGENTS = ['web-1', 'web-2', 'web-3'];
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+const shutdown = createShutdown((name, error) => warn(`demo: stopping ${name} failed: ${error}`));
 
 /**
  * The whole product on one machine with real parts: ZooKeeper, a bare repository with the hook, three agents as
@@ -23,13 +24,17 @@ const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
  */
 export async function run({ options }: Call): Promise<number> {
   const stopped = untilStopped();
-  const shutdown = createShutdown((name, error) => warn(`demo: stopping ${name} failed: ${error}`));
   try {
     const directory = await mkdtemp(join(tmpdir(), 'gitfleet-demo-'));
     shutdown.add('directory', () => rm(directory, { recursive: true, force: true }));
-    const show = playShow(directory, shutdown.add);
+    const show = playShow(directory);
     const ended = await Promise.race([show, stopped]);
-    if (typeof ended === 'string') return EXIT.detached;
+    if (typeof ended === 'string') {
+      // The command that runs is ended, and what just starts gets known, before all of it is taken down.
+      shutdown.ask();
+      await show.catch(() => {});
+      return EXIT.detached;
+    }
     if (options['exit']) return ended.exitCode;
     say('', 'It stays up for you to play with; Ctrl-C ends it and leaves nothing behind.');
     await stopped;
@@ -39,12 +44,10 @@ export async function run({ options }: Call): Promise<number> {
   }
 }
 
-type Add = (name: string, release: () => Promise<void> | void) => unknown;
-
-async function playShow(directory: string, add: Add): Promise<{ exitCode: number }> {
+async function playShow(directory: string): Promise<{ exitCode: number }> {
   title('1. a ZooKeeper, as a child of this process');
   const zookeeper = await startLocalZooKeeper(1);
-  add('ZooKeeper', () => zookeeper.stop());
+  shutdown.add('ZooKeeper', () => zookeeper.stop());
   const z = zookeeper.connectString;
   say(`   serves at ${z}`);
   await gitfleet(['init', '--open', '-z', z], directory);
@@ -52,7 +55,7 @@ async function playShow(directory: string, add: Add): Promise<{ exitCode: number
   title('2. three agents, each with a root of its own');
   for (const id of AGENTS) {
     const agent = startAgent(id, z, directory);
-    add(id, () => stopChild(agent));
+    shutdown.add(id, () => stopChild(agent));
   }
   for (const id of AGENTS) await watching(join(directory, id, 'agent.log'));
   say(...AGENTS.map((id) => `   ${id} watches, and will show: ${join(directory, id, 'root', 'shop')}`));
@@ -106,6 +109,7 @@ async function push(clone: string, message: string, text: string): Promise<strin
 async function inspectAgents(directory: string, commitId: string): Promise<{ reached: number }> {
   let reached = 0;
   for (const id of AGENTS) {
+    shutdown.signal.throwIfAborted();
     const link = join(directory, id, 'root', 'shop');
     const head = (await git(['rev-parse', 'HEAD'], link).catch((error) => String(error))).trim();
     const text = await readFile(join(link, 'index.txt'), 'utf8').catch((error) => String(error));
@@ -139,7 +143,7 @@ function startAgent(id: string, zookeeper: string, directory: string): ChildProc
 async function watching(log: string): Promise<void> {
   for (let tries = 0; tries < 600; tries += 1) {
     if ((await readFile(log, 'utf8').catch(() => '')).includes('watching')) return;
-    await systemClock.sleep(50);
+    await systemClock.sleep(50, shutdown.signal);
   }
   throw new FleetError({
     code: 'DEMO_FAILED',
@@ -182,6 +186,7 @@ async function shown(argv: readonly string[], cwd: string, print = true): Promis
     cwd,
     env: environment(),
     clock: systemClock,
+    signal: shutdown.signal,
     timeoutMs: 120_000,
     mostBytes: 1_000_000,
     keep: 'tail',
@@ -202,4 +207,7 @@ function environment(): Record<string, string> {
   return { PATH: PATH ?? '/usr/bin:/bin', HOME: HOME ?? '/', LANG: LANG ?? 'C.UTF-8' };
 }
 
-const title = (text: string): void => say('', text);
+function title(text: string): void {
+  shutdown.signal.throwIfAborted();
+  say('', text);
+}

@@ -1,4 +1,4 @@
-import { mkdtemp, rmdir } from 'node:fs/promises';
+import { mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../runtime/clock.ts';
@@ -21,12 +21,10 @@ export async function startLocalZooKeeper(count: 1 | 3, ports?: readonly number[
     });
   }
   const directory = await mkdtemp(join(tmpdir(), 'gitfleet-zookeeper-'));
-  const servers = await startServers({
-    count,
-    distribution,
-    directory,
-    clock: systemClock,
-    ...(ports ? { ports } : {}),
+  const options = { count, distribution, directory, clock: systemClock, ...(ports ? { ports } : {}) };
+  const servers = await startServers(options).catch(async (error: unknown) => {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
   });
   return {
     ...servers,

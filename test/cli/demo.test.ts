@@ -36,9 +36,17 @@ describe('demo', () => {
     await shown.leavesNothing();
   });
 
-  it('Ctrl-C while a push deploys ends it with 130, and leaves nothing', async () => {
+  it.each([
+    ['its ZooKeeper starts', /^1\. /m],
+    ['the app is made', /gitfleet init/],
+    ['the agents start', /^2\. /m],
+    ['the hook is installed', /gitfleet hook install/],
+    ['a push deploys', /\$ git push/],
+    ['a rollback runs', /gitfleet rollback/],
+    ['it looks at the fleet', /^7\. /m],
+  ])('Ctrl-C while %s ends it with 130, and leaves nothing', async (_, words) => {
     const shown = await demo('--exit');
-    await shown.prints(/\$ git push/);
+    await shown.prints(words);
     shown.kill('SIGINT');
     expect(await shown.ended).toBe(130);
     await shown.leavesNothing();
