@@ -18,7 +18,8 @@ const tally = { samples: 0, overtaken: 0, headless: 0, held: 0, heldThroughGrace
 /** @type {string[]} */
 const problems = [];
 
-const problem = (link, words) => problems.length < 50 && problems.push(`${new Date().toISOString()} ${link}: ${words}`);
+const problem = (link, words) =>
+  problems.length < 500 && problems.push(`${new Date().toISOString()} ${link}: ${words}`);
 
 function meantBy(expected, commitId) {
   let found = commits.get(commitId);
