@@ -1,12 +1,14 @@
 import type { Published } from '../fleet/publish-transaction.ts';
 import { type Ending, follow } from '../publisher/follow.ts';
 import { createProgressLines, publishedLines } from '../publisher/progress-lines.ts';
+import { nameAndCommit } from '../publisher/words.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { clean } from '../runtime/log.ts';
 import type { Settings } from '../schemas/settings.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
-import { say, usage, warn } from './terminal.ts';
+import { goOnUnheard, say, usage, warn } from './terminal.ts';
 
 const EXIT_OF: Record<Ending, number> = {
   converged: EXIT.converged,
@@ -45,6 +47,8 @@ export async function followPublished(
   published: Published,
   options: FollowOptions,
 ): Promise<number> {
+  // What is to be told is the exit code: a reader that leaves (`gitfleet publish | head -1`) changes nothing about it.
+  if (!options.detach) goOnUnheard();
   if (options.json) say(JSON.stringify({ published: published.record, targetVersion: published.targetVersion }));
   else say(...publishedLines(published));
   if (options.detach) return EXIT.converged;
@@ -56,13 +60,18 @@ export async function followPublished(
   try {
     const parts = { session, znodes, clock: systemClock, by: options.by };
     for await (const progress of follow(parts, published, options.timeoutMs, interrupted.signal)) {
-      if (!options.json) say(...lines.next(progress));
-      if (!progress.ending) continue;
+      const { ending, elapsedMs, supersededBy } = progress;
+      if (!options.json) {
+        if (supersededBy) say(`  ${nameAndCommit(supersededBy)} came instead, by ${clean(supersededBy.author, 100)}`);
+        say(...lines.next(progress));
+      }
+      if (!ending) continue;
       if (options.json) {
         const { state, reached, expected } = progress.verdict;
-        say(JSON.stringify({ ending: progress.ending, state, reached, expected, elapsedMs: progress.elapsedMs }));
+        const by = supersededBy ? { supersededBy: supersededBy.number } : {};
+        say(JSON.stringify({ ending, state, reached, expected, elapsedMs, ...by }));
       }
-      return EXIT_OF[progress.ending];
+      return EXIT_OF[ending];
     }
   } finally {
     process.removeListener('SIGINT', onInterrupt);

@@ -1,6 +1,6 @@
 import { classify, FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
 
 export const say = (...lines: string[]): void => {
   for (const line of lines) process.stdout.write(`${line}\n`);
@@ -9,6 +9,20 @@ export const say = (...lines: string[]): void => {
 export const warn = (...lines: string[]): void => {
   for (const line of lines) process.stderr.write(`${line}\n`);
 };
+
+let unheard = false;
+
+/** From here on the program goes on to its end also when nobody reads what it says. */
+export const goOnUnheard = (): void => {
+  unheard = true;
+};
+
+/** A reader that went away (`gitfleet history | head -1`) is no failure of ours: it ends quietly. */
+export function stdoutFailed(error: NodeJS.ErrnoException): void {
+  if (unheard) return;
+  if (error.code !== 'EPIPE') process.exitCode = EXIT.failed;
+  process.exit();
+}
 
 /** Says a failure the same way everywhere: code, reason, what to do next. Returns the exit code. */
 export function fail(error: unknown, json: boolean): number {

@@ -1,9 +1,10 @@
 import { readFleet } from '../fleet/fleet-view.ts';
 import { writeOutcome } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
+import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
-import type { Outcome } from '../schemas/deployment.ts';
+import type { Deployment, Outcome } from '../schemas/deployment.ts';
 import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -26,6 +27,8 @@ export interface Progress {
   readonly ending: Ending | null;
   /** Set while ZooKeeper does not answer: what is shown is what was last known. */
   readonly stale: string | null;
+  /** What came instead, where it was superseded and that has a record. */
+  readonly supersededBy: Deployment | null;
 }
 
 const OUTCOME: Record<Exclude<Ending, 'nobody'>, Outcome['state']> = {
@@ -49,6 +52,7 @@ export async function* follow(
   const { session, znodes, clock } = parts;
   const started = clock.monotonic();
   const expected = new Set<string>();
+  let freshSince: number | null = null;
   let verdict: Verdict = judge([], expected, published.targetVersion);
   while (!signal.aborted) {
     let stale: string | null = null;
@@ -58,17 +62,22 @@ export async function* follow(
       superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
       for (const view of fleet) if (view.presence) expected.add(view.agentId);
       verdict = judge(fleet, expected, published.targetVersion);
+      freshSince ??= clock.monotonic();
     } catch (error) {
       stale = classify(error).message;
+      freshSince = null;
     }
-    const elapsedMs = clock.monotonic() - started;
-    const ending = endingOf(verdict, superseded, stale !== null, elapsedMs, timeoutMs);
+    const now = clock.monotonic();
+    const elapsedMs = now - started;
+    const picture = { verdict, superseded, freshMs: freshSince === null ? null : now - freshSince };
+    const ending = endingOf(picture, elapsedMs, timeoutMs);
     if (ending && ending !== 'nobody') {
       const outcome = outcomeOf(verdict, OUTCOME[ending], clock.now(), parts.by);
       // The verdict holds without its record; an outage now must not turn success into failure.
       await writeOutcome(session, znodes, published.record.number, outcome).catch(() => {});
     }
-    yield { verdict, elapsedMs, ending, stale };
+    const supersededBy = ending === 'superseded' ? await readCurrent(parts) : null;
+    yield { verdict, elapsedMs, ending, stale, supersededBy };
     if (ending) return;
     await clock.sleep(pollMs(expected.size), signal).catch(() => {});
   }
@@ -77,12 +86,27 @@ export async function* follow(
 /** With nobody online there is nothing to watch; but agents may just be coming back from a lost session. */
 const NOBODY_AFTER_MS = 10_000;
 
-function endingOf(verdict: Verdict, superseded: boolean, stale: boolean, elapsedMs: number, most: number) {
-  if (!stale && verdict.state === 'converged') return 'converged';
-  if (!stale && superseded) return 'superseded';
-  if (!stale && verdict.state === 'failed') return 'failed';
-  if (verdict.state === 'nobody') return elapsedMs >= Math.min(most, NOBODY_AFTER_MS) ? 'nobody' : null;
-  return elapsedMs >= most ? 'timed-out' : null;
+interface Picture {
+  readonly verdict: Verdict;
+  readonly superseded: boolean;
+  /** For how long ZooKeeper has answered without a gap; null: it does not, and nothing can be told but the time. */
+  readonly freshMs: number | null;
+}
+
+function endingOf({ verdict, superseded, freshMs }: Picture, elapsedMs: number, most: number): Ending | null {
+  const late = elapsedMs >= most;
+  if (freshMs === null) return late ? 'timed-out' : null;
+  if (verdict.state === 'converged') return 'converged';
+  if (superseded) return 'superseded';
+  if (verdict.state === 'failed') return 'failed';
+  if (verdict.state === 'nobody') return late || freshMs >= NOBODY_AFTER_MS ? 'nobody' : null;
+  return late ? 'timed-out' : null;
+}
+
+/** The deployment that config shows now; null where a foreign writer set it, or it cannot be read. */
+async function readCurrent({ session, znodes }: FollowParts): Promise<Deployment | null> {
+  const state = await readSharedState(session, znodes).catch(() => null);
+  return state && isRecorded(state) ? state.lastRecord : null;
 }
 
 /** Four milliseconds of waiting per agent read keeps a large fleet's picture from loading the server. */

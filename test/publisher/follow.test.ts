@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { follow, type Progress } from '../../publisher/follow.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import { openProxy, type TcpProxy } from '../support/proxy.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+import { sessionsForTest } from '../support/zookeeper-session.ts';
+
+const servers = realServers(1);
+const open = sessionsForTest();
+let paths: Znodes;
+let proxy: TcpProxy;
+let observer: ReturnType<typeof open>;
+let parts: PublishParts;
+let count = 0;
+
+beforeEach(async () => {
+  paths = znodes(`/app/follow${++count}`);
+  observer = open(servers.connect());
+  await initApp(observer, paths, openAccess);
+  proxy = await openProxy(servers.first.port);
+  const session = open(proxy.connect, { sessionTimeoutMs: 4_000 });
+  let nonce = 0;
+  parts = { session, znodes: paths, access: openAccess, now: Date.now, newNonce: () => `n${count}-${++nonce}` };
+});
+afterEach(() => proxy.stop());
+
+async function publishNow(author: string) {
+  const value = { url: 'https://h.example.com/r.git', commitId: 'a'.repeat(40), relativePath: 'shop' };
+  const parsed = parseTarget(Buffer.from(JSON.stringify(value)), ANY_URL);
+  if (!parsed.ok) throw new Error(parsed.failure.reason);
+  const direct = { ...parts, session: observer };
+  const request = { target: parsed.target, author, reason: '', via: 'publish' as const };
+  return await publishTarget(direct, await readSharedState(observer, paths), request);
+}
+
+/** Ten times as fast as the world, so that ten seconds of nobody are one. */
+const hasty: Clock = { ...systemClock, monotonic: () => 10 * systemClock.monotonic() };
+
+async function all(stream: AsyncGenerator<Progress>): Promise<Progress[]> {
+  const seen: Progress[] = [];
+  for await (const progress of stream) seen.push(progress);
+  return seen;
+}
+const following = (published: Awaited<ReturnType<typeof publishNow>>, timeoutMs: number) =>
+  all(follow({ ...parts, clock: hasty, by: 'me' }, published, timeoutMs, new AbortController().signal));
+
+it('does not say that nobody is online while ZooKeeper does not answer', async () => {
+  const published = await publishNow('ann');
+  await parts.session.connected();
+  await proxy.mode('refuse');
+  const looks = following(published, 300_000);
+  await systemClock.sleep(6_000);
+  await proxy.mode('pass');
+  const seen = await looks;
+  expect(seen[0]).toMatchObject({ ending: null, stale: expect.any(String) });
+  const fresh = seen.filter((progress) => progress.stale === null);
+  // Agents come back as we do: the ten seconds begin with the first answer.
+  expect(fresh.length).toBeGreaterThan(1);
+  expect(fresh.at(-1)).toMatchObject({ ending: 'nobody' });
+});
+
+it('ends as timed out where ZooKeeper stays away', async () => {
+  const published = await publishNow('ann');
+  await parts.session.connected();
+  await proxy.mode('refuse');
+  expect((await following(published, 15_000)).at(-1)).toMatchObject({ ending: 'timed-out', verdict: { expected: 0 } });
+});
+
+it('names what superseded, where that has a record', async () => {
+  const published = await publishNow('ann');
+  await publishNow('bob');
+  expect(await following(published, 300_000)).toMatchObject([
+    { ending: 'superseded', supersededBy: { number: 2, author: 'bob' } },
+  ]);
+  await observer.set(paths.config, Buffer.from('{}'), -1);
+  expect(await following(published, 300_000)).toMatchObject([{ ending: 'superseded', supersededBy: null }]);
+});
