@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 import { program } from './program.ts';
-import { fail } from './terminal.ts';
+import { fail, stdoutFailed } from './terminal.ts';
 
-// A reader that went away (`gitfleet history | head -1`) is no failure of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stdout.on('error', stdoutFailed);
 process.stderr.on('error', () => {});
 
 try {

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { readDeployment, readHistory } from '../../fleet/history.ts';
-import { git, gitfleet } from '../support/commands.ts';
+import { cleanEnvironment, git, gitfleet, MAIN } from '../support/commands.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
+import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
@@ -138,6 +141,53 @@ describe('publish by hand', () => {
       state: 'failed',
       expected: 2,
     });
+  });
+
+  it('exits 2 when the commit that was asked for has no such name', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const origin = await fleet.origin();
+    await origin.commit('a', { f: 'a' });
+    await git(origin.clone, 'push', '--quiet', 'origin', 'HEAD:refs/tags/both', 'HEAD:refs/heads/both');
+    for (const [rev, code] of [
+      ['mian', 'NO_SUCH_REV'],
+      ['both', 'AMBIGUOUS_REV'],
+    ] as const) {
+      const said = await fleet.run('publish', rev, '--url', origin.url, '--relative-path', 'shop');
+      expect(said).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(code) });
+    }
+  });
+
+  it('exits 6 when something newer comes while it waits, and names it', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const origin = await fleet.origin();
+    const a = await origin.commit('a', { f: 'a' });
+    const b = await origin.commit('b', { f: 'b' });
+    const waiting = fleet.publish({ url: origin.url, commitId: a });
+    await until('d-1', async () => await readDeployment(fleet.session, fleet.znodes, 1));
+    expect((await fleet.publish({ url: origin.url, commitId: b }, '--detach')).exitCode).toBe(0);
+    const said = await waiting;
+    expect(said.exitCode).toBe(6);
+    expect(said.stdout).toContain(`d-2 ${b.slice(0, 10)} came instead, by `);
+  });
+
+  it('tells the truth by its exit code also when nobody reads what it says', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const origin = await fleet.origin();
+    const commitId = await origin.commit('a', { f: 'a' });
+    const unread = async (...args: string[]) => {
+      const command = [process.execPath, MAIN, ...args, '-z', fleet.zookeeper, '--app', fleet.app];
+      const script = '"$@" | true; echo "$PIPESTATUS"';
+      const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script, 'bash', ...command], {
+        cwd: '/',
+        env: cleanEnvironment(),
+      });
+      return { exitCode: Number(stdout), stderr };
+    };
+    const target = ['--url', origin.url, '--relative-path', 'shop', commitId];
+    expect(await unread('publish', ...target, '--timeout', '1s')).toEqual({ exitCode: 4, stderr: '' });
+    expect((await readDeployment(fleet.session, fleet.znodes, 1))?.number).toBe(1);
+    expect(await unread('history')).toEqual({ exitCode: 0, stderr: '' });
+    expect((await unread('rollback', '--json')).exitCode).toBe(1);
   });
 
   it('exits 7 within its bound when the app is not set up', async () => {
