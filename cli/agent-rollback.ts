@@ -20,7 +20,7 @@ import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, warn } from './terminal.ts';
 
-/** How long a running agent may take to obey; a swap takes milliseconds, an activate command what it takes. */
+/** How long a running agent may take to obey, beside the activate command: looking at a large release takes seconds. */
 const OBEY_MS = 60_000;
 
 /**
@@ -36,7 +36,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const started = clock.monotonic();
   await writeOverride(places.appState, override);
   const by = (await obeyedHere(settings, agent)) ? 'this command, no agent runs here' : 'the running agent';
-  await untilShown(places, override);
+  await untilDone(places, override, OBEY_MS + (agent.activate?.timeout ?? 0));
   const ms = Math.round(clock.monotonic() - started);
   if (options['json']) say(JSON.stringify({ ...override, ms }));
   else {
@@ -113,18 +113,31 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
 /** No ZooKeeper takes part: the fleet's wish is unknown here. */
 async function* nobodyAsked(): AsyncGenerator<never> {}
 
-async function untilShown(places: Places, override: Override): Promise<void> {
-  const link = linkOf(places, override.relativePath as RelativePath);
-  const end = clock.monotonic() + OBEY_MS;
-  while (basename(await readlink(link).catch(() => '')) !== override.commitId) {
-    if (clock.monotonic() > end) {
+/**
+ * The link first, then the activate command: the rollback has ended when the journal says how that ended. Where this
+ * process did it, the first look finds it.
+ */
+async function untilDone(places: Places, override: Override, obeyMs: number): Promise<void> {
+  const { against, commitId, relativePath } = override;
+  const link = linkOf(places, relativePath as RelativePath);
+  const end = clock.monotonic() + obeyMs;
+  for (;;) {
+    const { accepted, progress } = await readJournal(places.appState);
+    const shown = basename(await readlink(link).catch(() => '')) === commitId;
+    const ours = progress?.targetVersion === against && progress.commitId === commitId ? progress : null;
+    if (shown && ours?.activation === 'done') return;
+    const failed = ours?.lastFailure ?? null;
+    if (failed && (failed.next === 'stall' || failed.next === 'bug')) throw new FleetError(failed);
+    const newer = accepted?.targetVersion !== against;
+    if (newer || clock.monotonic() > end) {
+      const why = newer ? 'a newer target was published' : (failed?.reason ?? `${obeyMs / 1_000} s are over`);
       throw new FleetError({
         code: 'NOT_OBEYED',
-        reason: `${link} does not show ${override.commitId} after ${OBEY_MS / 1_000} s`,
-        hint: 'the log of the agent says why',
+        reason: `${link} ${shown ? 'shows' : 'does not show'} ${commitId}, and its activation has not ended: ${why}`,
+        hint: newer ? 'see what runs now: gitfleet agent status' : 'the log of the agent says why',
         next: 'stall',
       });
     }
-    await clock.sleep(5);
+    await clock.sleep(10);
   }
 }

@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { agentHome, shown, startLife } from '../support/agent-process.ts';
@@ -27,9 +28,11 @@ const onServer = (agent: Pick<TestAgent, 'id' | 'root' | 'state'>, verb: string,
     ...more,
   ]);
 
-async function deployedTwice() {
+const shows = async (agent: TestAgent, commitId: string) => (await shownCommit(agent.root, 'shop')) === commitId;
+
+async function deployedTwice(...args: string[]) {
   fleet = await TestFleet.create(servers.connect());
-  const agent = await fleet.startAgent('web-1', { settings: { zookeeper: { sessionTimeout: '4s' } } });
+  const agent = await fleet.startAgent('web-1', { args, settings: { zookeeper: { sessionTimeout: '4s' } } });
   await fleet.online(1);
   const origin = await fleet.origin();
   const a = await origin.commit('a', { f: 'a' });
@@ -104,6 +107,27 @@ describe('gitfleet agent rollback', () => {
     } finally {
       await life.kill('SIGTERM');
     }
+  });
+
+  it('fails with the words of the activate command that failed, and waits for one that takes its time', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'gitfleet-activate-'));
+    const program = join(directory, 'activate.sh');
+    const script = `#!/bin/sh\n[ -e ${directory}/slow ] && sleep 1\n[ -e ${directory}/broken ] || exit 0\necho no nginx; exit 3\n`;
+    await writeFile(program, script, { mode: 0o755 });
+    const { agent, a, b } = await deployedTwice('--activate', program);
+    await writeFile(join(directory, 'slow'), '');
+    const good = await onServer(agent, 'rollback', '--json');
+    expect(good).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(good.stdout)).toMatchObject({ commitId: a });
+    expect(JSON.parse(good.stdout).ms).toBeGreaterThan(1_000);
+    await onServer(agent, 'resume');
+    await until('b again', async () => (await fleet.report('web-1'))?.phase === 'active' && (await shows(agent, b)));
+    await writeFile(join(directory, 'broken'), '');
+    const said = await onServer(agent, 'rollback');
+    expect(said).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(said.stderr).toMatch(/gitfleet: ACTIVATE_FAILED: .*exited with 3: no nginx\n {2}the new release is linked/);
+    expect(await shownCommit(agent.root, 'shop')).toBe(a);
+    await rm(directory, { recursive: true });
   });
 
   it('says what is kept where the wanted one is not', async () => {
