@@ -18,9 +18,20 @@ export async function readRepositoryConfig(git: Git, gitDir: string): Promise<Re
   );
 }
 
-export async function writeRepositoryConfig(git: Git, gitDir: string, members: Record<string, string>): Promise<void> {
+/** @param members null: there shall be none. */
+export async function writeRepositoryConfig(
+  git: Git,
+  gitDir: string,
+  members: Readonly<Record<string, string | null>>,
+): Promise<void> {
   for (const [name, value] of Object.entries(members)) {
-    await git.tell(['config', '--local', '--replace-all', `gitfleet.${name}`, value], { gitDir });
+    const key = `gitfleet.${name}`;
+    if (value !== null) await git.tell(['config', '--local', '--replace-all', key, value], { gitDir });
+    else {
+      const said = await git.ask(['config', '--local', '--unset-all', key], { gitDir });
+      // 5: there was none.
+      if (said.exitCode !== 0 && said.exitCode !== 5) throw notReadable(gitDir, said.stderr);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-import { chmod, lstat, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, lstat, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Git } from '../git/process.ts';
 import { branchTip, gitDirOf, writeRepositoryConfig } from '../git/repository-config.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
@@ -48,8 +48,10 @@ export async function installHook(
     branch: settings.branch,
     relativePath: settings.relativePath,
     url: settings.url,
-    ...(settings.authFile === null ? {} : { authFile: settings.authFile }),
+    authFile: settings.authFile,
   });
+  // A repository made without a template has no such directory.
+  await mkdir(dirname(file), { recursive: true });
   await writeDurably(file, script(command), 0o755);
   await chmod(file, 0o755);
   return { file, gitDir, tip: await branchTip(git, gitDir, settings.branch) };
@@ -72,15 +74,15 @@ async function refuseForeign(file: string): Promise<void> {
  * the repository by then, and a deployment's trouble is no reason to call a push failed.
  */
 function script(command: readonly string[]): string {
-  const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
   return `#!/bin/sh
 ${MARK}; made by "gitfleet hook install", settings: git config --get-regexp '^gitfleet\\.'
 repository=$(pwd)
 unset GIT_DIR GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
-if [ -x ${words.split(' ')[0]} ]; then
-  ${words} hook post-receive --repository "$repository"
+if [ -x ${words[0]} ]; then
+  ${words.join(' ')} hook post-receive --repository "$repository"
 else
-  echo "gitfleet: not deployed: ${command[0]} is not there any more; run gitfleet hook install again" >&2
+  echo 'gitfleet: not deployed:' ${words[0]} 'is not there any more; run gitfleet hook install again' >&2
 fi
 exit 0
 `;
