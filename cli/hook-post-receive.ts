@@ -57,7 +57,9 @@ export async function run({ options }: Call): Promise<number> {
 }
 
 async function deploy(git: Git, repository: string, config: HookConfig): Promise<void> {
-  const settings = await readSettings({ zookeeper: config.zookeeper, app: config.app, authFile: config.authFile });
+  const { zookeeper, app, authFile } = config;
+  // Nothing of whoever pushes takes part, nor of the machine: a deployment is what the hook was installed for.
+  const settings = await readSettings({ zookeeper, app, authFile }, { environment: {} });
   await withSession(
     settings,
     async (session, access) => {

@@ -7,25 +7,29 @@ import { mergeSettings } from '../schemas/settings-sources.ts';
 
 const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
+export interface ReadFrom {
+  /** False: what works on this server alone must not fail for want of an address that it never calls. */
+  readonly zookeeper?: boolean;
+  /** In place of this process's. The default file is then not read either: only what was named counts. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
 /**
  * The settings of this call: flags over GITFLEET_* over the settings file. The default file may be missing, a named one
  * may not. @throws FleetError SETTINGS
  */
-export async function readSettings(
-  flags: Readonly<Record<string, unknown>>,
-  needs = { zookeeper: true },
-): Promise<Settings> {
-  const named = flags['settings'] ?? process.env['GITFLEET_SETTINGS'];
-  const file = named ? String(named) : DEFAULT_FILE;
-  const text = await readText(file, Boolean(named));
+export async function readSettings(flags: Readonly<Record<string, unknown>>, from: ReadFrom = {}): Promise<Settings> {
+  const environment = from.environment ?? process.env;
+  const named = flags['settings'] ?? environment['GITFLEET_SETTINGS'];
+  const file = named ? String(named) : from.environment ? null : DEFAULT_FILE;
+  const text = file === null ? null : await readText(file, Boolean(named));
   const merged = mergeSettings({
     flags,
-    environment: process.env,
+    environment,
     directory: process.cwd(),
-    ...(text === null ? {} : { file: parseSettingsFile(text, file) }),
+    ...(text === null ? {} : { file: parseSettingsFile(text, String(file)) }),
   });
-  // What works on this server alone must not fail for want of an address that it never calls.
-  if (!needs.zookeeper) merged['zookeeper'] ??= { connect: 'localhost' };
+  if (from.zookeeper === false) merged['zookeeper'] ??= { connect: 'localhost' };
   return parseSettings(merged, hostname());
 }
 

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ANY_URL, parseTarget } from '../../schemas/target.ts';
-import { git, gitSaying } from '../support/commands.ts';
+import { cleanEnvironment, git, gitSaying } from '../support/commands.ts';
 import { type Origin, shownCommit, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -46,6 +48,22 @@ describe('git push', () => {
     expect(stderr).toMatch(/remote: d-1 [0-9a-f]{10}: 3\/3 agents at/);
     for (const agent of fleet.agents) expect(await shownCommit(agent.root, 'shop')).toBe(commitId);
     expect((await configured())?.gitfleet?.ref).toBe('refs/heads/main');
+  });
+
+  it("takes nothing from the pusher's environment but the author", async () => {
+    const origin = await withHook(0);
+    const commitId = await commitOnly(origin.clone, 'one');
+    const env = cleanEnvironment({
+      GITFLEET_TOKEN_FILE: '/tmp/of-another-tool',
+      GITFLEET_SETTINGS: '/nonexistent/gitfleet.yml',
+      GITFLEET_AUTH_FILE: '/nonexistent/credential',
+      GITFLEET_ZOOKEEPER: '127.0.0.1:1',
+      GITFLEET_AUTHOR: 'ann of sales',
+    });
+    const push = ['-C', origin.clone, 'push', 'origin', 'HEAD:main'];
+    const { stderr } = await promisify(execFile)('git', push, { env });
+    expect(stderr).toMatch(/remote: d-1: [0-9a-f]{10} at shop, by ann of sales {2}one/);
+    expect((await configured())?.commitId).toBe(commitId);
   });
 
   it('publishes nothing for tags, other branches and deletions', async () => {
