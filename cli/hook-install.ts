@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readFleet } from '../fleet/fleet-view.ts';
+import { type HookSettings, publishCommand } from '../hooks/hook-settings.ts';
 import { installHook } from '../hooks/install.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
@@ -27,13 +28,18 @@ export async function run({ options, words }: Call): Promise<number> {
   if (!/^[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}$/.test(branch) || branch.includes('..')) {
     throw usage('--branch wants the plain name of a branch', 'such as main or release/2');
   }
-  const hook = {
+  const { authFile, tls } = settings.zookeeper;
+  const hook: HookSettings = {
     zookeeper: settings.zookeeper.connect,
     app: settings.app,
     branch,
     relativePath: path.relativePath,
     url: url.url,
-    authFile: settings.zookeeper.authFile ?? null,
+    authFile: authFile ?? null,
+    settings: options['settings'] === undefined ? null : resolve(String(options['settings'])),
+    tlsCaFile: tls?.caFile ?? null,
+    tlsCertFile: tls?.certFile ?? null,
+    tlsKeyFile: tls?.keyFile ?? null,
   };
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const installed = await installHook(gitOfHooks(), repository, hook, [process.execPath, main]);
@@ -44,11 +50,7 @@ export async function run({ options, words }: Call): Promise<number> {
     if (url.url.startsWith('file:')) warn('warning: only agents on this machine can fetch that; for others give --url');
   }
   await warnAllAtOnce(settings);
-  if (!options['json'] && installed.tip) {
-    say(
-      `next: git push, or now: gitfleet publish ${installed.tip} --url ${url.url} --relative-path ${path.relativePath} -z ${settings.zookeeper.connect}`,
-    );
-  }
+  if (!options['json'] && installed.tip) say(`next: git push, or now: ${publishCommand(hook, installed.tip)}`);
   return EXIT.converged;
 }
 

@@ -3,15 +3,13 @@ import { readSharedState } from '../fleet/shared-state.ts';
 import type { Git } from '../git/process.ts';
 import { branchTip, commitTitle, readRepositoryConfig } from '../git/repository-config.ts';
 import { movesBranch, parseUpdates } from '../hooks/choose-update.ts';
+import { type HookSettings, hookSettings, publishCommand, tlsVariables } from '../hooks/hook-settings.ts';
 import { publishTip } from '../hooks/post-receive.ts';
 import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { classify, FleetError } from '../runtime/errors.ts';
+import { classify } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
-import { parseRelativePath } from '../schemas/relative-path.ts';
-import { ANY_URL } from '../schemas/target.ts';
-import { parseUrl } from '../schemas/url.ts';
-import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
+import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
@@ -26,15 +24,6 @@ import { withSession } from './with-session.ts';
 const ANSWER_MS = 5_000;
 const FOLLOW_MS = 60_000;
 
-interface HookConfig {
-  readonly zookeeper: string;
-  readonly app: string;
-  readonly branch: string;
-  readonly relativePath: RelativePath;
-  readonly url: RepositoryUrl;
-  readonly authFile: string | undefined;
-}
-
 /**
  * What the installed post-receive hook calls. The push is over by now and cannot fail any more; whatever goes wrong is
  * said on the pusher's terminal with the command that publishes later. Always exits 0.
@@ -42,24 +31,28 @@ interface HookConfig {
 export async function run({ options }: Call): Promise<number> {
   const repository = String(options['repository']);
   const git = gitOfHooks();
-  let config: HookConfig | null = null;
+  let config: HookSettings | null = null;
   try {
-    config = readConfig(await readRepositoryConfig(git, repository));
+    config = hookSettings(await readRepositoryConfig(git, repository));
     if (!movesBranch(parseUpdates(await readInput()), config.branch)) return EXIT.converged;
     await deploy(git, repository, config);
   } catch (error) {
     const failure = classify(error);
     warn(`gitfleet: pushed, but not deployed: ${failure.code}: ${clean(failure.message)}`);
     if (failure.hint) warn(`  ${failure.hint}`);
-    if (config) warn(`  to deploy later: ${await laterCommand(git, repository, config)}`);
+    if (config) {
+      const tip = await branchTip(git, repository, config.branch).catch(() => null);
+      warn(`  to deploy later: ${publishCommand(config, tip ?? '<commit>')}`);
+    }
   }
   return EXIT.converged;
 }
 
-async function deploy(git: Git, repository: string, config: HookConfig): Promise<void> {
-  const { zookeeper, app, authFile } = config;
+async function deploy(git: Git, repository: string, config: HookSettings): Promise<void> {
+  const { zookeeper, app } = config;
+  const flags = { zookeeper, app, authFile: config.authFile ?? undefined, settings: config.settings ?? undefined };
   // Nothing of whoever pushes takes part, nor of the machine: a deployment is what the hook was installed for.
-  const settings = await readSettings({ zookeeper, app, authFile }, { environment: {} });
+  const settings = await readSettings(flags, { environment: tlsVariables(config) });
   await withSession(
     settings,
     async (session, access) => {
@@ -86,28 +79,6 @@ async function deploy(git: Git, repository: string, config: HookConfig): Promise
     },
     ANSWER_MS,
   );
-}
-
-function readConfig(members: Record<string, string>): HookConfig {
-  // git spells the names of its settings in lower case.
-  const { zookeeper, app, branch, relativepath, url, authfile: authFile } = members;
-  const path = parseRelativePath(relativepath ?? '');
-  const parsedUrl = parseUrl(url ?? '', ANY_URL);
-  if (zookeeper && app && branch && path.ok && parsedUrl.ok) {
-    return { zookeeper, app, branch, relativePath: path.relativePath, url: parsedUrl.url, authFile };
-  }
-  throw new FleetError({
-    code: 'HOOK_SETTINGS',
-    reason: "the gitfleet.* settings in this repository's git config are incomplete or wrong",
-    hint: 'on the git host run gitfleet hook install again',
-    next: 'stall',
-  });
-}
-
-/** Complete, so that it can be typed anywhere. */
-async function laterCommand(git: Git, repository: string, config: HookConfig): Promise<string> {
-  const tip = await branchTip(git, repository, config.branch).catch(() => null);
-  return `gitfleet publish ${tip ?? '<commit>'} --url ${config.url} --relative-path ${config.relativePath} --app ${config.app} -z ${config.zookeeper}`;
 }
 
 /** Lines of a push of any size; what is longer than ten megabytes is no push of this world. */

@@ -4,18 +4,7 @@ import type { Git } from '../git/process.ts';
 import { branchTip, gitDirOf, writeRepositoryConfig } from '../git/repository-config.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
-import type { RelativePath, RepositoryUrl } from '../schemas/values.ts';
-
-export interface HookSettings {
-  readonly zookeeper: string;
-  readonly app: string;
-  readonly branch: string;
-  readonly relativePath: RelativePath;
-  /** How the agents reach this repository. */
-  readonly url: RepositoryUrl;
-  /** Who the hook is to ZooKeeper; null on an open one. */
-  readonly authFile: string | null;
-}
+import { type HookSettings, quoted } from './hook-settings.ts';
 
 export interface HookInstalled {
   readonly file: string;
@@ -42,14 +31,7 @@ export async function installHook(
   const gitDir = await gitDirOf(git, repository);
   const file = join(gitDir, 'hooks', 'post-receive');
   await refuseForeign(file);
-  await writeRepositoryConfig(git, gitDir, {
-    zookeeper: settings.zookeeper,
-    app: settings.app,
-    branch: settings.branch,
-    relativePath: settings.relativePath,
-    url: settings.url,
-    authFile: settings.authFile,
-  });
+  await writeRepositoryConfig(git, gitDir, { ...settings });
   // A repository made without a template has no such directory.
   await mkdir(dirname(file), { recursive: true });
   await writeDurably(file, script(command), 0o755);
@@ -74,7 +56,7 @@ async function refuseForeign(file: string): Promise<void> {
  * the repository by then, and a deployment's trouble is no reason to call a push failed.
  */
 function script(command: readonly string[]): string {
-  const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  const words = command.map(quoted);
   return `#!/bin/sh
 ${MARK}; made by "gitfleet hook install", settings: git config --get-regexp '^gitfleet\\.'
 repository=$(pwd)

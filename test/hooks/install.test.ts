@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gitOfHooks } from '../../cli/git-of-hooks.ts';
 import { readRepositoryConfig } from '../../git/repository-config.ts';
+import { type HookSettings, hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { installHook } from '../../hooks/install.ts';
 import type { RelativePath, RepositoryUrl } from '../../schemas/values.ts';
 import { git } from '../support/commands.ts';
@@ -21,15 +22,21 @@ beforeEach(async () => {
 });
 afterEach(() => rm(top, { recursive: true, force: true }));
 
-const settings = {
+const settings: HookSettings = {
   zookeeper: 'zk1:2181',
   app: '/app/business',
   branch: 'main',
   relativePath: 'shop' as RelativePath,
   url: 'https://git.example.com/shop.git' as RepositoryUrl,
-  authFile: null,
+  ...{ authFile: null, settings: null, tlsCaFile: null, tlsCertFile: null, tlsKeyFile: null },
 };
-const install = (more: object = {}, command = [process.execPath, '/main.js']) =>
+const full: HookSettings = {
+  ...settings,
+  authFile: "/srv/ann's/publisher",
+  settings: '/etc/shop.yml',
+  ...{ tlsCaFile: '/etc/tls/ca.pem', tlsCertFile: '/etc/tls/our cert.pem', tlsKeyFile: '/etc/tls/key.pem' },
+};
+const install = (more: Partial<HookSettings> = {}, command = [process.execPath, '/main.js']) =>
   installHook(gitOfHooks(), bare, { ...settings, ...more }, command);
 
 describe('the installed hook', () => {
@@ -49,10 +56,25 @@ describe('the installed hook', () => {
     );
   });
 
-  it('forgets what a later installation does not say any more', async () => {
-    await install({ authFile: '/etc/gitfleet/publisher' });
-    expect(await readRepositoryConfig(gitOfHooks(), bare)).toMatchObject({ authfile: '/etc/gitfleet/publisher' });
+  it('knows all it was told, and forgets what a later installation does not say any more', async () => {
+    await install(full);
+    expect(hookSettings(await readRepositoryConfig(gitOfHooks(), bare))).toEqual(full);
     await install();
-    expect(await readRepositoryConfig(gitOfHooks(), bare)).not.toHaveProperty('authfile');
+    const members = await readRepositoryConfig(gitOfHooks(), bare);
+    expect(Object.keys(members).sort()).toEqual(['app', 'branch', 'relativepath', 'url', 'zookeeper']);
+    expect(hookSettings(members)).toEqual(settings);
+  });
+});
+
+describe('the command that publishes later', () => {
+  it('says who one is, and quotes what a shell would take apart', () => {
+    const plain =
+      'gitfleet publish abc --url https://git.example.com/shop.git --relative-path shop --app /app/business';
+    expect(publishCommand(settings, 'abc')).toBe(`${plain} -z zk1:2181`);
+    expect(publishCommand(full, 'abc')).toBe(
+      "GITFLEET_TLS_CA_FILE=/etc/tls/ca.pem GITFLEET_TLS_CERT_FILE='/etc/tls/our cert.pem' " +
+        `GITFLEET_TLS_KEY_FILE=/etc/tls/key.pem ${plain} -z zk1:2181 ` +
+        "--auth-file '/srv/ann'\\''s/publisher' --settings /etc/shop.yml",
+    );
   });
 });

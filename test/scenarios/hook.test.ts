@@ -156,6 +156,22 @@ describe('hook install', () => {
     expect(await readFile(file, 'utf8')).toBe('#!/bin/sh\necho mine\n');
   });
 
+  it('keeps the settings file and the TLS files it was told, and a push uses them', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const origin = await fleet.origin();
+    const [file, caFile] = [join(fleet.directory, 'own.yml'), join(fleet.directory, 'ca.pem')];
+    await writeFile(file, JSON.stringify({ zookeeper: { tls: { caFile } } }), { mode: 0o600 });
+    const words = ['hook', 'install', origin.bare, '--relative-path', 'shop', '--settings', 'own.yml'];
+    expect((await fleet.run(...words)).exitCode).toBe(0);
+    expect(await git(origin.bare, 'config', 'gitfleet.settings')).toBe(file);
+    expect(await git(origin.bare, 'config', 'gitfleet.tlsCaFile')).toBe(caFile);
+    const commitId = await commitOnly(origin.clone, 'one');
+    const { stderr } = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    expect(stderr).toContain(`SETTINGS: ${caFile} cannot be read`);
+    expect(stderr).toContain(`to deploy later: GITFLEET_TLS_CA_FILE=${caFile} gitfleet publish ${commitId} --url`);
+    expect(stderr).toContain(`--settings ${file}`);
+  });
+
   it.each([
     [['--relative-path', '../x'], 'PATH'],
     [['--relative-path', 'shop', '--branch', '-x'], 'USAGE'],
