@@ -240,11 +240,11 @@ async function settles(lane: Lane): Promise<void> {
   await until('no process is left', async () => processesIn(fleet.directory).length === 0);
 }
 
-/** Every path, without what chance names and without packs: those come one per fetch. */
+/** Every path, without what chance names, packs (they come one per fetch), and notes that a later second clears. */
 function namesBelow(home: AgentHome): string[] {
   return [home.root, home.state]
     .flatMap((directory) => readdirSync(directory, { recursive: true, encoding: 'utf8' }))
-    .filter((name) => !/objects\/pack\/pack-[0-9a-f]+\.(pack|idx|rev)$/.test(name))
+    .filter((name) => !/objects\/pack\/pack-[0-9a-f]+\.(pack|idx|rev)$|\/gitfleet-racy$/.test(name))
     .map((name) => name.replace(/worktrees\/[^/]+/, 'worktrees/*'))
     .sort();
 }

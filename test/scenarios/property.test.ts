@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
-import type { Report } from '../../schemas/report.ts';
+import { parsePresence, type Report } from '../../schemas/report.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import {
   type AgentHome,
@@ -211,6 +211,10 @@ async function runCourse(course: Course): Promise<void> {
       expect(may).toContain(commitId);
       expect(await shownCommit(course.home.root, path)).toBe(commitId);
     }
+    await until('the last life is online', async () => {
+      const node = await course.fleet.session.get(course.fleet.znodes.presence(course.home.id));
+      return node && parsePresence(node.data)?.pid === course.life.pid;
+    });
     expect(await course.life.kill('SIGTERM')).toBe(0);
   } catch (error) {
     const story = course.story.map((line) => `  ${line}`).join('\n');
