@@ -1,16 +1,16 @@
 import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readFleet } from '../fleet/fleet-view.ts';
 import { type HookSettings, publishCommand } from '../hooks/hook-settings.ts';
-import { installHook } from '../hooks/install.ts';
+import { type HookInstalled, installHook } from '../hooks/install.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { ANY_URL } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
-import { gitOfHooks } from './git-of-hooks.ts';
+import { gitOfHooks, hooksDirectory } from './git-of-hooks.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, usage, warn } from './terminal.ts';
@@ -49,9 +49,18 @@ export async function run({ options, words }: Call): Promise<number> {
     say(`  agents fetch from ${url.url}`);
     if (url.url.startsWith('file:')) warn('warning: only agents on this machine can fetch that; for others give --url');
   }
+  await warnElsewhere(installed);
   await warnAllAtOnce(settings);
   if (!options['json'] && installed.tip) say(`next: git push, or now: ${publishCommand(hook, installed.tip)}`);
   return EXIT.converged;
+}
+
+/** Where core.hooksPath is set git passes our file over without a word. */
+async function warnElsewhere({ file, gitDir }: HookInstalled): Promise<void> {
+  const [asked, ours] = [await hooksDirectory(gitDir), await realpath(dirname(file))];
+  if (asked === null || asked === ours) return;
+  warn(`warning: core.hooksPath is set, so git looks for hooks in ${asked} and never runs ${file}`);
+  warn(`warning: git -C ${gitDir} config core.hooksPath ${ours} makes it look here again`);
 }
 
 /** Without a policy a push reaches every server in the same second; whoever installs the hook should know it. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ANY_URL, parseTarget } from '../../schemas/target.ts';
-import { cleanEnvironment, git, gitSaying } from '../support/commands.ts';
+import { cleanEnvironment, git, gitfleet, gitSaying } from '../support/commands.ts';
 import { type Origin, shownCommit, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -154,6 +154,25 @@ describe('hook install', () => {
     expect(refused).toMatchObject({ exitCode: 1 });
     expect(refused.stderr).toContain('HOOK_EXISTS');
     expect(await readFile(file, 'utf8')).toBe('#!/bin/sh\necho mine\n');
+  });
+
+  it('says where git will look where core.hooksPath is set, and the command that mends it', async () => {
+    const origin = await withHook(0);
+    const again = (env: Record<string, string> = {}) => {
+      const words = ['hook', 'install', origin.bare, '--relative-path', 'shop', '--app', fleet.app];
+      return gitfleet([...words, '-z', fleet.zookeeper], { env });
+    };
+    expect((await again()).stderr).not.toContain('hooksPath');
+    const forUser = join(fleet.directory, 'gitconfig');
+    await writeFile(forUser, '[core]\n\thooksPath = /srv/hooks\n');
+    expect((await again({ GIT_CONFIG_GLOBAL: forUser })).stderr).toContain('git looks for hooks in /srv/hooks');
+    await git(origin.bare, 'config', 'core.hooksPath', 'elsewhere');
+    const said = await again();
+    expect(said).toMatchObject({ exitCode: 0 });
+    expect(said.stderr).toContain(`git looks for hooks in ${origin.bare}/elsewhere and never runs`);
+    const [, mend] = /warning: git (-C .*) makes it look here again/.exec(said.stderr) ?? [];
+    await git('/', ...String(mend).split(' '));
+    expect((await again({ GIT_CONFIG_GLOBAL: forUser })).stderr).not.toContain('hooksPath');
   });
 
   it('keeps the settings file and the TLS files it was told, and a push uses them', async () => {
