@@ -1,7 +1,7 @@
 // Brings a fresh clone on a fresh machine to where demo and tests run, and says what it does: Node's version, packages,
 // the build, a ZooKeeper distribution. Plain JavaScript without packages, since it runs before there are any.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +14,6 @@ export function setUp(options) {
   if (packagesStale()) {
     step(options, 'npm ci (the packages of package-lock.json)', () => {
       run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
-      writeFileSync(join(ROOT, 'node_modules', '.gitfleet-lock'), readFileSync(join(ROOT, 'package-lock.json')));
     });
   }
   if (buildStale())
@@ -33,11 +32,24 @@ function checkNode() {
   stop(`Node ${process.versions.node} is too old: gitfleet needs 20.19 or newer`);
 }
 
-function packagesStale() {
-  const stamp = join(ROOT, 'node_modules', '.gitfleet-lock');
-  const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
-  return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock;
+/**
+ * Whether what npm noted as installed, by whoever called it, is not what package-lock.json asks for. npm writes that note
+ * last, so an installation that was cut short has none. Optional packages are those of other platforms.
+ */
+export function packagesStale(root = ROOT) {
+  const note = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(note)) return true;
+  const [wanted, installed] = [join(root, 'package-lock.json'), note].map(packagesOf);
+  const names = new Set([...Object.keys(wanted), ...Object.keys(installed)]);
+  names.delete(''); // The project itself, which only package-lock.json names.
+  return [...names].some((name) => {
+    const [want, have] = [wanted[name], installed[name]];
+    if (want && !have) return !want.optional && !want.devOptional;
+    return want?.version !== have.version || want.integrity !== have.integrity;
+  });
 }
+
+const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
 
 function buildStale() {
   const built = join(ROOT, 'dist', '.built');
