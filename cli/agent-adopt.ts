@@ -1,6 +1,8 @@
-import { adopt } from '../agent/adopt.ts';
+import { type Adopted, type AdoptParts, adopt } from '../agent/adopt.ts';
+import type { AdoptWish } from '../agent/adopt-decision.ts';
 import { NO_FAILPOINT } from '../agent/failpoints.ts';
-import { linkOf } from '../agent/place.ts';
+import { inspectPlace, linkOf } from '../agent/place.ts';
+import { showRelease } from '../agent/shown.ts';
 import { createGit } from '../git/process.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { classify, FleetError, isAbort } from '../runtime/errors.ts';
@@ -8,6 +10,7 @@ import { clean, createLog } from '../runtime/log.ts';
 import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
+import type { CommitId, RelativePath } from '../schemas/values.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { localParts, openLocalAgent } from './local-agent.ts';
@@ -18,7 +21,7 @@ import { say, warn } from './terminal.ts';
 /**
  * `gitfleet agent adopt PATH`: takes over a clean clone, or a link as Capistrano makes it, on a server whose agent is
  * stopped. What was there is kept; for a directory there is an instant without the path (agent/adopt.ts). Exits 0 when
- * our link shows the same commit, proved; else nothing of theirs was touched.
+ * our link shows the same commit, proved; else nothing of theirs was touched, or the failure is ADOPTED_NOT_NOTED.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -37,7 +40,7 @@ export async function run({ options, words }: Call): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => shutdown.ask());
   try {
     const parts = await openParts(settings, agent, shutdown);
-    const { adoption, before, gone } = await adopt(parts, wish, shutdown.signal);
+    const { adoption, before, gone } = await adoptHere(parts, wish, shutdown.signal);
     const { commitId, url } = adoption;
     const link = linkOf(parts.places, relativePath);
     if (options['json']) say(JSON.stringify({ relativePath, commitId, url, from: adoption.from.kind, before, gone }));
@@ -58,6 +61,51 @@ export async function run({ options, words }: Call): Promise<number> {
   } finally {
     await shutdown.stop();
   }
+}
+
+/**
+ * Adopts, and where that failed looks at the link: once ours is in the place of theirs the adoption has happened,
+ * whatever could not be written after it, so the journal says so and the failure does too.
+ * @throws FleetError ADOPTED_NOT_NOTED, and those of adopt.
+ */
+export async function adoptHere(
+  parts: AdoptParts,
+  wish: AdoptWish & { readonly by: string; readonly reason: string },
+  signal: AbortSignal,
+): Promise<Adopted> {
+  const { places, uid } = parts;
+  const { relativePath } = wish;
+  const shown = async () => await inspectPlace(places, relativePath, [], uid).catch(() => null);
+  const before = await shown();
+  try {
+    return await adopt(parts, wish, signal);
+  } catch (error) {
+    const commitId = await shown();
+    if (commitId === null || before !== null) throw error;
+    const unnoted = await noteShown(parts, relativePath, commitId).then(
+      () => '',
+      (second: unknown) => `; nor could the journal be written: ${classify(second).message}`,
+    );
+    const link = linkOf(places, relativePath);
+    throw new FleetError(
+      {
+        code: 'ADOPTED_NOT_NOTED',
+        reason: `${link} shows ${commitId}, verified, and what was there is kept; but then: ${classify(error).message}${unnoted}`,
+        hint: 'remove the cause and start the agent: it goes on from what the link shows; do not adopt again',
+        next: 'stall',
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** As adopt would have left it: what served well until now is a release to return to. */
+async function noteShown(parts: AdoptParts, relativePath: RelativePath, commitId: CommitId): Promise<void> {
+  await parts.remember((journal) => {
+    const noted = showRelease(journal, relativePath, commitId, parts.clock.now());
+    const release = noted.releases[commitId];
+    return release ? { ...noted, releases: { ...noted.releases, [commitId]: { ...release, endedWell: true } } } : noted;
+  });
 }
 
 async function openParts(settings: Settings, agent: AgentSettings, shutdown: Shutdown) {
