@@ -8,7 +8,7 @@ import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type RunResult, run } from '../runtime/process.ts';
-import { checkOwner, type Places } from './place.ts';
+import { checkOwner, type Places, statOfRoot } from './place.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
@@ -45,7 +45,8 @@ export async function takeGround(
     // From the root down, each before anything below it is opened or made: we may be root, and these others' links.
     for (const directory of [places.root, join(places.root, '.gitfleet')]) {
       await makeDirectory(directory, 0o755);
-      checkOwner(directory, await lstat(directory), uid());
+      const found = directory === places.root ? await statOfRoot(directory, uid()) : await lstat(directory);
+      checkOwner(directory, found, uid());
     }
     const owner = await takeOwner(places, agentId, machine, waitMs);
     await makeDirectory(places.app, 0o755);

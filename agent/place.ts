@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { lstat, readlink, realpath } from 'node:fs/promises';
+import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { FleetError } from '../runtime/errors.ts';
 import type { CommitId, RelativePath } from '../schemas/values.ts';
@@ -56,7 +56,7 @@ export async function inspectPlace(
   }
   const segments = path.split('/');
   let at = places.root;
-  checkDirectory(at, await lstat(at), uid);
+  checkDirectory(at, await statOfRoot(at, uid), uid);
   for (const segment of segments.slice(0, -1)) {
     at = join(at, segment);
     const found = await lstatOrNull(at);
@@ -95,6 +95,12 @@ function checkDirectory(path: string, found: Stats, uid: number): void {
   // is root. Every other group has members who could put their own link in the place of ours.
   const group = (found.mode & 0o020) !== 0 && found.gid !== 0 && found.gid !== process.getgid?.();
   if (group) throw refusal('OWNER', `${path} can be written by group ${found.gid}, which is not the agent's own`);
+}
+
+/** A person may name the root by a link of theirs or of root's: below it none is followed. */
+export async function statOfRoot(root: string, uid: number): Promise<Stats> {
+  const found = await lstat(root);
+  return found.isSymbolicLink() && (found.uid === uid || found.uid === 0) ? await stat(root) : found;
 }
 
 /** The commit our link shows; null when absent. Anything else that is there is refused, never deleted. */

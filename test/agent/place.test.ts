@@ -46,6 +46,16 @@ describe('the parents of a link', () => {
   });
 });
 
+describe('a root that a person names by a link of their own', () => {
+  it('is that directory', async () => {
+    await symlink(places.root, join(top, 'named'));
+    const named = placesOf(join(top, 'named'), places.state, '/app/business');
+    expect(await inspectPlace(named, 'shop' as RelativePath, [], uid)).toBe(null);
+    await swapLink(named, 'shop' as RelativePath, COMMIT);
+    expect(await inspect('shop')).toBe(COMMIT);
+  });
+});
+
 describe('a place that is refused and stays untouched', () => {
   it.each([['var'], ['var/state'], ['var/state/shop']])(
     'D88: %s is the state, above it or in it: RESERVED',
