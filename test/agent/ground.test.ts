@@ -1,5 +1,18 @@
 import { createHash } from 'node:crypto';
-import { chmod, chown, link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lchown,
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -112,14 +125,23 @@ describe('a root that somebody prepared', () => {
     await refusedWith('OWNER');
   });
 
-  it.each(['root', 'root/.gitfleet'])('where %s is a link: SYMLINK', async (name) => {
-    await rename(join(top, name), join(top, 'away'));
-    await symlink(join(top, 'away'), join(top, name));
+  it('where .gitfleet is a link: SYMLINK', async () => {
+    await rename(join(top, 'root/.gitfleet'), join(top, 'away'));
+    await symlink(join(top, 'away'), join(top, 'root/.gitfleet'));
+    await refusedWith('SYMLINK');
+  });
+
+  it('where the root is a link of another user: SYMLINK; one of its own is followed', async () => {
+    expect(process.getuid?.(), 'only root may give a link away').toBe(0);
+    await rename(places.root, join(top, 'away'));
+    await symlink(join(top, 'away'), places.root);
+    await (await takeGround(places, 'web-1', 0)).release();
+    await lchown(places.root, 4242, 4242);
     await refusedWith('SYMLINK');
   });
 
   it.each(['root', 'root/.gitfleet', 'root/.gitfleet/owner'])('where %s is of another user: OWNER', async (name) => {
-    if (process.getuid?.() !== 0) return; // Only root may give it away.
+    expect(process.getuid?.(), 'only root may give it away').toBe(0);
     await writeFile(ownerFile(), '');
     await chown(join(top, name), 4242, 4242);
     await refusedWith('OWNER');
