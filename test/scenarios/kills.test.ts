@@ -234,9 +234,13 @@ async function settles(lane: Lane): Promise<void> {
       return spareOf(each) === wanted && Object.keys(releases).length === 1 && settledOn(each, PATH, wanted);
     });
   }
+  // Looked at again while they live: git's own work in the background comes and goes.
+  await until('the disk is that of an agent which was never killed', async () => {
+    expect(namesBelow(home)).toEqual(namesBelow(never));
+    return true;
+  });
   expect(await life.kill('SIGTERM')).toBe(0);
   expect(await other.kill('SIGTERM')).toBe(0);
-  expect(namesBelow(home)).toEqual(namesBelow(never));
   await until('no process is left', async () => processesIn(fleet.directory).length === 0);
 }
 
