@@ -129,7 +129,7 @@ const TABLE: readonly Row[] = [
   },
   {
     words:
-      /bad object|unable to read|corrupt|missing (blob|tree|commit)|is empty|packfile .* (cannot|does not)|not a git repository|invalid sha1 pointer|unable to (unpack|parse)|has a null/i,
+      /bad object|unable to read|corrupt|missing (blob|tree|commit|object)|is empty|packfile .* (cannot|does not)|not a git repository|invalid sha1 pointer|unable to (unpack|parse)|has a null/i,
     code: 'STORE_BROKEN',
     next: 'retry',
     hint: 'the object store of this app is damaged; the agent makes a new one beside it and goes on serving',

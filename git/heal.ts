@@ -20,6 +20,15 @@ export async function suspect(repository: Repository, why: unknown): Promise<voi
   await writeFile(markOf(repository), '');
 }
 
+/** A step that objects spoiled, or a tree that is not what they should make it, may mean that they are damaged. */
+export async function doubting<T>(repository: Repository, work: Promise<T>): Promise<T> {
+  return work.catch(async (error: unknown) => {
+    const { code } = error as { code?: unknown };
+    if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await suspect(repository, error);
+    throw error;
+  });
+}
+
 export async function acquit(repository: Repository): Promise<void> {
   await rm(markOf(repository), { force: true });
 }

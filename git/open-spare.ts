@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { run } from '../runtime/process.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { applyDiff, type Written, wronglyWritten } from './apply-diff.ts';
@@ -5,13 +7,13 @@ import { checkOut } from './checkout.ts';
 import { checkedCommitId } from './commit-id.ts';
 import { checkContent } from './content.ts';
 import { failure, gitFailure } from './errors.ts';
-import { suspect } from './heal.ts';
+import { doubting } from './heal.ts';
 import { startCatchUp } from './index-catch-up.ts';
 import { inspectWorkTree, isClean } from './inspect.ts';
 import { environment } from './process.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
 import { trustingCheckout } from './racy-index.ts';
-import { isPinned, notHere, type Repository } from './repository.ts';
+import { isPinned, notHere, pinned, type Repository } from './repository.ts';
 import type { Spare } from './spare.ts';
 import type { Drift } from './store.ts';
 import { createTurn } from './turn.ts';
@@ -79,11 +81,15 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
 
   async function verifyWhole(tree: WorkTree, commitId: CommitId, signal: AbortSignal): Promise<void> {
     const look = (deep: boolean) => inspectWorkTree(repository, tree, commitId, signal, { deep });
-    const trusted = checkedOut === commitId && repository.fresh.has(commitId);
+    // A commit that came today may share objects with one from before we started; those may have changed since.
+    const pins = await pinned(repository).catch(() => null);
+    const arrived = pins?.every((each) => repository.fresh.has(each)) ?? false;
+    const trusted = checkedOut === commitId && arrived;
     checkedOut = null;
     const drift = trusted ? await trustingCheckout(tree, () => look(false)) : await look(true);
     if (!isClean(drift, commitId)) {
       await dropProof(tree);
+      await rm(join(tree.admin, 'index'), { force: true }); // It takes for right what damaged objects wrote.
       throw mismatch(commitId, drift);
     }
   }
@@ -111,20 +117,11 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
     throw failure('NO_SPARE', 'retry', `there is no work tree at ${directory}`, 'the agent writes it anew by itself');
   }
 
-  /** A tree that is not what the objects should make it may mean that the objects are damaged. */
-  async function doubting(work: Promise<void>): Promise<void> {
-    return work.catch(async (error: unknown) => {
-      const { code } = error as { code?: unknown };
-      if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await suspect(repository, error);
-      throw error;
-    });
-  }
-
   return {
     directory,
     proved,
-    write: (commitId, signal) => turn(() => doubting(write(checkedCommitId(commitId), signal))),
-    verify: (commitId, signal) => turn(() => doubting(verify(checkedCommitId(commitId), signal))),
+    write: (commitId, signal) => turn(() => doubting(repository, write(checkedCommitId(commitId), signal))),
+    verify: (commitId, signal) => turn(() => doubting(repository, verify(checkedCommitId(commitId), signal))),
     moveTo: (release) => turn(() => moveTo(release)),
     takeOver: (release) => turn(() => takeOver(release)),
   };

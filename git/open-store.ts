@@ -8,7 +8,7 @@ import { FETCH_LIMITS, type FetchLimits } from './deadline.ts';
 import { failure } from './errors.ts';
 import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
 import { fetchCommit } from './fetch.ts';
-import { isSuspect, suspect } from './heal.ts';
+import { doubting, isSuspect, suspect } from './heal.ts';
 import { type InspectOptions, inspectWorkTree } from './inspect.ts';
 import { createObjectReader } from './object-reader.ts';
 import { type GitSpare, openSpare } from './open-spare.ts';
@@ -78,7 +78,9 @@ export function openStore(options: StoreOptions): GitStore {
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
       const access = () => accessTo(request.url, credentials(), options.allowProtocols);
-      return repository.writing(() => fetchCommit(repository, { ...request, commitId }, access, limits, signal));
+      return repository.writing(() =>
+        doubting(repository, fetchCommit(repository, { ...request, commitId }, access, limits, signal)),
+      );
     },
     unpin: (commitId) => repository.writing(() => unpin(repository, checkedCommitId(commitId))),
     pinned: () => pinned(repository),
@@ -93,7 +95,7 @@ export function openStore(options: StoreOptions): GitStore {
       const tree = await findWorkTree(repository, checkedPath(directory));
       if (!tree) throw notOurs(directory);
       if (!(await isPinned(repository, id))) throw notHere(id);
-      return inspectWorkTree(repository, tree, id, signal, inspection);
+      return doubting(repository, inspectWorkTree(repository, tree, id, signal, inspection));
     },
     async attach(directory, commitId) {
       const path = checkedPath(directory);
@@ -106,7 +108,7 @@ export function openStore(options: StoreOptions): GitStore {
       const id = checkedCommitId(commitId);
       const tree = await findWorkTree(repository, checkedPath(directory));
       if (!tree) throw notOurs(directory);
-      await repository.writing(() => putRight(repository, tree, id, clean, signal));
+      await repository.writing(() => doubting(repository, putRight(repository, tree, id, clean, signal)));
     },
     removeWorkTree: (directory) => removeWorkTree(repository, checkedPath(directory)),
     recover: () => repository.writing(() => recover(repository)),
