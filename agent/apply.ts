@@ -94,8 +94,6 @@ export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget
       await spare.moveTo(releaseOf(places, commitId));
       return;
     case 'check':
-      // Only the commit can tell whether a kept release is still its tree: one that the store lost is brought again.
-      if (!(await store.has(commitId))) await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
       await checkKept(parts, commitId, signal);
       return;
     case 'swap':
