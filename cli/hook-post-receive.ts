@@ -38,7 +38,9 @@ export async function run({ options }: Call): Promise<number> {
     await deploy(git, repository, config);
   } catch (error) {
     const failure = classify(error);
-    warn(`gitfleet: pushed, but not deployed: ${failure.code}: ${clean(failure.message)}`);
+    const said =
+      failure.code === 'PUBLISH_UNKNOWN' ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed';
+    warn(`gitfleet: ${said}: ${failure.code}: ${clean(failure.message)}`);
     if (failure.hint) warn(`  ${failure.hint}`);
     if (config) {
       const tip = await branchTip(git, repository, config.branch).catch(() => null);

@@ -32,7 +32,7 @@ export function fail(error: unknown, json: boolean): number {
     say(JSON.stringify({ error: { ...failure.toFailure(), reason: clean(failure.message) }, exitCode }));
     return exitCode;
   }
-  warn(`gitfleet: ${failure.code}: ${clean(failure.message)}`);
+  warn(`gitfleet: ${failure.code}: ${clean(failure.message).trim()}`);
   if (failure.hint) warn(`  ${failure.hint}`);
   if (failure.next === 'bug' && failure.cause instanceof Error) warn(clean(failure.cause.stack ?? '', 4_000));
   return exitCode;
