@@ -58,6 +58,8 @@ export function createStanding(parts: {
       relativePath: path,
       error: failure && { ...failure, reason: failure.reason.slice(0, 1_000) },
       waitingFor,
+      output: null,
+      suspended: null,
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,

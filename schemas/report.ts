@@ -7,12 +7,19 @@ export const PHASES = [
   'fetching',
   'writing',
   'verifying',
+  'preparing', // the prepare step runs in the release, which nothing shows yet
+  'awaiting', // verified and prepared: only its permit is missing
   'swapping',
   'activating',
-  'active', // serves the target; the activate command ended well
-  'failed', // gave up or retries: see `error`
+  'checking', // shows the target; its health checks have not decided yet
+  'active', // serves the target; steps and health checks ended well
+  'failed', // gave up or retries: see `error`; `activeCommit` shows whether it swapped back
+  'suspended', // a person took this server out: see `suspended`
 ] as const;
 export type Phase = (typeof PHASES)[number];
+
+/** A report is a znode that everybody reads: the whole output stays on the server. */
+export const MOST_OUTPUT_CHARACTERS = 2_000;
 
 const failure = z.object({
   code: z.string(),
@@ -30,7 +37,8 @@ export const report = z.object({
   /** The target this report speaks about; null before the first. A report without it would be noise. */
   targetVersion: z.string().nullable(),
   deployment: z.number().int().nullable().default(null),
-  phase: z.enum(PHASES),
+  /** One that a newer agent invented is neither an end nor a failure, and must not hide the agent. */
+  phase: z.enum(PHASES).catch('waiting'),
   /** What the link shows now. */
   activeCommit: z.string().nullable(),
   /** What the target asks for, where it could be read. */
@@ -38,6 +46,10 @@ export const report = z.object({
   relativePath: z.string().nullable().default(null),
   error: failure.nullable().default(null),
   waitingFor: z.string().nullable().default(null),
+  /** The last words of the step that failed, without control characters; at most MOST_OUTPUT_CHARACTERS. */
+  output: z.string().nullable().default(null),
+  /** Set while a person on the server keeps it out of every rollout. */
+  suspended: z.object({ by: z.string(), why: z.string(), at: z.number() }).nullable().default(null),
   /** Set while a person on the server keeps it on another commit than the target's. */
   override: z.object({ by: z.string(), reason: z.string(), at: z.number() }).nullable().default(null),
   /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
