@@ -5,8 +5,7 @@ import type { Logger } from '../runtime/log.ts';
 import { rotateAddresses } from './addresses.ts';
 import type { Host } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
-import { openLink } from './link.ts';
-import type { Answer, AuthEntry, Handshake, Link, LinkEnd, TlsMaterial } from './link-types.ts';
+import type { Answer, AuthEntry, Handshake, Link, LinkEnd, OpenLink, TlsMaterial } from './link-types.ts';
 import { errorFor } from './result-codes.ts';
 import type { Connection, SessionState } from './session.ts';
 
@@ -16,6 +15,7 @@ export interface LifelineOptions {
   readonly backoff: Backoff;
   readonly auth: readonly AuthEntry[];
   readonly tls?: TlsMaterial | undefined;
+  readonly openLink: OpenLink;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;
@@ -88,7 +88,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
       });
       if (!address || closing.signal.aborted) continue;
       const how = await new Promise<LinkEnd>((resolve) => {
-        const mine: Link = openLink({
+        const mine: Link = options.openLink({
           ...options,
           address,
           handshakeMs: Math.min(5_000, options.sessionTimeoutMs / addresses.count),

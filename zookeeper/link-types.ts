@@ -65,6 +65,9 @@ export interface TlsMaterial {
   readonly servername?: string;
 }
 
+/** How one connection to one server is made; it never comes back, the next one is a new link. */
+export type OpenLink = (options: LinkOptions) => Link;
+
 export interface LinkOptions {
   readonly address: Address;
   readonly tls?: TlsMaterial | undefined;

@@ -8,7 +8,8 @@ import { createCalls } from './calls.ts';
 import { parseConnectString } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
 import { startLifeline } from './lifeline.ts';
-import type { AuthEntry, TlsMaterial } from './link-types.ts';
+import { openLink } from './link.ts';
+import type { AuthEntry, OpenLink, TlsMaterial } from './link-types.ts';
 import { withoutChroot } from './paths.ts';
 import { createReads } from './reads.ts';
 import { requestsBelow } from './requests.ts';
@@ -35,6 +36,8 @@ export interface SessionOptions {
   readonly backoff?: Backoff;
   /** After a reconnect the watched nodes are read again within this time, drawn evenly. Default 200 ms. */
   readonly rereadSpreadMs?: number;
+  /** How a line to a server is made; default a socket. A test may speak to servers that exist in its memory only. */
+  readonly openLink?: OpenLink;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;
@@ -65,6 +68,7 @@ export function openSession(options: SessionOptions): Session {
     backoff: options.backoff ?? { firstMs: 100, mostMs: Math.min(15_000, sessionTimeoutMs / 2) },
     auth: options.auth ?? [],
     tls: options.tls,
+    openLink: options.openLink ?? openLink,
     clock,
     chance,
     log,
