@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { fromJson, toJson } from './lenient-json.ts';
+import { foreignPolicy } from './policy.ts';
 import { isTargetVersion } from './target-version.ts';
 import type { TargetVersion } from './values.ts';
 
@@ -44,6 +45,31 @@ export const rollout = z.object({
     .object({ by: z.string(), why: z.string().default(''), at: z.number() })
     .nullable()
     .default(null),
+  /** False: everybody goes at once, there was no policy when it began. */
+  permits: z.boolean().default(true),
+  /** The policy in force, as it was when the rollout began; null without one. */
+  policy: foreignPolicy.nullable().default(null),
+  /** When it began; this and the other times of a rollout are ms since the epoch by the clock of the ensemble. */
+  startedAt: z.number().default(0),
+  /** The agents of the canary; a retry and the next rollout take the same ones where they can. */
+  canary: z.array(z.string()).default([]),
+  /** The agents of the present wave. Who went before has a report about this targetVersion, who follows has none. */
+  members: z.array(z.string()).default([]),
+  /** When the present wave began, pauses taken out. */
+  waveAt: z.number().default(0),
+  /** Since when all of the present wave are done: the soak. Null: not yet. */
+  soakFrom: z.number().nullable().default(null),
+  /** Who let the canary pass; null: nobody yet. */
+  promoted: z
+    .object({ by: z.string(), why: z.string().default(''), at: z.number(), all: z.boolean().default(false) })
+    .nullable()
+    .default(null),
+  /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
+  excused: z.array(z.string()).default([]),
+  /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */
+  why: z.string().default(''),
+  /** The agents that failed, with the codes of their reports; at most 20. */
+  failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
 });
 export type Rollout = z.infer<typeof rollout>;
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Failure, FleetError } from '../runtime/errors.ts';
 import { parseCommitId } from './commit-id.ts';
+import { foreignPolicy } from './policy.ts';
 import { type Refused, refuse, shown } from './refusal.ts';
 import { parseRelativePath } from './relative-path.ts';
 import { parseStrictJson } from './strict-json.ts';
@@ -27,6 +28,8 @@ const additions = z.object({
   ref: z.string().optional(),
   author: z.string().optional(),
   message: z.string().optional(),
+  /** How this one deployment rolls out, instead of the app's `policy`. */
+  policy: foreignPolicy.optional(),
   /** Members of `gitfleet` that a reader has to understand; else it refuses the target. */
   must: z.array(z.string()).optional(),
 });

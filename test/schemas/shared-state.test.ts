@@ -7,6 +7,7 @@ import {
   parseHold,
   parseQuarantine,
 } from '../../schemas/hold.ts';
+import { policy } from '../../schemas/policy.ts';
 import { encodePermit, encodeRollout, parsePermit, parseRollout, type Rollout } from '../../schemas/rollout.ts';
 import { targetVersionOf } from '../../schemas/target-version.ts';
 import type { CommitId } from '../../schemas/values.ts';
@@ -21,6 +22,17 @@ const rollout: Rollout = {
   state: 'paused',
   base: { deployment: 11, url: URL, commitId: COMMIT, relativePath: PATH },
   paused: { by: 'ann', why: 'lunch', at: 1_700_000_000_001 },
+  permits: true,
+  policy: policy.parse({ canary: 1, soak: '5m' }),
+  startedAt: 1_700_000_000_000,
+  canary: ['web-1'],
+  members: ['web-2', 'web-3'],
+  waveAt: 1_700_000_000_000,
+  soakFrom: null,
+  promoted: null,
+  excused: [],
+  why: '',
+  failures: [{ agentId: 'web-2', code: 'HEALTH', reason: 'GET /up: 500' }],
 };
 
 describe('rollout', () => {
@@ -38,6 +50,17 @@ describe('rollout', () => {
       state: 'running',
       base: null,
       paused: null,
+      permits: true,
+      policy: null,
+      startedAt: 0,
+      canary: [],
+      members: [],
+      waveAt: 0,
+      soakFrom: null,
+      promoted: null,
+      excused: [],
+      why: '',
+      failures: [],
     });
   });
 

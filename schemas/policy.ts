@@ -1,0 +1,85 @@
+import * as z from 'zod';
+import { parseDuration } from './duration.ts';
+import { fromJson } from './lenient-json.ts';
+import { parseSelector } from './selector.ts';
+
+/**
+ * How a rollout goes: in the app's `policy` znode, or in one target as `gitfleet.policy`, which then counts instead.
+ * Every value stays as a person writes it (`25%`, `5m`), so that a rollout record shows the policy it follows.
+ */
+const AMOUNT = 'wants a whole number or a share such as 25%';
+
+/** 3, or `25%` of the agents that are counted. */
+const amount = (least: 0 | 1) =>
+  z.union([z.int().min(least), z.string().regex(least === 0 ? /^(?:100|[1-9]?\d)%$/ : /^(?:100|[1-9]\d?)%$/)], {
+    error: least === 0 ? AMOUNT : `${AMOUNT}, not 0`,
+  });
+export type Amount = number | string;
+
+const wait = (most: string) =>
+  z.string({ error: 'wants a duration such as 10s or 5m' }).refine((text) => {
+    const ms = parseDuration(text);
+    return ms !== null && ms <= (parseDuration(most) as number);
+  }, `wants a duration such as 10s or 5m, at most ${most}`);
+
+const isSelector = (text: string): boolean => parseSelector(text).ok;
+
+const MEMBERS = {
+  /** The first wave: how many agents, which share, or which ones by a selector. Absent: there is no canary. */
+  canary: z
+    .union([amount(1), z.string().refine(isSelector)], {
+      error: 'wants a whole number from 1, a share such as 10%, or a selector such as role=canary',
+    })
+    .optional(),
+  /** How many agents may be between permit and report at a time; also the size of a wave. */
+  maxParallel: amount(1).prefault('25%'),
+  /** A label such as zone: no wave then has agents of two of its values. */
+  byLabel: z
+    .string()
+    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, 'wants the name of a label, such as zone')
+    .optional(),
+  /** How long a finished wave has to stay well before the next one goes. */
+  soak: wait('24d').prefault('0s'),
+  /** `manual`: after the canary a person has to say `promote`. */
+  promote: z.enum(['auto', 'manual'], { error: 'wants auto or manual' }).prefault('auto'),
+  /** How many agents may fail before `onFailure`; in the canary none may. */
+  failureBudget: amount(0).prefault(0),
+  /** How many of the known agents may be offline; above it no wave starts until some are back. */
+  offlineBudget: amount(0).prefault('50%'),
+  /** How long the agents of a wave may take; who is not done by then counts as failed. */
+  deadline: wait('24d').prefault('15m'),
+  onFailure: z
+    .enum(['rollback', 'pause', 'continue'], { error: 'wants rollback, pause or continue' })
+    .prefault('rollback'),
+};
+
+/** As a person writes it: an unknown member is an error. */
+export const policy = z.strictObject(MEMBERS);
+/** As another gitfleet wrote it, in a target or a rollout record: members of a newer version are ignored. */
+export const foreignPolicy = z.object(MEMBERS);
+export type Policy = z.infer<typeof policy>;
+
+/** An agent that has been gone for longer than this is no longer counted against the offline budget. */
+export const FORGOTTEN_AFTER_MS = 7 * 86_400_000;
+
+/**
+ * What the `policy` znode says. Empty: none, everyone goes at once. What cannot be read is no reason to do without:
+ * `unreadable` then says why, and no rollout goes on before a person has mended it.
+ */
+export function parsePolicy(data: Buffer): { readonly value: Policy | null; readonly unreadable: string | null } {
+  if (data.length === 0) return { value: null, unreadable: null };
+  const value = fromJson(foreignPolicy, data);
+  return { value, unreadable: value === null ? 'the policy znode holds something that is no policy' : null };
+}
+
+/** Null takes the policy away. */
+export const encodePolicy = (value: Policy | null): Buffer =>
+  value === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(policy.parse(value)));
+
+/** How many of `all` an amount is: a share is rounded down, so that it promises no more than it says. */
+export function amountOf(value: Amount, all: number): number {
+  return typeof value === 'number' ? value : Math.floor((Number(value.slice(0, -1)) * all) / 100);
+}
+
+/** Ms of a duration that the schema has let through. */
+export const durationOf = (text: string): number => parseDuration(text) ?? 0;
