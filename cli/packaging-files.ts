@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The files of packaging/: one source for the Debian package and `gitfleet agent install`. */
+export type PackagingFile = 'gitfleet-agent.service' | 'gitfleet.yml' | '50-gitfleet.rules';
+
+/** Where it lies in this installation. */
+export const packagingFile = (name: PackagingFile): string =>
+  fileURLToPath(new URL(`../../packaging/${name}`, import.meta.url));
+
+export interface Facts {
+  /** How the unit starts us: a program, and what comes before its arguments. */
+  readonly gitfleet: string;
+  readonly user: string;
+  /** Directories that the unit opens for writing, beside the state directory that systemd makes. */
+  readonly writes: readonly string[];
+  /** The units that the agent may restart. */
+  readonly units: readonly string[];
+}
+
+/** A template with its blanks filled; every blank of the template has to be given. */
+export function fill(name: PackagingFile, facts: Partial<Facts>): string {
+  const blanks: Record<string, string | undefined> = {
+    GITFLEET: facts.gitfleet,
+    USER: facts.user,
+    WRITES: facts.writes && writable(facts.writes),
+    UNITS: facts.units && JSON.stringify(facts.units),
+  };
+  return readFileSync(packagingFile(name), 'utf8').replace(/@([A-Z]+)@/g, (blank, key: string) => {
+    const value = blanks[key];
+    if (value === undefined) throw new Error(`${name}: nothing was given for ${blank}`);
+    return value;
+  });
+}
+
+/** Lines of a unit. A directory that is missing keeps nobody from starting: the agent says which it misses. */
+export const writable = (directories: readonly string[]): string =>
+  directories.map((directory) => `ReadWritePaths=${quoted(`-${directory}`)}`).join('\n');
+
+/** A word of a unit file: systemd expands `%` and `$`, and splits at blanks. */
+export const quoted = (word: string): string => {
+  const text = word.replaceAll('%', '%%').replace(/[\\"]/g, (found) => `\\${found}`);
+  return /^[A-Za-z0-9_.,:=+@/%-]+$/.test(text) ? text : `"${text}"`;
+};

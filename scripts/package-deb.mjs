@@ -1,0 +1,142 @@
+// npm run package:deb [-- --out DIR] [-- --version V] [-- --compress xz|gzip|none]: makes gitfleet_<version>_<arch>.deb
+// from what `npm pack` would publish, with dpkg-deb, and the Node that runs this inside: Debian 12 offers 18, which is
+// too old. Last line: the file.
+//
+// Each version has a directory of its own, and /usr/bin/gitfleet is a link into it. dpkg renames links last and removes
+// the older version's files after that, so the link always leads to one whole version, and no process mixes two.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: '.' },
+    version: { type: 'string' },
+    compress: { type: 'string', default: 'xz' },
+    tarball: { type: 'string' },
+  },
+});
+
+const scratch = mkdtempSync(join(tmpdir(), 'gitfleet-deb-'));
+try {
+  checkNode(process.execPath);
+  const tarball = values.tarball ?? pack(scratch);
+  const stage = join(scratch, 'stage');
+  const version = await unpack(tarball, stage);
+  console.log(build(stage, version, resolve(values.out)));
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+/** It has to run on a server that has nothing but Debian's libc and libstdc++. */
+function checkNode(node) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) stop(`Node ${process.versions.node} is too old to be packed`);
+  const libraries = run('ldd', [node]).matchAll(/^\s*(\S+?)(?:\.so[.\d]*)? (?:=>|\()/gm);
+  const base = /^(linux-vdso|lib(dl|stdc\+\+|m|gcc_s|pthread|c|rt)|\/lib(64)?\/ld-linux[-\w]*)$/;
+  const others = [...libraries].map((found) => found[1]).filter((name) => !base.test(name));
+  if (others.length > 0) stop(`${node} needs ${others.join(', ')}: use a Node of nodejs.org or NodeSource`);
+}
+
+function pack(into) {
+  const said = run('npm', ['pack', '--json', '--silent', '--loglevel=error', '--pack-destination', into]);
+  return join(into, JSON.parse(said.slice(said.indexOf('[')))[0].filename);
+}
+
+/** Lays the files where they will stand on the server; returns the version. */
+async function unpack(tarball, stage) {
+  const unpacked = join(scratch, 'package');
+  run('tar', ['-xzf', tarball, '-C', scratch]);
+  const { fill, packagingFile } = await import(join(unpacked, 'dist/cli/packaging-files.js'));
+  const unit = fill('gitfleet-agent.service', {
+    gitfleet: '/usr/bin/gitfleet',
+    user: 'gitfleet',
+    writes: ['/srv/www'],
+  });
+  put(stage, '/usr/lib/systemd/system/gitfleet-agent.service', (file) => writeFileSync(file, unit));
+  put(stage, '/etc/gitfleet/gitfleet.yml', (file) => copyFileSync(packagingFile('gitfleet.yml'), file));
+  const description = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
+  const version = values.version ?? description.version;
+  writeFileSync(join(unpacked, 'package.json'), `${JSON.stringify({ ...description, version }, null, 2)}\n`);
+  const home = `/usr/lib/gitfleet/${version}`;
+  mkdirSync(join(stage, dirname(home)), { recursive: true });
+  renameSync(unpacked, join(stage, home));
+  put(stage, `${home}/bin/node`, (file) => copyFileSync(process.execPath, file), 0o755);
+  const start = `#!/bin/sh\nexec ${home}/bin/node ${home}/dist/cli/main.js "$@"\n`;
+  put(stage, `${home}/bin/gitfleet`, (file) => writeFileSync(file, start), 0o755);
+  put(stage, '/usr/bin/gitfleet', (file) => symlinkSync(`../lib/gitfleet/${version}/bin/gitfleet`, file));
+
+  const documents = `/usr/share/doc/gitfleet`;
+  for (const name of ['README.md', 'CHANGELOG.md', 'docs']) {
+    put(stage, `${documents}/${name}`, (file) => cpSync(join(ROOT, name), file, { recursive: true }));
+  }
+  return version;
+}
+
+function build(stage, version, out) {
+  const architecture = run('dpkg', ['--print-architecture']).trim();
+  const debianVersion = version.replaceAll('-', '~');
+  const kibibytes = run('du', ['-sk', '--apparent-size', stage]).split('\t')[0];
+  const control = readFileSync(join(ROOT, 'packaging/debian/control'), 'utf8')
+    .replace('@VERSION@', debianVersion)
+    .replace('@ARCHITECTURE@', architecture)
+    .replace('@KIBIBYTES@', kibibytes);
+  put(stage, '/DEBIAN/control', (file) => writeFileSync(file, control));
+  put(stage, '/DEBIAN/conffiles', (file) => writeFileSync(file, '/etc/gitfleet/gitfleet.yml\n'));
+  for (const name of ['postinst', 'prerm', 'postrm']) {
+    put(stage, `/DEBIAN/${name}`, (file) => copyFileSync(join(ROOT, 'packaging/debian', name), file), 0o755);
+  }
+  readable(stage);
+  mkdirSync(out, { recursive: true });
+  const file = join(out, `gitfleet_${debianVersion}_${architecture}.deb`);
+  run('dpkg-deb', ['--root-owner-group', `-Z${values.compress}`, '--build', stage, file]);
+  return file;
+}
+
+function put(stage, path, make, mode) {
+  const file = join(stage, path);
+  mkdirSync(dirname(file), { recursive: true });
+  make(file);
+  if (mode !== undefined) chmodSync(file, mode);
+}
+
+/** What is packed does not depend on the umask of who packs. */
+function readable(directory) {
+  chmodSync(directory, 0o755);
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) readable(path);
+    else if (entry.isFile()) chmodSync(path, (statSync(path).mode & 0o100) === 0 ? 0o644 : 0o755);
+  }
+}
+
+function run(program, args) {
+  return execFileSync(program, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 64e6,
+  });
+}
+
+function stop(words) {
+  console.error(`package:deb: ${words}`);
+  process.exit(2);
+}
