@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { FleetError } from '../runtime/errors.ts';
@@ -38,8 +39,7 @@ async function readText(file: string, mustExist: boolean): Promise<string | null
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     // Without O_NONBLOCK a named pipe would hold us here for ever.
-    const { O_RDONLY, O_NONBLOCK } = (await import('node:fs')).constants;
-    handle = await open(file, O_RDONLY | O_NONBLOCK);
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (!mustExist && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw refusal(`${file} cannot be read: ${(error as Error).message}`);
