@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { isCode } from '../../../zookeeper/errors.ts';
+import { ANY_VERSION } from '../../../zookeeper/session.ts';
+import type { ZooKeeperKit } from '../../support/zookeeper-kit.ts';
+import { next } from '../../support/zookeeper-session.ts';
+
+export function sessionSuite(kit: ZooKeeperKit): void {
+  const bytes = (text: string) => Buffer.from(text);
+
+  describe('a session on a healthy server', () => {
+    it('creates, reads, changes, lists and removes nodes', async () => {
+      const session = kit.open(kit.connect());
+      expect(await session.create('/a', bytes('1'), 'persistent')).toBe('/a');
+      const made = await session.get('/a');
+      expect(made?.data.toString()).toBe('1');
+      expect(made?.stat.version).toBe(0);
+      expect((await session.set('/a', bytes('2'), 0)).version).toBe(1);
+      await expect(session.set('/a', bytes('3'), 0)).rejects.toMatchObject({ code: 'BAD_VERSION', outcome: 'none' });
+      expect(await session.children('/a')).toEqual([]);
+      expect(await session.children('/nothing')).toBeNull();
+      expect(await session.get('/nothing')).toBeNull();
+      expect(await session.exists('/nothing')).toBeNull();
+      await session.remove('/a', ANY_VERSION);
+      expect(await session.exists('/a')).toBeNull();
+    });
+
+    it('appends a number to sequential nodes, and gives ephemeral ones its session id', async () => {
+      const session = kit.open(kit.connect());
+      const { sessionId } = await session.connected();
+      await session.ensure('/seq');
+      const first = await session.create('/seq/n-', bytes(''), 'ephemeral-sequential');
+      const second = await session.create('/seq/n-', bytes(''), 'ephemeral-sequential');
+      expect(first).toMatch(/^\/seq\/n-[0-9a-f]{16}-0000000000$/);
+      expect(second).toMatch(/-0000000001$/);
+      expect((await session.exists(first))?.ephemeralOwner).toBe(sessionId);
+    });
+
+    it('takes version 0 of a transaction at its word, and names the operation that was refused', async () => {
+      const session = kit.open(kit.connect());
+      await session.create('/t', bytes('0'), 'persistent');
+      await session.set('/t', bytes('1'), 0);
+      const lost = session.transact([
+        { op: 'check', path: '/', version: ANY_VERSION },
+        { op: 'set', path: '/t', data: bytes('lost update'), version: 0 },
+      ]);
+      await expect(lost).rejects.toMatchObject({ code: 'BAD_VERSION', failedAt: 1, path: '/t', outcome: 'none' });
+      const results = await session.transact([
+        { op: 'check', path: '/t', version: 1 },
+        { op: 'set', path: '/t', data: bytes('2'), version: 1 },
+        { op: 'create', path: '/t/child', data: bytes('c'), mode: 'persistent' },
+        { op: 'remove', path: '/t/child', version: 0 },
+      ]);
+      expect(results.map((result) => result.path ?? result.stat?.version)).toEqual([
+        undefined,
+        2,
+        '/t/child',
+        undefined,
+      ]);
+      expect((await session.get('/t'))?.data.toString()).toBe('2');
+    });
+
+    it('makes and removes whole trees, below a chroot that it also makes', async () => {
+      const session = kit.open(kit.connect('/deep/root/'));
+      await expect(session.create('/x', bytes(''), 'persistent')).rejects.toMatchObject({ code: 'NO_NODE' });
+      await session.ensure('/app/business/config');
+      await session.ensure('/app/business/config');
+      await session.create('/app/business/other', bytes(''), 'persistent');
+      expect((await session.children('/app/business'))?.toSorted()).toEqual(['config', 'other']);
+      const outside = kit.open(kit.connect());
+      expect(await outside.children('/deep/root/app')).toEqual(['business']);
+      await session.removeTree('/app');
+      await session.removeTree('/app');
+      expect(await outside.children('/deep/root')).toEqual([]);
+    });
+
+    it('watches a node before it exists, while it changes, and after it is gone', async () => {
+      const session = kit.open(kit.connect());
+      const writer = kit.open(kit.connect());
+      const stop = new AbortController();
+      const stream = session.watch('/w', { signal: stop.signal })[Symbol.asyncIterator]();
+      expect(await next(stream)).toEqual({ exists: false });
+      await writer.create('/w', bytes('1'), 'persistent');
+      expect(await next(stream)).toMatchObject({ exists: true, data: bytes('1') });
+      for (let n = 2; n <= 50; n++) await writer.set('/w', bytes(String(n)), n - 2);
+      for (let text = ''; text !== '50'; ) {
+        const snapshot = await next(stream);
+        text = snapshot.exists ? snapshot.data.toString() : '';
+      }
+      await writer.remove('/w', ANY_VERSION);
+      expect(await next(stream)).toEqual({ exists: false });
+      stop.abort();
+      expect((await stream.next()).done).toBe(true);
+    });
+
+    it('watches the names of children, also before the parent exists', async () => {
+      const session = kit.open(kit.connect());
+      const stop = new AbortController();
+      const stream = session.watchChildren('/kids', { signal: stop.signal })[Symbol.asyncIterator]();
+      expect(await next(stream)).toBeNull();
+      await session.ensure('/kids');
+      expect(await next(stream)).toEqual([]);
+      await session.create('/kids/a', bytes(''), 'persistent');
+      expect(await next(stream)).toEqual(['a']);
+      stop.abort();
+    });
+
+    it('refuses what it can refuse before anything is sent', async () => {
+      const session = kit.open(kit.connect());
+      const big = Buffer.alloc(1_000_001);
+      await expect(session.create('/big', big, 'persistent')).rejects.toMatchObject({
+        code: 'TOO_LARGE',
+        outcome: 'none',
+      });
+      const half = Buffer.alloc(600_000);
+      const halves = ['/h1', '/h2'].map((path) => ({
+        op: 'create' as const,
+        path,
+        data: half,
+        mode: 'persistent' as const,
+      }));
+      await expect(session.transact(halves)).rejects.toMatchObject({ code: 'TOO_LARGE', outcome: 'none' });
+      for (const path of ['', 'a', '/a/', '//a', '/a/../b', '/a\u0000']) {
+        await expect(session.get(path)).rejects.toMatchObject({ code: 'BAD_PATH' });
+        await expect(session.set(path, bytes(''), 0)).rejects.toMatchObject({ code: 'BAD_PATH' });
+      }
+      await expect(session.set('/a', bytes(''), undefined as unknown as number)).rejects.toMatchObject({
+        code: 'BAD_ARGUMENTS',
+      });
+      await session.create('/big', Buffer.alloc(1_000_000), 'persistent');
+      expect((await session.get('/big'))?.data.length).toBe(1_000_000);
+      expect(session.vitals().reconnects).toBe(0);
+    });
+
+    it('closes in any state, more than once, and its ephemerals go at once', async () => {
+      const other = kit.open(kit.connect());
+      const early = kit.open(kit.connect());
+      await early.close();
+      expect(early.state).toBe('closed');
+      await expect(early.get('/')).rejects.toSatisfy((error) => isCode(error, 'CLOSED'));
+      const session = kit.open(kit.connect());
+      await session.create('/mine', bytes(''), 'ephemeral');
+      const { signal } = await session.connected();
+      await Promise.all([session.close(), session.close()]);
+      expect(signal.aborted).toBe(true);
+      expect(await other.exists('/mine')).toBeNull();
+      expect(session.told.states).toEqual(['connected', 'closed']);
+    });
+  });
+}
