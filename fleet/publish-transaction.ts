@@ -1,14 +1,15 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type Deployment, deployment, deploymentName, parseDeployment } from '../schemas/deployment.ts';
+import { encodeQuarantine, type Quarantined } from '../schemas/hold.ts';
 import { toJson } from '../schemas/lenient-json.ts';
 import { ANY_URL, encodeTarget, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
-import type { TargetVersion } from '../schemas/values.ts';
+import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
 import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
-import { checkHold, checkQuarantine } from './refusals.ts';
+import { checkHold, checkQuarantine, readQuarantine } from './refusals.ts';
 import { isRecorded, readSharedState, type SharedState } from './shared-state.ts';
 
 export interface PublishRequest {
@@ -18,6 +19,10 @@ export interface PublishRequest {
   readonly via: 'publish' | 'rollback' | 'hook';
   readonly ref?: string | null;
   readonly returnsTo?: number | null;
+  /** Where the target's commit is in quarantine, lift that in the same transaction; `reason` says why. */
+  readonly force?: boolean;
+  /** A commit that goes into quarantine in the same transaction, and why: what a rollback leaves. */
+  readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
 }
 
 export interface Published {
@@ -59,7 +64,7 @@ export async function publishTarget(
     state = await recordForeign(parts, state);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
     checkHold(state.hold.data, parts.now());
-    checkQuarantine(state.quarantine.data, request.target.commitId);
+    if (!request.force) checkQuarantine(state.quarantine.data, request.target.commitId);
     const published = await attempt(parts, state, request);
     if (published) return published;
   }
@@ -78,6 +83,7 @@ export async function recordForeign(parts: PublishParts, since: SharedState): Pr
 /** One try; null when nothing was written and the state is to be read again. */
 async function attempt(parts: PublishParts, state: SharedState, request: PublishRequest): Promise<Published | null> {
   const number = state.deployments.last + 1;
+  const quarantine = quarantineAfter(readQuarantine(state.quarantine.data), request, parts.now());
   const record = deployment.parse({
     number,
     target: { url: request.target.url, commitId: request.target.commitId, relativePath: request.target.relativePath },
@@ -88,17 +94,39 @@ async function attempt(parts: PublishParts, state: SharedState, request: Publish
     nonce: parts.newNonce(),
     previous: state.lastRecord?.number ?? null,
     returnsTo: request.returnsTo ?? null,
+    lifted: quarantine.lifted && {
+      by: quarantine.lifted.by,
+      reason: quarantine.lifted.reason,
+      at: quarantine.lifted.at,
+    },
     at: parts.now(),
   });
   const config = encodeTarget({ ...request.target, gitfleet: { ...request.target.gitfleet, deployment: number } });
   const operations: Operation[] = [
     { op: 'check', path: parts.znodes.hold, version: state.hold.version },
-    { op: 'check', path: parts.znodes.quarantine, version: state.quarantine.version },
+    quarantine.data === null
+      ? { op: 'check', path: parts.znodes.quarantine, version: state.quarantine.version }
+      : { op: 'set', path: parts.znodes.quarantine, data: quarantine.data, version: state.quarantine.version },
     ...numbering(parts, state, record),
     { op: 'set', path: parts.znodes.config, data: config, version: state.config.version },
   ];
   const written = await write(parts, operations, record);
   return written && { record, targetVersion: targetVersionOf(written), previous: state.lastRecord };
+}
+
+/** What this publish changes about the quarantine; `data` is null where that is nothing. */
+function quarantineAfter(
+  commits: readonly Quarantined[],
+  { target, author, force, quarantines }: PublishRequest,
+  at: number,
+): { data: Buffer | null; lifted: Quarantined | null } {
+  const lifted = (force && commits.find((each) => each.commitId === target.commitId)) || null;
+  const left = quarantines
+    ? { commitId: quarantines.commitId, reason: clean(quarantines.reason, 500), by: clean(author, 200), at }
+    : null;
+  const added = left && commits.every((each) => each.commitId !== left.commitId) ? [left] : [];
+  if (!lifted && added.length === 0) return { data: null, lifted: null };
+  return { data: encodeQuarantine([...added, ...commits.filter((each) => each !== lifted)]), lifted };
 }
 
 /** When and as which transaction `config` was written; null: nothing happened. */

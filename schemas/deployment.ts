@@ -39,6 +39,8 @@ export const deployment = z.object({
   adopts: z.string().nullable().default(null),
   /** Of `rollback`: the deployment it returned to. */
   returnsTo: z.number().int().nullable().default(null),
+  /** What its commit was in quarantine for, where `--force` lifted that; author and reason above say who did and why. */
+  lifted: z.object({ by: z.string(), reason: z.string(), at: z.number() }).nullable().default(null),
   at: z.number(),
   outcome: outcome.nullable().default(null),
 });
