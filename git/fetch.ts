@@ -12,8 +12,9 @@ import { sweepFetch } from './sweep.ts';
 /**
  * Brings exactly one commit into the store, pins it and proves that it is a commit. One try, in this order: it is
  * here already; the server gives the exact commit (depth 1: on a shallow store a fetch without depth could download
- * the whole history); a server that gives only its branches and tags is asked for the named ref, then for all of them
- * with some history, then with all history. A server that says it has no such object is believed at once.
+ * the whole history); a server that gives only what its refs show is asked for the named ref, then for its branches and
+ * tags with some history, then for all history, that of the deployments our hook pinned there included. A server that
+ * says it has no such object is believed at once.
  *
  * Whatever way it ends, no lock and no half pack stays behind. A store in doubt is looked at first, and replaced when
  * it is broken (heal.ts).
@@ -96,7 +97,8 @@ async function bringByRef(repository: Repository, request: FetchRequest, fetch: 
   const tries: [string, string[]][] = [
     ...refspecsOf(request.ref).map((refspec): [string, string[]] => [SOME_HISTORY, [refspec]]),
     [SOME_HISTORY, all],
-    [ALL_HISTORY, all],
+    // Our hook pins there what it published, so that no forced push takes it away. Such a commit itself is given at once.
+    [ALL_HISTORY, [...all, '+refs/deployments/*:refs/fallback/deployments/*']],
   ];
   let lost: unknown;
   try {
@@ -111,7 +113,7 @@ async function bringByRef(repository: Repository, request: FetchRequest, fetch: 
   } finally {
     await dropFallback(repository);
   }
-  const words = `fatal: remote error: not our ref ${request.commitId} (looked through all branches and tags)`;
+  const words = `fatal: remote error: not our ref ${request.commitId} (looked through all branches, tags and deployments)`;
   repository.log.debug({ lost }, 'no ref of the server leads to the commit');
   throw gitFailure('git fetch', words);
 }

@@ -199,6 +199,14 @@ describe('ssh', () => {
     expect(readFileSync(join(hinted.directory, 'shallow'), 'utf8').trim()).toBe(commitId);
     await deploys(hinted, url, oldest);
     await deploys(hinted, url, old);
+    // Forced away from every branch: what the hook pinned is a tip, what came before it is found through the pin.
+    const gone = origin.commit({ g: '1' }, { branch: 'forced' });
+    const pinned = origin.commit({ g: '2' }, { branch: 'forced' });
+    origin.git(['update-ref', 'refs/deployments/app+business/7', pinned]);
+    origin.branch('forced', null);
+    const returning = await storeWith([credential], ['ssh']);
+    await deploys(returning, url, pinned);
+    await deploys(returning, url, gone);
     const absent = 'ab'.repeat(20) as CommitId;
     expect(await refused(hinted, url, absent)).toMatchObject({ code: 'COMMIT_NOT_FOUND', next: 'retry' });
     expect((await hinted.pinned()).sort()).toEqual([commitId, oldest, old].sort());
