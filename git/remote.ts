@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { clean, type Logger } from '../runtime/log.ts';
 import { type RunResult, run } from '../runtime/process.ts';
+import { visible } from '../runtime/visible.ts';
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
 import { checkedCommitId, objectFormatOf } from './commit-id.ts';
 import { failure, gitFailure } from './errors.ts';
@@ -27,6 +28,11 @@ export interface Remote {
   inferUrl(directory: string): Promise<string | null>;
   /** At most 50 commits reachable from `to` and not from `from`, newest first; empty when the clone lacks one of them. */
   commitTitles(directory: string, from: CommitId, to: CommitId): Promise<CommitTitle[]>;
+  /**
+   * How many commits `to` has that `from` lacks, and the other way round; null where the clone does not tell, since it
+   * lacks one of them or its history is cut.
+   */
+  compare(directory: string, from: CommitId, to: CommitId): Promise<{ ahead: number; behind: number } | null>;
   /** The title of one commit of the clone, empty when it is not there. */
   title(directory: string, commitId: CommitId): Promise<string>;
 }
@@ -127,8 +133,20 @@ export function createRemote(options: RemoteOptions): Remote {
         .filter((line) => /^[0-9a-f]{40,64} /.test(line))
         .map((line) => ({
           commitId: line.slice(0, line.indexOf(' ')) as CommitId,
-          title: clean(line.slice(line.indexOf(' ') + 1), 200),
+          title: visible(line.slice(line.indexOf(' ') + 1), 200),
         }));
+    },
+
+    async compare(directory, from, to) {
+      const range = `${checkedCommitId(from)}...${checkedCommitId(to)}`;
+      const git = local(directory);
+      const said = await git.raw(['rev-list', '--left-right', '--count', '--end-of-options', range]).catch(() => '');
+      const counts = /^(\d+)\s+(\d+)/.exec(said);
+      if (!counts) return null;
+      const [behind, ahead] = [Number(counts[1]), Number(counts[2])];
+      // Where history is cut, what is missing behind the cut looks like what was never there.
+      if (behind > 0 && !/^false/.test(await git.raw(['rev-parse', '--is-shallow-repository']))) return null;
+      return { ahead, behind };
     },
 
     async title(directory, commitId) {
@@ -136,7 +154,7 @@ export function createRemote(options: RemoteOptions): Remote {
       const said = await local(directory)
         .raw(args)
         .catch(() => '');
-      return clean(said.trim(), 200);
+      return visible(said.trim(), 200);
     },
   };
 }
