@@ -7,10 +7,10 @@
  * there), plan.ts (the next step), apply.ts (doing it).
  */
 import { spread } from '../runtime/backoff.ts';
+import { type Bell, createBell } from '../runtime/bell.ts';
 import type { Chance } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import { type StepMemory, type StepParts, takeStep } from './apply.ts';
-import { type Bell, createBell } from './bell.ts';
 import type { Chores } from './chores.ts';
 import { type Desired, nothing } from './desired.ts';
 import type { Journal } from './journal.ts';

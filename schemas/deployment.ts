@@ -9,16 +9,20 @@ const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePat
 
 /**
  * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one will not without a person.
- * `superseded`: a newer target came first. `timed-out`: nobody waited long enough to know. `other`: a newer version's word.
+ * `superseded`: a newer target came first. `timed-out`: nobody waited long enough to know.
+ * `aborted`: a person ended its rollout. `rolled-back`: it failed, and the last proven target was published in its
+ * place. `other`: a newer version's word.
  */
 export const outcome = z.object({
-  state: z.enum(['proven', 'failed', 'superseded', 'timed-out', OTHER]).catch(OTHER),
+  state: z.enum(['proven', 'failed', 'superseded', 'timed-out', 'aborted', 'rolled-back', OTHER]).catch(OTHER),
   at: z.number(),
   reached: z.number().int(),
   expected: z.number().int(),
   /** The agents that did not reach it, with the code of why; at most 20. */
   missing: z.array(z.object({ agentId: z.string(), code: z.string() })).default([]),
   by: z.string().default(''),
+  /** Why it ended so, a sentence for people; absent where the state says it all. */
+  why: z.string().optional(),
 });
 export type Outcome = z.infer<typeof outcome>;
 

@@ -59,11 +59,13 @@ export const rollout = z.object({
   waveAt: z.number().default(0),
   /** Since when all of the present wave are done: the soak. Null: not yet. */
   soakFrom: z.number().nullable().default(null),
-  /** Who let the canary pass; null: nobody yet. */
+  /** Who let this wave pass without its soak, and the canary without more words; it counts for that wave alone. */
   promoted: z
-    .object({ by: z.string(), why: z.string().default(''), at: z.number(), all: z.boolean().default(false) })
+    .object({ by: z.string(), why: z.string().default(''), at: z.number(), wave: z.int().min(0) })
     .nullable()
     .default(null),
+  /** Agents that were not done within the deadline: failed, until they report otherwise. */
+  late: z.array(z.string()).default([]),
   /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
   excused: z.array(z.string()).default([]),
   /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */

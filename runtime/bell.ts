@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** An event without content: it says "look again". Rings while nobody waits are kept as one. */
 export interface Bell {
