@@ -2,6 +2,13 @@ import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type RunResult, run } from '../runtime/process.ts';
+import { type RestartUnits, restartUnits } from './restart.ts';
+
+/** What follows a swap, in this order; at least one of the two. */
+export interface Activation {
+  readonly command: ActivateCommand | null;
+  readonly restart: RestartUnits | null;
+}
 
 export interface ActivateCommand {
   /** Program and arguments; no shell takes part. */
@@ -24,12 +31,25 @@ export interface ActivationFacts {
 const GENTLE_MS = 5_000;
 
 /**
- * Runs the operator's command after the swap, in the new release. At-least-once: a crash between swap and the end of
- * the command runs it again. It sees an environment made from nothing, and its whole process group dies at the
- * deadline; what it leaves running as a daemon is its own matter.
- * @throws FleetError ACTIVATE_FAILED with the last output.
+ * What the operator wants after the swap: first the command, then the restart of units. At-least-once: a crash between
+ * the swap and the end of both runs both again, and a failure of the first keeps the second from beginning.
+ * @throws FleetError ACTIVATE_FAILED, RESTART_FAILED with the last output.
  */
 export async function activate(
+  activation: Activation,
+  facts: ActivationFacts,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  if (activation.command) await runCommand(activation.command, facts, clock, signal);
+  if (activation.restart) await restartUnits(activation.restart, facts.path, clock, signal);
+}
+
+/**
+ * Runs the operator's command in the new release. It sees an environment made from nothing, and its whole process group
+ * dies at the deadline; what it leaves running as a daemon is its own matter.
+ */
+async function runCommand(
   settings: ActivateCommand,
   facts: ActivationFacts,
   clock: Clock,

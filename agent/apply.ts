@@ -4,7 +4,7 @@ import type { Chance, Clock } from '../runtime/clock.ts';
 import { classify, FleetError, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { type ActivateCommand, activate } from './activation.ts';
+import { type Activation, activate } from './activation.ts';
 import type { Failpoint } from './failpoints.ts';
 import type { Journal } from './journal.ts';
 import { linkOf, type Places, releaseOf } from './place.ts';
@@ -22,7 +22,7 @@ export interface ApplyParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly app: string;
-  readonly activate: ActivateCommand | null;
+  readonly activate: Activation | null;
   readonly commandPath: string;
   /** Patterns of what steps may make inside a release: neither drift nor cleaned. */
   readonly generated: readonly string[];

@@ -20,7 +20,7 @@ import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, warn } from './terminal.ts';
 
-/** How long a running agent may take to obey, beside the activate command: looking at a large release takes seconds. */
+/** How long a running agent may take to obey, beside what follows the swap: looking at a large release takes seconds. */
 const OBEY_MS = 60_000;
 
 /**
@@ -36,7 +36,11 @@ export async function run({ options, words }: Call): Promise<number> {
   const started = clock.monotonic();
   await writeOverride(places.appState, override);
   const by = (await obeyedHere(settings, agent)) ? 'this command, no agent runs here' : 'the running agent';
-  await untilDone(places, override, OBEY_MS + (agent.activate?.timeout ?? 0));
+  await untilDone(
+    places,
+    override,
+    OBEY_MS + (agent.activate?.timeout ?? 0) + (agent.restart.length > 0 ? agent.restartTimeout : 0),
+  );
   const ms = Math.round(clock.monotonic() - started);
   if (options['json']) say(JSON.stringify({ ...override, ms }));
   else {

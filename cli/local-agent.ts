@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Activation } from '../agent/activation.ts';
 import type { Failpoint } from '../agent/failpoints.ts';
 import { type Ground, takeGround } from '../agent/ground.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../agent/journal.ts';
@@ -76,14 +77,20 @@ export function localParts(
   failpoint: Failpoint,
 ) {
   const { places, store, spare, commandPath, journal, remember } = local;
-  const command = agent.activate ? { command: agent.activate.command, timeoutMs: agent.activate.timeout } : null;
   return {
     ...{ places, store, spare, commandPath, journal, remember },
     ...{ clock, chance, log, failpoint },
     uid: process.getuid?.() ?? 0,
     app: settings.app,
-    activate: command,
+    activate: activationOf(agent),
     generated: agent.generated,
     rereadMs: agent.reread,
   };
+}
+
+/** What follows a swap by these settings; null: nothing. */
+export function activationOf({ activate, restart, restartTimeout }: AgentSettings): Activation | null {
+  const command = activate ? { command: activate.command, timeoutMs: activate.timeout } : null;
+  const units = restart.length > 0 ? { units: restart, timeoutMs: restartTimeout } : null;
+  return command || units ? { command, restart: units } : null;
 }

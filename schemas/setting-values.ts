@@ -47,6 +47,15 @@ export function connectString() {
     .refine(legal, wants);
 }
 
+/** A service by its full name, as systemd writes it: no pattern, no option, no path, and not the agent itself. */
+export function serviceUnit() {
+  const UNIT = /^(?=.{9,255}$)[A-Za-z0-9_][A-Za-z0-9:_.-]*(?:@(?:[A-Za-z0-9:_.-]|\\x[0-9a-f]{2})+)?\.service$/;
+  return z
+    .string({ error: 'wants a unit such as shop.service' })
+    .regex(UNIT, 'wants the full name of a unit such as shop.service')
+    .refine((unit) => unit !== 'gitfleet-agent.service', 'would restart the agent itself in the middle of its work');
+}
+
 /** A repository prefix in its one spelling. */
 export function urlPrefix() {
   return z.string({ error: 'wants a prefix such as https://git.example.com/shop' }).transform((text, context) => {

@@ -60,6 +60,8 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.allowUrls', variable: 'GITFLEET_ALLOW_URL', flag: 'allowUrl', kind: 'list' },
   { setting: 'agent.activate.command', variable: 'GITFLEET_ACTIVATE', flag: 'activate', kind: 'program' },
   { setting: 'agent.activate.timeout', variable: 'GITFLEET_ACTIVATE_TIMEOUT', kind: 'text' },
+  { setting: 'agent.restart', variable: 'GITFLEET_RESTART', kind: 'list' },
+  { setting: 'agent.restartTimeout', variable: 'GITFLEET_RESTART_TIMEOUT', kind: 'text' },
   { setting: 'agent.keep', variable: 'GITFLEET_KEEP', kind: 'number' },
   { setting: 'agent.keepFailed', variable: 'GITFLEET_KEEP_FAILED', kind: 'number' },
   { setting: 'agent.grace', variable: 'GITFLEET_GRACE', kind: 'text' },

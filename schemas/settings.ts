@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { FleetError } from '../runtime/errors.ts';
-import { connectString, credential, duration, labels, path, urlPrefix } from './setting-values.ts';
+import { connectString, credential, duration, labels, path, serviceUnit, urlPrefix } from './setting-values.ts';
 import { sayProblems } from './settings-problems.ts';
 import { AGENT_ID, APP_ZNODE } from './znodes.ts';
 
@@ -52,13 +52,21 @@ export const settings = z.strictObject({
         .strictObject({
           command: z
             .array(z.string({ error: 'wants text' }).min(1, 'is empty'), {
-              error: 'wants a list of program and arguments, such as [systemctl, reload, nginx]',
+              error: 'wants a list of program and arguments, such as [/usr/local/bin/released, shop]',
             })
             .min(1, 'wants at least a program'),
           /** A reload takes seconds; one that hangs must not hold the next target for ever. */
           timeout: duration('60s', { least: '1s' }),
         })
         .optional(),
+      /** Services that systemd restarts after each swap, after the activate command. */
+      restart: z
+        .array(serviceUnit())
+        .max(20)
+        .refine((units) => new Set(units).size === units.length, 'names one unit twice')
+        .prefault([]),
+      /** For all of them together: services take their time to stop. */
+      restartTimeout: duration('2m', { least: '1s' }),
       /** Releases that ended well, the active one included: rollbacks to them need no network. */
       keep: z.int().min(1).max(1_000).prefault(5),
       /** Releases that failed, for a look at what went wrong. */

@@ -6,6 +6,14 @@ import { settingNames } from '../../schemas/settings-problems.ts';
 import { mergeSettings, SETTING_SOURCES } from '../../schemas/settings-sources.ts';
 
 const HOST = 'web-1';
+/** What systemctl would take for a pattern, an option, a path or several words, and the agent itself. */
+const UNSAFE_UNITS = [
+  ...['', 'shop', '.service', '*.service', 'shop?.service', '[ab].service', '-H.service', '--force.service'],
+  ...['../shop.service', '/etc/shop.service', 'a b.service', 'a.service b.service', 'a\nb.service', 'a;b.service'],
+  ...['shop.timer', 'shop.service/', '@1.service', 'a@.service', 'a@b@c.service', 'a@\\x2.service', 'ü.service'],
+  ...[`${'a'.repeat(250)}.service`, 'gitfleet-agent.service'],
+];
+
 const connect = { zookeeper: { connect: 'zk1:2181' } };
 const parse = (raw: Record<string, unknown>) => parseSettings({ ...connect, ...raw }, HOST);
 
@@ -33,6 +41,8 @@ describe('defaults', () => {
         labels: {},
         allowUrls: [],
         credentials: [],
+        restart: [],
+        restartTimeout: 120_000,
         keep: 5,
         keepFailed: 2,
         grace: 3_600_000,
@@ -103,6 +113,10 @@ describe('a wrong setting', () => {
     { agent: { activate: { command: [] } } },
     { agent: { activate: { command: [''] } } },
     { agent: { activate: { timeout: '5s' } } },
+    { agent: { restart: 'shop.service' } },
+    ...UNSAFE_UNITS.map((unit) => ({ agent: { restart: [unit] } })),
+    { agent: { restart: ['a.service', 'a.service'] } },
+    { agent: { restartTimeout: '0s' } },
     { agent: { keep: 0 } },
     { agent: { keep: 1.5 } },
     { agent: { keep: '5' } },
