@@ -204,9 +204,8 @@ describe('ssh', () => {
     const pinned = origin.commit({ g: '2' }, { branch: 'forced' });
     origin.git(['update-ref', 'refs/deployments/app+business/7', pinned]);
     origin.branch('forced', null);
-    const returning = await storeWith([credential], ['ssh']);
-    await deploys(returning, url, pinned);
-    await deploys(returning, url, gone);
+    await deploys(await storeWith([credential], ['ssh']), url, pinned);
+    await deploys(await storeWith([credential], ['ssh']), url, gone);
     const absent = 'ab'.repeat(20) as CommitId;
     expect(await refused(hinted, url, absent)).toMatchObject({ code: 'COMMIT_NOT_FOUND', next: 'retry' });
     expect((await hinted.pinned()).sort()).toEqual([commitId, oldest, old].sort());
