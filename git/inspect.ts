@@ -107,7 +107,8 @@ function excluding(pattern: string): string[] {
 }
 
 async function strangersIn(repository: Repository, call: GitCall, except: readonly string[]) {
-  const flags = except.map((pattern) => `--exclude=${pattern}`);
+  // A directory that holds nothing but excepted files is none either.
+  const flags = except.length === 0 ? [] : ['--no-empty-directory', ...except.map((each) => `--exclude=${each}`)];
   const listed = await repository.git.tell(['ls-files', '--others', '--directory', '-z', ...flags], call);
   return listed
     .split('\0')

@@ -69,6 +69,9 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.inspect', variable: 'GITFLEET_INSPECT', kind: 'text' },
   { setting: 'agent.drift', variable: 'GITFLEET_DRIFT', kind: 'text' },
   { setting: 'agent.generated', variable: 'GITFLEET_GENERATED', kind: 'list' },
+  { setting: 'agent.shared', variable: 'GITFLEET_SHARED', kind: 'list' },
+  { setting: 'agent.passEnvironment', variable: 'GITFLEET_PASS_ENVIRONMENT', kind: 'list' },
+  { setting: 'agent.fetchLeases', variable: 'GITFLEET_FETCH_LEASES', kind: 'number' },
   { setting: 'agent.content.submodules', variable: 'GITFLEET_SUBMODULES', kind: 'text' },
   { setting: 'agent.content.lfs', variable: 'GITFLEET_LFS', kind: 'text' },
   { setting: 'agent.content.symlinks', variable: 'GITFLEET_SYMLINKS', kind: 'text' },
@@ -92,6 +95,11 @@ export const OTHER_VARIABLES: readonly string[] = [
   'GITFLEET_RELEASE',
   'GITFLEET_LINK',
   'GITFLEET_DEPLOYMENT',
+  'GITFLEET_TARGET_VERSION',
+  'GITFLEET_STEP',
+  'GITFLEET_FAILED_STEP',
+  'GITFLEET_FAILED_COMMIT',
+  'GITFLEET_FAILED_CODE',
 ];
 
 function refuseUnknownVariables(environment: SettingsSources['environment']): void {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { FleetError } from '../runtime/errors.ts';
 import { connectString, credential, duration, labels, path, serviceUnit, urlPrefix } from './setting-values.ts';
 import { sayProblems } from './settings-problems.ts';
+import { STEP_MEMBERS } from './steps.ts';
 import { AGENT_ID, APP_ZNODE } from './znodes.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -47,18 +48,7 @@ export const settings = z.strictObject({
         .array(credential())
         .refine((all) => new Set(all.map((each) => each.prefix)).size === all.length, 'names one prefix twice')
         .prefault([]),
-      /** Runs after each swap, without a shell. Absent: the swap is all. */
-      activate: z
-        .strictObject({
-          command: z
-            .array(z.string({ error: 'wants text' }).min(1, 'is empty'), {
-              error: 'wants a list of program and arguments, such as [/usr/local/bin/released, shop]',
-            })
-            .min(1, 'wants at least a program'),
-          /** A reload takes seconds; one that hangs must not hold the next target for ever. */
-          timeout: duration('60s', { least: '1s' }),
-        })
-        .optional(),
+      ...STEP_MEMBERS,
       /** Services that systemd restarts after each swap, after the activate command. */
       restart: z
         .array(serviceUnit())
@@ -67,6 +57,12 @@ export const settings = z.strictObject({
         .prefault([]),
       /** For all of them together: services take their time to stop. */
       restartTimeout: duration('2m', { least: '1s' }),
+      /** Variables of the agent's own environment that steps see too; nothing else of it reaches them. */
+      passEnvironment: z
+        .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'wants names of variables'))
+        .prefault([]),
+      /** No: whoever can push must not be able to choose what this server runs. */
+      allowRepositorySteps: z.boolean({ error: 'wants true or false' }).prefault(false),
       /** Releases that ended well, the active one included: rollbacks to them need no network. */
       keep: z.int().min(1).max(1_000).prefault(5),
       /** Releases that failed, for a look at what went wrong. */
@@ -79,8 +75,6 @@ export const settings = z.strictObject({
       inspect: duration('10m', { least: '1s' }),
       /** Found differences are reported; `heal` also puts the files right. An application that writes there loses it. */
       drift: z.enum(['observe', 'heal']).prefault('observe'),
-      /** What steps make inside a release, as in .gitignore: neither drift nor cleaned. */
-      generated: z.array(z.string().min(1).max(200)).max(100).prefault([]),
       /** What a commit may contain. Submodules and LFS would deploy as empty directories and as stubs. */
       content: z
         .strictObject({
@@ -90,6 +84,10 @@ export const settings = z.strictObject({
           symlinks: z.enum(['contained', 'forbid', 'allow']).prefault('contained'),
         })
         .prefault({}),
+      /** How many agents may ask the origin at a time, over the whole fleet: git servers refuse the eleventh. */
+      fetchLeases: z
+        .union([z.int().min(1).max(10_000), z.literal('off')], { error: 'wants a whole number from 1, or off' })
+        .prefault(16),
       fetch: z
         .strictObject({
           /** Without progress a fetch is ended and tried again; a slow line that gets on is left alone. */

@@ -40,16 +40,18 @@ describe('docs/settings.md', () => {
   });
 
   it('tells the true defaults', () => {
-    const raw = { zookeeper: { connect: 'needed' }, agent: { activate: { command: ['x'] } } };
+    const step = { command: ['x'] };
+    const steps = { prepare: step, preActivate: step, activate: step, onRollback: step, onFailure: step };
+    const raw = { zookeeper: { connect: 'needed' }, agent: { ...steps, health: { checks: [{ unit: 'x' }] } } };
     const defaults = flat(parseSettings(raw, 'the-host-name'));
     for (const { setting, fallback } of rows) {
-      const value = defaults.get(setting);
-      if (setting === 'zookeeper.connect' || setting === 'agent.activate.command') expect(fallback).toMatch(/^none/);
+      const value = defaults.get(setting.replace('[]', '.0'));
+      if (setting === 'zookeeper.connect' || /\.(command|unit)$/.test(setting)) expect(fallback).toMatch(/^none/);
       else if (setting === 'agent.id') expect(fallback).toBe('the host name');
       else if (value === undefined) expect(fallback, setting).toMatch(/^none|^the origin|^that of|^$/);
       else
         expect(parseDuration(fallback) ?? fallback, setting).toEqual(
-          setting.startsWith('agent.keep') ? `${value}` : value,
+          parseDuration(fallback) === null ? `${value}` : value,
         );
     }
   });

@@ -43,6 +43,10 @@ describe('defaults', () => {
         credentials: [],
         restart: [],
         restartTimeout: 120_000,
+        shared: [],
+        passEnvironment: [],
+        allowRepositorySteps: false,
+        fetchLeases: 16,
         keep: 5,
         keepFailed: 2,
         grace: 3_600_000,
@@ -218,9 +222,10 @@ describe('mergeSettings', () => {
     expect(complaint(() => parse(merged))).toMatch(/^agent: /);
   });
 
-  it('knows a source for every setting but the credentials', () => {
+  it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
-    const settable = settingNames(settings).filter((name) => !name.startsWith('agent.credentials'));
+    const ofTheFile = /^agent\.(credentials|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)/;
+    const settable = settingNames(settings).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);
   });

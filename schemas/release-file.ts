@@ -1,0 +1,30 @@
+import * as z from 'zod';
+import { classify } from '../runtime/errors.ts';
+import { type Refused, refuse } from './refusal.ts';
+import { parseSettingsFile } from './settings-file.ts';
+import { sayProblems } from './settings-problems.ts';
+import { RELEASE_FILE, type ReleaseSteps, STEP_MEMBERS } from './steps.ts';
+
+/** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where it can still be seen. */
+export const releaseFile = z.strictObject(STEP_MEMBERS);
+
+/**
+ * Judges the text of a commit's `gitfleet.yml`: for agents, and for a gate that refuses the push. Pure; never throws.
+ * An empty file says nothing and is legal. Code RELEASE_FILE, with every member that is wrong and the nearest known one.
+ */
+export function parseReleaseFile(text: string): { readonly ok: true; readonly steps: ReleaseSteps } | Refused {
+  try {
+    const parsed = releaseFile.safeParse(parseSettingsFile(text, RELEASE_FILE) ?? {});
+    if (parsed.success) return { ok: true, steps: parsed.data };
+    return refused(
+      sayProblems(releaseFile, parsed.error.issues).message.replaceAll('unknown setting', 'unknown member'),
+    );
+  } catch (error) {
+    return refused(classify(error).message);
+  }
+}
+
+const refused = (reason: string): Refused =>
+  refuse('RELEASE_FILE', reason.startsWith(RELEASE_FILE) ? reason : `${RELEASE_FILE}: ${reason}`, HINT);
+
+const HINT = `docs/steps.md lists every member of ${RELEASE_FILE}; mend it and publish the new commit`;

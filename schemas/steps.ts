@@ -1,0 +1,141 @@
+import * as z from 'zod';
+import { parseRelativePath } from './relative-path.ts';
+import { duration } from './setting-values.ts';
+
+/**
+ * What a server does around the swap of its link: steps, health checks, shared paths. The same members in the agent's
+ * settings and in a commit's `gitfleet.yml` (release-file.ts). docs/steps.md tells when each of them runs.
+ */
+export const STEP_NAMES = ['prepare', 'pre-activate', 'activate', 'on-rollback', 'on-failure'] as const;
+export type StepName = (typeof STEP_NAMES)[number];
+
+/** Program and arguments; no shell takes part. */
+const command = () =>
+  z
+    .array(z.string({ error: 'wants text' }).min(1, 'is empty'), {
+      error: 'wants a list of program and arguments, such as [systemctl, reload, nginx]',
+    })
+    .min(1, 'wants at least a program');
+
+/** @param timeout the default: then the command and all that it started is killed. */
+const step = (timeout: string) => z.strictObject({ command: command(), timeout: duration(timeout, { least: '1s' }) });
+
+const check = z
+  .strictObject({
+    /** GET: the status has to be one of `status`. Redirects are not followed. */
+    http: z
+      .string()
+      .refine((text) => /^https?:\/\/[^\s@]+$/.test(text) && URL.canParse(text), 'wants http://host:port/path')
+      .optional(),
+    status: z.array(z.int().min(100).max(599)).min(1).optional(),
+    /** A connection is accepted. */
+    tcp: z
+      .string()
+      .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):[1-9]\d{0,4}$/, 'wants host:port')
+      .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'wants a port up to 65535')
+      .optional(),
+    /** Exits with 0. */
+    command: command().optional(),
+    /** `systemctl is-active` says so. */
+    unit: z
+      .string()
+      .regex(/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/, 'wants a unit such as shop.service')
+      .optional(),
+    /** Of one look. */
+    timeout: duration('5s', { least: '100ms', most: '10m' }),
+  })
+  .refine(
+    ({ http, tcp, command, unit }) => [http, tcp, command, unit].filter((each) => each !== undefined).length === 1,
+    'wants exactly one of http, tcp, command and unit',
+  )
+  .refine(({ http, status }) => status === undefined || http !== undefined, 'has a status without http');
+export type HealthCheck = z.infer<typeof check>;
+
+const health = () =>
+  z
+    .strictObject({
+      /** All of them have to be well. */
+      checks: z.array(check).min(1, 'wants at least one check').max(20),
+      /** Between two looks. */
+      interval: duration('1s', { least: '100ms', most: '10m' }),
+      /** So many looks one after another have to be well... */
+      rise: z.int().min(1).max(1_000).prefault(2),
+      /** ...over at least so long: what starts, answers and dies is not healthy. */
+      healthyFor: duration('5s'),
+      /** So many bad looks one after another end it, once it was well or `start` is over. */
+      fall: z.int().min(1).max(1_000).prefault(3),
+      /** A service that is starting may be bad for so long. */
+      start: duration('10s'),
+      /** By then it has to be healthy. */
+      deadline: duration('2m', { least: '1s' }),
+    })
+    .refine((all) => all.deadline > all.healthyFor, 'wants a deadline that is later than healthyFor');
+
+/** Below the release, in one spelling, none inside another, and nothing of git's or ours. */
+const sharedPaths = () =>
+  z
+    .array(z.string())
+    .max(50)
+    .superRefine((paths, context) => {
+      const refuse = (message: string) => context.addIssue({ code: 'custom', message });
+      for (const path of paths) {
+        if (!parseRelativePath(path).ok) refuse('wants plain paths inside the release, such as uploads or var/log');
+        if (path === RELEASE_FILE) refuse(`cannot share ${RELEASE_FILE}`);
+        if (paths.some((other) => other !== path && other.startsWith(`${path}/`))) refuse(`${path} holds another one`);
+      }
+      if (new Set(paths).size !== paths.length) refuse('names one path twice');
+    });
+
+const generated = () => z.array(z.string().min(1).max(200)).max(100);
+
+/** The file in a commit that says the same, where a server's settings allow it. */
+export const RELEASE_FILE = 'gitfleet.yml';
+
+/** Members of settings and release file alike. Absent: nothing is run, checked or linked. */
+export const STEP_MEMBERS = {
+  /** In the release before anything shows it: dependencies, a build. What it makes belongs into `generated`. */
+  prepare: step('10m').optional(),
+  /** Right before the swap: leave the load balancer. */
+  preActivate: step('60s').optional(),
+  /** Right after the swap. A reload takes seconds; one that hangs must not hold the next target for ever. */
+  activate: step('60s').optional(),
+  /** After this server went back to an earlier release, before that one's activate. */
+  onRollback: step('60s').optional(),
+  /** When a step or the health checks failed, last of all. */
+  onFailure: step('60s').optional(),
+  /** Decides whether the release stays. */
+  health: health().optional(),
+  /** Directories that all releases share: each release gets a link in their place. */
+  shared: sharedPaths().prefault([]),
+  /** What steps make inside a release, as in .gitignore: neither drift nor cleaned. */
+  generated: generated().prefault([]),
+};
+
+const members = z.object(STEP_MEMBERS);
+/** What one release does, wherever it comes from; times in ms. */
+export type ReleaseSteps = z.infer<typeof members>;
+export type StepCommand = NonNullable<ReleaseSteps['activate']>;
+export type HealthRule = NonNullable<ReleaseSteps['health']>;
+
+/** The member that holds the command of a step. */
+export function commandOf(steps: ReleaseSteps, name: StepName): StepCommand | undefined {
+  const member = {
+    prepare: steps.prepare,
+    'pre-activate': steps.preActivate,
+    activate: steps.activate,
+    'on-rollback': steps.onRollback,
+    'on-failure': steps.onFailure,
+  };
+  return member[name];
+}
+
+/** The server's own word counts before the commit's; what only one of them says counts, and lists count together. */
+export function combineSteps(own: ReleaseSteps, committed: ReleaseSteps | null): ReleaseSteps {
+  if (committed === null) return own;
+  const lists = {
+    shared: [...new Set([...own.shared, ...committed.shared])],
+    generated: [...new Set([...own.generated, ...committed.generated])],
+  };
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  return { ...committed, ...given, ...lists };
+}
