@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import jute from 'node-zookeeper-client/lib/jute/index.js';
+import type { ReplyPayload } from './link-types.ts';
 import type { AclEntry } from './session.ts';
 
 /** Everybody may do everything: for trials (`init --open`) only. */
@@ -31,7 +32,7 @@ export function toRecords(acl: readonly AclEntry[]) {
   });
 }
 
-export function fromRecords(records: readonly { perms: number; id: { scheme: string; id: string } }[]): AclEntry[] {
+export function fromRecords(records: NonNullable<ReplyPayload['acl']>): AclEntry[] {
   return records.map(({ perms, id }) => ({
     scheme: id.scheme,
     id: id.id,

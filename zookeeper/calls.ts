@@ -1,6 +1,7 @@
 import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
-import { type Outcome, ZooKeeperError } from './errors.ts';
+import { type Deadlines, type Timed, watchDeadlines } from './deadlines.ts';
+import type { Outcome, ZooKeeperError } from './errors.ts';
 import type { Lifeline } from './lifeline.ts';
 import type { Answer, Reply } from './link-types.ts';
 import { errorFor, failure } from './result-codes.ts';
@@ -18,13 +19,32 @@ export interface Request {
 /** When a public call must have answered, as a point of the monotonic clock. */
 export type Deadline = number;
 
+/** Who is told how a call ended, once. May be called on the socket's stack. */
+export interface Caller<T = Reply> {
+  resolve(answer: T): void;
+  reject(error: ZooKeeperError): void;
+}
+
 export interface Calls {
   deadline(ms: number | undefined): Deadline;
   ask(request: Request, deadline: Deadline): Promise<Reply>;
+  /** The same without a promise: a fleet's watchers all ask in the same instant. */
+  askFor(caller: Caller, request: Request, deadline: Deadline): void;
   readonly waiting: number;
+  /** The session is closed: nothing of ours keeps the process alive any longer than the last answer. */
+  close(): void;
 }
 
 const MOST_WAITING = 10_000;
+
+/** What the calls of one session share. */
+interface Desk {
+  readonly lifeline: Lifeline;
+  /** Calls back once, at the next change of state; the returned function takes it back. */
+  readonly onceChanged: (changed: () => void) => () => void;
+  readonly deadlines: Deadlines;
+  waiting: number;
+}
 
 /**
  * One request, one answer. Where no server is connected it waits in here and not in the client, so that its deadline
@@ -35,83 +55,110 @@ export function createCalls(options: {
   lifeline: Lifeline;
   clock: Clock;
   defaultMs: () => number;
-  /** Calls back once, at the next change of state; the returned function takes it back. */
-  onceChanged: (changed: () => void) => () => void;
+  onceChanged: Desk['onceChanged'];
 }): Calls {
-  const { lifeline, clock } = options;
-  let waiting = 0;
+  const { lifeline, clock, onceChanged } = options;
+  const desk: Desk = { lifeline, onceChanged, deadlines: watchDeadlines(clock), waiting: 0 };
 
-  /** One promise and one timer for each call: a fleet's agents all ask in the same instant. */
-  function ask(request: Request, deadline: Deadline): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      let over = false;
-      let sent = false;
-      let stopWaiting: (() => void) | undefined;
-      const cancel = clock.after(Math.max(0, deadline - clock.monotonic()), () => finish(late(request, sent)));
-
-      function finish(result: Reply | ZooKeeperError): void {
-        if (over) return;
-        over = true;
-        cancel();
-        noLongerWait();
-        if (result instanceof ZooKeeperError) reject(result);
-        else resolve(result);
-      }
-
-      function attempt(): void {
-        if (over) return;
-        const link = lifeline.now()?.link;
-        sent = link !== undefined;
-        if (link) link.send(request.type, request.payload, take);
-        else if (lifeline.state === 'closed') finish(closed(request, 'none'));
-        else if (waiting >= MOST_WAITING) finish(failure('QUEUE_FULL', { ...request, outcome: 'none' }));
-        else wait();
-      }
-
-      function wait(): void {
-        waiting++;
-        stopWaiting = options.onceChanged(() => {
-          noLongerWait();
-          attempt();
-        });
-      }
-
-      function noLongerWait(): void {
-        if (!stopWaiting) return;
-        waiting--;
-        stopWaiting();
-        stopWaiting = undefined;
-      }
-
-      /** On the client's stack: only takes note. */
-      function take(answer: Answer): void {
-        if (answer.is !== 'lost') lifeline.saw(answer.zxid);
-        if (answer.is === 'reply') finish(answer);
-        else if (answer.is === 'refusal') finish(errorFor(answer.resultCode, request));
-        else if (over) return;
-        else if (lifeline.state === 'closed') finish(closed(request, request.writes ? 'unknown' : 'none'));
-        else if (!request.writes)
-          void Promise.resolve().then(attempt); // Once the lifeline knows of the end, too.
-        else finish(failure('CONNECTION_LOSS', { ...request, outcome: 'unknown', words: answer.end.words }));
-      }
-
-      attempt();
-    });
+  function askFor(caller: Caller, request: Request, deadline: Deadline): void {
+    const call = new Call(desk, caller, request, deadline);
+    desk.deadlines.watch(call);
+    call.attempt();
   }
-
-  function late(request: Request, sent: boolean): ZooKeeperError {
-    const words = sent ? 'no answer in time' : `no connection within the deadline (${lifeline.trouble})`;
-    return failure('DEADLINE', { ...request, outcome: sent && request.writes ? 'unknown' : 'none', words });
-  }
-
-  const closed = (request: Request, outcome: Outcome): ZooKeeperError =>
-    lifeline.failure ?? failure('CLOSED', { ...request, outcome });
 
   return {
     deadline: (ms) => clock.monotonic() + (ms ?? options.defaultMs()),
-    ask,
+    ask: (request, deadline) => new Promise<Reply>((resolve, reject) => askFor({ resolve, reject }, request, deadline)),
+    askFor,
     get waiting() {
-      return waiting;
+      return desk.waiting;
     },
+    close: desk.deadlines.close,
   };
+}
+
+class Call implements Timed {
+  readonly deadline: Deadline;
+  readonly #desk: Desk;
+  readonly #caller: Caller;
+  readonly #request: Request;
+  readonly #take = (answer: Answer) => this.#heard(answer);
+  #over = false;
+  #sent = false;
+  #stopWaiting: (() => void) | undefined = undefined;
+
+  constructor(desk: Desk, caller: Caller, request: Request, deadline: Deadline) {
+    this.deadline = deadline;
+    this.#desk = desk;
+    this.#caller = caller;
+    this.#request = request;
+  }
+
+  attempt(): void {
+    if (this.#over) return;
+    const { lifeline, waiting } = this.#desk;
+    const link = lifeline.now()?.link;
+    this.#sent = link !== undefined;
+    if (link) link.send(this.#request.type, this.#request.payload, this.#take);
+    else if (lifeline.state === 'closed') this.#fail(this.#closed('none'));
+    else if (waiting >= MOST_WAITING) this.#fail(failure('QUEUE_FULL', { ...this.#request, outcome: 'none' }));
+    else this.#wait();
+  }
+
+  late(): void {
+    const words = this.#sent
+      ? 'no answer in time'
+      : `no connection within the deadline (${this.#desk.lifeline.trouble})`;
+    const outcome = this.#sent && this.#request.writes ? 'unknown' : 'none';
+    this.#fail(failure('DEADLINE', { ...this.#request, outcome, words }));
+  }
+
+  /** On the socket's stack. */
+  #heard(answer: Answer): void {
+    const { lifeline } = this.#desk;
+    if (answer.is !== 'lost') lifeline.saw(answer.zxid);
+    if (answer.is === 'reply') {
+      if (this.#finish()) this.#caller.resolve(answer);
+    } else if (answer.is === 'refusal') this.#fail(errorFor(answer.resultCode, this.#request));
+    else if (this.#over) return;
+    else if (lifeline.state === 'closed') this.#fail(this.#closed(this.#request.writes ? 'unknown' : 'none'));
+    else if (!this.#request.writes)
+      void Promise.resolve().then(() => this.attempt()); // Once the lifeline knows of the end, too.
+    else {
+      const { words } = answer.end;
+      this.#fail(failure('CONNECTION_LOSS', { ...this.#request, outcome: 'unknown', words }));
+    }
+  }
+
+  #closed(outcome: Outcome): ZooKeeperError {
+    return this.#desk.lifeline.failure ?? failure('CLOSED', { ...this.#request, outcome });
+  }
+
+  #wait(): void {
+    this.#desk.waiting++;
+    this.#stopWaiting = this.#desk.onceChanged(() => {
+      this.#noLongerWait();
+      this.attempt();
+    });
+  }
+
+  #noLongerWait(): void {
+    if (!this.#stopWaiting) return;
+    this.#desk.waiting--;
+    this.#stopWaiting();
+    this.#stopWaiting = undefined;
+  }
+
+  #fail(error: ZooKeeperError): void {
+    if (this.#finish()) this.#caller.reject(error);
+  }
+
+  /** False where it has ended before. */
+  #finish(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#desk.deadlines.over(this);
+    this.#noLongerWait();
+    return true;
+  }
 }

@@ -1,29 +1,14 @@
 /**
  * Our own declarations of what we use of node-zookeeper-client 1.1.3 (CommonJS, untyped): its connection manager, which
- * numbers, queues and matches packets on a socket that we give it, and its codec. Both are private parts of the package:
- * the version is pinned, and test/zookeeper/client-contract.test.ts fails when a new one changes what is named here.
+ * greets, pings, numbers and queues packets on a socket that we give it, and the records that writes are made of. Both
+ * are private parts of the package: the version is pinned, and test/zookeeper/client-contract.test.ts fails when a new
+ * one changes what is named here.
  * The package's public face (index.js) is not used: it adds nothing but defects.
  */
 declare module 'node-zookeeper-client/lib/jute/index.js' {
-  /** A 64 bit number is eight bytes, big endian. */
-  export type Long = Buffer;
-
   export interface Payload {
     byteLength(): number;
     serialize(buffer: Buffer, offset: number): number;
-    setChrootPath(path: string): void;
-  }
-  export interface Stat {
-    czxid: Long;
-    mzxid: Long;
-    pzxid: Long;
-    ctime: Long;
-    mtime: Long;
-    version: number;
-    cversion: number;
-    aversion: number;
-    ephemeralOwner: Long;
-    numChildren: number;
   }
   export interface Acl extends Payload {
     perms: number;
@@ -36,21 +21,6 @@ declare module 'node-zookeeper-client/lib/jute/index.js' {
     acls?: { toRecord(): Acl }[];
     mode?: number;
     version?: number;
-  }
-  export interface TransactionResult {
-    type: number;
-    path?: string;
-    stat?: Stat;
-    err?: number;
-  }
-  /** Everything a reply may carry; which members are there depends on the request. */
-  export interface ReplyPayload {
-    path?: string;
-    data?: Buffer;
-    stat?: Stat;
-    children?: string[];
-    acl?: Acl[];
-    results?: TransactionResult[];
   }
   export interface Jute {
     OP_CODES: Record<
@@ -71,19 +41,14 @@ declare module 'node-zookeeper-client/lib/jute/index.js' {
       number
     >;
     XID_PING: number;
-    Request: new (header: object, payload: Payload | null) => { toBuffer(): Buffer };
     TransactionRequest: new (operations: TransactionOperation[]) => Payload;
     data: { ACL: new () => Acl };
     protocol: {
-      RequestHeader: new (xid?: number, type?: number) => { xid: number; type: number };
       CreateRequest: new (...fields: unknown[]) => Payload;
       DeleteRequest: new (...fields: unknown[]) => Payload;
-      ExistsRequest: new (...fields: unknown[]) => Payload;
-      GetDataRequest: new (...fields: unknown[]) => Payload;
       SetDataRequest: new (...fields: unknown[]) => Payload;
       GetACLRequest: new (...fields: unknown[]) => Payload;
       SetACLRequest: new (...fields: unknown[]) => Payload;
-      GetChildren2Request: new (...fields: unknown[]) => Payload;
     };
   }
   const jute: Jute;
@@ -94,11 +59,11 @@ declare module 'node-zookeeper-client/lib/jute/index.js' {
 declare module 'node-zookeeper-client/lib/ConnectionManager.js' {
   import type { EventEmitter } from 'node:events';
   import type { Socket } from 'node:net';
-  import type { ReplyPayload } from 'node-zookeeper-client/lib/jute/index.js';
 
-  interface Reply {
-    header: { xid: number; zxid: Buffer; err: number };
-    payload: ReplyPayload | null;
+  /** What the manager numbers (`header.xid`) and writes to the socket. */
+  export interface Packet {
+    readonly header: { xid: number; readonly type: number };
+    toBuffer(): Buffer;
   }
   // biome-ignore lint/style/noDefaultExport: what a CommonJS module looks like from here
   export default class ConnectionManager extends EventEmitter {
@@ -117,14 +82,17 @@ declare module 'node-zookeeper-client/lib/ConnectionManager.js' {
     sessionTimeout: number;
     pingTimeout: number;
     socket: Socket | undefined;
-    watcherManager: { isEmpty(): boolean; emit(event: { type: number; path: string }): void };
+    watcherManager: { isEmpty(): boolean };
     setState(state: number): void;
     updateTimeout(sessionTimeout: number): void;
     addAuthInfo(scheme: string, credential: Buffer): void;
-    queue(request: object, callback: (error: { code: number } | null, reply?: Reply) => void): void;
+    queue(packet: Packet, unused: () => void): void;
+    /** Written and not yet answered, in the order of their numbers. */
+    pendingQueue: { readonly request: Packet }[];
     close(): void;
     /** Sends the handshake and queues the credentials behind it. */
     onSocketConnected(): void;
+    /** Only the handshake, and replies to pings and credentials, come to it. */
     onSocketData(data: Buffer): void;
     onSocketDrain(): void;
     /** Sends a ping. */

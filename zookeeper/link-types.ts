@@ -1,10 +1,11 @@
-import type { Payload, ReplyPayload } from 'node-zookeeper-client/lib/jute/index.js';
+import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
 import type { Address } from './addresses.ts';
+import type { NodeStat } from './session.ts';
 
 /** What the session layer and one link say to each other. */
 export interface Link {
-  /** `answered` is called exactly once, on the client's stack where a reply comes: it only takes note. */
+  /** `answered` is called exactly once, on the socket's stack where a reply comes: it only takes note. */
   send(type: number, payload: Payload, answered: (answer: Answer) => void): void;
   silentFor(): number;
   silentLimitMs(): number;
@@ -24,6 +25,27 @@ export interface Reply {
   readonly payload: ReplyPayload;
   /** The server's last transaction when it answered. */
   readonly zxid: bigint;
+}
+/** Which members are there depends on the request. */
+export interface ReplyPayload {
+  readonly path?: string;
+  readonly data?: Buffer;
+  readonly stat?: Stat;
+  readonly children?: string[];
+  readonly acl?: readonly { readonly perms: number; readonly id: { readonly scheme: string; readonly id: string } }[];
+  /** Of a transaction, one per operation. That it was refused is said by each of them and not by the reply. */
+  readonly results?: readonly PartResult[];
+}
+export interface Stat extends NodeStat {
+  /** The version of the access list. */
+  readonly aversion: number;
+}
+export interface PartResult {
+  readonly type: number;
+  readonly path?: string;
+  readonly stat?: Stat;
+  /** A result code. */
+  readonly err?: number;
 }
 export interface Refusal {
   readonly is: 'refusal';
@@ -79,7 +101,7 @@ export interface LinkOptions {
   readonly lastZxid: bigint;
   readonly auth: readonly AuthEntry[];
   readonly clock: Clock;
-  /** A watch fired. On the client's stack: only take note. */
+  /** A watch fired. On the socket's stack: only take note. */
   readonly onEvent: (type: number, path: string) => void;
   /** The handshake succeeded. */
   readonly onUp: (handshake: Handshake) => void;

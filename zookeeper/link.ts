@@ -6,14 +6,13 @@ import type { Address } from './addresses.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
 import type { Answer, Handshake, Link, LinkEnd, LinkOptions } from './link-types.ts';
-import { longOf } from './requests.ts';
-import { clientKnows } from './result-codes.ts';
+import { RequestPacket } from './packet.ts';
+import { Fields, readEvent, readPayload } from './replies.ts';
 
 /**
  * One connection to one server, from the first packet to its end: it never comes back, the next one is a new link.
- * The client package numbers, queues and matches the packets; everything it gets wrong about a connection is kept
- * away from it: it never connects by itself, sees only whole frames and result codes it knows, and is thrown away
- * with its socket. Guarantee: a link ends within the handshake limit or 3/5 of the session timeout when the server
+ * The client package greets, pings, numbers and queues the packets; everything it gets wrong about a connection is kept
+ * away from it: it never connects by itself, sees no answer and no event, and is thrown away with its socket. Guarantee: a link ends within the handshake limit or 3/5 of the session timeout when the server
  * falls silent, each call is answered once, and nothing that a peer sends can throw out of here.
  */
 export function openLink(options: LinkOptions): Link {
@@ -31,13 +30,13 @@ export function openLink(options: LinkOptions): Link {
   const waiting = new Set<(answer: Answer) => void>();
   let phase: 'opening' | 'greeting' | 'up' | 'ended' = 'opening';
   let onManagersStack = 0;
-  let strangeCode: number | undefined;
+  let silentLimitMs = Number.POSITIVE_INFINITY;
   let rttMs: number | undefined;
   let pingedAt = 0;
 
   manager.xid = 1;
   manager.zxid.writeBigInt64BE(options.lastZxid);
-  manager.watcherManager = { isEmpty: () => true, emit: ({ type, path }) => options.onEvent(type, path) };
+  manager.watcherManager = { isEmpty: () => true };
   // The manager's own ping waits for the socket to fall idle in both directions; the heartbeat does not.
   manager.updateTimeout = (ms) => {
     manager.sessionTimeout = ms;
@@ -84,19 +83,38 @@ export function openLink(options: LinkOptions): Link {
 
   function onFrame(frame: Buffer): void {
     if (phase === 'ended') return;
-    strangeCode = undefined;
     if (manager.state === CONNECTING) {
       if (frame.length < 40 || frame.readInt32BE(4) !== 0) throw new Error('the handshake is not a ZooKeeper server’s');
-    } else {
-      if (frame.length < 20) throw new Error(`a reply of ${frame.length} bytes`);
-      if (frame.readInt32BE(4) === jute.XID_PING) rttMs = clock.monotonic() - pingedAt;
-      const code = frame.readInt32BE(16);
-      if (!clientKnows(code)) {
-        strangeCode = code;
-        frame.writeInt32BE(-1, 16);
-      }
+      manager.onSocketData(frame);
+      return;
     }
-    manager.onSocketData(frame);
+    if (frame.length < 20) throw new Error(`a reply of ${frame.length} bytes`);
+    const number = frame.readInt32BE(4);
+    if (number > 0) onAnswer(number, new Fields(frame, 8));
+    else if (number === NUMBER_OF_EVENTS) onEvent(new Fields(frame, 20));
+    else {
+      if (number === jute.XID_PING) rttMs = clock.monotonic() - pingedAt;
+      manager.onSocketData(frame);
+    }
+  }
+
+  /** A server answers in the order in which it was asked. */
+  function onAnswer(number: number, fields: Fields): void {
+    const packet = manager.pendingQueue.shift()?.request;
+    if (packet?.header.xid !== number) throw new Error(`the answer to ${number}, which is not what was asked next`);
+    if (!(packet instanceof RequestPacket)) return; // The client's own goodbye.
+    const zxid = fields.long();
+    const resultCode = fields.int();
+    const answer: Answer =
+      resultCode === 0
+        ? { is: 'reply', payload: readPayload(packet.header.type, fields), zxid }
+        : { is: 'refusal', resultCode, zxid };
+    if (waiting.delete(packet.answered)) packet.answered(answer);
+  }
+
+  function onEvent(fields: Fields): void {
+    const { type, path } = readEvent(fields);
+    options.onEvent(type, path);
   }
 
   function onManagerState(state: number): void {
@@ -110,6 +128,7 @@ export function openLink(options: LinkOptions): Link {
     stopTimers();
     const timeoutMs = manager.sessionTimeout;
     const { pingMs, silentMs } = beatTimes(timeoutMs);
+    silentLimitMs = silentMs;
     const stopSilence = silence.limit(silentMs, () => end({ why: 'silent', words: `silent for ${silentMs} ms` }));
     let stopPing = clock.after(pingMs, ping);
     stopTimers = () => {
@@ -153,21 +172,13 @@ export function openLink(options: LinkOptions): Link {
       return;
     }
     waiting.add(answered);
-    const request = new jute.Request(new jute.protocol.RequestHeader(0, type), payload);
-    guarded(() =>
-      manager.queue(request, (error, reply) => {
-        if (!waiting.delete(answered)) return;
-        const zxid = reply ? longOf(reply.header.zxid) : -1n;
-        if (error) answered({ is: 'refusal', resultCode: strangeCode ?? error.code, zxid });
-        else answered({ is: 'reply', payload: reply?.payload ?? {}, zxid });
-      }),
-    );
+    guarded(() => manager.queue(new RequestPacket(type, payload, answered), unused));
   }
 
   return {
     send,
     silentFor: silence.forHowLong,
-    silentLimitMs: () => beatTimes(manager.sessionTimeout).silentMs,
+    silentLimitMs: () => silentLimitMs,
     rttMs: () => rttMs,
     waiting: () => waiting.size,
     cut: (words) => end({ why: 'silent', words }),
@@ -183,6 +194,11 @@ export function openLink(options: LinkOptions): Link {
     },
   };
 }
+
+const unused = () => {};
+
+/** Says that a watch fired, and answers nothing. */
+const NUMBER_OF_EVENTS = -1;
 
 function openSocket(address: Address, tls: LinkOptions['tls']) {
   const at = { host: address.ip, port: address.port };

@@ -94,7 +94,10 @@ export function openSession(options: SessionOptions): Session {
     if (state === 'connected' && lifeline.reconnects > 0) {
       cancelReread = clock.after(chance() * (options.rereadSpreadMs ?? 200), bells.ringAll);
     }
-    if (state === 'closed') bells.ringAll();
+    if (state === 'closed') {
+      bells.ringAll();
+      calls.close();
+    }
     for (const listener of [...listeners]) {
       try {
         listener(state);

@@ -1,58 +1,73 @@
-import type { ReplyPayload } from 'node-zookeeper-client/lib/jute/index.js';
 import { fromRecords } from './acl.ts';
-import type { Calls, Deadline, Request } from './calls.ts';
-import { isCode } from './errors.ts';
+import type { Caller, Calls, Deadline, Request } from './calls.ts';
+import { isCode, type ZooKeeperError } from './errors.ts';
+import type { Reply, ReplyPayload } from './link-types.ts';
 import { problemOfPath } from './paths.ts';
-import { type Requests, statOf } from './requests.ts';
+import type { Requests } from './requests.ts';
 import { failure } from './result-codes.ts';
 import type { NodeData, NodeStat, Session } from './session.ts';
 
 /** The session's reads, each also in a form that shares the deadline of a larger call and may leave a watch. */
 export interface Reads extends Pick<Session, 'get' | 'exists' | 'children' | 'getAcl'> {
+  /** Without a promise, and always with a watch; `caller` may be called on the socket's stack. */
+  getFor(caller: Caller<NodeData | null>, path: string, deadline: Deadline): void;
   getBy(path: string, deadline: Deadline, watch?: boolean): Promise<NodeData | null>;
   existsBy(path: string, deadline: Deadline, watch?: boolean): Promise<NodeStat | null>;
   childrenBy(path: string, deadline: Deadline, watch?: boolean): Promise<string[] | null>;
 }
 
 export function createReads(requests: Requests, calls: Calls): Reads {
-  /** A missing node is an answer and not a failure. */
-  function ask<T>(request: Request, deadline: Deadline, read: (payload: ReplyPayload) => T): Promise<T | null> {
+  function askFor<T>(caller: Caller<T | null>, request: Request, deadline: Deadline, read: Read<T>): void {
     const problem = problemOfPath(request.path);
-    if (problem) {
-      return Promise.reject(failure('BAD_PATH', { ...request, outcome: 'none', words: `the path ${problem}` }));
-    }
-    return calls.ask(request, deadline).then(
-      (reply) => read(reply.payload),
-      (error: unknown) => {
-        if (isCode(error, 'NO_NODE')) return null;
-        throw error;
-      },
-    );
+    if (problem) caller.reject(failure('BAD_PATH', { ...request, outcome: 'none', words: `the path ${problem}` }));
+    else calls.askFor(new Reader(caller, read), request, deadline);
   }
 
-  const getBy: Reads['getBy'] = (path, deadline, watch = false) =>
-    ask(requests.get(path, watch), deadline, ({ data, stat }) => ({
-      data: data ?? Buffer.alloc(0),
-      stat: statOf(stat),
-    }));
+  function ask<T>(request: Request, deadline: Deadline, read: Read<T>): Promise<T | null> {
+    return new Promise((resolve, reject) => askFor({ resolve, reject }, request, deadline, read));
+  }
 
+  const getBy: Reads['getBy'] = (path, deadline, watch = false) => ask(requests.get(path, watch), deadline, nodeOf);
   const existsBy: Reads['existsBy'] = (path, deadline, watch = false) =>
-    ask(requests.exists(path, watch), deadline, ({ stat }) => statOf(stat));
-
+    ask(requests.exists(path, watch), deadline, statOf);
   const childrenBy: Reads['childrenBy'] = (path, deadline, watch = false) =>
-    ask(requests.children(path, watch), deadline, ({ children }) => children ?? []);
+    ask(requests.children(path, watch), deadline, namesOf);
 
   return {
+    getFor: (caller, path, deadline) => askFor(caller, requests.get(path, true), deadline, nodeOf),
     getBy,
     existsBy,
     childrenBy,
     get: (path, call) => getBy(path, calls.deadline(call?.deadlineMs)),
     exists: (path, call) => existsBy(path, calls.deadline(call?.deadlineMs)),
     children: (path, call) => childrenBy(path, calls.deadline(call?.deadlineMs)),
-    getAcl: (path, call) =>
-      ask(requests.getAcl(path), calls.deadline(call?.deadlineMs), ({ acl, stat }) => ({
-        acl: fromRecords(acl ?? []),
-        version: stat?.aversion ?? 0,
-      })),
+    getAcl: (path, call) => ask(requests.getAcl(path), calls.deadline(call?.deadlineMs), accessOf),
   };
+}
+
+type Read<T> = (payload: ReplyPayload) => T;
+
+const nodeOf = ({ data, stat }: ReplyPayload) => ({ data: data ?? Buffer.alloc(0), stat: stat as NodeStat });
+const statOf = ({ stat }: ReplyPayload) => stat as NodeStat;
+const namesOf = ({ children }: ReplyPayload) => children ?? [];
+const accessOf = ({ acl, stat }: ReplyPayload) => ({ acl: fromRecords(acl ?? []), version: stat?.aversion ?? 0 });
+
+/** A missing node is an answer and not a failure. */
+class Reader<T> implements Caller {
+  readonly #caller: Caller<T | null>;
+  readonly #read: Read<T>;
+
+  constructor(caller: Caller<T | null>, read: Read<T>) {
+    this.#caller = caller;
+    this.#read = read;
+  }
+
+  resolve(reply: Reply): void {
+    this.#caller.resolve(this.#read(reply.payload));
+  }
+
+  reject(error: ZooKeeperError): void {
+    if (isCode(error, 'NO_NODE')) this.#caller.resolve(null);
+    else this.#caller.reject(error);
+  }
 }

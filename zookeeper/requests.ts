@@ -1,10 +1,10 @@
-import jute, { type Payload, type Stat } from 'node-zookeeper-client/lib/jute/index.js';
+import jute, { type Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import { toRecords } from './acl.ts';
 import type { Request } from './calls.ts';
 import { withChroot } from './paths.ts';
-import type { AclEntry, CreateMode, NodeStat, Operation } from './session.ts';
+import type { AclEntry, CreateMode, Operation } from './session.ts';
 
-/** What we ask a server, in the client's records. Paths come as the session's callers write them. */
+/** What we ask a server. Paths come as the session's callers write them. */
 export interface Requests {
   get(path: string, watch: boolean): Request;
   exists(path: string, watch: boolean): Request;
@@ -45,7 +45,6 @@ export function requestsBelow(chroot: string): Requests {
     }
   }
 
-  const { GetDataRequest, ExistsRequest, GetChildren2Request, GetACLRequest, SetACLRequest } = protocol;
   const reads = (op: string, path: string, type: number, payload: Payload): Request => ({
     op,
     path,
@@ -62,11 +61,10 @@ export function requestsBelow(chroot: string): Requests {
   });
 
   return {
-    get: (path, watch) => reads('get', path, OP_CODES.GET_DATA, new GetDataRequest(full(path), watch)),
-    exists: (path, watch) => reads('exists', path, OP_CODES.EXISTS, new ExistsRequest(full(path), watch)),
-    children: (path, watch) =>
-      reads('children', path, OP_CODES.GET_CHILDREN2, new GetChildren2Request(full(path), watch)),
-    getAcl: (path) => reads('getAcl', path, OP_CODES.GET_ACL, new GetACLRequest(full(path))),
+    get: (path, watch) => reads('get', path, OP_CODES.GET_DATA, new PathAndWatch(full(path), watch)),
+    exists: (path, watch) => reads('exists', path, OP_CODES.EXISTS, new PathAndWatch(full(path), watch)),
+    children: (path, watch) => reads('children', path, OP_CODES.GET_CHILDREN2, new PathAndWatch(full(path), watch)),
+    getAcl: (path) => reads('getAcl', path, OP_CODES.GET_ACL, new protocol.GetACLRequest(full(path))),
     create(path, data, mode, acl) {
       const payload = new protocol.CreateRequest(full(path), data, toRecords(acl), MODES[mode]);
       return writes('create', path, OP_CODES.CREATE, payload);
@@ -75,7 +73,7 @@ export function requestsBelow(chroot: string): Requests {
       writes('set', path, OP_CODES.SET_DATA, new protocol.SetDataRequest(full(path), data, version)),
     remove: (path, version) => writes('remove', path, OP_CODES.DELETE, new protocol.DeleteRequest(full(path), version)),
     setAcl: (path, acl, version) =>
-      writes('setAcl', path, OP_CODES.SET_ACL, new SetACLRequest(full(path), toRecords(acl), version)),
+      writes('setAcl', path, OP_CODES.SET_ACL, new protocol.SetACLRequest(full(path), toRecords(acl), version)),
     transact(operations, defaultAcl) {
       const payload = new jute.TransactionRequest(operations.map((one) => operation(one, defaultAcl)));
       return writes('transact', operations[0]?.path ?? '/', OP_CODES.MULTI, payload);
@@ -83,26 +81,24 @@ export function requestsBelow(chroot: string): Requests {
   };
 }
 
-export function statOf(stat: Stat | undefined): NodeStat {
-  if (!stat) throw new RangeError('the reply carries no stat');
-  return {
-    version: stat.version,
-    czxid: longOf(stat.czxid),
-    mzxid: longOf(stat.mzxid),
-    ctime: timeOf(stat.ctime),
-    mtime: timeOf(stat.mtime),
-    ephemeralOwner: longOf(stat.ephemeralOwner),
-    numChildren: stat.numChildren,
-  };
+/** What all reads of a node are asked with: its path, then whether to leave a watch. */
+class PathAndWatch implements Payload {
+  readonly #path: string;
+  readonly #watch: boolean;
+
+  constructor(path: string, watch: boolean) {
+    this.#path = path;
+    this.#watch = watch;
+  }
+
+  byteLength(): number {
+    return 4 + Buffer.byteLength(this.#path) + 1;
+  }
+
+  serialize(buffer: Buffer, offset: number): number {
+    const length = buffer.write(this.#path, offset + 4);
+    buffer.writeInt32BE(length, offset);
+    buffer.writeUInt8(this.#watch ? 1 : 0, offset + 4 + length);
+    return 4 + length + 1;
+  }
 }
-
-const eight = new Uint8Array(8);
-const view = new DataView(eight.buffer);
-
-/** Several times faster than a Buffer's own reading of such numbers, of which every answer has five. */
-export function longOf(bytes: Buffer): bigint {
-  eight.set(bytes);
-  return view.getBigInt64(0);
-}
-
-const timeOf = (bytes: Buffer): number => bytes.readInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4);

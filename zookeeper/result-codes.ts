@@ -47,12 +47,6 @@ const MEANINGS: Record<number, Meaning> = {
   [-127]: { code: 'THROTTLED', next: 'retry', hint: 'the server is overloaded' },
 };
 
-/** The codes that the client package knows; any other one it would answer with an exception on the socket's stack. */
-const OF_THE_CLIENT = new Set([0, -1, -2, -3, -4, -5, -6, -7, -8, -100, -101, -102, -103, -108, -110, -111, -112]);
-for (const code of [-113, -114, -115]) OF_THE_CLIENT.add(code);
-
-export const clientKnows = (resultCode: number): boolean => OF_THE_CLIENT.has(resultCode);
-
 /** Codes after which the server may nevertheless have done it. */
 const UNSURE = new Set([-1, -2, -3, -4, -7, -122]);
 

@@ -5,7 +5,7 @@ import type { Calls, Deadline } from './calls.ts';
 import { isCode } from './errors.ts';
 import { below, parentOf, problemOfPath, withChroot, withoutChroot } from './paths.ts';
 import { createReads, type Reads } from './reads.ts';
-import { type Requests, requestsBelow, statOf } from './requests.ts';
+import { type Requests, requestsBelow } from './requests.ts';
 import { errorFor, failure } from './result-codes.ts';
 import { type AclEntry, ANY_VERSION, type Operation, type OperationResult, type Session } from './session.ts';
 import { settled, type Witness } from './settle.ts';
@@ -55,7 +55,7 @@ export function createWrites(options: {
       }
       case 'set': {
         const { payload } = await calls.ask(requests.set(one.path, one.data, one.version), deadline);
-        return [{ stat: statOf(payload.stat) }];
+        return [payload.stat ? { stat: payload.stat } : {}];
       }
       case 'remove':
         await calls.ask(requests.remove(one.path, one.version), deadline);
@@ -82,7 +82,7 @@ export function createWrites(options: {
     }
     return results.map(({ path, stat }) => ({
       ...(path === undefined ? {} : { path: withoutChroot(options.chroot, path) }),
-      ...(stat === undefined ? {} : { stat: statOf(stat) }),
+      ...(stat === undefined ? {} : { stat }),
     }));
   }
 

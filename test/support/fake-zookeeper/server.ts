@@ -1,5 +1,6 @@
-import jute, { type ReplyPayload, type Stat } from 'node-zookeeper-client/lib/jute/index.js';
+import jute from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../../../runtime/clock.ts';
+import type { ReplyPayload, Stat } from '../../../zookeeper/link-types.ts';
 import { nameOf, parentOf } from '../../../zookeeper/paths.ts';
 import type { Asked, Change, Entry } from './wire.ts';
 
@@ -277,21 +278,13 @@ const emptyNode = (zxid: bigint, now: number, owner: bigint): Node => ({
 
 function statOf(node: Node): Stat {
   return {
-    czxid: long(node.czxid),
-    mzxid: long(node.mzxid),
-    pzxid: long(node.mzxid),
-    ctime: long(BigInt(Math.floor(node.ctime))),
-    mtime: long(BigInt(Math.floor(node.mtime))),
+    czxid: node.czxid,
+    mzxid: node.mzxid,
+    ctime: Math.floor(node.ctime),
+    mtime: Math.floor(node.mtime),
     version: node.version,
-    cversion: node.cversion,
     aversion: node.aversion,
-    ephemeralOwner: long(node.owner),
+    ephemeralOwner: node.owner,
     numChildren: node.children.size,
   };
-}
-
-function long(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(value);
-  return bytes;
 }
