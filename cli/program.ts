@@ -180,6 +180,23 @@ export async function program(
     'the repository that received',
   );
 
+  example(
+    shared(
+      verb(
+        root,
+        'doctor',
+        'check what a deployment needs from this machine, and say what to do',
+        () => import('./doctor.ts'),
+      ),
+    )
+      .option('--root <dir>', 'root of the agent: looks with its eyes too')
+      .option('--state <dir>', 'state directory of the agent')
+      .option('--id <name>', 'agent id, default the host name')
+      .option('--allow-url <prefix>', 'as for agent run', collect),
+    'gitfleet doctor',
+    'gitfleet doctor --settings /etc/gitfleet/gitfleet.yml --json',
+  );
+
   const zk = root.command('zk').description('ZooKeeper servers').exitOverride();
   example(
     verb(zk, 'up', 'run ZooKeeper servers on loopback until Ctrl-C, for trials', () => import('./zk-up.ts'))

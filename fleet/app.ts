@@ -63,7 +63,8 @@ async function unlessGone(change: Promise<void>): Promise<void> {
   });
 }
 
-function nodesOf(znodes: Znodes): [string, NodeKind][] {
+/** Every znode that an app starts with, and which rights it gets. */
+export function nodesOf(znodes: Znodes): [string, NodeKind][] {
   return [
     [znodes.app, 'app'],
     [znodes.hold, 'hold'],

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { wrongRights } from '../../fleet/rights.ts';
+import { systemClock as clock, systemChance } from '../../runtime/clock.ts';
+import { createLog } from '../../runtime/log.ts';
+import type { Settings } from '../../schemas/settings.ts';
+import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import { parseConnectString } from '../../zookeeper/connect-string.ts';
+import { isCode } from '../../zookeeper/errors.ts';
+import { explainRoles, type ServerStatus, serverStatus } from '../../zookeeper/four-letter.ts';
+import { openSession } from '../../zookeeper/open-session.ts';
+import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
+import { type SessionAccess, sessionAccess } from '../session-access.ts';
+import { type Finding, failed, fromError, ok, warning } from './finding.ts';
+
+const ANSWER_MS = 10_000;
+/** Holds end, and ages are told, by clocks of different machines: a person notices from about here on. */
+const MOST_SKEW_MS = 5_000;
+
+export interface Coordination {
+  readonly findings: readonly Finding[];
+  /** What the app asks of every server now, where that can be read. */
+  readonly target: Target | null;
+}
+
+/** The servers one by one, a session with our credential, the rights of the app's znodes, and the clocks. */
+export async function checkCoordination(settings: Settings): Promise<Coordination> {
+  const servers = await checkServers(settings);
+  const allowed = await sessionAccess(settings).catch((error: unknown) => fromError('credential', error));
+  if ('verdict' in allowed) return { findings: [...servers, allowed], target: null };
+  const session = openSession({
+    connect: settings.zookeeper.connect,
+    ...allowed.session,
+    ...{ clock, chance: systemChance, log: createLog({ level: 'silent' }) },
+  });
+  try {
+    const connecting = clock.monotonic();
+    await session.connected(AbortSignal.timeout(ANSWER_MS));
+    const ms = Math.round(clock.monotonic() - connecting);
+    const found = await checkApp(settings, session, allowed);
+    return { ...found, findings: [...servers, ok('session', `connected in ${ms} ms`), ...found.findings] };
+  } catch (error) {
+    return { findings: [...servers, noSession(session, error)], target: null };
+  } finally {
+    await session.close();
+  }
+}
+
+function noSession(session: Session, error: unknown): Finding {
+  if (session.state === 'closed') return fromError('session', error);
+  const { trouble } = session.vitals();
+  return failed(
+    'session',
+    `no session within ${ANSWER_MS / 1_000} s: ${trouble}`,
+    'see who answers: gitfleet zk status',
+  );
+}
+
+async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
+  const { hosts } = parseConnectString(zookeeper.connect);
+  // With TLS the administrative words are not answered on this port; the session below tells.
+  if (zookeeper.tls) return [];
+  const statuses = await serverStatus(hosts, { timeoutMs: 3_000, clock });
+  const name = ({ host, port }: ServerStatus) => `${host}:${port}`;
+  const away = statuses.filter(({ role }) => role === 'unreachable');
+  const quiet = away.filter(({ reason }) => /whitelist|without an answer/.test(reason ?? ''));
+  const findings = statuses.map((status): Finding => {
+    if (status.role !== 'unreachable')
+      return ok('server', `${name(status)} is ${status.role}, version ${status.version ?? 'unknown'}`);
+    if (quiet.includes(status))
+      return warning('server', `${name(status)} does not say its role`, 'allow it: 4lw.commands.whitelist=srvr,ruok');
+    const hint = 'start it, or mend its name in zookeeper.connect; the fleet needs a majority of them';
+    return (away.length - quiet.length) * 2 > hosts.length
+      ? failed('server', `${name(status)} does not answer: ${status.reason ?? ''}`, hint)
+      : warning('server', `${name(status)} does not answer: ${status.reason ?? ''}`, hint);
+  });
+  const seen = statuses.filter(({ role }) => role !== 'unreachable');
+  const hint = 'see docs/zookeeper.md, how to run servers for a fleet';
+  return [...findings, ...explainRoles(seen).map((words) => warning('ensemble', words, hint))];
+}
+
+async function checkApp(settings: Settings, session: Session, allowed: SessionAccess): Promise<Coordination> {
+  const paths = znodes(settings.app);
+  try {
+    const wrong = await wrongRights(session, paths, allowed.access);
+    if (wrong.some(({ path, how }) => path === paths.config && how === 'missing')) {
+      const hint = `run once: gitfleet init --app ${settings.app} (check --zookeeper, a chroot included)`;
+      return { findings: [failed('app', `${settings.app} is not set up on this ZooKeeper`, hint)], target: null };
+    }
+    const [config, skew] = await Promise.all([session.get(paths.config), checkClocks(session, paths, allowed)]);
+    const judged = config && config.data.length > 0 ? parseTarget(config.data, ANY_URL) : null;
+    return {
+      findings: [...rightsFindings(settings, wrong, allowed), targetFinding(paths, judged), skew],
+      target: judged?.ok ? judged.target : null,
+    };
+  } catch (error) {
+    return { findings: [fromError('app', error)], target: null };
+  }
+}
+
+function rightsFindings(
+  settings: Settings,
+  wrong: Awaited<ReturnType<typeof wrongRights>>,
+  { access, session }: SessionAccess,
+): Finding[] {
+  const open = access.of('app').some(({ scheme }) => scheme === 'world');
+  const who = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
+  const as = who === '' ? 'nobody in particular' : who;
+  const again = `gitfleet init --app ${settings.app} gives every znode its rights again`;
+  const names = (how: (typeof wrong)[number]['how']) => wrong.filter((one) => one.how === how).map(({ path }) => path);
+  const some = (paths: readonly string[]) => `${paths.slice(0, 5).join(', ')}${paths.length > 5 ? ' ...' : ''}`;
+  const findings: Finding[] = [];
+  if (open && names('differs').length > 0) {
+    const hint = 'name a credential file of gitfleet init as zookeeper.authFile, or GITFLEET_AUTH_FILE';
+    findings.push(failed('rights', `${settings.app} has access rights, and no credential is given here`, hint));
+  } else if (open) {
+    const hint = 'fine for trials; else: gitfleet init --credentials DIR';
+    findings.push(warning('rights', 'whoever reaches this ZooKeeper can deploy', hint));
+  } else if (names('differs').length > 0) {
+    findings.push(failed('rights', `other rights than init gives: ${some(names('differs'))}`, again));
+  }
+  if (names('open').length > 0) findings.push(failed('rights', `everybody may change ${some(names('open'))}`, again));
+  if (names('missing').length > 0) findings.push(failed('rights', `missing: ${some(names('missing'))}`, again));
+  if (findings.length === 0) findings.push(ok('rights', `as init gives them; we are ${as}`));
+  return findings;
+}
+
+function targetFinding(paths: Znodes, judged: ReturnType<typeof parseTarget> | null): Finding {
+  if (judged === null) return ok('target', 'nothing published yet');
+  if (judged.ok) return ok('target', `${judged.target.commitId.slice(0, 12)} at ${judged.target.relativePath}`);
+  const { code, reason, hint } = judged.failure;
+  return failed('target', `${paths.config} is refused by every agent: ${code} ${reason}`, hint);
+}
+
+/** An ephemeral node of a moment carries the server's time. Only agents and the operator may make one. */
+async function checkClocks(session: Session, paths: Znodes, { access }: SessionAccess): Promise<Finding> {
+  const path = `${paths.fetch}/doctor-${randomUUID()}`;
+  try {
+    const before = clock.now();
+    await session.create(path, Buffer.alloc(0), 'ephemeral', { acl: access.of('fetch') });
+    const after = clock.now();
+    const stat = await session.exists(path);
+    await session.remove(path, ANY_VERSION);
+    if (!stat) return ok('clock', 'not measured');
+    const skewMs = stat.ctime < before ? before - stat.ctime : Math.max(0, stat.ctime - after);
+    const says = `${(skewMs / 1_000).toFixed(1)} s apart from the ZooKeeper server`;
+    return skewMs <= MOST_SKEW_MS
+      ? ok('clock', says)
+      : warning('clock', says, 'run chrony or systemd-timesyncd on both');
+  } catch (error) {
+    if (isCode(error, 'NO_AUTH', 'NO_NODE')) return ok('clock', 'not measured: this credential may create no node');
+    throw error;
+  }
+}

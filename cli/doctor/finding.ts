@@ -1,0 +1,42 @@
+import { classify } from '../../runtime/errors.ts';
+import { visible } from '../../runtime/visible.ts';
+
+/** What one check of `gitfleet doctor` found. `warn`: it works, but a person should know. `fail`: it will not work. */
+export interface Finding {
+  readonly check: string;
+  readonly verdict: 'ok' | 'warn' | 'fail';
+  readonly says: string;
+  /** What to do; null where there is nothing to do. */
+  readonly hint: string | null;
+}
+
+export const ok = (check: string, says: string): Finding => ({ check, verdict: 'ok', says, hint: null });
+export const warning = (check: string, says: string, hint: string): Finding => ({ check, verdict: 'warn', says, hint });
+export const failed = (check: string, says: string, hint: string): Finding => ({ check, verdict: 'fail', says, hint });
+
+/** A failure of ours as a finding: its code, reason and hint say what a person needs. */
+export function fromError(check: string, error: unknown): Finding {
+  const { code, message, hint } = classify(error);
+  return failed(check, `${code}: ${message}`, hint);
+}
+
+/** The whole report, as plain lines: one per finding, its hint below it, the verdict last. */
+export function findingLines(about: string, findings: readonly Finding[]): string[] {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const word = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' };
+  const count = (verdict: Finding['verdict']) => findings.filter((finding) => finding.verdict === verdict).length;
+  return [
+    about,
+    ...findings.flatMap(({ check, verdict, says, hint }) => [
+      `  ${word[verdict]}  ${check.padEnd(width)}  ${visible(says, 400)}`,
+      ...(hint === null ? [] : [`        ${' '.repeat(width)}  ${visible(hint, 400)}`]),
+    ]),
+    verdictLine(count('fail'), count('warn'), findings.length),
+  ];
+}
+
+function verdictLine(fails: number, warns: number, all: number): string {
+  const warned = warns === 0 ? '' : `, ${warns} to know about`;
+  if (fails === 0) return `all ${all} checks passed${warned}`;
+  return `${fails} of ${all} checks FAILED${warned}: mend the first one first, others may follow from it`;
+}

@@ -1,0 +1,82 @@
+import type { Stats } from 'node:fs';
+import { lstat, readFile, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { readLocalStatus } from '../../agent/local-status.ts';
+import { type Places, placesOf } from '../../agent/place.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Settings } from '../../schemas/settings.ts';
+import { type Finding, failed, fromError, ok, warning } from './finding.ts';
+
+const GIB = 2 ** 30;
+
+/** Root and state directory: whose they are, who may write there, what is free, and whether somebody else is there. */
+export async function checkGround(settings: Settings & { agent: { root: string } }, clock: Clock): Promise<Finding[]> {
+  const { agent, app } = settings;
+  const places = placesOf(agent.root, agent.state, app);
+  const state = await checkDirectory('state', places.state, 0o077);
+  const root = await checkDirectory('root', places.root, 0o002);
+  const rest = await Promise.all([
+    checkOwner(places, agent.id),
+    checkRunning(places, clock),
+    ...[...new Set([places.root, places.state])].map(checkSpace),
+  ]);
+  return [state, root, ...rest];
+}
+
+async function checkDirectory(name: 'root' | 'state', path: string, closed: number): Promise<Finding> {
+  let found: Stats;
+  try {
+    const entry = await lstat(path);
+    found = name === 'root' && entry.isSymbolicLink() ? await stat(path) : entry;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return ok(name, `${path} does not exist yet; the agent makes it`);
+    return failed(name, `${path} cannot be looked at: ${message}`, 'run doctor as the agent’s user, or as root');
+  }
+  if (!found.isDirectory()) return failed(name, `${path} is no directory`, `name a directory as agent.${name}`);
+  const mode = (found.mode & 0o7777).toString(8).padStart(4, '0');
+  const sticky = (found.mode & 0o1000) !== 0;
+  if ((found.mode & closed) !== 0 && !(name === 'root' && sticky)) {
+    const who = name === 'state' ? 'others may look into it' : 'everybody may write there';
+    return failed(name, `${path} has mode ${mode}: ${who}`, `chmod ${name === 'state' ? '700' : 'o-w'} ${path}`);
+  }
+  return ok(name, `${path}, mode ${mode}, user ${found.uid}`);
+}
+
+/** The agent refuses a root that another one owns; here it is said before it starts. */
+async function checkOwner(places: Places, agentId: string): Promise<Finding> {
+  const file = join(places.root, '.gitfleet', 'owner');
+  const text = await readFile(file, 'utf8').catch(() => null);
+  if (text === null || text === '') return ok('owner', 'no agent has taken this root yet');
+  const id = /^([A-Za-z0-9._-]{1,100}) [0-9a-f]{16}\n$/.exec(text)?.[1];
+  if (id === agentId) return ok('owner', `the root belongs to ${agentId}`);
+  const hint = `give this agent a root of its own; if that agent is gone for good, remove ${file}`;
+  return failed(
+    'owner',
+    `the root belongs to ${id === undefined ? 'somebody else' : `agent ${id}`}, we are ${agentId}`,
+    hint,
+  );
+}
+
+async function checkRunning(places: Places, clock: Clock): Promise<Finding> {
+  try {
+    const { running } = await readLocalStatus(places, clock);
+    if (running === null) return warning('agent', 'whether it runs is not known: no flock here', 'install util-linux');
+    if (running) return ok('agent', 'it runs');
+    return warning('agent', 'it does not run', 'systemctl start gitfleet-agent, or: gitfleet agent run');
+  } catch (error) {
+    return fromError('agent', error);
+  }
+}
+
+/** Of the nearest directory that exists. */
+async function checkSpace(path: string): Promise<Finding> {
+  const found = await statfs(path).catch(() => null);
+  if (!found) return dirname(path) === path ? ok('disk', 'not measured') : await checkSpace(dirname(path));
+  const free = found.bavail * found.bsize;
+  const inodes = found.files === 0 ? 1 : found.ffree / found.files;
+  const says = `${path}: ${(free / GIB).toFixed(1)} GiB free, ${Math.round(inodes * 100)} % of the inodes`;
+  const hint = 'a release needs room for a second tree; agent.keep says how many are kept';
+  if (free < GIB / 10 || inodes < 0.01) return failed('disk', says, hint);
+  return free < GIB || inodes < 0.05 ? warning('disk', says, hint) : ok('disk', says);
+}

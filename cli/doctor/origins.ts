@@ -1,0 +1,84 @@
+import { stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Leash } from '../../git/process.ts';
+import { askRepository } from '../../git/reach.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { AgentSettings } from '../../schemas/settings.ts';
+import type { Target } from '../../schemas/target.ts';
+import { checkAllowed, parseUrl } from '../../schemas/url.ts';
+import type { RepositoryUrl } from '../../schemas/values.ts';
+import { type Finding, failed, fromError, ok, warning } from './finding.ts';
+
+const ANSWER_MS = 15_000;
+
+/**
+ * Whether this agent could fetch: the repository of the present target asked with the agent's own credentials, and
+ * the host behind every allowed prefix.
+ */
+export async function checkOrigins(
+  agent: AgentSettings,
+  target: Target | null,
+  leash: Leash,
+  clock: Clock,
+): Promise<Finding[]> {
+  if (agent.allowUrls.length === 0) {
+    return [failed('urls', 'no url is allowed, so every target is refused', 'list a prefix in agent.allowUrls')];
+  }
+  const hosts = await Promise.all(agent.allowUrls.map((prefix) => checkPrefix(prefix, clock)));
+  return target === null ? hosts : [...hosts, await checkRepository(agent, target.url, leash)];
+}
+
+async function checkRepository(agent: AgentSettings, url: RepositoryUrl, leash: Leash): Promise<Finding> {
+  const allowed = checkAllowed(url, { allow: agent.allowUrls });
+  if (!allowed.ok) return failed('repository', `${url}: ${allowed.failure.reason}`, allowed.failure.hint);
+  const protocols = [...new Set(agent.allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
+  try {
+    await askRepository(leash, url, agent.credentials, protocols, ANSWER_MS);
+    return ok('repository', `${url} answers with the credentials of this agent`);
+  } catch (error) {
+    return fromError('repository', error);
+  }
+}
+
+const PORTS: Record<string, number> = { 'https:': 443, 'http:': 80, 'ssh:': 22, 'git:': 9_418 };
+
+/** A prefix need not be a repository, so only its host can be asked, or its directory. */
+async function checkPrefix(prefix: string, clock: Clock): Promise<Finding> {
+  const parsed = parseUrl(prefix, { allow: 'any' });
+  const url = new URL(parsed.ok ? parsed.url : prefix);
+  if (url.protocol === 'file:') {
+    const directory = fileURLToPath(url);
+    const found = await stat(directory).catch(() => null);
+    if (found?.isDirectory()) return ok('urls', `${prefix} is there`);
+    return warning(
+      'urls',
+      `${prefix}: there is no such directory`,
+      'make it, or take the prefix out of agent.allowUrls',
+    );
+  }
+  const port = Number(url.port) || (PORTS[url.protocol] ?? 443);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const problem = await dial(host, port, clock);
+  if (problem === null) return ok('urls', `${prefix}: ${host} port ${port} answers`);
+  return warning(
+    'urls',
+    `${prefix}: ${host} port ${port}: ${problem}`,
+    'check the name, DNS and the firewall of this server',
+  );
+}
+
+/** Null when a connection could be made, else why not. */
+function dial(host: string, port: number, clock: Clock): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const end = (problem: string | null) => {
+      cancel();
+      socket.destroy();
+      resolve(problem);
+    };
+    const cancel = clock.after(5_000, () => end('no answer within 5 s'));
+    socket.on('connect', () => end(null));
+    socket.on('error', (error) => end(error.message));
+  });
+}

@@ -1,0 +1,72 @@
+import type { Znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
+import type { AclEntry, Session } from '../zookeeper/session.ts';
+import type { Access } from './access.ts';
+import { nodesOf } from './app.ts';
+
+/** How the rights of one znode differ from those that `gitfleet init` gives. */
+export interface WrongRights {
+  readonly path: string;
+  /** `open`: everybody may change it. `differs`: somebody gave it other rights. `missing`: there is no such znode. */
+  readonly how: 'open' | 'differs' | 'missing';
+}
+
+/** Of each kind of children this many are looked at: what opened one opened its neighbours. */
+const MOST_CHILDREN = 200;
+
+/**
+ * Walks the tree of an app and compares its rights with the table of access.ts; below the lists (records, permits,
+ * presences, reports) it looks for open ones only, since agents add an entry of their own there. Reads only.
+ */
+export async function wrongRights(session: Session, znodes: Znodes, access: Access): Promise<WrongRights[]> {
+  const own = await Promise.all(
+    nodesOf(znodes).map(async ([path, kind]): Promise<WrongRights | null> => {
+      const found = await aclOf(session, path);
+      if (found === null) return { path, how: 'missing' };
+      if (isOpen(found) && !isOpen(access.of(kind))) return { path, how: 'open' };
+      return sameRights(found, access.of(kind)) ? null : { path, how: 'differs' };
+    }),
+  );
+  const lists = [znodes.deployments, znodes.permits, znodes.online, znodes.agents];
+  const below = isOpen(access.of('app')) ? [] : await Promise.all(lists.map((list) => openBelow(session, list)));
+  return [...own.filter((wrong) => wrong !== null), ...below.flat()];
+}
+
+async function openBelow(session: Session, parent: string): Promise<WrongRights[]> {
+  const names = ((await session.children(parent)) ?? []).slice(0, MOST_CHILDREN);
+  const found = await Promise.all(
+    names.map(async (name): Promise<WrongRights | null> => {
+      const path = `${parent}/${name}`;
+      const acl = await aclOf(session, path);
+      return acl && isOpen(acl) ? { path, how: 'open' } : null;
+    }),
+  );
+  return found.filter((wrong) => wrong !== null);
+}
+
+/** Null where there is no such node. What we may not even read is not open, and nothing to compare. */
+async function aclOf(session: Session, path: string): Promise<readonly AclEntry[] | null> {
+  try {
+    return (await session.getAcl(path))?.acl ?? null;
+  } catch (error) {
+    if (isCode(error, 'NO_AUTH')) return [];
+    throw error;
+  }
+}
+
+const isOpen = (acl: readonly AclEntry[]): boolean =>
+  acl.some(({ scheme, permissions }) => scheme === 'world' && /[cdwa]/.test(permissions));
+
+/** Servers show the hash of a credential only to who may administer the node; to others it reads `user:x`. */
+function sameRights(found: readonly AclEntry[], wanted: readonly AclEntry[]): boolean {
+  const words = (acl: readonly AclEntry[], masked: boolean) =>
+    acl
+      .map(({ scheme, id, permissions }) => {
+        const shown = masked && scheme === 'digest' ? id.slice(0, id.indexOf(':')) : id;
+        return `${scheme} ${shown} ${[...permissions].sort().join('')}`;
+      })
+      .sort()
+      .join('\n');
+  const masked = found.some(({ scheme, id }) => scheme === 'digest' && id.endsWith(':x'));
+  return words(found, masked) === words(wanted, masked);
+}
