@@ -1,50 +1,26 @@
 import { mkdirSync } from 'node:fs';
-import { lstat, open, readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { lstat, open, readFile, readlink, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../runtime/durable-file.ts';
-import type { CommitId } from '../schemas/values.ts';
-import { checkEntries, isPointer } from './content.ts';
-import { MOST_ENTRIES, whyNotByDiff } from './diff-guards.ts';
-import { indexCaughtUp, noteIndexBehind } from './index-catch-up.ts';
+import type { Difference } from './difference.ts';
+import { noteIndexBehind } from './index-catch-up.ts';
 import { withPlainUmask } from './process.ts';
 import { dropProof, writeHead } from './proof.ts';
 import type { Repository } from './repository.ts';
-import { checkedObject, type DiffEntry, diffTrees, hashOf } from './tree-diff.ts';
+import { type DiffEntry, hashOf } from './tree-diff.ts';
 import type { WorkTree } from './work-tree.ts';
-
-/** What was written, to be proved. */
-export interface Written {
-  readonly commitId: CommitId;
-  readonly diff: readonly DiffEntry[];
-}
 
 /**
  * Turns a work tree that was proved to be `from` into `to` by writing only what differs, so that the cost is that of
- * the change and not of the repository. Every blob is hashed before it is written, every file is fsynced and appears by
- * rename; `wronglyWritten` reads all of them again. The index follows later (index-catch-up.ts).
- *
- * Null, with nothing touched, where git's own checkout is to do it: any entry that is not a plain file, any doubt.
+ * the change and not of the repository. Every file is fsynced and appears by rename; `wronglyWritten` reads all of them
+ * again. The index follows later (index-catch-up.ts).
  */
 export async function applyDiff(
   repository: Repository,
   tree: WorkTree,
-  from: CommitId,
-  to: CommitId,
+  { diff, blobs, to }: Difference,
   signal: AbortSignal,
-): Promise<Written | null> {
-  const ready = await indexCaughtUp(repository, tree).then(
-    () => true,
-    () => false,
-  );
-  // The old commit may be gone from the store; that is no failure of the new one.
-  const known = ready && (await repository.reader.read(from)) !== null;
-  const diff = known ? await diffTrees(repository, from, to, MOST_ENTRIES) : null;
-  const why = diff === null ? 'too much differs, or nobody knows' : whyNotByDiff(diff, repository.rules);
-  const blobs = diff === null || why !== null ? null : await readBlobs(repository, diff);
-  if (diff === null || blobs === null) {
-    repository.log.debug({ from, to, why: why ?? 'its blobs want a closer look' }, 'a full checkout is needed');
-    return null;
-  }
+): Promise<void> {
   signal.throwIfAborted();
   await Promise.all([dropProof(tree), noteIndexBehind(tree, diff)]);
   await repository.failpoint('spare.dirty');
@@ -54,16 +30,18 @@ export async function applyDiff(
   await repository.failpoint('spare.all-written');
   await writeHead(tree, to);
   await repository.failpoint('spare.head-moved');
-  return { commitId: to, diff };
 }
 
 /** Reads back from disk what was written; the paths that have not the bytes or the mode of the commit, or are not gone. */
-export async function wronglyWritten(tree: WorkTree, { diff }: Written): Promise<string[]> {
+export async function wronglyWritten(tree: WorkTree, { diff }: Difference): Promise<string[]> {
   const right = await Promise.all(
     diff.map(async ({ path, status, to }) => {
       const file = join(tree.directory, path);
       const stat = await lstat(file).catch(() => null);
       if (status === 'D') return stat === null;
+      if (to.mode === SYMLINK) {
+        return stat?.isSymbolicLink() && hashOf('blob', await readlink(file, 'buffer'), to.id) === to.id;
+      }
       if (!stat?.isFile() || (stat.mode & 0o7777) !== modeOf(to.mode)) return false;
       return hashOf('blob', await readFile(file), to.id) === to.id;
     }),
@@ -71,26 +49,8 @@ export async function wronglyWritten(tree: WorkTree, { diff }: Written): Promise
   return diff.flatMap(({ path }, at) => (right[at] ? [] : [path]));
 }
 
+const SYMLINK = '120000';
 const modeOf = (mode: string) => (mode === '100755' ? 0o755 : 0o644);
-
-const MOST_BYTES = 64 * 1024 ** 2;
-
-/** The content of what is new, by id; null where it is too much to hold, or could be an LFS pointer. */
-async function readBlobs(repository: Repository, diff: readonly DiffEntry[]): Promise<Map<string, Buffer> | null> {
-  const kept = diff.filter(({ status }) => status !== 'D').map(({ to: side, path }) => ({ ...side, path }));
-  const sizes = await Promise.all(kept.map(({ id }) => repository.sizes.read(id)));
-  const entries = kept.map((entry, at) => ({ ...entry, size: sizes[at]?.size ?? null }));
-  await checkEntries(repository, entries);
-  if (entries.reduce((sum, { size }) => sum + (size ?? 0), 0) > MOST_BYTES) return null;
-  const found = await Promise.all(entries.map(({ id }) => repository.reader.read(id)));
-  const blobs = new Map<string, Buffer>();
-  for (const [at, { id, path }] of entries.entries()) {
-    const { content } = checkedObject(found[at] ?? null, id, path);
-    if (repository.rules.lfs === 'refuse' && isPointer(content)) return null;
-    blobs.set(id, content);
-  }
-  return blobs;
-}
 
 const AT_ONCE = 8;
 
@@ -118,6 +78,19 @@ async function writeAll(
     );
     if (at === 0) await repository.failpoint('spare.some-written');
   }
+}
+
+/** What git's checkout wrote of a difference lasts, too; applyDiff does that by itself. */
+export async function flushDifference(tree: WorkTree, { diff }: Difference): Promise<void> {
+  await Promise.all(
+    diff
+      .filter(({ status, to }) => status !== 'D' && to.mode !== SYMLINK)
+      .map(async ({ path }) => {
+        const handle = await open(join(tree.directory, path), 'r');
+        await handle.datasync().finally(() => handle.close());
+      }),
+  );
+  await syncParents(tree, diff);
 }
 
 /** By rename, so that whoever has the old file open keeps it whole. */

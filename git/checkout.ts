@@ -13,13 +13,14 @@ import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree 
  * Makes `directory` hold exactly this commit with git's own forced checkout, whatever state it is in: absent, half
  * written, edited, of another commit. The sure way; apply-diff.ts is the fast one. What checkout cannot overwrite is
  * cleared by starting over from nothing, once.
+ * @returns what it was written into.
  */
 export async function checkOut(
   repository: Repository,
   directory: string,
   commitId: CommitId,
   signal: AbortSignal,
-): Promise<WorkTree> {
+): Promise<'proved' | 'unproved' | 'nothing'> {
   const present = await findWorkTree(repository, directory);
   if (present) {
     try {
@@ -35,7 +36,7 @@ export async function checkOut(
   await noteBoot(tree);
   await forcedCheckout(repository, tree, commitId, signal);
   await repository.failpoint('spare.checked-out');
-  return tree;
+  return 'nothing';
 }
 
 async function overwrite(
@@ -43,7 +44,7 @@ async function overwrite(
   tree: WorkTree,
   commitId: CommitId,
   signal: AbortSignal,
-): Promise<WorkTree> {
+): Promise<'proved' | 'unproved'> {
   const proved = await readProof(tree);
   await dropProof(tree);
   await repository.failpoint('spare.dirty');
@@ -57,10 +58,10 @@ async function overwrite(
   }
   await forcedCheckout(repository, tree, commitId, signal);
   await repository.failpoint('spare.checked-out');
-  if (proved !== null) return tree; // It had no strangers, and nobody writes there; the verification looks again.
+  if (proved !== null) return 'proved'; // It had no strangers, and nobody writes there; the verification looks again.
   const clean = ['clean', '--quiet', '-ffdx'];
   await repository.git.tell(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
-  return tree;
+  return 'unproved';
 }
 
 async function forcedCheckout(repository: Repository, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {

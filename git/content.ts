@@ -32,13 +32,13 @@ export const CONTENT_RULES: ContentRules = {
   mostFileBytes: 4 * 1024 ** 3,
 };
 
-/** Judges the whole tree and the room for it at `directory`. */
+/** The whole tree and the room for it at `directory`. @returns what its files and symlinks sum up to. */
 export async function checkContent(
   repository: Repository,
   commitId: CommitId,
   directory: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ bytes: number }> {
   const { rules } = repository;
   const entries = await readTree(repository, commitId, rules.mostEntries, signal);
   await checkEntries(repository, entries);
@@ -46,6 +46,7 @@ export async function checkContent(
   if (total > rules.mostTotalBytes) throw tooLarge(`the tree has ${total} bytes, more than ${rules.mostTotalBytes}`);
   await checkRoom(directory, total);
   if (rules.lfs === 'refuse') await refusePointers(repository, entries);
+  return { bytes: total };
 }
 
 /** The part that can also be said of a few entries: names, kinds, sizes, symlinks. */
@@ -77,7 +78,8 @@ export function isPointer(content: Buffer): boolean {
 
 /** Only a tree whose attributes name the filter has pointers; a text that looks like one may stand anywhere else. */
 async function refusePointers(repository: Repository, entries: readonly TreeEntry[]): Promise<void> {
-  const attributes = entries.filter(({ path, mode }) => /(^|\/)\.gitattributes$/.test(path) && mode.startsWith('100'));
+  const named = ({ path }: TreeEntry) => path === '.gitattributes' || path.endsWith('/.gitattributes');
+  const attributes = entries.filter((entry) => named(entry) && entry.mode.startsWith('100'));
   const texts = await Promise.all(attributes.slice(0, 1_000).map(({ id }) => repository.reader.read(id)));
   if (!texts.some((found) => found?.content.includes('filter=lfs'))) return;
   const small = entries.filter(({ size }) => size !== null && size > POINTER.length && size < 1_024);

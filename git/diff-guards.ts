@@ -4,26 +4,35 @@ import type { DiffEntry } from './tree-diff.ts';
 
 export const MOST_ENTRIES = 200;
 
+/** Who writes a difference: we, file by file; git, into the same tree; or git, after all of the commit was judged anew. */
+export type Way = { readonly by: 'us' } | { readonly by: 'git' | 'git after a look at all'; readonly why: string };
+
 /**
- * Pure: why a difference is not for the diff engine but for git's own checkout, or null. The engine knows plain files
- * that come, change and go, few of them, and nothing whose meaning depends on another entry.
+ * Pure: how a difference gets into a tree that is proved to be the other commit. We write plain files that come, change
+ * and go. Symlinks are left to git; so is, with all of the commit, whatever may mean something for entries that do not
+ * differ, or that only a look at all names can judge.
  */
-export function whyNotByDiff(diff: readonly DiffEntry[], rules: ContentRules): string | null {
+export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): Way {
+  const whole = (why: string): Way => ({ by: 'git after a look at all', why });
   const folded = new Set<string>();
+  let odd: string | null = null;
   for (const { from, to, status, path } of diff) {
-    if (!/^[ADM]$/.test(status)) return `${path} changes its kind`;
     const modes = status === 'A' ? [to.mode] : status === 'D' ? [from.mode] : [from.mode, to.mode];
-    if (modes.some((mode) => mode !== '100644' && mode !== '100755')) return `${path} is no plain file`;
-    if (path.includes('\ufffd') || nameProblem(path, rules)) return `${path} has an odd name`;
+    if (modes.some((mode) => !KNOWN.test(mode))) return whole(`${path} is no file and no symlink`);
+    if (path.includes('\ufffd') || nameProblem(path, rules)) return whole(`${path} has an odd name`);
     // New attributes may turn files that do not change at all into LFS pointers.
-    if (/(^|\/)\.gitattributes$/.test(path)) return 'attributes change';
+    if (/(^|\/)\.gitattributes$/.test(path)) return whole('attributes change');
+    if (modes.includes(SYMLINK)) odd ??= `${path} is no plain file`;
     folded.add(path.normalize('NFC').toLowerCase());
   }
-  if (folded.size < diff.length) return 'names differ only in case';
+  if (folded.size < diff.length) return whole('names differ only in case');
   for (const path of folded) {
     for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
-      if (folded.has(path.slice(0, at))) return 'a file and a directory change places';
+      if (folded.has(path.slice(0, at))) return whole('a file and a directory change places');
     }
   }
-  return null;
+  return odd === null ? { by: 'us' } : { by: 'git', why: odd };
 }
+
+const KNOWN = /^(100644|100755|120000)$/;
+const SYMLINK = '120000';

@@ -5,6 +5,7 @@ import type { Access } from './credentials.ts';
 import { type FetchLimits, watchProgress } from './deadline.ts';
 import { failure, gitFailure } from './errors.ts';
 import { acquit, isSound, isSuspect, replaceStore } from './heal.ts';
+import { onNextPack } from './pack-watch.ts';
 import { exists, formatOf, isPinned, makeRepository, pin, pinned, type Repository, unpin } from './repository.ts';
 import type { FetchOutcome, FetchRequest } from './store.ts';
 import { sweepFetch } from './sweep.ts';
@@ -18,6 +19,7 @@ import { sweepFetch } from './sweep.ts';
  *
  * Whatever way it ends, no lock and no half pack stays behind. A store in doubt is looked at first, and replaced when
  * it is broken (heal.ts).
+ * @param arrived called at most once, while git still checks what it received: the objects may be read, not yet trusted.
  */
 export async function fetchCommit(
   repository: Repository,
@@ -25,6 +27,7 @@ export async function fetchCommit(
   access: () => Promise<Access>,
   limits: FetchLimits,
   signal: AbortSignal,
+  arrived: () => void = () => {},
 ): Promise<FetchOutcome> {
   const { commitId } = request;
   const from = async (into: Repository, wanted: CommitId) =>
@@ -42,7 +45,8 @@ export async function fetchCommit(
     await pin(repository, commitId);
     return { network: false };
   }
-  await from(repository, commitId);
+  const unwatch = onNextPack(repository.directory, arrived);
+  await from(repository, commitId).finally(unwatch);
   return { network: true };
 }
 

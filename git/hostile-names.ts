@@ -7,6 +7,9 @@ export interface NameLimits {
 
 /** Why a path of a tree must not be written, or null. */
 export function nameProblem(path: string, limits: NameLimits): string | null {
+  if (PLAIN.test(path) && path.length <= limits.mostSegmentBytes && path.length <= limits.mostPathBytes) {
+    if (path.length < 2 * limits.mostDepth) return null;
+  }
   if (path === '' || path.startsWith('/')) return 'is not a path inside the tree';
   if (/[\u0000-\u001f\u007f]/.test(path)) return 'has a control character';
   if (Buffer.byteLength(path) > limits.mostPathBytes) return `is longer than ${limits.mostPathBytes} bytes`;
@@ -19,6 +22,12 @@ export function nameProblem(path: string, limits: NameLimits): string | null {
   }
   return null;
 }
+
+/**
+ * Most paths: nothing but letters, digits, `_`, `-` and `.`, no segment that starts with a dot. What every rule here is
+ * about needs another character, and a path that is short enough is not deep either.
+ */
+const PLAIN = /^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
 
 /** Letter case, NTFS short name and stream, trailing dots, and the characters that HFS+ leaves out when comparing. */
 function looksLikeDotGit(segment: string): boolean {

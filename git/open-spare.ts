@@ -2,17 +2,18 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../runtime/process.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { applyDiff, type Written, wronglyWritten } from './apply-diff.ts';
+import { applyDiff, flushDifference, wronglyWritten } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
+import { isWholeCheckout } from './checkout-proof.ts';
 import { checkedCommitId } from './commit-id.ts';
-import { checkContent } from './content.ts';
+import type { Difference } from './difference.ts';
 import { failure, gitFailure } from './errors.ts';
 import { doubting } from './heal.ts';
-import { startCatchUp } from './index-catch-up.ts';
+import { indexCaughtUp, startCatchUp } from './index-catch-up.ts';
 import { inspectWorkTree, isClean } from './inspect.ts';
+import { type Judgement, judge } from './judge.ts';
 import { environment } from './process.ts';
-import { dropProof, readProof, writeProof } from './proof.ts';
-import { trustingCheckout } from './racy-index.ts';
+import { dropProof, readHead, readProof, writeProof } from './proof.ts';
 import { isPinned, notHere, pinned, type Repository } from './repository.ts';
 import type { Spare } from './spare.ts';
 import type { Drift } from './store.ts';
@@ -27,20 +28,43 @@ export interface GitSpare extends Spare {
   takeOver(release: string): Promise<void>;
 }
 
+export interface ForesightedSpare extends GitSpare {
+  /**
+   * Judges a commit whose objects have just come, so that `write` need not; touches nothing, and its failure is
+   * nobody's: `write` then judges by itself.
+   */
+  readAhead(commitId: CommitId, signal: AbortSignal): Promise<void>;
+}
+
+/** What the last write did, still to be verified: a difference in a proved tree, or a checkout of everything. */
+type Written = { commitId: CommitId } & ({ difference: Difference } | Checkout);
+
+interface Checkout {
+  readonly bytes: number | null;
+  /** Git hashed every object of the store when it came. */
+  readonly arrived: boolean;
+}
+
 /**
  * The spare at `directory`. Nothing that an earlier process left is trusted unless its proof note says so; a failure
  * at any point leaves a spare without note, which the next write makes good with a full checkout.
  */
-export function openSpare(repository: Repository, directory: string): GitSpare {
+export function openSpare(repository: Repository, directory: string): ForesightedSpare {
   const turn = createTurn();
-  /** What the diff engine wrote last, not yet verified. */
-  let byDiff: Written | null = null;
-  /** The same of git's checkout. */
-  let checkedOut: CommitId | null = null;
+  let written: Written | null = null;
+  let ahead: { commitId: CommitId; base: CommitId | null; judgement: Promise<Judgement> } | null = null;
 
   async function proved(): Promise<CommitId | null> {
     const tree = await findWorkTree(repository, directory);
     return tree && readProof(tree);
+  }
+
+  async function readAhead(commitId: CommitId, signal: AbortSignal): Promise<void> {
+    const base = await proved();
+    if (base === commitId) return;
+    const judgement = judge(repository, base, commitId, directory, signal);
+    judgement.catch(() => {});
+    ahead = { commitId, base, judgement };
   }
 
   async function write(commitId: CommitId, signal: AbortSignal): Promise<void> {
@@ -48,15 +72,27 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
     if (!here) throw notHere(commitId);
     const base = tree && (await readProof(tree));
     if (base === commitId) return;
-    byDiff = null;
-    if (repository.diffEngine && tree && base) {
-      byDiff = await applyDiff(repository, tree, base, commitId, signal);
-      if (byDiff) return;
+    written = null;
+    const { difference, bytes } = await judgement(base, commitId, signal);
+    const caughtUp = tree !== null && (await indexCaughtUp(repository, tree).then(yes, no));
+    if (caughtUp && difference?.byGit === null) {
+      await applyDiff(repository, tree, difference, signal);
+      written = { commitId, difference };
+      return;
     }
-    await checkContent(repository, commitId, directory, signal);
-    checkedOut = null;
-    await checkOut(repository, directory, commitId, signal);
-    checkedOut = commitId;
+    if (difference) repository.log.debug({ base, commitId, why: difference.byGit }, 'git writes the difference');
+    const [into, arrived] = await Promise.all([
+      checkOut(repository, directory, commitId, signal),
+      difference === null && allArrived(),
+    ]);
+    written = difference && into === 'proved' ? { commitId, difference } : { commitId, bytes, arrived };
+  }
+
+  async function judgement(base: CommitId | null, commitId: CommitId, signal: AbortSignal): Promise<Judgement> {
+    const now = () => judge(repository, base, commitId, directory, signal);
+    const early = ahead?.commitId === commitId && ahead.base === base ? ahead.judgement : null;
+    ahead = null;
+    return early ? early.catch(now) : now();
   }
 
   /**
@@ -66,32 +102,43 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
    */
   async function verify(commitId: CommitId, signal: AbortSignal): Promise<void> {
     const tree = await present();
-    const written = byDiff?.commitId === commitId ? byDiff : null;
-    byDiff = null;
-    if (written === null) {
-      await Promise.all([verifyWhole(tree, commitId, signal), flush(repository, tree)]);
-    } else {
-      const changed = await wronglyWritten(tree, written);
-      if (changed.length > 0) throw mismatch(commitId, { head: commitId, changed, missing: [], strangers: [] });
+    const last = written?.commitId === commitId ? written : null;
+    written = null;
+    const drift = await driftOf(tree, commitId, last, signal);
+    if (drift !== null) {
+      await dropProof(tree);
+      await rm(join(tree.admin, 'index'), { force: true }); // It takes for right what damaged objects wrote.
+      throw mismatch(commitId, drift);
     }
     await writeProof(tree, commitId);
     void repository.sizes.read(commitId).catch(() => {}); // Started now, it is there when the next change comes.
     await repository.failpoint('spare.proved');
   }
 
-  async function verifyWhole(tree: WorkTree, commitId: CommitId, signal: AbortSignal): Promise<void> {
-    const look = (deep: boolean) => inspectWorkTree(repository, tree, commitId, signal, { deep });
-    // A commit that came today may share objects with one from before we started; those may have changed since.
-    const pins = await pinned(repository).catch(() => null);
-    const arrived = pins?.every((each) => repository.fresh.has(each)) ?? false;
-    const trusted = checkedOut === commitId && arrived;
-    checkedOut = null;
-    const drift = trusted ? await trustingCheckout(tree, () => look(false)) : await look(true);
-    if (!isClean(drift, commitId)) {
-      await dropProof(tree);
-      await rm(join(tree.admin, 'index'), { force: true }); // It takes for right what damaged objects wrote.
-      throw mismatch(commitId, drift);
+  /** Null: there is none, and what was written outlasts a power loss. */
+  async function driftOf(tree: WorkTree, commitId: CommitId, last: Written | null, signal: AbortSignal) {
+    if (last !== null && 'difference' in last) {
+      const [changed, head] = await Promise.all([
+        wronglyWritten(tree, last.difference),
+        readHead(tree),
+        last.difference.byGit === null ? null : flushDifference(tree, last.difference),
+      ]);
+      const drift = { head: head === '' ? null : (head as CommitId), changed, missing: [], strangers: [] };
+      return isClean(drift, commitId) ? null : drift;
     }
+    const [whole] = await Promise.all([
+      last?.arrived === true && isWholeCheckout(repository, tree, commitId, last.bytes),
+      flush(repository, tree),
+    ]);
+    if (whole) return null;
+    const drift = await inspectWorkTree(repository, tree, commitId, signal, { deep: true });
+    return isClean(drift, commitId) ? null : drift;
+  }
+
+  /** A commit that came today may share objects with one from before we started; those may have changed since. */
+  async function allArrived(): Promise<boolean> {
+    const pins = await pinned(repository).catch(() => null);
+    return pins?.every((each) => repository.fresh.has(each)) ?? false;
   }
 
   async function moveTo(release: string): Promise<void> {
@@ -124,8 +171,12 @@ export function openSpare(repository: Repository, directory: string): GitSpare {
     verify: (commitId, signal) => turn(() => doubting(repository, verify(checkedCommitId(commitId), signal))),
     moveTo: (release) => turn(() => moveTo(release)),
     takeOver: (release) => turn(() => takeOver(release)),
+    readAhead: (commitId, signal) => readAhead(checkedCommitId(commitId), signal),
   };
 }
+
+const yes = () => true;
+const no = () => false;
 
 /**
  * Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release. The diff

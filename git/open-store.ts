@@ -11,7 +11,7 @@ import { fetchCommit } from './fetch.ts';
 import { doubting, isSuspect, suspect } from './heal.ts';
 import { type InspectOptions, inspectWorkTree } from './inspect.ts';
 import { createObjectReader } from './object-reader.ts';
-import { type GitSpare, openSpare } from './open-spare.ts';
+import { type ForesightedSpare, type GitSpare, openSpare } from './open-spare.ts';
 import { marksOf } from './orphans.ts';
 import { createGit } from './process.ts';
 import { putRight } from './put-right.ts';
@@ -62,7 +62,7 @@ export interface GitStore extends Store {
 export function openStore(options: StoreOptions): GitStore {
   const repository = repositoryOf(options);
   const limits = { ...FETCH_LIMITS, ...options.limits };
-  const spares = new Map<string, GitSpare>();
+  const spares = new Map<string, ForesightedSpare>();
   const credentials = () => (typeof options.credentials === 'function' ? options.credentials() : options.credentials);
 
   return {
@@ -78,8 +78,11 @@ export function openStore(options: StoreOptions): GitStore {
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
       const access = () => accessTo(request.url, credentials(), options.allowProtocols);
+      const arrived = () => {
+        for (const spare of spares.values()) void spare.readAhead(commitId, signal).catch(() => {});
+      };
       return repository.writing(() =>
-        doubting(repository, fetchCommit(repository, { ...request, commitId }, access, limits, signal)),
+        doubting(repository, fetchCommit(repository, { ...request, commitId }, access, limits, signal, arrived)),
       );
     },
     unpin: (commitId) => repository.writing(() => unpin(repository, checkedCommitId(commitId))),

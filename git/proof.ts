@@ -13,8 +13,12 @@ const BOOT = 'gitfleet-boot';
 
 export async function readProof(tree: WorkTree): Promise<CommitId | null> {
   const [commitId, boot] = (await read(tree, PROVED)).split(' ');
-  const head = await read(tree, 'HEAD');
-  return commitId && boot === (await bootId()) && head === commitId ? (commitId as CommitId) : null;
+  return commitId && boot === (await bootId()) && (await readHead(tree)) === commitId ? (commitId as CommitId) : null;
+}
+
+/** What HEAD says, word for word: a commit id in a tree of ours. */
+export function readHead(tree: WorkTree): Promise<string> {
+  return read(tree, 'HEAD');
 }
 
 export async function writeProof(tree: WorkTree, commitId: CommitId): Promise<void> {

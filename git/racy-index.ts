@@ -20,22 +20,6 @@ export async function trustProvedIndex(repository: Repository, tree: WorkTree): 
   await utimes(join(tree.admin, 'index'), later, later);
 }
 
-/**
- * For a check of what git itself just wrote, from objects that it hashed on arrival, into a tree that nobody else
- * knows: by sizes and times, without reading every file again. The date is put back, and with it the doubt, so that the
- * first inspection of the release reads everything after all.
- */
-export async function trustingCheckout<T>(tree: WorkTree, check: () => Promise<T>): Promise<T> {
-  const index = join(tree.admin, 'index');
-  const { atime, mtime } = await stat(index);
-  await utimes(index, atime, new Date(mtime.getTime() + 2_000));
-  try {
-    return await check();
-  } finally {
-    await utimes(index, atime, mtime);
-  }
-}
-
 const RACY = 'gitfleet-racy';
 
 export async function noteRacy(tree: WorkTree): Promise<void> {

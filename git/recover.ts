@@ -21,4 +21,5 @@ export async function recover(repository: Repository): Promise<void> {
   await settleWorkTrees(repository);
   for (const tree of await allWorkTrees(repository)) startCatchUp(repository, tree);
   if (!(await isSound(repository, false))) await suspect(repository, 'objects of a pinned commit are missing');
+  void repository.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target comes.
 }

@@ -74,7 +74,8 @@ function kind(a: DiffSide, b: DiffSide): DiffEntry['status'] {
   return a.mode.slice(0, 3) === b.mode.slice(0, 3) ? 'M' : 'T';
 }
 
-async function treeOf(repository: Repository, commitId: CommitId): Promise<string> {
+/** The tree of a commit, whose own hash is checked. */
+export async function treeOf(repository: Repository, commitId: CommitId): Promise<string> {
   const commit = checkedObject(await repository.reader.read(commitId), commitId, 'the commit');
   return /^tree ([0-9a-f]+)\n/.exec(commit.content.toString('latin1'))?.[1] ?? '';
 }

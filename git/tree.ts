@@ -33,9 +33,16 @@ export async function readTree(
   const entries: TreeEntry[] = [];
   for (let at = 0, end = listed.indexOf('\0'); end >= 0; at = end + 1, end = listed.indexOf('\0', at)) {
     const tab = listed.indexOf('\t', at);
-    const [mode = '', , id = '', size = '-'] = listed.slice(at, tab).split(/ +/);
-    entries.push({ mode, id, path: listed.slice(tab + 1, end), size: size === '-' ? null : Number(size) });
+    const mode = listed.slice(at, at + 6);
+    // Mode, kind, id, size: `100644 blob <id>     123`; the kind is `blob`, `tree` or `commit`.
+    const idAt = at + (mode === SUBMODULE ? 14 : 12);
+    const idEnd = idAt + commitId.length;
+    const size = mode === SUBMODULE || mode === TREE ? null : Number(listed.slice(idEnd, tab));
+    entries.push({ mode, id: listed.slice(idAt, idEnd), path: listed.slice(tab + 1, end), size });
     if (entries.length > most) throw tooMany();
   }
   return entries;
 }
+
+const SUBMODULE = '160000';
+const TREE = '040000';

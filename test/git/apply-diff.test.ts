@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONTENT_RULES } from '../../git/content.ts';
-import { whyNotByDiff } from '../../git/diff-guards.ts';
+import { wayOf } from '../../git/diff-guards.ts';
 import type { GitStore } from '../../git/open-store.ts';
 import type { DiffEntry } from '../../git/tree-diff.ts';
 import type { CommitId } from '../../schemas/values.ts';
@@ -187,22 +187,23 @@ describe('the guards of the diff engine', () => {
     to: { mode: status === 'D' ? '000000' : mode, id: '2' },
   });
 
-  it('let plain files pass and nothing else', () => {
-    expect(whyNotByDiff([], CONTENT_RULES)).toBe(null);
-    expect(whyNotByDiff([entry('a'), entry('b/c', 'A', '100755'), entry('b/d', 'D')], CONTENT_RULES)).toBe(null);
+  it('let plain files pass, leave symlinks to git, and anything else to a look at all', () => {
+    const way = (diff: DiffEntry[]) => wayOf(diff, CONTENT_RULES).by;
+    expect(way([])).toBe('us');
+    expect(way([entry('a'), entry('b/c', 'A', '100755'), entry('b/d', 'D')])).toBe('us');
+    for (const link of [entry('a', 'A', '120000'), entry('a', 'D', '120000'), entry('a', 'T', '120000')]) {
+      expect(way([entry('b'), link]), JSON.stringify(link)).toBe('git');
+    }
     for (const odd of [
-      [entry('a', 'T')],
-      [entry('a', 'A', '120000')],
       [entry('a', 'M', '160000')],
-      [entry('a', 'D', '120000')],
-      [entry('a', 'D'), entry('a/b/c', 'A')],
+      [entry('l', 'A', '120000'), entry('a', 'D'), entry('a/b/c', 'A')],
       [entry('a'), entry('A', 'A')],
       [entry('x/.gitattributes')],
       [entry('a\ufffd')],
       [entry('.git/config')],
       [entry('../a', 'A')],
     ]) {
-      expect(whyNotByDiff(odd, CONTENT_RULES), JSON.stringify(odd)).not.toBe(null);
+      expect(way(odd), JSON.stringify(odd)).toBe('git after a look at all');
     }
   });
 });

@@ -1,0 +1,28 @@
+import type { CommitId } from '../schemas/values.ts';
+import { checkContent } from './content.ts';
+import { type Difference, readDifference } from './difference.ts';
+import type { Repository } from './repository.ts';
+
+/** How a commit gets into the spare. */
+export interface Judgement {
+  /** What to write into a spare that holds the base; null: git checks out all of the commit. */
+  readonly difference: Difference | null;
+  /** Of all files and symlinks; null where only a difference was looked at. */
+  readonly bytes: number | null;
+}
+
+/**
+ * Judges a commit from its objects alone, before a byte of it is written: what differs from the base, if the spare
+ * holds one and that tells enough, else all of it. @throws FleetError of content.ts, STORE_BROKEN.
+ */
+export async function judge(
+  repository: Repository,
+  base: CommitId | null,
+  commitId: CommitId,
+  directory: string,
+  signal: AbortSignal,
+): Promise<Judgement> {
+  const difference = base === null ? null : await readDifference(repository, base, commitId);
+  if (difference) return { difference, bytes: null };
+  return { difference: null, ...(await checkContent(repository, commitId, directory, signal)) };
+}
