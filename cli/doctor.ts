@@ -25,7 +25,7 @@ export async function run({ options }: Call): Promise<number> {
         checkGround(settings, clock).catch((error: unknown) => [fromError('ground', error)]),
         checkOrigins(agentSettings(settings), coordination.target, leash, clock),
       ])
-    : [[ok('server', 'agent.root is not set: this machine is looked at as a publisher')]];
+    : [[ok('root', 'agent.root is not set: this machine is looked at as a publisher')]];
   const findings: Finding[] = [checkNode(process.versions.node), git, ...coordination.findings, ...server.flat()];
   if (options['json']) for (const finding of findings) say(JSON.stringify(finding));
   else say(...findingLines(`${settings.agent.id}, app ${settings.app} on ${settings.zookeeper.connect}`, findings));

@@ -66,13 +66,17 @@ async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
   const quiet = away.filter(({ reason }) => /whitelist|without an answer/.test(reason ?? ''));
   const findings = statuses.map((status): Finding => {
     if (status.role !== 'unreachable')
-      return ok('server', `${name(status)} is ${status.role}, version ${status.version ?? 'unknown'}`);
+      return ok('zookeeper', `${name(status)} is ${status.role}, version ${status.version ?? 'unknown'}`);
     if (quiet.includes(status))
-      return warning('server', `${name(status)} does not say its role`, 'allow it: 4lw.commands.whitelist=srvr,ruok');
+      return warning(
+        'zookeeper',
+        `${name(status)} does not say its role`,
+        'allow it: 4lw.commands.whitelist=srvr,ruok',
+      );
     const hint = 'start it, or mend its name in zookeeper.connect; the fleet needs a majority of them';
     return (away.length - quiet.length) * 2 > hosts.length
-      ? failed('server', `${name(status)} does not answer: ${status.reason ?? ''}`, hint)
-      : warning('server', `${name(status)} does not answer: ${status.reason ?? ''}`, hint);
+      ? failed('zookeeper', `${name(status)} does not answer: ${status.reason ?? ''}`, hint)
+      : warning('zookeeper', `${name(status)} does not answer: ${status.reason ?? ''}`, hint);
   });
   const seen = statuses.filter(({ role }) => role !== 'unreachable');
   const hint = 'see docs/zookeeper.md, how to run servers for a fleet';

@@ -15,12 +15,8 @@ export async function checkGround(settings: Settings & { agent: { root: string }
   const places = placesOf(agent.root, agent.state, app);
   const state = await checkDirectory('state', places.state, 0o077);
   const root = await checkDirectory('root', places.root, 0o002);
-  const rest = await Promise.all([
-    checkOwner(places, agent.id),
-    checkRunning(places, clock),
-    ...[...new Set([places.root, places.state])].map(checkSpace),
-  ]);
-  return [state, root, ...rest];
+  const rest = await Promise.all([checkOwner(places, agent.id), checkRunning(places, clock)]);
+  return [state, root, ...rest, ...(await checkDisks([places.root, places.state]))];
 }
 
 async function checkDirectory(name: 'root' | 'state', path: string, closed: number): Promise<Finding> {
@@ -69,10 +65,24 @@ async function checkRunning(places: Places, clock: Clock): Promise<Finding> {
   }
 }
 
-/** Of the nearest directory that exists. */
+/** Each file system once. */
+async function checkDisks(paths: readonly string[]): Promise<Finding[]> {
+  const devices = new Map<number, string>();
+  for (const path of paths) {
+    const [at, device] = await nearest(path);
+    if (!devices.has(device)) devices.set(device, at);
+  }
+  return await Promise.all([...devices.values()].map(checkSpace));
+}
+
+/** The directory itself, or the nearest one above it that exists, and its device. */
+async function nearest(path: string): Promise<[string, number]> {
+  const found = await stat(path).catch(() => null);
+  return found || path === '/' ? [path, found?.dev ?? 0] : await nearest(dirname(path));
+}
+
 async function checkSpace(path: string): Promise<Finding> {
-  const found = await statfs(path).catch(() => null);
-  if (!found) return dirname(path) === path ? ok('disk', 'not measured') : await checkSpace(dirname(path));
+  const found = await statfs(path);
   const free = found.bavail * found.bsize;
   const inodes = found.files === 0 ? 1 : found.ffree / found.files;
   const says = `${path}: ${(free / GIB).toFixed(1)} GiB free, ${Math.round(inodes * 100)} % of the inodes`;
