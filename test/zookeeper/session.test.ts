@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
-import { realKit } from '../support/zookeeper-kit.ts';
+import { fakeKit, realKit } from '../support/zookeeper-kit.ts';
 import { sessionSuite } from './suites/session.ts';
 
 describe('on a real server', () => sessionSuite(realKit()));
+describe('on the fake server', () => sessionSuite(fakeKit()));
