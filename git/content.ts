@@ -39,18 +39,31 @@ export async function checkContent(
   directory: string,
   signal: AbortSignal,
 ): Promise<{ bytes: number }> {
+  const judged = await checkTree(repository, commitId, signal);
+  await checkRoom(directory, judged.bytes);
+  return judged;
+}
+
+/** The whole tree, wherever it may go. @returns what its files and symlinks sum up to. */
+export async function checkTree(
+  repository: Pick<Repository, 'directory' | 'git' | 'reader' | 'rules'>,
+  commitId: CommitId,
+  signal: AbortSignal,
+): Promise<{ bytes: number }> {
   const { rules } = repository;
   const entries = await readTree(repository, commitId, rules.mostEntries, signal);
   await checkEntries(repository, entries);
   const total = entries.reduce((sum, { size }) => sum + (size ?? 0), 0);
   if (total > rules.mostTotalBytes) throw tooLarge(`the tree has ${total} bytes, more than ${rules.mostTotalBytes}`);
-  await checkRoom(directory, total);
   if (rules.lfs === 'refuse') await refusePointers(repository, entries);
   return { bytes: total };
 }
 
 /** The part that can also be said of a few entries: names, kinds, sizes, symlinks. */
-export async function checkEntries(repository: Repository, entries: readonly TreeEntry[]): Promise<void> {
+export async function checkEntries(
+  repository: Pick<Repository, 'reader' | 'rules'>,
+  entries: readonly TreeEntry[],
+): Promise<void> {
   const { rules } = repository;
   for (const { mode, path, size } of entries) {
     const problem = nameProblem(path, rules);
@@ -77,7 +90,7 @@ export function isPointer(content: Buffer): boolean {
 }
 
 /** Only a tree whose attributes name the filter has pointers; a text that looks like one may stand anywhere else. */
-async function refusePointers(repository: Repository, entries: readonly TreeEntry[]): Promise<void> {
+async function refusePointers(repository: Pick<Repository, 'reader'>, entries: readonly TreeEntry[]): Promise<void> {
   const named = ({ path }: TreeEntry) => path === '.gitattributes' || path.endsWith('/.gitattributes');
   const attributes = entries.filter((entry) => named(entry) && entry.mode.startsWith('100'));
   const texts = await Promise.all(attributes.slice(0, 1_000).map(({ id }) => repository.reader.read(id)));

@@ -19,7 +19,7 @@ export interface Leash {
   readonly path?: string | undefined;
   /** The state lock: every git process holds it too, so that a successor cannot start beside an orphan. */
   readonly lockFd?: number | undefined;
-  /** Variables that mark our children for orphans.ts. */
+  /** Further variables of all our children: marks for orphans.ts, or where a push keeps its objects (incoming.ts). */
   readonly marks?: Readonly<Record<string, string>> | undefined;
 }
 

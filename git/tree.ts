@@ -16,7 +16,7 @@ export interface TreeEntry {
  * the listing is cut off, not collected, beyond what `most` entries may need.
  */
 export async function readTree(
-  repository: Repository,
+  repository: Pick<Repository, 'directory' | 'git'>,
   commitId: CommitId,
   most: number,
   signal: AbortSignal,
