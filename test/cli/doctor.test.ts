@@ -1,0 +1,135 @@
+import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Finding, failed, findingLines, ok, warning } from '../../cli/doctor/finding.ts';
+import { checkNode } from '../../cli/doctor/programs.ts';
+import type { Ran } from '../support/commands.ts';
+import { gitfleet } from '../support/commands.ts';
+import { TestFleet } from '../support/fleet.ts';
+import { realServers } from '../support/zookeeper-server.ts';
+
+const servers = realServers(1);
+const fleets: TestFleet[] = [];
+afterEach(async () => {
+  for (const fleet of fleets.splice(0)) await fleet.stop();
+});
+
+async function newFleet(options = { open: true }): Promise<TestFleet> {
+  const fleet = await TestFleet.create(servers.connect(), undefined, options);
+  fleets.push(fleet);
+  return fleet;
+}
+
+const findings = ({ stdout }: Ran): Finding[] =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+const wrong = (ran: Ran) => findings(ran).filter(({ verdict }) => verdict === 'fail');
+
+describe('doctor', () => {
+  it('finds nothing wrong where an agent serves, and asks its repository as the agent would', async () => {
+    const fleet = await newFleet();
+    const origin = await fleet.origin();
+    const commitId = await origin.commit('a', { f: 'a' });
+    const agent = await fleet.startAgent('web-1');
+    expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    const here = ['--root', agent.root, '--state', agent.state, '--id', 'web-1'];
+    const allow = ['--allow-url', `file://${fleet.directory}`];
+    const ran = await fleet.run('doctor', ...here, ...allow, '--json');
+    expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
+    const said = Object.fromEntries(findings(ran).map(({ check, verdict, says }) => [check, `${verdict} ${says}`]));
+    expect(said).toMatchObject({
+      rights: 'warn whoever reaches this ZooKeeper can deploy',
+      target: `ok ${commitId.slice(0, 12)} at shop`,
+      agent: 'ok it runs',
+      owner: 'ok the root belongs to web-1',
+      repository: `ok ${origin.url} answers with the credentials of this agent`,
+    });
+    expect(said['state']).toMatch(/^ok .*mode 0700/);
+    expect(said['clock']).toMatch(/^ok 0\.\d s apart/);
+
+    // The same server as another agent, with nothing allowed, a state directory open to all and the repository gone.
+    await chmod(agent.state, 0o755);
+    await rename(origin.bare, `${origin.bare}.away`);
+    const other = await fleet.run('doctor', ...here.with(-1, 'web-9'), ...allow, '--json');
+    expect(other.exitCode).toBe(1);
+    expect(wrong(other).map(({ check }) => check)).toEqual(['state', 'owner', 'repository']);
+    expect(wrong(other).find(({ check }) => check === 'owner')?.says).toBe(
+      'the root belongs to agent web-1, we are web-9',
+    );
+    const refused = await fleet.run('doctor', ...here, '--json');
+    expect(wrong(refused).map(({ check }) => check)).toContain('urls');
+    await chmod(agent.state, 0o700);
+  });
+
+  it('names znodes that everybody may change, that have other rights, and that are missing', async () => {
+    const fleet = await newFleet({ open: false });
+    const as = (role: string) => ['--auth-file', join(fleet.directory, 'gitfleet-credentials', `${role}.auth`)];
+    for (const role of ['operator', 'publisher', 'agent', 'viewer']) {
+      const ran = await fleet.run('doctor', ...as(role), '--json');
+      expect([role, ran.exitCode, wrong(ran)]).toEqual([role, 0, []]);
+    }
+    const ran = await fleet.run('doctor', '--json');
+    expect(ran.exitCode).toBe(1);
+    expect(wrong(ran)[0]?.says).toContain('NO_AUTH');
+
+    const { znodes } = fleet;
+    const other = await newFleet();
+    // As somebody would who made them by hand.
+    const open = [{ scheme: 'world', id: 'anyone', permissions: 'cdrwa' }];
+    const operator = other.session;
+    await operator.setAcl(other.znodes.hold, [{ scheme: 'world', id: 'anyone', permissions: 'r' }], -1);
+    await operator.create(other.znodes.permit('web-1'), Buffer.alloc(0), 'persistent', { acl: open });
+    await operator.remove(other.znodes.policy, -1);
+    const mixed = await gitfleet(['doctor', '-z', fleet.zookeeper, '--app', other.app, ...as('operator'), '--json']);
+    expect(mixed.exitCode).toBe(1);
+    const says = wrong(mixed).map((finding) => finding.says);
+    expect(says.find((words) => words.startsWith('everybody may change'))).toContain(other.znodes.quarantine);
+    expect(says).toContain(`other rights than init gives: ${other.znodes.hold}`);
+    expect(says).toContain(`missing: ${other.znodes.policy}`);
+    expect(znodes.app).not.toBe(other.app);
+  });
+
+  it('says what to do where the app, ZooKeeper or the settings are wrong, with exit codes that tell', async () => {
+    const fleet = await newFleet();
+    const missing = await gitfleet(['doctor', '-z', fleet.zookeeper, '--app', '/app/nothing']);
+    expect(missing.exitCode).toBe(1);
+    expect(missing.stdout).toContain('gitfleet init --app /app/nothing');
+    expect(missing.stdout).toMatch(/1 of \d+ checks FAILED/);
+
+    const config = await fleet.session.get(fleet.znodes.config);
+    await fleet.session.set(fleet.znodes.config, Buffer.from('{"url":1}'), config?.stat.version ?? 0);
+    const refused = await fleet.run('doctor', '--json');
+    expect(wrong(refused).map(({ check }) => check)).toEqual(['target']);
+
+    const file = join(fleet.directory, 'bad.yml');
+    await mkdir(fleet.directory, { recursive: true });
+    await writeFile(file, 'agent:\n  rot: /srv\n');
+    const bad = await fleet.run('doctor', '--settings', file);
+    expect(bad).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(bad.stderr).toContain('rot');
+  });
+});
+
+describe('its words', () => {
+  it('put the verdict last and hints below what they are for, escapes made visible', () => {
+    const lines = findingLines('web-1', [
+      ok('node', 'v20'),
+      warning('disk', '1 GiB\u001b[31m', 'make room'),
+      failed('session', 'none', 'start it'),
+    ]);
+    expect(lines.join('\n')).toMatch(
+      /^web-1\n {2}ok {4}node {5}v20\n {2}warn {2}disk {5}1 GiB[^\u001b]+\n {17}make room\n/,
+    );
+    expect(lines.at(-1)).toBe(
+      '1 of 3 checks FAILED, 1 to know about: mend the first one first, others may follow from it',
+    );
+  });
+  it('know which node is old', () => {
+    expect(checkNode('20.18.3').verdict).toBe('fail');
+    expect(checkNode('18.20.4').verdict).toBe('fail');
+    expect(checkNode('20.19.0').verdict).toBe('ok');
+    expect(checkNode('22.0.0').verdict).toBe('ok');
+  });
+});
