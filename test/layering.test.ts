@@ -14,7 +14,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   agent: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
   publisher: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
   hooks: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
-  cli: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'agent', 'publisher', 'hooks'],
+  rollout: ['runtime', 'schemas', 'zookeeper', 'fleet'],
+  cli: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'agent', 'publisher', 'hooks', 'rollout'],
 };
 
 /** The one file of schemas/ that mechanisms may know: value types without behaviour. */

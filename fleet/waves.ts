@@ -1,0 +1,73 @@
+import { type Amount, amountOf, type Policy } from '../schemas/policy.ts';
+import { matches, parseSelector } from '../schemas/selector.ts';
+
+/** An agent that a wave may take. */
+export interface Candidate {
+  readonly agentId: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * The agents of the canary, by id; empty where the policy has none, or its selector chooses nobody.
+ * @param before the canary of an earlier try: its agents are taken again where they can be.
+ * @param all how many agents a share is a share of.
+ */
+export function canaryOf(
+  policy: Policy,
+  candidates: readonly Candidate[],
+  before: readonly string[],
+  all: number,
+): string[] {
+  const { canary } = policy;
+  if (canary === undefined) return [];
+  const chosen = bySelector(canary);
+  if (chosen) return names(candidates.filter((each) => matches(chosen, each.labels)));
+  const ids = names(candidates);
+  const again = ids.filter((id) => before.includes(id));
+  const others = ids.filter((id) => !before.includes(id));
+  return [...again, ...others].slice(0, atLeastOne(canary, all)).toSorted();
+}
+
+/** The next wave of those that are left: at most `maxParallel` of them, by id, of one value of `byLabel` alone. */
+export function nextWave(policy: Policy, left: readonly Candidate[], all: number): string[] {
+  const { byLabel } = policy;
+  const together = byLabel === undefined ? left : ofFirstValue(left, byLabel);
+  return names(together).slice(0, atLeastOne(policy.maxParallel, all));
+}
+
+/** All waves, the canary first, as they go if nobody fails, comes or leaves. */
+export function wavesOf(
+  policy: Policy,
+  agents: readonly Candidate[],
+  canaryBefore: readonly string[] = [],
+): string[][] {
+  const canary = canaryOf(policy, agents, canaryBefore, agents.length);
+  const waves = canary.length === 0 ? [] : [canary];
+  let left = agents.filter((each) => !canary.includes(each.agentId));
+  while (left.length > 0) {
+    const wave = nextWave(policy, left, agents.length);
+    waves.push(wave);
+    left = left.filter((each) => !wave.includes(each.agentId));
+  }
+  return waves;
+}
+
+/** A share that comes to less than one agent is one: else nothing would ever go. */
+export const atLeastOne = (amount: Amount, all: number): number => Math.max(1, amountOf(amount, all));
+
+/** Null: an amount, or what is no selector. */
+function bySelector(canary: Amount) {
+  if (typeof canary === 'number' || canary.endsWith('%')) return null;
+  const parsed = parseSelector(canary);
+  return parsed.ok ? parsed.selector : null;
+}
+
+/** Values in alphabetical order, those without the label last. */
+function ofFirstValue(left: readonly Candidate[], label: string): Candidate[] {
+  const labelled = ({ labels }: Candidate) => (Object.hasOwn(labels, label) ? labels[label] : undefined);
+  const values = left.map(labelled);
+  const first = values.filter((value) => value !== undefined).toSorted()[0];
+  return left.filter((each) => labelled(each) === first);
+}
+
+const names = (agents: readonly Candidate[]): string[] => agents.map((each) => each.agentId).toSorted();

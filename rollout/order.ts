@@ -1,0 +1,50 @@
+import type { Outcome } from '../schemas/deployment.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+
+/** What the coordinator does next. Every order but `rest` and `adopt` is one transaction (transaction.ts). */
+export type Order = Rest | Adopt | Change | RollBack;
+
+/** Nothing to do before something changes, or time has passed. */
+export interface Rest {
+  readonly do: 'rest';
+  readonly why: string;
+}
+
+/** Give a foreign writer's target its record. */
+export interface Adopt {
+  readonly do: 'adopt';
+  readonly why: string;
+}
+
+export interface Change {
+  readonly do: 'start' | 'wave' | 'permit' | 'soak' | 'note' | 'halt' | 'prove' | 'fail' | 'outcome';
+  readonly why: string;
+  /** The record to write, without the term that the executor puts into it; null: as it is. */
+  readonly rollout: Rollout | null;
+  readonly grant: readonly string[];
+  readonly revoke: readonly string[];
+  /** How a deployment ended, to be written where nobody said it yet. */
+  readonly outcome: { readonly number: number; readonly outcome: Outcome } | null;
+}
+
+/** Publish `base` again, put the bad commit into quarantine, and end the rollout. */
+export interface RollBack {
+  readonly do: 'roll back';
+  readonly why: string;
+  readonly rollout: Rollout;
+  readonly base: NonNullable<Rollout['base']>;
+  /** What goes into quarantine. */
+  readonly commitId: string;
+  readonly outcome: { readonly number: number; readonly outcome: Outcome };
+}
+
+export const rest = (why: string): Rest => ({ do: 'rest', why });
+
+export function change(
+  name: Change['do'],
+  why: string,
+  rollout: Rollout | null,
+  more: Partial<Pick<Change, 'grant' | 'revoke' | 'outcome'>> = {},
+): Change {
+  return { do: name, why, rollout, grant: [], revoke: [], outcome: null, ...more };
+}

@@ -1,0 +1,51 @@
+import type { Deployment } from '../schemas/deployment.ts';
+import type { Brake, Quarantined } from '../schemas/hold.ts';
+import type { Policy } from '../schemas/policy.ts';
+import type { Report } from '../schemas/report.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import type { TargetVersion } from '../schemas/values.ts';
+
+/** The three members that make a target. */
+export type Core = Deployment['target'];
+
+/** Everything that the coordinator decides from; times are ms since the epoch by the clock of the ensemble. */
+export interface Picture {
+  readonly now: number;
+  /** Of `config`; null: nothing was published yet. */
+  readonly wanted: Wanted | null;
+  readonly policy: { readonly value: Policy | null; readonly unreadable: string | null };
+  readonly rollout: Rollout | null;
+  /** The record of the deployment that `rollout` is about, where config shows another one by now. */
+  readonly left: Deployment | null;
+  /** The newest proven deployment, where there is no rollout yet that would know it. */
+  readonly proven: Deployment | null;
+  readonly quarantine: Brake<readonly Quarantined[]>;
+  readonly agents: readonly AgentSeen[];
+}
+
+export interface Wanted {
+  readonly targetVersion: TargetVersion;
+  /** Null: no agent can read it. */
+  readonly target: Core | null;
+  readonly policy: Policy | null;
+  /** Null: set by another ZooKeeper client and not adopted yet. */
+  readonly record: Deployment | null;
+}
+
+export interface AgentSeen {
+  readonly agentId: string;
+  readonly online: boolean;
+  /** Empty while it is offline. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly report: Report | null;
+  readonly permit: { readonly targetVersion: TargetVersion | null; readonly at: number } | null;
+  /** When it was last heard of. */
+  readonly heard: number;
+}
+
+/** Why this commit may not be activated; null: it may. */
+export function inQuarantine({ quarantine }: Picture, commitId: string): string | null {
+  if (quarantine.unreadable) return quarantine.unreadable;
+  const found = quarantine.value.find((each) => each.commitId === commitId);
+  return found ? found.reason || 'without a reason' : null;
+}

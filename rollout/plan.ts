@@ -1,0 +1,59 @@
+/**
+ * The coordinator's decisions, pure: what is known about the fleet in, the next order out. Read from here: start.ts (a
+ * target without a rollout gets one), wave.ts (a policy's rollout goes on), and below (what needs no more than a look).
+ */
+import type { Rollout } from '../schemas/rollout.ts';
+import { atOnce } from './at-once.ts';
+import { change, type Order, rest } from './order.ts';
+import { inQuarantine, type Picture, type Wanted } from './picture.ts';
+import { startRollout } from './start.ts';
+import { outcomeOf } from './tally.ts';
+import { goOn } from './wave.ts';
+
+/**
+ * The next order of the leader, and why in plain words. The same picture gives the same order to every leader, so a
+ * new one goes on where the last one ended. It never orders without a change of the shared state to show for it, and
+ * where it rests it says for what.
+ */
+export function plan(picture: Picture): Order {
+  const { wanted, rollout } = picture;
+  if (!wanted) return rest('nothing was published yet');
+  if (!wanted.record) return { do: 'adopt', why: 'config was set by another ZooKeeper client' };
+  if (rollout?.targetVersion !== wanted.targetVersion) return startRollout(picture, wanted, wanted.record);
+  switch (rollout.state) {
+    case 'running':
+      return running(picture, wanted, rollout);
+    case 'paused':
+      return rest(`paused by ${rollout.paused?.by ?? 'somebody'}: ${rollout.paused?.why ?? ''}`);
+    case 'halted':
+      // It halted because nobody could read the policy; a person has mended that.
+      if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return startRollout(picture, wanted, wanted.record);
+      return rest(`halted: ${rollout.why}`);
+    case 'proven':
+      return rest('proven');
+    case 'failed':
+    case 'aborted':
+    case 'rolled-back':
+      return ended(picture, wanted, rollout);
+  }
+}
+
+function running(picture: Picture, wanted: Wanted, rollout: Rollout): Order {
+  if (!rollout.permits) return atOnce(picture, wanted, rollout);
+  if (rollout.policy === null) return change('halt', NO_POLICY, { ...rollout, state: 'halted', why: NO_POLICY });
+  const quarantined = wanted.target && inQuarantine(picture, wanted.target.commitId);
+  if (quarantined === null) return goOn(picture, wanted, rollout, rollout.policy);
+  const why = `the commit is in quarantine: ${quarantined}`;
+  return change('halt', why, { ...rollout, state: 'halted', why });
+}
+
+const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE, then gitfleet resume';
+
+/** A person's word ended it: whoever gave it may not have been able to write the outcome. */
+function ended(picture: Picture, { record }: Wanted, rollout: Rollout): Order {
+  if (record?.outcome || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.why}`);
+  const outcome = outcomeOf(picture, rollout, 'aborted', rollout.why);
+  return change('outcome', rollout.why, null, { outcome: { number: rollout.deployment, outcome } });
+}
+
+const isWithoutPolicy = (rollout: Rollout): boolean => rollout.permits && rollout.policy === null;

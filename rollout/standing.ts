@@ -1,0 +1,76 @@
+import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
+import type { Report } from '../schemas/report.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import type { AgentSeen } from './picture.ts';
+
+/** Where one agent stands in the rollout of one targetVersion. */
+export type Standing =
+  | 'done' // shows it and is healthy, also without a permit: already there is success
+  | 'failed' // will not at this targetVersion, or was not done within the deadline
+  | 'out' // a person took it out: suspended, or kept on another commit
+  | 'ready' // prepared, waits for its permit
+  | 'working' // on its way to ready, or from its permit to done
+  | 'gone' // went away with its permit in hand: counts as on its way until the deadline
+  | 'offline'
+  | 'forgotten'; // offline for so long that it leaves the offline budget
+
+export interface Stood {
+  readonly agentId: string;
+  readonly standing: Standing;
+  readonly seen: AgentSeen;
+  /** Its permit, or what it reports, lets it activate at any moment: unavailable until it reports. */
+  readonly inFlight: boolean;
+  /** Passed the deadline in this look, and is not among the late of the record yet. */
+  readonly overdue: boolean;
+}
+
+const IN_FLIGHT: readonly Report['phase'][] = ['swapping', 'activating', 'checking'];
+
+/** Pure: the same picture gives the same answer to every leader. */
+export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, now: number): Stood {
+  const { agentId, online } = seen;
+  const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
+  const permitted = seen.permit?.targetVersion === rollout.targetVersion;
+  const under = online && report !== null && IN_FLIGHT.includes(report.phase);
+  const is = (standing: Standing, inFlight = false, overdue = false): Stood => ({
+    ...{ agentId, standing, seen, inFlight, overdue },
+  });
+  if (isOut(seen.report, report)) return is('out', permitted);
+  if (report?.phase === 'active') return is('done');
+  if (isFailed(report)) return is('failed');
+  if (rollout.late.includes(agentId)) return is('failed', permitted);
+  const since = permitted ? seen.permit.at : rollout.members.includes(agentId) ? rollout.waveAt : null;
+  const ready = online && report?.phase === 'awaiting' && !permitted;
+  // Who is ready waits for us, and who was offline before its turn is nobody's failure.
+  const counts = permitted || (online && !ready);
+  if (counts && since !== null && now - since > durationOf(policy.deadline)) return is('failed', permitted, true);
+  if (ready) return is('ready');
+  if (online) return is('working', permitted || under);
+  if (permitted) return is('gone', true);
+  return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline');
+}
+
+function isOut(last: Report | null, about: Report | null): boolean {
+  return last?.phase === 'suspended' || (about?.override != null && about.error === null);
+}
+
+/** What it says itself: a failure that no further try of its own mends. */
+export function isFailed(report: Report | null): boolean {
+  return report?.error?.next === 'stall' || report?.error?.next === 'bug';
+}
+
+/** The code and the reason, as a rollout record and an outcome keep them. */
+export function failureOf({ agentId, seen, standing }: Stood, rollout: Rollout) {
+  const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
+  const error = isFailed(report) ? report?.error : null;
+  if (error) return { agentId, code: error.code, reason: error.reason.slice(0, 300) };
+  if (standing !== 'failed') return { agentId, code: standing, reason: '' };
+  const last = report?.error ? `: ${report.error.code} ${report.error.reason}`.slice(0, 200) : '';
+  return seen.online
+    ? {
+        agentId,
+        code: 'DEADLINE',
+        reason: `not done within the deadline, last seen ${report?.phase ?? 'silent'}${last}`,
+      }
+    : { agentId, code: 'GONE', reason: 'went away with its permit and did not come back within the deadline' };
+}

@@ -1,0 +1,58 @@
+import { deploymentName } from '../schemas/deployment.ts';
+import type { Policy } from '../schemas/policy.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { failuresOf } from './budget.ts';
+import { change, type Order, rest } from './order.ts';
+import { inQuarantine, type Picture, type Wanted } from './picture.ts';
+import { failureOf } from './standing.ts';
+import { sameCore } from './start.ts';
+import { MOST_NAMED, namesOf, outcomeOf, type Tally, tallyOf } from './tally.ts';
+
+/** The failure budget is broken: back to what was proven, or wait for a person, as the policy says. */
+export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: string): Order {
+  const tally = tallyOf(picture, rollout, policy);
+  const failures = failuresOf(tally, rollout).slice(0, MOST_NAMED);
+  const ended: Rollout = { ...rollout, failures: failures.map((each) => failureOf(each, rollout)), soakFrom: null };
+  const { base } = rollout;
+  const stays = policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base) : '';
+  if (policy.onFailure !== 'rollback' || stays !== '' || !base || !wanted.target) {
+    const why = stays === '' ? broken : `${broken}; no rollback: ${stays}`;
+    return change('halt', why, { ...ended, state: 'halted', why });
+  }
+  return {
+    ...{ do: 'roll back', why: broken, base, commitId: wanted.target.commitId },
+    rollout: { ...ended, state: 'rolled-back', why: broken },
+    outcome: { number: rollout.deployment, outcome: outcomeOf(picture, ended, 'rolled-back', broken) },
+  };
+}
+
+/** Empty: there is somewhere to go back to. */
+function whyNotBack(picture: Picture, target: NonNullable<Wanted['target']>, base: Rollout['base']): string {
+  if (!base) return 'nothing was proven before it';
+  if (sameCore(base, target)) return `${deploymentName(base.deployment)}, the last proven one, is the same target`;
+  const quarantined = inQuarantine(picture, base.commitId);
+  return quarantined === null ? '' : `${deploymentName(base.deployment)} is in quarantine: ${quarantined}`;
+}
+
+/** Nobody is left to go: it ended well, or as well as the policy takes. */
+export function prove(
+  picture: Picture,
+  { target }: Wanted,
+  rollout: Rollout,
+  tally: Tally,
+  broken: string | null,
+): Order {
+  const done = tally.of('done');
+  const number = rollout.deployment;
+  const failures = tally.of('failed').map((each) => failureOf(each, rollout));
+  const ended = { ...rollout, members: [], soakFrom: null, failures: failures.slice(0, MOST_NAMED) };
+  if (done.length === 0 || !target) return rest('no agent shows it yet');
+  if (broken) {
+    const outcome = outcomeOf(picture, rollout, 'failed', broken);
+    return change('fail', broken, { ...ended, state: 'failed', why: broken }, { outcome: { number, outcome } });
+  }
+  const without = tally.of('failed', 'out', 'offline');
+  const why = `${done.length} agents show it${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
+  const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, why: '' };
+  return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
+}

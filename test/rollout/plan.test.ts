@@ -1,0 +1,460 @@
+import { describe, expect, it } from 'vitest';
+import type { Order } from '../../rollout/order.ts';
+import { plan } from '../../rollout/plan.ts';
+import { policy as policySchema } from '../../schemas/policy.ts';
+import { World } from './world.ts';
+
+/** Plans and executes until there is nothing to do; resolves to the last words. */
+function settle(world: World): string {
+  for (let n = 0; n < 50; n++) {
+    const order = plan(world.picture());
+    world.execute(order);
+    if (order.do === 'rest') return order.why;
+  }
+  throw new Error('the plan does not come to rest');
+}
+
+/** A fleet that has deployment 1 proven, and deployment 2 just published. */
+function second(policy: Record<string, unknown> | null, agents: ConstructorParameters<typeof World>[1] = 8): World {
+  const world = new World(null, agents);
+  world.publish('a');
+  settle(world);
+  world.sayAll('active');
+  settle(world);
+  world.policy = policy === null ? null : policySchema.parse(policy);
+  world.publish('b');
+  return world;
+}
+
+/** The wave that has its permits is done. */
+function finish(world: World): void {
+  for (const id of world.permitted()) if (world.agent(id).report?.phase !== 'active') world.say(id, 'active');
+}
+
+const WAVES = { canary: 1, maxParallel: '25%' };
+
+describe('without a policy', () => {
+  it('is one wave that needs no permits, and proven when all agents show it', () => {
+    const world = new World(null, 3);
+    world.publish('a');
+    expect(settle(world)).toBe('0 of 3 agents show it');
+    expect(world.rollout).toMatchObject({ permits: false, state: 'running', policy: null, base: null });
+    world.sayAll('active');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'proven', base: { deployment: 1, commitId: 'a'.repeat(40) } });
+    expect(world.records[0]?.outcome).toMatchObject({ state: 'proven', reached: 3, expected: 3 });
+    expect(world.permitted()).toEqual([]);
+  });
+
+  it('has failed when everybody is settled and somebody will not; nothing is rolled back', () => {
+    const world = second(null, 3);
+    settle(world);
+    world.say('web-1', 'active');
+    world.fail('web-2', 'ACTIVATE_FAILED');
+    expect(settle(world)).toContain('1 of 3');
+    world.say('web-3', 'active');
+    expect(settle(world)).toContain('failed: web-2 will not');
+    expect(world.rollout).toMatchObject({ state: 'failed', base: { deployment: 1 } });
+    expect(world.records[1]?.outcome).toMatchObject({ state: 'failed', missing: [{ agentId: 'web-2' }] });
+  });
+
+  it('is not over while nobody is online, and waits for one that began and went away', () => {
+    const world = new World(null, 2);
+    world.publish('a');
+    for (const each of world.agents.values()) each.online = false;
+    expect(settle(world)).toBe('no agent is online');
+    world.agent('web-1').online = true;
+    world.say('web-1', 'active');
+    world.say('web-2', 'fetching');
+    expect(settle(world)).toBe('1 of 2 agents show it');
+  });
+});
+
+describe('waves', () => {
+  it('go one after another: the canary alone, then a quarter at a time, and end proven', () => {
+    const world = second(WAVES);
+    settle(world);
+    const waves: string[][] = [];
+    for (let n = 0; n < 10 && world.rollout?.state === 'running'; n++) {
+      world.sayAll('awaiting');
+      for (const id of waves.flat()) world.say(id, 'active');
+      settle(world);
+      waves.push(world.permitted().filter((id) => !waves.flat().includes(id)));
+      finish(world);
+      settle(world);
+    }
+    expect(waves).toEqual([['web-1'], ['web-2', 'web-3'], ['web-4', 'web-5'], ['web-6', 'web-7'], ['web-8']]);
+    expect(world.rollout).toMatchObject({ state: 'proven', base: { deployment: 2 }, members: [] });
+  });
+
+  it('begin with permits only for those who are ready', () => {
+    const world = second({ maxParallel: 3 });
+    expect(settle(world)).toBe('wave 0: waiting for web-1, web-2, web-3');
+    expect(world.permitted()).toEqual([]);
+    world.say('web-2', 'awaiting');
+    expect(settle(world)).toBe('wave 0: waiting for web-1, web-2, web-3');
+    expect(world.permitted()).toEqual(['web-2']);
+    world.say('web-7', 'awaiting');
+    settle(world);
+    expect(world.permitted()).toEqual(['web-2']);
+  });
+
+  it('never give more permits than may be in flight, however large the canary is', () => {
+    const world = second({ canary: 5, maxParallel: 2 });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    expect(world.permitted()).toEqual(['web-1', 'web-2']);
+    world.say('web-1', 'active');
+    settle(world);
+    expect(world.permitted()).toEqual(['web-1', 'web-2', 'web-3']);
+  });
+
+  it('count whoever shows it already as done, permit or not', () => {
+    const world = second(WAVES);
+    settle(world);
+    world.sayAll('active');
+    settle(world);
+    expect(world.rollout?.state).toBe('proven');
+    expect(world.permitted()).toEqual([]);
+  });
+
+  it('soak, and start anew to soak when an agent is no longer well', () => {
+    const world = second({ ...WAVES, soak: '5m' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    finish(world);
+    expect(settle(world)).toBe('wave 0 soaks for 5m');
+    world.now += 299_000;
+    settle(world);
+    expect(world.rollout?.wave).toBe(0);
+    world.say('web-1', 'checking');
+    settle(world);
+    world.say('web-1', 'active');
+    world.now += 2_000;
+    expect(settle(world)).toBe('wave 0 soaks for 5m');
+    world.now += 300_000;
+    settle(world);
+    expect(world.rollout?.wave).toBe(1);
+  });
+
+  it('wait after the canary for a person where the policy says so', () => {
+    const world = second({ ...WAVES, promote: 'manual' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    finish(world);
+    expect(settle(world)).toContain('waiting for gitfleet promote');
+    expect(world.rollout?.why).toContain('waiting for gitfleet promote');
+    if (world.rollout) world.rollout = { ...world.rollout, promoted: { by: 'ann', why: '', at: 0, wave: 0 } };
+    settle(world);
+    expect(world.rollout).toMatchObject({ wave: 1, why: '' });
+  });
+
+  it('take one zone at a time', () => {
+    const zones = { a1: { zone: 'a' }, a2: { zone: 'a' }, b1: { zone: 'b' }, c1: {}, a3: { zone: 'a' } };
+    const world = second({ maxParallel: 2, byLabel: 'zone' }, zones);
+    const waves: string[] = [];
+    settle(world);
+    for (let n = 0; n < 10 && world.rollout?.state !== 'proven'; n++) {
+      settle(world);
+      waves.push((world.rollout?.members ?? []).join(' '));
+      for (const id of world.rollout?.members ?? []) world.say(id, 'active');
+      const order = plan(world.picture());
+      world.execute(order);
+    }
+    expect(waves).toEqual(['a1 a2', 'a3', 'b1', 'c1']);
+  });
+});
+
+describe('a broken budget', () => {
+  function broken(policy: Record<string, unknown>): World {
+    const world = second({ ...WAVES, ...policy });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.fail('web-1');
+    return world;
+  }
+
+  it('of the canary goes back to what was proven, in one order, and the way back has no canary and no soak', () => {
+    const world = broken({ soak: '5m', onFailure: 'rollback' });
+    const order = plan(world.picture());
+    expect(order).toMatchObject({ do: 'roll back', base: { deployment: 1 }, commitId: 'b'.repeat(40) });
+    world.execute(order);
+    expect(world.rollout).toMatchObject({ state: 'rolled-back', failures: [{ agentId: 'web-1', code: 'HEALTH' }] });
+    expect(world.records[1]?.outcome).toMatchObject({
+      state: 'rolled-back',
+      missing: [{ agentId: 'web-1', code: 'HEALTH' }, {}, {}, {}, {}, {}, {}, {}],
+    });
+    settle(world);
+    expect(world.rollout).toMatchObject({ deployment: 3, state: 'running', canary: [], members: ['web-1', 'web-2'] });
+    expect(world.rollout?.policy).toMatchObject({ soak: '0s', onFailure: 'continue', maxParallel: '25%' });
+    world.sayAll('active');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'proven', base: { deployment: 3, commitId: 'a'.repeat(40) } });
+  });
+
+  it('happens once: a way back that fails ends failed and nothing more is ordered', () => {
+    const world = broken({});
+    settle(world);
+    for (const each of world.agents.values()) if (each.agentId !== 'web-2') world.say(each.agentId, 'active');
+    world.fail('web-2');
+    expect(settle(world)).toContain('failed: web-2 failed: HEALTH');
+    expect(world.records).toHaveLength(3);
+    expect(world.rollout).toMatchObject({ state: 'failed', base: { deployment: 1 } });
+  });
+
+  it('pauses where the policy says so, and goes on with who is excused', () => {
+    const world = broken({ onFailure: 'pause' });
+    expect(settle(world)).toBe('halted: canary web-1 failed: HEALTH GET /up: 500');
+    if (world.rollout) world.rollout = { ...world.rollout, state: 'running', excused: ['web-1'] };
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', wave: 1 });
+  });
+
+  it('continues where the policy says so, and ends failed', () => {
+    const world = broken({ onFailure: 'continue' });
+    for (let n = 0; n < 10 && world.rollout?.state === 'running'; n++) {
+      settle(world);
+      finish2(world);
+    }
+    expect(world.rollout).toMatchObject({ state: 'failed', wave: 4 });
+    expect(world.records[1]?.outcome).toMatchObject({ state: 'failed', reached: 7, expected: 8 });
+  });
+
+  function finish2(world: World): void {
+    for (const id of world.permitted()) if (id !== 'web-1') world.say(id, 'active');
+  }
+
+  it('is not broken by as many as the policy allows', () => {
+    const world = second({ maxParallel: 4, failureBudget: 1 });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.fail('web-2');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', wave: 0 });
+    world.fail('web-8', 'NO_SPACE');
+    expect(plan(world.picture())).toMatchObject({ do: 'roll back' });
+    expect(plan(world.picture()).why).toContain('web-2, web-8 failed: HEALTH GET /up: 500; the policy allows 1');
+  });
+
+  it('with nothing proven to go back to halts and says so', () => {
+    const world = new World(WAVES, 3);
+    world.publish('a');
+    settle(world);
+    world.fail('web-1');
+    expect(settle(world)).toContain('no rollback: nothing was proven before it');
+    expect(world.rollout?.state).toBe('halted');
+  });
+});
+
+describe('time', () => {
+  it('makes failed who is not done within the deadline, and takes its permit', () => {
+    const world = second({ maxParallel: 2, failureBudget: 1, deadline: '10m' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.say('web-1', 'active');
+    world.say('web-2', 'checking');
+    world.now += 601_000;
+    settle(world);
+    expect(world.rollout).toMatchObject({ late: ['web-2'], wave: 1, members: ['web-3', 'web-4'] });
+    expect(world.agent('web-2').permit).toBeNull();
+    world.say('web-2', 'active');
+    world.say('web-3', 'active');
+    world.say('web-4', 'active');
+    settle(world);
+    expect(world.rollout).toMatchObject({ wave: 2, state: 'running' });
+  });
+
+  it('does not run for those who only wait for their permit', () => {
+    const world = second({ maxParallel: 1, canary: 3, deadline: '10m' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.now += 599_000;
+    world.say('web-1', 'active');
+    settle(world);
+    world.now += 599_000;
+    expect(settle(world)).toBe('wave 0: waiting for web-2, web-3');
+    expect(world.rollout?.state).toBe('running');
+  });
+});
+
+describe('agents that are away', () => {
+  it('are named, wait for nothing and catch up later', () => {
+    const world = second({ maxParallel: 4 });
+    world.agent('web-3').online = false;
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    finish(world);
+    settle(world);
+    finish(world);
+    settle(world);
+    expect(world.rollout?.state).toBe('proven');
+    expect(world.records[1]?.outcome).toMatchObject({
+      reached: 7,
+      expected: 8,
+      missing: [{ agentId: 'web-3', code: 'offline' }],
+    });
+  });
+
+  it('stop the next wave when they are more than the budget, and let it go on when they are back', () => {
+    const world = second({ maxParallel: 4, offlineBudget: 1 });
+    world.agent('web-3').online = false;
+    world.agent('web-4').online = false;
+    world.sayAll('awaiting');
+    expect(settle(world)).toContain('2 of 8 agents are offline (web-3, web-4), the policy allows 1');
+    expect(world.rollout?.why).toContain('2 of 8 agents are offline');
+    expect(world.permitted()).toEqual([]);
+    world.agent('web-4').online = true;
+    settle(world);
+    expect(world.permitted()).toEqual(
+      ['web-1', 'web-2', 'web-5', 'web-6'].filter((id) => world.rollout?.members.includes(id)),
+    );
+    expect(world.rollout?.why).toBe('');
+  });
+
+  it('leave the budget after seven days', () => {
+    const world = second({ maxParallel: 8, offlineBudget: 0 });
+    world.agent('web-3').online = false;
+    world.agent('web-3').heard = world.now - 7 * 86_400_000 - 1;
+    world.sayAll('awaiting');
+    settle(world);
+    expect(world.permitted()).toHaveLength(7);
+  });
+
+  it('with a permit count as in flight until the deadline, then as failed', () => {
+    const world = second({ maxParallel: 1, deadline: '10m' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.agent('web-1').online = false;
+    expect(settle(world)).toBe('wave 0: waiting for web-1');
+    world.now += 601_000;
+    const order = plan(world.picture());
+    expect(order).toMatchObject({ do: 'roll back', why: expect.stringContaining('GONE') });
+  });
+
+  it('of the canary are replaced, and the canary is the same one at the next try', () => {
+    const world = second(WAVES);
+    settle(world);
+    world.agent('web-1').online = false;
+    settle(world);
+    expect(world.rollout).toMatchObject({ canary: ['web-2'], members: ['web-2'] });
+    world.agent('web-1').online = true;
+    settle(world);
+    expect(world.rollout?.canary).toEqual(['web-2']);
+    world.publish('c');
+    settle(world);
+    expect(world.rollout?.canary).toEqual(['web-2']);
+  });
+
+  it('and those who come late go with a later wave', () => {
+    const world = second({ maxParallel: 8 });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.join('web-9');
+    finish(world);
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', wave: 1, members: ['web-9'] });
+  });
+
+  it('and nobody chosen as canary is said', () => {
+    const world = second({ canary: 'role=canary' }, { 'web-1': {}, 'web-2': {} });
+    expect(settle(world)).toBe('no agent that is online is chosen as canary by role=canary');
+    world.join('web-9', { role: 'canary' });
+    settle(world);
+    expect(world.rollout).toMatchObject({ canary: ['web-9'], members: ['web-9'], why: '' });
+  });
+
+  it('or taken out by a person are not waited for', () => {
+    const world = second({ maxParallel: 8 }, 3);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.say('web-1', 'suspended');
+    world.say('web-2', 'active');
+    world.say('web-3', 'active');
+    settle(world);
+    expect(world.rollout?.state).toBe('proven');
+  });
+});
+
+describe('another target', () => {
+  it('ends the rollout before it, and begins its own with the same base', () => {
+    const world = second(WAVES);
+    settle(world);
+    world.publish('c');
+    settle(world);
+    expect(world.records[1]?.outcome).toMatchObject({ state: 'superseded', why: 'd-3 came instead' });
+    expect(world.rollout).toMatchObject({ deployment: 3, base: { deployment: 1 }, wave: 0 });
+  });
+
+  it('with the same members again goes on where it was, and stays paused', () => {
+    const world = second(WAVES);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    finish(world);
+    settle(world);
+    expect(world.rollout?.wave).toBe(1);
+    const paused = { by: 'ann', why: 'lunch', at: world.now };
+    if (world.rollout) world.rollout = { ...world.rollout, state: 'paused', paused };
+    world.publish('b', { via: 'adopted' });
+    expect(settle(world)).toBe('paused by ann: lunch');
+    expect(world.rollout).toMatchObject({ deployment: 3, wave: 1, canary: ['web-1'], paused, state: 'paused' });
+    expect(world.rollout?.targetVersion).toBe(world.targetVersion);
+  });
+
+  it('of a foreign writer is adopted first', () => {
+    const world = second(WAVES);
+    if (world.config) world.config.recorded = false;
+    expect(plan(world.picture()).do).toBe('adopt');
+    expect(settle(world)).toContain('wave 0');
+  });
+
+  it('that nobody can read fails before it began', () => {
+    const world = second(WAVES);
+    if (world.config) world.config.target = null;
+    settle(world);
+    expect(world.rollout).toMatchObject({
+      state: 'failed',
+      why: 'no agent can read what config holds',
+      base: { deployment: 1 },
+    });
+  });
+
+  it('that is in quarantine halts, also in the middle', () => {
+    const world = second(WAVES);
+    settle(world);
+    world.quarantine.push('b'.repeat(40));
+    expect(settle(world)).toContain('halted: the commit is in quarantine: failed');
+  });
+
+  it('without a readable policy halts, and starts when the policy is mended', () => {
+    const world = second(WAVES);
+    const broken = { value: null, unreadable: 'the policy znode holds something that is no policy' };
+    world.execute(plan({ ...world.picture(), policy: broken }));
+    expect(world.rollout).toMatchObject({ state: 'halted', permits: true, policy: null });
+    expect(plan({ ...world.picture(), policy: broken }).do).toBe('rest');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', members: ['web-1'] });
+  });
+});
+
+it('orders nothing twice', () => {
+  const world = second(WAVES);
+  const seen: Order['do'][] = [];
+  for (let n = 0; n < 20; n++) {
+    const order = plan(world.picture());
+    seen.push(order.do);
+    world.execute(order);
+  }
+  expect(seen).toEqual(['start', ...Array.from({ length: 19 }, () => 'rest')]);
+});
