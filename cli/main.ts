@@ -1,12 +1,32 @@
 #!/usr/bin/env node
-import { program } from './program.ts';
-import { fail, stdoutFailed } from './terminal.ts';
+/**
+ * What bin.gitfleet names. The build (scripts/build.mjs) makes start.ts and all that it needs into one script, whose
+ * value is a function, and keeps beside it what V8 made of that script: a start neither looks for files nor compiles.
+ * V8 refuses what another version or other flags made, and compiles as ever; it does not look for damage, so we do.
+ * Nothing is written here: whoever runs gitfleet need not be trusted by others who run it. The script's name holds its
+ * hash and all of it is in memory from here on, so an upgrade under a running agent mixes no versions.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
 
-process.stdout.on('error', stdoutFailed);
-process.stderr.on('error', () => {});
+/** The build puts the name in. */
+const filename = fileURLToPath(new URL('./@SCRIPT@', import.meta.url));
 
-try {
-  process.exitCode = await program(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = fail(error, process.argv.includes('--json'));
+/** The SHA-256 of what follows, and what V8 made; undefined where there is none, or a damaged one. */
+function readCache(): Buffer | undefined {
+  try {
+    const kept = readFileSync(`${filename}.cache`);
+    const cache = kept.subarray(32);
+    return createHash('sha256').update(cache).digest().equals(kept.subarray(0, 32)) ? cache : undefined;
+  } catch {
+    return undefined;
+  }
 }
+
+const cachedData = readCache();
+const script = new Script(readFileSync(filename, 'latin1'), { filename, ...(cachedData ? { cachedData } : {}) });
+script.runInThisContext()(createRequire(import.meta.url), filename, dirname(filename));

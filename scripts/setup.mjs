@@ -55,7 +55,9 @@ function buildStale() {
   const built = join(ROOT, 'dist', '.built');
   if (!existsSync(built)) return true;
   const at = Number(readFileSync(built, 'utf8'));
-  const files = ['tsconfig.json', 'package.json', 'scripts/build.mjs'].map((name) => join(ROOT, name));
+  const files = ['tsconfig.json', 'package.json', 'scripts/build.mjs', 'scripts/keep-compiled.mjs'].map((name) =>
+    join(ROOT, name),
+  );
   for (const folder of SOURCES.filter((name) => existsSync(join(ROOT, name)))) {
     const names = readdirSync(join(ROOT, folder), { recursive: true });
     files.push(join(ROOT, folder), ...names.map((name) => join(ROOT, folder, name)));
