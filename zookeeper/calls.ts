@@ -79,6 +79,8 @@ export function createCalls(options: {
 
 class Call implements Timed {
   readonly deadline: Deadline;
+  before: Timed | undefined = undefined;
+  after: Timed | undefined = undefined;
   readonly #desk: Desk;
   readonly #caller: Caller;
   readonly #request: Request;

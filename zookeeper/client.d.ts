@@ -89,6 +89,8 @@ declare module 'node-zookeeper-client/lib/ConnectionManager.js' {
     queue(packet: Packet, unused: () => void): void;
     /** Written and not yet answered, in the order of their numbers. */
     pendingQueue: { readonly request: Packet }[];
+    /** Not yet written. */
+    packetQueue: { queue: { readonly request: Packet }[] };
     close(): void;
     /** Sends the handshake and queues the credentials behind it. */
     onSocketConnected(): void;

@@ -27,7 +27,6 @@ export function openLink(options: LinkOptions): Link {
     onManagerState,
   );
   const { CONNECTING, CONNECTED, CLOSED, SESSION_EXPIRED, AUTHENTICATION_FAILED } = ConnectionManager.STATES;
-  const waiting = new Set<(answer: Answer) => void>();
   let phase: 'opening' | 'greeting' | 'up' | 'ended' = 'opening';
   let onManagersStack = 0;
   let silentLimitMs = Number.POSITIVE_INFINITY;
@@ -100,16 +99,16 @@ export function openLink(options: LinkOptions): Link {
 
   /** A server answers in the order in which it was asked. */
   function onAnswer(number: number, fields: Fields): void {
-    const packet = manager.pendingQueue.shift()?.request;
+    const packet = manager.pendingQueue[0]?.request;
     if (packet?.header.xid !== number) throw new Error(`the answer to ${number}, which is not what was asked next`);
-    if (!(packet instanceof RequestPacket)) return; // The client's own goodbye.
     const zxid = fields.long();
     const resultCode = fields.int();
     const answer: Answer =
       resultCode === 0
         ? { is: 'reply', payload: readPayload(packet.header.type, fields), zxid }
         : { is: 'refusal', resultCode, zxid };
-    if (waiting.delete(packet.answered)) packet.answered(answer);
+    manager.pendingQueue.shift(); // Not before: where the bytes make no sense, it is among those to be told.
+    if (packet instanceof RequestPacket) packet.answered(answer);
   }
 
   function onEvent(fields: Fields): void {
@@ -155,15 +154,22 @@ export function openLink(options: LinkOptions): Link {
     socket.removeAllListeners();
     socket.on('error', () => {});
     socket.destroy();
-    const lost = [...waiting];
-    waiting.clear();
+    const lost = unanswered();
+    manager.pendingQueue = [];
+    manager.packetQueue.queue = [];
     const tell = () => {
       options.onEnd(how);
-      for (const answered of lost) answered({ is: 'lost', end: how });
+      for (const packet of lost) packet.answered({ is: 'lost', end: how });
     };
     // Never on the client's stack: what we tell runs other people's code.
     if (onManagersStack > 0) queueMicrotask(tell);
     else tell();
+  }
+
+  /** What was asked, whether it is written already or the socket is full; not the client's own packets. */
+  function unanswered(): RequestPacket[] {
+    const packets = [...manager.pendingQueue, ...manager.packetQueue.queue].map(({ request }) => request);
+    return packets.filter((packet) => packet instanceof RequestPacket);
   }
 
   function send(type: number, payload: Payload, answered: (answer: Answer) => void): void {
@@ -171,7 +177,6 @@ export function openLink(options: LinkOptions): Link {
       answered({ is: 'lost', end: { why: 'broken', words: 'the link has ended' } });
       return;
     }
-    waiting.add(answered);
     guarded(() => manager.queue(new RequestPacket(type, payload, answered), unused));
   }
 
@@ -180,7 +185,7 @@ export function openLink(options: LinkOptions): Link {
     silentFor: silence.forHowLong,
     silentLimitMs: () => silentLimitMs,
     rttMs: () => rttMs,
-    waiting: () => waiting.size,
+    waiting: () => unanswered().length,
     cut: (words) => end({ why: 'silent', words }),
     async close(withinMs) {
       if (phase === 'up') {

@@ -57,7 +57,8 @@ export function openSession(options: SessionOptions): Session {
   const listeners = new Set<(state: SessionState) => void>();
   const bells = createBells();
   const waiters = new Set<() => void>();
-  const rung: string[] = [];
+  const alsoRung = new Set<string>();
+  let rung: string | undefined;
   let cancelReread = () => {};
   let closed: Promise<void> | undefined;
   const openedAt = clock.monotonic();
@@ -76,14 +77,22 @@ export function openSession(options: SessionOptions): Session {
     onState: (state) => queueMicrotask(() => announce(state)),
   });
 
-  /** Off the client's stack, and once for all events of a batch. */
+  /** Off the socket's stack, and once for all events of a batch, which nearly always has one. */
   function ringSoon(path: string): void {
-    if (rung.push(path) === 1) void SOON.then(ringAllRung);
+    if (rung === undefined) {
+      rung = path;
+      void SOON.then(ringAllRung);
+    } else if (path !== rung) alsoRung.add(path);
   }
 
   function ringAllRung(): void {
-    const paths = rung.splice(0);
-    for (const path of paths.length === 1 ? paths : new Set(paths)) bells.ring(path);
+    const path = rung as string;
+    rung = undefined;
+    bells.ring(path);
+    if (alsoRung.size === 0) return;
+    const others = [...alsoRung];
+    alsoRung.clear();
+    for (const other of others) bells.ring(other);
   }
 
   function announce(state: SessionState): void {

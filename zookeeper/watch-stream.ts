@@ -2,6 +2,7 @@ import { type Backoff, fullJitter, spread } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Bells } from './bells.ts';
+import type { Caller } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { WatchOptions } from './session.ts';
 
@@ -26,7 +27,8 @@ export function streamOf<T, Mark>(
   parts: StreamParts,
   path: string,
   { signal, rereadMs = REREAD_MS }: WatchOptions,
-  read: (last: Mark | undefined) => Promise<T>,
+  /** Called once; what it returns is called for each read, and `caller` then hears the item or the failure. */
+  source: (caller: Caller<T>) => (last: Mark | undefined) => void,
   /** What is kept of an item to know the next one by; the item itself may be large, and belongs to who asked. */
   markOf: (item: T) => Mark,
   differs: (last: Mark, next: Mark) => boolean,
@@ -39,6 +41,7 @@ export function streamOf<T, Mark>(
   let over = false;
   let attempt = 0;
   let cancelPause = () => {};
+  const read = source({ resolve: give, reject: failed });
   let cancelReread = rereadSlowly();
   const takeDown = parts.bells.hang(path, { ring });
   signal.addEventListener('abort', end, { once: true });
@@ -55,7 +58,7 @@ export function streamOf<T, Mark>(
     else if (dirty) {
       dirty = false;
       reading = true;
-      read(last?.mark).then(give, failed);
+      read(last?.mark);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Logger } from '../runtime/log.ts';
-import type { Calls } from './calls.ts';
+import type { Caller, Calls } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { Reads } from './reads.ts';
 import type { NodeData, NodeStat, Session, Snapshot } from './session.ts';
@@ -21,14 +21,32 @@ export interface WatchParts extends StreamParts {
 export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watchChildren'> {
   const { reads, calls, log } = parts;
 
-  async function readNode(path: string, last: Mark | undefined): Promise<Snapshot> {
+  /** Without a promise where the node is there and as new as it should be: a fleet reads it in the same instant. */
+  function nodeSource(path: string): (caller: Caller<Snapshot>) => (last: Mark | undefined) => void {
+    return (caller) => {
+      let newest: Mark | undefined;
+      const asked: Caller<NodeData | null> = {
+        resolve(found) {
+          if (found && !isOlder(newest, found)) caller.resolve({ exists: true, data: found.data, stat: found.stat });
+          else (found ? readAgain(path, newest) : readMissing(path, newest)).then(caller.resolve, caller.reject);
+        },
+        reject: caller.reject,
+      };
+      return (last) => {
+        newest = last;
+        reads.getFor(asked, path, calls.deadline(undefined));
+      };
+    };
+  }
+
+  /** Reading a missing node leaves no watch; asking whether it exists does, and it may exist by now. */
+  async function readMissing(path: string, last: Mark | undefined): Promise<Snapshot> {
     for (;;) {
       const deadline = calls.deadline(undefined);
+      if ((await reads.existsBy(path, deadline, true)) === null) return { exists: false };
       const found = await reads.getBy(path, deadline, true);
       if (found && isOlder(last, found)) return readAgain(path, last);
-      if (found) return { exists: true, data: found.data, stat: found.stat };
-      // Reading a missing node leaves no watch; asking whether it exists does, and it may exist by now.
-      if ((await reads.existsBy(path, deadline, true)) === null) return { exists: false };
+      if (found) return { exists: true, ...found };
     }
   }
 
@@ -38,7 +56,7 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
       if (!(error instanceof ZooKeeperError) || error.next === 'retry') throw error;
     });
     const found = await reads.getBy(path, calls.deadline(undefined), true);
-    if (!found) return readNode(path, undefined);
+    if (!found) return readMissing(path, undefined);
     if (isOlder(last, found)) {
       log.warn({ path, code: 'NODE_WENT_BACK' }, 'a node is older than it was: data were restored');
     }
@@ -55,16 +73,13 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
   }
 
   return {
-    watch: (path, options) => streamOf(parts, path, options, (last) => readNode(path, last), markOf, marksDiffer),
-    watchChildren: (path, options) =>
-      streamOf(
-        parts,
-        path,
-        options,
-        () => readChildren(path),
-        (names) => names,
-        namesDiffer,
-      ),
+    watch: (path, options) => streamOf(parts, path, options, nodeSource(path), markOf, marksDiffer),
+    watchChildren(path, options) {
+      const source = (caller: Caller<string[] | null>) => () => {
+        readChildren(path).then(caller.resolve, caller.reject);
+      };
+      return streamOf(parts, path, options, source, (names) => names, namesDiffer);
+    },
   };
 }
 
@@ -74,11 +89,7 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
  */
 type Mark = Pick<NodeStat, 'czxid' | 'mzxid' | 'version'> | null;
 
-function markOf(snapshot: Snapshot): Mark {
-  if (!snapshot.exists) return null;
-  const { czxid, mzxid, version } = snapshot.stat;
-  return { czxid, mzxid, version };
-}
+const markOf = (snapshot: Snapshot): Mark => (snapshot.exists ? snapshot.stat : null);
 
 function marksDiffer(last: Mark, next: Mark): boolean {
   if (!last || !next) return last !== next;

@@ -75,6 +75,7 @@ describe('what we reach into of node-zookeeper-client', () => {
     manager.queue(packet, () => {});
     expect(written[2]?.toString('hex')).toBe(`0000000e${'00000001'}${'00000003'}${'00000001'}2f00`);
     expect(manager.pendingQueue.map(({ request }) => request)).toEqual([packet]);
+    expect(manager.packetQueue.queue).toEqual([]);
     manager.onSocketTimeout();
     expect(written[3]?.readInt32BE(4)).toBe(jute.XID_PING);
     expect(manager.pendingQueue).toHaveLength(1);
