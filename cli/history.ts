@@ -1,12 +1,12 @@
 import { readHistory } from '../fleet/history.ts';
 import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
-import { historyLines } from '../publisher/screens.ts';
+import { historyLines } from '../publisher/history-screen.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
-import { say, usage } from './terminal.ts';
+import { say, screenNow, usage } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
 export async function run({ options }: Call): Promise<number> {
@@ -19,7 +19,7 @@ export async function run({ options }: Call): Promise<number> {
     const [state, history] = await Promise.all([readSharedState(session, paths), readHistory(session, paths, most)]);
     const current = isRecorded(state) ? (state.lastRecord?.number ?? null) : null;
     if (options['json']) for (const record of history) say(JSON.stringify(record));
-    else say(...historyLines(history, current, systemClock.now()));
+    else say(...historyLines(history, current, screenNow(systemClock.now())));
     return EXIT.converged;
   });
 }

@@ -142,8 +142,12 @@ export async function program(
     'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',
   );
   example(
-    shared(verb(root, 'status', 'what is wanted, and where each agent stands', () => import('./status.ts'))),
+    shared(verb(root, 'status [agent]', 'what is wanted, and where each agent stands', () => import('./status.ts')))
+      .option('-w, --watch', 'go on looking until Ctrl-C; on a terminal redrawn in place')
+      .option('-l, --selector <labels>', 'only agents with these labels, such as role=web,zone!=b'),
     'gitfleet status',
+    'gitfleet status web-3',
+    'gitfleet status --watch -l "role=web,zone in (a,b)"',
   );
   example(
     shared(verb(root, 'history', 'the deployments, newest first', () => import('./history.ts'))).option(

@@ -1,5 +1,9 @@
+import type { Screen } from '../publisher/paint.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
+import type { ErrorOutput } from '../schemas/output.ts';
+import { coloursWanted, painter, redraws } from './colours.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
 export const say = (...lines: string[]): void => {
@@ -9,6 +13,16 @@ export const say = (...lines: string[]): void => {
 export const warn = (...lines: string[]): void => {
   for (const line of lines) process.stderr.write(`${line}\n`);
 };
+
+/** Whether what is on the screen may be drawn again in place. */
+export const isLive = (): boolean => redraws(process.env, process.stdout.isTTY);
+
+/** Lines that stay are cut to nothing: a terminal breaks them, a file keeps them whole. */
+export const screenNow = (now: number, columns = Number.POSITIVE_INFINITY): Screen => ({
+  columns,
+  now,
+  paint: painter(coloursWanted(process.env, process.stdout.isTTY)),
+});
 
 let unheard = false;
 
@@ -29,10 +43,12 @@ export function fail(error: unknown, json: boolean): number {
   const failure = classify(error);
   const exitCode = exitCodeOf(failure);
   if (json) {
-    say(JSON.stringify({ error: { ...failure.toFailure(), reason: clean(failure.message) }, exitCode }));
+    const said: ErrorOutput = { error: { ...failure.toFailure(), reason: visible(failure.message) }, exitCode };
+    say(JSON.stringify(said));
     return exitCode;
   }
-  warn(`gitfleet: ${failure.code}: ${clean(failure.message).trim()}`);
+  const [first = '', ...more] = failure.message.trim().split('\n');
+  warn(`gitfleet: ${failure.code}: ${visible(first)}`, ...more.map((line) => `  ${visible(line)}`));
   if (failure.hint) warn(`  ${failure.hint}`);
   if (failure.next === 'bug' && failure.cause instanceof Error) warn(clean(failure.cause.stack ?? '', 4_000));
   return exitCode;

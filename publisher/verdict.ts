@@ -5,6 +5,7 @@ import type { Outcome } from '../schemas/deployment.ts';
 export type Standing =
   | 'active' // serves it, the activate command ended well
   | 'overridden' // a person on the server keeps it on another commit
+  | 'suspended' // a person on the server took it out of every rollout
   | 'failed' // will not without a person, or a newer target
   | 'working' // on its way, a retry included
   | 'silent' // online, has not said anything about it yet
@@ -26,12 +27,14 @@ export interface Verdict {
 
 /**
  * Judges one deployment from what the agents say about themselves. Expected are the agents that were online at publish
- * or since. `failed` is said only when every other expected agent has settled, so that the count is final.
+ * or since, but for those that a person suspended. `failed` is said only when every other expected agent has settled,
+ * so that the count is final.
  */
 export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>, targetVersion: string): Verdict {
   const agents = fleet
     .filter((view) => expected.has(view.agentId))
-    .map((view) => ({ agentId: view.agentId, standing: standingOf(view, targetVersion), view }));
+    .map((view) => ({ agentId: view.agentId, standing: standingOf(view, targetVersion), view }))
+    .filter((agent) => agent.standing !== 'suspended');
   const count = (...wanted: Standing[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
   const reached = count('active');
   const summary = { reached, expected: agents.length, agents };
@@ -42,6 +45,8 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
 }
 
 export function standingOf(view: AgentView, targetVersion: string): Standing {
+  // A person's word on the server holds whatever the target is, until that person takes it back.
+  if (view.report?.suspended || view.report?.phase === 'suspended') return 'suspended';
   const report = view.report?.targetVersion === targetVersion ? view.report : null;
   if (report?.override && !report.error) return 'overridden';
   if (report?.phase === 'active') return 'active';
@@ -49,6 +54,10 @@ export function standingOf(view: AgentView, targetVersion: string): Standing {
   if (!view.presence) return 'offline';
   return report ? 'working' : 'silent';
 }
+
+/** The same for whoever looks at the fleet and not at one deployment: nobody is anything but offline without presence. */
+export const presentStanding = (view: AgentView, targetVersion: string): Standing =>
+  view.presence ? standingOf(view, targetVersion) : 'offline';
 
 /** What history keeps of a verdict. */
 export function outcomeOf(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {

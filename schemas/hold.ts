@@ -17,7 +17,7 @@ export const hold = z.object({
 });
 export type Hold = z.infer<typeof hold>;
 
-const quarantined = z.object({
+export const quarantined = z.object({
   commitId: z.string().refine(isCommitId, 'is no commit id'),
   reason: z.string(),
   by: z.string(),

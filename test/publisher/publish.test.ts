@@ -142,7 +142,7 @@ describe('a record of a newer version', () => {
     expect(await readDeployment(session, paths, 2)).toMatchObject({ via: 'other', outcome: { state: 'proven' } });
     const kept = JSON.parse(String((await session.get(paths.deployment(2)))?.data));
     expect(kept).toMatchObject({ via: 'webhook', signature: 's' });
-    const ended = { ...newer, outcome: { state: 'rolled-back', at: 1, reached: 0, expected: 1 } };
+    const ended = { ...newer, outcome: { state: 'newer-word', at: 1, reached: 0, expected: 1 } };
     await session.set(paths.deployment(2), Buffer.from(JSON.stringify(ended)), -1);
     expect(await outcomeOf(2)).toMatchObject({ state: 'other' });
   });

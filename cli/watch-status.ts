@@ -1,0 +1,92 @@
+import { statusChanges } from '../publisher/status-changes.ts';
+import { statusOutputOf } from '../publisher/status-output.ts';
+import { type StatusPicture, statusLines } from '../publisher/status-screen.ts';
+import { systemClock as clock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
+import { EXIT } from './exit-codes.ts';
+import { openLiveScreen } from './live-screen.ts';
+import { isLive, say, screenNow } from './terminal.ts';
+
+const LOOK_EVERY_MS = 1_000;
+/** An answer that takes longer makes the picture stale. */
+const ANSWER_MS = 2_000;
+
+/**
+ * Shows the fleet until Ctrl-C: on a terminal redrawn in place, elsewhere a line per change, or one JSON value. While
+ * ZooKeeper does not answer the last picture stays, marked as stale. Looks by polling: agents keep a constant number of
+ * watches, and so do we.
+ */
+export async function watchStatus(look: () => Promise<StatusPicture>, json: boolean): Promise<number> {
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  let picture = await look();
+  let freshAt = clock.now();
+  let trouble = 'no answer';
+  const show = json ? jsonLines() : isLive() ? liveTable() : plainLines();
+  process.once('SIGINT', end);
+  try {
+    let looking: Promise<void> | null = null;
+    while (!stop.signal.aborted) {
+      looking ??= look()
+        .then(
+          (found) => {
+            picture = found;
+            freshAt = clock.now();
+          },
+          (error: unknown) => {
+            trouble = classify(error).message;
+          },
+        )
+        .finally(() => {
+          looking = null;
+        });
+      await Promise.race([looking, clock.sleep(ANSWER_MS, stop.signal).catch(() => {})]);
+      const stale = clock.now() - freshAt >= ANSWER_MS ? { since: freshAt, reason: trouble } : null;
+      show.next({ ...picture, stale });
+      await clock.sleep(LOOK_EVERY_MS, stop.signal).catch(() => {});
+    }
+  } finally {
+    process.removeListener('SIGINT', end);
+    show.close();
+  }
+  return EXIT.detached;
+}
+
+interface Show {
+  next(picture: StatusPicture): void;
+  close(): void;
+}
+
+function liveTable(): Show {
+  const screen = openLiveScreen(process.stdout);
+  return {
+    next: (picture) => screen.draw(statusLines(picture, screenNow(clock.now(), screen.columns), screen.rows)),
+    close: () => screen.close(),
+  };
+}
+
+function plainLines(): Show {
+  let before: StatusPicture | null = null;
+  return {
+    next(picture) {
+      const screen = screenNow(clock.now());
+      const lines = before === null ? statusLines(picture, screen) : statusChanges(before, picture, screen);
+      const time = before === null ? '' : `${new Date(screen.now).toISOString().slice(11, 19)} `;
+      say(...lines.map((line) => time + line));
+      before = picture;
+    },
+    close() {},
+  };
+}
+
+function jsonLines(): Show {
+  let before = '';
+  return {
+    next(picture) {
+      const value = JSON.stringify(statusOutputOf(picture, clock.now()));
+      if (value !== before) say(value);
+      before = value;
+    },
+    close() {},
+  };
+}

@@ -1,0 +1,98 @@
+import type { AgentView } from '../fleet/fleet-view.ts';
+import { visible } from '../runtime/visible.ts';
+import { deploymentName } from '../schemas/deployment.ts';
+import { formatInstant } from '../schemas/instant.ts';
+import type { Presence, Report } from '../schemas/report.ts';
+import { outputLines } from './agent-table.ts';
+import type { Screen, Tone } from './paint.ts';
+import { presentStanding, type Standing } from './verdict.ts';
+import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
+
+/** `gitfleet status AGENT`: all that is known about one agent. */
+export function agentLines(view: AgentView, targetVersion: string, screen: Screen): string[] {
+  const standing = presentStanding(view, targetVersion);
+  const words = standingWords({ agentId: view.agentId, standing, view });
+  return [
+    `${visible(view.agentId, 100)}: ${screen.paint(TONE[standing], words)}`,
+    ...(view.presence ? presenceLines(view.presence, screen.now) : []),
+    ...(view.report ? reportLines(view, view.report, targetVersion, screen) : ['  it never reported']),
+    nextLine(view, standing),
+  ];
+}
+
+const TONE: Record<Standing, Tone> = {
+  active: 'good',
+  overridden: 'busy',
+  suspended: 'busy',
+  failed: 'bad',
+  working: 'busy',
+  silent: 'busy',
+  offline: 'faint',
+};
+
+function presenceLines(presence: Presence, now: number): string[] {
+  const labels = Object.entries(presence.labels).map(([key, value]) => `${visible(key, 70)}=${visible(value, 70)}`);
+  return fields([
+    ['online', `for ${age(now - presence.since)}, since ${formatInstant(presence.since)}`],
+    ['host', `${visible(presence.host, 200)}, process ${presence.pid}`],
+    ['version', visible(presence.agentVersion, 40)],
+    ['labels', labels.join(', ')],
+    ['problem', presence.problem === null ? '' : visible(presence.problem, 500)],
+  ]);
+}
+
+function reportLines(view: AgentView, report: Report, targetVersion: string, { now }: Screen): string[] {
+  const about = report.targetVersion === targetVersion ? 'the present target' : 'an older target';
+  const deployment = report.deployment === null ? '' : ` (${deploymentName(report.deployment)})`;
+  const { error, override, suspended, drift } = report;
+  const at = view.reportedAt === null ? '' : `${age(now - view.reportedAt)} ago, ${formatInstant(view.reportedAt)}`;
+  const tries = report.attempts === 0 ? '' : `, ${report.attempts} ${report.attempts === 1 ? 'try' : 'tries'}`;
+  return [
+    ...fields([
+      ['shows', report.activeCommit === null ? 'nothing' : visible(report.activeCommit, 64)],
+      ['wants', report.desiredCommit === null ? '' : visible(report.desiredCommit, 64)],
+      ['path', report.relativePath === null ? '' : visible(report.relativePath, 255)],
+      ['report', `${at}, about ${about}${deployment}`],
+      ['phase', `${phaseWords(view)} for ${age(report.at - report.since)} by then${tries}`],
+      ['waits for', report.waitingFor === null ? '' : visible(report.waitingFor, 500)],
+      ['kept', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
+      ['suspended', suspended === null ? '' : `${suspensionWords(view)} (${formatInstant(suspended.at)})`],
+      ['error', error === null ? '' : `${visible(error.code, 40)}: ${visible(error.reason, 1_000)}`],
+      ['hint', error === null ? '' : visible(error.hint, 1_000)],
+      ['', error === null ? '' : NEXT_WORDS[error.next]],
+    ]),
+    ...(report.output === null ? [] : ['  last output', ...outputLines(report.output, 40)]),
+    ...(drift.length === 0 ? [] : ["  drift: not the commit's", ...drift.map((file) => `    ${visible(file, 300)}`)]),
+  ];
+}
+
+const NEXT_WORDS: Record<NonNullable<Report['error']>['next'], string> = {
+  retry: 'it is tried again by itself',
+  wait: 'it goes on by itself when that changes',
+  stall: 'a person has to act, or publish another commit',
+  bug: 'a defect of gitfleet: please report it with the log of this agent',
+};
+
+const fields = (all: readonly [string, string][]): string[] =>
+  all.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
+
+function nextLine({ agentId, presence, report }: AgentView, standing: Standing): string {
+  const id = visible(agentId, 100);
+  switch (standing) {
+    case 'offline':
+      return `next: on the server, gitfleet agent status and its log; gone for good: gitfleet forget ${id}`;
+    case 'failed':
+      return 'next: what the hint says; on the server, gitfleet agent status and its log; or gitfleet rollback';
+    case 'overridden':
+    case 'suspended':
+      return 'next: on the server, gitfleet agent resume follows the fleet again';
+    case 'silent':
+      return presence?.problem?.includes('NO_AUTH')
+        ? `next: where its state directory is a new one: gitfleet forget ${id}`
+        : 'next: on the server, gitfleet agent status and its log';
+    case 'working':
+      return report?.error ? 'next: what the hint says; the agent goes on by itself' : 'it goes on by itself';
+    case 'active':
+      return 'settled';
+  }
+}

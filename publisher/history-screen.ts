@@ -1,0 +1,39 @@
+import { visible } from '../runtime/visible.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
+import { aligned, type Cell } from './columns.ts';
+import type { Screen, Tone } from './paint.ts';
+import { age, outcomeWord, short } from './words.ts';
+
+/** `gitfleet history`: newest first; the star marks what config shows. */
+export function historyLines(history: readonly Deployment[], current: number | null, screen: Screen): string[] {
+  if (history.length === 0) return ['nothing published yet', 'next: gitfleet publish'];
+  const rows = history.map((record): Cell[] => {
+    const outcome = outcomeWord(record, record.number === current);
+    const tone = TONES[outcome];
+    return [
+      { text: `${record.number === current ? '*' : ' '} ${deploymentName(record.number)}` },
+      { text: short(record.target.commitId) },
+      { text: outcome, ...(tone ? { tone } : {}) },
+      { text: record.outcome ? `${record.outcome.reached}/${record.outcome.expected}` : '' },
+      { text: `${age(screen.now - record.at)} ago` },
+      { text: visible(record.author, 40) },
+      { text: `${marks(record)}${visible(record.reason, 200)}` },
+    ];
+  });
+  return aligned(rows, screen);
+}
+
+const TONES: Readonly<Record<string, Tone>> = {
+  proven: 'good',
+  failed: 'bad',
+  'rolled-back': 'bad',
+  current: 'busy',
+  'timed-out': 'busy',
+};
+
+function marks({ returnsTo, lifted }: Deployment): string {
+  const back = returnsTo === null ? '' : `(back to ${deploymentName(returnsTo)}) `;
+  return lifted === null
+    ? back
+    : `${back}(out of the quarantine of ${visible(lifted.by, 40)}: ${visible(lifted.reason, 80)}) `;
+}

@@ -1,0 +1,15 @@
+/** What a piece of a screen means; the entry decides whether that is a colour. */
+export type Tone = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
+export type Paint = (tone: Tone, text: string) => string;
+
+/** No colour: what is not a terminal, and who asked for none. */
+export const plain: Paint = (_tone, text) => text;
+
+/** What every screen is made for. */
+export interface Screen {
+  /** Cells per line; Infinity where nothing is to be cut. */
+  readonly columns: number;
+  /** Ms since the epoch. */
+  readonly now: number;
+  readonly paint: Paint;
+}

@@ -1,0 +1,109 @@
+import type { AgentView } from '../fleet/fleet-view.ts';
+import { holdWords, quarantineWords } from '../fleet/refusals.ts';
+import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
+import { visible } from '../runtime/visible.ts';
+import { deploymentName } from '../schemas/deployment.ts';
+import { parseHold, parseQuarantine } from '../schemas/hold.ts';
+import { ANY_URL, parseTarget } from '../schemas/target.ts';
+import { agentTable, failureLines, MOST_SINGLE, tallyOf } from './agent-table.ts';
+import { line } from './columns.ts';
+import type { Screen } from './paint.ts';
+import { judge, presentStanding, type Verdict } from './verdict.ts';
+import { age, count, short } from './words.ts';
+
+/** What `gitfleet status` looks at, at one moment. */
+export interface StatusPicture {
+  readonly app: string;
+  readonly state: SharedState;
+  readonly fleet: readonly AgentView[];
+  /** Set where ZooKeeper does not answer any more: since when, and why; the picture is the last that was seen. */
+  readonly stale: { readonly since: number; readonly reason: string } | null;
+}
+
+/**
+ * `gitfleet status`: what is wanted, what is in its way, where each agent stands with it, what fails and what to do.
+ * @param rows lines that the screen may take; Infinity where it scrolls.
+ */
+export function statusLines(picture: StatusPicture, screen: Screen, rows = Number.POSITIVE_INFINITY): string[] {
+  const agents = standings(picture);
+  const above = [...staleLines(picture, screen), ...wantedLines(picture, screen), ...brakeLines(picture, screen)];
+  const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
+  const failing = failureLines(agents, screen);
+  const last = lastLine(picture, verdictOf(picture), screen);
+  // A window keeps its first and last lines and the table's worst rows; the causes go first, they stand in the rows too.
+  const fixed = above.length + counts.length + 1;
+  const roomy = fixed + failing.length + 6 <= rows;
+  const table = agentTable(agents, screen, rows - fixed - (roomy ? failing.length + 1 : 0));
+  const causes = failing.length > 0 && roomy ? ['failing:', ...failing] : [];
+  return [...above, ...counts, ...table, ...causes, last];
+}
+
+/** Expected are the agents that are online now. */
+export function verdictOf({ state, fleet }: StatusPicture): Verdict {
+  const online = new Set(fleet.filter((view) => view.presence).map((view) => view.agentId));
+  return judge(fleet, online, state.config.targetVersion);
+}
+
+export const standings = ({ state, fleet }: StatusPicture) =>
+  fleet.map((view) => ({
+    agentId: view.agentId,
+    standing: presentStanding(view, state.config.targetVersion),
+    view,
+  }));
+
+function staleLines({ stale }: StatusPicture, screen: Screen): string[] {
+  if (!stale) return [];
+  const words = `STALE: ZooKeeper has not answered for ${age(screen.now - stale.since)} (${visible(stale.reason, 200)})`;
+  return [
+    line(screen, words, 'bad'),
+    line(screen, '  what follows is what was seen then; agents go on serving what they serve'),
+  ];
+}
+
+function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
+  if (state.config.data.length === 0) return [`${app}: nothing published yet`];
+  const record = isRecorded(state) ? state.lastRecord : null;
+  const name = record ? deploymentName(record.number) : 'set by another ZooKeeper client';
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  if (!wanted.ok) {
+    const { code, reason, hint } = wanted.failure;
+    const refused = `${app}: ${name} is refused by everybody: ${code} ${visible(reason, 300)}`;
+    return [line(screen, refused, 'bad'), line(screen, `  ${hint}`)];
+  }
+  const { commitId, relativePath, url } = wanted.target;
+  const who = record
+    ? `${visible(record.author, 100)}, ${age(screen.now - record.at)} ago: ${visible(record.reason, 120)}`
+    : `${age(screen.now - state.config.mtime)} ago`;
+  return [
+    line(screen, `${app}: ${name} wants ${short(commitId)} at ${relativePath} from ${visible(url)}`),
+    line(screen, `  ${who}`),
+  ];
+}
+
+/** Who stopped publishing, and whether what is wanted is in quarantine. */
+function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
+  const held = parseHold(state.hold.data, screen.now);
+  const refused = parseQuarantine(state.quarantine.data);
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  const entry = wanted.ok ? refused.value.find((each) => each.commitId === wanted.target.commitId) : undefined;
+  return [
+    ...(held.value ? [holdWords(held.value)] : []),
+    ...(entry ? [`${quarantineWords(entry)}; agents that do not show it keep what they serve`] : []),
+    ...[held.unreadable, refused.unreadable].filter((words) => words !== null),
+  ].map((words) => line(screen, `  ${words}`, 'busy'));
+}
+
+function lastLine(picture: StatusPicture, verdict: Verdict, screen: Screen): string {
+  const { fleet, state } = picture;
+  if (state.config.data.length === 0) return 'next: gitfleet publish';
+  const offline = fleet.filter((view) => !view.presence).length;
+  const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : '';
+  if (verdict.expected === 0) return `no agent is online${away}`;
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  const where = wanted.ok ? short(wanted.target.commitId) : 'it';
+  const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;
+  if (verdict.state === 'converged') return line(screen, words, 'good');
+  const stuck = verdict.agents.find((agent) => agent.standing === 'failed');
+  if (!stuck) return line(screen, words);
+  return line(screen, `${words}; next: gitfleet status ${visible(stuck.agentId, 100)}, or gitfleet rollback`, 'bad');
+}

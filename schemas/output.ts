@@ -1,0 +1,125 @@
+import * as z from 'zod';
+import { deployment } from './deployment.ts';
+import { hold, quarantined } from './hold.ts';
+import { presence, report } from './report.ts';
+
+/**
+ * What each verb prints with `--json`: one value per line, described with examples in docs/cli.md. Members may be added;
+ * none changes its meaning or goes away without a word in the changelog. Times are ms since the epoch, durations ms.
+ */
+const failure = z.strictObject({
+  code: z.string(),
+  reason: z.string(),
+  hint: z.string(),
+  next: z.enum(['retry', 'wait', 'stall', 'bug']),
+});
+
+/** Any verb that failed, on standard output, as its last line. */
+export const errorOutput = z.strictObject({ error: failure, exitCode: z.int() });
+
+const target = z.strictObject({ url: z.string(), commitId: z.string(), relativePath: z.string() });
+
+/** How the commits of two targets lie to each other, as the clone tells it. */
+const change = z.strictObject({
+  from: z.string().nullable(),
+  to: z.string(),
+  /** Null where no clone tells. */
+  ahead: z.int().nullable(),
+  behind: z.int().nullable(),
+  /** Newest first, at most 50: what comes; where the change only goes back, what goes. */
+  titles: z.array(z.strictObject({ commitId: z.string(), title: z.string() })),
+});
+
+/** `publish`, `rollback`: first line, once the target is written. */
+export const publishedOutput = z.strictObject({
+  published: deployment,
+  targetVersion: z.string(),
+  change: change.nullable(),
+});
+
+/** `attach`: first line. */
+export const attachedOutput = z.strictObject({ attached: deployment, targetVersion: z.string() });
+
+/** `publish`, `rollback`, `attach`: last line, unless detached. */
+export const endingOutput = z.strictObject({
+  ending: z.string(),
+  state: z.enum(['converged', 'failed', 'running', 'nobody']),
+  reached: z.int(),
+  expected: z.int(),
+  elapsedMs: z.number(),
+  /** Number of the deployment that came instead. */
+  supersededBy: z.int().optional(),
+});
+
+const standing = z.enum(['active', 'overridden', 'suspended', 'failed', 'working', 'silent', 'offline']);
+
+const agent = z.strictObject({
+  agentId: z.string(),
+  /** With the present target; `offline` for whoever has no presence. */
+  standing,
+  presence: presence.nullable(),
+  report: report.nullable(),
+  /** When the report was written, by the clock of the ensemble. */
+  reportedAt: z.number().nullable(),
+});
+
+/** `status`; with `--watch` one line per change. */
+export const statusOutput = z.strictObject({
+  app: z.string(),
+  /** Null before the first publish, and where nobody can read what config holds: then see `refused`. */
+  target: target.nullable(),
+  targetVersion: z.string(),
+  refused: failure.nullable(),
+  /** Null where another ZooKeeper client set the target and nobody published since. */
+  deployment: deployment.nullable(),
+  hold: hold.nullable(),
+  /** Of the agents that are online now. */
+  reached: z.int(),
+  expected: z.int(),
+  agents: z.array(agent),
+  /** Since when ZooKeeper does not answer; what stands here is what was seen then. */
+  stale: z.strictObject({ since: z.number(), reason: z.string() }).nullable(),
+});
+
+/** `status AGENT`. */
+export const agentOutput = agent;
+
+/** `history`: one line per deployment, newest first. */
+export const historyOutput = deployment;
+
+/** `plan`. */
+export const planOutput = z.strictObject({
+  /** False: config holds this target already; a publish would make every agent check it again. */
+  changes: z.boolean(),
+  /** The number it would get, if nobody is faster. */
+  deployment: z.int(),
+  current: target.nullable(),
+  target,
+  change: change.nullable(),
+  warning: z.string().nullable(),
+  /** What would stop a publish now; empty: nothing. */
+  blockers: z.array(failure),
+  /** Online agents, which would take part. */
+  agents: z.array(z.string()),
+  suspended: z.array(z.string()),
+  /** They catch up alone when they come back. */
+  offline: z.array(z.strictObject({ agentId: z.string(), reportedAt: z.number().nullable() })),
+});
+
+/** `hold`: what is in force now; `unhold`: what was ended. `changed` is false where nothing had to be written. */
+export const holdOutput = z.strictObject({ hold: hold.nullable(), changed: z.boolean() });
+export const quarantineOutput = z.strictObject({ quarantined: quarantined.nullable(), changed: z.boolean() });
+
+/** `forget`. */
+export const forgetOutput = z.strictObject({ agentId: z.string(), forgotten: z.boolean() });
+
+export type ErrorOutput = z.infer<typeof errorOutput>;
+export type PublishedOutput = z.infer<typeof publishedOutput>;
+export type AttachedOutput = z.infer<typeof attachedOutput>;
+export type EndingOutput = z.infer<typeof endingOutput>;
+export type StatusOutput = z.infer<typeof statusOutput>;
+export type AgentOutput = z.infer<typeof agentOutput>;
+export type PlanOutput = z.infer<typeof planOutput>;
+export type HoldOutput = z.infer<typeof holdOutput>;
+export type QuarantineOutput = z.infer<typeof quarantineOutput>;
+export type ForgetOutput = z.infer<typeof forgetOutput>;
