@@ -47,6 +47,25 @@ export function connectString() {
     .refine(legal, wants);
 }
 
+/** Where the agent serves its metrics: a port, or a loopback address with one; nobody outside the machine is let in. */
+export function loopbackAddress() {
+  const ADDRESS = /^(?:(127(?:\.\d{1,3}){3}|localhost|\[::1\]):)?(\d{1,5})$/;
+  return z
+    .union([z.string(), z.int()], { error: 'wants a port, or a loopback address such as 127.0.0.1:9180' })
+    .transform((given, context) => {
+      const [, host, digits] = ADDRESS.exec(String(given)) ?? [];
+      const port = Number(digits);
+      if (digits !== undefined && port >= 1 && port <= 65_535) {
+        return { host: host === undefined || host === 'localhost' ? '127.0.0.1' : host.replace(/^\[|\]$/g, ''), port };
+      }
+      context.addIssue({
+        code: 'custom',
+        message: `${shown(String(given))} is no port and no loopback address with one`,
+      });
+      return z.NEVER;
+    });
+}
+
 /** A service by its full name, as systemd writes it: no pattern, no option, no path, and not the agent itself. */
 export function serviceUnit() {
   const UNIT = /^(?=.{9,255}$)[A-Za-z0-9_][A-Za-z0-9:_.-]*(?:@(?:[A-Za-z0-9:_.-]|\\x[0-9a-f]{2})+)?\.service$/;

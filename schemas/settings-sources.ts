@@ -72,6 +72,7 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.shared', variable: 'GITFLEET_SHARED', kind: 'list' },
   { setting: 'agent.passEnvironment', variable: 'GITFLEET_PASS_ENVIRONMENT', kind: 'list' },
   { setting: 'agent.fetchLeases', variable: 'GITFLEET_FETCH_LEASES', kind: 'number' },
+  { setting: 'agent.listen', variable: 'GITFLEET_LISTEN', kind: 'text' },
   { setting: 'agent.content.submodules', variable: 'GITFLEET_SUBMODULES', kind: 'text' },
   { setting: 'agent.content.lfs', variable: 'GITFLEET_LFS', kind: 'text' },
   { setting: 'agent.content.symlinks', variable: 'GITFLEET_SYMLINKS', kind: 'text' },

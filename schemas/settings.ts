@@ -1,6 +1,15 @@
 import * as z from 'zod';
 import { FleetError } from '../runtime/errors.ts';
-import { connectString, credential, duration, labels, path, serviceUnit, urlPrefix } from './setting-values.ts';
+import {
+  connectString,
+  credential,
+  duration,
+  labels,
+  loopbackAddress,
+  path,
+  serviceUnit,
+  urlPrefix,
+} from './setting-values.ts';
 import { sayProblems } from './settings-problems.ts';
 import { STEP_MEMBERS } from './steps.ts';
 import { AGENT_ID, APP_ZNODE } from './znodes.ts';
@@ -84,6 +93,8 @@ export const settings = z.strictObject({
           symlinks: z.enum(['contained', 'forbid', 'allow']).prefault('contained'),
         })
         .prefault({}),
+      /** Where /healthz and /metrics are served, on this machine only. Absent: nowhere. */
+      listen: loopbackAddress().optional(),
       /** How many agents may ask the origin at a time, over the whole fleet: git servers refuse the eleventh. */
       fetchLeases: z
         .union([z.int().min(1).max(10_000), z.literal('off')], { error: 'wants a whole number from 1, or off' })
