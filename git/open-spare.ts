@@ -14,7 +14,7 @@ import { inspectWorkTree, isClean } from './inspect.ts';
 import { type Judgement, judge } from './judge.ts';
 import { environment } from './process.ts';
 import { dropProof, readHead, readProof, writeProof } from './proof.ts';
-import { isPinned, notHere, pinned, type Repository } from './repository.ts';
+import { isPinned, notHere, pinNames, type Repository } from './repository.ts';
 import type { Spare } from './spare.ts';
 import type { Drift } from './store.ts';
 import { createTurn } from './turn.ts';
@@ -137,8 +137,8 @@ export function openSpare(repository: Repository, directory: string): Foresighte
 
   /** A commit that came today may share objects with one from before we started; those may have changed since. */
   async function allArrived(): Promise<boolean> {
-    const pins = await pinned(repository).catch(() => null);
-    return pins?.every((each) => repository.fresh.has(each)) ?? false;
+    const pins = await pinNames(repository);
+    return pins.every((each) => repository.fresh.has(each as CommitId));
   }
 
   async function moveTo(release: string): Promise<void> {

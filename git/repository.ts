@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -96,6 +96,15 @@ export async function pinned(repository: Repository): Promise<CommitId[]> {
     const [id, type, ref] = line.split(' ');
     return id && type === 'commit' && ref === `refs/pins/${id}` ? [checkedCommitId(id)] : [];
   });
+}
+
+/** The names below refs/pins/, read from the files themselves: no process, and no word about what they name. */
+export async function pinNames({ directory }: Pick<Repository, 'directory'>): Promise<string[]> {
+  const [loose, packed] = await Promise.all([
+    readdir(join(directory, 'refs', 'pins')).catch(() => []),
+    readFile(join(directory, 'packed-refs'), 'utf8').catch(() => ''),
+  ]);
+  return [...loose, ...Array.from(packed.matchAll(/ refs\/pins\/(.*)$/gm), ([, name]) => name ?? '')];
 }
 
 /** What a caller gets who asks to write a commit that was never fetched. */
