@@ -65,7 +65,7 @@ export async function publishTarget(
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
     checkHold(state.hold.data, parts.now());
     if (!request.force) checkQuarantine(state.quarantine.data, request.target.commitId);
-    const published = await attempt(parts, state, request);
+    const published = await publishOnce(parts, state, request);
     if (published) return published;
   }
 }
@@ -80,8 +80,16 @@ export async function recordForeign(parts: PublishParts, since: SharedState): Pr
   return state;
 }
 
-/** One try; null when nothing was written and the state is to be read again. */
-async function attempt(parts: PublishParts, state: SharedState, request: PublishRequest): Promise<Published | null> {
+/**
+ * One try; null when nothing was written because a version had moved on.
+ * @param first what else the same transaction checks and writes: all of it, or nothing is published.
+ */
+export async function publishOnce(
+  parts: PublishParts,
+  state: SharedState,
+  request: PublishRequest,
+  first: readonly Operation[] = [],
+): Promise<Published | null> {
   const number = state.deployments.last + 1;
   const quarantine = quarantineAfter(readQuarantine(state.quarantine.data), request, parts.now());
   const record = deployment.parse({
@@ -103,6 +111,7 @@ async function attempt(parts: PublishParts, state: SharedState, request: Publish
   });
   const config = encodeTarget({ ...request.target, gitfleet: { ...request.target.gitfleet, deployment: number } });
   const operations: Operation[] = [
+    ...first,
     { op: 'check', path: parts.znodes.hold, version: state.hold.version },
     quarantine.data === null
       ? { op: 'check', path: parts.znodes.quarantine, version: state.quarantine.version }
