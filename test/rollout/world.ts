@@ -4,7 +4,7 @@ import { type Deployment, deployment } from '../../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../../schemas/policy.ts';
 import { type Phase, type Report, report } from '../../schemas/report.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
-import type { TargetVersion } from '../../schemas/values.ts';
+import type { CommitId, TargetVersion } from '../../schemas/values.ts';
 
 /** One agent of a small model fleet; its report is about `says` and nothing else. */
 export interface Model {
@@ -96,7 +96,12 @@ export class World {
       ...each,
       labels: each.online ? each.labels : {},
     }));
-    const value = this.quarantine.map((commitId) => ({ commitId, reason: 'failed', by: 'coordinator', at: 0 }));
+    const value = this.quarantine.map((commitId) => ({
+      commitId: commitId as CommitId,
+      reason: 'failed',
+      by: 'coordinator',
+      at: 0,
+    }));
     return {
       now: this.now,
       wanted: config && {

@@ -1,0 +1,82 @@
+import { parsePresence, parseReport } from '../schemas/report.ts';
+import { parsePermit, type Rollout } from '../schemas/rollout.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { NodeData, Session } from '../zookeeper/session.ts';
+import type { AgentSeen } from './picture.ts';
+
+/**
+ * The agents as a leader knows them in one term. Who is online is read at every look; reports of the present wave too,
+ * those of everybody else now and then, since of them only a failure would change anything. Permits are read once: after
+ * its first write nobody but the leader changes them.
+ */
+export interface KnownAgents {
+  read(rollout: Rollout | null): Promise<readonly AgentSeen[]>;
+  /** The next look reads everything, permits too: after an order whose end is not known, or that changed permits. */
+  forget(): void;
+}
+
+/** Up to as many agents, every look reads all of them. */
+const FEW = 60;
+
+export function knowAgents(
+  session: Session,
+  znodes: Znodes,
+  ensembleNow: () => number,
+  mostAgeMs: number,
+): KnownAgents {
+  const seen = new Map<string, AgentSeen>();
+  let readAt = Number.NEGATIVE_INFINITY;
+
+  async function read(rollout: Rollout | null): Promise<readonly AgentSeen[]> {
+    const [online, reported] = await Promise.all([session.children(znodes.online), session.children(znodes.agents)]);
+    const present = new Set(online ?? []);
+    const ids = [...new Set([...present, ...(reported ?? [])])].toSorted();
+    const now = ensembleNow();
+    const all = ids.length <= FEW || now - readAt > mostAgeMs;
+    if (all) readAt = now;
+    for (const id of seen.keys()) if (!ids.includes(id)) seen.delete(id);
+    const members = new Set([...(rollout?.members ?? []), ...(rollout?.canary ?? [])]);
+    await Promise.all(
+      ids.map(async (id) => {
+        const known = seen.get(id);
+        const changed = known?.online !== present.has(id);
+        if (!all && !changed && !members.has(id)) return;
+        seen.set(id, await readAgent(id, present.has(id), known, now));
+      }),
+    );
+    return ids.flatMap((id) => seen.get(id) ?? []);
+  }
+
+  async function readAgent(
+    agentId: string,
+    online: boolean,
+    known: AgentSeen | undefined,
+    now: number,
+  ): Promise<AgentSeen> {
+    const again = known !== undefined && known.online === online;
+    const [presence, report, permit] = await Promise.all([
+      // Labels are of one process: another one is another presence.
+      online && !again ? session.get(znodes.presence(agentId)) : null,
+      session.get(znodes.report(agentId)),
+      known ? null : session.get(znodes.permit(agentId)),
+    ]);
+    const labels = presence ? (parsePresence(presence.data)?.labels ?? {}) : online ? (known?.labels ?? {}) : {};
+    const heard = online ? now : Math.max(known?.heard ?? 0, report?.stat.mtime ?? 0);
+    return {
+      ...{ agentId, online, labels, heard, report: report && parseReport(report.data) },
+      permit: known ? known.permit : permitOf(permit),
+    };
+  }
+
+  return {
+    read,
+    forget() {
+      seen.clear();
+      readAt = Number.NEGATIVE_INFINITY;
+    },
+  };
+}
+
+function permitOf(node: NodeData | null): AgentSeen['permit'] {
+  return node && { targetVersion: parsePermit(node.data), at: node.stat.mtime };
+}

@@ -1,0 +1,146 @@
+import type { Access } from '../fleet/access.ts';
+import { type Backoff, fullJitter } from '../runtime/backoff.ts';
+import { type Bell, createBell } from '../runtime/bell.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import { deploymentName } from '../schemas/deployment.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
+import { standForElection, type Term } from '../zookeeper/recipes/election.ts';
+import type { Session } from '../zookeeper/session.ts';
+import { type KnownAgents, knowAgents } from './agents.ts';
+import { execute, takeLead } from './execute.ts';
+import { type Look, look } from './look.ts';
+import type { Order } from './order.ts';
+import { plan } from './plan.ts';
+import { isLedBy, type Leadership } from './term.ts';
+
+export interface CoordinatorParts {
+  readonly session: Session;
+  readonly znodes: Znodes;
+  readonly access: Access;
+  /** Who stands, for the record. */
+  readonly agentId: string;
+  /** Drawn for each deployment that an automatic rollback makes. */
+  readonly newNonce: () => string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+}
+
+export interface Coordinator {
+  /** Whether this one leads at present. */
+  readonly leading: boolean;
+  /** Gives up leading and standing; an order that is under way is finished or refused. Idempotent; never throws. */
+  leave(): Promise<void>;
+}
+
+/** A lost watch costs no more than this. */
+const SLOW_LOOK_MS = 30_000;
+/** Of those who are not in the present wave, a failure is seen no later than this. */
+const MOST_AGE_MS = 10_000;
+const AGAIN: Backoff = { firstMs: 100, mostMs: 5_000 };
+
+/**
+ * Stands for election and, while elected, leads rollouts: bell -> look -> plan -> execute, until it rests; then it waits
+ * for the bell, or polls the reports while a rollout runs. It keeps nothing that the next leader would need.
+ */
+export function startCoordinator(parts: CoordinatorParts): Coordinator {
+  const { session, znodes, clock, chance, log } = parts;
+  const data = Buffer.from(JSON.stringify({ agentId: parts.agentId }));
+  const candidacy = standForElection(session, { path: znodes.election, data, clock, chance, log });
+  let leading: Promise<void> = Promise.resolve();
+  candidacy.onChange((term) => {
+    if (!term) return;
+    leading = leading
+      .then(() => lead(parts, term))
+      .catch((error) => log.error({ err: classify(error) }, 'leading ended'));
+  });
+  return {
+    get leading() {
+      return candidacy.term !== undefined;
+    },
+    async leave() {
+      await candidacy.leave();
+      await leading;
+    },
+  };
+}
+
+/** One term. Ends with its signal, whatever fails meanwhile. */
+async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
+  const { session, znodes, clock, chance, log } = parts;
+  const leadership: Leadership = { term, agentId: parts.agentId };
+  const bell = createBell(clock);
+  const ringing = ring(parts, bell, term.signal);
+  let offset: number | null = null;
+  const now = () => (offset === null ? clock.now() : Math.round(offset + clock.monotonic()));
+  const agents = knowAgents(session, znodes, now, MOST_AGE_MS);
+  const executeParts = { ...parts, now };
+  let told = { why: '', at: 0 };
+  for (let failures = 0; !term.signal.aborted; ) {
+    try {
+      const seen = await look(session, znodes, agents.read, now);
+      if (term.signal.aborted) break;
+      if (offset === null || (seen.picture.rollout && !isLedBy(seen.picture.rollout, leadership))) {
+        offset = (await takeLead(executeParts, leadership, seen)) - clock.monotonic();
+        agents.forget();
+        continue;
+      }
+      const order = plan(seen.picture);
+      if (order.why !== told.why) {
+        tell(log, seen, order);
+        told = { why: order.why, at: clock.monotonic() };
+      }
+      if (order.do === 'rest') await bell.wait(pauseOf(seen, clock.monotonic() - told.at), term.signal);
+      else await carryOut(order, agents, () => execute(executeParts, leadership, seen, order));
+      failures = 0;
+    } catch (error) {
+      if (term.signal.aborted) break;
+      agents.forget();
+      // Somebody wrote first: the next look shows what.
+      if (!isCode(error, 'BAD_VERSION'))
+        log.warn({ err: classify(error) }, 'an order was not carried out, looking again');
+      await clock.sleep(fullJitter(AGAIN, failures++, chance), term.signal).catch(() => {});
+    }
+  }
+  await ringing;
+}
+
+async function carryOut(order: Order, agents: KnownAgents, work: () => Promise<void>): Promise<void> {
+  await work();
+  if (order.do !== 'adopt' && order.do !== 'rest') agents.forget();
+}
+
+/** Everything whose change may call for an order; reports are polled instead, so that their number costs no watches. */
+async function ring({ session, znodes, log }: CoordinatorParts, bell: Bell, signal: AbortSignal): Promise<void> {
+  const drain = async (stream: AsyncIterable<unknown>) => {
+    for await (const _ of stream) bell.ring();
+  };
+  const nodes = [znodes.config, znodes.rollout, znodes.policy, znodes.quarantine];
+  const streams = nodes.map((path) => drain(session.watch(path, { signal })));
+  await Promise.all(
+    [...streams, drain(session.watchChildren(znodes.online, { signal }))].map((stream) =>
+      // The slow look sees what a watch that ended does not tell.
+      stream.catch((error: unknown) => signal.aborted || log.warn({ err: classify(error) }, 'a watch ended')),
+    ),
+  );
+}
+
+/**
+ * While a rollout runs its reports are polled, four milliseconds apart on the average, and less and less often while
+ * nothing happens; at other times the bells are enough.
+ */
+function pauseOf({ picture }: Look, restedMs: number): number {
+  const { rollout, wanted, agents } = picture;
+  if (rollout?.state !== 'running' || rollout.targetVersion !== wanted?.targetVersion) return SLOW_LOOK_MS;
+  const reads = rollout.permits ? rollout.members.length : agents.length;
+  return Math.max(Math.min(1_000, Math.max(100, 4 * reads)), Math.min(5_000, restedMs / 20));
+}
+
+function tell(log: Logger, { picture }: Look, order: Order): void {
+  const { rollout } = picture;
+  const deployment = rollout ? deploymentName(rollout.deployment) : null;
+  log.info({ deployment, wave: rollout?.wave ?? null, order: order.do, why: order.why }, `${order.do}: ${order.why}`);
+}

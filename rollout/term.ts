@@ -1,0 +1,17 @@
+import type { Rollout } from '../schemas/rollout.ts';
+import type { Term } from '../zookeeper/recipes/election.ts';
+
+/** A stretch of leading by one agent, as the rollout record names it. */
+export interface Leadership {
+  readonly term: Pick<Term, 'guard' | 'fence' | 'signal'>;
+  readonly agentId: string;
+}
+
+export function leaderOf({ term, agentId }: Leadership): NonNullable<Rollout['leader']> {
+  return { agentId, czxid: BigInt.asUintN(64, term.fence).toString(16) };
+}
+
+export function isLedBy(rollout: Rollout, leadership: Leadership): boolean {
+  const { agentId, czxid } = leaderOf(leadership);
+  return rollout.leader?.agentId === agentId && rollout.leader.czxid === czxid;
+}
