@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { type Access, openAccess, roleAccess } from '../fleet/access.ts';
+import { type Access, openAccess, type RoleIds, roleAccess } from '../fleet/access.ts';
 import { type CredentialFile, parseCredentials } from '../fleet/credentials.ts';
 import { FleetError } from '../runtime/errors.ts';
 import type { Settings } from '../schemas/settings.ts';
@@ -8,6 +8,8 @@ import type { SessionOptions } from '../zookeeper/open-session.ts';
 /** Who we are to ZooKeeper, and which rights what we create gets. */
 export interface SessionAccess {
   readonly access: Access;
+  /** Null: the ZooKeeper is taken for an open one. */
+  readonly roles: RoleIds | null;
   readonly session: Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'defaultAcl'>;
 }
 
@@ -21,6 +23,7 @@ export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAcc
   const access = credentials.roles ? roleAccess(credentials.roles) : openAccess;
   return {
     access,
+    roles: credentials.roles,
     session: {
       sessionTimeoutMs: sessionTimeout,
       // A create that forgot to say its rights is then too closed rather than too open.
@@ -31,7 +34,8 @@ export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAcc
   };
 }
 
-async function readAuth(file: string): Promise<CredentialFile> {
+/** @throws FleetError SETTINGS */
+export async function readAuth(file: string): Promise<CredentialFile> {
   const parsed = parseCredentials((await readSecret(file)).toString('utf8'));
   if (!('badLine' in parsed)) return parsed;
   throw refusal(`line ${parsed.badLine} of ${file} is no credential`, 'such as: auth digest:user:password');

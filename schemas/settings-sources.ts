@@ -78,6 +78,7 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.content.symlinks', variable: 'GITFLEET_SYMLINKS', kind: 'text' },
   { setting: 'agent.fetch.silent', variable: 'GITFLEET_FETCH_SILENT', kind: 'text' },
   { setting: 'agent.fetch.total', variable: 'GITFLEET_FETCH_TOTAL', kind: 'text' },
+  { setting: 'coordinator.authFile', variable: 'GITFLEET_COORDINATOR_AUTH_FILE', kind: 'path' },
   { setting: 'publisher.url', variable: 'GITFLEET_URL', flag: 'url', kind: 'text' },
   { setting: 'publisher.relativePath', variable: 'GITFLEET_RELATIVE_PATH', flag: 'relativePath', kind: 'text' },
   { setting: 'publisher.timeout', variable: 'GITFLEET_TIMEOUT', flag: 'timeout', kind: 'text' },

@@ -109,6 +109,14 @@ export const settings = z.strictObject({
     })
     .refine((agent) => agent.root !== agent.state, 'wants root and state to be two directories')
     .refine((agent) => agent.root !== '/' && agent.state !== '/', 'wants root and state below /'),
+  coordinator: z
+    .strictObject({
+      /** Whether this agent may lead rollouts: one of few does, elected among all that may. */
+      stand: z.boolean({ error: 'wants true or false' }).prefault(true),
+      /** The coordinator's credential. Absent: this agent stands only where the app was made with `init --open`. */
+      authFile: path().optional(),
+    })
+    .prefault({}),
   publisher: z
     .strictObject({
       /** Absent: the origin of the clone one stands in. */

@@ -57,6 +57,7 @@ describe('defaults', () => {
         content: { submodules: 'refuse', lfs: 'refuse', symlinks: 'contained' },
         fetch: { silent: 30_000, total: 900_000 },
       },
+      coordinator: { stand: true },
       publisher: { timeout: 300_000 },
       log: { level: 'info' },
     });
@@ -224,7 +225,8 @@ describe('mergeSettings', () => {
 
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
-    const ofTheFile = /^agent\.(credentials|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)/;
+    const ofTheFile =
+      /^agent\.(credentials|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.stand/;
     const settable = settingNames(settings).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);
