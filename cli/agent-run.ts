@@ -8,35 +8,39 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import { createLog, type Logger } from '../runtime/log.ts';
 import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
-import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
+import { agentSettings, type Settings } from '../schemas/settings.ts';
 import { EXIT } from './exit-codes.ts';
 import { joinFleet } from './join-fleet.ts';
-import { localParts, openLocalAgent } from './local-agent.ts';
+import { activationOf, localParts, openLocalAgent } from './local-agent.ts';
 import { type Call, version } from './program.ts';
+import { pulseOf, whileConnected } from './pulse.ts';
 import { readSettings } from './read-settings.ts';
+import { createReload } from './reload.ts';
+import { type ServiceManager, serviceManager } from './service-manager.ts';
+import { holdSignals, onSignals } from './signals.ts';
 
 /**
- * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C.
+ * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C; SIGHUP reads the settings anew.
  * @param failpoint only the entry of the crash tests gives one.
  */
 export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<number> {
-  const settings = await readSettings(options);
-  const agent = agentSettings(settings);
-  const log = createLog({ level: settings.log.level, bindings: { agentId: agent.id } });
+  holdSignals();
+  const read = async () => {
+    const settings = await readSettings(options);
+    agentSettings(settings);
+    return settings;
+  };
+  const settings = await read();
+  const log = createLog({ level: settings.log.level, bindings: { agentId: settings.agent.id } });
   const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
-  let asked = 0;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      asked += 1;
-      log.info({ signal }, asked === 1 ? 'stopping at the next safe point' : 'stopping now');
-      if (asked > 1) process.exit(EXIT.failed);
-      shutdown.ask();
-    });
-  }
+  const manager = serviceManager(log);
+  const hear = listen(log, manager, shutdown);
   if (process.getuid?.() === 0) log.warn('running as root: give the agent a user of its own');
-  if (agent.allowUrls.length === 0) log.warn('no url is allowed, so every target is refused: give --allow-url PREFIX');
+  if (settings.agent.allowUrls.length === 0) {
+    log.warn('no url is allowed, so every target is refused: give --allow-url PREFIX');
+  }
   try {
-    await serve(settings, agent, log, shutdown, failpoint);
+    await serve({ settings, read, log, shutdown, manager, hear, failpoint });
     return EXIT.converged;
   } finally {
     await shutdown.stop();
@@ -44,22 +48,70 @@ export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<
   }
 }
 
-async function serve(
-  settings: Settings,
-  agent: AgentSettings,
-  log: Logger,
-  shutdown: Shutdown,
-  failpoint: Failpoint,
-): Promise<void> {
-  const local = await openLocalAgent(settings, agent, log, shutdown, failpoint);
-  const fleet = await joinFleet(settings, agent, local, log, shutdown);
+/** Takes the signals; returns who is told of a SIGHUP, also of one that came already. */
+function listen(log: Logger, manager: ServiceManager, shutdown: Shutdown): (reload: () => void) => void {
+  let stops = 0;
+  let early = false;
+  let reload = (): void => {
+    early = true;
+  };
+  onSignals((signal) => {
+    if (signal === 'SIGHUP') return reload();
+    stops += 1;
+    log.info({ signal }, stops === 1 ? 'stopping at the next safe point' : 'stopping now');
+    if (stops > 1) process.exit(EXIT.failed);
+    void manager.tell('STOPPING=1', 'STATUS=stopping at the next safe point');
+    shutdown.ask();
+  });
+  return (now) => {
+    reload = now;
+    if (early) now();
+  };
+}
+
+interface Serving {
+  readonly settings: Settings;
+  readonly read: () => Promise<Settings>;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  readonly manager: ServiceManager;
+  readonly hear: (reload: () => void) => void;
+  readonly failpoint: Failpoint;
+}
+
+async function serve({ settings, read, log, shutdown, manager, hear, failpoint }: Serving): Promise<void> {
+  let reread = () => {};
+  const onApplied = ({ log: { level } }: Settings) => {
+    log.level = level;
+    reread();
+  };
+  const reload = createReload({ running: settings, read, notifier: manager, log, onApplied });
+  const live = () => agentSettings(reload.settings());
+  const agent = live();
+  const local = await openLocalAgent(settings, agent, log, shutdown, failpoint, undefined, live);
+  const fleet = await joinFleet(settings, agent, local, log, shutdown, live);
+  reread = fleet.reread;
   const parts = localParts(local, settings, agent, log, failpoint);
-  const standing = createStanding({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version });
+  const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
+  const standing = pulse.standing(
+    createStanding({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version }),
+  );
+  // Getters: what a reload changed counts from its next use on.
   const chores = createChores({
     ...parts,
-    retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace },
-    inspectMs: agent.inspect,
-    drift: agent.drift,
+    get retention() {
+      const { keep, keepFailed, grace } = live();
+      return { keep, keepFailed, graceMs: grace };
+    },
+    get inspectMs() {
+      return live().inspect;
+    },
+    get drift() {
+      return live().drift;
+    },
+    get generated() {
+      return live().generated;
+    },
     onDrift: standing.drift,
   });
   const onChange = (ring: () => void, interrupt: () => void) => {
@@ -69,7 +121,22 @@ async function serve(
   const { root, state } = local.places;
   log.info({ root, state, app: settings.app, version }, 'agent started');
   const { follow, confirm, blocked } = fleet;
-  await runAgent({ ...parts, follow, confirm, blocked, onChange, standing, chores }, shutdown.signal);
+  whileConnected(fleet.answers, pulse, shutdown);
+  await runAgent(
+    {
+      ...{ ...parts, follow, confirm, blocked, onChange, standing, chores: pulse.chores(chores) },
+      get activate() {
+        return activationOf(live());
+      },
+      get generated() {
+        return live().generated;
+      },
+      get rereadMs() {
+        return live().reread;
+      },
+    },
+    shutdown.signal,
+  );
 }
 
 /** All of a user's inotify instances may be used up by others: the slow tick looks as well. */

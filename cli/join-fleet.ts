@@ -26,6 +26,8 @@ export async function joinFleet(
   local: LocalAgent,
   log: Logger,
   shutdown: Shutdown,
+  /** The settings as they are now. */
+  live: () => AgentSettings = () => agent,
 ) {
   const paths = znodes(settings.app);
   const { access, session: who } = await sessionAccess(settings);
@@ -61,13 +63,22 @@ export async function joinFleet(
     if (membership.held()) reporter.repeat();
   });
 
-  const policy = () => ({ allow: agent.allowUrls });
-  const desired = { session, path: paths.config, rereadMs: agent.reread, policy, log, clock, chance };
+  const policy = () => ({ allow: live().allowUrls });
+  const desired = { session, path: paths.config, policy, log, clock, chance };
+  let again = new AbortController();
   return {
     reporter,
     membership,
-    follow: (accepted: () => Journal['accepted'], signal: AbortSignal) =>
-      followDesired({ ...desired, accepted }, signal),
+    /** Anew at each change of the settings, by which the same target may be judged otherwise. */
+    async *follow(accepted: () => Journal['accepted'], signal: AbortSignal) {
+      while (!signal.aborted) {
+        again = new AbortController();
+        const round = AbortSignal.any([signal, again.signal]);
+        yield* followDesired({ ...desired, rereadMs: live().reread, accepted }, round);
+      }
+    },
+    reread: () => again.abort(),
+    answers: () => session.exists(paths.config),
     confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(session, paths, wanted, signal),
     /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
     blocked: () =>

@@ -32,6 +32,8 @@ export async function openLocalAgent(
   shutdown: Shutdown,
   failpoint: Failpoint,
   waitMs?: number,
+  /** The settings as they are now, where a reload may change them. */
+  live: () => AgentSettings = () => agent,
 ): Promise<LocalAgent> {
   const places = placesOf(agent.root, agent.state, settings.app);
   const ground = await takeGround(places, agent.id, waitMs);
@@ -39,8 +41,10 @@ export async function openLocalAgent(
   const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const store = openStore({
     directory: join(places.appState, 'store.git'),
-    credentials: agent.credentials,
-    allowProtocols: [...new Set(agent.allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))],
+    credentials: () => live().credentials,
+    get allowProtocols() {
+      return [...new Set(live().allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
+    },
     lockFd: ground.lockFd,
     clock,
     chance,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT } from './exit-codes.ts';
+import { holdSignals } from './signals.ts';
 
 /** What every verb gets: its options as commander read them, and the words after it. */
 export interface Call {
@@ -75,7 +76,12 @@ export async function program(
 
   const agent = root.command('agent').description('the daemon on a server').exitOverride();
   example(
-    shared(verb(agent, 'run', 'run the agent in the foreground', () => import('./agent-run.ts')))
+    shared(
+      verb(agent, 'run', 'run the agent in the foreground', () => {
+        holdSignals();
+        return import('./agent-run.ts');
+      }),
+    )
       .option('--root <dir>', 'below it the links appear')
       .option('--state <dir>', 'the store and the journal of this agent')
       .option('--id <name>', 'agent id, default the host name')

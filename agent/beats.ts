@@ -1,0 +1,29 @@
+/**
+ * Whether the agent's loops live. Each loop leaves a beat whenever it gets on, and says with it what it waits for next
+ * and how long that may take at the very most. So a wait for something outside (ZooKeeper, an origin, a person) is life,
+ * however long; a wait that went past its own bound is a loop that lost its way, and only a new process helps.
+ */
+export interface Beat {
+  /** Monotonic ms. */
+  readonly at: number;
+  readonly waitsFor: string;
+  /** Null: as long as it takes. */
+  readonly mostMs: number | null;
+}
+
+/** A loop that is past its bound. */
+export interface Stuck {
+  readonly loop: string;
+  readonly waitsFor: string;
+  readonly sinceMs: number;
+  readonly mostMs: number;
+}
+
+/** The loop that is longest past its bound; null: all of them live. Pure. @param now monotonic ms. */
+export function findStuck(beats: ReadonlyMap<string, Beat>, now: number): Stuck | null {
+  const stuck = [...beats].flatMap(([loop, { at, waitsFor, mostMs }]) => {
+    const sinceMs = now - at;
+    return mostMs !== null && sinceMs > mostMs ? [{ loop, waitsFor, sinceMs, mostMs }] : [];
+  });
+  return stuck.toSorted((a, b) => b.sinceMs - b.mostMs - (a.sinceMs - a.mostMs))[0] ?? null;
+}

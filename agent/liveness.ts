@@ -1,0 +1,106 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Beat } from './beats.ts';
+import type { Chores } from './chores.ts';
+import type { Rest } from './plan.ts';
+import type { StandingReporter } from './standing.ts';
+
+export interface Liveness {
+  readonly beats: ReadonlyMap<string, Beat>;
+  /** One line: what the agent does or waits for. */
+  readonly status: () => string;
+  /** The same reporter, with a beat at each turn of the agent's loop. */
+  standing(inner: StandingReporter): StandingReporter;
+  /** The same chores, with beats around each. */
+  chores(inner: Chores): Chores;
+  /** A loop of somebody else's gets on. */
+  beat(loop: string, waitsFor: string, mostMs: number | null): void;
+}
+
+export interface LivenessParts {
+  readonly clock: Clock;
+  /** The longest that the loop rests between two looks, ms. */
+  readonly restMs: () => number;
+  /** The longest that a step may take by its own deadlines; null: it has none. */
+  readonly stepMs: (step: string) => number | null;
+  /** Called at the first turn of the loop. */
+  readonly onFirstTurn: () => void;
+  /** Called where `status` is another one. */
+  readonly onStatus: () => void;
+}
+
+/** What the loop does besides steps and rests: looks at the disk, which may be slow, and writes the journal. */
+const LOOK_MS = 5 * 60_000;
+/** Beyond a deadline there is what it takes to end what is past it. */
+const MARGIN_MS = 2 * 60_000;
+/** What has no deadline ends by itself, but who knows how many files there are, or how long the queue at the origin. */
+const NO_DEADLINE_MS = 6 * 3_600_000;
+
+const LOOP = 'deployment';
+
+/**
+ * Takes the pulse of the agent's loop from outside: whatever a turn does, it tells the reporter of it.
+ */
+export function createLiveness(parts: LivenessParts): Liveness {
+  const beats = new Map<string, Beat>();
+  let status = '';
+  let turned = false;
+
+  const beat = (loop: string, waitsFor: string, mostMs: number | null) =>
+    void beats.set(loop, { at: parts.clock.monotonic(), waitsFor, mostMs });
+
+  function turn(waitsFor: string, mostMs: number, words: string | null): void {
+    beat(LOOP, waitsFor, mostMs);
+    if (!turned) parts.onFirstTurn();
+    turned = true;
+    if (words === null || words === status) return;
+    status = words;
+    parts.onStatus();
+  }
+
+  return {
+    beats,
+    status: () => status,
+    beat,
+    standing: (inner) => ({
+      ...inner,
+      begin(wanted) {
+        turn('its own files', LOOK_MS, null);
+        inner.begin(wanted);
+      },
+      working(wanted, step, journal) {
+        const commit = wanted.kind === 'target' ? ` ${wanted.target.commitId.slice(0, 10)}` : '';
+        const mostMs = parts.stepMs(step);
+        turn(step, mostMs === null ? NO_DEADLINE_MS : mostMs + MARGIN_MS, `${step}${commit}`);
+        inner.working(wanted, step, journal);
+      },
+      done(wanted, step, ms) {
+        turn('its own files', LOOK_MS, null);
+        inner.done(wanted, step, ms);
+      },
+      failed(wanted, step, failure, attempts) {
+        turn('its own files', LOOK_MS, null);
+        inner.failed(wanted, step, failure, attempts);
+      },
+      rest(wanted, because, journal) {
+        turn(waitOf(because), parts.restMs() + LOOK_MS, statusOf(because, journal.progress?.commitId));
+        inner.rest(wanted, because, journal);
+      },
+    }),
+    chores: (inner) => ({
+      async next(active, signal) {
+        beat(LOOP, 'work in the background', NO_DEADLINE_MS);
+        const inMs = await inner.next(active, signal);
+        beat(LOOP, 'a change', parts.restMs() + LOOK_MS);
+        return inMs;
+      },
+    }),
+  };
+}
+
+const waitOf = (because: Rest): string => (because.kind === 'waiting' ? because.waitingFor : 'a change');
+
+function statusOf(because: Rest, commitId: string | undefined): string {
+  if (because.kind === 'waiting') return `waiting for ${because.waitingFor}`;
+  if (because.kind === 'failed') return `${because.failure.code}: ${because.failure.reason}`;
+  return `serves ${commitId?.slice(0, 10) ?? 'nothing yet'}`;
+}

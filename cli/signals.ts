@@ -1,0 +1,18 @@
+/** A signal that comes while a program is still being loaded is kept for it, instead of ending the process half-way. */
+const held: NodeJS.Signals[] = [];
+let handle: (signal: NodeJS.Signals) => void = (signal) => void held.push(signal);
+let holding = false;
+
+/** From here on SIGTERM, SIGINT and SIGHUP wait for `onSignals`. Idempotent. */
+export function holdSignals(): void {
+  if (holding) return;
+  holding = true;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => handle(signal));
+}
+
+/** Takes the signals that were held, and all that follow. */
+export function onSignals(take: (signal: NodeJS.Signals) => void): void {
+  holdSignals();
+  handle = take;
+  for (const signal of held.splice(0)) take(signal);
+}
