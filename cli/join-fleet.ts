@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { WantedTarget } from '../agent/apply.ts';
 import { confirmWanted } from '../agent/confirm.ts';
@@ -5,6 +6,7 @@ import { followDesired } from '../agent/desired.ts';
 import type { Journal } from '../agent/journal.ts';
 import { ownCredential } from '../agent/own-credential.ts';
 import { createReporter } from '../agent/reporter.ts';
+import { startCoordinator } from '../rollout/coordinator.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import { clean, type Logger } from '../runtime/log.ts';
@@ -15,6 +17,7 @@ import type { AgentSettings, Settings } from '../schemas/settings.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import { joinMembership, type Membership } from '../zookeeper/recipes/membership.ts';
+import { coordinatorAccess } from './coordinator-access.ts';
 import type { LocalAgent } from './local-agent.ts';
 import { version } from './program.ts';
 import { sessionAccess } from './session-access.ts';
@@ -30,10 +33,13 @@ export async function joinFleet(
   live: () => AgentSettings = () => agent,
 ) {
   const paths = znodes(settings.app);
-  const { access, session: who } = await sessionAccess(settings);
+  const mine = await sessionAccess(settings);
+  const { access, session: who } = mine;
+  const coordinating = await coordinatorAccess(settings, mine);
   const own = await ownCredential(local.places.state, agent.id);
   const { connect } = settings.zookeeper;
-  const session = openSession({ connect, ...who, auth: [...(who.auth ?? []), own], clock, chance, log });
+  const auth = [...(who.auth ?? []), own, ...coordinating.auth];
+  const session = openSession({ connect, ...who, auth, clock, chance, log });
   shutdown.add('ZooKeeper session', () => session.close());
 
   const { instanceId, machineId } = local.ground;
@@ -62,6 +68,11 @@ export async function joinFleet(
   membership.onChange(() => {
     if (membership.held()) reporter.repeat();
   });
+  if (coordinating.stands) {
+    const parts = { session, znodes: paths, access, agentId: agent.id, newNonce: randomUUID, clock, chance, log };
+    const coordinator = startCoordinator(parts);
+    shutdown.add('coordinator', () => coordinator.leave());
+  }
 
   const policy = () => ({ allow: live().allowUrls });
   const desired = { session, path: paths.config, policy, log, clock, chance };
