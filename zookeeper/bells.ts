@@ -8,7 +8,7 @@ export interface Bells {
   hang(path: string, bell: Bell): () => void;
   ring(path: string): void;
   ringAll(): void;
-  readonly count: number;
+  count(): number;
 }
 
 export function createBells(): Bells {
@@ -26,9 +26,7 @@ export function createBells(): Bells {
     ringAll() {
       for (const bells of byPath.values()) ringEach(bells);
     },
-    get count() {
-      return byPath.size;
-    },
+    count: () => byPath.size,
   };
 }
 

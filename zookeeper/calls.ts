@@ -30,7 +30,7 @@ export interface Calls {
   ask(request: Request, deadline: Deadline): Promise<Reply>;
   /** The same without a promise: a fleet's watchers all ask in the same instant. */
   askFor(caller: Caller, request: Request, deadline: Deadline): void;
-  readonly waiting: number;
+  waiting(): number;
   /** The session is closed: nothing of ours keeps the process alive any longer than the last answer. */
   close(): void;
 }
@@ -70,9 +70,7 @@ export function createCalls(options: {
     deadline: (ms) => clock.monotonic() + (ms ?? options.defaultMs()),
     ask: (request, deadline) => new Promise<Reply>((resolve, reject) => askFor({ resolve, reject }, request, deadline)),
     askFor,
-    get waiting() {
-      return desk.waiting;
-    },
+    waiting: () => desk.waiting,
     close: desk.deadlines.close,
   };
 }

@@ -63,8 +63,12 @@ export function watchDeadlines(clock: Clock): Deadlines {
       else earliest = Math.min(earliest, timed.deadline);
     }
     if (earliest < setFor) setTimer(earliest);
-    for (const timed of late.toReversed()) timed.late();
-    for (const timed of late) over(timed);
+    for (const timed of late.toReversed()) {
+      const stillWatched = timed === newest || timed.after;
+      if (!stillWatched) continue; // One that was told before it has ended it.
+      over(timed);
+      timed.late();
+    }
   }
 
   function rest(): void {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import jute from 'node-zookeeper-client/lib/jute/index.js';
 import { type Backoff, fullJitter } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
@@ -55,34 +56,41 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   const { clock, log } = options;
   const addresses = rotateAddresses(options.hosts, options.chance);
   const closing = new AbortController();
-  let state: SessionState = 'connecting';
-  let failure: ZooKeeperError | undefined;
   let link: Link | undefined;
   let stretch: { link: Link; connection: Connection; end: AbortController } | undefined;
   let session: Handshake | undefined;
   let generation = 0;
-  let incarnation = 1;
-  let lastZxid = 0n;
   let tried = false;
   let attempt = 0;
   let refusals = 0;
-  let reconnects = 0;
-  let trouble = 'no server was tried yet';
   let cancelLost = () => {};
+  // Members and no accessors: every call looks at them, and an object with accessors of its own is slow to look at.
+  const life: { -readonly [Key in keyof Lifeline]: Lifeline[Key] } = {
+    state: 'connecting',
+    timeoutMs: options.sessionTimeoutMs,
+    failure: undefined,
+    lastZxid: 0n,
+    incarnation: 1,
+    reconnects: 0,
+    trouble: 'no server was tried yet',
+    now,
+    saw,
+    close,
+  };
 
   function enter(next: SessionState): void {
-    if (state === next || state === 'closed') return;
-    state = next;
-    log.info({ state, generation }, `zookeeper session ${next}`);
+    if (life.state === next || life.state === 'closed') return;
+    life.state = next;
+    log.info({ state: next, generation }, `zookeeper session ${next}`);
     options.onState(next);
   }
 
   async function live(): Promise<void> {
-    while (state !== 'closed') {
+    while (life.state !== 'closed') {
       if (tried) await clock.sleep(fullJitter(options.backoff, attempt++, options.chance), closing.signal);
       tried = true;
       const address = await addresses.next().catch((error: Error) => {
-        trouble = error.message;
+        life.trouble = error.message;
         log.warn({ error }, 'no ZooKeeper host name can be resolved');
         return undefined;
       });
@@ -93,7 +101,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
           address,
           handshakeMs: Math.min(5_000, options.sessionTimeoutMs / addresses.count),
           resume: session,
-          lastZxid: amnesty() ? 0n : lastZxid,
+          lastZxid: amnesty() ? 0n : life.lastZxid,
           onUp: (handshake) => void welcome(mine, handshake),
           onEnd: (end) => {
             leave(mine, end);
@@ -102,7 +110,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
         });
         link = mine;
       });
-      trouble = `${address.host}:${address.port}: ${how.words}`;
+      life.trouble = `${address.host}:${address.port}: ${how.words}`;
       const level = how.why === 'closed' ? 'debug' : 'info';
       log[level]({ host: address.host, ip: address.ip, port: address.port, ...how }, 'zookeeper connection ended');
     }
@@ -112,18 +120,20 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   const amnesty = () => refusals >= Math.max(2, addresses.count);
 
   async function welcome(mine: Link, handshake: Handshake): Promise<void> {
-    if (lastZxid > 0n && amnesty() && !(await comparePast(mine))) return;
-    if (link !== mine || state === 'closed') return;
+    if (life.lastZxid > 0n && amnesty() && !(await comparePast(mine))) return;
+    if (link !== mine || life.state === 'closed') return;
     refusals = 0;
     cancelLost();
     const same = session?.id.equals(handshake.id) ?? false;
     if (!same) {
-      if (state === 'suspended') enter('lost');
+      if (life.state === 'suspended') enter('lost');
       generation++;
     }
-    if (state !== 'connecting') reconnects++;
+    if (life.state !== 'connecting') life.reconnects++;
     session = handshake;
+    life.timeoutMs = handshake.timeoutMs;
     const end = new AbortController();
+    setMaxListeners(0, end.signal); // Whoever holds something listens to it, and may hold many things.
     const { timeoutMs, id } = handshake;
     const connection = { generation, sessionId: id.readBigInt64BE(), timeoutMs, signal: end.signal };
     stretch = { link: mine, connection, end };
@@ -144,12 +154,12 @@ export function startLifeline(options: LifelineOptions): Lifeline {
       mine.cut('no quorum behind this server');
       return false;
     }
-    if (answer.zxid < lastZxid) {
-      incarnation++;
+    if (answer.zxid < life.lastZxid) {
+      life.incarnation++;
       const words = 'the ensemble has lost transactions we had seen: its data were wiped or set back';
-      const zxids = { had: lastZxid.toString(16), has: answer.zxid.toString(16) };
+      const zxids = { had: life.lastZxid.toString(16), has: answer.zxid.toString(16) };
       log.warn({ code: 'ENSEMBLE_WENT_BACK', ...zxids }, words);
-      lastZxid = answer.zxid;
+      life.lastZxid = answer.zxid;
     }
     return true;
   }
@@ -158,14 +168,17 @@ export function startLifeline(options: LifelineOptions): Lifeline {
     if (link === mine) link = undefined;
     if (how.why === 'refused') refusals++;
     if (how.why === 'auth-failed') fail(how);
-    if (how.why === 'expired') session = undefined;
+    if (how.why === 'expired') {
+      session = undefined;
+      life.timeoutMs = options.sessionTimeoutMs;
+    }
     if (stretch?.link === mine) {
       const { connection, end } = stretch;
       stretch = undefined;
-      if (state === 'connected') suspend(connection.timeoutMs - mine.silentFor());
-      end.abort(new DOMException(`the ZooKeeper session is ${state}: ${how.words}`, 'AbortError'));
+      if (life.state === 'connected') suspend(connection.timeoutMs - mine.silentFor());
+      end.abort(new DOMException(`the ZooKeeper session is ${life.state}: ${how.words}`, 'AbortError'));
     }
-    if (how.why === 'expired' && state === 'suspended') {
+    if (how.why === 'expired' && life.state === 'suspended') {
       cancelLost();
       enter('lost');
     }
@@ -174,18 +187,18 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   function suspend(untilLostMs: number): void {
     enter('suspended');
     cancelLost = clock.after(Math.max(0, untilLostMs), () => {
-      if (state === 'suspended') enter('lost');
+      if (life.state === 'suspended') enter('lost');
     });
   }
 
   function fail(how: LinkEnd): void {
-    failure = errorFor(-115, { op: 'authenticate', path: '/' });
-    log.error({ code: failure.code, hint: failure.hint }, how.words);
+    life.failure = errorFor(-115, { op: 'authenticate', path: '/' });
+    log.error({ code: life.failure.code, hint: life.failure.hint }, how.words);
     shut();
   }
 
   function shut(): void {
-    if (state === 'closed') return;
+    if (life.state === 'closed') return;
     cancelLost();
     const end = stretch?.end;
     stretch = undefined;
@@ -196,7 +209,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
 
   void live().catch((error: unknown) => {
     if (closing.signal.aborted) return;
-    failure = new ZooKeeperError(
+    life.failure = new ZooKeeperError(
       { code: 'INTERNAL', reason: String(error), hint: 'please report it', next: 'bug' },
       { path: '/', outcome: 'unknown', cause: error },
     );
@@ -204,41 +217,22 @@ export function startLifeline(options: LifelineOptions): Lifeline {
     shut();
   });
 
-  return {
-    get state() {
-      return state;
-    },
-    get timeoutMs() {
-      return session?.timeoutMs ?? options.sessionTimeoutMs;
-    },
-    get failure() {
-      return failure;
-    },
-    get lastZxid() {
-      return lastZxid;
-    },
-    get incarnation() {
-      return incarnation;
-    },
-    get reconnects() {
-      return reconnects;
-    },
-    get trouble() {
-      return trouble;
-    },
-    saw(zxid) {
-      if (zxid > lastZxid) lastZxid = zxid;
-    },
-    now() {
-      // After a sleep or a freeze of this process callers run before the timers do.
-      if (stretch && stretch.link.silentFor() > stretch.link.silentLimitMs())
-        stretch.link.cut('silent, seen by a caller');
-      return stretch;
-    },
-    async close() {
-      const last = link;
-      shut();
-      await last?.close(900);
-    },
-  };
+  function saw(zxid: bigint): void {
+    if (zxid > life.lastZxid) life.lastZxid = zxid;
+  }
+
+  function now() {
+    // After a sleep or a freeze of this process callers run before the timers do.
+    if (stretch && stretch.link.silentFor() > stretch.link.silentLimitMs())
+      stretch.link.cut('silent, seen by a caller');
+    return stretch;
+  }
+
+  async function close(): Promise<void> {
+    const last = link;
+    shut();
+    await last?.close(900);
+  }
+
+  return life;
 }

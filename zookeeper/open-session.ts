@@ -15,6 +15,7 @@ import { createReads } from './reads.ts';
 import { requestsBelow } from './requests.ts';
 import { failure } from './result-codes.ts';
 import type { AclEntry, Session, SessionState } from './session.ts';
+import { onAbort } from './waiting.ts';
 import { createWatches } from './watch.ts';
 import { createWrites } from './writes.ts';
 
@@ -125,12 +126,12 @@ export function openSession(options: SessionOptions): Session {
   function nextState(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const off = onceChanged(done);
+      const stopListening = signal ? onAbort(signal, done) : () => {};
       function done() {
-        signal?.removeEventListener('abort', done);
+        stopListening();
         off();
         resolve();
       }
-      signal?.addEventListener('abort', done, { once: true });
     });
   }
 
@@ -179,9 +180,9 @@ export function openSession(options: SessionOptions): Session {
       trouble: lifeline.trouble,
       silentMs: lifeline.now()?.link.silentFor(),
       roundTripMs: lifeline.now()?.link.rttMs(),
-      callsWaiting: calls.waiting,
+      callsWaiting: calls.waiting(),
       callsSent: lifeline.now()?.link.waiting() ?? 0,
-      watchedPaths: bells.count,
+      watchedPaths: bells.count(),
       openForMs: clock.monotonic() - openedAt,
     }),
     close() {

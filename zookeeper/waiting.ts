@@ -2,6 +2,26 @@ import type { Session } from './session.ts';
 
 /** Ways to wait for work of this layer without waiting for ever. */
 
+const listening = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `action` when `signal` fires; not where it has fired already. The returned function takes it back. However many
+ * wait for one signal, it has one listener of ours: at the eleventh Node would warn of a leak, and a program may well
+ * have more watches than that under the signal that ends it.
+ */
+export function onAbort(signal: AbortSignal, action: () => void): () => void {
+  const actions = listening.get(signal) ?? new Set();
+  if (!listening.has(signal)) {
+    listening.set(signal, actions);
+    const fire = () => {
+      for (const act of [...actions]) if (actions.has(act)) act();
+    };
+    signal.addEventListener('abort', fire, { once: true });
+  }
+  actions.add(action);
+  return () => actions.delete(action);
+}
+
 /** Waits for `work`, but no longer than `signal` lets us; what comes too late is handed to `undo`. */
 export async function orAborted<T>(
   work: Promise<T>,
@@ -17,12 +37,12 @@ export async function orAborted<T>(
     };
   });
   if (signal.aborted) stop();
-  else signal.addEventListener('abort', stop, { once: true });
+  const takeBack = onAbort(signal, stop);
   work.then((late) => abandoned && undo(late)).catch(() => {});
   try {
     return await Promise.race([work, given]);
   } finally {
-    signal.removeEventListener('abort', stop);
+    takeBack();
   }
 }
 

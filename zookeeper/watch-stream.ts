@@ -5,6 +5,7 @@ import type { Bells } from './bells.ts';
 import type { Caller } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { WatchOptions } from './session.ts';
+import { onAbort } from './waiting.ts';
 
 const REREAD_MS = 60_000;
 const AGAIN: Backoff = { firstMs: 100, mostMs: 15_000 };
@@ -44,7 +45,7 @@ export function streamOf<T, Mark>(
   const read = source({ resolve: give, reject: failed });
   let cancelReread = rereadSlowly();
   const takeDown = parts.bells.hang(path, { ring });
-  signal.addEventListener('abort', end, { once: true });
+  const stopListening = onAbort(signal, end);
   if (signal.aborted) end();
 
   function ring(): void {
@@ -103,7 +104,7 @@ export function streamOf<T, Mark>(
   function end(): void {
     if (over) return;
     over = true;
-    signal.removeEventListener('abort', end);
+    stopListening();
     takeDown();
     cancelReread();
     cancelPause();
