@@ -10,9 +10,10 @@ import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../sc
 import { type Adoption, type AdoptWish, BEFORE, decideAdoption } from './adopt-decision.ts';
 import { isThere, type LookParts, lookAtPlace } from './adopt-look.ts';
 import { noteAdoption } from './adoption-record.ts';
-import { type ApplyParts, apply, type Doing } from './apply.ts';
+import { type ApplyParts, apply } from './apply.ts';
 import type { Journal } from './journal.ts';
 import { linkOf, releaseOf } from './place.ts';
+import type { Doing } from './plan.ts';
 import { swapLink } from './releases.ts';
 import { showRelease } from './shown.ts';
 
@@ -87,7 +88,7 @@ async function makeRelease(
   signal: AbortSignal,
 ): Promise<void> {
   const wanted = { kind: 'target', targetVersion: NO_WRITE, target: { url, commitId, relativePath } } as const;
-  const step = (doing: Doing) => apply({ ...parts, confirm: async () => {} }, doing, wanted, signal);
+  const step = (doing: Doing) => apply({ ...parts, confirm: async () => {} }, doing, wanted, signal, signal);
   const isMade = () => isThere(releaseOf(parts.places, commitId));
   const ownGit = join(linkOf(parts.places, relativePath), '.git');
   const brought = await bring(parts, from.kind === 'directory' && from.isOfUrl ? ownGit : null, url, commitId, signal);

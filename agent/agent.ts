@@ -3,40 +3,27 @@
  *
  * Everything that may have changed rings the same bell (a watch event, a reconnect, a slow tick, the end of a backoff)
  * and carries nothing: each turn looks at the newest target and at the disk itself. The newest target wins: it
- * interrupts whatever runs, except a swap. Follow a target from here: desired.ts (what is wanted), observe.ts (what is
- * there), plan.ts (the next step), apply.ts (doing it).
+ * interrupts whatever runs, except from pre-activate to the end of activate. Follow a target from here: desired.ts (what is
+ * wanted), leave.ts (whether this agent may go), observe.ts (what is there), plan.ts (the next step), apply.ts (doing it).
  */
 import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
-import type { Chance } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
-import { type StepMemory, type StepParts, takeStep } from './apply.ts';
-import type { Chores } from './chores.ts';
 import { type Desired, nothing } from './desired.ts';
 import type { Journal } from './journal.ts';
-import { type ObserveParts, observe } from './observe.ts';
-import { obey, readOverride } from './override.ts';
-import { NOTHING_OBSERVED, plan, type Step, type Wanted } from './plan.ts';
-import { begin, isBegun } from './progress.ts';
-import { reconcile } from './reconcile.ts';
-import type { StandingReporter } from './standing.ts';
+import { NO_ORDERS, type Orders } from './leave.ts';
+import { type Memory, type TurnParts, takeTurn } from './turn.ts';
 
-export interface AgentParts extends StepParts, ObserveParts {
+export interface AgentParts extends TurnParts {
   /** The newest target as an endless stream that ends only with the signal. */
   readonly follow: (accepted: () => Journal['accepted'], signal: AbortSignal) => AsyncIterable<Desired>;
-  readonly chance: Chance;
-  readonly rereadMs: number;
-  readonly standing: StandingReporter;
-  readonly chores: Chores;
-  /** Why this agent may not act now although there is a target, such as another process that holds its name. */
-  readonly blocked: () => string | null;
+  /** Tells the rollout's orders each time they change; ends only with the signal. */
+  readonly followOrders: (tell: (orders: Orders) => void, signal: AbortSignal) => Promise<void>;
   /** Calls `ring` whenever `blocked` may have changed, `interrupt` when a person on this server said something else. */
   readonly onChange: (ring: () => void, interrupt: () => void) => void;
 }
 
-/** What one turn knows beside journal and disk; lost at a restart without harm. */
-interface Memory extends StepMemory {
-  desired: Desired;
+interface Course extends Memory {
   /** Interrupts the step that runs, when something else is wanted. */
   interrupt: AbortController;
 }
@@ -44,14 +31,13 @@ interface Memory extends StepMemory {
 /** Runs until `signal` fires; a step that is under way then ends at its next safe point. */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const bell = createBell(parts.clock);
-  const memory: Memory = {
-    desired: nothing('ZooKeeper to answer'),
-    interrupt: new AbortController(),
-    checked: null,
-    patience: { at: 0 },
+  const desired = nothing('ZooKeeper to answer');
+  const memory: Course = {
+    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, free: null },
+    ...{ interrupt: new AbortController(), checked: null, patience: { at: 0 } },
   };
   parts.onChange(bell.ring, () => interrupt(memory, bell));
-  const listening = listen(parts, memory, bell, signal);
+  const listening = Promise.all([listen(parts, memory, bell, signal), listenToOrders(parts, memory, bell, signal)]);
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, memory.interrupt.signal]);
     try {
@@ -72,7 +58,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
 }
 
 /** Keeps `memory.desired` the newest target, rings, and interrupts what an older one had under way. */
-async function listen(parts: AgentParts, memory: Memory, bell: Bell, signal: AbortSignal): Promise<void> {
+async function listen(parts: AgentParts, memory: Course, bell: Bell, signal: AbortSignal): Promise<void> {
   const accepted = () => parts.journal().accepted;
   for await (const desired of parts.follow(accepted, signal)) {
     const changed = desired.write?.mzxid !== memory.desired.write?.mzxid;
@@ -82,51 +68,17 @@ async function listen(parts: AgentParts, memory: Memory, bell: Bell, signal: Abo
   }
 }
 
-function interrupt(memory: Memory, bell: Bell): void {
+/** Orders change what is done next, and cut short only what is done until there is leave for the target. */
+async function listenToOrders(parts: AgentParts, memory: Course, bell: Bell, signal: AbortSignal): Promise<void> {
+  await parts.followOrders((orders) => {
+    memory.orders = orders;
+    if (memory.wanted.kind === 'target' && memory.wanted.meanwhile !== undefined) interrupt(memory, bell);
+    else bell.ring();
+  }, signal);
+}
+
+function interrupt(memory: Course, bell: Bell): void {
   memory.interrupt.abort(new DOMException('something else is wanted', 'AbortError'));
   memory.interrupt = new AbortController();
   bell.ring();
-}
-
-/** One look and at most one step. Resolves to how long to rest, or null to look again at once. */
-async function takeTurn(
-  parts: AgentParts,
-  memory: Memory,
-  turn: AbortSignal,
-  stop: AbortSignal,
-): Promise<number | null> {
-  const mended = await reconcile(parts.places, parts.journal(), parts.clock.now());
-  if (mended !== parts.journal()) await parts.remember(() => mended);
-  const blocked = parts.blocked();
-  const { wanted: asked, write } = blocked === null ? memory.desired : nothing(blocked);
-  const wanted = obey(asked, await readOverride(parts.places.appState), parts.journal());
-  if (wanted.kind === 'target' && !isBegun(parts.journal(), wanted.targetVersion, wanted.target)) {
-    memory.checked = null;
-    memory.patience = { at: 0 };
-    // Under an override nothing of the fleet's was accepted anew.
-    const accepted = wanted.override ? null : write;
-    await parts.remember((journal) => begin(journal, wanted.target, wanted.targetVersion, accepted));
-    await parts.failpoint('begin.remembered');
-    parts.standing.begin(wanted);
-  }
-  const step = await nextStep(parts, memory, wanted);
-  if (step.do === 'rest') {
-    parts.standing.rest(wanted, step.because, parts.journal());
-    const settled = step.because.kind === 'settled' && wanted.kind === 'target';
-    const choreInMs = settled ? await parts.chores.next(wanted.target.commitId, turn) : null;
-    const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
-    const soonest = Math.min(choreInMs ?? Number.POSITIVE_INFINITY, retryInMs ?? Number.POSITIVE_INFINITY);
-    return soonest === 0 ? null : Math.min(soonest, spread(parts.rereadMs, 0.2, parts.chance));
-  }
-  // A command of the operator's is never cut in half by a newer target, only by the end of this process.
-  if (wanted.kind === 'target') await takeStep(parts, memory, step.do, wanted, step.do === 'activate' ? stop : turn);
-  return null;
-}
-
-async function nextStep(parts: AgentParts, memory: Memory, wanted: Wanted): Promise<Step> {
-  const { progress } = parts.journal();
-  const waitMs = progress?.activation === 'failed' ? null : memory.patience.at - parts.clock.monotonic();
-  const retryInMs = waitMs === null || waitMs === Number.POSITIVE_INFINITY ? null : Math.max(0, waitMs);
-  if (wanted.kind !== 'target') return plan(wanted, NOTHING_OBSERVED, progress, retryInMs);
-  return plan(wanted, await observe(parts, wanted.target, parts.journal(), memory.checked), progress, retryInMs);
 }

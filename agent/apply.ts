@@ -1,19 +1,23 @@
 import type { GitSpare } from '../git/open-spare.ts';
 import type { GitStore } from '../git/open-store.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
-import { classify, FleetError, isAbort } from '../runtime/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { FleetError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { commandOf, type ReleaseSteps, type StepName } from '../schemas/steps.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { type Activation, activate } from './activation.ts';
 import type { Failpoint } from './failpoints.ts';
+import type { TakeOriginTurn } from './fetch-lease.ts';
+import { awaitHealth } from './health.ts';
 import type { Journal } from './journal.ts';
 import { linkOf, type Places, releaseOf } from './place.ts';
-import type { Wanted } from './plan.ts';
-import { fail } from './progress.ts';
+import type { Doing, WantedTarget } from './plan.ts';
+import type { Probe } from './probe.ts';
+import { endWell, wantActivation } from './progress.ts';
+import { patternsOf } from './release-steps.ts';
 import { swapLink } from './releases.ts';
-import { type Patience, patienceAfter } from './retry.ts';
+import { linkShared } from './shared-paths.ts';
 import { knowRelease, showRelease } from './shown.ts';
-import type { StandingReporter } from './standing.ts';
+import type { StepFacts, StepRunner } from './step-runner.ts';
 
 export interface ApplyParts {
   readonly places: Places;
@@ -21,12 +25,15 @@ export interface ApplyParts {
   readonly spare: GitSpare;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly app: string;
-  readonly activate: Activation | null;
-  readonly commandPath: string;
-  /** Patterns of what steps may make inside a release: neither drift nor cleaned. */
+  readonly steps: StepRunner;
+  readonly probe: Probe;
+  /** What is done with the release at this path. @throws FleetError RELEASE_FILE. */
+  readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
+  readonly preparation: string;
+  /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
   readonly generated: readonly string[];
   readonly failpoint: Failpoint;
+  readonly originTurn: TakeOriginTurn;
   /** The journal as it is, and its durable replacement. */
   readonly journal: () => Journal;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
@@ -34,59 +41,26 @@ export interface ApplyParts {
   readonly confirm: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
 }
 
-export type WantedTarget = Extract<Wanted, { kind: 'target' }>;
-export type Doing = 'fetch' | 'write' | 'keep' | 'check' | 'swap' | 'activate' | 'settle';
-
-export interface StepParts extends ApplyParts {
-  readonly chance: Chance;
-  readonly standing: StandingReporter;
-}
-
-/** What a step leaves for the next turn. */
-export interface StepMemory {
-  /** The kept release that was compared with its commit for this target. */
-  checked: string | null;
-  patience: Patience;
-}
-
 /**
- * One step, with its log lines. A failure goes into the journal, with how long to wait before the next try; being
- * interrupted is none.
+ * Performs one step and decides nothing. `turn` fires when a newer target arrives, `stop` at the end of this process:
+ * from pre-activate to the end of activate only that interrupts, and a swap is never cut in half.
  */
-export async function takeStep(
-  parts: StepParts,
-  memory: StepMemory,
+export async function apply(
+  parts: ApplyParts,
   step: Doing,
   wanted: WantedTarget,
-  signal: AbortSignal,
+  turn: AbortSignal,
+  stop: AbortSignal,
 ): Promise<void> {
-  const started = parts.clock.monotonic();
-  parts.standing.working(wanted, step, parts.journal());
-  try {
-    await apply(parts, step, wanted, signal);
-    if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
-    parts.standing.done(wanted, step, parts.clock.monotonic() - started);
-  } catch (error) {
-    if (signal.aborted && (isAbort(error) || error === signal.reason)) return;
-    const failure = classify(error);
-    await parts.remember((journal) => fail(journal, failure.toFailure(), step));
-    const attempts = parts.journal().progress?.attempts ?? 1;
-    memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
-    parts.standing.failed(wanted, step, failure, attempts);
-  }
-}
-
-/** Performs one step and decides nothing. `signal` fires when a newer target arrives; a swap is never cut in half. */
-export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
-  const { store, spare, places } = parts;
-  const { commitId, url, gitfleet } = wanted.target;
+  const { spare, places } = parts;
+  const { commitId } = wanted.target;
   switch (step) {
     case 'fetch':
-      await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
+      await fetch(parts, wanted, turn);
       return;
     case 'write':
-      await spare.write(commitId, signal);
-      await spare.verify(commitId, signal);
+      await spare.write(commitId, turn);
+      await spare.verify(commitId, turn);
       return;
     case 'keep':
       await parts.remember((journal) => knowRelease(journal, commitId, parts.clock.now()));
@@ -94,22 +68,37 @@ export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget
       await spare.moveTo(releaseOf(places, commitId));
       return;
     case 'check':
-      await checkKept(parts, commitId, signal);
+      await checkKept(parts, commitId, turn);
+      return;
+    case 'prepare':
+      await prepare(parts, wanted, turn);
       return;
     case 'swap':
       // A person on this server needs no leave from ZooKeeper, which may be what is broken.
-      if (!wanted.override) await parts.confirm(wanted, signal);
+      if (!wanted.override) await parts.confirm(wanted, turn);
+      await runStep(parts, 'pre-activate', wanted, stop);
+      await parts.failpoint('pre-activate.ended');
       await swap(parts, wanted);
       return;
     case 'activate':
-      await runActivate(parts, wanted, signal);
-      await parts.failpoint('activate.ended');
-      await parts.remember((journal) => endWell(journal, wanted.target));
-      await parts.failpoint('settle.remembered');
+      await activate(parts, wanted, stop);
+      return;
+    case 'health':
+      await health(parts, wanted, turn);
       return;
     case 'settle':
       await parts.remember((journal) => endWell(journal, wanted.target));
       return;
+  }
+}
+
+async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+  const { url, commitId, gitfleet } = wanted.target;
+  const turn = await originTurn(signal);
+  try {
+    await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
+  } finally {
+    await turn.release();
   }
 }
 
@@ -120,11 +109,11 @@ export async function apply(parts: ApplyParts, step: Doing, wanted: WantedTarget
 async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
   const release = releaseOf(parts.places, commitId);
   await parts.store.attach(release, commitId);
-  const wrong = await wrongFiles(parts, release, commitId, signal);
+  const wrong = await wrongFiles(parts, commitId, parts.journal().releases[commitId]?.generated ?? [], signal);
   if (wrong.length === 0) return;
   parts.log.warn({ commitId, drift: wrong }, 'a kept release is not its commit any more: putting it right');
   await parts.store.putRight(release, commitId, signal, null);
-  const still = await wrongFiles(parts, release, commitId, signal);
+  const still = await wrongFiles(parts, commitId, [], signal);
   if (still.length === 0) return;
   throw new FleetError({
     code: 'TREE_MISMATCH',
@@ -134,53 +123,96 @@ async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSig
   });
 }
 
-async function wrongFiles(parts: ApplyParts, release: string, commitId: CommitId, signal: AbortSignal) {
-  const drift = await parts.store.inspect(release, commitId, signal, { except: parts.generated });
+async function wrongFiles(parts: ApplyParts, commitId: CommitId, except: readonly string[], signal: AbortSignal) {
+  const release = releaseOf(parts.places, commitId);
+  const drift = await parts.store.inspect(release, commitId, signal, { except: [...parts.generated, ...except] });
   return [...(drift.head === commitId ? [] : ['HEAD']), ...drift.changed, ...drift.missing];
 }
+
+/** In the release, which was verified and which nothing shows yet: what it lacks besides the commit's files. */
+async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+  const { commitId } = wanted.target;
+  const release = releaseOf(parts.places, commitId);
+  const steps = await parts.stepsOf(release);
+  await linkShared(parts.places, release, steps.shared);
+  const generated = patternsOf(steps);
+  if (steps.prepare) {
+    await runStep(parts, 'prepare', wanted, signal);
+    await parts.failpoint('prepare.ended');
+    const wrong = await wrongFiles(parts, commitId, generated, signal);
+    if (wrong.length > 0) throw preparedWrongly(wrong);
+  }
+  await parts.remember((journal) => {
+    const known = knowRelease(journal, commitId, parts.clock.now());
+    const prepared = { ...known.releases[commitId], prepared: parts.preparation, generated };
+    return { ...known, releases: { ...known.releases, [commitId]: prepared as Journal['releases'][string] } };
+  });
+  await parts.failpoint('prepare.remembered');
+}
+
+const preparedWrongly = (names: readonly string[]): FleetError =>
+  new FleetError({
+    code: 'PREPARE_CHANGED',
+    reason: `the prepare step changed files of the commit: ${names.slice(0, 5).join(', ')}`,
+    hint: 'let it write elsewhere, or list what it makes in agent.generated; then publish again',
+    next: 'stall',
+  });
 
 /**
  * The only visible step. Intent first: `activation: wanted` is durable before the link moves, so that a crash right
  * after the rename still runs the activate command.
  */
-async function swap(parts: ApplyParts, wanted: WantedTarget): Promise<void> {
-  const { commitId, relativePath } = wanted.target;
-  const before = parts.journal().links[relativePath] ?? null;
-  await parts.remember((journal) => ({
-    ...knowRelease(journal, commitId, parts.clock.now()),
-    links: { ...journal.links, [relativePath]: before ?? commitId },
-    owed: { ...journal.owed, [relativePath]: { commitId, previous: before } },
-    progress: journal.progress && { ...journal.progress, activation: 'wanted' },
-  }));
+async function swap(parts: ApplyParts, { target }: WantedTarget): Promise<void> {
+  const { commitId, relativePath } = target;
+  await parts.remember((journal) => wantActivation(knowRelease(journal, commitId, parts.clock.now()), target));
   await parts.failpoint('swap.intended');
   await swapLink(parts.places, relativePath, commitId, parts.failpoint);
   await parts.remember((journal) => showRelease(journal, relativePath, commitId, parts.clock.now()));
   await parts.failpoint('swap.remembered');
 }
 
-async function runActivate(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
-  if (!parts.activate) return;
-  const { commitId, relativePath, gitfleet } = wanted.target;
-  const facts = {
-    app: parts.app,
-    commitId,
-    previousCommitId: parts.journal().owed[relativePath]?.previous ?? null,
-    release: releaseOf(parts.places, commitId),
-    link: linkOf(parts.places, relativePath),
-    deployment: gitfleet?.deployment ?? null,
-    path: parts.commandPath,
-  };
-  await activate(parts.activate, facts, parts.clock, signal);
+async function activate(parts: ApplyParts, wanted: WantedTarget, stop: AbortSignal): Promise<void> {
+  const steps = await parts.stepsOf(releaseOf(parts.places, wanted.target.commitId));
+  if (wanted.override) await runStep(parts, 'on-rollback', wanted, stop);
+  await runStep(parts, 'activate', wanted, stop);
+  await parts.failpoint('activate.ended');
+  // A person who goes back on this server judges by themselves.
+  if (!steps.health || wanted.override) return await remembered(parts, wanted);
+  await parts.remember((journal) => ({
+    ...journal,
+    progress: journal.progress && { ...journal.progress, activation: 'activated' },
+  }));
+  await parts.failpoint('activate.remembered');
 }
 
-function endWell(journal: Journal, { commitId, relativePath }: WantedTarget['target']): Journal {
-  const release = journal.releases[commitId];
-  const { [relativePath]: _paid, ...owed } = journal.owed;
+async function health(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+  const { health: rule } = await parts.stepsOf(releaseOf(parts.places, wanted.target.commitId));
+  if (rule) await awaitHealth(rule, factsOf(parts, wanted), parts.probe, parts.clock, signal);
+  await parts.failpoint('health.ended');
+  await remembered(parts, wanted);
+}
+
+async function remembered(parts: ApplyParts, wanted: WantedTarget): Promise<void> {
+  await parts.remember((journal) => endWell(journal, wanted.target));
+  await parts.failpoint('settle.remembered');
+}
+
+/** Runs the step where there is one. @throws StepFailure, and RELEASE_FILE. */
+async function runStep(parts: ApplyParts, name: StepName, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+  const facts = factsOf(parts, wanted);
+  const command = commandOf(await parts.stepsOf(facts.release), name);
+  await parts.steps.run(name, command, facts, signal);
+}
+
+function factsOf({ places, journal }: ApplyParts, { target, targetVersion }: WantedTarget): StepFacts {
+  const { commitId, relativePath, gitfleet } = target;
+  const { owed, links } = journal();
+  // Before the swap the link shows what will be the previous one.
+  const previous = links[relativePath] === commitId ? owed[relativePath]?.previous : links[relativePath];
   return {
-    ...journal,
-    owed,
-    links: { ...journal.links, [relativePath]: commitId },
-    progress: journal.progress && { ...journal.progress, activation: 'done', lastFailure: null },
-    releases: release ? { ...journal.releases, [commitId]: { ...release, endedWell: true } } : journal.releases,
+    ...{ commitId, targetVersion, previousCommitId: previous ?? null },
+    release: releaseOf(places, commitId),
+    link: linkOf(places, relativePath),
+    deployment: gitfleet?.deployment ?? null,
   };
 }

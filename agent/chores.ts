@@ -5,11 +5,13 @@ import { spread } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { type Chore, type ChoreTimes, choreDue } from './chore-plan.ts';
 import type { Failpoint } from './failpoints.ts';
 import type { Journal } from './journal.ts';
 import { type Places, releaseOf } from './place.ts';
+import { patternsOf } from './release-steps.ts';
 import { listReleases } from './releases.ts';
 import { type RetentionRule, superfluous } from './retention.ts';
 
@@ -24,7 +26,10 @@ export interface ChoreParts {
   /** How often the active tree is compared with its commit, ms. */
   readonly inspectMs: number;
   readonly drift: 'observe' | 'heal';
+  /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
   readonly generated: readonly string[];
+  /** What is done with the release at this path. */
+  readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
   readonly failpoint: Failpoint;
   readonly journal: () => Journal;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
@@ -105,14 +110,21 @@ async function inspect(parts: ChoreParts, active: CommitId, signal: AbortSignal)
 
 async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<string[]> {
   const release = releaseOf(parts.places, active);
-  const drift = await parts.store.inspect(release, active, signal, { except: parts.generated });
+  const drift = await parts.store.inspect(release, active, signal, { except: await exceptIn(parts, active) });
   if (isClean(drift, active)) return [];
   const names = [...drift.changed, ...drift.missing, ...drift.strangers];
   return names.length > 0 ? names.slice(0, 20) : ['HEAD'];
 }
 
+/** What is in a release by right besides its commit: as it was prepared, for its files may have been written since. */
+async function exceptIn({ places, journal, generated, stepsOf }: ChoreParts, active: CommitId): Promise<string[]> {
+  const noted = journal().releases[active]?.generated;
+  const own = noted ?? patternsOf(await stepsOf(releaseOf(places, active)));
+  return [...new Set([...generated, ...own])];
+}
+
 async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
-  await parts.store.putRight(releaseOf(parts.places, active), active, signal, parts.generated);
+  await parts.store.putRight(releaseOf(parts.places, active), active, signal, await exceptIn(parts, active));
   parts.log.info({ commitId: active }, 'the active release is its commit again');
 }
 

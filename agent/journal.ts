@@ -19,7 +19,15 @@ const failure = z.object({
 const journal = z.object({
   format: z.literal(1),
   /** The newest target that was accepted: nothing older by mzxid is taken without a person (TARGET_WENT_BACK). */
-  accepted: z.object({ targetVersion: z.string(), mzxid: z.string(), mtime: z.number() }).nullable(),
+  accepted: z
+    .object({
+      targetVersion: z.string(),
+      mzxid: z.string(),
+      mtime: z.number(),
+      /** It was published while this agent was not online: without a permit it goes to the rollout's base. */
+      late: z.boolean().optional(),
+    })
+    .nullable(),
   /** Progress at that targetVersion. */
   progress: z
     .object({
@@ -28,8 +36,11 @@ const journal = z.object({
       relativePath: z.string(),
       attempts: z.number().int(),
       lastFailure: failure.nullable(),
-      /** `wanted`: the link was or is about to be swapped, the activate command has not ended well yet. */
-      activation: z.enum(['none', 'wanted', 'done', 'failed']),
+      /**
+       * `wanted`: the link was or is about to be swapped, the activate command has not ended well yet; `activated`: it
+       * has, and the health checks have not decided yet.
+       */
+      activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),
     })
     .nullable(),
   /** Every link we made, by relativePath, and the commit it shows. */
@@ -37,12 +48,49 @@ const journal = z.object({
   /** Links whose activate command has not ended well for the commit they show, and what they showed before it. */
   owed: z.record(z.string(), z.object({ commitId: z.string(), previous: z.string().nullable() })).default({}),
   /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. */
-  releases: z.record(z.string(), z.object({ endedWell: z.boolean(), leftAt: z.number().nullable(), at: z.number() })),
+  releases: z.record(
+    z.string(),
+    z.object({
+      endedWell: z.boolean(),
+      leftAt: z.number().nullable(),
+      at: z.number(),
+      /** What it was prepared by (release-steps.ts); absent: it was not. */
+      prepared: z.string().optional(),
+      /** Patterns of what is in it by right without being the commit's. */
+      generated: z.array(z.string()).optional(),
+    }),
+  ),
+  /** A release that failed and what is still to be done about it. Goes before any target. */
+  aftermath: z
+    .object({
+      commitId: z.string(),
+      relativePath: z.string(),
+      targetVersion: z.string(),
+      deployment: z.number().nullable(),
+      step: z.string(),
+      code: z.string(),
+      /** Where the link goes back to; null: it was not swapped, or there is nothing to go back to. */
+      back: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
+  /** The last release that failed here: not tried again at this targetVersion, restarts included. */
+  gaveUp: z
+    .object({ targetVersion: z.string(), commitId: z.string(), relativePath: z.string(), failure, output: z.string() })
+    .nullable()
+    .default(null),
+  /** The fleet's last proven target, as far as this agent heard of it: where it goes back to without asking anybody. */
+  base: z.object({ commitId: z.string(), relativePath: z.string() }).nullable().default(null),
 });
 export type Journal = z.infer<typeof journal>;
 export type Progress = NonNullable<Journal['progress']>;
 
-export const emptyJournal: Journal = { format: 1, accepted: null, progress: null, links: {}, owed: {}, releases: {} };
+export type Aftermath = NonNullable<Journal['aftermath']>;
+
+export const emptyJournal: Journal = {
+  ...{ format: 1, accepted: null, progress: null, links: {}, owed: {}, releases: {} },
+  ...{ aftermath: null, gaveUp: null, base: null },
+};
 
 /** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
 export async function readJournal(directory: string): Promise<Journal> {

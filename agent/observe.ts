@@ -2,26 +2,31 @@ import { lstat } from 'node:fs/promises';
 import type { GitSpare } from '../git/open-spare.ts';
 import type { GitStore } from '../git/open-store.ts';
 import { classify } from '../runtime/errors.ts';
-import type { Target } from '../schemas/target.ts';
 import type { Journal } from './journal.ts';
 import { inspectPlace, type Places, releaseOf } from './place.ts';
-import type { Observed } from './plan.ts';
+import type { Observed, WantedTarget } from './plan.ts';
 
 export interface ObserveParts {
   readonly places: Places;
   readonly store: GitStore;
   readonly spare: GitSpare;
   readonly uid: number;
+  /** What a release has to be prepared by (release-steps.ts). */
+  readonly preparation: string;
 }
 
 /** Looks at the disk, and only at the disk: no memory of what was done counts. */
 export async function observe(
   parts: ObserveParts,
-  target: Target,
+  { target, override }: WantedTarget,
   journal: Journal,
   checked: string | null,
 ): Promise<Observed> {
   const { places, store, spare } = parts;
+  const known = journal.releases[target.commitId];
+  // A person who goes back, perhaps without a network, gets a release as it ran.
+  const prepared =
+    (known?.prepared ?? '') === parts.preparation || (override !== undefined && known?.endedWell === true);
   const found = await inspectPlace(places, target.relativePath, Object.keys(journal.links), parts.uid).then(
     (shown) => ({ shown }),
     (error: unknown) => ({ failure: classify(error).toFailure() }),
@@ -37,5 +42,5 @@ export async function observe(
   const proved = 'failure' in place || kept !== 'absent' ? null : await spare.proved();
   const near = 'failure' in place || kept === 'checked' || proved === target.commitId;
   const stored = near ? false : await store.has(target.commitId);
-  return { place, kept, spare: proved, stored };
+  return { place, kept, spare: proved, stored, prepared };
 }

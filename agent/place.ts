@@ -13,6 +13,8 @@ export interface Places {
   /** `<root>/.gitfleet/<app>/releases` */
   readonly releases: string;
   readonly spare: string;
+  /** What all releases share. */
+  readonly shared: string;
   /** `<state>/apps/<app>` */
   readonly appState: string;
 }
@@ -27,6 +29,7 @@ export function placesOf(root: string, state: string, app: string): Places {
     app: appDir,
     releases: join(appDir, 'releases'),
     spare: join(appDir, 'spare'),
+    shared: join(appDir, 'shared'),
     appState: join(state, 'apps', name),
   };
 }

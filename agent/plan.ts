@@ -2,7 +2,9 @@ import type { Failure } from '../runtime/errors.ts';
 import type { Target } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Progress } from './journal.ts';
+import type { Leave } from './leave.ts';
 import type { Override } from './override.ts';
+import type { Suspension } from './suspension.ts';
 
 /** What the shared state asks of this agent, after judging. */
 export type Wanted =
@@ -19,7 +21,10 @@ export type Wanted =
       readonly target: Target;
       /** Set where a person on this server chose another commit than the fleet's. */
       readonly override?: Override;
+      /** The deployment of the rollout's base, where that is shown until this agent has leave for the fleet's target. */
+      readonly meanwhile?: number;
     };
+export type WantedTarget = Extract<Wanted, { kind: 'target' }>;
 
 /** What is on the disk right now, as far as it matters for the wanted target. */
 export interface Observed {
@@ -31,27 +36,50 @@ export interface Observed {
   readonly spare: CommitId | null;
   /** Whether the store has the commit. */
   readonly stored: boolean;
+  /** Whether the kept release needs no `prepare` step any more. */
+  readonly prepared: boolean;
 }
 
 /** Where nothing is wanted there is nothing to look at. */
-export const NOTHING_OBSERVED: Observed = { place: { shown: null }, kept: 'absent', spare: null, stored: false };
+export const NOTHING_OBSERVED: Observed = {
+  place: { shown: null },
+  kept: 'absent',
+  spare: null,
+  stored: false,
+  prepared: true,
+};
 
 /** One step. Each but `rest` changes the disk or the journal; after it the agent looks again. */
-export type Step =
-  | { readonly do: 'rest'; readonly because: Rest }
-  | { readonly do: 'fetch' | 'write' | 'keep' | 'check' | 'swap' | 'activate' | 'settle' };
+export type Step = { readonly do: 'rest'; readonly because: Rest } | { readonly do: Doing };
+export type Doing = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' | 'activate' | 'health' | 'settle';
 
 export type Rest =
   | { readonly kind: 'settled' }
   | { readonly kind: 'waiting'; readonly waitingFor: string }
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly retryInMs: number | null };
+  /** Everything is ready; only leave to activate is missing. */
+  | { readonly kind: 'awaiting'; readonly waitingFor: string }
+  | { readonly kind: 'suspended'; readonly suspension: Suspension }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      readonly retryInMs: number | null;
+      /** The last words of the step that failed. */
+      readonly output?: string;
+    };
 
 /**
  * The next step towards the wanted target; pure, so every row of its table is a test. Read top down: what cannot be
  * wanted, what is done, what failed and waits, and then the way from the origin to the link, nearest end first.
  * @param retryInMs how long a failed try still has to wait, 0 when its time has come, null: not by itself.
+ * @param leave whether the rollout lets this agent activate.
  */
-export function plan(wanted: Wanted, observed: Observed, progress: Progress | null, retryInMs: number | null): Step {
+export function plan(
+  wanted: Wanted,
+  observed: Observed,
+  progress: Progress | null,
+  retryInMs: number | null,
+  leave: Leave,
+): Step {
   if (wanted.kind === 'nothing') return rest({ kind: 'waiting', waitingFor: wanted.why });
   if (wanted.kind === 'refused') return rest({ kind: 'failed', failure: wanted.failure, retryInMs: null });
   if ('failure' in observed.place) return rest({ kind: 'failed', failure: observed.place.failure, retryInMs: null });
@@ -61,9 +89,15 @@ export function plan(wanted: Wanted, observed: Observed, progress: Progress | nu
   if (observed.place.shown === commitId && progress?.activation === 'done') return rest({ kind: 'settled' });
   if (failed && retryInMs !== 0) return rest({ kind: 'failed', failure: failed, retryInMs });
   const shown = observed.place.shown === commitId;
+  if (shown && progress?.activation === 'activated') return { do: 'health' };
   if (shown && progress?.activation !== 'none') return { do: 'activate' };
+  if (!shown && leave.kind === 'never') return rest({ kind: 'waiting', waitingFor: leave.waitingFor });
 
-  if (observed.kept === 'checked') return { do: shown ? 'settle' : 'swap' };
+  if (observed.kept === 'checked') {
+    if (shown) return { do: 'settle' };
+    if (!observed.prepared) return { do: 'prepare' };
+    return leave.kind === 'go' ? { do: 'swap' } : rest({ kind: 'awaiting', waitingFor: leave.waitingFor });
+  }
   if (observed.kept === 'unchecked') return { do: observed.stored ? 'check' : 'fetch' };
   if (observed.spare === commitId) return { do: 'keep' };
   if (observed.stored) return { do: 'write' };

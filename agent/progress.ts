@@ -1,7 +1,10 @@
 import type { Failure } from '../runtime/errors.ts';
+import { MOST_OUTPUT_CHARACTERS } from '../schemas/report.ts';
 import type { Target } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Journal, Progress } from './journal.ts';
+import type { WantedTarget } from './plan.ts';
+import { chooseBack } from './retention.ts';
 
 /** Whether the journal's progress is about this target; an override is another one at the same targetVersion. */
 export function isBegun(journal: Journal, targetVersion: TargetVersion, target: Target): boolean {
@@ -19,12 +22,13 @@ export function begin(
   target: Target,
   targetVersion: TargetVersion,
   write: { mzxid: bigint; mtime: number } | null,
+  late = false,
 ): Journal {
   const { commitId, relativePath } = target;
   const owes = journal.owed[relativePath]?.commitId === commitId && journal.links[relativePath] === commitId;
   return {
     ...journal,
-    accepted: write ? { targetVersion, mzxid: String(write.mzxid), mtime: write.mtime } : journal.accepted,
+    accepted: write ? accept(journal, targetVersion, write, late) : journal.accepted,
     progress: {
       targetVersion,
       commitId: target.commitId,
@@ -36,16 +40,80 @@ export function begin(
   };
 }
 
+/** Whether it came too late is said once, when the target is first seen. */
+function accept(
+  { accepted }: Journal,
+  targetVersion: TargetVersion,
+  { mzxid, mtime }: { mzxid: bigint; mtime: number },
+  late: boolean,
+): Journal['accepted'] {
+  if (accepted?.targetVersion === targetVersion) return accepted;
+  return { targetVersion, mzxid: String(mzxid), mtime, ...(late ? { late } : {}) };
+}
+
 /** A step failed. Nothing of what runs changes by it. */
 export function fail(journal: Journal, failure: Failure, step: string): Journal {
   const { progress } = journal;
   if (!progress) return journal;
-  const activation: Progress['activation'] = step === 'activate' ? 'failed' : progress.activation;
-  const release = step === 'activate' ? journal.releases[progress.commitId] : undefined;
+  const gone = step === 'activate' || step === 'health';
+  const activation: Progress['activation'] = gone ? 'failed' : progress.activation;
+  const release = gone ? journal.releases[progress.commitId] : undefined;
   return {
     ...journal,
     // What ended well once and fails now is nothing to return to.
     ...(release ? { releases: { ...journal.releases, [progress.commitId]: { ...release, endedWell: false } } } : {}),
     progress: { ...progress, attempts: progress.attempts + 1, lastFailure: failure, activation },
   };
+}
+
+/** The link is about to be swapped; a crash from here on still runs the activate command. */
+export function wantActivation(journal: Journal, { commitId, relativePath }: Target): Journal {
+  const before = journal.links[relativePath] ?? null;
+  return {
+    ...journal,
+    links: { ...journal.links, [relativePath]: before ?? commitId },
+    owed: { ...journal.owed, [relativePath]: { commitId, previous: before } },
+    progress: journal.progress && { ...journal.progress, activation: 'wanted' },
+  };
+}
+
+/** The target's release is shown, and nothing is left to do. */
+export function endWell(journal: Journal, { commitId, relativePath }: Target): Journal {
+  const release = journal.releases[commitId];
+  const { [relativePath]: _paid, ...owed } = journal.owed;
+  return {
+    ...journal,
+    owed,
+    links: { ...journal.links, [relativePath]: commitId },
+    progress: journal.progress && { ...journal.progress, activation: 'done', lastFailure: null },
+    releases: release ? { ...journal.releases, [commitId]: { ...release, endedWell: true } } : journal.releases,
+  };
+}
+
+/** The release failed here for good: what is to be done about it, and that it is not tried again at this targetVersion. */
+export function giveUp(
+  journal: Journal,
+  { target, targetVersion }: WantedTarget,
+  step: string,
+  failure: Failure,
+  output: string,
+): Journal {
+  const { commitId, relativePath } = target;
+  const shown = journal.links[relativePath] === commitId;
+  return {
+    ...journal,
+    gaveUp: { targetVersion, commitId, relativePath, failure, output: output.slice(-MOST_OUTPUT_CHARACTERS) },
+    aftermath: {
+      ...{ commitId, relativePath, targetVersion, step, code: failure.code },
+      deployment: target.gitfleet?.deployment ?? null,
+      back: shown ? chooseBack(journal, relativePath, commitId) : null,
+    },
+  };
+}
+
+/** Why this very target is not tried any more; null: nothing speaks against it. */
+export function gaveUpOn(journal: Journal, { target, targetVersion }: WantedTarget): Journal['gaveUp'] {
+  const { gaveUp } = journal;
+  const same = gaveUp?.targetVersion === targetVersion && gaveUp.commitId === target.commitId;
+  return same && gaveUp.relativePath === target.relativePath ? gaveUp : null;
 }

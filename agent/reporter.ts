@@ -123,6 +123,6 @@ export function createReporter(parts: ReporterParts): Reporter {
 
 /** What makes a standing another one; the count of tries and the times do not. */
 function standingKey(told: Report): string {
-  const { targetVersion, phase, activeCommit, error, waitingFor, drift, override } = told;
-  return JSON.stringify([targetVersion, phase, activeCommit, error?.code, waitingFor, drift, override]);
+  const { targetVersion, phase, activeCommit, error, waitingFor, drift, override, suspended } = told;
+  return JSON.stringify([targetVersion, phase, activeCommit, error?.code, waitingFor, drift, override, suspended]);
 }

@@ -10,18 +10,18 @@ export interface RetentionRule {
 }
 
 /**
- * Which releases may go. Never one that a link of ours shows, never the newest that ended well here, never one still in
- * its grace. Good and failed ones are counted apart, so that a row of failures cannot push out what one returns to.
+ * Which releases may go. Never one that a link of ours shows, never the newest that ended well here nor the fleet's
+ * last proven one, never one still in its grace. Good and failed ones are counted apart, so that a row of failures cannot push out what one returns to.
  * @param onDisk commits that have a release directory.
  * @returns oldest first.
  */
 export function superfluous(
   onDisk: readonly string[],
-  journal: Pick<Journal, 'links' | 'releases'>,
+  journal: Pick<Journal, 'links' | 'releases'> & Partial<Pick<Journal, 'base'>>,
   rule: RetentionRule,
   now: number,
 ): string[] {
-  const shown = new Set(Object.values(journal.links));
+  const shown = new Set([...Object.values(journal.links), journal.base?.commitId]);
   const known = onDisk
     .map((commitId) => ({ commitId, ...(journal.releases[commitId] ?? { endedWell: false, leftAt: now, at: 0 }) }))
     .sort((a, b) => b.at - a.at);
@@ -48,6 +48,18 @@ export function chooseKept(releases: Journal['releases'], shown: string, wanted:
   }
   const good = others.filter(([, release]) => release.endedWell && release.leftAt !== null);
   return good.sort(([, a], [, b]) => (b.leftAt ?? 0) - (a.leftAt ?? 0))[0]?.[0] ?? null;
+}
+
+/**
+ * The kept release that a link goes back to when `failed` has failed there: the fleet's last proven one, else the one
+ * shown before, else the one left last; only if it ended well on this server. Null: there is none.
+ */
+export function chooseBack(journal: Journal, path: string, failed: string): string | null {
+  const good = (commitId: string | null | undefined): commitId is string =>
+    commitId != null && commitId !== failed && journal.releases[commitId]?.endedWell === true;
+  const base = journal.base?.relativePath === path ? journal.base.commitId : null;
+  const found = [base, journal.owed[path]?.previous].find(good);
+  return found ?? chooseKept(journal.releases, failed, null);
 }
 
 /** A release that nobody ever showed has no readers to wait for. */

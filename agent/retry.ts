@@ -2,7 +2,7 @@ import { nextTry } from '../git/retry.ts';
 import { fullJitter, spread } from '../runtime/backoff.ts';
 import type { Chance } from '../runtime/clock.ts';
 import type { FleetError } from '../runtime/errors.ts';
-import type { Doing } from './apply.ts';
+import type { Doing } from './plan.ts';
 
 /** When a failed step may be tried again, on the monotonic clock; Infinity: not by itself. */
 export interface Patience {

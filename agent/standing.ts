@@ -1,12 +1,13 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { FleetError } from '../runtime/errors.ts';
 import { clean, type Logger } from '../runtime/log.ts';
-import type { Phase, Report } from '../schemas/report.ts';
-import type { Doing, WantedTarget } from './apply.ts';
+import { MOST_OUTPUT_CHARACTERS, type Phase, type Report } from '../schemas/report.ts';
 import type { Journal } from './journal.ts';
 import type { Override } from './override.ts';
-import type { Rest, Wanted } from './plan.ts';
+import type { Doing, Rest, Wanted, WantedTarget } from './plan.ts';
 import type { Reporter } from './reporter.ts';
+import { StepFailure } from './step-failure.ts';
+import type { Suspension } from './suspension.ts';
 
 /** Turns what the loop does into reports, and into one log line per stage. */
 export interface StandingReporter {
@@ -24,9 +25,19 @@ const PHASE: Record<Doing, Phase> = {
   write: 'writing',
   check: 'verifying',
   keep: 'verifying',
+  prepare: 'preparing',
   swap: 'swapping',
   activate: 'activating',
+  health: 'checking',
   settle: 'activating',
+};
+
+const AT_REST: Record<Rest['kind'], Phase> = {
+  settled: 'active',
+  waiting: 'waiting',
+  awaiting: 'awaiting',
+  suspended: 'suspended',
+  failed: 'failed',
 };
 
 export function createStanding(parts: {
@@ -44,7 +55,8 @@ export function createStanding(parts: {
     const path = target?.relativePath ?? journal.progress?.relativePath ?? null;
     const failure = rest?.kind === 'failed' ? rest.failure : null;
     const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;
-    const waitingFor = rest?.kind === 'waiting' ? rest.waitingFor : null;
+    const waitingFor = rest?.kind === 'waiting' || rest?.kind === 'awaiting' ? clean(rest.waitingFor, 300) : null;
+    const output = rest?.kind === 'failed' && rest.output ? rest.output.slice(-MOST_OUTPUT_CHARACTERS) : null;
     const attempts = journal.progress?.attempts;
     const key = [targetVersion, target?.commitId, phase, failure?.code, waitingFor, attempts, ...drift].join(' ');
     if (key !== last.key) last = { key, since: parts.clock.now() };
@@ -58,8 +70,8 @@ export function createStanding(parts: {
       relativePath: path,
       error: failure && { ...failure, reason: failure.reason.slice(0, 1_000) },
       waitingFor,
-      output: null,
-      suspended: null,
+      output,
+      suspended: rest?.kind === 'suspended' ? suspendedBy(rest.suspension) : null,
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
@@ -78,7 +90,16 @@ export function createStanding(parts: {
     },
     failed(wanted, step, failure, attempts) {
       const { code, hint, next } = failure;
-      const fields = { ...about(wanted), step, code, hint, next, attempts, reason: failure.message };
+      const fields = {
+        ...about(wanted),
+        step,
+        code,
+        hint,
+        next,
+        attempts,
+        reason: failure.message,
+        ...output(failure),
+      };
       parts.log[next === 'retry' || next === 'wait' ? 'warn' : 'error'](fields, `${step} failed`);
     },
     drift(names) {
@@ -90,8 +111,7 @@ export function createStanding(parts: {
     },
     rest(wanted, because, journal) {
       const before = last.key;
-      const phase = because.kind === 'settled' ? 'active' : because.kind === 'waiting' ? 'waiting' : 'failed';
-      const said = report(wanted, journal, phase, because);
+      const said = report(wanted, journal, AT_REST[because.kind], because);
       if (last.key === before) return; // A tick that found everything as it was: nothing new to say.
       parts.reporter.say(said, 'rest');
       if (because.kind === 'settled') {
@@ -99,7 +119,10 @@ export function createStanding(parts: {
           { deployment: said.deployment, targetVersion: said.targetVersion, commitId: said.activeCommit },
           'settled',
         );
-      } else if (because.kind === 'waiting') {
+      } else if (because.kind === 'suspended') {
+        const { by, why } = because.suspension;
+        parts.log.warn({ by, why, commitId: said.activeCommit }, 'suspended by a person on this server');
+      } else if (because.kind === 'waiting' || because.kind === 'awaiting') {
         parts.log.info({ waitingFor: because.waitingFor }, `waiting for ${because.waitingFor}`);
       } else if (wanted.kind === 'refused') {
         const { code, reason, hint } = because.failure;
@@ -116,6 +139,14 @@ const activeCommit = (journal: Journal, path: string | null): string | null =>
   (path === null ? undefined : journal.links[path]) ?? null;
 
 const overrideOf = ({ by, reason, at }: Override) => ({ by: clean(by, 100), reason: clean(reason, 300), at });
+
+const suspendedBy = ({ by, why, at }: Suspension) => ({ by: clean(by, 100), why: clean(why, 300), at });
+
+/** The tail of what the step printed, so that the log alone tells the story. */
+const output = (failure: FleetError) =>
+  failure instanceof StepFailure && failure.output !== ''
+    ? { output: failure.output.slice(-MOST_OUTPUT_CHARACTERS) }
+    : {};
 
 const about = ({ target, targetVersion }: WantedTarget) => ({
   deployment: target.gitfleet?.deployment ?? null,

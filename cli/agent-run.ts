@@ -3,7 +3,9 @@ import { runAgent } from '../agent/agent.ts';
 import { createChores } from '../agent/chores.ts';
 import { type Failpoint, NO_FAILPOINT } from '../agent/failpoints.ts';
 import { OVERRIDE_FILE } from '../agent/override.ts';
+import { patternsOf, preparationKey } from '../agent/release-steps.ts';
 import { createStanding } from '../agent/standing.ts';
+import { SUSPENSION_FILE } from '../agent/suspension.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import { createLog, type Logger } from '../runtime/log.ts';
@@ -11,7 +13,7 @@ import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
 import { agentSettings, type Settings } from '../schemas/settings.ts';
 import { EXIT } from './exit-codes.ts';
 import { joinFleet } from './join-fleet.ts';
-import { activationOf, localParts, openLocalAgent } from './local-agent.ts';
+import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
 import { type Call, version } from './program.ts';
 import { pulseOf, whileConnected } from './pulse.ts';
 import { readSettings } from './read-settings.ts';
@@ -91,7 +93,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   const local = await openLocalAgent(settings, agent, log, shutdown, failpoint, undefined, live);
   const fleet = await joinFleet(settings, agent, local, log, shutdown, live);
   reread = fleet.reread;
-  const parts = localParts(local, settings, agent, log, failpoint);
+  const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
   const standing = pulse.standing(
     createStanding({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version }),
@@ -110,7 +112,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
       return live().drift;
     },
     get generated() {
-      return live().generated;
+      return patternsOf(live());
     },
     onDrift: standing.drift,
   });
@@ -120,16 +122,17 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   };
   const { root, state } = local.places;
   log.info({ root, state, app: settings.app, version }, 'agent started');
-  const { follow, confirm, blocked } = fleet;
+  const { follow, followOrders, policy, joinedAt, confirm, blocked, originTurn } = fleet;
+  const shared = { follow, followOrders, policy, joinedAt, confirm, blocked, originTurn };
   whileConnected(fleet.answers, pulse, shutdown);
   await runAgent(
     {
-      ...{ ...parts, follow, confirm, blocked, onChange, standing, chores: pulse.chores(chores) },
-      get activate() {
-        return activationOf(live());
+      ...{ ...parts, ...shared, onChange, standing, chores: pulse.chores(chores) },
+      get preparation() {
+        return preparationKey(stepsSource(live()));
       },
       get generated() {
-        return live().generated;
+        return patternsOf(live());
       },
       get rereadMs() {
         return live().reread;
@@ -144,7 +147,7 @@ function watchOverride(appState: string, interrupt: () => void, log: Logger, shu
   const unwatched = (error: unknown) =>
     log.warn({ err: classify(error) }, 'the state directory cannot be watched: agent rollback is obeyed later');
   try {
-    const watcher = watch(appState, (_, name) => name === OVERRIDE_FILE && interrupt());
+    const watcher = watch(appState, (_, name) => (name === OVERRIDE_FILE || name === SUSPENSION_FILE) && interrupt());
     watcher.on('error', unwatched);
     shutdown.add('watch of the state directory', () => watcher.close());
   } catch (error) {

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { WantedTarget } from '../agent/apply.ts';
 import { confirmWanted } from '../agent/confirm.ts';
 import { followDesired } from '../agent/desired.ts';
+import { createFetchLease } from '../agent/fetch-lease.ts';
 import type { Journal } from '../agent/journal.ts';
+import type { Orders } from '../agent/leave.ts';
+import { followOrders, readPolicy } from '../agent/orders.ts';
 import { ownCredential } from '../agent/own-credential.ts';
+import type { WantedTarget } from '../agent/plan.ts';
 import { createReporter } from '../agent/reporter.ts';
 import { startCoordinator } from '../rollout/coordinator.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
@@ -14,6 +17,7 @@ import type { Shutdown } from '../runtime/shutdown.ts';
 import { toJson } from '../schemas/lenient-json.ts';
 import { parsePresence, presence } from '../schemas/report.ts';
 import type { AgentSettings, Settings } from '../schemas/settings.ts';
+import type { Target } from '../schemas/target.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import { joinMembership, type Membership } from '../zookeeper/recipes/membership.ts';
@@ -76,6 +80,13 @@ export async function joinFleet(
 
   const policy = () => ({ allow: live().allowUrls });
   const desired = { session, path: paths.config, policy, log, clock, chance };
+  const orders = {
+    ...{ session, znodes: paths, agentId: agent.id, log, clock, chance },
+    get rereadMs() {
+      return live().reread;
+    },
+  };
+  const leases = () => (live().fetchLeases === 'off' ? null : Number(live().fetchLeases));
   let again = new AbortController();
   return {
     reporter,
@@ -90,12 +101,19 @@ export async function joinFleet(
     },
     reread: () => again.abort(),
     answers: () => session.exists(paths.config),
-    confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(session, paths, wanted, signal),
+    confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(orders, wanted, signal),
+    followOrders: (tell: (told: Orders) => void, signal: AbortSignal) => followOrders(orders, tell, signal),
+    policy: (target: Target) => readPolicy(orders, target, { deadlineMs: POLICY_MS }),
+    joinedAt: () => membership.fence,
+    originTurn: createFetchLease({ session, path: paths.fetch, acl: access.of('fetch'), leases, clock, log }),
     /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
     blocked: () =>
       membership.standing === 'refused' ? `the name ${agent.id}, which ${holderWords(membership.holder)} holds` : null,
   };
 }
+
+/** A turn of the agent waits for this answer, and a person on the server for the turn. */
+const POLICY_MS = 2_000;
 
 function holderWords(holder: Membership['holder']): string {
   const card = holder && parsePresence(holder.data);

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
-import type { Activation } from '../agent/activation.ts';
 import type { Failpoint } from '../agent/failpoints.ts';
+import { noOriginTurn } from '../agent/fetch-lease.ts';
 import { type Ground, takeGround } from '../agent/ground.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../agent/journal.ts';
 import { type Places, placesOf } from '../agent/place.ts';
+import { createProbe } from '../agent/probe.ts';
 import { findLinks, reconcile } from '../agent/reconcile.ts';
+import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../agent/release-steps.ts';
 import { removeLeftovers } from '../agent/releases.ts';
+import { createStepRunner } from '../agent/step-runner.ts';
 import type { GitSpare } from '../git/open-spare.ts';
 import { type GitStore, openStore } from '../git/open-store.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
@@ -79,22 +82,37 @@ export function localParts(
   agent: AgentSettings,
   log: Logger,
   failpoint: Failpoint,
+  /** The settings as they are now, where a reload may change them. */
+  live: () => AgentSettings = () => agent,
 ) {
   const { places, store, spare, commandPath, journal, remember } = local;
+  const steps = createStepRunner({
+    ...{ app: settings.app, path: commandPath, clock, log },
+    outputs: join(places.appState, 'output'),
+    passed: () => Object.fromEntries(live().passEnvironment.flatMap((name) => variable(name))),
+    units: () => {
+      const { restart: units, restartTimeout: timeoutMs } = live();
+      return units.length > 0 ? { units, timeoutMs } : null;
+    },
+  });
   return {
     ...{ places, store, spare, commandPath, journal, remember },
     ...{ clock, chance, log, failpoint },
+    ...{ steps, probe: createProbe(steps, clock), originTurn: noOriginTurn },
     uid: process.getuid?.() ?? 0,
-    app: settings.app,
-    activate: activationOf(agent),
-    generated: agent.generated,
+    stepsOf: (release: string) => stepsOf(stepsSource(live()), release),
+    preparation: preparationKey(stepsSource(agent)),
+    generated: patternsOf(agent),
     rereadMs: agent.reread,
   };
 }
 
-/** What follows a swap by these settings; null: nothing. */
-export function activationOf({ activate, restart, restartTimeout }: AgentSettings): Activation | null {
-  const command = activate ? { command: activate.command, timeoutMs: activate.timeout } : null;
-  const units = restart.length > 0 ? { units: restart, timeoutMs: restartTimeout } : null;
-  return command || units ? { command, restart: units } : null;
+export const stepsSource = (agent: AgentSettings): StepsSource => ({
+  own: agent,
+  allowCommitted: agent.allowRepositorySteps,
+});
+
+function variable(name: string): [string, string][] {
+  const value = process.env[name];
+  return value === undefined ? [] : [[name, value]];
 }

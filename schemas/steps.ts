@@ -136,6 +136,7 @@ export function combineSteps(own: ReleaseSteps, committed: ReleaseSteps | null):
     shared: [...new Set([...own.shared, ...committed.shared])],
     generated: [...new Set([...own.generated, ...committed.generated])],
   };
-  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  const names = Object.keys(STEP_MEMBERS) as (keyof ReleaseSteps)[];
+  const given = Object.fromEntries(names.flatMap((name) => (own[name] === undefined ? [] : [[name, own[name]]])));
   return { ...committed, ...given, ...lists };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../../agent/journal.ts';
+import type { Leave } from '../../agent/leave.ts';
 import { type Observed, plan, type Wanted } from '../../agent/plan.ts';
 import type { Failure } from '../../runtime/errors.ts';
 import type { Target } from '../../schemas/target.ts';
@@ -7,6 +8,7 @@ import type { CommitId, TargetVersion } from '../../schemas/values.ts';
 
 const NEW = 'b'.repeat(40) as CommitId;
 const OLD = 'a'.repeat(40) as CommitId;
+const GO: Leave = { kind: 'go' };
 const wanted: Wanted = {
   kind: 'target',
   targetVersion: '5.100' as TargetVersion,
@@ -20,7 +22,7 @@ const fresh: Progress = {
   lastFailure: null,
   activation: 'none',
 };
-const empty: Observed = { place: { shown: OLD }, kept: 'absent', spare: null, stored: false };
+const empty: Observed = { place: { shown: OLD }, kept: 'absent', spare: null, stored: false, prepared: true };
 const failure: Failure = { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' };
 
 describe('the way from the origin to the link, nearest end first', () => {
@@ -44,13 +46,13 @@ describe('the way from the origin to the link, nearest end first', () => {
     ['done, but somebody turned the link back: swap again', { kept: 'checked' }, { activation: 'done' }, 'swap'],
   ];
   it.each(rows)('%s', (_, observed, progress, expected) => {
-    expect(plan(wanted, { ...empty, ...observed }, { ...fresh, ...progress }, 0).do).toBe(expected);
+    expect(plan(wanted, { ...empty, ...observed }, { ...fresh, ...progress }, 0, GO).do).toBe(expected);
   });
 });
 
 describe('reasons to rest', () => {
   it('waits where there is no target, and removes nothing', () => {
-    expect(plan({ kind: 'nothing', why: 'a first target' }, empty, null, 0)).toEqual({
+    expect(plan({ kind: 'nothing', why: 'a first target' }, empty, null, 0, GO)).toEqual({
       do: 'rest',
       because: { kind: 'waiting', waitingFor: 'a first target' },
     });
@@ -58,21 +60,21 @@ describe('reasons to rest', () => {
 
   it('keeps what runs under a refused target', () => {
     const refused: Wanted = { kind: 'refused', targetVersion: '6.1' as TargetVersion, failure };
-    expect(plan(refused, empty, fresh, 0)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
+    expect(plan(refused, empty, fresh, 0, GO)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
   });
 
   it('says why there cannot be a link, also when the release is ready', () => {
     const observed: Observed = { ...empty, place: { failure }, kept: 'checked' };
-    expect(plan(wanted, observed, fresh, 0)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
+    expect(plan(wanted, observed, fresh, 0, GO)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
   });
 
   it('sits out the backoff of a failed try, then goes on where the disk is', () => {
     const failed = { ...fresh, lastFailure: failure, attempts: 1 };
-    expect(plan(wanted, empty, failed, 800)).toEqual({
+    expect(plan(wanted, empty, failed, 800, GO)).toEqual({
       do: 'rest',
       because: { kind: 'failed', failure, retryInMs: 800 },
     });
-    expect(plan(wanted, { ...empty, stored: true }, failed, 0).do).toBe('write');
+    expect(plan(wanted, { ...empty, stored: true }, failed, 0, GO).do).toBe('write');
   });
 
   it('does not run a failed activate command again by itself', () => {
@@ -82,7 +84,7 @@ describe('reasons to rest', () => {
       lastFailure: { ...failure, next: 'stall' },
       attempts: 1,
     };
-    expect(plan(wanted, { ...empty, place: { shown: NEW } }, failed, null)).toMatchObject({
+    expect(plan(wanted, { ...empty, place: { shown: NEW } }, failed, null, GO)).toMatchObject({
       do: 'rest',
       because: { kind: 'failed', retryInMs: null },
     });

@@ -2,9 +2,12 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Activation, activate } from '../../agent/activation.ts';
+import type { RestartUnits } from '../../agent/restart.ts';
+import { createStepRunner } from '../../agent/step-runner.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
+import type { StepCommand } from '../../schemas/steps.ts';
+import { silentLog } from '../support/log.ts';
 
 /** A `systemctl` that says how it was called: what systemd itself does with that shows test/packaging. */
 let directory: string;
@@ -23,10 +26,27 @@ async function program(name: string, script: string): Promise<string> {
 const said = () => readFile(join(directory, 'said'), 'utf8').catch(() => '');
 const restart = { units: ['shop.service', 'worker@1.service'], timeoutMs: 30_000 };
 
+interface Activation {
+  readonly command: StepCommand | undefined;
+  readonly restart: RestartUnits;
+}
+
+const facts = { commitId: 'c', previousCommitId: null, link: '/l', deployment: 1, targetVersion: '1.1' };
+
 async function activated(activation: Activation, signal = new AbortController().signal): Promise<FleetError | null> {
   const path = [directory, process.env['PATH']].join(delimiter);
-  const facts = { app: '/app/a', commitId: 'c', previousCommitId: null, release: directory, link: '/l', deployment: 1 };
-  const failure = await activate(activation, { ...facts, path }, clock, signal).then(
+  const outputs = join(directory, 'output');
+  const parts = {
+    app: '/app/a',
+    path,
+    passed: () => ({}),
+    outputs,
+    units: () => activation.restart,
+    clock,
+    log: silentLog,
+  };
+  const ended = createStepRunner(parts).run('activate', activation.command, { ...facts, release: directory }, signal);
+  const failure = await ended.then(
     () => null,
     (error: unknown) => error,
   );
@@ -37,8 +57,11 @@ async function activated(activation: Activation, signal = new AbortController().
 describe('the restart of units', () => {
   it('comes after the command, names the units and nothing else, and never asks for a password', async () => {
     const command = await program('released', 'echo command >> said');
-    await program('systemctl', `echo "$@" >> ${directory}/said; env | cut -d= -f1 | sort | tr '\\n' ' ' >> said`);
-    expect(await activated({ command: { command: [command], timeoutMs: 30_000 }, restart })).toBeNull();
+    await program(
+      'systemctl',
+      `echo "$@" >> ${directory}/said; env | cut -d= -f1 | sort | tr '\\n' ' ' >> ${directory}/said`,
+    );
+    expect(await activated({ command: { command: [command], timeout: 30_000 }, restart })).toBeNull();
     const [first, second, variables] = (await said()).split('\n');
     expect([first, second]).toEqual(['command', 'restart --no-ask-password -- shop.service worker@1.service']);
     expect(variables ?? '').not.toMatch(/GITFLEET|NOTIFY|HOME/);
@@ -47,7 +70,7 @@ describe('the restart of units', () => {
   it('does not begin where the command failed', async () => {
     const command = await program('released', 'exit 3');
     await program('systemctl', `echo "$@" >> ${directory}/said`);
-    const failure = await activated({ command: { command: [command], timeoutMs: 30_000 }, restart });
+    const failure = await activated({ command: { command: [command], timeout: 30_000 }, restart });
     expect(failure?.code).toBe('ACTIVATE_FAILED');
     expect(await said()).toBe('');
   });
@@ -62,7 +85,7 @@ describe('the restart of units', () => {
     ['kill -9 $$', /was ended by SIGKILL/, /journalctl/],
   ])('fails with what systemd said, and what to do: %s', async (script, reason, hint) => {
     await program('systemctl', script);
-    const failure = await activated({ command: null, restart });
+    const failure = await activated({ command: undefined, restart });
     expect(failure).toMatchObject({ code: 'RESTART_FAILED', next: 'stall' });
     expect(failure?.message).toMatch(reason);
     expect(failure?.hint).toMatch(hint);
@@ -70,19 +93,27 @@ describe('the restart of units', () => {
 
   it('ends at its deadline, and at once with the agent', async () => {
     await program('systemctl', `echo begun >> ${directory}/said; exec sleep 600`);
-    const failure = await activated({ command: null, restart: { ...restart, timeoutMs: 200 } });
+    const failure = await activated({ command: undefined, restart: { ...restart, timeoutMs: 200 } });
     expect(failure?.message).toContain('did not end within 200 ms');
     const stop = new AbortController();
     const reason = new DOMException('stopping', 'AbortError');
-    const ended = activated({ command: null, restart }, stop.signal);
+    const ended = activated({ command: undefined, restart }, stop.signal);
     stop.abort(reason);
     await expect(ended).rejects.toBe(reason);
   });
 
   it('says so where there is no systemd', async () => {
-    const facts = { app: '/a', commitId: 'c', previousCommitId: null, release: '/', link: '/l', deployment: null };
-    const nowhere = { ...facts, path: directory };
-    const ended = activate({ command: null, restart }, nowhere, clock, new AbortController().signal);
+    const parts = {
+      app: '/a',
+      path: directory,
+      passed: () => ({}),
+      outputs: directory,
+      units: () => restart,
+      clock,
+      log: silentLog,
+    };
+    const at = { ...facts, release: '/' };
+    const ended = createStepRunner(parts).run('activate', undefined, at, new AbortController().signal);
     await expect(ended).rejects.toMatchObject({ code: 'RESTART_FAILED', hint: expect.stringContaining('systemd') });
   });
 });

@@ -1,0 +1,68 @@
+import type { Clock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import { acquireLease } from '../zookeeper/recipes/semaphore.ts';
+import type { AclEntry, Session } from '../zookeeper/session.ts';
+
+export interface FetchLeaseParts {
+  readonly session: Session;
+  readonly path: string;
+  readonly acl: readonly AclEntry[];
+  /** How many agents may ask the origin at a time, asked at each fetch; null: this one does not queue. */
+  readonly leases: () => number | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** A turn at the origin, to be given back. */
+export interface OriginTurn {
+  /** Never throws. */
+  release(): Promise<void>;
+}
+
+/** Taken before each fetch. Rejects only with the signal's reason. */
+export type TakeOriginTurn = (signal: AbortSignal) => Promise<OriginTurn>;
+
+const NO_TURN: OriginTurn = { release: async () => {} };
+export const noOriginTurn: TakeOriginTurn = async () => NO_TURN;
+
+/** So long ZooKeeper may be away before an agent asks the origin without its leave. */
+const WITHOUT_MS = 5_000;
+
+/**
+ * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away, or
+ * refuses, the agent goes without. Agents that have the commit already never come here.
+ */
+export function createFetchLease({ session, path, acl, leases, clock, log }: FetchLeaseParts): TakeOriginTurn {
+  return async (signal) => {
+    const most = leases();
+    if (most === null) return NO_TURN;
+    const tired = new AbortController();
+    const asking = acquireLease(session, { path, acl, leases: most, signal: AbortSignal.any([signal, tired.signal]) });
+    const watched = whenAway(session, clock, () => tired.abort(new Error('ZooKeeper is away')));
+    try {
+      return await asking;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ err: classify(error) }, 'no lease on the origin to be had: fetching without');
+      return NO_TURN;
+    } finally {
+      watched();
+    }
+  };
+}
+
+/** While it is connected, others are at the origin, and whoever waits gets there. The returned function ends it. */
+function whenAway(session: Session, clock: Clock, action: () => void): () => void {
+  let cancel = () => {};
+  const look = () => {
+    cancel();
+    cancel = session.state === 'connected' ? () => {} : clock.after(WITHOUT_MS, action);
+  };
+  const unlisten = session.onState(look);
+  look();
+  return () => {
+    unlisten();
+    cancel();
+  };
+}

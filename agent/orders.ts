@@ -1,0 +1,87 @@
+import { spread } from '../runtime/backoff.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import { parsePolicy } from '../schemas/policy.ts';
+import { parsePermit, parseRollout } from '../schemas/rollout.ts';
+import type { Target } from '../schemas/target.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { CallOptions, Session, Snapshot } from '../zookeeper/session.ts';
+import { NO_ORDERS, type Orders, type PolicyAnswer } from './leave.ts';
+
+export interface OrdersParts {
+  readonly session: Session;
+  readonly znodes: Znodes;
+  readonly agentId: string;
+  readonly rereadMs: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+/**
+ * Tells the orders each time they change: two watches, whatever the fleet's size. Ends only with `signal`: whatever
+ * fails on the way is logged and tried again.
+ */
+export async function followOrders(
+  parts: OrdersParts,
+  tell: (orders: Orders) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { znodes, agentId } = parts;
+  let seen: { rollout?: Orders['rollout']; permit?: Orders['permit'] } = {};
+  const note = (change: typeof seen) => {
+    seen = { ...seen, ...change };
+    const { rollout, permit } = seen;
+    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, permit });
+  };
+  await Promise.all([
+    watchNode(parts, znodes.rollout, (snapshot) => note({ rollout: rolloutOf(dataOf(snapshot)) }), signal),
+    watchNode(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
+  ]);
+}
+
+async function watchNode(
+  parts: OrdersParts,
+  path: string,
+  told: (snapshot: Snapshot) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      for await (const snapshot of parts.session.watch(path, { signal, rereadMs: parts.rereadMs })) told(snapshot);
+    } catch (error) {
+      if (signal.aborted) return;
+      parts.log.warn({ err: classify(error), path }, 'reading the rollout failed, again soon');
+      await parts.clock.sleep(spread(1_000, 0.5, parts.chance), signal).catch(() => {});
+    }
+  }
+}
+
+/** The orders as they are now, read anew. @throws ZooKeeperError. */
+export async function readOrders(
+  { session, znodes, agentId }: Pick<OrdersParts, 'session' | 'znodes' | 'agentId'>,
+  options?: CallOptions,
+): Promise<Orders> {
+  const [rollout, permit] = await Promise.all([
+    session.get(znodes.rollout, options),
+    session.get(znodes.permit(agentId), options),
+  ]);
+  return { ...NO_ORDERS, known: true, rollout: rolloutOf(rollout?.data), permit: permitOf(permit?.data) };
+}
+
+/** The target's own policy counts before the app's. One that cannot be read is no reason to go without. */
+export async function readPolicy(
+  { session, znodes }: Pick<OrdersParts, 'session' | 'znodes'>,
+  target: Target,
+  options?: CallOptions,
+): Promise<PolicyAnswer> {
+  if (target.gitfleet?.policy !== undefined) return 'in force';
+  const node = await session.get(znodes.policy, options);
+  const { value, unreadable } = parsePolicy(node?.data ?? Buffer.alloc(0));
+  return value === null && unreadable === null ? 'none' : 'in force';
+}
+
+const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
+const rolloutOf = (data: Buffer | undefined) => (data ? parseRollout(data) : null);
+const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null);

@@ -1,0 +1,166 @@
+import { spread } from '../runtime/backoff.ts';
+import type { Target } from '../schemas/target.ts';
+import { clearUp } from './aftermath.ts';
+import type { Chores } from './chores.ts';
+import type { Desired } from './desired.ts';
+import { nothing } from './desired.ts';
+import type { Journal } from './journal.ts';
+import { type Leave, leaveOf, meanwhile, type Orders, type PolicyAnswer } from './leave.ts';
+import { type ObserveParts, observe } from './observe.ts';
+import { obey, readOverride } from './override.ts';
+import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
+import { begin, gaveUpOn, isBegun } from './progress.ts';
+import { reconcile } from './reconcile.ts';
+import { readSuspension } from './suspension.ts';
+import { type StepMemory, type StepParts, takeStep } from './take-step.ts';
+
+export interface TurnParts extends StepParts, ObserveParts {
+  readonly rereadMs: number;
+  readonly chores: Chores;
+  /** Why this agent may not act now although there is a target, such as another process that holds its name. */
+  readonly blocked: () => string | null;
+  /** The czxid of this agent's presence; undefined while it has none. */
+  readonly joinedAt: () => bigint | undefined;
+  /** Whether a policy is in force for a target that no rollout names. @throws ZooKeeperError. */
+  readonly policy: (target: Target) => Promise<PolicyAnswer>;
+}
+
+/** What one turn knows beside journal and disk; lost at a restart without harm. */
+export interface Memory extends StepMemory {
+  desired: Desired;
+  orders: Orders;
+  /** What the turn that runs is about. */
+  wanted: Wanted;
+  /** The targetVersion for which no policy was found in force. */
+  free: string | null;
+}
+
+/** An outage of ZooKeeper must not hold a turn, which a person on this server may need. */
+const NOT_KNOWN_MS = 2_000;
+
+/** One look and at most one step. Resolves to how long to rest, or null to look again at once. */
+export async function takeTurn(
+  parts: TurnParts,
+  memory: Memory,
+  turn: AbortSignal,
+  stop: AbortSignal,
+): Promise<number | null> {
+  await mend(parts, memory.orders);
+  const { aftermath } = parts.journal();
+  if (aftermath) {
+    await clearUp(parts, aftermath, stop);
+    return null;
+  }
+  const blocked = parts.blocked();
+  const { wanted: asked, write } = blocked === null ? memory.desired : nothing(blocked);
+  const obeyed = obey(asked, await readOverride(parts.places.appState), parts.journal());
+  const leave = await leaveFor(parts, memory, obeyed);
+  const late = isLate(parts, obeyed, write);
+  const wanted = leave.kind === 'go' ? obeyed : insteadOf(obeyed, memory.orders, parts.journal(), late);
+  memory.wanted = wanted;
+
+  const suspension = await readSuspension(parts.places.appState);
+  if (suspension && !isUnfinished(wanted, parts.journal())) {
+    parts.standing.rest(wanted, { kind: 'suspended', suspension }, parts.journal());
+    return spread(parts.rereadMs, 0.2, parts.chance);
+  }
+  if (wanted.kind === 'target' && !isBegun(parts.journal(), wanted.targetVersion, wanted.target)) {
+    memory.checked = null;
+    memory.patience = { at: 0 };
+    // Under an override nothing of the fleet's was accepted anew.
+    const accepted = wanted.override ? null : write;
+    await parts.remember((journal) => begin(journal, wanted.target, wanted.targetVersion, accepted, late));
+    await parts.failpoint('begin.remembered');
+    parts.standing.begin(wanted);
+  }
+  const step = await nextStep(parts, memory, wanted, leave);
+  if (step.do !== 'rest') {
+    if (wanted.kind === 'target') await takeStep(parts, memory, step.do, wanted, turn, stop);
+    return null;
+  }
+  parts.standing.rest(wanted, step.because, parts.journal());
+  const settled = step.because.kind === 'settled' && wanted.kind === 'target';
+  const choreInMs = settled ? await parts.chores.next(wanted.target.commitId, turn) : null;
+  const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
+  const askInMs = step.because.kind === 'awaiting' && isUnsure(memory, wanted) ? NOT_KNOWN_MS : null;
+  const soonest = Math.min(...[choreInMs, retryInMs, askInMs].map((ms) => ms ?? Number.POSITIVE_INFINITY));
+  return soonest === 0 ? null : Math.min(soonest, spread(parts.rereadMs, 0.2, parts.chance));
+}
+
+/** The journal follows the disk, and keeps the base for the time when nobody can be asked. */
+async function mend(parts: TurnParts, { rollout }: Orders): Promise<void> {
+  const before = parts.journal();
+  let mended = await reconcile(parts.places, before, parts.clock.now());
+  const base = rollout?.base;
+  if (base && (mended.base?.commitId !== base.commitId || mended.base.relativePath !== base.relativePath)) {
+    mended = { ...mended, base: { commitId: base.commitId, relativePath: base.relativePath } };
+  }
+  if (mended !== before) await parts.remember(() => mended);
+}
+
+async function leaveFor(parts: TurnParts, memory: Memory, wanted: Wanted): Promise<Leave> {
+  // A person on this server needs nobody's leave.
+  if (wanted.kind !== 'target' || wanted.override) return { kind: 'go' };
+  const { orders } = memory;
+  const named = orders.rollout?.targetVersion === wanted.targetVersion;
+  if (!orders.known || named) return leaveOf(wanted.targetVersion, orders, 'not known');
+  if (memory.free !== wanted.targetVersion) {
+    const answer = await parts.policy(wanted.target).catch((): PolicyAnswer => 'not known');
+    if (answer !== 'none') return leaveOf(wanted.targetVersion, orders, answer);
+    memory.free = wanted.targetVersion;
+  }
+  return leaveOf(wanted.targetVersion, orders, 'none');
+}
+
+/** Whether nobody has said yet how this target rolls out: then it is asked again soon. */
+const isUnsure = ({ orders }: Memory, wanted: Wanted): boolean =>
+  wanted.kind === 'target' && orders.rollout?.targetVersion !== wanted.targetVersion;
+
+/** Whether the target was published while this agent was not online; said once, and remembered over restarts. */
+function isLate(parts: TurnParts, wanted: Wanted, write: Desired['write']): boolean {
+  const { accepted } = parts.journal();
+  if (wanted.kind !== 'target' || !write) return false;
+  if (accepted?.targetVersion === wanted.targetVersion) return accepted.late ?? false;
+  const joinedAt = parts.joinedAt();
+  return joinedAt === undefined || joinedAt > write.mzxid;
+}
+
+function insteadOf(wanted: Wanted, { rollout }: Orders, journal: Journal, late: boolean): Wanted {
+  if (wanted.kind !== 'target') return wanted;
+  return meanwhile(wanted, rollout, journal.links, journal.owed, late) ?? wanted;
+}
+
+/** What a person who suspends does not stop: their own word, and what follows a swap that has happened. */
+function isUnfinished(wanted: Wanted, journal: Journal): boolean {
+  if (wanted.kind !== 'target') return false;
+  if (wanted.override) return true;
+  const { progress, links } = journal;
+  const begun = isBegun(journal, wanted.targetVersion, wanted.target);
+  const swapped = links[wanted.target.relativePath] === wanted.target.commitId;
+  return begun && swapped && (progress?.activation === 'wanted' || progress?.activation === 'activated');
+}
+
+async function nextStep(parts: TurnParts, memory: Memory, wanted: Wanted, leave: Leave): Promise<Step> {
+  const { progress } = parts.journal();
+  const waitMs = progress?.activation === 'failed' ? null : memory.patience.at - parts.clock.monotonic();
+  const retryInMs = waitMs === null || waitMs === Number.POSITIVE_INFINITY ? null : Math.max(0, waitMs);
+  if (wanted.kind !== 'target') return plan(wanted, NOTHING_OBSERVED, progress, retryInMs, leave);
+  const gaveUp = wanted.override ? null : gaveUpOn(parts.journal(), wanted);
+  if (gaveUp) return givenUp(gaveUp);
+  return plan(
+    wanted,
+    await observe(parts, wanted, parts.journal(), memory.checked),
+    progress,
+    retryInMs,
+    leaveOfBase(wanted, leave),
+  );
+}
+
+/** The base needs no leave: it is proven. */
+const leaveOfBase = (wanted: WantedTarget, leave: Leave): Leave =>
+  wanted.meanwhile === undefined ? leave : { kind: 'go' };
+
+const givenUp = ({ failure, output }: NonNullable<Journal['gaveUp']>): Step => ({
+  do: 'rest',
+  because: { kind: 'failed', failure, retryInMs: null, ...(output === '' ? {} : { output }) },
+});
