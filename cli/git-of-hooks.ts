@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createGit, type Git } from '../git/process.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
@@ -28,3 +29,9 @@ export async function hooksDirectory(gitDir: string): Promise<string | null> {
   const directory = resolve(gitDir, said.stdout.toString('utf8').replace(/\n$/, ''));
   return await realpath(directory).catch(() => directory);
 }
+
+/** How a hook file starts this gitfleet: program and script. */
+export const thisGitfleet = (): [string, string] => [
+  process.execPath,
+  fileURLToPath(new URL('./main.js', import.meta.url)),
+];

@@ -1,16 +1,18 @@
 import { realpath } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { readFleet } from '../fleet/fleet-view.ts';
-import { type HookSettings, publishCommand } from '../hooks/hook-settings.ts';
-import { type HookInstalled, installHook } from '../hooks/install.ts';
+import { isBranchPattern } from '../hooks/branch-pattern.ts';
+import { type Gate, type HookSettings, publishCommand } from '../hooks/hook-settings.ts';
+import { installHook } from '../hooks/install.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { ANY_URL } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
-import { gitOfHooks, hooksDirectory } from './git-of-hooks.ts';
+import { gitOfHooks, thisGitfleet } from './git-of-hooks.ts';
+import { elsewhere } from './hooks-elsewhere.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, usage, warn } from './terminal.ts';
@@ -25,8 +27,8 @@ export async function run({ options, words }: Call): Promise<number> {
   const path = parseRelativePath(String(options['relativePath']));
   if (!path.ok) throw new FleetError(path.failure);
   const branch = (options['branch'] as string | undefined) ?? 'main';
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}$/.test(branch) || branch.includes('..')) {
-    throw usage('--branch wants the plain name of a branch', 'such as main or release/2');
+  if (!isBranchPattern(branch)) {
+    throw usage('--branch wants the plain name of a branch, or a pattern', "such as main, release/2 or 'release/*'");
   }
   const { authFile, tls } = settings.zookeeper;
   const hook: HookSettings = {
@@ -40,27 +42,38 @@ export async function run({ options, words }: Call): Promise<number> {
     tlsCaFile: tls?.caFile ?? null,
     tlsCertFile: tls?.certFile ?? null,
     tlsKeyFile: tls?.keyFile ?? null,
+    gate: gateOption(options['gate']),
   };
-  const main = fileURLToPath(new URL('./main.js', import.meta.url));
-  const installed = await installHook(gitOfHooks(), repository, hook, [process.execPath, main]);
+  const installed = await installHook(gitOfHooks(), repository, hook, thisGitfleet());
   if (options['json']) say(JSON.stringify({ ...hook, ...installed }));
   else {
-    say(`${installed.file} deploys ${branch} to ${settings.app} at ${path.relativePath}`);
+    const gated = hook.gate === null ? '' : `, behind a ${hook.gate} gate`;
+    say(`${installed.file} deploys ${branch} to ${settings.app} at ${path.relativePath}${gated}`);
     say(`  agents fetch from ${url.url}`);
+    for (const change of installed.changes) say(`  ${change}`);
+    if (installed.changes.length === 0) say('  nothing changed: it was installed like this already');
     if (url.url.startsWith('file:')) warn('warning: only agents on this machine can fetch that; for others give --url');
   }
-  await warnElsewhere(installed);
+  warnTwoPlaces(hook, installed.hooks);
+  for (const found of await elsewhere(installed.gitDir)) warn(`warning: ${found}`);
   await warnAllAtOnce(settings);
   if (!options['json'] && installed.tip) say(`next: git push, or now: ${publishCommand(hook, installed.tip)}`);
   return EXIT.converged;
 }
 
-/** Where core.hooksPath is set git passes our file over without a word. */
-async function warnElsewhere({ file, gitDir }: HookInstalled): Promise<void> {
-  const [asked, ours] = [await hooksDirectory(gitDir), await realpath(dirname(file))];
-  if (asked === null || asked === ours) return;
-  warn(`warning: core.hooksPath is set, so git looks for hooks in ${asked} and never runs ${file}`);
-  warn(`warning: git -C ${gitDir} config core.hooksPath ${ours} makes it look here again`);
+function gateOption(option: unknown): Gate | null {
+  if (option === undefined) return null;
+  const gate = option === true ? 'lenient' : option;
+  if (gate !== 'lenient' && gate !== 'strict') throw usage('--gate wants lenient or strict', 'lenient is the default');
+  return gate;
+}
+
+/** An app has one target, so each push of the other branch would move it to another place. */
+function warnTwoPlaces(hook: HookSettings, hooks: readonly HookSettings[]): void {
+  const others = hooks.filter(({ app, relativePath }) => app === hook.app && relativePath !== hook.relativePath);
+  for (const { branch, relativePath } of others) {
+    warn(`warning: ${branch} deploys ${hook.app} to ${relativePath}: the app is only ever where it was deployed last`);
+  }
 }
 
 /** Without a policy a push reaches every server in the same second; whoever installs the hook should know it. */

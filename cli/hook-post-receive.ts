@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { Published } from '../fleet/publish-transaction.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
 import type { Git } from '../git/process.ts';
 import { branchTip, commitTitle, readRepositoryConfig } from '../git/repository-config.ts';
-import { movesBranch, parseUpdates } from '../hooks/choose-update.ts';
-import { type HookSettings, hookSettings, publishCommand, tlsVariables } from '../hooks/hook-settings.ts';
+import { createTurn, type Turn } from '../git/turn.ts';
+import { type Choice, chooseUpdates, parseUpdates } from '../hooks/choose-update.ts';
+import { hookSettings, publishCommand } from '../hooks/hook-settings.ts';
+import { pinDeployments } from '../hooks/pins.ts';
 import { publishTip } from '../hooks/post-receive.ts';
+import { type PushOptions, parsePushOptions, readPushOptions } from '../hooks/push-options.ts';
 import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
@@ -15,82 +19,123 @@ import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { followPublished } from './follow-published.ts';
 import { gitOfHooks } from './git-of-hooks.ts';
+import { readHookInput, settingsOfHook } from './hook-call.ts';
 import type { Call } from './program.ts';
-import { readSettings } from './read-settings.ts';
-import { say, warn } from './terminal.ts';
+import { goOnUnheard, say, warn } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
-/** What a push waits for at most: for ZooKeeper to answer, and then for the fleet. */
+/** What a push waits for at most: for ZooKeeper to answer, and for the truth about a reply that was lost. */
 const ANSWER_MS = 5_000;
-const FOLLOW_MS = 60_000;
+const SETTLE_MS = 10_000;
 
 /**
  * What the installed post-receive hook calls. The push is over by now and cannot fail any more; whatever goes wrong is
- * said on the pusher's terminal with the command that publishes later. Always exits 0.
+ * said on the pusher's terminal with the command that publishes later. Always exits 0. Whoever pushed may go away: what
+ * was received is deployed all the same.
  */
 export async function run({ options }: Call): Promise<number> {
+  goOnUnheard();
+  for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {});
   const repository = String(options['repository']);
-  const git = gitOfHooks();
-  let config: HookSettings | null = null;
   try {
-    config = hookSettings(await readRepositoryConfig(git, repository));
-    if (!movesBranch(parseUpdates(await readInput()), config.branch)) return EXIT.converged;
-    await deploy(git, repository, config);
-  } catch (error) {
-    const failure = classify(error);
-    const said =
-      failure.code === 'PUBLISH_UNKNOWN' ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed';
-    warn(`gitfleet: ${said}: ${failure.code}: ${clean(failure.message)}`);
-    if (failure.hint) warn(`  ${failure.hint}`);
-    if (config) {
-      const tip = await branchTip(git, repository, config.branch).catch(() => null);
-      warn(`  to deploy later: ${publishCommand(config, tip ?? '<commit>')}`);
+    const git = gitOfHooks();
+    const { hooks, broken } = hookSettings(await readRepositoryConfig(git, repository));
+    const asked = parsePushOptions(readPushOptions(process.env));
+    const choices = await chooseUpdates(git, repository, parseUpdates(await readHookInput()), hooks);
+    warn(...asked.warnings);
+    for (const { failure } of broken) sayNotDeployed(failure);
+    if (hooks.length + broken.length === 0) {
+      warn('gitfleet: nothing is deployed: its hook is here, but the git config of this repository names no app');
+      warn('  on the git host run gitfleet hook install, or remove the hook with gitfleet hook uninstall');
     }
+    const turn = createTurn();
+    await Promise.all(choices.map((choice) => deploy({ git, repository, asked, turn }, choice)));
+  } catch (error) {
+    sayNotDeployed(error);
   }
   return EXIT.converged;
 }
 
-async function deploy(git: Git, repository: string, config: HookSettings): Promise<void> {
-  const { zookeeper, app } = config;
-  const flags = { zookeeper, app, authFile: config.authFile ?? undefined, settings: config.settings ?? undefined };
-  // Nothing of whoever pushes takes part, nor of the machine: a deployment is what the hook was installed for.
-  const settings = await readSettings(flags, { environment: tlsVariables(config) });
+interface Push {
+  readonly git: Git;
+  readonly repository: string;
+  readonly asked: PushOptions;
+  /** Apps publish side by side and tell one after the other. */
+  readonly turn: Turn;
+}
+
+async function deploy(push: Push, choice: Choice): Promise<void> {
+  const { hook, branch } = choice.chosen;
+  try {
+    await publishAndFollow(push, choice);
+  } catch (error) {
+    await push.turn(async () => {
+      sayNotDeployed(error);
+      const tip = await branchTip(push.git, push.repository, branch).catch(() => null);
+      warn(`  to deploy later: ${publishCommand(hook, tip ?? '<commit>')}`);
+    });
+  }
+}
+
+async function publishAndFollow({ git, repository, asked, turn }: Push, choice: Choice): Promise<void> {
+  const { hook, branch } = choice.chosen;
   await withSession(
-    settings,
+    await settingsOfHook(hook),
     async (session, access) => {
-      const paths = znodes(config.app);
+      const paths = znodes(hook.app);
       const by = author(process.env);
+      const now = () => systemClock.now();
+      const parts = { session, znodes: paths, access, now, newNonce: randomUUID, settleMs: SETTLE_MS };
       const result = await publishTip({
-        ...config,
-        readState: () => readSharedState(session, paths),
-        readTip: async () => (await branchTip(git, repository, config.branch)) as CommitId | null,
+        url: hook.url,
+        relativePath: hook.relativePath,
+        branch,
+        readState: () => readSharedState(session, paths, { deadlineMs: ANSWER_MS }),
+        readTip: async () => (await branchTip(git, repository, branch)) as CommitId | null,
         publish: async (since, target) =>
-          await publish({ session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID }, since, {
+          await publish(parts, since, {
             target,
             author: by,
-            reason: await commitTitle(git, repository, target.commitId),
+            reason: asked.message ?? (await commitTitle(git, repository, target.commitId)),
             via: 'hook',
-            ref: `refs/heads/${config.branch}`,
+            ref: `refs/heads/${branch}`,
           }),
       });
-      if (result.kind === 'deleted') return say(`gitfleet: ${config.branch} is gone again, nothing to deploy`);
-      if (result.kind === 'already')
-        return say(`gitfleet: ${config.branch} is at ${result.tip.slice(0, 10)}, published already`);
-      const following = { timeoutMs: FOLLOW_MS, detach: false, json: false, by };
-      await followPublished(session, paths, result.published, following);
+      const follow = async (published: Published): Promise<void> => {
+        const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by };
+        await followPublished(session, paths, published, following);
+        if (!asked.wait) say('  not waited for (gitfleet.wait=no); next: gitfleet status');
+      };
+      const pinned = pinDeployments(git, repository, parts, result.newest).catch((error: unknown) => {
+        const { code, message } = classify(error);
+        warn(`gitfleet: deployed, but not kept under refs/deployments: ${code}: ${clean(message)}`);
+      });
+      await turn(async () => {
+        sayPassedOver(choice);
+        if (result.kind === 'deleted') say(`gitfleet: ${branch} is gone again, nothing to deploy`);
+        else if (result.kind === 'already') {
+          say(`gitfleet: ${clean(branch)} is at ${result.tip.slice(0, 10)}, published already`);
+        } else await follow(result.published);
+      });
+      await pinned;
     },
     ANSWER_MS,
   );
 }
 
-/** Lines of a push of any size; what is longer than ten megabytes is no push of this world. */
-async function readInput(): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of process.stdin) {
-    chunks.push(chunk as Buffer);
-    size += (chunk as Buffer).length;
-    if (size > 10_000_000) break;
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function sayPassedOver({ chosen, passedOver }: Choice): void {
+  if (passedOver.length === 0) return;
+  const names = passedOver.slice(0, 3).map(({ branch }) => clean(branch, 100));
+  const more = passedOver.length > 3 ? ` and ${passedOver.length - 3} more` : '';
+  say(
+    `gitfleet: of several branches for ${chosen.hook.app} the newest is deployed, ${clean(chosen.branch, 100)}; not ${names.join(', ')}${more}`,
+  );
+}
+
+function sayNotDeployed(error: unknown): void {
+  const failure = classify(error);
+  const said =
+    failure.code === 'PUBLISH_UNKNOWN' ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed';
+  warn(`gitfleet: ${said}: ${failure.code}: ${clean(failure.message)}`);
+  if (failure.hint) warn(`  ${failure.hint}`);
 }

@@ -1,4 +1,9 @@
-/** One line of post-receive's standard input. */
+import type { Git } from '../git/process.ts';
+import { newestCommit } from '../git/repository-config.ts';
+import { compareStrictness, matchesBranch } from './branch-pattern.ts';
+import type { HookSettings } from './hook-settings.ts';
+
+/** One line of a hook's standard input. */
 export interface RefUpdate {
   readonly before: string;
   readonly after: string;
@@ -15,10 +20,66 @@ export function parseUpdates(input: string): RefUpdate[] {
   });
 }
 
+/** One branch that this push moved to a commit, and what was installed for it. */
+export interface Candidate {
+  readonly hook: HookSettings;
+  readonly branch: string;
+  readonly commitId: string;
+}
+
 /**
- * Whether this push moved the configured branch to a commit. Tags, other branches and deletions do not count. Which
- * commit to publish is read from the branch later, since another push may be faster than us.
+ * What a push may deploy: per app every branch that it moved to a commit. Tags, branches that no pattern takes, and
+ * deletions do not count. Where several patterns of one app take a branch, the one that says most outright decides.
  */
-export function movesBranch(updates: readonly RefUpdate[], branch: string): boolean {
-  return updates.some((update) => update.ref === `refs/heads/${branch}` && !/^0+$/.test(update.after));
+export function candidates(updates: readonly RefUpdate[], hooks: readonly HookSettings[]): Candidate[][] {
+  const moved = updates.flatMap(({ ref, after }) => {
+    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+    return branch === undefined || /^0+$/.test(after) ? [] : [{ branch, commitId: after }];
+  });
+  return [...new Set(hooks.map(({ app }) => app))].flatMap((app) => {
+    const ofApp = hooks.filter((hook) => hook.app === app);
+    const strictest = ofApp.toSorted((a, b) => compareStrictness(a.branch, b.branch));
+    const found = moved.flatMap((each): Candidate[] => {
+      const hook = strictest.find(({ branch }) => matchesBranch(branch, each.branch));
+      return hook ? [{ hook, ...each }] : [];
+    });
+    return found.length > 0 ? [found] : [];
+  });
+}
+
+/** What one push deploys to one app. */
+export interface Choice {
+  readonly chosen: Candidate;
+  /** Branches of the same push that the app could have shown instead. */
+  readonly passedOver: readonly Candidate[];
+}
+
+/** @param git sees the commits that were pushed. */
+export async function chooseUpdates(
+  git: Git,
+  gitDir: string,
+  updates: readonly RefUpdate[],
+  hooks: readonly HookSettings[],
+): Promise<Choice[]> {
+  return await Promise.all(
+    candidates(updates, hooks).map(async (of) => {
+      const [only, ...more] = of as [Candidate];
+      if (more.length === 0) return { chosen: only, passedOver: [] };
+      const commits = of.map(({ commitId }) => commitId);
+      return choose(of, await newestCommit(git, gitDir, commits));
+    }),
+  );
+}
+
+/**
+ * An app shows one commit, so of several branches in one push one is deployed: that with the newest commit, and among
+ * branches at that commit the one whose name counts highest (`release/10` after `release/9`).
+ * @param newest the newest of these commits, as they are dated.
+ */
+export function choose(of: readonly Candidate[], newest: string): Choice {
+  const names = new Intl.Collator('en', { numeric: true });
+  const [chosen] = of
+    .filter(({ commitId }) => commitId === newest)
+    .toSorted((a, b) => names.compare(b.branch, a.branch)) as [Candidate];
+  return { chosen, passedOver: of.filter((each) => each !== chosen) };
 }

@@ -3,11 +3,22 @@ import { parseRelativePath } from '../schemas/relative-path.ts';
 import { ANY_URL } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import type { RelativePath, RepositoryUrl } from '../schemas/values.ts';
+import { isBranchPattern } from './branch-pattern.ts';
 
-/** What a hook was told when it was installed; it lives as `gitfleet.*` in its repository's own git config. */
+/**
+ * Whether a push is asked before it is taken: `lenient` lets it through, with a warning, where the answer could not be
+ * had; `strict` refuses it then.
+ */
+export type Gate = 'lenient' | 'strict';
+
+/**
+ * What one `hook install` was told. It lives in the repository's own git config, in a section named after branch and
+ * app: these two say which installation it is.
+ */
 export interface HookSettings {
   readonly zookeeper: string;
   readonly app: string;
+  /** A plain name or a pattern (branch-pattern.ts). */
   readonly branch: string;
   readonly relativePath: RelativePath;
   /** How the agents reach this repository. */
@@ -19,30 +30,68 @@ export interface HookSettings {
   readonly tlsCaFile: string | null;
   readonly tlsCertFile: string | null;
   readonly tlsKeyFile: string | null;
+  /** Null: every push is taken. */
+  readonly gate: Gate | null;
 }
 
-/** @param members as git tells them: it spells the names of its settings in lower case. @throws FleetError HOOK_SETTINGS */
-export function hookSettings(members: Readonly<Record<string, string>>): HookSettings {
-  const { zookeeper, app, branch } = members;
+/** The gate of a repository, which has one hook file for it: the strictest of its installations; null where none has one. */
+export function gateOf(hooks: readonly HookSettings[]): Gate | null {
+  if (hooks.some(({ gate }) => gate === 'strict')) return 'strict';
+  return hooks.some(({ gate }) => gate !== null) ? 'lenient' : null;
+}
+
+export interface InstalledSettings {
+  readonly hooks: readonly HookSettings[];
+  /** Sections that are incomplete or wrong: for these nothing is deployed. */
+  readonly broken: readonly { readonly section: string; readonly failure: FleetError }[];
+}
+
+/** The section of an installation below `gitfleet`. */
+export const sectionOf = ({ branch, app }: Pick<HookSettings, 'branch' | 'app'>): string => `${branch} ${app}`;
+
+/** @param members as git tells them, without `gitfleet.`: it spells names of settings in lower case, sections as given. */
+export function hookSettings(members: Readonly<Record<string, string>>): InstalledSettings {
+  const sections = new Map<string, Record<string, string>>();
+  for (const [name, value] of Object.entries(members)) {
+    const dot = name.lastIndexOf('.');
+    if (dot < 0) continue;
+    const section = name.slice(0, dot);
+    sections.set(section, { ...sections.get(section), [name.slice(dot + 1)]: value });
+  }
+  const hooks: HookSettings[] = [];
+  const broken: { section: string; failure: FleetError }[] = [];
+  for (const [section, each] of [...sections].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const hook = readSection(each);
+    if (hook) hooks.push(hook);
+    else broken.push({ section, failure: wrong(section) });
+  }
+  return { hooks, broken };
+}
+
+function readSection(members: Readonly<Record<string, string>>): HookSettings | null {
+  const { zookeeper, app, branch, gate } = members;
   const path = parseRelativePath(members['relativepath'] ?? '');
   const url = parseUrl(members['url'] ?? '', ANY_URL);
-  if (zookeeper && app && branch && path.ok && url.ok) {
-    return {
-      ...{ zookeeper, app, branch, relativePath: path.relativePath, url: url.url },
-      authFile: members['authfile'] ?? null,
-      settings: members['settings'] ?? null,
-      tlsCaFile: members['tlscafile'] ?? null,
-      tlsCertFile: members['tlscertfile'] ?? null,
-      tlsKeyFile: members['tlskeyfile'] ?? null,
-    };
-  }
-  throw new FleetError({
+  const gated = gate === undefined || gate === 'lenient' || gate === 'strict';
+  if (!zookeeper || !app || !isBranchPattern(branch ?? '') || !path.ok || !url.ok || !gated) return null;
+  return {
+    ...{ zookeeper, app, branch: branch as string, relativePath: path.relativePath, url: url.url },
+    authFile: members['authfile'] ?? null,
+    settings: members['settings'] ?? null,
+    tlsCaFile: members['tlscafile'] ?? null,
+    tlsCertFile: members['tlscertfile'] ?? null,
+    tlsKeyFile: members['tlskeyfile'] ?? null,
+    gate: gate ?? null,
+  };
+}
+
+const wrong = (section: string): FleetError =>
+  new FleetError({
     code: 'HOOK_SETTINGS',
-    reason: "the gitfleet.* settings in this repository's git config are incomplete or wrong",
+    reason: `the settings [gitfleet ${JSON.stringify(section)}] in this repository's git config are incomplete or wrong`,
     hint: 'on the git host run gitfleet hook install again',
     next: 'stall',
   });
-}
 
 /** What has no flag is told as a variable. */
 export const tlsVariables = (hook: HookSettings): Record<string, string> => ({

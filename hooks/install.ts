@@ -1,71 +1,113 @@
-import { chmod, lstat, mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Git } from '../git/process.ts';
-import { branchTip, gitDirOf, writeRepositoryConfig } from '../git/repository-config.ts';
-import { writeDurably } from '../runtime/durable-file.ts';
-import { FleetError } from '../runtime/errors.ts';
-import { type HookSettings, quoted } from './hook-settings.ts';
+import {
+  branchTip,
+  gitDirOf,
+  readRepositoryConfig,
+  removeRepositoryConfig,
+  writeConfig,
+} from '../git/repository-config.ts';
+import { isOneBranch } from './branch-pattern.ts';
+import { lookAtHook, placeHook, refuseUnclear, removeHook } from './hook-files.ts';
+import { type HookName, hookScript } from './hook-script.ts';
+import { gateOf, type HookSettings, hookSettings, sectionOf } from './hook-settings.ts';
+import { restoreReceive, setUpReceive } from './receive-settings.ts';
 
 export interface HookInstalled {
+  /** The post-receive hook. */
   readonly file: string;
   readonly gitDir: string;
-  /** The branch's commit now, null where nothing was pushed yet. */
+  /** The branch's commit now; null where nothing was pushed yet, or a pattern stands for many branches. */
   readonly tip: string | null;
+  /** What is different now, in words; empty: it was all there already. */
+  readonly changes: readonly string[];
+  /** All that is installed in this repository now. */
+  readonly hooks: readonly HookSettings[];
 }
 
-/** How we know our own hook file again. */
-const MARK = '# gitfleet post-receive hook';
-
 /**
- * Writes the post-receive hook of a bare repository, and what it needs to know into that repository's own git config.
- * Running it again updates both. A hook that somebody else wrote is left alone.
- * @param command how to start this gitfleet: program and arguments, absolute.
- * @throws FleetError HOOK_EXISTS, NOT_A_REPOSITORY.
+ * Makes a bare repository deploy one branch, or the branches of a pattern, to one app: settings into the repository's own
+ * git config, then the hook files. Running it again for the same branch and app updates that installation alone.
+ * @param command how to start this gitfleet: program and script, absolute.
+ * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS
  */
 export async function installHook(
   git: Git,
   repository: string,
   settings: HookSettings,
-  command: readonly string[],
+  command: readonly [string, string],
 ): Promise<HookInstalled> {
   const gitDir = await gitDirOf(git, repository);
-  const file = join(gitDir, 'hooks', 'post-receive');
-  await refuseForeign(file);
-  await writeRepositoryConfig(git, gitDir, { ...settings });
-  // A repository made without a template has no such directory.
-  await mkdir(dirname(file), { recursive: true });
-  await writeDurably(file, script(command), 0o755);
-  await chmod(file, 0o755);
-  return { file, gitDir, tip: await branchTip(git, gitDir, settings.branch) };
+  const directory = join(gitDir, 'hooks');
+  const names: HookName[] = settings.gate === null ? ['post-receive'] : ['post-receive', 'pre-receive'];
+  for (const name of names) await refuseUnclear(await lookAtHook(directory, name));
+  const before = hookSettings(await readRepositoryConfig(git, gitDir)).hooks;
+  const section = sectionOf(settings);
+  const members = Object.entries(settings).map(([name, value]) => [`gitfleet.${section}.${name}`, value]);
+  await writeConfig(git, gitDir, Object.fromEntries(members));
+  const { hooks } = hookSettings(await readRepositoryConfig(git, gitDir));
+  const changes = [
+    ...differences(before.find((hook) => sectionOf(hook) === section) ?? null, settings),
+    ...(await setUpReceive(git, gitDir)),
+    ...(await placeFiles(directory, hooks, command)),
+  ];
+  const tip = isOneBranch(settings.branch) ? await branchTip(git, gitDir, settings.branch) : null;
+  return { file: join(directory, 'post-receive'), gitDir, tip, changes, hooks };
 }
 
-async function refuseForeign(file: string): Promise<void> {
-  const found = await lstat(file).catch(() => null);
-  if (!found) return;
-  if (found.isFile() && (await readFile(file, 'utf8')).includes(MARK)) return;
-  throw new FleetError({
-    code: 'HOOK_EXISTS',
-    reason: `${file} is there already and is not ours; it was not touched`,
-    hint: 'move it away first, or call gitfleet from it: see the line after "exec" that hook install would write',
-    next: 'stall',
-  });
+export interface HookUninstalled {
+  readonly gitDir: string;
+  readonly removed: readonly HookSettings[];
+  readonly changes: readonly string[];
+  readonly hooks: readonly HookSettings[];
 }
 
 /**
- * A shim, because git runs a file: everything else is in the command. It exits 0 whatever happens: the objects are in
- * the repository by then, and a deployment's trouble is no reason to call a push failed.
+ * Takes installations out again; with the last one go the hook files and what they needed, and what was there before
+ * them is there again. Pins stay: agents may still need what they keep.
+ * @param which null: any.
  */
-function script(command: readonly string[]): string {
-  const words = command.map(quoted);
-  return `#!/bin/sh
-${MARK}; made by "gitfleet hook install", settings: git config --get-regexp '^gitfleet\\.'
-repository=$(pwd)
-unset GIT_DIR GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
-if [ -x ${words[0]} ]; then
-  ${words.join(' ')} hook post-receive --repository "$repository"
-else
-  echo 'gitfleet: not deployed:' ${words[0]} 'is not there any more; run gitfleet hook install again' >&2
-fi
-exit 0
-`;
+export async function uninstallHook(
+  git: Git,
+  repository: string,
+  which: { readonly branch: string | null; readonly app: string | null },
+  command: readonly [string, string],
+): Promise<HookUninstalled> {
+  const gitDir = await gitDirOf(git, repository);
+  const { hooks, broken } = hookSettings(await readRepositoryConfig(git, gitDir));
+  const leaves = (hook: HookSettings) =>
+    (which.branch ?? hook.branch) === hook.branch && (which.app ?? hook.app) === hook.app;
+  const [removed, staying] = [hooks.filter(leaves), hooks.filter((hook) => !leaves(hook))];
+  const everything = which.branch === null && which.app === null;
+  const directory = join(gitDir, 'hooks');
+  const changes = await placeFiles(directory, staying, command);
+  const sections = [...removed.map(sectionOf), ...(everything ? broken.map(({ section }) => section) : [])];
+  for (const section of sections) await removeRepositoryConfig(git, gitDir, section);
+  if (staying.length === 0) changes.push(...(await restoreReceive(git, gitDir)));
+  return { gitDir, removed, changes, hooks: staying };
+}
+
+/** The hook files that these installations need, and no others. */
+async function placeFiles(
+  directory: string,
+  hooks: readonly HookSettings[],
+  command: readonly [string, string],
+): Promise<string[]> {
+  const gate = gateOf(hooks);
+  const changes =
+    hooks.length > 0
+      ? await placeHook(directory, 'post-receive', hookScript('post-receive', command))
+      : await removeHook(directory, 'post-receive');
+  const more =
+    gate !== null
+      ? await placeHook(directory, 'pre-receive', hookScript('pre-receive', command, gate))
+      : await removeHook(directory, 'pre-receive');
+  return [...changes, ...more];
+}
+
+function differences(before: HookSettings | null, after: HookSettings): string[] {
+  if (before === null) return ['settings written'];
+  return (Object.keys(after) as (keyof HookSettings)[])
+    .filter((name) => before[name] !== after[name])
+    .map((name) => `${name}: ${before[name] ?? 'none'} -> ${after[name] ?? 'none'}`);
 }

@@ -15,10 +15,12 @@ export interface PostReceiveParts {
   readonly publish: (since: SharedState, target: Target) => Promise<Published>;
 }
 
-export type PostReceiveResult =
+/** `newest`: the number of the last deployment then. */
+export type PostReceiveResult = { readonly newest: number } & (
   | { readonly kind: 'published'; readonly published: Published; readonly tip: CommitId }
   | { readonly kind: 'already'; readonly tip: CommitId }
-  | { readonly kind: 'deleted' };
+  | { readonly kind: 'deleted' }
+);
 
 /**
  * Brings config to the branch's tip. The order is what makes racing pushes end on the tip: config's version first, then
@@ -29,16 +31,18 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
   for (;;) {
     const state = await parts.readState();
     const tip = await parts.readTip();
-    if (tip === null) return { kind: 'deleted' };
+    const newest = state.deployments.last;
+    if (tip === null) return { kind: 'deleted', newest };
     const target: Target = {
       url: parts.url,
       commitId: tip,
       relativePath: parts.relativePath,
       gitfleet: { ref: `refs/heads/${parts.branch}` },
     };
-    if (shows(state, target)) return { kind: 'already', tip };
+    if (shows(state, target)) return { kind: 'already', tip, newest };
     try {
-      return { kind: 'published', published: await parts.publish(state, target), tip };
+      const published = await parts.publish(state, target);
+      return { kind: 'published', published, tip, newest: published.record.number };
     } catch (error) {
       if (classify(error).code !== 'CONFLICT') throw error;
     }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { movesBranch, parseUpdates } from '../../hooks/choose-update.ts';
+import { candidates, choose, parseUpdates } from '../../hooks/choose-update.ts';
+import { aHook } from './a-hook.ts';
 
 const A = 'a'.repeat(40);
 const B = 'b'.repeat(40);
 const ZERO = '0'.repeat(40);
-const moves = (input: string) => movesBranch(parseUpdates(input), 'main');
+const chosen = (input: string, hooks = [aHook()]) =>
+  candidates(parseUpdates(input), hooks).map((of) => of.map(({ hook, branch }) => `${branch} by ${hook.branch}`));
 
 describe('which pushes publish', () => {
   it.each([
@@ -12,6 +14,7 @@ describe('which pushes publish', () => {
     ['the branch is made', `${ZERO} ${B} refs/heads/main\n`, true],
     ['among 300 others', `${`${A} ${B} refs/heads/other\n`.repeat(300)}${A} ${B} refs/heads/main\n`, true],
     ['without a final newline', `${A} ${B} refs/heads/main`, true],
+    ['beside what is no line', `nonsense\n\n${A} ${B} refs/heads/main\n${A} x\n`, true],
     ['H01: the branch is deleted', `${A} ${ZERO} refs/heads/main\n`, false],
     ['H02: a tag', `${A} ${B} refs/tags/main\n`, false],
     ['H02: another branch', `${A} ${B} refs/heads/mainly\n`, false],
@@ -20,6 +23,49 @@ describe('which pushes publish', () => {
     ['H03: a line of a megabyte', `${'x'.repeat(1_048_576)}\n`, false],
     ['H03: nothing', '', false],
   ])('%s', (_, input, expected) => {
-    expect(moves(input)).toBe(expected);
+    expect(chosen(input)).toEqual(expected ? [['main by main']] : []);
+  });
+
+  const push = ['main', 'release/9', 'release/10', 'topic', '$(id)']
+    .map((branch) => `${A} ${B} refs/heads/${branch}\n`)
+    .join('');
+
+  it('gives every app the branches of its patterns', () => {
+    const hooks = [
+      aHook({ branch: 'main' }),
+      aHook({ branch: 'release/*', app: '/app/live' }),
+      aHook({ branch: '**', app: '/app/try' }),
+      aHook({ branch: 'nothing', app: '/app/none' }),
+    ];
+    expect(chosen(push, hooks)).toEqual([
+      ['main by main'],
+      ['release/9 by release/*', 'release/10 by release/*'],
+      ['main by **', 'release/9 by **', 'release/10 by **', 'topic by **'],
+    ]);
+  });
+
+  it('lets the pattern decide that says most, whatever the order of installation', () => {
+    const hooks = [aHook({ branch: '**' }), aHook({ branch: 'release/*' }), aHook({ branch: 'release/10' })];
+    const expected = ['main by **', 'release/9 by release/*', 'release/10 by release/10', 'topic by **'];
+    expect(chosen(push, hooks)).toEqual([expected]);
+    expect(chosen(push, hooks.toReversed())).toEqual([expected]);
+  });
+});
+
+describe('of several branches for one app', () => {
+  const hook = aHook({ branch: '**' });
+  const of = (names: Record<string, string>) =>
+    Object.entries(names).map(([branch, commitId]) => ({ hook, branch, commitId }));
+
+  it('the one with the newest commit is deployed', () => {
+    const { chosen, passedOver } = choose(of({ 'release/10': A, 'release/9': B }), B);
+    expect(chosen.branch).toBe('release/9');
+    expect(passedOver.map(({ branch }) => branch)).toEqual(['release/10']);
+  });
+
+  it('and among branches at one commit the name that counts highest', () => {
+    expect(choose(of({ 'release/9': A, 'release/10': A, 'release/1': A, 'z-old': B }), A).chosen.branch).toBe(
+      'release/10',
+    );
   });
 });

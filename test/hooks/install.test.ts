@@ -1,68 +1,332 @@
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gitOfHooks } from '../../cli/git-of-hooks.ts';
 import { readRepositoryConfig } from '../../git/repository-config.ts';
 import { type HookSettings, hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
-import { installHook } from '../../hooks/install.ts';
-import type { RelativePath, RepositoryUrl } from '../../schemas/values.ts';
+import { inspectHooks, problemsOf } from '../../hooks/inspect.ts';
+import { installHook, uninstallHook } from '../../hooks/install.ts';
 import { git } from '../support/commands.ts';
+import { aHook } from './a-hook.ts';
+import { type ARepository, aRepository } from './a-repository.ts';
 
-const exec = promisify(execFile);
-let top: string;
-let bare: string;
-
+let repository: ARepository;
+let command: [string, string];
 beforeEach(async () => {
-  top = await mkdtemp(join(tmpdir(), 'gitfleet-hook-'));
-  bare = join(top, 'shop.git');
-  await git(top, 'init', '--quiet', '--bare', '--template=', bare);
+  repository = await aRepository();
+  // In place of gitfleet: says how it was called and what it read, and ends as the environment says.
+  command = [process.execPath, join(repository.top, 'main.mjs')];
+  await writeFile(
+    command[1],
+    `const { GIT_DIR = '', GIT_QUARANTINE_PATH = '', NODE_OPTIONS = '', EXIT = '0' } = process.env;
+     let input = ''; for await (const text of process.stdin) input += text;
+     console.log(JSON.stringify([...process.argv.slice(2), input, GIT_DIR + GIT_QUARANTINE_PATH + NODE_OPTIONS]));
+     process.exitCode = Number(EXIT);`,
+  );
 });
-afterEach(() => rm(top, { recursive: true, force: true }));
+afterEach(() => repository.remove());
 
-const settings: HookSettings = {
-  zookeeper: 'zk1:2181',
-  app: '/app/business',
-  branch: 'main',
-  relativePath: 'shop' as RelativePath,
-  url: 'https://git.example.com/shop.git' as RepositoryUrl,
-  ...{ authFile: null, settings: null, tlsCaFile: null, tlsCertFile: null, tlsKeyFile: null },
-};
-const full: HookSettings = {
-  ...settings,
+const full = aHook({
   authFile: "/srv/ann's/publisher",
   settings: '/etc/shop.yml',
   ...{ tlsCaFile: '/etc/tls/ca.pem', tlsCertFile: '/etc/tls/our cert.pem', tlsKeyFile: '/etc/tls/key.pem' },
-};
-const install = (more: Partial<HookSettings> = {}, command = [process.execPath, '/main.js']) =>
-  installHook(gitOfHooks(), bare, { ...settings, ...more }, command);
+  gate: 'strict',
+});
+const install = (more: Partial<HookSettings> = {}, by = command) =>
+  installHook(gitOfHooks(), repository.bare, aHook(more), by);
+const uninstall = (which: { branch?: string; app?: string } = {}) =>
+  uninstallHook(gitOfHooks(), repository.bare, { branch: which.branch ?? null, app: which.app ?? null }, command);
+const installed = async () => hookSettings(await readRepositoryConfig(gitOfHooks(), repository.bare)).hooks;
+const called = (told: { stdout: string }) => JSON.parse(told.stdout.trim().split('\n').at(-1) ?? '');
+const problems = async () => problemsOf(await inspectHooks(gitOfHooks(), repository.bare, command));
+
+/** A hook of somebody else: tells how it was called, and ends with this code. */
+async function foreign(name: string, exitCode = 0): Promise<void> {
+  await mkdir(join(repository.bare, 'hooks'), { recursive: true });
+  const script = `#!/bin/sh\necho "\${0##*/} $GIT_DIR $# $2"\ncat\nexit ${exitCode}\n`;
+  await writeFile(join(repository.bare, 'hooks', name), script, { mode: 0o750 });
+  await chmod(join(repository.bare, 'hooks', name), 0o750);
+}
+
+const INPUT = 'a b refs/heads/main\n\n\nc';
 
 describe('the installed hook', () => {
   it("starts a gitfleet whose path holds blanks, quotes and the shell's signs", async () => {
-    const odd = join(top, `it's $(touch hurt) "here"`);
+    const odd = join(repository.top, `it's $(touch hurt) "here"`);
     await mkdir(odd);
     await symlink(process.execPath, join(odd, 'node'));
-    await writeFile(join(odd, 'main.mjs'), 'console.log(JSON.stringify(process.argv.slice(2)))');
-    const { file } = await install({}, [join(odd, 'node'), join(odd, 'main.mjs')]);
-    const { stdout, stderr } = await exec('/bin/sh', [file], { cwd: bare });
-    expect(stderr).toBe('');
-    expect(JSON.parse(stdout)).toEqual(['hook', 'post-receive', '--repository', bare]);
+    await rename(command[1], join(odd, 'main.mjs'));
+    await install({ gate: 'lenient' }, [join(odd, 'node'), join(odd, 'main.mjs')]);
+    const after = await repository.runHook('post-receive', INPUT);
+    expect(after).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(called(after)).toEqual(['hook', 'post-receive', '--repository', repository.bare, INPUT, '']);
+    const before = await repository.runHook('pre-receive', INPUT, { GIT_QUARANTINE_PATH: '/quarantine' });
+    expect(before).toMatchObject({ exitCode: 0, stderr: '' });
+    const words = ['hook', 'pre-receive', '--repository', repository.bare, '--quarantine', '/quarantine'];
+    expect(called(before)).toEqual([...words, INPUT, '']);
     await rm(join(odd, 'node'));
-    const said = await exec('/bin/sh', [file], { cwd: bare });
-    expect(said.stderr).toBe(
-      `gitfleet: not deployed: ${odd}/node is not there any more; run gitfleet hook install again\n`,
+    const gone = await repository.runHook('post-receive', INPUT);
+    expect(gone).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(gone.stderr).toContain(`gitfleet: not deployed: ${odd}/node or ${odd}/main.mjs is not there any more`);
+  });
+
+  it('passes nothing on that could change how gitfleet itself runs, H05 included', async () => {
+    await install({ gate: 'lenient' });
+    const poison = { GIT_DIR: '/elsewhere', GIT_QUARANTINE_PATH: '/q', NODE_OPTIONS: '--require=/nonexistent.cjs' };
+    for (const name of ['post-receive', 'pre-receive']) {
+      const told = await repository.runHook(name, INPUT, poison);
+      expect(told).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(called(told).at(-1)).toBe('');
+    }
+  });
+
+  it.each([
+    ['lenient', 0, { '0': 0, '5': 1, '1': 0, '2': 0, '7': 0 }],
+    ['strict', 1, { '0': 0, '5': 1, '1': 1, '2': 1, '7': 1 }],
+  ] as const)(
+    'a %s gate refuses what gitfleet refuses, and says when there was no answer',
+    async (gate, gone, codes) => {
+      await install({ gate });
+      for (const [EXIT, exitCode] of Object.entries(codes)) {
+        const told = await repository.runHook('pre-receive', INPUT, { EXIT });
+        expect({ EXIT, exitCode: told.exitCode }).toEqual({ EXIT, exitCode });
+        expect(told.stderr.includes('the gate gave no answer')).toBe(EXIT !== '0' && EXIT !== '5');
+      }
+      await rm(command[1]);
+      expect(await repository.runHook('pre-receive', INPUT)).toMatchObject({ exitCode: gone });
+    },
+  );
+
+  it('leaves a post-receive exit code of its own to the hook that was there before', async () => {
+    await install();
+    expect(await repository.runHook('post-receive', INPUT, { EXIT: '1' })).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('a hook that was there before', () => {
+  it('is called first, with the same input, arguments and environment, under its own name; then ours', async () => {
+    for (const name of ['post-receive', 'pre-receive']) await foreign(name);
+    const { changes } = await install({ gate: 'lenient' });
+    expect(changes.join('\n')).toMatch(
+      /kept as before-gitfleet\/post-receive and called first[\s\S]*before-gitfleet\/pre-receive/,
     );
+    for (const name of ['post-receive', 'pre-receive']) {
+      const told = await repository.runHook(name, INPUT);
+      expect(told).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(told.stdout.startsWith(`${name} . 2 two words\n${INPUT}`)).toBe(true);
+      expect(called({ stdout: told.stdout.slice(told.stdout.indexOf('["')) })).toContain(INPUT);
+    }
+  });
+
+  it('decides about the exit code; a post-receive that fails stops no deployment, a pre-receive that refuses is enough', async () => {
+    await foreign('post-receive', 7);
+    await foreign('pre-receive', 9);
+    await install({ gate: 'lenient' });
+    const after = await repository.runHook('post-receive', INPUT);
+    expect(after).toMatchObject({ exitCode: 7 });
+    expect(after.stdout).toContain('["hook","post-receive"');
+    const before = await repository.runHook('pre-receive', INPUT);
+    expect(before).toMatchObject({ exitCode: 9 });
+    expect(before.stdout).not.toContain('["hook"');
+  });
+
+  it('that reads nothing of a large push, or is ended by a signal, stops no deployment', async () => {
+    await foreign('post-receive');
+    await install();
+    const kept = join(repository.bare, 'hooks/before-gitfleet/post-receive');
+    const large = `${'x'.repeat(1_048_576)}\n`;
+    for (const body of ['exec true', 'kill -PIPE $$', 'kill -HUP $$', 'kill -KILL $$']) {
+      await writeFile(kept, `#!/bin/sh\n${body}\n`);
+      const told = await repository.runHook('post-receive', large);
+      expect(called(told).at(-2)).toBe(large);
+    }
+  });
+
+  it('that git would not run is not run by us either', async () => {
+    await foreign('post-receive', 3);
+    await chmod(join(repository.bare, 'hooks/post-receive'), 0o640);
+    await install();
+    expect(await repository.runHook('post-receive', INPUT)).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+});
+
+describe('uninstalling', () => {
+  it.each([
+    ['an empty repository', async () => {}],
+    [
+      'hooks of somebody else',
+      async () => Promise.all(['post-receive', 'pre-receive', 'update'].map((name) => foreign(name))),
+    ],
+    [
+      'hooks that are links, absolute and relative',
+      async () => {
+        await foreign('update');
+        await symlink('update', join(repository.bare, 'hooks/post-receive'));
+        await symlink(join(repository.bare, 'hooks/update'), join(repository.bare, 'hooks/pre-receive'));
+      },
+    ],
+    [
+      'settings of its own about receiving',
+      async () => {
+        await git(repository.bare, 'config', 'receive.advertisePushOptions', 'no');
+        await git(repository.bare, 'config', 'receive.hideRefs', 'refs/hidden');
+        await git(repository.bare, 'config', 'receive.denyDeletes', 'true');
+      },
+    ],
+    [
+      'push options that were on already',
+      async () => void (await git(repository.bare, 'config', 'receive.advertisePushOptions', 'on')),
+    ],
+  ])('leaves %s exactly as it was', async (_, prepare) => {
+    await mkdir(join(repository.bare, 'hooks'), { recursive: true });
+    await prepare();
+    const before = await repository.picture();
+    await install({ gate: 'strict' });
+    await install({ branch: 'release/*', app: '/app/live' });
+    expect(await repository.picture()).not.toEqual(before);
+    expect((await uninstall({ branch: 'release/*' })).hooks).toEqual([aHook({ gate: 'strict' })]);
+    expect(await problems()).toEqual([]);
+    await uninstall();
+    expect(await repository.picture()).toEqual(before);
+    expect((await uninstall()).changes).toEqual([]);
+  });
+
+  it('links that were there before still work while ours is installed', async () => {
+    await foreign('update');
+    await symlink('update', join(repository.bare, 'hooks/post-receive'));
+    await install();
+    expect((await repository.runHook('post-receive', INPUT)).stdout).toContain(`post-receive . 2 two words\n${INPUT}`);
+  });
+
+  it('takes the gate away with its last installation only', async () => {
+    await install({ gate: 'lenient' });
+    await install({ app: '/app/b', gate: 'strict' });
+    await uninstall({ app: '/app/b' });
+    expect(Object.keys(await repository.picture())).toContain('hooks/pre-receive');
+    await install({ gate: null });
+    expect(Object.keys(await repository.picture())).not.toContain('hooks/pre-receive');
+  });
+
+  it('leaves alone what somebody else put in the place of ours', async () => {
+    await install();
+    await foreign('post-receive');
+    const { changes } = await uninstall();
+    expect(await readFile(join(repository.bare, 'hooks/post-receive'), 'utf8')).toContain('exit 0');
+    expect(changes).toEqual(["git's receive settings are as before"]);
+  });
+});
+
+describe('installing again', () => {
+  it('changes nothing, and says so; a difference is named, and nothing but it changes', async () => {
+    expect((await install()).changes).toHaveLength(4);
+    const before = await repository.picture();
+    expect((await install()).changes).toEqual([]);
+    expect(await repository.picture()).toEqual(before);
+    const { changes } = await install({ zookeeper: 'zk2:2181', authFile: '/a' });
+    expect(changes).toEqual(['zookeeper: zk1:2181 -> zk2:2181', 'authFile: none -> /a']);
+    await chmod(join(repository.bare, 'hooks/post-receive'), 0o644);
+    expect((await install({ zookeeper: 'zk2:2181', authFile: '/a' })).changes).toEqual([
+      `${repository.bare}/hooks/post-receive written again`,
+    ]);
   });
 
   it('knows all it was told, and forgets what a later installation does not say any more', async () => {
     await install(full);
-    expect(hookSettings(await readRepositoryConfig(gitOfHooks(), bare))).toEqual(full);
+    expect(await installed()).toEqual([full]);
     await install();
-    const members = await readRepositoryConfig(gitOfHooks(), bare);
-    expect(Object.keys(members).sort()).toEqual(['app', 'branch', 'relativepath', 'url', 'zookeeper']);
-    expect(hookSettings(members)).toEqual(settings);
+    const members = await readRepositoryConfig(gitOfHooks(), repository.bare);
+    const own = Object.keys(members).filter((name) => name.includes(' '));
+    const names = ['app', 'branch', 'relativepath', 'url', 'zookeeper'];
+    expect(own.sort()).toEqual(names.map((name) => `main /app/business.${name}`));
+    expect(await installed()).toEqual([aHook()]);
+  });
+
+  it('keeps the installations of other branches and apps', async () => {
+    const others = [aHook({ branch: 'release/*', app: '/app/a.b' }), aHook({ app: '/app/other' })];
+    for (const other of others) await install(other);
+    const { hooks } = await install();
+    expect(hooks).toHaveLength(3);
+    expect(hooks).toEqual(expect.arrayContaining([aHook(), ...others]));
+  });
+
+  it('goes on where it was interrupted between keeping the earlier hook and writing ours', async () => {
+    await foreign('post-receive');
+    const before = await repository.picture();
+    await install();
+    const file = join(repository.bare, 'hooks/post-receive');
+    // As if our file had never come: the earlier hook has both names.
+    const { link } = await import('node:fs/promises');
+    await rm(file);
+    await link(join(repository.bare, 'hooks/before-gitfleet/post-receive'), file);
+    await install();
+    expect(await problems()).toEqual([]);
+    await uninstall();
+    expect(await repository.picture()).toEqual(before);
+  });
+
+  it.each([
+    [
+      'post-receive',
+      'HOOK_EDITED',
+      async (file: string) => writeFile(file, `${await readFile(file, 'utf8')}echo mine\n`),
+    ],
+    [
+      'pre-receive',
+      'HOOK_EDITED',
+      async (file: string) => writeFile(file, (await readFile(file, 'utf8')).replace('exit 1', 'exit 0')),
+    ],
+    ['post-receive', 'HOOK_EXISTS', async () => foreign('post-receive', 1)],
+  ])('refuses, touching nothing, where %s was changed: %s', async (name, code, change) => {
+    await foreign(name);
+    await install({ gate: 'lenient' });
+    await change(join(repository.bare, 'hooks', name));
+    const before = await repository.picture();
+    expect(await problems()).toHaveLength(1);
+    await expect(install({ gate: 'lenient', zookeeper: 'zk9:2181' })).rejects.toMatchObject({ code });
+    expect(await repository.picture()).toEqual(before);
+  });
+
+  it('refuses a repository that is none', async () => {
+    await expect(installHook(gitOfHooks(), repository.top, aHook(), command)).rejects.toMatchObject({
+      code: 'NOT_A_REPOSITORY',
+    });
+  });
+});
+
+describe('the status of a repository', () => {
+  it.each([
+    ['the hook file is missing', (file: string) => rm(file), /post-receive is missing/],
+    ['it cannot be executed', (file: string) => chmod(file, 0o644), /cannot be executed.*chmod \+x/],
+    ['somebody replaced it', () => foreign('post-receive'), /somebody else's: ours was replaced/],
+    [
+      'push options are off',
+      () => git(repository.bare, 'config', 'receive.advertisePushOptions', 'false'),
+      /advertisePushOptions is off/,
+    ],
+    [
+      'settings are incomplete',
+      () => git(repository.bare, 'config', '--unset', 'gitfleet.main /app/business.url'),
+      /incomplete or wrong/,
+    ],
+    [
+      'settings are nonsense',
+      () => git(repository.bare, 'config', 'gitfleet.main /app/business.gate', 'maybe'),
+      /incomplete or wrong/,
+    ],
+  ])('names what is in the way: %s', async (_, spoil, words) => {
+    await install();
+    await install({ app: '/app/other' });
+    expect(await problems()).toEqual([]);
+    await spoil(join(repository.bare, 'hooks/post-receive'));
+    expect(await problems()).toEqual([expect.stringMatching(words)]);
+  });
+
+  it('says whether the file is what this gitfleet would write', async () => {
+    await install();
+    const current = async (by: [string, string]) =>
+      (await inspectHooks(gitOfHooks(), repository.bare, by)).files.map((file) => file.current);
+    expect(await current(command)).toEqual([true, false]);
+    expect(await current([process.execPath, '/another/main.js'])).toEqual([false, false]);
   });
 });
 
@@ -70,7 +334,7 @@ describe('the command that publishes later', () => {
   it('says who one is, and quotes what a shell would take apart', () => {
     const plain =
       'gitfleet publish abc --url https://git.example.com/shop.git --relative-path shop --app /app/business';
-    expect(publishCommand(settings, 'abc')).toBe(`${plain} -z zk1:2181`);
+    expect(publishCommand(aHook(), 'abc')).toBe(`${plain} -z zk1:2181`);
     expect(publishCommand(full, 'abc')).toBe(
       "GITFLEET_TLS_CA_FILE=/etc/tls/ca.pem GITFLEET_TLS_CERT_FILE='/etc/tls/our cert.pem' " +
         `GITFLEET_TLS_KEY_FILE=/etc/tls/key.pem ${plain} -z zk1:2181 ` +

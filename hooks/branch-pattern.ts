@@ -1,0 +1,40 @@
+/**
+ * Which branches an installed hook deploys: a plain name, or a name with stars. `*` stands for any characters within one
+ * segment, `**` also for slashes: `release/*` takes `release/7` and not `release/7/fix`.
+ */
+const PATTERN = /^[A-Za-z0-9_*][A-Za-z0-9_.+#@=,/*-]{0,199}$/;
+const NOT_A_NAME = /^refs\/|\.\.|\/\/|\/\.|[./]$|\.lock(\/|$)|\*{3}/;
+/** More would let a hostile branch name keep the matcher busy, and nobody could say what they mean. */
+const MOST_STARS = 4;
+
+export function isBranchPattern(text: string): boolean {
+  return PATTERN.test(text) && !NOT_A_NAME.test(text) && (text.match(/\*+/g) ?? []).length <= MOST_STARS;
+}
+
+/** One branch by its name, not many by a pattern. */
+export const isOneBranch = (pattern: string): boolean => !pattern.includes('*');
+
+export function matchesBranch(pattern: string, branch: string): boolean {
+  if (isOneBranch(pattern)) return pattern === branch;
+  return isPlainBranch(branch) && expression(pattern).test(branch);
+}
+
+/** Orders patterns that take the same branch: the more that is said outright, the earlier; negative where `a` says more. */
+export function compareStrictness(a: string, b: string): number {
+  const stars = (pattern: string) => (isOneBranch(pattern) ? 0 : pattern.includes('**') ? 2 : 1);
+  const said = (pattern: string) => pattern.replaceAll('*', '').length;
+  return stars(a) - stars(b) || said(b) - said(a) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** Branches are named by whoever pushes; only such a name is ever deployed by a pattern. */
+function isPlainBranch(branch: string): boolean {
+  return /^[\p{L}\p{N}_][\p{L}\p{N}_.+#@=,/-]{0,199}$/u.test(branch);
+}
+
+function expression(pattern: string): RegExp {
+  const parts = pattern.split(/(\*\*|\*)/).map((part) => {
+    if (part === '**') return '.*';
+    return part === '*' ? '[^/]*' : part.replace(/[.+]/g, '\\$&');
+  });
+  return new RegExp(`^${parts.join('')}$`, 'u');
+}

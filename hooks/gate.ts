@@ -1,0 +1,47 @@
+import { checkHold, checkQuarantine } from '../fleet/refusals.ts';
+import { classify, FleetError } from '../runtime/errors.ts';
+import { refuse } from '../schemas/refusal.ts';
+import { parseReleaseFile } from '../schemas/release-file.ts';
+import { RELEASE_FILE } from '../schemas/steps.ts';
+
+/** What a gate looks at for one commit; each may fail, and then there is no answer. */
+export interface GateParts {
+  readonly now: () => number;
+  /** The two brakes of the app, as their znodes hold them. */
+  readonly readBrakes: () => Promise<{ readonly hold: Buffer; readonly quarantine: Buffer }>;
+  readonly readReleaseFile: () => Promise<{ kind: 'file'; content: Buffer } | { kind: 'other' } | null>;
+  /** What an agent would refuse to write. @throws FleetError */
+  readonly checkContent: () => Promise<void>;
+}
+
+/** `refused`: it could not be deployed. `unknown`: nobody could say. */
+export type GateAnswer =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'refused' | 'unknown'; readonly failure: FleetError };
+
+/** What says something about the commit or about the app; anything else says only that we could not find out. */
+const REFUSALS = ['HOLD', 'QUARANTINED', 'RELEASE_FILE', 'UNSAFE_TREE', 'SUBMODULES', 'LFS_POINTERS', 'TOO_LARGE'];
+
+/** Whether a commit could be deployed if it were pushed now. First what the repository alone can tell. */
+export async function askGate(parts: GateParts, commitId: string): Promise<GateAnswer> {
+  try {
+    await parts.checkContent();
+    checkReleaseFile(await parts.readReleaseFile());
+    const { hold, quarantine } = await parts.readBrakes();
+    checkHold(hold, parts.now());
+    checkQuarantine(quarantine, commitId);
+    return { kind: 'open' };
+  } catch (error) {
+    const failure = classify(error);
+    return { kind: REFUSALS.includes(failure.code) ? 'refused' : 'unknown', failure };
+  }
+}
+
+function checkReleaseFile(found: Awaited<ReturnType<GateParts['readReleaseFile']>>): void {
+  if (found === null) return;
+  const judged =
+    found.kind === 'file'
+      ? parseReleaseFile(found.content.toString('utf8'))
+      : refuse('RELEASE_FILE', `${RELEASE_FILE} is no file`, `make ${RELEASE_FILE} a plain file, or remove it`);
+  if (!judged.ok) throw new FleetError(judged.failure);
+}

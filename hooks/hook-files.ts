@@ -1,0 +1,126 @@
+import {
+  access,
+  constants,
+  link,
+  lstat,
+  mkdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  rmdir,
+  symlink,
+} from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { writeDurably } from '../runtime/durable-file.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { EARLIER, type HookName, type HookText, judgeHook } from './hook-script.ts';
+
+/** A hook file as it stands on the disk, and whether an earlier one is kept beside it. */
+export interface HookFile {
+  readonly file: string;
+  readonly state: 'absent' | HookText;
+  /** What is in it, where it is ours. */
+  readonly text: string;
+  readonly executable: boolean;
+  readonly earlier: string | null;
+}
+
+export async function lookAtHook(hooks: string, name: HookName): Promise<HookFile> {
+  const [file, earlier] = [join(hooks, name), join(hooks, EARLIER, name)];
+  const kept = (await lstat(earlier).catch(() => null)) ? earlier : null;
+  const found = await lstat(file).catch(() => null);
+  if (!found) return { file, state: 'absent', text: '', executable: false, earlier: kept };
+  const executable = await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  const text = found.isFile() ? await readFile(file, 'utf8') : '';
+  return { file, state: judgeHook(text), text, executable, earlier: kept };
+}
+
+/**
+ * Writes a hook of ours. A hook of somebody else is kept aside first, from where ours calls it; there is no instant
+ * without a hook. Resolves to what changed, in words; empty: nothing did.
+ * @throws FleetError HOOK_EDITED, HOOK_EXISTS
+ */
+export async function placeHook(hooks: string, name: HookName, text: string): Promise<string[]> {
+  const found = await lookAtHook(hooks, name);
+  await refuseUnclear(found);
+  if (found.text === text && found.executable) return [];
+  // A repository made without a template has no such directory.
+  await mkdir(hooks, { recursive: true });
+  if (found.state === 'foreign') await keepEarlier(found, join(hooks, EARLIER, name));
+  await writeDurably(found.file, text, 0o755);
+  if (found.state === 'absent') return [`${found.file} written`];
+  if (found.state === 'ours') return [`${found.file} written again`];
+  return [`${found.file} written; the hook that was there is kept as ${EARLIER}/${name} and called first`];
+}
+
+/** Takes a hook of ours away and puts back what was there before. Somebody else's is left alone. */
+export async function removeHook(hooks: string, name: HookName): Promise<string[]> {
+  const found = await lookAtHook(hooks, name);
+  refuseEdited(found);
+  if (found.state === 'foreign') return found.earlier ? [`${found.file} is not ours and was left alone`] : [];
+  if (found.earlier) {
+    await putBack(found.earlier, found.file);
+    await rmdir(join(hooks, EARLIER)).catch(() => {}); // The other hook's earlier one may be there.
+    return [`${found.file} is the earlier hook again`];
+  }
+  if (found.state === 'absent') return [];
+  await rm(found.file);
+  return [`${found.file} removed`];
+}
+
+async function keepEarlier({ file, earlier: kept }: HookFile, earlier: string): Promise<void> {
+  if (kept) return; // An installation that was interrupted right here; else it had been refused.
+  await mkdir(dirname(earlier), { recursive: true });
+  if ((await lstat(file)).isSymbolicLink()) await symlink(deeper(await readlink(file)), earlier);
+  else await link(file, earlier).catch(() => rename(file, earlier)); // Some file systems know no second name.
+}
+
+async function putBack(earlier: string, file: string): Promise<void> {
+  if (!(await lstat(earlier)).isSymbolicLink()) return await rename(earlier, file);
+  const target = await readlink(earlier);
+  const aside = `${file}.new`;
+  await rm(aside, { force: true });
+  await symlink(isAbsolute(target) ? target : target.slice('../'.length), aside);
+  await rename(aside, file);
+  await rm(earlier);
+}
+
+/** A relative link is kept one directory further down. */
+const deeper = (target: string): string => (isAbsolute(target) ? target : `../${target}`);
+
+/** Before anything is written: whether the file may be replaced. @throws FleetError HOOK_EDITED, HOOK_EXISTS */
+export async function refuseUnclear(found: HookFile): Promise<void> {
+  refuseEdited(found);
+  const { file, state, earlier } = found;
+  if (state !== 'foreign') return;
+  const there = await lstat(file);
+  if (there.isDirectory()) throw exists(`${file} is no file`);
+  if (!earlier) return;
+  const kept = await lstat(earlier);
+  if (there.ino === kept.ino && there.dev === kept.dev) return;
+  const links = there.isSymbolicLink() && kept.isSymbolicLink();
+  if (links && (await readlink(earlier)) === deeper(await readlink(file))) return;
+  throw exists(`${file} is somebody else's, and so is ${earlier}, which was there before gitfleet came`);
+}
+
+function refuseEdited({ file, state }: HookFile): void {
+  if (state !== 'edited') return;
+  throw new FleetError({
+    code: 'HOOK_EDITED',
+    reason: `${file} was changed since gitfleet wrote it; nothing was touched`,
+    hint: `move what you added into a file of its own, remove ${file}, and run this again`,
+    next: 'stall',
+  });
+}
+
+const exists = (why: string): FleetError =>
+  new FleetError({
+    code: 'HOOK_EXISTS',
+    reason: `${why}; nothing was touched`,
+    hint: 'keep the hook you want under that name, move the other away, and run this again',
+    next: 'stall',
+  });

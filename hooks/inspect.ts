@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import { readPins } from '../git/deployment-pins.ts';
+import type { Git } from '../git/process.ts';
+import { gitDirOf, readRepositoryConfig } from '../git/repository-config.ts';
+import { type HookFile, lookAtHook } from './hook-files.ts';
+import type { HookName } from './hook-script.ts';
+import { hookScript } from './hook-script.ts';
+import { gateOf, type HookSettings, hookSettings, type InstalledSettings } from './hook-settings.ts';
+import { takesPushOptions } from './receive-settings.ts';
+
+/** How a repository stands, from its own disk. */
+export interface HookStatus extends InstalledSettings {
+  readonly gitDir: string;
+  readonly files: readonly InspectedFile[];
+  readonly pushOptions: boolean;
+  /** How many deployments of each app are pinned. */
+  readonly pins: Readonly<Record<string, number>>;
+}
+
+export interface InspectedFile extends Omit<HookFile, 'text'> {
+  readonly name: HookName;
+  /** Whether these installations need it. */
+  readonly needed: boolean;
+  /** It is, byte for byte, what this gitfleet would write now. */
+  readonly current: boolean;
+}
+
+/** @throws FleetError NOT_A_REPOSITORY */
+export async function inspectHooks(
+  git: Git,
+  repository: string,
+  command: readonly [string, string],
+): Promise<HookStatus> {
+  const gitDir = await gitDirOf(git, repository);
+  const installed = hookSettings(await readRepositoryConfig(git, gitDir));
+  const { hooks } = installed;
+  const apps = [...new Set(hooks.map(({ app }) => app))];
+  const pins = await Promise.all(apps.map(async (app) => [app, (await readPins(git, gitDir, app)).length] as const));
+  const names = ['post-receive', 'pre-receive'] as const;
+  return {
+    gitDir,
+    ...installed,
+    files: await Promise.all(names.map((name) => inspectFile(join(gitDir, 'hooks'), name, hooks, command))),
+    pushOptions: await takesPushOptions(git, gitDir),
+    pins: Object.fromEntries(pins),
+  };
+}
+
+async function inspectFile(
+  directory: string,
+  name: HookName,
+  hooks: readonly HookSettings[],
+  command: readonly [string, string],
+): Promise<InspectedFile> {
+  const { text, ...found } = await lookAtHook(directory, name);
+  const gate = gateOf(hooks);
+  const needed = hooks.length > 0 && (name === 'post-receive' || gate !== null);
+  return { name, ...found, needed, current: text === hookScript(name, command, gate ?? 'lenient') };
+}
+
+/** What of the disk keeps a push from deploying, in words with what to do; empty: nothing. */
+export function problemsOf({ hooks, broken, files, pushOptions }: HookStatus): string[] {
+  const found = broken.map(({ failure }) => `${failure.message}; ${failure.hint}`);
+  for (const { file, name, state, executable, needed } of files) {
+    if (!needed) {
+      if (state === 'ours' || state === 'edited') found.push(`${file} is left over; ${AGAIN}`);
+    } else if (state === 'absent') found.push(`${file} is missing; ${AGAIN}`);
+    else if (state === 'foreign')
+      found.push(`${file} is somebody else's: ours was replaced; ${AGAIN}, which keeps both`);
+    else if (!executable) found.push(`${file} cannot be executed, so git passes it over; chmod +x ${file}`);
+    if (needed && state === 'edited') found.push(`${file} was changed since gitfleet wrote it (${name})`);
+  }
+  if (hooks.length > 0 && !pushOptions) found.push(`receive.advertisePushOptions is off; ${AGAIN}`);
+  return found;
+}
+
+const AGAIN = 'run gitfleet hook install again';

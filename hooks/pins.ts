@@ -1,0 +1,40 @@
+import { KEPT, readDeployment } from '../fleet/history.ts';
+import { changePins, type DeploymentPin, readPins } from '../git/deployment-pins.ts';
+import type { Git } from '../git/process.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
+
+/**
+ * Brings the pins of an app to its history: as many newest deployments as it keeps records of, whoever published them,
+ * each at the commit of its record where this repository has it. So what an earlier hook could not pin, because it was
+ * ended or the disk was full, is pinned by the next one.
+ * @param newest the number of the last deployment.
+ */
+export async function pinDeployments(
+  git: Git,
+  gitDir: string,
+  { session, znodes }: { readonly session: Session; readonly znodes: Znodes },
+  newest: number,
+): Promise<void> {
+  const present = await readPins(git, gitDir, znodes.app);
+  const { missing, outdated } = comparePins(present, newest);
+  const records = await Promise.all(missing.map((number) => readDeployment(session, znodes, number)));
+  const make = records.flatMap((record): DeploymentPin[] =>
+    record ? [{ number: record.number, commitId: record.target.commitId }] : [],
+  );
+  await changePins(git, gitDir, znodes.app, { make, remove: outdated });
+}
+
+/** The newest is always written: pins of an app that was made anew, with its numbers from 1 again, are overwritten one by one. */
+export function comparePins(
+  present: readonly DeploymentPin[],
+  newest: number,
+): { missing: number[]; outdated: number[] } {
+  const oldest = Math.max(1, newest - KEPT + 1);
+  const pinned = new Set(present.map(({ number }) => number));
+  const wanted = Array.from({ length: newest - oldest + 1 }, (_, at) => oldest + at);
+  return {
+    missing: wanted.filter((number) => number === newest || !pinned.has(number)),
+    outdated: [...pinned].filter((number) => number < oldest),
+  };
+}

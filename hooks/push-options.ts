@@ -1,0 +1,63 @@
+import { clean } from '../runtime/log.ts';
+import { formatDuration, parseDuration } from '../schemas/duration.ts';
+
+/** What `git push -o gitfleet.<name>=<value>` asked for. */
+export interface PushOptions {
+  /** False: return as soon as the target is written. */
+  readonly wait: boolean;
+  /** The reason, for history; null: the title of the commit. */
+  readonly message: string | null;
+  /** How long to follow the fleet, ms. */
+  readonly timeoutMs: number;
+  /** Lines for whoever pushed, about what was not understood. A push never fails by that. */
+  readonly warnings: readonly string[];
+}
+
+/** As long as somebody looks at a terminal; `gitfleet publish` follows longer. */
+const FOLLOW_MS = 60_000;
+const LEAST_MS = 1_000;
+/** The connection that carries the push stands open meanwhile. */
+const MOST_MS = 3_600_000;
+const MOST_OPTIONS = 100;
+
+const KNOWN = 'gitfleet.wait, gitfleet.message, gitfleet.timeout';
+
+/** Options without our prefix belong to somebody else and are passed over; of one given twice the last one counts. */
+export function parsePushOptions(options: readonly string[]): PushOptions {
+  const warnings: string[] = [];
+  let [wait, message, timeoutMs]: [boolean, string | null, number] = [true, null, FOLLOW_MS];
+  for (const option of options.slice(0, MOST_OPTIONS)) {
+    const [, name, value] = /^gitfleet\.([^=]*)(?:=(.*))?$/s.exec(option) ?? [];
+    if (name === undefined) continue;
+    if (name === 'wait' && (value === 'no' || value === 'yes')) wait = value === 'yes';
+    else if (name === 'message' && value) message = value;
+    else if (name === 'timeout' && isPatience(value)) timeoutMs = parseDuration(value) as number;
+    else warnings.push(warning(name, value));
+  }
+  return { wait, message, timeoutMs, warnings };
+}
+
+const WANTED: Record<string, string> = {
+  wait: 'wants yes or no',
+  message: 'wants text',
+  timeout: `wants a time from ${formatDuration(LEAST_MS)} to ${formatDuration(MOST_MS)}, such as 2m`,
+};
+
+function warning(name: string, value: string | undefined): string {
+  const given = JSON.stringify(clean(value ?? '', 60));
+  const why = Object.hasOwn(WANTED, name) ? `${WANTED[name]}, not ${given}` : `is not known; there are ${KNOWN}`;
+  return `gitfleet: push option gitfleet.${clean(name, 60)} ${why}; the push goes on without it`;
+}
+
+function isPatience(value: string | undefined): value is string {
+  const ms = parseDuration(value ?? '');
+  return ms !== null && ms >= LEAST_MS && ms <= MOST_MS;
+}
+
+/** Where git leaves them for a hook. A count that is none means none. */
+export function readPushOptions(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const count = Number(environment['GIT_PUSH_OPTION_COUNT'] ?? 0);
+  if (!Number.isSafeInteger(count) || count < 0) return [];
+  const names = Array.from({ length: Math.min(count, MOST_OPTIONS) }, (_, at) => `GIT_PUSH_OPTION_${at}`);
+  return names.flatMap((name) => environment[name] ?? []);
+}
