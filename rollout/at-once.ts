@@ -1,8 +1,8 @@
 import type { Rollout } from '../schemas/rollout.ts';
 import { change, type Order, rest } from './order.ts';
 import type { Picture, Wanted } from './picture.ts';
-import { failureOf, type Stood } from './standing.ts';
-import { MOST_NAMED, namesOf, outcomeOf, PATIENT, tallyOf } from './tally.ts';
+import type { Stood } from './standing.ts';
+import { failuresIn, namesOf, outcomeOf, PATIENT, tallyOf } from './tally.ts';
 
 /**
  * Without a policy everybody goes at once and needs nobody's leave; what is left to do is to say how it ended. Expected
@@ -23,7 +23,7 @@ export function atOnce(picture: Picture, { target }: Wanted, rollout: Rollout): 
   }
   if (done.length + ended.length === expected.length) {
     const why = `${namesOf(ended)} will not without a person`;
-    const failures = ended.slice(0, MOST_NAMED).map((each) => failureOf(each, rollout));
+    const failures = failuresIn(rollout, ended);
     const outcome = outcomeOf(picture, rollout, 'failed', why);
     return change('fail', why, { ...rollout, state: 'failed', why, failures }, { outcome: { number, outcome } });
   }

@@ -51,7 +51,8 @@ const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE, then git
 
 /** A person's word ended it: whoever gave it may not have been able to write the outcome. */
 function ended(picture: Picture, { record }: Wanted, rollout: Rollout): Order {
-  if (record?.outcome || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.why}`);
+  const judged = record?.outcome && record.outcome.state !== 'timed-out';
+  if (judged || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.why}`);
   const outcome = outcomeOf(picture, rollout, 'aborted', rollout.why);
   return change('outcome', rollout.why, null, { outcome: { number: rollout.deployment, outcome } });
 }

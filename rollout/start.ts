@@ -30,7 +30,7 @@ function fresh(picture: Picture, wanted: Wanted, record: Deployment): Rollout {
     ...{ deployment: record.number, targetVersion: wanted.targetVersion, leader: null, wave: 0, state: 'running' },
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
     ...{ canary: [], members: [], waveAt: now, soakFrom: null, promoted: null, late: [], excused: [] },
-    ...{ why: '', failures: [] },
+    ...{ why: '', failures: [], steered: [] },
   };
   if (!wanted.target) return { ...rollout, state: 'failed', why: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {

@@ -4,15 +4,13 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { failuresOf } from './budget.ts';
 import { change, type Order, rest } from './order.ts';
 import { inQuarantine, type Picture, type Wanted } from './picture.ts';
-import { failureOf } from './standing.ts';
 import { sameCore } from './start.ts';
-import { MOST_NAMED, namesOf, outcomeOf, type Tally, tallyOf } from './tally.ts';
+import { failuresIn, namesOf, outcomeOf, type Tally, tallyOf } from './tally.ts';
 
 /** The failure budget is broken: back to what was proven, or wait for a person, as the policy says. */
 export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: string): Order {
   const tally = tallyOf(picture, rollout, policy);
-  const failures = failuresOf(tally, rollout).slice(0, MOST_NAMED);
-  const ended: Rollout = { ...rollout, failures: failures.map((each) => failureOf(each, rollout)), soakFrom: null };
+  const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakFrom: null };
   const { base } = rollout;
   const stays = policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base) : '';
   if (policy.onFailure !== 'rollback' || stays !== '' || !base || !wanted.target) {
@@ -44,8 +42,8 @@ export function prove(
 ): Order {
   const done = tally.of('done');
   const number = rollout.deployment;
-  const failures = tally.of('failed').map((each) => failureOf(each, rollout));
-  const ended = { ...rollout, members: [], soakFrom: null, failures: failures.slice(0, MOST_NAMED) };
+  const failures = failuresIn(rollout, tally.of('failed'));
+  const ended = { ...rollout, members: [], soakFrom: null, failures };
   if (done.length === 0 || !target) return rest('no agent shows it yet');
   if (broken) {
     const outcome = outcomeOf(picture, rollout, 'failed', broken);

@@ -40,8 +40,14 @@ export function outcomeOf(picture: Picture, rollout: Rollout, state: Outcome['st
   };
 }
 
-/** As many as history and a rollout record name. */
-export const MOST_NAMED = 20;
+/** As many as history names. */
+const MOST_NAMED = 20;
+
+/** For the record: every id, so that a person can excuse them all, and the reasons of the first ones. */
+export function failuresIn(rollout: Rollout, failed: readonly Stood[]): Rollout['failures'] {
+  const all = failed.map((each) => failureOf(each, rollout));
+  return all.map((each, at) => (at < MOST_NAMED ? each : { ...each, reason: '' }));
+}
 
 /** `web-1, web-2 and 3 more`. */
 export function namesOf(agents: readonly { readonly agentId: string }[]): string {

@@ -13,9 +13,10 @@ import { namesOf, type Tally, tallyOf } from './tally.ts';
  * way to the next, and who is ready gets a permit as long as not too many are between permit and report.
  */
 export function goOn(picture: Picture, wanted: Wanted, before: Rollout, policy: Policy): Order {
-  const tally = tallyOf(picture, before, policy);
+  const timed = before.waveAt === 0 ? { ...before, waveAt: picture.now } : before;
+  const tally = tallyOf(picture, timed, policy);
   const overdue = tally.agents.filter((each) => each.overdue).map((each) => each.agentId);
-  const rollout = overdue.length === 0 ? before : { ...before, late: [...before.late, ...overdue].toSorted() };
+  const rollout = overdue.length === 0 ? timed : { ...timed, late: [...timed.late, ...overdue].toSorted() };
   const broken = whyBroken(tally, rollout, policy);
   if (broken && policy.onFailure !== 'continue') return stop(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);

@@ -55,7 +55,7 @@ export const rollout = z.object({
   canary: z.array(z.string()).default([]),
   /** The agents of the present wave. Who went before has a report about this targetVersion, who follows has none. */
   members: z.array(z.string()).default([]),
-  /** When the present wave began, pauses taken out. */
+  /** When the present wave began, or went on after a pause; 0: whoever leads takes its next look for that. */
   waveAt: z.number().default(0),
   /** Since when all of the present wave are done: the soak. Null: not yet. */
   soakFrom: z.number().nullable().default(null),
@@ -70,7 +70,11 @@ export const rollout = z.object({
   excused: z.array(z.string()).default([]),
   /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */
   why: z.string().default(''),
-  /** The agents that failed, with the codes of their reports; at most 20. */
+  /** What people said about it, newest first; at most 20. */
+  steered: z
+    .array(z.object({ verb: z.string(), by: z.string(), why: z.string().default(''), at: z.number() }))
+    .default([]),
+  /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */
   failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
 });
 export type Rollout = z.infer<typeof rollout>;

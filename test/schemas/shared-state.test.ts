@@ -32,6 +32,7 @@ const rollout: Rollout = {
   promoted: null,
   late: [],
   excused: [],
+  steered: [{ verb: 'pause', by: 'ann', why: 'lunch', at: 1_700_000_000_001 }],
   why: '',
   failures: [{ agentId: 'web-2', code: 'HEALTH', reason: 'GET /up: 500' }],
 };
@@ -61,6 +62,7 @@ describe('rollout', () => {
       promoted: null,
       late: [],
       excused: [],
+      steered: [],
       why: '',
       failures: [],
     });

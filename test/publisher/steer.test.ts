@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { STEERING, type Steering, steer } from '../../publisher/steer.ts';
+import { policy } from '../../schemas/policy.ts';
+import { ROLLOUT_STATES, type Rollout, type RolloutState, rollout } from '../../schemas/rollout.ts';
+
+const word = { by: 'ann', why: 'shop is slow', at: 5_000 };
+
+function inState(state: RolloutState, more: Partial<Rollout> = {}): Rollout {
+  const failures = state === 'halted' ? [{ agentId: 'web-1', code: 'HEALTH', reason: '500' }] : [];
+  const paused = state === 'paused' ? { by: 'bob', why: 'lunch', at: 1_000 } : null;
+  const given = {
+    deployment: 7,
+    targetVersion: '1a.1',
+    state,
+    wave: 2,
+    waveAt: 900,
+    members: ['web-2'],
+    failures,
+    paused,
+  };
+  return { ...rollout.parse({ ...given, policy: policy.parse({ canary: 1 }) }), ...more };
+}
+
+/** What each verb does in each state: the state after it, `same` where nothing is to be done, or `refused`. */
+const TABLE: Record<Steering, Record<RolloutState, RolloutState | 'same' | 'refused'>> = {
+  pause: {
+    ...{ running: 'paused', paused: 'same', halted: 'same', proven: 'refused' },
+    ...{ failed: 'same', aborted: 'same', 'rolled-back': 'same' },
+  },
+  resume: {
+    ...{ running: 'same', paused: 'running', halted: 'running', proven: 'same' },
+    ...{ failed: 'refused', aborted: 'refused', 'rolled-back': 'refused' },
+  },
+  abort: {
+    ...{ running: 'aborted', paused: 'aborted', halted: 'aborted', proven: 'refused' },
+    ...{ failed: 'same', aborted: 'same', 'rolled-back': 'same' },
+  },
+  promote: {
+    ...{ running: 'running', paused: 'running', halted: 'running', proven: 'same' },
+    ...{ failed: 'refused', aborted: 'refused', 'rolled-back': 'refused' },
+  },
+};
+
+const rows = STEERING.flatMap((verb) => ROLLOUT_STATES.map((state) => ({ verb, state, becomes: TABLE[verb][state] })));
+
+describe('every verb in every state', () => {
+  it.each(rows)('$verb while $state: $becomes', ({ verb, state, becomes }) => {
+    const steered = steer(verb, inState(state), word);
+    if (becomes === 'refused') {
+      expect(steered).toMatchObject({ do: 'refuse', failure: { code: 'ROLLOUT_OVER', next: 'stall' } });
+      return;
+    }
+    if (becomes === 'same') {
+      expect(steered).toMatchObject({ do: 'nothing', said: expect.stringMatching(/^d-7 /) });
+      return;
+    }
+    expect(steered).toMatchObject({ do: 'write', rollout: { state: becomes, steered: [{ verb, ...word }] } });
+  });
+
+  it.each(rows)('$verb twice while $state is $verb once', ({ verb, state }) => {
+    const first = steer(verb, inState(state), word);
+    if (first.do !== 'write') return expect(first.do).not.toBe('write');
+    expect(steer(verb, first.rollout, word).do).toBe('nothing');
+  });
+});
+
+describe('a word', () => {
+  it('of pause stays with the rollout until it goes on, and its deadline begins anew', () => {
+    const paused = steer('pause', inState('running'), word);
+    expect(paused).toMatchObject({ rollout: { paused: word, members: ['web-2'], wave: 2 } });
+    if (paused.do !== 'write') throw new Error(paused.do);
+    const again = steer('resume', paused.rollout, { ...word, by: 'bob' });
+    expect(again).toMatchObject({
+      rollout: { paused: null, waveAt: 0, steered: [{ verb: 'resume' }, { verb: 'pause' }] },
+    });
+  });
+
+  it('of resume after a halt lets pass who failed, and promote also the soak', () => {
+    expect(steer('resume', inState('halted'), word)).toMatchObject({
+      rollout: { excused: ['web-1'], why: '', promoted: null },
+      said: 'd-7 goes on without web-1',
+    });
+    expect(steer('promote', inState('halted'), word)).toMatchObject({ rollout: { promoted: { by: 'ann', wave: 2 } } });
+  });
+
+  it('of promote is for one wave', () => {
+    const promoted = { ...word, wave: 1 };
+    expect(steer('promote', inState('running', { promoted }), word).do).toBe('write');
+    expect(steer('promote', inState('running', { promoted: { ...word, wave: 2 } }), word).do).toBe('nothing');
+    expect(steer('promote', inState('running', { permits: false }), word)).toMatchObject({
+      do: 'nothing',
+      said: expect.stringContaining('it has no waves'),
+    });
+  });
+
+  it('where the policy cannot be read says what to do', () => {
+    expect(steer('resume', inState('halted', { policy: null }), word)).toMatchObject({
+      do: 'nothing',
+      said: expect.stringContaining('gitfleet policy set FILE'),
+    });
+  });
+
+  it('is kept with twenty others', () => {
+    const steered = Array.from({ length: 20 }, () => ({ verb: 'pause', by: 'x', why: '', at: 0 }));
+    const next = steer('pause', inState('running', { steered }), word);
+    expect(next.do === 'write' && next.rollout.steered).toHaveLength(20);
+  });
+});
