@@ -1,16 +1,17 @@
-import type { Published } from '../fleet/publish-transaction.ts';
+import type { Change } from '../publisher/change.ts';
 import { type Ending, follow } from '../publisher/follow.ts';
-import { createProgressLines, publishedLines } from '../publisher/progress-lines.ts';
-import { nameAndCommit } from '../publisher/words.ts';
+import { detachedLines, type Followed, publishedLines } from '../publisher/progress-lines.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { clean } from '../runtime/log.ts';
+import type { PublishedOutput } from '../schemas/output.ts';
 import type { Settings } from '../schemas/settings.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
-import { goOnUnheard, say, usage, warn } from './terminal.ts';
+import { showProgress } from './show-progress.ts';
+import { goOnUnheard, say, screenNow, usage, warn } from './terminal.ts';
 
-const EXIT_OF: Record<Ending, number> = {
+/** What a wait for the fleet ends with (docs/design.md, section 7). */
+export const EXIT_OF: Record<Ending, number> = {
   converged: EXIT.converged,
   failed: EXIT.failed,
   superseded: EXIT.conflict,
@@ -40,42 +41,44 @@ export function followOptions(
   };
 }
 
-/** Says what was published and, unless detached, follows it to its end. Resolves to the exit code of what was seen. */
+/** The first lines: what changes. */
+export function sayPublished(followed: Followed, change: Change | null, json: boolean): void {
+  const { record, targetVersion } = followed;
+  const said = { published: record, targetVersion, change: change && { ...change, titles: [...change.titles] } };
+  if (json) say(JSON.stringify(said satisfies PublishedOutput));
+  else say(...publishedLines(followed, change, screenNow(systemClock.now())));
+}
+
+/**
+ * Says what is followed and, unless detached, follows it to its end. Resolves to the exit code of what was seen.
+ * @param first says what was published, or found again.
+ */
 export async function followPublished(
   session: Session,
   znodes: Znodes,
-  published: Published,
+  followed: Followed,
   options: FollowOptions,
+  first: () => void = () => sayPublished(followed, null, options.json),
 ): Promise<number> {
   // What is to be told is the exit code: a reader that leaves (`gitfleet publish | head -1`) changes nothing about it.
   if (!options.detach) goOnUnheard();
-  if (options.json) say(JSON.stringify({ published: published.record, targetVersion: published.targetVersion }));
-  else say(...publishedLines(published));
+  first();
   if (options.detach) return EXIT.converged;
 
   const interrupted = new AbortController();
   const onInterrupt = () => interrupted.abort();
   process.once('SIGINT', onInterrupt);
-  const lines = createProgressLines(published);
+  const show = showProgress(followed, options.json);
   try {
     const parts = { session, znodes, clock: systemClock, by: options.by };
-    for await (const progress of follow(parts, published, options.timeoutMs, interrupted.signal)) {
-      const { ending, elapsedMs, supersededBy } = progress;
-      if (!options.json) {
-        if (supersededBy) say(`  ${nameAndCommit(supersededBy)} came instead, by ${clean(supersededBy.author, 100)}`);
-        say(...lines.next(progress));
-      }
-      if (!ending) continue;
-      if (options.json) {
-        const { state, reached, expected } = progress.verdict;
-        const by = supersededBy ? { supersededBy: supersededBy.number } : {};
-        say(JSON.stringify({ ending, state, reached, expected, elapsedMs, ...by }));
-      }
-      return EXIT_OF[ending];
+    for await (const progress of follow(parts, followed, options.timeoutMs, interrupted.signal)) {
+      show.next(progress);
+      if (progress.ending) return EXIT_OF[progress.ending];
     }
   } finally {
+    show.close();
     process.removeListener('SIGINT', onInterrupt);
   }
-  warn('detached: the fleet goes on by itself', 'next: gitfleet status');
+  warn(...detachedLines(followed));
   return EXIT.detached;
 }

@@ -1,16 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { type Command, CommanderError } from 'commander';
+import { type Call, createCommandTable, example, refuseOptionsAsValues, shared, usageOf } from './command-table.ts';
 import { EXIT } from './exit-codes.ts';
 import { holdSignals } from './signals.ts';
+import { fail } from './terminal.ts';
+import { deployVerbs } from './verbs-deploy.ts';
 
-/** What every verb gets: its options as commander read them, and the words after it. */
-export interface Call {
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly words: readonly string[];
-}
-
-/** One verb's file, loaded only when it is called: a publish does not pay for the agent. Resolves to the exit code. */
-type Load = () => Promise<{ run: (call: Call) => Promise<number> }>;
+export type { Call };
 
 export const version: string = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -26,45 +22,8 @@ export async function program(
   argv: readonly string[],
   instead: Readonly<Record<string, (call: Call) => Promise<number>>> = {},
 ): Promise<number> {
-  let exitCode: number = EXIT.converged;
-  const root = new Command('gitfleet')
-    .description('git push, and every server of a fleet shows exactly that commit')
-    .version(version)
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('(gitfleet <verb> --help shows how)');
-
-  function verb(parent: Command, usage: string, description: string, load: Load): Command {
-    return parent
-      .command(usage)
-      .description(description)
-      .exitOverride()
-      .allowExcessArguments(false)
-      .action(async (...args: unknown[]) => {
-        const command = args.at(-1) as Command;
-        const call = { options: command.optsWithGlobals(), words: command.args };
-        const name = [parent === root ? '' : parent.name(), command.name()].join(' ').trim();
-        const replaced = instead[name];
-        exitCode = replaced ? await replaced(call) : await (await load()).run(call);
-      });
-  }
-  const shared = (command: Command): Command =>
-    command
-      .addOption(new Option('-z, --zookeeper <hosts>', 'connect string, a chroot may follow (GITFLEET_ZOOKEEPER)'))
-      .addOption(new Option('--app <znode>', 'the app znode (GITFLEET_APP), default /app/business'))
-      .addOption(
-        new Option('--auth-file <file>', 'who you are to ZooKeeper: a file of gitfleet init (GITFLEET_AUTH_FILE)'),
-      )
-      .addOption(new Option('--settings <file>', 'settings file, default /etc/gitfleet/gitfleet.yml where it exists'))
-      .addOption(new Option('--json', 'for machines: one JSON value per line'));
-  const example = (command: Command, ...lines: string[]): Command =>
-    command.addHelpText('after', `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`);
-  const waiting = (command: Command): Command =>
-    command
-      .option('--wait', 'follow the fleet until it has settled (default)')
-      .option('--detach', 'return as soon as the target is written')
-      .option('--timeout <duration>', 'how long to follow, default 5m')
-      .option('-m, --message <why>', 'the reason, for history');
+  const table = createCommandTable(version, instead);
+  const { root, verb } = table;
 
   example(
     shared(verb(root, 'init', 'make the app znode and what belongs under it; repeatable', () => import('./init.ts')))
@@ -133,42 +92,7 @@ export async function program(
     here(verb(agent, 'status', 'how this server stands, from its own disk', () => import('./agent-status.ts'))),
     'gitfleet agent status --json',
   );
-  example(
-    waiting(
-      shared(
-        verb(root, 'publish [rev]', 'make a commit what the whole fleet shows', () => import('./publish.ts')).alias(
-          'deploy',
-        ),
-      ),
-    )
-      .option('--url <url>', "the repository as the agents reach it, default: the clone's origin")
-      .option('--relative-path <path>', "where on each server, default: the current target's")
-      .option('--no-check', 'do not ask the repository whether it has the commit'),
-    'gitfleet publish main -m "new checkout"',
-    'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',
-  );
-  example(
-    shared(verb(root, 'status [agent]', 'what is wanted, and where each agent stands', () => import('./status.ts')))
-      .option('-w, --watch', 'go on looking until Ctrl-C; on a terminal redrawn in place')
-      .option('-l, --selector <labels>', 'only agents with these labels, such as role=web,zone!=b'),
-    'gitfleet status',
-    'gitfleet status web-3',
-    'gitfleet status --watch -l "role=web,zone in (a,b)"',
-  );
-  example(
-    shared(verb(root, 'history', 'the deployments, newest first', () => import('./history.ts'))).option(
-      '-n, --number <count>',
-      'how many, default 20',
-    ),
-    'gitfleet history -n 5',
-  );
-  example(
-    waiting(
-      shared(verb(root, 'rollback [deployment]', 'publish an earlier deployment again', () => import('./rollback.ts'))),
-    ),
-    'gitfleet rollback',
-    'gitfleet rollback d-12 -m "checkout broken"',
-  );
+  deployVerbs(table);
 
   const hook = root.command('hook').description('deploy by git push').exitOverride();
   example(
@@ -257,11 +181,14 @@ export async function program(
     'npm run demo -- --exit',
   );
 
+  refuseOptionsAsValues(root, argv);
   try {
     await root.parseAsync([...argv], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.converged : EXIT.usage;
+    if (error.exitCode === 0) return EXIT.converged;
+    const wrong = usageOf(error);
+    return wrong ? fail(wrong, argv.includes('--json')) : EXIT.usage;
   }
-  return exitCode;
+  return table.exitCode;
 }

@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { readSharedState } from '../fleet/shared-state.ts';
-import { createRemote } from '../git/remote.ts';
 import { publish } from '../publisher/publish.ts';
-import { resolveTarget } from '../publisher/resolve-target.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { createLog } from '../runtime/log.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
-import { followOptions, followPublished } from './follow-published.ts';
+import { followOptions, followPublished, sayPublished } from './follow-published.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
-import { warn } from './terminal.ts';
+import { resolveAsked } from './resolve-asked.ts';
+import { usage, warn } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
 /**
@@ -18,29 +16,28 @@ import { withSession } from './with-session.ts';
  * in between makes this one a CONFLICT instead of being overwritten unseen.
  */
 export async function run({ options, words }: Call): Promise<number> {
+  const message = options['message'] as string | undefined;
+  const force = options['force'] === true;
+  if (force && !message) throw usage('--force lifts a quarantine and wants a reason', 'say why: --force -m WHY');
   const settings = await readSettings(options);
   const by = author(process.env);
   const following = followOptions(options, settings, by);
-  const remote = createRemote({ clock: systemClock, log: createLog({ level: 'silent' }), env: process.env });
   return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const since = await readSharedState(session, paths);
-    const resolved = await resolveTarget(remote, since, {
-      rev: words[0] ?? null,
-      url: settings.publisher.url ?? null,
-      relativePath: settings.publisher.relativePath ?? null,
-      check: options['check'] !== false,
-      directory: process.cwd(),
-    });
+    const resolved = await resolveAsked(since, settings, options, words[0]);
     if (resolved.warning) warn(`warning: ${resolved.warning}`);
+    if (resolved.refusal) throw resolved.refusal;
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID };
     const published = await publish(parts, since, {
       target: resolved.target,
       author: by,
-      reason: (options['message'] as string | undefined) ?? resolved.title,
+      reason: message ?? resolved.title,
       via: 'publish',
       ref: resolved.target.gitfleet?.ref ?? null,
+      force,
     });
-    return await followPublished(session, paths, published, following);
+    const first = () => sayPublished(published, resolved.change, following.json);
+    return await followPublished(session, paths, published, following, first);
   });
 }

@@ -1,25 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import { recordForeign } from '../fleet/publish-transaction.ts';
-import { readSharedState } from '../fleet/shared-state.ts';
+import { readQuarantine } from '../fleet/refusals.ts';
+import { readSharedState, type SharedState } from '../fleet/shared-state.ts';
+import { readChange } from '../publisher/change.ts';
 import { publish } from '../publisher/publish.ts';
 import { findRollback } from '../publisher/rollback.ts';
+import { short } from '../publisher/words.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
-import { deploymentName } from '../schemas/deployment.ts';
+import { visible } from '../runtime/visible.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
+import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
-import { followOptions, followPublished } from './follow-published.ts';
+import { followOptions, followPublished, sayPublished } from './follow-published.ts';
+import { namedDeployment } from './named-deployment.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
+import { remoteOfUser } from './resolve-asked.ts';
 import { say, usage } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
 /** `gitfleet rollback [d-N]`: publishes an earlier deployment's target as a new deployment. */
 export async function run({ options, words }: Call): Promise<number> {
-  const wanted = words[0] === undefined ? null : Number(/^d-([1-9]\d*)$/.exec(words[0])?.[1] ?? Number.NaN);
-  if (Number.isNaN(wanted))
-    throw usage(`${JSON.stringify(words[0])} is no deployment`, 'such as d-12; gitfleet history shows them');
+  const wanted = namedDeployment(words[0]);
   const settings = await readSettings(options);
   const by = author(process.env);
   const following = followOptions(options, settings, by);
@@ -27,21 +32,47 @@ export async function run({ options, words }: Call): Promise<number> {
     const paths = znodes(settings.app);
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID };
     const since = await recordForeign(parts, await readSharedState(session, paths));
-    const to = await findRollback(session, paths, wanted);
+    const to = await findRollback(session, paths, wanted, readQuarantine(since.quarantine.data));
     const judged = parseTarget(Buffer.from(JSON.stringify(to.target)), ANY_URL);
     if (!judged.ok) throw new FleetError(judged.failure);
-    const published = await publish(parts, since, {
-      target: judged.target,
-      author: by,
-      reason: (options['message'] as string | undefined) ?? `back to ${deploymentName(to.number)}`,
-      via: 'rollback',
-      returnsTo: to.returnsTo ?? to.number,
-    });
-    const exitCode = await followPublished(session, paths, published, following);
-    if (to.ref?.startsWith('refs/heads/') && !following.json && published.previous) {
-      const undone = published.previous.target.commitId;
-      say(`the branch still contains what was undone: git revert ${undone.slice(0, 12)}`);
-    }
+    const { target } = judged;
+    const left = currentCommit(since);
+    const reason = (options['message'] as string | undefined) ?? `back to ${deploymentName(to.number)}`;
+    const quarantines = options['quarantine'] === true ? leftBehind(left, target.commitId, reason) : null;
+    // The remote is not asked: agents keep what was proven, so a rollback must not need it.
+    const [published, change] = await Promise.all([
+      publish(parts, since, {
+        ...{ target, author: by, reason, quarantines },
+        via: 'rollback',
+        returnsTo: to.returnsTo ?? to.number,
+      }),
+      readChange(remoteOfUser(), process.cwd(), left, target.commitId),
+    ]);
+    const first = () => {
+      sayPublished(published, change.ahead === null ? null : change, following.json);
+      if (quarantines && !following.json) say(`  ${short(quarantines.commitId)} is in quarantine now`);
+    };
+    const exitCode = await followPublished(session, paths, published, following, first);
+    if (!following.json && published.previous) say(...branchLines(published.previous, to));
     return exitCode;
   });
+}
+
+function currentCommit({ config }: SharedState): CommitId | null {
+  const current = parseTarget(config.data, ANY_URL);
+  return current.ok ? current.target.commitId : null;
+}
+
+function leftBehind(left: CommitId | null, to: CommitId, reason: string) {
+  if (left === null) throw usage('--quarantine: what config holds now is no target', 'roll back without --quarantine');
+  if (left === to) throw usage('--quarantine: the commit to return to is the present one', 'name another deployment');
+  return { commitId: left, reason };
+}
+
+/** A rollback changes no branch: the next push would bring back what was undone. */
+function branchLines(undone: Deployment, to: Deployment): string[] {
+  const { commitId } = undone.target;
+  if (commitId === to.target.commitId) return [];
+  const branch = undone.ref === null ? 'its branch' : visible(undone.ref.replace(/^refs\/heads\//, ''), 100);
+  return [`${branch} still contains ${short(commitId)}: git revert ${commitId.slice(0, 12)}`];
 }

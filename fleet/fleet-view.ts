@@ -46,5 +46,5 @@ const viewOf = (agentId: string, presence: NodeData | null, report: NodeData | n
   agentId,
   presence: presence && parsePresence(presence.data),
   report: report && parseReport(report.data),
-  reportedAt: report && report.stat.mtime,
+  reportedAt: report?.stat.mtime ?? null,
 });

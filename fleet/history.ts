@@ -1,4 +1,6 @@
 import { type Deployment, type Outcome, outcome as outcomeSchema, parseDeployment } from '../schemas/deployment.ts';
+import { targetVersionOf } from '../schemas/target-version.ts';
+import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
@@ -16,6 +18,21 @@ export async function readHistory(session: Session, znodes: Znodes, most: number
 export async function readDeployment(session: Session, znodes: Znodes, number: number): Promise<Deployment | null> {
   const node = await session.get(znodes.deployment(number));
   return node && parseDeployment(node.data);
+}
+
+/** A record and the targetVersion that it stands for: what reports name. */
+export interface Recorded {
+  readonly record: Deployment;
+  readonly targetVersion: TargetVersion;
+}
+
+export async function readRecorded(session: Session, znodes: Znodes, number: number): Promise<Recorded | null> {
+  const node = await session.get(znodes.deployment(number));
+  const record = node && parseDeployment(node.data);
+  if (!node || !record) return null;
+  // One transaction made the record and set config, so they share zxid and time; an adopted one names what it stands for.
+  const own = targetVersionOf({ mzxid: node.stat.czxid, mtime: node.stat.ctime });
+  return { record, targetVersion: (record.adopts as TargetVersion | null) ?? own };
 }
 
 /**

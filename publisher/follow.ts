@@ -60,7 +60,10 @@ export async function* follow(
     try {
       const [config, fleet] = await Promise.all([session.get(znodes.config), readFleet(session, znodes)]);
       superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
-      for (const view of fleet) if (view.presence) expected.add(view.agentId);
+      for (const view of fleet) {
+        // Whoever spoke of this target was there after it was published, also before we looked.
+        if (view.presence || view.report?.targetVersion === published.targetVersion) expected.add(view.agentId);
+      }
       verdict = judge(fleet, expected, published.targetVersion);
       freshSince ??= clock.monotonic();
     } catch (error) {

@@ -1,7 +1,10 @@
 import type { Published } from '../fleet/publish-transaction.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
+import { failureLines, MOST_SINGLE, outputLines } from './agent-table.ts';
+import { type Change, changeLines } from './change.ts';
 import type { Ending, Progress } from './follow.ts';
+import type { Screen } from './paint.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
 
 /** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
@@ -9,12 +12,13 @@ export interface ProgressLines {
   next(progress: Progress): string[];
 }
 
-/** Above this many agents only failures and counts are told, not each success. */
-const MOST_SINGLE = 20;
 /** A waiting person hears at least this often what is waited for. */
 const REMIND_MS = 10_000;
 
-export function createProgressLines(published: Published): ProgressLines {
+/** What is followed: just published, or found again. */
+export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'>;
+
+export function createProgressLines(published: Followed): ProgressLines {
   const told = new Map<string, string>();
   let stale: string | null = null;
   let remindAt = REMIND_MS;
@@ -37,9 +41,11 @@ export function createProgressLines(published: Published): ProgressLines {
           agent.standing === 'failed' || agent.view.report?.error || (agent.standing === 'active' && !quiet);
         if (!worth) continue;
         told.set(agent.agentId, key);
-        lines.push(`  ${clean(agent.agentId, 100)}: ${words} (${age(progress.elapsedMs)})`);
-        const hint = agent.standing === 'failed' ? agent.view.report?.error?.hint : undefined;
-        if (hint) lines.push(`    ${clean(hint, 300)}`);
+        lines.push(`  ${visible(agent.agentId, 100)}: ${words} (${age(progress.elapsedMs)})`);
+        if (agent.standing !== 'failed' || !agent.view.report) continue;
+        const { error, output } = agent.view.report;
+        if (error?.hint) lines.push(`    ${visible(error.hint, 300)}`);
+        lines.push(...outputLines(output));
       }
       if (!progress.ending && progress.elapsedMs >= remindAt) {
         remindAt = progress.elapsedMs + REMIND_MS;
@@ -54,32 +60,37 @@ export function createProgressLines(published: Published): ProgressLines {
 function waitingFor({ verdict, elapsedMs }: Progress): string[] {
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
   if (open.length === 0) return [`  waiting for an agent to come online (${age(elapsedMs)})`];
-  const names = open.slice(0, 5).map((agent) => `${clean(agent.agentId, 100)} (${standingWords(agent)})`);
+  const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${standingWords(agent)})`);
   const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
-  return [`  ${verdict.reached}/${verdict.expected} active; waiting for ${names.join(', ')}${more}`];
+  return [`  ${verdict.reached}/${verdict.expected} active; waiting for ${first.join(', ')}${more}`];
 }
 
 /** The last lines: the verdict, and the next command to type. */
-function verdictLines(progress: Progress, ending: Ending, published: Published): string[] {
+export function verdictLines(progress: Progress, ending: Ending, { record, previous }: Followed): string[] {
   const { reached, expected } = progress.verdict;
-  const what = nameAndCommit(published.record);
-  const count = `${reached}/${expected} agents at ${short(published.record.target.commitId)}`;
-  const before = published.previous;
+  const what = nameAndCommit(record);
+  const name = deploymentName(record.number);
+  const count = `${reached}/${expected} agents at ${short(record.target.commitId)}`;
+  const instead = progress.supersededBy;
   switch (ending) {
     case 'converged':
       return [`${what}: ${count} in ${age(progress.elapsedMs)}`];
     case 'failed':
       return [
         `${what} FAILED: ${count}`,
-        `next: gitfleet status${before ? `; back to ${nameAndCommit(before)}: gitfleet rollback` : ''}`,
+        `next: gitfleet status${previous ? `; back to ${nameAndCommit(previous)}: gitfleet rollback` : ''}`,
       ];
     case 'superseded':
-      return [`${what} was superseded: something newer was published (${count})`, 'next: gitfleet status'];
+      return [
+        ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
+        `${what} was superseded: something newer was published (${count})`,
+        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}`,
+      ];
     case 'timed-out':
       return [
         `${what} still running after ${age(progress.elapsedMs)}: ${count}`,
         ...waitingFor(progress),
-        `next: gitfleet status (agents go on by themselves; nothing is lost)`,
+        `next: gitfleet attach ${name} (agents go on by themselves; nothing is lost)`,
       ];
     case 'nobody':
       return [
@@ -90,11 +101,30 @@ function verdictLines(progress: Progress, ending: Ending, published: Published):
 }
 
 /** The first lines: what changes. */
-export function publishedLines(published: Published): string[] {
-  const { record, previous } = published;
+export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {
   const from = previous ? `${short(previous.target.commitId)} (${deploymentName(previous.number)}) -> ` : '';
-  const title = record.reason ? `  ${clean(record.reason, 120)}` : '';
+  const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
+  const { lifted } = record;
   return [
-    `${deploymentName(record.number)}: ${from}${short(record.target.commitId)} at ${record.target.relativePath}, by ${clean(record.author, 100)}${title}`,
+    `${deploymentName(record.number)}: ${from}${short(record.target.commitId)} at ${record.target.relativePath}, by ${visible(record.author, 100)}${title}`,
+    ...(lifted
+      ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
+      : []),
+    ...(change ? changeLines(change, screen) : []),
   ];
 }
+
+/** The first line of `attach`. */
+export function attachedLines({ record }: Followed, now: number): string[] {
+  const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
+  return [`${nameAndCommit(record)}, published ${age(now - record.at)} ago by ${visible(record.author, 100)}${title}`];
+}
+
+/** What Ctrl-C leaves: the way back. */
+export const detachedLines = ({ record }: Followed): string[] => [
+  'detached: the fleet goes on by itself',
+  `next: gitfleet attach ${deploymentName(record.number)}`,
+];
+
+/** What failed, in full, after a live table that had no room for it. */
+export const endedFailures = ({ verdict }: Progress, screen: Screen): string[] => failureLines(verdict.agents, screen);

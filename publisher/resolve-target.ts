@@ -3,12 +3,13 @@ import { pathToFileURL } from 'node:url';
 import type { SharedState } from '../fleet/shared-state.ts';
 import type { Remote } from '../git/remote.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
+import { type Change, readChange } from './change.ts';
 
 export interface Asked {
   /** A branch, tag, short or full id; null: HEAD of the clone. */
@@ -26,12 +27,16 @@ export interface Resolved {
   /** Of the commit, for history; empty where no clone tells it. */
   readonly title: string;
   readonly warning: string | null;
+  /** Set where the repository says that it does not have the commit: then it must not be published. */
+  readonly refusal: FleetError | null;
+  readonly change: Change;
 }
 
 /**
  * Turns what a person typed into a full target. With url, path and a full id nothing else is needed, and a clone one
  * happens to stand in is ignored; else the clone gives the url and resolves names, and the current target the path.
- * @throws FleetError REF, URL, PATH, COMMIT_NOT_ON_REMOTE and what git says.
+ * Writes nothing: `plan` and `publish` both begin here.
+ * @throws FleetError REF, URL, PATH and what git says.
  */
 export async function resolveTarget(remote: Remote, state: SharedState, asked: Asked): Promise<Resolved> {
   const current = parseTarget(state.config.data, ANY_URL);
@@ -41,9 +46,15 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
   const relativePath = placeOf(asked, current.ok ? current.target : null);
   const commitId = complete ? (rev as CommitId) : await commitOf(remote, asked, url);
   const ref = complete || asked.rev === null || isCommitId(rev) ? undefined : asked.rev;
-  const warning = asked.check ? await checkRemote(remote, url, commitId) : null;
-  const title = complete ? '' : await titleOf(remote, asked.directory, commitId);
-  return { target: { url, commitId, relativePath, ...(ref ? { gitfleet: { ref } } : {}) }, title, warning };
+  const from = current.ok ? current.target.commitId : null;
+  const clone = complete ? null : asked.directory;
+  const [checked, title, change] = await Promise.all([
+    asked.check ? checkRemote(remote, url, commitId) : { warning: null, refusal: null },
+    clone === null ? '' : titleOf(remote, clone, commitId),
+    readChange(remote, clone, from, commitId),
+  ]);
+  const target = { url, commitId, relativePath, ...(ref ? { gitfleet: { ref } } : {}) };
+  return { target, title, change, ...checked };
 }
 
 async function repositoryUrl(remote: Remote, asked: Asked): Promise<RepositoryUrl> {
@@ -82,7 +93,7 @@ async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promi
   if (rev.startsWith('-') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{/.test(rev)) {
     throw refusal(
       'REF',
-      `${JSON.stringify(clean(rev, 200))} is no plain branch, tag or commit id`,
+      `"${visible(rev, 200)}" is no plain branch, tag or commit id`,
       'such as main, v1.2 or 1f2e3d4',
     );
   }
@@ -90,23 +101,31 @@ async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promi
 }
 
 /** What the server denies is refused; what it does not let us know is the agents' business and only said. */
-async function checkRemote(remote: Remote, url: RepositoryUrl, commitId: CommitId): Promise<string | null> {
+async function checkRemote(
+  remote: Remote,
+  url: RepositoryUrl,
+  commitId: CommitId,
+): Promise<Pick<Resolved, 'warning' | 'refusal'>> {
   let answer: Awaited<ReturnType<Remote['has']>>;
   try {
     answer = await remote.has(url, commitId);
   } catch (error) {
-    return `the repository could not be asked (${classify(error).code}); the agents will tell whether they reach it`;
+    const { code } = classify(error);
+    return {
+      warning: `the repository could not be asked (${code}); the agents will tell whether they reach it`,
+      refusal: null,
+    };
   }
+  const short = commitId.slice(0, 12);
   if (answer === 'absent') {
-    throw refusal(
-      'COMMIT_NOT_ON_REMOTE',
-      `${clean(url)} does not have ${commitId.slice(0, 12)}`,
-      'git push it first; or publish with --no-check',
-    );
+    const reason = `${visible(url)} does not have ${short}`;
+    return {
+      warning: null,
+      refusal: refusal('COMMIT_NOT_ON_REMOTE', reason, 'git push it first; or publish with --no-check'),
+    };
   }
-  return answer === 'unknown'
-    ? `${commitId.slice(0, 12)} is no branch or tag there, and the server gives nothing else`
-    : null;
+  const unsure = answer === 'unknown' ? `${short} is no branch or tag there, and the server gives nothing else` : null;
+  return { warning: unsure, refusal: null };
 }
 
 async function titleOf(remote: Remote, directory: string, commitId: CommitId): Promise<string> {

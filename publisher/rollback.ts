@@ -1,6 +1,7 @@
 import { readHistory } from '../fleet/history.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
+import type { Quarantined } from '../schemas/hold.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
@@ -9,39 +10,54 @@ import type { Session } from '../zookeeper/session.ts';
  * @param wanted a number the operator named, else the newest proven one before the current.
  * @throws FleetError NOTHING_PROVEN, DEPLOYMENT_UNKNOWN.
  */
-export async function findRollback(session: Session, znodes: Znodes, wanted: number | null): Promise<Deployment> {
+export async function findRollback(
+  session: Session,
+  znodes: Znodes,
+  wanted: number | null,
+  quarantined: readonly Quarantined[] = [],
+): Promise<Deployment> {
   const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
-  const found = wanted === null ? lastProven(history) : history.find((record) => record.number === wanted);
+  const found = wanted === null ? lastProven(history, quarantined) : history.find((record) => record.number === wanted);
   if (found) return found;
-  throw new FleetError(
-    wanted === null
-      ? {
-          code: 'NOTHING_PROVEN',
-          reason: 'no earlier deployment of this app is proven, so there is nothing safe to return to',
-          hint: 'choose one yourself: gitfleet history, then gitfleet rollback d-<n>',
-          next: 'stall',
-        }
-      : {
-          code: 'DEPLOYMENT_UNKNOWN',
-          reason: `${deploymentName(wanted)} is not in the history`,
-          hint: 'gitfleet history shows what is',
-          next: 'stall',
-        },
-  );
+  throw wanted === null ? nothingProven() : deploymentUnknown(wanted);
 }
 
+const nothingProven = (): FleetError =>
+  new FleetError({
+    code: 'NOTHING_PROVEN',
+    reason: 'no earlier deployment of this app is proven, so there is nothing safe to return to',
+    hint: 'choose one yourself: gitfleet history, then gitfleet rollback d-<n>',
+    next: 'stall',
+  });
+
+export const deploymentUnknown = (number: number): FleetError =>
+  new FleetError({
+    code: 'DEPLOYMENT_UNKNOWN',
+    reason: `${deploymentName(number)} is not in the history`,
+    hint: 'gitfleet history shows what is',
+    next: 'stall',
+  });
+
 /**
- * The newest proven deployment before the current one that shows something else. Where the current one is itself a
+ * The newest proven deployment before the current one that shows something else and is not in quarantine. Where the current one is itself a
  * rollback, "before" counts from the deployment it returned to, so that two rollbacks in a row go two steps back
  * instead of returning to what was just left.
  * @param history newest first.
  */
-export function lastProven(history: readonly Deployment[]): Deployment | undefined {
+export function lastProven(
+  history: readonly Deployment[],
+  quarantined: readonly Quarantined[] = [],
+): Deployment | undefined {
   const [current] = history;
   if (!current) return undefined;
   const from = current.returnsTo ?? current.number;
+  const refused = new Set<string>(quarantined.map((each) => each.commitId));
   return history.find(
-    (record) => record.number < from && record.outcome?.state === 'proven' && !sameTarget(record, current),
+    (record) =>
+      record.number < from &&
+      record.outcome?.state === 'proven' &&
+      !sameTarget(record, current) &&
+      !refused.has(record.target.commitId),
   );
 }
 

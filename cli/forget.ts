@@ -1,0 +1,24 @@
+import { forgetAgent } from '../fleet/forget.ts';
+import { visible } from '../runtime/visible.ts';
+import type { ForgetOutput } from '../schemas/output.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { EXIT } from './exit-codes.ts';
+import { agentUnknown } from './known-agent.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** `gitfleet forget AGENT`. */
+export async function run({ options, words }: Call): Promise<number> {
+  const agentId = String(words[0]);
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    if (!(await forgetAgent(session, paths, agentId))) throw await agentUnknown(session, paths, agentId);
+    if (options['json']) say(JSON.stringify({ agentId, forgotten: true } satisfies ForgetOutput));
+    else
+      say(`${visible(agentId, 100)} is forgotten: its report is removed; it is back as soon as its agent runs again`);
+    return EXIT.converged;
+  });
+}

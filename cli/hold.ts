@@ -1,0 +1,30 @@
+import { hold } from '../fleet/brakes.ts';
+import { holdWords } from '../fleet/refusals.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { parseDuration } from '../schemas/duration.ts';
+import type { HoldOutput } from '../schemas/output.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { author } from './author.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say, usage } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** `gitfleet hold -m WHY [--for 2h]`: nobody publishes until its end, or until somebody ends it. */
+export async function run({ options }: Call): Promise<number> {
+  const reason = options['message'] as string | undefined;
+  if (!reason) throw usage('a hold wants a reason', 'such as: gitfleet hold -m "inventory" --for 2h');
+  const forMs = options['for'] === undefined ? null : parseDuration(String(options['for']));
+  if (options['for'] !== undefined && !forMs)
+    throw usage('--for wants a duration of at most 24 days', 'such as 2h or 30m');
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const now = () => systemClock.now();
+    const wanted = { owner: author(process.env), reason, end: forMs === null ? null : now() + forMs };
+    const held = await hold({ session, znodes: znodes(settings.app), now }, wanted);
+    if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
+    else say(`${settings.app}: ${holdWords(held.hold)}`, 'what is under way goes on; next: gitfleet unhold ends it');
+    return EXIT.converged;
+  });
+}

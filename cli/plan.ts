@@ -1,0 +1,26 @@
+import { readFleet } from '../fleet/fleet-view.ts';
+import { readSharedState } from '../fleet/shared-state.ts';
+import { planLines, planOutputOf, planPublish } from '../publisher/plan.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { resolveAsked } from './resolve-asked.ts';
+import { say, screenNow } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** `gitfleet plan [REV]`: what publish would do, found out the same way, and nothing written. */
+export async function run({ options, words }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
+    const resolved = await resolveAsked(state, settings, options, words[0]);
+    const now = systemClock.now();
+    const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now });
+    if (options['json']) say(JSON.stringify(planOutputOf(plan)));
+    else say(...planLines(plan, screenNow(now)));
+    return options['exitCode'] === true && plan.changes ? EXIT.failed : EXIT.converged;
+  });
+}

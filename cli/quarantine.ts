@@ -1,0 +1,42 @@
+import { quarantine } from '../fleet/brakes.ts';
+import { quarantineWords } from '../fleet/refusals.ts';
+import { readSharedState } from '../fleet/shared-state.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { QuarantineOutput } from '../schemas/output.ts';
+import { ANY_URL, parseTarget } from '../schemas/target.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { author } from './author.ts';
+import { EXIT } from './exit-codes.ts';
+import { namedCommit } from './named-commit.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say, usage } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** `gitfleet quarantine COMMIT -m WHY`: nobody publishes it, no agent activates it. */
+export async function run({ options, words }: Call): Promise<number> {
+  const reason = options['message'] as string | undefined;
+  if (!reason) throw usage('a quarantine wants a reason', 'such as: gitfleet quarantine d-12 -m "empties the cart"');
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const [state, commitId] = await Promise.all([
+      readSharedState(session, paths),
+      namedCommit(session, paths, String(words[0])),
+    ]);
+    const parts = { session, znodes: paths, now: () => systemClock.now() };
+    const { entry, changed } = await quarantine(parts, commitId, { by: author(process.env), reason });
+    if (options['json']) say(JSON.stringify({ quarantined: entry, changed } satisfies QuarantineOutput));
+    else {
+      const current = parseTarget(state.config.data, ANY_URL);
+      const shown = current.ok && current.target.commitId === commitId;
+      say(
+        `${settings.app}: ${quarantineWords(entry)}`,
+        shown
+          ? 'it is what the fleet shows now: agents that show it keep it; next: gitfleet rollback'
+          : `next: gitfleet unquarantine ${commitId.slice(0, 12)} lifts it`,
+      );
+    }
+    return EXIT.converged;
+  });
+}

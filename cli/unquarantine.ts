@@ -1,0 +1,26 @@
+import { unquarantine } from '../fleet/brakes.ts';
+import { quarantineWords } from '../fleet/refusals.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { QuarantineOutput } from '../schemas/output.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { EXIT } from './exit-codes.ts';
+import { namedCommit } from './named-commit.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** `gitfleet unquarantine COMMIT`. */
+export async function run({ options, words }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const commitId = await namedCommit(session, paths, String(words[0]));
+    const entry = await unquarantine({ session, znodes: paths, now: () => systemClock.now() }, commitId);
+    if (options['json'])
+      say(JSON.stringify({ quarantined: entry, changed: entry !== null } satisfies QuarantineOutput));
+    else if (entry) say(`${settings.app}: lifted: ${quarantineWords(entry)}`);
+    else say(`${settings.app}: ${commitId.slice(0, 12)} was not in quarantine`);
+    return EXIT.converged;
+  });
+}

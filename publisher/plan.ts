@@ -1,0 +1,145 @@
+import type { AgentView } from '../fleet/fleet-view.ts';
+import { checkHold, checkQuarantine } from '../fleet/refusals.ts';
+import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
+import { classify, type Failure } from '../runtime/errors.ts';
+import { visible } from '../runtime/visible.ts';
+import { deploymentName } from '../schemas/deployment.ts';
+import type { PlanOutput } from '../schemas/output.ts';
+import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
+import { changeLines } from './change.ts';
+import { line } from './columns.ts';
+import type { Screen } from './paint.ts';
+import type { Resolved } from './resolve-target.ts';
+import { presentStanding } from './verdict.ts';
+import { age, count, names, short } from './words.ts';
+
+/** What a publish would do now, and what would stop it. */
+export interface Plan {
+  readonly app: string;
+  readonly resolved: Resolved;
+  /** What config holds; null: nothing, or nothing that can be read. */
+  readonly current: Target | null;
+  /** How the current one is called. */
+  readonly currentName: string | null;
+  readonly deployment: number;
+  readonly changes: boolean;
+  readonly blockers: readonly Failure[];
+  readonly takePart: readonly AgentView[];
+  readonly suspended: readonly AgentView[];
+  readonly offline: readonly AgentView[];
+}
+
+/** Pure: judges what was read as the publish transaction would. */
+export function planPublish(
+  app: string,
+  state: SharedState,
+  fleet: readonly AgentView[],
+  resolved: Resolved,
+  { force, now }: { readonly force: boolean; readonly now: number },
+): Plan {
+  const parsed = parseTarget(state.config.data, ANY_URL);
+  const current = parsed.ok ? parsed.target : null;
+  const { target } = resolved;
+  const online = fleet.filter((view) => view.presence);
+  const suspended = online.filter((view) => presentStanding(view, state.config.targetVersion) === 'suspended');
+  const foreign = state.config.data.length > 0 && !isRecorded(state);
+  const checks = [
+    () => checkHold(state.hold.data, now),
+    () => {
+      if (!force) checkQuarantine(state.quarantine.data, target.commitId);
+    },
+    () => {
+      if (resolved.refusal) throw resolved.refusal;
+    },
+  ];
+  return {
+    ...{ app, resolved, current, suspended },
+    currentName: isRecorded(state) && state.lastRecord ? deploymentName(state.lastRecord.number) : null,
+    // A foreign write that has no record yet gets one first.
+    deployment: state.deployments.last + (foreign ? 2 : 1),
+    changes: current === null || !sameTarget(current, target),
+    blockers: checks.flatMap(failureOf),
+    takePart: online.filter((view) => !suspended.includes(view)),
+    offline: fleet.filter((view) => !view.presence),
+  };
+}
+
+function failureOf(check: () => void): Failure[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    return [classify(error).toFailure()];
+  }
+}
+
+const sameTarget = (a: Target, b: Target): boolean =>
+  a.url === b.url && a.commitId === b.commitId && a.relativePath === b.relativePath;
+
+/** `gitfleet plan`. */
+export function planLines(plan: Plan, screen: Screen): string[] {
+  const { resolved, current, takePart, suspended, offline, blockers } = plan;
+  const { target, warning, change } = resolved;
+  const before = current ? `${short(current.commitId)}${plan.currentName ? ` (${plan.currentName})` : ''} -> ` : '';
+  const moved = current && current.relativePath !== target.relativePath ? ` (was at ${current.relativePath})` : '';
+  const other =
+    current && current.url !== target.url ? `  the repository changes: it was ${visible(current.url)}` : null;
+  const where = `at ${target.relativePath}${moved} from ${visible(target.url)}`;
+  const ids = (views: readonly AgentView[]) =>
+    names(
+      views.map((view) => view.agentId),
+      10,
+    );
+  return [
+    line(
+      screen,
+      `${plan.app}: ${deploymentName(plan.deployment)} would be ${before}${short(target.commitId)} ${where}`,
+    ),
+    ...(other ? [line(screen, other)] : []),
+    ...changeLines(change, screen),
+    ...(warning ? [line(screen, `  warning: ${warning}`, 'busy')] : []),
+    line(
+      screen,
+      takePart.length === 0
+        ? '  no agent is online'
+        : `  ${count(takePart.length, 'agent')} would take part: ${ids(takePart)}`,
+    ),
+    ...(suspended.length > 0 ? [line(screen, `  ${suspended.length} suspended on the server: ${ids(suspended)}`)] : []),
+    ...(offline.length > 0
+      ? [line(screen, `  ${offline.length} offline, each catches up alone: ${offlineWords(offline, screen.now)}`)]
+      : []),
+    ...blockers.flatMap(({ code, reason, hint }) => [
+      line(screen, `blocked by ${code}: ${visible(reason, 500)}`, 'bad'),
+      line(screen, `  ${hint}`),
+    ]),
+    lastWords(plan),
+  ];
+}
+
+function lastWords({ changes, blockers }: Plan): string {
+  if (blockers.length > 0) return 'nothing was written, and nothing could be';
+  return changes
+    ? 'nothing was written; next: gitfleet publish'
+    : 'nothing was written; config holds this target already';
+}
+
+function offlineWords(offline: readonly AgentView[], now: number): string {
+  const seen = ({ agentId, reportedAt }: AgentView) =>
+    reportedAt === null ? agentId : `${agentId} (last report ${age(now - reportedAt)} ago)`;
+  return names(offline.map(seen));
+}
+
+/** `gitfleet plan --json`. */
+export function planOutputOf(plan: Plan): PlanOutput {
+  const { resolved, current, takePart, suspended, offline, blockers, changes, deployment } = plan;
+  const core = ({ url, commitId, relativePath }: Target) => ({ url, commitId, relativePath });
+  return {
+    ...{ changes, deployment, warning: resolved.warning, blockers: [...blockers] },
+    current: current && core(current),
+    target: core(resolved.target),
+    change: { ...resolved.change, titles: [...resolved.change.titles] },
+    agents: takePart.map((view) => view.agentId),
+    suspended: suspended.map((view) => view.agentId),
+    offline: offline.map(({ agentId, reportedAt }) => ({ agentId, reportedAt })),
+  };
+}

@@ -1,0 +1,23 @@
+import { visible } from '../runtime/visible.ts';
+import { deploymentName } from '../schemas/deployment.ts';
+import { agentTable, MOST_SINGLE, tallyOf } from './agent-table.ts';
+import { line } from './columns.ts';
+import type { Progress } from './follow.ts';
+import type { Screen } from './paint.ts';
+import type { Followed } from './progress-lines.ts';
+import { age, names, short } from './words.ts';
+
+/** The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. */
+export function progressFrame(progress: Progress, { record }: Followed, screen: Screen, rows: number): string[] {
+  const { verdict, elapsedMs, stale } = progress;
+  const { agents, reached, expected } = verdict;
+  const old =
+    stale === null ? [] : [line(screen, `ZooKeeper does not answer (${visible(stale, 200)}); this is old`, 'bad')];
+  const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
+  const table = agentTable(agents, screen, rows - old.length - counts.length - 1);
+  const open = agents.filter((agent) => agent.standing !== 'active').map((agent) => agent.agentId);
+  const waits = expected === 0 ? 'an agent to come online' : open.length === 0 ? null : names(open, 3);
+  const count = `${deploymentName(record.number)}: ${reached}/${expected} agents at ${short(record.target.commitId)}`;
+  const last = `${count}, ${age(elapsedMs)}${waits ? `; waiting for ${waits}` : ''}`;
+  return [...old, ...counts, ...table, line(screen, last, 'strong')].slice(-rows);
+}
