@@ -7,6 +7,7 @@ import { type Journal, readJournal } from './journal.ts';
 import { type Override, readOverride } from './override.ts';
 import type { Places } from './place.ts';
 import { listReleases } from './releases.ts';
+import { readSuspension, type Suspension } from './suspension.ts';
 
 /** How an agent stands, from its own disk alone. */
 export interface LocalStatus {
@@ -19,6 +20,10 @@ export interface LocalStatus {
   readonly releases: readonly KeptRelease[];
   /** `counts`: it was given against the target that was accepted last, so it is what holds here. */
   readonly override: (Override & { readonly counts: boolean }) | null;
+  readonly suspension: Suspension | null;
+  /** The last release that failed here, and whether its clearing up is still to be ended. */
+  readonly gaveUp: Journal['gaveUp'];
+  readonly aftermath: Journal['aftermath'];
   readonly adoptions: readonly AdoptionRecord[];
 }
 
@@ -41,17 +46,19 @@ export interface KeptRelease {
 /** Reads only: no lock is kept, no file made, no server asked. @throws FleetError JOURNAL_UNREADABLE. */
 export async function readLocalStatus(places: Places, clock: Clock): Promise<LocalStatus> {
   const journal = await readJournal(places.appState);
-  const { accepted, progress } = journal;
+  const { accepted, progress, gaveUp, aftermath } = journal;
   const paths = new Set([...Object.keys(journal.links), ...(progress ? [progress.relativePath] : [])]);
-  const [running, override, adoptions, releases, ...links] = await Promise.all([
+  const [running, override, suspension, adoptions, releases, ...links] = await Promise.all([
     isTaken(join(places.state, 'lock'), clock),
     readOverride(places.appState),
+    readSuspension(places.appState),
     readAdoptions(places.appState),
     keptReleases(places, journal),
     ...[...paths].sort().map((path) => shownBy(places, path)),
   ]);
   const counting = override && { ...override, counts: override.against === accepted?.targetVersion };
-  return { running, links, accepted, progress, releases, override: counting, adoptions };
+  const standing = { override: counting, suspension, gaveUp, aftermath };
+  return { running, links, accepted, progress, releases, ...standing, adoptions };
 }
 
 /** The disk is the truth: the journal may be a crash behind. */

@@ -36,7 +36,8 @@ export async function readOverride(appState: string): Promise<Override | null> {
 }
 
 export async function writeOverride(appState: string, value: Override): Promise<void> {
-  await writeDurably(join(appState, OVERRIDE_FILE), `${JSON.stringify(override.parse(value))}\n`);
+  // Whoever runs the command, root perhaps: the agent's user has to read it. The directory keeps others out.
+  await writeDurably(join(appState, OVERRIDE_FILE), `${JSON.stringify(override.parse(value))}\n`, 0o644);
 }
 
 export async function dropOverride(appState: string): Promise<void> {

@@ -27,7 +27,8 @@ export async function readSuspension(appState: string): Promise<Suspension | nul
 }
 
 export async function writeSuspension(appState: string, value: Suspension): Promise<void> {
-  await writeDurably(join(appState, SUSPENSION_FILE), `${JSON.stringify(suspension.parse(value))}\n`);
+  // Whoever runs the command, root perhaps: the agent's user has to read it. The directory keeps others out.
+  await writeDurably(join(appState, SUSPENSION_FILE), `${JSON.stringify(suspension.parse(value))}\n`, 0o644);
 }
 
 export async function dropSuspension(appState: string): Promise<void> {

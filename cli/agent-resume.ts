@@ -1,18 +1,30 @@
 import { dropOverride, readOverride } from '../agent/override.ts';
 import { placesOf } from '../agent/place.ts';
+import { dropSuspension, readSuspension } from '../agent/suspension.ts';
+import { clean } from '../runtime/log.ts';
 import { agentSettings } from '../schemas/settings.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
 
-/** `gitfleet agent resume`: takes a local rollback back; the running agent goes to the fleet's target at once. */
+/**
+ * `gitfleet agent resume`: ends a suspension and takes a local rollback back; the running agent goes to the fleet's
+ * target at once.
+ */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
-  const places = placesOf(agent.root, agent.state, settings.app);
-  const override = await readOverride(places.appState);
-  if (override) await dropOverride(places.appState);
-  say(override ? `no longer kept on ${override.commitId}: the agent follows the fleet again` : 'nothing to resume');
+  const { appState } = placesOf(agent.root, agent.state, settings.app);
+  const [override, suspension] = await Promise.all([readOverride(appState), readSuspension(appState)]);
+  // The override first: what it kept away must not come for the moment between the two.
+  if (override) await dropOverride(appState);
+  if (suspension) await dropSuspension(appState);
+  const ended = [
+    ...(suspension ? [`no longer suspended by ${clean(suspension.by, 100)}`] : []),
+    ...(override ? [`no longer kept on ${override.commitId}`] : []),
+  ];
+  if (options['json']) say(JSON.stringify({ override, suspension }));
+  else say(ended.length > 0 ? `${ended.join(', ')}: the agent follows the fleet again` : 'nothing to resume');
   return EXIT.converged;
 }

@@ -29,7 +29,9 @@ function statusLines(agentId: string, app: string, status: LocalStatus, now: num
     `agent ${agentId} of ${app}: ${runs}`,
     ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
     ...targetLines(status, now),
+    ...failureLines(status),
     ...overrideLines(status, now),
+    ...suspensionLines(status, now),
     ...releases.map((release) => releaseLine(release, links, now)),
     ...status.adoptions.map(({ relativePath, commitId, before, by, reason, at }) => {
       const why = reason === '' ? '' : `: ${clean(reason, 200)}`;
@@ -50,7 +52,7 @@ function releaseLine({ commitId, endedWell, leftAt, at }: KeptRelease, links: re
   return at === null ? how : `${how}, made ${age(now - at)} ago`;
 }
 
-function targetLines({ accepted, progress }: LocalStatus, now: number): string[] {
+function targetLines({ accepted, progress, gaveUp }: LocalStatus, now: number): string[] {
   if (!progress) return ['  no target accepted yet'];
   const written = accepted ? `, written ${age(now - accepted.mtime)} ago` : '';
   const { commitId, relativePath, targetVersion, attempts, activation, lastFailure } = progress;
@@ -58,10 +60,29 @@ function targetLines({ accepted, progress }: LocalStatus, now: number): string[]
   return [
     `  accepted ${short(commitId)} at ${relativePath} (targetVersion ${targetVersion}${written})`,
     `  activation ${activation}${tries}`,
-    ...(lastFailure
+    ...(lastFailure && gaveUp?.targetVersion !== targetVersion
       ? [`  last failure ${lastFailure.code}: ${clean(lastFailure.reason, 300)}`, `    ${clean(lastFailure.hint, 300)}`]
       : []),
   ];
+}
+
+/** What this server gave up stays told until another release fails or it is published again. */
+function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
+  if (!gaveUp || gaveUp.targetVersion !== accepted?.targetVersion) return [];
+  const { commitId, failure, output } = gaveUp;
+  const words = output.trim() === '' ? [] : output.trim().split('\n').slice(-5);
+  return [
+    `  gave up ${short(commitId)}: ${failure.code}: ${clean(failure.reason, 500)}`,
+    `    ${clean(failure.hint, 300)}`,
+    ...words.map((line) => `    | ${clean(line, 200)}`),
+    ...(aftermath ? ['  clearing up after it is not ended yet'] : []),
+  ];
+}
+
+function suspensionLines({ suspension }: LocalStatus, now: number): string[] {
+  if (!suspension) return [];
+  const { by, why, at } = suspension;
+  return [`  suspended by ${clean(by, 100)}, ${age(now - at)} ago${why === '' ? '' : `: ${clean(why, 200)}`}`];
 }
 
 function overrideLines({ override }: LocalStatus, now: number): string[] {
@@ -73,7 +94,8 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
 }
 
 /** The verdict, and what to type next. */
-function lastLine({ running, links, progress, override }: LocalStatus): string {
+function lastLine({ running, links, progress, override, suspension }: LocalStatus): string {
+  if (suspension) return 'next: gitfleet agent resume follows the fleet again';
   if (running === false) return 'next: gitfleet agent run';
   if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
   const shown = links.find((link) => link.relativePath === progress?.relativePath)?.commitId;

@@ -69,7 +69,25 @@ export async function program(
     'gitfleet agent rollback -m "checkout broken here"',
   );
   example(
-    here(verb(agent, 'resume', 'follow the fleet again after a local rollback', () => import('./agent-resume.ts'))),
+    here(
+      verb(
+        agent,
+        'suspend',
+        'take this server out of every rollout; it keeps what it shows',
+        () => import('./agent-suspend.ts'),
+      ),
+    ).requiredOption('-m, --message <why>', 'the reason, for the report'),
+    'gitfleet agent suspend -m "new disk"',
+  );
+  example(
+    here(
+      verb(
+        agent,
+        'resume',
+        'follow the fleet again after a suspension or a local rollback',
+        () => import('./agent-resume.ts'),
+      ),
+    ),
     'gitfleet agent resume',
   );
   example(

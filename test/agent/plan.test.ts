@@ -50,6 +50,29 @@ describe('the way from the origin to the link, nearest end first', () => {
   });
 });
 
+describe('steps around the swap', () => {
+  const AWAIT: Leave = { kind: 'await', waitingFor: 'a permit' };
+  const NEVER: Leave = { kind: 'never', waitingFor: 'another target' };
+  const ready: Observed = { ...empty, kept: 'checked' };
+  const shows: Observed = { ...empty, place: { shown: NEW } };
+  const rows: [string, Observed, Partial<Progress>, Leave, string][] = [
+    ['a release that is not prepared: prepare', { ...ready, prepared: false }, {}, GO, 'prepare'],
+    ['it is prepared without leave, too', { ...ready, prepared: false }, {}, AWAIT, 'prepare'],
+    ['prepared and without leave: rest', ready, {}, AWAIT, 'awaiting'],
+    ['fetched without leave', empty, {}, AWAIT, 'fetch'],
+    ['no leave will ever come: nothing is fetched', empty, {}, NEVER, 'waiting'],
+    ['what is shown needs no leave', { ...ready, place: { shown: NEW } }, {}, AWAIT, 'settle'],
+    ['nor is it prepared under its readers', { ...ready, place: { shown: NEW }, prepared: false }, {}, GO, 'settle'],
+    ['activated: look at its health', shows, { activation: 'activated' }, GO, 'health'],
+    ['also where leave was taken back since', shows, { activation: 'activated' }, NEVER, 'health'],
+    ['and what was swapped is activated', shows, { activation: 'wanted' }, NEVER, 'activate'],
+  ];
+  it.each(rows)('%s', (_, observed, progress, leave, expected) => {
+    const step = plan(wanted, observed, { ...fresh, ...progress }, 0, leave);
+    expect(step.do === 'rest' ? step.because.kind : step.do).toBe(expected);
+  });
+});
+
 describe('reasons to rest', () => {
   it('waits where there is no target, and removes nothing', () => {
     expect(plan({ kind: 'nothing', why: 'a first target' }, empty, null, 0, GO)).toEqual({

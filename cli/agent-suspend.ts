@@ -1,0 +1,45 @@
+import { readLocalStatus } from '../agent/local-status.ts';
+import { placesOf } from '../agent/place.ts';
+import { writeSuspension } from '../agent/suspension.ts';
+import { systemClock as clock } from '../runtime/clock.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { agentSettings } from '../schemas/settings.ts';
+import { author } from './author.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say } from './terminal.ts';
+
+/**
+ * `gitfleet agent suspend -m WHY`: takes this server out of every rollout until `agent resume`, restarts included. It
+ * keeps what it shows; a swap that has happened is still activated. Needs no ZooKeeper: a running agent reports it.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const suspension = { by: author(process.env), why: String(options['message'] ?? ''), at: clock.now() };
+  await writeSuspension(places.appState, suspension).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
+  });
+  const { running, links } = await readLocalStatus(places, clock);
+  if (options['json']) say(JSON.stringify({ agentId: agent.id, ...suspension, running }));
+  else {
+    const shown = links.flatMap(({ link, commitId }) =>
+      commitId === null ? [] : [`${link} keeps showing ${commitId}`],
+    );
+    say(`${agent.id} is suspended: no rollout changes this server any more`, ...shown);
+    if (running === false) say('no agent runs here: the next one to start obeys it');
+    say('next: gitfleet agent resume follows the fleet again');
+  }
+  return EXIT.converged;
+}
+
+/** Its directories are the agent's to make, with its user. */
+const noAgent = (appState: string): FleetError =>
+  new FleetError({
+    code: 'NO_AGENT',
+    reason: `no agent has run here yet: there is no ${appState}`,
+    hint: 'check --state and --app, or start the agent once: gitfleet agent run',
+    next: 'stall',
+  });

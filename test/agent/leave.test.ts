@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { type Leave, leaveOf, meanwhile, NO_ORDERS, type Orders, type PolicyAnswer } from '../../agent/leave.ts';
+import type { WantedTarget } from '../../agent/plan.ts';
+import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../schemas/rollout.ts';
+import type { Target } from '../../schemas/target.ts';
+import type { TargetVersion } from '../../schemas/values.ts';
+
+const T = '5.100' as TargetVersion;
+const BEFORE = '4.100' as TargetVersion;
+const [OLD, NEW, BASE] = ['a', 'b', 'c'].map((letter) => letter.repeat(40)) as [string, string, string];
+const base = { deployment: 3, url: 'https://git.example.com/shop.git', commitId: BASE, relativePath: 'shop' };
+const read = parseRollout(Buffer.from(JSON.stringify({ deployment: 4, targetVersion: T, state: 'running', base })));
+const rollout = read as Rollout;
+const orders = (change: Partial<Rollout>, permit: TargetVersion | null = null): Orders => ({
+  known: true,
+  rollout: { ...rollout, ...change },
+  permit,
+});
+
+describe('leave to activate, where the rollout names the target', () => {
+  const rows: [Rollout['state'], TargetVersion | null, Leave['kind']][] = [
+    ['running', null, 'await'],
+    ['running', BEFORE, 'await'],
+    ['running', T, 'go'],
+    ['paused', null, 'await'],
+    ['paused', T, 'go'],
+    ['halted', T, 'await'],
+    ['proven', null, 'go'],
+    ['failed', T, 'never'],
+    ['aborted', T, 'never'],
+    ['rolled-back', T, 'never'],
+  ];
+  it.each(rows)('%s, permit %s: %s', (state, permit, kind) => {
+    expect(leaveOf(T, orders({ state }, permit), 'not known').kind).toBe(kind);
+  });
+
+  it.each(ROLLOUT_STATES)('%s without permits: everybody goes', (state) => {
+    expect(leaveOf(T, orders({ state, permits: false }), 'not known')).toEqual({ kind: 'go' });
+  });
+
+  it('says for whom it waits', () => {
+    const paused = { by: 'ann', why: 'lunch', at: 1 };
+    const said = leaveOf(T, orders({ state: 'paused', paused }), 'none');
+    expect(said).toMatchObject({ waitingFor: 'a permit: ann paused d-4' });
+  });
+});
+
+describe('leave to activate, where it does not', () => {
+  const other = orders({ targetVersion: BEFORE, permits: false, state: 'proven' }, T);
+  const rows: [string, Orders, PolicyAnswer, Leave['kind']][] = [
+    ['no policy: at once', other, 'none', 'go'],
+    ['no rollout yet, no policy: at once', { known: true, rollout: null, permit: null }, 'none', 'go'],
+    [
+      'a policy is in force: wait for the coordinator, whatever the old rollout and permit say',
+      other,
+      'in force',
+      'await',
+    ],
+    ['nobody could say: wait', other, 'not known', 'await'],
+    ['ZooKeeper has not answered: wait', NO_ORDERS, 'none', 'await'],
+  ];
+  it.each(rows)('%s', (_, given, policy, kind) => {
+    expect(leaveOf(T, given, policy).kind).toBe(kind);
+  });
+});
+
+describe('what an agent without leave shows meanwhile', () => {
+  const wanted: WantedTarget = {
+    kind: 'target',
+    targetVersion: T,
+    target: { url: base.url, commitId: NEW, relativePath: 'shop' } as Target,
+  };
+  const owed = { shop: { commitId: BASE, previous: null } };
+  const rows: [string, Rollout | null, Record<string, string>, object, boolean, string | null][] = [
+    ['it serves something and was online: stays', rollout, { shop: OLD }, {}, false, null],
+    ['it serves nothing here: the base', rollout, {}, {}, false, BASE],
+    ['it serves only another place: the base', rollout, { other: OLD }, {}, false, BASE],
+    ['it was away at publish: the base', rollout, { shop: OLD }, {}, true, BASE],
+    ['it is at the base: stays, and makes the target ready', rollout, { shop: BASE }, {}, true, null],
+    ['the base is shown but not activated: goes on with it', rollout, { shop: BASE }, owed, true, BASE],
+    ['it shows the target already: stays', rollout, { shop: NEW }, {}, true, null],
+    ['nothing was ever proven: stays', { ...rollout, base: null }, {}, {}, true, null],
+    ['there is no rollout: stays', null, {}, {}, true, null],
+    ['the base counts whatever the rollout is about', { ...rollout, targetVersion: BEFORE }, {}, {}, true, BASE],
+  ];
+  it.each(rows)('%s', (_, given, links, owes, late, expected) => {
+    expect(meanwhile(wanted, given, links, owes as Record<string, unknown>, late)?.target.commitId ?? null).toBe(
+      expected,
+    );
+  });
+
+  it('is about the same targetVersion, so that reports and orders are', () => {
+    expect(meanwhile(wanted, rollout, {}, {}, true)).toMatchObject({ targetVersion: T, meanwhile: 3 });
+    expect(parseRollout(encodeRollout(rollout))?.base).toEqual(base);
+  });
+});
