@@ -2,15 +2,17 @@ import { watch } from 'node:fs';
 import { runAgent } from '../agent/agent.ts';
 import { createChores } from '../agent/chores.ts';
 import { type Failpoint, NO_FAILPOINT } from '../agent/failpoints.ts';
+import type { Liveness } from '../agent/liveness.ts';
 import { OVERRIDE_FILE } from '../agent/override.ts';
 import { patternsOf, preparationKey } from '../agent/release-steps.ts';
-import { createStanding } from '../agent/standing.ts';
+import { createStanding, type StandingReporter } from '../agent/standing.ts';
 import { SUSPENSION_FILE } from '../agent/suspension.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import { createLog, type Logger } from '../runtime/log.ts';
 import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
-import { agentSettings, type Settings } from '../schemas/settings.ts';
+import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
+import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
 import { joinFleet } from './join-fleet.ts';
 import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
@@ -95,8 +97,9 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   reread = fleet.reread;
   const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
-  const standing = pulse.standing(
-    createStanding({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version }),
+  const counted = await countedBy(settings, agent, pulse, fleet.vitals, log, shutdown);
+  const standing = counted(
+    pulse.standing(createStanding({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version })),
   );
   // Getters: what a reload changed counts from its next use on.
   const chores = createChores({
@@ -140,6 +143,20 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     },
     shutdown.signal,
   );
+}
+
+/** Nobody pays for metrics that nobody asked for. */
+async function countedBy(
+  { app }: Settings,
+  { listen }: AgentSettings,
+  pulse: Liveness,
+  vitals: () => ReturnType<Session['vitals']>,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<(inner: StandingReporter) => StandingReporter> {
+  if (!listen) return (inner) => inner;
+  const { serveEndpoint } = await import('./agent-endpoint.ts');
+  return await serveEndpoint({ listen, app, pulse, vitals, log, shutdown });
 }
 
 /** All of a user's inotify instances may be used up by others: the slow tick looks as well. */

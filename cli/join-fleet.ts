@@ -101,6 +101,7 @@ export async function joinFleet(
     },
     reread: () => again.abort(),
     answers: () => session.exists(paths.config),
+    vitals: () => session.vitals(),
     confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(orders, wanted, signal),
     followOrders: (tell: (told: Orders) => void, signal: AbortSignal) => followOrders(orders, tell, signal),
     policy: (target: Target) => readPolicy(orders, target, { deadlineMs: POLICY_MS }),
