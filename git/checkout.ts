@@ -13,6 +13,7 @@ import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree 
  * Makes `directory` hold exactly this commit with git's own forced checkout, whatever state it is in: absent, half
  * written, edited, of another commit. The sure way; apply-diff.ts is the fast one. What checkout cannot overwrite is
  * cleared by starting over from nothing, once.
+ * @param meanwhile is called when git has begun.
  * @returns what it was written into.
  */
 export async function checkOut(
@@ -20,11 +21,12 @@ export async function checkOut(
   directory: string,
   commitId: CommitId,
   signal: AbortSignal,
+  meanwhile: () => void = () => {},
 ): Promise<'proved' | 'unproved' | 'nothing'> {
   const present = await findWorkTree(repository, directory);
   if (present) {
     try {
-      return await overwrite(repository, present, commitId, signal);
+      return await overwrite(repository, present, commitId, signal, meanwhile);
     } catch (error) {
       if (signal.aborted || isAbort(error) || (error as { code?: unknown }).code === 'NO_SPACE') throw error;
       repository.log.warn({ directory, error }, 'the work tree could not be overwritten; making it anew');
@@ -34,7 +36,7 @@ export async function checkOut(
   await removeWorkTree(repository, directory);
   const tree = await addWorkTree(repository, directory, commitId);
   await noteBoot(tree);
-  await forcedCheckout(repository, tree, commitId, signal);
+  await forcedCheckout(repository, tree, commitId, signal, meanwhile);
   await repository.failpoint('spare.checked-out');
   return 'nothing';
 }
@@ -44,6 +46,7 @@ async function overwrite(
   tree: WorkTree,
   commitId: CommitId,
   signal: AbortSignal,
+  meanwhile: () => void,
 ): Promise<'proved' | 'unproved'> {
   const proved = await readProof(tree);
   await dropProof(tree);
@@ -56,7 +59,7 @@ async function overwrite(
     await rm(join(tree.admin, 'index'), { force: true });
     await noteBoot(tree);
   }
-  await forcedCheckout(repository, tree, commitId, signal);
+  await forcedCheckout(repository, tree, commitId, signal, meanwhile);
   await repository.failpoint('spare.checked-out');
   if (proved !== null) return 'proved'; // It had no strangers, and nobody writes there; the verification looks again.
   const clean = ['clean', '--quiet', '-ffdx'];
@@ -64,8 +67,16 @@ async function overwrite(
   return 'unproved';
 }
 
-async function forcedCheckout(repository: Repository, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
+async function forcedCheckout(
+  repository: Repository,
+  tree: WorkTree,
+  commitId: CommitId,
+  signal: AbortSignal,
+  meanwhile: () => void,
+): Promise<void> {
   const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
   await noteRacy(tree);
-  await repository.git.tell(args, { gitDir: tree.admin, workTree: tree.directory, signal });
+  const done = repository.git.tell(args, { gitDir: tree.admin, workTree: tree.directory, signal });
+  meanwhile();
+  await done;
 }

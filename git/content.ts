@@ -32,32 +32,34 @@ export const CONTENT_RULES: ContentRules = {
   mostFileBytes: 4 * 1024 ** 3,
 };
 
-/** The whole tree and the room for it at `directory`. @returns what its files and symlinks sum up to. */
+/** The whole tree and the room for it at `directory`. @returns all its entries. */
 export async function checkContent(
   repository: Repository,
   commitId: CommitId,
   directory: string,
   signal: AbortSignal,
-): Promise<{ bytes: number }> {
-  const judged = await checkTree(repository, commitId, signal);
-  await checkRoom(directory, judged.bytes);
-  return judged;
+): Promise<TreeEntry[]> {
+  const entries = await checkTree(repository, commitId, signal);
+  await checkRoom(directory, sumOf(entries));
+  return entries;
 }
 
-/** The whole tree, wherever it may go. @returns what its files and symlinks sum up to. */
+/** The whole tree, wherever it may go. @returns all its entries. */
 export async function checkTree(
   repository: Pick<Repository, 'directory' | 'git' | 'reader' | 'rules'>,
   commitId: CommitId,
   signal: AbortSignal,
-): Promise<{ bytes: number }> {
+): Promise<TreeEntry[]> {
   const { rules } = repository;
   const entries = await readTree(repository, commitId, rules.mostEntries, signal);
   await checkEntries(repository, entries);
-  const total = entries.reduce((sum, { size }) => sum + (size ?? 0), 0);
+  const total = sumOf(entries);
   if (total > rules.mostTotalBytes) throw tooLarge(`the tree has ${total} bytes, more than ${rules.mostTotalBytes}`);
   if (rules.lfs === 'refuse') await refusePointers(repository, entries);
-  return { bytes: total };
+  return entries;
 }
+
+const sumOf = (entries: readonly TreeEntry[]) => entries.reduce((sum, { size }) => sum + (size ?? 0), 0);
 
 /** The part that can also be said of a few entries: names, kinds, sizes, symlinks. */
 export async function checkEntries(

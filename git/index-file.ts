@@ -2,16 +2,20 @@ import { createHash, type Hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ObjectFormat } from './commit-id.ts';
 
-/** What git's index says of one file: what it should be, and how large it was when git wrote or compared it last. */
-export interface IndexEntry {
+/** A file or symlink as a flat list of a tree has it. */
+export interface FlatEntry {
   readonly mode: string;
   /** Of the blob: its bytes as latin1. */
   readonly id: string;
   readonly size: number;
-  /** False: git never looked at the file. */
-  readonly seen: boolean;
   /** Its bytes as latin1, since a path need not be UTF-8. */
   readonly path: string;
+}
+
+/** The same in git's index, whose size is what git saw when it wrote the file or compared it last. */
+export interface IndexEntry extends FlatEntry {
+  /** False: git never looked at the file. */
+  readonly seen: boolean;
 }
 
 /**
@@ -57,8 +61,8 @@ const SIZE_AT = 36;
 const EXTENDED = 0x4000;
 const STAGE = 0x3000;
 
-/** The id of the tree that these entries make: every tree below it is hashed anew, as git would. */
-export function treeIdOf(entries: readonly IndexEntry[], format: ObjectFormat): string {
+/** The id of the tree that these make, in the order of an index: every tree below it is hashed anew, as git would. */
+export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): string {
   let at = 0;
   const treeBelow = (prefix: string): Hash => {
     let content = '';

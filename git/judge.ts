@@ -2,13 +2,14 @@ import type { CommitId } from '../schemas/values.ts';
 import { checkContent } from './content.ts';
 import { type Difference, readDifference } from './difference.ts';
 import type { Repository } from './repository.ts';
+import type { TreeEntry } from './tree.ts';
 
 /** How a commit gets into the spare. */
 export interface Judgement {
   /** What to write into a spare that holds the base; null: git checks out all of the commit. */
   readonly difference: Difference | null;
-  /** Of all files and symlinks; null where only a difference was looked at. */
-  readonly bytes: number | null;
+  /** All of the commit; null where only a difference was looked at. */
+  readonly entries: readonly TreeEntry[] | null;
 }
 
 /**
@@ -23,6 +24,6 @@ export async function judge(
   signal: AbortSignal,
 ): Promise<Judgement> {
   const difference = base === null ? null : await readDifference(repository, base, commitId);
-  if (difference) return { difference, bytes: null };
-  return { difference: null, ...(await checkContent(repository, commitId, directory, signal)) };
+  if (difference) return { difference, entries: null };
+  return { difference: null, entries: await checkContent(repository, commitId, directory, signal) };
 }

@@ -4,8 +4,8 @@ import { run } from '../runtime/process.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { applyDiff, flushDifference, wronglyWritten } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
-import { isWholeCheckout } from './checkout-proof.ts';
-import { checkedCommitId } from './commit-id.ts';
+import { type Expected, expectedOf, isWholeCheckout } from './checkout-proof.ts';
+import { checkedCommitId, objectFormatOf } from './commit-id.ts';
 import type { Difference } from './difference.ts';
 import { failure, gitFailure } from './errors.ts';
 import { doubting } from './heal.ts';
@@ -40,7 +40,7 @@ export interface ForesightedSpare extends GitSpare {
 type Written = { commitId: CommitId } & ({ difference: Difference } | Checkout);
 
 interface Checkout {
-  readonly bytes: number | null;
+  readonly expected: Expected | null;
   /** Git hashed every object of the store when it came. */
   readonly arrived: boolean;
 }
@@ -73,7 +73,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     const base = tree && (await readProof(tree));
     if (base === commitId) return;
     written = null;
-    const { difference, bytes } = await judgement(base, commitId, signal);
+    const { difference, entries } = await judgement(base, commitId, signal);
     const caughtUp = tree !== null && (await indexCaughtUp(repository, tree).then(yes, no));
     if (caughtUp && difference?.byGit === null) {
       await applyDiff(repository, tree, difference, signal);
@@ -81,11 +81,16 @@ export function openSpare(repository: Repository, directory: string): Foresighte
       return;
     }
     if (difference) repository.log.debug({ base, commitId, why: difference.byGit }, 'git writes the difference');
+    let expected: Expected | null = null;
+    const expect = () => {
+      expected = entries && expectedOf(entries, objectFormatOf(commitId));
+    };
     const [into, arrived] = await Promise.all([
-      checkOut(repository, directory, commitId, signal),
+      checkOut(repository, directory, commitId, signal, expect),
       difference === null && allArrived(),
     ]);
-    written = difference && into === 'proved' ? { commitId, difference } : { commitId, bytes, arrived };
+    const byDifference = difference !== null && into === 'proved';
+    written = byDifference ? { commitId, difference } : { commitId, expected, arrived };
   }
 
   async function judgement(base: CommitId | null, commitId: CommitId, signal: AbortSignal): Promise<Judgement> {
@@ -127,7 +132,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
       return isClean(drift, commitId) ? null : drift;
     }
     const [whole] = await Promise.all([
-      last?.arrived === true && isWholeCheckout(repository, tree, commitId, last.bytes),
+      last?.arrived && last.expected && isWholeCheckout(repository, tree, commitId, last.expected),
       flush(repository, tree),
     ]);
     if (whole) return null;

@@ -12,8 +12,9 @@ const PROVED = 'gitfleet-proved';
 const BOOT = 'gitfleet-boot';
 
 export async function readProof(tree: WorkTree): Promise<CommitId | null> {
-  const [commitId, boot] = (await read(tree, PROVED)).split(' ');
-  return commitId && boot === (await bootId()) && (await readHead(tree)) === commitId ? (commitId as CommitId) : null;
+  const [note, now, head] = await Promise.all([read(tree, PROVED), bootId(), readHead(tree)]);
+  const [commitId, boot] = note.split(' ');
+  return commitId && boot === now && head === commitId ? (commitId as CommitId) : null;
 }
 
 /** What HEAD says, word for word: a commit id in a tree of ours. */

@@ -147,8 +147,9 @@ async function pointBack(admin: string, directory: string): Promise<void> {
 async function adminOf(repository: Repository, directory: string): Promise<string | null> {
   const forward = await read(join(directory, '.git'));
   if (forward === null || !forward.startsWith('gitdir: ')) return null;
-  const admin = await realpath(forward.slice('gitdir: '.length)).catch(() => null);
-  const all = await realpath(join(repository.directory, 'worktrees')).catch(() => null);
+  const real = (path: string) => realpath(path).catch(() => null);
+  const named = forward.slice('gitdir: '.length);
+  const [admin, all] = await Promise.all([real(named), real(join(repository.directory, 'worktrees'))]);
   if (admin === null || all === null || dirname(admin) !== all) return null;
   return join(repository.directory, 'worktrees', basename(admin));
 }

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -87,6 +87,28 @@ describe('the diff engine', () => {
     await store.fetch({ url: origin.url, commitId: bad }, NEVER);
     expect((await failureOf(spare().write(bad, NEVER))).code).toBe('SUBMODULES');
     expect(await spare().proved()).toBe(good);
+    const leaving = origin.commit({ 'lib/sub': null, up: { link: '../outside' } });
+    await store.fetch({ url: origin.url, commitId: leaving }, NEVER);
+    expect((await failureOf(spare().write(leaving, NEVER))).code).toBe('UNSAFE_TREE');
+    expect(await spare().proved()).toBe(good);
+  });
+
+  it('lets git write symlinks into the proved tree, without a look at the rest, and reads them back', async () => {
+    await bring(origin.commit({ a: '1', l: { link: 'a' } }));
+    const next = origin.commit({ l: { link: 'b' }, b: '2' });
+    await store.fetch({ url: origin.url, commitId: next }, NEVER);
+    for (const damage of ['l', 'b']) {
+      await spare().write(next, NEVER);
+      rmSync(join(spare().directory, damage));
+      symlinkSync('a', join(spare().directory, damage));
+      expect((await failureOf(spare().verify(next, NEVER))).message).toContain(JSON.stringify(damage));
+      expect(await spare().proved()).toBe(null);
+      await store.fetch({ url: origin.url, commitId: next }, NEVER); // Acquits the store, which was suspected.
+      await spare().write(next, NEVER);
+      await spare().verify(next, NEVER);
+      expect(onDisk(spare().directory)).toEqual(inCommit(origin.directory, next));
+      await bring(origin.commit({ a: '1', l: { link: 'a' } }, { branch: 'back', orphan: true }));
+    }
   });
 
   it('is not used on a spare that lost its proof, however it did', async () => {
