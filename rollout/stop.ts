@@ -42,12 +42,14 @@ export function prove(
 ): Order {
   const done = tally.of('done');
   const number = rollout.deployment;
-  const failures = failuresIn(rollout, tally.of('failed'));
-  const ended = { ...rollout, members: [], soakFrom: null, failures };
-  if (done.length === 0 || !target) return rest('no agent shows it yet');
-  if (broken) {
-    const outcome = outcomeOf(picture, rollout, 'failed', broken);
-    return change('fail', broken, { ...ended, state: 'failed', why: broken }, { outcome: { number, outcome } });
+  const failed = tally.of('failed');
+  const ended = { ...rollout, members: [], soakFrom: null, failures: failuresIn(rollout, failed) };
+  if ((done.length === 0 && failed.length === 0) || !target) return rest('no agent shows it yet');
+  // Who was excused is no reason to fail, but somebody has to show it.
+  const bad = broken ?? (done.length === 0 ? `${namesOf(failed)} failed, and no agent shows it` : null);
+  if (bad) {
+    const outcome = outcomeOf(picture, rollout, 'failed', bad);
+    return change('fail', bad, { ...ended, state: 'failed', why: bad }, { outcome: { number, outcome } });
   }
   const without = tally.of('failed', 'out', 'offline');
   const why = `${done.length} agents show it${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;

@@ -1,0 +1,214 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { readDeployment } from '../../fleet/history.ts';
+import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { steerRollout } from '../../publisher/steer-rollout.ts';
+import { type Coordinator, startCoordinator } from '../../rollout/coordinator.ts';
+import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { parseQuarantine } from '../../schemas/hold.ts';
+import { encodePolicy, policy } from '../../schemas/policy.ts';
+import { parseRollout, type Rollout } from '../../schemas/rollout.ts';
+import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { silentLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
+import { realKit } from '../support/zookeeper-kit.ts';
+import { type Actor, type ActorOptions, startActor } from './actors.ts';
+
+const kit = realKit();
+let paths: ReturnType<typeof znodes>;
+let observer: ReturnType<typeof kit.open>;
+let publisher: PublishParts;
+let actors: Actor[] = [];
+let coordinators: { coordinator: Coordinator; session: ReturnType<typeof kit.open> }[] = [];
+let apps = 0;
+
+beforeEach(async () => {
+  paths = znodes(`/app/r${++apps}`);
+  observer = kit.open(kit.connect());
+  await initApp(observer, paths, openAccess);
+  const newNonce = () => `nonce-${Math.random()}`;
+  publisher = { session: observer, znodes: paths, access: openAccess, now: () => clock.now(), newNonce };
+  actors = [];
+  coordinators = [];
+});
+afterEach(async () => {
+  await Promise.all(actors.map((actor) => actor.stop()));
+  await Promise.all(coordinators.map(({ coordinator }) => coordinator.leave()));
+});
+
+async function fleet(count: number, options: (agentId: string) => ActorOptions = () => ({})): Promise<void> {
+  const ids = Array.from({ length: count }, (_, n) => `web-${n + 1}`);
+  for (const id of ids) actors.push(await startActor(kit.open(kit.connect()), paths, id, options(id)));
+}
+
+function coordinate(agentId: string) {
+  const session = kit.open(kit.connect(), { sessionTimeoutMs: 4_000 });
+  const newNonce = () => `nonce-${Math.random()}`;
+  const parts = { session, znodes: paths, access: openAccess, agentId, newNonce, clock, chance, log: silentLog };
+  const started = { coordinator: startCoordinator(parts), session };
+  coordinators.push(started);
+  return started;
+}
+
+function target(letter: string): Target {
+  const core = { url: 'https://git.example.com/shop.git', commitId: letter.repeat(40), relativePath: 'shop' };
+  const parsed = parseTarget(Buffer.from(JSON.stringify(core)), ANY_URL);
+  if (!parsed.ok) throw new Error(parsed.failure.reason);
+  return parsed.target;
+}
+
+async function publish(letter: string): Promise<number> {
+  const since = await readSharedState(observer, paths);
+  const request = { target: target(letter), author: 'ann', reason: letter, via: 'publish' } as const;
+  return (await publishTarget(publisher, since, request)).record.number;
+}
+
+const setPolicy = (members: object) => observer.set(paths.policy, encodePolicy(policy.parse(members)), -1);
+const current = async (): Promise<Rollout | null> => {
+  const node = await observer.get(paths.rollout);
+  return node && parseRollout(node.data);
+};
+const inState = (deployment: number, state: Rollout['state'], more: (r: Rollout) => boolean = () => true) =>
+  until(`d-${deployment} ${state}`, async () => {
+    const rollout = await current();
+    return rollout?.deployment === deployment && rollout.state === state && more(rollout) && rollout;
+  });
+const shown = () => actors.map((actor) => actor.shown).join('');
+const outcomeOf = async (number: number) => (await readDeployment(observer, paths, number))?.outcome;
+
+describe('the coordinator', () => {
+  it('judges a deployment without policy, and keeps what was proven as base', async () => {
+    await fleet(3);
+    coordinate('web-1');
+    await publish('a');
+    expect(await inState(1, 'proven')).toMatchObject({
+      permits: false,
+      base: { deployment: 1 },
+      leader: { agentId: 'web-1' },
+    });
+    expect(await outcomeOf(1)).toMatchObject({ state: 'proven', reached: 3, expected: 3, by: 'coordinator' });
+    expect(await observer.children(paths.permits)).toEqual([]);
+  });
+
+  it('goes in waves, each agent only with a permit, and rolls a bad commit back once', async () => {
+    await fleet(6, () => ({ bad: ['b'] }));
+    coordinate('web-1');
+    await publish('a');
+    await inState(1, 'proven');
+    await setPolicy({ canary: 1, maxParallel: '34%' });
+    await publish('b');
+    const back = await inState(3, 'proven');
+    expect(shown()).toBe('aaaaaa');
+    expect(actors.map((actor) => actor.activated.filter(({ letter }) => letter === 'b').length)).toEqual([
+      1, 0, 0, 0, 0, 0,
+    ]);
+    expect(back.base).toMatchObject({ deployment: 3, commitId: 'a'.repeat(40) });
+    const why = 'canary web-1 failed: HEALTH_FAILED GET /up answered 500';
+    expect(await outcomeOf(2)).toMatchObject({
+      state: 'rolled-back',
+      why,
+      missing: expect.arrayContaining([{ agentId: 'web-1', code: 'HEALTH_FAILED' }]),
+    });
+    expect(await readDeployment(observer, paths, 3)).toMatchObject({
+      via: 'rollback',
+      author: 'coordinator web-1',
+      returnsTo: 1,
+    });
+    const quarantine = await observer.get(paths.quarantine);
+    expect(parseQuarantine(quarantine?.data ?? Buffer.alloc(0)).value).toMatchObject([
+      { commitId: 'b'.repeat(40), reason: why },
+    ]);
+    await expect(publish('b')).rejects.toMatchObject({ code: 'QUARANTINED' });
+    await publish('c');
+    await inState(4, 'proven');
+    expect(shown()).toBe('cccccc');
+    expect(actors.flatMap((actor) => actor.activated).every(({ permitted }) => permitted)).toBe(true);
+  });
+
+  it('hands over in the middle: the new leader goes on with nobody skipped or done twice', async () => {
+    await fleet(6, () => ({ activateMs: 150 }));
+    const first = coordinate('web-1');
+    await until('leading', async () => first.coordinator.leading);
+    await publish('a');
+    await inState(1, 'proven');
+    await setPolicy({ canary: 1, maxParallel: 2 });
+    coordinate('web-2');
+    await publish('b');
+    await inState(2, 'running', (rollout) => rollout.wave === 1);
+    const before = await current();
+    await kit.expire(first.session);
+    const proven = await inState(2, 'proven');
+    expect(before?.leader?.agentId).toBe('web-1');
+    expect(proven.canary).toEqual(['web-1']);
+    expect(actors.map((actor) => actor.activated.map(({ letter }) => letter).join(''))).toEqual(
+      Array.from({ length: 6 }, () => 'ab'),
+    );
+  });
+
+  it('takes nothing from a leader that was replaced', async () => {
+    await fleet(2);
+    const first = coordinate('web-1');
+    await until('leading', async () => first.coordinator.leading);
+    await publish('a');
+    await inState(1, 'proven');
+    const stale = await observer.get(paths.rollout);
+    const election = (await observer.children(paths.election)) ?? [];
+    await kit.expire(first.session);
+    await until('a new term', async () => {
+      const czxid = (await current())?.leader?.czxid;
+      return czxid !== undefined && czxid !== parseRollout(stale?.data ?? Buffer.alloc(0))?.leader?.czxid;
+    });
+    const guard = { op: 'check', path: `${paths.election}/${election[0]}`, version: -1 } as const;
+    const set = { op: 'set', path: paths.rollout, data: stale?.data ?? Buffer.alloc(0) } as const;
+    await expect(observer.transact([guard, { ...set, version: -1 }])).rejects.toMatchObject({ code: 'NO_NODE' });
+    const version = stale?.stat.version ?? 0;
+    await expect(observer.transact([{ ...set, version }])).rejects.toMatchObject({ code: 'BAD_VERSION' });
+  });
+
+  it('obeys pause, resume and abort at once, and stays paused under a new leader', async () => {
+    await fleet(4, () => ({ activateMs: 100 }));
+    const first = coordinate('web-1');
+    await publish('a');
+    await inState(1, 'proven');
+    await setPolicy({ canary: 1, maxParallel: 1 });
+    await publish('b');
+    await inState(2, 'running', (rollout) => rollout.wave === 1);
+    const steering = { session: observer, znodes: paths, clock };
+    await steerRollout(steering, 'pause', { by: 'ann', why: 'lunch' });
+    await until('who had a permit is done', async () => shown().startsWith('bb'));
+    coordinate('web-2');
+    await kit.expire(first.session);
+    await until('a new leader', async () => (await current())?.leader?.agentId === 'web-2');
+    expect(await current()).toMatchObject({ state: 'paused', paused: { by: 'ann', why: 'lunch' }, wave: 1 });
+    expect(shown()).toBe('bbaa');
+    await steerRollout(steering, 'resume', { by: 'ann', why: '' });
+    await inState(2, 'running', (rollout) => rollout.wave === 2);
+    await steerRollout(steering, 'abort', { by: 'ann', why: 'wrong branch' });
+    await until('judged', async () => (await outcomeOf(2))?.state === 'aborted');
+    expect(await outcomeOf(2)).toMatchObject({ why: 'aborted by ann: wrong branch' });
+    expect(shown().endsWith('a')).toBe(true);
+  });
+
+  it('adopts what another client set, and its rollout follows the policy', async () => {
+    await fleet(3);
+    coordinate('web-1');
+    await publish('a');
+    await inState(1, 'proven');
+    await setPolicy({ canary: 'role=none' });
+    await observer.set(paths.config, Buffer.from(JSON.stringify(target('b'))), -1);
+    const held = await inState(2, 'running', (rollout) => rollout.why !== '');
+    expect(held.why).toBe('no agent that is online is chosen as canary by role=none');
+    expect(await readDeployment(observer, paths, 2)).toMatchObject({ via: 'adopted' });
+    expect(shown()).toBe('aaa');
+  });
+
+  it('stands with six others at the most, and leaves without a trace', async () => {
+    await Promise.all(Array.from({ length: 9 }, (_, n) => coordinate(`web-${n}`)));
+    await until('seven stand', async () => (await observer.children(paths.election))?.length === 7);
+    await Promise.all(coordinators.map(({ coordinator }) => coordinator.leave()));
+    expect(await observer.children(paths.election)).toEqual([]);
+  });
+});

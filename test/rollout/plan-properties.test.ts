@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { plan } from '../../rollout/plan.ts';
+import { amountOf } from '../../schemas/policy.ts';
+import { seeded } from '../support/seeded.ts';
+import { World } from './world.ts';
+
+/** A policy as people write them; a soak and a deadline of minutes. */
+const policies = fc.record({
+  canary: fc.constantFrom(undefined, 1, 2, '20%', 'zone=a'),
+  maxParallel: fc.constantFrom(1, 2, '25%', '50%', '100%'),
+  byLabel: fc.constantFrom(undefined, 'zone'),
+  soak: fc.constantFrom('0s', '5m'),
+  failureBudget: fc.constantFrom(0, 1, '25%'),
+  offlineBudget: fc.constantFrom(0, 1, '50%', '100%'),
+  deadline: fc.constant('10m'),
+  onFailure: fc.constantFrom('rollback', 'pause', 'continue'),
+});
+
+const scripts = fc.record({
+  agents: fc.integer({ min: 1, max: 9 }),
+  policy: policies,
+  seed: fc.integer(),
+  /** In percent of the turns. */
+  failing: fc.constantFrom(0, 0, 5, 30),
+  leaving: fc.constantFrom(0, 0, 10),
+  publishing: fc.constantFrom(0, 0, 3),
+});
+type Script = typeof scripts extends fc.Arbitrary<infer T> ? T : never;
+
+interface Run {
+  readonly world: World;
+  /** Words of each order, for the failure message. */
+  readonly orders: string[];
+}
+
+/** Agents, servers and publishers do what they like for a while; then they are well, and time goes on. */
+function run(script: Script, afterEachOrder: (world: World) => void): Run {
+  const random = seeded(script.seed);
+  const zones = ['a', 'b', 'c'];
+  const names = Array.from({ length: script.agents }, (_, n) => [`web-${n + 1}`, { zone: zones[n % 3] as string }]);
+  const world = new World(null, Object.fromEntries(names));
+  const orders: string[] = [];
+  world.publish('a');
+  turn(world);
+  world.sayAll('active');
+  turn(world);
+  world.policy = new World(defined(script.policy), 0).policy;
+  world.publish('b');
+
+  function turn(of: World): void {
+    for (let n = 0; n < 100; n++) {
+      const order = plan(of.picture());
+      orders.push(`${order.do}: ${order.why}`);
+      expect(order.why).not.toBe('');
+      if (order.do === 'rest') return;
+      of.execute(order);
+      afterEachOrder(of);
+    }
+    throw new Error(`the plan does not come to rest: ${orders.slice(-6).join(' | ')}`);
+  }
+
+  let letter = 'b'.charCodeAt(0);
+  for (let n = 0; n < 40; n++) {
+    world.now += random.below(200_000);
+    for (const agent of world.agents.values()) {
+      if (random.often(script.leaving / 100)) agent.online = !agent.online;
+      if (agent.online) agent.heard = world.now;
+      if (agent.online && random.often(0.6)) act(world, agent.agentId, random.often(script.failing / 100));
+    }
+    if (random.often(script.publishing / 100)) world.publish(String.fromCharCode(++letter > 102 ? 98 : letter));
+    turn(world);
+  }
+  for (const agent of world.agents.values()) agent.online = true;
+  for (let n = 0; n < 80; n++) {
+    world.now += 60_000;
+    for (const agent of world.agents.values()) {
+      agent.heard = world.now;
+      act(world, agent.agentId, false);
+    }
+    turn(world);
+  }
+  return { world, orders };
+}
+
+/** One step of an agent, by the agents' rule. */
+function act(world: World, agentId: string, fails: boolean): void {
+  const agent = world.agent(agentId);
+  const report = agent.report?.targetVersion === world.targetVersion ? agent.report : null;
+  if (report?.phase === 'active' || report?.phase === 'failed') return;
+  const goes = world.rollout?.state === 'running' || world.rollout?.state === 'paused';
+  const permitted = agent.permit?.targetVersion === world.targetVersion && goes;
+  if (report?.phase === 'activating' && fails) world.fail(agentId);
+  else if (report?.phase === 'activating') world.say(agentId, 'active');
+  else if (permitted || world.rollout?.state === 'proven') world.say(agentId, 'activating');
+  else if (report?.phase !== 'awaiting') world.say(agentId, 'awaiting');
+}
+
+const defined = (policy: Script['policy']) =>
+  Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
+
+describe('whatever agents, servers and publishers do', () => {
+  it('never are more agents between permit and report than the policy allows', () => {
+    fc.assert(
+      fc.property(scripts, (script) => {
+        run(script, (world) => {
+          const { rollout } = world;
+          if (!rollout?.policy) return;
+          const most = Math.max(1, amountOf(rollout.policy.maxParallel, world.agents.size));
+          const open = [...world.agents.values()].filter(
+            ({ permit, report }) =>
+              permit?.targetVersion === rollout.targetVersion &&
+              !(report?.targetVersion === rollout.targetVersion && ['active', 'failed'].includes(report.phase)),
+          );
+          expect(open.length).toBeLessThanOrEqual(most);
+        });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('it ends proven, failed or rolled back, or says what it waits for', () => {
+    fc.assert(
+      fc.property(scripts, (script) => {
+        const { world, orders } = run(script, () => {});
+        const { state, why } = world.rollout ?? {};
+        const ended = state === 'proven' || state === 'failed' || (state === 'halted' && why !== '');
+        expect(ended, `${state}: ${orders.slice(-5).join(' | ')}`).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('nothing but a person publishes after a rollback', () => {
+    fc.assert(
+      fc.property(scripts, (script) => {
+        const { world } = run(script, () => {});
+        for (const [at, record] of world.records.entries()) {
+          if (record.via === 'rollback') expect(world.records[at + 1]?.via ?? 'publish').toBe('publish');
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
