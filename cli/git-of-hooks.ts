@@ -1,10 +1,10 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createGit, type Git } from '../git/process.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { run } from '../runtime/process.ts';
+import { ownCommand } from './own-command.ts';
 
 /** Git for questions about the repository that a hook stands in. */
 export const gitOfHooks = (): Git =>
@@ -31,7 +31,4 @@ export async function hooksDirectory(gitDir: string): Promise<string | null> {
 }
 
 /** How a hook file starts this gitfleet: program and script. */
-export const thisGitfleet = (): [string, string] => [
-  process.execPath,
-  fileURLToPath(new URL('./main.js', import.meta.url)),
-];
+export const thisGitfleet = ownCommand;

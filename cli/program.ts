@@ -50,6 +50,36 @@ export async function program(
     'gitfleet agent run -z zk1:2181,zk2:2181,zk3:2181 --root /srv/www --state /var/lib/gitfleet --allow-url https://git.example.com/shop',
   );
 
+  const onServer = (command: Command): Command =>
+    command
+      .option('--user <name>', 'the user that the agent runs as, default gitfleet')
+      .option('--prefix <dir>', 'work below this directory instead of /, for images and trials')
+      .option('--dry-run', 'only say what would be done');
+  example(
+    onServer(
+      verb(
+        agent,
+        'install',
+        'make of this server what the Debian package would: user, directories, settings file, unit, and the leave to' +
+          ' restart the units of agent.restart; repeatable, also after a change of the settings',
+        () => import('./agent-install.ts'),
+      ),
+    ),
+    'sudo gitfleet agent install',
+    'gitfleet agent install --dry-run',
+  );
+  example(
+    onServer(
+      verb(
+        agent,
+        'uninstall',
+        'stop the agent and take away its unit; settings, state and what is served stay',
+        () => import('./agent-uninstall.ts'),
+      ),
+    ).option('--purge', 'remove settings and state too; what is served stays'),
+    'sudo gitfleet agent uninstall',
+  );
+
   const here = (command: Command): Command =>
     shared(command)
       .option('--root <dir>', 'root of the agent')

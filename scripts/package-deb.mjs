@@ -2,7 +2,7 @@
 // from what `npm pack` would publish, with dpkg-deb, and the Node that runs this inside: Debian 12 offers 18, which is
 // too old. Last line: the file.
 //
-// Each version has a directory of its own, and /usr/bin/gitfleet is a link into it. dpkg renames links last and removes
+// Each version has a directory of its own, and `current` is a link to the newest. dpkg renames links last and removes
 // the older version's files after that, so the link always leads to one whole version, and no process mixes two.
 import { execFileSync } from 'node:child_process';
 import {
@@ -81,7 +81,8 @@ async function unpack(tarball, stage) {
   put(stage, `${home}/bin/node`, (file) => copyFileSync(process.execPath, file), 0o755);
   const start = `#!/bin/sh\nexec ${home}/bin/node ${home}/dist/cli/main.js "$@"\n`;
   put(stage, `${home}/bin/gitfleet`, (file) => writeFileSync(file, start), 0o755);
-  put(stage, '/usr/bin/gitfleet', (file) => symlinkSync(`../lib/gitfleet/${version}/bin/gitfleet`, file));
+  put(stage, '/usr/lib/gitfleet/current', (file) => symlinkSync(version, file));
+  put(stage, '/usr/bin/gitfleet', (file) => symlinkSync('../lib/gitfleet/current/bin/gitfleet', file));
 
   const documents = `/usr/share/doc/gitfleet`;
   for (const name of ['README.md', 'CHANGELOG.md', 'docs']) {

@@ -1,0 +1,23 @@
+import { realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * How to start this gitfleet later on, program and script, absolute: for units and hooks, which outlive a version. The
+ * Debian package has a directory per version, with a Node of its own, and beside them a link `current` to the newest.
+ */
+export function ownCommand(): [string, string] {
+  const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const home = dirname(dirname(dirname(main)));
+  const current = join(dirname(home), 'current');
+  if (!leadsTo(current, home)) return [process.execPath, main];
+  return [join(current, 'bin/node'), join(current, 'dist/cli/main.js')];
+}
+
+function leadsTo(link: string, directory: string): boolean {
+  try {
+    return realpathSync(link) === realpathSync(directory);
+  } catch {
+    return false;
+  }
+}
