@@ -217,7 +217,7 @@ function anAgent(at: Bench, name: string, diffEngine = true): Agent {
   const base = join(at.base, name);
   const store = openStore({
     directory: join(base, 'state/store.git'),
-    credentials: [],
+    credentialFor: () => undefined,
     allowProtocols: ['http', 'git'],
     clock: systemClock,
     chance: systemChance,

@@ -15,6 +15,7 @@ import { systemChance as chance, systemClock as clock } from '../runtime/clock.t
 import type { Logger } from '../runtime/log.ts';
 import type { Shutdown } from '../runtime/shutdown.ts';
 import type { AgentSettings, Settings } from '../schemas/settings.ts';
+import { credentialFor } from '../schemas/url.ts';
 
 /** The half of an agent that needs no ZooKeeper: its directories, taken for this process, and what lies in them. */
 export interface LocalAgent {
@@ -44,7 +45,7 @@ export async function openLocalAgent(
   const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const store = openStore({
     directory: join(places.appState, 'store.git'),
-    credentials: () => live().credentials,
+    credentialFor: (url) => credentialFor(live().credentials, url),
     get allowProtocols() {
       return [...new Set(live().allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
     },

@@ -1,10 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Credential, RepositoryUrl } from '../schemas/values.ts';
 import { failure } from './errors.ts';
-import { isBelow } from './url-prefix.ts';
 
 /**
- * What a fetch from one url may use: settings and environment for git, from the credential whose prefix fits best.
+ * What a fetch from one url may use: settings and environment for git, from the credential that the settings grant for it.
  * Files are looked at anew each time, so that a rotated key or token works without a restart. A token is never in an
  * argument, an environment value or a log: git is given a helper, of shell builtins only, that reads the file.
  *
@@ -19,7 +18,7 @@ export interface Access {
 
 export async function accessTo(
   url: RepositoryUrl,
-  credentials: readonly Credential[],
+  credential: Credential | undefined,
   allowProtocols: readonly string[],
 ): Promise<Access> {
   const parsed = new URL(url);
@@ -28,7 +27,6 @@ export async function accessTo(
     const hint = 'list a prefix of this protocol in the settings of the agent, or publish an https or ssh url';
     throw failure('PROTOCOL_REFUSED', 'stall', `urls with ${protocol}: are not allowed here`, hint);
   }
-  const credential = credentialFor(url, credentials);
   const protocols = [protocol];
   if (protocol === 'ssh') return { config: [], protocols, env: await sshEnvironment(credential) };
   if (protocol !== 'https' && protocol !== 'http') return { config: [], protocols, env: {} };
@@ -42,11 +40,6 @@ export async function accessTo(
   // Named for this one server, so that git itself keeps the token from any other.
   config.push(`credential.${parsed.protocol}//${parsed.host}.helper=${HELPER}`);
   return { config, protocols, env: { GITFLEET_TOKEN_FILE: credential.tokenFile } };
-}
-
-/** The credential with the longest prefix that covers the url. */
-export function credentialFor(url: RepositoryUrl, credentials: readonly Credential[]): Credential | undefined {
-  return credentials.filter(({ prefix }) => isBelow(url, prefix)).sort((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
 /** The file holds `token` or `user:token`; most servers take any user name beside a token. */

@@ -1,6 +1,6 @@
 import type { Chance, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { CommitId, Credential } from '../schemas/values.ts';
+import type { CommitId, Credential, RepositoryUrl } from '../schemas/values.ts';
 import { checkedCommitId } from './commit-id.ts';
 import { CONTENT_RULES, type ContentRules } from './content.ts';
 import { accessTo } from './credentials.ts';
@@ -25,8 +25,8 @@ import { attachWorkTree, findWorkTree, removeWorkTree } from './work-tree.ts';
 export interface StoreOptions {
   /** `<state>/apps/<app>/store.git`: absolute, without `..`, ours alone. Its parents are made with mode 0700. */
   readonly directory: string;
-  /** As a function it is asked at each fetch, so that changed settings count at once. */
-  readonly credentials: readonly Credential[] | (() => readonly Credential[]);
+  /** What the settings grant for a url; asked at each fetch, so that changed settings count at once. */
+  readonly credentialFor: (url: RepositoryUrl) => Credential | undefined;
   /** Protocols that fetches may use, without the colon. file, http and git only where a prefix of theirs is listed. */
   readonly allowProtocols: readonly string[];
   /** The state lock, which git children hold too. */
@@ -63,7 +63,6 @@ export function openStore(options: StoreOptions): GitStore {
   const repository = repositoryOf(options);
   const limits = { ...FETCH_LIMITS, ...options.limits };
   const spares = new Map<string, ForesightedSpare>();
-  const credentials = () => (typeof options.credentials === 'function' ? options.credentials() : options.credentials);
 
   return {
     directory: repository.directory,
@@ -77,7 +76,7 @@ export function openStore(options: StoreOptions): GitStore {
     },
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
-      const access = () => accessTo(request.url, credentials(), options.allowProtocols);
+      const access = () => accessTo(request.url, options.credentialFor(request.url), options.allowProtocols);
       const arrived = () => {
         for (const spare of spares.values()) void spare.readAhead(commitId, signal).catch(() => {});
       };

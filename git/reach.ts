@@ -4,17 +4,17 @@ import { gitFailure } from './errors.ts';
 import { createGit, type Leash } from './process.ts';
 
 /**
- * Asks the repository at `url` for its refs exactly as an agent would: same credentials, same environment, nothing of
+ * Asks the repository at `url` for its refs exactly as an agent would: same credential, same environment, nothing of
  * the caller's. Resolves when it answered. For doctor. @throws FleetError AUTH, HOST_KEY, NOT_FOUND, CREDENTIAL_FILE ...
  */
 export async function askRepository(
   leash: Leash,
   url: RepositoryUrl,
-  credentials: readonly Credential[],
+  credential: Credential | undefined,
   allowProtocols: readonly string[],
   timeoutMs: number,
 ): Promise<void> {
-  const { config, env, protocols } = await accessTo(url, credentials, allowProtocols);
+  const { config, env, protocols } = await accessTo(url, credential, allowProtocols);
   const call = { config, env, protocols, timeoutMs, cwd: '/' };
   const said = await createGit(leash).ask(['ls-remote', '--quiet', '--', url, 'HEAD'], call);
   if (said.exitCode !== 0) throw gitFailure('git ls-remote', said.stderr, 'FETCH_FAILED');

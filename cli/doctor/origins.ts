@@ -6,7 +6,7 @@ import { askRepository } from '../../git/reach.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { AgentSettings } from '../../schemas/settings.ts';
 import type { Target } from '../../schemas/target.ts';
-import { checkAllowed, parseUrl } from '../../schemas/url.ts';
+import { checkAllowed, credentialFor, parseUrl } from '../../schemas/url.ts';
 import type { RepositoryUrl } from '../../schemas/values.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
@@ -34,7 +34,7 @@ async function checkRepository(agent: AgentSettings, url: RepositoryUrl, leash: 
   if (!allowed.ok) return failed('repository', `${url}: ${allowed.failure.reason}`, allowed.failure.hint);
   const protocols = [...new Set(agent.allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
   try {
-    await askRepository(leash, url, agent.credentials, protocols, ANSWER_MS);
+    await askRepository(leash, url, credentialFor(agent.credentials, url), protocols, ANSWER_MS);
     return ok('repository', `${url} answers with the credentials of this agent`);
   } catch (error) {
     return fromError('repository', error);

@@ -15,7 +15,7 @@ export const NEVER = new AbortController().signal;
 export async function aStore(base: string, options: Partial<StoreOptions> = {}): Promise<GitStore> {
   const store = openStore({
     directory: join(base, 'state/apps/shop/store.git'),
-    credentials: [],
+    credentialFor: () => undefined,
     allowProtocols: ['file'],
     clock: systemClock,
     chance: systemChance,

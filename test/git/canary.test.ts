@@ -49,8 +49,8 @@ describe('a token', () => {
     writeFileSync(tokenFile, CANARY, { mode: 0o600 });
     const lines: string[] = [];
     const log = createLog({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
-    const credentials = [{ prefix: server.url(''), tokenFile }];
-    const store = await aStore(join(base, 'agent'), { credentials, allowProtocols: ['http'], log });
+    const credential = { prefix: server.url(''), tokenFile };
+    const store = await aStore(join(base, 'agent'), { credentialFor: () => credential, allowProtocols: ['http'], log });
     const url = server.url('r.git') as RepositoryUrl;
     const seen: string[] = [];
     let watching = true;

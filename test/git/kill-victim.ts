@@ -23,7 +23,7 @@ const hits: Record<string, number> = {};
 
 const store = openStore({
   directory: join(orders.base, 'state/apps/shop/store.git'),
-  credentials: [],
+  credentialFor: () => undefined,
   allowProtocols: ['file'],
   clock: systemClock,
   chance: systemChance,

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../git/store.ts';
+import { credentialFor } from '../../schemas/url.ts';
 import type { CommitId, Credential, RepositoryUrl } from '../../schemas/values.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
 import { type Authority, type HttpsOrigin, makeAuthority, startHttpsOrigin } from '../support/https-origin.ts';
@@ -23,7 +24,10 @@ afterAll(() => remove());
 
 /** A store of its own per test, that may use exactly these credentials; changing the array changes the settings. */
 async function storeWith(credentials: Credential[], allowProtocols: string[]): Promise<Store> {
-  return aStore(join(base, `agent-${round++}`), { credentials: () => credentials, allowProtocols });
+  return aStore(join(base, `agent-${round++}`), {
+    credentialFor: (url) => credentialFor(credentials, url),
+    allowProtocols,
+  });
 }
 
 async function deploys(store: Store, url: string, id: CommitId = commitId): Promise<void> {
