@@ -22,7 +22,7 @@ function liveTable(followed: Followed): ProgressShow {
   const screen = openLiveScreen(process.stdout);
   return {
     next(progress) {
-      screen.draw(progressFrame(progress, followed, screenNow(clock.now(), screen.columns), screen.rows));
+      screen.draw(progressFrame(progress, followed, screenNow(clock.now(), screen), screen.rows));
       if (!progress.ending) return;
       screen.close();
       const { paint } = screenNow(clock.now());

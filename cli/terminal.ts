@@ -17,9 +17,10 @@ export const warn = (...lines: string[]): void => {
 /** Whether what is on the screen may be drawn again in place. */
 export const isLive = (): boolean => redraws(process.env, process.stdout.isTTY);
 
-/** Lines that stay are cut to nothing: a terminal breaks them, a file keeps them whole. */
-export const screenNow = (now: number, columns = Number.POSITIVE_INFINITY): Screen => ({
-  columns,
+/** For lines that stay; with `window` for lines that are drawn again in place. */
+export const screenNow = (now: number, window?: { readonly columns: number }): Screen => ({
+  columns: window?.columns ?? (process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY),
+  wraps: window === undefined,
   now,
   paint: painter(coloursWanted(process.env, process.stdout.isTTY)),
 });

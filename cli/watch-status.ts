@@ -60,7 +60,7 @@ interface Show {
 function liveTable(): Show {
   const screen = openLiveScreen(process.stdout);
   return {
-    next: (picture) => screen.draw(statusLines(picture, screenNow(clock.now(), screen.columns), screen.rows)),
+    next: (picture) => screen.draw(statusLines(picture, screenNow(clock.now(), screen), screen.rows)),
     close: () => screen.close(),
   };
 }

@@ -16,7 +16,7 @@ export function readHold(data: Buffer, now: number): Hold | null {
   throw new FleetError({
     code: 'HOLD',
     reason: `${unreadable}, which counts as a hold`,
-    hint: 'whoever may end holds: gitfleet unhold empties it',
+    hint: 'an operator empties it with: gitfleet unhold',
     next: 'wait',
   });
 }
@@ -26,7 +26,7 @@ export function holdRefusal(held: Hold): FleetError {
   return new FleetError({
     code: 'HOLD',
     reason: holdWords(held),
-    hint: `ask ${owner}; whoever may end holds: gitfleet unhold${held.end === null ? '' : '. It ends by itself then'}`,
+    hint: `ask ${owner}; an operator ends it with: gitfleet unhold`,
     next: 'wait',
   });
 }

@@ -3,7 +3,7 @@ import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import { formatInstant } from '../schemas/instant.ts';
 import type { Presence, Report } from '../schemas/report.ts';
-import { outputLines } from './agent-table.ts';
+import { outputLines, phaseAge } from './agent-table.ts';
 import type { Screen, Tone } from './paint.ts';
 import { presentStanding, type Standing } from './verdict.ts';
 import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
@@ -53,7 +53,10 @@ function reportLines(view: AgentView, report: Report, targetVersion: string, { n
       ['wants', report.desiredCommit === null ? '' : visible(report.desiredCommit, 64)],
       ['path', report.relativePath === null ? '' : visible(report.relativePath, 255)],
       ['report', `${at}, about ${about}${deployment}`],
-      ['phase', `${phaseWords(view)} for ${age(report.at - report.since)} by then${tries}`],
+      [
+        'phase',
+        view.presence ? `${phaseWords(view)}, for ${phaseAge(view, now)}${tries}` : `${phaseWords(view)} then${tries}`,
+      ],
       ['waits for', report.waitingFor === null ? '' : visible(report.waitingFor, 500)],
       ['kept', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
       ['suspended', suspended === null ? '' : `${suspensionWords(view)} (${formatInstant(suspended.at)})`],

@@ -6,12 +6,15 @@ import { age, driftWords, names, overrideWords, short, suspensionWords } from '.
 
 /** Above this many agents a screen shows counts and the agents that are not settled, instead of all. */
 export const MOST_SINGLE = 20;
+/** More rows than this nobody reads; counts, causes and --json have the rest. */
+const MOST_ROWS = 40;
 
 /**
- * Agents as a table: state, what each shows, for how long, and why. Where there are more than `most`, or than a person
- * reads, the settled ones are only counted, and of the others the worst come first.
+ * Agents as a table: state, what each shows, for how long, and why. Where there are more than `mostLines`, or than a
+ * person reads, the settled ones are only counted, and of the others the worst come first.
  */
-export function agentTable(agents: readonly AgentStanding[], screen: Screen, most: number): string[] {
+export function agentTable(agents: readonly AgentStanding[], screen: Screen, mostLines: number): string[] {
+  const most = Math.min(mostLines, MOST_ROWS);
   const all = agents.map((agent) => rowOf(agent, screen.now));
   const few = all.length <= Math.min(most - 1, MOST_SINGLE);
   const rows = few ? all : all.filter((row) => row.rank < SETTLED).sort((a, b) => a.rank - b.rank);
@@ -21,6 +24,13 @@ export function agentTable(agents: readonly AgentStanding[], screen: Screen, mos
   const lines = shown.length === 0 ? [] : aligned([HEADING, ...shown.map(cellsOf)], indented(screen));
   const more = left.length === 0 ? [] : [line(indented(screen), `and ${left.length} more: ${tally(left)}`)];
   return [...lines, ...more].map((row) => `  ${row}`);
+}
+
+/** `fetching`, or `failed: NO_SPACE`. */
+export function stateWords(agent: AgentStanding): string {
+  const code = agent.standing === 'offline' ? undefined : agent.view.report?.error?.code;
+  const { state } = rowOf(agent, 0);
+  return code && agent.standing !== 'silent' ? `${state}: ${visible(code, 40)}` : state;
 }
 
 /** `950 active, 30 fetching, 2 failed`: the worst first. */
@@ -94,7 +104,7 @@ function rowOf({ agentId, standing, view }: AgentStanding, now: number): Row {
 }
 
 /** The agent's clock may be off: how old its phase was is told by it, how long ago it said so by the ensemble. */
-function phaseAge({ report, reportedAt }: AgentStanding['view'], now: number): string {
+export function phaseAge({ report, reportedAt }: AgentStanding['view'], now: number): string {
   if (!report || reportedAt === null) return '-';
   return age(Math.max(0, report.at - report.since) + Math.max(0, now - reportedAt));
 }
@@ -123,7 +133,9 @@ export function failureLines(agents: readonly AgentStanding[], screen: Screen, m
     const key = `${error.code}\n${error.hint}`;
     causes.set(key, [...(causes.get(key) ?? []), agent]);
   }
-  const worst = [...causes.values()].sort((a, b) => b.length - a.length);
+  const waits = (group: AgentStanding[]) => (group[0]?.standing === 'failed' ? 0 : 1);
+  // What waits for a person comes before what is tried again.
+  const worst = [...causes.values()].sort((a, b) => waits(a) - waits(b) || b.length - a.length);
   const lines = worst.slice(0, mostCauses).flatMap((group) => {
     const report = group[0]?.view.report;
     const error = report?.error;

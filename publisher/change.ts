@@ -40,7 +40,7 @@ const MOST_TITLES = 10;
 export function changeLines({ from, to, ahead, behind, titles }: Change, screen: Screen): string[] {
   if (from === null) return [];
   if (from === to) return ['  the same commit again: every agent checks it, and puts right what somebody changed'];
-  if (ahead === null || behind === null) return [`  what lies between them is not known here: no clone has both`];
+  if (ahead === null || behind === null) return [];
   const shown = titles.slice(0, MOST_TITLES);
   const left = (ahead === 0 ? behind : ahead) - shown.length;
   return [

@@ -24,9 +24,9 @@ export function cut(text: string, cells: number): string {
   return `${kept}…`;
 }
 
-/** One line of a screen, cut to it before it is painted. */
-export function line({ columns, paint }: Omit<Screen, 'now'>, text: string, tone?: Tone): string {
-  const shown = cut(text, columns);
+/** One line of a screen, cut before it is painted where it must not wrap. */
+export function line({ columns, wraps, paint }: Screen, text: string, tone?: Tone): string {
+  const shown = wraps ? text : cut(text, columns);
   return tone ? paint(tone, shown) : shown;
 }
 
@@ -34,7 +34,7 @@ export function line({ columns, paint }: Omit<Screen, 'now'>, text: string, tone
 const WIDEST = 32;
 
 /** Lines with aligned columns, two spaces between them; the last column takes what is left of the line. */
-export function aligned(rows: readonly (readonly Cell[])[], { columns, paint }: Omit<Screen, 'now'>): string[] {
+export function aligned(rows: readonly (readonly Cell[])[], { columns, paint }: Screen): string[] {
   const widest = columns === Number.POSITIVE_INFINITY ? columns : WIDEST;
   const widths: number[] = [];
   for (const row of rows) {

@@ -1,6 +1,6 @@
 import { visible } from '../runtime/visible.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
-import { aligned, type Cell } from './columns.ts';
+import { aligned, type Cell, cut } from './columns.ts';
 import type { Screen, Tone } from './paint.ts';
 import { age, outcomeWord, short } from './words.ts';
 
@@ -16,11 +16,12 @@ export function historyLines(history: readonly Deployment[], current: number | n
       { text: outcome, ...(tone ? { tone } : {}) },
       { text: record.outcome ? `${record.outcome.reached}/${record.outcome.expected}` : '' },
       { text: `${age(screen.now - record.at)} ago` },
-      { text: visible(record.author, 40) },
+      { text: cut(visible(record.author, 100), 20) },
       { text: `${marks(record)}${visible(record.reason, 200)}` },
     ];
   });
-  return aligned(rows, screen);
+  // The reason is what a person looks for: it wraps rather than be cut.
+  return aligned(rows, { ...screen, columns: Number.POSITIVE_INFINITY });
 }
 
 const TONES: Readonly<Record<string, Tone>> = {

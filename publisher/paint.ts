@@ -7,8 +7,10 @@ export const plain: Paint = (_tone, text) => text;
 
 /** What every screen is made for. */
 export interface Screen {
-  /** Cells per line; Infinity where nothing is to be cut. */
+  /** Cells per line; Infinity where there is no window. Tables are cut to it. */
   readonly columns: number;
+  /** Whether a longer line goes on in the next: where lines stay. Where they are drawn again in place, all are cut. */
+  readonly wraps: boolean;
   /** Ms since the epoch. */
   readonly now: number;
   readonly paint: Paint;

@@ -97,6 +97,7 @@ export function planLines(plan: Plan, screen: Screen): string[] {
     ),
     ...(other ? [line(screen, other)] : []),
     ...changeLines(change, screen),
+    ...(change.ahead === null && change.from ? ['  which commits lie between them is not known here'] : []),
     ...(warning ? [line(screen, `  warning: ${warning}`, 'busy')] : []),
     line(
       screen,
@@ -117,7 +118,7 @@ export function planLines(plan: Plan, screen: Screen): string[] {
 }
 
 function lastWords({ changes, blockers }: Plan): string {
-  if (blockers.length > 0) return 'nothing was written, and nothing could be';
+  if (blockers.length > 0) return 'nothing was written; a publish now would be refused';
   return changes
     ? 'nothing was written; next: gitfleet publish'
     : 'nothing was written; config holds this target already';

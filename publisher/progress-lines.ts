@@ -1,10 +1,11 @@
 import type { Published } from '../fleet/publish-transaction.ts';
 import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
-import { failureLines, MOST_SINGLE, outputLines } from './agent-table.ts';
+import { failureLines, MOST_SINGLE, outputLines, stateWords } from './agent-table.ts';
 import { type Change, changeLines } from './change.ts';
 import type { Ending, Progress } from './follow.ts';
 import type { Screen } from './paint.ts';
+import type { AgentStanding } from './verdict.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
 
 /** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
@@ -18,10 +19,33 @@ const REMIND_MS = 10_000;
 /** What is followed: just published, or found again. */
 export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'>;
 
+/** In a large fleet the first few agents of a cause tell it; the verdict counts the others. */
+const MOST_PER_CAUSE = 5;
+
 export function createProgressLines(published: Followed): ProgressLines {
   const told = new Map<string, string>();
+  const causes = new Map<string, number>();
   let stale: string | null = null;
   let remindAt = REMIND_MS;
+
+  /** What became different about one agent; nothing where that is not worth a line. */
+  function agentLines(agent: AgentStanding, elapsedMs: number, quiet: boolean): string[] {
+    const error = agent.view.report?.error;
+    const cause = error?.code ?? '';
+    const key = `${agent.standing} ${cause}`;
+    if (told.get(agent.agentId) === key) return [];
+    if (agent.standing !== 'failed' && !error && (agent.standing !== 'active' || quiet)) return [];
+    told.set(agent.agentId, key);
+    const times = (causes.get(key) ?? 0) + 1;
+    causes.set(key, times);
+    if (quiet && times > MOST_PER_CAUSE) return [];
+    const words = `  ${visible(agent.agentId, 100)}: ${standingWords(agent)} (${age(elapsedMs)})`;
+    if (agent.standing !== 'failed') return [words];
+    // What to do is said once, the step's own words each time: they may differ.
+    const hint = times === 1 && error?.hint ? [`    ${visible(error.hint, 300)}`] : [];
+    return [words, ...hint, ...outputLines(agent.view.report?.output ?? null)];
+  }
+
   return {
     next(progress) {
       const { verdict } = progress;
@@ -29,24 +53,13 @@ export function createProgressLines(published: Followed): ProgressLines {
       if (progress.stale !== stale) {
         stale = progress.stale;
         lines.push(
-          stale ? `  ZooKeeper does not answer (${stale}); the picture below is old` : '  ZooKeeper answers again',
+          stale
+            ? `  ZooKeeper does not answer (${visible(stale, 200)}); what was said last is old`
+            : '  ZooKeeper answers again',
         );
       }
       const quiet = verdict.expected > MOST_SINGLE;
-      for (const agent of verdict.agents) {
-        const words = standingWords(agent);
-        const key = `${agent.standing} ${agent.view.report?.error?.code ?? ''}`;
-        if (told.get(agent.agentId) === key) continue;
-        const worth =
-          agent.standing === 'failed' || agent.view.report?.error || (agent.standing === 'active' && !quiet);
-        if (!worth) continue;
-        told.set(agent.agentId, key);
-        lines.push(`  ${visible(agent.agentId, 100)}: ${words} (${age(progress.elapsedMs)})`);
-        if (agent.standing !== 'failed' || !agent.view.report) continue;
-        const { error, output } = agent.view.report;
-        if (error?.hint) lines.push(`    ${visible(error.hint, 300)}`);
-        lines.push(...outputLines(output));
-      }
+      for (const agent of verdict.agents) lines.push(...agentLines(agent, progress.elapsedMs, quiet));
       if (!progress.ending && progress.elapsedMs >= remindAt) {
         remindAt = progress.elapsedMs + REMIND_MS;
         lines.push(...waitingFor(progress));
@@ -60,9 +73,11 @@ export function createProgressLines(published: Followed): ProgressLines {
 function waitingFor({ verdict, elapsedMs }: Progress): string[] {
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
   if (open.length === 0) return [`  waiting for an agent to come online (${age(elapsedMs)})`];
-  const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${standingWords(agent)})`);
+  const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);
   const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
-  return [`  ${verdict.reached}/${verdict.expected} active; waiting for ${first.join(', ')}${more}`];
+  return [
+    `  ${verdict.reached}/${verdict.expected} active after ${age(elapsedMs)}; waiting for ${first.join(', ')}${more}`,
+  ];
 }
 
 /** The last lines: the verdict, and the next command to type. */

@@ -9,7 +9,7 @@ import { agentTable, failureLines, MOST_SINGLE, tallyOf } from './agent-table.ts
 import { line } from './columns.ts';
 import type { Screen } from './paint.ts';
 import { judge, presentStanding, type Verdict } from './verdict.ts';
-import { age, count, short } from './words.ts';
+import { age, count, names, short } from './words.ts';
 
 /** What `gitfleet status` looks at, at one moment. */
 export interface StatusPicture {
@@ -25,17 +25,18 @@ export interface StatusPicture {
  * @param rows lines that the screen may take; Infinity where it scrolls.
  */
 export function statusLines(picture: StatusPicture, screen: Screen, rows = Number.POSITIVE_INFINITY): string[] {
+  if (picture.state.config.data.length === 0) return emptyLines(picture, screen);
   const agents = standings(picture);
   const above = [...staleLines(picture, screen), ...wantedLines(picture, screen), ...brakeLines(picture, screen)];
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
-  const last = lastLine(picture, verdictOf(picture), screen);
+  const last = lastLines(picture, verdictOf(picture), screen);
   // A window keeps its first and last lines and the table's worst rows; the causes go first, they stand in the rows too.
-  const fixed = above.length + counts.length + 1;
+  const fixed = above.length + counts.length + last.length;
   const roomy = fixed + failing.length + 6 <= rows;
   const table = agentTable(agents, screen, rows - fixed - (roomy ? failing.length + 1 : 0));
   const causes = failing.length > 0 && roomy ? ['failing:', ...failing] : [];
-  return [...above, ...counts, ...table, ...causes, last];
+  return [...above, ...counts, ...table, ...causes, ...last];
 }
 
 /** Expected are the agents that are online now. */
@@ -61,7 +62,6 @@ function staleLines({ stale }: StatusPicture, screen: Screen): string[] {
 }
 
 function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
-  if (state.config.data.length === 0) return [`${app}: nothing published yet`];
   const record = isRecorded(state) ? state.lastRecord : null;
   const name = record ? deploymentName(record.number) : 'set by another ZooKeeper client';
   const wanted = parseTarget(state.config.data, ANY_URL);
@@ -93,17 +93,32 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
   ].map((words) => line(screen, `  ${words}`, 'busy'));
 }
 
-function lastLine(picture: StatusPicture, verdict: Verdict, screen: Screen): string {
-  const { fleet, state } = picture;
-  if (state.config.data.length === 0) return 'next: gitfleet publish';
+/** The verdict, and what to type next. */
+function lastLines({ fleet, state }: StatusPicture, verdict: Verdict, screen: Screen): string[] {
   const offline = fleet.filter((view) => !view.presence).length;
   const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : '';
-  if (verdict.expected === 0) return `no agent is online${away}`;
+  if (verdict.expected === 0) return [`no agent is online${away}`, 'next: on a server, gitfleet agent run'];
   const wanted = parseTarget(state.config.data, ANY_URL);
   const where = wanted.ok ? short(wanted.target.commitId) : 'it';
   const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;
-  if (verdict.state === 'converged') return line(screen, words, 'good');
+  if (verdict.state === 'converged') return [line(screen, words, 'good')];
   const stuck = verdict.agents.find((agent) => agent.standing === 'failed');
-  if (!stuck) return line(screen, words);
-  return line(screen, `${words}; next: gitfleet status ${visible(stuck.agentId, 100)}, or gitfleet rollback`, 'bad');
+  if (!stuck) return [line(screen, words)];
+  const next = `next: gitfleet rollback; or look closer: gitfleet status ${visible(stuck.agentId, 100)}`;
+  return [line(screen, words, 'bad'), line(screen, next)];
+}
+
+function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): string[] {
+  const ids = (online: boolean) =>
+    fleet.filter((view) => (view.presence !== null) === online).map((view) => view.agentId);
+  const [online, offline] = [ids(true), ids(false)];
+  const told = (all: string[], words: string) =>
+    all.length > 0 ? [line(screen, `  ${all.length} ${words}: ${names(all)}`)] : [];
+  return [
+    ...staleLines({ app, fleet, ...picture }, screen),
+    `${app}: nothing published yet`,
+    ...told(online, 'online, waiting for a target'),
+    ...told(offline, 'offline'),
+    'next: gitfleet publish',
+  ];
 }

@@ -1,0 +1,260 @@
+import { describe, expect, it } from 'vitest';
+import { agentLines } from '../../publisher/agent-screen.ts';
+import { type Change, changeLines } from '../../publisher/change.ts';
+import { width } from '../../publisher/columns.ts';
+import { pastLines } from '../../publisher/ended.ts';
+import type { Ending, Progress } from '../../publisher/follow.ts';
+import { historyLines } from '../../publisher/history-screen.ts';
+import { planLines, planPublish } from '../../publisher/plan.ts';
+import { progressFrame } from '../../publisher/progress-frame.ts';
+import {
+  attachedLines,
+  createProgressLines,
+  detachedLines,
+  endedFailures,
+  publishedLines,
+} from '../../publisher/progress-lines.ts';
+import { statusChanges } from '../../publisher/status-changes.ts';
+import { statusLines } from '../../publisher/status-screen.ts';
+import { judge } from '../../publisher/verdict.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
+import * as make from './fixtures.ts';
+
+const { SCREEN, WINDOW, NOW, SECOND, HOUR, OLD, NEW, VERSION, MIXED, THOUSAND, ODD } = make;
+
+/**
+ * Every screen at 80 cells, made of fixed data. After a wanted change: `npx vitest run test/publisher/golden.test.ts -u`,
+ * and read the difference as whoever is on call would.
+ */
+async function shows(name: string, lines: readonly string[]): Promise<void> {
+  for (const line of lines)
+    expect(line, 'a screen has no control characters').not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(`golden/${name}.txt`);
+}
+
+const hold = { owner: 'bob', reason: 'inventory', since: NOW - HOUR, end: NOW + 2 * HOUR };
+const entry = (commitId: CommitId) => ({ commitId, reason: 'empties the cart', by: 'ann', at: NOW - 2 * HOUR });
+const stale = { since: NOW - 12 * SECOND, reason: 'get /app/business/config: DEADLINE' };
+
+describe('status', () => {
+  it.each([
+    ['status-settled', make.picture([make.agent('web-1'), make.agent('web-2')])],
+    ['status-mixed', make.picture(MIXED)],
+    ['status-thousand', make.picture(THOUSAND)],
+    ['status-names', make.picture(ODD)],
+    ['status-nobody', make.picture([])],
+    ['status-empty', make.picture([make.agent('web-1', { reportedAt: null })], { config: '', record: null })],
+    ['status-foreign', make.picture([make.agent('web-1')], { record: null })],
+    ['status-refused', make.picture([make.agent('web-1')], { config: '{"url":"x"}' })],
+    ['status-held', make.picture([make.agent('web-1')], { hold, quarantined: [entry(NEW)] })],
+    ['status-stale', { ...make.picture(MIXED.slice(0, 3)), stale }],
+  ])('%s', async (name, picture) => {
+    await shows(name, statusLines(picture, SCREEN));
+  });
+
+  it('in a window is cut to its lines and cells, with the worst first', async () => {
+    for (const [name, picture] of [
+      ['window-mixed', make.picture(MIXED)],
+      ['window-thousand', make.picture(THOUSAND)],
+      ['window-names', make.picture(ODD)],
+    ] as const) {
+      const lines = statusLines(picture, WINDOW, 12);
+      expect(lines.length).toBeLessThanOrEqual(12);
+      for (const line of lines) expect(width(line)).toBeLessThanOrEqual(80);
+      await shows(name, lines);
+    }
+  });
+
+  it('elsewhere tells what became different', async () => {
+    const before = make.picture([make.agent('web-1'), make.agent('web-2'), make.agent('web-3')]);
+    const failed = MIXED[3] as (typeof MIXED)[number];
+    const after = make.picture([make.agent('web-1'), { ...failed, agentId: 'web-2' }]);
+    await shows('changes', [
+      ...statusChanges(before, after, SCREEN),
+      ...statusChanges(after, { ...after, stale }, SCREEN),
+      ...statusChanges({ ...after, stale }, after, SCREEN),
+      ...statusChanges(make.picture(THOUSAND.map((view) => make.agent(view.agentId))), make.picture(THOUSAND), SCREEN),
+    ]);
+    expect(statusChanges(after, after, { ...SCREEN, now: NOW + HOUR })).toEqual([]);
+  });
+
+  it.each([...MIXED, ...ODD].map((view, at) => [at, view] as const))('of one agent: %i', async (at, view) => {
+    await shows(`agent-${at}`, agentLines(view, VERSION, SCREEN));
+  });
+
+  it('of one agent that has drifted, and of one that cannot write its report', async () => {
+    const problem = 'its report cannot be written: NO_AUTH at /app/business/agents/web-1';
+    await shows('agent-drift', agentLines(make.agent('web-1', { drift: ['index.html', 'a\u001bb'] }), VERSION, SCREEN));
+    const silent = make.agent('web-1', { online: { problem }, targetVersion: '1d.1', reportedAt: NOW - 90 * HOUR });
+    await shows('agent-no-auth', agentLines(silent, VERSION, SCREEN));
+  });
+});
+
+const followed = { record: make.record(), previous: make.previous(), targetVersion: VERSION };
+const progress = (fleet: typeof MIXED, elapsedMs: number, ending: Ending | null, over: Partial<Progress> = {}) => ({
+  ...{ verdict: judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
+  ...{ stale: null, supersededBy: null, rollout: null, why: '', ...over },
+});
+
+describe('a deployment that is followed', () => {
+  it('in plain lines: each settled agent, what fails with hint and output, what is waited for, the verdict', async () => {
+    const lines = createProgressLines(followed);
+    const begun = [make.agent('web-1', { reportedAt: null }), MIXED[2]] as typeof MIXED;
+    await shows('follow-failed', [
+      ...publishedLines(followed, null, SCREEN),
+      ...lines.next(progress(begun, 200, null)),
+      ...lines.next(progress([make.agent('web-1'), ...MIXED.slice(2, 5)], 3 * SECOND, null)),
+      ...lines.next(progress([make.agent('web-1'), ...MIXED.slice(2, 5)], 11 * SECOND, null)),
+      ...lines.next(progress(MIXED.slice(2, 5), 12 * SECOND, null, { stale: 'connection refused' })),
+      ...lines.next(progress(MIXED.slice(2, 5), 15 * SECOND, null)),
+      ...lines.next(progress([make.agent('web-1'), MIXED[3], MIXED[8]] as typeof MIXED, 20 * SECOND, 'failed')),
+    ]);
+  });
+
+  it.each(['converged', 'superseded', 'timed-out', 'nobody'] as const)('in plain lines: %s', async (ending) => {
+    const fleet = ending === 'nobody' ? [] : ending === 'converged' ? [make.agent('web-1')] : MIXED.slice(1, 3);
+    const instead = make.record({ number: 8, author: 'bob', target: { ...followed.record.target, commitId: OLD } });
+    const over = ending === 'superseded' ? { supersededBy: instead } : {};
+    await shows(`follow-${ending}`, createProgressLines(followed).next(progress(fleet, 4_200, ending, over)));
+  });
+
+  it('a thousand agents in plain lines: failures and counts', async () => {
+    await shows('follow-thousand', createProgressLines(followed).next(progress(THOUSAND, 11 * SECOND, null)));
+  });
+
+  it('on a terminal fits the window', async () => {
+    for (const [name, fleet, rows] of [
+      ['frame-mixed', MIXED, 23],
+      ['frame-low', MIXED, 6],
+      ['frame-thousand', THOUSAND, 23],
+      ['frame-names', ODD, 23],
+      ['frame-nobody', [], 23],
+    ] as const) {
+      const lines = progressFrame(progress(fleet, 4_200, null), followed, WINDOW, rows);
+      expect(lines.length).toBeLessThanOrEqual(rows);
+      for (const line of lines) expect(width(line)).toBeLessThanOrEqual(80);
+      await shows(name, lines);
+    }
+    const old = progressFrame(progress(MIXED.slice(1, 3), 4_200, null, { stale: 'DEADLINE' }), followed, WINDOW, 23);
+    await shows('frame-stale', old);
+    await shows('frame-failed', endedFailures(progress(MIXED, 20 * SECOND, 'failed'), SCREEN));
+  });
+
+  it('attached again, detached, and long over', async () => {
+    const past = make.record({
+      outcome: { ...make.outcome('failed', 2, 3), missing: [{ agentId: 'web-3', code: 'NO_SPACE' }] },
+    });
+    await shows('attach', [
+      ...attachedLines(followed, NOW),
+      ...detachedLines(followed),
+      ...pastLines(past, NOW),
+      ...pastLines(make.record({ outcome: make.outcome('proven', 3, 3) }), NOW),
+      ...pastLines(make.record(), NOW),
+    ]);
+  });
+});
+
+const titles = Array.from({ length: 14 }, (_, at) => ({
+  commitId: `${at + 10}`.repeat(20) as CommitId,
+  title: `Change ${at}`,
+}));
+const change = (ahead: number | null, behind: number | null, over: Partial<Change> = {}): Change => ({
+  ...{ from: OLD, to: NEW, ahead, behind, titles: titles.slice(0, Math.max(ahead ?? 0, behind ?? 0)), ...over },
+});
+
+describe('what changes', () => {
+  it.each([
+    ['change-forward', change(2, 0)],
+    ['change-many', change(60, 0, { titles })],
+    ['change-back', change(0, 3)],
+    ['change-aside', change(1, 2, { titles: [{ commitId: NEW, title: 'a \u001b[31mred\u001b[0m title' }] })],
+    ['change-same', change(0, 0, { to: OLD })],
+    ['change-unknown', change(null, null)],
+  ])('%s', async (name, what) => {
+    const visible = { ...what, titles: what.titles };
+    await shows(name, [...publishedLines(followed, null, SCREEN), ...changeLines(visible, SCREEN)]);
+  });
+
+  it('by force', async () => {
+    const lifted = { by: 'bob', reason: 'empties the cart', at: 1 };
+    const forced = { ...followed, record: make.record({ lifted, reason: 'the fix of the fix' }) };
+    await shows('change-forced', publishedLines(forced, change(1, 0), SCREEN));
+  });
+});
+
+describe('plan', () => {
+  const target = { url: make.URL as RepositoryUrl, commitId: NEW, relativePath: 'shop' as RelativePath };
+  const resolved = { target, title: 'Prices go up', warning: null, refusal: null, change: change(2, 0) };
+  const older = JSON.stringify({ ...target, commitId: OLD });
+  const plan = (over: object, facts: make.StateFacts, fleet = MIXED) =>
+    planPublish(
+      '/app/business',
+      make.state({ config: older, ...facts }),
+      fleet,
+      { ...resolved, ...over },
+      { force: false, now: NOW },
+    );
+
+  it('is what publish would do', async () => {
+    await shows('plan', planLines(plan({}, {}), SCREEN));
+    await shows(
+      'plan-same',
+      planLines(plan({ change: change(0, 0, { from: NEW }) }, { config: JSON.stringify(target) }), SCREEN),
+    );
+    const moved = {
+      ...target,
+      relativePath: 'shop2' as RelativePath,
+      url: 'https://git.example.com/other.git' as RepositoryUrl,
+    };
+    await shows(
+      'plan-elsewhere',
+      planLines(plan({ target: moved, warning: 'the repository could not be asked' }, {}, []), SCREEN),
+    );
+  });
+
+  it('names what stops it', async () => {
+    const refusal = new FleetError({
+      code: 'COMMIT_NOT_ON_REMOTE',
+      reason: 'it is not there',
+      hint: 'git push it',
+      next: 'stall',
+    });
+    const blocked = plan({ refusal }, { hold, quarantined: [entry(NEW)] });
+    expect(blocked.blockers.map(({ code }) => code)).toEqual(['HOLD', 'QUARANTINED', 'COMMIT_NOT_ON_REMOTE']);
+    await shows('plan-blocked', planLines(blocked, SCREEN));
+  });
+});
+
+it('history', async () => {
+  const target = (commitId: CommitId) => ({ url: make.URL, commitId, relativePath: 'shop' });
+  const rows = [
+    make.record({ number: 12, reason: 'the fix of the fix', lifted: { by: 'bob', reason: 'burns', at: 1 } }),
+    make.record({
+      number: 11,
+      target: target(OLD),
+      returnsTo: 9,
+      author: '店長',
+      outcome: make.outcome('proven', 3, 3),
+    }),
+    make.record({ number: 10, at: NOW - 3 * HOUR, outcome: make.outcome('failed', 1, 3), reason: '\u001b[31mred' }),
+    make.record({ number: 9, target: target(OLD), at: NOW - 50 * HOUR, outcome: make.outcome('proven', 3, 3) }),
+    make.record({
+      number: 8,
+      at: NOW - 90 * 24 * HOUR,
+      outcome: make.outcome('superseded', 0, 3),
+      author: 'a'.repeat(60),
+    }),
+    make.record({ number: 7, at: NOW - 91 * 24 * HOUR, reason: 'r'.repeat(300) }),
+  ];
+  await shows('history', historyLines(rows, 12, SCREEN));
+  await shows('history-empty', historyLines([], null, SCREEN));
+});
+
+it('colours mean the same everywhere, and take no cell', () => {
+  const painted = { ...SCREEN, paint: (tone: string, text: string) => `<${tone}>${text}</>` };
+  const bare = (lines: string[]) => lines.map((line) => line.replace(/<\/?\w*>/g, ''));
+  const coloured = statusLines(make.picture(MIXED), painted);
+  expect(bare(coloured)).toEqual(statusLines(make.picture(MIXED), SCREEN));
+  expect(coloured.join('\n')).toMatch(/<good>active<\/>[\s\S]*<bad>failed<\/>/);
+});
