@@ -47,7 +47,10 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-const PAST = { converged: 'converged', failed: 'failed', superseded: 'running' } as const;
+const PAST = {
+  ...({ converged: 'converged', superseded: 'running' } as const),
+  ...({ failed: 'failed', aborted: 'failed', 'rolled-back': 'failed' } as const),
+};
 
 async function findRecorded(
   session: Session,

@@ -14,6 +14,9 @@ import { goOnUnheard, say, screenNow, usage, warn } from './terminal.ts';
 export const EXIT_OF: Record<Ending, number> = {
   converged: EXIT.converged,
   failed: EXIT.failed,
+  'rolled-back': EXIT.rolledBack,
+  halted: EXIT.failed,
+  aborted: EXIT.failed,
   superseded: EXIT.conflict,
   'timed-out': EXIT.notConverged,
   nobody: EXIT.notConverged,

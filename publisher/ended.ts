@@ -6,9 +6,17 @@ import { age, nameAndCommit } from './words.ts';
 /**
  * How a deployment ended that config does not hold any more: by its record; one that nobody judged was superseded.
  */
-export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'nobody' | 'timed-out'> {
-  if (outcome?.state === 'proven') return 'converged';
-  return outcome?.state === 'failed' || outcome?.state === 'aborted' ? 'failed' : 'superseded';
+export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'nobody' | 'timed-out' | 'halted'> {
+  switch (outcome?.state) {
+    case 'proven':
+      return 'converged';
+    case 'failed':
+    case 'aborted':
+    case 'rolled-back':
+      return outcome.state;
+    default:
+      return 'superseded';
+  }
 }
 
 /** `d-5 1f2e3d4c5b: proven 2 h ago, 3/3 agents, judged by ann`, and who is missing. */

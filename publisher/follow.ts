@@ -1,10 +1,11 @@
 import { readFleet } from '../fleet/fleet-view.ts';
-import { writeOutcome } from '../fleet/history.ts';
+import { readDeployment, writeOutcome } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
 import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Deployment, Outcome } from '../schemas/deployment.ts';
+import { parseRollout, type Rollout } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -18,7 +19,15 @@ export interface FollowParts {
   readonly by: string;
 }
 
-export type Ending = 'converged' | 'failed' | 'superseded' | 'timed-out' | 'nobody';
+export type Ending =
+  | 'converged'
+  | 'failed'
+  | 'rolled-back' // and the last proven target was published in its place
+  | 'halted' // the policy stopped its rollout: a person decides
+  | 'aborted' // a person ended its rollout
+  | 'superseded'
+  | 'timed-out'
+  | 'nobody';
 
 export interface Progress {
   readonly verdict: Verdict;
@@ -29,9 +38,14 @@ export interface Progress {
   readonly stale: string | null;
   /** What came instead, where it was superseded and that has a record. */
   readonly supersededBy: Deployment | null;
+  /** Its rollout in waves; null: there is no policy, or no coordinator has taken it up. */
+  readonly rollout: Rollout | null;
+  /** Why it ended so, where the coordinator says it. */
+  readonly why: string;
 }
 
-const OUTCOME: Record<Exclude<Ending, 'nobody'>, Outcome['state']> = {
+/** What we write where no coordinator judges. */
+const OUTCOME: Partial<Record<Ending, Outcome['state']>> = {
   converged: 'proven',
   failed: 'failed',
   superseded: 'superseded',
@@ -39,8 +53,8 @@ const OUTCOME: Record<Exclude<Ending, 'nobody'>, Outcome['state']> = {
 };
 
 /**
- * Follows one deployment until the fleet has settled, something newer was published, or the time is up; then writes the
- * outcome. Yields on every look; the last item carries the ending. Reads by polling: a publisher is rare and short, and
+ * Follows one deployment until the fleet has settled, something newer was published, or the time is up. Where it rolls
+ * out in waves the coordinator has the word; else we judge from the reports, and write the outcome. Yields on every look; the last item carries the ending. Reads by polling: a publisher is rare and short, and
  * agents keep a constant number of watches. An outage of ZooKeeper only makes the picture stale.
  */
 export async function* follow(
@@ -54,11 +68,18 @@ export async function* follow(
   const expected = new Set<string>();
   let freshSince: number | null = null;
   let verdict: Verdict = judge([], expected, published.targetVersion);
+  let led: Led = { rollout: null, isLed: false };
   while (!signal.aborted) {
     let stale: string | null = null;
     let superseded = false;
     try {
-      const [config, fleet] = await Promise.all([session.get(znodes.config), readFleet(session, znodes)]);
+      const [config, fleet, found] = await Promise.all([
+        session.get(znodes.config),
+        readFleet(session, znodes),
+        readLed(parts, published.targetVersion),
+      ]);
+      // Once it names another target, what it last said about this one stands.
+      led = { rollout: found.rollout ?? led.rollout, isLed: found.isLed };
       superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
       for (const view of fleet) {
         // Whoever spoke of this target was there after it was published, also before we looked.
@@ -72,15 +93,18 @@ export async function* follow(
     }
     const now = clock.monotonic();
     const elapsedMs = now - started;
-    const picture = { verdict, superseded, freshMs: freshSince === null ? null : now - freshSince };
-    const ending = endingOf(picture, elapsedMs, timeoutMs);
-    if (ending && ending !== 'nobody') {
-      const outcome = outcomeOf(verdict, OUTCOME[ending], clock.now(), parts.by);
+    const ruled = ruledBy(led);
+    const picture = { verdict, superseded, ruled, freshMs: freshSince === null ? null : now - freshSince };
+    const { ending, why } = await rolledBackOr(parts, published, endingOf(picture, elapsedMs, timeoutMs), led);
+    const outcome = ending && OUTCOME[ending];
+    if (outcome && (!ruled || ending === 'timed-out')) {
       // The verdict holds without its record; an outage now must not turn success into failure.
-      await writeOutcome(session, znodes, published.record.number, outcome).catch(() => {});
+      const judged = outcomeOf(verdict, outcome, clock.now(), parts.by);
+      await writeOutcome(session, znodes, published.record.number, judged).catch(() => {});
     }
-    const supersededBy = ending === 'superseded' ? await readCurrent(parts) : null;
-    yield { verdict, elapsedMs, ending, stale, supersededBy };
+    const replaced = ending === 'superseded' || ending === 'rolled-back';
+    const supersededBy = replaced ? await readCurrent(parts) : null;
+    yield { verdict, elapsedMs, ending, stale, supersededBy, rollout: led.rollout, why };
     if (ending) return;
     await clock.sleep(pollMs(expected.size), signal).catch(() => {});
   }
@@ -89,16 +113,56 @@ export async function* follow(
 /** With nobody online there is nothing to watch; but agents may just be coming back from a lost session. */
 const NOBODY_AFTER_MS = 10_000;
 
+interface Led {
+  /** The last record of this deployment's rollout in waves. */
+  readonly rollout: Rollout | null;
+  /** Somebody leads, or will in a moment. */
+  readonly isLed: boolean;
+}
+
+async function readLed({ session, znodes }: FollowParts, targetVersion: string): Promise<Led> {
+  const [node, candidates] = await Promise.all([session.get(znodes.rollout), session.children(znodes.election)]);
+  const rollout = node && parseRollout(node.data);
+  const isLed = (candidates ?? []).length > 0;
+  return { rollout: rollout?.permits && rollout.targetVersion === targetVersion ? rollout : null, isLed };
+}
+
+/** The rollout whose state is the verdict: the leader's word, while there is one or it is the last. */
+const ruledBy = ({ rollout, isLed }: Led): Rollout | null =>
+  rollout && (isLed || BY_STATE[rollout.state]) ? rollout : null;
+
+const BY_STATE: Partial<Record<Rollout['state'], Ending>> = {
+  proven: 'converged',
+  failed: 'failed',
+  halted: 'halted',
+  aborted: 'aborted',
+  'rolled-back': 'rolled-back',
+};
+
+/** What superseded it may be its own rollback, which its record tells. */
+async function rolledBackOr(
+  { session, znodes }: FollowParts,
+  { record }: Pick<Published, 'record'>,
+  ending: Ending | null,
+  { rollout }: Led,
+): Promise<{ ending: Ending | null; why: string }> {
+  if (ending !== 'superseded') return { ending, why: ending ? (rollout?.why ?? '') : '' };
+  const outcome = (await readDeployment(session, znodes, record.number).catch(() => null))?.outcome;
+  return outcome?.state === 'rolled-back' ? { ending: 'rolled-back', why: outcome.why ?? '' } : { ending, why: '' };
+}
+
 interface Picture {
   readonly verdict: Verdict;
   readonly superseded: boolean;
+  readonly ruled: Rollout | null;
   /** For how long ZooKeeper has answered without a gap; null: it does not, and nothing can be told but the time. */
   readonly freshMs: number | null;
 }
 
-function endingOf({ verdict, superseded, freshMs }: Picture, elapsedMs: number, most: number): Ending | null {
+function endingOf({ verdict, superseded, ruled, freshMs }: Picture, elapsedMs: number, most: number): Ending | null {
   const late = elapsedMs >= most;
   if (freshMs === null) return late ? 'timed-out' : null;
+  if (ruled) return BY_STATE[ruled.state] ?? (superseded ? 'superseded' : late ? 'timed-out' : null);
   if (verdict.state === 'converged') return 'converged';
   if (superseded) return 'superseded';
   if (verdict.state === 'failed') return 'failed';

@@ -5,6 +5,7 @@ import { line } from './columns.ts';
 import type { Progress } from './follow.ts';
 import type { Screen } from './paint.ts';
 import type { Followed } from './progress-lines.ts';
+import { waveWords } from './wave-words.ts';
 import { age, names, short } from './words.ts';
 
 /** The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. */
@@ -14,10 +15,12 @@ export function progressFrame(progress: Progress, { record }: Followed, screen: 
   const old =
     stale === null ? [] : [line(screen, `ZooKeeper does not answer (${visible(stale, 200)}); this is old`, 'bad')];
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
-  const table = agentTable(agents, screen, rows - old.length - counts.length - 1);
+  const wave = waveWords(progress.rollout);
+  const waves = wave === '' ? [] : [line(screen, `  ${wave}`)];
+  const table = agentTable(agents, screen, rows - old.length - counts.length - waves.length - 1);
   const open = agents.filter((agent) => agent.standing !== 'active').map((agent) => agent.agentId);
   const waits = expected === 0 ? 'an agent to come online' : open.length === 0 ? null : names(open, 3);
   const count = `${deploymentName(record.number)}: ${reached}/${expected} agents at ${short(record.target.commitId)}`;
   const last = `${count}, ${age(elapsedMs)}${waits ? `; waiting for ${waits}` : ''}`;
-  return [...old, ...counts, ...table, line(screen, last, 'strong')].slice(-rows);
+  return [...old, ...counts, ...table, ...waves, line(screen, last, 'strong')].slice(-rows);
 }

@@ -1,0 +1,22 @@
+import { visible } from '../runtime/visible.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { names } from './words.ts';
+
+/** `canary: web-1`, `wave 2: web-4, web-5`, `paused by ann: lunch`; empty where there are no waves. */
+export function waveWords(rollout: Rollout | null): string {
+  if (!rollout) return '';
+  const held = heldWords(rollout);
+  if (held !== null) return held;
+  const name = rollout.wave === 0 && rollout.policy?.canary !== undefined ? 'canary' : `wave ${rollout.wave}`;
+  const soaks = rollout.soakFrom === null ? '' : `, done and watched for ${rollout.policy?.soak ?? ''}`;
+  return rollout.members.length === 0 ? name : `${name}: ${names(rollout.members)}${soaks}`;
+}
+
+/** What the whole rollout waits for; null: only for the agents of its wave. */
+export function heldWords(rollout: Rollout | null): string | null {
+  if (rollout?.state === 'paused') {
+    const { by = 'somebody', why = '' } = rollout.paused ?? {};
+    return `paused by ${visible(by, 100)}${why === '' ? '' : `: ${visible(why, 200)}`}`;
+  }
+  return rollout?.state === 'running' && rollout.why !== '' ? visible(rollout.why, 300) : null;
+}
