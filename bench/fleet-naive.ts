@@ -1,6 +1,6 @@
 /**
- * What one writes in an afternoon. Python, argv: connect string, znode, repository, clone. It says `ready`, and the
- * commit after each pull.
+ * What one writes in an afternoon. Python, argv: connect string, znode, repository, clone. It says `ready`, and what
+ * the znode held after each pull.
  */
 export const NAIVE_AGENT = `
 import subprocess, sys, threading
@@ -14,7 +14,7 @@ client.start()
 def changed(data, stat):
     if data:
         git('-C', clone, 'pull', '--quiet')
-        print(git('-C', clone, 'rev-parse', 'HEAD'), flush=True)
+        print(data.decode(), flush=True)
 print('ready', flush=True)
 threading.Event().wait()
 `;
