@@ -6,6 +6,7 @@ import { type Change, changeLines } from './change.ts';
 import type { Ending, Progress } from './follow.ts';
 import type { Screen } from './paint.ts';
 import type { AgentStanding } from './verdict.ts';
+import { heldWords, waveWords } from './wave-words.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
 
 /** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
@@ -27,6 +28,7 @@ export function createProgressLines(published: Followed): ProgressLines {
   const causes = new Map<string, number>();
   let stale: string | null = null;
   let remindAt = REMIND_MS;
+  let toldWave = '';
 
   /** What became different about one agent; nothing where that is not worth a line. */
   function agentLines(agent: AgentStanding, elapsedMs: number, quiet: boolean): string[] {
@@ -58,6 +60,9 @@ export function createProgressLines(published: Followed): ProgressLines {
             : '  ZooKeeper answers again',
         );
       }
+      const wave = waveWords(progress.rollout);
+      if (wave !== '' && wave !== toldWave) lines.push(`  ${wave}`);
+      toldWave = wave;
       const quiet = verdict.expected > MOST_SINGLE;
       for (const agent of verdict.agents) lines.push(...agentLines(agent, progress.elapsedMs, quiet));
       if (!progress.ending && progress.elapsedMs >= remindAt) {
@@ -70,7 +75,9 @@ export function createProgressLines(published: Followed): ProgressLines {
   };
 }
 
-function waitingFor({ verdict, elapsedMs }: Progress): string[] {
+function waitingFor({ verdict, elapsedMs, rollout }: Progress): string[] {
+  const held = heldWords(rollout);
+  if (held !== null) return [`  ${held} (${age(elapsedMs)})`];
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
   if (open.length === 0) return [`  waiting for an agent to come online (${age(elapsedMs)})`];
   const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);
@@ -95,6 +102,19 @@ export function verdictLines(progress: Progress, ending: Ending, { record, previ
         `${what} FAILED: ${count}`,
         `next: gitfleet status${previous ? `; back to ${nameAndCommit(previous)}: gitfleet rollback` : ''}`,
       ];
+    case 'rolled-back':
+      return [
+        `${what} ROLLED BACK: ${visible(progress.why, 300)}`,
+        `  ${short(record.target.commitId)} is in quarantine${instead ? `; the fleet goes back to ${short(instead.target.commitId)} as ${deploymentName(instead.number)}` : ''}`,
+        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that mends it`,
+      ];
+    case 'halted':
+      return [
+        `${what} HALTED: ${visible(progress.why, 300)} (${count})`,
+        'next: gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort; gitfleet rollback',
+      ];
+    case 'aborted':
+      return [`${what} ABORTED: ${visible(progress.why, 300)} (${count})`, 'next: gitfleet rollback; gitfleet retry'];
     case 'superseded':
       return [
         ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
