@@ -61,6 +61,8 @@ async function makeScript() {
 
 /** In a process of its own: code that was run is kept, the build's own is not. */
 function keepCompiled(script) {
-  const { NODE_OPTIONS: _, ...env } = process.env;
+  // Nothing of ours takes part: an unknown GITFLEET_ variable, such as a test's seed, is an error to the command line.
+  const ours = ([name]) => name === 'NODE_OPTIONS' || name.startsWith('GITFLEET_');
+  const env = Object.fromEntries(Object.entries(process.env).filter((variable) => !ours(variable)));
   execFileSync(process.execPath, [`${root}scripts/keep-compiled.mjs`, script], { stdio: 'inherit', env });
 }
