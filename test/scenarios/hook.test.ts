@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ANY_URL, parseTarget } from '../../schemas/target.ts';
 import { cleanEnvironment, git, gitfleet, gitSaying } from '../support/commands.ts';
 import { type Origin, shownCommit, TestFleet } from '../support/fleet.ts';
+import { commitOnly, startPush } from '../support/git-host.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
@@ -30,14 +32,6 @@ const configured = async () => {
   return parsed?.ok ? parsed.target : null;
 };
 const lastNumber = async () => Number((await fleet.session.get(fleet.znodes.deployments))?.data.toString() || 0);
-
-/** Commits without pushing. */
-async function commitOnly(clone: string, message: string): Promise<string> {
-  await writeFile(join(clone, 'f'), message);
-  await git(clone, 'add', '--all');
-  await git(clone, 'commit', '--quiet', '-m', message);
-  return await git(clone, 'rev-parse', 'HEAD');
-}
 
 describe('git push', () => {
   it('deploys, and shows the fleet on the terminal that pushed', async () => {
@@ -117,6 +111,25 @@ describe('git push', () => {
     expect(said.filter(Boolean).length).toBeGreaterThan(0);
     expect((await configured())?.commitId).toBe(await git(origin.bare, 'rev-parse', 'main'));
   });
+
+  it.each(['SIGINT', 'SIGHUP'] as const)(
+    'deploys what it received when the terminal sends %s, whenever that comes',
+    async (signal) => {
+      const origin = await withHook(0);
+      const script = '#!/bin/sh\necho received >&2\n';
+      await mkdir(join(origin.bare, 'hooks/before-gitfleet'));
+      await writeFile(join(origin.bare, 'hooks/before-gitfleet/post-receive'), script, { mode: 0o755 });
+      // Before node runs, while it starts, while it talks to ZooKeeper, while it follows.
+      for (const afterMs of [0, 15, 30, 50, 80, 150, 300]) {
+        const commitId = await commitOnly(origin.clone, `after ${afterMs}`);
+        const push = startPush(origin.clone, ['origin', 'HEAD:refs/heads/main']);
+        await push.prints(/remote: received/);
+        await sleep(afterMs);
+        await push.kill(signal);
+        await until(`${commitId} is published`, async () => (await configured())?.commitId === commitId);
+      }
+    },
+  );
 
   it('succeeds while ZooKeeper is away, and says how to publish later', async () => {
     const origin = await withHook(0);
