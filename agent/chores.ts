@@ -117,7 +117,10 @@ async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal)
 }
 
 /** What is in a release by right besides its commit: as it was prepared, for its files may have been written since. */
-async function exceptIn({ places, journal, generated, stepsOf }: ChoreParts, active: CommitId): Promise<string[]> {
+export async function exceptIn(
+  { places, journal, generated, stepsOf }: Pick<ChoreParts, 'places' | 'journal' | 'generated' | 'stepsOf'>,
+  active: CommitId,
+): Promise<string[]> {
   const noted = journal().releases[active]?.generated;
   const own = noted ?? patternsOf(await stepsOf(releaseOf(places, active)));
   return [...new Set([...generated, ...own])];

@@ -140,6 +140,17 @@ export async function program(
     here(verb(agent, 'status', 'how this server stands, from its own disk', () => import('./agent-status.ts'))),
     'gitfleet agent status --json',
   );
+  example(
+    here(
+      verb(
+        agent,
+        'verify',
+        'whether what this server shows is its commit; changes nothing, and an agent may run',
+        () => import('./agent-verify.ts'),
+      ),
+    ).option('--deep', 'hash every file again, instead of trusting sizes and times'),
+    'gitfleet agent verify --deep',
+  );
   deployVerbs(table);
 
   const hook = root.command('hook').description('deploy by git push').exitOverride();

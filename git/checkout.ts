@@ -7,7 +7,7 @@ import { dropProof, indexIsOfThisBoot, noteBoot, readProof } from './proof.ts';
 import { noteRacy, trustProvedIndex } from './racy-index.ts';
 import type { Repository } from './repository.ts';
 import { sweepWorkTree } from './sweep.ts';
-import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
+import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree, writingIn } from './work-tree.ts';
 
 /**
  * Makes `directory` hold exactly this commit with git's own forced checkout, whatever state it is in: absent, half
@@ -76,7 +76,7 @@ async function forcedCheckout(
 ): Promise<void> {
   const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
   await noteRacy(tree);
-  const done = repository.git.tell(args, { gitDir: tree.admin, workTree: tree.directory, signal });
+  const done = repository.git.tell(args, writingIn(tree, signal));
   meanwhile();
   await done;
 }

@@ -1,8 +1,8 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { trustProvedIndex } from './racy-index.ts';
 import type { Repository } from './repository.ts';
-import type { WorkTree } from './work-tree.ts';
+import { type WorkTree, writingIn } from './work-tree.ts';
 
 /**
  * The diff engine writes files, not the index: to bring an index along costs what the repository costs, and nobody
@@ -15,6 +15,10 @@ export async function noteIndexBehind(tree: WorkTree, diff: readonly { path: str
   const file = join(tree.admin, BEHIND);
   await writeFile(`${file}.new`, diff.map(({ path }) => `${path}\0`).join(''));
   await rename(`${file}.new`, file);
+}
+
+export async function isIndexBehind(tree: WorkTree): Promise<boolean> {
+  return (await stat(join(tree.admin, BEHIND)).catch(() => null)) !== null;
 }
 
 /** For who lets git write the whole tree and its index anew. */
@@ -41,7 +45,7 @@ async function catchUp(repository: Repository, tree: WorkTree): Promise<void> {
   const paths = await readFile(join(tree.admin, BEHIND)).catch(() => null);
   if (paths === null) return;
   await trustProvedIndex(repository, tree);
-  const call = { gitDir: tree.admin, workTree: tree.directory, input: paths };
+  const call = { ...writingIn(tree), input: paths };
   await repository.git.tell(['update-index', '--add', '--remove', '-z', '--stdin'], call);
   await rm(join(tree.admin, BEHIND), { force: true });
   await repository.failpoint('spare.index-caught-up');

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../runtime/clock.ts';
 import { classify, type FleetError } from '../runtime/errors.ts';
 import { clean, type Logger } from '../runtime/log.ts';
@@ -34,6 +35,8 @@ export interface GitCall {
   /** Protocols that this call may use; none without it. */
   readonly protocols?: readonly string[] | undefined;
   readonly input?: string | Buffer | undefined;
+  /** Lock files that it makes, and cannot remove when it is killed; nobody else may make them meanwhile. */
+  readonly locks?: readonly string[] | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly mostBytes?: number | undefined;
@@ -139,6 +142,7 @@ export function createGit(leash: Leash): Git {
     if (result.ended === 'exit' && result.exitCode !== null) {
       return { exitCode: result.exitCode, stdout: result.stdout, stderr };
     }
+    await Promise.all((call.locks ?? []).map((lock) => rm(lock, { force: true })));
     throw notEnded(args[0] ?? 'git', result, timeoutMs, call.signal);
   }
 

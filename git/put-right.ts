@@ -1,7 +1,7 @@
 import type { CommitId } from '../schemas/values.ts';
 import { noteRacy } from './racy-index.ts';
 import type { Repository } from './repository.ts';
-import type { WorkTree } from './work-tree.ts';
+import { type WorkTree, writingIn } from './work-tree.ts';
 
 /**
  * Makes a work tree that drifted its commit again, file by file, in place: readers of the files that were right see no
@@ -15,7 +15,7 @@ export async function putRight(
   clean: readonly string[] | null,
   signal: AbortSignal,
 ): Promise<void> {
-  const call = { gitDir: tree.admin, workTree: tree.directory, signal };
+  const call = writingIn(tree, signal);
   await noteRacy(tree);
   const checkout = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
   await repository.git.tell(checkout, call);

@@ -1,8 +1,7 @@
 import { rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GitCall } from './process.ts';
 import type { Repository } from './repository.ts';
-import type { WorkTree } from './work-tree.ts';
+import { type WorkTree, writingIn } from './work-tree.ts';
 
 /**
  * Git cannot tell by its time whether a file was changed in the very second in which the index was written, so it reads
@@ -26,10 +25,10 @@ export async function noteRacy(tree: WorkTree): Promise<void> {
   await writeFile(join(tree.admin, RACY), '');
 }
 
-export async function settleRacy(repository: Repository, tree: WorkTree, call: GitCall): Promise<void> {
+export async function settleRacy(repository: Repository, tree: WorkTree, signal: AbortSignal): Promise<void> {
   if ((await stat(join(tree.admin, RACY)).catch(() => null)) === null) return;
   const index = await stat(join(tree.admin, 'index')).catch(() => null);
   if (index === null || Math.floor(index.mtimeMs / 1_000) >= Math.floor(repository.clock.now() / 1_000)) return;
-  await repository.git.ask(['update-index', '-q', '--refresh'], call);
+  await repository.git.ask(['update-index', '-q', '--refresh'], writingIn(tree, signal));
   await rm(join(tree.admin, RACY), { force: true });
 }

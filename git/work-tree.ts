@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../runtime/durable-file.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { failure } from './errors.ts';
+import type { GitCall } from './process.ts';
 import type { Repository } from './repository.ts';
 
 /**
@@ -18,10 +19,19 @@ export interface WorkTree {
   readonly admin: string;
 }
 
+/** For a git that writes the index or HEAD of a work tree: killed half-way it must not stop every later one. */
+export function writingIn({ admin, directory }: WorkTree, signal?: AbortSignal): GitCall {
+  const locks = ['index.lock', 'HEAD.lock'].map((name) => join(admin, name));
+  return { gitDir: admin, workTree: directory, signal, locks };
+}
+
 const MOVING = 'gitfleet-moving';
 const REMOVING = 'gitfleet-removing';
 
-export async function findWorkTree(repository: Repository, directory: string): Promise<WorkTree | null> {
+export async function findWorkTree(
+  repository: Pick<Repository, 'directory'>,
+  directory: string,
+): Promise<WorkTree | null> {
   const admin = await adminOf(repository, directory);
   if (admin === null) return null;
   const back = await read(join(admin, 'gitdir'));
@@ -47,7 +57,7 @@ export async function addWorkTree(repository: Repository, directory: string, com
 export async function attachWorkTree(repository: Repository, directory: string, commitId: CommitId): Promise<WorkTree> {
   const admin = await makeAdmin(repository, directory, commitId);
   const tree = { directory, admin };
-  const call = { gitDir: admin, workTree: directory };
+  const call = writingIn(tree);
   await repository.git.tell(['read-tree', commitId], call);
   await repository.git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
   await pointTo(directory, admin);
@@ -144,7 +154,7 @@ async function pointBack(admin: string, directory: string): Promise<void> {
 }
 
 /** The admin directory that the `.git` file names, if it is a directory of this very store. */
-async function adminOf(repository: Repository, directory: string): Promise<string | null> {
+async function adminOf(repository: Pick<Repository, 'directory'>, directory: string): Promise<string | null> {
   const forward = await read(join(directory, '.git'));
   if (forward === null || !forward.startsWith('gitdir: ')) return null;
   const real = (path: string) => realpath(path).catch(() => null);

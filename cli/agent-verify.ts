@@ -1,0 +1,72 @@
+import { tmpdir } from 'node:os';
+import { readLocalStatus } from '../agent/local-status.ts';
+import { placesOf } from '../agent/place.ts';
+import { patternsOf, stepsOf } from '../agent/release-steps.ts';
+import { type VerifiedLink, verifyShown } from '../agent/verify-shown.ts';
+import { createGit } from '../git/process.ts';
+import { systemClock as clock } from '../runtime/clock.ts';
+import { createLog } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
+import { agentSettings } from '../schemas/settings.ts';
+import { EXIT } from './exit-codes.ts';
+import { stepsSource } from './local-agent.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { onSignals } from './signals.ts';
+import { say } from './terminal.ts';
+
+/**
+ * `gitfleet agent verify [--deep]`: whether what this server shows is its commit, whether or not an agent runs and
+ * ZooKeeper answers. Changes nothing and takes nothing from the agent. Exits 0 when all of it is, 1 when something
+ * differs or could not be compared, 2 on bad settings.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const deep = Boolean(options['deep']);
+  const stop = new AbortController();
+  onSignals(() => stop.abort(new DOMException('stopped by a signal', 'AbortError')));
+  const { links } = await readLocalStatus(places, clock);
+  const parts = {
+    places,
+    git: createGit({ clock, log: createLog({ level: 'silent' }), path: process.env['PATH'] }),
+    generated: patternsOf(agent),
+    stepsOf: (release: string) => stepsOf(stepsSource(agent), release),
+    scratch: tmpdir(),
+  };
+  const verified = await verifyShown(parts, links, deep, stop.signal).catch((error: unknown) => {
+    if (stop.signal.aborted) return null;
+    throw error;
+  });
+  if (verified === null) return EXIT.detached;
+  const clean = verified.length > 0 && verified.every((link) => link.clean);
+  if (options['json']) say(JSON.stringify({ agentId: agent.id, app: settings.app, deep, clean, links: verified }));
+  else say(...verified.flatMap((link) => linkLines(link, deep)), lastLine(verified, clean, deep));
+  return clean ? EXIT.converged : EXIT.failed;
+}
+
+function linkLines({ link, commitId, instead, drift, clean }: VerifiedLink, deep: boolean): string[] {
+  if (drift === null) return [`${link} is ${instead}, no link of ours`];
+  const how = deep ? 'every file hashed again' : 'by sizes and times';
+  if (clean) return [`${link} is ${commitId}, ${how}`];
+  return [
+    `${link} is not ${commitId}, ${how}:`,
+    ...(drift.head === commitId ? [] : [`  HEAD      ${visible(drift.head ?? 'cannot be read')}`]),
+    ...drift.changed.map((path) => `  changed   ${visible(path)}`),
+    ...drift.missing.map((path) => `  missing   ${visible(path)}`),
+    ...drift.strangers.map((path) => `  stranger  ${visible(path)}`),
+    ...(longest(drift) < MOST_SHOWN ? [] : [`  at most ${MOST_SHOWN} of each kind are named`]),
+  ];
+}
+
+/** As git/compare.ts cuts its lists. */
+const MOST_SHOWN = 20;
+const longest = ({ changed, missing, strangers }: NonNullable<VerifiedLink['drift']>) =>
+  Math.max(changed.length, missing.length, strangers.length);
+
+function lastLine(verified: readonly VerifiedLink[], clean: boolean, deep: boolean): string {
+  if (verified.length === 0) return 'no link yet, so there was nothing to compare; next: gitfleet agent status';
+  if (clean) return deep ? 'all is as committed' : 'all is as committed; --deep hashes every file again';
+  return 'next: publish the commit again and the agent puts changed files right (agent.drift: heal does so by itself)';
+}
