@@ -308,6 +308,38 @@ describe('the leash', () => {
     expect(running.filter((line) => line === 'sleep\u0000299\u0000')).toEqual([]);
   });
 
+  it('leaves no index locked by a git that was killed while it wrote one, and goes on', async () => {
+    // Git, but one that takes the lock and then gets stuck where it would write the index.
+    const bin = join(base, 'bin');
+    mkdirSync(bin);
+    const stuck = join(base, 'stuck');
+    const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
+    const script = `#!/bin/sh
+for word in "$@"; do
+  case $word in --git-dir=*) dir=\${word#--git-dir=};; update-index) hang=1;; esac
+done
+if [ -n "$hang" ] && [ -e ${stuck} ]; then : > "$dir/index.lock"; : > ${stuck}.now; exec sleep 298; fi
+exec ${real} "$@"
+`;
+    writeFileSync(join(bin, 'git'), script, { mode: 0o755 });
+    const store = await aStore(base, { path: `${bin}:${process.env['PATH']}` });
+    await store.fetch({ url: origin.url, commitId: first }, NEVER);
+    const live = await release(store, base, first);
+    const admin = readFileSync(join(live, '.git'), 'utf8').trim().slice('gitdir: '.length);
+    await systemClock.sleep(1_100); // Only then does an inspection write the index.
+    writeFileSync(stuck, '');
+    const newer = new AbortController();
+    const inspected = store.inspect(live, first, newer.signal);
+    await expect.poll(() => existsSync(`${stuck}.now`)).toBe(true);
+    expect(existsSync(join(admin, 'index.lock'))).toBe(true);
+    newer.abort(new DOMException('a newer target', 'AbortError'));
+    await expect(inspected).rejects.toThrow('a newer target');
+    expect(existsSync(join(admin, 'index.lock'))).toBe(false);
+    rmSync(stuck);
+    expect(await store.inspect(live, first, NEVER)).toMatchObject({ head: first, changed: [], missing: [] });
+    store.close();
+  });
+
   it('says when there is no git', async () => {
     const none = createGit({ clock: systemClock, log: QUIET, path: base });
     expect(await failureOf(none.tell(['version'], { cwd: base }))).toMatchObject({ code: 'NO_GIT', next: 'stall' });
