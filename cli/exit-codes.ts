@@ -39,6 +39,7 @@ const USAGE_CODES = [
   'HOST',
   'COMMIT',
   'PATH',
+  'SELECTOR',
   'BAD_CONNECT_STRING',
   'REF',
   'NO_SUCH_REV',

@@ -34,14 +34,19 @@ export async function readSettings(flags: Readonly<Record<string, unknown>>, fro
   return parseSettings(merged, hostname());
 }
 
-/** A settings file decides what is fetched and run, so only its owner may write it; a pipe or a device is none. */
+/**
+ * A settings file decides what is fetched and run, so only its owner may write it; a pipe or a device is none. A link is
+ * none either: whoever may write where it leads would decide.
+ */
 async function readText(file: string, mustExist: boolean): Promise<string | null> {
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     // Without O_NONBLOCK a named pipe would hold us here for ever.
-    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
-    if (!mustExist && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    const { code } = error as NodeJS.ErrnoException;
+    if (!mustExist && code === 'ENOENT') return null;
+    if (code === 'ELOOP') throw refusal(`${file} is a symbolic link: name the file that it leads to`);
     throw refusal(`${file} cannot be read: ${(error as Error).message}`);
   }
   try {

@@ -36,6 +36,13 @@ export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAcc
 
 /** @throws FleetError SETTINGS */
 export async function readAuth(file: string): Promise<CredentialFile> {
+  if (/\/(digest|auth|sasl|ip|x509)[: ][^/]*$/.test(file)) {
+    // What stands on a command line can be read by everybody on this machine; so it is not said again either.
+    throw refusal(
+      'zookeeper.authFile wants the name of a file, and this is a credential',
+      'write it into a file, chmod 600',
+    );
+  }
   const parsed = parseCredentials((await readSecret(file)).toString('utf8'));
   if (!('badLine' in parsed)) return parsed;
   throw refusal(`line ${parsed.badLine} of ${file} is no credential`, 'such as: auth digest:user:password');
