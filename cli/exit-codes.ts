@@ -18,10 +18,12 @@ const BY_CODE: Record<string, number> = {
   SETTINGS: EXIT.usage,
   HOLD: EXIT.refused,
   QUARANTINED: EXIT.refused,
+  ROLLOUT_OVER: EXIT.refused,
   CONFLICT: EXIT.conflict,
   STATE_TAKEN: EXIT.conflict,
   ROOT_TAKEN: EXIT.conflict,
   APP_MISSING: EXIT.unavailable,
+  NO_COORDINATOR: EXIT.unavailable,
   PUBLISH_UNKNOWN: EXIT.unavailable,
   DEADLINE: EXIT.unavailable,
   CONNECTION_LOSS: EXIT.unavailable,
@@ -33,6 +35,7 @@ const BY_CODE: Record<string, number> = {
 
 /** What a person typed wrongly: refused before anything was asked of anybody. */
 const USAGE_CODES = [
+  'POLICY',
   'URL',
   'SCHEME',
   'CREDENTIALS',

@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import { holdSignals } from './signals.ts';
 import { fail } from './terminal.ts';
 import { deployVerbs } from './verbs-deploy.ts';
+import { rolloutVerbs } from './verbs-rollout.ts';
 
 export type { Call };
 
@@ -152,6 +153,7 @@ export async function program(
     'gitfleet agent verify --deep',
   );
   deployVerbs(table);
+  rolloutVerbs(table);
 
   const hook = root.command('hook').description('deploy by git push').exitOverride();
   example(

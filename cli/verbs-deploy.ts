@@ -131,7 +131,7 @@ Exit codes:
   130 detached by Ctrl-C: gitfleet attach follows again`,
   );
 
-const waiting = (command: Command): Command =>
+export const waiting = (command: Command): Command =>
   followable(command)
     .option('--wait', 'follow the fleet until it has settled (default)')
     .option('--detach', 'return as soon as the target is written')

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { deployment } from './deployment.ts';
 import { hold, quarantined } from './hold.ts';
+import { policy } from './policy.ts';
 import { presence, report } from './report.ts';
+import { ROLLOUT_STATES } from './rollout.ts';
 
 /**
  * What each verb prints with `--json`: one value per line, described with examples in docs/cli.md. Members may be added;
@@ -110,6 +112,24 @@ export const planOutput = z.strictObject({
 export const holdOutput = z.strictObject({ hold: hold.nullable(), changed: z.boolean() });
 export const quarantineOutput = z.strictObject({ quarantined: quarantined.nullable(), changed: z.boolean() });
 
+/** `pause`, `resume`, `abort`, `promote`; `retry` where it published nothing. */
+export const steerOutput = z.strictObject({
+  deployment: z.int(),
+  /** Of its rollout, after the word. */
+  state: z.enum(ROLLOUT_STATES),
+  /** False where it was so already. */
+  changed: z.boolean(),
+  said: z.string(),
+});
+
+/** `policy show`, `policy set`, `policy unset`: what is in force now. */
+export const policyOutput = z.strictObject({
+  policy: policy.nullable(),
+  /** Agents of each wave, if a deployment began now; empty without a policy. */
+  waves: z.array(z.array(z.string())),
+  changed: z.boolean(),
+});
+
 /** `forget`. */
 export const forgetOutput = z.strictObject({ agentId: z.string(), forgotten: z.boolean() });
 
@@ -122,4 +142,6 @@ export type AgentOutput = z.infer<typeof agentOutput>;
 export type PlanOutput = z.infer<typeof planOutput>;
 export type HoldOutput = z.infer<typeof holdOutput>;
 export type QuarantineOutput = z.infer<typeof quarantineOutput>;
+export type SteerOutput = z.infer<typeof steerOutput>;
+export type PolicyOutput = z.infer<typeof policyOutput>;
 export type ForgetOutput = z.infer<typeof forgetOutput>;

@@ -1,0 +1,3 @@
+import { steerVerb } from './steer.ts';
+
+export const run = steerVerb('abort');

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { readFleet } from '../fleet/fleet-view.ts';
+import { readPolicy, setPolicy } from '../fleet/policy.ts';
+import { policyLines, waveLines, wavesNow } from '../publisher/policy-lines.ts';
+import { FleetError } from '../runtime/errors.ts';
+import type { PolicyOutput } from '../schemas/output.ts';
+import type { Policy } from '../schemas/policy.ts';
+import { parsePolicyFile } from '../schemas/policy-file.ts';
+import { type Znodes, znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say, usage } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** `gitfleet policy show | set FILE | unset`. */
+export const show = (call: Call): Promise<number> => onPolicy(call, async () => false);
+
+export async function set(call: Call): Promise<number> {
+  const file = String(call.words[0]);
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw usage(`${file} cannot be read: ${error.message}`, 'give a file such as docs/rollouts.md shows');
+  });
+  const policy = parsePolicyFile(text);
+  return await onPolicy(call, (session, paths) => setPolicy(session, paths, policy));
+}
+
+export const unset = (call: Call): Promise<number> =>
+  onPolicy(call, (session, paths) => setPolicy(session, paths, null));
+
+/** Does it, then shows what is in force now, with the waves that the agents of this moment would go in. */
+async function onPolicy(
+  { options }: Call,
+  change: (session: Session, paths: Znodes) => Promise<boolean>,
+): Promise<number> {
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const changed = await change(session, paths);
+    const [{ value, unreadable }, fleet] = await Promise.all([readPolicy(session, paths), readFleet(session, paths)]);
+    if (unreadable) throw broken(unreadable);
+    const waves = value === null ? [] : wavesNow(value, fleet);
+    if (options['json']) say(JSON.stringify({ policy: value, waves, changed } satisfies PolicyOutput));
+    else say(...words(settings.app, value, waves));
+    return EXIT.converged;
+  });
+}
+
+function words(app: string, policy: Policy | null, waves: string[][]): string[] {
+  if (policy === null) return [`${app}: no policy: all agents go at once`, 'next: gitfleet policy set FILE'];
+  return [...policyLines(policy), '', `${app}: a deployment would go now in`, ...waveLines(policy, waves)];
+}
+
+const broken = (reason: string): FleetError =>
+  new FleetError({
+    ...{ code: 'POLICY', reason, next: 'stall' },
+    hint: 'no rollout goes on like that: gitfleet policy set FILE, or gitfleet policy unset',
+  });

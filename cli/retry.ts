@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import { retryRollout } from '../publisher/retry.ts';
+import { systemClock as clock } from '../runtime/clock.ts';
+import type { SteerOutput } from '../schemas/output.ts';
+import { znodes } from '../schemas/znodes.ts';
+import { author } from './author.ts';
+import { EXIT } from './exit-codes.ts';
+import { followOptions, followPublished } from './follow-published.ts';
+import type { Call } from './program.ts';
+import { readSettings } from './read-settings.ts';
+import { say } from './terminal.ts';
+import { withSession } from './with-session.ts';
+
+/** `gitfleet retry`: publishes the same target again after a rollout that failed, was halted or aborted. */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  const by = author(process.env);
+  const following = followOptions(options, settings, by);
+  return await withSession(settings, async (session, access) => {
+    const paths = znodes(settings.app);
+    const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce: randomUUID, clock };
+    const found = await retryRollout(parts, { by, why: (options['message'] as string | undefined) ?? '' });
+    if ('record' in found) return await followPublished(session, paths, found, following);
+    const { deployment, state } = found.rollout;
+    const said: SteerOutput = { deployment, state, changed: false, said: found.said };
+    say(following.json ? JSON.stringify(said) : found.said);
+    return EXIT.converged;
+  });
+}

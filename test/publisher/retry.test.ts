@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { waveLines, wavesNow } from '../../publisher/policy-lines.ts';
+import { retry } from '../../publisher/retry.ts';
+import { policy } from '../../schemas/policy.ts';
+import { parsePolicyFile } from '../../schemas/policy-file.ts';
+import { presence } from '../../schemas/report.ts';
+import { ROLLOUT_STATES, type RolloutState, rollout } from '../../schemas/rollout.ts';
+
+const TABLE: Record<RolloutState, ReturnType<typeof retry>['do']> = {
+  ...{ running: 'nothing', paused: 'nothing', halted: 'publish', proven: 'nothing' },
+  ...{ failed: 'publish', aborted: 'publish', 'rolled-back': 'refuse' },
+};
+
+describe('retry', () => {
+  it.each(ROLLOUT_STATES)('while %s', (state) => {
+    expect(retry(rollout.parse({ deployment: 7, targetVersion: '1a.1', state })).do).toBe(TABLE[state]);
+  });
+
+  it('tries those again that a proven rollout went on without', () => {
+    const failures = [{ agentId: 'web-1', code: 'HEALTH_FAILED' }];
+    expect(retry(rollout.parse({ deployment: 7, targetVersion: '1a.1', state: 'proven', failures })).do).toBe(
+      'publish',
+    );
+  });
+});
+
+describe('a policy file', () => {
+  it('is YAML or JSON', () => {
+    const wanted = policy.parse({ canary: 'role=canary', maxParallel: '10%', soak: '5m' });
+    expect(parsePolicyFile('canary: role=canary\nmaxParallel: 10%\nsoak: 5m # watched\n')).toEqual(wanted);
+    expect(parsePolicyFile('{"canary":"role=canary","maxParallel":"10%","soak":"5m"}')).toEqual(wanted);
+  });
+
+  it.each([
+    ['max_parallel: 1', 'unknown "max_parallel": did you mean maxParallel?'],
+    ['soak: 5', 'soak: wants a duration such as 10s or 5m'],
+    ['canary: 0', 'canary: wants a whole number from 1, a share such as 10%, or a selector such as role=canary'],
+    ['onFailure: explode', 'onFailure: wants rollback, pause or continue'],
+    ['canary: 1\ncanary: 2', 'line 2, column 1: duplicate key'],
+    ['- 1', 'the file: Invalid input: expected object, received array'],
+    ['a: &a [*a]', 'aliases have no place in a policy'],
+  ])('%j is refused with what is wrong', (text, reason) => {
+    expect(() => parsePolicyFile(text)).toThrow(
+      expect.objectContaining({ code: 'POLICY', message: expect.stringContaining(reason) }),
+    );
+  });
+});
+
+it('the waves of now are those of who would take part', () => {
+  const view = (agentId: string, online = true) => {
+    const card = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', since: 0 };
+    return { agentId, presence: online ? presence.parse(card) : null, report: null, reportedAt: null };
+  };
+  const fleet = [view('web-1'), view('web-2', false), ...Array.from({ length: 30 }, (_, n) => view(`web-${n + 3}`))];
+  const rule = policy.parse({ canary: 1, maxParallel: 2 });
+  const waves = wavesNow(rule, fleet);
+  expect(waves.slice(0, 2)).toEqual([['web-1'], ['web-10', 'web-11']]);
+  expect(waves.flat()).not.toContain('web-2');
+  expect(waveLines(rule, waves)).toHaveLength(13);
+  expect(waveLines(rule, waves)[0]).toBe('  canary: web-1');
+  expect(waveLines(rule, [])).toEqual(['  no agent is online']);
+});
