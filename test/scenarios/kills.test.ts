@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGENT_FAILPOINTS, FAILPOINTS, type FailpointName } from '../../agent/failpoints.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import { type AgentHome, agentHome, type Life, settledOn, spareOf, startLife } from '../support/agent-process.ts';
+import {
+  type AgentHome,
+  agentHome,
+  type Life,
+  settledOn,
+  shown,
+  spareOf,
+  startLife,
+} from '../support/agent-process.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../support/git-origin.ts';
 import { type LinkReaders, startLinkReaders } from '../support/link-readers.ts';
@@ -43,6 +51,7 @@ type Situation =
   | 'large' // almost everything differs, with the spare ready
   | 'at-once' // the next target before there is a spare
   | 'left-behind' // a release whose grace ends after the next spare was made: it is removed, not recycled
+  | 'sick' // a release that fails after the swap, with one to go back to
   | 'damaged'; // a truncated pack in the store
 const REACHED: Partial<Record<FailpointName, readonly Situation[]>> = {
   'store.made-aside': ['first'],
@@ -55,6 +64,18 @@ const REACHED: Partial<Record<FailpointName, readonly Situation[]>> = {
   'remove.renamed': ['left-behind', 'at-once'],
   'remove.deleted': ['left-behind', 'at-once'],
   'remove.removed': ['left-behind'],
+  'aftermath.intended': ['sick'],
+  'back.intended': ['sick'],
+  'back.remembered': ['sick'],
+  'aftermath.ended': ['sick'],
+  'aftermath.remembered': ['sick'],
+};
+/** Every step that a deployment comes by; a release with the file `sick` fails in its activate step. */
+const STEPS = {
+  prepare: { command: ['true'] },
+  preActivate: { command: ['true'] },
+  activate: { command: ['test', '!', '-e', 'sick'] },
+  health: { checks: [{ command: ['true'] }], interval: '100ms', rise: 1, healthyFor: '0s' },
 };
 const USUAL: readonly Situation[] = ['small'];
 
@@ -104,7 +125,8 @@ async function emptyServer(lane: Lane): Promise<void> {
   await readers.unwatch(join(lane.home.root, PATH));
   rmSync(lane.home.directory, { recursive: true, force: true });
   lane.homes += 1;
-  const settings = { keep: 1, keepFailed: 0, grace: `${GRACE_MS}ms`, inspect: '1s', allowUrls: [lane.origin.url] };
+  const kept = { keep: 1, keepFailed: 0, grace: `${GRACE_MS}ms`, inspect: '1s' };
+  const settings = { ...kept, ...STEPS, allowUrls: [lane.origin.url] };
   lane.home = agentHome(lane.fleet, lane.name, settings, { home: String(lane.homes) });
   await readers.watch(join(lane.home.root, PATH), GRACE_MS, { storeMayBeAway: lane.damaged });
 }
@@ -163,6 +185,7 @@ async function outcome(lane: Lane, life: Life, settled: () => boolean, boundMs: 
 async function killAt(lane: Lane, name: FailpointName, hit: number): Promise<void> {
   const ways = REACHED[name] ?? USUAL;
   const situation = ways[hit % ways.length] as Situation;
+  if (situation === 'sick') return await killSick(lane, name);
   const nth = situation === 'small' && name !== 'fetch.before' ? 1 + (hit % 2) : 1;
   if (situation === 'first') await emptyServer(lane);
   if (situation === 'damaged') {
@@ -185,6 +208,27 @@ async function killAt(lane: Lane, name: FailpointName, hit: number): Promise<voi
     .split('\n')
     .at(-1);
   expect(`${end} at ${reached}`, `${lane.name}: ${situation}`).toBe(`SIGKILL at ${name}`);
+}
+
+/** Kills at this failpoint of the way back; then it is gone to its end, and the next release comes as if nothing was. */
+async function killSick(lane: Lane, name: FailpointName): Promise<void> {
+  await (await converge(lane)).kill('SIGTERM');
+  const good = { commitId: lane.wanted, tree: new Map(lane.tree) };
+  lane.tree.set('sick', { kind: 'file', content: 'sick\n', executable: false });
+  await publish(lane, 'small');
+  expect(`${await live(lane, `${name}:1`).ended} at ${name}`, lane.name).toBe(`SIGKILL at ${name}`);
+  const life = live(lane);
+  await until(`${lane.name}: it is back`, async () => {
+    const journal = JSON.parse(readFileSync(join(lane.home.appState, 'journal.json'), 'utf8'));
+    return (
+      journal.aftermath === null && journal.gaveUp?.commitId === lane.wanted && shown(lane.home, PATH) !== lane.wanted
+    );
+  });
+  expect(shown(lane.home, PATH)).toBe(good.commitId);
+  expect(onDisk(join(lane.home.root, PATH))).toEqual(meant(good.tree));
+  await life.kill('SIGTERM');
+  lane.tree.delete('sick');
+  await publish(lane, 'small');
 }
 
 /** Halves every pack of the store, as a broken disk would. */
@@ -226,7 +270,7 @@ async function settles(lane: Lane): Promise<void> {
   const { fleet, home, wanted } = lane;
   await fleet.reported(lane.name, 'active', (report) => report.phase === 'active' && report.activeCommit === wanted);
   expect(await shownCommit(home.root, PATH)).toBe(wanted);
-  const never = agentHome(fleet, `${lane.name}-never`, { allowUrls: [lane.origin.url] }, { home: 'never' });
+  const never = agentHome(fleet, `${lane.name}-never`, { ...STEPS, allowUrls: [lane.origin.url] }, { home: 'never' });
   const other = begin(lane, never);
   for (const each of [home, never]) {
     await until(`${each.id}: its chores are done`, async () => {
