@@ -32,8 +32,10 @@ export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
   const { state } = rollout;
   switch (verb) {
     case 'pause':
+      // One without waves needed no permits; from now on who has not gone yet waits for one.
       if (state === 'running') {
-        return write({ state: 'paused', paused: { ...word } }, 'is paused: no more permits; who has one goes on');
+        const next = { state: 'paused', paused: { ...word }, permits: true } as const;
+        return write(next, 'is paused: no more permits; who has one goes on');
       }
       if (state === 'paused') return nothing(`is paused already, by ${clean(rollout.paused?.by ?? '', 100)}`);
       if (state === 'proven') return over(name, verb);
@@ -76,7 +78,10 @@ function goOn(
       return write(promoted, `wave ${wave} is promoted: the next one goes as soon as this one is well`);
     case 'paused':
       // Its deadline begins anew, by the leader's clock and not by ours.
-      return write({ ...promoted, state: 'running', paused: null, waveAt: 0 }, `goes on${passes}`);
+      return write(
+        { ...promoted, state: 'running', paused: null, waveAt: 0, permits: rollout.policy !== null },
+        `goes on${passes}`,
+      );
     case 'halted': {
       if (rollout.policy === null)
         return nothing('goes on by itself once the policy is readable: gitfleet policy set FILE');

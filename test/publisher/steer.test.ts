@@ -93,6 +93,15 @@ describe('a word', () => {
     });
   });
 
+  it('of pause and abort reaches those who needed no permits, and resume lets them go again', () => {
+    const free = inState('running', { permits: false, policy: null });
+    const paused = steer('pause', free, word);
+    expect(paused).toMatchObject({ rollout: { permits: true, state: 'paused' } });
+    if (paused.do !== 'write') throw new Error(paused.do);
+    expect(steer('resume', paused.rollout, word)).toMatchObject({ rollout: { permits: false, state: 'running' } });
+    expect(steer('abort', free, word)).toMatchObject({ rollout: { permits: true, state: 'aborted' } });
+  });
+
   it('where the policy cannot be read says what to do', () => {
     expect(steer('resume', inState('halted', { policy: null }), word)).toMatchObject({
       do: 'nothing',
