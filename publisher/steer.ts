@@ -44,7 +44,7 @@ export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
       if (isOpen(state)) {
         const why = `aborted by ${word.by}${word.why === '' ? '' : `: ${word.why}`}`;
         return write(
-          { state: 'aborted', why, members: [] },
+          { state: 'aborted', why, members: [], permits: true },
           'is aborted: nobody activates it any more, what runs stays',
         );
       }
