@@ -4,7 +4,6 @@ import { createGit, type Git } from '../git/process.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { run } from '../runtime/process.ts';
-import { ownCommand } from './own-command.ts';
 
 /** Git for questions about the repository that a hook stands in. */
 export const gitOfHooks = (): Git =>
@@ -29,6 +28,3 @@ export async function hooksDirectory(gitDir: string): Promise<string | null> {
   const directory = resolve(gitDir, said.stdout.toString('utf8').replace(/\n$/, ''));
   return await realpath(directory).catch(() => directory);
 }
-
-/** How a hook file starts this gitfleet: program and script. */
-export const thisGitfleet = ownCommand;

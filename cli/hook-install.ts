@@ -11,8 +11,9 @@ import { ANY_URL } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
-import { gitOfHooks, thisGitfleet } from './git-of-hooks.ts';
+import { gitOfHooks } from './git-of-hooks.ts';
 import { elsewhere } from './hooks-elsewhere.ts';
+import { ownCommand } from './own-command.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, usage, warn } from './terminal.ts';
@@ -44,7 +45,7 @@ export async function run({ options, words }: Call): Promise<number> {
     tlsKeyFile: tls?.keyFile ?? null,
     gate: gateOption(options['gate']),
   };
-  const installed = await installHook(gitOfHooks(), repository, hook, thisGitfleet());
+  const installed = await installHook(gitOfHooks(), repository, hook, ownCommand());
   if (options['json']) say(JSON.stringify({ ...hook, ...installed }));
   else {
     const gated = hook.gate === null ? '' : `, behind a ${hook.gate} gate`;
@@ -64,7 +65,12 @@ export async function run({ options, words }: Call): Promise<number> {
 function gateOption(option: unknown): Gate | null {
   if (option === undefined) return null;
   const gate = option === true ? 'lenient' : option;
-  if (gate !== 'lenient' && gate !== 'strict') throw usage('--gate wants lenient or strict', 'lenient is the default');
+  if (gate !== 'lenient' && gate !== 'strict') {
+    throw usage(
+      `--gate wants lenient or strict, not ${String(option)}`,
+      'write --gate=strict, or the repository before --gate',
+    );
+  }
   return gate;
 }
 
@@ -87,7 +93,8 @@ async function warnAllAtOnce(settings: Awaited<ReturnType<typeof readSettings>>)
         if (!policy) warn(`warning: ${settings.app} is not set up on this ZooKeeper yet: gitfleet init`);
         if (policy && policy.data.length > 0) return;
         const online = fleet.filter((view) => view.presence).length;
-        warn(`warning: ${settings.app} has no policy: a push deploys to all ${online} servers at once`);
+        const whom = online === 0 ? 'all servers at once; none is online now' : `all ${online} servers at once`;
+        warn(`warning: ${settings.app} has no policy: a push deploys to ${whom}`);
       },
       5_000,
     );

@@ -13,6 +13,7 @@ import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
+import { deploymentName } from '../schemas/deployment.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
@@ -104,7 +105,8 @@ async function publishAndFollow({ git, repository, asked, turn }: Push, choice: 
       const follow = async (published: Published): Promise<void> => {
         const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by };
         await followPublished(session, paths, published, following);
-        if (!asked.wait) say('  not waited for (gitfleet.wait=no); next: gitfleet status');
+        if (!asked.wait)
+          say(`  not waited for (gitfleet.wait=no); next: gitfleet attach ${deploymentName(published.record.number)}`);
       };
       const pinned = pinDeployments(git, repository, parts, result.newest).catch((error: unknown) => {
         const { code, message } = classify(error);

@@ -8,9 +8,10 @@ import { clean } from '../runtime/log.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { EXIT } from './exit-codes.ts';
-import { gitOfHooks, thisGitfleet } from './git-of-hooks.ts';
+import { gitOfHooks } from './git-of-hooks.ts';
 import { settingsOfHook } from './hook-call.ts';
 import { elsewhere } from './hooks-elsewhere.ts';
+import { ownCommand } from './own-command.ts';
 import type { Call } from './program.ts';
 import { say } from './terminal.ts';
 import { withSession } from './with-session.ts';
@@ -24,7 +25,7 @@ const ANSWER_MS = 5_000;
  */
 export async function run({ options, words }: Call): Promise<number> {
   const repository = await realpath(resolve(words[0] ?? '.')).catch(() => resolve(words[0] ?? '.'));
-  const status = await inspectHooks(gitOfHooks(), repository, thisGitfleet());
+  const status = await inspectHooks(gitOfHooks(), repository, ownCommand());
   const asked = await Promise.all(status.hooks.map(async (hook) => ({ hook, refused: await askZooKeeper(hook) })));
   const problems = problemsOf(status);
   if (status.hooks.length > 0) problems.push(...(await elsewhere(status.gitDir)));

@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import { holdSignals } from './signals.ts';
 import { fail } from './terminal.ts';
 import { deployVerbs } from './verbs-deploy.ts';
+import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
 
 export type { Call };
@@ -155,53 +156,7 @@ export async function program(
   deployVerbs(table);
   rolloutVerbs(table);
 
-  const hook = root.command('hook').description('deploy by git push').exitOverride();
-  example(
-    shared(
-      verb(
-        hook,
-        'install <repository>',
-        'let a bare repository deploy a branch, or the branches of a pattern; repeat it for further branches and apps',
-        () => import('./hook-install.ts'),
-      ),
-    )
-      .option('--branch <pattern>', "the branches that deploy, such as 'release/*', default main")
-      .requiredOption('--relative-path <path>', 'where on each server')
-      .option('--url <url>', 'the repository as the agents reach it, default file://<repository>')
-      .option(
-        '--gate [mode]',
-        'refuse pushes that could not be deployed; without an answer: lenient (default) or strict',
-      ),
-    'gitfleet hook install /srv/git/shop.git --branch main --relative-path shop --url ssh://git@git.example.com/srv/git/shop.git',
-  );
-  example(
-    verb(
-      hook,
-      'uninstall <repository>',
-      'put the repository back to how it was; what is deployed stays deployed',
-      () => import('./hook-uninstall.ts'),
-    )
-      .option('--branch <pattern>', 'only the installations of this branch or pattern')
-      .option('--app <znode>', 'only the installations for this app')
-      .option('--json', 'for machines: one JSON value per line'),
-    "gitfleet hook uninstall /srv/git/shop.git --branch 'release/*'",
-  );
-  example(
-    verb(
-      hook,
-      'status <repository>',
-      'what is installed, and whether a push would deploy',
-      () => import('./hook-status.ts'),
-    ).option('--json', 'for machines: one JSON value per line'),
-    'gitfleet hook status /srv/git/shop.git',
-  );
-  verb(hook, 'post-receive', 'what the installed hook calls', () => import('./hook-post-receive.ts')).requiredOption(
-    '--repository <dir>',
-    'the repository that received',
-  );
-  verb(hook, 'pre-receive', 'what the installed gate calls', () => import('./hook-pre-receive.ts'))
-    .requiredOption('--repository <dir>', 'the repository that receives')
-    .option('--quarantine <dir>', 'where git keeps what is not received yet', '');
+  hookVerbs(table);
 
   example(
     shared(

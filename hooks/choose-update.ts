@@ -73,13 +73,16 @@ export async function chooseUpdates(
 
 /**
  * An app shows one commit, so of several branches in one push one is deployed: that with the newest commit, and among
- * branches at that commit the one whose name counts highest (`release/10` after `release/9`).
+ * branches at that commit the one that was named most outright, then whose name counts highest (`release/10` after
+ * `release/9`).
  * @param newest the newest of these commits, as they are dated.
  */
 export function choose(of: readonly Candidate[], newest: string): Choice {
   const names = new Intl.Collator('en', { numeric: true });
   const [chosen] = of
     .filter(({ commitId }) => commitId === newest)
-    .toSorted((a, b) => names.compare(b.branch, a.branch)) as [Candidate];
+    .toSorted((a, b) => compareStrictness(a.hook.branch, b.hook.branch) || names.compare(b.branch, a.branch)) as [
+    Candidate,
+  ];
   return { chosen, passedOver: of.filter((each) => each !== chosen) };
 }

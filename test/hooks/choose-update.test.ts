@@ -63,7 +63,12 @@ describe('of several branches for one app', () => {
     expect(passedOver.map(({ branch }) => branch)).toEqual(['release/10']);
   });
 
-  it('and among branches at one commit the name that counts highest', () => {
+  it('and among branches at one commit the one that was named outright', () => {
+    const main = { hook: aHook(), branch: 'main', commitId: A };
+    expect(choose([...of({ 'release/10': A }), main], A).chosen.branch).toBe('main');
+  });
+
+  it('and among branches of one pattern the name that counts highest', () => {
     expect(choose(of({ 'release/9': A, 'release/10': A, 'release/1': A, 'z-old': B }), A).chosen.branch).toBe(
       'release/10',
     );
