@@ -7,6 +7,7 @@ import { clean, type Logger } from '../runtime/log.ts';
 import { type RunResult, run } from '../runtime/process.ts';
 import type { StepCommand, StepName } from '../schemas/steps.ts';
 import { type RestartUnits, restartUnits } from './restart.ts';
+import { forgetStep, noteStep } from './running-step.ts';
 import { StepFailure } from './step-failure.ts';
 
 /** What a step is told, as GITFLEET_* variables. Paths are absolute; null becomes an empty variable. */
@@ -40,8 +41,8 @@ export interface StepRunnerParts {
   readonly path: string;
   /** What else of the agent's own environment they see. */
   readonly passed: () => Readonly<Record<string, string>>;
-  /** Where the last output of each step is kept. */
-  readonly outputs: string;
+  /** The app's own directory in the state: what runs is noted there, and below it the last output of each step. */
+  readonly state: string;
   readonly units: () => RestartUnits | null;
   readonly clock: Clock;
   readonly log: Logger;
@@ -75,6 +76,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
       signal,
       mostBytes: 4_096,
       keep: 'tail',
+      onStarted: (pid) => name !== 'health' && noteStep(parts.state, pid),
       onOutput: (_, chunk) => output.add(chunk),
     });
     return { result, output: output.text() };
@@ -83,6 +85,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
   async function perform(name: StepName, { command, timeout }: StepCommand, facts: StepFacts, signal: AbortSignal) {
     const { result, output } = await start(command, timeout, name, facts, signal);
     const how = howItEnded(result, timeout);
+    forgetStep(parts.state);
     await keepOutput(parts, name, `${command.join(' ')} (${facts.commitId}) ${how}\n${output}`);
     if (result.ended === 'exit' && result.exitCode === 0) return;
     if (result.ended === 'abort') throw signal.reason;
@@ -90,7 +93,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     const failure = {
       code: `${name.replaceAll('-', '_').toUpperCase()}_FAILED`,
       reason: `${command[0]} ${how}${words}`,
-      hint: `the output is in ${join(parts.outputs, `${name}.log`)}; mend the ${name} step and publish again`,
+      hint: `the output is in ${join(outputsIn(parts.state), `${name}.log`)}; mend the ${name} step and publish again`,
     };
     throw new StepFailure(failure, name, output, result.cause);
   }
@@ -149,9 +152,12 @@ function outputTail() {
   };
 }
 
+const outputsIn = (state: string): string => join(state, 'output');
+
 /** A help for people: a full disk must not turn a good step into a bad one. */
-async function keepOutput({ outputs, log }: StepRunnerParts, name: string, text: string): Promise<void> {
+async function keepOutput({ state, log }: StepRunnerParts, name: string, text: string): Promise<void> {
   try {
+    const outputs = outputsIn(state);
     await mkdir(outputs, { recursive: true, mode: 0o700 });
     await writeFile(join(outputs, `${name}.log`), text, { mode: 0o600 });
   } catch (error) {

@@ -8,6 +8,7 @@ import { createProbe } from '../agent/probe.ts';
 import { findLinks, reconcile } from '../agent/reconcile.ts';
 import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../agent/release-steps.ts';
 import { removeLeftovers } from '../agent/releases.ts';
+import { endLeftStep } from '../agent/running-step.ts';
 import { createStepRunner } from '../agent/step-runner.ts';
 import type { GitSpare } from '../git/open-spare.ts';
 import { type GitStore, openStore } from '../git/open-store.ts';
@@ -42,6 +43,7 @@ export async function openLocalAgent(
   const places = placesOf(agent.root, agent.state, settings.app);
   const ground = await takeGround(places, agent.id, waitMs);
   shutdown.add('ground', () => ground.release());
+  if (endLeftStep(places.appState)) log.warn('a step of an agent that died was still running: ended');
   const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const store = openStore({
     directory: join(places.appState, 'store.git'),
@@ -89,7 +91,7 @@ export function localParts(
   const { places, store, spare, commandPath, journal, remember } = local;
   const steps = createStepRunner({
     ...{ app: settings.app, path: commandPath, clock, log },
-    outputs: join(places.appState, 'output'),
+    state: places.appState,
     passed: () => Object.fromEntries(live().passEnvironment.flatMap((name) => variable(name))),
     units: () => {
       const { restart: units, restartTimeout: timeoutMs } = live();

@@ -49,6 +49,12 @@ async function orphansOf(within: string): Promise<number[]> {
   return found;
 }
 
+/** One process for ever, though its id is given again; null where it is gone, or where there is no /proc. */
+export function nameOfProcess(pid: number): string | null {
+  const start = startOf(readStat(String(pid)));
+  return start === null ? null : `${pid}.${start}`;
+}
+
 function isAlive(owner: string): boolean {
   const [pid = '', start] = owner.split('.');
   return /^\d+$/.test(pid) && startOf(readStat(pid)) === start;

@@ -16,6 +16,8 @@ export interface RunOptions {
   keep: 'all' | 'tail';
   /** Further descriptors the child inherits, from number 3 on. */
   inherit?: number[];
+  /** Called with the leader of the new process group, before anything else happens. */
+  onStarted?: (pid: number) => void;
   /** Called on each byte that arrives: lets a caller extend a progress-aware deadline. */
   onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }
@@ -48,6 +50,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       detached: true,
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.inherit ?? [])],
     });
+    if (child.pid !== undefined) options.onStarted?.(child.pid);
     let ended: RunResult['ended'] = 'exit';
     let cause: NodeJS.ErrnoException | undefined;
     let cancelKill = () => {};

@@ -35,12 +35,11 @@ const facts = { commitId: 'c', previousCommitId: null, link: '/l', deployment: 1
 
 async function activated(activation: Activation, signal = new AbortController().signal): Promise<FleetError | null> {
   const path = [directory, process.env['PATH']].join(delimiter);
-  const outputs = join(directory, 'output');
   const parts = {
     app: '/app/a',
     path,
     passed: () => ({}),
-    outputs,
+    state: directory,
     units: () => activation.restart,
     clock,
     log: silentLog,
@@ -107,7 +106,7 @@ describe('the restart of units', () => {
       app: '/a',
       path: directory,
       passed: () => ({}),
-      outputs: directory,
+      state: directory,
       units: () => restart,
       clock,
       log: silentLog,

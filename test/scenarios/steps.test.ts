@@ -240,3 +240,39 @@ describe('shared paths', () => {
     expect(await readlink(join(agent.root, 'shop'))).toContain(a);
   });
 });
+
+it('a step that outlives its agent is ended before it is run again; what it left running is not', async () => {
+  fleet = await TestFleet.create(servers.connect());
+  const origin = await fleet.origin();
+  const log = join(fleet.directory, 'ran');
+  const script = `echo begin >> ${log}; [ -e ${log}.daemon ] || { : > ${log}.daemon; sleep 610 & }; [ -e ${log}.go ] || sleep 620`;
+  const settings = {
+    activate: { command: ['sh', '-c', 'setsid sleep 630 >/dev/null 2>&1 &'] },
+    prepare: { command: ['sh', '-c', script] },
+  };
+  const home = agentHome(fleet, 'web-1', settings);
+  const first = startLife(home);
+  const sleeping = (seconds: number) =>
+    processesIn(fleet.directory).filter(({ command }) => command === `sleep\0${seconds}\0`).length;
+  let second = first;
+  try {
+    await fleet.online(1);
+    const a = await origin.commit('a', { f: 'a' });
+    await fleet.publish({ url: origin.url, commitId: a }, '--detach');
+    await until('prepare runs', async () => sleeping(620) === 1 && sleeping(610) === 1);
+    await first.kill('SIGKILL');
+    expect(sleeping(620)).toBe(1);
+    await writeFile(`${log}.go`, '');
+    second = startLife(home);
+    await fleet.reported('web-1', 'a', (report) => report.phase === 'active' && report.activeCommit === a);
+    expect([sleeping(620), sleeping(610), sleeping(630)]).toEqual([0, 0, 1]);
+    await second.kill('SIGKILL');
+    second = startLife(home);
+    await fleet.reported('web-1', 'a again', (report) => report.phase === 'active');
+    expect(sleeping(630)).toBe(1);
+    expect((await readFile(log, 'utf8')).split('\n').filter(Boolean)).toEqual(['begin', 'begin']);
+  } finally {
+    await second.kill('SIGTERM');
+    for (const { pid, command } of processesIn(fleet.directory)) if (command.startsWith('sleep')) process.kill(pid);
+  }
+});
