@@ -41,6 +41,7 @@ async function makeScript() {
     cwd: root,
     input: `${root}cli/start.ts`,
     platform: 'node',
+    resolve: { alias: { 'node:fs/promises': `${root}runtime/files-at-once.ts` } },
     write: false,
     output: { format: 'cjs', codeSplitting: false },
     // Such as a module that is not there, which would else fail when somebody first needs it.

@@ -1,0 +1,109 @@
+/**
+ * What we use of node:fs/promises, with its names, results and errors; the build puts it in the place of that module
+ * (scripts/build.mjs). Node sends every such call to another thread and back, which takes several times the processor
+ * time of a look at a local disk: for a deployment's two hundred looks more than all else that an agent does itself. So
+ * the small ones are done at once, but never more of them in one turn of the event loop than take about a millisecond.
+ * What may take long stays as it was: fsync, trees, large files, and what is no file at all, such as a pipe.
+ */
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  type PathLike,
+  promises,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+
+export { constants } from 'node:fs';
+export type { FileHandle } from 'node:fs/promises';
+export const { access, appendFile, chown, copyFile, cp, lchmod, lchown, link, lutimes, mkdtemp } = promises;
+export const { open, opendir, statfs, truncate, watch } = promises;
+
+const MOST_IN_A_TURN = 64;
+const SMALL_BYTES = 64 * 1024;
+
+let left = MOST_IN_A_TURN;
+let counting = false;
+
+/** Whether this turn of the event loop may bear one more call; else heartbeats and signals come first. */
+function bearable(): boolean {
+  if (!counting) {
+    counting = true;
+    setImmediate(() => {
+      left = MOST_IN_A_TURN;
+      counting = false;
+    });
+  }
+  left -= 1;
+  return left >= 0;
+}
+
+/** Two functions of Node's that differ only in when they are done. */
+function atOnce<Later extends (...args: never[]) => Promise<unknown>>(now: unknown, later: Later): Later {
+  const either = async (...args: never[]) => (bearable() ? (now as Later)(...args) : later(...args));
+  return either as unknown as Later;
+}
+
+export const chmod = atOnce(chmodSync, promises.chmod);
+export const lstat = atOnce(lstatSync, promises.lstat);
+export const mkdir = atOnce(mkdirSync, promises.mkdir);
+export const readdir = atOnce(readdirSync, promises.readdir);
+export const readlink = atOnce(readlinkSync, promises.readlink);
+export const realpath = atOnce(realpathSync.native, promises.realpath);
+export const rename = atOnce(renameSync, promises.rename);
+export const rmdir = atOnce(rmdirSync, promises.rmdir);
+export const stat = atOnce(statSync, promises.stat);
+export const symlink = atOnce(symlinkSync, promises.symlink);
+export const unlink = atOnce(unlinkSync, promises.unlink);
+export const utimes = atOnce(utimesSync, promises.utimes);
+
+type Args<F extends (...args: never[]) => unknown> = Parameters<F>;
+
+export const readFile = (async (...[path, options]: Args<typeof promises.readFile>) => {
+  const content = isPath(path) && bearable() ? readSmall(path, options) : null;
+  return content ?? (await promises.readFile(path, options));
+}) as typeof promises.readFile;
+
+/** Null: no small file, which the other thread may read or refuse. Not to wait for the other end of a pipe: O_NONBLOCK. */
+function readSmall(path: PathLike, options: Args<typeof promises.readFile>[1]): string | Buffer | null {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(descriptor);
+    return found.isFile() && found.size <= SMALL_BYTES ? readFileSync(descriptor, options as BufferEncoding) : null;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export const writeFile = (async (...[file, data, options]: Args<typeof promises.writeFile>) => {
+  const size = typeof data === 'string' || Buffer.isBuffer(data) ? data.length : Number.POSITIVE_INFINITY;
+  if (isPath(file) && size <= SMALL_BYTES && bearable()) writeFileSync(file, data as string, options as BufferEncoding);
+  else await promises.writeFile(file, data, options);
+}) as typeof promises.writeFile;
+
+export const rm = (async (...[path, options]: Args<typeof promises.rm>) => {
+  if (options?.recursive || !bearable()) return promises.rm(path, options);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (options?.force && (error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    await promises.rm(path, options); // For its words.
+  }
+}) as typeof promises.rm;
+
+const isPath = (value: unknown): value is PathLike =>
+  typeof value === 'string' || Buffer.isBuffer(value) || value instanceof URL;
