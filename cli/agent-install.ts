@@ -8,7 +8,7 @@ import { EXIT } from './exit-codes.ts';
 import { ownCommand } from './own-command.ts';
 import { packagingFile } from './packaging-files.ts';
 import type { Call } from './program.ts';
-import { below, PACKAGED_UNIT, POLKIT_RULE, SETTINGS_FILE, serverSetup, UNIT } from './server-setup.ts';
+import { below, PACKAGED_UNIT, POLKIT_RULE, SETTINGS_FILE, serverSetup, UNIT, UNIT_FILE } from './server-setup.ts';
 import { say, usage, warn } from './terminal.ts';
 
 /**
@@ -83,7 +83,8 @@ async function warnOfHoles({ root, state, restart }: AgentSettings, { prefix }: 
 
 /** Lets systemd know. What is not done is said, with what to type. */
 async function enable(applied: readonly Applied[], { prefix, dryRun }: Where): Promise<void> {
-  const changed = applied.some(({ did }) => did === 'made' || did === 'changed' || did === 'removed');
+  const changes = applied.filter(({ did }) => did === 'made' || did === 'changed' || did === 'removed');
+  const changed = changes.length > 0;
   const edit = `edit ${SETTINGS_FILE}, then: systemctl enable --now ${UNIT}`;
   if (dryRun) say(changed ? 'nothing was changed: --dry-run' : 'nothing to change');
   else if (prefix !== '/') say(`${changed ? 'installed' : 'nothing changed'} below ${prefix}; there, ${edit}`);
@@ -93,8 +94,10 @@ async function enable(applied: readonly Applied[], { prefix, dryRun }: Where): P
   } else if (!changed) say(`nothing changed; to start it: systemctl enable --now ${UNIT}`);
   else {
     await command(['systemctl', 'daemon-reload']);
-    await command(['systemctl', 'enable', '--quiet', UNIT]);
-    say(`installed and enabled; next: edit ${SETTINGS_FILE}, then: systemctl restart ${UNIT}`);
+    const made = (path: string) => changes.some(({ what, did }) => what === path && did === 'made');
+    if (made(UNIT_FILE)) await command(['systemctl', 'enable', '--quiet', UNIT]);
+    if (made(SETTINGS_FILE)) say(`installed; next: ${edit}`);
+    else say(`changed as the settings say; the agent needs: systemctl restart ${UNIT}`);
   }
 }
 

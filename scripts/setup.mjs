@@ -75,6 +75,9 @@ const DEBIAN = {
   java: { present: () => Boolean(process.env.JAVA_HOME) || onPath('java'), packages: ['default-jre-headless'] },
   sshd: { present: () => existsSync('/usr/sbin/sshd'), packages: ['openssh-server', 'openssh-client'] },
   kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
+  debootstrap: { present: () => onPath('debootstrap'), packages: ['debootstrap'] },
+  systemd: { present: () => onPath('systemd-analyze') && onPath('systemd-notify'), packages: ['systemd'] },
+  nspawn: { present: () => onPath('systemd-nspawn'), packages: ['systemd-container'] },
   openssl: { present: () => onPath('openssl'), packages: ['openssl'] },
 };
 

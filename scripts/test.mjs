@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { setUp } from './setup.mjs';
 
 const args = process.argv.slice(2);
-setUp({ allowed: !args.includes('--no-setup'), debian: ['sshd', 'kazoo', 'openssl'] });
+setUp({ allowed: !args.includes('--no-setup'), debian: ['sshd', 'kazoo', 'openssl', 'systemd'] });
 const root = fileURLToPath(new URL('..', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'gitfleet-test-'));
 const results = join(scratch, 'results.json');
