@@ -1,4 +1,5 @@
 import { readFleet } from '../fleet/fleet-view.ts';
+import { readPolicy } from '../fleet/policy.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
 import { planLines, planOutputOf, planPublish } from '../publisher/plan.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -15,10 +16,15 @@ export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
+    const [state, fleet, { value }] = await Promise.all([
+      readSharedState(session, paths),
+      readFleet(session, paths),
+      readPolicy(session, paths),
+    ]);
     const resolved = await resolveAsked(state, settings, options, words[0]);
     const now = systemClock.now();
-    const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now });
+    const policy = resolved.target.gitfleet?.policy ?? value;
+    const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now, policy });
     if (options['json']) say(JSON.stringify(planOutputOf(plan)));
     else say(...planLines(plan, screenNow(now)));
     return options['exitCode'] === true && plan.changes ? EXIT.failed : EXIT.converged;

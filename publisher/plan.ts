@@ -5,10 +5,12 @@ import { classify, type Failure } from '../runtime/errors.ts';
 import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { PlanOutput } from '../schemas/output.ts';
+import type { Policy } from '../schemas/policy.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import { changeLines } from './change.ts';
 import { line } from './columns.ts';
 import type { Screen } from './paint.ts';
+import { waveLines, wavesNow } from './policy-lines.ts';
 import type { Resolved } from './resolve-target.ts';
 import { presentStanding } from './verdict.ts';
 import { age, count, names, short } from './words.ts';
@@ -27,6 +29,8 @@ export interface Plan {
   readonly takePart: readonly AgentView[];
   readonly suspended: readonly AgentView[];
   readonly offline: readonly AgentView[];
+  /** How it would roll out; null: there is no policy, all agents go at once. */
+  readonly policy: Policy | null;
 }
 
 /** Pure: judges what was read as the publish transaction would. */
@@ -35,7 +39,7 @@ export function planPublish(
   state: SharedState,
   fleet: readonly AgentView[],
   resolved: Resolved,
-  { force, now }: { readonly force: boolean; readonly now: number },
+  { force, now, policy = null }: { readonly force: boolean; readonly now: number; readonly policy?: Policy | null },
 ): Plan {
   const parsed = parseTarget(state.config.data, ANY_URL);
   const current = parsed.ok ? parsed.target : null;
@@ -53,7 +57,7 @@ export function planPublish(
     },
   ];
   return {
-    ...{ app, resolved, current, suspended },
+    ...{ app, resolved, current, suspended, policy },
     currentName: isRecorded(state) && state.lastRecord ? deploymentName(state.lastRecord.number) : null,
     // A foreign write that has no record yet gets one first.
     deployment: state.deployments.last + (foreign ? 2 : 1),
@@ -105,6 +109,9 @@ export function planLines(plan: Plan, screen: Screen): string[] {
         ? '  no agent is online'
         : `  ${count(takePart.length, 'agent')} would take part: ${ids(takePart)}`,
     ),
+    ...(plan.policy && takePart.length > 0 ? waveLines(plan.policy, wavesNow(plan.policy, takePart)) : []).map((each) =>
+      line(screen, each),
+    ),
     ...(suspended.length > 0 ? [line(screen, `  ${suspended.length} suspended on the server: ${ids(suspended)}`)] : []),
     ...(offline.length > 0
       ? [line(screen, `  ${offline.length} offline, each catches up alone: ${offlineWords(offline, screen.now)}`)]
@@ -140,6 +147,7 @@ export function planOutputOf(plan: Plan): PlanOutput {
     target: core(resolved.target),
     change: { ...resolved.change, titles: [...resolved.change.titles] },
     agents: takePart.map((view) => view.agentId),
+    waves: plan.policy ? wavesNow(plan.policy, takePart) : [],
     suspended: suspended.map((view) => view.agentId),
     offline: offline.map(({ agentId, reportedAt }) => ({ agentId, reportedAt })),
   };

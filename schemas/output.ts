@@ -103,6 +103,8 @@ export const planOutput = z.strictObject({
   blockers: z.array(failure),
   /** Online agents, which would take part. */
   agents: z.array(z.string()),
+  /** The agents of each wave, if it began now; empty without a policy. */
+  waves: z.array(z.array(z.string())),
   suspended: z.array(z.string()),
   /** They catch up alone when they come back. */
   offline: z.array(z.strictObject({ agentId: z.string(), reportedAt: z.number().nullable() })),
