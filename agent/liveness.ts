@@ -20,8 +20,6 @@ export interface LivenessParts {
   readonly clock: Clock;
   /** The longest that the loop rests between two looks, ms. */
   readonly restMs: () => number;
-  /** The longest that a step may take by its own deadlines; null: it has none. */
-  readonly stepMs: (step: string) => number | null;
   /** Called at the first turn of the loop. */
   readonly onFirstTurn: () => void;
   /** Called where `status` is another one. */
@@ -30,10 +28,11 @@ export interface LivenessParts {
 
 /** What the loop does besides steps and rests: looks at the disk, which may be slow, and writes the journal. */
 const LOOK_MS = 5 * 60_000;
-/** Beyond a deadline there is what it takes to end what is past it. */
-const MARGIN_MS = 2 * 60_000;
-/** What has no deadline ends by itself, but who knows how many files there are, or how long the queue at the origin. */
-const NO_DEADLINE_MS = 6 * 3_600_000;
+/**
+ * Commands, fetches and health checks have deadlines of their own, which the settings or the commit choose; work on files ends
+ * by itself. This is only beyond all of them.
+ */
+const STEP_MS = 24 * 3_600_000;
 
 const LOOP = 'deployment';
 
@@ -69,8 +68,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
       },
       working(wanted, step, journal) {
         const commit = wanted.kind === 'target' ? ` ${wanted.target.commitId.slice(0, 10)}` : '';
-        const mostMs = parts.stepMs(step);
-        turn(step, mostMs === null ? NO_DEADLINE_MS : mostMs + MARGIN_MS, `${step}${commit}`);
+        turn(step, STEP_MS, `${step}${commit}`);
         inner.working(wanted, step, journal);
       },
       done(wanted, step, ms) {
@@ -88,7 +86,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
     }),
     chores: (inner) => ({
       async next(active, signal) {
-        beat(LOOP, 'work in the background', NO_DEADLINE_MS);
+        beat(LOOP, 'work in the background', STEP_MS);
         const inMs = await inner.next(active, signal);
         beat(LOOP, 'a change', parts.restMs() + LOOK_MS);
         return inMs;

@@ -28,7 +28,6 @@ export function pulseOf(
   const pulse = createLiveness({
     clock,
     restMs: () => live().reread * 1.2,
-    stepMs: (step) => stepMs(step, live()),
     onFirstTurn() {
       void manager.tell('READY=1');
       onReady();
@@ -46,12 +45,6 @@ export function pulseOf(
   }
   shutdown.add('status', () => cancelStatus?.());
   return pulse;
-}
-
-/** By the deadlines that the steps have. Work on files has none, and a fetch may wait for its turn and try several ways. */
-function stepMs(step: string, { activate, restart, restartTimeout }: AgentSettings): number | null {
-  if (step === 'activate') return (activate?.timeout ?? 0) + (restart.length > 0 ? restartTimeout : 0);
-  return null;
 }
 
 /**
