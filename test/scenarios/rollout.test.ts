@@ -9,6 +9,8 @@ import { SOAK } from '../support/seeded.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
+/** Says "hangs", never "slow". */
+const BOUND_MS = SOAK ? 600_000 : 180_000;
 const servers = realServers(SOAK ? 3 : 1);
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
@@ -66,7 +68,7 @@ const activations = async (agent: TestAgent): Promise<string[]> => {
   return (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
 };
 
-describe('a rollout with a policy', () => {
+describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
   it('stops a bad commit at the canary, goes back, says why with exit code 3, and lets the next good push through', async () => {
     const count = SOAK ? 20 : 6;
     const origin = await begin(count, 'canary: 1\nmaxParallel: 25%\n');
