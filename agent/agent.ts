@@ -33,7 +33,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
   const bell = createBell(parts.clock);
   const desired = nothing('ZooKeeper to answer');
   const memory: Course = {
-    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, free: null },
+    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, free: null, unsure: false },
     ...{ interrupt: new AbortController(), checked: null, patience: { at: 0 } },
   };
   parts.onChange(bell.ring, () => interrupt(memory, bell));

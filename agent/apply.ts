@@ -98,7 +98,7 @@ async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, si
   try {
     await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
   } finally {
-    await turn.release();
+    void turn.release();
   }
 }
 
@@ -109,11 +109,12 @@ async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, si
 async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
   const release = releaseOf(parts.places, commitId);
   await parts.store.attach(release, commitId);
-  const wrong = await wrongFiles(parts, commitId, parts.journal().releases[commitId]?.generated ?? [], signal);
+  const except = parts.journal().releases[commitId]?.generated ?? [];
+  const wrong = await wrongFiles(parts, commitId, except, signal);
   if (wrong.length === 0) return;
   parts.log.warn({ commitId, drift: wrong }, 'a kept release is not its commit any more: putting it right');
   await parts.store.putRight(release, commitId, signal, null);
-  const still = await wrongFiles(parts, commitId, [], signal);
+  const still = await wrongFiles(parts, commitId, except, signal);
   if (still.length === 0) return;
   throw new FleetError({
     code: 'TREE_MISMATCH',

@@ -71,6 +71,10 @@ export function createLiveness(parts: LivenessParts): Liveness {
         turn(step, STEP_MS, `${step}${commit}`);
         inner.working(wanted, step, journal);
       },
+      clearingUp(failed) {
+        turn('the steps after a failure', STEP_MS, `clearing up after ${failed.code}`);
+        inner.clearingUp(failed);
+      },
       done(wanted, step, ms) {
         turn('its own files', LOOK_MS, null);
         inner.done(wanted, step, ms);
@@ -95,10 +99,13 @@ export function createLiveness(parts: LivenessParts): Liveness {
   };
 }
 
-const waitOf = (because: Rest): string => (because.kind === 'waiting' ? because.waitingFor : 'a change');
+const isWait = (because: Rest): because is Extract<Rest, { waitingFor: string }> =>
+  because.kind === 'waiting' || because.kind === 'awaiting';
+const waitOf = (because: Rest): string => (isWait(because) ? because.waitingFor : 'a change');
 
 function statusOf(because: Rest, commitId: string | undefined): string {
-  if (because.kind === 'waiting') return `waiting for ${because.waitingFor}`;
+  if (isWait(because)) return `waiting for ${because.waitingFor}`;
+  if (because.kind === 'suspended') return `suspended by ${because.suspension.by}`;
   if (because.kind === 'failed') return `${because.failure.code}: ${because.failure.reason}`;
   return `serves ${commitId?.slice(0, 10) ?? 'nothing yet'}`;
 }

@@ -24,9 +24,10 @@ export async function observe(
 ): Promise<Observed> {
   const { places, store, spare } = parts;
   const known = journal.releases[target.commitId];
-  // A person who goes back, perhaps without a network, gets a release as it ran.
-  const prepared =
-    (known?.prepared ?? '') === parts.preparation || (override !== undefined && known?.endedWell === true);
+  // A person who goes back, perhaps without a network, gets a release as it ran; and nothing is made under readers.
+  const asItRan = override !== undefined && known?.endedWell === true;
+  const read = Object.values(journal.links).includes(target.commitId);
+  const prepared = asItRan || read || (known?.prepared ?? '') === parts.preparation;
   const found = await inspectPlace(places, target.relativePath, Object.keys(journal.links), parts.uid).then(
     (shown) => ({ shown }),
     (error: unknown) => ({ failure: classify(error).toFailure() }),

@@ -1,7 +1,7 @@
 import type { Failure } from '../runtime/errors.ts';
 import { MOST_OUTPUT_CHARACTERS } from '../schemas/report.ts';
 import type { Target } from '../schemas/target.ts';
-import type { TargetVersion } from '../schemas/values.ts';
+import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../schemas/values.ts';
 import type { Journal, Progress } from './journal.ts';
 import type { WantedTarget } from './plan.ts';
 import { chooseBack } from './retention.ts';
@@ -64,6 +64,24 @@ export function fail(journal: Journal, failure: Failure, step: string): Journal 
     ...(release ? { releases: { ...journal.releases, [progress.commitId]: { ...release, endedWell: false } } } : {}),
     progress: { ...progress, attempts: progress.attempts + 1, lastFailure: failure, activation },
   };
+}
+
+/** Whether the link was swapped, and its activation or health has not been decided. */
+export function isHalfway({ progress, links }: Journal): boolean {
+  if (progress?.activation !== 'wanted' && progress?.activation !== 'activated') return false;
+  return links[progress.relativePath] === progress.commitId;
+}
+
+/** What is left half way can be gone on with while nobody can be asked what is wanted: nothing is fetched for it. */
+export function unfinished(journal: Journal): WantedTarget | null {
+  const { progress } = journal;
+  if (!progress || !isHalfway(journal)) return null;
+  const target = {
+    url: '' as RepositoryUrl,
+    commitId: progress.commitId as CommitId,
+    relativePath: progress.relativePath as RelativePath,
+  };
+  return { kind: 'target', targetVersion: progress.targetVersion as TargetVersion, target };
 }
 
 /** The link is about to be swapped; a crash from here on still runs the activate command. */

@@ -2,7 +2,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { FleetError } from '../runtime/errors.ts';
 import { clean, type Logger } from '../runtime/log.ts';
 import { MOST_OUTPUT_CHARACTERS, type Phase, type Report } from '../schemas/report.ts';
-import type { Journal } from './journal.ts';
+import type { Aftermath, Journal } from './journal.ts';
 import type { Override } from './override.ts';
 import type { Doing, Rest, Wanted, WantedTarget } from './plan.ts';
 import type { Reporter } from './reporter.ts';
@@ -12,6 +12,8 @@ import type { Suspension } from './suspension.ts';
 /** Turns what the loop does into reports, and into one log line per stage. */
 export interface StandingReporter {
   begin(wanted: WantedTarget): void;
+  /** What follows the failure of a step or of health begins; it may take as long as its steps. */
+  clearingUp(failed: Aftermath): void;
   done(wanted: WantedTarget, step: Doing, ms: number): void;
   failed(wanted: WantedTarget, step: Doing, failure: FleetError, attempts: number): void;
   working(wanted: Wanted, step: Doing, journal: Journal): void;
@@ -84,6 +86,12 @@ export function createStanding(parts: {
   return {
     begin(wanted) {
       parts.log.info({ ...about(wanted), url: wanted.target.url }, 'new target');
+    },
+    clearingUp({ commitId, back, step, code }) {
+      parts.log.warn(
+        { commitId, back, step, code },
+        back ? 'going back' : 'clearing up, there is nothing to go back to',
+      );
     },
     done(wanted, step, ms) {
       parts.log.info({ ...about(wanted), step, ms: Math.round(ms) }, `${step} done`);

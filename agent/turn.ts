@@ -9,7 +9,7 @@ import { type Leave, leaveOf, meanwhile, type Orders, type PolicyAnswer } from '
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
 import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
-import { begin, gaveUpOn, isBegun } from './progress.ts';
+import { begin, gaveUpOn, isBegun, isHalfway, unfinished } from './progress.ts';
 import { reconcile } from './reconcile.ts';
 import { readSuspension } from './suspension.ts';
 import { type StepMemory, type StepParts, takeStep } from './take-step.ts';
@@ -33,6 +33,8 @@ export interface Memory extends StepMemory {
   wanted: Wanted;
   /** The targetVersion for which no policy was found in force. */
   free: string | null;
+  /** Nobody could be asked about the policy: it is asked again soon. */
+  unsure: boolean;
 }
 
 /** An outage of ZooKeeper must not hold a turn, which a person on this server may need. */
@@ -48,11 +50,13 @@ export async function takeTurn(
   await mend(parts, memory.orders);
   const { aftermath } = parts.journal();
   if (aftermath) {
+    parts.standing.clearingUp(aftermath);
     await clearUp(parts, aftermath, stop);
     return null;
   }
   const blocked = parts.blocked();
-  const { wanted: asked, write } = blocked === null ? memory.desired : nothing(blocked);
+  const { wanted: heard, write } = blocked === null ? memory.desired : nothing(blocked);
+  const asked = (blocked === null && heard.kind === 'nothing' && unfinished(parts.journal())) || heard;
   const obeyed = obey(asked, await readOverride(parts.places.appState), parts.journal());
   const leave = await leaveFor(parts, memory, obeyed);
   const late = isLate(parts, obeyed, write);
@@ -82,7 +86,7 @@ export async function takeTurn(
   const settled = step.because.kind === 'settled' && wanted.kind === 'target';
   const choreInMs = settled ? await parts.chores.next(wanted.target.commitId, turn) : null;
   const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
-  const askInMs = step.because.kind === 'awaiting' && isUnsure(memory, wanted) ? NOT_KNOWN_MS : null;
+  const askInMs = step.because.kind === 'awaiting' && memory.unsure ? NOT_KNOWN_MS : null;
   const soonest = Math.min(...[choreInMs, retryInMs, askInMs].map((ms) => ms ?? Number.POSITIVE_INFINITY));
   return soonest === 0 ? null : Math.min(soonest, spread(parts.rereadMs, 0.2, parts.chance));
 }
@@ -99,6 +103,7 @@ async function mend(parts: TurnParts, { rollout }: Orders): Promise<void> {
 }
 
 async function leaveFor(parts: TurnParts, memory: Memory, wanted: Wanted): Promise<Leave> {
+  memory.unsure = false;
   // A person on this server needs nobody's leave.
   if (wanted.kind !== 'target' || wanted.override) return { kind: 'go' };
   const { orders } = memory;
@@ -106,15 +111,12 @@ async function leaveFor(parts: TurnParts, memory: Memory, wanted: Wanted): Promi
   if (!orders.known || named) return leaveOf(wanted.targetVersion, orders, 'not known');
   if (memory.free !== wanted.targetVersion) {
     const answer = await parts.policy(wanted.target).catch((): PolicyAnswer => 'not known');
+    memory.unsure = answer === 'not known';
     if (answer !== 'none') return leaveOf(wanted.targetVersion, orders, answer);
     memory.free = wanted.targetVersion;
   }
   return leaveOf(wanted.targetVersion, orders, 'none');
 }
-
-/** Whether nobody has said yet how this target rolls out: then it is asked again soon. */
-const isUnsure = ({ orders }: Memory, wanted: Wanted): boolean =>
-  wanted.kind === 'target' && orders.rollout?.targetVersion !== wanted.targetVersion;
 
 /** Whether the target was published while this agent was not online; said once, and remembered over restarts. */
 function isLate(parts: TurnParts, wanted: Wanted, write: Desired['write']): boolean {
@@ -133,11 +135,7 @@ function insteadOf(wanted: Wanted, { rollout }: Orders, journal: Journal, late: 
 /** What a person who suspends does not stop: their own word, and what follows a swap that has happened. */
 function isUnfinished(wanted: Wanted, journal: Journal): boolean {
   if (wanted.kind !== 'target') return false;
-  if (wanted.override) return true;
-  const { progress, links } = journal;
-  const begun = isBegun(journal, wanted.targetVersion, wanted.target);
-  const swapped = links[wanted.target.relativePath] === wanted.target.commitId;
-  return begun && swapped && (progress?.activation === 'wanted' || progress?.activation === 'activated');
+  return wanted.override !== undefined || (isBegun(journal, wanted.targetVersion, wanted.target) && isHalfway(journal));
 }
 
 async function nextStep(parts: TurnParts, memory: Memory, wanted: Wanted, leave: Leave): Promise<Step> {

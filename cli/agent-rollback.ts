@@ -86,6 +86,7 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
       begin() {},
       done() {},
       failed() {},
+      clearingUp() {},
       working() {},
       drift() {},
       rest: (_: unknown, because: Rest) => rest(because),

@@ -9,6 +9,7 @@ import { openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { silentLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
@@ -98,6 +99,7 @@ describe('a lease on the origin', () => {
     const settings = { agent: { fetchLeases: 1 } };
     const args = ['--auth-file', file('agent')];
     const agents = await fleet.startAgents(2, { args, settings });
+    await until('both are online', async () => (await one.children(fleet.znodes.online))?.length === 2);
     const origin = await fleet.origin();
     const commitId = await origin.commit('a', { f: 'a' });
     const said = await fleet.publish({ url: origin.url, commitId }, '--auth-file', file('publisher'));

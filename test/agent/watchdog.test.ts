@@ -29,7 +29,15 @@ describe('findStuck', () => {
   });
 });
 
-const IDLE: StandingReporter = { begin() {}, done() {}, failed() {}, working() {}, rest() {}, drift() {} };
+const IDLE: StandingReporter = {
+  begin() {},
+  done() {},
+  failed() {},
+  clearingUp() {},
+  working() {},
+  rest() {},
+  drift() {},
+};
 const JOURNAL = { progress: null } as Journal;
 const NOBODY: Wanted = { kind: 'nothing', why: 'ZooKeeper to answer' };
 const WAITING: Rest = { kind: 'waiting', waitingFor: 'ZooKeeper to answer' };

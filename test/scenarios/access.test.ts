@@ -8,6 +8,7 @@ import type { Session } from '../../zookeeper/session.ts';
 import { gitfleet } from '../support/commands.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { silentLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
@@ -44,6 +45,7 @@ it('with the rights of init a fleet deploys, a stranger changes nothing, an agen
   }
   const agents = await fleet.startAgents(2, { args: ['--auth-file', file('agent')] });
   const operator = await as(file('operator'));
+  await until('both are online', async () => (await operator.children(fleet.znodes.online))?.length === 2);
   const origin = await fleet.origin();
   const commitId = await origin.commit('a', { f: 'a' });
   const said = await fleet.publish({ url: origin.url, commitId }, '--auth-file', file('publisher'));

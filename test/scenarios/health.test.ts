@@ -92,6 +92,21 @@ describe('a health check that fails', () => {
     await servers.first.restart();
     await fleet.reported('web-1', 'it', (found) => found.error?.code === 'HEALTH_FAILED', 60_000);
   });
+
+  it('goes back though its agent was killed as well, and no ZooKeeper tells it what is wanted', async () => {
+    const { home, origin, life } = await beside({ start: '1h', deadline: '5s' });
+    const a = await origin.commit('a', { status: '200' });
+    expect(await publish(origin, a)).toMatchObject({ exitCode: 0 });
+    const b = await origin.commit('b', { status: '500' });
+    expect(await publish(origin, b, '--detach')).toMatchObject({ exitCode: 0 });
+    await until('b is shown', async () => shown(home, 'shop') === b);
+    await servers.first.kill('SIGKILL');
+    await life.kill('SIGKILL');
+    live(home);
+    await until('a is back', async () => shown(home, 'shop') === a);
+    await servers.first.restart();
+    await fleet.reported('web-1', 'it', (found) => found.error?.code === 'HEALTH_FAILED', 60_000);
+  });
 });
 
 describe('a wait for health', () => {
