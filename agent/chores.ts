@@ -57,6 +57,7 @@ export function createChores(parts: ChoreParts): Chores {
     const started = clock.monotonic();
     switch (chore.do) {
       case 'inspect':
+        await unpinStrays(parts, active); // A crash may have come between the end of a release and that of its pin.
         await inspect(parts, active, signal);
         times = { ...times, inspectedAt: clock.monotonic() };
         break;
