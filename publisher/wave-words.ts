@@ -4,9 +4,9 @@ import { names } from './words.ts';
 
 /** `canary: web-1`, `wave 2: web-4, web-5`, `paused by ann: lunch`; empty where there are no waves. */
 export function waveWords(rollout: Rollout | null): string {
-  if (!rollout) return '';
   const held = heldWords(rollout);
   if (held !== null) return held;
+  if (rollout?.state !== 'running') return '';
   const name = rollout.wave === 0 && rollout.policy?.canary !== undefined ? 'canary' : `wave ${rollout.wave}`;
   const soaks = rollout.soakFrom === null ? '' : `, done and watched for ${rollout.policy?.soak ?? ''}`;
   return rollout.members.length === 0 ? name : `${name}: ${names(rollout.members)}${soaks}`;

@@ -1,7 +1,9 @@
 import { parsePresence, parseReport } from '../schemas/report.ts';
 import { parsePermit, type Rollout } from '../schemas/rollout.ts';
+import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
+import type { Change } from './order.ts';
 import type { AgentSeen } from './picture.ts';
 
 /**
@@ -11,7 +13,9 @@ import type { AgentSeen } from './picture.ts';
  */
 export interface KnownAgents {
   read(rollout: Rollout | null): Promise<readonly AgentSeen[]>;
-  /** The next look reads everything, permits too: after an order whose end is not known, or that changed permits. */
+  /** What an order of ours that was accepted did to the permits. */
+  note(order: Change, targetVersion: TargetVersion): void;
+  /** The next look reads everything, permits too: after an order whose end is not known. */
   forget(): void;
 }
 
@@ -68,8 +72,19 @@ export function knowAgents(
     };
   }
 
+  function note({ grant, revoke }: Change, targetVersion: TargetVersion): void {
+    const permit = { targetVersion, at: ensembleNow() };
+    for (const [ids, given] of [[grant, permit] as const, [revoke, null] as const]) {
+      for (const id of ids) {
+        const known = seen.get(id);
+        if (known) seen.set(id, { ...known, permit: given });
+      }
+    }
+  }
+
   return {
     read,
+    note,
     forget() {
       seen.clear();
       readAt = Number.NEGATIVE_INFINITY;

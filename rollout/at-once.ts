@@ -2,7 +2,7 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { change, type Order, rest } from './order.ts';
 import type { Picture, Wanted } from './picture.ts';
 import type { Stood } from './standing.ts';
-import { failuresIn, namesOf, outcomeOf, PATIENT, tallyOf } from './tally.ts';
+import { failuresIn, namesOf, outcomeOf, PATIENT, showWords, tallyOf } from './tally.ts';
 
 /**
  * Without a policy everybody goes at once and needs nobody's leave; what is left to do is to say how it ended. Expected
@@ -17,7 +17,7 @@ export function atOnce(picture: Picture, { target }: Wanted, rollout: Rollout): 
   const number = rollout.deployment;
   if (expected.length === 0 || !target) return rest('no agent is online');
   if (done.length === expected.length) {
-    const why = `all ${done.length} agents show it`;
+    const why = showWords(done.length);
     const proven: Rollout = { ...rollout, state: 'proven', base: { deployment: number, ...target }, why: '' };
     return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
   }

@@ -9,7 +9,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { standForElection, type Term } from '../zookeeper/recipes/election.ts';
 import type { Session } from '../zookeeper/session.ts';
-import { type KnownAgents, knowAgents } from './agents.ts';
+import { knowAgents } from './agents.ts';
 import { execute, takeLead } from './execute.ts';
 import { type Look, look } from './look.ts';
 import type { Order } from './order.ts';
@@ -94,7 +94,8 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
         told = { why: order.why, at: clock.monotonic() };
       }
       if (order.do === 'rest') await bell.wait(pauseOf(seen, clock.monotonic() - told.at), term.signal);
-      else await carryOut(order, agents, () => execute(executeParts, leadership, seen, order));
+      else await execute(executeParts, leadership, seen, order);
+      if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
       failures = 0;
     } catch (error) {
       if (term.signal.aborted) break;
@@ -106,11 +107,6 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
     }
   }
   await ringing;
-}
-
-async function carryOut(order: Order, agents: KnownAgents, work: () => Promise<void>): Promise<void> {
-  await work();
-  if (order.do !== 'adopt' && order.do !== 'rest') agents.forget();
 }
 
 /** Everything whose change may call for an order; reports are polled instead, so that their number costs no watches. */
@@ -142,5 +138,10 @@ function pauseOf({ picture }: Look, restedMs: number): number {
 function tell(log: Logger, { picture }: Look, order: Order): void {
   const { rollout } = picture;
   const deployment = rollout ? deploymentName(rollout.deployment) : null;
-  log.info({ deployment, wave: rollout?.wave ?? null, order: order.do, why: order.why }, `${order.do}: ${order.why}`);
+  // Orders, and what holds everything; that a wave takes its time is the normal course.
+  const worth = order.do !== 'rest' || (rollout?.why ?? '') !== '';
+  log[worth ? 'info' : 'debug'](
+    { deployment, wave: rollout?.wave ?? null, order: order.do, why: order.why },
+    `${order.do}: ${order.why}`,
+  );
 }

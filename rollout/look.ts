@@ -43,7 +43,7 @@ export async function look(
     left: moved ? await readDeployment(session, znodes, rollout.deployment) : null,
     proven: rollout ? null : await lastProven(session, znodes, state),
     quarantine: parseQuarantine(state.quarantine.data),
-    agents: await agents(rollout),
+    agents: isOver(rollout, moved) ? [] : await agents(rollout),
     now: now(),
   };
   return {
@@ -52,6 +52,10 @@ export async function look(
     rollout: { version: rolloutNode?.stat.version ?? 0, data: rolloutNode?.data ?? Buffer.alloc(0) },
   };
 }
+
+/** While nothing can go on, nobody has to be looked at. */
+const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
+  !moved && rollout !== null && ['proven', 'failed', 'rolled-back', 'paused'].includes(rollout.state);
 
 function wantedOf(state: SharedState): Wanted | null {
   const { config } = state;

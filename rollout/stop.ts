@@ -5,7 +5,7 @@ import { failuresOf } from './budget.ts';
 import { change, type Order, rest } from './order.ts';
 import { inQuarantine, type Picture, type Wanted } from './picture.ts';
 import { sameCore } from './start.ts';
-import { failuresIn, namesOf, outcomeOf, type Tally, tallyOf } from './tally.ts';
+import { failuresIn, namesOf, outcomeOf, showWords, type Tally, tallyOf } from './tally.ts';
 
 /** The failure budget is broken: back to what was proven, or wait for a person, as the policy says. */
 export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: string): Order {
@@ -52,7 +52,7 @@ export function prove(
     return change('fail', bad, { ...ended, state: 'failed', why: bad }, { outcome: { number, outcome } });
   }
   const without = tally.of('failed', 'out', 'offline');
-  const why = `${done.length} agents show it${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
+  const why = `${showWords(done.length)}${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
   const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, why: '' };
   return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
 }

@@ -54,3 +54,6 @@ export function namesOf(agents: readonly { readonly agentId: string }[]): string
   const names = agents.slice(0, 5).map((each) => each.agentId);
   return agents.length > 5 ? `${names.join(', ')} and ${agents.length - 5} more` : names.join(', ');
 }
+
+/** `3 agents show it`. */
+export const showWords = (agents: number): string => (agents === 1 ? '1 agent shows it' : `${agents} agents show it`);
