@@ -19,6 +19,7 @@ const BY_CODE: Record<string, number> = {
   HOLD: EXIT.refused,
   QUARANTINED: EXIT.refused,
   ROLLOUT_OVER: EXIT.refused,
+  ONLINE: EXIT.refused,
   CONFLICT: EXIT.conflict,
   STATE_TAKEN: EXIT.conflict,
   ROOT_TAKEN: EXIT.conflict,

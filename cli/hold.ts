@@ -20,9 +20,9 @@ export async function run({ options }: Call): Promise<number> {
     throw usage('--for wants a duration of at most 24 days', 'such as 2h or 30m');
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
-    const now = () => systemClock.now();
-    const wanted = { owner: author(process.env), reason, end: forMs === null ? null : now() + forMs };
-    const held = await hold({ session, znodes: znodes(settings.app), now }, wanted);
+    const now = systemClock.now();
+    const wanted = { owner: author(process.env), reason, end: forMs === null ? null : now + forMs };
+    const held = await hold({ session, znodes: znodes(settings.app), now: () => now }, wanted);
     if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
     else say(`${settings.app}: ${holdWords(held.hold)}`, 'what is under way goes on; next: gitfleet unhold ends it');
     return EXIT.converged;

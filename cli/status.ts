@@ -46,6 +46,9 @@ async function showAgent(session: Session, paths: Znodes, agentId: string, json:
   const [state, view] = await Promise.all([readSharedState(session, paths), readAgent(session, paths, agentId)]);
   if (!view) throw await agentUnknown(session, paths, agentId);
   if (json) say(JSON.stringify(agentOutputOf(view, state.config.targetVersion)));
-  else say(...agentLines(view, state.config.targetVersion, screenNow(systemClock.now())));
+  else {
+    const wanted = state.config.data.length === 0 ? null : state.config.targetVersion;
+    say(...agentLines(view, wanted, screenNow(systemClock.now())));
+  }
   return EXIT.converged;
 }

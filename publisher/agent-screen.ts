@@ -8,15 +8,19 @@ import type { Screen, Tone } from './paint.ts';
 import { presentStanding, type Standing } from './verdict.ts';
 import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
 
-/** `gitfleet status AGENT`: all that is known about one agent. */
-export function agentLines(view: AgentView, targetVersion: string, screen: Screen): string[] {
-  const standing = presentStanding(view, targetVersion);
-  const words = standingWords({ agentId: view.agentId, standing, view });
+/**
+ * `gitfleet status AGENT`: all that is known about one agent.
+ * @param targetVersion of what config holds; null where nothing is published yet.
+ */
+export function agentLines(view: AgentView, targetVersion: string | null, screen: Screen): string[] {
+  const standing = presentStanding(view, targetVersion ?? '');
+  const waits = targetVersion === null && standing === 'silent' && view.presence?.problem === null;
+  const words = waits ? 'online, waiting for a first target' : standingWords({ agentId: view.agentId, standing, view });
   return [
     `${visible(view.agentId, 100)}: ${screen.paint(TONE[standing], words)}`,
     ...(view.presence ? presenceLines(view.presence, screen.now) : []),
     ...(view.report ? reportLines(view, view.report, targetVersion, screen) : ['  it never reported']),
-    nextLine(view, standing),
+    waits ? 'next: gitfleet publish' : nextLine(view, standing),
   ];
 }
 
@@ -41,8 +45,13 @@ function presenceLines(presence: Presence, now: number): string[] {
   ]);
 }
 
-function reportLines(view: AgentView, report: Report, targetVersion: string, { now }: Screen): string[] {
-  const about = report.targetVersion === targetVersion ? 'the present target' : 'an older target';
+function reportLines(view: AgentView, report: Report, targetVersion: string | null, { now }: Screen): string[] {
+  const about =
+    report.targetVersion === null
+      ? 'no target'
+      : report.targetVersion === targetVersion
+        ? 'the present target'
+        : 'an older target';
   const deployment = report.deployment === null ? '' : ` (${deploymentName(report.deployment)})`;
   const { error, override, suspended, drift } = report;
   const at = view.reportedAt === null ? '' : `${age(now - view.reportedAt)} ago, ${formatInstant(view.reportedAt)}`;

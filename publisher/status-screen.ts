@@ -117,6 +117,7 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
   return [
     ...staleLines({ app, fleet, ...picture }, screen),
     `${app}: nothing published yet`,
+    ...brakeLines({ app, fleet, ...picture }, screen),
     ...told(online, 'online, waiting for a target'),
     ...told(offline, 'offline'),
     'next: gitfleet publish',
