@@ -23,6 +23,7 @@ export interface LogSettings {
 
 /** JSON lines; strings of every line and of error messages pass `clean`. */
 export function createLog(settings: LogSettings, destination?: DestinationStream): Logger {
+  if (settings.level === 'silent') return SILENT;
   const options = {
     level: settings.level,
     base: settings.bindings ?? {},
@@ -39,6 +40,13 @@ export function createLog(settings: LogSettings, destination?: DestinationStream
   };
   return destination ? pino(options, destination) : pino(options);
 }
+
+const nothing = () => {};
+/** What most commands have in the place of a log: they need not load one. */
+const SILENT = {
+  ...{ level: 'silent', trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing, fatal: nothing },
+  child: () => SILENT,
+} as unknown as Logger;
 
 function cleanFields(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanValue(value, 0)]));

@@ -55,9 +55,8 @@ function buildStale() {
   const built = join(ROOT, 'dist', '.built');
   if (!existsSync(built)) return true;
   const at = Number(readFileSync(built, 'utf8'));
-  const files = ['tsconfig.json', 'package.json', 'scripts/build.mjs', 'scripts/keep-compiled.mjs'].map((name) =>
-    join(ROOT, name),
-  );
+  const own = ['build', 'make-script', 'keep-compiled'].map((name) => `scripts/${name}.mjs`);
+  const files = ['tsconfig.json', 'package.json', ...own].map((name) => join(ROOT, name));
   for (const folder of SOURCES.filter((name) => existsSync(join(ROOT, name)))) {
     const names = readdirSync(join(ROOT, folder), { recursive: true });
     files.push(join(ROOT, folder), ...names.map((name) => join(ROOT, folder, name)));
@@ -75,9 +74,6 @@ const DEBIAN = {
   java: { present: () => Boolean(process.env.JAVA_HOME) || onPath('java'), packages: ['default-jre-headless'] },
   sshd: { present: () => existsSync('/usr/sbin/sshd'), packages: ['openssh-server', 'openssh-client'] },
   kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
-  debootstrap: { present: () => onPath('debootstrap'), packages: ['debootstrap'] },
-  systemd: { present: () => onPath('systemd-analyze') && onPath('systemd-notify'), packages: ['systemd'] },
-  nspawn: { present: () => onPath('systemd-nspawn'), packages: ['systemd-container'] },
   openssl: { present: () => onPath('openssl'), packages: ['openssl'] },
 };
 

@@ -1,0 +1,68 @@
+// Makes of cli/start.ts and all that it needs one script, for cli/main.ts to run (scripts/build.mjs).
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { build } from 'rolldown';
+
+/**
+ * All in one file, each module run when it is first asked for: verbs do not pay for each other, and nothing is read from
+ * disk later. Its value is a function of `require` and its own place. Written into `directory`; returns its name.
+ */
+export async function makeScript(root, directory) {
+  const { output } = await build({
+    cwd: root,
+    input: `${root}cli/start.ts`,
+    platform: 'node',
+    resolve: { alias: { 'node:fs/promises': `${root}runtime/files-at-once.ts` } },
+    plugins: [runWhenCalled(root)],
+    write: false,
+    output: { format: 'cjs', codeSplitting: false },
+    // Such as a module that is not there, which would else fail when somebody first needs it.
+    onLog(_level, log) {
+      throw new Error(`rolldown: ${log.message}`);
+    },
+  });
+  // Plain ASCII is read without decoding and takes half the memory.
+  const code = askedWhenUsed(output[0].code).replace(/[^\0-\x7f]/g, escaped);
+  const text = `(function (require, __filename, __dirname) {${code}\n})\n`;
+  const name = `gitfleet-${createHash('sha256').update(text).digest('hex').slice(0, 12)}.cjs`;
+  writeFileSync(`${directory}/${name}`, text);
+  return name;
+}
+
+const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** Functions of packages that take milliseconds to run: where these files import them, only a call runs the package. */
+const CALLED = {
+  'runtime/log.ts': { pino: ['pino'] },
+  'git/remote.ts': { 'simple-git': ['simpleGit'] },
+  'publisher/columns.ts': { 'string-width': ['default'] },
+};
+const runWhenCalled = (root) => ({
+  name: 'run when called',
+  resolveId(id, importer) {
+    const names = importer?.startsWith(root) && CALLED[importer.slice(root.length)]?.[id];
+    return names ? `\0called:${names}:${id}` : null;
+  },
+  load(id) {
+    const [, names, name] = /^\0called:([^:]+):(.+)$/.exec(id) ?? [];
+    if (!names) return null;
+    const functions = names.split(',').map((each) => {
+      const called = `(...args) => loaded().${each}(...args)`;
+      return each === 'default' ? `export default ${called};` : `export const ${each} = ${called};`;
+    });
+    return [`let found;\nconst loaded = () => (found ??= require(${JSON.stringify(name)}));`, ...functions].join('\n');
+  },
+});
+
+/** Node's own modules that are slow to load and that few verbs need: asked for where they are used, not at the start. */
+const FEW_NEED = ['child_process', 'dns/promises', 'http', 'https', 'tls'];
+function askedWhenUsed(code) {
+  return FEW_NEED.reduce((text, id) => {
+    const name = `node_${id.replace('/', '_')}`;
+    const first = `let ${name} = require("node:${id}");`;
+    const [before, after, ...more] = text.split(first);
+    // Used otherwise than for one of its functions: as it was.
+    if (after === undefined || more.length > 0 || new RegExp(`\\b${name}\\b(?!\\.)`).test(after)) return text;
+    return `${before}const ${name} = () => require("node:${id}");${after.replace(new RegExp(`\\b${name}\\.`, 'g'), `${name}().`)}`;
+  }, code);
+}
