@@ -76,7 +76,7 @@ function noted(journal: Journal, { back, step }: Aftermath, troubles: readonly s
   const stands = back
     ? `back on ${back.slice(0, 12)}`
     : swapped
-      ? 'nothing proven to go back to: it stays'
+      ? 'still shown, nothing proven to go back to'
       : 'not shown';
   const reason = [`${stands}: ${gaveUp.failure.reason}`, ...troubles].join('; ');
   return { ...journal, aftermath: null, gaveUp: { ...gaveUp, failure: { ...gaveUp.failure, reason } } };

@@ -33,5 +33,5 @@ export async function awaitHealth(
 
 function unhealthy(why: string): StepFailure {
   const hint = 'see the log of the service; mend it and publish again';
-  return new StepFailure({ code: 'HEALTH_FAILED', reason: why, hint }, 'health', why);
+  return new StepFailure({ code: 'HEALTH_FAILED', reason: why, hint }, 'health');
 }

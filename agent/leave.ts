@@ -37,19 +37,12 @@ export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: Po
   }
   if (!rollout.permits || rollout.state === 'proven') return GO;
   const name = `d-${rollout.deployment}`;
-  switch (rollout.state) {
-    case 'running':
-      return orders.permit === targetVersion
-        ? GO
-        : { kind: 'await', waitingFor: `a permit (wave ${rollout.wave} of ${name})` };
-    case 'paused':
-      if (orders.permit === targetVersion) return GO;
-      return { kind: 'await', waitingFor: `a permit: ${rollout.paused?.by ?? 'somebody'} paused ${name}` };
-    case 'halted':
-      return { kind: 'await', waitingFor: `a person: ${name} is halted` };
-    default:
-      return { kind: 'never', waitingFor: `another target: ${name} is ${rollout.state}` };
+  if (rollout.state === 'running' || rollout.state === 'paused' || rollout.state === 'halted') {
+    if (rollout.state !== 'halted' && orders.permit === targetVersion) return GO;
+    // The same words for all three: what a pause changes says the rollout, not a thousand reports.
+    return { kind: 'await', waitingFor: `a permit for ${name}` };
   }
+  return { kind: 'never', waitingFor: `another target: ${name} is ${rollout.state}` };
 }
 
 /**

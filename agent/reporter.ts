@@ -121,8 +121,9 @@ export function createReporter(parts: ReporterParts): Reporter {
   };
 }
 
-/** What makes a standing another one; the count of tries and the times do not. */
+/** What makes a standing another one; the count of tries and the times do not, nor for what a ready agent awaits leave. */
 function standingKey(told: Report): string {
   const { targetVersion, phase, activeCommit, error, waitingFor, drift, override, suspended } = told;
-  return JSON.stringify([targetVersion, phase, activeCommit, error?.code, waitingFor, drift, override, suspended]);
+  const waits = phase === 'awaiting' ? null : waitingFor;
+  return JSON.stringify([targetVersion, phase, activeCommit, error?.code, waits, drift, override, suspended]);
 }

@@ -94,11 +94,13 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
 }
 
 /** The verdict, and what to type next. */
-function lastLine({ running, links, progress, override, suspension }: LocalStatus): string {
+function lastLine({ running, links, accepted, progress, gaveUp, override, suspension }: LocalStatus): string {
   if (suspension) return 'next: gitfleet agent resume follows the fleet again';
   if (running === false) return 'next: gitfleet agent run';
   if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
   const shown = links.find((link) => link.relativePath === progress?.relativePath)?.commitId;
   if (progress && shown === progress.commitId && progress.activation === 'done') return 'settled on what it accepted';
+  if (gaveUp && gaveUp.targetVersion === accepted?.targetVersion)
+    return 'gave up; next: mend it, then gitfleet publish';
   return progress ? 'not there yet; next: the log of the agent' : 'waiting for a target; next: gitfleet publish';
 }

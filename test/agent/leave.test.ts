@@ -38,10 +38,13 @@ describe('leave to activate, where the rollout names the target', () => {
     expect(leaveOf(T, orders({ state, permits: false }), 'not known')).toEqual({ kind: 'go' });
   });
 
-  it('says for whom it waits', () => {
-    const paused = { by: 'ann', why: 'lunch', at: 1 };
-    const said = leaveOf(T, orders({ state: 'paused', paused }), 'none');
-    expect(said).toMatchObject({ waitingFor: 'a permit: ann paused d-4' });
+  it('says for what it waits, and the same whatever a person or a wave changes', () => {
+    for (const state of ['running', 'paused', 'halted'] as const) {
+      expect(leaveOf(T, orders({ state }), 'none')).toMatchObject({ waitingFor: 'a permit for d-4' });
+    }
+    expect(leaveOf(T, orders({ state: 'aborted' }), 'none')).toMatchObject({
+      waitingFor: 'another target: d-4 is aborted',
+    });
   });
 });
 
