@@ -11,6 +11,7 @@ import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
 import type { CommitId, RelativePath } from '../schemas/values.ts';
+import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { localParts, openLocalAgent } from './local-agent.ts';
@@ -26,6 +27,7 @@ import { say, warn } from './terminal.ts';
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
   const path = parseRelativePath(words[0] ?? '');
   if (!path.ok) throw new FleetError(path.failure);
   const { relativePath } = path;

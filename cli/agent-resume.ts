@@ -3,6 +3,7 @@ import { placesOf } from '../agent/place.ts';
 import { dropSuspension, readSuspension } from '../agent/suspension.ts';
 import { clean } from '../runtime/log.ts';
 import { agentSettings } from '../schemas/settings.ts';
+import { becomeAgentUser } from './agent-user.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
@@ -15,6 +16,7 @@ import { say } from './terminal.ts';
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
   const { appState } = placesOf(agent.root, agent.state, settings.app);
   const [override, suspension] = await Promise.all([readOverride(appState), readSuspension(appState)]);
   // The override first: what it kept away must not come for the moment between the two.

@@ -13,6 +13,7 @@ import { createLog } from '../runtime/log.ts';
 import { createShutdown } from '../runtime/shutdown.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
 import type { RelativePath } from '../schemas/values.ts';
+import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { localParts, openLocalAgent } from './local-agent.ts';
@@ -30,6 +31,7 @@ const OBEY_MS = 60_000;
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
   const places = placesOf(agent.root, agent.state, settings.app);
   const journal = await readJournal(places.appState);
   const override = await decide(places, journal, words[0] ?? null, (options['message'] as string | undefined) ?? '');

@@ -13,6 +13,7 @@ import { createLog, type Logger } from '../runtime/log.ts';
 import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
 import type { Session } from '../zookeeper/session.ts';
+import { becomeAgentUser } from './agent-user.ts';
 import { EXIT } from './exit-codes.ts';
 import { joinFleet } from './join-fleet.ts';
 import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
@@ -35,6 +36,7 @@ export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<
     return settings;
   };
   const settings = await read();
+  await becomeAgentUser(settings.agent.state);
   const log = createLog({ level: settings.log.level, bindings: { agentId: settings.agent.id } });
   const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
   const manager = serviceManager(log);

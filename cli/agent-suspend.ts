@@ -4,6 +4,7 @@ import { writeSuspension } from '../agent/suspension.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { agentSettings } from '../schemas/settings.ts';
+import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
@@ -17,6 +18,7 @@ import { say } from './terminal.ts';
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
   const places = placesOf(agent.root, agent.state, settings.app);
   const suspension = { by: author(process.env), why: String(options['message'] ?? ''), at: clock.now() };
   await writeSuspension(places.appState, suspension).catch((error: NodeJS.ErrnoException) => {

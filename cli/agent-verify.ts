@@ -8,6 +8,7 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { visible } from '../runtime/visible.ts';
 import { agentSettings } from '../schemas/settings.ts';
+import { becomeAgentUser } from './agent-user.ts';
 import { EXIT } from './exit-codes.ts';
 import { stepsSource } from './local-agent.ts';
 import type { Call } from './program.ts';
@@ -23,6 +24,7 @@ import { say } from './terminal.ts';
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
   const places = placesOf(agent.root, agent.state, settings.app);
   const deep = Boolean(options['deep']);
   const stop = new AbortController();
