@@ -3,16 +3,18 @@ import { forgetOldest, writeOutcome } from '../fleet/history.ts';
 import { type Published, type PublishParts, type PublishRequest, publishTarget } from '../fleet/publish-transaction.ts';
 import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
+import { parseRollout } from '../schemas/rollout.ts';
 import { judge, outcomeOf } from './verdict.ts';
 
 /**
- * The act of publishing: publish, then judge the deployment that this replaced, if nobody did, by the picture from
+ * The act of publishing: publish, then judge the deployment that this replaced, if nobody did or will, by the picture from
  * before it. So `rollback` later knows which deployments were proven although their publishers did not wait, foreign
  * writes included; and a publish that is refused says nothing about the deployment that goes on.
  * @throws FleetError CONFLICT, HOLD, QUARANTINED, APP_MISSING, PUBLISH_UNKNOWN and what ZooKeeper answers.
  */
 export async function publish(parts: PublishParts, since: SharedState, request: PublishRequest): Promise<Published> {
-  const fleet = isJudged(since) ? null : await readFleet(parts.session, parts.znodes);
+  const judged = isJudged(since) || (await rollsOut(parts, since));
+  const fleet = judged ? null : await readFleet(parts.session, parts.znodes);
   const published = await publishTarget(parts, since, request);
   // It is published: what is only tidied up after it must not turn that into a failure.
   await tidyUp(parts, published, since, fleet).catch(() => {});
@@ -22,6 +24,13 @@ export async function publish(parts: PublishParts, since: SharedState, request: 
 /** Whether nothing is left to be said about what config holds. */
 function isJudged(state: SharedState): boolean {
   return state.config.data.length === 0 || (isRecorded(state) && hasEnded(state.lastRecord));
+}
+
+/** In waves the coordinator has the word: all agents may show what is not proven yet, as while it soaks. */
+async function rollsOut({ session, znodes }: PublishParts, { config }: SharedState): Promise<boolean> {
+  const node = await session.get(znodes.rollout);
+  const rollout = node && parseRollout(node.data);
+  return rollout?.permits === true && rollout.targetVersion === config.targetVersion;
 }
 
 const hasEnded = (record: Deployment | null): boolean =>

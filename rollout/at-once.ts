@@ -1,7 +1,7 @@
 import type { Rollout } from '../schemas/rollout.ts';
 import { change, type Order, rest } from './order.ts';
 import type { Picture, Wanted } from './picture.ts';
-import type { Stood } from './standing.ts';
+import { isSuspended, type Stood } from './standing.ts';
 import { failuresIn, namesOf, outcomeOf, PATIENT, showWords, tallyOf } from './tally.ts';
 
 /**
@@ -11,7 +11,7 @@ import { failuresIn, namesOf, outcomeOf, PATIENT, showWords, tallyOf } from './t
 export function atOnce(picture: Picture, { target }: Wanted, rollout: Rollout): Order {
   const tally = tallyOf(picture, rollout, PATIENT);
   const spoke = ({ seen }: Stood) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
-  const expected = tally.agents.filter((each) => spoke(each) && each.seen.report?.phase !== 'suspended');
+  const expected = tally.agents.filter((each) => spoke(each) && !isSuspended(each.seen.report));
   const done = expected.filter(({ standing }) => standing === 'done');
   const ended = expected.filter(({ standing }) => standing === 'failed' || standing === 'out');
   const number = rollout.deployment;

@@ -51,8 +51,11 @@ export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, no
 }
 
 function isOut(last: Report | null, about: Report | null): boolean {
-  return last?.phase === 'suspended' || (about?.override != null && about.error === null);
+  return isSuspended(last) || (about?.override != null && about.error === null);
 }
+
+/** Whatever the target is, until that person takes it back. */
+export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
 
 /** What it says itself: a failure that no further try of its own mends. */
 export function isFailed(report: Report | null): boolean {

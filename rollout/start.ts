@@ -4,6 +4,7 @@ import type { Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { change, type Order } from './order.ts';
 import type { Core, Picture, Wanted } from './picture.ts';
+import { isSuspended } from './standing.ts';
 import { outcomeOf } from './tally.ts';
 
 /** A target that has no rollout yet gets one; the deployment before it is over with that, if it was not before. */
@@ -45,7 +46,7 @@ function firstWave(
   policy: Policy,
   before: readonly string[],
 ): Pick<Rollout, 'canary' | 'members'> {
-  const online = agents.filter((each) => each.online && each.report?.phase !== 'suspended');
+  const online = agents.filter((each) => each.online && !isSuspended(each.report));
   const canary = canaryOf(policy, online, before, agents.length);
   if (policy.canary !== undefined) return { canary, members: canary };
   return { canary: [], members: nextWave(policy, online, agents.length) };

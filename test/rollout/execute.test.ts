@@ -1,0 +1,178 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { readDeployment } from '../../fleet/history.ts';
+import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { publish } from '../../publisher/publish.ts';
+import { type ExecuteParts, execute, takeLead } from '../../rollout/execute.ts';
+import { type Look, look } from '../../rollout/look.ts';
+import { change, type RollBack } from '../../rollout/order.ts';
+import type { Leadership } from '../../rollout/term.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Outcome } from '../../schemas/deployment.ts';
+import { encodeRollout, parseRollout, type Rollout, rollout } from '../../schemas/rollout.ts';
+import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { ANY_VERSION } from '../../zookeeper/session.ts';
+import { realKit } from '../support/zookeeper-kit.ts';
+
+const kit = realKit();
+let paths: ReturnType<typeof znodes>;
+let session: ReturnType<typeof kit.open>;
+let parts: ExecuteParts & PublishParts;
+let mine: Leadership;
+let apps = 0;
+
+beforeEach(async () => {
+  paths = znodes(`/app/x${++apps}`);
+  session = kit.open(kit.connect());
+  await initApp(session, paths, openAccess);
+  let nonce = 0;
+  const newNonce = () => `n-${apps}-${++nonce}`;
+  parts = { session, znodes: paths, access: openAccess, now: () => systemClock.now(), newNonce };
+  mine = await stand('web-1');
+});
+
+async function stand(agentId: string): Promise<Leadership> {
+  const node = await session.create(`${paths.election}/candidate-`, Buffer.alloc(0), 'ephemeral-sequential');
+  const fence = (await session.exists(node))?.czxid ?? 0n;
+  const guard = { op: 'check', path: node, version: ANY_VERSION } as const;
+  return { agentId, term: { guard, fence, signal: new AbortController().signal } };
+}
+
+function target(letter: string): Target {
+  const core = { url: 'https://git.example.com/shop.git', commitId: letter.repeat(40), relativePath: 'shop' };
+  const parsed = parseTarget(Buffer.from(JSON.stringify(core)), ANY_URL);
+  if (!parsed.ok) throw new Error(parsed.failure.reason);
+  return parsed.target;
+}
+
+const put = async (letter: string) =>
+  publishTarget(parts, await readSharedState(session, paths), {
+    target: target(letter),
+    author: 'ann',
+    reason: '',
+    via: 'publish',
+  });
+const see = () =>
+  look(
+    session,
+    paths,
+    async () => [],
+    () => systemClock.now(),
+  );
+const current = async () => {
+  const node = await session.get(paths.rollout);
+  return node && parseRollout(node.data);
+};
+const config = async () => (await session.get(paths.config))?.data.toString() ?? '';
+
+/** Deployment 1 proven, deployment 2 rolling out. */
+async function begun(): Promise<Rollout> {
+  await put('a');
+  const { targetVersion } = await put('b');
+  const base = { deployment: 1, ...core('a') };
+  const value = rollout.parse({ deployment: 2, targetVersion, state: 'running', base });
+  await session.set(paths.rollout, encodeRollout(value), ANY_VERSION);
+  await takeLead(parts, mine, await see());
+  return value;
+}
+const core = (letter: string) => {
+  const { url, commitId, relativePath } = target(letter);
+  return { url, commitId, relativePath };
+};
+
+function backOf(value: Rollout): RollBack {
+  const outcome: Outcome = { state: 'rolled-back', at: 1, reached: 0, expected: 1, missing: [], by: 'coordinator' };
+  return {
+    ...{ do: 'roll back', why: 'web-1 failed', base: { deployment: 1, ...core('a') }, commitId: 'b'.repeat(40) },
+    rollout: { ...value, state: 'rolled-back', why: 'web-1 failed' },
+    outcome: { number: 2, outcome },
+  };
+}
+
+describe('an order', () => {
+  it('names its term and its version: permits and record change together, or not at all', async () => {
+    const value = await begun();
+    const seen = await see();
+    await execute(parts, mine, seen, change('wave', 'wave 1', { ...value, wave: 1 }, { grant: ['web-1', 'web-2'] }));
+    expect(await current()).toMatchObject({
+      wave: 1,
+      leader: { agentId: 'web-1', czxid: mine.term.fence.toString(16) },
+    });
+    expect((await session.children(paths.permits))?.toSorted()).toEqual(['web-1', 'web-2']);
+    // Planned from the view before.
+    const late = execute(parts, mine, seen, change('permit', 'web-3', null, { grant: ['web-3'] }));
+    await expect(late).rejects.toMatchObject({ code: 'BAD_VERSION' });
+    await execute(parts, mine, await see(), change('permit', 'again', null, { grant: ['web-1'], revoke: ['web-2'] }));
+    expect(await session.children(paths.permits)).toEqual(['web-1']);
+  });
+
+  it('of a leader that was replaced is refused, whatever it still believes', async () => {
+    const value = await begun();
+    const seen = await see();
+    const other = await stand('web-2');
+    await takeLead(parts, other, seen);
+    const orders = [change('permit', 'x', null, { grant: ['web-1'] }), backOf(value)];
+    for (const order of orders) await execute(parts, mine, seen, order).catch(() => {});
+    expect(await session.children(paths.permits)).toEqual([]);
+    expect(await config()).toContain('b'.repeat(40));
+    // Also one that read anew, but whose node is gone.
+    await session.remove((mine.term.guard as { path: string }).path, ANY_VERSION);
+    const fresh = execute(parts, mine, await see(), change('note', 'x', { ...value, why: 'mine' }));
+    await expect(fresh).rejects.toMatchObject({ code: 'NO_NODE' });
+    expect(await current()).toMatchObject({ leader: { agentId: 'web-2' }, why: '' });
+  });
+});
+
+describe('the automatic rollback', () => {
+  it('publishes base, quarantines, and ends the rollout, in one transaction', async () => {
+    const value = await begun();
+    await execute(parts, mine, await see(), backOf(value));
+    const [bad, back, quarantine] = await Promise.all([
+      session.get(paths.deployment(2)),
+      session.get(paths.deployment(3)),
+      session.get(paths.quarantine),
+    ]);
+    const zxids = [bad, back, quarantine, await session.get(paths.config), await session.get(paths.rollout)];
+    expect(new Set(zxids.map((node) => node?.stat.mzxid)).size).toBe(1);
+    expect(await current()).toMatchObject({ state: 'rolled-back', deployment: 2 });
+    expect(await readDeployment(session, paths, 3)).toMatchObject({ via: 'rollback', returnsTo: 1, target: core('a') });
+  });
+
+  it('is dropped whole when anybody wrote meanwhile: a publisher, a quarantine, a verb', async () => {
+    const meanwhile: [string, (value: Rollout) => Promise<unknown>][] = [
+      ['a publisher', () => put('c')],
+      ['a foreign writer', () => session.set(paths.config, Buffer.from(JSON.stringify(target('c'))), ANY_VERSION)],
+      ['a quarantine', () => session.set(paths.quarantine, Buffer.alloc(0), ANY_VERSION)],
+      ['a verb', (value) => session.set(paths.rollout, encodeRollout({ ...value, state: 'paused' }), ANY_VERSION)],
+    ];
+    for (const [who, write] of meanwhile) {
+      apps += 100;
+      paths = znodes(`/app/x${apps}`);
+      await initApp(session, paths, openAccess);
+      parts = { ...parts, znodes: paths };
+      mine = await stand('web-1');
+      const value = await begun();
+      const seen: Look = await see();
+      await write(value);
+      const before = [await config(), (await session.children(paths.deployments))?.length];
+      await execute(parts, mine, seen, backOf(value)).catch(() => {});
+      expect([await config(), (await session.children(paths.deployments))?.length], who).toEqual(before);
+      expect((await session.get(paths.quarantine))?.data.toString(), who).toBe('');
+      expect((await readDeployment(session, paths, 2))?.outcome ?? null, who).toBeNull();
+    }
+  });
+});
+
+it('a publisher leaves the word about a rollout in waves to the coordinator, also when all agents show it', async () => {
+  await begun();
+  await publish(parts, await readSharedState(session, paths), {
+    target: target('c'),
+    author: 'ann',
+    reason: '',
+    via: 'publish',
+  });
+  expect((await readDeployment(session, paths, 2))?.outcome).toBeNull();
+});
