@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type * as z from 'zod';
+import { EXIT } from '../../cli/exit-codes.ts';
+import * as output from '../../schemas/output.ts';
+import { gitfleet } from '../support/commands.ts';
+
+const DOC = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
+const shapes = Object.entries(output).filter((each): each is [string, z.ZodType] => each[0].endsWith('Output'));
+const examples = [...DOC.matchAll(/```json (\w+)\n(.*)\n```/g)].map(
+  ([, name = '', value = '']) => [name, value] as const,
+);
+
+/** The verbs that a help text lists. */
+async function verbsOf(...command: string[]): Promise<string[]> {
+  const { stdout } = await gitfleet([...command, '--help']);
+  const list = stdout.slice(stdout.indexOf('Commands:')).split('\n').slice(1);
+  return list.flatMap((line) => /^ {2}([a-z][a-z-]*)/.exec(line)?.[1] ?? []).filter((verb) => verb !== 'help');
+}
+
+describe('docs/cli.md', () => {
+  it.each(examples)('shows a %s as it is', (name, value) => {
+    const shape = shapes.find(([each]) => each === name)?.[1];
+    expect(shape?.parse(JSON.parse(value))).toEqual(JSON.parse(value));
+  });
+
+  it('names every shape and every exit code', () => {
+    expect(examples.length).toBeGreaterThan(5);
+    for (const [name] of shapes) expect(DOC).toContain(`\`${name}\``);
+    const codes = [...DOC.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
+    expect(codes).toEqual(Object.values(EXIT));
+  });
+});
+
+describe('--help', () => {
+  it('of every verb says what it does, with an example, in lines that fit', async () => {
+    const groups = ['agent', 'hook', 'zk', 'policy'];
+    const verbs = (await verbsOf()).flatMap((verb) => (groups.includes(verb) ? [] : [[verb]]));
+    for (const group of groups) verbs.push(...(await verbsOf(group)).map((verb) => [group, verb]));
+    expect(verbs.length).toBeGreaterThan(25);
+    // What only a hook calls has no example to type.
+    const typed = verbs.filter((words) => !/^hook (pre|post)-receive$/.test(words.join(' ')));
+    for (const words of typed) {
+      const { exitCode, stdout, stderr } = await gitfleet([...words, '--help']);
+      expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: '' });
+      expect(stdout).toMatch(/Examples?:\n {2}\S/);
+      const [text = ''] = stdout.split(/Examples?:/);
+      for (const line of text.split('\n')) expect(line.length, `${words.join(' ')}: ${line}`).toBeLessThanOrEqual(80);
+    }
+  });
+});
