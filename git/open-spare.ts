@@ -1,23 +1,19 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../runtime/process.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { applyDiff, flushDifference, wronglyWritten } from './apply-diff.ts';
+import { applyDiff } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
-import { type Expected, expectedOf, isWholeCheckout } from './checkout-proof.ts';
+import { type Expected, expectedOf } from './checkout-proof.ts';
 import { checkedCommitId, objectFormatOf } from './commit-id.ts';
-import type { Difference } from './difference.ts';
-import { failure, gitFailure } from './errors.ts';
+import { failure } from './errors.ts';
 import { doubting } from './heal.ts';
 import { indexCaughtUp, startCatchUp } from './index-catch-up.ts';
-import { inspectWorkTree, isClean } from './inspect.ts';
 import { type Judgement, judge } from './judge.ts';
-import { environment } from './process.ts';
-import { dropProof, readHead, readProof, writeProof } from './proof.ts';
-import { isPinned, notHere, pinNames, type Repository } from './repository.ts';
+import { dropProof, readProof, writeProof } from './proof.ts';
+import { isPinned, notHere, type Repository } from './repository.ts';
 import type { Spare } from './spare.ts';
-import type { Drift } from './store.ts';
 import { createTurn } from './turn.ts';
+import { allArrived, driftOf, mismatch, type Written } from './verify-spare.ts';
 import { findWorkTree, moveWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
 
 export interface GitSpare extends Spare {
@@ -34,15 +30,6 @@ export interface ForesightedSpare extends GitSpare {
    * nobody's: `write` then judges by itself.
    */
   readAhead(commitId: CommitId, signal: AbortSignal): Promise<void>;
-}
-
-/** What the last write did, still to be verified: a difference in a proved tree, or a checkout of everything. */
-type Written = { commitId: CommitId } & ({ difference: Difference } | Checkout);
-
-interface Checkout {
-  readonly expected: Expected | null;
-  /** Git hashed every object of the store when it came. */
-  readonly arrived: boolean;
 }
 
 /**
@@ -74,10 +61,15 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     if (base === commitId) return;
     written = null;
     const { difference, entries } = await judgement(base, commitId, signal);
-    const caughtUp = tree !== null && (await indexCaughtUp(repository, tree).then(yes, no));
+    const caughtUp =
+      tree !== null &&
+      (await indexCaughtUp(repository, tree).then(
+        () => true,
+        () => false,
+      ));
     if (caughtUp && difference?.byGit === null) {
       await applyDiff(repository, tree, difference, signal);
-      written = { commitId, difference };
+      written = { commitId, difference, lasts: true };
       return;
     }
     if (difference) repository.log.debug({ base, commitId, why: difference.byGit }, 'git writes the difference');
@@ -87,10 +79,10 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     };
     const [into, arrived] = await Promise.all([
       checkOut(repository, directory, commitId, signal, expect),
-      difference === null && allArrived(),
+      difference === null && allArrived(repository),
     ]);
     const byDifference = difference !== null && into === 'proved';
-    written = byDifference ? { commitId, difference } : { commitId, expected, arrived };
+    written = { commitId, ...(byDifference ? { difference, lasts: false } : { expected, arrived }) };
   }
 
   async function judgement(base: CommitId | null, commitId: CommitId, signal: AbortSignal): Promise<Judgement> {
@@ -109,7 +101,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     const tree = await present();
     const last = written?.commitId === commitId ? written : null;
     written = null;
-    const drift = await driftOf(tree, commitId, last, signal);
+    const drift = await driftOf(repository, tree, commitId, last, signal);
     if (drift !== null) {
       await dropProof(tree);
       await rm(join(tree.admin, 'index'), { force: true }); // It takes for right what damaged objects wrote.
@@ -118,32 +110,6 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     await writeProof(tree, commitId);
     void repository.sizes.read(commitId).catch(() => {}); // Started now, it is there when the next change comes.
     await repository.failpoint('spare.proved');
-  }
-
-  /** Null: there is none, and what was written outlasts a power loss. */
-  async function driftOf(tree: WorkTree, commitId: CommitId, last: Written | null, signal: AbortSignal) {
-    if (last !== null && 'difference' in last) {
-      const [changed, head] = await Promise.all([
-        wronglyWritten(tree, last.difference),
-        readHead(tree),
-        last.difference.byGit === null ? null : flushDifference(tree, last.difference),
-      ]);
-      const drift = { head: head === '' ? null : (head as CommitId), changed, missing: [], strangers: [] };
-      return isClean(drift, commitId) ? null : drift;
-    }
-    const [whole] = await Promise.all([
-      last?.arrived && last.expected && isWholeCheckout(repository, tree, commitId, last.expected),
-      flush(repository, tree),
-    ]);
-    if (whole) return null;
-    const drift = await inspectWorkTree(repository, tree, commitId, signal, { deep: true });
-    return isClean(drift, commitId) ? null : drift;
-  }
-
-  /** A commit that came today may share objects with one from before we started; those may have changed since. */
-  async function allArrived(): Promise<boolean> {
-    const pins = await pinNames(repository);
-    return pins.every((each) => repository.fresh.has(each as CommitId));
   }
 
   async function moveTo(release: string): Promise<void> {
@@ -179,38 +145,3 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     readAhead: (commitId, signal) => readAhead(checkedCommitId(commitId), signal),
   };
 }
-
-const yes = () => true;
-const no = () => false;
-
-/**
- * Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release. The diff
- * engine fsyncs what it writes by itself.
- */
-async function flush(repository: Repository, tree: WorkTree): Promise<void> {
-  const { leash } = repository.git;
-  const said = await run(['sync', '-f', '--', tree.directory, tree.admin], {
-    env: environment(leash),
-    clock: repository.clock,
-    timeoutMs: 120_000,
-    mostBytes: 4_096,
-    keep: 'tail',
-    ...(leash.lockFd === undefined ? {} : { inherit: [leash.lockFd] }),
-  });
-  if (said.exitCode !== 0) throw gitFailure('sync', said.stderr.toString('utf8'), 'IO_ERROR');
-}
-
-function mismatch(commitId: CommitId, drift: Drift) {
-  const parts = [
-    ...(drift.head === commitId ? [] : [`HEAD is ${drift.head ?? 'unreadable'}`]),
-    ...[
-      ['changed', drift.changed] as const,
-      ['missing', drift.missing] as const,
-      ['not of the commit', drift.strangers] as const,
-    ].flatMap(([word, names]) => (names.length === 0 ? [] : [`${word}: ${names.slice(0, 5).map(quoted).join(', ')}`])),
-  ];
-  const hint = 'the spare is written again from the objects; if it comes back, check disk and memory of this server';
-  return failure('TREE_MISMATCH', 'retry', `the tree is not ${commitId}: ${parts.join('; ')}`, hint);
-}
-
-const quoted = (name: string) => JSON.stringify(name.slice(0, 100));
