@@ -20,7 +20,12 @@ export interface FakeServer {
   /** A link that ended hears no watch any more. */
   forget(watcher: Watcher): void;
   readonly zxid: bigint;
-  /** Every write that was accepted, as it happens: for checkers. */
+  namesBelow(path: string): string[];
+  /** What a node holds and when it was made, for checkers; null where there is none. */
+  peek(
+    path: string,
+  ): { readonly data: Buffer; readonly czxid: bigint; readonly mzxid: bigint; readonly mtime: number } | null;
+  /** Called after each write that was accepted: for checkers. */
   onWrite(listener: (sessionId: bigint, changes: readonly Change[]) => void): void;
 }
 
@@ -125,7 +130,7 @@ export function createFakeServer(clock: Clock): FakeServer {
           ...before,
           data: change.data,
           mzxid: zxid,
-          mtime: clock.now(),
+          mtime: Math.floor(clock.now()),
           version: before.version + 1,
         });
         after.push(() => fire('data', change.path));
@@ -167,7 +172,7 @@ export function createFakeServer(clock: Clock): FakeServer {
     const number = String(parent.cversion).padStart(10, '0');
     const path = change.flags & 2 ? change.path + number : change.path;
     if (nodes.has(path)) return { refusal: NODE_EXISTS };
-    const made = emptyNode(zxid, clock.now(), ephemeral ? sessionId : 0n);
+    const made = emptyNode(zxid, Math.floor(clock.now()), ephemeral ? sessionId : 0n);
     nodes.set(path, { ...made, data: change.data, acl: change.acl });
     parent.children.add(nameOf(path));
     parent.cversion++;
@@ -258,6 +263,8 @@ export function createFakeServer(clock: Clock): FakeServer {
     get zxid() {
       return zxid;
     },
+    namesBelow: (path) => [...(nodes.get(path)?.children ?? [])],
+    peek: (path) => nodes.get(path) ?? null,
     onWrite: (listener) => void listeners.push(listener),
   };
 }

@@ -1,0 +1,284 @@
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { publishTarget } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { STEERING } from '../../publisher/steer.ts';
+import { steerRollout } from '../../publisher/steer-rollout.ts';
+import { createLog } from '../../runtime/log.ts';
+import { encodePolicy, policy as policySchema } from '../../schemas/policy.ts';
+import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { openSession } from '../../zookeeper/open-session.ts';
+import { createFakeLine } from '../support/fake-zookeeper/line.ts';
+import { createFakeServer } from '../support/fake-zookeeper/server.ts';
+import { type Seeded, seeded } from '../support/seeded.ts';
+import { createVirtualClock } from '../support/virtual-clock.ts';
+import { type Checker, createChecker, DEADLINE_MS } from './checker.ts';
+import { newDisks } from './disk.ts';
+import { PATH, type SimulatedServer, simulatedServer, type World } from './server.ts';
+
+export interface Run {
+  readonly violations: readonly string[];
+  /** What happened, in order, with virtual times. */
+  readonly story: readonly string[];
+  /** How the last rollout ended. */
+  readonly ending: string;
+}
+
+export interface RunOptions {
+  readonly planted?: World['planted'];
+}
+
+const APP = '/app/business';
+const MINUTE = 60_000;
+/** After the last fault: longer than every backoff, soak, deadline and session. */
+const HEAL_MS = 40 * MINUTE;
+
+/**
+ * One schedule of a fleet of shipped agents and coordinators on a ZooKeeper and disks in memory: a first deployment, then
+ * faults, people and pushes at random moments, then health, and what the checker says. The same seed is the same run.
+ */
+export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
+  newDisks();
+  const draw = seeded(seed);
+  const clock = createVirtualClock();
+  const zookeeper = createFakeServer(clock);
+  const paths = znodes(APP);
+  const story: string[] = [];
+  const tell = (words: string) => void story.push(`${(clock.monotonic() / 1_000).toFixed(1)} s ${words}`);
+  const checker = createChecker(zookeeper, paths, clock);
+  const commits = new Map<string, (agentId: string) => boolean>();
+  let originUp = true;
+  const world: World = {
+    ...{ app: APP, clock, zookeeper, planted: options.planted, originUp: () => originUp },
+    log: (agentId) =>
+      createLog(
+        { level: process.env['GITFLEET_TRACE'] === '1' ? 'info' : 'silent', bindings: { agentId } },
+        { write: (line) => tell(line.trim()) },
+      ),
+    isHealthy: (commitId, agentId) => commits.get(commitId)?.(agentId) ?? false,
+    atFailpoint: checker.atFailpoint,
+  };
+  const people = openSession({
+    ...{ connect: '127.0.0.1:1', clock, chance: draw.fork().next, defaultAcl: 'open', sessionTimeoutMs: 6_000 },
+    openLink: createFakeLine({ server: zookeeper, clock, latency: () => draw.next() * 20 }).openLink,
+    log: createLog({ level: 'silent' }, { write: () => {} }),
+  });
+  const count = 3 + draw.below(3);
+  const servers = Array.from({ length: count }, (_, at) => newServer(world, at, draw));
+  const fleet: Fleet = {
+    draw,
+    clock,
+    people,
+    paths,
+    servers,
+    commits,
+    checker,
+    tell,
+    world,
+    origin(up) {
+      originUp = up;
+    },
+  };
+
+  await done(clock, initApp(people, paths, openAccess));
+  const policy = policyOf(draw);
+  await done(clock, people.set(paths.policy, policy, -1));
+  tell(`${count} servers, policy ${policy.toString('utf8')}`);
+  for (const server of servers) await server.start();
+  publish(fleet, 'good');
+  await clock.run(clock.monotonic() + 5 * MINUTE, () => checker.rollout()?.state === 'proven');
+  const events = 2 + draw.below(8);
+  for (let event = 0; event < events; event++) {
+    somethingHappens(fleet);
+    await clock.run(clock.monotonic() + draw.next() ** 2 * 60_000);
+  }
+  tell('all faults end');
+  fleet.origin(true);
+  for (const server of servers) {
+    server.line.mode('pass');
+    server.thaw();
+    await server.start();
+  }
+  const until = clock.monotonic() + HEAL_MS;
+  let rest = await clock.run(until, checker.isOver);
+  // What has ended must stay so, and every agent has to have heard of it.
+  await clock.run(clock.monotonic() + 2 * MINUTE);
+  rest &&= checker.isOver();
+  checker.atEnd(servers);
+  const last = checker.rollout();
+  tell(`ended ${rest ? '' : 'NOT '}as ${last?.state}: ${last?.why}`);
+  for (const server of servers) server.kill();
+  return { violations: checker.violations, story, ending: last?.state ?? 'none' };
+}
+
+interface Fleet {
+  readonly draw: Seeded;
+  readonly clock: World['clock'];
+  readonly people: ReturnType<typeof openSession>;
+  readonly paths: ReturnType<typeof znodes>;
+  readonly servers: SimulatedServer[];
+  readonly commits: Map<string, (agentId: string) => boolean>;
+  readonly checker: Checker;
+  readonly tell: (words: string) => void;
+  readonly world: World;
+  readonly origin: (up: boolean) => void;
+}
+
+const newServer = (world: World, at: number, draw: Seeded): SimulatedServer =>
+  simulatedServer(world, `web-${at + 1}`, { zone: at === 0 ? 'a' : draw.pick(['a', 'b']) }, draw.fork());
+
+function policyOf(draw: Seeded): Buffer {
+  if (draw.often(0.1)) return Buffer.alloc(0);
+  const canary = draw.pick([undefined, 1, '34%', 'zone=a']);
+  return encodePolicy(
+    policySchema.parse({
+      ...(canary === undefined ? {} : { canary }),
+      maxParallel: draw.pick([1, 2, '50%']),
+      ...(draw.often(0.3) ? { byLabel: 'zone' } : {}),
+      soak: draw.pick(['0s', '5s', '15s']),
+      failureBudget: draw.pick([0, 0, 1]),
+      offlineBudget: draw.pick(['50%', '100%', 1]),
+      deadline: `${DEADLINE_MS / 1_000}s`,
+      onFailure: draw.pick(['rollback', 'rollback', 'pause', 'continue']),
+    }),
+  );
+}
+
+/** One thing of those that happen to fleets. */
+function somethingHappens(fleet: Fleet): void {
+  const { draw, servers, tell, clock } = fleet;
+  const server = draw.pick(servers);
+  const leader = servers.find(({ id }) => id === fleet.checker.rollout()?.leader?.agentId) ?? server;
+  const whom = draw.often(0.4) ? leader : server;
+  const later = (mostMs: number, work: () => void) => void clock.after(draw.next() * mostMs, work);
+  const events: [weight: number, happen: () => void][] = [
+    [5, () => publish(fleet, draw.pick(['good', 'good', 'bad', 'flaky']))],
+    [2, () => publish(fleet, draw.pick(['good', 'bad']), 'foreign')],
+    [
+      3,
+      () => {
+        tell(`${whom.id} is killed`);
+        whom.kill();
+        later(60_000, () => void whom.start());
+      },
+    ],
+    [
+      3,
+      () => {
+        tell(`${whom.id} is frozen`);
+        whom.freeze();
+        later(20_000, whom.thaw);
+      },
+    ],
+    [
+      2,
+      () => {
+        tell(`${whom.id} loses its line`);
+        whom.line.mode(draw.pick(['drop', 'refuse']));
+        later(20_000, () => whom.line.mode('pass'));
+      },
+    ],
+    [
+      1,
+      () => {
+        tell('every line is cut');
+        for (const each of servers) each.line.cut();
+      },
+    ],
+    [
+      1,
+      () => {
+        tell('every agent is killed');
+        for (const each of servers) each.kill();
+        for (const each of servers) later(10_000, () => void each.start());
+      },
+    ],
+    [
+      1,
+      () => {
+        tell('the origin goes away');
+        fleet.origin(false);
+        later(60_000, () => fleet.origin(true));
+      },
+    ],
+    [
+      1,
+      () => {
+        const joiner = newServer(fleet.world, servers.length, draw);
+        tell(`${joiner.id} joins`);
+        servers.push(joiner);
+        void joiner.start();
+      },
+    ],
+    [3, () => say(fleet, draw.pick([...STEERING, 'resume', 'promote']))],
+    [1, () => backByHand(fleet)],
+  ];
+  let at = draw.next() * events.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, happen] of events) {
+    at -= weight;
+    if (at >= 0) continue;
+    happen();
+    return;
+  }
+}
+
+let serial = 0;
+
+/** Publishes a new commit: as our publisher does, or as any ZooKeeper client might. */
+function publish(fleet: Fleet, kind: 'good' | 'bad' | 'flaky', how: 'ours' | 'foreign' = 'ours'): void {
+  const { draw, commits } = fleet;
+  const commitId = Array.from({ length: 40 }, () => draw.below(16).toString(16)).join('');
+  const sick = fleet.draw.pick(fleet.servers).id;
+  commits.set(commitId, (agentId) => kind === 'good' || (kind === 'flaky' && agentId !== sick));
+  publishCommit(fleet, commitId, how, `a ${kind} commit${kind === 'flaky' ? ` that is sick on ${sick}` : ''}`);
+}
+
+function publishCommit(fleet: Fleet, commitId: string, how: 'ours' | 'foreign', what: string): void {
+  const { people, paths, clock, tell } = fleet;
+  const text = JSON.stringify({ url: 'https://git.example.com/shop', commitId, relativePath: PATH });
+  tell(`${how === 'ours' ? 'publish' : 'a foreign writer sets'} ${commitId.slice(0, 7)}, ${what}`);
+  const failed = (error: unknown) => tell(`${commitId.slice(0, 7)} is not published: ${(error as Error).message}`);
+  if (how === 'foreign') {
+    people.set(paths.config, Buffer.from(text), -1).catch(failed);
+    return;
+  }
+  const judged = parseTarget(Buffer.from(text), ANY_URL);
+  if (!judged.ok) throw new Error(judged.failure.reason);
+  const { target } = judged;
+  const parts = {
+    session: people,
+    znodes: paths,
+    access: openAccess,
+    now: clock.now,
+    newNonce: () => `people-${++serial}`,
+  };
+  readSharedState(people, paths)
+    .then((state) => publishTarget(parts, state, { target, author: 'ann', reason: what, via: 'publish' }))
+    .catch(failed);
+}
+
+/** A person rolls back to any commit that was published before. */
+function backByHand(fleet: Fleet): void {
+  publishCommit(fleet, fleet.draw.pick([...fleet.commits.keys()]), 'ours', 'again, by hand');
+}
+
+function say({ people, paths, clock, tell }: Fleet, verb: (typeof STEERING)[number]): void {
+  tell(`a person says ${verb}`);
+  steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', why: 'to see' }).then(
+    ({ said }) => tell(`${verb}: ${said}`),
+    (error: unknown) => tell(`${verb} is refused: ${(error as Error).message}`),
+  );
+}
+
+/** Runs virtual time until `work` is done. */
+async function done<T>(clock: World['clock'], work: Promise<T>): Promise<T> {
+  let over = false;
+  work
+    .finally(() => {
+      over = true;
+    })
+    .catch(() => {});
+  await clock.run(clock.monotonic() + MINUTE, () => over);
+  return await work;
+}

@@ -1,0 +1,252 @@
+import { mkdir } from 'node:fs/promises';
+import { type AgentParts, runAgent } from '../../agent/agent.ts';
+import { createChores } from '../../agent/chores.ts';
+import type { FailpointName } from '../../agent/failpoints.ts';
+import { type Journal, readJournal, writeJournal } from '../../agent/journal.ts';
+import type { Orders } from '../../agent/leave.ts';
+import { linkOf, placesOf } from '../../agent/place.ts';
+import { reconcile } from '../../agent/reconcile.ts';
+import { patternsOf, preparationKey, stepsOf } from '../../agent/release-steps.ts';
+import { createStanding } from '../../agent/standing.ts';
+import { fleetSide } from '../../cli/fleet-side.ts';
+import { openAccess } from '../../fleet/access.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { createShutdown, type Shutdown } from '../../runtime/shutdown.ts';
+import { agentSettings, parseSettings } from '../../schemas/settings.ts';
+import type { RelativePath } from '../../schemas/values.ts';
+import { openSession } from '../../zookeeper/open-session.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { createFakeLine, type FakeLine } from '../support/fake-zookeeper/line.ts';
+import type { FakeServer } from '../support/fake-zookeeper/server.ts';
+import type { Seeded } from '../support/seeded.ts';
+import { createProcessClock, type ProcessClock, type VirtualClock } from '../support/virtual-clock.ts';
+import { shownBy } from './disk.ts';
+import { noObjects, simulatedGit } from './git.ts';
+
+/** What all servers of a simulated fleet share. */
+export interface World {
+  readonly app: string;
+  readonly clock: VirtualClock;
+  readonly zookeeper: FakeServer;
+  readonly log: (agentId: string) => Logger;
+  readonly originUp: () => boolean;
+  /** Whether a release of this commit is healthy on this server now. */
+  readonly isHealthy: (commitId: string, agentId: string) => boolean;
+  readonly atFailpoint: (server: SimulatedServer, name: FailpointName) => void;
+  /** A defect that the checker has to find. */
+  readonly planted?: Planted | undefined;
+}
+
+export type Planted =
+  | 'agents go without a permit'
+  | 'agents call themselves active before they are healthy'
+  | 'coordinators forget the guard of their term';
+
+/** One server: its disk outlives its agent. */
+export interface SimulatedServer {
+  readonly id: string;
+  readonly line: FakeLine;
+  readonly state: 'down' | 'up' | 'frozen';
+  /** Since when it is down or frozen, virtual ms. */
+  readonly awaySince: number | null;
+  journal(): Journal | null;
+  /** The commit that the link shows. */
+  shown(): string | null;
+  start(): Promise<void>;
+  /** As kill -9. */
+  kill(): void;
+  freeze(): void;
+  thaw(): void;
+  /** As SIGTERM: everything is released, in order. */
+  stop(): Promise<void>;
+}
+
+export const PATH = 'shop' as RelativePath;
+const SESSION_MS = 6_000;
+/** Judged quickly, so that a simulated hour holds many deployments. */
+const HEALTH = {
+  checks: [{ tcp: '127.0.0.1:1' }],
+  ...{ interval: '1s', rise: 2, healthyFor: '3s', fall: 2, start: '2s', deadline: '20s' },
+};
+
+export function simulatedServer(world: World, id: string, labels: Record<string, string>, draw: Seeded) {
+  const settings = parseSettings(
+    {
+      zookeeper: { connect: '127.0.0.1:1' },
+      app: world.app,
+      agent: {
+        ...{ id, root: `/${id}/root`, state: `/${id}/state`, labels, allowUrls: ['https://git.example.com/shop'] },
+        ...{ health: HEALTH, keep: 2, grace: '30s', inspect: '5m' },
+      },
+    },
+    id,
+  );
+  const agent = agentSettings(settings);
+  const places = placesOf(agent.root, agent.state, world.app);
+  const line = createFakeLine({ server: world.zookeeper, clock: world.clock, latency: () => draw.next() * 20 });
+  const objects = noObjects();
+  let clock: ProcessClock | null = null;
+  let shutdown: Shutdown | null = null;
+  let journal: Journal | null = null;
+  let state: SimulatedServer['state'] = 'down';
+  let awaySince: number | null = 0;
+  let starts = 0;
+
+  async function compose(now: ProcessClock, ends: Shutdown): Promise<void> {
+    const [chance, log] = [draw.fork().next, world.log(id)];
+    for (const directory of [places.releases, places.appState])
+      await mkdir(directory, { recursive: true, mode: 0o755 });
+    let kept = await reconcile(places, await readJournal(places.appState), now.now());
+    journal = kept;
+    const remember = async (change: (before: Journal) => Journal) => {
+      const next = change(kept);
+      await writeJournal(places.appState, next);
+      kept = next;
+      if (clock === now) journal = next;
+    };
+    const session = openSession({
+      ...{ connect: '127.0.0.1:1', openLink: line.openLink, defaultAcl: 'open', sessionTimeoutMs: SESSION_MS },
+      ...{ clock: now, chance, log },
+    });
+    ends.add('session', () => session.close());
+    const instanceId = `${id}-${starts}`;
+    const card = { agentId: id, instanceId, machineId: id, pid: starts, host: id, labels, agentVersion: '0' };
+    const mechanics = { clock: now, chance, log, shutdown: ends, newNonce: () => `${instanceId}-${draw.next()}` };
+    const side = fleetSide({
+      ...{
+        session: world.planted === 'coordinators forget the guard of their term' ? unguarded(session) : session,
+        access: openAccess,
+        app: world.app,
+        card,
+        ownId: id,
+        stands: true,
+        live: () => agent,
+      },
+      ...mechanics,
+    });
+    const store = simulatedGit({
+      ...{ objects, clock: now, draw: draw.fork(), originUp: world.originUp, spareDirectory: places.spare },
+    });
+    const source = { own: agent, allowCommitted: false };
+    const failpoint = async (name: FailpointName) => {
+      world.atFailpoint(server, name);
+      // A crash may come between any two of them.
+      await now.sleep(draw.next() * 5);
+    };
+    const parts = {
+      ...{ places, store, spare: store.spare(places.spare), journal: () => kept, remember },
+      ...{ clock: now, chance, log, failpoint, uid: process.getuid?.() ?? 0, originTurn: side.originTurn },
+      steps: {
+        run: () => now.sleep(draw.next() * 500),
+        check: () => Promise.reject(new Error('no command is checked here')),
+      },
+      probe: async (_: unknown, { commitId }: { commitId: string }, signal: AbortSignal) => {
+        await now.sleep(draw.next() * 200, signal);
+        return world.isHealthy(commitId, id) ? null : 'it answers 500';
+      },
+      stepsOf: (release: string) => stepsOf(source, release),
+      ...{ preparation: preparationKey(source), generated: patternsOf(agent), rereadMs: agent.reread },
+    };
+    const standing = createStanding({ reporter: side.reporter, clock: now, log, agentId: id, agentVersion: '0' });
+    const chores = createChores({
+      ...parts,
+      ...{ retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace } },
+      ...{ inspectMs: agent.inspect, drift: agent.drift, onDrift: standing.drift },
+    });
+    const { follow, followOrders, policy, joinedAt, confirm, blocked, originTurn } = side;
+    const onChange = (ring: () => void) => void side.membership.onChange(ring);
+    const shipped = {
+      ...parts,
+      follow,
+      followOrders,
+      policy,
+      joinedAt,
+      confirm,
+      blocked,
+      originTurn,
+      standing,
+      chores,
+      onChange,
+    };
+    await runAgent(withDefect(shipped, world.planted), ends.signal);
+  }
+
+  const server: SimulatedServer = {
+    ...{ id, line, journal: () => journal, shown: () => shownBy(linkOf(places, PATH)) },
+    get state() {
+      return state;
+    },
+    get awaySince() {
+      return awaySince;
+    },
+    async start() {
+      if (state !== 'down') return;
+      starts += 1;
+      clock = createProcessClock(world.clock);
+      shutdown = createShutdown(() => {});
+      state = 'up';
+      awaySince = null;
+      void compose(clock, shutdown);
+    },
+    kill() {
+      if (state === 'down') return;
+      clock?.kill();
+      [state, awaySince, clock] = ['down', world.clock.monotonic(), null];
+    },
+    freeze() {
+      if (state !== 'up') return;
+      clock?.freeze();
+      [state, awaySince] = ['frozen', world.clock.monotonic()];
+    },
+    thaw() {
+      if (state !== 'frozen') return;
+      [state, awaySince] = ['up', null];
+      clock?.thaw();
+    },
+    async stop() {
+      if (state !== 'up') return server.kill();
+      await shutdown?.stop();
+      server.kill();
+    },
+  };
+  return server;
+}
+
+function unguarded(session: Session): Session {
+  const election = '/election/';
+  return {
+    ...session,
+    get state() {
+      return session.state;
+    },
+    transact: (operations, call) =>
+      session.transact(
+        operations.filter(({ op, path }) => op !== 'check' || !path.includes(election)),
+        call,
+      ),
+  };
+}
+
+function withDefect(parts: AgentParts, planted: Planted | undefined): AgentParts {
+  switch (planted) {
+    case 'agents go without a permit': {
+      const free = (told: Orders): Orders => ({
+        ...told,
+        rollout: told.rollout && { ...told.rollout, permits: false },
+      });
+      const followOrders: AgentParts['followOrders'] = (tell, signal) =>
+        parts.followOrders((told) => tell(free(told)), signal);
+      return { ...parts, followOrders, confirm: async () => {} };
+    }
+    case 'agents call themselves active before they are healthy': {
+      const { standing } = parts;
+      const working: typeof standing.working = (wanted, step, journal) => {
+        if (step === 'health') standing.rest(wanted, { kind: 'settled' }, journal);
+        else standing.working(wanted, step, journal);
+      };
+      return { ...parts, standing: { ...standing, working } };
+    }
+    default:
+      return parts;
+  }
+}
