@@ -37,8 +37,8 @@ export async function bootDebian(share: string): Promise<DebianMachine> {
   const ended = new Promise((resolve) => container.once('close', resolve));
   const init = await until('the container has an init', () => initOf(container, () => said), 60_000);
   const stop = async () => {
-    // With its init everything in it ends; without systemd-nspawn alone it would live on.
-    process.kill(init, 'SIGKILL');
+    // With its init everything in it ends; were only systemd-nspawn killed, it would live on.
+    if (container.exitCode === null) process.kill(init, 'SIGKILL');
     await ended;
   };
   const enter = ['-t', String(init), '-m', '-u', '-i', '-n', '-p', '-r', '-w', '--'];
@@ -62,8 +62,13 @@ export async function bootDebian(share: string): Promise<DebianMachine> {
 async function initOf(container: ChildProcess, said: () => string): Promise<number | null> {
   if (container.exitCode !== null) throw new Error(`systemd-nspawn ended with ${container.exitCode}: ${said()}`);
   const { pid } = container;
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return Number(children.trim().split(' ')[0]) || null;
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ');
+  for (const child of children.filter(Boolean)) {
+    const status = await readFile(`/proc/${child}/status`, 'utf8').catch(() => '');
+    // The first process of a namespace of its own: what makes the container first is none.
+    if (/^NSpid:(?:\t\d+)+\t1$/m.test(status)) return Number(child);
+  }
+  return null;
 }
 
 /** Made once by debootstrap, and kept in the machine's temporary directory. */
