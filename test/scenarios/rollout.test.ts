@@ -2,6 +2,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readDeployment } from '../../fleet/history.ts';
+import { steerRollout } from '../../publisher/steer-rollout.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { parseRollout, type Rollout } from '../../schemas/rollout.ts';
 import type { Ran } from '../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
@@ -101,7 +103,7 @@ describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
   });
 
   it('goes on under a new leader, whichever phase the old one was killed in, with nobody skipped or done twice', async () => {
-    const origin = await begin(SOAK ? 12 : 4, 'canary: 1\nmaxParallel: 2\nsoak: 500ms\ndeadline: 2m\n');
+    const origin = await begin(SOAK ? 12 : 4, 'canary: 1\nmaxParallel: 2\nsoak: 1s\ndeadline: 2m\n');
     const a = await origin.commit('a', { page: 'a' });
     await publish(origin, a);
     const commits: string[] = [];
@@ -177,8 +179,13 @@ describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
       stdout: expect.stringContaining('is promoted'),
     });
     await reached('wave 1', (found) => found.wave >= 1);
-    const paused = await fleet.run('pause', '-m', 'lunch');
-    expect(paused).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('d-1 is paused') });
+    // At once: waves are short here.
+    await steerRollout({ session: fleet.session, znodes: fleet.znodes, clock: systemClock }, 'pause', {
+      by: 'ann',
+      why: 'lunch',
+    });
+    const again = await fleet.run('pause', '-m', 'tea');
+    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('d-1 is paused already, by ann') });
     const before = (await rollout()) as Rollout;
 
     for (const agent of fleet.agents) await agent.kill('SIGKILL');
@@ -191,5 +198,48 @@ describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
     expect(await fleet.run('resume')).toMatchObject({ exitCode: 0 });
     await reached('proven', (found) => found.state === 'proven');
     expect(await shows()).toEqual(all(a));
+  });
+
+  it('is led by agents alone whose settings hold the credential, and its rights are enough for the whole of it', async () => {
+    fleet = await TestFleet.create(servers.connect(), '/closed/rollouts', { open: false });
+    const file = (role: string) => join(fleet.directory, 'gitfleet-credentials', `${role}.auth`);
+    const as = (role: string) => ['--auth-file', file(role)];
+    const policy = join(fleet.directory, 'policy.yml');
+    await writeFile(policy, 'canary: 1\nmaxParallel: 1\n');
+    expect(await fleet.run('policy', 'set', policy, ...as('publisher'))).toMatchObject({ exitCode: 7 });
+    expect(await fleet.run('policy', 'set', policy, ...as('operator'))).toMatchObject({ exitCode: 0 });
+    for (const id of ['web-1', 'web-2', 'web-3']) {
+      const coordinator = id === 'web-3' ? { authFile: file('coordinator') } : {};
+      await fleet.startAgent(id, { args: as('agent'), settings: { ...SETTINGS, coordinator } });
+    }
+    const origin = await fleet.origin();
+    const good = await origin.commit('good', { page: 'one' });
+    await until('all are online', async () => {
+      const { stdout } = await fleet.run('status', '--json', ...as('viewer'));
+      return JSON.parse(stdout).agents.length === 3;
+    });
+    expect(await publish(origin, good, ...as('publisher'))).toMatchObject({ exitCode: 0 });
+    expect(await publish(origin, await origin.commit('bad', { bad: '' }), ...as('publisher'))).toMatchObject({
+      exitCode: 3,
+    });
+    expect(await fleet.run('attach', '--timeout', '60s', ...as('viewer'))).toMatchObject({ exitCode: 0 });
+    expect(await shows()).toEqual(all(good));
+    const { stdout } = await fleet.run('history', '-n', '1', ...as('viewer'));
+    expect(stdout).toContain('coordinator web-3');
+    expect(await fleet.run('pause', ...as('publisher'))).toMatchObject({ exitCode: 5 });
+    await rm(join(origin.clone, 'bad'));
+    await writeFile(policy, 'canary: 1\nmaxParallel: 1\npromote: manual\n');
+    await fleet.run('policy', 'set', policy, ...as('operator'));
+    const next = await origin.commit('next', { page: 'two' });
+    await publish(origin, next, '--detach', ...as('publisher'));
+    expect(await fleet.run('pause', ...as('publisher'))).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringContaining('NO_AUTH'),
+    });
+    expect(await fleet.run('pause', ...as('operator'))).toMatchObject({ exitCode: 0 });
+    expect(await fleet.run('resume', ...as('operator'))).toMatchObject({ exitCode: 0 });
+    expect(await fleet.run('promote', ...as('operator'))).toMatchObject({ exitCode: 0 });
+    expect(await fleet.run('attach', '--timeout', '60s', ...as('publisher'))).toMatchObject({ exitCode: 0 });
+    expect(await shows()).toEqual(all(next));
   });
 });
