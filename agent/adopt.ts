@@ -94,9 +94,12 @@ async function makeRelease(
   const brought = await bring(parts, from.kind === 'directory' && from.isOfUrl ? ownGit : null, url, commitId, signal);
   try {
     if (await isMade()) await step('check');
-    if (await isMade()) return;
-    await step('write');
-    await step('keep');
+    if (!(await isMade())) {
+      await step('write');
+      await step('keep');
+    }
+    const { prepared = '' } = parts.journal().releases[commitId] ?? {};
+    if (prepared !== parts.preparation) await step('prepare');
   } catch (error) {
     if (brought.network) await parts.store.unpin(commitId);
     throw error;

@@ -28,6 +28,8 @@ export const noOriginTurn: TakeOriginTurn = async () => NO_TURN;
 
 /** So long ZooKeeper may be away before an agent asks the origin without its leave. */
 const WITHOUT_MS = 5_000;
+/** Whoever reads the log of an agent that does nothing wants to know why. */
+const WORD_MS = 2_000;
 
 /**
  * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away, or
@@ -40,6 +42,7 @@ export function createFetchLease({ session, path, acl, leases, clock, log }: Fet
     const tired = new AbortController();
     const asking = acquireLease(session, { path, acl, leases: most, signal: AbortSignal.any([signal, tired.signal]) });
     const watched = whenAway(session, clock, () => tired.abort(new Error('ZooKeeper is away')));
+    const cancelWord = clock.after(WORD_MS, () => log.info({ leases: most }, 'waiting for a turn at the origin'));
     try {
       return await asking;
     } catch (error) {
@@ -48,6 +51,7 @@ export function createFetchLease({ session, path, acl, leases, clock, log }: Fet
       return NO_TURN;
     } finally {
       watched();
+      cancelWord();
     }
   };
 }

@@ -34,6 +34,7 @@ const journal = z.object({
       targetVersion: z.string(),
       commitId: z.string(),
       relativePath: z.string(),
+      deployment: z.number().optional(),
       attempts: z.number().int(),
       lastFailure: failure.nullable(),
       /**

@@ -33,6 +33,7 @@ export function begin(
       targetVersion,
       commitId: target.commitId,
       relativePath: target.relativePath,
+      deployment: target.gitfleet?.deployment,
       attempts: 0,
       lastFailure: null,
       activation: owes ? 'wanted' : 'none',
@@ -80,6 +81,7 @@ export function unfinished(journal: Journal): WantedTarget | null {
     url: '' as RepositoryUrl,
     commitId: progress.commitId as CommitId,
     relativePath: progress.relativePath as RelativePath,
+    ...(progress.deployment === undefined ? {} : { gitfleet: { deployment: progress.deployment } }),
   };
   return { kind: 'target', targetVersion: progress.targetVersion as TargetVersion, target };
 }

@@ -1,7 +1,8 @@
-import { readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { agentHome, startLife } from '../support/agent-process.ts';
+import { git, gitfleet } from '../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { processesIn } from '../support/processes.ts';
 import { until } from '../support/until.ts';
@@ -275,4 +276,31 @@ it('a step that outlives its agent is ended before it is run again; what it left
     await second.kill('SIGTERM');
     for (const { pid, command } of processesIn(fleet.directory)) if (command.startsWith('sleep')) process.kill(pid);
   }
+});
+
+it('what is adopted from another tool is prepared like any other release, before it is shown', async () => {
+  fleet = await TestFleet.create(servers.connect());
+  const origin = await fleet.origin();
+  await origin.commit('a', { f: 'a' });
+  const home = agentHome(fleet, 'web-1', {
+    prepare: { command: ['sh', '-c', '[ ! -e bad ] && touch made'] },
+    generated: ['made'],
+    shared: ['uploads'],
+  });
+  const shop = join(home.root, 'shop');
+  await mkdir(home.root, { recursive: true });
+  await git(home.root, 'clone', '--quiet', origin.url, shop);
+  const adopt = () => gitfleet(['agent', 'adopt', 'shop', ...home.args.slice(2)]);
+  expect(await adopt()).toMatchObject({ exitCode: 0 });
+  expect((await readdir(shop)).toSorted()).toEqual(['.git', 'f', 'made', 'uploads']);
+
+  await rm(home.directory, { recursive: true });
+  await origin.commit('b', { bad: '' });
+  const other = agentHome(fleet, 'web-1', { prepare: { command: ['test', '!', '-e', 'bad'] } });
+  await mkdir(other.root, { recursive: true });
+  await git(other.root, 'clone', '--quiet', origin.url, shop);
+  const refused = await gitfleet(['agent', 'adopt', 'shop', ...other.args.slice(2)]);
+  expect(refused).toMatchObject({ exitCode: 1 });
+  expect(refused.stderr).toContain('PREPARE_FAILED');
+  expect((await stat(join(shop, '.git'))).isDirectory()).toBe(true);
 });
