@@ -2,12 +2,33 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createGit, type Git } from '../git/process.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { classify } from '../runtime/errors.ts';
 import { createLog } from '../runtime/log.ts';
 import { run } from '../runtime/process.ts';
 
 /** Git for questions about the repository that a hook stands in. */
 export const gitOfHooks = (): Git =>
   createGit({ clock: systemClock, log: createLog({ level: 'silent' }), path: process.env['PATH'] });
+
+/**
+ * A git that the pusher's Ctrl-C or hang-up ended, in the instant between its start and a process group of its own, is
+ * asked once more. For questions, and orders that may be given twice.
+ */
+export function onceMore(git: Git): Git {
+  const again = async <T>(ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask();
+    } catch (error) {
+      if (classify(error).code !== 'GIT_KILLED') throw error;
+      return await ask();
+    }
+  };
+  return {
+    leash: git.leash,
+    ask: (args, call) => again(() => git.ask(args, call)),
+    tell: (args, call) => again(() => git.tell(args, call)),
+  };
+}
 
 /**
  * Where git itself looks for the hooks of a repository, null where it does not say. It is asked as this user's push would

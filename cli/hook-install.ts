@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readFleet } from '../fleet/fleet-view.ts';
@@ -55,6 +55,7 @@ export async function run({ options, words }: Call): Promise<number> {
     if (installed.changes.length === 0) say('  nothing changed: it was installed like this already');
     if (url.url.startsWith('file:')) warn('warning: only agents on this machine can fetch that; for others give --url');
   }
+  await warnOwner(installed.gitDir);
   warnTwoPlaces(hook, installed.hooks);
   for (const found of await elsewhere(installed.gitDir)) warn(`warning: ${found}`);
   await warnAllAtOnce(settings);
@@ -72,6 +73,13 @@ function gateOption(option: unknown): Gate | null {
     );
   }
   return gate;
+}
+
+/** What we wrote is ours, and a credential that we can read may be closed to whoever receives the pushes. */
+async function warnOwner(gitDir: string): Promise<void> {
+  const { uid } = await stat(gitDir);
+  if (uid === process.getuid?.()) return;
+  warn(`warning: ${gitDir} belongs to the user with uid ${uid}: run this as whoever receives the pushes there`);
 }
 
 /** An app has one target, so each push of the other branch would move it to another place. */

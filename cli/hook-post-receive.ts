@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Published } from '../fleet/publish-transaction.ts';
+import { type Recorded, readDeployment } from '../fleet/history.ts';
+import type { PublishParts } from '../fleet/publish-transaction.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
 import type { Git } from '../git/process.ts';
 import { branchTip, commitTitle, readRepositoryConfig } from '../git/repository-config.ts';
@@ -7,8 +8,9 @@ import { createTurn, type Turn } from '../git/turn.ts';
 import { type Choice, chooseUpdates, parseUpdates } from '../hooks/choose-update.ts';
 import { hookSettings, publishCommand } from '../hooks/hook-settings.ts';
 import { pinDeployments } from '../hooks/pins.ts';
-import { publishTip } from '../hooks/post-receive.ts';
+import { type PostReceiveResult, publishTip } from '../hooks/post-receive.ts';
 import { type PushOptions, parsePushOptions, readPushOptions } from '../hooks/push-options.ts';
+import type { Followed } from '../publisher/progress-lines.ts';
 import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
@@ -19,7 +21,7 @@ import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { followPublished } from './follow-published.ts';
-import { gitOfHooks } from './git-of-hooks.ts';
+import { gitOfHooks, onceMore } from './git-of-hooks.ts';
 import { readHookInput, settingsOfHook } from './hook-call.ts';
 import type { Call } from './program.ts';
 import { goOnUnheard, say, warn } from './terminal.ts';
@@ -39,7 +41,7 @@ export async function run({ options }: Call): Promise<number> {
   for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {});
   const repository = String(options['repository']);
   try {
-    const git = gitOfHooks();
+    const git = onceMore(gitOfHooks());
     const { hooks, broken } = hookSettings(await readRepositoryConfig(git, repository));
     const asked = parsePushOptions(readPushOptions(process.env));
     const choices = await chooseUpdates(git, repository, parseUpdates(await readHookInput()), hooks);
@@ -78,13 +80,13 @@ async function deploy(push: Push, choice: Choice): Promise<void> {
   }
 }
 
-async function publishAndFollow({ git, repository, asked, turn }: Push, choice: Choice): Promise<void> {
+async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
+  const { git, repository, asked } = push;
   const { hook, branch } = choice.chosen;
   await withSession(
     await settingsOfHook(hook),
     async (session, access) => {
       const paths = znodes(hook.app);
-      const by = author(process.env);
       const now = () => systemClock.now();
       const parts = { session, znodes: paths, access, now, newNonce: randomUUID, settleMs: SETTLE_MS };
       const result = await publishTip({
@@ -96,33 +98,46 @@ async function publishAndFollow({ git, repository, asked, turn }: Push, choice: 
         publish: async (since, target) =>
           await publish(parts, since, {
             target,
-            author: by,
+            author: author(process.env),
             reason: asked.message ?? (await commitTitle(git, repository, target.commitId)),
             via: 'hook',
             ref: `refs/heads/${branch}`,
           }),
       });
-      const follow = async (published: Published): Promise<void> => {
-        const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by };
-        await followPublished(session, paths, published, following);
-        if (!asked.wait)
-          say(`  not waited for (gitfleet.wait=no); next: gitfleet attach ${deploymentName(published.record.number)}`);
-      };
-      const pinned = pinDeployments(git, repository, parts, result.newest).catch((error: unknown) => {
-        const { code, message } = classify(error);
-        warn(`gitfleet: deployed, but not kept under refs/deployments: ${code}: ${clean(message)}`);
-      });
-      await turn(async () => {
-        sayPassedOver(choice);
-        if (result.kind === 'deleted') say(`gitfleet: ${branch} is gone again, nothing to deploy`);
-        else if (result.kind === 'already') {
-          say(`gitfleet: ${clean(branch)} is at ${result.tip.slice(0, 10)}, published already`);
-        } else await follow(result.published);
-      });
+      const pinned = pinDeployments(git, repository, parts, result.newest).catch(sayNotPinned);
+      await push.turn(() => tell(asked, choice, result, parts));
       await pinned;
     },
     ANSWER_MS,
   );
+}
+
+/** What became of it, and then the fleet until it has settled. */
+async function tell(
+  asked: PushOptions,
+  choice: Choice,
+  result: PostReceiveResult,
+  { session, znodes: paths }: Pick<PublishParts, 'session' | 'znodes'>,
+): Promise<void> {
+  const branch = clean(choice.chosen.branch, 100);
+  sayPassedOver(choice);
+  if (result.kind === 'deleted') return say(`gitfleet: ${branch} is gone again, nothing to deploy`);
+  const followed = result.kind === 'published' ? result.published : await withPrevious(result.current);
+  const sayAlready = () => {
+    const as = followed ? ` as ${deploymentName(followed.record.number)} by ${clean(followed.record.author, 100)}` : '';
+    say(`gitfleet: ${branch} is at ${result.tip.slice(0, 10)}, published already${as}`);
+  };
+  if (!followed) return sayAlready();
+  const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by: author(process.env) };
+  await followPublished(session, paths, followed, following, result.kind === 'already' ? sayAlready : undefined);
+  if (asked.wait) return;
+  say(`  not waited for (gitfleet.wait=no); next: gitfleet attach ${deploymentName(followed.record.number)}`);
+
+  async function withPrevious(current: Recorded | null): Promise<Followed | null> {
+    if (!current) return null;
+    const number = current.record.previous;
+    return { ...current, previous: number === null ? null : await readDeployment(session, paths, number) };
+  }
 }
 
 function sayPassedOver({ chosen, passedOver }: Choice): void {
@@ -132,6 +147,11 @@ function sayPassedOver({ chosen, passedOver }: Choice): void {
   say(
     `gitfleet: of several branches for ${chosen.hook.app} the newest is deployed, ${clean(chosen.branch, 100)}; not ${names.join(', ')}${more}`,
   );
+}
+
+function sayNotPinned(error: unknown): void {
+  const { code, message } = classify(error);
+  warn(`gitfleet: deployed, but not kept under refs/deployments: ${code}: ${clean(message)}`);
 }
 
 function sayNotDeployed(error: unknown): void {

@@ -50,21 +50,23 @@ unset SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF
 
 /** Ours exits 0 whatever happens: the objects are in the repository by then, and a deployment's trouble is no reason to call a push failed. */
 const postReceive = ([program, script]: readonly [string, string]): string => `
-# Whoever pushed may go away: what was received is deployed all the same.
-trap : HUP INT PIPE
+# Whoever pushed may go away: what was received is deployed all the same. The earlier hook hears of it, as it always did.
+trap '' HUP INT PIPE
 ${PRELUDE}code=0
+trap : HUP INT PIPE
 if [ -f "$earlier" ] && [ -x "$earlier" ]; then
   printf %s "$input" | "$earlier" "$@"
   code=$?
 fi
 
 ${OWN_ENVIRONMENT}unset GIT_QUARANTINE_PATH
+trap '' HUP INT PIPE
 deploy() {
-  printf %s "$input" | ${quoted(program)} ${quoted(script)} hook post-receive --repository "$repository"
+  printf %s "$input" 2>/dev/null | ${quoted(program)} ${quoted(script)} hook post-receive --repository "$repository"
 }
 if [ -x ${quoted(program)} ] && [ -f ${quoted(script)} ]; then
   deploy
-  # Ended by the pusher's Ctrl-C or hang-up in the instant before it could ignore that.
+  # Node listens to signals again as it starts: ended by a Ctrl-C or hang-up before it could ignore that.
   case $? in 129 | 130) deploy ;; esac
 else
   echo 'gitfleet: not deployed:' ${quoted(program)} or ${quoted(script)} 'is not there any more; run gitfleet hook install again' >&2

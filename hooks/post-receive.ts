@@ -1,5 +1,6 @@
+import type { Recorded } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
-import type { SharedState } from '../fleet/shared-state.ts';
+import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
 import { classify } from '../runtime/errors.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
@@ -18,7 +19,8 @@ export interface PostReceiveParts {
 /** `newest`: the number of the last deployment then. */
 export type PostReceiveResult = { readonly newest: number } & (
   | { readonly kind: 'published'; readonly published: Published; readonly tip: CommitId }
-  | { readonly kind: 'already'; readonly tip: CommitId }
+  /** `current`: the deployment that published it; null where another ZooKeeper client did. */
+  | { readonly kind: 'already'; readonly tip: CommitId; readonly current: Recorded | null }
   | { readonly kind: 'deleted' }
 );
 
@@ -39,7 +41,7 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
       relativePath: parts.relativePath,
       gitfleet: { ref: `refs/heads/${parts.branch}` },
     };
-    if (shows(state, target)) return { kind: 'already', tip, newest };
+    if (shows(state, target)) return { kind: 'already', tip, newest, current: currentOf(state) };
     try {
       const published = await parts.publish(state, target);
       return { kind: 'published', published, tip, newest: published.record.number };
@@ -47,6 +49,11 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
       if (classify(error).code !== 'CONFLICT') throw error;
     }
   }
+}
+
+function currentOf(state: SharedState): Recorded | null {
+  const { lastRecord: record, config } = state;
+  return record && isRecorded(state) ? { record, targetVersion: config.targetVersion } : null;
 }
 
 function shows(state: SharedState, target: Target): boolean {

@@ -79,6 +79,18 @@ describe('several apps in one repository', () => {
     expect(await wanted(shop)).toBe(null);
   });
 
+  it('a commit that was published already is followed all the same', async () => {
+    await shop.startAgent('web-1');
+    await shop.online(1);
+    await install(shop, '*');
+    const commitId = await commitOnly(origin.clone, 'one');
+    await push('origin', 'HEAD:refs/heads/main');
+    const said = await push('origin', 'HEAD:refs/heads/same');
+    expect(said).toMatch(new RegExp(`same is at ${commitId.slice(0, 10)}, published already as d-1 by `));
+    expect(said).toMatch(/remote: d-1 [0-9a-f]{10}: 1\/1 agents at/);
+    expect(await count(shop)).toBe(1);
+  });
+
   it('300 refs in one push are one publish, of the newest that a pattern takes', async () => {
     await install(shop, 'release/*');
     const old = await commitOnly(origin.clone, 'old', {}, '2020-01-01T00:00:00Z');

@@ -1,0 +1,33 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { onceMore } from '../../cli/git-of-hooks.ts';
+import { createGit, DEFAULT_PATH } from '../../git/process.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { silentLog as log } from '../support/log.ts';
+
+describe('a git that was ended by a signal', () => {
+  let top: string;
+  beforeEach(async () => {
+    top = await mkdtemp(join(tmpdir(), 'gitfleet-git-'));
+  });
+  afterEach(() => rm(top, { recursive: true, force: true }));
+
+  /** A git that is ended as often as there are files to remove, and then answers. */
+  async function git(times: number) {
+    for (let at = 0; at < times; at += 1) await writeFile(join(top, `fail-${at}`), '');
+    const script = `#!/bin/sh\nfor each in ${top}/fail-*; do [ -e "$each" ] && rm "$each" && kill -INT $$; done\necho well\n`;
+    await writeFile(join(top, 'git'), script, { mode: 0o755 });
+    return onceMore(createGit({ clock, log, path: `${top}:${DEFAULT_PATH}` }));
+  }
+
+  it('is asked once more', async () => {
+    expect(await (await git(1)).tell(['version'])).toBe('well\n');
+    expect((await (await git(1)).ask(['version'])).stdout.toString()).toBe('well\n');
+  });
+
+  it('is not asked for ever', async () => {
+    await expect((await git(2)).tell(['version'])).rejects.toMatchObject({ code: 'GIT_KILLED' });
+  });
+});
