@@ -69,14 +69,21 @@ export async function followPublished(
   if (options.detach) return EXIT.converged;
 
   const interrupted = new AbortController();
+  const left = new Promise<null>((resolve) => {
+    interrupted.signal.addEventListener('abort', () => resolve(null));
+  });
   const onInterrupt = () => interrupted.abort();
   process.once('SIGINT', onInterrupt);
   const show = showProgress(followed, options.json);
   try {
     const parts = { session, znodes, clock: systemClock, by: options.by };
-    for await (const progress of follow(parts, followed, options.timeoutMs, interrupted.signal)) {
-      show.next(progress);
-      if (progress.ending) return EXIT_OF[progress.ending];
+    const looks = follow(parts, followed, options.timeoutMs, interrupted.signal);
+    for (;;) {
+      // A look may wait for a server that has frozen; whoever presses Ctrl-C does not.
+      const look = await Promise.race([looks.next(), left]);
+      if (look === null || look.done) break;
+      show.next(look.value);
+      if (look.value.ending) return EXIT_OF[look.value.ending];
     }
   } finally {
     show.close();

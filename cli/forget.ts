@@ -6,6 +6,7 @@ import { EXIT } from './exit-codes.ts';
 import { agentUnknown } from './known-agent.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
+import { asOperator } from './rights.ts';
 import { say } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
@@ -15,7 +16,8 @@ export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    if (!(await forgetAgent(session, paths, agentId))) throw await agentUnknown(session, paths, agentId);
+    const forgotten = await asOperator('to forget an agent', forgetAgent(session, paths, agentId));
+    if (!forgotten) throw await agentUnknown(session, paths, agentId);
     if (options['json']) say(JSON.stringify({ agentId, forgotten: true } satisfies ForgetOutput));
     else
       say(`${visible(agentId, 100)} is forgotten: its report is removed; it is back as soon as its agent runs again`);

@@ -2,6 +2,7 @@ import { readHistory } from '../fleet/history.ts';
 import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
 import { historyLines } from '../publisher/history-screen.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { parseQuarantine } from '../schemas/hold.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
@@ -19,7 +20,10 @@ export async function run({ options }: Call): Promise<number> {
     const [state, history] = await Promise.all([readSharedState(session, paths), readHistory(session, paths, most)]);
     const current = isRecorded(state) ? (state.lastRecord?.number ?? null) : null;
     if (options['json']) for (const record of history) say(JSON.stringify(record));
-    else say(...historyLines(history, current, screenNow(systemClock.now())));
+    else {
+      const quarantined = parseQuarantine(state.quarantine.data).value;
+      say(...historyLines(history, current, screenNow(systemClock.now()), quarantined));
+    }
     return EXIT.converged;
   });
 }

@@ -8,6 +8,7 @@ import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
+import { asOperator } from './rights.ts';
 import { say, usage } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
@@ -22,7 +23,8 @@ export async function run({ options }: Call): Promise<number> {
   return await withSession(settings, async (session) => {
     const now = systemClock.now();
     const wanted = { owner: author(process.env), reason, end: forMs === null ? null : now + forMs };
-    const held = await hold({ session, znodes: znodes(settings.app), now: () => now }, wanted);
+    const parts = { session, znodes: znodes(settings.app), now: () => now };
+    const held = await asOperator('a hold', hold(parts, wanted));
     if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
     else say(`${settings.app}: ${holdWords(held.hold)}`, 'what is under way goes on; next: gitfleet unhold ends it');
     return EXIT.converged;

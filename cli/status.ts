@@ -5,6 +5,7 @@ import { selectedBy } from '../publisher/selection.ts';
 import { agentOutputOf, statusOutputOf } from '../publisher/status-output.ts';
 import { type StatusPicture, statusLines } from '../publisher/status-screen.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { parseRollout } from '../schemas/rollout.ts';
 import { type Znodes, znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
@@ -31,8 +32,14 @@ export async function run({ options, words }: Call): Promise<number> {
     const paths = znodes(settings.app);
     if (agentId !== undefined) return await showAgent(session, paths, agentId, json);
     const look = async (): Promise<StatusPicture> => {
-      const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
-      return { app: settings.app, state, fleet: fleet.filter(chosen), stale: null };
+      const [state, fleet, node] = await Promise.all([
+        readSharedState(session, paths),
+        readFleet(session, paths),
+        session.get(paths.rollout),
+      ]);
+      const found = node && parseRollout(node.data);
+      const rollout = found?.permits && found.targetVersion === state.config.targetVersion ? found : null;
+      return { app: settings.app, state, fleet: fleet.filter(chosen), rollout, stale: null };
     };
     if (watched) return await watchStatus(look, json);
     const picture = await look();

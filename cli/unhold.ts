@@ -6,6 +6,7 @@ import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
+import { asOperator } from './rights.ts';
 import { say } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
@@ -14,7 +15,7 @@ export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const parts = { session, znodes: znodes(settings.app), now: () => systemClock.now() };
-    const ended = await unhold(parts);
+    const ended = await asOperator('to end a hold', unhold(parts));
     const held = ended === 'unreadable' ? null : ended;
     if (options['json']) say(JSON.stringify({ hold: held, changed: ended !== null } satisfies HoldOutput));
     else if (ended === null) say(`${settings.app}: publishing was not held`);

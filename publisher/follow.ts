@@ -3,7 +3,7 @@ import { readDeployment, writeOutcome } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
 import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { classify } from '../runtime/errors.ts';
+import { classify, FleetError } from '../runtime/errors.ts';
 import type { Deployment, Outcome } from '../schemas/deployment.ts';
 import { parseRollout, type Rollout } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
@@ -73,6 +73,8 @@ export async function* follow(
     let stale: string | null = null;
     let superseded = false;
     try {
+      // A read would only wait, and whoever looks at the screen would see neither that nor an end by Ctrl-C.
+      if (session.state !== 'connected') throw NOT_CONNECTED;
       const [config, fleet, found] = await Promise.all([
         session.get(znodes.config),
         readFleet(session, znodes),
@@ -109,6 +111,13 @@ export async function* follow(
     await clock.sleep(pollMs(expected.size), signal).catch(() => {});
   }
 }
+
+const NOT_CONNECTED = new FleetError({
+  code: 'UNREACHABLE',
+  reason: 'the connection is lost',
+  hint: 'it is made again by itself',
+  next: 'retry',
+});
 
 /** With nobody online there is nothing to watch; but agents may just be coming back from a lost session. */
 const NOBODY_AFTER_MS = 10_000;

@@ -1,12 +1,19 @@
 import { visible } from '../runtime/visible.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
+import type { Quarantined } from '../schemas/hold.ts';
 import { aligned, type Cell, cut } from './columns.ts';
 import type { Screen, Tone } from './paint.ts';
 import { age, outcomeWord, short } from './words.ts';
 
 /** `gitfleet history`: newest first; the star marks what config shows. */
-export function historyLines(history: readonly Deployment[], current: number | null, screen: Screen): string[] {
+export function historyLines(
+  history: readonly Deployment[],
+  current: number | null,
+  screen: Screen,
+  quarantined: readonly Quarantined[] = [],
+): string[] {
   if (history.length === 0) return ['nothing published yet', 'next: gitfleet publish'];
+  const refused = new Set<string>(quarantined.map((each) => each.commitId));
   const rows = history.map((record): Cell[] => {
     const outcome = outcomeWord(record, record.number === current);
     const tone = TONES[outcome];
@@ -17,7 +24,9 @@ export function historyLines(history: readonly Deployment[], current: number | n
       { text: record.outcome ? `${record.outcome.reached}/${record.outcome.expected}` : '' },
       { text: `${age(screen.now - record.at)} ago` },
       { text: cut(visible(record.author, 100), 20) },
-      { text: `${marks(record)}${visible(record.reason, 200)}` },
+      {
+        text: `${refused.has(record.target.commitId) ? '(in quarantine) ' : ''}${marks(record)}${visible(record.reason, 200)}`,
+      },
     ];
   });
   // The reason is what a person looks for: it wraps rather than be cut.

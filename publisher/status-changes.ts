@@ -1,7 +1,7 @@
 import { visible } from '../runtime/visible.ts';
 import { MOST_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './paint.ts';
-import { type StatusPicture, standings, statusLines } from './status-screen.ts';
+import { rolloutLines, type StatusPicture, standings, statusLines } from './status-screen.ts';
 import { standingWords } from './words.ts';
 
 /** What became different between two pictures, one plain line each: for logs, where nothing is drawn in place. */
@@ -11,6 +11,8 @@ export function statusChanges(before: StatusPicture, after: StatusPicture, scree
   if (!before.stale && after.stale)
     lines.push(`STALE: ZooKeeper does not answer (${visible(after.stale.reason, 200)})`);
   if (before.stale && !after.stale) lines.push('ZooKeeper answers again');
+  const rollout = rolloutLines(after, screen);
+  if (rollout.join() !== rolloutLines(before, screen).join()) lines.push(...rollout);
   const told = new Map(standings(before).map((agent) => [agent.agentId, standingWords(agent)]));
   const agents = standings(after);
   const changed = agents.filter((agent) => told.get(agent.agentId) !== standingWords(agent));

@@ -9,7 +9,7 @@ import { presentStanding } from './verdict.ts';
 
 /** `gitfleet status --json`. */
 export function statusOutputOf(picture: StatusPicture, now: number): StatusOutput {
-  const { app, state, fleet, stale } = picture;
+  const { app, state, fleet, rollout, stale } = picture;
   const wanted = state.config.data.length === 0 ? null : parseTarget(state.config.data, ANY_URL);
   const { reached, expected } = verdictOf(picture);
   return {
@@ -20,6 +20,10 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
     // Parsed again, so that what only this process knows of the znode stays out.
     deployment: isRecorded(state) ? deployment.parse(state.lastRecord) : null,
     hold: parseHold(state.hold.data, now).value,
+    rollout: rollout && {
+      ...{ state: rollout.state, wave: rollout.wave, members: rollout.members, why: rollout.why },
+      paused: rollout.paused,
+    },
     reached,
     expected,
     agents: fleet.map((view) => agentOutputOf(view, state.config.targetVersion)),

@@ -4,11 +4,13 @@ import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
 import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import { parseHold, parseQuarantine } from '../schemas/hold.ts';
+import type { Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { agentTable, failureLines, MOST_SINGLE, tallyOf } from './agent-table.ts';
 import { line } from './columns.ts';
 import type { Screen } from './paint.ts';
 import { judge, presentStanding, type Verdict } from './verdict.ts';
+import { waveWords } from './wave-words.ts';
 import { age, count, names, short } from './words.ts';
 
 /** What `gitfleet status` looks at, at one moment. */
@@ -16,6 +18,8 @@ export interface StatusPicture {
   readonly app: string;
   readonly state: SharedState;
   readonly fleet: readonly AgentView[];
+  /** The rollout in waves of what config holds; null: everybody goes at once, or nobody leads yet. */
+  readonly rollout: Rollout | null;
   /** Set where ZooKeeper does not answer any more: since when, and why; the picture is the last that was seen. */
   readonly stale: { readonly since: number; readonly reason: string } | null;
 }
@@ -27,7 +31,7 @@ export interface StatusPicture {
 export function statusLines(picture: StatusPicture, screen: Screen, rows = Number.POSITIVE_INFINITY): string[] {
   if (picture.state.config.data.length === 0) return emptyLines(picture, screen);
   const agents = standings(picture);
-  const above = [...staleLines(picture, screen), ...wantedLines(picture, screen), ...brakeLines(picture, screen)];
+  const above = [staleLines, wantedLines, brakeLines, rolloutLines].flatMap((part) => part(picture, screen));
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
   const last = lastLines(picture, verdictOf(picture), screen);
@@ -91,6 +95,29 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
     ...(entry ? [`${quarantineWords(entry)}; agents that do not show it keep what they serve`] : []),
     ...[held.unreadable, refused.unreadable].filter((words) => words !== null),
   ].map((words) => line(screen, `  ${words}`, 'busy'));
+}
+
+export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string[] {
+  if (!rollout) return [];
+  const words = waveWords(rollout);
+  const why = visible(rollout.why, 300);
+  switch (rollout.state) {
+    case 'proven':
+      return [];
+    case 'running':
+      return words === '' ? [] : [line(screen, `  ${words}`)];
+    case 'paused':
+      return [line(screen, `  ${words}; next: gitfleet resume`, 'busy')];
+    case 'halted':
+      return [
+        line(screen, `  HALTED: ${why}`, 'bad'),
+        line(screen, '  next: gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort'),
+      ];
+    default:
+      return [
+        line(screen, `  its rollout ${rollout.state === 'failed' ? 'failed' : `was ${rollout.state}`}: ${why}`, 'bad'),
+      ];
+  }
 }
 
 /** The verdict, and what to type next. */

@@ -75,6 +75,17 @@ export const statusOutput = z.strictObject({
   /** Null where another ZooKeeper client set the target and nobody published since. */
   deployment: deployment.nullable(),
   hold: hold.nullable(),
+  /** In waves; null: everybody goes at once, or nobody leads yet. */
+  rollout: z
+    .strictObject({
+      state: z.enum(ROLLOUT_STATES),
+      wave: z.int(),
+      /** The agents of the present wave. */
+      members: z.array(z.string()),
+      why: z.string(),
+      paused: z.strictObject({ by: z.string(), why: z.string(), at: z.number() }).nullable(),
+    })
+    .nullable(),
   /** Of the agents that are online now. */
   reached: z.int(),
   expected: z.int(),

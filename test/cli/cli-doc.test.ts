@@ -7,7 +7,9 @@ import * as output from '../../schemas/output.ts';
 import { gitfleet } from '../support/commands.ts';
 
 const DOC = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
-const shapes = Object.entries(output).filter((each): each is [string, z.ZodType] => each[0].endsWith('Output'));
+const shapes = Object.entries<unknown>(output).filter((each): each is [string, z.ZodType] =>
+  each[0].endsWith('Output'),
+);
 const examples = [...DOC.matchAll(/```json (\w+)\n(.*)\n```/g)].map(
   ([, name = '', value = '']) => [name, value] as const,
 );

@@ -5,6 +5,7 @@ import type { StatusPicture } from '../../publisher/status-screen.ts';
 import { type Deployment, deployment, type Outcome } from '../../schemas/deployment.ts';
 import { encodeHold, encodeQuarantine, type Hold } from '../../schemas/hold.ts';
 import { type Presence, presence, type Report, report } from '../../schemas/report.ts';
+import { type Rollout, rollout as rolloutSchema } from '../../schemas/rollout.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';
 
 /** A fleet made of plain data at one fixed moment, so that a screen is the same on every machine. */
@@ -160,6 +161,11 @@ export function state(facts: StateFacts = {}): SharedState {
   };
 }
 
-export const picture = (fleet: readonly AgentView[], facts: StateFacts = {}): StatusPicture => ({
+export const picture = (
+  fleet: readonly AgentView[],
+  facts: StateFacts = {},
+  rollout: Partial<Rollout> | null = null,
+): StatusPicture => ({
   ...{ app: '/app/business', state: state(facts), fleet, stale: null },
+  rollout: rollout && rolloutSchema.parse({ deployment: 7, targetVersion: VERSION, ...rollout }),
 });

@@ -48,6 +48,16 @@ describe('status', () => {
     ['status-foreign', make.picture([make.agent('web-1')], { record: null })],
     ['status-refused', make.picture([make.agent('web-1')], { config: '{"url":"x"}' })],
     ['status-held', make.picture([make.agent('web-1')], { hold, quarantined: [entry(NEW)] })],
+    ['status-wave', make.picture(MIXED.slice(1, 3), {}, { state: 'running', wave: 2, members: ['web-1', 'web-2'] })],
+    [
+      'status-paused',
+      make.picture(MIXED.slice(1, 3), {}, { state: 'paused', paused: { by: 'ann', why: 'the shop is slow', at: NOW } }),
+    ],
+    [
+      'status-halted',
+      make.picture(MIXED.slice(1, 4), {}, { state: 'halted', why: '1 of at most 0 agents failed: web-3' }),
+    ],
+    ['status-aborted', make.picture(MIXED.slice(1, 4), {}, { state: 'aborted', why: 'ann: wrong branch' })],
     ['status-stale', { ...make.picture(MIXED.slice(0, 3)), stale }],
   ])('%s', async (name, picture) => {
     await shows(name, statusLines(picture, SCREEN));
