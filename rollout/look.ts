@@ -1,7 +1,7 @@
 import { readDeployment, readHistory } from '../fleet/history.ts';
 import { isRecorded, readSharedState, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
-import { parseQuarantine } from '../schemas/hold.ts';
+import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parseRollout, type Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
@@ -36,13 +36,14 @@ export async function look(
   const rollout = rolloutNode && parseRollout(rolloutNode.data);
   const { targetVersion } = state.config;
   const moved = rollout !== null && rollout.targetVersion !== targetVersion;
+  const quarantine = parseQuarantine(state.quarantine.data);
   const picture: Picture = {
     wanted: wantedOf(state),
     policy: parsePolicy(policyNode?.data ?? Buffer.alloc(0)),
     rollout,
     left: moved ? await readDeployment(session, znodes, rollout.deployment) : null,
-    proven: rollout ? null : await lastProven(session, znodes, state),
-    quarantine: parseQuarantine(state.quarantine.data),
+    proven: rollout && !moved ? null : await lastProven(session, znodes, state, quarantine.value),
+    quarantine,
     agents: isOver(rollout, moved) ? [] : await agents(rollout),
     now: now(),
   };
@@ -70,9 +71,17 @@ function wantedOf(state: SharedState): Wanted | null {
   };
 }
 
-/** Of an app whose publishers judged by themselves so far. */
-async function lastProven(session: Session, znodes: Znodes, state: SharedState): Promise<Deployment | null> {
+/** The newest that somebody judged so, a coordinator or a publisher, and that may be activated still. */
+async function lastProven(
+  session: Session,
+  znodes: Znodes,
+  state: SharedState,
+  quarantined: readonly Quarantined[],
+): Promise<Deployment | null> {
   const current = isRecorded(state) ? state.lastRecord?.number : undefined;
+  const refused = new Set<string>(quarantined.map((each) => each.commitId));
   const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
-  return history.find((each) => each.number !== current && each.outcome?.state === 'proven') ?? null;
+  const fits = ({ number, outcome, target }: Deployment) =>
+    number !== current && outcome?.state === 'proven' && !refused.has(target.commitId);
+  return history.find(fits) ?? null;
 }

@@ -58,9 +58,10 @@ const rollbackRule = (policy: Policy): Policy => ({
   ...{ soak: '0s', promote: 'auto', offlineBudget: '100%', onFailure: 'continue' },
 });
 
+/** By history, which publishers write too where nobody leads; of what history forgot the last rollout knows. */
 function baseOf({ rollout, proven }: Picture): Rollout['base'] {
-  if (rollout) return rollout.base;
-  return proven && { deployment: proven.number, ...core(proven.target) };
+  if (proven) return { deployment: proven.number, ...core(proven.target) };
+  return rollout?.base ?? null;
 }
 
 function endOfLast(picture: Picture, record: Deployment) {

@@ -1,18 +1,21 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { readDeployment } from '../../fleet/history.ts';
+import { readDeployment, writeOutcome } from '../../fleet/history.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { type ExecuteParts, execute, takeLead } from '../../rollout/execute.ts';
 import { type Look, look } from '../../rollout/look.ts';
 import { change, type RollBack } from '../../rollout/order.ts';
+import { plan } from '../../rollout/plan.ts';
 import type { Leadership } from '../../rollout/term.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
+import { encodeQuarantine } from '../../schemas/hold.ts';
 import { encodeRollout, parseRollout, type Rollout, rollout } from '../../schemas/rollout.ts';
 import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
+import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { ANY_VERSION } from '../../zookeeper/session.ts';
 import { realKit } from '../support/zookeeper-kit.ts';
@@ -163,6 +166,24 @@ describe('the automatic rollback', () => {
       expect((await session.get(paths.quarantine))?.data.toString(), who).toBe('');
       expect((await readDeployment(session, paths, 2))?.outcome ?? null, who).toBeNull();
     }
+  });
+});
+
+it('base is the newest proven deployment that may still be activated, whoever judged it', async () => {
+  await begun();
+  const outcome: Outcome = { state: 'proven', at: 1, reached: 1, expected: 1, missing: [], by: 'ann' };
+  expect((await see()).picture.proven).toBeNull();
+  for (const letter of ['c', 'd', 'e']) {
+    const { record } = await put(letter);
+    if (letter !== 'e') await writeOutcome(session, paths, record.number, outcome);
+  }
+  expect((await see()).picture.proven).toMatchObject({ number: 4 });
+  const entry = { commitId: 'd'.repeat(40) as CommitId, reason: 'empties the cart', by: 'ann', at: 1 };
+  await session.set(paths.quarantine, encodeQuarantine([entry]), ANY_VERSION);
+  expect((await see()).picture.proven).toMatchObject({ number: 3 });
+  expect(plan((await see()).picture)).toMatchObject({
+    do: 'start',
+    rollout: { base: { deployment: 3, ...core('c') } },
   });
 });
 
