@@ -100,6 +100,8 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
       violate(`${server.id} activates ${progress.commitId.slice(0, 7)}, which is in quarantine`);
     }
     const { targetVersion } = progress;
+    // Who was away goes to what is proven without leave, also where that is what rolls out.
+    if (record?.base?.commitId === progress.commitId && server.journal()?.accepted?.late) return;
     inFlight.set(server.id, { server, targetVersion });
     const follows = record?.targetVersion === targetVersion && record.permits && record.state !== 'proven';
     const limit = follows ? limitOf(record) : null;
