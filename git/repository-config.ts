@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { failure } from './errors.ts';
 import type { Git } from './process.ts';
 
@@ -60,6 +61,8 @@ async function unset(git: Git, gitDir: string, words: readonly string[]): Promis
 
 /** The git directory of `path` if it is a bare repository (or a git directory) of its own, else a failure. */
 export async function gitDirOf(git: Git, path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) throw notReadable(path, 'there is no such directory');
   const said = await git.ask(['rev-parse', '--absolute-git-dir'], { gitDir: path, cwd: path });
   if (said.exitCode === 0) return said.stdout.toString('utf8').trim();
   throw notReadable(path, said.stderr);

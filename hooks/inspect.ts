@@ -61,17 +61,18 @@ async function inspectFile(
 /** What of the disk keeps a push from deploying, in words with what to do; empty: nothing. */
 export function problemsOf({ hooks, broken, files, pushOptions }: HookStatus): string[] {
   const found = broken.map(({ failure }) => `${failure.message}; ${failure.hint}`);
-  for (const { file, name, state, executable, needed } of files) {
+  for (const { file, state, executable, needed } of files) {
     if (!needed) {
       if (state === 'ours' || state === 'edited') found.push(`${file} is left over; ${AGAIN}`);
     } else if (state === 'absent') found.push(`${file} is missing; ${AGAIN}`);
     else if (state === 'foreign')
       found.push(`${file} is somebody else's: ours was replaced; ${AGAIN}, which keeps both`);
     else if (!executable) found.push(`${file} cannot be executed, so git passes it over; chmod +x ${file}`);
-    if (needed && state === 'edited') found.push(`${file} was changed since gitfleet wrote it (${name})`);
+    if (needed && state === 'edited') found.push(`${file} was changed since gitfleet wrote it; ${OWN_FILE}`);
   }
   if (hooks.length > 0 && !pushOptions) found.push(`receive.advertisePushOptions is off; ${AGAIN}`);
   return found;
 }
 
+const OWN_FILE = 'what was added belongs into a hook of its own, which ours then calls first';
 const AGAIN = 'run gitfleet hook install again';

@@ -287,9 +287,10 @@ describe('installing again', () => {
   });
 
   it('refuses a repository that is none', async () => {
-    await expect(installHook(gitOfHooks(), repository.top, aHook(), command)).rejects.toMatchObject({
-      code: 'NOT_A_REPOSITORY',
-    });
+    for (const path of [repository.top, join(repository.top, 'nowhere'), command[1]]) {
+      const installing = installHook(gitOfHooks(), path, aHook(), command);
+      await expect(installing).rejects.toMatchObject({ code: 'NOT_A_REPOSITORY' });
+    }
   });
 });
 
