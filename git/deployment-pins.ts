@@ -32,8 +32,12 @@ export async function changePins(
     ...here.map(({ number, commitId }) => `update ${ref(number)} ${commitId}\n`),
     ...change.remove.map((number) => `delete ${ref(number)}\n`),
   ];
-  if (orders.length > 0) await git.tell(['update-ref', '--stdin'], { gitDir, input: orders.join('') });
+  if (orders.length === 0) return;
+  await git.tell(['update-ref', '--stdin'], { gitDir, input: orders.join(''), config: PATIENCE });
 }
+
+/** Another hook may be at the same refs. Git's own patience is a tenth of a second. */
+const PATIENCE = ['core.filesRefLockTimeout=5000', 'core.packedRefsTimeout=5000'];
 
 /** Asked first, because git refuses all orders where one names a commit that is not here. */
 async function commitsHere(git: Git, gitDir: string, pins: readonly DeploymentPin[]): Promise<DeploymentPin[]> {

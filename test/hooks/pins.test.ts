@@ -60,7 +60,9 @@ describe('pins in a repository', () => {
   it('are made by several hooks at once', async () => {
     const commitId = origin.commit({ f: '1' });
     const make = Array.from({ length: 20 }, (_, at) => ({ number: at + 1, commitId }));
-    await Promise.all([1, 2, 3, 4].map(() => changePins(git, origin.directory, '/app/x', { make, remove: [] })));
+    await Promise.all(
+      [1, 2, 3, 4, 5, 6, 7, 8].map(() => changePins(git, origin.directory, '/app/x', { make, remove: [] })),
+    );
     expect(await readPins(git, origin.directory, '/app/x')).toHaveLength(20);
   });
 });
