@@ -100,8 +100,9 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
       violate(`${server.id} activates ${progress.commitId.slice(0, 7)}, which is in quarantine`);
     }
     const { targetVersion } = progress;
-    // Who was away goes to what is proven without leave, also where that is what rolls out.
-    if (record?.base?.commitId === progress.commitId && server.journal()?.accepted?.late) return;
+    // Who was away, or serves nothing, goes to what is proven without leave, also where that is what rolls out.
+    const homeless = server.shown() === null || server.journal()?.accepted?.late;
+    if (record?.base?.commitId === progress.commitId && homeless) return;
     inFlight.set(server.id, { server, targetVersion });
     const follows = record?.targetVersion === targetVersion && record.permits && record.state !== 'proven';
     const limit = follows ? limitOf(record) : null;
