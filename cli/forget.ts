@@ -1,5 +1,5 @@
 import { forgetAgent } from '../fleet/forget.ts';
-import { visible } from '../runtime/visible.ts';
+import { forgottenLines } from '../publisher/brake-lines.ts';
 import type { ForgetOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
@@ -19,8 +19,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const forgotten = await asOperator('to forget an agent', forgetAgent(session, paths, agentId));
     if (!forgotten) throw await agentUnknown(session, paths, agentId);
     if (options['json']) say(JSON.stringify({ agentId, forgotten: true } satisfies ForgetOutput));
-    else
-      say(`${visible(agentId, 100)} is forgotten: its report is removed; it is back as soon as its agent runs again`);
+    else say(...forgottenLines(agentId));
     return EXIT.converged;
   });
 }

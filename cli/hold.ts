@@ -1,5 +1,5 @@
 import { hold } from '../fleet/brakes.ts';
-import { holdWords } from '../fleet/refusals.ts';
+import { holdLines } from '../publisher/brake-lines.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseDuration } from '../schemas/duration.ts';
 import type { HoldOutput } from '../schemas/output.ts';
@@ -26,7 +26,7 @@ export async function run({ options }: Call): Promise<number> {
     const parts = { session, znodes: znodes(settings.app), now: () => now };
     const held = await asOperator('a hold', hold(parts, wanted));
     if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
-    else say(`${settings.app}: ${holdWords(held.hold)}`, 'what is under way goes on; next: gitfleet unhold ends it');
+    else say(...holdLines(settings.app, held.hold));
     return EXIT.converged;
   });
 }

@@ -1,6 +1,6 @@
 import { quarantine } from '../fleet/brakes.ts';
-import { quarantineWords } from '../fleet/refusals.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
+import { quarantineLines } from '../publisher/brake-lines.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { QuarantineOutput } from '../schemas/output.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
@@ -29,13 +29,8 @@ export async function run({ options, words }: Call): Promise<number> {
     if (options['json']) say(JSON.stringify({ quarantined: entry, changed } satisfies QuarantineOutput));
     else {
       const current = parseTarget(state.config.data, ANY_URL);
-      const shown = current.ok && current.target.commitId === commitId;
-      say(
-        `${settings.app}: ${quarantineWords(entry)}`,
-        shown
-          ? 'it is what the fleet shows now: agents that show it keep it; next: gitfleet rollback'
-          : `next: gitfleet unquarantine ${commitId.slice(0, 12)} lifts it`,
-      );
+      const isWanted = current.ok && current.target.commitId === commitId;
+      say(...quarantineLines(settings.app, entry, isWanted));
     }
     return EXIT.converged;
   });

@@ -1,5 +1,5 @@
 import { unhold } from '../fleet/brakes.ts';
-import { holdWords } from '../fleet/refusals.ts';
+import { unholdLines } from '../publisher/brake-lines.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { HoldOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
@@ -18,9 +18,7 @@ export async function run({ options }: Call): Promise<number> {
     const ended = await asOperator('to end a hold', unhold(parts));
     const held = ended === 'unreadable' ? null : ended;
     if (options['json']) say(JSON.stringify({ hold: held, changed: ended !== null } satisfies HoldOutput));
-    else if (ended === null) say(`${settings.app}: publishing was not held`);
-    else if (held === null) say(`${settings.app}: what stood in the hold znode and nobody could read is removed`);
-    else say(`${settings.app}: publishing is free again; ended: ${holdWords(held)}`);
+    else say(...unholdLines(settings.app, ended));
     return EXIT.converged;
   });
 }

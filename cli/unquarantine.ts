@@ -1,5 +1,5 @@
 import { unquarantine } from '../fleet/brakes.ts';
-import { quarantineWords } from '../fleet/refusals.ts';
+import { unquarantineLines } from '../publisher/brake-lines.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { QuarantineOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
@@ -19,8 +19,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const entry = await unquarantine({ session, znodes: paths, now: () => systemClock.now() }, commitId);
     if (options['json'])
       say(JSON.stringify({ quarantined: entry, changed: entry !== null } satisfies QuarantineOutput));
-    else if (entry) say(`${settings.app}: lifted: ${quarantineWords(entry)}`);
-    else say(`${settings.app}: ${commitId.slice(0, 12)} was not in quarantine`);
+    else say(...unquarantineLines(settings.app, commitId, entry));
     return EXIT.converged;
   });
 }

@@ -1,5 +1,5 @@
 import { FleetError } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { parsePresence } from '../schemas/report.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
@@ -53,10 +53,10 @@ async function removePermit(session: Session, znodes: Znodes, agentId: string): 
 
 function holderRefuses(agentId: string, online: NodeData): FleetError {
   const card = parsePresence(online.data);
-  const holder = card ? `process ${card.pid} on ${clean(card.host, 100)}` : 'somebody whose presence cannot be read';
+  const holder = card ? `process ${card.pid} on ${visible(card.host, 100)}` : 'somebody whose presence cannot be read';
   return new FleetError({
     code: 'ONLINE',
-    reason: `${clean(agentId, 100)} is online: ${holder} holds its name`,
+    reason: `${visible(agentId, 100)} is online: ${holder} holds its name`,
     hint: 'stop that agent first (on the server: systemctl stop gitfleet-agent); an online agent would only report again',
     next: 'stall',
   });

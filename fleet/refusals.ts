@@ -1,5 +1,5 @@
 import { FleetError } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import { formatInstant } from '../schemas/instant.ts';
 
@@ -22,7 +22,7 @@ export function readHold(data: Buffer, now: number): Hold | null {
 }
 
 export function holdRefusal(held: Hold): FleetError {
-  const owner = clean(held.owner, 100);
+  const owner = visible(held.owner, 100);
   return new FleetError({
     code: 'HOLD',
     reason: holdWords(held),
@@ -34,7 +34,7 @@ export function holdRefusal(held: Hold): FleetError {
 /** `ann holds publishing since ... until ...: why`. */
 export function holdWords({ owner, reason, since, end }: Hold): string {
   const until = end === null ? 'until somebody ends it' : `until ${formatInstant(end)}`;
-  return `${clean(owner, 100)} holds publishing since ${formatInstant(since)} ${until}: ${clean(reason, 300)}`;
+  return `${visible(owner, 100)} holds publishing since ${formatInstant(since)} ${until}: ${visible(reason, 300)}`;
 }
 
 /** A commit that failed is neither published nor activated again. @throws FleetError QUARANTINED */
@@ -64,4 +64,4 @@ export function readQuarantine(data: Buffer): readonly Quarantined[] {
 
 /** `9dbcdf1ee3ab is in quarantine since ... (bob): why`. */
 export const quarantineWords = ({ commitId, by, at, reason }: Quarantined): string =>
-  `${commitId.slice(0, 12)} is in quarantine since ${formatInstant(at)} (${clean(by, 100)}): ${clean(reason, 300)}`;
+  `${commitId.slice(0, 12)} is in quarantine since ${formatInstant(at)} (${visible(by, 100)}): ${visible(reason, 300)}`;

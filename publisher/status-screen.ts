@@ -143,7 +143,7 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
     all.length > 0 ? [line(screen, `  ${all.length} ${words}: ${names(all)}`)] : [];
   return [
     ...staleLines({ app, fleet, ...picture }, screen),
-    `${app}: nothing published yet`,
+    line(screen, `${app}: nothing published yet`),
     ...brakeLines({ app, fleet, ...picture }, screen),
     ...told(online, 'online, waiting for a target'),
     ...told(offline, 'offline'),

@@ -44,7 +44,7 @@ export const attachedOutput = z.strictObject({ attached: deployment, targetVersi
 
 /** `publish`, `rollback`, `attach`: last line, unless detached. */
 export const endingOutput = z.strictObject({
-  ending: z.string(),
+  ending: z.enum(['converged', 'failed', 'rolled-back', 'halted', 'aborted', 'superseded', 'timed-out', 'nobody']),
   state: z.enum(['converged', 'failed', 'running', 'nobody']),
   reached: z.int(),
   expected: z.int(),

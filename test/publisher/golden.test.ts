@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { checkHold, checkQuarantine } from '../../fleet/refusals.ts';
 import { agentLines } from '../../publisher/agent-screen.ts';
+import {
+  forgottenLines,
+  holdLines,
+  quarantineLines,
+  unholdLines,
+  unquarantineLines,
+} from '../../publisher/brake-lines.ts';
 import { type Change, changeLines } from '../../publisher/change.ts';
 import { width } from '../../publisher/columns.ts';
 import { pastLines } from '../../publisher/ended.ts';
@@ -17,7 +25,8 @@ import {
 import { statusChanges } from '../../publisher/status-changes.ts';
 import { statusLines } from '../../publisher/status-screen.ts';
 import { judge } from '../../publisher/verdict.ts';
-import { FleetError } from '../../runtime/errors.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
+import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
 import * as make from './fixtures.ts';
 
@@ -236,6 +245,39 @@ describe('plan', () => {
   });
 });
 
+it('what stops a deployment, and who is refused', async () => {
+  const app = '/app/business';
+  const refused = (act: () => void): string[] => {
+    try {
+      act();
+      return ['nothing was refused'];
+    } catch (error) {
+      const { code, message, hint } = classify(error);
+      return [`gitfleet: ${code}: ${message}`, `  ${hint}`];
+    }
+  };
+  const forEver = { ...hold, end: null, reason: 'the \u001b[31mred\u001b[0m button' };
+  await shows('brakes', [
+    ...holdLines(app, hold),
+    ...holdLines(app, forEver),
+    ...unholdLines(app, hold),
+    ...unholdLines(app, null),
+    ...unholdLines(app, 'unreadable'),
+    ...quarantineLines(app, entry(NEW), true),
+    ...quarantineLines(app, entry(NEW), false),
+    ...unquarantineLines(app, NEW, entry(NEW)),
+    ...unquarantineLines(app, NEW, null),
+    ...forgottenLines('web-\u001b9'),
+    ...refused(() => checkHold(encodeHold(hold), NOW)),
+    ...refused(() => checkHold(encodeHold(forEver), NOW)),
+    ...refused(() => checkHold(Buffer.from('stop!'), NOW)),
+    ...refused(() => checkQuarantine(encodeQuarantine([entry(NEW)]), NEW)),
+    ...refused(() => checkQuarantine(Buffer.from('{}'), NEW)),
+    ...refused(() => checkHold(encodeHold({ ...hold, since: 1e300 }), NOW)),
+    ...refused(() => checkHold(encodeHold({ ...hold, end: NOW }), NOW)),
+  ]);
+});
+
 it('history', async () => {
   const target = (commitId: CommitId) => ({ url: make.URL, commitId, relativePath: 'shop' });
   const rows = [
@@ -257,7 +299,7 @@ it('history', async () => {
     }),
     make.record({ number: 7, at: NOW - 91 * 24 * HOUR, reason: 'r'.repeat(300) }),
   ];
-  await shows('history', historyLines(rows, 12, SCREEN));
+  await shows('history', historyLines(rows, 12, SCREEN, [entry(OLD)]));
   await shows('history-empty', historyLines([], null, SCREEN));
 });
 
