@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { Refused } from '../../schemas/refusal.ts';
+import { parseReleaseFile } from '../../schemas/release-file.ts';
+import { combineSteps, type ReleaseSteps, STEP_MEMBERS } from '../../schemas/steps.ts';
+
+const steps = (text: string): ReleaseSteps => {
+  const parsed = parseReleaseFile(text);
+  if (!parsed.ok) throw new Error((parsed as Refused).failure.reason);
+  return parsed.steps;
+};
+
+describe('gitfleet.yml', () => {
+  it.each(['', '# nothing\n', '{}', '---\n'])('may say nothing: %j', (text) => {
+    expect(steps(text)).toEqual({ shared: [], generated: [] });
+  });
+
+  it('says every member that settings say', () => {
+    const step = '{ command: [make, "it"], timeout: 3s }';
+    const text = [
+      ...['prepare', 'preActivate', 'activate', 'onRollback', 'onFailure'].map((name) => `${name}: ${step}`),
+      'health: { checks: [{ http: "http://127.0.0.1:80/up", status: [204] }, { tcp: "[::1]:80" }, { unit: a@b.service }] }',
+      'shared: [uploads, var/log]',
+      'generated: [node_modules/]',
+    ].join('\n');
+    const said = steps(text);
+    expect(Object.keys(said).toSorted()).toEqual(Object.keys(STEP_MEMBERS).toSorted());
+    expect(said.prepare).toEqual({ command: ['make', 'it'], timeout: 3_000 });
+    expect(said.health).toMatchObject({
+      interval: 1_000,
+      rise: 2,
+      healthyFor: 5_000,
+      fall: 3,
+      start: 10_000,
+      deadline: 120_000,
+    });
+  });
+
+  const rows: [string, string, RegExp][] = [
+    ['an unknown member', 'prepair: x', /unknown member "prepair": did you mean prepare\?/],
+    ['an unknown member inside', 'prepare: { comand: [x] }', /unknown member "prepare.comand": did you mean command\?/],
+    ['a shell line', 'prepare: npm ci', /prepare: /],
+    ['an empty command', 'activate: { command: [] }', /activate.command: wants at least a program/],
+    ['an empty word', 'activate: { command: [a, ""] }', /activate.command.1: is empty/],
+    ['a number for a word', 'activate: { command: [sleep, 5] }', /activate.command.1: wants text/],
+    ['a timeout without a unit', 'activate: { command: [a], timeout: 5 }', /wants a duration such as 10s/],
+    ['a check of nothing', 'health: { checks: [{}] }', /wants exactly one of http, tcp, command and unit/],
+    ['a check of two things', 'health: { checks: [{ tcp: "a:1", unit: a }] }', /wants exactly one of/],
+    ['no check', 'health: { checks: [] }', /wants at least one check/],
+    ['a status of no http', 'health: { checks: [{ tcp: "a:1", status: [200] }] }', /has a status without http/],
+    ['a secret in a url', 'health: { checks: [{ http: "http://me:word@host/" }] }', /wants http:\/\/host:port\/path/],
+    ['another protocol', 'health: { checks: [{ http: "file:///etc/passwd" }] }', /wants http:\/\/host:port\/path/],
+    ['a port that is none', 'health: { checks: [{ tcp: "a:70000" }] }', /wants a port up to 65535/],
+    ['a unit that is an option', 'health: { checks: [{ unit: "--all" }] }', /wants a unit such as shop.service/],
+    ['a deadline before it can be healthy', 'health: { checks: [{ unit: a }], healthyFor: 1h }', /wants a deadline/],
+    ['a shared path out of the release', 'shared: [../etc]', /shared: wants plain paths inside the release/],
+    ['an absolute one', 'shared: [/etc]', /wants plain paths/],
+    ['one of git', 'shared: [.git]', /wants plain paths/],
+    ['this file itself', 'shared: [gitfleet.yml]', /cannot share gitfleet.yml/],
+    ['one inside another', 'shared: [a, a/b]', /a holds another one/],
+    ['one twice', 'shared: [a, a]', /names one path twice/],
+    ['settings of the server', 'root: /', /unknown member "root"/],
+    ['a list', '- a', /gitfleet.yml/],
+    ['no YAML', 'a: b: c', /line 1/],
+    ['a member twice', 'shared: [a]\nshared: [b]', /line 2/],
+    ['an alias', 'shared: &a [x]\ngenerated: *a', /aliases/],
+    ['a tag', 'prepare: !!js/function x', /gitfleet.yml/],
+    ['a large file', `# ${'x'.repeat(300_000)}`, /larger than/],
+  ];
+  it.each(rows)('refuses %s', (_, text, reason) => {
+    const parsed = parseReleaseFile(text);
+    expect(parsed.ok).toBe(false);
+    const { failure } = parsed as Refused;
+    expect(failure).toMatchObject({ code: 'RELEASE_FILE', next: 'stall' });
+    expect(failure.reason).toMatch(reason);
+    expect(failure.reason).toMatch(/^gitfleet\.yml|^"gitfleet\.yml"/);
+    expect(failure.reason).not.toContain('word');
+  });
+});
+
+describe('what a server does with a release', () => {
+  it('is its own word before the commit, member by member, and lists of both', () => {
+    const own = steps('activate: { command: [mine] }\nshared: [a]');
+    const committed = steps('activate: { command: [theirs] }\nprepare: { command: [theirs] }\nshared: [a, b]');
+    expect(combineSteps(own, committed)).toMatchObject({
+      activate: { command: ['mine'] },
+      prepare: { command: ['theirs'] },
+      shared: ['a', 'b'],
+    });
+    expect(combineSteps(own, null)).toBe(own);
+  });
+
+  it('holds nothing of the settings but steps', () => {
+    const settings = { ...steps(''), root: '/srv', allowRepositorySteps: true };
+    expect(combineSteps(settings, steps(''))).toEqual({ shared: [], generated: [] });
+  });
+});
