@@ -140,6 +140,20 @@ describe('on a terminal', () => {
     shown.kill('SIGINT');
     expect(await shown.ended).toBe(130);
   });
+
+  it('Ctrl-C ends a wait also while ZooKeeper has frozen', async () => {
+    const { origin, commitId } = await published();
+    const shown = inTerminal(['publish', ...target(origin.url, commitId)]);
+    await shown.shows(/waiting for an agent to come online/);
+    servers.first.kill('SIGSTOP');
+    try {
+      shown.kill('SIGINT');
+      expect(await shown.ended).toBe(130);
+      expect(cursor(shown.said)).toBe('shown');
+    } finally {
+      servers.first.kill('SIGCONT');
+    }
+  });
 });
 
 /** What is not drawn in place is coloured the same. */
