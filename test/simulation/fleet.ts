@@ -48,6 +48,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const tell = (words: string) => void story.push(`${(clock.monotonic() / 1_000).toFixed(1)} s ${words}`);
   const checker = createChecker(zookeeper, paths, clock);
   const commits = new Map<string, (agentId: string) => boolean>();
+  const releases: (() => void)[] = [];
   let originUp = true;
   const world: World = {
     ...{ app: APP, clock, zookeeper, planted: options.planted, originUp: () => originUp },
@@ -58,6 +59,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
       ),
     isHealthy: (commitId, agentId) => commits.get(commitId)?.(agentId) ?? false,
     atFailpoint: checker.atFailpoint,
+    afterRun: (release) => void releases.push(release),
   };
   const people = openSession({
     ...{ connect: '127.0.0.1:1', clock, chance: draw.fork().next, defaultAcl: 'open', sessionTimeoutMs: 6_000 },
@@ -109,6 +111,8 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const last = checker.rollout();
   tell(`ended ${rest ? '' : 'NOT '}as ${last?.state}: ${last?.why}`);
   for (const server of servers) server.kill();
+  for (const release of releases) release();
+  void people.close();
   return { violations: checker.violations, story, ending: last?.state ?? 'none' };
 }
 

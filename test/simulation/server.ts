@@ -33,6 +33,8 @@ export interface World {
   /** Whether a release of this commit is healthy on this server now. */
   readonly isHealthy: (commitId: string, agentId: string) => boolean;
   readonly atFailpoint: (server: SimulatedServer, name: FailpointName) => void;
+  /** Called when the run is over and time stands still: what killed processes left waiting can go then. */
+  readonly afterRun: (release: () => void) => void;
   /** A defect that the checker has to find. */
   readonly planted?: Planted | undefined;
 }
@@ -109,6 +111,10 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       ...{ clock: now, chance, log },
     });
     ends.add('session', () => session.close());
+    world.afterRun(() => {
+      ends.ask();
+      void session.close();
+    });
     const instanceId = `${id}-${starts}`;
     const card = { agentId: id, instanceId, machineId: id, pid: starts, host: id, labels, agentVersion: '0' };
     const mechanics = { clock: now, chance, log, shutdown: ends, newNonce: () => `${instanceId}-${draw.next()}` };
