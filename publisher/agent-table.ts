@@ -150,7 +150,7 @@ export function failureLines(agents: readonly AgentStanding[], screen: Screen, m
     ];
   });
   const more = worst.length - mostCauses;
-  return more > 0 ? [...lines, `  and ${more} other ${more === 1 ? 'cause' : 'causes'}`] : lines;
+  return more > 0 ? [...lines, line(screen, `  and ${more} other ${more === 1 ? 'cause' : 'causes'}`)] : lines;
 }
 
 /** The last words of a step, quoted line by line. */

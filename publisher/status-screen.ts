@@ -29,7 +29,7 @@ export interface StatusPicture {
  * @param rows lines that the screen may take; Infinity where it scrolls.
  */
 export function statusLines(picture: StatusPicture, screen: Screen, rows = Number.POSITIVE_INFINITY): string[] {
-  if (picture.state.config.data.length === 0) return emptyLines(picture, screen);
+  if (picture.state.config.data.length === 0) return emptyLines(picture, screen).slice(0, rows);
   const agents = standings(picture);
   const above = [staleLines, wantedLines, brakeLines, rolloutLines].flatMap((part) => part(picture, screen));
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
@@ -39,8 +39,9 @@ export function statusLines(picture: StatusPicture, screen: Screen, rows = Numbe
   const fixed = above.length + counts.length + last.length;
   const roomy = fixed + failing.length + 6 <= rows;
   const table = agentTable(agents, screen, rows - fixed - (roomy ? failing.length + 1 : 0));
-  const causes = failing.length > 0 && roomy ? ['failing:', ...failing] : [];
-  return [...above, ...counts, ...table, ...causes, ...last];
+  const causes = failing.length > 0 && roomy ? [line(screen, 'failing:'), ...failing] : [];
+  // In the lowest of windows the verdict is what stays.
+  return [...[...above, ...counts, ...table, ...causes].slice(0, Math.max(0, rows - last.length)), ...last];
 }
 
 /** Expected are the agents that are online now. */
@@ -124,7 +125,8 @@ export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string
 function lastLines({ fleet, state }: StatusPicture, verdict: Verdict, screen: Screen): string[] {
   const offline = fleet.filter((view) => !view.presence).length;
   const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : '';
-  if (verdict.expected === 0) return [`no agent is online${away}`, 'next: on a server, gitfleet agent run'];
+  if (verdict.expected === 0)
+    return [`no agent is online${away}`, 'next: on a server, gitfleet agent run'].map((words) => line(screen, words));
   const wanted = parseTarget(state.config.data, ANY_URL);
   const where = wanted.ok ? short(wanted.target.commitId) : 'it';
   const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;
@@ -147,6 +149,6 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
     ...brakeLines({ app, fleet, ...picture }, screen),
     ...told(online, 'online, waiting for a target'),
     ...told(offline, 'offline'),
-    'next: gitfleet publish',
+    line(screen, 'next: gitfleet publish'),
   ];
 }

@@ -85,6 +85,24 @@ describe('status', () => {
     }
   });
 
+  it('never takes more than the window has, however low and narrow it is', () => {
+    const worst = {
+      ...make.picture(THOUSAND, { hold, quarantined: [entry(NEW)] }, { state: 'halted', why: 'x' }),
+      stale,
+    };
+    const followedPictures = [worst, make.picture(MIXED), make.picture(ODD), make.picture([], { config: '', hold })];
+    for (const picture of followedPictures) {
+      for (let rows = 4; rows <= 40; rows += 1) {
+        const narrow = { ...WINDOW, columns: rows * 3 };
+        const verdict = { ...progress(picture.fleet, 4_200, null), stale: 'DEADLINE' };
+        for (const lines of [statusLines(picture, narrow, rows), progressFrame(verdict, followed, narrow, rows)]) {
+          expect(lines.length).toBeLessThanOrEqual(rows);
+          for (const line of lines) expect(width(line)).toBeLessThanOrEqual(narrow.columns);
+        }
+      }
+    }
+  });
+
   it('elsewhere tells what became different', async () => {
     const before = make.picture([make.agent('web-1'), make.agent('web-2'), make.agent('web-3')]);
     const failed = MIXED[3] as (typeof MIXED)[number];
