@@ -1,6 +1,7 @@
 import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
 import type { Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
+import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
 import type { AgentSeen } from './picture.ts';
 
 /** Where one agent stands in the rollout of one targetVersion. */
@@ -31,7 +32,7 @@ export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, no
   const { agentId, online } = seen;
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
   const permitted = seen.permit?.targetVersion === rollout.targetVersion;
-  const under = online && report !== null && IN_FLIGHT.includes(report.phase);
+  const under = isUnderWay(seen, rollout, policy, now);
   const is = (standing: Standing, inFlight = false, overdue = false): Stood => ({
     ...{ agentId, standing, seen, inFlight, overdue },
   });
@@ -47,7 +48,21 @@ export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, no
   if (ready) return is('ready');
   if (online) return is('working', permitted || under);
   if (permitted) return is('gone', true);
-  return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline');
+  return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline', under);
+}
+
+/**
+ * Without a permit of this rollout, but between swap and report all the same: by its own words, or by a permit of an
+ * earlier target about whose end it has not said anything yet. A command that runs is not cut off by a newer target.
+ */
+function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, policy: Policy, now: number): boolean {
+  if (online && report && IN_FLIGHT.includes(report.phase)) return true;
+  const given = permit?.targetVersion ?? null;
+  if (!permit || given === null || given === rollout.targetVersion) return false;
+  if (now - permit.at > durationOf(policy.deadline)) return false;
+  const about = report?.targetVersion ?? '';
+  if (!isTargetVersion(about) || compareTargetVersions(about, given) < 0) return true;
+  return about === given && report?.phase !== 'active' && !isFailed(report);
 }
 
 function isOut(last: Report | null, about: Report | null): boolean {

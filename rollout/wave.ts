@@ -70,7 +70,9 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Tally)
   const free = Math.max(0, atLeastOne(policy.maxParallel, tally.all) - inFlight(tally).length);
   const grant = ready.slice(0, free).map((each) => each.agentId);
   const waiting = tally.of('working', 'gone').filter((each) => rollout.members.includes(each.agentId));
-  const open = ready.length > free ? [...waiting, ...ready.slice(free)] : waiting;
+  // Where no place is free it is those who hold one that are waited for, also of an earlier target.
+  const holders = ready.length > free ? inFlight(tally).filter((each) => !waiting.includes(each)) : [];
+  const open = [...waiting, ...holders];
   const why =
     grant.length > 0 ? `permits for ${grant.join(', ')}` : `wave ${rollout.wave}: waiting for ${namesOf(open)}`;
   return settle('permit', why, before, rollout, tally, grant);
