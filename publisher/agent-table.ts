@@ -144,7 +144,8 @@ export function failureLines(agents: readonly AgentStanding[], screen: Screen, m
     const code = visible(error.code, 40);
     const cause = line(screen, `  ${code} on ${where}: ${visible(error.reason, 500)}`);
     return [
-      cause.replace(code, screen.paint('bad', code)),
+      // As a function: a code that holds $& is no pattern.
+      cause.replace(code, () => screen.paint('bad', code)),
       ...(error.hint === '' ? [] : [line(screen, `    ${visible(error.hint, 500)}`)]),
       ...outputLines(report.output).map((words) => line(screen, words)),
     ];
