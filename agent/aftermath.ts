@@ -5,6 +5,7 @@ import type { ApplyParts } from './apply.ts';
 import type { Aftermath, Journal } from './journal.ts';
 import { linkOf, releaseOf } from './place.ts';
 import { swapLink } from './releases.ts';
+import { chooseBack } from './retention.ts';
 import { showRelease } from './shown.ts';
 import type { StepFacts } from './step-runner.ts';
 
@@ -13,7 +14,8 @@ import type { StepFacts } from './step-runner.ts';
  * release that was good, which is then activated; on-failure has the last word. Each part is repeated after a crash.
  * What fails here is added to the reason of the failure, for nothing more can be done than to say it.
  */
-export async function clearUp(parts: ApplyParts, failed: Aftermath, stop: AbortSignal): Promise<void> {
+export async function clearUp(parts: ApplyParts, intended: Aftermath, stop: AbortSignal): Promise<void> {
+  const failed = onTheDisk(parts.journal(), intended);
   const troubles: string[] = [];
   const attempt = async (name: StepName, commitId: string) => {
     try {
@@ -38,6 +40,12 @@ export async function clearUp(parts: ApplyParts, failed: Aftermath, stop: AbortS
   await parts.failpoint('aftermath.ended');
   await parts.remember((journal) => noted(journal, failed, troubles));
   await parts.failpoint('aftermath.remembered');
+}
+
+/** A release that somebody deleted since is nothing to go back to; the journal was brought to the disk right before. */
+function onTheDisk(journal: Journal, failed: Aftermath): Aftermath {
+  if (failed.back === null || failed.back in journal.releases) return failed;
+  return { ...failed, back: chooseBack(journal, failed.relativePath, failed.commitId) };
 }
 
 async function swapBack(parts: ApplyParts, failed: Aftermath, back: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -139,5 +139,24 @@ describe('a wait for health', () => {
     live(home);
     await fleet.reported('web-1', 'the failure', (found) => found.phase === 'failed' && found.activeCommit === a);
     expect((await journalOf(home)).aftermath).toBeNull();
+  });
+
+  it('does not go back to a release that somebody deleted, and links never lead nowhere', async () => {
+    const { home, origin, life } = await beside({ start: '1h', deadline: '2h', fall: 1 });
+    const [a, b] = [await origin.commit('a', { status: '200' }), await origin.commit('b', { status: '500' })];
+    expect(await publish(origin, a)).toMatchObject({ exitCode: 0 });
+    expect(await publish(origin, b, '--detach')).toMatchObject({ exitCode: 0 });
+    await fleet.reported('web-1', 'that it looks', (found) => found.phase === 'checking');
+    await life.kill('SIGKILL');
+    const settings = JSON.parse(await readFile(home.args[3] as string, 'utf8'));
+    settings.agent.health.start = '0s';
+    await writeFile(home.args[3] as string, JSON.stringify(settings));
+    expect(await live(home, { FAILPOINT: 'aftermath.intended' }).ended).toBe('SIGKILL');
+    expect((await journalOf(home)).aftermath).toMatchObject({ back: a });
+    await rm(join(home.app, 'releases', a), { recursive: true });
+    live(home);
+    const report = await fleet.reported('web-1', 'the failure', (found) => found.phase === 'failed');
+    expect(report.error?.reason).toContain('still shown, nothing proven to go back to');
+    expect(await shownCommit(home.root, 'shop')).toBe(b);
   });
 });
