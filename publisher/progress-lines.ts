@@ -82,9 +82,11 @@ function waitingFor({ verdict, elapsedMs, rollout }: Progress): string[] {
   if (open.length === 0) return [`  waiting for an agent to come online (${age(elapsedMs)})`];
   const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);
   const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
-  return [
-    `  ${verdict.reached}/${verdict.expected} active after ${age(elapsedMs)}; waiting for ${first.join(', ')}${more}`,
-  ];
+  const told = `  ${verdict.reached}/${verdict.expected} active after ${age(elapsedMs)}`;
+  if (rollout === null && open.every((agent) => agent.view.report?.phase === 'awaiting')) {
+    return [`${told}; all are ready, but no coordinator leads the rollout: gitfleet status shows who is online`];
+  }
+  return [`${told}; waiting for ${first.join(', ')}${more}`];
 }
 
 /** The last lines: the verdict, and the next command to type. */
