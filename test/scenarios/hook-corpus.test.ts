@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cleanEnvironment, git } from '../support/commands.ts';
@@ -33,7 +33,12 @@ interface Told {
 }
 
 /** As git runs it: from the repository, with its variables. */
-function runHook(name: string, input: string | Buffer, environment: Record<string, string> = {}): Promise<Told> {
+function runHook(
+  name: string,
+  input: string | Buffer,
+  environment: Record<string, string> = {},
+  repository = origin.bare,
+): Promise<Told> {
   const env = {
     ...cleanEnvironment(),
     GIT_DIR: '.',
@@ -41,7 +46,7 @@ function runHook(name: string, input: string | Buffer, environment: Record<strin
     GIT_PUSH_OPTION_0: 'gitfleet.wait=no',
   };
   return new Promise((resolve) => {
-    const options = { cwd: origin.bare, env: { ...env, ...environment } };
+    const options = { cwd: repository, env: { ...env, ...environment } };
     const child = execFile(`hooks/${name}`, options, (error, stdout, stderr) => {
       resolve({ exitCode: error ? Number(error.code ?? -1) : 0, stdout, stderr });
     });
@@ -134,5 +139,39 @@ describe('post-receive', () => {
     );
     expect(told.stderr).toContain(`to deploy later: gitfleet publish ${tip} --url ${origin.url} --relative-path shop`);
     await git(origin.bare, 'config', key, fleet.zookeeper);
+  });
+
+  it('does not say that nothing happened where ZooKeeper stops between its look and its write (H04)', async () => {
+    const fresh = await TestFleet.create(servers.connect());
+    try {
+      const { bare, clone } = await fresh.origin();
+      const commitId = await commitOnly(clone, 'one');
+      await git(clone, 'push', '--quiet', 'origin', 'HEAD:refs/heads/main');
+      const settings = join(fresh.directory, 'impatient.yml');
+      await writeFile(settings, JSON.stringify({ zookeeper: { sessionTimeout: '3s' } }), { mode: 0o600 });
+      const words = ['hook', 'install', bare, '--relative-path', 'shop', '--settings', settings];
+      expect(await fresh.run(...words)).toMatchObject({ exitCode: 0 });
+      // The commit's title is asked for last before the write: whoever answers stops the server.
+      const { pid } = servers.first;
+      const bin = join(fresh.directory, 'bin');
+      await mkdir(bin);
+      const script = `#!/bin/sh\ncase "$*" in *' log -1 '*) kill -STOP ${pid} ;; esac\nPATH=\${PATH#*:} exec git "$@"\n`;
+      await writeFile(join(bin, 'git'), script, { mode: 0o755 });
+      const line = `${ZERO} ${commitId} refs/heads/main\n`;
+      try {
+        const told = await runHook('post-receive', line, { PATH: `${bin}:${process.env['PATH']}` }, bare);
+        expect(told).toMatchObject({ exitCode: 0, stdout: '' });
+        expect(told.stderr).toContain('whether it deploys is not known: PUBLISH_UNKNOWN: ZooKeeper went away');
+        expect(told.stderr).toContain(`to deploy later: gitfleet publish ${commitId} `);
+      } finally {
+        if (pid !== undefined) process.kill(pid, 'SIGCONT');
+      }
+      // Whether the server took the request before it ended our session is its own matter: once more settles it.
+      expect((await runHook('post-receive', line, {}, bare)).stdout).toMatch(/d-1: |published already as d-1 /);
+      const numbers = await fresh.session.children(fresh.znodes.deployments);
+      expect(numbers).toEqual(['d-1']);
+    } finally {
+      await fresh.stop();
+    }
   });
 });
