@@ -1,0 +1,116 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { readDeployment, writeOutcome } from '../../fleet/history.ts';
+import { type Published, type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { type Ending, follow, type Progress } from '../../publisher/follow.ts';
+import { waveWords } from '../../publisher/wave-words.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { policy } from '../../schemas/policy.ts';
+import { encodeRollout, type Rollout, type RolloutState, rollout } from '../../schemas/rollout.ts';
+import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { ANY_VERSION } from '../../zookeeper/session.ts';
+import { realKit } from '../support/zookeeper-kit.ts';
+
+const kit = realKit();
+let paths: ReturnType<typeof znodes>;
+let parts: PublishParts;
+let apps = 0;
+
+beforeEach(async () => {
+  paths = znodes(`/app/f${++apps}`);
+  const session = kit.open(kit.connect());
+  await initApp(session, paths, openAccess);
+  const newNonce = () => `n-${apps}-${Math.random()}`;
+  parts = { session, znodes: paths, access: openAccess, now: () => clock.now(), newNonce };
+  // Somebody leads.
+  await session.create(`${paths.election}/candidate-`, Buffer.alloc(0), 'ephemeral-sequential');
+});
+
+async function publish(letter: string): Promise<Published> {
+  const core = { url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' };
+  const parsed = parseTarget(Buffer.from(JSON.stringify(core)), ANY_URL);
+  if (!parsed.ok) throw new Error(parsed.failure.reason);
+  const request = { target: parsed.target, author: 'ann', reason: '', via: 'publish' } as const;
+  return publishTarget(parts, await readSharedState(parts.session, paths), request);
+}
+
+const value = ({ record, targetVersion }: Published, state: RolloutState, more: Partial<Rollout> = {}): Rollout => ({
+  ...rollout.parse({ deployment: record.number, targetVersion, state, policy: policy.parse({ canary: 1 }) }),
+  ...more,
+});
+const put = (next: Rollout) => parts.session.set(paths.rollout, encodeRollout(next), ANY_VERSION);
+
+async function ending(published: Published, timeoutMs: number, onLook = async (_: Progress) => {}): Promise<Progress> {
+  let last: Progress | undefined;
+  for await (const progress of follow(
+    { ...parts, clock, by: 'me' },
+    published,
+    timeoutMs,
+    new AbortController().signal,
+  )) {
+    last = progress;
+    await onLook(progress);
+  }
+  return last as Progress;
+}
+
+describe('whoever waits for a rollout in waves', () => {
+  it.each([
+    ['proven', 'converged'],
+    ['failed', 'failed'],
+    ['halted', 'halted'],
+    ['aborted', 'aborted'],
+    ['rolled-back', 'rolled-back'],
+    ['running', 'timed-out'],
+    ['paused', 'timed-out'],
+  ] satisfies [RolloutState, Ending][])('ends, while it is %s, as %s', async (state, ends) => {
+    const published = await publish('a');
+    await put(value(published, state, { why: 'web-1 failed' }));
+    const { ending: found, why, rollout: seen } = await ending(published, 300);
+    expect({ found, why, state: seen?.state }).toEqual({ found: ends, why: 'web-1 failed', state });
+    const outcome = (await readDeployment(parts.session, paths, 1))?.outcome?.state ?? null;
+    // The coordinator's word; that nobody waited long enough is ours.
+    expect(outcome).toBe(ends === 'timed-out' ? 'timed-out' : null);
+  });
+
+  it('learns from the record that what came instead is its own way back', async () => {
+    const published = await publish('b');
+    await put(value(published, 'running', { members: ['web-1'] }));
+    let gone = false;
+    const last = await ending(published, 60_000, async () => {
+      if (gone) return;
+      gone = true;
+      const why = 'canary web-1 failed: HEALTH_FAILED';
+      const outcome = {
+        state: 'rolled-back',
+        at: 1,
+        reached: 0,
+        expected: 1,
+        missing: [],
+        by: 'coordinator',
+        why,
+      } as const;
+      await writeOutcome(parts.session, paths, 1, { ...outcome, missing: [] });
+      await put(value(await publish('a'), 'running'));
+    });
+    expect(last).toMatchObject({ ending: 'rolled-back', why: 'canary web-1 failed: HEALTH_FAILED' });
+    expect(last.supersededBy).toMatchObject({ number: 2 });
+  });
+});
+
+it('says the wave, the soak, the pause and what holds it', () => {
+  const going = value({ record: { number: 1 }, targetVersion: '1a.1' } as unknown as Published, 'running', {
+    members: ['web-1'],
+  });
+  expect(waveWords(null)).toBe('');
+  expect(waveWords(going)).toBe('canary: web-1');
+  expect(waveWords({ ...going, wave: 2, soakFrom: 1 })).toBe('wave 2: web-1, done and watched for 0s');
+  expect(waveWords({ ...going, why: 'no agent is online' })).toBe('no agent is online');
+  expect(waveWords({ ...going, state: 'paused', paused: { by: 'ann', why: 'lunch', at: 1 } })).toBe(
+    'paused by ann: lunch',
+  );
+  expect(waveWords({ ...going, state: 'proven', members: [] })).toBe('');
+});
