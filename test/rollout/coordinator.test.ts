@@ -4,6 +4,7 @@ import { initApp } from '../../fleet/app.ts';
 import { readDeployment } from '../../fleet/history.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
+import { retryRollout } from '../../publisher/retry.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
 import { type Coordinator, startCoordinator } from '../../rollout/coordinator.ts';
 import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
@@ -190,6 +191,29 @@ describe('the coordinator', () => {
     await until('judged', async () => (await outcomeOf(2))?.state === 'aborted');
     expect(await outcomeOf(2)).toMatchObject({ why: 'aborted by ann: wrong branch' });
     expect(shown().endsWith('a')).toBe(true);
+  });
+
+  it('tries again when a person says so: with the same canary, and only where it failed', async () => {
+    const bad = ['b'];
+    await fleet(4, (id) => (id === 'web-2' ? { bad } : {}));
+    coordinate('web-1');
+    await publish('a');
+    await inState(1, 'proven');
+    await setPolicy({ canary: 1, maxParallel: 1, onFailure: 'pause' });
+    await publish('b');
+    const halted = await inState(2, 'halted');
+    expect(halted.why).toBe('web-2 failed: HEALTH_FAILED GET /up answered 500');
+    expect(halted.failures).toMatchObject([{ agentId: 'web-2', code: 'HEALTH_FAILED' }]);
+    expect(shown()).toBe('baaa');
+    bad.pop();
+    const again = await retryRollout({ ...publisher, clock }, { by: 'ann', why: 'the database is back' });
+    expect(again).toMatchObject({ record: { number: 3, reason: 'the database is back' } });
+    expect(await inState(3, 'proven')).toMatchObject({ canary: ['web-1'], base: { deployment: 3 } });
+    expect(shown()).toBe('bbbb');
+    expect(actors.map((actor) => actor.activated.length)).toEqual([2, 3, 2, 2]);
+    expect(await retryRollout({ ...publisher, clock }, { by: 'ann', why: '' })).toMatchObject({
+      rollout: { deployment: 3 },
+    });
   });
 
   it('adopts what another client set, and its rollout follows the policy', async () => {
