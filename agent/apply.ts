@@ -1,23 +1,21 @@
 import type { GitSpare } from '../git/open-spare.ts';
 import type { GitStore } from '../git/open-store.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { FleetError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
-import { commandOf, type ReleaseSteps, type StepName } from '../schemas/steps.ts';
-import type { CommitId } from '../schemas/values.ts';
+import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { Failpoint } from './failpoints.ts';
 import type { TakeOriginTurn } from './fetch-lease.ts';
 import { awaitHealth } from './health.ts';
 import type { Journal } from './journal.ts';
-import { linkOf, type Places, releaseOf } from './place.ts';
+import { type Places, releaseOf } from './place.ts';
 import type { Doing, WantedTarget } from './plan.ts';
 import type { Probe } from './probe.ts';
 import { endWell, wantActivation } from './progress.ts';
-import { patternsOf } from './release-steps.ts';
+import { checkKept, prepare } from './ready-release.ts';
 import { swapLink } from './releases.ts';
-import { linkShared } from './shared-paths.ts';
+import { factsOf, runStep } from './run-step.ts';
 import { knowRelease, showRelease } from './shown.ts';
-import type { StepFacts, StepRunner } from './step-runner.ts';
+import type { StepRunner } from './step-runner.ts';
 
 export interface ApplyParts {
   readonly places: Places;
@@ -103,63 +101,6 @@ async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, si
 }
 
 /**
- * A kept release is shown (again) only if its files are the commit's. Files that somebody changed are put right in place,
- * since running processes may still read there; what is not of the commit stays, and is reported by the inspection.
- */
-async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
-  const release = releaseOf(parts.places, commitId);
-  await parts.store.attach(release, commitId);
-  const except = parts.journal().releases[commitId]?.generated ?? [];
-  const wrong = await wrongFiles(parts, commitId, except, signal);
-  if (wrong.length === 0) return;
-  parts.log.warn({ commitId, drift: wrong }, 'a kept release is not its commit any more: putting it right');
-  await parts.store.putRight(release, commitId, signal, null);
-  const still = await wrongFiles(parts, commitId, except, signal);
-  if (still.length === 0) return;
-  throw new FleetError({
-    code: 'TREE_MISMATCH',
-    reason: `the kept release of ${commitId.slice(0, 12)} cannot be made its commit: ${still.slice(0, 5).join(', ')}`,
-    hint: `something writes into ${release} again and again; stop it, the agent tries again by itself`,
-    next: 'retry',
-  });
-}
-
-async function wrongFiles(parts: ApplyParts, commitId: CommitId, except: readonly string[], signal: AbortSignal) {
-  const release = releaseOf(parts.places, commitId);
-  const drift = await parts.store.inspect(release, commitId, signal, { except: [...parts.generated, ...except] });
-  return [...(drift.head === commitId ? [] : ['HEAD']), ...drift.changed, ...drift.missing];
-}
-
-/** In the release, which was verified and which nothing shows yet: what it lacks besides the commit's files. */
-async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
-  const { commitId } = wanted.target;
-  const release = releaseOf(parts.places, commitId);
-  const steps = await parts.stepsOf(release);
-  await linkShared(parts.places, release, steps.shared);
-  const generated = patternsOf(steps);
-  if (steps.prepare) {
-    await runStep(parts, 'prepare', wanted, signal);
-    await parts.failpoint('prepare.ended');
-    const wrong = await wrongFiles(parts, commitId, generated, signal);
-    if (wrong.length > 0) throw preparedWrongly(wrong);
-  }
-  await parts.remember((journal) => {
-    const known = knowRelease(journal, commitId, parts.clock.now());
-    const prepared = { ...known.releases[commitId], prepared: parts.preparation, generated };
-    return { ...known, releases: { ...known.releases, [commitId]: prepared as Journal['releases'][string] } };
-  });
-  await parts.failpoint('prepare.remembered');
-}
-
-const preparedWrongly = (names: readonly string[]): FleetError =>
-  new FleetError({
-    code: 'PREPARE_CHANGED',
-    reason: `the prepare step changed files of the commit: ${names.slice(0, 5).join(', ')}`,
-    hint: 'let it write elsewhere, or list what it makes in agent.generated; then publish again',
-    next: 'stall',
-  });
-
-/**
  * The only visible step. Intent first: `activation: wanted` is durable before the link moves, so that a crash right
  * after the rename still runs the activate command.
  */
@@ -196,24 +137,4 @@ async function health(parts: ApplyParts, wanted: WantedTarget, signal: AbortSign
 async function remembered(parts: ApplyParts, wanted: WantedTarget): Promise<void> {
   await parts.remember((journal) => endWell(journal, wanted.target));
   await parts.failpoint('settle.remembered');
-}
-
-/** Runs the step where there is one. @throws StepFailure, and RELEASE_FILE. */
-async function runStep(parts: ApplyParts, name: StepName, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
-  const facts = factsOf(parts, wanted);
-  const command = commandOf(await parts.stepsOf(facts.release), name);
-  await parts.steps.run(name, command, facts, signal);
-}
-
-function factsOf({ places, journal }: ApplyParts, { target, targetVersion }: WantedTarget): StepFacts {
-  const { commitId, relativePath, gitfleet } = target;
-  const { owed, links } = journal();
-  // Before the swap the link shows what will be the previous one.
-  const previous = links[relativePath] === commitId ? owed[relativePath]?.previous : links[relativePath];
-  return {
-    ...{ commitId, targetVersion, previousCommitId: previous ?? null },
-    release: releaseOf(places, commitId),
-    link: linkOf(places, relativePath),
-    deployment: gitfleet?.deployment ?? null,
-  };
 }
