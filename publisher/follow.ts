@@ -5,10 +5,11 @@ import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import type { Deployment, Outcome } from '../schemas/deployment.ts';
-import { parseRollout, type Rollout } from '../schemas/rollout.ts';
+import type { Rollout } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
+import { BY_STATE, type Led, readLed, ruledBy } from './led.ts';
 import { judge, outcomeOf, type Verdict } from './verdict.ts';
 
 export interface FollowParts {
@@ -78,7 +79,7 @@ export async function* follow(
       const [config, fleet, found] = await Promise.all([
         session.get(znodes.config),
         readFleet(session, znodes),
-        readLed(parts, published.targetVersion),
+        readLed(session, znodes, published.targetVersion),
       ]);
       // Once it names another target, what it last said about this one stands.
       led = { rollout: found.rollout ?? led.rollout, isLed: found.isLed };
@@ -121,32 +122,6 @@ const NOT_CONNECTED = new FleetError({
 
 /** With nobody online there is nothing to watch; but agents may just be coming back from a lost session. */
 const NOBODY_AFTER_MS = 10_000;
-
-interface Led {
-  /** The last record of this deployment's rollout in waves. */
-  readonly rollout: Rollout | null;
-  /** Somebody leads, or will in a moment. */
-  readonly isLed: boolean;
-}
-
-async function readLed({ session, znodes }: FollowParts, targetVersion: string): Promise<Led> {
-  const [node, candidates] = await Promise.all([session.get(znodes.rollout), session.children(znodes.election)]);
-  const rollout = node && parseRollout(node.data);
-  const isLed = (candidates ?? []).length > 0;
-  return { rollout: rollout?.permits && rollout.targetVersion === targetVersion ? rollout : null, isLed };
-}
-
-/** The rollout whose state is the verdict: the leader's word, while there is one or it is the last. */
-const ruledBy = ({ rollout, isLed }: Led): Rollout | null =>
-  rollout && (isLed || BY_STATE[rollout.state]) ? rollout : null;
-
-const BY_STATE: Partial<Record<Rollout['state'], Ending>> = {
-  proven: 'converged',
-  failed: 'failed',
-  halted: 'halted',
-  aborted: 'aborted',
-  'rolled-back': 'rolled-back',
-};
 
 /** What superseded it may be its own rollback, which its record tells. */
 async function rolledBackOr(
