@@ -2,7 +2,7 @@ import { readSharedState } from '../fleet/shared-state.ts';
 import { CONTENT_RULES } from '../git/content.ts';
 import { checkPushed, gitOfPush, readTopFile } from '../git/incoming.ts';
 import { readRepositoryConfig } from '../git/repository-config.ts';
-import { type Candidate, chooseUpdates, parseUpdates } from '../hooks/choose-update.ts';
+import { type Candidate, chooseUpdates, parseUpdates, type Unclear, unclearUpdates } from '../hooks/choose-update.ts';
 import { askGate, type GateAnswer } from '../hooks/gate.ts';
 import { hookSettings } from '../hooks/hook-settings.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -31,12 +31,15 @@ const CONTENT_MS = 15_000;
  */
 export async function run({ options }: Call): Promise<number> {
   const repository = String(options['repository']);
-  const { hooks } = hookSettings(await readRepositoryConfig(gitOfHooks(), repository));
+  const { hooks, broken } = hookSettings(await readRepositoryConfig(gitOfHooks(), repository));
   const git = await gitOfPush(gitOfHooks().leash, repository, String(options['quarantine']));
-  const choices = await chooseUpdates(git, repository, parseUpdates(await readHookInput()), hooks);
+  const updates = parseUpdates(await readHookInput());
+  const choices = await chooseUpdates(git, repository, updates, hooks);
   const gated = choices.map(({ chosen }) => chosen).filter(({ hook }) => hook.gate !== null);
   const open = await Promise.all(gated.map(async (each) => tell(each, await ask(git, repository, each))));
-  return open.every(Boolean) ? EXIT.converged : EXIT.refused;
+  const unclear = unclearUpdates(updates, broken).filter(({ hook }) => hook.gate !== null);
+  const passes = unclear.map((each) => tell(each, { kind: 'unknown', failure: each.hook.failure }));
+  return [...open, ...passes].every(Boolean) ? EXIT.converged : EXIT.refused;
 }
 
 type Git = Awaited<ReturnType<typeof gitOfPush>>;
@@ -70,10 +73,10 @@ async function readBrakes(settings: Settings): Promise<{ hold: Buffer; quarantin
 }
 
 /** Whether the push may go on. */
-function tell({ hook, branch, commitId }: Candidate, answer: GateAnswer): boolean {
+function tell({ hook, branch, commitId }: Candidate | Unclear, answer: GateAnswer): boolean {
   if (answer.kind === 'open') return true;
   const { failure } = answer;
-  const what = `${clean(branch, 100)} ${commitId.slice(0, 10)} for ${hook.app}`;
+  const what = `${clean(branch, 100)} ${commitId.slice(0, 10)} for ${hook.app ?? 'some app'}`;
   const why = `${failure.code}: ${clean(failure.message)}`;
   const passes = answer.kind === 'unknown' && hook.gate === 'lenient';
   if (answer.kind === 'refused') warn(`gitfleet: refused: ${what} could not be deployed: ${why}`);

@@ -13,7 +13,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const [branch, app] = [options['branch'] ?? null, options['app'] ?? null] as (string | null)[];
   const which = { branch: branch ?? null, app: app ?? null };
   const done = await uninstallHook(gitOfHooks(), repository, which, ownCommand());
-  if (done.removed.length === 0 && (branch || app)) {
+  if (done.removed.length === 0 && done.changes.length === 0 && (branch || app)) {
     throw usage(`nothing is installed for ${[branch, app].filter(Boolean).join(' and ')}`, 'see gitfleet hook status');
   }
   if (options['json']) {

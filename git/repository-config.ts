@@ -14,6 +14,8 @@ export async function readRepositoryConfig(git: Git, gitDir: string): Promise<Re
   return Object.fromEntries(
     entries.map((entry) => {
       const at = entry.indexOf('\n');
+      // A name alone, without `=`.
+      if (at < 0) return [entry.slice('gitfleet.'.length), ''];
       return [entry.slice('gitfleet.'.length, at), entry.slice(at + 1)];
     }),
   );

@@ -1,7 +1,7 @@
 import type { Git } from '../git/process.ts';
 import { newestCommit } from '../git/repository-config.ts';
 import { compareStrictness, matchesBranch } from './branch-pattern.ts';
-import type { HookSettings } from './hook-settings.ts';
+import type { BrokenSettings, HookSettings } from './hook-settings.ts';
 
 /** One line of a hook's standard input. */
 export interface RefUpdate {
@@ -32,10 +32,7 @@ export interface Candidate {
  * deletions do not count. Where several patterns of one app take a branch, the one that says most outright decides.
  */
 export function candidates(updates: readonly RefUpdate[], hooks: readonly HookSettings[]): Candidate[][] {
-  const moved = updates.flatMap(({ ref, after }) => {
-    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-    return branch === undefined || /^0+$/.test(after) ? [] : [{ branch, commitId: after }];
-  });
+  const moved = movedBranches(updates);
   return [...new Set(hooks.map(({ app }) => app))].flatMap((app) => {
     const ofApp = hooks.filter((hook) => hook.app === app);
     const strictest = ofApp.toSorted((a, b) => compareStrictness(a.branch, b.branch));
@@ -44,6 +41,32 @@ export function candidates(updates: readonly RefUpdate[], hooks: readonly HookSe
       return hook ? [{ hook, ...each }] : [];
     });
     return found.length > 0 ? [found] : [];
+  });
+}
+
+interface Moved {
+  readonly branch: string;
+  readonly commitId: string;
+}
+
+function movedBranches(updates: readonly RefUpdate[]): Moved[] {
+  return updates.flatMap(({ ref, after }) => {
+    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+    return branch === undefined || /^0+$/.test(after) ? [] : [{ branch, commitId: after }];
+  });
+}
+
+/** A push to what settings that cannot be read may have been for. */
+export interface Unclear extends Moved {
+  readonly hook: BrokenSettings;
+}
+
+/** Of each section that is broken the first branch of this push that it may deploy; where it names none, any branch. */
+export function unclearUpdates(updates: readonly RefUpdate[], broken: readonly BrokenSettings[]): Unclear[] {
+  const moved = movedBranches(updates);
+  return broken.flatMap((hook) => {
+    const first = moved.find(({ branch }) => hook.branch === null || matchesBranch(hook.branch, branch));
+    return first ? [{ hook, ...first }] : [];
   });
 }
 

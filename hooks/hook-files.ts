@@ -107,7 +107,8 @@ export async function refuseUnclear(found: HookFile): Promise<void> {
   throw exists(`${file} is somebody else's, and so is ${earlier}, which was there before gitfleet came`);
 }
 
-function refuseEdited({ file, state }: HookFile): void {
+/** @throws FleetError HOOK_EDITED */
+export function refuseEdited({ file, state }: HookFile): void {
   if (state !== 'edited') return;
   throw new FleetError({
     code: 'HOOK_EDITED',

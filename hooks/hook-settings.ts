@@ -35,7 +35,7 @@ export interface HookSettings {
 }
 
 /** The gate of a repository, which has one hook file for it: the strictest of its installations; null where none has one. */
-export function gateOf(hooks: readonly HookSettings[]): Gate | null {
+export function gateOf(hooks: readonly Pick<HookSettings, 'gate'>[]): Gate | null {
   if (hooks.some(({ gate }) => gate === 'strict')) return 'strict';
   return hooks.some(({ gate }) => gate !== null) ? 'lenient' : null;
 }
@@ -43,7 +43,18 @@ export function gateOf(hooks: readonly HookSettings[]): Gate | null {
 export interface InstalledSettings {
   readonly hooks: readonly HookSettings[];
   /** Sections that are incomplete or wrong: for these nothing is deployed. */
-  readonly broken: readonly { readonly section: string; readonly failure: FleetError }[];
+  readonly broken: readonly BrokenSettings[];
+}
+
+/** What can still be said of a section that is incomplete or wrong. */
+export interface BrokenSettings {
+  readonly section: string;
+  /** As its name says; null: it does not say. */
+  readonly branch: string | null;
+  readonly app: string | null;
+  /** A gate that cannot be read counts as strict: somebody wanted one. */
+  readonly gate: Gate | null;
+  readonly failure: FleetError;
 }
 
 /** The section of an installation below `gitfleet`. */
@@ -59,13 +70,25 @@ export function hookSettings(members: Readonly<Record<string, string>>): Install
     sections.set(section, { ...sections.get(section), [name.slice(dot + 1)]: value });
   }
   const hooks: HookSettings[] = [];
-  const broken: { section: string; failure: FleetError }[] = [];
+  const broken: BrokenSettings[] = [];
   for (const [section, each] of [...sections].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const hook = readSection(each);
-    if (hook) hooks.push(hook);
-    else broken.push({ section, failure: wrong(section) });
+    if (hook && sectionOf(hook) === section) hooks.push(hook);
+    else broken.push(whatIsLeft(section, each));
   }
   return { hooks, broken };
+}
+
+function whatIsLeft(section: string, { gate }: Readonly<Record<string, string>>): BrokenSettings {
+  const [, branch, app] = /^([^ ]+) (\/[^ ]*)$/.exec(section) ?? [];
+  return {
+    section,
+    ...(branch !== undefined && app !== undefined && isBranchPattern(branch)
+      ? { branch, app }
+      : { branch: null, app: null }),
+    gate: gate === undefined || gate === 'lenient' ? (gate ?? null) : 'strict',
+    failure: wrong(section),
+  };
 }
 
 function readSection(members: Readonly<Record<string, string>>): HookSettings | null {
@@ -89,7 +112,7 @@ const wrong = (section: string): FleetError =>
   new FleetError({
     code: 'HOOK_SETTINGS',
     reason: `the settings [gitfleet ${JSON.stringify(section)}] in this repository's git config are incomplete or wrong`,
-    hint: 'on the git host run gitfleet hook install again',
+    hint: 'on the git host run gitfleet hook install again, or take it out with gitfleet hook uninstall',
     next: 'stall',
   });
 

@@ -5,7 +5,7 @@ import { gitDirOf, readRepositoryConfig } from '../git/repository-config.ts';
 import { type HookFile, lookAtHook } from './hook-files.ts';
 import type { HookName } from './hook-script.ts';
 import { hookScript } from './hook-script.ts';
-import { gateOf, type HookSettings, hookSettings, type InstalledSettings } from './hook-settings.ts';
+import { gateOf, hookSettings, type InstalledSettings } from './hook-settings.ts';
 import { takesPushOptions } from './receive-settings.ts';
 
 /** How a repository stands, from its own disk. */
@@ -40,7 +40,7 @@ export async function inspectHooks(
   return {
     gitDir,
     ...installed,
-    files: await Promise.all(names.map((name) => inspectFile(join(gitDir, 'hooks'), name, hooks, command))),
+    files: await Promise.all(names.map((name) => inspectFile(join(gitDir, 'hooks'), name, installed, command))),
     pushOptions: await takesPushOptions(git, gitDir),
     pins: Object.fromEntries(pins),
   };
@@ -49,12 +49,12 @@ export async function inspectHooks(
 async function inspectFile(
   directory: string,
   name: HookName,
-  hooks: readonly HookSettings[],
+  { hooks, broken }: InstalledSettings,
   command: readonly [string, string],
 ): Promise<InspectedFile> {
   const { text, ...found } = await lookAtHook(directory, name);
-  const gate = gateOf(hooks);
-  const needed = hooks.length > 0 && (name === 'post-receive' || gate !== null);
+  const gate = gateOf([...hooks, ...broken]);
+  const needed = hooks.length + broken.length > 0 && (name === 'post-receive' || gate !== null);
   return { name, ...found, needed, current: text === hookScript(name, command, gate ?? 'lenient') };
 }
 

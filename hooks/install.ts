@@ -8,9 +8,9 @@ import {
   writeConfig,
 } from '../git/repository-config.ts';
 import { isOneBranch } from './branch-pattern.ts';
-import { lookAtHook, placeHook, refuseUnclear, removeHook } from './hook-files.ts';
+import { lookAtHook, placeHook, refuseEdited, refuseUnclear, removeHook } from './hook-files.ts';
 import { type HookName, hookScript } from './hook-script.ts';
-import { gateOf, type HookSettings, hookSettings, sectionOf } from './hook-settings.ts';
+import { type Gate, gateOf, type HookSettings, hookSettings, sectionOf } from './hook-settings.ts';
 import { restoreReceive, setUpReceive } from './receive-settings.ts';
 
 export interface HookInstalled {
@@ -39,17 +39,21 @@ export async function installHook(
 ): Promise<HookInstalled> {
   const gitDir = await gitDirOf(git, repository);
   const directory = join(gitDir, 'hooks');
-  const names: HookName[] = settings.gate === null ? ['post-receive'] : ['post-receive', 'pre-receive'];
-  for (const name of names) await refuseUnclear(await lookAtHook(directory, name));
-  const before = hookSettings(await readRepositoryConfig(git, gitDir)).hooks;
   const section = sectionOf(settings);
+  const { hooks: before, broken } = hookSettings(await readRepositoryConfig(git, gitDir));
+  const others = [
+    ...before.filter((hook) => sectionOf(hook) !== section),
+    ...broken.filter((each) => each.section !== section),
+  ];
+  const wanted = wantedFiles([settings, ...others]);
+  await checkFiles(directory, wanted);
   const members = Object.entries(settings).map(([name, value]) => [`gitfleet.${section}.${name}`, value]);
   await writeConfig(git, gitDir, Object.fromEntries(members));
   const { hooks } = hookSettings(await readRepositoryConfig(git, gitDir));
   const changes = [
     ...differences(before.find((hook) => sectionOf(hook) === section) ?? null, settings),
     ...(await setUpReceive(git, gitDir)),
-    ...(await placeFiles(directory, hooks, command)),
+    ...(await placeFiles(directory, wanted, command)),
   ];
   const tip = isOneBranch(settings.branch) ? await branchTip(git, gitDir, settings.branch) : null;
   return { file: join(directory, 'post-receive'), gitDir, tip, changes, hooks };
@@ -65,7 +69,8 @@ export interface HookUninstalled {
 /**
  * Takes installations out again; with the last one go the hook files and what they needed, and what was there before
  * them is there again. Pins stay: agents may still need what they keep.
- * @param which null: any.
+ * @param which null: any. Settings that are broken are known by the name of their section.
+ * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS
  */
 export async function uninstallHook(
   git: Git,
@@ -75,29 +80,56 @@ export async function uninstallHook(
 ): Promise<HookUninstalled> {
   const gitDir = await gitDirOf(git, repository);
   const { hooks, broken } = hookSettings(await readRepositoryConfig(git, gitDir));
-  const leaves = (hook: HookSettings) =>
-    (which.branch ?? hook.branch) === hook.branch && (which.app ?? hook.app) === hook.app;
+  const leaves = (each: { readonly branch: string | null; readonly app: string | null }) =>
+    (which.branch ?? each.branch) === each.branch && (which.app ?? each.app) === each.app;
   const [removed, staying] = [hooks.filter(leaves), hooks.filter((hook) => !leaves(hook))];
+  const sections = [...removed.map(sectionOf), ...broken.filter(leaves).map(({ section }) => section)];
   const everything = which.branch === null && which.app === null;
+  if (sections.length === 0 && !everything) return { gitDir, removed, changes: [], hooks };
+  const rest = [...staying, ...broken.filter((each) => !leaves(each))];
   const directory = join(gitDir, 'hooks');
-  const changes = await placeFiles(directory, staying, command);
-  const sections = [...removed.map(sectionOf), ...(everything ? broken.map(({ section }) => section) : [])];
+  const wanted = wantedFiles(rest);
+  await checkFiles(directory, wanted);
+  const changes = await placeFiles(directory, wanted, command);
   for (const section of sections) await removeRepositoryConfig(git, gitDir, section);
-  if (staying.length === 0) changes.push(...(await restoreReceive(git, gitDir)));
+  for (const { section } of broken.filter(leaves))
+    changes.push(`[gitfleet ${JSON.stringify(section)}] removed, which was broken`);
+  if (rest.length === 0) changes.push(...(await restoreReceive(git, gitDir)));
   return { gitDir, removed, changes, hooks: staying };
 }
 
-/** The hook files that these installations need, and no others. */
+/** The hook files that a repository needs: all others of ours go. */
+interface WantedFiles {
+  readonly deploys: boolean;
+  readonly gate: Gate | null;
+}
+
+/** @param installed also what is broken: its hook says so at each push, and its gate stays shut. */
+function wantedFiles(installed: readonly { readonly gate: Gate | null }[]): WantedFiles {
+  return { deploys: installed.length > 0, gate: gateOf(installed) };
+}
+
+/** Before anything is changed: whether all of it can be. @throws FleetError HOOK_EDITED, HOOK_EXISTS */
+async function checkFiles(directory: string, { deploys, gate }: WantedFiles): Promise<void> {
+  const names: [HookName, boolean][] = [
+    ['post-receive', deploys],
+    ['pre-receive', gate !== null],
+  ];
+  for (const [name, needed] of names) {
+    const found = await lookAtHook(directory, name);
+    if (needed) await refuseUnclear(found);
+    else refuseEdited(found);
+  }
+}
+
 async function placeFiles(
   directory: string,
-  hooks: readonly HookSettings[],
+  { deploys, gate }: WantedFiles,
   command: readonly [string, string],
 ): Promise<string[]> {
-  const gate = gateOf(hooks);
-  const changes =
-    hooks.length > 0
-      ? await placeHook(directory, 'post-receive', hookScript('post-receive', command))
-      : await removeHook(directory, 'post-receive');
+  const changes = deploys
+    ? await placeHook(directory, 'post-receive', hookScript('post-receive', command))
+    : await removeHook(directory, 'post-receive');
   const more =
     gate !== null
       ? await placeHook(directory, 'pre-receive', hookScript('pre-receive', command, gate))

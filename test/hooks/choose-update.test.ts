@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { candidates, choose, parseUpdates } from '../../hooks/choose-update.ts';
+import { candidates, choose, parseUpdates, unclearUpdates } from '../../hooks/choose-update.ts';
+import { hookSettings } from '../../hooks/hook-settings.ts';
 import { aHook } from './a-hook.ts';
 
 const A = 'a'.repeat(40);
@@ -72,5 +73,48 @@ describe('of several branches for one app', () => {
     expect(choose(of({ 'release/9': A, 'release/10': A, 'release/1': A, 'z-old': B }), A).chosen.branch).toBe(
       'release/10',
     );
+  });
+});
+
+describe('a push to what broken settings may have been for', () => {
+  const unclear = (section: string, input: string) => {
+    const { broken } = hookSettings({ [`${section}.gate`]: 'strict' });
+    return unclearUpdates(parseUpdates(input), broken).map(({ branch, hook }) => [branch, hook.branch, hook.app]);
+  };
+  const both = `${A} ${B} refs/heads/release/1\n${A} ${B} refs/heads/release/2\n`;
+
+  it('is one to a branch that the section names', () => {
+    expect(unclear('main /app/a', both)).toEqual([]);
+    expect(unclear('main /app/a', `${A} ${B} refs/tags/main\n${A} ${ZERO} refs/heads/main\n`)).toEqual([]);
+    expect(unclear('release/* /app/a', both)).toEqual([['release/1', 'release/*', '/app/a']]);
+  });
+
+  it('is one to any branch where the section names none', () => {
+    for (const section of ['main', 'a b c', '../x /app/a']) {
+      expect(unclear(section, both)).toEqual([['release/1', null, null]]);
+    }
+  });
+
+  it('a gate that is not legible counts as strict, as one of a section under another name', () => {
+    const gateOf = (members: Record<string, string>) => hookSettings(members).broken.map(({ gate }) => gate);
+    expect(gateOf({ 'main /app/a.gate': 'maybe' })).toEqual(['strict']);
+    expect(gateOf({ 'main /app/a.gate': '' })).toEqual(['strict']);
+    expect(gateOf({ 'main /app/a.gate': 'lenient' })).toEqual(['lenient']);
+    expect(gateOf({ 'main /app/a.url': 'x' })).toEqual([null]);
+    const whole = {
+      zookeeper: 'a:1',
+      app: '/app/a',
+      branch: 'main',
+      relativepath: 'x',
+      url: 'https://h/r',
+      gate: 'strict',
+    };
+    const named = (section: string) =>
+      hookSettings(Object.fromEntries(Object.entries(whole).map(([name, value]) => [`${section}.${name}`, value])));
+    expect(named('main /app/a').broken).toEqual([]);
+    expect(named('main /app/b')).toMatchObject({
+      hooks: [],
+      broken: [{ branch: 'main', app: '/app/b', gate: 'strict' }],
+    });
   });
 });

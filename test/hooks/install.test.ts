@@ -207,6 +207,57 @@ describe('uninstalling', () => {
     expect(Object.keys(await repository.picture())).not.toContain('hooks/pre-receive');
   });
 
+  it('what is not there touches nothing', async () => {
+    await foreign('pre-receive');
+    await install({ gate: 'strict' });
+    await install({ app: '/app/b' });
+    await rm(join(repository.bare, 'hooks/post-receive'));
+    const before = await repository.picture();
+    for (const which of [{ branch: 'nope' }, { app: '/app/nope' }, { branch: 'nope', app: '/app/b' }]) {
+      expect(await uninstall(which)).toMatchObject({ removed: [], changes: [] });
+      expect(await repository.picture()).toEqual(before);
+    }
+  });
+
+  it('takes broken settings out by the name of their section, and by no other', async () => {
+    await install();
+    await install({ branch: 'release/*', app: '/app/b', gate: 'strict' });
+    const before = await repository.picture();
+    await install({ app: '/app/c', gate: 'strict' });
+    await git(repository.bare, 'config', '--unset', 'gitfleet.main /app/c.url');
+    const { removed, changes } = await uninstall({ app: '/app/c' });
+    expect(removed).toEqual([]);
+    expect(changes).toEqual(['[gitfleet "main /app/c"] removed, which was broken']);
+    expect(await repository.picture()).toEqual(before);
+  });
+
+  it('and installing beside broken settings leaves their hook and their gate', async () => {
+    await install({ app: '/app/c', gate: 'strict' });
+    await install();
+    await git(repository.bare, 'config', '--unset', 'gitfleet.main /app/c.url');
+    await install({ branch: 'topic' });
+    await uninstall({ app: '/app/business' });
+    expect(await problems()).toEqual([expect.stringMatching(/incomplete or wrong/)]);
+    const gate = await readFile(join(repository.bare, 'hooks/pre-receive'), 'utf8');
+    expect(gate).toContain('it is strict, so the push is refused');
+    await uninstall({ branch: 'main', app: '/app/c' });
+    expect(await problems()).toEqual([]);
+    expect(Object.keys(await repository.picture())).toEqual(['config']);
+  });
+
+  it('touches nothing where one of the files was edited', async () => {
+    await install({ gate: 'strict' });
+    await install({ app: '/app/b' });
+    const file = join(repository.bare, 'hooks/pre-receive');
+    await writeFile(file, `${await readFile(file, 'utf8')}echo mine\n`);
+    const before = await repository.picture();
+    const changes = [uninstall, () => uninstall({ app: '/app/business' }), () => install({ app: '/app/c' })];
+    for (const change of changes) {
+      await expect(change()).rejects.toMatchObject({ code: 'HOOK_EDITED' });
+      expect(await repository.picture()).toEqual(before);
+    }
+  });
+
   it('leaves alone what somebody else put in the place of ours', async () => {
     await install();
     await foreign('post-receive');
@@ -311,7 +362,7 @@ describe('the status of a repository', () => {
     ],
     [
       'settings are nonsense',
-      () => git(repository.bare, 'config', 'gitfleet.main /app/business.gate', 'maybe'),
+      () => git(repository.bare, 'config', 'gitfleet.main /app/business.relativePath', '../up'),
       /incomplete or wrong/,
     ],
   ])('names what is in the way: %s', async (_, spoil, words) => {

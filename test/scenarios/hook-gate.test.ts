@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises';
+import { readdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
@@ -109,6 +109,35 @@ describe('a gate', () => {
     expect(said.said).toContain(words);
     expect(said.said).toContain('UNREACHABLE: no ZooKeeper of 127.0.0.1:1 answered within 3 s');
     expect(said.said.includes('pushed, but not deployed: UNREACHABLE')).toBe(exitCode === 0);
+  });
+});
+
+describe('a gate whose settings are broken', () => {
+  it.each([
+    ['lenient', 0, 'the gate has no answer about main'],
+    ['strict', 1, 'refused: the gate is strict and has no answer about main'],
+  ])('answers by its mode, %s, for its own branch', async (mode, exitCode, words) => {
+    await install('--gate', mode);
+    await git(origin.bare, 'config', '--unset', `gitfleet.main ${fleet.app}.url`);
+    await commitOnly(origin.clone, 'one');
+    const said = await push();
+    expect(said).toMatchObject({ exitCode });
+    expect(said.said).toContain(words);
+    expect(said.said).toMatch(/HOOK_SETTINGS: the settings .* are incomplete or wrong/);
+    expect((await tip()) === null).toBe(exitCode === 1);
+    expect(await push('HEAD:refs/heads/topic')).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('hook uninstall', () => {
+  it('that finds nothing under a name says so, and has done nothing', async () => {
+    await install('--gate');
+    await rm(join(origin.bare, 'hooks/post-receive'));
+    const words = ['hook', 'uninstall', origin.bare, '--branch', 'mian'];
+    const said = await gitfleet(words);
+    expect(said).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(said.stderr).toContain('nothing is installed for mian');
+    expect((await readdir(join(origin.bare, 'hooks'))).sort()).not.toContain('post-receive');
   });
 });
 
