@@ -44,12 +44,20 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
     const stderr = collector(options);
     if (options.signal?.aborted) return resolve(notRun('abort'));
     const [program, ...args] = argv as [string, ...string[]];
-    const child = spawn(program, args, {
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: options.env,
-      detached: true,
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.inherit ?? [])],
-    });
+    const start = () =>
+      spawn(program, args, {
+        ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+        env: options.env,
+        detached: true,
+        stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.inherit ?? [])],
+      });
+    let child: ReturnType<typeof start>;
+    try {
+      child = start();
+    } catch (error) {
+      // What the system does not even look at: a NUL byte among the words, more of them than it takes.
+      return resolve({ ...notRun('not-started'), cause: error as NodeJS.ErrnoException });
+    }
     if (child.pid !== undefined) options.onStarted?.(child.pid);
     let ended: RunResult['ended'] = 'exit';
     let cause: NodeJS.ErrnoException | undefined;

@@ -9,12 +9,19 @@ import { duration } from './setting-values.ts';
 export const STEP_NAMES = ['prepare', 'pre-activate', 'activate', 'on-rollback', 'on-failure'] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
+/** But for tab and new line: `sh -c` takes a script of several lines. No program can be given a NUL byte. */
+const UNSPEAKABLE = /(?![\t\n])\p{Cc}/u;
+
+const word = () =>
+  z
+    .string({ error: 'wants text' })
+    .min(1, 'is empty')
+    .refine((text) => !UNSPEAKABLE.test(text), 'has a control character');
+
 /** Program and arguments; no shell takes part. */
 const command = () =>
   z
-    .array(z.string({ error: 'wants text' }).min(1, 'is empty'), {
-      error: 'wants a list of program and arguments, such as [systemctl, reload, nginx]',
-    })
+    .array(word(), { error: 'wants a list of program and arguments, such as [systemctl, reload, nginx]' })
     .min(1, 'wants at least a program');
 
 /** @param timeout the default: then the command and all that it started is killed. */
@@ -25,7 +32,7 @@ const check = z
     /** GET: the status has to be one of `status`. Redirects are not followed. */
     http: z
       .string()
-      .refine((text) => /^https?:\/\/[^\s@]+$/.test(text) && URL.canParse(text), 'wants http://host:port/path')
+      .refine((text) => /^https?:\/\/[^\s@\p{Cc}]+$/u.test(text) && URL.canParse(text), 'wants http://host:port/path')
       .optional(),
     status: z.array(z.int().min(100).max(599)).min(1).optional(),
     /** A connection is accepted. */
@@ -86,7 +93,28 @@ const sharedPaths = () =>
       if (new Set(paths).size !== paths.length) refuse('names one path twice');
     });
 
-const generated = () => z.array(z.string().min(1).max(200)).max(100);
+/**
+ * Each names something. One of wildcards alone, or a slash, would take the whole release out of the comparison with its
+ * commit; `!` would take back what another pattern says.
+ */
+const generated = () =>
+  z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(200)
+        .refine((pattern) => !/\p{Cc}/u.test(pattern), 'has a control character')
+        .refine((pattern) => !pattern.startsWith('!'), 'wants what is made, not what is not')
+        .refine(namesSomething, 'wants patterns with a name in them, such as node_modules/ or *.pyc'),
+    )
+    .max(100);
+
+/** A letter or digit outside brackets, and no segment that leads elsewhere. */
+function namesSomething(pattern: string): boolean {
+  if (pattern.split('/').some((segment) => segment === '.' || segment === '..')) return false;
+  return /[\p{L}\p{N}]/u.test(pattern.replace(/\[[^\]]*\]/g, ''));
+}
 
 /** The file in a commit that says the same, where a server's settings allow it. */
 export const RELEASE_FILE = 'gitfleet.yml';

@@ -31,6 +31,16 @@ describe('run', () => {
     expect([result.stdout.toString(), result.stderr.toString()]).toEqual(['out\n', 'err\n']);
   });
 
+  it.each([
+    ['a NUL byte', 'a\0b', 'ERR_INVALID_ARG_VALUE'],
+    ['more than the system takes', 'x'.repeat(4_000_000), 'E2BIG'],
+  ])('says that a program was not started, for a word with %s', async (_, word, code) => {
+    expect(await run(['echo', word], options)).toMatchObject({
+      ...{ ended: 'not-started', exitCode: null, signal: null },
+      cause: { code },
+    });
+  });
+
   it('inherits nothing of the environment', async () => {
     process.env['CANARY'] = 'secret';
     const result = await sh('env');

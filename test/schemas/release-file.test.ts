@@ -35,12 +35,36 @@ describe('gitfleet.yml', () => {
     });
   });
 
+  it('may hold a script of several lines, and patterns with wildcards beside a name', () => {
+    const text = 'activate:\n  command:\n    - sh\n    - -c\n    - |\n      set -e\n      \techo done\n';
+    expect(steps(text).activate?.command[2]).toBe('set -e\n\techo done\n');
+    const patterns = ['node_modules/', '*.pyc', '/var/cache/**', '[Bb]uild', '.next', 'é/'];
+    expect(steps(`generated: ${JSON.stringify(patterns)}`).generated).toEqual(patterns);
+  });
+
   const rows: [string, string, RegExp][] = [
     ['an unknown member', 'prepair: x', /unknown member "prepair": did you mean prepare\?/],
     ['an unknown member inside', 'prepare: { comand: [x] }', /unknown member "prepare.comand": did you mean command\?/],
     ['a shell line', 'prepare: npm ci', /prepare: /],
     ['an empty command', 'activate: { command: [] }', /activate.command: wants at least a program/],
     ['an empty word', 'activate: { command: [a, ""] }', /activate.command.1: is empty/],
+    ['a NUL byte in a command', 'activate: { command: [a, "b\\0c"] }', /activate.command.1: has a control character/],
+    ['one in a check', 'health: { checks: [{ command: ["a\\0"] }] }', /command.0: has a control character/],
+    ['an escape sequence in a command', 'activate: { command: ["\\e[2J"] }', /has a control character/],
+    [
+      'a control character in a url',
+      'health: { checks: [{ http: "http://host/\\0" }] }',
+      /wants http:\/\/host:port\/path/,
+    ],
+    ['everything as generated', 'generated: ["*"]', /generated.0: wants patterns with a name in them/],
+    ['everything, in other words', 'generated: ["**/*"]', /wants patterns with a name/],
+    ['everything, by its letters', 'generated: ["[!.]*"]', /wants patterns with a name/],
+    ['everything with a dot', 'generated: ["*.*"]', /wants patterns with a name/],
+    ['the release itself as generated', 'generated: [/]', /wants patterns with a name/],
+    ['the same, spelled out', 'generated: [./]', /wants patterns with a name/],
+    ['what lies beside the release', 'generated: [../other]', /wants patterns with a name/],
+    ['what is not generated', 'generated: ["!x"]', /generated.0: wants what is made/],
+    ['two patterns in one', 'generated: ["a\\nb"]', /generated.0: has a control character/],
     ['a number for a word', 'activate: { command: [sleep, 5] }', /activate.command.1: wants text/],
     ['a timeout without a unit', 'activate: { command: [a], timeout: 5 }', /wants a duration such as 10s/],
     ['a check of nothing', 'health: { checks: [{}] }', /wants exactly one of http, tcp, command and unit/],
