@@ -1,4 +1,6 @@
 import { type HookSettings, tlsVariables } from '../hooks/hook-settings.ts';
+import { classify } from '../runtime/errors.ts';
+import { visible } from '../runtime/visible.ts';
 import type { Settings } from '../schemas/settings.ts';
 import { readSettings } from './read-settings.ts';
 
@@ -22,4 +24,17 @@ export async function readHookInput(): Promise<string> {
     if (size > 10_000_000) break;
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/**
+ * A failure on the terminal of whoever pushed, as the command line says it too: what, code, reason, and what to do. Text
+ * from outside makes no line of its own there.
+ */
+export function failureLines(what: string, error: unknown): string[] {
+  const { code, message, hint } = classify(error);
+  const [first = '', ...more] = message.trim().split('\n');
+  return [
+    `gitfleet: ${what}: ${code}: ${visible(first)}`,
+    ...[...more, ...hint.split('\n')].filter(Boolean).map((line) => `  ${visible(line)}`),
+  ];
 }

@@ -14,7 +14,7 @@ import type { Followed } from '../publisher/progress-lines.ts';
 import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
@@ -22,7 +22,7 @@ import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { followPublished } from './follow-published.ts';
 import { gitOfHooks, onceMore } from './git-of-hooks.ts';
-import { readHookInput, settingsOfHook } from './hook-call.ts';
+import { failureLines, readHookInput, settingsOfHook } from './hook-call.ts';
 import type { Call } from './program.ts';
 import { goOnUnheard, say, warn } from './terminal.ts';
 import { withSession } from './with-session.ts';
@@ -119,12 +119,14 @@ async function tell(
   result: PostReceiveResult,
   { session, znodes: paths }: Pick<PublishParts, 'session' | 'znodes'>,
 ): Promise<void> {
-  const branch = clean(choice.chosen.branch, 100);
+  const branch = visible(choice.chosen.branch, 100);
   sayPassedOver(choice);
   if (result.kind === 'deleted') return say(`gitfleet: ${branch} is gone again, nothing to deploy`);
   const followed = result.kind === 'published' ? result.published : await withPrevious(result.current);
   const sayAlready = () => {
-    const as = followed ? ` as ${deploymentName(followed.record.number)} by ${clean(followed.record.author, 100)}` : '';
+    const as = followed
+      ? ` as ${deploymentName(followed.record.number)} by ${visible(followed.record.author, 100)}`
+      : '';
     say(`gitfleet: ${branch} is at ${result.tip.slice(0, 10)}, published already${as}`);
   };
   if (!followed) return sayAlready();
@@ -142,22 +144,18 @@ async function tell(
 
 function sayPassedOver({ chosen, passedOver }: Choice): void {
   if (passedOver.length === 0) return;
-  const names = passedOver.slice(0, 3).map(({ branch }) => clean(branch, 100));
+  const names = passedOver.slice(0, 3).map(({ branch }) => visible(branch, 100));
   const more = passedOver.length > 3 ? ` and ${passedOver.length - 3} more` : '';
   say(
-    `gitfleet: of several branches for ${chosen.hook.app} the newest is deployed, ${clean(chosen.branch, 100)}; not ${names.join(', ')}${more}`,
+    `gitfleet: of several branches for ${chosen.hook.app} the newest is deployed, ${visible(chosen.branch, 100)}; not ${names.join(', ')}${more}`,
   );
 }
 
 function sayNotPinned(error: unknown): void {
-  const { code, message } = classify(error);
-  warn(`gitfleet: deployed, but not kept under refs/deployments: ${code}: ${clean(message)}`);
+  warn(...failureLines('deployed, but not kept under refs/deployments', error));
 }
 
 function sayNotDeployed(error: unknown): void {
-  const failure = classify(error);
-  const said =
-    failure.code === 'PUBLISH_UNKNOWN' ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed';
-  warn(`gitfleet: ${said}: ${failure.code}: ${clean(failure.message)}`);
-  if (failure.hint) warn(`  ${failure.hint}`);
+  const unknown = classify(error).code === 'PUBLISH_UNKNOWN';
+  warn(...failureLines(unknown ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed', error));
 }

@@ -7,14 +7,14 @@ import { askGate, type GateAnswer } from '../hooks/gate.ts';
 import { hookSettings } from '../hooks/hook-settings.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import type { Settings } from '../schemas/settings.ts';
 import { RELEASE_FILE } from '../schemas/steps.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
 import { gitOfHooks } from './git-of-hooks.ts';
-import { readHookInput, settingsOfHook } from './hook-call.ts';
+import { failureLines, readHookInput, settingsOfHook } from './hook-call.ts';
 import type { Call } from './program.ts';
 import { warn } from './terminal.ts';
 import { withSession } from './with-session.ts';
@@ -75,13 +75,15 @@ async function readBrakes(settings: Settings): Promise<{ hold: Buffer; quarantin
 /** Whether the push may go on. */
 function tell({ hook, branch, commitId }: Candidate | Unclear, answer: GateAnswer): boolean {
   if (answer.kind === 'open') return true;
-  const { failure } = answer;
-  const what = `${clean(branch, 100)} ${commitId.slice(0, 10)} for ${hook.app ?? 'some app'}`;
-  const why = `${failure.code}: ${clean(failure.message)}`;
+  const what = `${visible(branch, 100)} ${commitId.slice(0, 10)} for ${hook.app ?? 'some app'}`;
   const passes = answer.kind === 'unknown' && hook.gate === 'lenient';
-  if (answer.kind === 'refused') warn(`gitfleet: refused: ${what} could not be deployed: ${why}`);
-  else if (passes) warn(`gitfleet: the gate has no answer about ${what}, the push goes on: ${why}`);
-  else warn(`gitfleet: refused: the gate is strict and has no answer about ${what}: ${why}`);
-  if (failure.hint && !passes) warn(`  ${failure.hint}`);
+  const said = passes
+    ? `the gate has no answer about ${what}, the push goes on`
+    : answer.kind === 'refused'
+      ? `refused: ${what} could not be deployed`
+      : `refused: the gate is strict and has no answer about ${what}`;
+  const lines = failureLines(said, answer.failure);
+  // What to do says the post-receive hook, which meets the same.
+  warn(...(passes ? lines.slice(0, 1) : lines));
   return passes;
 }

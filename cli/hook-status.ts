@@ -4,7 +4,7 @@ import { readSharedState } from '../fleet/shared-state.ts';
 import type { HookSettings } from '../hooks/hook-settings.ts';
 import { type HookStatus, inspectHooks, problemsOf } from '../hooks/inspect.ts';
 import { classify, type Failure } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { EXIT } from './exit-codes.ts';
@@ -33,7 +33,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const broken = status.broken.map(({ section, failure }) => ({ section, ...failure.toFailure() }));
     const zookeeper = asked.map(({ hook, refused }) => ({ branch: hook.branch, app: hook.app, refused }));
     say(JSON.stringify({ ...status, broken, zookeeper, problems }));
-  } else say(...lines(status, asked, problems));
+  } else say(...lines(status, asked, problems).map((line) => visible(line)));
   if (problems.length > 0 || status.hooks.length === 0) return EXIT.failed;
   return asked.some(({ refused }) => refused) ? EXIT.unavailable : EXIT.converged;
 }
@@ -70,7 +70,7 @@ function lines({ hooks, files, pushOptions, pins }: HookStatus, asked: readonly 
     `${hook.branch} deploys to ${hook.app} at ${hook.relativePath}, agents fetch from ${hook.url}`,
     `  gate: ${hook.gate ?? 'none'}; ${pins[hook.app] ?? 0} deployments pinned`,
     refused
-      ? `  PROBLEM: ${hook.zookeeper}: ${refused.code}: ${clean(refused.reason)}; ${refused.hint}`
+      ? `  PROBLEM: ${hook.zookeeper}: ${refused.code}: ${refused.reason}; ${refused.hint}`
       : `  ${hook.zookeeper} answers, and lets this hook publish`,
   ]);
   const hookFiles = files.flatMap(({ file, state, earlier, needed, current }) => {

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { visible } from '../runtime/visible.ts';
 import { failure } from './errors.ts';
 import type { Git } from './process.ts';
 
@@ -83,8 +84,10 @@ export async function newestCommit(git: Git, gitDir: string, commitIds: readonly
   return (await git.tell(args, { gitDir, input: `${commitIds.join('\n')}\n` })).trim();
 }
 
+/** As a publisher records it from a clone (remote.ts): with its control characters written out. */
 export async function commitTitle(git: Git, gitDir: string, commitId: string): Promise<string> {
-  return (await git.tell(['log', '-1', '--format=%s', '--end-of-options', commitId, '--'], { gitDir })).trim();
+  const said = await git.tell(['log', '-1', '--format=%s', '--end-of-options', commitId, '--'], { gitDir });
+  return visible(said.trim(), 200);
 }
 
 const notReadable = (path: string, words: string) =>

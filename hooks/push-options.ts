@@ -1,4 +1,4 @@
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { formatDuration, parseDuration } from '../schemas/duration.ts';
 
 /** What `git push -o gitfleet.<name>=<value>` asked for. */
@@ -44,9 +44,9 @@ const WANTED: Record<string, string> = {
 };
 
 function warning(name: string, value: string | undefined): string {
-  const given = JSON.stringify(clean(value ?? '', 60));
+  const given = `"${visible(value ?? '', 60)}"`;
   const why = Object.hasOwn(WANTED, name) ? `${WANTED[name]}, not ${given}` : `is not known; there are ${KNOWN}`;
-  return `gitfleet: push option gitfleet.${clean(name, 60)} ${why}; the push goes on without it`;
+  return `gitfleet: push option gitfleet.${visible(name, 60)} ${why}; the push goes on without it`;
 }
 
 function isPatience(value: string | undefined): value is string {

@@ -25,7 +25,8 @@ describe('push options', () => {
     ['gitfleet.timeout=2d', 'wants a time from 1s'],
     ['gitfleet.__proto__=x', 'gitfleet.__proto__ is not known'],
     ['gitfleet.', 'gitfleet. is not known'],
-    ['gitfleet.wait=\u001b[2Jx', 'not "[2Jx"'],
+    ['gitfleet.wait=\u001b[2Jx', 'not "\\u001b[2Jx"'],
+    ['gitfleet.a\ngitfleet: d-1: 3/3', 'gitfleet.a\\ngitfleet: d-1: 3/3 is not known'],
   ])('%j is warned about and changes nothing', (option, words) => {
     const { warnings, ...rest } = parsePushOptions([option]);
     expect({ ...rest, warnings: [] }).toEqual(DEFAULTS);

@@ -61,6 +61,27 @@ describe('git push', () => {
     expect((await configured())?.commitId).toBe(commitId);
   });
 
+  it('what others wrote paints nothing and makes no line of its own; the record holds the title as publish writes it', async () => {
+    const origin = await withHook(0);
+    await commitOnly(origin.clone, 'Red \u001b[31mprices');
+    const forged = { GITFLEET_AUTHOR: 'ann\nd-9 0123456789: 3/3 agents at it' };
+    const push = (...words: string[]) =>
+      promisify(execFile)('git', ['push', '-o', 'gitfleet.wait=no', 'origin', ...words], {
+        cwd: origin.clone,
+        env: cleanEnvironment(forged),
+      });
+    await push('HEAD:main');
+    const record = (await fleet.session.get(`${fleet.znodes.deployments}/d-1`))?.data.toString() ?? '{}';
+    expect(JSON.parse(record).reason).toBe('Red \\u001b[31mprices');
+    // Another branch at the same commit: what is said is about a deployment of somebody else.
+    const again = await fleet.run('hook', 'install', origin.bare, '--relative-path', 'shop', '--branch', 'other');
+    expect(again.exitCode).toBe(0);
+    const { stderr } = await push('HEAD:other');
+    expect(stderr).toContain('published already as d-1 by ann\\nd-9 0123456789: 3/3 agents at it');
+    expect(stderr).not.toMatch(/^remote: d-9/m);
+    expect(stderr).not.toContain('\u001b[31m');
+  });
+
   it('publishes nothing for tags, other branches and deletions', async () => {
     const origin = await withHook(0);
     await commitOnly(origin.clone, 'one');
