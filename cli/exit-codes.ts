@@ -32,6 +32,7 @@ const BY_CODE: Record<string, number> = {
   UNREACHABLE: EXIT.unavailable,
   AUTH_FAILED: EXIT.unavailable,
   NO_AUTH: EXIT.unavailable,
+  INTERRUPTED: EXIT.detached,
 };
 
 /** What a person typed wrongly: refused before anything was asked of anybody. */

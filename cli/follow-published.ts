@@ -7,6 +7,7 @@ import type { Settings } from '../schemas/settings.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
+import { type Interrupt, takeInterrupt } from './interrupt.ts';
 import { showProgress } from './show-progress.ts';
 import { goOnUnheard, say, screenNow, usage, warn } from './terminal.ts';
 
@@ -55,6 +56,7 @@ export function sayPublished(followed: Followed, change: Change | null, json: bo
 /**
  * Says what is followed and, unless detached, follows it to its end. Resolves to the exit code of what was seen.
  * @param first says what was published, or found again.
+ * @param interrupt taken before what is followed was written, so that no Ctrl-C is lost between the two.
  */
 export async function followPublished(
   session: Session,
@@ -62,32 +64,32 @@ export async function followPublished(
   followed: Followed,
   options: FollowOptions,
   first: () => void = () => sayPublished(followed, null, options.json),
+  interrupt: Interrupt = takeInterrupt(),
 ): Promise<number> {
   // What is to be told is the exit code: a reader that leaves (`gitfleet publish | head -1`) changes nothing about it.
   if (!options.detach) goOnUnheard();
   first();
   if (options.detach) return EXIT.converged;
 
-  const interrupted = new AbortController();
+  const { signal } = interrupt;
   const left = new Promise<null>((resolve) => {
-    interrupted.signal.addEventListener('abort', () => resolve(null));
+    if (signal.aborted) resolve(null);
+    else signal.addEventListener('abort', () => resolve(null));
   });
-  const onInterrupt = () => interrupted.abort();
-  process.once('SIGINT', onInterrupt);
   const show = showProgress(followed, options.json);
   try {
     const parts = { session, znodes, clock: systemClock, by: options.by };
-    const looks = follow(parts, followed, options.timeoutMs, interrupted.signal);
+    const looks = follow(parts, followed, options.timeoutMs, signal);
     for (;;) {
       // A look may wait for a server that has frozen; whoever presses Ctrl-C does not.
-      const look = await Promise.race([looks.next(), left]);
+      const look = await Promise.race([left, looks.next()]);
       if (look === null || look.done) break;
       show.next(look.value);
       if (look.value.ending) return EXIT_OF[look.value.ending];
     }
   } finally {
     show.close();
-    process.removeListener('SIGINT', onInterrupt);
+    interrupt.release();
   }
   warn(...detachedLines(followed));
   return EXIT.detached;

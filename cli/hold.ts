@@ -6,6 +6,7 @@ import type { HoldOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
+import { written } from './interrupt.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { asOperator } from './rights.ts';
@@ -24,7 +25,10 @@ export async function run({ options }: Call): Promise<number> {
     const now = systemClock.now();
     const wanted = { owner: author(process.env), reason, end: forMs === null ? null : now + forMs };
     const parts = { session, znodes: znodes(settings.app), now: () => now };
-    const held = await asOperator('a hold', hold(parts, wanted));
+    const held = await asOperator(
+      'a hold',
+      written('the hold may be set', () => hold(parts, wanted)),
+    );
     if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
     else say(...holdLines(settings.app, held.hold));
     return EXIT.converged;

@@ -9,6 +9,7 @@ import { parsePolicyFile } from '../schemas/policy-file.ts';
 import { type Znodes, znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
+import { written } from './interrupt.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, usage } from './terminal.ts';
@@ -37,7 +38,7 @@ async function onPolicy(
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const changed = await change(session, paths);
+    const changed = await written('the policy may be changed', () => change(session, paths));
     const [{ value, unreadable }, fleet] = await Promise.all([readPolicy(session, paths), readFleet(session, paths)]);
     if (unreadable) throw broken(unreadable);
     const waves = value === null ? [] : wavesNow(value, fleet);

@@ -5,6 +5,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
+import { takeInterrupt } from './interrupt.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { resolveAsked } from './resolve-asked.ts';
@@ -28,8 +29,10 @@ export async function run({ options, words }: Call): Promise<number> {
     const resolved = await resolveAsked(since, settings, options, words[0]);
     if (resolved.warning) warn(`warning: ${resolved.warning}`);
     if (resolved.refusal) throw resolved.refusal;
-    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID };
-    const published = await publish(parts, since, {
+    const interrupt = takeInterrupt();
+    const { beforeWrite } = interrupt;
+    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID, beforeWrite };
+    const publishing = publish(parts, since, {
       target: resolved.target,
       author: by,
       reason: message ?? resolved.title,
@@ -37,7 +40,8 @@ export async function run({ options, words }: Call): Promise<number> {
       ref: resolved.target.gitfleet?.ref ?? null,
       force,
     });
+    const published = await interrupt.outcomeOf(publishing);
     const first = () => sayPublished(published, resolved.change, following.json);
-    return await followPublished(session, paths, published, following, first);
+    return await followPublished(session, paths, published, following, first, interrupt);
   });
 }

@@ -7,6 +7,7 @@ import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
+import { written } from './interrupt.ts';
 import { namedCommit } from './named-commit.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
@@ -25,7 +26,8 @@ export async function run({ options, words }: Call): Promise<number> {
       namedCommit(session, paths, String(words[0])),
     ]);
     const parts = { session, znodes: paths, now: () => systemClock.now() };
-    const { entry, changed } = await quarantine(parts, commitId, { by: author(process.env), reason });
+    const word = { by: author(process.env), reason };
+    const { entry, changed } = await written('it may be in quarantine', () => quarantine(parts, commitId, word));
     if (options['json']) say(JSON.stringify({ quarantined: entry, changed } satisfies QuarantineOutput));
     else {
       const current = parseTarget(state.config.data, ANY_URL);

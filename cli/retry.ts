@@ -6,6 +6,7 @@ import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { followOptions, followPublished } from './follow-published.ts';
+import { takeInterrupt } from './interrupt.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -18,9 +19,12 @@ export async function run({ options }: Call): Promise<number> {
   const following = followOptions(options, settings, by);
   return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
-    const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce: randomUUID, clock };
-    const found = await retryRollout(parts, { by, why: (options['message'] as string | undefined) ?? '' });
-    if ('record' in found) return await followPublished(session, paths, found, following);
+    const interrupt = takeInterrupt();
+    const { beforeWrite } = interrupt;
+    const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce: randomUUID, clock, beforeWrite };
+    const why = (options['message'] as string | undefined) ?? '';
+    const found = await interrupt.outcomeOf(retryRollout(parts, { by, why }));
+    if ('record' in found) return await followPublished(session, paths, found, following, undefined, interrupt);
     const { deployment, state } = found.rollout;
     const said: SteerOutput = { deployment, state, changed: false, said: found.said };
     say(following.json ? JSON.stringify(said) : found.said);

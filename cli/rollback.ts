@@ -2,19 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { recordForeign } from '../fleet/publish-transaction.ts';
 import { readQuarantine } from '../fleet/refusals.ts';
 import { readSharedState, type SharedState } from '../fleet/shared-state.ts';
+import { branchLines } from '../publisher/branch-lines.ts';
 import { readChange } from '../publisher/change.ts';
 import { publish } from '../publisher/publish.ts';
 import { findRollback } from '../publisher/rollback.ts';
 import { short } from '../publisher/words.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
-import { visible } from '../runtime/visible.ts';
-import { type Deployment, deploymentName } from '../schemas/deployment.ts';
+import { deploymentName } from '../schemas/deployment.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
+import { takeInterrupt } from './interrupt.ts';
 import { namedDeployment } from './named-deployment.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
@@ -39,21 +40,23 @@ export async function run({ options, words }: Call): Promise<number> {
     const left = currentCommit(since);
     const reason = (options['message'] as string | undefined) ?? `back to ${deploymentName(to.number)}`;
     const quarantines = options['quarantine'] === true ? leftBehind(left, target.commitId, reason) : null;
+    const interrupt = takeInterrupt();
+    const publishing = publish({ ...parts, beforeWrite: interrupt.beforeWrite }, since, {
+      ...{ target, author: by, reason, quarantines },
+      via: 'rollback',
+      returnsTo: to.returnsTo ?? to.number,
+    });
     // The remote is not asked: agents keep what was proven, so a rollback must not need it.
     const [published, change] = await Promise.all([
-      publish(parts, since, {
-        ...{ target, author: by, reason, quarantines },
-        via: 'rollback',
-        returnsTo: to.returnsTo ?? to.number,
-      }),
+      interrupt.outcomeOf(publishing),
       readChange(remoteOfUser(), process.cwd(), left, target.commitId),
     ]);
     const first = () => {
       sayPublished(published, change.ahead === null ? null : change, following.json);
       if (quarantines && !following.json) say(`  ${short(quarantines.commitId)} is in quarantine now`);
     };
-    const exitCode = await followPublished(session, paths, published, following, first);
-    if (!following.json && published.previous) say(...branchLines(published.previous, to));
+    const exitCode = await followPublished(session, paths, published, following, first, interrupt);
+    if (!following.json && published.previous) say(...branchLines(published.previous, to, change));
     return exitCode;
   });
 }
@@ -67,12 +70,4 @@ function leftBehind(left: CommitId | null, to: CommitId, reason: string) {
   if (left === null) throw usage('--quarantine: what config holds now is no target', 'roll back without --quarantine');
   if (left === to) throw usage('--quarantine: the commit to return to is the present one', 'name another deployment');
   return { commitId: left, reason };
-}
-
-/** A rollback changes no branch: the next push would bring back what was undone. */
-function branchLines(undone: Deployment, to: Deployment): string[] {
-  const { commitId } = undone.target;
-  if (commitId === to.target.commitId) return [];
-  const branch = undone.ref === null ? 'its branch' : visible(undone.ref.replace(/^refs\/heads\//, ''), 100);
-  return [`${branch} still contains ${short(commitId)}: git revert ${commitId.slice(0, 12)}`];
 }

@@ -5,6 +5,7 @@ import type { SteerOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
+import { written } from './interrupt.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -24,7 +25,7 @@ export function steerVerb(verb: Steering): (call: Call) => Promise<number> {
     return await withSession(settings, async (session) => {
       const word = { by: author(process.env), why: (options['message'] as string | undefined) ?? '' };
       const parts = { session, znodes: znodes(settings.app), clock };
-      const steered = await steerRollout(parts, verb, word);
+      const steered = await written(`${verb} may be done`, () => steerRollout(parts, verb, word));
       const changed = steered.do === 'write';
       const { deployment, state } = steered.rollout;
       const said: SteerOutput = { deployment, state, changed, said: steered.said };

@@ -4,6 +4,7 @@ import { systemClock } from '../runtime/clock.ts';
 import type { HoldOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
+import { written } from './interrupt.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { asOperator } from './rights.ts';
@@ -15,7 +16,10 @@ export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const parts = { session, znodes: znodes(settings.app), now: () => systemClock.now() };
-    const ended = await asOperator('to end a hold', unhold(parts));
+    const ended = await asOperator(
+      'to end a hold',
+      written('the hold may be ended', () => unhold(parts)),
+    );
     const held = ended === 'unreadable' ? null : ended;
     if (options['json']) say(JSON.stringify({ hold: held, changed: ended !== null } satisfies HoldOutput));
     else say(...unholdLines(settings.app, ended));

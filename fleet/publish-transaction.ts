@@ -39,6 +39,8 @@ export interface PublishParts {
   readonly access: Access;
   readonly now: () => number;
   readonly newNonce: () => string;
+  /** Called with the deployment's number before it is sent; what it throws stops it, and nothing is written. */
+  readonly beforeWrite?: (deployment: number) => void;
   /** How long a lost reply is looked for, ms; default 30 s. */
   readonly settleMs?: number;
 }
@@ -119,6 +121,7 @@ export async function publishOnce(
     ...numbering(parts, state, record),
     { op: 'set', path: parts.znodes.config, data: config, version: state.config.version },
   ];
+  parts.beforeWrite?.(number);
   const written = await write(parts, operations, record);
   return written && { record, targetVersion: targetVersionOf(written), previous: state.lastRecord };
 }

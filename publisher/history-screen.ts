@@ -41,8 +41,10 @@ const TONES: Readonly<Record<string, Tone>> = {
   'timed-out': 'busy',
 };
 
-function marks({ returnsTo, lifted }: Deployment): string {
-  const back = returnsTo === null ? '' : `(back to ${deploymentName(returnsTo)}) `;
+function marks({ returnsTo, lifted, reason }: Deployment): string {
+  const words = returnsTo === null ? '' : `back to ${deploymentName(returnsTo)}`;
+  // A rollback that nobody gave a reason says it in just these words.
+  const back = words === '' || reason === words ? '' : `(${words}) `;
   return lifted === null
     ? back
     : `${back}(out of the quarantine of ${visible(lifted.by, 40)}: ${visible(lifted.reason, 80)}) `;

@@ -316,6 +316,7 @@ it('history', async () => {
       author: 'a'.repeat(60),
     }),
     make.record({ number: 7, at: NOW - 91 * 24 * HOUR, reason: 'r'.repeat(300) }),
+    make.record({ number: 6, at: NOW - 92 * 24 * HOUR, target: target(OLD), returnsTo: 4, reason: 'back to d-4' }),
   ];
   await shows('history', historyLines(rows, 12, SCREEN, [entry(OLD)]));
   await shows('history-empty', historyLines([], null, SCREEN));

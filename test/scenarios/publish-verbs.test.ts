@@ -64,7 +64,7 @@ describe('what changes is shown', () => {
     const back = await inClone('rollback');
     expect(back.stdout).toContain('goes back 2 commits');
     expect(back.stdout.trimEnd().split('\n').at(-1)).toBe(
-      `main still contains ${c.slice(0, 10)}: git revert ${c.slice(0, 12)}`,
+      `main still contains ${c.slice(0, 10)} and 1 more before it: git revert --no-commit ${a.slice(0, 12)}..${c.slice(0, 12)}, then git commit`,
     );
   });
 });
