@@ -64,6 +64,8 @@ async function askZooKeeper(hook: HookSettings): Promise<Failure | null> {
   }
 }
 
+const WHOSE = { ours: 'ours', edited: 'ours, edited', foreign: "somebody else's", absent: 'missing' };
+
 function lines({ hooks, files, pushOptions, pins }: HookStatus, asked: readonly Asked[], problems: string[]): string[] {
   if (hooks.length === 0 && problems.length === 0) return ['nothing is installed', 'next: gitfleet hook install'];
   const installations = asked.flatMap(({ hook, refused }) => [
@@ -75,8 +77,10 @@ function lines({ hooks, files, pushOptions, pins }: HookStatus, asked: readonly 
   ]);
   const hookFiles = files.flatMap(({ file, state, earlier, needed, current }) => {
     if (!needed) return [];
-    const whose = state === 'ours' && !current ? 'ours, written by another gitfleet' : state;
-    return [`${file}: ${whose}${earlier ? `; first calls ${earlier}` : ''}`];
+    const whose = state === 'ours' && !current ? 'ours, written by another gitfleet' : WHOSE[state];
+    return [
+      `${file}: ${whose}${earlier && state !== 'foreign' && state !== 'absent' ? `; first calls ${earlier}` : ''}`,
+    ];
   });
   const git = hooks.length > 0 ? [`push options: ${pushOptions ? 'on' : 'off'}`] : [];
   return [...installations, ...hookFiles, ...git, ...problems.map((problem) => `PROBLEM: ${problem}`)];

@@ -24,19 +24,29 @@ export interface HookFile {
   readonly text: string;
   readonly executable: boolean;
   readonly earlier: string | null;
+  /** What is kept is what still stands there: an installation that ended right before it wrote ours. */
+  readonly earlierIsSame: boolean;
 }
 
 export async function lookAtHook(hooks: string, name: HookName): Promise<HookFile> {
   const [file, earlier] = [join(hooks, name), join(hooks, EARLIER, name)];
   const kept = (await lstat(earlier).catch(() => null)) ? earlier : null;
   const found = await lstat(file).catch(() => null);
-  if (!found) return { file, state: 'absent', text: '', executable: false, earlier: kept };
+  if (!found) return { file, state: 'absent', text: '', executable: false, earlier: kept, earlierIsSame: false };
   const executable = await access(file, constants.X_OK).then(
     () => true,
     () => false,
   );
   const text = found.isFile() ? await readFile(file, 'utf8') : '';
-  return { file, state: judgeHook(text), text, executable, earlier: kept };
+  const same = kept !== null && (await isSame(file, kept));
+  return { file, state: judgeHook(text), text, executable, earlier: kept, earlierIsSame: same };
+}
+
+async function isSame(file: string, earlier: string): Promise<boolean> {
+  const [there, kept] = [await lstat(file), await lstat(earlier)];
+  if (there.ino === kept.ino && there.dev === kept.dev) return true;
+  const links = there.isSymbolicLink() && kept.isSymbolicLink();
+  return links && (await readlink(earlier)) === deeper(await readlink(file));
 }
 
 /**
@@ -61,10 +71,17 @@ export async function placeHook(hooks: string, name: HookName, text: string): Pr
 export async function removeHook(hooks: string, name: HookName): Promise<string[]> {
   const found = await lookAtHook(hooks, name);
   refuseEdited(found);
-  if (found.state === 'foreign') return found.earlier ? [`${found.file} is not ours and was left alone`] : [];
+  const removeDirectory = () => rmdir(join(hooks, EARLIER)).catch(() => {}); // The other hook's earlier one may be there.
+  if (found.state === 'foreign') {
+    if (!found.earlier) return [];
+    if (!found.earlierIsSame) return [`${found.file} is not ours and was left alone`];
+    await rm(found.earlier);
+    await removeDirectory();
+    return [];
+  }
   if (found.earlier) {
     await putBack(found.earlier, found.file);
-    await rmdir(join(hooks, EARLIER)).catch(() => {}); // The other hook's earlier one may be there.
+    await removeDirectory();
     return [`${found.file} is the earlier hook again`];
   }
   if (found.state === 'absent') return [];
@@ -95,15 +112,10 @@ const deeper = (target: string): string => (isAbsolute(target) ? target : `../${
 /** Before anything is written: whether the file may be replaced. @throws FleetError HOOK_EDITED, HOOK_EXISTS */
 export async function refuseUnclear(found: HookFile): Promise<void> {
   refuseEdited(found);
-  const { file, state, earlier } = found;
+  const { file, state, earlier, earlierIsSame } = found;
   if (state !== 'foreign') return;
-  const there = await lstat(file);
-  if (there.isDirectory()) throw exists(`${file} is no file`);
-  if (!earlier) return;
-  const kept = await lstat(earlier);
-  if (there.ino === kept.ino && there.dev === kept.dev) return;
-  const links = there.isSymbolicLink() && kept.isSymbolicLink();
-  if (links && (await readlink(earlier)) === deeper(await readlink(file))) return;
+  if ((await lstat(file)).isDirectory()) throw exists(`${file} is no file`);
+  if (!earlier || earlierIsSame) return;
   throw exists(`${file} is somebody else's, and so is ${earlier}, which was there before gitfleet came`);
 }
 

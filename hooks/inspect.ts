@@ -61,17 +61,23 @@ async function inspectFile(
 /** What of the disk keeps a push from deploying, in words with what to do; empty: nothing. */
 export function problemsOf({ hooks, broken, files, pushOptions }: HookStatus): string[] {
   const found = broken.map(({ failure }) => `${failure.message}; ${failure.hint}`);
-  for (const { file, state, executable, needed } of files) {
+  for (const { file, state, executable, needed, ...more } of files) {
     if (!needed) {
       if (state === 'ours' || state === 'edited') found.push(`${file} is left over; ${AGAIN}`);
     } else if (state === 'absent') found.push(`${file} is missing; ${AGAIN}`);
-    else if (state === 'foreign')
-      found.push(`${file} is somebody else's: ours was replaced; ${AGAIN}, which keeps both`);
+    else if (state === 'foreign') found.push(`${file} is somebody else's: ${whyForeign(more)}`);
     else if (!executable) found.push(`${file} cannot be executed, so git passes it over; chmod +x ${file}`);
     if (needed && state === 'edited') found.push(`${file} was changed since gitfleet wrote it; ${OWN_FILE}`);
   }
   if (hooks.length > 0 && !pushOptions) found.push(`receive.advertisePushOptions is off; ${AGAIN}`);
   return found;
+}
+
+/** An installation that went to its end put ours in its place. */
+function whyForeign({ earlier, earlierIsSame }: Pick<InspectedFile, 'earlier' | 'earlierIsSame'>): string {
+  if (earlier === null) return `ours is not there, or not any more; ${AGAIN}, which keeps both`;
+  if (earlierIsSame) return `an installation ended before ours was written; ${AGAIN}, which keeps both`;
+  return `ours was replaced, and ${earlier} is from before it; keep one of them under that name, move the other away, ${AGAIN}`;
 }
 
 const OWN_FILE = 'what was added belongs into a hook of its own, which ours then calls first';

@@ -309,8 +309,17 @@ describe('installing again', () => {
     const { link } = await import('node:fs/promises');
     await rm(file);
     await link(join(repository.bare, 'hooks/before-gitfleet/post-receive'), file);
+    expect(await problems()).toEqual([expect.stringMatching(/somebody else's: an installation ended before ours was/)]);
+    const interrupted = await repository.picture();
     await install();
     expect(await problems()).toEqual([]);
+    await uninstall();
+    expect(await repository.picture()).toEqual(before);
+    // Or back, without going on first.
+    await install();
+    await rm(file);
+    await link(join(repository.bare, 'hooks/before-gitfleet/post-receive'), file);
+    expect(await repository.picture()).toEqual(interrupted);
     await uninstall();
     expect(await repository.picture()).toEqual(before);
   });
@@ -349,7 +358,11 @@ describe('the status of a repository', () => {
   it.each([
     ['the hook file is missing', (file: string) => rm(file), /post-receive is missing/],
     ['it cannot be executed', (file: string) => chmod(file, 0o644), /cannot be executed.*chmod \+x/],
-    ['somebody replaced it', () => foreign('post-receive'), /somebody else's: ours was replaced/],
+    [
+      'somebody replaced it, or it never came',
+      () => foreign('post-receive'),
+      /somebody else's: ours is not there, or not any more; run .* again, which keeps both/,
+    ],
     [
       'push options are off',
       () => git(repository.bare, 'config', 'receive.advertisePushOptions', 'false'),
@@ -371,6 +384,18 @@ describe('the status of a repository', () => {
     expect(await problems()).toEqual([]);
     await spoil(join(repository.bare, 'hooks/post-receive'));
     expect(await problems()).toEqual([expect.stringMatching(words)]);
+  });
+
+  it('says what an installation cannot settle by itself: ours was replaced, and one from before is kept', async () => {
+    await foreign('post-receive');
+    await install();
+    const file = join(repository.bare, 'hooks/post-receive');
+    await rm(file);
+    await writeFile(file, '#!/bin/sh\n', { mode: 0o755 });
+    expect(await problems()).toEqual([
+      expect.stringMatching(/ours was replaced, and .*before-gitfleet.*move the other/),
+    ]);
+    await expect(install()).rejects.toMatchObject({ code: 'HOOK_EXISTS' });
   });
 
   it('says whether the file is what this gitfleet would write', async () => {
