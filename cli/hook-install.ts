@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readFleet } from '../fleet/fleet-view.ts';
@@ -12,6 +12,7 @@ import { parseUrl } from '../schemas/url.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
 import { gitOfHooks } from './git-of-hooks.ts';
+import { notTheReceiver } from './hook-receiver.ts';
 import { elsewhere } from './hooks-elsewhere.ts';
 import { ownCommand } from './own-command.ts';
 import type { Call } from './program.ts';
@@ -55,7 +56,7 @@ export async function run({ options, words }: Call): Promise<number> {
     if (installed.changes.length === 0) say('  nothing changed: it was installed like this already');
     if (url.url.startsWith('file:')) warn('warning: only agents on this machine can fetch that; for others give --url');
   }
-  await warnOwner(installed.gitDir);
+  await warnReceiver(installed.gitDir);
   warnTwoPlaces(hook, installed.hooks);
   for (const found of await elsewhere(installed.gitDir)) warn(`warning: ${found}`);
   await warnAllAtOnce(settings);
@@ -75,11 +76,9 @@ function gateOption(option: unknown): Gate | null {
   return gate;
 }
 
-/** What we wrote is ours, and a credential that we can read may be closed to whoever receives the pushes. */
-async function warnOwner(gitDir: string): Promise<void> {
-  const { uid } = await stat(gitDir);
-  if (uid === process.getuid?.()) return;
-  warn(`warning: ${gitDir} belongs to the user with uid ${uid}: run this as whoever receives the pushes there`);
+async function warnReceiver(gitDir: string): Promise<void> {
+  const why = await notTheReceiver(gitDir);
+  if (why) warn(`warning: ${why}: run this as whoever receives the pushes there`);
 }
 
 /** An app has one target, so each push of the other branch would move it to another place. */

@@ -10,6 +10,7 @@ import { isCode } from '../zookeeper/errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { gitOfHooks } from './git-of-hooks.ts';
 import { settingsOfHook } from './hook-call.ts';
+import { notTheReceiver } from './hook-receiver.ts';
 import { elsewhere } from './hooks-elsewhere.ts';
 import { ownCommand } from './own-command.ts';
 import type { Call } from './program.ts';
@@ -28,7 +29,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const status = await inspectHooks(gitOfHooks(), repository, ownCommand());
   const asked = await Promise.all(status.hooks.map(async (hook) => ({ hook, refused: await askZooKeeper(hook) })));
   const problems = problemsOf(status);
-  if (status.hooks.length > 0) problems.push(...(await elsewhere(status.gitDir)));
+  if (status.hooks.length > 0) problems.push(...(await elsewhere(status.gitDir)), ...(await unsure(status.gitDir)));
   if (options['json']) {
     const broken = status.broken.map(({ section, failure }) => ({ section, ...failure.toFailure() }));
     const zookeeper = asked.map(({ hook, refused }) => ({ branch: hook.branch, app: hook.app, refused }));
@@ -36,6 +37,13 @@ export async function run({ options, words }: Call): Promise<number> {
   } else say(...lines(status, asked, problems).map((line) => visible(line)));
   if (problems.length > 0 || status.hooks.length === 0) return EXIT.failed;
   return asked.some(({ refused }) => refused) ? EXIT.unavailable : EXIT.converged;
+}
+
+async function unsure(gitDir: string): Promise<string[]> {
+  const why = await notTheReceiver(gitDir);
+  return why
+    ? [`${why}, so this does not say what a push would find; run it as whoever receives the pushes there`]
+    : [];
 }
 
 interface Asked {

@@ -1,4 +1,4 @@
-import { readdir, rm, symlink } from 'node:fs/promises';
+import { chown, readdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
@@ -163,5 +163,17 @@ describe('hook status', () => {
       { branch: 'main', app: fleet.app, refused: expect.objectContaining({ code: 'UNREACHABLE' }) },
       { branch: 'release/*', app: fleet.app, refused: null },
     ]);
+  });
+});
+
+describe('hook status by somebody else than whoever receives', () => {
+  it('is no answer, and says so', async () => {
+    expect(process.geteuid?.(), 'only root may give a repository away').toBe(0);
+    await install();
+    await chown(origin.bare, 65_534, 65_534);
+    const said = await gitfleet(['hook', 'status', origin.bare]);
+    expect(said).toMatchObject({ exitCode: 1, stderr: '' });
+    expect(said.stdout).toContain(`PROBLEM: ${origin.bare} belongs to the user with uid 65534, and this is uid 0`);
+    expect(said.stdout).toContain('run it as whoever receives the pushes there');
   });
 });
