@@ -1,7 +1,7 @@
 import { dropOverride, readOverride } from '../agent/override.ts';
 import { placesOf } from '../agent/place.ts';
 import { dropSuspension, readSuspension } from '../agent/suspension.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { agentSettings } from '../schemas/settings.ts';
 import { becomeAgentUser } from './agent-user.ts';
 import { EXIT } from './exit-codes.ts';
@@ -23,7 +23,7 @@ export async function run({ options }: Call): Promise<number> {
   if (override) await dropOverride(appState);
   if (suspension) await dropSuspension(appState);
   const ended = [
-    ...(suspension ? [`no longer suspended by ${clean(suspension.by, 100)}`] : []),
+    ...(suspension ? [`no longer suspended by ${visible(suspension.by, 100)}`] : []),
     ...(override ? [`no longer kept on ${override.commitId}`] : []),
   ];
   if (options['json']) say(JSON.stringify({ override, suspension }));

@@ -2,7 +2,7 @@ import { type KeptRelease, type LocalStatus, readLocalStatus, type ShownLink } f
 import { placesOf } from '../agent/place.ts';
 import { age, short } from '../publisher/words.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { agentSettings } from '../schemas/settings.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
@@ -34,8 +34,8 @@ function statusLines(agentId: string, app: string, status: LocalStatus, now: num
     ...suspensionLines(status, now),
     ...releases.map((release) => releaseLine(release, links, now)),
     ...status.adoptions.map(({ relativePath, commitId, before, by, reason, at }) => {
-      const why = reason === '' ? '' : `: ${clean(reason, 200)}`;
-      return `  adopted ${relativePath} at ${short(commitId)}, ${age(now - at)} ago by ${clean(by, 100)}${why}; before: ${clean(before)}`;
+      const why = reason === '' ? '' : `: ${visible(reason, 200)}`;
+      return `  adopted ${relativePath} at ${short(commitId)}, ${age(now - at)} ago by ${visible(by, 100)}${why}; before: ${visible(before)}`;
     }),
     lastLine(status),
   ];
@@ -61,7 +61,10 @@ function targetLines({ accepted, progress, gaveUp }: LocalStatus, now: number): 
     `  accepted ${short(commitId)} at ${relativePath} (targetVersion ${targetVersion}${written})`,
     `  activation ${activation}${tries}`,
     ...(lastFailure && gaveUp?.targetVersion !== targetVersion
-      ? [`  last failure ${lastFailure.code}: ${clean(lastFailure.reason, 300)}`, `    ${clean(lastFailure.hint, 300)}`]
+      ? [
+          `  last failure ${lastFailure.code}: ${visible(lastFailure.reason, 300)}`,
+          `    ${visible(lastFailure.hint, 300)}`,
+        ]
       : []),
   ];
 }
@@ -72,9 +75,9 @@ function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
   const { commitId, failure, output } = gaveUp;
   const words = output.trim() === '' ? [] : output.trim().split('\n').slice(-5);
   return [
-    `  gave up ${short(commitId)}: ${failure.code}: ${clean(failure.reason, 500)}`,
-    `    ${clean(failure.hint, 300)}`,
-    ...words.map((line) => `    | ${clean(line, 200)}`),
+    `  gave up ${short(commitId)}: ${failure.code}: ${visible(failure.reason, 500)}`,
+    `    ${visible(failure.hint, 300)}`,
+    ...words.map((line) => `    | ${visible(line, 200)}`),
     ...(aftermath ? ['  clearing up after it is not ended yet'] : []),
   ];
 }
@@ -82,15 +85,15 @@ function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
 function suspensionLines({ suspension }: LocalStatus, now: number): string[] {
   if (!suspension) return [];
   const { by, why, at } = suspension;
-  return [`  suspended by ${clean(by, 100)}, ${age(now - at)} ago${why === '' ? '' : `: ${clean(why, 200)}`}`];
+  return [`  suspended by ${visible(by, 100)}, ${age(now - at)} ago${why === '' ? '' : `: ${visible(why, 200)}`}`];
 }
 
 function overrideLines({ override }: LocalStatus, now: number): string[] {
   if (!override) return [];
   const { by, reason, at, counts } = override;
-  const why = reason === '' ? '' : `: ${clean(reason, 200)}`;
+  const why = reason === '' ? '' : `: ${visible(reason, 200)}`;
   const past = counts ? '' : ' (over: a newer target was accepted)';
-  return [`  kept on ${short(override.commitId)} by ${clean(by, 100)}, ${age(now - at)} ago${why}${past}`];
+  return [`  kept on ${short(override.commitId)} by ${visible(by, 100)}, ${age(now - at)} ago${why}${past}`];
 }
 
 /** The verdict, and what to type next. */

@@ -43,7 +43,7 @@ export async function run({ options, words }: Call): Promise<number> {
     }
     const previous = record.previous === null ? null : await readDeployment(session, paths, record.previous);
     const first = () => sayFirst(attachedLines({ record, targetVersion, previous }, systemClock.now()));
-    return await followPublished(session, paths, { record, targetVersion, previous }, following, first);
+    return await followPublished(session, paths, { record, targetVersion, previous, again: true }, following, first);
   });
 }
 

@@ -138,7 +138,8 @@ async function tell(
   async function withPrevious(current: Recorded | null): Promise<Followed | null> {
     if (!current) return null;
     const number = current.record.previous;
-    return { ...current, previous: number === null ? null : await readDeployment(session, paths, number) };
+    const previous = number === null ? null : await readDeployment(session, paths, number);
+    return { ...current, previous, again: true };
   }
 }
 

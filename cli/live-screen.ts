@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { width as cellsOf } from '../publisher/columns.ts';
+import { visible } from '../runtime/visible.ts';
 
 /** Lines that are drawn again in place, below what was printed so far. */
 export interface LiveScreen {
@@ -22,6 +23,10 @@ const BEGIN = '\u001b[?2026h';
 const END = '\u001b[?2026l';
 const TO_END_OF_LINE = '\u001b[K';
 const BELOW = '\u001b[J';
+/** A colour of ours, or one that would move the cursor away from where the next frame looks for it. */
+const COLOUR_OR_CONTROL = /(\u001b\[[0-9;]*m)|\p{Cc}/gu;
+const onOneLine = (line: string): string =>
+  line.replace(COLOUR_OR_CONTROL, (found: string, colour?: string) => colour ?? visible(found));
 
 /**
  * Draws without flicker: a frame overwrites the one before, line by line, and nothing is written where nothing changed.
@@ -52,7 +57,8 @@ export function openLiveScreen(stream: NodeJS.WriteStream & { readonly fd: numbe
       // The last line of the window is the cursor's own.
       return Math.max(4, (stream.rows || 24) - 1);
     },
-    draw(lines) {
+    draw(given) {
+      const lines = given.map(onOneLine);
       const same = lines.length === drawn.length && lines.every((line, at) => line === drawn[at]);
       if (same && drawnFor === columns()) return;
       const body = lines.map((line) => `${line}${TO_END_OF_LINE}\n`).join('');

@@ -32,7 +32,7 @@ export async function run({ options, words }: Call): Promise<number> {
     else {
       const current = parseTarget(state.config.data, ANY_URL);
       const isWanted = current.ok && current.target.commitId === commitId;
-      say(...quarantineLines(settings.app, entry, isWanted));
+      say(...quarantineLines(settings.app, entry, isWanted, changed));
     }
     return EXIT.converged;
   });

@@ -48,7 +48,7 @@ function jsonEnding(): ProgressShow {
       if (!ending) return;
       const { state, reached, expected } = verdict;
       const by = supersededBy ? { supersededBy: supersededBy.number } : {};
-      const said: EndingOutput = { ending, state, reached, expected, elapsedMs, ...by };
+      const said: EndingOutput = { ending, state, reached, expected, elapsedMs: Math.round(elapsedMs), ...by };
       say(JSON.stringify(said));
     },
     close() {},

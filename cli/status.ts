@@ -1,9 +1,9 @@
-import { readAgent, readFleet } from '../fleet/fleet-view.ts';
+import { type AgentView, readAgent, readFleet } from '../fleet/fleet-view.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
 import { agentLines } from '../publisher/agent-screen.ts';
 import { selectedBy } from '../publisher/selection.ts';
 import { agentOutputOf, statusOutputOf } from '../publisher/status-output.ts';
-import { type StatusPicture, statusLines } from '../publisher/status-screen.ts';
+import { type Selection, type StatusPicture, statusLines } from '../publisher/status-screen.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseRollout } from '../schemas/rollout.ts';
 import { type Znodes, znodes } from '../schemas/znodes.ts';
@@ -39,7 +39,11 @@ export async function run({ options, words }: Call): Promise<number> {
       ]);
       const found = node && parseRollout(node.data);
       const rollout = found?.permits && found.targetVersion === state.config.targetVersion ? found : null;
-      return { app: settings.app, state, fleet: fleet.filter(chosen), rollout, stale: null };
+      const selection = selectionOf(
+        fleet.filter((view) => !chosen(view)),
+        options['selector'],
+      );
+      return { app: settings.app, state, fleet: fleet.filter(chosen), rollout, selection, stale: null };
     };
     if (watched) return await watchStatus(look, json);
     const picture = await look();
@@ -47,6 +51,11 @@ export async function run({ options, words }: Call): Promise<number> {
     else say(...statusLines(picture, screenNow(systemClock.now())));
     return EXIT.converged;
   });
+}
+
+function selectionOf(left: readonly AgentView[], selector: unknown): Selection | null {
+  const online = left.filter((view) => view.presence).length;
+  return selector === undefined ? null : { selector: String(selector), online, offline: left.length - online };
 }
 
 async function showAgent(session: Session, paths: Znodes, agentId: string, json: boolean): Promise<number> {

@@ -83,8 +83,9 @@ function rowOf({ agentId, standing, view }: AgentStanding, now: number): Row {
       return row('failed', 'bad', 0, since, errorWords(view));
     case 'silent': {
       const problem = presence?.problem;
-      const online = presence ? age(now - presence.since) : '-';
-      return row('silent', 'busy', 2, online, problem ? visible(problem, 300) : 'online, has not answered yet');
+      const online = presence ? `online for ${age(now - presence.since)}` : 'online';
+      // Not since when it is silent, which nobody knows: it may have come long before this target.
+      return row('silent', 'busy', 2, '-', problem ? visible(problem, 300) : `${online}, has not answered yet`);
     }
     case 'working':
       if (report?.error?.next === 'retry') return row('retrying', 'bad', 1, since, errorWords(view));

@@ -14,9 +14,13 @@ export function unholdLines(app: string, ended: Hold | 'unreadable' | null): str
   return [`${app}: publishing is free again; ended: ${holdWords(ended)}`];
 }
 
-/** @param isWanted whether config holds this commit now. */
-export const quarantineLines = (app: string, entry: Quarantined, isWanted: boolean): string[] => [
+/**
+ * @param isWanted whether config holds this commit now.
+ * @param changed false: it was in quarantine already, and the first reason stands.
+ */
+export const quarantineLines = (app: string, entry: Quarantined, isWanted: boolean, changed: boolean): string[] => [
   `${app}: ${quarantineWords(entry)}`,
+  ...(changed ? [] : ['it was in quarantine already; its reason stays, yours is not kept']),
   isWanted
     ? 'it is what the fleet shows now: agents that show it keep it; next: gitfleet rollback'
     : `next: gitfleet unquarantine ${entry.commitId.slice(0, 12)} lifts it`,

@@ -17,8 +17,11 @@ export interface ProgressLines {
 /** A waiting person hears at least this often what is waited for. */
 const REMIND_MS = 10_000;
 
-/** What is followed: just published, or found again. */
-export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'>;
+/** What is followed: just published, or `again`, so that nobody saw how long it took until then. */
+export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'> & { readonly again?: boolean };
+
+/** How long it took; of what was found again, how long we looked. */
+const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? ' of following' : ''}`;
 
 /** In a large fleet the first few agents of a cause tell it; the verdict counts the others. */
 const MOST_PER_CAUSE = 5;
@@ -41,7 +44,7 @@ export function createProgressLines(published: Followed): ProgressLines {
     const times = (causes.get(key) ?? 0) + 1;
     causes.set(key, times);
     if (quiet && times > MOST_PER_CAUSE) return [];
-    const words = `  ${visible(agent.agentId, 100)}: ${standingWords(agent)} (${age(elapsedMs)})`;
+    const words = `  ${visible(agent.agentId, 100)}: ${standingWords(agent)} (${spent(elapsedMs, published)})`;
     if (agent.standing !== 'failed') return [words];
     // What to do is said once, the step's own words each time: they may differ.
     const hint = times === 1 && error?.hint ? [`    ${visible(error.hint, 300)}`] : [];
@@ -67,7 +70,7 @@ export function createProgressLines(published: Followed): ProgressLines {
       for (const agent of verdict.agents) lines.push(...agentLines(agent, progress.elapsedMs, quiet));
       if (!progress.ending && progress.elapsedMs >= remindAt) {
         remindAt = progress.elapsedMs + REMIND_MS;
-        lines.push(...waitingFor(progress));
+        lines.push(...waitingFor(progress, published));
       }
       if (progress.ending) lines.push(...verdictLines(progress, progress.ending, published));
       return lines;
@@ -75,14 +78,15 @@ export function createProgressLines(published: Followed): ProgressLines {
   };
 }
 
-function waitingFor({ verdict, elapsedMs, rollout }: Progress): string[] {
+function waitingFor({ verdict, elapsedMs, rollout }: Progress, followed: Followed): string[] {
+  const after = spent(elapsedMs, followed);
   const held = heldWords(rollout);
-  if (held !== null) return [`  ${held} (${age(elapsedMs)})`];
+  if (held !== null) return [`  ${held} (${after})`];
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
-  if (open.length === 0) return [`  waiting for an agent to come online (${age(elapsedMs)})`];
+  if (open.length === 0) return [`  waiting for an agent to come online (${after})`];
   const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);
   const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
-  const told = `  ${verdict.reached}/${verdict.expected} active after ${age(elapsedMs)}`;
+  const told = `  ${verdict.reached}/${verdict.expected} active after ${after}`;
   if (rollout === null && open.every((agent) => agent.view.report?.phase === 'awaiting')) {
     return [`${told}; all are ready, but no coordinator leads the rollout: gitfleet status shows who is online`];
   }
@@ -90,7 +94,8 @@ function waitingFor({ verdict, elapsedMs, rollout }: Progress): string[] {
 }
 
 /** The last lines: the verdict, and the next command to type. */
-export function verdictLines(progress: Progress, ending: Ending, { record, previous }: Followed): string[] {
+export function verdictLines(progress: Progress, ending: Ending, followed: Followed): string[] {
+  const { record, previous } = followed;
   const { reached, expected } = progress.verdict;
   const what = nameAndCommit(record);
   const name = deploymentName(record.number);
@@ -98,7 +103,7 @@ export function verdictLines(progress: Progress, ending: Ending, { record, previ
   const instead = progress.supersededBy;
   switch (ending) {
     case 'converged':
-      return [`${what}: ${count} in ${age(progress.elapsedMs)}`];
+      return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}`];
     case 'failed':
       return [
         `${what} FAILED: ${count}`,
@@ -125,8 +130,8 @@ export function verdictLines(progress: Progress, ending: Ending, { record, previ
       ];
     case 'timed-out':
       return [
-        `${what} still running after ${age(progress.elapsedMs)}: ${count}`,
-        ...waitingFor(progress),
+        `${what} still running after ${spent(progress.elapsedMs, followed)}: ${count}`,
+        ...waitingFor(progress, followed),
         `next: gitfleet attach ${name} (agents go on by themselves; nothing is lost)`,
       ];
     case 'nobody':

@@ -20,8 +20,17 @@ export interface StatusPicture {
   readonly fleet: readonly AgentView[];
   /** The rollout in waves of what config holds; null: everybody goes at once, or nobody leads yet. */
   readonly rollout: Rollout | null;
+  /** Set where `-l` chose `fleet`. */
+  readonly selection?: Selection | null;
   /** Set where ZooKeeper does not answer any more: since when, and why; the picture is the last that was seen. */
   readonly stale: { readonly since: number; readonly reason: string } | null;
+}
+
+/** By which words agents were chosen, and how many were left out. */
+export interface Selection {
+  readonly selector: string;
+  readonly online: number;
+  readonly offline: number;
 }
 
 /**
@@ -122,9 +131,10 @@ export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string
 }
 
 /** The verdict, and what to type next. */
-function lastLines({ fleet, state }: StatusPicture, verdict: Verdict, screen: Screen): string[] {
+function lastLines({ fleet, state, selection }: StatusPicture, verdict: Verdict, screen: Screen): string[] {
+  if (selection && verdict.expected === 0) return nobodyChosen(selection).map((words) => line(screen, words));
   const offline = fleet.filter((view) => !view.presence).length;
-  const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : '';
+  const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : unmatched(selection);
   if (verdict.expected === 0)
     return [`no agent is online${away}`, 'next: on a server, gitfleet agent run'].map((words) => line(screen, words));
   const wanted = parseTarget(state.config.data, ANY_URL);
@@ -136,6 +146,15 @@ function lastLines({ fleet, state }: StatusPicture, verdict: Verdict, screen: Sc
   const next = `next: gitfleet rollback; or look closer: gitfleet status ${visible(stuck.agentId, 100)}`;
   return [line(screen, words, 'bad'), line(screen, next)];
 }
+
+/** Labels come with the presence: who is offline is chosen by no selector, and must not be thought well for that. */
+const unmatched = (selection?: Selection | null): string =>
+  selection && selection.offline > 0 ? `; ${count(selection.offline, 'agent')} offline, whose labels nobody knows` : '';
+
+const nobodyChosen = (selection: Selection): string[] => [
+  `no online agent matches -l ${visible(selection.selector, 200)}; ${selection.online} others online${unmatched(selection)}`,
+  'next: gitfleet status shows all of them',
+];
 
 function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): string[] {
   const ids = (online: boolean) =>

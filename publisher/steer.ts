@@ -1,7 +1,8 @@
 import type { Failure } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Rollout, RolloutState } from '../schemas/rollout.ts';
+import { names } from './words.ts';
 
 /** What a person says about the rollout that goes on. `retry`, which publishes, is retry.ts. */
 export const STEERING = ['pause', 'resume', 'abort', 'promote'] as const;
@@ -37,7 +38,7 @@ export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
         const next = { state: 'paused', paused: { ...word }, permits: true } as const;
         return write(next, 'is paused: no more permits; who has one goes on');
       }
-      if (state === 'paused') return nothing(`is paused already, by ${clean(rollout.paused?.by ?? '', 100)}`);
+      if (state === 'paused') return nothing(`is paused already, by ${visible(rollout.paused?.by ?? '', 100)}`);
       if (state === 'proven') return over(name, verb);
       return nothing(`${stateWords(rollout)}: nothing goes on`);
     case 'abort':
@@ -87,8 +88,7 @@ function goOn(
         return nothing('goes on by itself once the policy is readable: gitfleet policy set FILE');
       const failed = rollout.failures.map((each) => each.agentId);
       const excused = [...new Set([...rollout.excused, ...failed])].toSorted();
-      const without =
-        failed.length === 0 ? '' : ` without ${failed.slice(0, 5).join(', ')}${failed.length > 5 ? ' ...' : ''}`;
+      const without = failed.length === 0 ? '' : ` without ${names(failed)}`;
       return write({ ...promoted, state: 'running', why: '', excused, waveAt: 0 }, `goes on${without}${passes}`);
     }
     case 'proven':
@@ -104,7 +104,7 @@ export function stateWords({ state, why }: Rollout): string {
     ...{ running: 'goes on', paused: 'is paused', halted: 'is halted', proven: 'is proven' },
     ...{ failed: 'has failed', aborted: 'is aborted', 'rolled-back': 'was rolled back' },
   };
-  return why === '' ? words[state] : `${words[state]} (${clean(why, 300)})`;
+  return why === '' ? words[state] : `${words[state]} (${visible(why, 300)})`;
 }
 
 function over(name: string, verb: Steering, rollout?: Rollout): Steered {

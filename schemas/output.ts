@@ -48,7 +48,7 @@ export const endingOutput = z.strictObject({
   state: z.enum(['converged', 'failed', 'running', 'nobody']),
   reached: z.int(),
   expected: z.int(),
-  elapsedMs: z.number(),
+  elapsedMs: z.int(),
   /** Number of the deployment that came instead. */
   supersededBy: z.int().optional(),
 });

@@ -53,6 +53,11 @@ describe('status', () => {
     ['status-thousand', make.picture(THOUSAND)],
     ['status-names', make.picture(ODD)],
     ['status-nobody', make.picture([])],
+    ['status-none-chosen', { ...make.picture([]), selection: { selector: 'zone=none\u001b', online: 3, offline: 2 } }],
+    [
+      'status-chosen',
+      { ...make.picture([make.agent('web-1')]), selection: { selector: 'zone=a', online: 0, offline: 1 } },
+    ],
     ['status-empty', make.picture([make.agent('web-1', { reportedAt: null })], { config: '', record: null })],
     ['status-foreign', make.picture([make.agent('web-1')], { record: null })],
     ['status-refused', make.picture([make.agent('web-1')], { config: '{"url":"x"}' })],
@@ -182,8 +187,11 @@ describe('a deployment that is followed', () => {
     const past = make.record({
       outcome: { ...make.outcome('failed', 2, 3), missing: [{ agentId: 'web-3', code: 'NO_SPACE' }] },
     });
+    const again = { ...followed, again: true };
     await shows('attach', [
       ...attachedLines(followed, NOW),
+      ...createProgressLines(again).next(progress(MIXED.slice(1, 3), 11 * SECOND, 'timed-out')),
+      ...createProgressLines(again).next(progress([make.agent('web-1')], 4_900, 'converged')),
       ...detachedLines(followed),
       ...pastLines(past, NOW),
       ...pastLines(make.record({ outcome: make.outcome('proven', 3, 3) }), NOW),
@@ -281,8 +289,9 @@ it('what stops a deployment, and who is refused', async () => {
     ...unholdLines(app, hold),
     ...unholdLines(app, null),
     ...unholdLines(app, 'unreadable'),
-    ...quarantineLines(app, entry(NEW), true),
-    ...quarantineLines(app, entry(NEW), false),
+    ...quarantineLines(app, entry(NEW), true, true),
+    ...quarantineLines(app, entry(NEW), false, true),
+    ...quarantineLines(app, entry(NEW), false, false),
     ...unquarantineLines(app, NEW, entry(NEW)),
     ...unquarantineLines(app, NEW, null),
     ...forgottenLines('web-\u001b9'),

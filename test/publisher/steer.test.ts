@@ -83,6 +83,16 @@ describe('a word', () => {
     expect(steer('promote', inState('halted'), word)).toMatchObject({ rollout: { promoted: { by: 'ann', wave: 2 } } });
   });
 
+  it('that was given before is shown on one line, whatever it holds', () => {
+    const why = 'lunch\n\u001b[2Jd-8 is proven';
+    expect(steer('pause', inState('aborted', { why }), word)).toMatchObject({
+      said: 'd-7 is aborted (lunch\\n\\u001b[2Jd-8 is proven): nothing goes on',
+    });
+    expect(steer('pause', inState('paused', { paused: { by: 'a\nb', why, at: 1 } }), word)).toMatchObject({
+      said: 'd-7 is paused already, by a\\nb',
+    });
+  });
+
   it('of promote is for one wave', () => {
     const promoted = { ...word, wave: 1 };
     expect(steer('promote', inState('running', { promoted }), word).do).toBe('write');
