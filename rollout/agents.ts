@@ -29,6 +29,8 @@ export function knowAgents(
   mostAgeMs: number,
 ): KnownAgents {
   const seen = new Map<string, AgentSeen>();
+  /** Known, but read again whatever it was: permits too. */
+  let stale = new Set<string>();
   let readAt = Number.NEGATIVE_INFINITY;
 
   async function read(rollout: Rollout | null): Promise<readonly AgentSeen[]> {
@@ -44,8 +46,9 @@ export function knowAgents(
       ids.map(async (id) => {
         const known = seen.get(id);
         const changed = known?.online !== present.has(id);
-        if (!all && !changed && !members.has(id)) return;
+        if (!all && !changed && !members.has(id) && !stale.has(id)) return;
         seen.set(id, await readAgent(id, present.has(id), known, now));
+        stale.delete(id);
       }),
     );
     return ids.flatMap((id) => seen.get(id) ?? []);
@@ -57,18 +60,21 @@ export function knowAgents(
     known: AgentSeen | undefined,
     now: number,
   ): Promise<AgentSeen> {
-    const again = known !== undefined && known.online === online;
+    const isKnown = known !== undefined && !stale.has(agentId);
+    const again = isKnown && known.online === online;
     const [presence, report, permit] = await Promise.all([
       // Labels are of one process: another one is another presence.
       online && !again ? session.get(znodes.presence(agentId)) : null,
       session.get(znodes.report(agentId)),
-      known ? null : session.get(znodes.permit(agentId)),
+      isKnown ? null : session.get(znodes.permit(agentId)),
     ]);
     const labels = presence ? (parsePresence(presence.data)?.labels ?? {}) : online ? (known?.labels ?? {}) : {};
     const heard = online ? now : Math.max(known?.heard ?? 0, report?.stat.mtime ?? 0);
+    const said = report && parseReport(report.data);
+    const well = said?.phase === 'active' && (online || !known) ? now : (known?.well ?? 0);
     return {
-      ...{ agentId, online, labels, heard, report: report && parseReport(report.data) },
-      permit: known ? known.permit : permitOf(permit),
+      ...{ agentId, online, labels, heard, well, report: said },
+      permit: isKnown ? known.permit : permitOf(permit, known?.permit ?? null, known ? now : null),
     };
   }
 
@@ -86,12 +92,15 @@ export function knowAgents(
     read,
     note,
     forget() {
-      seen.clear();
+      stale = new Set(seen.keys());
       readAt = Number.NEGATIVE_INFINITY;
     },
   };
 }
 
-function permitOf(node: NodeData | null): AgentSeen['permit'] {
-  return node && { targetVersion: parsePermit(node.data), at: node.stat.mtime };
+/** Within one term its times are of one clock: one that was known keeps its time, one found later is of that moment. */
+function permitOf(node: NodeData | null, known: AgentSeen['permit'], foundAt: number | null): AgentSeen['permit'] {
+  if (!node) return null;
+  const targetVersion = parsePermit(node.data);
+  return known?.targetVersion === targetVersion ? known : { targetVersion, at: foundAt ?? node.stat.mtime };
 }

@@ -15,6 +15,7 @@ import { type Look, look } from './look.ts';
 import type { Order } from './order.ts';
 import { plan } from './plan.ts';
 import { isLedBy, type Leadership } from './term.ts';
+import { createVigil } from './vigil.ts';
 
 export interface CoordinatorParts {
   readonly session: Session;
@@ -77,11 +78,13 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
   let offset: number | null = null;
   const now = () => (offset === null ? clock.now() : Math.round(offset + clock.monotonic()));
   const agents = knowAgents(session, znodes, now, MOST_AGE_MS);
+  const vigil = createVigil();
+  const watched = (at: number) => vigil.look(at, clock.monotonic());
   const executeParts = { ...parts, now };
   let told = { why: '', at: 0 };
   for (let failures = 0; !term.signal.aborted; ) {
     try {
-      const seen = await look(session, znodes, agents.read, now);
+      const seen = await look(session, znodes, agents.read, now, watched);
       if (term.signal.aborted) break;
       if (offset === null || (seen.picture.rollout && !isLedBy(seen.picture.rollout, leadership))) {
         offset = (await takeLead(executeParts, leadership, seen)) - clock.monotonic();

@@ -20,6 +20,7 @@ export interface Look {
  * Reads what the plan needs.
  * @param agents gives the agents, as fresh as the present wave needs them.
  * @param now ms since the epoch by the clock of the ensemble.
+ * @param watched for how long the leader has watched at that time, ms.
  * @throws FleetError APP_MISSING, DEPLOYMENTS_UNREADABLE.
  */
 export async function look(
@@ -27,6 +28,7 @@ export async function look(
   znodes: Znodes,
   agents: (rollout: Rollout | null) => Promise<readonly AgentSeen[]>,
   now: () => number,
+  watched: (now: number) => number,
 ): Promise<Look> {
   const [state, rolloutNode, policyNode] = await Promise.all([
     readSharedState(session, znodes),
@@ -37,6 +39,8 @@ export async function look(
   const { targetVersion } = state.config;
   const moved = rollout !== null && rollout.targetVersion !== targetVersion;
   const quarantine = parseQuarantine(state.quarantine.data);
+  const agentsSeen = isOver(rollout, moved) ? [] : await agents(rollout);
+  const at = now();
   const picture: Picture = {
     wanted: wantedOf(state),
     policy: parsePolicy(policyNode?.data ?? Buffer.alloc(0)),
@@ -44,8 +48,9 @@ export async function look(
     left: moved ? await readDeployment(session, znodes, rollout.deployment) : null,
     proven: rollout && !moved ? null : await lastProven(session, znodes, state, quarantine.value),
     quarantine,
-    agents: isOver(rollout, moved) ? [] : await agents(rollout),
-    now: now(),
+    agents: agentsSeen,
+    now: at,
+    watched: watched(at),
   };
   return {
     picture,

@@ -21,6 +21,8 @@ export interface Picture {
   readonly proven: Deployment | null;
   readonly quarantine: Brake<readonly Quarantined[]>;
   readonly agents: readonly AgentSeen[];
+  /** For how long this leader has watched without a gap or a jump of its time, ms. */
+  readonly watched: number;
 }
 
 export interface Wanted {
@@ -41,6 +43,8 @@ export interface AgentSeen {
   readonly permit: { readonly targetVersion: TargetVersion | null; readonly at: number } | null;
   /** When it was last heard of. */
   readonly heard: number;
+  /** When this leader last saw it active and online, or saw it first where it was active before; 0: never. */
+  readonly well: number;
 }
 
 /** Why this commit may not be activated; null: it may. */

@@ -51,7 +51,7 @@ export function prove(
     const outcome = outcomeOf(picture, rollout, 'failed', bad);
     return change('fail', bad, { ...ended, state: 'failed', why: bad }, { outcome: { number, outcome } });
   }
-  const without = tally.of('failed', 'out', 'offline');
+  const without = tally.of('failed', 'out', 'offline', 'gone');
   const why = `${showWords(done.length)}${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
   const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, why: '' };
   return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });

@@ -14,7 +14,7 @@ export interface Tally {
 
 export function tallyOf(picture: Picture, rollout: Rollout, policy: Policy): Tally {
   const agents = picture.agents
-    .map((seen) => standingOf(seen, rollout, policy, picture.now))
+    .map((seen) => standingOf(seen, rollout, policy, picture))
     .toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
   const of = (...standings: Standing[]) => agents.filter((each) => standings.includes(each.standing));
   return { agents, of, all: agents.length - of('out', 'forgotten').length };

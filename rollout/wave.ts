@@ -21,7 +21,8 @@ export function goOn(picture: Picture, wanted: Wanted, before: Rollout, policy: 
   if (broken && policy.onFailure !== 'continue') return stop(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);
   const held = whyHeld(now, policy, tally);
-  if (held) return settle('note', held, before, { ...now, why: held }, tally, []);
+  const soakFrom = isSettled(now, tally) ? now.soakFrom : null;
+  if (held) return settle('note', held, before, { ...now, why: held, soakFrom }, tally, []);
   const going = now.why === '' ? now : { ...now, why: '' };
   if (!isSettled(going, tally)) return permit(before, { ...going, soakFrom: null }, policy, tally);
   return soak(picture, before, going, policy, tally) ?? next(picture, wanted, before, going, policy, tally, broken);
@@ -42,7 +43,8 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
 
 /** What keeps everything waiting although nothing is broken; null: nothing does. */
 function whyHeld(rollout: Rollout, policy: Policy, tally: Tally): string | null {
-  const offline = tally.of('offline');
+  // Who went away after it was done takes from the budget too: a commit may take its server down.
+  const offline = tally.agents.filter((each) => each.standing === 'offline' || isLost(each));
   const most = amountOf(policy.offlineBudget, tally.all);
   if (tally.of('done', 'ready', 'working', 'gone', 'failed').length === 0) {
     return offline.length === 0 ? 'no agent is online' : `no agent is online; ${namesOf(offline)} went away`;
@@ -58,10 +60,18 @@ function whyHeld(rollout: Rollout, policy: Policy, tally: Tally): string | null 
 
 const isCanary = (rollout: Rollout, policy: Policy): boolean => policy.canary !== undefined && rollout.wave === 0;
 
-/** Every agent of the wave is done, or failed within the budget. */
-function isSettled({ members }: Rollout, tally: Tally): boolean {
-  const open = tally.of('ready', 'working', 'gone');
-  return open.every((each) => !members.includes(each.agentId));
+/** Went away after it was done. */
+const isLost = ({ standing, inFlight }: Stood): boolean => standing === 'gone' && !inFlight;
+
+/** Every agent of the wave is done, or failed within the budget; and who was of the canary is there still. */
+function isSettled(rollout: Rollout, tally: Tally): boolean {
+  return openOf(rollout, tally, 'ready').length === 0;
+}
+
+function openOf({ members, canary }: Rollout, tally: Tally, ...more: 'ready'[]): readonly Stood[] {
+  return tally
+    .of('working', 'gone', ...more)
+    .filter((each) => members.includes(each.agentId) || (isLost(each) && canary.includes(each.agentId)));
 }
 
 /** Leave for those of the wave that are ready, while not too many are in flight. */
@@ -69,7 +79,7 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Tally)
   const ready = tally.of('ready').filter((each) => rollout.members.includes(each.agentId));
   const free = Math.max(0, atLeastOne(policy.maxParallel, tally.all) - inFlight(tally).length);
   const grant = ready.slice(0, free).map((each) => each.agentId);
-  const waiting = tally.of('working', 'gone').filter((each) => rollout.members.includes(each.agentId));
+  const waiting = openOf(rollout, tally);
   // Where no place is free it is those who hold one that are waited for, also of an earlier target.
   const holders = ready.length > free ? inFlight(tally).filter((each) => !waiting.includes(each)) : [];
   const open = [...waiting, ...holders];

@@ -64,6 +64,7 @@ const see = () =>
     paths,
     async () => [],
     () => systemClock.now(),
+    () => Number.POSITIVE_INFINITY,
   );
 const current = async () => {
   const node = await session.get(paths.rollout);

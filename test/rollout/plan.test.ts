@@ -303,6 +303,137 @@ describe('time', () => {
   });
 });
 
+describe('who was done and went away', () => {
+  /** The canary of eight is done and soaks; nobody else went. */
+  function soaking(policy: Record<string, unknown> = {}): World {
+    const world = second({ ...WAVES, soak: '5m', deadline: '2m', ...policy });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    finish(world);
+    settle(world);
+    return world;
+  }
+
+  function goAway(world: World, id: string): void {
+    world.picture();
+    world.agent(id).online = false;
+  }
+
+  it('takes from the offline budget at once, and nothing soaks meanwhile', () => {
+    const world = soaking({ offlineBudget: 0 });
+    goAway(world, 'web-1');
+    expect(settle(world)).toContain('1 of 8 agents are offline (web-1), the policy allows 0');
+    expect(world.rollout).toMatchObject({ wave: 0, soakFrom: null });
+    world.agent('web-1').online = true;
+    world.now += 100_000;
+    expect(settle(world)).toBe('wave 0 soaks for 5m');
+    expect(world.rollout?.soakFrom).toBe(world.now);
+  });
+
+  it('of the present wave stops its soak, and has failed at the deadline', () => {
+    const world = soaking();
+    goAway(world, 'web-1');
+    expect(settle(world)).toBe('wave 0: waiting for web-1');
+    world.now += 119_000;
+    expect(settle(world)).toBe('wave 0: waiting for web-1');
+    world.now += 2_000;
+    const order = plan(world.picture());
+    expect(order).toMatchObject({
+      do: 'roll back',
+      why: expect.stringContaining('web-1 failed: GONE went away after'),
+    });
+  });
+
+  it('of the canary stops every later wave too', () => {
+    const world = soaking({ soak: '0s' });
+    expect(world.rollout?.wave).toBe(1);
+    finish(world);
+    goAway(world, 'web-1');
+    expect(settle(world)).toBe('wave 1: waiting for web-1');
+    world.now += 121_000;
+    expect(plan(world.picture())).toMatchObject({ do: 'roll back', why: expect.stringContaining('GONE') });
+  });
+
+  it('of an earlier wave is missing when the rest is proven', () => {
+    const world = second({ maxParallel: 4 });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    finish(world);
+    settle(world);
+    goAway(world, 'web-2');
+    finish(world);
+    settle(world);
+    expect(world.rollout?.state).toBe('proven');
+    expect(world.records[1]?.outcome).toMatchObject({ reached: 7, missing: [{ agentId: 'web-2', code: 'gone' }] });
+  });
+
+  it('and is back before the deadline is done again, however long ago its permit was given', () => {
+    const world = soaking({ soak: '1h' });
+    world.now += 1_800_000;
+    goAway(world, 'web-1');
+    world.now += 100_000;
+    world.agent('web-1').online = true;
+    world.say('web-1', 'verifying');
+    expect(settle(world)).toBe('wave 0: waiting for web-1');
+    world.say('web-1', 'active');
+    expect(settle(world)).toBe('wave 0 soaks for 1h');
+  });
+
+  it('is not asked for where there are no waves', () => {
+    const world = second(null, 3);
+    settle(world);
+    world.sayAll('active');
+    world.agent('web-2').online = false;
+    settle(world);
+    expect(world.rollout?.state).toBe('proven');
+  });
+});
+
+describe('nobody is late', () => {
+  function underWay(): World {
+    const world = second({ canary: 1, deadline: '10m' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    return world;
+  }
+
+  it('because of the time before a pause', () => {
+    const world = underWay();
+    world.say('web-1', 'activating');
+    world.now += 599_000;
+    if (world.rollout) world.rollout = { ...world.rollout, state: 'paused' };
+    world.now += 3_600_000;
+    if (world.rollout) world.rollout = { ...world.rollout, state: 'running', waveAt: 0 };
+    expect(settle(world)).toBe('wave 0: waiting for web-1');
+    world.now += 601_000;
+    expect(plan(world.picture()).do).toBe('roll back');
+  });
+
+  it('by the word of a leader that has not watched for a minute itself', () => {
+    const world = underWay();
+    world.now += 3_600_000;
+    world.watched = 59_000;
+    expect(settle(world)).toBe('wave 0: waiting for web-1');
+    world.watched = 60_000;
+    expect(plan(world.picture()).do).toBe('roll back');
+  });
+
+  it('nor of one that has not watched for the deadline, where that is shorter', () => {
+    const world = second({ canary: 1, deadline: '5s' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.now += 6_000;
+    world.watched = 4_000;
+    expect(settle(world)).toBe('wave 0: waiting for web-1');
+    world.watched = 5_000;
+    expect(plan(world.picture()).do).toBe('roll back');
+  });
+});
+
 describe('agents that are away', () => {
   it('are named, wait for nothing and catch up later', () => {
     const world = second({ maxParallel: 4 });

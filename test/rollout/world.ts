@@ -14,6 +14,7 @@ export interface Model {
   report: Report | null;
   permit: { targetVersion: TargetVersion; at: number } | null;
   heard: number;
+  well: number;
 }
 
 export const core = (letter: string): Core => ({
@@ -32,6 +33,8 @@ export class World {
   readonly quarantine: string[] = [];
   config: { targetVersion: TargetVersion; target: Core | null; policy: Policy | null; recorded: boolean } | null = null;
   writes = 0;
+  /** For how long the present leader has watched. */
+  watched = Number.POSITIVE_INFINITY;
 
   constructor(policy: Record<string, unknown> | null, agents: number | Record<string, Record<string, string>>) {
     this.policy = policy === null ? null : policySchema.parse(policy);
@@ -43,7 +46,7 @@ export class World {
   }
 
   join(agentId: string, labels: Record<string, string> = {}): void {
-    this.agents.set(agentId, { agentId, online: true, labels, report: null, permit: null, heard: this.now });
+    this.agents.set(agentId, { agentId, online: true, labels, report: null, permit: null, heard: this.now, well: 0 });
   }
 
   publish(letter: string, more: Partial<Deployment> = {}, policy: Policy | null = null): void {
@@ -92,6 +95,7 @@ export class World {
   picture(): Picture {
     const { config, rollout } = this;
     const about = (number: number | undefined) => this.records.find((each) => each.number === number) ?? null;
+    for (const each of this.agents.values()) if (each.online && each.report?.phase === 'active') each.well = this.now;
     const agents: AgentSeen[] = [...this.agents.values()].map((each) => ({
       ...each,
       labels: each.online ? each.labels : {},
@@ -116,6 +120,7 @@ export class World {
       proven: null,
       quarantine: { value, unreadable: null },
       agents,
+      watched: this.watched,
     };
   }
 

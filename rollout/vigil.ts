@@ -1,0 +1,29 @@
+/** For how long one leader has watched the fleet without a gap, by times that did not jump. */
+export interface Vigil {
+  /**
+   * Notes one look.
+   * @param now by the clock of the ensemble, ms since the epoch.
+   * @param monotonic ms, of the leader's own clock.
+   * @returns ms since the vigil began.
+   */
+  look(now: number, monotonic: number): number;
+}
+
+/** More than two slow looks (coordinator.ts): the process stood still, or its machine slept. */
+const GAP_MS = 75_000;
+/** More than rounding and slewing come to between two looks. */
+const JUMP_MS = 2_000;
+
+export function createVigil(): Vigil {
+  let last: { readonly now: number; readonly monotonic: number } | null = null;
+  let since = 0;
+  return {
+    look(now, monotonic) {
+      const passed = last ? monotonic - last.monotonic : 0;
+      const jumped = last ? Math.abs(now - last.now - passed) > JUMP_MS : false;
+      if (!last || jumped || passed > GAP_MS) since = monotonic;
+      last = { now, monotonic };
+      return monotonic - since;
+    },
+  };
+}
