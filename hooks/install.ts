@@ -1,12 +1,7 @@
 import { join } from 'node:path';
+import { changeConfig } from '../git/config-edit.ts';
 import type { Git } from '../git/process.ts';
-import {
-  branchTip,
-  gitDirOf,
-  readRepositoryConfig,
-  removeRepositoryConfig,
-  writeConfig,
-} from '../git/repository-config.ts';
+import { branchTip, gitDirOf, readRepositoryConfig } from '../git/repository-config.ts';
 import { isOneBranch } from './branch-pattern.ts';
 import { lookAtHook, placeHook, refuseEdited, refuseUnclear, removeHook } from './hook-files.ts';
 import { type HookName, hookScript } from './hook-script.ts';
@@ -29,7 +24,7 @@ export interface HookInstalled {
  * Makes a bare repository deploy one branch, or the branches of a pattern, to one app: settings into the repository's own
  * git config, then the hook files. Running it again for the same branch and app updates that installation alone.
  * @param command how to start this gitfleet: program and script, absolute.
- * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS
+ * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS, CONFIG_LOCKED
  */
 export async function installHook(
   git: Git,
@@ -45,18 +40,20 @@ export async function installHook(
     ...before.filter((hook) => sectionOf(hook) !== section),
     ...broken.filter((each) => each.section !== section),
   ];
-  const wanted = wantedFiles([settings, ...others]);
-  await checkFiles(directory, wanted);
-  const members = Object.entries(settings).map(([name, value]) => [`gitfleet.${section}.${name}`, value]);
-  await writeConfig(git, gitDir, Object.fromEntries(members));
-  const { hooks } = hookSettings(await readRepositoryConfig(git, gitDir));
+  await checkFiles(directory, wantedFiles([settings, ...others]));
+  const received = await changeConfig(git, gitDir, async (config) => {
+    for (const [name, value] of Object.entries(settings)) await config.set(`gitfleet.${section}.${name}`, value);
+    return await setUpReceive(config);
+  });
+  // As it is now: somebody else may be installing another app.
+  const now = hookSettings(await readRepositoryConfig(git, gitDir));
   const changes = [
     ...differences(before.find((hook) => sectionOf(hook) === section) ?? null, settings),
-    ...(await setUpReceive(git, gitDir)),
-    ...(await placeFiles(directory, wanted, command)),
+    ...received,
+    ...(await placeFiles(directory, wantedFiles([...now.hooks, ...now.broken]), command)),
   ];
   const tip = isOneBranch(settings.branch) ? await branchTip(git, gitDir, settings.branch) : null;
-  return { file: join(directory, 'post-receive'), gitDir, tip, changes, hooks };
+  return { file: join(directory, 'post-receive'), gitDir, tip, changes, hooks: now.hooks };
 }
 
 export interface HookUninstalled {
@@ -70,7 +67,7 @@ export interface HookUninstalled {
  * Takes installations out again; with the last one go the hook files and what they needed, and what was there before
  * them is there again. Pins stay: agents may still need what they keep.
  * @param which null: any. Settings that are broken are known by the name of their section.
- * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS
+ * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS, CONFIG_LOCKED
  */
 export async function uninstallHook(
   git: Git,
@@ -91,10 +88,14 @@ export async function uninstallHook(
   const wanted = wantedFiles(rest);
   await checkFiles(directory, wanted);
   const changes = await placeFiles(directory, wanted, command);
-  for (const section of sections) await removeRepositoryConfig(git, gitDir, section);
-  for (const { section } of broken.filter(leaves))
+  const received = await changeConfig(git, gitDir, async (config) => {
+    for (const section of sections) await config.removeSection(`gitfleet.${section}`);
+    return rest.length === 0 ? await restoreReceive(config) : [];
+  });
+  for (const { section } of broken.filter(leaves)) {
     changes.push(`[gitfleet ${JSON.stringify(section)}] removed, which was broken`);
-  if (rest.length === 0) changes.push(...(await restoreReceive(git, gitDir)));
+  }
+  changes.push(...received);
   return { gitDir, removed, changes, hooks: staying };
 }
 

@@ -1,6 +1,6 @@
+import type { ConfigEdit } from '../git/config-edit.ts';
 import { PINS } from '../git/deployment-pins.ts';
 import type { Git } from '../git/process.ts';
-import { addConfig, readConfig, removeConfig, writeConfig } from '../git/repository-config.ts';
 
 const PUSH_OPTIONS = 'receive.advertisePushOptions';
 const HIDDEN = 'receive.hideRefs';
@@ -11,33 +11,31 @@ const BEFORE = { pushOptions: 'gitfleet.earlierPushOptions', hidden: 'gitfleet.e
  * What git itself has to do for us when it receives: take push options, and keep pushes away from the pins, which a
  * `git push --mirror` would delete. Resolves to what changed, in words.
  */
-export async function setUpReceive(git: Git, gitDir: string): Promise<string[]> {
+export async function setUpReceive(config: ConfigEdit): Promise<string[]> {
   const changes: string[] = [];
-  if (!(await takesPushOptions(git, gitDir))) {
-    const before = (await readConfig(git, gitDir, PUSH_OPTIONS)).at(-1) ?? 'unset';
-    await writeConfig(git, gitDir, { [BEFORE.pushOptions]: before, [PUSH_OPTIONS]: 'true' });
+  if (!(await config.isOn(PUSH_OPTIONS))) {
+    await config.set(BEFORE.pushOptions, (await config.read(PUSH_OPTIONS)).at(-1) ?? 'unset');
+    await config.set(PUSH_OPTIONS, 'true');
     changes.push(`${PUSH_OPTIONS} is on`);
   }
-  if (!(await readConfig(git, gitDir, HIDDEN)).includes(PINS)) {
-    await addConfig(git, gitDir, HIDDEN, PINS);
-    await writeConfig(git, gitDir, { [BEFORE.hidden]: 'unset' });
+  if (!(await config.read(HIDDEN)).includes(PINS)) {
+    await config.add(HIDDEN, PINS);
+    await config.set(BEFORE.hidden, 'unset');
     changes.push(`no push can change ${PINS}`);
   }
   return changes;
 }
 
-export async function restoreReceive(git: Git, gitDir: string): Promise<string[]> {
-  const [pushOptions] = await readConfig(git, gitDir, BEFORE.pushOptions);
-  const [hidden] = await readConfig(git, gitDir, BEFORE.hidden);
+export async function restoreReceive(config: ConfigEdit): Promise<string[]> {
+  const [pushOptions] = await config.read(BEFORE.pushOptions);
+  const [hidden] = await config.read(BEFORE.hidden);
   if (pushOptions !== undefined) {
-    await writeConfig(git, gitDir, {
-      [PUSH_OPTIONS]: pushOptions === 'unset' ? null : pushOptions,
-      [BEFORE.pushOptions]: null,
-    });
+    await config.set(PUSH_OPTIONS, pushOptions === 'unset' ? null : pushOptions);
+    await config.set(BEFORE.pushOptions, null);
   }
   if (hidden !== undefined) {
-    await removeConfig(git, gitDir, HIDDEN, PINS);
-    await writeConfig(git, gitDir, { [BEFORE.hidden]: null });
+    await config.remove(HIDDEN, PINS);
+    await config.set(BEFORE.hidden, null);
   }
   return pushOptions === undefined && hidden === undefined ? [] : ["git's receive settings are as before"];
 }

@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gitOfHooks } from '../../cli/git-of-hooks.ts';
+import type { Git } from '../../git/process.ts';
 import { readRepositoryConfig } from '../../git/repository-config.ts';
 import { type HookSettings, hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { inspectHooks, problemsOf } from '../../hooks/inspect.ts';
@@ -46,6 +47,27 @@ async function foreign(name: string, exitCode = 0): Promise<void> {
   const script = `#!/bin/sh\necho "\${0##*/} $GIT_DIR $# $2"\ncat\nexit ${exitCode}\n`;
   await writeFile(join(repository.bare, 'hooks', name), script, { mode: 0o750 });
   await chmod(join(repository.bare, 'hooks', name), 0o750);
+}
+
+/** A git that is gone after so many calls, as if we had been ended there. */
+function gitEnding(most: number): Git {
+  const git = gitOfHooks();
+  let calls = 0;
+  const count = () => {
+    calls += 1;
+    if (calls > most) throw new Error('ended');
+  };
+  return {
+    leash: git.leash,
+    ask: async (...words) => {
+      count();
+      return await git.ask(...words);
+    },
+    tell: async (...words) => {
+      count();
+      return await git.tell(...words);
+    },
+  };
 }
 
 const INPUT = 'a b refs/heads/main\n\n\nc';
@@ -290,6 +312,29 @@ describe('installing again', () => {
     const names = ['app', 'branch', 'relativepath', 'url', 'zookeeper'];
     expect(own.sort()).toEqual(names.map((name) => `main /app/business.${name}`));
     expect(await installed()).toEqual([aHook()]);
+  });
+
+  it('is told to whoever reads it all at once: whenever it is ended, what was there is there, or what shall be', async () => {
+    await install(full);
+    for (const doing of ['installing', 'uninstalling']) {
+      const start = await installed();
+      for (let most = 0, done = false; !done; most += 1) {
+        const ended = gitEnding(most);
+        const run =
+          doing === 'installing'
+            ? installHook(ended, repository.bare, aHook({ zookeeper: 'zk9:2181' }), command)
+            : uninstallHook(ended, repository.bare, { branch: null, app: null }, command);
+        done = await run.then(
+          () => true,
+          () => false,
+        );
+        const { hooks, broken } = hookSettings(await readRepositoryConfig(gitOfHooks(), repository.bare));
+        expect(broken).toEqual([]);
+        const [now, end] = [JSON.stringify(hooks), doing === 'installing' ? [aHook({ zookeeper: 'zk9:2181' })] : []];
+        expect([JSON.stringify(start), JSON.stringify(end)]).toContain(now);
+        if (done) expect(now).toBe(JSON.stringify(end));
+      }
+    }
   });
 
   it('keeps the installations of other branches and apps', async () => {
