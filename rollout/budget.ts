@@ -8,18 +8,34 @@ export function failuresOf(tally: Tally, rollout: Rollout): readonly Stood[] {
   return tally.of('failed').filter((each) => !rollout.excused.includes(each.agentId));
 }
 
-/** More agents failed than the policy allows: who, why, and how many it allows. Null: it holds. */
-export function whyBroken(tally: Tally, rollout: Rollout, policy: Policy): string | null {
+/** More agents failed than the policy allows. */
+export interface Broken {
+  /** Who, why, and how many it allows. */
+  readonly why: string;
+  /** Somebody failed who had leave to activate it. Where nobody had, the commit cannot be why. */
+  readonly byCommit: boolean;
+}
+
+/** Null: it holds. */
+export function brokenBudget(tally: Tally, rollout: Rollout, policy: Policy): Broken | null {
   const failed = failuresOf(tally, rollout);
   const canary = failed.filter((each) => rollout.wave === 0 && rollout.canary.includes(each.agentId));
   const most = amountOf(policy.failureBudget, tally.all);
-  if (canary.length > 0) return `canary ${words(canary, rollout)}`;
+  const byCommit = failed.some((each) => each.hadPermit);
+  if (canary.length > 0) return { why: `canary ${words(canary, rollout)}`, byCommit };
   if (failed.length <= most) return null;
-  return `${words(failed, rollout)}${most === 0 ? '' : `; the policy allows ${most} to fail`}`;
+  return { why: `${words(failed, rollout)}${most === 0 ? '' : `; the policy allows ${most} to fail`}`, byCommit };
 }
 
-/** `web-1, web-2 failed: HEALTH_FAILED GET /up answered 500`: the first one's reason stands for all. */
+/** As many codes as one sentence bears. */
+const MOST_CODES = 3;
+
+/** `web-1, web-2 failed: HEALTH_FAILED GET /up answered 500; web-3 failed: DISK_FULL`: one reason for each code. */
 function words(failed: readonly Stood[], rollout: Rollout): string {
-  const first = failureOf(failed[0] as Stood, rollout);
-  return `${namesOf(failed)} failed: ${first.code} ${first.reason}`.trim();
+  const codes = [...new Set(failed.map((each) => failureOf(each, rollout).code))];
+  const sentences = codes.slice(0, MOST_CODES).map((code) => {
+    const same = failed.filter((each) => failureOf(each, rollout).code === code);
+    return `${namesOf(same)} failed: ${code} ${failureOf(same[0] as Stood, rollout).reason}`.trim();
+  });
+  return sentences.join('; ');
 }

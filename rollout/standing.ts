@@ -21,6 +21,8 @@ export interface Stood {
   readonly seen: AgentSeen;
   /** Its permit, or what it reports, lets it activate at any moment: unavailable until it reports. */
   readonly inFlight: boolean;
+  /** Had leave to activate it at any time: only then can the commit be why it failed. */
+  readonly hadPermit: boolean;
   /** Passed the deadline in this look, and is not among the late of the record yet. */
   readonly overdue: boolean;
 }
@@ -34,22 +36,24 @@ export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
   const permitted = seen.permit?.targetVersion === rollout.targetVersion;
   const under = isUnderWay(seen, rollout, policy, time);
+  const lost = rollout.latePermitted.includes(agentId);
   const is = (standing: Standing, inFlight = false, overdue = false): Stood => ({
-    ...{ agentId, standing, seen, inFlight, overdue },
+    ...{ agentId, standing, seen, inFlight, overdue, hadPermit: permitted || lost },
   });
   if (isOut(seen.report, report)) return is('out', permitted);
   const isActive = report?.phase === 'active';
   // Without waves nobody is watched: it was there, and that is all that was asked.
   if (isActive && (online || !rollout.permits)) return is('done');
   if (isFailed(report)) return is('failed');
+  const ready = online && report?.phase === 'awaiting' && !permitted;
+  // Who was late before its permit, and is ready now, was only slow.
+  if (ready && !lost) return is('ready');
   if (rollout.late.includes(agentId)) return is('failed', permitted);
   const since = sinceWhen(seen, rollout, permitted, isActive);
-  const ready = online && report?.phase === 'awaiting' && !permitted;
-  // Who is ready waits for us, and who was offline before its turn is nobody's failure.
-  const counts = permitted || isActive || (online && !ready);
+  // Who was offline before its turn is nobody's failure.
+  const counts = permitted || isActive || online;
   if (counts && since !== null && isPast(since, policy, time)) return is('failed', permitted && !isActive, true);
   if (isActive) return is('gone');
-  if (ready) return is('ready');
   if (online) return is('working', permitted || under);
   if (permitted) return is('gone', true);
   return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline', under);

@@ -19,7 +19,7 @@ function continued({ rollout: before, left, now }: Picture, record: Deployment, 
   const going = before?.state === 'running' || before?.state === 'paused';
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
   if (!sameCore(left.target, wanted.target) || left.via === 'rollback') return null;
-  const tries = { late: [], excused: [], failures: [], waveAt: now, soakFrom: null };
+  const tries = { late: [], latePermitted: [], excused: [], failures: [], waveAt: now, soakFrom: null };
   return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
 }
 
@@ -30,8 +30,8 @@ function fresh(picture: Picture, wanted: Wanted, record: Deployment): Rollout {
   const rollout: Rollout = {
     ...{ deployment: record.number, targetVersion: wanted.targetVersion, leader: null, wave: 0, state: 'running' },
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
-    ...{ canary: [], members: [], waveAt: now, soakFrom: null, promoted: null, late: [], excused: [] },
-    ...{ why: '', failures: [], steered: [] },
+    ...{ canary: [], members: [], waveAt: now, soakFrom: null, promoted: null, late: [], latePermitted: [] },
+    ...{ excused: [], why: '', failures: [], steered: [] },
   };
   if (!wanted.target) return { ...rollout, state: 'failed', why: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {

@@ -1,31 +1,42 @@
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { failuresOf } from './budget.ts';
+import { type Broken, failuresOf } from './budget.ts';
 import { change, type Order, rest } from './order.ts';
 import { inQuarantine, type Picture, type Wanted } from './picture.ts';
 import { sameCore } from './start.ts';
 import { failuresIn, namesOf, outcomeOf, showWords, type Tally, tallyOf } from './tally.ts';
 
-/** The failure budget is broken: back to what was proven, or wait for a person, as the policy says. */
-export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: string): Order {
+/**
+ * The failure budget is broken: back to what was proven, or wait for a person, as the policy says. Only a commit that
+ * somebody had leave to activate is sent back and refused from now on; a full disk or a lost origin before that is none
+ * of its fault.
+ */
+export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: Broken): Order {
   const tally = tallyOf(picture, rollout, policy);
   const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakFrom: null };
   const { base } = rollout;
-  const stays = policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base) : '';
+  const stays =
+    policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base, broken) : '';
   if (policy.onFailure !== 'rollback' || stays !== '' || !base || !wanted.target) {
-    const why = stays === '' ? broken : `${broken}; no rollback: ${stays}`;
+    const why = stays === '' ? broken.why : `${broken.why}; no rollback: ${stays}`;
     return change('halt', why, { ...ended, state: 'halted', why });
   }
   return {
-    ...{ do: 'roll back', why: broken, base, commitId: wanted.target.commitId },
-    rollout: { ...ended, state: 'rolled-back', why: broken },
-    outcome: { number: rollout.deployment, outcome: outcomeOf(picture, ended, 'rolled-back', broken) },
+    ...{ do: 'roll back', why: broken.why, base, commitId: wanted.target.commitId },
+    rollout: { ...ended, state: 'rolled-back', why: broken.why },
+    outcome: { number: rollout.deployment, outcome: outcomeOf(picture, ended, 'rolled-back', broken.why) },
   };
 }
 
 /** Empty: there is somewhere to go back to. */
-function whyNotBack(picture: Picture, target: NonNullable<Wanted['target']>, base: Rollout['base']): string {
+function whyNotBack(
+  picture: Picture,
+  target: NonNullable<Wanted['target']>,
+  base: Rollout['base'],
+  { byCommit }: Broken,
+): string {
+  if (!byCommit) return 'none of them had a permit yet, so it is not the commit';
   if (!base) return 'nothing was proven before it';
   if (sameCore(base, target)) return `${deploymentName(base.deployment)}, the last proven one, is the same target`;
   const quarantined = inQuarantine(picture, base.commitId);

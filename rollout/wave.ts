@@ -1,7 +1,7 @@
 import { atLeastOne, type Candidate, canaryOf, nextWave } from '../fleet/waves.ts';
 import { amountOf, durationOf, type Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { whyBroken } from './budget.ts';
+import { brokenBudget } from './budget.ts';
 import { type Change, change, type Order, rest } from './order.ts';
 import type { Picture, Wanted } from './picture.ts';
 import type { Stood } from './standing.ts';
@@ -15,9 +15,8 @@ import { namesOf, type Tally, tallyOf } from './tally.ts';
 export function goOn(picture: Picture, wanted: Wanted, before: Rollout, policy: Policy): Order {
   const timed = before.waveAt === 0 ? { ...before, waveAt: picture.now } : before;
   const tally = tallyOf(picture, timed, policy);
-  const overdue = tally.agents.filter((each) => each.overdue).map((each) => each.agentId);
-  const rollout = overdue.length === 0 ? timed : { ...timed, late: [...timed.late, ...overdue].toSorted() };
-  const broken = whyBroken(tally, rollout, policy);
+  const rollout = withLate(timed, tally);
+  const broken = brokenBudget(tally, rollout, policy);
   if (broken && policy.onFailure !== 'continue') return stop(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);
   const held = whyHeld(now, policy, tally);
@@ -25,7 +24,19 @@ export function goOn(picture: Picture, wanted: Wanted, before: Rollout, policy: 
   if (held) return settle('note', held, before, { ...now, why: held, soakFrom }, tally, []);
   const going = now.why === '' ? now : { ...now, why: '' };
   if (!isSettled(going, tally)) return permit(before, { ...going, soakFrom: null }, policy, tally);
-  return soak(picture, before, going, policy, tally) ?? next(picture, wanted, before, going, policy, tally, broken);
+  return (
+    soak(picture, before, going, policy, tally) ??
+    next(picture, wanted, before, going, policy, tally, broken?.why ?? null)
+  );
+}
+
+function withLate(rollout: Rollout, tally: Tally): Rollout {
+  const overdue = tally.agents.filter((each) => each.overdue);
+  if (overdue.length === 0) return rollout;
+  const add = (known: readonly string[], more: readonly Stood[]) =>
+    [...new Set([...known, ...more.map((each) => each.agentId)])].toSorted();
+  const permitted = overdue.filter((each) => each.hadPermit);
+  return { ...rollout, late: add(rollout.late, overdue), latePermitted: add(rollout.latePermitted, permitted) };
 }
 
 /** Who left before its turn is no member any more; a canary that lost agents takes others. */
@@ -85,7 +96,10 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Tally)
   const open = [...waiting, ...holders];
   const why =
     grant.length > 0 ? `permits for ${grant.join(', ')}` : `wave ${rollout.wave}: waiting for ${namesOf(open)}`;
-  return settle('permit', why, before, rollout, tally, grant);
+  // A permit is a new try: what was before it is neither held against the agent nor passed over.
+  const others = (ids: readonly string[]) => ids.filter((id) => !grant.includes(id));
+  const given = { ...rollout, late: others(rollout.late), excused: others(rollout.excused) };
+  return settle('permit', why, before, given, tally, grant);
 }
 
 /** Those who may activate at any moment; who is late with a permit loses it in the same order. */

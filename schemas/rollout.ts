@@ -66,6 +66,8 @@ export const rollout = z.object({
     .default(null),
   /** Agents that were not done within the deadline: failed, until they report otherwise. */
   late: z.array(z.string()).default([]),
+  /** Those of the late that had a permit, which they lost by that: the commit itself may be why. */
+  latePermitted: z.array(z.string()).default([]),
   /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
   excused: z.array(z.string()).default([]),
   /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */

@@ -34,8 +34,11 @@ interface Run {
   readonly orders: string[];
 }
 
-/** Agents, servers and publishers do what they like for a while; then they are well, and time goes on. */
-function run(script: Script, afterEachOrder: (world: World) => void): Run {
+/**
+ * Agents, servers and publishers do what they like for a while; then they are well, and time goes on.
+ * @param ill the share of turns in which an agent without a permit fails or is stuck; who has one is then quick.
+ */
+function run(script: Script, afterEachOrder: (world: World) => void, ill = 0): Run {
   const random = seeded(script.seed);
   const zones = ['a', 'b', 'c'];
   const names = Array.from({ length: script.agents }, (_, n) => [`web-${n + 1}`, { zone: zones[n % 3] as string }]);
@@ -66,7 +69,12 @@ function run(script: Script, afterEachOrder: (world: World) => void): Run {
     for (const agent of world.agents.values()) {
       if (random.often(script.leaving / 100)) agent.online = !agent.online;
       if (agent.online) agent.heard = world.now;
-      if (agent.online && random.often(0.6)) act(world, agent.agentId, random.often(script.failing / 100));
+      const permitted = agent.permit?.targetVersion === world.targetVersion;
+      if (ill > 0 && !permitted && random.often(ill)) {
+        if (agent.report?.phase !== 'active' && random.often(0.3)) world.fail(agent.agentId, 'DISK_FULL');
+      } else if (ill > 0 && permitted) {
+        for (let step = 0; step < 2; step++) act(world, agent.agentId, false);
+      } else if (agent.online && random.often(0.6)) act(world, agent.agentId, random.often(script.failing / 100));
     }
     if (random.often(script.publishing / 100)) world.publish(String.fromCharCode(++letter > 102 ? 98 : letter));
     turn(world);
@@ -126,6 +134,17 @@ describe('whatever agents, servers and publishers do', () => {
         const { state, why } = world.rollout ?? {};
         const ended = state === 'proven' || state === 'failed' || (state === 'halted' && why !== '');
         expect(ended, `${state}: ${orders.slice(-5).join(' | ')}`).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('a commit is in quarantine only where an agent that had leave to activate it failed', () => {
+    fc.assert(
+      fc.property(scripts, (script) => {
+        // Disks are full and the origin is away, but whoever has a permit and activates is well, and in time.
+        const { world, orders } = run({ ...script, failing: 0, leaving: 0 }, () => {}, 0.2);
+        expect(world.quarantine, orders.slice(-5).join(' | ')).toEqual([]);
       }),
       { numRuns: 300 },
     );

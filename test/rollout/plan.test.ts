@@ -257,16 +257,88 @@ describe('a broken budget', () => {
     expect(world.rollout).toMatchObject({ state: 'running', wave: 0 });
     world.fail('web-8', 'NO_SPACE');
     expect(plan(world.picture())).toMatchObject({ do: 'roll back' });
-    expect(plan(world.picture()).why).toContain('web-2, web-8 failed: HEALTH GET /up: 500; the policy allows 1');
+    expect(plan(world.picture()).why).toContain(
+      'web-2 failed: HEALTH GET /up: 500; web-8 failed: NO_SPACE GET /up: 500; the policy allows 1',
+    );
   });
 
   it('with nothing proven to go back to halts and says so', () => {
     const world = new World(WAVES, 3);
     world.publish('a');
     settle(world);
+    world.sayAll('awaiting');
+    settle(world);
     world.fail('web-1');
     expect(settle(world)).toContain('no rollback: nothing was proven before it');
     expect(world.rollout?.state).toBe('halted');
+  });
+});
+
+describe('a failure before the permit', () => {
+  const rows: [string, Record<string, unknown>, (world: World) => void, string][] = [
+    ['outside the canary', {}, (world) => world.fail('web-5', 'DISK_FULL'), 'web-5 failed: DISK_FULL'],
+    ['of the canary', {}, (world) => world.fail('web-1', 'URL'), 'canary web-1 failed: URL'],
+    [
+      'of more than the policy allows',
+      { failureBudget: 1 },
+      (world) => ['web-5', 'web-6'].map((id) => world.fail(id, 'DISK_FULL')),
+      'web-5, web-6 failed: DISK_FULL GET /up: 500; the policy allows 1',
+    ],
+    [
+      'by an outage of the origin for longer than the deadline',
+      { deadline: '10m' },
+      (world) => {
+        world.say('web-1', 'fetching', {
+          error: { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' },
+        });
+        world.now += 601_000;
+      },
+      'canary web-1 failed: DEADLINE not done within the deadline, last seen fetching: FETCH_FAILED refused',
+    ],
+  ];
+
+  it.each(rows)('%s halts; nothing goes back and nothing is in quarantine', (_, policy, fails, why) => {
+    const world = second({ ...WAVES, ...policy });
+    settle(world);
+    fails(world);
+    const said = settle(world);
+    expect(said).toContain(why);
+    expect(said).toContain('no rollback: none of them had a permit yet');
+    expect(world.rollout).toMatchObject({
+      state: 'halted',
+      failures: [{ code: expect.any(String) }, ...(policy.failureBudget ? [{}] : [])],
+    });
+    expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
+  });
+
+  it('and one after it together are the fault of the commit, also where the permit was taken since', () => {
+    const world = second({ maxParallel: 2, failureBudget: 1, deadline: '10m' });
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.say('web-1', 'active');
+    world.now += 601_000;
+    settle(world);
+    expect(world.rollout).toMatchObject({ late: ['web-2'], latePermitted: ['web-2'] });
+    expect(world.agent('web-2').permit).toBeNull();
+    world.fail('web-8', 'DISK_FULL');
+    expect(plan(world.picture())).toMatchObject({ do: 'roll back', commitId: 'b'.repeat(40) });
+  });
+
+  it('by lateness is over once the agent is ready; what it does with its permit counts, also where it was excused', () => {
+    const world = second({ ...WAVES, deadline: '10m' });
+    settle(world);
+    world.say('web-1', 'fetching');
+    world.now += 601_000;
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'halted', late: ['web-1'], latePermitted: [] });
+    if (world.rollout) world.rollout = { ...world.rollout, state: 'running', waveAt: 0, why: '', excused: ['web-1'] };
+    world.sayAll('awaiting');
+    settle(world);
+    expect(world.permitted()).toEqual(['web-1']);
+    expect(world.rollout).toMatchObject({ wave: 0, late: [], excused: [] });
+    world.fail('web-1');
+    expect(plan(world.picture())).toMatchObject({ do: 'roll back' });
   });
 });
 
