@@ -5,6 +5,7 @@ import { systemClock as clock } from '../runtime/clock.ts';
 import { visible } from '../runtime/visible.ts';
 import { agentSettings } from '../schemas/settings.ts';
 import { EXIT } from './exit-codes.ts';
+import { ownerOf } from './owner-of-root.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -16,9 +17,11 @@ import { say } from './terminal.ts';
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
-  const status = await readLocalStatus(placesOf(agent.root, agent.state, settings.app), clock);
-  if (options['json']) say(JSON.stringify({ agentId: agent.id, app: settings.app, ...status }));
-  else say(...statusLines(agent.id, settings.app, status, clock.now()));
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const status = await readLocalStatus(places, clock);
+  const agentId = await ownerOf(places.root, agent.id);
+  if (options['json']) say(JSON.stringify({ agentId, app: settings.app, ...status }));
+  else say(...statusLines(agentId, settings.app, status, clock.now()));
   return EXIT.converged;
 }
 

@@ -7,6 +7,7 @@ import { agentSettings } from '../schemas/settings.ts';
 import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
+import { ownerOf } from './owner-of-root.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -25,12 +26,13 @@ export async function run({ options }: Call): Promise<number> {
     throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
   });
   const { running, links } = await readLocalStatus(places, clock);
-  if (options['json']) say(JSON.stringify({ agentId: agent.id, ...suspension, running }));
+  const agentId = await ownerOf(places.root, agent.id);
+  if (options['json']) say(JSON.stringify({ agentId, ...suspension, running }));
   else {
     const shown = links.flatMap(({ link, commitId }) =>
       commitId === null ? [] : [`${link} keeps showing ${commitId}`],
     );
-    say(`${agent.id} is suspended: no rollout changes this server any more`, ...shown);
+    say(`${agentId} is suspended: no rollout changes this server any more`, ...shown);
     if (running === false) say('no agent runs here: the next one to start obeys it');
     say('next: gitfleet agent resume follows the fleet again');
   }

@@ -49,6 +49,9 @@ describe('gitfleet agent status', () => {
     const text = (await onServer(agent, 'status')).stdout;
     expect(text).toContain('web-1 of ');
     expect(text).toContain(': it runs\n');
+    // Whoever asks need not know the name that was given to agent run alone.
+    const unnamed = ['--root', agent.root, '--state', agent.state, '--app', fleet.app];
+    expect((await gitfleet(['agent', 'status', ...unnamed])).stdout).toContain('agent web-1 of ');
     expect(text).toContain(`${link} shows ${b}\n`);
     expect(text).toMatch(/kept [0-9a-f]{10} ended well, left .* ago\n/);
     expect(text).toContain('settled on what it accepted');
