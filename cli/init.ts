@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openAccess, ROLES, roleAccess } from '../fleet/access.ts';
 import { initApp } from '../fleet/app.ts';
 import { makeCredentials, parseCredentials } from '../fleet/credentials.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
+import type { FleetError } from '../runtime/errors.ts';
 import type { Settings } from '../schemas/settings.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
+import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
@@ -22,15 +24,14 @@ export async function run({ options }: Call): Promise<number> {
   const given = await readSettings(options);
   const open = options['open'] === true;
   const directory = open ? null : resolve(String(options['credentials'] ?? 'gitfleet-credentials'));
-  const settings = directory === null ? given : asOperator(given, await writeCredentials(directory));
+  const credentials = directory === null ? null : await writeCredentials(directory);
+  const settings = credentials === null ? given : asOperator(given, credentials.operator);
   return await withSession(settings, async (session) => {
     const access = directory === null ? openAccess : roleAccess(await rolesOf(fileOf(directory, 'operator')));
-    const result = await initApp(session, znodes(settings.app), access).catch((error: unknown) => {
+    const result = await initApp(session, znodes(settings.app), access).catch(async (error: unknown) => {
       if (!isCode(error, 'NO_AUTH')) throw error;
-      throw usage(
-        `${error.path} was set up with other credentials than those of ${directory ?? '--open'}`,
-        'give the directory that init wrote then: gitfleet init --credentials DIR; or choose another --app',
-      );
+      await credentials?.remove();
+      throw otherCredentials(await nearest(session, error.path), error.path, directory);
     });
     if (options['json']) say(JSON.stringify({ ...result, credentials: directory }));
     else say(...words(settings.app, result, directory));
@@ -40,8 +41,35 @@ export async function run({ options }: Call): Promise<number> {
 
 const fileOf = (directory: string, role: string): string => join(directory, `${role}.auth`);
 
-/** Files that are there are kept: they are what the znodes know. Resolves to the operator's. */
-async function writeCredentials(directory: string): Promise<string> {
+/** The node itself, or the first above it that is there; ZooKeeper tells this to everybody. */
+async function nearest(session: Session, path: string): Promise<string> {
+  if (path === '' || (await session.exists(path))) return path || '/';
+  return await nearest(session, path.slice(0, path.lastIndexOf('/')));
+}
+
+function otherCredentials(there: string, wanted: string, directory: string | null): FleetError {
+  const ours = directory === null ? '--open, which brings none' : `those of ${directory}`;
+  if (there === wanted) {
+    return usage(
+      `${there} was set up with other credentials than ${ours}`,
+      'give the directory that init wrote then: gitfleet init --credentials DIR; or choose another --app',
+    );
+  }
+  return usage(
+    `${wanted} cannot be made: ${there} belongs to an app with other credentials than ${ours}`,
+    `give the credentials that made ${there}: gitfleet init --credentials DIR; or choose an --app that is not below it`,
+  );
+}
+
+interface Credentials {
+  /** The operator's file. */
+  readonly operator: string;
+  /** Takes away again what was made here and nobody knows. */
+  remove(): Promise<void>;
+}
+
+/** Files that are there are kept: they are what the znodes know. */
+async function writeCredentials(directory: string): Promise<Credentials> {
   const made = await mkdir(directory, { recursive: true, mode: 0o700 });
   if (made !== undefined) await chmod(directory, 0o700);
   const operator = fileOf(directory, 'operator');
@@ -51,7 +79,12 @@ async function writeCredentials(directory: string): Promise<string> {
     // The operator's last: while it is missing, a run that was cut short starts over.
     for (const role of [...ROLES].reverse()) await writeDurably(fileOf(directory, role), files[role], 0o600);
   }
-  return operator;
+  const remove = async () => {
+    if (there !== null) return;
+    for (const role of ROLES) await rm(fileOf(directory, role), { force: true });
+    if (made !== undefined) await rmdir(directory).catch(() => {});
+  };
+  return { operator, remove };
 }
 
 async function rolesOf(file: string) {

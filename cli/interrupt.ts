@@ -1,7 +1,10 @@
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
+import { warn } from './terminal.ts';
 
+/** A person hears what is waited for after so long. */
+const SILENT_MS = 2_000;
 /** For so long after Ctrl-C the outcome of a write is still waited for: far more than a server that answers takes. */
 const PATIENCE_MS = 2_000;
 
@@ -26,6 +29,7 @@ export interface Interrupt {
 export function takeInterrupt(
   clock: Pick<Clock, 'sleep'> = systemClock,
   source: NodeJS.EventEmitter = process,
+  tell: (words: string) => void = warn,
 ): Interrupt {
   const pressed = new AbortController();
   const press = () => pressed.abort();
@@ -44,8 +48,12 @@ export function takeInterrupt(
         await clock.sleep(PATIENCE_MS, over.signal);
         throw interrupted(sent === null ? (what ?? null) : `${sent} may be published`);
       })();
+      const told = clock.sleep(SILENT_MS, over.signal).then(() => {
+        if (sent !== null) tell(`no answer about ${sent} yet; looking whether it is published`);
+        else if (what !== undefined) tell(`no answer yet: ${what}`);
+      });
       // What is not waited for any more is nobody's failure.
-      for (const each of [work, given]) each.catch(() => {});
+      for (const each of [work, given, told]) each.catch(() => {});
       return await Promise.race([work, given]).finally(() => over.abort());
     },
     release: () => void source.removeListener('SIGINT', press),

@@ -4,7 +4,7 @@ import { clean } from '../runtime/log.ts';
 import { visible } from '../runtime/visible.ts';
 import type { ErrorOutput } from '../schemas/output.ts';
 import { coloursWanted, painter, redraws } from './colours.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { exitCodeOf } from './exit-codes.ts';
 
 export const say = (...lines: string[]): void => {
   for (const line of lines) process.stdout.write(`${line}\n`);
@@ -34,10 +34,17 @@ export const goOnUnheard = (): void => {
 
 /** A reader that went away (`gitfleet history | head -1`) is no failure of ours: it ends quietly. */
 export function stdoutFailed(error: NodeJS.ErrnoException): void {
-  if (unheard) return;
-  if (error.code !== 'EPIPE') process.exitCode = EXIT.failed;
-  process.exit();
+  if (error.code !== 'EPIPE') process.exitCode = fail(notSaid(error), false);
+  if (!unheard) process.exit();
 }
+
+const notSaid = (error: Error): FleetError =>
+  new FleetError({
+    code: 'OUTPUT_FAILED',
+    reason: `standard output: ${error.message}`,
+    hint: 'what was asked for may be done all the same: gitfleet status, with an output that takes it',
+    next: 'stall',
+  });
 
 /** Says a failure the same way everywhere: code, reason, what to do next. Returns the exit code. */
 export function fail(error: unknown, json: boolean): number {

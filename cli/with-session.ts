@@ -5,10 +5,15 @@ import { createLog } from '../runtime/log.ts';
 import type { Settings } from '../schemas/settings.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import type { Session } from '../zookeeper/session.ts';
+import { explainRefusal } from './refused-access.ts';
 import { sessionAccess } from './session-access.ts';
+import { warn } from './terminal.ts';
 
 /** How long a person or a hook waits for a quorum before giving up (docs/design.md, section 7). */
 export const QUORUM_MS = 30_000;
+
+/** A person hears what is waited for after so long. */
+export const SILENT_MS = 2_000;
 
 /** Opens a session for one command and closes it whatever happens. @throws FleetError UNREACHABLE */
 export async function withSession<T>(
@@ -27,6 +32,8 @@ export async function withSession<T>(
   try {
     await connectedWithin(session, settings.zookeeper.connect, waitMs);
     return await work(session, allowed.access);
+  } catch (error) {
+    throw explainRefusal(error, settings, allowed);
   } finally {
     await session.close();
   }
@@ -35,10 +42,15 @@ export async function withSession<T>(
 async function connectedWithin(session: Session, connect: string, waitMs: number): Promise<void> {
   const given = new AbortController();
   const cancel = systemClock.after(waitMs, () => given.abort(unreachable(connect, waitMs)));
+  const left = Math.round((waitMs - SILENT_MS) / 1_000);
+  const quiet = systemClock.after(SILENT_MS, () => {
+    if (left > 0) warn(`no answer from ${connect} yet; giving up in ${left} s`);
+  });
   try {
     await session.connected(given.signal);
   } finally {
     cancel();
+    quiet();
   }
 }
 

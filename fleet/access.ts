@@ -33,6 +33,12 @@ const TABLE = {
 } as const;
 const COLUMNS = ['publisher', 'coordinator', 'agent', 'viewer'] as const;
 
+/** Whose credential writes a node of this kind, or creates below it: the first of those that may do least. */
+export function roleThatMay(kind: NodeKind): Role {
+  const at = TABLE[kind].findIndex((letters) => /[wc]/.test(letters));
+  return COLUMNS[at] ?? 'operator';
+}
+
 /** Gives the list for a new node. */
 export interface Access {
   /** @param own the digest id of whoever creates it, who alone may write it besides the operator. */

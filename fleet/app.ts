@@ -63,6 +63,12 @@ async function unlessGone(change: Promise<void>): Promise<void> {
   });
 }
 
+/** What a path of the app, or the nearest node of it above, is; what lies outside belongs to the operator as `app` does. */
+export function kindOf(znodes: Znodes, path: string): NodeKind {
+  const found = nodesOf(znodes).filter(([node]) => path === node || path.startsWith(`${node}/`));
+  return found.sort(([a], [b]) => b.length - a.length)[0]?.[1] ?? 'app';
+}
+
 /** Every znode that an app starts with, and which rights it gets. */
 export function nodesOf(znodes: Znodes): [string, NodeKind][] {
   return [

@@ -54,6 +54,21 @@ async function aclOf(session: Session, path: string): Promise<readonly AclEntry[
   }
 }
 
+/** No version of a znode is ever this one, so the write is refused; why it is says whether we may write. */
+const NO_VERSION = 2 ** 31 - 1;
+
+/** Whether our credential may publish, found out without writing anything. */
+export async function mayPublish(session: Session, znodes: Znodes): Promise<boolean> {
+  try {
+    await session.set(znodes.config, Buffer.alloc(0), NO_VERSION);
+  } catch (error) {
+    if (isCode(error, 'BAD_VERSION')) return true;
+    if (isCode(error, 'NO_AUTH')) return false;
+    throw error;
+  }
+  return true;
+}
+
 const isOpen = (acl: readonly AclEntry[]): boolean =>
   acl.some(({ scheme, permissions }) => scheme === 'world' && /[cdwa]/.test(permissions));
 

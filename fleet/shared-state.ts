@@ -57,7 +57,7 @@ export function appMissing(app: string): FleetError {
   return new FleetError({
     code: 'APP_MISSING',
     reason: `${app} is not set up on this ZooKeeper`,
-    hint: `run once: gitfleet init --open --app ${app} (check --zookeeper, a chroot included)`,
+    hint: `run once: gitfleet init --app ${app} (check --zookeeper, a chroot included)`,
     next: 'stall',
   });
 }

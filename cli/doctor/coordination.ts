@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { wrongRights } from '../../fleet/rights.ts';
+import { mayPublish, wrongRights } from '../../fleet/rights.ts';
 import { systemClock as clock, systemChance } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings.ts';
@@ -10,6 +10,7 @@ import { isCode } from '../../zookeeper/errors.ts';
 import { explainRoles, type ServerStatus, serverStatus } from '../../zookeeper/four-letter.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
+import { explainRefusal } from '../refused-access.ts';
 import { type SessionAccess, sessionAccess } from '../session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
@@ -91,14 +92,18 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
       const hint = `run once: gitfleet init --app ${settings.app} (check --zookeeper, a chroot included)`;
       return { findings: [failed('app', `${settings.app} is not set up on this ZooKeeper`, hint)], target: null };
     }
-    const [config, skew] = await Promise.all([session.get(paths.config), checkClocks(session, paths, allowed)]);
+    const [config, skew, publishing] = await Promise.all([
+      session.get(paths.config),
+      checkClocks(session, paths, allowed),
+      checkPublishing(settings, session, paths),
+    ]);
     const judged = config && config.data.length > 0 ? parseTarget(config.data, ANY_URL) : null;
     return {
-      findings: [...rightsFindings(settings, wrong, allowed), targetFinding(paths, judged), skew],
+      findings: [...rightsFindings(settings, wrong, allowed), ...publishing, targetFinding(paths, judged), skew],
       target: judged?.ok ? judged.target : null,
     };
   } catch (error) {
-    return { findings: [fromError('app', error)], target: null };
+    return { findings: [fromError('app', explainRefusal(error, settings, allowed))], target: null };
   }
 }
 
@@ -127,6 +132,15 @@ function rightsFindings(
   if (names('missing').length > 0) findings.push(failed('rights', `missing: ${some(names('missing'))}`, again));
   if (findings.length === 0) findings.push(ok('rights', `as init gives them; we are ${as}`));
   return findings;
+}
+
+/** A server's credential need not publish; a machine without a root is there for nothing else. */
+async function checkPublishing({ agent }: Settings, session: Session, paths: Znodes): Promise<Finding[]> {
+  if (agent.root !== undefined) return [];
+  if (await mayPublish(session, paths)) return [ok('publish', 'this credential may publish')];
+  const hint =
+    'to publish, give publisher.auth of gitfleet init: --auth-file or GITFLEET_AUTH_FILE; only to look this is enough';
+  return [failed('publish', 'this credential may look, and not publish', hint)];
 }
 
 function targetFinding(paths: Znodes, judged: ReturnType<typeof parseTarget> | null): Finding {

@@ -8,8 +8,9 @@ const never = new Promise<string>(() => {});
 function pressable() {
   const clock = createVirtualClock();
   const source = new EventEmitter();
-  const interrupt = takeInterrupt(clock, source);
-  return { clock, source, interrupt, press: () => source.emit('SIGINT') };
+  const told: string[] = [];
+  const interrupt = takeInterrupt(clock, source, (words) => told.push(words));
+  return { told, clock, source, interrupt, press: () => source.emit('SIGINT') };
 }
 
 it('before anything was sent: nothing is sent any more, and that is said', async () => {
@@ -44,11 +45,13 @@ it('after it was sent: an answer that comes is the outcome, none is said to be n
 });
 
 it("without Ctrl-C there is no end to waiting, and afterwards it is nobody's", async () => {
-  const { interrupt, source, clock } = pressable();
+  const { interrupt, source, clock, told } = pressable();
+  interrupt.beforeWrite(31);
   let known = false;
   interrupt.outcomeOf(never).finally(() => (known = true));
   await clock.run(3_600_000);
   expect(known).toBe(false);
+  expect(told).toEqual(['no answer about d-31 yet; looking whether it is published']);
   interrupt.release();
   expect(source.listenerCount('SIGINT')).toBe(0);
 });

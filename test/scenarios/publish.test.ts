@@ -194,7 +194,7 @@ describe('publish by hand', () => {
     fleet = await TestFleet.create(servers.connect());
     const said = await gitfleet(['status', '-z', fleet.zookeeper, '--app', '/app/other']);
     expect(said.exitCode).toBe(7);
-    expect(said.stderr).toContain('gitfleet init --open --app /app/other');
+    expect(said.stderr).toContain('gitfleet init --app /app/other, for a trial without access rights with --open');
   });
 });
 

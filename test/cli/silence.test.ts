@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { expect, it } from 'vitest';
+import { cleanEnvironment, MAIN } from '../support/commands.ts';
+
+/** Runs it until it ends, or has said `until` on standard error. */
+function heard(args: readonly string[], stdout: 'pipe' | number, until?: RegExp) {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: '/',
+    env: cleanEnvironment(),
+    stdio: ['ignore', stdout, 'pipe'],
+  });
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
+    said += text;
+    if (until?.test(said)) child.kill('SIGKILL');
+  });
+  return new Promise<{ exitCode: number | null; said: string }>((resolve) =>
+    child.on('close', (exitCode) => resolve({ exitCode, said })),
+  );
+}
+
+it('a server that does not answer is named while it is waited for', async () => {
+  const server = createServer((socket) => socket.on('error', () => {}));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const { said } = await heard(['status', '-z', `127.0.0.1:${port}`], 'pipe', /giving up/);
+  server.close();
+  expect(said).toBe(`no answer from 127.0.0.1:${port} yet; giving up in 28 s\n`);
+});
+
+it('an output that takes nothing is named on the other one', async () => {
+  const { exitCode, said } = await heard(['--help'], openSync('/dev/full', 'w'));
+  expect(exitCode).toBe(1);
+  expect(said).toMatch(/^gitfleet: OUTPUT_FAILED: standard output: .*ENOSPC/);
+});
