@@ -9,8 +9,12 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fchmodSync,
+  fdatasync,
   fstatSync,
+  fsync,
   lstatSync,
+  type Mode,
   mkdirSync,
   openSync,
   type PathLike,
@@ -25,13 +29,16 @@ import {
   symlinkSync,
   unlinkSync,
   utimesSync,
+  writeFile as writeFileLater,
   writeFileSync,
 } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { promisify } from 'node:util';
 
 export { constants } from 'node:fs';
 export type { FileHandle } from 'node:fs/promises';
 export const { access, appendFile, chown, copyFile, cp, lchmod, lchown, link, lutimes, mkdtemp } = promises;
-export const { open, opendir, statfs, truncate, watch } = promises;
+export const { opendir, statfs, truncate, watch } = promises;
 
 const MOST_IN_A_TURN = 64;
 const SMALL_BYTES = 64 * 1024;
@@ -90,10 +97,43 @@ function readSmall(path: PathLike, options: Args<typeof promises.readFile>[1]): 
 }
 
 export const writeFile = (async (...[file, data, options]: Args<typeof promises.writeFile>) => {
-  const size = typeof data === 'string' || Buffer.isBuffer(data) ? data.length : Number.POSITIVE_INFINITY;
-  if (isPath(file) && size <= SMALL_BYTES && bearable()) writeFileSync(file, data as string, options as BufferEncoding);
+  if (isPath(file) && sizeOf(data) <= SMALL_BYTES && bearable())
+    writeFileSync(file, data as string, options as BufferEncoding);
   else await promises.writeFile(file, data, options);
 }) as typeof promises.writeFile;
+
+/**
+ * What is written aside and fsynced (durable-file.ts, apply-diff.ts), and directories to be fsynced: only the fsync goes
+ * to another thread. Such a handle has the methods below and no others of FileHandle.
+ */
+export const open = (async (...[path, flags, mode]: Args<typeof promises.open>) => {
+  const descriptor = isPath(path) && bearable() ? openSmall(path, flags, mode) : null;
+  return descriptor === null ? await promises.open(path, flags, mode) : handleOf(descriptor);
+}) as unknown as typeof promises.open;
+
+/** Null: neither a file that is made now nor a directory, whose opening could wait for somebody. */
+function openSmall(path: PathLike, flags?: string | number, mode?: Mode): number | null {
+  if (flags === 'wx') return openSync(path, flags, mode);
+  if (flags !== 'r') return null;
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (fstatSync(descriptor).isDirectory()) return descriptor;
+  closeSync(descriptor);
+  return null;
+}
+
+function handleOf(descriptor: number): Pick<FileHandle, 'writeFile' | 'chmod' | 'sync' | 'datasync' | 'close'> {
+  return {
+    writeFile: async (data, options) => {
+      const small = sizeOf(data) <= SMALL_BYTES && bearable();
+      if (small) writeFileSync(descriptor, data as string, options as BufferEncoding);
+      else await promisify(writeFileLater)(descriptor, data as string, options as BufferEncoding);
+    },
+    chmod: async (mode) => fchmodSync(descriptor, mode),
+    sync: () => promisify(fsync)(descriptor),
+    datasync: () => promisify(fdatasync)(descriptor),
+    close: async () => closeSync(descriptor),
+  };
+}
 
 export const rm = (async (...[path, options]: Args<typeof promises.rm>) => {
   if (options?.recursive || !bearable()) return promises.rm(path, options);
@@ -104,6 +144,9 @@ export const rm = (async (...[path, options]: Args<typeof promises.rm>) => {
     await promises.rm(path, options); // For its words.
   }
 }) as typeof promises.rm;
+
+const sizeOf = (data: unknown): number =>
+  typeof data === 'string' || Buffer.isBuffer(data) ? data.length : Number.POSITIVE_INFINITY;
 
 const isPath = (value: unknown): value is PathLike =>
   typeof value === 'string' || Buffer.isBuffer(value) || value instanceof URL;

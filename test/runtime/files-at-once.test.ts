@@ -27,6 +27,27 @@ async function told(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
+/** As durable-file.ts does. */
+async function written(fs: Files, path: string, content: string): Promise<unknown> {
+  const handle = await fs.open(path, 'wx', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.chmod(0o640);
+    await handle.datasync();
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  const { mode, size } = await fs.lstat(path);
+  await fs.rm(path);
+  return { mode, size };
+}
+
+async function readBy(fs: Files, path: string): Promise<unknown> {
+  const handle = await fs.open(path, 'r');
+  return await handle.readFile('utf8').finally(() => handle.close());
+}
+
 /** Every call that the product makes, where it works and where it does not. */
 async function everything(fs: Files): Promise<unknown[]> {
   const kept: unknown[] = [];
@@ -45,6 +66,12 @@ async function everything(fs: Files): Promise<unknown[]> {
   await keep(fs.readFile(at('a'), 'utf8'));
   await keep(fs.readFile(at('none'), 'utf8'));
   await keep(fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8'));
+  for (const content of [SMALL, LARGE]) await keep(written(fs, at('a/aside'), content));
+  await keep(written(fs, at('a/file'), SMALL));
+  await keep(written(fs, at('none/aside'), SMALL));
+  await keep(fs.open(at('a'), 'r').then((handle) => handle.sync().finally(() => handle.close())));
+  await keep(fs.open(at('none'), 'r'));
+  await keep(readBy(fs, at('a/file')));
   await keep(fs.symlink('a/file', at('link')));
   await keep(fs.symlink('a/file', at('link')));
   await keep(fs.readlink(at('link')));
@@ -82,7 +109,7 @@ async function everything(fs: Files): Promise<unknown[]> {
 describe('files at once', () => {
   it('does what node:fs/promises does, and fails in the same words', async () => {
     const theirs = await everything(node as unknown as Files);
-    expect(theirs.filter((one) => (one as { code?: string } | undefined)?.code !== undefined).length).toBe(17);
+    expect(theirs.filter((one) => (one as { code?: string } | undefined)?.code !== undefined).length).toBe(20);
     expect(await everything(ours)).toEqual(theirs);
   });
 
