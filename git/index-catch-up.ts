@@ -2,12 +2,12 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { trustProvedIndex } from './racy-index.ts';
 import type { Repository } from './repository.ts';
-import { type WorkTree, writingIn } from './work-tree.ts';
+import { findWorkTree, type WorkTree, writingIn } from './work-tree.ts';
 
 /**
  * The diff engine writes files, not the index: to bring an index along costs what the repository costs, and nobody
- * needs it to swap a link. So the paths are noted before the files change, and the index follows right after the
- * release was moved into place, or, if a crash comes between, at the next start.
+ * needs it to swap a link. So the paths are noted before the files change, and the index follows a second after the
+ * release was moved into place, or when somebody asks for it, or, if a crash comes between, at the next start.
  */
 const BEHIND = 'gitfleet-index-behind';
 
@@ -26,19 +26,24 @@ export async function forgetIndexBehind(tree: WorkTree): Promise<void> {
   await rm(join(tree.admin, BEHIND), { force: true });
 }
 
-/** Starts it, without anyone waiting but those who ask below. */
-export function startCatchUp(repository: Repository, tree: WorkTree): void {
-  const work = catchUp(repository, tree).catch((error: unknown) => {
-    repository.log.info({ directory: tree.directory, error }, 'the index follows at the next inspection');
+/** Without anyone waiting but those who ask below. Whoever moves the tree meanwhile must wait, or do it in the same turn. */
+export async function followUp(repository: Repository, { admin, directory }: WorkTree): Promise<void> {
+  const tree = await findWorkTree(repository, directory);
+  if (tree?.admin !== admin) return; // It is elsewhere by now, where the next one who asks finds it.
+  await indexCaughtUp(repository, tree).catch((error: unknown) => {
+    repository.log.info({ directory, error }, 'the index follows at the next inspection');
   });
-  repository.catchingUp.set(tree.admin, work);
-  void work.finally(() => repository.catchingUp.get(tree.admin) === work && repository.catchingUp.delete(tree.admin));
 }
 
 /** Afterwards the index is that of the files, or it is known why not. */
 export async function indexCaughtUp(repository: Repository, tree: WorkTree): Promise<void> {
-  await repository.catchingUp.get(tree.admin);
-  await catchUp(repository, tree);
+  const { catchingUp } = repository;
+  const before = catchingUp.get(tree.admin) ?? Promise.resolve();
+  const work = before.then(() => catchUp(repository, tree));
+  const ended = work.catch(() => {});
+  catchingUp.set(tree.admin, ended);
+  void ended.then(() => catchingUp.get(tree.admin) === ended && catchingUp.delete(tree.admin));
+  await work;
 }
 
 async function catchUp(repository: Repository, tree: WorkTree): Promise<void> {

@@ -7,7 +7,7 @@ import { type Expected, expectedOf } from './checkout-proof.ts';
 import { checkedCommitId, objectFormatOf } from './commit-id.ts';
 import { failure } from './errors.ts';
 import { doubting } from './heal.ts';
-import { indexCaughtUp, startCatchUp } from './index-catch-up.ts';
+import { followUp, indexCaughtUp } from './index-catch-up.ts';
 import { type Judgement, judge } from './judge.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
 import { isPinned, notHere, type Repository } from './repository.ts';
@@ -31,6 +31,9 @@ export interface ForesightedSpare extends GitSpare {
    */
   readAhead(commitId: CommitId, signal: AbortSignal): Promise<void>;
 }
+
+/** By then the link is swapped, also where many agents share the cores: nobody waits for the index. */
+const FOLLOW_UP_MS = 1_000;
 
 /**
  * The spare at `directory`. Nothing that an earlier process left is trusted unless its proof note says so; a failure
@@ -117,7 +120,8 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     if ((await readProof(tree)) === null) {
       throw failure('NOT_PROVED', 'bug', `${directory} was not verified`, 'verify the spare before it is moved');
     }
-    startCatchUp(repository, await moveWorkTree(repository, tree, release));
+    const moved = await moveWorkTree(repository, tree, release);
+    repository.clock.after(FOLLOW_UP_MS, () => void turn(() => followUp(repository, moved)));
   }
 
   async function takeOver(release: string): Promise<void> {

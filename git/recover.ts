@@ -1,6 +1,6 @@
 import { chmod } from 'node:fs/promises';
 import { isSound, settleStore, suspect } from './heal.ts';
-import { startCatchUp } from './index-catch-up.ts';
+import { followUp } from './index-catch-up.ts';
 import { endOrphans } from './orphans.ts';
 import { type Repository, writeAttributes } from './repository.ts';
 import { sweepStore } from './sweep.ts';
@@ -19,7 +19,7 @@ export async function recover(repository: Repository): Promise<void> {
   await writeAttributes(repository.directory);
   await sweepStore(repository.directory);
   await settleWorkTrees(repository);
-  for (const tree of await allWorkTrees(repository)) startCatchUp(repository, tree);
+  for (const tree of await allWorkTrees(repository)) void followUp(repository, tree);
   if (!(await isSound(repository, false))) await suspect(repository, 'objects of a pinned commit are missing');
   void repository.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target comes.
 }
