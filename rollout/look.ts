@@ -39,6 +39,7 @@ export async function look(
   const { targetVersion } = state.config;
   const moved = rollout !== null && rollout.targetVersion !== targetVersion;
   const quarantine = parseQuarantine(state.quarantine.data);
+  const isLost = quarantine.value.some(({ commitId }) => commitId === rollout?.base?.commitId);
   const agentsSeen = isOver(rollout, moved) ? [] : await agents(rollout);
   const at = now();
   const picture: Picture = {
@@ -46,7 +47,7 @@ export async function look(
     policy: parsePolicy(policyNode?.data ?? Buffer.alloc(0)),
     rollout,
     left: moved ? await readDeployment(session, znodes, rollout.deployment) : null,
-    proven: rollout && !moved ? null : await lastProven(session, znodes, state, quarantine.value),
+    proven: rollout && !moved && !isLost ? null : await lastProven(session, znodes, state, quarantine.value),
     quarantine,
     agents: agentsSeen,
     now: at,

@@ -17,7 +17,7 @@ export interface Picture {
   readonly rollout: Rollout | null;
   /** The record of the deployment that `rollout` is about, where config shows another one by now. */
   readonly left: Deployment | null;
-  /** The newest proven deployment that is not in quarantine, where a rollout is about to begin. */
+  /** The newest proven deployment that is not in quarantine, where a rollout is about to begin, or its base got into it. */
   readonly proven: Deployment | null;
   readonly quarantine: Brake<readonly Quarantined[]>;
   readonly agents: readonly AgentSeen[];

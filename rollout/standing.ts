@@ -21,6 +21,8 @@ export interface Stood {
   readonly seen: AgentSeen;
   /** Its permit, or what it reports, lets it activate at any moment: unavailable until it reports. */
   readonly inFlight: boolean;
+  /** Is still under way with another target, or may be. */
+  readonly elsewhere: boolean;
   /** Had leave to activate it at any time: only then can the commit be why it failed. */
   readonly hadPermit: boolean;
   /** Passed the deadline in this look, and is not among the late of the record yet. */
@@ -36,9 +38,12 @@ export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
   const permitted = seen.permit?.targetVersion === rollout.targetVersion;
   const under = isUnderWay(seen, rollout, policy, time);
+  const elsewhere = under && !IN_FLIGHT.some((phase) => phase === report?.phase);
+  // What hangs is down already; the way back must not wait for it.
+  const takes = under && !(elsewhere && rollout.wayBack);
   const lost = rollout.latePermitted.includes(agentId);
   const is = (standing: Standing, inFlight = false, overdue = false): Stood => ({
-    ...{ agentId, standing, seen, inFlight, overdue, hadPermit: permitted || lost },
+    ...{ agentId, standing, seen, inFlight, overdue, elsewhere, hadPermit: permitted || lost },
   });
   if (isOut(seen.report, report)) return is('out', permitted);
   const isActive = report?.phase === 'active';
@@ -54,9 +59,9 @@ export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const counts = permitted || isActive || online;
   if (counts && since !== null && isPast(since, policy, time)) return is('failed', permitted && !isActive, true);
   if (isActive) return is('gone');
-  if (online) return is('working', permitted || under);
+  if (online) return is('working', permitted || takes);
   if (permitted) return is('gone', true);
-  return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline', under);
+  return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline', takes);
 }
 
 /** From when its deadline counts: of who is done that of its going away, and only while its wave or the canary is watched. */

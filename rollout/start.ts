@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { canaryOf, nextWave } from '../fleet/waves.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
@@ -14,11 +15,15 @@ export function startRollout(picture: Picture, wanted: Wanted, record: Deploymen
   return change('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
 }
 
-/** The same three members again while a rollout goes on: it goes on, with its canary, its wave and its pause. */
+/**
+ * The same three members again while a rollout goes on: it goes on, with its canary, its wave and its pause. A target
+ * with a policy of its own that is not the one in force is obeyed: that begins anew.
+ */
 function continued({ rollout: before, left, now }: Picture, record: Deployment, wanted: Wanted): Rollout | null {
   const going = before?.state === 'running' || before?.state === 'paused';
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
   if (!sameCore(left.target, wanted.target) || left.via === 'rollback') return null;
+  if (wanted.policy && !isDeepStrictEqual(wanted.policy, before.policy)) return null;
   const tries = { late: [], latePermitted: [], excused: [], failures: [], waveAt: now, soakFrom: null };
   return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
 }
@@ -31,6 +36,7 @@ function fresh(picture: Picture, wanted: Wanted, record: Deployment): Rollout {
     ...{ deployment: record.number, targetVersion: wanted.targetVersion, leader: null, wave: 0, state: 'running' },
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
     ...{ canary: [], members: [], waveAt: now, soakFrom: null, promoted: null, late: [], latePermitted: [] },
+    wayBack: record.via === 'rollback',
     ...{ excused: [], why: '', failures: [], steered: [] },
   };
   if (!wanted.target) return { ...rollout, state: 'failed', why: 'no agent can read what config holds' };

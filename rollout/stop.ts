@@ -15,7 +15,7 @@ import { failuresIn, namesOf, outcomeOf, showWords, type Tally, tallyOf } from '
 export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: Broken): Order {
   const tally = tallyOf(picture, rollout, policy);
   const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakFrom: null };
-  const { base } = rollout;
+  const base = wayBack(picture, rollout);
   const stays =
     policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base, broken) : '';
   if (policy.onFailure !== 'rollback' || stays !== '' || !base || !wanted.target) {
@@ -24,9 +24,18 @@ export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy:
   }
   return {
     ...{ do: 'roll back', why: broken.why, base, commitId: wanted.target.commitId },
-    rollout: { ...ended, state: 'rolled-back', why: broken.why },
+    rollout: { ...ended, base, state: 'rolled-back', why: broken.why },
     outcome: { number: rollout.deployment, outcome: outcomeOf(picture, ended, 'rolled-back', broken.why) },
   };
+}
+
+/** What was proven when it began; where a person has put that into quarantine since, the newest that may be activated. */
+function wayBack(picture: Picture, { base }: Rollout): Rollout['base'] {
+  const { proven } = picture;
+  if (!base || !proven || inQuarantine(picture, base.commitId) === null) return base;
+  if (inQuarantine(picture, proven.target.commitId) !== null) return base;
+  const { url, commitId, relativePath } = proven.target;
+  return { deployment: proven.number, url, commitId, relativePath };
 }
 
 /** Empty: there is somewhere to go back to. */

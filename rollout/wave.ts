@@ -39,9 +39,11 @@ function withLate(rollout: Rollout, tally: Tally): Rollout {
   return { ...rollout, late: add(rollout.late, overdue), latePermitted: add(rollout.latePermitted, permitted) };
 }
 
-/** Who left before its turn is no member any more; a canary that lost agents takes others. */
+/** Who left before its turn is no member any more; a canary that lost agents takes others; who hangs goes last back. */
 function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
-  const left = new Set(tally.of('offline', 'forgotten', 'out').map((each) => each.agentId));
+  const left = new Set(
+    [...tally.of('offline', 'forgotten', 'out'), ...hanging(rollout, tally)].map((each) => each.agentId),
+  );
   const known = new Set(tally.agents.map((each) => each.agentId));
   const stays = (id: string) => known.has(id) && !left.has(id);
   if (!isCanary(rollout, policy)) return { ...rollout, members: rollout.members.filter(stays) };
@@ -50,6 +52,13 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
   const candidates = [...kept.map((agentId) => ({ agentId, labels: {} })), ...others.map(candidate)];
   const canary = [...new Set([...kept, ...canaryOf(policy, candidates, kept, tally.all)])].toSorted();
   return { ...rollout, canary, members: canary };
+}
+
+/** On the way back: those that another target keeps busy, as long as there are others to go. */
+function hanging(rollout: Rollout, tally: Tally): readonly Stood[] {
+  const left = tally.of('ready', 'working');
+  const busy = rollout.wayBack ? left.filter((each) => each.elsewhere) : [];
+  return busy.length < left.length ? busy : [];
 }
 
 /** What keeps everything waiting although nothing is broken; null: nothing does. */
@@ -136,7 +145,8 @@ function next(
 ): Order {
   const left = tally.of('ready', 'working');
   if (left.length === 0) return prove(picture, wanted, rollout, tally, broken);
-  const members = nextWave(policy, left.map(candidate), tally.all);
+  const busy = hanging(rollout, tally);
+  const members = nextWave(policy, left.filter((each) => !busy.includes(each)).map(candidate), tally.all);
   const wave = { ...rollout, wave: rollout.wave + 1, members, waveAt: picture.now, soakFrom: null };
   const begun = permit(before, wave, policy, tally) as Change;
   return { ...begun, do: 'wave', why: `wave ${wave.wave}: ${namesOf(members.map((agentId) => ({ agentId })))}` };

@@ -49,6 +49,8 @@ export const rollout = z.object({
   permits: z.boolean().default(true),
   /** The policy in force, as it was when the rollout began; null without one. */
   policy: foreignPolicy.nullable().default(null),
+  /** It goes back to what was proven: who is still under way with another target holds nobody up. */
+  wayBack: z.boolean().default(false),
   /** When it began; this and the other times of a rollout are ms since the epoch by the clock of the ensemble. */
   startedAt: z.number().default(0),
   /** The agents of the canary; a retry and the next rollout take the same ones where they can. */

@@ -262,6 +262,56 @@ describe('a broken budget', () => {
     );
   });
 
+  it('goes back to an older proven one where the base is in quarantine by now', () => {
+    const world = new World(null, 4);
+    for (const letter of ['a', 'c']) {
+      world.publish(letter);
+      settle(world);
+      world.sayAll('active');
+      settle(world);
+    }
+    world.policy = policySchema.parse(WAVES);
+    world.publish('b');
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.quarantine.push('c'.repeat(40));
+    world.fail('web-1');
+    expect(plan(world.picture())).toMatchObject({ do: 'halt', why: expect.stringContaining('d-2 is in quarantine') });
+    world.proven = world.records[0] ?? null;
+    const order = plan(world.picture());
+    expect(order).toMatchObject({ do: 'roll back', base: { deployment: 1 }, rollout: { base: { deployment: 1 } } });
+    world.quarantine.push('a'.repeat(40));
+    expect(plan(world.picture()).do).toBe('halt');
+  });
+
+  it('goes back past an activation that hangs, and to that agent last', () => {
+    const world = second({ canary: 2, maxParallel: 1 }, 3);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    expect(world.permitted()).toEqual(['web-1']);
+    world.say('web-1', 'activating');
+    world.fail('web-2');
+    if (world.rollout) world.agent('web-2').permit = { targetVersion: world.targetVersion, at: world.now };
+    world.execute(plan(world.picture()));
+    expect(world.records).toHaveLength(3);
+    settle(world);
+    expect(world.rollout).toMatchObject({ wayBack: true, members: ['web-2'] });
+    world.say('web-2', 'awaiting');
+    world.say('web-3', 'awaiting');
+    settle(world);
+    expect(world.permitted()).toEqual(['web-2']);
+    world.say('web-2', 'active');
+    settle(world);
+    world.say('web-3', 'active');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', members: ['web-1'] });
+    world.say('web-1', 'active');
+    settle(world);
+    expect(world.rollout?.state).toBe('proven');
+  });
+
   it('with nothing proven to go back to halts and says so', () => {
     const world = new World(WAVES, 3);
     world.publish('a');
@@ -632,6 +682,23 @@ describe('another target', () => {
     expect(settle(world)).toBe('paused by ann: lunch');
     expect(world.rollout).toMatchObject({ deployment: 3, wave: 1, canary: ['web-1'], paused, state: 'paused' });
     expect(world.rollout?.targetVersion).toBe(world.targetVersion);
+  });
+
+  it.each([
+    ['without a policy goes on', null, 1],
+    ['with the policy in force goes on', { canary: 1, maxParallel: '25%' }, 1],
+    ['with another policy begins anew by that', { canary: 2, soak: '5m' }, 0],
+  ] as const)('with the same members again and %s', (_, policy, wave) => {
+    const world = second(WAVES);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    finish(world);
+    settle(world);
+    world.publish('b', {}, policy && policySchema.parse(policy));
+    settle(world);
+    const canary = wave === 0 ? ['web-1', 'web-2'] : ['web-1'];
+    expect(world.rollout).toMatchObject({ deployment: 3, wave, canary, policy: policySchema.parse(policy ?? WAVES) });
   });
 
   it('of a foreign writer is adopted first', () => {

@@ -33,6 +33,7 @@ export class World {
   readonly quarantine: string[] = [];
   config: { targetVersion: TargetVersion; target: Core | null; policy: Policy | null; recorded: boolean } | null = null;
   writes = 0;
+  proven: Deployment | null = null;
   /** For how long the present leader has watched. */
   watched = Number.POSITIVE_INFINITY;
 
@@ -117,7 +118,7 @@ export class World {
       policy: { value: this.policy, unreadable: null },
       rollout,
       left: rollout && rollout.targetVersion !== config?.targetVersion ? about(rollout.deployment) : null,
-      proven: null,
+      proven: this.proven,
       quarantine: { value, unreadable: null },
       agents,
       watched: this.watched,
