@@ -166,6 +166,23 @@ describe('hook status', () => {
   });
 });
 
+describe('a repository that is not there', () => {
+  it('is named as a wrong word, and git is not blamed', async () => {
+    const missing = join(fleet.directory, 'nowhere.git');
+    const installing = ['--relative-path', 'shop', '-z', fleet.zookeeper];
+    for (const [verb, more] of [
+      ['status', []],
+      ['uninstall', []],
+      ['install', installing],
+    ] as const) {
+      const said = await gitfleet(['hook', verb, missing, ...more]);
+      expect(said).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(said.stderr).toContain(`NOT_A_REPOSITORY: ${missing} is not a git repository`);
+      expect(said.stderr).not.toContain('git was not found');
+    }
+  });
+});
+
 describe('hook status by somebody else than whoever receives', () => {
   it('is no answer, and says so', async () => {
     expect(process.geteuid?.(), 'only root may give a repository away').toBe(0);
