@@ -26,12 +26,10 @@ export async function forgetIndexBehind(tree: WorkTree): Promise<void> {
   await rm(join(tree.admin, BEHIND), { force: true });
 }
 
-/** Without anyone waiting but those who ask below. Whoever moves the tree meanwhile must wait, or do it in the same turn. */
-export async function followUp(repository: Repository, { admin, directory }: WorkTree): Promise<void> {
-  const tree = await findWorkTree(repository, directory);
-  if (tree?.admin !== admin) return; // It is elsewhere by now, where the next one who asks finds it.
+/** Without anyone waiting but those who ask below. */
+export async function followUp(repository: Repository, tree: WorkTree): Promise<void> {
   await indexCaughtUp(repository, tree).catch((error: unknown) => {
-    repository.log.info({ directory, error }, 'the index follows at the next inspection');
+    repository.log.info({ directory: tree.directory, error }, 'the index follows at the next inspection');
   });
 }
 
@@ -49,6 +47,8 @@ export async function indexCaughtUp(repository: Repository, tree: WorkTree): Pro
 async function catchUp(repository: Repository, tree: WorkTree): Promise<void> {
   const paths = await readFile(join(tree.admin, BEHIND)).catch(() => null);
   if (paths === null) return;
+  // It was moved since: whoever asks for it at its new place brings it along there.
+  if ((await findWorkTree(repository, tree.directory))?.admin !== tree.admin) return;
   await trustProvedIndex(repository, tree);
   const call = { ...writingIn(tree), input: paths };
   await repository.git.tell(['update-index', '--add', '--remove', '-z', '--stdin'], call);
