@@ -75,6 +75,9 @@ const DEBIAN = {
   sshd: { present: () => existsSync('/usr/sbin/sshd'), packages: ['openssh-server', 'openssh-client'] },
   kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
   openssl: { present: () => onPath('openssl'), packages: ['openssl'] },
+  debootstrap: { present: () => onPath('debootstrap'), packages: ['debootstrap'] },
+  systemd: { present: () => onPath('systemd-analyze') && onPath('systemd-notify'), packages: ['systemd'] },
+  nspawn: { present: () => onPath('systemd-nspawn'), packages: ['systemd-container'] },
 };
 
 function debianPackages(options) {
