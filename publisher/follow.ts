@@ -41,6 +41,8 @@ export interface Progress {
   readonly supersededBy: Deployment | null;
   /** Its rollout in waves; null: there is no policy, or no coordinator has taken it up. */
   readonly rollout: Rollout | null;
+  /** Somebody leads rollouts, or will in a moment. */
+  readonly isLed: boolean;
   /** Why it ended so, where the coordinator says it. */
   readonly why: string;
 }
@@ -107,7 +109,7 @@ export async function* follow(
     }
     const replaced = ending === 'superseded' || ending === 'rolled-back';
     const supersededBy = replaced ? await readCurrent(parts) : null;
-    yield { verdict, elapsedMs, ending, stale, supersededBy, rollout: led.rollout, why };
+    yield { verdict, elapsedMs, ending, stale, supersededBy, rollout: led.rollout, isLed: led.isLed, why };
     if (ending) return;
     await clock.sleep(pollMs(expected.size), signal).catch(() => {});
   }

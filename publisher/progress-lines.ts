@@ -78,15 +78,24 @@ export function createProgressLines(published: Followed): ProgressLines {
   };
 }
 
-function waitingFor({ verdict, elapsedMs, rollout }: Progress, followed: Followed): string[] {
+function waitingFor({ verdict, elapsedMs, rollout, isLed }: Progress, followed: Followed): string[] {
   const after = spent(elapsedMs, followed);
+  const counted = `${verdict.reached}/${verdict.expected} active after ${after}`;
+  if (rollout && !isLed) {
+    return [`  ${counted}; no coordinator leads the rollout: it goes on when one is back (gitfleet status)`];
+  }
   const held = heldWords(rollout);
   if (held !== null) return [`  ${held} (${after})`];
+  if (verdict.expected === 0) return [`  waiting for an agent to come online (${after})`];
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
-  if (open.length === 0) return [`  waiting for an agent to come online (${after})`];
+  if (open.length === 0) {
+    // All show it, but the coordinator has the word: it still watches the last wave.
+    const wave = waveWords(rollout);
+    return [`  ${counted}; waiting for the coordinator${wave === '' ? '' : ` (${wave})`}`];
+  }
   const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);
   const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
-  const told = `  ${verdict.reached}/${verdict.expected} active after ${after}`;
+  const told = `  ${counted}`;
   if (rollout === null && open.every((agent) => agent.view.report?.phase === 'awaiting')) {
     return [`${told}; all are ready, but no coordinator leads the rollout: gitfleet status shows who is online`];
   }

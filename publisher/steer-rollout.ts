@@ -1,6 +1,8 @@
 import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
-import { encodeRollout, parseRollout, type Rollout } from '../schemas/rollout.ts';
+import { clean } from '../runtime/log.ts';
+import { deploymentName } from '../schemas/deployment.ts';
+import { encodeRollout, parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
@@ -26,7 +28,7 @@ const LOOK_MS = 100;
 
 /**
  * Says it: one write of `rollout` that names the version it was decided on, so that nobody's word is overwritten unseen.
- * @throws FleetError ROLLOUT_OVER, NO_COORDINATOR, NOTHING_PUBLISHED.
+ * @throws FleetError ROLLOUT_OVER, ROLLOUT_NEWER, NO_COORDINATOR, NOTHING_PUBLISHED.
  */
 export async function steerRollout(
   parts: SteerParts,
@@ -34,8 +36,11 @@ export async function steerRollout(
   word: { readonly by: string; readonly why: string },
 ): Promise<Exclude<Steered, { do: 'refuse' }> & { readonly rollout: Rollout }> {
   const { session, znodes, clock } = parts;
+  let meant: Rollout | null = null;
   for (;;) {
     const { rollout, version } = await currentRollout(parts);
+    meant ??= rollout;
+    if (verb === 'promote' && !isSameWave(meant, rollout)) return { ...passed(meant), rollout };
     const steered = steer(verb, rollout, { ...word, at: clock.now() });
     if (steered.do === 'refuse') throw new FleetError(steered.failure);
     if (steered.do === 'nothing') return { ...steered, rollout };
@@ -49,6 +54,15 @@ export async function steerRollout(
   }
 }
 
+/** `promote` is about the wave that was looked at first: said by two people at once it must not pass two. */
+const isSameWave = (one: Rollout, other: Rollout): boolean =>
+  one.deployment === other.deployment && one.wave === other.wave;
+
+const passed = ({ deployment, wave }: Rollout): Extract<Steered, { do: 'nothing' }> => ({
+  do: 'nothing',
+  said: `${deploymentName(deployment)} has gone on since: wave ${wave} is over`,
+});
+
 /** The rollout of what config holds; waits for a coordinator that has not begun it yet. */
 export async function currentRollout({ session, znodes, clock, patienceMs }: SteerParts): Promise<CurrentRollout> {
   const until = clock.monotonic() + (patienceMs ?? PATIENCE_MS);
@@ -57,6 +71,8 @@ export async function currentRollout({ session, znodes, clock, patienceMs }: Ste
     if (!config || config.data.length === 0) throw NOTHING_PUBLISHED();
     const rollout = node && parseRollout(node.data);
     if (node && rollout?.targetVersion === targetVersionOf(config.stat)) return { rollout, version: node.stat.version };
+    const foreign = node && unknownState(node.data);
+    if (foreign?.targetVersion === targetVersionOf(config.stat)) throw ROLLOUT_NEWER(foreign.state);
     if (clock.monotonic() >= until) throw NO_COORDINATOR();
     await clock.sleep(LOOK_MS);
   }
@@ -66,6 +82,14 @@ const NOTHING_PUBLISHED = (): FleetError =>
   new FleetError({
     ...{ code: 'NOTHING_PUBLISHED', reason: 'nothing was published yet, so nothing rolls out' },
     ...{ hint: 'gitfleet publish', next: 'stall' },
+  });
+
+const ROLLOUT_NEWER = (state: string): FleetError =>
+  new FleetError({
+    code: 'ROLLOUT_NEWER',
+    reason: `the rollout is in the state ${clean(state, 40)}, which this version does not know`,
+    hint: 'use the version of gitfleet that leads it; gitfleet publish and gitfleet rollback are possible',
+    next: 'stall',
   });
 
 const NO_COORDINATOR = (): FleetError =>

@@ -139,10 +139,10 @@ function pauseOf({ picture }: Look, restedMs: number): number {
 }
 
 function tell(log: Logger, { picture }: Look, order: Order): void {
-  const { rollout } = picture;
+  const { rollout, unknownState } = picture;
   const deployment = rollout ? deploymentName(rollout.deployment) : null;
   // Orders, and what holds everything; that a wave takes its time is the normal course.
-  const worth = order.do !== 'rest' || (rollout?.why ?? '') !== '';
+  const worth = order.do !== 'rest' || (rollout?.why ?? '') !== '' || unknownState !== null;
   log[worth ? 'info' : 'debug'](
     { deployment, wave: rollout?.wave ?? null, order: order.do, why: order.why },
     `${order.do}: ${order.why}`,

@@ -3,7 +3,7 @@ import { isRecorded, readSharedState, type SharedState } from '../fleet/shared-s
 import type { Deployment } from '../schemas/deployment.ts';
 import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import { parsePolicy } from '../schemas/policy.ts';
-import { parseRollout, type Rollout } from '../schemas/rollout.ts';
+import { parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -39,6 +39,7 @@ export async function look(
   const { targetVersion } = state.config;
   const moved = rollout !== null && rollout.targetVersion !== targetVersion;
   const quarantine = parseQuarantine(state.quarantine.data);
+  const foreign = rolloutNode && unknownState(rolloutNode.data);
   const isLost = quarantine.value.some(({ commitId }) => commitId === rollout?.base?.commitId);
   const agentsSeen = isOver(rollout, moved) ? [] : await agents(rollout);
   const at = now();
@@ -46,6 +47,7 @@ export async function look(
     wanted: wantedOf(state),
     policy: parsePolicy(policyNode?.data ?? Buffer.alloc(0)),
     rollout,
+    unknownState: foreign?.targetVersion === targetVersion ? foreign.state : null,
     left: moved ? await readDeployment(session, znodes, rollout.deployment) : null,
     proven: rollout && !moved && !isLost ? null : await lastProven(session, znodes, state, quarantine.value),
     quarantine,

@@ -15,6 +15,8 @@ export interface Picture {
   readonly wanted: Wanted | null;
   readonly policy: { readonly value: Policy | null; readonly unreadable: string | null };
   readonly rollout: Rollout | null;
+  /** The state of the rollout of what config holds, where this version does not know it; `rollout` is null then. */
+  readonly unknownState: string | null;
   /** The record of the deployment that `rollout` is about, where config shows another one by now. */
   readonly left: Deployment | null;
   /** The newest proven deployment that is not in quarantine, where a rollout is about to begin, or its base got into it. */

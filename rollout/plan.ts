@@ -16,9 +16,11 @@ import { goOn } from './wave.ts';
  * where it rests it says for what.
  */
 export function plan(picture: Picture): Order {
-  const { wanted, rollout } = picture;
+  const { wanted, rollout, unknownState } = picture;
   if (!wanted) return rest('nothing was published yet');
   if (!wanted.record) return { do: 'adopt', why: 'config was set by another ZooKeeper client' };
+  if (unknownState !== null)
+    return rest(`its rollout is ${unknownState}, which this version does not know: it is left alone`);
   if (rollout?.targetVersion !== wanted.targetVersion) return startRollout(picture, wanted, wanted.record);
   switch (rollout.state) {
     case 'running':

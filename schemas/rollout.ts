@@ -85,6 +85,15 @@ export type Rollout = z.infer<typeof rollout>;
 
 /** Null for an empty node and for what is not readable as this. */
 export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout, data);
+
+const ofAnyState = z.object({ targetVersion, state: z.string() });
+
+/** Of a rollout in a state of a newer version, which nobody of this version may write over; null: it is none. */
+export function unknownState(data: Buffer): z.infer<typeof ofAnyState> | null {
+  const read = fromJson(ofAnyState, data);
+  return read && ROLLOUT_STATES.every((state) => state !== read.state) ? read : null;
+}
+
 export const encodeRollout = (value: Rollout): Buffer => toJson(rollout, value);
 
 /** `permits/<agentId>`: the one targetVersion that the agent may activate, as plain text. Null: no permit. */

@@ -27,6 +27,8 @@ import { statusLines } from '../../publisher/status-screen.ts';
 import { judge } from '../../publisher/verdict.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
+import { policy as policySchema } from '../../schemas/policy.ts';
+import { rollout as rolloutSchema } from '../../schemas/rollout.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
 import * as make from './fixtures.ts';
 
@@ -136,7 +138,7 @@ describe('status', () => {
 const followed = { record: make.record(), previous: make.previous(), targetVersion: VERSION };
 const progress = (fleet: typeof MIXED, elapsedMs: number, ending: Ending | null, over: Partial<Progress> = {}) => ({
   ...{ verdict: judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
-  ...{ stale: null, supersededBy: null, rollout: null, why: '', ...over },
+  ...{ stale: null, supersededBy: null, rollout: null, isLed: false, why: '', ...over },
 });
 
 describe('a deployment that is followed', () => {
@@ -152,6 +154,35 @@ describe('a deployment that is followed', () => {
       ...lines.next(progress(MIXED.slice(2, 5), 15 * SECOND, null)),
       ...lines.next(progress([make.agent('web-1'), MIXED[3], MIXED[8]] as typeof MIXED, 20 * SECOND, 'failed')),
     ]);
+  });
+
+  it.each([
+    [
+      'the soak of the last wave',
+      true,
+      { soakFrom: 1 },
+      '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1, done and watched for 2m)',
+    ],
+    ['the look of the coordinator', true, {}, '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1)'],
+    [
+      'a person',
+      true,
+      { why: 'the canary is well: waiting for gitfleet promote' },
+      'the canary is well: waiting for gitfleet promote (11 s)',
+    ],
+    [
+      'a leader',
+      false,
+      { soakFrom: 1 },
+      '1/1 active after 11 s; no coordinator leads the rollout: it goes on when one is back (gitfleet status)',
+    ],
+  ] as const)('waits for %s where all agents show it, and says so', (_, isLed, more, says) => {
+    const given = { deployment: 7, targetVersion: VERSION, state: 'running', wave: 2, members: ['web-1'], ...more };
+    const rollout = rolloutSchema.parse({ ...given, policy: policySchema.parse({ soak: '2m' }) });
+    const lines = createProgressLines(followed).next(
+      progress([make.agent('web-1')], 11 * SECOND, null, { rollout, isLed }),
+    );
+    expect(lines.at(-1)).toBe(`  ${says}`);
   });
 
   it.each(['converged', 'superseded', 'timed-out', 'nobody'] as const)('in plain lines: %s', async (ending) => {

@@ -5,6 +5,7 @@ import { readDeployment, writeOutcome } from '../../fleet/history.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
+import { steerRollout } from '../../publisher/steer-rollout.ts';
 import { type ExecuteParts, execute, takeLead } from '../../rollout/execute.ts';
 import { type Look, look } from '../../rollout/look.ts';
 import { change, type RollBack } from '../../rollout/order.ts';
@@ -13,6 +14,7 @@ import type { Leadership } from '../../rollout/term.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeQuarantine } from '../../schemas/hold.ts';
+import { policy as policySchema } from '../../schemas/policy.ts';
 import { encodeRollout, parseRollout, type Rollout, rollout } from '../../schemas/rollout.ts';
 import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
@@ -168,6 +170,51 @@ describe('the automatic rollback', () => {
       expect((await readDeployment(session, paths, 2))?.outcome ?? null, who).toBeNull();
     }
   });
+});
+
+it('leaves a rollout alone whose state is of a newer version, until something else is published', async () => {
+  const value = await begun();
+  const newer = { ...value, state: 'draining' };
+  await session.set(paths.rollout, Buffer.from(JSON.stringify(newer)), ANY_VERSION);
+  const seen = await see();
+  expect(plan(seen.picture)).toMatchObject({ do: 'rest', why: expect.stringContaining('draining') });
+  await takeLead(parts, mine, seen);
+  expect(JSON.parse((await session.get(paths.rollout))?.data.toString() ?? '')).toEqual(newer);
+  const steering = { session, znodes: paths, clock: systemClock };
+  const word = { by: 'ann', why: '' };
+  await expect(steerRollout(steering, 'pause', word)).rejects.toMatchObject({ code: 'ROLLOUT_NEWER' });
+  await put('e');
+  expect(plan((await see()).picture).do).toBe('start');
+});
+
+it('promotes the wave that was looked at, and no other one that began meanwhile', async () => {
+  const value = await begun();
+  const going = { ...value, permits: true, policy: policySchema.parse({ canary: 1 }), wave: 0 };
+  await session.set(paths.rollout, encodeRollout(going), ANY_VERSION);
+  let raced = false;
+  const racing = {
+    get: (path: string) => session.get(path),
+    async set(path: string, data: Buffer, version: number) {
+      if (!raced) await session.set(paths.rollout, encodeRollout({ ...going, wave: 1 }), ANY_VERSION);
+      raced = true;
+      return await session.set(path, data, version);
+    },
+  } as unknown as typeof session;
+  const steering = { session: racing, znodes: paths, clock: systemClock };
+  const steered = await steerRollout(steering, 'promote', { by: 'bob', why: '' });
+  expect(steered).toMatchObject({ do: 'nothing', said: expect.stringContaining('wave 0 is over') });
+  expect(await current()).toMatchObject({ wave: 1, promoted: null });
+});
+
+it('a base that got into quarantine meanwhile is no reason to overlook an older proven one', async () => {
+  const outcome: Outcome = { state: 'proven', at: 1, reached: 1, expected: 1, missing: [], by: 'ann' };
+  const { record } = await put('c');
+  await writeOutcome(session, paths, record.number, outcome);
+  const value = await begun();
+  expect((await see()).picture.proven).toBeNull();
+  const entry = { commitId: value.base?.commitId as CommitId, reason: 'empties the cart', by: 'ann', at: 1 };
+  await session.set(paths.quarantine, encodeQuarantine([entry]), ANY_VERSION);
+  expect((await see()).picture.proven).toMatchObject({ number: record.number });
 });
 
 it('base is the newest proven deployment that may still be activated, whoever judged it', async () => {

@@ -737,6 +737,15 @@ describe('another target', () => {
   });
 });
 
+it('leaves a rollout alone whose state it does not know', () => {
+  const world = second(WAVES);
+  const order = plan({ ...world.picture(), rollout: null, unknownState: 'draining' });
+  expect(order).toEqual({
+    do: 'rest',
+    why: 'its rollout is draining, which this version does not know: it is left alone',
+  });
+});
+
 it('orders nothing twice', () => {
   const world = second(WAVES);
   const seen: Order['do'][] = [];

@@ -117,6 +117,7 @@ export class World {
       },
       policy: { value: this.policy, unreadable: null },
       rollout,
+      unknownState: null,
       left: rollout && rollout.targetVersion !== config?.targetVersion ? about(rollout.deployment) : null,
       proven: this.proven,
       quarantine: { value, unreadable: null },
