@@ -10,6 +10,7 @@ import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
 import { classify } from '../runtime/errors.ts';
 import { type Desired, nothing } from './desired.ts';
+import { createHealthWatch } from './health-watch.ts';
 import type { Journal } from './journal.ts';
 import { NO_ORDERS, type Orders } from './leave.ts';
 import { type Memory, type TurnParts, takeTurn } from './turn.ts';
@@ -32,12 +33,17 @@ interface Course extends Memory {
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const bell = createBell(parts.clock);
   const desired = nothing('ZooKeeper to answer');
+  const healthWatch = createHealthWatch(parts, () => interrupt(memory, bell));
   const memory: Course = {
-    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, free: null, unsure: false },
+    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, free: null, unsure: false, healthWatch },
     ...{ interrupt: new AbortController(), checked: null, patience: { at: 0 } },
   };
   parts.onChange(bell.ring, () => interrupt(memory, bell));
-  const listening = Promise.all([listen(parts, memory, bell, signal), listenToOrders(parts, memory, bell, signal)]);
+  const listening = Promise.all([
+    listen(parts, memory, bell, signal),
+    listenToOrders(parts, memory, bell, signal),
+    healthWatch.run(signal),
+  ]);
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, memory.interrupt.signal]);
     try {

@@ -52,10 +52,18 @@ export function judgeHealth(rule: HealthRule, tally: Tally, now: number): Health
   const { last } = tally;
   const age = now - tally.startedAt;
   if (last && tally.well >= rule.rise && last.at - tally.wellSince >= rule.healthyFor) return { kind: 'healthy' };
-  const counts = tally.everWell || (last !== null && last.at - tally.startedAt >= rule.start);
-  if (counts && tally.bad >= rule.fall)
-    return { kind: 'unhealthy', why: `${last?.wrong}, ${tally.bad} looks in a row` };
+  const why = judgeActive(rule, tally);
+  if (why !== null) return { kind: 'unhealthy', why };
   if (age < rule.deadline) return { kind: 'undecided' };
   const state = last?.wrong ?? 'well, but not for long enough';
   return { kind: 'unhealthy', why: `not healthy within ${rule.deadline} ms; at last: ${state}` };
+}
+
+/**
+ * Pure. What is wrong for good, `fall` bad looks in a row, which count once it was well or its `start` is over; else null.
+ * All that is asked of a release that was healthy already.
+ */
+export function judgeActive(rule: HealthRule, { last, bad, everWell, startedAt }: Tally): string | null {
+  const counts = everWell || (last !== null && last.at - startedAt >= rule.start);
+  return counts && bad >= rule.fall ? `${last?.wrong}, ${bad} looks in a row` : null;
 }

@@ -6,7 +6,7 @@ import { StepFailure } from './step-failure.ts';
 import type { StepFacts } from './step-runner.ts';
 
 /**
- * Looks again and again until the release is healthy; all checks of one look run side by side.
+ * Looks again and again until the release is healthy.
  * @throws StepFailure HEALTH_FAILED; the signal's reason when that fired.
  */
 export async function awaitHealth(
@@ -18,11 +18,10 @@ export async function awaitHealth(
 ): Promise<void> {
   let tally = noSample(clock.monotonic());
   for (;;) {
-    const found = await Promise.all(rule.checks.map((check) => probe(check, facts, signal)));
+    const wrong = await look(rule, facts, probe, signal);
     signal.throwIfAborted();
-    const wrong = found.filter((words) => words !== null);
     const now = clock.monotonic();
-    tally = addSample(tally, { at: now, wrong: wrong.length === 0 ? null : wrong.join('; ') });
+    tally = addSample(tally, { at: now, wrong });
     const health = judgeHealth(rule, tally, now);
     if (health.kind === 'healthy') return;
     if (health.kind === 'unhealthy') throw unhealthy(health.why);
@@ -31,7 +30,19 @@ export async function awaitHealth(
   }
 }
 
-function unhealthy(why: string): StepFailure {
+/** One look by all checks side by side: what is wrong, null where all is well. Never throws; says nothing once aborted. */
+export async function look(
+  { checks }: HealthRule,
+  facts: StepFacts,
+  probe: Probe,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const found = await Promise.all(checks.map((check) => probe(check, facts, signal)));
+  const wrong = found.filter((words) => words !== null);
+  return wrong.length === 0 ? null : wrong.join('; ');
+}
+
+export function unhealthy(why: string): StepFailure {
   const hint = 'see the log of the service; mend it and publish again';
   return new StepFailure({ code: 'HEALTH_FAILED', reason: why, hint }, 'health');
 }

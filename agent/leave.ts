@@ -1,6 +1,6 @@
 import type { Rollout } from '../schemas/rollout.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../schemas/values.ts';
-import type { Wanted } from './plan.ts';
+import type { WantedTarget } from './plan.ts';
 
 /** What the rollout says to this agent. */
 export interface Orders {
@@ -37,7 +37,7 @@ export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: Po
   }
   if (!rollout.permits || rollout.state === 'proven') return GO;
   const name = `d-${rollout.deployment}`;
-  if (rollout.state === 'running' || rollout.state === 'paused' || rollout.state === 'halted') {
+  if (isOpen(rollout)) {
     if (rollout.state !== 'halted' && orders.permit === targetVersion) return GO;
     // The same words for all three: what a pause changes says the rollout, not a thousand reports.
     return { kind: 'await', waitingFor: `a permit for ${name}` };
@@ -46,17 +46,30 @@ export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: Po
 }
 
 /**
+ * Whether a release that is active here has still to show that it is well: its rollout goes on and has not proven it,
+ * nor an earlier one, nor did a person on this server choose it. Pure.
+ */
+export function isUnproven(wanted: WantedTarget, { rollout }: Orders): boolean {
+  if (wanted.override !== undefined || wanted.meanwhile !== undefined) return false;
+  if (!rollout?.permits || rollout.targetVersion !== wanted.targetVersion || !isOpen(rollout)) return false;
+  const { base } = rollout;
+  return base?.commitId !== wanted.target.commitId || base.relativePath !== wanted.target.relativePath;
+}
+
+const isOpen = ({ state }: Rollout): boolean => state === 'running' || state === 'paused' || state === 'halted';
+
+/**
  * What an agent without leave shows meanwhile: what it serves; but one that serves nothing at that place, or was not
  * online when the target was published, goes to the last proven target. Null: it stays as it is.
  * @param shown what links show, by relativePath.
  */
 export function meanwhile(
-  wanted: Extract<Wanted, { kind: 'target' }>,
+  wanted: WantedTarget,
   rollout: Rollout | null,
   shown: Readonly<Record<string, string>>,
   owed: Readonly<Record<string, unknown>>,
   late: boolean,
-): Extract<Wanted, { kind: 'target' }> | null {
+): WantedTarget | null {
   const base = rollout?.base;
   const { relativePath, commitId } = wanted.target;
   if (!base || shown[relativePath] === commitId) return null;

@@ -17,7 +17,10 @@ export async function runStep(
 }
 
 /** What a step of this target is told. */
-export function factsOf({ places, journal }: ApplyParts, { target, targetVersion }: WantedTarget): StepFacts {
+export function factsOf(
+  { places, journal }: Pick<ApplyParts, 'places' | 'journal'>,
+  { target, targetVersion }: WantedTarget,
+): StepFacts {
   const { commitId, relativePath, gitfleet } = target;
   const { owed, links } = journal();
   // Before the swap the link shows what will be the previous one.

@@ -39,15 +39,26 @@ export async function takeStep(
     parts.standing.done(wanted, step, parts.clock.monotonic() - started);
   } catch (error) {
     if (turn.aborted && (isAbort(error) || error === turn.reason || error === stop.reason)) return;
-    const failure = classify(error);
-    const gone = error instanceof StepFailure && !wanted.override ? error : null;
-    await parts.remember((journal) => {
-      const failed = fail(journal, failure.toFailure(), step);
-      return gone ? giveUp(failed, wanted, gone.step, failure.toFailure(), gone.output) : failed;
-    });
-    if (gone) await parts.failpoint('aftermath.intended');
-    const attempts = parts.journal().progress?.attempts ?? 1;
-    memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
-    parts.standing.failed(wanted, step, failure, attempts);
+    await failStep(parts, memory, step, wanted, error);
   }
+}
+
+/** Also for what fails after its step has ended: a release that is healthy at first. */
+export async function failStep(
+  parts: StepParts,
+  memory: StepMemory,
+  step: Doing,
+  wanted: WantedTarget,
+  error: unknown,
+): Promise<void> {
+  const failure = classify(error);
+  const gone = error instanceof StepFailure && !wanted.override ? error : null;
+  await parts.remember((journal) => {
+    const failed = fail(journal, failure.toFailure(), step);
+    return gone ? giveUp(failed, wanted, gone.step, failure.toFailure(), gone.output) : failed;
+  });
+  if (gone) await parts.failpoint('aftermath.intended');
+  const attempts = parts.journal().progress?.attempts ?? 1;
+  memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
+  parts.standing.failed(wanted, step, failure, attempts);
 }

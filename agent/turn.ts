@@ -4,15 +4,16 @@ import { clearUp } from './aftermath.ts';
 import type { Chores } from './chores.ts';
 import type { Desired } from './desired.ts';
 import { nothing } from './desired.ts';
+import type { HealthWatch } from './health-watch.ts';
 import type { Journal } from './journal.ts';
-import { type Leave, leaveOf, meanwhile, type Orders, type PolicyAnswer } from './leave.ts';
+import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, type PolicyAnswer } from './leave.ts';
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
 import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
 import { begin, gaveUpOn, isBegun, isHalfway, unfinished } from './progress.ts';
 import { reconcile } from './reconcile.ts';
 import { readSuspension } from './suspension.ts';
-import { type StepMemory, type StepParts, takeStep } from './take-step.ts';
+import { failStep, type StepMemory, type StepParts, takeStep } from './take-step.ts';
 
 export interface TurnParts extends StepParts, ObserveParts {
   readonly rereadMs: number;
@@ -35,6 +36,7 @@ export interface Memory extends StepMemory {
   free: string | null;
   /** Nobody could be asked about the policy: it is asked again soon. */
   unsure: boolean;
+  readonly healthWatch: HealthWatch;
 }
 
 /** An outage of ZooKeeper must not hold a turn, which a person on this server may need. */
@@ -65,6 +67,7 @@ export async function takeTurn(
 
   const suspension = await readSuspension(parts.places.appState);
   if (suspension && !isUnfinished(wanted, parts.journal())) {
+    memory.healthWatch.over(null);
     parts.standing.rest(wanted, { kind: 'suspended', suspension }, parts.journal());
     return spread(parts.rereadMs, 0.2, parts.chance);
   }
@@ -78,13 +81,18 @@ export async function takeTurn(
     parts.standing.begin(wanted);
   }
   const step = await nextStep(parts, memory, wanted, leave);
+  const settled = step.do === 'rest' && step.because.kind === 'settled' && wanted.kind === 'target' ? wanted : null;
+  const unwell = memory.healthWatch.over(settled && isUnproven(settled, memory.orders) ? settled : null);
+  if (settled && unwell) {
+    await failStep(parts, memory, 'health', settled, unwell);
+    return null;
+  }
   if (step.do !== 'rest') {
     if (wanted.kind === 'target') await takeStep(parts, memory, step.do, wanted, turn, stop);
     return null;
   }
   parts.standing.rest(wanted, step.because, parts.journal());
-  const settled = step.because.kind === 'settled' && wanted.kind === 'target';
-  const choreInMs = settled ? await parts.chores.next(wanted.target.commitId, turn) : null;
+  const choreInMs = settled ? await parts.chores.next(settled.target.commitId, turn) : null;
   const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
   const askInMs = step.because.kind === 'awaiting' && memory.unsure ? NOT_KNOWN_MS : null;
   const soonest = Math.min(...[choreInMs, retryInMs, askInMs].map((ms) => ms ?? Number.POSITIVE_INFINITY));

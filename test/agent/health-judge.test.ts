@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addSample, type Health, judgeHealth, noSample } from '../../agent/health-judge.ts';
+import { addSample, type Health, judgeActive, judgeHealth, noSample } from '../../agent/health-judge.ts';
 import type { HealthRule } from '../../schemas/steps.ts';
 
 /** In seconds, for reading. */
@@ -45,5 +45,25 @@ describe('the judge of health', () => {
     for (let later = 0; later < 40; later++) {
       expect(judged('+', { healthyFor: 1_000 }, later).kind).toBe(later < 20 ? 'undecided' : 'unhealthy');
     }
+  });
+});
+
+describe('the judge of a release that is active', () => {
+  const rows: [string, string, Partial<HealthRule>, string | null][] = [
+    ['nothing seen', '', {}, null],
+    ['well', '+'.repeat(100), {}, null],
+    ['well for longer than any deadline, and bad now and then', '+--'.repeat(100), {}, null],
+    ['as often as counts', '+---', {}, 'refused at 3, 3 looks in a row'],
+    ['the first bad look, where that is asked for', '+-', { fall: 1 }, 'refused at 1, 1 looks in a row'],
+    ['bad since the start of the agent, which may be that of the server', '-----', {}, null],
+    ['and still bad when its start is over', '------', {}, 'refused at 5, 6 looks in a row'],
+    ['well again', '+--+', {}, null],
+  ];
+  it.each(rows)('%s', (_, looks, over, expected) => {
+    let tally = noSample(0);
+    [...looks].forEach((look, at) => {
+      tally = addSample(tally, { at, wrong: look === '+' ? null : `refused at ${at}` });
+    });
+    expect(judgeActive({ ...rule, ...over }, tally)).toBe(expected);
   });
 });

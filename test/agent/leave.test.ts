@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Leave, leaveOf, meanwhile, NO_ORDERS, type Orders, type PolicyAnswer } from '../../agent/leave.ts';
+import {
+  isUnproven,
+  type Leave,
+  leaveOf,
+  meanwhile,
+  NO_ORDERS,
+  type Orders,
+  type PolicyAnswer,
+} from '../../agent/leave.ts';
 import type { WantedTarget } from '../../agent/plan.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../schemas/rollout.ts';
 import type { Target } from '../../schemas/target.ts';
@@ -95,5 +103,37 @@ describe('what an agent without leave shows meanwhile', () => {
   it('is about the same targetVersion, so that reports and orders are', () => {
     expect(meanwhile(wanted, rollout, {}, {}, true)).toMatchObject({ targetVersion: T, meanwhile: 3 });
     expect(parseRollout(encodeRollout(rollout))?.base).toEqual(base);
+  });
+});
+
+describe('a release that is active here', () => {
+  const wanted: WantedTarget = {
+    kind: 'target',
+    targetVersion: T,
+    target: { url: base.url, commitId: NEW, relativePath: 'shop' } as Target,
+  };
+  const target = (change: object): WantedTarget => ({ ...wanted, target: { ...wanted.target, ...change } });
+  const override = { by: 'ann' } as NonNullable<WantedTarget['override']>;
+  const rows: [string, WantedTarget, Orders, boolean][] = [
+    ['its rollout goes on', wanted, orders({}), true],
+    ['its rollout goes on, with a permit', wanted, orders({}, T), true],
+    ['its rollout is paused', wanted, orders({ state: 'paused' }), true],
+    ['its rollout is halted', wanted, orders({ state: 'halted' }), true],
+    ['it is proven', wanted, orders({ state: 'proven' }), false],
+    ['its rollout has failed', wanted, orders({ state: 'failed' }), false],
+    ['its rollout was aborted', wanted, orders({ state: 'aborted' }), false],
+    ['its rollout was rolled back', wanted, orders({ state: 'rolled-back' }), false],
+    ['there was no policy', wanted, orders({ permits: false }), false],
+    ['the rollout is about another target', wanted, orders({ targetVersion: BEFORE }), false],
+    ['nobody said anything about a rollout', wanted, NO_ORDERS, false],
+    ['there is no rollout', wanted, { known: true, rollout: null, permit: null }, false],
+    ['nothing was proven before', wanted, orders({ base: null }), true],
+    ['an earlier rollout has proven it, as on the way back', target({ commitId: BASE }), orders({}), false],
+    ['the same commit was proven at another place', target({ commitId: BASE, relativePath: 'web' }), orders({}), true],
+    ['it is the base, shown until there is leave', { ...wanted, meanwhile: 3 }, orders({}), false],
+    ['a person on this server chose it', { ...wanted, override }, orders({}), false],
+  ];
+  it.each(rows)('%s', (_, given, told, expected) => {
+    expect(isUnproven(given, told)).toBe(expected);
   });
 });
