@@ -10,6 +10,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fdatasync,
   fstatSync,
   fsync,
@@ -25,6 +26,7 @@ import {
   realpathSync,
   renameSync,
   rmdirSync,
+  type Stats,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -103,7 +105,7 @@ export const writeFile = (async (...[file, data, options]: Args<typeof promises.
 }) as typeof promises.writeFile;
 
 /**
- * What is written aside and fsynced (durable-file.ts, apply-diff.ts), and directories to be fsynced: only the fsync goes
+ * What is written aside and fsynced (durable-file.ts, apply-diff.ts, config-edit.ts), and directories to be fsynced: only the fsync goes
  * to another thread. Such a handle has the methods below and no others of FileHandle.
  */
 export const open = (async (...[path, flags, mode]: Args<typeof promises.open>) => {
@@ -121,13 +123,19 @@ function openSmall(path: PathLike, flags?: string | number, mode?: Mode): number
   return null;
 }
 
-function handleOf(descriptor: number): Pick<FileHandle, 'writeFile' | 'chmod' | 'sync' | 'datasync' | 'close'> {
+type SmallHandle = Pick<FileHandle, 'writeFile' | 'chown' | 'chmod' | 'sync' | 'datasync' | 'close'> & {
+  stat(): Promise<Stats>;
+};
+
+function handleOf(descriptor: number): SmallHandle {
   return {
     writeFile: async (data, options) => {
       const small = sizeOf(data) <= SMALL_BYTES && bearable();
       if (small) writeFileSync(descriptor, data as string, options as BufferEncoding);
       else await promisify(writeFileLater)(descriptor, data as string, options as BufferEncoding);
     },
+    stat: async () => fstatSync(descriptor),
+    chown: async (uid, gid) => fchownSync(descriptor, uid, gid),
     chmod: async (mode) => fchmodSync(descriptor, mode),
     sync: () => promisify(fsync)(descriptor),
     datasync: () => promisify(fdatasync)(descriptor),

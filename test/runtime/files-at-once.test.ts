@@ -27,11 +27,13 @@ async function told(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** As durable-file.ts does. */
+/** As durable-file.ts and config-edit.ts do. */
 async function written(fs: Files, path: string, content: string): Promise<unknown> {
   const handle = await fs.open(path, 'wx', 0o600);
   try {
     await handle.writeFile(content);
+    const { uid, gid } = await handle.stat();
+    await handle.chown(uid, gid);
     await handle.chmod(0o640);
     await handle.datasync();
     await handle.sync();
