@@ -2,9 +2,8 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import { warn } from './terminal.ts';
+import { SILENT_MS } from './with-session.ts';
 
-/** A person hears what is waited for after so long. */
-const SILENT_MS = 2_000;
 /** For so long after Ctrl-C the outcome of a write is still waited for: far more than a server that answers takes. */
 const PATIENCE_MS = 2_000;
 
