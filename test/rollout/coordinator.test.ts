@@ -169,6 +169,22 @@ describe('the coordinator', () => {
     await expect(observer.transact([{ ...set, version }])).rejects.toMatchObject({ code: 'BAD_VERSION' });
   });
 
+  it('goes back where the server of the canary dies after it was active, in the soak', async () => {
+    const dying = kit.open(kit.connect());
+    actors.push(await startActor(dying, paths, 'web-0'));
+    await fleet(3);
+    coordinate('web-1');
+    await publish('a');
+    await inState(1, 'proven');
+    await setPolicy({ canary: 1, maxParallel: 3, soak: '2s', deadline: '1s' });
+    await publish('b');
+    await inState(2, 'running', (rollout) => rollout.soakFrom !== null);
+    await kit.expire(dying);
+    await until('judged', async () => (await outcomeOf(2))?.state === 'rolled-back');
+    expect((await outcomeOf(2))?.why).toContain('canary web-0 failed: GONE went away after it was active');
+    expect(actors.slice(1).flatMap((actor) => actor.activated.map(({ letter }) => letter))).not.toContain('b');
+  });
+
   it('obeys pause, resume and abort at once, and stays paused under a new leader', async () => {
     await fleet(4, () => ({ activateMs: 100 }));
     const first = coordinate('web-1');
