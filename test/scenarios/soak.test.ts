@@ -60,6 +60,14 @@ function makeSick(agent: TestAgent, commitId: string): void {
   writeFileSync(join(appOf(agent), 'sick'), commitId);
 }
 
+/** Resolves when the new process owns its presence, which until then may be that of the killed one, and has reported. */
+async function startAgain(agent: TestAgent): Promise<void> {
+  const before = await fleet.report(agent.id);
+  await agent.kill('SIGKILL');
+  await agent.restart();
+  await fleet.reported(agent.id, 'it again', ({ phase, at }) => phase === 'active' && at > (before?.at ?? 0), 60_000);
+}
+
 describe('a release that is healthy at first', { timeout: BOUND_MS }, () => {
   it.each([
     ['goes back by itself when it turns bad in its soak, and the rollout with it', false],
@@ -89,17 +97,13 @@ describe('a release that is healthy at first', { timeout: BOUND_MS }, () => {
     const { origin, good, canary } = await begin();
     makeSick(canary, good);
     await setPolicy('canary: 1\nmaxParallel: 100%\nsoak: 1s\n');
-    await canary.kill('SIGKILL');
-    await canary.restart();
-    await fleet.online(3);
+    await startAgain(canary);
     const next = await origin.commit('next', { page: 'two' });
     expect(await fleet.publish({ url: origin.url, commitId: next })).toMatchObject({ exitCode: 0 });
     await reached('proven', ({ deployment, state }) => deployment === 2 && state === 'proven');
+    await until('all show it', async () => (await shows()).every((commit) => commit === next));
     makeSick(canary, next);
-    const before = await fleet.report(canary.id);
-    await canary.kill('SIGKILL');
-    await canary.restart();
-    await fleet.reported(canary.id, 'it again', ({ phase, at }) => phase === 'active' && at > (before?.at ?? 0));
+    await startAgain(canary);
     // As long as several looks of the rule would take: what must not happen has no event to wait for.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(await shows()).toEqual([next, next, next]);
