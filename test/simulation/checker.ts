@@ -13,6 +13,8 @@ import type { SimulatedServer } from './server.ts';
 export interface Checker {
   /** What was broken so far, in words; a run without any has kept every promise. */
   readonly violations: readonly string[];
+  /** Who writes in this session is a person, whose words need no guard. */
+  isPerson(sessionId: bigint): void;
   atFailpoint(server: SimulatedServer, name: FailpointName): void;
   /** When everything has healed and nothing moves any more. */
   atEnd(servers: readonly SimulatedServer[]): void;
@@ -23,24 +25,38 @@ export interface Checker {
   isOver(): boolean;
 }
 
+/** What only the one who made it up knows of a commit and its fleet. */
+export interface Nature {
+  /** Null: it was not made for this run. */
+  readonly kindOf: (commitId: string) => CommitKind | null;
+  /** Whether a server has been in trouble since, or still is: whoever judges a commit by it cannot know better. */
+  readonly troubleSince: (at: number) => boolean;
+}
+
+/** `flaky`: sick on one server. `sickens`: well at first, and sick everywhere some seconds later. */
+export type CommitKind = 'good' | 'bad' | 'flaky' | 'sickens';
+
 /** An agent reads the quarantine right before its swap; this is how long that answer may be on its way. */
 const READ_BEFORE_MS = 5_000;
 
 /**
  * Watches a simulated fleet from where nothing can be hidden: every accepted write, and every move of a link.
  *
- * 1. An order (a permit, a wave, an automatic rollback) carries the guard of the newest term, and none of an older one
- *    is accepted after its successor's first write.
+ * 1. Whatever an agent writes about a rollout (a permit, a wave, an outcome of it, a quarantine) carries the guard of the
+ *    newest term, and nothing of an older one is accepted after its successor's first write.
  * 2. Never more agents between swap and health than the policy allows.
- * 3. A quarantined commit is not activated.
- * 4. In the end a rollout is proven, rolled back, failed, aborted, halted or paused, and says why; a proven one is shown
+ * 3. A quarantined commit is not activated, and a good one is not put there where no server was in trouble.
+ * 4. What makes servers sick before its soak is over is not proven.
+ * 5. In the end a rollout is proven, rolled back, failed, aborted, halted or paused, and says why; a proven one is shown
  *    by everybody, and who does not show what config says has said why.
  */
-export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: VirtualClock): Checker {
+export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: VirtualClock, nature: Nature): Checker {
+  const people = new Set<bigint>();
   const violations: string[] = [];
   const inFlight = new Map<string, { readonly server: SimulatedServer; readonly targetVersion: string }>();
   const quarantinedAt = new Map<string, number>();
   let newestTerm = 0n;
+  let judged = { targetVersion: '', at: 0, proven: false };
   const violate = (words: string) => void violations.push(`${Math.round(clock.monotonic())} ms: ${words}`);
   let known: { mzxid: bigint; rollout: Rollout | null } = { mzxid: -1n, rollout: null };
   /** Looked at after every step of the clock. */
@@ -59,12 +75,15 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     return data.length === 0 ? null : (JSON.parse(data.toString('utf8')) as { commitId: string }).commitId;
   };
 
-  zookeeper.onWrite((_, changes) => {
-    noteQuarantine();
-    if (changes.some(isOrder)) checkOrder(changes);
+  zookeeper.onWrite((sessionId, changes) => {
+    const byPerson = people.has(sessionId);
+    noteQuarantine(byPerson);
+    noteRollout();
+    if (!byPerson && changes.some(isOrder)) checkOrder(changes);
   });
 
-  const isOrder = ({ op, path }: Change): boolean => op !== 'check' && path.startsWith(`${znodes.permits}/`);
+  const isOrder = ({ op, path }: Change): boolean =>
+    op !== 'check' && (path.startsWith(`${znodes.permits}/`) || path === znodes.rollout || path === znodes.quarantine);
 
   function checkOrder(changes: readonly Change[]): void {
     const guard = changes.find(({ op, path }) => op === 'check' && path.startsWith(`${znodes.election}/`));
@@ -79,16 +98,42 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
       violate(`an order whose term is over was accepted: ${guard.path}`);
       return;
     }
-    if (record?.leader?.czxid !== fence.toString(16)) violate(`an order of a term that rollout does not name`);
+    if (record && record.leader?.czxid !== fence.toString(16)) violate(`an order of a term that rollout does not name`);
     if (fence < newestTerm) violate(`an order of an older term: ${fence} after ${newestTerm}`);
     if (fence > newestTerm) newestTerm = fence;
   }
 
-  function noteQuarantine(): void {
+  /** When each rollout began, and whether its end was deserved. */
+  function noteRollout(): void {
+    const record = rollout();
+    if (!record || record.targetVersion === judged.targetVersion) {
+      noteEnd(record);
+      return;
+    }
+    judged = { targetVersion: record.targetVersion, at: clock.monotonic(), proven: false };
+    noteEnd(record);
+  }
+
+  function noteEnd(record: Rollout | null): void {
+    if (record?.state !== 'proven' || judged.proven) return;
+    judged = { ...judged, proven: true };
+    const soaks = record.permits && record.policy?.soak === SOAK;
+    const spared = record.promoted !== null || record.excused.length > 0;
+    if (soaks && !spared && record.base && nature.kindOf(record.base.commitId) === 'sickens') {
+      violate(`${record.base.commitId.slice(0, 7)}, which makes servers sick in its soak, is proven`);
+    }
+  }
+
+  function noteQuarantine(byPerson: boolean): void {
     const data = zookeeper.peek(znodes.quarantine)?.data ?? Buffer.alloc(0);
     const now = new Set(parseQuarantine(data).value.map((each) => each.commitId as string));
     for (const commitId of quarantinedAt.keys()) if (!now.has(commitId)) quarantinedAt.delete(commitId);
-    for (const commitId of now) if (!quarantinedAt.has(commitId)) quarantinedAt.set(commitId, clock.monotonic());
+    for (const commitId of now) {
+      if (quarantinedAt.has(commitId)) continue;
+      quarantinedAt.set(commitId, clock.monotonic());
+      const unjust = !byPerson && nature.kindOf(commitId) === 'good' && !nature.troubleSince(judged.at);
+      if (unjust) violate(`${commitId.slice(0, 7)} is good, and is put into quarantine`);
+    }
   }
 
   function swapping(server: SimulatedServer): void {
@@ -131,6 +176,7 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
 
   return {
     violations,
+    isPerson: (sessionId) => void people.add(sessionId),
     rollout,
     current,
     isOver: () => whyNotOver(rollout()) === null,
@@ -170,3 +216,5 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
 
 /** Of the policies of these runs. */
 export const DEADLINE_MS = 60_000;
+/** The longest soak of these runs, longer than what sickens takes to be sick and to be found out. */
+export const SOAK = '15s';

@@ -13,7 +13,7 @@ import { createFakeLine } from '../support/fake-zookeeper/line.ts';
 import { createFakeServer } from '../support/fake-zookeeper/server.ts';
 import { type Seeded, seeded } from '../support/seeded.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
-import { type Checker, createChecker, DEADLINE_MS } from './checker.ts';
+import { type Checker, type CommitKind, createChecker, DEADLINE_MS, type Nature, SOAK } from './checker.ts';
 import { newDisks } from './disk.ts';
 import { PATH, type SimulatedServer, simulatedServer, type World } from './server.ts';
 
@@ -46,8 +46,15 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const paths = znodes(APP);
   const story: string[] = [];
   const tell = (words: string) => void story.push(`${(clock.monotonic() / 1_000).toFixed(1)} s ${words}`);
-  const checker = createChecker(zookeeper, paths, clock);
-  const commits = new Map<string, (agentId: string) => boolean>();
+  const commits = new Map<string, Made>();
+  /** When servers were last in trouble of their own, and which of them still are. */
+  let troubleAt = Number.NEGATIVE_INFINITY;
+  const nature: Nature = {
+    kindOf: (commitId) => commits.get(commitId)?.kind ?? null,
+    troubleSince: (at) => troubleAt >= at - DEADLINE_MS || servers.some(({ state }) => state !== 'up'),
+  };
+  const checker = createChecker(zookeeper, paths, clock, nature);
+  const activated = new Map<string, number>();
   const releases: (() => void)[] = [];
   let originUp = true;
   const world: World = {
@@ -57,8 +64,16 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
         { level: process.env['GITFLEET_TRACE'] === '1' ? 'info' : 'silent', bindings: { agentId } },
         { write: (line) => tell(line.trim()) },
       ),
-    isHealthy: (commitId, agentId) => commits.get(commitId)?.(agentId) ?? false,
-    atFailpoint: checker.atFailpoint,
+    isHealthy(commitId, agentId) {
+      const made = commits.get(commitId);
+      const forMs = clock.monotonic() - (activated.get(`${agentId} ${commitId}`) ?? 0);
+      if (made?.kind === 'sickens') return forMs < SICK_AFTER_MS;
+      return made?.kind === 'good' || (made?.kind === 'flaky' && made.sickOn !== agentId);
+    },
+    atFailpoint(server, name) {
+      if (name === 'swap.renamed') activated.set(`${server.id} ${server.shown()}`, clock.monotonic());
+      checker.atFailpoint(server, name);
+    },
     afterRun: (release) => void releases.push(release),
   };
   const people = openSession({
@@ -75,6 +90,9 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     paths,
     servers,
     commits,
+    trouble() {
+      troubleAt = clock.monotonic();
+    },
     checker,
     tell,
     world,
@@ -83,6 +101,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     },
   };
 
+  checker.isPerson((await done(clock, people.connected())).sessionId);
   await done(clock, initApp(people, paths, openAccess));
   const policy = policyOf(draw);
   await done(clock, people.set(paths.policy, policy, -1));
@@ -116,13 +135,23 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   return { violations: checker.violations, story, ending: last?.state ?? 'none' };
 }
 
+/** Healthy for as long as the health rule asks for, and not for as long as the soak. */
+const SICK_AFTER_MS = 7_000;
+
+interface Made {
+  readonly kind: CommitKind;
+  readonly sickOn: string;
+}
+
 interface Fleet {
   readonly draw: Seeded;
   readonly clock: World['clock'];
   readonly people: ReturnType<typeof openSession>;
   readonly paths: ReturnType<typeof znodes>;
   readonly servers: SimulatedServer[];
-  readonly commits: Map<string, (agentId: string) => boolean>;
+  readonly commits: Map<string, Made>;
+  /** A server is in trouble. */
+  readonly trouble: () => void;
   readonly checker: Checker;
   readonly tell: (words: string) => void;
   readonly world: World;
@@ -140,7 +169,7 @@ function policyOf(draw: Seeded): Buffer {
       ...(canary === undefined ? {} : { canary }),
       maxParallel: draw.pick([1, 2, '50%']),
       ...(draw.often(0.3) ? { byLabel: 'zone' } : {}),
-      soak: draw.pick(['0s', '5s', '15s']),
+      soak: draw.pick(['0s', '5s', SOAK, SOAK]),
       failureBudget: draw.pick([0, 0, 1]),
       offlineBudget: draw.pick(['50%', '100%', 1]),
       deadline: `${DEADLINE_MS / 1_000}s`,
@@ -157,12 +186,13 @@ function somethingHappens(fleet: Fleet): void {
   const whom = draw.often(0.4) ? leader : server;
   const later = (mostMs: number, work: () => void) => void clock.after(draw.next() * mostMs, work);
   const events: [weight: number, happen: () => void][] = [
-    [5, () => publish(fleet, draw.pick(['good', 'good', 'bad', 'flaky']))],
+    [5, () => publish(fleet, draw.pick(['good', 'good', 'bad', 'flaky', 'sickens']))],
     [2, () => publish(fleet, draw.pick(['good', 'bad']), 'foreign')],
     [
       3,
       () => {
         tell(`${whom.id} is killed`);
+        fleet.trouble();
         whom.kill();
         later(60_000, () => void whom.start());
       },
@@ -171,6 +201,7 @@ function somethingHappens(fleet: Fleet): void {
       3,
       () => {
         tell(`${whom.id} is frozen`);
+        fleet.trouble();
         whom.freeze();
         later(20_000, whom.thaw);
       },
@@ -179,6 +210,7 @@ function somethingHappens(fleet: Fleet): void {
       2,
       () => {
         tell(`${whom.id} loses its line`);
+        fleet.trouble();
         whom.line.mode(draw.pick(['drop', 'refuse']));
         later(20_000, () => whom.line.mode('pass'));
       },
@@ -187,6 +219,7 @@ function somethingHappens(fleet: Fleet): void {
       1,
       () => {
         tell('every line is cut');
+        fleet.trouble();
         for (const each of servers) each.line.cut();
       },
     ],
@@ -194,6 +227,7 @@ function somethingHappens(fleet: Fleet): void {
       1,
       () => {
         tell('every agent is killed');
+        fleet.trouble();
         for (const each of servers) each.kill();
         for (const each of servers) later(10_000, () => void each.start());
       },
@@ -203,7 +237,7 @@ function somethingHappens(fleet: Fleet): void {
       () => {
         tell('the origin goes away');
         fleet.origin(false);
-        later(60_000, () => fleet.origin(true));
+        later(120_000, () => fleet.origin(true));
       },
     ],
     [
@@ -230,11 +264,11 @@ function somethingHappens(fleet: Fleet): void {
 let serial = 0;
 
 /** Publishes a new commit: as our publisher does, or as any ZooKeeper client might. */
-function publish(fleet: Fleet, kind: 'good' | 'bad' | 'flaky', how: 'ours' | 'foreign' = 'ours'): void {
+function publish(fleet: Fleet, kind: CommitKind, how: 'ours' | 'foreign' = 'ours'): void {
   const { draw, commits } = fleet;
   const commitId = Array.from({ length: 40 }, () => draw.below(16).toString(16)).join('');
   const sick = fleet.draw.pick(fleet.servers).id;
-  commits.set(commitId, (agentId) => kind === 'good' || (kind === 'flaky' && agentId !== sick));
+  commits.set(commitId, { kind, sickOn: sick });
   publishCommit(fleet, commitId, how, `a ${kind} commit${kind === 'flaky' ? ` that is sick on ${sick}` : ''}`);
 }
 
