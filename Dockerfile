@@ -13,6 +13,7 @@ COPY git git
 COPY fleet fleet
 COPY agent agent
 COPY publisher publisher
+COPY rollout rollout
 COPY hooks hooks
 COPY cli cli
 RUN npm run build && npm prune --omit=dev --ignore-scripts

@@ -15,7 +15,8 @@ interface Row {
 
 const TABLE: readonly Row[] = [
   {
-    words: /No space left on device|Disk quota exceeded/,
+    // Git does not say why a write failed half-way; a full disk is by far the likeliest, and both are tried again.
+    words: /No space left on device|Disk quota exceeded|unable to write file /,
     code: 'NO_SPACE',
     next: 'retry',
     hint: 'free disk space on this server; the agent tries again by itself',

@@ -33,7 +33,7 @@ async function begin(): Promise<{ origin: Origin; good: string; canary: TestAgen
   const good = await origin.commit('good', { page: 'one' });
   expect(await fleet.publish({ url: origin.url, commitId: good })).toMatchObject({ exitCode: 0 });
   await reached('proven', ({ deployment, state }) => deployment === 1 && state === 'proven');
-  return { origin, good, canary: fleet.agents[0] as TestAgent };
+  return { origin, good, canary: fleet.agents.find(({ id }) => id === 'web-1') as TestAgent };
 }
 
 async function setPolicy(text: string): Promise<void> {
