@@ -4,13 +4,15 @@ import { simulate } from './fleet.ts';
 
 vi.mock('node:fs/promises', () => import('./disk.ts'));
 
-const RUNS = SOAK ? 5_000 : 1_000;
-const draw = seeded(SEED);
+const RUNS = SOAK ? 5_000 : 2_000;
+/** The same schedules at each `npm test`: it says whether something broke. The soak looks for what nobody has seen yet. */
+const FIRST = SOAK || process.env['GITFLEET_SEED'] ? SEED : 20_261_121;
+const draw = seeded(FIRST);
 // Nobody reads the stacks of the thousands of failures that a simulated fleet gets over, and they cost a fifth of the time.
 Error.stackTraceLimit = 0;
 
 describe('a simulated fleet of shipped agents and coordinators', () => {
-  it(`keeps every promise in ${RUNS} schedules (GITFLEET_SEED=${SEED})`, { timeout: 90 * 60_000 }, async () => {
+  it(`keeps every promise in ${RUNS} schedules (GITFLEET_SEED=${FIRST})`, { timeout: 90 * 60_000 }, async () => {
     const endings = new Map<string, number>();
     for (let run = 0; run < RUNS; run++) {
       const seed = draw.below(2 ** 31);
@@ -18,7 +20,7 @@ describe('a simulated fleet of shipped agents and coordinators', () => {
       endings.set(ending, (endings.get(ending) ?? 0) + 1);
       if (violations.length > 0) throw new Error(`seed ${seed}:\n${violations.join('\n')}\n\n${story.join('\n')}`);
     }
-    console.info(`seed ${SEED}: ${RUNS} schedules ended ${JSON.stringify(Object.fromEntries(endings))}`);
+    console.info(`seed ${FIRST}: ${RUNS} schedules ended ${JSON.stringify(Object.fromEntries(endings))}`);
     expect([...endings.keys()]).toEqual(expect.arrayContaining(['proven', 'paused', 'halted']));
   });
 
