@@ -8,6 +8,7 @@ import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type RunResult, run } from '../runtime/process.ts';
+import { encodeOwner, ownerFile, parseOwner } from './owner-file.ts';
 import { checkOwner, type Places, statOfRoot } from './place.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
@@ -80,9 +81,9 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
 }
 
 async function takeOwner(places: Places, agentId: string, machine: string, waitMs: number): Promise<FileHandle> {
-  const file = join(places.root, '.gitfleet', 'owner');
+  const file = ownerFile(places.root);
   const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', places.root, waitMs);
-  const mine = `${agentId} ${digest(machine)}\n`;
+  const mine = encodeOwner({ agentId, machine: digest(machine) });
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(MOST_OWNER_BYTES), 0, MOST_OWNER_BYTES, 0);
   const present = buffer.toString('utf8', 0, bytesRead);
   if (present === '') await handle.write(mine, 0);
@@ -100,11 +101,10 @@ async function takeOwner(places: Places, agentId: string, machine: string, waitM
 
 const MOST_OWNER_BYTES = 1_024;
 
-/** Text that is not as we write it may be anything, so none of it is repeated. */
 function ownerIn(text: string, machine: string): string {
-  const found = /^([A-Za-z0-9._-]{1,100}) ([0-9a-f]{16})\n$/.exec(text);
-  if (!found) return 'somebody else';
-  return `agent ${found[1]}${found[2] === machine ? '' : ' of another machine'}`;
+  const owner = parseOwner(text);
+  if (!owner) return 'somebody else';
+  return `agent ${owner.agentId}${owner.machine === machine ? '' : ' of another machine'}`;
 }
 
 /** Node has no flock(2); util-linux's flock(1) locks the description that we share with it and leaves it to us. */

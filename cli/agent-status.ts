@@ -1,11 +1,11 @@
 import { type KeptRelease, type LocalStatus, readLocalStatus, type ShownLink } from '../agent/local-status.ts';
+import { ownerOr } from '../agent/owner-file.ts';
 import { placesOf } from '../agent/place.ts';
 import { age, short } from '../publisher/words.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { visible } from '../runtime/visible.ts';
 import { agentSettings } from '../schemas/settings.ts';
 import { EXIT } from './exit-codes.ts';
-import { ownerOf } from './owner-of-root.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -19,7 +19,7 @@ export async function run({ options }: Call): Promise<number> {
   const agent = agentSettings(settings);
   const places = placesOf(agent.root, agent.state, settings.app);
   const status = await readLocalStatus(places, clock);
-  const agentId = await ownerOf(places.root, agent.id);
+  const agentId = await ownerOr(agent.id, places.root);
   if (options['json']) say(JSON.stringify({ agentId, app: settings.app, ...status }));
   else say(...statusLines(agentId, settings.app, status, clock.now()));
   return EXIT.converged;

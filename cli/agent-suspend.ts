@@ -1,4 +1,5 @@
 import { readLocalStatus } from '../agent/local-status.ts';
+import { ownerOr } from '../agent/owner-file.ts';
 import { placesOf } from '../agent/place.ts';
 import { writeSuspension } from '../agent/suspension.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
@@ -7,7 +8,6 @@ import { agentSettings } from '../schemas/settings.ts';
 import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
-import { ownerOf } from './owner-of-root.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -26,7 +26,7 @@ export async function run({ options }: Call): Promise<number> {
     throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
   });
   const { running, links } = await readLocalStatus(places, clock);
-  const agentId = await ownerOf(places.root, agent.id);
+  const agentId = await ownerOr(agent.id, places.root);
   if (options['json']) say(JSON.stringify({ agentId, ...suspension, running }));
   else {
     const shown = links.flatMap(({ link, commitId }) =>

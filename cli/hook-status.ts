@@ -1,12 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { publishRefusal } from '../fleet/rights.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
 import type { HookSettings } from '../hooks/hook-settings.ts';
 import { type HookStatus, inspectHooks, problemsOf } from '../hooks/inspect.ts';
 import { classify, type Failure } from '../runtime/errors.ts';
 import { visible } from '../runtime/visible.ts';
 import { znodes } from '../schemas/znodes.ts';
-import { isCode } from '../zookeeper/errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { gitOfHooks } from './git-of-hooks.ts';
 import { settingsOfHook } from './hook-call.ts';
@@ -52,23 +52,20 @@ interface Asked {
   readonly refused: Failure | null;
 }
 
-/** No version of a znode is ever this one, so the write is refused; why it is says whether we may write. */
-const NO_VERSION = 2 ** 31 - 1;
-
 async function askZooKeeper(hook: HookSettings): Promise<Failure | null> {
   try {
-    await withSession(
+    const refusal = await withSession(
       await settingsOfHook(hook),
       async (session) => {
         const paths = znodes(hook.app);
         await readSharedState(session, paths, { deadlineMs: ANSWER_MS });
-        await session.set(paths.config, Buffer.alloc(0), NO_VERSION, { deadlineMs: ANSWER_MS });
+        return await publishRefusal(session, paths, { deadlineMs: ANSWER_MS });
       },
       ANSWER_MS,
     );
-    return null;
+    return refusal && classify(refusal).toFailure();
   } catch (error) {
-    return isCode(error, 'BAD_VERSION') ? null : classify(error).toFailure();
+    return classify(error).toFailure();
   }
 }
 

@@ -3,7 +3,7 @@ import { targetVersionOf } from '../schemas/target-version.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
-import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
+import { ANY_VERSION, type Operation, type Session } from '../zookeeper/session.ts';
 
 /** Records kept under `deployments` (docs/design.md, section 3). */
 export const KEPT = 200;
@@ -35,10 +35,7 @@ export async function readRecorded(session: Session, znodes: Znodes, number: num
   return { record, targetVersion: (record.adopts as TargetVersion | null) ?? own };
 }
 
-/**
- * Writes how a deployment ended, once: a first outcome stands, except that a `timed-out` one, which only says that
- * nobody waited long enough, gives way. What a newer version wrote beside it is kept. Returns false when one stood already.
- */
+/** Writes how a deployment ended, unless its outcome stands already: false then. */
 export async function writeOutcome(
   session: Session,
   znodes: Znodes,
@@ -46,19 +43,37 @@ export async function writeOutcome(
   outcome: Outcome,
 ): Promise<boolean> {
   for (;;) {
-    const node = await session.get(znodes.deployment(number));
-    const record = node && parseDeployment(node.data);
-    if (!node || !record) return false;
-    if (record.outcome && record.outcome.state !== 'timed-out') return false;
+    const write = await outcomeWrite(session, znodes, number, outcome);
+    if (!write) return false;
     try {
-      const written = { ...JSON.parse(node.data.toString('utf8')), outcome: outcomeSchema.parse(outcome) };
-      await session.set(znodes.deployment(number), Buffer.from(JSON.stringify(written)), node.stat.version);
+      await session.set(write.path, write.data, write.version);
       return true;
     } catch (error) {
       if (!isCode(error, 'BAD_VERSION')) throw error;
     }
   }
 }
+
+/**
+ * The write that says how a deployment ended, for a transaction. Null when there is nothing to say: a first outcome
+ * stands, except that a `timed-out` one, which only says that nobody waited long enough, gives way. What a newer version
+ * wrote beside it is kept.
+ */
+export async function outcomeWrite(
+  session: Session,
+  znodes: Znodes,
+  number: number,
+  outcome: Outcome,
+): Promise<SetOperation | null> {
+  const path = znodes.deployment(number);
+  const node = await session.get(path);
+  const record = node && parseDeployment(node.data);
+  if (!node || !record || (record.outcome && record.outcome.state !== 'timed-out')) return null;
+  const written = { ...JSON.parse(node.data.toString('utf8')), outcome: outcomeSchema.parse(outcome) };
+  return { op: 'set', path, data: Buffer.from(JSON.stringify(written)), version: node.stat.version };
+}
+
+type SetOperation = Extract<Operation, { op: 'set' }>;
 
 /** Removes at one go no more than this; what is left goes with the next publishes. */
 const MOST_FORGOTTEN = 100;

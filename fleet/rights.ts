@@ -1,6 +1,6 @@
 import type { Znodes } from '../schemas/znodes.ts';
-import { isCode } from '../zookeeper/errors.ts';
-import type { AclEntry, Session } from '../zookeeper/session.ts';
+import { isCode, type ZooKeeperError } from '../zookeeper/errors.ts';
+import type { AclEntry, CallOptions, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
 import { nodesOf } from './app.ts';
 
@@ -57,16 +57,19 @@ async function aclOf(session: Session, path: string): Promise<readonly AclEntry[
 /** No version of a znode is ever this one, so the write is refused; why it is says whether we may write. */
 const NO_VERSION = 2 ** 31 - 1;
 
-/** Whether our credential may publish, found out without writing anything. */
-export async function mayPublish(session: Session, znodes: Znodes): Promise<boolean> {
+/** Why our credential may not publish, found out without writing anything; null: it may. @throws ZooKeeperError of other kinds. */
+export async function publishRefusal(
+  session: Session,
+  znodes: Znodes,
+  options?: CallOptions,
+): Promise<ZooKeeperError | null> {
   try {
-    await session.set(znodes.config, Buffer.alloc(0), NO_VERSION);
+    await session.set(znodes.config, Buffer.alloc(0), NO_VERSION, options);
   } catch (error) {
-    if (isCode(error, 'BAD_VERSION')) return true;
-    if (isCode(error, 'NO_AUTH')) return false;
-    throw error;
+    if (isCode(error, 'NO_AUTH')) return error;
+    if (!isCode(error, 'BAD_VERSION')) throw error;
   }
-  return true;
+  return null;
 }
 
 const isOpen = (acl: readonly AclEntry[]): boolean =>

@@ -1,35 +1,26 @@
-import type { Access } from '../fleet/access.ts';
+import { outcomeWrite } from '../fleet/history.ts';
 import { type PublishParts, publishOnce, recordForeign } from '../fleet/publish-transaction.ts';
 import { FleetError } from '../runtime/errors.ts';
-import { deploymentName, type Outcome, outcome as outcomeSchema, parseDeployment } from '../schemas/deployment.ts';
+import { deploymentName, type Outcome } from '../schemas/deployment.ts';
 import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
-import type { Znodes } from '../schemas/znodes.ts';
-import { ANY_VERSION, type Operation, type Session } from '../zookeeper/session.ts';
+import { ANY_VERSION, type Operation } from '../zookeeper/session.ts';
 import type { Look } from './look.ts';
 import type { Change, Order, RollBack } from './order.ts';
 import { type Leadership, leaderOf } from './term.ts';
-
-export interface ExecuteParts {
-  readonly session: Session;
-  readonly znodes: Znodes;
-  readonly access: Access;
-  readonly now: () => number;
-  readonly newNonce: () => string;
-}
 
 /**
  * Carries out one order as one transaction: the guard of the term, the version of `rollout` that it was planned from,
  * and then what it changes. So nothing of a leader that was replaced is accepted, and nothing planned from an old view.
  * @throws ZooKeeperError BAD_VERSION, NO_NODE (the term is over) and others; whatever it says, the next look tells.
  */
-export async function execute(parts: ExecuteParts, leadership: Leadership, seen: Look, order: Order): Promise<void> {
+export async function execute(parts: PublishParts, leadership: Leadership, seen: Look, order: Order): Promise<void> {
   switch (order.do) {
     case 'rest':
       return;
     case 'adopt':
-      await recordForeign(publishParts(parts), seen.state);
+      await recordForeign(parts, seen.state);
       return;
     case 'roll back':
       return await rollBack(parts, leadership, seen, order);
@@ -39,7 +30,7 @@ export async function execute(parts: ExecuteParts, leadership: Leadership, seen:
 }
 
 /** The first write of a term: from now on no order of an earlier leader is accepted. Resolves to the ensemble's time. */
-export async function takeLead(parts: ExecuteParts, leadership: Leadership, seen: Look): Promise<number> {
+export async function takeLead(parts: PublishParts, leadership: Leadership, seen: Look): Promise<number> {
   const { rollout } = seen.picture;
   const data = rollout ? encodeRollout({ ...rollout, leader: leaderOf(leadership) }) : seen.rollout.data;
   const [, written] = await parts.session.transact([
@@ -49,19 +40,19 @@ export async function takeLead(parts: ExecuteParts, leadership: Leadership, seen
   return written?.stat?.mtime ?? parts.now();
 }
 
-async function write(parts: ExecuteParts, leadership: Leadership, seen: Look, order: Change): Promise<void> {
+async function write(parts: PublishParts, leadership: Leadership, seen: Look, order: Change): Promise<void> {
   const { session, znodes } = parts;
   await session.transact([
     leadership.term.guard,
     rolloutOperation(parts, leadership, seen, order.rollout),
-    ...(await outcomeOperation(parts, order.outcome)),
+    ...(await outcomeOperations(parts, order.outcome)),
     ...(await permitOperations(parts, order.grant, seen.state.config.targetVersion)),
     ...order.revoke.map((id): Operation => ({ op: 'remove', path: znodes.permit(id), version: ANY_VERSION })),
   ]);
 }
 
 function rolloutOperation(
-  { znodes }: ExecuteParts,
+  { znodes }: PublishParts,
   leadership: Leadership,
   { rollout: { version } }: Look,
   next: Rollout | null,
@@ -71,22 +62,16 @@ function rolloutOperation(
   return { op: 'set', path: znodes.rollout, data, version };
 }
 
-/** A first outcome stands, except `timed-out`, which only says that nobody waited long enough (fleet/history.ts). */
-async function outcomeOperation(
-  { session, znodes }: ExecuteParts,
+async function outcomeOperations(
+  { session, znodes }: PublishParts,
   ended: { readonly number: number; readonly outcome: Outcome } | null,
 ): Promise<Operation[]> {
-  if (!ended) return [];
-  const path = znodes.deployment(ended.number);
-  const node = await session.get(path);
-  const record = node && parseDeployment(node.data);
-  if (!node || !record || (record.outcome && record.outcome.state !== 'timed-out')) return [];
-  const written = { ...JSON.parse(node.data.toString('utf8')), outcome: outcomeSchema.parse(ended.outcome) };
-  return [{ op: 'set', path, data: Buffer.from(JSON.stringify(written)), version: node.stat.version }];
+  const write = ended && (await outcomeWrite(session, znodes, ended.number, ended.outcome));
+  return write ? [write] : [];
 }
 
 async function permitOperations(
-  { session, znodes, access }: ExecuteParts,
+  { session, znodes, access }: PublishParts,
   grant: readonly string[],
   targetVersion: Parameters<typeof encodePermit>[0],
 ): Promise<Operation[]> {
@@ -105,7 +90,7 @@ async function permitOperations(
  * A publish with every version checked, config's being the failed target's: if anything moved on, nothing happens and
  * the next look decides anew.
  */
-async function rollBack(parts: ExecuteParts, leadership: Leadership, seen: Look, order: RollBack): Promise<void> {
+async function rollBack(parts: PublishParts, leadership: Leadership, seen: Look, order: RollBack): Promise<void> {
   const request = {
     target: targetOf(order),
     author: `coordinator ${leadership.agentId}`,
@@ -117,9 +102,9 @@ async function rollBack(parts: ExecuteParts, leadership: Leadership, seen: Look,
   const first = [
     leadership.term.guard,
     rolloutOperation(parts, leadership, seen, order.rollout),
-    ...(await outcomeOperation(parts, order.outcome)),
+    ...(await outcomeOperations(parts, order.outcome)),
   ];
-  await publishOnce(publishParts(parts), seen.state, request, first);
+  await publishOnce(parts, seen.state, request, first);
 }
 
 /** Base was a target once, so it is one. @throws FleetError */
@@ -128,7 +113,3 @@ function targetOf({ base: { url, commitId, relativePath } }: RollBack): Target {
   if (!judged.ok) throw new FleetError(judged.failure);
   return judged.target;
 }
-
-const publishParts = ({ session, znodes, access, now, newNonce }: ExecuteParts): PublishParts => ({
-  ...{ session, znodes, access, now, newNonce },
-});

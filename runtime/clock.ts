@@ -20,21 +20,24 @@ export const systemClock: Clock = {
     const timer = setTimeout(action, ms);
     return () => clearTimeout(timer);
   },
-  sleep(ms, signal) {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const stop = () => {
-        clearTimeout(timer);
-        reject(signal?.reason);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', stop);
-        resolve();
-      }, ms);
-      signal?.addEventListener('abort', stop, { once: true });
-    });
-  },
+  sleep: (ms, signal) => sleepBy(systemClock.after, ms, signal),
 };
+
+/** The `sleep` of a clock that has this `after`. */
+export function sleepBy(after: Clock['after'], ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = after(ms, () => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    });
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
 
 /** A source of chance in [0, 1), as Math.random gives it; passed in so that a seed can replay a run. */
 export type Chance = () => number;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mayPublish, wrongRights } from '../../fleet/rights.ts';
+import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
 import { systemClock as clock, systemChance } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings.ts';
@@ -137,7 +137,7 @@ function rightsFindings(
 /** A server's credential need not publish; a machine without a root is there for nothing else. */
 async function checkPublishing({ agent }: Settings, session: Session, paths: Znodes): Promise<Finding[]> {
   if (agent.root !== undefined) return [];
-  if (await mayPublish(session, paths)) return [ok('publish', 'this credential may publish')];
+  if ((await publishRefusal(session, paths)) === null) return [ok('publish', 'this credential may publish')];
   const hint =
     'to publish, give publisher.auth of gitfleet init: --auth-file or GITFLEET_AUTH_FILE; only to look this is enough';
   return [failed('publish', 'this credential may look, and not publish', hint)];

@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
-import { lstat, readFile, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { readLocalStatus } from '../../agent/local-status.ts';
+import { ownerFile, readOwner } from '../../agent/owner-file.ts';
 import { type Places, placesOf } from '../../agent/place.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Settings } from '../../schemas/settings.ts';
@@ -41,17 +42,12 @@ async function checkDirectory(name: 'root' | 'state', path: string, closed: numb
 
 /** The agent refuses a root that another one owns; here it is said before it starts. */
 async function checkOwner(places: Places, agentId: string): Promise<Finding> {
-  const file = join(places.root, '.gitfleet', 'owner');
-  const text = await readFile(file, 'utf8').catch(() => null);
-  if (text === null || text === '') return ok('owner', 'no agent has taken this root yet');
-  const id = /^([A-Za-z0-9._-]{1,100}) [0-9a-f]{16}\n$/.exec(text)?.[1];
-  if (id === agentId) return ok('owner', `the root belongs to ${agentId}`);
-  const hint = `give this agent a root of its own; if that agent is gone for good, remove ${file}`;
-  return failed(
-    'owner',
-    `the root belongs to ${id === undefined ? 'somebody else' : `agent ${id}`}, we are ${agentId}`,
-    hint,
-  );
+  const owner = await readOwner(places.root);
+  if (owner === null) return ok('owner', 'no agent has taken this root yet');
+  if (owner !== 'unknown' && owner.agentId === agentId) return ok('owner', `the root belongs to ${agentId}`);
+  const whose = owner === 'unknown' ? 'somebody else' : `agent ${owner.agentId}`;
+  const hint = `give this agent a root of its own; if that agent is gone for good, remove ${ownerFile(places.root)}`;
+  return failed('owner', `the root belongs to ${whose}, we are ${agentId}`, hint);
 }
 
 async function checkRunning(places: Places, clock: Clock): Promise<Finding> {

@@ -6,7 +6,7 @@ import { type PublishParts, publishTarget } from '../../fleet/publish-transactio
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
-import { type ExecuteParts, execute, takeLead } from '../../rollout/execute.ts';
+import { execute, takeLead } from '../../rollout/execute.ts';
 import { type Look, look } from '../../rollout/look.ts';
 import { change, type RollBack } from '../../rollout/order.ts';
 import { plan } from '../../rollout/plan.ts';
@@ -25,7 +25,7 @@ import { realKit } from '../support/zookeeper-kit.ts';
 const kit = realKit();
 let paths: ReturnType<typeof znodes>;
 let session: ReturnType<typeof kit.open>;
-let parts: ExecuteParts & PublishParts;
+let parts: PublishParts;
 let mine: Leadership;
 let apps = 0;
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import { agentHome, startLife } from '../support/agent-process.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { agentHome, type Life, startLife } from '../support/agent-process.ts';
 import { git, gitfleet } from '../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { processesIn } from '../support/processes.ts';
@@ -10,7 +10,14 @@ import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
 let fleet: TestFleet;
-afterEach(() => fleet.stop());
+/** Of the agent that a test started by itself. */
+let life: Life | null = null;
+
+afterEach(async () => {
+  await life?.kill('SIGTERM');
+  life = null;
+  await fleet.stop();
+});
 
 interface Server {
   readonly agent: TestAgent;
@@ -123,8 +130,7 @@ describe('steps', () => {
     fleet = await TestFleet.create(servers.connect());
     const origin = await fleet.origin();
     const agent = agentHome(fleet, 'web-1', settings);
-    const life = startLife(agent, { PASSED: 'on purpose', KEPT_BACK: 'secret' });
-    onTestFinished(async () => void (await life.kill('SIGTERM')));
+    life = startLife(agent, { PASSED: 'on purpose', KEPT_BACK: 'secret' });
     await fleet.online(1);
     const a = await origin.commit('a', { f: 'a' });
     expect(await publish(origin, a)).toMatchObject({ exitCode: 0 });
@@ -252,28 +258,27 @@ it('a step that outlives its agent is ended before it is run again; what it left
     prepare: { command: ['sh', '-c', script] },
   };
   const home = agentHome(fleet, 'web-1', settings);
-  const first = startLife(home);
+  life = startLife(home);
   const sleeping = (seconds: number) =>
     processesIn(fleet.directory).filter(({ command }) => command === `sleep\0${seconds}\0`).length;
-  let second = first;
   try {
     await fleet.online(1);
     const a = await origin.commit('a', { f: 'a' });
     await fleet.publish({ url: origin.url, commitId: a }, '--detach');
     await until('prepare runs', async () => sleeping(620) === 1 && sleeping(610) === 1);
-    await first.kill('SIGKILL');
+    await life.kill('SIGKILL');
     expect(sleeping(620)).toBe(1);
     await writeFile(`${log}.go`, '');
-    second = startLife(home);
+    life = startLife(home);
     await fleet.reported('web-1', 'a', (report) => report.phase === 'active' && report.activeCommit === a);
     expect([sleeping(620), sleeping(610), sleeping(630)]).toEqual([0, 0, 1]);
-    await second.kill('SIGKILL');
-    second = startLife(home);
+    await life.kill('SIGKILL');
+    life = startLife(home);
     await fleet.reported('web-1', 'a again', (report) => report.phase === 'active');
     expect(sleeping(630)).toBe(1);
     expect((await readFile(log, 'utf8')).split('\n').filter(Boolean)).toEqual(['begin', 'begin']);
   } finally {
-    await second.kill('SIGTERM');
+    await life.kill('SIGTERM');
     for (const { pid, command } of processesIn(fleet.directory)) if (command.startsWith('sleep')) process.kill(pid);
   }
 });

@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, sleepBy } from '../../runtime/clock.ts';
 
 /**
  * Time that stands still until it is told to run: each step goes to the earliest timer, so hours pass in milliseconds
@@ -108,21 +108,6 @@ export function createProcessClock(clock: Clock): ProcessClock {
       late = [];
     },
   };
-}
-
-function sleepBy(after: Clock['after'], ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const stop = () => {
-      cancel();
-      reject(signal?.reason);
-    };
-    const cancel = after(ms, () => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    });
-    signal?.addEventListener('abort', stop, { once: true });
-  });
 }
 
 /** All promises that can settle by themselves have: Node empties its microtasks before it takes the next immediate. */
