@@ -1,4 +1,4 @@
-import type { Rollout } from '../schemas/rollout.ts';
+import type { ForeignRollout, Rollout } from '../schemas/rollout.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../schemas/values.ts';
 import type { WantedTarget } from './plan.ts';
 
@@ -7,11 +7,13 @@ export interface Orders {
   /** False until ZooKeeper has answered once. */
   readonly known: boolean;
   readonly rollout: Rollout | null;
+  /** The rollout instead, where it is in a state that only a newer version knows. */
+  readonly unknown: ForeignRollout | null;
   /** The targetVersion that this agent may activate. */
   readonly permit: TargetVersion | null;
 }
 
-export const NO_ORDERS: Orders = { known: false, rollout: null, permit: null };
+export const NO_ORDERS: Orders = { known: false, rollout: null, unknown: null, permit: null };
 
 /** Whether a policy is in force where no rollout has begun: asked only then. */
 export type PolicyAnswer = 'none' | 'in force' | 'not known';
@@ -27,8 +29,12 @@ const GO: Leave = { kind: 'go' };
 
 /** Whether this agent may activate the target; pure. docs/design.md section 3 has the rule in words. */
 export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: PolicyAnswer): Leave {
-  const { rollout } = orders;
+  const { rollout, unknown } = orders;
   if (!orders.known) return { kind: 'await', waitingFor: 'ZooKeeper to say how this rollout goes' };
+  if (unknown?.targetVersion === targetVersion) {
+    const what = `another target, or a newer gitfleet here: the rollout is ${unknown.state}, which this version does not know`;
+    return { kind: 'await', waitingFor: what };
+  }
   if (rollout?.targetVersion !== targetVersion) {
     if (policy === 'none') return GO;
     const what =

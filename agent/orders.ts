@@ -3,7 +3,7 @@ import type { Chance, Clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { parsePolicy } from '../schemas/policy.ts';
-import { parsePermit, parseRollout } from '../schemas/rollout.ts';
+import { parsePermit, parseRollout, unknownState } from '../schemas/rollout.ts';
 import type { Target } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { CallOptions, Session, Snapshot } from '../zookeeper/session.ts';
@@ -29,14 +29,14 @@ export async function followOrders(
   signal: AbortSignal,
 ): Promise<void> {
   const { znodes, agentId } = parts;
-  let seen: { rollout?: Orders['rollout']; permit?: Orders['permit'] } = {};
+  let seen: Partial<Orders> = {};
   const note = (change: typeof seen) => {
     seen = { ...seen, ...change };
-    const { rollout, permit } = seen;
-    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, permit });
+    const { rollout, unknown = null, permit } = seen;
+    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, unknown, permit });
   };
   await Promise.all([
-    watchNode(parts, znodes.rollout, (snapshot) => note({ rollout: rolloutOf(dataOf(snapshot)) }), signal),
+    watchNode(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot))), signal),
     watchNode(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
   ]);
 }
@@ -67,7 +67,7 @@ export async function readOrders(
     session.get(znodes.rollout, options),
     session.get(znodes.permit(agentId), options),
   ]);
-  return { ...NO_ORDERS, known: true, rollout: rolloutOf(rollout?.data), permit: permitOf(permit?.data) };
+  return { ...NO_ORDERS, known: true, ...rolloutOf(rollout?.data), permit: permitOf(permit?.data) };
 }
 
 /** The target's own policy counts before the app's. One that cannot be read is no reason to go without. */
@@ -83,5 +83,6 @@ export async function readPolicy(
 }
 
 const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
-const rolloutOf = (data: Buffer | undefined) => (data ? parseRollout(data) : null);
+const rolloutOf = (data: Buffer | undefined): Pick<Orders, 'rollout' | 'unknown'> =>
+  data ? { rollout: parseRollout(data), unknown: unknownState(data) } : { rollout: null, unknown: null };
 const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null);

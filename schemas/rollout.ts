@@ -88,8 +88,10 @@ export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout, 
 
 const ofAnyState = z.object({ targetVersion, state: z.string() });
 
+export type ForeignRollout = z.infer<typeof ofAnyState>;
+
 /** Of a rollout in a state of a newer version, which nobody of this version may write over; null: it is none. */
-export function unknownState(data: Buffer): z.infer<typeof ofAnyState> | null {
+export function unknownState(data: Buffer): ForeignRollout | null {
   const read = fromJson(ofAnyState, data);
   return read && ROLLOUT_STATES.every((state) => state !== read.state) ? read : null;
 }

@@ -22,8 +22,11 @@ const rollout = read as Rollout;
 const orders = (change: Partial<Rollout>, permit: TargetVersion | null = null): Orders => ({
   known: true,
   rollout: { ...rollout, ...change },
+  unknown: null,
   permit,
 });
+
+const NO_ROLLOUT: Orders = { ...NO_ORDERS, known: true };
 
 describe('leave to activate, where the rollout names the target', () => {
   const rows: [Rollout['state'], TargetVersion | null, Leave['kind']][] = [
@@ -56,11 +59,16 @@ describe('leave to activate, where the rollout names the target', () => {
   });
 });
 
+const draining = (targetVersion: TargetVersion): Orders => ({
+  ...{ known: true, rollout: null, permit: T },
+  unknown: { targetVersion, state: 'draining' },
+});
+
 describe('leave to activate, where it does not', () => {
   const other = orders({ targetVersion: BEFORE, permits: false, state: 'proven' }, T);
   const rows: [string, Orders, PolicyAnswer, Leave['kind']][] = [
     ['no policy: at once', other, 'none', 'go'],
-    ['no rollout yet, no policy: at once', { known: true, rollout: null, permit: null }, 'none', 'go'],
+    ['no rollout yet, no policy: at once', NO_ROLLOUT, 'none', 'go'],
     [
       'a policy is in force: wait for the coordinator, whatever the old rollout and permit say',
       other,
@@ -68,10 +76,16 @@ describe('leave to activate, where it does not', () => {
       'await',
     ],
     ['nobody could say: wait', other, 'not known', 'await'],
+    ['its rollout is in a state of a newer version: wait, even with a permit', draining(T), 'none', 'await'],
+    ['that of an older target is: it says nothing about this one', draining(BEFORE), 'none', 'go'],
     ['ZooKeeper has not answered: wait', NO_ORDERS, 'none', 'await'],
   ];
   it.each(rows)('%s', (_, given, policy, kind) => {
     expect(leaveOf(T, given, policy).kind).toBe(kind);
+  });
+
+  it('names the state that it does not know', () => {
+    expect(leaveOf(T, draining(T), 'none')).toMatchObject({ waitingFor: expect.stringMatching(/newer.*draining/) });
   });
 });
 
@@ -126,7 +140,7 @@ describe('a release that is active here', () => {
     ['there was no policy', wanted, orders({ permits: false }), false],
     ['the rollout is about another target', wanted, orders({ targetVersion: BEFORE }), false],
     ['nobody said anything about a rollout', wanted, NO_ORDERS, false],
-    ['there is no rollout', wanted, { known: true, rollout: null, permit: null }, false],
+    ['there is no rollout', wanted, NO_ROLLOUT, false],
     ['nothing was proven before', wanted, orders({ base: null }), true],
     ['an earlier rollout has proven it, as on the way back', target({ commitId: BASE }), orders({}), false],
     ['the same commit was proven at another place', target({ commitId: BASE, relativePath: 'web' }), orders({}), true],
