@@ -26,7 +26,7 @@ import { startHttpsOrigin } from '../test/support/https-origin.ts';
  *
  * The second figure is the processor time of ours and of all processes that we waited for, servers left out.
  *
- * Run by bench/git-run.mjs. Arguments: numbers of files (default 200 9000 50000), `--samples=7`.
+ * Run by bench/run.mjs. Arguments: numbers of files (default 200 9000 50000), `--samples=7`.
  */
 const LOG = createLog({ level: 'silent' });
 const SIGNAL = new AbortController().signal;

@@ -12,7 +12,9 @@ const aside = mkdtempSync(join(tmpdir(), 'gitfleet-bench-run-'));
 try {
   const file = join(aside, `${name}.mjs`);
   const external = (id) => !id.startsWith('.') && !id.startsWith('/');
-  await build({ input: join(root, 'bench', `${name}.ts`), platform: 'node', external, output: { file } });
+  const resolve = { alias: { 'node:fs/promises': join(root, 'runtime/files-at-once.ts') } }; // As scripts/make-script.mjs does.
+  const input = join(root, 'bench', `${name}.ts`);
+  await build({ input, platform: 'node', external, resolve, output: { file } });
   symlinkSync(join(root, 'node_modules'), join(aside, 'node_modules'));
   process.exitCode = spawnSync(process.execPath, [file, ...args], { stdio: 'inherit', cwd: root }).status ?? 1;
 } finally {

@@ -1,9 +1,8 @@
-import type { Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommitId } from '../schemas/values.ts';
 import { type ObjectFormat, objectFormatOf } from './commit-id.ts';
-import { type FlatEntry, type IndexEntry, readIndex, treeIdOf } from './index-file.ts';
+import { type IndexImage, indexImage, isIndexOf, treeIdOf } from './index-file.ts';
 import { readHead } from './proof.ts';
 import type { Repository } from './repository.ts';
 import type { TreeEntry } from './tree.ts';
@@ -12,29 +11,43 @@ import type { WorkTree } from './work-tree.ts';
 
 /** What a work tree of a commit must hold, made ready while git still writes it. */
 export interface Expected {
-  /** In the order of an index. */
-  readonly entries: readonly FlatEntry[];
   readonly treeId: string;
-  /** A letter for its kind before each path. */
-  readonly onDisk: ReadonlySet<string>;
+  readonly index: IndexImage;
+  /** Of each directory that has something, by its path with a slash behind it: the kinds of its entries by name. */
+  readonly directories: ReadonlyMap<string, ReadonlyMap<string, Kind>>;
 }
+
+type Kind = 'file' | 'link' | 'directory';
 
 /** Null where the proof below does not know all that there is: submodules, file modes of long ago. */
 export function expectedOf(entries: readonly TreeEntry[], format: ObjectFormat): Expected | null {
   const files = entries.filter(({ mode }) => mode !== DIRECTORY);
-  if (!files.every(({ mode }) => letters[mode] !== undefined)) return null;
+  if (!files.every(({ mode }) => kinds[mode] !== undefined)) return null;
   const flat = files.map(({ mode, id, path, size }) => ({
     mode,
     id: Buffer.from(id, 'hex').toString('latin1'),
     size: size ?? 0,
     path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1'),
   }));
-  const onDisk = new Set(flat.map(({ mode, path }) => `${letters[mode]} ${path}`));
-  return { entries: flat, treeId: treeIdOf(flat, format), onDisk };
+  const directories = new Map<string, Map<string, Kind>>([['', new Map()]]);
+  const directory = (prefix: string): Map<string, Kind> => {
+    const known = directories.get(prefix);
+    if (known) return known;
+    const made = new Map<string, Kind>();
+    directories.set(prefix, made);
+    const cut = prefix.lastIndexOf('/', prefix.length - 2) + 1;
+    directory(prefix.slice(0, cut)).set(prefix.slice(cut, -1), 'directory');
+    return made;
+  };
+  for (const { mode, path } of flat) {
+    const cut = path.lastIndexOf('/') + 1;
+    directory(path.slice(0, cut)).set(path.slice(cut), kinds[mode] as Kind);
+  }
+  return { treeId: treeIdOf(flat, format), index: indexImage(flat, format), directories };
 }
 
 const DIRECTORY = '040000';
-const letters: Readonly<Record<string, string>> = { '100644': 'f', '100755': 'f', '120000': 'l' };
+const kinds: Readonly<Record<string, Kind>> = { '100644': 'file', '100755': 'file', '120000': 'link' };
 const ASCII = /^[\u0001-\u007f]*$/;
 
 /**
@@ -54,41 +67,42 @@ export async function isWholeCheckout(
   commitId: CommitId,
   expected: Expected,
 ): Promise<boolean> {
-  const [treeId, head, index, present] = await Promise.all([
+  const [treeId, head, indexed, listed] = await Promise.all([
     treeOf(repository, commitId),
     readHead(tree),
-    readIndex(join(tree.admin, 'index'), objectFormatOf(commitId)),
-    listed(tree.directory),
+    isIndexOf(join(tree.admin, 'index'), expected.index, objectFormatOf(commitId)),
+    holdsJust(Buffer.from(tree.directory).toString('latin1'), expected.directories),
   ]);
-  if (expected.treeId !== treeId || head !== commitId) return false;
-  if (index?.length !== expected.entries.length || present.length !== index.length) return false;
-  return (
-    expected.entries.every((entry, at) => isSeen(index[at] as IndexEntry, entry)) &&
-    present.every((found) => expected.onDisk.has(found))
-  );
+  return expected.treeId === treeId && head === commitId && indexed && listed;
 }
 
-/** An index holds the size in 32 bits. */
-function isSeen(found: IndexEntry, { mode, id, size, path }: FlatEntry): boolean {
-  return found.seen && found.size === size % 2 ** 32 && found.id === id && found.path === path && found.mode === mode;
+/** @param top in latin1, byte by byte. */
+async function holdsJust(top: string, directories: Expected['directories']): Promise<boolean> {
+  let listed = 0;
+  for (const [prefix, wanted] of directories) {
+    listed += 1;
+    if (listed % IN_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    const found = list(`${top}/${prefix}`);
+    const present = prefix === '' ? found?.filter(({ name }) => name !== '.git') : found;
+    if (present?.length !== wanted.size) return false;
+    if (!present.every((entry) => isA(entry, wanted.get(entry.name)))) return false;
+  }
+  return true;
 }
 
-/** All that lies below `directory`, a letter for its kind before each path; of directories only empty ones. */
-async function listed(directory: string): Promise<string[]> {
-  const found: string[] = [];
-  const top = Buffer.from(`${directory}/`).toString('latin1');
-  const walk = async (prefix: string): Promise<void> => {
-    const present = await readdir(Buffer.from(top + prefix, 'latin1'), { withFileTypes: true, encoding: 'latin1' });
-    if (present.length === 0) found.push(`d ${prefix}`);
-    const deeper: Promise<void>[] = [];
-    for (const entry of present) {
-      if (entry.isDirectory()) deeper.push(walk(`${prefix}${entry.name}/`));
-      else if (prefix !== '' || entry.name !== '.git') found.push(`${letterOf(entry)} ${prefix}${entry.name}`);
-    }
-    await Promise.all(deeper);
-  };
-  await walk('');
-  return found;
+/** Listed at once, since the way to another thread takes longer than a look; so many take about a millisecond. */
+const IN_A_TURN = 64;
+
+/** Null: it is no directory, or none that we may read. @param path its names in latin1, byte by byte. */
+function list(path: string): Dirent[] | null {
+  try {
+    return readdirSync(Buffer.from(path, 'latin1'), { withFileTypes: true, encoding: 'latin1' });
+  } catch {
+    return null;
+  }
 }
 
-const letterOf = (entry: Dirent) => (entry.isFile() ? 'f' : entry.isSymbolicLink() ? 'l' : '?');
+const isA = (entry: Dirent, kind: Kind | undefined): boolean =>
+  (kind === 'file' && entry.isFile()) ||
+  (kind === 'directory' && entry.isDirectory()) ||
+  (kind === 'link' && entry.isSymbolicLink());

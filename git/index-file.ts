@@ -12,54 +12,64 @@ export interface FlatEntry {
   readonly path: string;
 }
 
-/** The same in git's index, whose size is what git saw when it wrote the file or compared it last. */
-export interface IndexEntry extends FlatEntry {
-  /** False: git never looked at the file. */
-  readonly seen: boolean;
+/** An index as far as it can be known before the files are there: what git sees of a file, but its size, is zero. */
+export interface IndexImage {
+  readonly bytes: Buffer;
+  /** Where the entries begin. */
+  readonly offsets: readonly number[];
+}
+
+/** The image of an index of version 2, as gitformat-index(5) describes it. @param entries in the order of an index. */
+export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat): IndexImage {
+  const pathFrom = ID_AT + idBytesOf(format) + 2;
+  // Padded to a multiple of eight, with one to eight zeros.
+  const lengthOf = ({ path }: FlatEntry) => (pathFrom + path.length + 8) & ~7;
+  const bytes = Buffer.alloc(entries.reduce((sum, entry) => sum + lengthOf(entry), HEADER));
+  const offsets: number[] = [];
+  bytes.write('DIRC', 'latin1');
+  bytes.writeUInt32BE(2, 4);
+  bytes.writeUInt32BE(entries.length, 8);
+  let at = HEADER;
+  for (const entry of entries) {
+    const { mode, id, size, path } = entry;
+    offsets.push(at);
+    bytes.writeUInt32BE(Number.parseInt(mode, 8), at + MODE_AT);
+    bytes.writeUInt32BE(size % 2 ** 32, at + SIZE_AT);
+    bytes.write(id, at + ID_AT, 'latin1');
+    bytes.writeUInt16BE(Math.min(path.length, MOST_NAMED), at + pathFrom - 2);
+    bytes.write(path, at + pathFrom, 'latin1');
+    at += lengthOf(entry);
+  }
+  return { bytes, offsets };
 }
 
 /**
- * Reads an index as gitformat-index(5) describes versions 2 and 3, in its order: by path, byte by byte.
- * @returns null where it is absent, damaged or of a kind that our calls never make; git itself is to be asked then.
+ * Whether this index has just these entries, none of them half merged, each with a file that git saw, of this size.
+ * False also where it is absent, damaged, or of a kind that our calls never make; git itself is to be asked then.
  */
-export async function readIndex(file: string, format: ObjectFormat): Promise<IndexEntry[] | null> {
-  const bytes = await readFile(file).catch(() => null);
-  const idBytes = format === 'sha256' ? 32 : 20;
-  if (bytes === null || bytes.length < HEADER + idBytes || bytes.toString('latin1', 0, 4) !== 'DIRC') return null;
-  const end = bytes.length - idBytes;
-  if (!createHash(format).update(bytes.subarray(0, end)).digest().equals(bytes.subarray(end))) return null;
-  const version = bytes.readUInt32BE(4);
-  if (version !== 2 && version !== 3) return null;
-  const count = bytes.readUInt32BE(8);
-  const entries: IndexEntry[] = [];
-  const text = bytes.toString('latin1', 0, end);
-  for (let at = HEADER; entries.length < count; ) {
-    const idAt = at + STAT;
-    const pathAt = idAt + idBytes + 2;
-    const pathEnd = text.indexOf('\0', pathAt);
-    if (pathEnd < 0 || (bytes.readUInt16BE(pathAt - 2) & (EXTENDED | STAGE)) !== 0) return null;
-    entries.push({
-      mode: bytes.readUInt32BE(at + MODE_AT).toString(8),
-      id: text.slice(idAt, idAt + idBytes),
-      size: bytes.readUInt32BE(at + SIZE_AT),
-      seen: bytes.readUInt32BE(at + MTIME_AT) !== 0 && bytes.readUInt32BE(at + INODE_AT) !== 0,
-      path: text.slice(pathAt, pathEnd),
-    });
-    at += (pathEnd - at + 8) & ~7; // Padded to a multiple of eight, with one to eight zeros.
+export async function isIndexOf(file: string, { bytes: image, offsets }: IndexImage, format: ObjectFormat) {
+  const bytes = await readFile(file).catch(() => Buffer.alloc(0));
+  const end = bytes.length - idBytesOf(format);
+  if (end < image.length) return false;
+  if (!createHash(format).update(bytes.subarray(0, end)).digest().equals(bytes.subarray(end))) return false;
+  for (const at of offsets) {
+    if (bytes.readUInt32BE(at + MTIME_AT) === 0 || bytes.readUInt32BE(at + INODE_AT) === 0) return false;
+    bytes.fill(0, at, at + MODE_AT).fill(0, at + MODE_AT + 4, at + SIZE_AT);
   }
-  return entries;
+  return bytes.subarray(0, image.length).equals(image);
 }
 
+const idBytesOf = (format: ObjectFormat): number => (format === 'sha256' ? 32 : 20);
+
 const HEADER = 12;
-/** Bytes before the id (times, device, inode, mode, owner, size), and where some of them stand. */
-const STAT = 40;
+/** Within an entry: times, device and inode, the mode, owner and group, the size, the id. */
 const MTIME_AT = 8;
 const INODE_AT = 20;
 const MODE_AT = 24;
 const SIZE_AT = 36;
-/** Flags of an entry that is no plain one: half merged, or with further flags. */
-const EXTENDED = 0x4000;
-const STAGE = 0x3000;
+const ID_AT = 40;
+/** Longer paths have this length among their flags; the other flags are those of a merge and of git's own doings. */
+const MOST_NAMED = 0xfff;
 
 /** The id of the tree that these make, in the order of an index: every tree below it is hashed anew, as git would. */
 export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): string {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type IndexEntry, readIndex, treeIdOf } from '../../git/index-file.ts';
+import { type FlatEntry, indexImage, isIndexOf, treeIdOf } from '../../git/index-file.ts';
 import type { GitStore } from '../../git/open-store.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
@@ -118,54 +118,89 @@ describe('the proof of a checkout', () => {
   });
 });
 
-describe('an index', () => {
+describe('the image of an index', () => {
+  /** An index and a work tree of this repository, and what git lists of its entries. */
+  const indexOf = (directory: string, tree: string) => {
+    const git = (...args: string[]) =>
+      execFileSync('git', [`--git-dir=${directory}`, `--work-tree=${tree}`, ...args], {
+        encoding: 'latin1',
+        cwd: tree,
+      });
+    const entries = (): FlatEntry[] =>
+      git('ls-tree', '-r', '-l', '-z', git('write-tree').trim())
+        .split('\0')
+        .slice(0, -1)
+        .map((line) => {
+          const [, mode, id, size, path] = /^(\d+) blob (\w+) +(\d+)\t(.*)$/s.exec(line) ?? [];
+          return {
+            mode: `${mode}`,
+            id: Buffer.from(`${id}`, 'hex').toString('latin1'),
+            size: Number(size),
+            path: `${path}`,
+          };
+        });
+    return { git, entries, file: join(directory, 'index') };
+  };
+
   it.each(['sha1', 'sha256'] as const)(
-    'of %s is read as git lists it, and hashes to the tree of the commit',
+    'of %s is what git writes when it has seen every file, and hashes to the tree of the commit',
     async (format) => {
       const other = createOrigin(join(base, `${format}.git`), { format });
       const commitId = other.commit(FILES);
       const tree = join(base, 'tree');
       mkdirSync(tree);
-      const git = (...args: string[]) =>
-        execFileSync('git', [`--git-dir=${other.directory}`, `--work-tree=${tree}`, ...args], {
-          encoding: 'latin1',
-          cwd: tree,
-        });
+      const { git, entries, file } = indexOf(other.directory, tree);
       git('read-tree', commitId);
-      const file = join(other.directory, 'index');
-      expect((await readIndex(file, format))?.every(({ seen }) => !seen)).toBe(true);
+      const flat = entries();
+      const image = indexImage(flat, format);
+      expect(await isIndexOf(file, image, format)).toBe(false); // No file is there yet.
       git('checkout-index', '-a', '-u');
-      const entries = (await readIndex(file, format)) as IndexEntry[];
-      const listed = git('ls-files', '-s', '-z').split('\0').slice(0, -1);
-      const hex = (id: string) => Buffer.from(id, 'latin1').toString('hex');
-      expect(entries.map(({ mode, id, path }) => `${mode} ${hex(id)} 0\t${path}`)).toEqual(listed);
-      expect(entries.every(({ seen }) => seen)).toBe(true);
-      expect(entries.find(({ path }) => path === 'a.b')?.size).toBe(String(FILES['a.b']).length);
-      expect(treeIdOf(entries, format)).toBe(other.git(['rev-parse', `${commitId}^{tree}`]));
+      expect(await isIndexOf(file, image, format)).toBe(true);
+      expect(treeIdOf(flat, format)).toBe(other.git(['rev-parse', `${commitId}^{tree}`]));
+      const changes: ((entry: FlatEntry) => FlatEntry)[] = [
+        (entry) => ({ ...entry, mode: entry.mode === '100755' ? '100644' : '100755' }),
+        (entry) => ({ ...entry, size: entry.size + 1 }),
+        (entry) => ({ ...entry, id: `${entry.id.slice(0, -1)}\u0000` }),
+        (entry) => ({ ...entry, path: `${entry.path.slice(0, -1)}~` }),
+      ];
+      for (const change of changes) {
+        const changed = flat.map((entry, at) => (at === 3 ? change(entry) : entry));
+        expect(await isIndexOf(file, indexImage(changed, format), format)).toBe(false);
+      }
+      for (const fewer of [flat.slice(1), flat.slice(0, -1)])
+        expect(await isIndexOf(file, indexImage(fewer, format), format)).toBe(false);
     },
   );
 
-  it('of nothing is the empty tree; a damaged, merging or foreign one is none', async () => {
-    const git = (...args: string[]) =>
-      execFileSync('git', [`--git-dir=${origin.directory}`, `--work-tree=${base}`, ...args], { encoding: 'utf8' });
-    const file = join(origin.directory, 'index');
+  it('of nothing is the empty tree; a damaged, merging or foreign index has none', async () => {
+    const { git, entries, file } = indexOf(origin.directory, base);
     git('read-tree', '--empty');
-    const none = (await readIndex(file, 'sha1')) as IndexEntry[];
-    expect(treeIdOf(none, 'sha1')).toBe(git('hash-object', '-t', 'tree', '/dev/null').trim());
+    expect(treeIdOf([], 'sha1')).toBe(git('hash-object', '-t', 'tree', '/dev/null').trim());
+    expect(await isIndexOf(file, indexImage([], 'sha1'), 'sha1')).toBe(true);
     const [ours, theirs] = ['1', '2'].map((a) => origin.commit({ a }, { orphan: true }));
-    git('read-tree', `${ours}`);
-    expect(await readIndex(file, 'sha256')).toBe(null);
-    copyFileSync(file, join(base, 'good'));
+    const restore = () => {
+      git('read-tree', `${ours}`);
+      git('checkout-index', '-a', '-u', '-f');
+    };
+    restore();
+    const image = indexImage(entries(), 'sha1');
+    const isOurs = () => isIndexOf(file, image, 'sha1');
+    expect(await isOurs()).toBe(true);
+    expect(await isIndexOf(file, image, 'sha256')).toBe(false);
+    expect(await isIndexOf(join(base, 'nothing'), image, 'sha1')).toBe(false);
     const bytes = readFileSync(file);
-    bytes[30] = (bytes[30] ?? 0) ^ 1;
+    bytes[14] = (bytes[14] ?? 0) ^ 1; // A time, which only the checksum tells.
     writeFileSync(file, bytes);
-    expect(await readIndex(file, 'sha1')).toBe(null);
-    expect(await readIndex(join(base, 'nothing'), 'sha1')).toBe(null);
-    copyFileSync(join(base, 'good'), file);
+    expect(await isOurs()).toBe(false);
+    restore();
+    expect(await isOurs()).toBe(true);
+    git('update-index', '--assume-unchanged', 'a');
+    expect(await isOurs()).toBe(false);
+    restore();
     git('read-tree', '-m', origin.commit({}, { branch: 'none', orphan: true }), `${ours}`, `${theirs}`);
-    expect(await readIndex(file, 'sha1')).toBe(null);
-    git('read-tree', `${ours}`);
-    git('-c', 'index.version=4', 'update-index', '--index-version', '4');
-    expect(await readIndex(file, 'sha1')).toBe(null);
+    expect(await isOurs()).toBe(false);
+    restore();
+    git('update-index', '--index-version', '4');
+    expect(await isOurs()).toBe(false);
   });
 });
