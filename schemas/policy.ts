@@ -23,14 +23,15 @@ const wait = (most: string) =>
   }, `wants a duration such as 10s or 5m, at most ${most}`);
 
 const CANARY = 'wants a whole number from 1, a share such as 10%, or a selector such as role=canary';
+const atLeastOne = amount(1);
 const isCanary = (value: Amount): boolean =>
-  amount(1).safeParse(value).success || (typeof value === 'string' && parseSelector(value).ok);
+  atLeastOne.safeParse(value).success || (typeof value === 'string' && parseSelector(value).ok);
 
 const MEMBERS = {
   /** The first wave: how many agents, which share, or which ones by a selector. Absent: there is no canary. */
   canary: z.union([z.number(), z.string()], { error: CANARY }).refine(isCanary, CANARY).optional(),
   /** How many agents may be between permit and report at a time; also the size of a wave. */
-  maxParallel: amount(1).prefault('25%'),
+  maxParallel: atLeastOne.prefault('25%'),
   /** A label such as zone: no wave then has agents of two of its values. */
   byLabel: z
     .string()

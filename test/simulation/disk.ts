@@ -7,6 +7,11 @@ import { Volume } from 'memfs';
  */
 let volume = new Volume();
 
+// The volume asks at each step of each path; nobody changes who we are.
+const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+process.getuid = () => uid;
+process.getgid = () => gid;
+
 /** Empty disks for the next run. */
 export function newDisks(): void {
   volume = new Volume();
