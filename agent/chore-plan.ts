@@ -34,10 +34,10 @@ export function choreDue(
   inspectMs: number,
   now: number,
 ): Chore | { readonly inMs: number } {
-  const start = Math.max(times.settledAt + AFTER_SETTLING_MS, times.restUntil);
+  const start = startOf(times);
   if (now < start) return { inMs: start - now };
   if (!state.spareIsActive) return { do: 'spare', from: state.superfluous[0] ?? null };
-  const inspectAt = times.inspectedAt === null ? start : times.inspectedAt + inspectMs;
+  const inspectAt = inspectionAt(times, inspectMs);
   if (now >= inspectAt) return { do: 'inspect' };
   const [release] = state.superfluous;
   if (release !== undefined) return { do: 'remove', release };
@@ -45,3 +45,11 @@ export function choreDue(
   if (now >= tidyAt) return { do: 'tidy' };
   return { inMs: Math.min(inspectAt, tidyAt) - now };
 }
+
+/** When the active tree is to be compared with its commit next. */
+export function inspectionAt(times: ChoreTimes, inspectMs: number): number {
+  const start = startOf(times);
+  return times.inspectedAt === null ? start : Math.max(start, times.inspectedAt + inspectMs);
+}
+
+const startOf = ({ settledAt, restUntil }: ChoreTimes): number => Math.max(settledAt + AFTER_SETTLING_MS, restUntil);

@@ -7,7 +7,7 @@ import { classify, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { type Chore, type ChoreTimes, choreDue } from './chore-plan.ts';
+import { type Chore, type ChoreTimes, choreDue, inspectionAt } from './chore-plan.ts';
 import type { Failpoint } from './failpoints.ts';
 import type { Journal } from './journal.ts';
 import { type Places, releaseOf } from './place.ts';
@@ -40,6 +40,12 @@ export interface ChoreParts {
 export interface Chores {
   /** Does what is due, at most one thing; resolves to how long until the next is due, 0: at once. Never throws. */
   next(active: CommitId, signal: AbortSignal): Promise<number>;
+  /**
+   * The same while something else is wanted than what is served: only whether it is its commit still. The spare, pins
+   * and old releases are left to the deployment that goes on.
+   * @param drift `observe`: nothing is put right, whatever the settings say.
+   */
+  watch(served: CommitId, signal: AbortSignal, drift: 'as set' | 'observe'): Promise<number>;
 }
 
 const AFTER_FAILURE_MS = 60_000;
@@ -58,7 +64,7 @@ export function createChores(parts: ChoreParts): Chores {
     switch (chore.do) {
       case 'inspect':
         await unpinStrays(parts, active); // A crash may have come between the end of a release and that of its pin.
-        await inspect(parts, active, signal);
+        await inspect(parts, active, signal, parts.drift);
         times = { ...times, inspectedAt: clock.monotonic() };
         break;
       case 'spare':
@@ -79,34 +85,59 @@ export function createChores(parts: ChoreParts): Chores {
     parts.log.debug({ chore: chore.do, commitId: active, ms }, `${chore.do} done`);
   }
 
+  /** Does what `decide` says, and resolves to how long until there is more. */
+  async function perhaps(
+    active: CommitId,
+    signal: AbortSignal,
+    decide: (now: number) => Promise<{ readonly inMs: number } | (() => Promise<void>)>,
+  ): Promise<number> {
+    const now = clock.monotonic();
+    if (times.active !== active) times = { ...times, active, settledAt: now, inspectedAt: null, restUntil: 0 };
+    try {
+      const due = await decide(now);
+      if ('inMs' in due) return spread(due.inMs, 0.2, parts.chance);
+      await due();
+      return 0;
+    } catch (error) {
+      if (signal.aborted && (isAbort(error) || error === signal.reason)) return 0;
+      times = { ...times, restUntil: clock.monotonic() + AFTER_FAILURE_MS };
+      parts.log.warn({ err: classify(error) }, 'work in the background failed, again later');
+      return spread(AFTER_FAILURE_MS, 0.2, parts.chance);
+    }
+  }
+
   return {
-    async next(active, signal) {
-      const now = clock.monotonic();
-      if (times.active !== active) times = { ...times, active, settledAt: now, inspectedAt: null, restUntil: 0 };
-      try {
+    next: (active, signal) =>
+      perhaps(active, signal, async (now) => {
         const [releases, proved] = await Promise.all([listReleases(parts.places), parts.spare.proved()]);
         const old = superfluous(releases, parts.journal(), parts.retention, clock.now());
         const due = choreDue(times, { spareIsActive: proved === active, superfluous: old }, parts.inspectMs, now);
-        if ('inMs' in due) return spread(due.inMs, 0.2, parts.chance);
-        await perform(due, active, signal);
-        return 0;
-      } catch (error) {
-        if (signal.aborted && (isAbort(error) || error === signal.reason)) return 0;
-        times = { ...times, restUntil: clock.monotonic() + AFTER_FAILURE_MS };
-        parts.log.warn({ err: classify(error) }, 'work in the background failed, again later');
-        return spread(AFTER_FAILURE_MS, 0.2, parts.chance);
-      }
-    },
+        return 'inMs' in due ? due : () => perform(due, active, signal);
+      }),
+    watch: (served, signal, drift) =>
+      perhaps(served, signal, async (now) => {
+        const inMs = inspectionAt(times, parts.inspectMs) - now;
+        if (inMs > 0) return { inMs };
+        return async () => {
+          await inspect(parts, served, signal, drift === 'observe' ? drift : parts.drift);
+          times = { ...times, inspectedAt: clock.monotonic() };
+        };
+      }),
   };
 }
 
-async function inspect(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
+async function inspect(
+  parts: ChoreParts,
+  active: CommitId,
+  signal: AbortSignal,
+  then: ChoreParts['drift'],
+): Promise<void> {
   const names = await driftOf(parts, active, signal);
   if (names.length > 0) {
     parts.log.warn({ commitId: active, drift: names }, 'the active release is not its commit any more');
-    if (parts.drift === 'heal') await heal(parts, active, signal);
+    if (then === 'heal') await heal(parts, active, signal);
   }
-  parts.onDrift(parts.drift === 'heal' && names.length > 0 ? await driftOf(parts, active, signal) : names);
+  parts.onDrift(then === 'heal' && names.length > 0 ? await driftOf(parts, active, signal) : names);
 }
 
 async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<string[]> {

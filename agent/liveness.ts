@@ -43,6 +43,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
   const beats = new Map<string, Beat>();
   let status = '';
   let turned = false;
+  let resting = 'a change';
 
   const beat = (loop: string, waitsFor: string, mostMs: number | null) =>
     void beats.set(loop, { at: parts.clock.monotonic(), waitsFor, mostMs });
@@ -54,6 +55,13 @@ export function createLiveness(parts: LivenessParts): Liveness {
     if (words === null || words === status) return;
     status = words;
     parts.onStatus();
+  }
+
+  async function background(work: () => Promise<number>): Promise<number> {
+    beat(LOOP, 'work in the background', STEP_MS);
+    const inMs = await work();
+    beat(LOOP, resting, parts.restMs() + LOOK_MS);
+    return inMs;
   }
 
   return {
@@ -84,17 +92,14 @@ export function createLiveness(parts: LivenessParts): Liveness {
         inner.failed(wanted, step, failure, attempts);
       },
       rest(wanted, because, journal) {
-        turn(waitOf(because), parts.restMs() + LOOK_MS, statusOf(because, journal.progress?.commitId));
+        resting = waitOf(because);
+        turn(resting, parts.restMs() + LOOK_MS, statusOf(because, journal.progress?.commitId));
         inner.rest(wanted, because, journal);
       },
     }),
     chores: (inner) => ({
-      async next(active, signal) {
-        beat(LOOP, 'work in the background', STEP_MS);
-        const inMs = await inner.next(active, signal);
-        beat(LOOP, 'a change', parts.restMs() + LOOK_MS);
-        return inMs;
-      },
+      next: (active, signal) => background(() => inner.next(active, signal)),
+      watch: (served, signal, drift) => background(() => inner.watch(served, signal, drift)),
     }),
   };
 }

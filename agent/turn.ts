@@ -1,5 +1,6 @@
 import { spread } from '../runtime/backoff.ts';
 import type { Target } from '../schemas/target.ts';
+import type { CommitId } from '../schemas/values.ts';
 import { clearUp } from './aftermath.ts';
 import type { Chores } from './chores.ts';
 import type { Desired } from './desired.ts';
@@ -69,7 +70,8 @@ export async function takeTurn(
   if (suspension && !isUnfinished(wanted, parts.journal())) {
     memory.healthWatch.over(null);
     parts.standing.rest(wanted, { kind: 'suspended', suspension }, parts.journal());
-    return spread(parts.rereadMs, 0.2, parts.chance);
+    // Whoever suspends it may be changing files by hand: they are named, not put right.
+    return soonest(parts, [await watchServed(parts, wanted, turn, 'observe')]);
   }
   if (wanted.kind === 'target' && !isBegun(parts.journal(), wanted.targetVersion, wanted.target)) {
     memory.checked = null;
@@ -92,11 +94,26 @@ export async function takeTurn(
     return null;
   }
   parts.standing.rest(wanted, step.because, parts.journal());
-  const choreInMs = settled ? await parts.chores.next(settled.target.commitId, turn) : null;
+  const choreInMs = settled
+    ? await parts.chores.next(settled.target.commitId, turn)
+    : await watchServed(parts, wanted, turn, 'as set');
   const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
   const askInMs = step.because.kind === 'awaiting' && memory.unsure ? NOT_KNOWN_MS : null;
-  const soonest = Math.min(...[choreInMs, retryInMs, askInMs].map((ms) => ms ?? Number.POSITIVE_INFINITY));
-  return soonest === 0 ? null : Math.min(soonest, spread(parts.rereadMs, 0.2, parts.chance));
+  return soonest(parts, [choreInMs, retryInMs, askInMs]);
+}
+
+/** Null: at once. */
+function soonest(parts: TurnParts, dueInMs: readonly (number | null)[]): number | null {
+  const first = Math.min(...dueInMs.map((ms) => ms ?? Number.POSITIVE_INFINITY));
+  return first === 0 ? null : Math.min(first, spread(parts.rereadMs, 0.2, parts.chance));
+}
+
+/** What is served meanwhile, while the target waits, is refused or has failed. Null: nothing is. */
+async function watchServed(parts: TurnParts, wanted: Wanted, turn: AbortSignal, drift: 'as set' | 'observe') {
+  const { links, progress } = parts.journal();
+  const path = wanted.kind === 'target' ? wanted.target.relativePath : progress?.relativePath;
+  const served = path === undefined ? undefined : links[path];
+  return served === undefined ? null : await parts.chores.watch(served as CommitId, turn, drift);
 }
 
 /** The journal follows the disk, and keeps the base for the time when nobody can be asked. */

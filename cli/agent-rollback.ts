@@ -105,7 +105,7 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
         blocked: () => null,
         onChange: () => {},
         standing,
-        chores: { next: async () => Number.POSITIVE_INFINITY },
+        chores: { next: async () => Number.POSITIVE_INFINITY, watch: async () => Number.POSITIVE_INFINITY },
       },
       shutdown.signal,
     );

@@ -85,13 +85,16 @@ function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
     return [line(screen, refused, 'bad'), line(screen, `  ${hint}`)];
   }
   const { commitId, relativePath, url } = wanted.target;
-  const who = record
-    ? `${visible(record.author, 100)}, ${age(screen.now - record.at)} ago: ${visible(record.reason, 120)}`
-    : `${age(screen.now - state.config.mtime)} ago`;
+  const who = record ? whoAndWhy(record, screen.now) : `${age(screen.now - state.config.mtime)} ago`;
   return [
     line(screen, `${app}: ${name} wants ${short(commitId)} at ${relativePath} from ${visible(url)}`),
     line(screen, `  ${who}`),
   ];
+}
+
+function whoAndWhy({ author, at, reason }: Deployment, now: number): string {
+  const why = reason === '' ? '' : `: ${visible(reason, 120)}`;
+  return `${visible(author, 100)}, ${age(now - at)} ago${why}`;
 }
 
 /** Who stopped publishing, and whether what is wanted is in quarantine. */

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { gitfleet } from '../support/commands.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -51,5 +52,49 @@ describe('an active release that somebody wrote into', () => {
     await rm(at('cache'), { recursive: true });
     await until('it is the commit', async () => (await shownCommit(agent.root, 'shop')) === commitId);
     expect(await agent.log()).toContain('the active release is its commit again');
+  });
+});
+
+describe('what is served while another target is wanted', () => {
+  const drifts = (phase: string, names: string[]) =>
+    fleet.reported('web-1', `${phase} with drift ${names}`, (found) => {
+      return found.phase === phase && found.drift.join() === names.join();
+    });
+
+  it('is looked after where that target is refused or waits for its permit', async () => {
+    const { at } = await deployed({ drift: 'heal' });
+    await fleet.setConfig('{"url": "nonsense"}');
+    await drifts('failed', []);
+    await writeFile(at('src/app.js'), 'changed');
+    await until('it is healed', async () => (await readFile(at('src/app.js'), 'utf8')) === 'one');
+
+    // A policy, and nobody online whom it chooses: the rollout is held.
+    await writeFile(join(fleet.directory, 'policy.yml'), 'canary: role=nobody\n');
+    expect(await fleet.run('policy', 'set', 'policy.yml')).toMatchObject({ exitCode: 0 });
+    const origin = await fleet.origin('other');
+    const commitId = await origin.commit('b', { f: 'b' });
+    await fleet.publish({ url: origin.url, commitId }, '--detach');
+    await drifts('awaiting', []);
+    await writeFile(at('src/app.js'), 'changed');
+    await until('it is healed', async () => (await readFile(at('src/app.js'), 'utf8')) === 'one');
+
+    // What was made ready meanwhile is as it was.
+    await writeFile(join(fleet.directory, 'policy.yml'), 'canary: 1\n');
+    expect(await fleet.run('policy', 'set', 'policy.yml')).toMatchObject({ exitCode: 0 });
+    expect(await fleet.run('abort', '-m', 'another policy')).toMatchObject({ exitCode: 0 });
+    expect(await fleet.run('retry', '--timeout', '30s')).toMatchObject({ exitCode: 0 });
+    expect(await readFile(at('f'), 'utf8')).toBe('b');
+  });
+
+  it('is named but not put right where a person suspended the server', async () => {
+    const { agent, at } = await deployed({ drift: 'heal' });
+    const here = ['--root', agent.root, '--state', agent.state, '--id', agent.id, '--app', fleet.app];
+    expect(await gitfleet(['agent', 'suspend', '-m', 'trying something', ...here])).toMatchObject({ exitCode: 0 });
+    await drifts('suspended', []);
+    await writeFile(at('src/app.js'), 'changed');
+    await drifts('suspended', ['src/app.js']);
+    expect(await readFile(at('src/app.js'), 'utf8')).toBe('changed');
+    await gitfleet(['agent', 'resume', ...here]);
+    await until('it is healed', async () => (await readFile(at('src/app.js'), 'utf8')) === 'one');
   });
 });
