@@ -20,7 +20,7 @@ export interface StepFacts {
   readonly link: string;
   readonly deployment: number | null;
   readonly targetVersion: string;
-  /** For on-rollback and on-failure. */
+  /** For on-failure, and for on-rollback and activate on the way back. */
   readonly failed?: { readonly step: string; readonly commitId: string; readonly code: string };
 }
 

@@ -32,7 +32,7 @@ const change = z.strictObject({
   titles: z.array(z.strictObject({ commitId: z.string(), title: z.string() })),
 });
 
-/** `publish`, `rollback`: first line, once the target is written. */
+/** `publish`, `rollback`, `retry`: first line, once the target is written. */
 export const publishedOutput = z.strictObject({
   published: deployment,
   targetVersion: z.string(),
@@ -42,7 +42,7 @@ export const publishedOutput = z.strictObject({
 /** `attach`: first line. */
 export const attachedOutput = z.strictObject({ attached: deployment, targetVersion: z.string() });
 
-/** `publish`, `rollback`, `attach`: last line, unless detached. */
+/** `publish`, `rollback`, `retry`, `attach`: last line, unless detached. */
 export const endingOutput = z.strictObject({
   ending: z.enum(['converged', 'failed', 'rolled-back', 'halted', 'aborted', 'superseded', 'timed-out', 'nobody']),
   state: z.enum(['converged', 'failed', 'running', 'nobody']),

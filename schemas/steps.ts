@@ -21,7 +21,7 @@ const word = () =>
 /** Program and arguments; no shell takes part. */
 const command = () =>
   z
-    .array(word(), { error: 'wants a list of program and arguments, such as [systemctl, reload, nginx]' })
+    .array(word(), { error: 'wants a list of program and arguments, such as [npm, ci, --omit=dev]' })
     .min(1, 'wants at least a program');
 
 /** @param timeout the default: then the command and all that it started is killed. */
