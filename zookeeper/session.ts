@@ -4,7 +4,7 @@
  *
  * - `connecting`: no server session yet. Calls wait for one, up to their deadline.
  * - `connected`:  a server answered lately. Reads are at most a follower's lag old.
- * - `suspended`:  the socket is lost, or silent for 2/3 of the session timeout. The server may still count us in, or
+ * - `suspended`:  the socket is lost, or silent for 3/5 of the session timeout. The server may still count us in, or
  *                 may not: whoever leads or holds a lock stops acting NOW (its signal has fired). Calls wait.
  * - `lost`:       expired, or silent for the whole session timeout. Ephemerals are to be taken for gone; a new
  *                 generation is being made. After it every ephemeral, watch and election is made anew.
