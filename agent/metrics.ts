@@ -106,7 +106,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
         show(wanted, journal);
         const isSettled = because.kind === 'settled' && wanted.kind === 'target';
         settled.set(isSettled ? 1 : 0);
-        waiting.set(because.kind === 'waiting' ? 1 : 0);
+        waiting.set(because.kind === 'waiting' || because.kind === 'awaiting' ? 1 : 0);
         failing.reset();
         if (because.kind === 'failed') failing.set({ code: because.failure.code }, 1);
         const now = isSettled ? wanted.targetVersion : null;

@@ -4,8 +4,9 @@ import { runAgent } from '../agent/agent.ts';
 import { NO_FAILPOINT } from '../agent/failpoints.ts';
 import { type Journal, readJournal } from '../agent/journal.ts';
 import { type Override, writeOverride } from '../agent/override.ts';
-import { linkOf, type Places, placesOf } from '../agent/place.ts';
+import { linkOf, type Places, placesOf, releaseOf } from '../agent/place.ts';
 import type { Rest } from '../agent/plan.ts';
+import { stepsOf } from '../agent/release-steps.ts';
 import { chooseKept } from '../agent/retention.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
@@ -16,12 +17,12 @@ import type { RelativePath } from '../schemas/values.ts';
 import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
-import { localParts, openLocalAgent } from './local-agent.ts';
+import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, warn } from './terminal.ts';
 
-/** How long a running agent may take to obey, beside what follows the swap: looking at a large release takes seconds. */
+/** Beside its steps: looking at a large release takes seconds. */
 const OBEY_MS = 60_000;
 
 /**
@@ -38,11 +39,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const started = clock.monotonic();
   await writeOverride(places.appState, override);
   const by = (await obeyedHere(settings, agent)) ? 'this command, no agent runs here' : 'the running agent';
-  await untilDone(
-    places,
-    override,
-    OBEY_MS + (agent.activate?.timeout ?? 0) + (agent.restart.length > 0 ? agent.restartTimeout : 0),
-  );
+  await untilDone(places, override, await mostMs(agent, releaseOf(places, override.commitId)));
   const ms = Math.round(clock.monotonic() - started);
   if (options['json']) say(JSON.stringify({ ...override, ms }));
   else {
@@ -50,6 +47,16 @@ export async function run({ options, words }: Call): Promise<number> {
     say('it holds on this server until the next target is published', 'next: gitfleet rollback for the whole fleet');
   }
   return EXIT.converged;
+}
+
+/** How long a running agent may take to obey, with all that it does before and after the swap. */
+async function mostMs(agent: AgentSettings, release: string): Promise<number> {
+  const source = stepsSource(agent);
+  // A file of the commit that cannot be read is for the agent to refuse.
+  const { prepare, preActivate, activate, onRollback, health } = await stepsOf(source, release).catch(() => source.own);
+  const steps = [prepare, preActivate, activate, onRollback].map((step) => step?.timeout ?? 0);
+  const restart = agent.restart.length > 0 ? agent.restartTimeout : 0;
+  return [...steps, health?.deadline ?? 0, restart].reduce((sum, ms) => sum + ms, OBEY_MS);
 }
 
 async function decide(places: Places, journal: Journal, wanted: string | null, reason: string): Promise<Override> {

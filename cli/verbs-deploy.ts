@@ -126,7 +126,7 @@ const followable = (command: Command): Command =>
     `
 Exit codes:
   0 converged   1 failed   3 rolled back   4 timed out, or nobody online
-  5 refused: hold, quarantine, policy   6 superseded, or somebody was faster
+  5 refused: hold, quarantine   6 superseded, or somebody was faster
   7 ZooKeeper or credentials unavailable
   130 detached by Ctrl-C: gitfleet attach follows again`,
   );

@@ -2,7 +2,7 @@ import type { AgentView } from '../fleet/fleet-view.ts';
 import { holdWords, quarantineWords } from '../fleet/refusals.ts';
 import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
 import { visible } from '../runtime/visible.ts';
-import { deploymentName } from '../schemas/deployment.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { parseHold, parseQuarantine } from '../schemas/hold.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';

@@ -49,7 +49,7 @@ function running(picture: Picture, wanted: Wanted, rollout: Rollout): Order {
   return change('halt', why, { ...rollout, state: 'halted', why });
 }
 
-const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE, then gitfleet resume';
+const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE mends it';
 
 /** A person's word ended it: whoever gave it may not have been able to write the outcome. */
 function ended(picture: Picture, { record }: Wanted, rollout: Rollout): Order {

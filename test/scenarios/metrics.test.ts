@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
@@ -76,6 +78,14 @@ it('an agent that is asked tells how it does, on loopback only', async () => {
   expect(value(text, 'gitfleet_settled')).toBe('0');
   // What is no longer desired is no series any more.
   expect(text).not.toContain(`gitfleet_desired_commit_info{commit="${good}"`);
+
+  expect(value(text, 'gitfleet_waiting')).toBe('0');
+  await writeFile(join(fleet.directory, 'policy.yml'), 'canary: role=nobody\n');
+  expect(await fleet.run('policy', 'set', 'policy.yml')).toMatchObject({ exitCode: 0 });
+  await fleet.publish({ url: origin.url, commitId: await origin.commit('c', { f: 'c' }) }, '--detach');
+  await until('it waits for its permit', async () => {
+    return value((await ask(port, '/metrics')).text, 'gitfleet_waiting') === '1';
+  });
 
   expect((await ask(port, '/nothing')).status).toBe(404);
   expect((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST', body: 'x' })).status).toBe(405);
