@@ -6,9 +6,6 @@ import type { AclEntry } from './session.ts';
 /** Everybody may do everything: for trials (`init --open`) only. */
 export const OPEN: readonly AclEntry[] = [{ scheme: 'world', id: 'anyone', permissions: 'cdrwa' }];
 
-/** Read by everybody, written by nobody who is not named besides. */
-export const READABLE: readonly AclEntry[] = [{ scheme: 'world', id: 'anyone', permissions: 'r' }];
-
 /** The id under which a `digest` credential `user:password` appears in access lists. */
 export function digestId(user: string, password: string): string {
   return `${user}:${createHash('sha1').update(`${user}:${password}`).digest('base64')}`;
