@@ -12,7 +12,7 @@ export interface Beat {
 }
 
 /** A loop that is past its bound. */
-export interface Stuck {
+interface Stuck {
   readonly loop: string;
   readonly waitsFor: string;
   readonly sinceMs: number;

@@ -9,7 +9,7 @@ export interface ChoreTimes {
   readonly restUntil: number;
 }
 
-export interface ChoreState {
+interface ChoreState {
   /** Whether the spare is proved to be the active commit: the next difference is then written into it. */
   readonly spareIsActive: boolean;
   /** Releases that retention lets go, oldest first. */

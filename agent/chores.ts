@@ -15,7 +15,7 @@ import { patternsOf } from './release-steps.ts';
 import { listReleases } from './releases.ts';
 import { type RetentionRule, superfluous } from './retention.ts';
 
-export interface ChoreParts {
+interface ChoreParts {
   readonly places: Places;
   readonly store: GitStore;
   readonly spare: GitSpare;

@@ -8,7 +8,7 @@ import type { Session, Snapshot } from '../zookeeper/session.ts';
 import type { Journal } from './journal.ts';
 import type { Wanted } from './plan.ts';
 
-export interface DesiredParts {
+interface DesiredParts {
   readonly session: Session;
   readonly path: string;
   readonly rereadMs: number;

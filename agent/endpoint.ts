@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 
-export interface EndpointParts {
+interface EndpointParts {
   /** A loopback address, as the settings' schema checked it. Port 0: any free one. */
   readonly listen: { readonly host: string; readonly port: number };
   /** `alive` false answers 503: the loops are stuck. An outage of ZooKeeper or git is none of that. */
@@ -12,7 +12,7 @@ export interface EndpointParts {
   readonly log: Logger;
 }
 
-export interface Endpoint {
+interface Endpoint {
   readonly port: number;
   close(): Promise<void>;
 }

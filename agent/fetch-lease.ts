@@ -4,7 +4,7 @@ import type { Logger } from '../runtime/log.ts';
 import { acquireLease } from '../zookeeper/recipes/semaphore.ts';
 import type { AclEntry, Session } from '../zookeeper/session.ts';
 
-export interface FetchLeaseParts {
+interface FetchLeaseParts {
   readonly session: Session;
   readonly path: string;
   readonly acl: readonly AclEntry[];

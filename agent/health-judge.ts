@@ -1,7 +1,7 @@
 import type { HealthRule } from '../schemas/steps.ts';
 
 /** One look at all checks, on the monotonic clock. */
-export interface Sample {
+interface Sample {
   readonly at: number;
   /** What is wrong, in words; null: all is well. */
   readonly wrong: string | null;

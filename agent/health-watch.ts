@@ -18,7 +18,7 @@ export interface HealthWatch {
   run(signal: AbortSignal): Promise<void>;
 }
 
-export type HealthWatchParts = Pick<ApplyParts, 'places' | 'journal' | 'stepsOf' | 'probe' | 'clock' | 'log'> & {
+type HealthWatchParts = Pick<ApplyParts, 'places' | 'journal' | 'stepsOf' | 'probe' | 'clock' | 'log'> & {
   readonly rereadMs: number;
 };
 

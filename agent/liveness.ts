@@ -16,7 +16,7 @@ export interface Liveness {
   beat(loop: string, waitsFor: string, mostMs: number | null): void;
 }
 
-export interface LivenessParts {
+interface LivenessParts {
   readonly clock: Clock;
   /** The longest that the loop rests between two looks, ms. */
   readonly restMs: () => number;

@@ -5,7 +5,7 @@ import type { Journal } from './journal.ts';
 import type { Wanted } from './plan.ts';
 import type { StandingReporter } from './standing.ts';
 
-export interface Metrics {
+interface Metrics {
   /** The same reporter, counting what passes. */
   standing(inner: StandingReporter): StandingReporter;
   readonly contentType: string;
@@ -13,7 +13,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-export interface MetricsParts {
+interface MetricsParts {
   readonly app: string;
   readonly version: string;
   readonly vitals: () => ReturnType<Session['vitals']>;

@@ -8,7 +8,7 @@ export interface Notifier {
   tell(...assignments: readonly string[]): Promise<void>;
 }
 
-export interface NotifierParts {
+interface NotifierParts {
   /** NOTIFY_SOCKET; undefined: nobody listens. */
   readonly socket: string | undefined;
   /** PATH for systemd-notify. */

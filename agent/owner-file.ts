@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Who took a root: an agent, on a machine whose name is only kept as a digest. */
-export interface Owner {
+interface Owner {
   readonly agentId: string;
   readonly machine: string;
 }

@@ -6,7 +6,7 @@ import { type Report, report } from '../schemas/report.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../zookeeper/session.ts';
 
-export interface ReporterParts {
+interface ReporterParts {
   readonly session: Session;
   readonly path: string;
   /** Of the report's node: only this agent may write it. */

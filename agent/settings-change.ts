@@ -28,7 +28,7 @@ const LIVE: readonly string[] = [
 /** No agent reads these. */
 const OTHERS: readonly string[] = ['publisher'];
 
-export interface SettingsChange {
+interface SettingsChange {
   /** What goes on: the running settings, with those changes that need no restart. */
   readonly settings: Settings;
   /** By dotted name. */

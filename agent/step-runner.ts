@@ -35,7 +35,7 @@ export interface StepRunner {
   check(command: readonly string[], timeoutMs: number, facts: StepFacts, signal: AbortSignal): Promise<RunResult>;
 }
 
-export interface StepRunnerParts {
+interface StepRunnerParts {
   readonly app: string;
   /** PATH for steps. */
   readonly path: string;

@@ -16,7 +16,7 @@ export interface VerifiedLink extends ShownLink {
   readonly clean: boolean;
 }
 
-export interface VerifyParts {
+interface VerifyParts {
   readonly places: Places;
   readonly git: Git;
   readonly generated: readonly string[];

@@ -3,7 +3,7 @@ import type { Logger } from '../runtime/log.ts';
 import { type Beat, findStuck } from './beats.ts';
 import type { Notifier } from './notify.ts';
 
-export interface WatchdogParts {
+interface WatchdogParts {
   readonly notifier: Notifier;
   readonly beats: ReadonlyMap<string, Beat>;
   readonly clock: Clock;

@@ -115,5 +115,5 @@ async function output(argv: readonly string[]) {
   return { exitCode: ran.exitCode, stdout: ran.stdout.toString('utf8'), stderr };
 }
 
-export const failed = (reason: string, hint: string): FleetError =>
+const failed = (reason: string, hint: string): FleetError =>
   new FleetError({ code: 'SETUP_FAILED', reason, hint, next: 'stall' });

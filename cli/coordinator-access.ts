@@ -3,7 +3,7 @@ import type { Settings } from '../schemas/settings.ts';
 import { digestId } from '../zookeeper/acl.ts';
 import { readAuth, type SessionAccess } from './session-access.ts';
 
-export interface CoordinatorAccess {
+interface CoordinatorAccess {
   /** Whether this agent may be elected to lead rollouts. */
   readonly stands: boolean;
   /** What its session shows the servers besides its own. */

@@ -20,7 +20,7 @@ import { znodes } from '../schemas/znodes.ts';
 import { joinMembership, type Membership } from '../zookeeper/recipes/membership.ts';
 import type { Session } from '../zookeeper/session.ts';
 
-export interface FleetSideParts {
+interface FleetSideParts {
   readonly session: Session;
   readonly access: Access;
   readonly app: string;

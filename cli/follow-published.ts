@@ -23,7 +23,7 @@ export const EXIT_OF: Record<Ending, number> = {
   nobody: EXIT.notConverged,
 };
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly timeoutMs: number;
   readonly detach: boolean;
   readonly json: boolean;

@@ -4,7 +4,7 @@ import { width as cellsOf } from '../publisher/columns.ts';
 import { visible } from '../runtime/visible.ts';
 
 /** Lines that are drawn again in place, below what was printed so far. */
-export interface LiveScreen {
+interface LiveScreen {
   /** Cells per line, and lines that a frame may take, as the window is now. */
   readonly columns: number;
   readonly rows: number;

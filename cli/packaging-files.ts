@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The files of packaging/: one source for the Debian package and `gitfleet agent install`. */
-export type PackagingFile = 'gitfleet-agent.service' | 'gitfleet.yml' | '50-gitfleet.rules';
+type PackagingFile = 'gitfleet-agent.service' | 'gitfleet.yml' | '50-gitfleet.rules';
 
 /** Where it lies in this installation. */
 export const packagingFile = (name: PackagingFile): string =>
   fileURLToPath(new URL(`../../packaging/${name}`, import.meta.url));
 
-export interface Facts {
+interface Facts {
   /** How the unit starts us: a program, and what comes before its arguments. */
   readonly gitfleet: string;
   readonly user: string;

@@ -8,7 +8,7 @@ import { mergeSettings } from '../schemas/settings-sources.ts';
 
 const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
-export interface ReadFrom {
+interface ReadFrom {
   /** False: what works on this server alone must not fail for want of an address that it never calls. */
   readonly zookeeper?: boolean;
   /** In place of this process's. The default file is then not read either: only what was named counts. */

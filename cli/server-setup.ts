@@ -14,14 +14,14 @@ export type SetupItem =
 export const SETTINGS_FILE = '/etc/gitfleet/gitfleet.yml';
 export const UNIT = 'gitfleet-agent.service';
 export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
-export const DROP_IN = `${UNIT_FILE}.d/10-settings.conf`;
+const DROP_IN = `${UNIT_FILE}.d/10-settings.conf`;
 export const POLKIT_RULE = '/etc/polkit-1/rules.d/50-gitfleet.rules';
 /** Where the Debian package has its unit. */
 export const PACKAGED_UNIT = `/usr/lib/systemd/system/${UNIT}`;
 /** What packaged unit and StateDirectory open for writing already. */
 const OPEN = { root: '/srv/www', state: '/var/lib/gitfleet' };
 
-export interface SetupFacts {
+interface SetupFacts {
   readonly settings: AgentSettings;
   readonly user: string;
   /** How the unit starts us. */

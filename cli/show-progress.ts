@@ -7,7 +7,7 @@ import { openLiveScreen } from './live-screen.ts';
 import { isLive, say, screenNow } from './terminal.ts';
 
 /** Shows a deployment's progress: a live table on a terminal, plain lines elsewhere, one JSON value for machines. */
-export interface ProgressShow {
+interface ProgressShow {
   next(progress: Progress): void;
   /** Idempotent; also where no ending came. */
   close(): void;

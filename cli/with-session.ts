@@ -10,7 +10,7 @@ import { sessionAccess } from './session-access.ts';
 import { warn } from './terminal.ts';
 
 /** How long a person or a hook waits for a quorum before giving up (docs/design.md, section 7). */
-export const QUORUM_MS = 30_000;
+const QUORUM_MS = 30_000;
 
 /** A person hears what is waited for after so long. */
 export const SILENT_MS = 2_000;

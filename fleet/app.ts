@@ -3,7 +3,7 @@ import { isCode } from '../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../zookeeper/session.ts';
 import type { Access, NodeKind } from './access.ts';
 
-export interface InitResult {
+interface InitResult {
   readonly made: string[];
   readonly present: string[];
 }

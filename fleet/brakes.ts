@@ -17,7 +17,7 @@ export interface BrakeParts {
   readonly now: () => number;
 }
 
-export interface Held {
+interface Held {
   readonly hold: Hold;
   /** False: it was held so already. */
   readonly changed: boolean;

@@ -5,7 +5,7 @@ import type { Access } from './access.ts';
 import { nodesOf } from './app.ts';
 
 /** How the rights of one znode differ from those that `gitfleet init` gives. */
-export interface WrongRights {
+interface WrongRights {
   readonly path: string;
   /** `open`: everybody may change it. `differs`: somebody gave it other rights. `missing`: there is no such znode. */
   readonly how: 'open' | 'differs' | 'missing';

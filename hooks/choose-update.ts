@@ -4,7 +4,7 @@ import { compareStrictness, matchesBranch } from './branch-pattern.ts';
 import type { BrokenSettings, HookSettings } from './hook-settings.ts';
 
 /** One line of a hook's standard input. */
-export interface RefUpdate {
+interface RefUpdate {
   readonly before: string;
   readonly after: string;
   readonly ref: string;

@@ -17,7 +17,7 @@ export interface HookStatus extends InstalledSettings {
   readonly pins: Readonly<Record<string, number>>;
 }
 
-export interface InspectedFile extends Omit<HookFile, 'text'> {
+interface InspectedFile extends Omit<HookFile, 'text'> {
   readonly name: HookName;
   /** Whether these installations need it. */
   readonly needed: boolean;

@@ -8,7 +8,7 @@ import { type HookName, hookScript } from './hook-script.ts';
 import { type Gate, gateOf, type HookSettings, hookSettings, sectionOf } from './hook-settings.ts';
 import { restoreReceive, setUpReceive } from './receive-settings.ts';
 
-export interface HookInstalled {
+interface HookInstalled {
   /** The post-receive hook. */
   readonly file: string;
   readonly gitDir: string;
@@ -56,7 +56,7 @@ export async function installHook(
   return { file: join(directory, 'post-receive'), gitDir, tip, changes, hooks: now.hooks };
 }
 
-export interface HookUninstalled {
+interface HookUninstalled {
   readonly gitDir: string;
   readonly removed: readonly HookSettings[];
   readonly changes: readonly string[];

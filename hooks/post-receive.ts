@@ -5,7 +5,7 @@ import { classify } from '../runtime/errors.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
 
-export interface PostReceiveParts {
+interface PostReceiveParts {
   readonly url: RepositoryUrl;
   readonly relativePath: RelativePath;
   readonly branch: string;

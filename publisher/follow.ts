@@ -12,7 +12,7 @@ import type { Session } from '../zookeeper/session.ts';
 import { BY_STATE, type Led, readLed, ruledBy } from './led.ts';
 import { judge, outcomeOf, type Verdict } from './verdict.ts';
 
-export interface FollowParts {
+interface FollowParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly clock: Clock;

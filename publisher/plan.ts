@@ -16,7 +16,7 @@ import { presentStanding } from './verdict.ts';
 import { age, count, names, short } from './words.ts';
 
 /** What a publish would do now, and what would stop it. */
-export interface Plan {
+interface Plan {
   readonly app: string;
   readonly resolved: Resolved;
   /** What config holds; null: nothing, or nothing that can be read. */

@@ -10,7 +10,7 @@ import { heldWords, waveWords } from './wave-words.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
 
 /** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
-export interface ProgressLines {
+interface ProgressLines {
   next(progress: Progress): string[];
 }
 

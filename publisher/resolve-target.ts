@@ -11,7 +11,7 @@ import { parseUrl } from '../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
 import { type Change, readChange } from './change.ts';
 
-export interface Asked {
+interface Asked {
   /** A branch, tag, short or full id; null: HEAD of the clone. */
   readonly rev: string | null;
   readonly url: string | null;

@@ -8,7 +8,7 @@ import { stateWords } from './steer.ts';
 import { currentRollout, type SteerParts } from './steer-rollout.ts';
 
 /** What `retry` does: publish the same target again, nothing, or refuse. */
-export type Retry =
+type Retry =
   | { readonly do: 'publish' }
   | { readonly do: 'nothing'; readonly said: string }
   | { readonly do: 'refuse'; readonly failure: Failure };

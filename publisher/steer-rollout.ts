@@ -17,7 +17,7 @@ export interface SteerParts {
   readonly patienceMs?: number;
 }
 
-export interface CurrentRollout {
+interface CurrentRollout {
   readonly rollout: Rollout;
   readonly version: number;
 }

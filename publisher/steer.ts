@@ -9,7 +9,7 @@ export const STEERING = ['pause', 'resume', 'abort', 'promote'] as const;
 export type Steering = (typeof STEERING)[number];
 
 /** Who says so, and why. */
-export interface Word {
+interface Word {
   readonly by: string;
   readonly why: string;
   /** Ms since the epoch. */

@@ -44,7 +44,7 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
   return { state: settled === agents.length ? 'failed' : 'running', ...summary };
 }
 
-export function standingOf(view: AgentView, targetVersion: string): Standing {
+function standingOf(view: AgentView, targetVersion: string): Standing {
   // A person's word on the server holds whatever the target is, until that person takes it back.
   if (view.report?.suspended || view.report?.phase === 'suspended') return 'suspended';
   const report = view.report?.targetVersion === targetVersion ? view.report : null;

@@ -11,7 +11,7 @@ import type { AgentSeen } from './picture.ts';
  * those of everybody else now and then, since of them only a failure would change anything. Permits are read once: after
  * its first write nobody but the leader changes them.
  */
-export interface KnownAgents {
+interface KnownAgents {
   read(rollout: Rollout | null): Promise<readonly AgentSeen[]>;
   /** What an order of ours that was accepted did to the permits. */
   note(order: Change, targetVersion: TargetVersion): void;

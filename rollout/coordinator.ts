@@ -17,7 +17,7 @@ import { plan } from './plan.ts';
 import { isLedBy, type Leadership } from './term.ts';
 import { createVigil } from './vigil.ts';
 
-export interface CoordinatorParts {
+interface CoordinatorParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly access: Access;

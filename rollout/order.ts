@@ -5,13 +5,13 @@ import type { Rollout } from '../schemas/rollout.ts';
 export type Order = Rest | Adopt | Change | RollBack;
 
 /** Nothing to do before something changes, or time has passed. */
-export interface Rest {
+interface Rest {
   readonly do: 'rest';
   readonly why: string;
 }
 
 /** Give a foreign writer's target its record. */
-export interface Adopt {
+interface Adopt {
   readonly do: 'adopt';
   readonly why: string;
 }

@@ -105,7 +105,7 @@ function isOut(last: Report | null, about: Report | null): boolean {
 export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
 
 /** What it says itself: a failure that no further try of its own mends. */
-export function isFailed(report: Report | null): boolean {
+function isFailed(report: Report | null): boolean {
   return report?.error?.next === 'stall' || report?.error?.next === 'bug';
 }
 

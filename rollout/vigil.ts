@@ -1,5 +1,5 @@
 /** For how long one leader has watched the fleet without a gap, by times that did not jump. */
-export interface Vigil {
+interface Vigil {
   /**
    * Notes one look.
    * @param now by the clock of the ensemble, ms since the epoch.

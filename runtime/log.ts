@@ -15,7 +15,7 @@ export function clean(text: string, most = 2_000): string {
   return safe.length > most ? `${safe.slice(0, most)}… (${safe.length - most} more)` : safe;
 }
 
-export interface LogSettings {
+interface LogSettings {
   level: string;
   /** Bound to every line, such as the agent's id. */
   bindings?: Record<string, unknown>;

@@ -6,7 +6,7 @@ import { sayProblems } from './settings-problems.ts';
 import { RELEASE_FILE, type ReleaseSteps, STEP_MEMBERS } from './steps.ts';
 
 /** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where it can still be seen. */
-export const releaseFile = z.strictObject(STEP_MEMBERS);
+const releaseFile = z.strictObject(STEP_MEMBERS);
 
 /**
  * Judges the text of a commit's `gitfleet.yml`: for agents, and for a gate that refuses the push. Pure; never throws.

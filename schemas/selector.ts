@@ -11,9 +11,9 @@ import { type Refused, refuse, shown } from './refusal.ts';
  *     canary              it is there, whatever its value
  *     !canary             it is not there
  */
-export type Selector = readonly SelectorTerm[];
+type Selector = readonly SelectorTerm[];
 
-export interface SelectorTerm {
+interface SelectorTerm {
   readonly label: string;
   readonly is: 'in' | 'notin' | 'exists' | 'absent';
   /** Empty for `exists` and `absent`. */
@@ -21,7 +21,7 @@ export interface SelectorTerm {
 }
 
 /** Longer ones are no person's; the bound keeps a policy small. */
-export const MOST_SELECTOR_CHARACTERS = 500;
+const MOST_SELECTOR_CHARACTERS = 500;
 
 /** Never throws. Code SELECTOR. */
 export function parseSelector(text: string): { ok: true; selector: Selector } | Refused {

@@ -7,7 +7,7 @@ import { settingsError } from './settings-problems.ts';
  * Where a setting comes from: flags over GITFLEET_* variables over the settings file, setting by setting; a list in one
  * place replaces the list of another. Pure: whoever calls reads argv, environment and file.
  */
-export interface SettingsSources {
+interface SettingsSources {
   /** As the command line names them in code (`allowUrl`); what is no setting (`json`, `detach`) is passed over. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -36,7 +36,7 @@ export function mergeSettings(sources: SettingsSources): Record<string, unknown>
 
 type Kind = 'text' | 'number' | 'path' | 'list' | 'pairs' | 'program';
 
-export interface SettingSource {
+interface SettingSource {
   readonly setting: string;
   readonly variable: string;
   /** Absent: too seldom changed to be worth a flag. */

@@ -6,7 +6,7 @@ import { duration } from './setting-values.ts';
  * What a server does around the swap of its link: steps, health checks, shared paths. The same members in the agent's
  * settings and in a commit's `gitfleet.yml` (release-file.ts). docs/steps.md tells when each of them runs.
  */
-export const STEP_NAMES = ['prepare', 'pre-activate', 'activate', 'on-rollback', 'on-failure'] as const;
+const STEP_NAMES = ['prepare', 'pre-activate', 'activate', 'on-rollback', 'on-failure'] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
 /** But for tab and new line: `sh -c` takes a script of several lines. No program can be given a NUL byte. */

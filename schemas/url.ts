@@ -17,7 +17,7 @@ export interface UrlPolicy {
 /** For publishers: each agent decides for itself what it fetches. */
 export const ANY_URL: UrlPolicy = { allow: 'any' };
 
-export type UrlResult = { ok: true; url: RepositoryUrl } | Refused;
+type UrlResult = { ok: true; url: RepositoryUrl } | Refused;
 
 /** Codes, in the order of the checks: URL, SCHEME, CREDENTIALS, HOST, NOT_ALLOWED. */
 export function parseUrl(text: string, policy: UrlPolicy): UrlResult {

@@ -2,7 +2,7 @@
  * The whole shared state, declared once: path, mode, content, who writes and who watches. docs/znodes.md is generated
  * from TREE; `znodes(app)` gives the paths. Rights of each role: fleet/access.ts.
  */
-export interface ZnodeRow {
+interface ZnodeRow {
   /** Relative to the app znode; `<...>` stands for a name. */
   readonly path: string;
   readonly mode: 'persistent' | 'ephemeral' | 'ephemeral sequential';

@@ -10,14 +10,14 @@ export interface Address {
   readonly port: number;
 }
 
-export interface Addresses {
+interface Addresses {
   /** The next address to try; rejects when no name of the round could be resolved. */
   next(): Promise<Address>;
   /** How many the last look-up gave: one name may stand for several servers. */
   readonly count: number;
 }
 
-export type Resolve = (host: string) => Promise<string[]>;
+type Resolve = (host: string) => Promise<string[]>;
 
 /**
  * Whom to try next. Each round looks every name up again (so a change in DNS is followed), takes all addresses of a

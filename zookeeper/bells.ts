@@ -1,5 +1,5 @@
 /** Who wants to look again, and when: at which path a watch rings whom. A bell carries no data and may ring in vain. */
-export interface Bell {
+interface Bell {
   ring(): void;
 }
 

@@ -7,7 +7,7 @@ export interface Host {
   readonly port: number;
 }
 
-export interface ConnectString {
+interface ConnectString {
   readonly hosts: readonly Host[];
   /** Empty, or a path that every path of the session lies below; never ends with a slash. */
   readonly chroot: string;

@@ -5,7 +5,7 @@ export function beatTimes(timeoutMs: number): { pingMs: number; silentMs: number
   return { pingMs: Math.floor(timeoutMs / 4), silentMs: Math.floor(timeoutMs * 0.6) };
 }
 
-export interface Silence {
+interface Silence {
   /** Something arrived. */
   heard(): void;
   /** Ms since something arrived. */

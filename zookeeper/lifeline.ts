@@ -10,7 +10,7 @@ import type { Answer, AuthEntry, Handshake, Link, LinkEnd, OpenLink, TlsMaterial
 import { errorFor } from './result-codes.ts';
 import type { Connection, SessionState } from './session.ts';
 
-export interface LifelineOptions {
+interface LifelineOptions {
   readonly hosts: readonly Host[];
   readonly sessionTimeoutMs: number;
   readonly backoff: Backoff;

@@ -47,12 +47,12 @@ export interface PartResult {
   /** A result code. */
   readonly err?: number;
 }
-export interface Refusal {
+interface Refusal {
   readonly is: 'refusal';
   readonly resultCode: number;
   readonly zxid: bigint;
 }
-export interface Lost {
+interface Lost {
   readonly is: 'lost';
   readonly end: LinkEnd;
 }

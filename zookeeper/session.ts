@@ -87,7 +87,7 @@ export interface WatchOptions {
   readonly rereadMs?: number;
 }
 
-export interface Vitals {
+interface Vitals {
   readonly state: SessionState;
   /** Of the present stretch; 0 while there is none. */
   readonly generation: number;

@@ -5,7 +5,7 @@ import type { Reads } from './reads.ts';
 import type { NodeData, NodeStat, Session, Snapshot } from './session.ts';
 import { type StreamParts, streamOf } from './watch-stream.ts';
 
-export interface WatchParts extends StreamParts {
+interface WatchParts extends StreamParts {
   readonly reads: Reads;
   readonly calls: Calls;
   readonly barrier: (path: string) => Promise<void>;

@@ -10,10 +10,7 @@ import { errorFor, failure } from './result-codes.ts';
 import { type AclEntry, ANY_VERSION, type Operation, type OperationResult, type Session } from './session.ts';
 import { settled, type Witness } from './settle.ts';
 
-export type Writes = Pick<
-  Session,
-  'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'barrier' | 'setAcl'
->;
+type Writes = Pick<Session, 'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'barrier' | 'setAcl'>;
 
 const MOST_BYTES = 1_000_000;
 const MANY_BYTES = 100_000;

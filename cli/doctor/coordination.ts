@@ -18,7 +18,7 @@ const ANSWER_MS = 10_000;
 /** Holds end, and ages are told, by clocks of different machines: a person notices from about here on. */
 const MOST_SKEW_MS = 5_000;
 
-export interface Coordination {
+interface Coordination {
   readonly findings: readonly Finding[];
   /** What the app asks of every server now, where that can be read. */
   readonly target: Target | null;

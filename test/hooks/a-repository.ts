@@ -15,7 +15,7 @@ export interface ARepository {
   remove(): Promise<void>;
 }
 
-export interface Told {
+interface Told {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;

@@ -7,7 +7,7 @@ import type { Rollout } from '../../schemas/rollout.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';
 
 /** One agent of a small model fleet; its report is about `says` and nothing else. */
-export interface Model {
+interface Model {
   agentId: string;
   online: boolean;
   labels: Record<string, string>;
@@ -17,7 +17,7 @@ export interface Model {
   well: number;
 }
 
-export const core = (letter: string): Core => ({
+const core = (letter: string): Core => ({
   url: 'https://git.example.com/shop.git',
   commitId: letter.repeat(40),
   relativePath: 'shop',

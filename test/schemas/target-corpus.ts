@@ -2,7 +2,7 @@
  * The corpus of bad targets, as data: every row of D01 to D94 is either here or, where it takes git, a file system or a
  * server to try it, in ELSEWHERE with the test that holds it. `A` accepts, any other word is the code of the refusal.
  */
-export interface Row {
+interface Row {
   readonly id: string;
   readonly expected: string;
   readonly inputs: readonly Buffer[];

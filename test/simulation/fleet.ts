@@ -17,7 +17,7 @@ import { type Checker, type CommitKind, createChecker, DEADLINE_MS, type Nature,
 import { newDisks } from './disk.ts';
 import { PATH, type SimulatedServer, simulatedServer, type World } from './server.ts';
 
-export interface Run {
+interface Run {
   readonly violations: readonly string[];
   /** What happened, in order, with virtual times. */
   readonly story: readonly string[];
@@ -25,7 +25,7 @@ export interface Run {
   readonly ending: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly planted?: World['planted'];
 }
 

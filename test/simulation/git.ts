@@ -8,14 +8,14 @@ import type { CommitId } from '../../schemas/values.ts';
 import type { Seeded } from '../support/seeded.ts';
 
 /** What one server's git has, over the restarts of its agent. */
-export interface Objects {
+interface Objects {
   readonly stored: Set<CommitId>;
   proved: CommitId | null;
 }
 
 export const noObjects = (): Objects => ({ stored: new Set(), proved: null });
 
-export interface SimulatedGitParts {
+interface SimulatedGitParts {
   readonly objects: Objects;
   readonly clock: Clock;
   readonly draw: Seeded;

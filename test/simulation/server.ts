@@ -39,7 +39,7 @@ export interface World {
   readonly planted?: Planted | undefined;
 }
 
-export type Planted =
+type Planted =
   | 'agents go without a permit'
   | 'agents call themselves active before they are healthy'
   | 'coordinators forget the guard of their term';

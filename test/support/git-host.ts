@@ -7,7 +7,7 @@ import { makeKey, type Sshd, startSshd } from './sshd.ts';
 import { until } from './until.ts';
 
 /** A push under way: what the pusher's terminal shows, and a way to take the pusher away. */
-export interface Push {
+interface Push {
   readonly said: string;
   /** The exit code of git push, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { meant, type Tree } from './model-tree.ts';
 
-export interface Tally {
+interface Tally {
   /** Times that a link was resolved and read. */
   readonly samples: number;
   /** Samples that took longer than the grace, as on a stalled machine: they count neither way. */

@@ -10,7 +10,7 @@ export interface SeenProcess {
   readonly environment: string;
 }
 
-export interface ProcessWatch {
+interface ProcessWatch {
   /** What was seen so far, each process once per command line. */
   readonly seen: readonly SeenProcess[];
   /** Of all that was seen, what lives now, wherever it hangs in the tree of processes meanwhile. */

@@ -9,7 +9,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
  * - `mute`: swallows what the server answers, while requests still arrive: the lost reply.
  * - `refuse`: nobody listens, and what was open is cut.
  */
-export type ProxyMode = 'pass' | 'drop' | 'hold' | 'mute' | 'refuse';
+type ProxyMode = 'pass' | 'drop' | 'hold' | 'mute' | 'refuse';
 
 export interface TcpProxy {
   readonly port: number;

@@ -65,7 +65,7 @@ export interface Sshd {
   stop(): Promise<void>;
 }
 
-export interface SshdOptions {
+interface SshdOptions {
   /** Where its keys and config go. */
   readonly directory: string;
   /** False: the server never learns of protocol v2, as with a stock configuration. */

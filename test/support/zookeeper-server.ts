@@ -11,7 +11,7 @@ import {
   startServers,
 } from '../../zookeeper/local-servers.ts';
 
-export interface RealServers {
+interface RealServers {
   /** With a chroot of its own per call, so that the cases of a file do not meet. */
   connect(chroot?: string): string;
   readonly servers: readonly LocalServer[];

@@ -4,7 +4,7 @@
  * each other one watches exactly the name before it, so that one that leaves wakes one and not all. What breaks it:
  * the server's counter, which starts anew when the parent is removed and made again.
  */
-export interface Turn {
+interface Turn {
   /** 0 for the one whose turn it is. */
   readonly position: number;
   /** The name right before ours, to be watched; undefined for the first. */
@@ -25,7 +25,7 @@ export function inOrder(names: readonly string[], prefix: string): string[] {
 }
 
 /** What stands before the first dash: the kind of a name, as in `lease-<id>-0000000012`. */
-export function prefixOf(name: string): string {
+function prefixOf(name: string): string {
   return name.slice(0, name.indexOf('-') + 1);
 }
 

@@ -21,7 +21,7 @@ export interface Candidacy {
   leave(): Promise<void>;
 }
 
-export interface ElectionOptions extends PlaceOptions {
+interface ElectionOptions extends PlaceOptions {
   /** No more candidates than this: the others look again now and then. Default 7. */
   readonly most?: number;
   /** How often one who found no room looks again, ms; spread by 50 %. Default 30,000. */

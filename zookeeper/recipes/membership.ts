@@ -29,13 +29,13 @@ export interface Membership {
   leave(): Promise<void>;
 }
 
-export interface Holder {
+interface Holder {
   readonly instanceId: string;
   readonly machineId: string;
   readonly data: Buffer;
 }
 
-export interface MembershipOptions {
+interface MembershipOptions {
   readonly path: string;
   readonly instanceId: string;
   readonly machineId: string;

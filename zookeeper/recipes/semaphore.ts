@@ -5,7 +5,7 @@ import { orAborted } from '../waiting.ts';
 import { inOrder } from './contention.ts';
 import { type Held, hold, leavePlace, PATIENT, type Place, type PlaceOptions, takePlace, untilFirst } from './place.ts';
 
-export interface LeaseOptions extends PlaceOptions {
+interface LeaseOptions extends PlaceOptions {
   /** How many may hold one at a time; the same for all who ask. */
   readonly leases: number;
   readonly signal: AbortSignal;

@@ -16,7 +16,7 @@ export interface FakeLine {
   hangUpOn(sessionId: bigint): void;
 }
 
-export interface LineOptions {
+interface LineOptions {
   readonly server: FakeServer;
   /** Of the network, which goes on while a process at one end of it is frozen. */
   readonly clock: Clock;

@@ -29,8 +29,8 @@ export interface FakeServer {
   onWrite(listener: (sessionId: bigint, changes: readonly Change[]) => void): void;
 }
 
-export type Watcher = (path: string) => void;
-export type Handled = { readonly payload: ReplyPayload } | { readonly refusal: number };
+type Watcher = (path: string) => void;
+type Handled = { readonly payload: ReplyPayload } | { readonly refusal: number };
 
 interface Node {
   data: Buffer;
