@@ -10,14 +10,8 @@ const servers = realServers(1);
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 
-/** On the server, as its operator would type it; no ZooKeeper is named. */
-const onServer = (agent: Pick<TestAgent, 'root' | 'state' | 'id'>, verb: string, ...more: string[]) => {
-  const places = ['--root', agent.root, '--state', agent.state, '--id', agent.id];
-  return gitfleet(['agent', verb, ...places, '--app', fleet.app, ...more]);
-};
-
 async function statusOf(agent: TestAgent): Promise<LocalStatus> {
-  const said = await onServer(agent, 'status', '--json');
+  const said = await fleet.onServer(agent, 'status', '--json');
   expect(said).toMatchObject({ exitCode: 0, stderr: '' });
   return JSON.parse(said.stdout);
 }
@@ -46,7 +40,7 @@ describe('gitfleet agent status', () => {
       override: null,
     });
     expect(settled.accepted?.targetVersion).toBe(settled.progress?.targetVersion);
-    const text = (await onServer(agent, 'status')).stdout;
+    const text = (await fleet.onServer(agent, 'status')).stdout;
     expect(text).toContain('web-1 of ');
     expect(text).toContain(': it runs\n');
     // Whoever asks need not know the name that was given to agent run alone.
@@ -56,15 +50,15 @@ describe('gitfleet agent status', () => {
     expect(text).toMatch(/kept [0-9a-f]{10} ended well, left .* ago\n/);
     expect(text).toContain('settled on what it accepted');
 
-    expect((await onServer(agent, 'rollback', '-m', 'broken')).exitCode).toBe(0);
+    expect((await fleet.onServer(agent, 'rollback', '-m', 'broken')).exitCode).toBe(0);
     expect(await statusOf(agent)).toMatchObject({ override: { commitId: a, reason: 'broken', counts: true } });
-    expect((await onServer(agent, 'status')).stdout).toMatch(/kept on [0-9a-f]{10} by .*: broken\n/);
+    expect((await fleet.onServer(agent, 'status')).stdout).toMatch(/kept on [0-9a-f]{10} by .*: broken\n/);
 
     await agent.kill('SIGKILL');
     expect(await statusOf(agent)).toMatchObject({ running: false, links: [{ commitId: a }] });
     await rm(link);
     await mkdir(link);
-    expect((await onServer(agent, 'status')).stdout).toContain(`${link} is a directory, no link of ours`);
+    expect((await fleet.onServer(agent, 'status')).stdout).toContain(`${link} is a directory, no link of ours`);
     await servers.first.restart();
   });
 
@@ -84,14 +78,14 @@ describe('gitfleet agent status', () => {
       expect(failure?.code).toBe('REPOSITORY_NOT_FOUND');
       expect(failure?.hint).not.toBe('');
     }
-    expect((await onServer(agent, 'status')).stdout).toContain('last failure REPOSITORY_NOT_FOUND');
+    expect((await fleet.onServer(agent, 'status')).stdout).toContain('last failure REPOSITORY_NOT_FOUND');
   });
 
   it('makes nothing where no agent ever ran, and reads what was adopted', async () => {
     fleet = await TestFleet.create(servers.connect());
     const home = join(fleet.directory, 'agents', 'web-1');
     const agent = { id: 'web-1', root: join(home, 'root'), state: join(home, 'state') };
-    const said = await onServer(agent, 'status');
+    const said = await fleet.onServer(agent, 'status');
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
     expect(said.stdout).toMatch(/it does not run[\s\S]*no link yet[\s\S]*no target accepted yet/);
     await expect(rename(home, home)).rejects.toMatchObject({ code: 'ENOENT' });
@@ -101,8 +95,8 @@ describe('gitfleet agent status', () => {
     await mkdir(agent.root, { recursive: true, mode: 0o755 });
     await rename(origin.clone, join(agent.root, 'shop'));
     const allowed = ['--allow-url', `file://${fleet.directory}`, '--url', origin.url];
-    expect((await onServer(agent, 'adopt', 'shop', ...allowed, '-m', 'from cron')).exitCode).toBe(0);
-    const { stdout } = await onServer(agent, 'status');
+    expect((await fleet.onServer(agent, 'adopt', 'shop', ...allowed, '-m', 'from cron')).exitCode).toBe(0);
+    const { stdout } = await fleet.onServer(agent, 'status');
     expect(stdout).toContain(`shop shows ${commitId}`);
     expect(stdout).toMatch(/adopted shop at .*: from cron; before: .*shop\.before-gitfleet\n/);
     expect(stdout).toMatch(/kept [0-9a-f]{10} ended well, shown for /);

@@ -2,29 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { gitfleet } from '../support/commands.ts';
-import { type TestAgent, TestFleet } from '../support/fleet.ts';
+import { TestFleet } from '../support/fleet.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
-
-/** On the server, as its operator would type it; no ZooKeeper is named. */
-const verify = (agent: TestAgent, ...more: string[]) =>
-  gitfleet([
-    'agent',
-    'verify',
-    '--root',
-    agent.root,
-    '--state',
-    agent.state,
-    '--id',
-    agent.id,
-    '--app',
-    fleet.app,
-    ...more,
-  ]);
 
 /** Every path below a directory with what would betray a write. */
 function traces(directory: string): string[] {
@@ -40,7 +23,7 @@ describe('gitfleet agent verify', () => {
     fleet = await TestFleet.create(servers.connect());
     const agent = await fleet.startAgent('web-1');
     await fleet.online(1);
-    const nothing = await verify(agent);
+    const nothing = await fleet.onServer(agent, 'verify');
     expect(nothing).toMatchObject({ exitCode: 1, stderr: '' });
     expect(nothing.stdout).toContain('no link yet');
     const origin = await fleet.origin();
@@ -48,12 +31,12 @@ describe('gitfleet agent verify', () => {
     expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
     await servers.first.kill('SIGKILL');
     const link = join(agent.root, 'shop');
-    expect(await verify(agent)).toMatchObject({
+    expect(await fleet.onServer(agent, 'verify')).toMatchObject({
       exitCode: 0,
       stdout: `${link} is ${commitId}, by sizes and times\nall is as committed; --deep hashes every file again\n`,
       stderr: '',
     });
-    const deep = await verify(agent, '--deep', '--json');
+    const deep = await fleet.onServer(agent, 'verify', '--deep', '--json');
     expect(JSON.parse(deep.stdout)).toMatchObject({
       deep: true,
       clean: true,
@@ -70,7 +53,7 @@ describe('gitfleet agent verify', () => {
     // As while the agent works: a lock that nobody else may wait for or take away.
     writeFileSync(join(admin, 'index.lock'), '');
     const before = [agent.root, agent.state].map(traces);
-    const drifted = await verify(agent);
+    const drifted = await fleet.onServer(agent, 'verify');
     expect(drifted.exitCode).toBe(1);
     expect(drifted.stdout.split('\n')).toEqual([
       `${link} is not ${commitId}, by sizes and times:`,
@@ -80,24 +63,26 @@ describe('gitfleet agent verify', () => {
       expect.stringContaining('next: publish the commit again'),
       '',
     ]);
-    expect((await verify(agent, '--deep')).stdout).toContain('every file hashed again:\n  changed   f\n');
+    expect((await fleet.onServer(agent, 'verify', '--deep')).stdout).toContain(
+      'every file hashed again:\n  changed   f\n',
+    );
     expect([agent.root, agent.state].map(traces)).toEqual(before);
-    expect((await verify(agent, '--depp')).exitCode).toBe(2);
+    expect((await fleet.onServer(agent, 'verify', '--depp')).exitCode).toBe(2);
 
     // What sizes and times do not tell, as when a disk forgets: git is made to believe the changed file.
     rmSync(join(admin, 'index.lock'));
     execFileSync('git', ['-C', link, 'checkout', '-q', '--', 'h']);
     rmSync(join(link, 'd/new\u001b[31m'));
     execFileSync('git', ['-C', link, 'update-index', '--assume-unchanged', 'f']);
-    expect((await verify(agent)).exitCode).toBe(0);
-    expect(await verify(agent, '--deep')).toMatchObject({
+    expect((await fleet.onServer(agent, 'verify')).exitCode).toBe(0);
+    expect(await fleet.onServer(agent, 'verify', '--deep')).toMatchObject({
       exitCode: 1,
       stdout: expect.stringContaining('  changed   f\n'),
     });
 
     rmSync(link);
     mkdirSync(link);
-    expect(await verify(agent)).toMatchObject({
+    expect(await fleet.onServer(agent, 'verify')).toMatchObject({
       exitCode: 1,
       stdout: expect.stringContaining('is a directory, no link'),
     });

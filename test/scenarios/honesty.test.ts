@@ -1,7 +1,6 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { gitfleet } from '../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -134,8 +133,7 @@ describe('a report', () => {
     const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
     await publish(origin, a);
     await publish(origin, b);
-    const args = ['--root', agent.root, '--state', agent.state, '--id', agent.id, '--app', fleet.app];
-    expect((await gitfleet(['agent', 'rollback', ...args])).exitCode).toBe(0);
+    expect((await fleet.onServer(agent, 'rollback')).exitCode).toBe(0);
     await fleet.setConfig('{"url":');
     const refused = await fleet.reported('web-1', 'the refusal', (report) => report.error?.code === 'JSON');
     expect(refused).toMatchObject({ activeCommit: a, override: { reason: '' } });
@@ -165,9 +163,8 @@ describe('a local rollback', () => {
     await fleet.online(1);
     await fleet.publish({ url: `git://127.0.0.1:${port}/r.git`, commitId: 'd'.repeat(40) }, '--no-check', '--detach');
     await fleet.reported('web-1', 'the fetch', (report) => report.phase === 'fetching');
-    const args = ['--root', again.root, '--state', again.state, '--id', again.id, '--app', fleet.app];
     const started = performance.now();
-    expect(await gitfleet(['agent', 'rollback', ...args])).toMatchObject({ exitCode: 0 });
+    expect(await fleet.onServer(again, 'rollback')).toMatchObject({ exitCode: 0 });
     expect(performance.now() - started).toBeLessThan(40_000); // The fetch alone would hold it for 60 s.
     expect(await shownCommit(again.root, 'shop')).toBe(a);
     silent.close();

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { agentHome, shown, startLife } from '../support/agent-process.ts';
-import { gitfleet } from '../support/commands.ts';
 import { shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -11,22 +10,6 @@ import { realServers } from '../support/zookeeper-server.ts';
 const servers = realServers(1);
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
-
-/** On the server, as its operator would type it; no ZooKeeper is named. */
-const onServer = (agent: Pick<TestAgent, 'id' | 'root' | 'state'>, verb: string, ...more: string[]) =>
-  gitfleet([
-    'agent',
-    verb,
-    '--root',
-    agent.root,
-    '--state',
-    agent.state,
-    '--id',
-    agent.id,
-    '--app',
-    fleet.app,
-    ...more,
-  ]);
 
 const shows = async (agent: TestAgent, commitId: string) => (await shownCommit(agent.root, 'shop')) === commitId;
 
@@ -46,7 +29,7 @@ describe('gitfleet agent rollback', () => {
     const { agent, origin, a, b } = await deployedTwice();
     await servers.first.kill('SIGKILL');
     await rename(origin.bare, `${origin.bare}.away`);
-    const said = await onServer(agent, 'rollback', '-m', 'checkout broken here');
+    const said = await fleet.onServer(agent, 'rollback', '-m', 'checkout broken here');
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
     expect(said.stdout).toContain('by the running agent');
     expect(await shownCommit(agent.root, 'shop')).toBe(a);
@@ -71,16 +54,16 @@ describe('gitfleet agent rollback', () => {
   it('works where no agent runs, and resume takes it back', async () => {
     const { agent, a, b } = await deployedTwice();
     await agent.kill('SIGTERM');
-    const said = await onServer(agent, 'rollback', a.slice(0, 8));
+    const said = await fleet.onServer(agent, 'rollback', a.slice(0, 8));
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
     expect(said.stdout).toContain('no agent runs here');
     expect(await shownCommit(agent.root, 'shop')).toBe(a);
     await agent.restart();
     await fleet.reported('web-1', 'the override', (found) => found.override !== null);
     expect(await shownCommit(agent.root, 'shop')).toBe(a);
-    expect((await onServer(agent, 'resume')).stdout).toContain('follows the fleet again');
+    expect((await fleet.onServer(agent, 'resume')).stdout).toContain('follows the fleet again');
     await until('the fleet wins', async () => (await shownCommit(agent.root, 'shop')) === b);
-    expect((await onServer(agent, 'resume')).stdout).toContain('nothing to resume');
+    expect((await fleet.onServer(agent, 'resume')).stdout).toContain('nothing to resume');
   });
 
   it('is obeyed at the slow tick where nothing can be watched', async () => {
@@ -101,7 +84,7 @@ describe('gitfleet agent rollback', () => {
       const a = await origin.commit('a', { f: 'a' });
       const b = await origin.commit('b', { f: 'b' });
       for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
-      expect((await onServer(home, 'rollback')).stdout).toContain('by the running agent');
+      expect((await fleet.onServer(home, 'rollback')).stdout).toContain('by the running agent');
       expect(shown(home, 'shop')).toBe(a);
       expect(await readFile(home.logFile, 'utf8')).toContain('cannot be watched');
     } finally {
@@ -116,14 +99,14 @@ describe('gitfleet agent rollback', () => {
     await writeFile(program, script, { mode: 0o755 });
     const { agent, a, b } = await deployedTwice('--activate', program);
     await writeFile(join(directory, 'slow'), '');
-    const good = await onServer(agent, 'rollback', '--json');
+    const good = await fleet.onServer(agent, 'rollback', '--json');
     expect(good).toMatchObject({ exitCode: 0 });
     expect(JSON.parse(good.stdout)).toMatchObject({ commitId: a });
     expect(JSON.parse(good.stdout).ms).toBeGreaterThan(1_000);
-    await onServer(agent, 'resume');
+    await fleet.onServer(agent, 'resume');
     await until('b again', async () => (await fleet.report('web-1'))?.phase === 'active' && (await shows(agent, b)));
     await writeFile(join(directory, 'broken'), '');
-    const said = await onServer(agent, 'rollback');
+    const said = await fleet.onServer(agent, 'rollback');
     expect(said).toMatchObject({ exitCode: 1, stdout: '' });
     expect(said.stderr).toMatch(
       /gitfleet: ACTIVATE_FAILED: .*exited with 3: no nginx\n {2}the output is in .*activate\.log/,
@@ -134,7 +117,7 @@ describe('gitfleet agent rollback', () => {
 
   it('says what is kept where the wanted one is not', async () => {
     const { agent, a } = await deployedTwice();
-    const said = await onServer(agent, 'rollback', 'ffff');
+    const said = await fleet.onServer(agent, 'rollback', 'ffff');
     expect(said.exitCode).toBe(1);
     expect(said.stderr).toContain('NOTHING_KEPT');
     expect(said.stderr).toContain(a);

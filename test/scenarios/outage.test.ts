@@ -95,22 +95,8 @@ describe('an agent that dies', () => {
     fleet = await TestFleet.create(servers.connect());
     const agent = await fleet.startAgent('web-1');
     await fleet.online(1);
-    const { gitfleet } = await import('../support/commands.ts');
     const start = (id: string, root: string, state: string) =>
-      gitfleet([
-        'agent',
-        'run',
-        '--id',
-        id,
-        '--root',
-        root,
-        '--state',
-        state,
-        '-z',
-        fleet.zookeeper,
-        '--app',
-        fleet.app,
-      ]);
+      fleet.onServer({ id, root, state }, 'run', '-z', fleet.zookeeper);
     const sameState = await start('web-2', `${fleet.directory}/x`, agent.state);
     expect(sameState).toMatchObject({ exitCode: 6 });
     expect(sameState.stderr).toContain('STATE_TAKEN');

@@ -53,7 +53,7 @@ const base = (origin: Origin, commitId: string) => ({ deployment: 3, url: origin
 const awaits = (id: string) => fleet.reported(id, 'that it awaits', (report) => report.phase === 'awaiting');
 const activeOn = (commitId: string) => (report: Report) =>
   report.phase === 'active' && report.activeCommit === commitId;
-const shows = (agent: TestAgent) => shown({ root: agent.root } as Parameters<typeof shown>[0], 'shop');
+const shows = (agent: TestAgent) => shown(agent, 'shop');
 
 describe('leave to activate', () => {
   it('is a permit for this very target, counts while the rollout goes on, and wakes nobody else', async () => {

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { shown } from '../support/agent-process.ts';
-import { gitfleet } from '../support/commands.ts';
 import { shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -8,13 +7,6 @@ import { realServers } from '../support/zookeeper-server.ts';
 const servers = realServers(1);
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
-
-/** On the server, as its operator would type it; no ZooKeeper is named. */
-const onServer = (agent: TestAgent, verb: string, ...more: string[]) =>
-  gitfleet([
-    ...['agent', verb, '--root', agent.root, '--state', agent.state],
-    ...['--id', agent.id, '--app', fleet.app, ...more],
-  ]);
 
 describe('gitfleet agent suspend', () => {
   it('takes a server out of all rollouts until resume, restarts included, and everybody can see it', async () => {
@@ -24,7 +16,7 @@ describe('gitfleet agent suspend', () => {
     const origin = await fleet.origin();
     const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
     expect(await fleet.publish({ url: origin.url, commitId: a })).toMatchObject({ exitCode: 0 });
-    const said = await onServer(stays, 'suspend', '-m', 'new disk');
+    const said = await fleet.onServer(stays, 'suspend', '-m', 'new disk');
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
     expect(said.stdout).toContain(`keeps showing ${a}`);
     const report = await fleet.reported('web-1', 'the suspension', (found) => found.phase === 'suspended');
@@ -38,14 +30,14 @@ describe('gitfleet agent suspend', () => {
     expect(await shownCommit(goes.root, 'shop')).toBe(b);
     expect(await shownCommit(stays.root, 'shop')).toBe(a);
     expect((await fleet.run('status')).stdout).toMatch(/web-1 +suspended .*by \S+ on the server: new disk/);
-    const status = await onServer(stays, 'status');
+    const status = await fleet.onServer(stays, 'status');
     expect(status.stdout).toMatch(/suspended by \S+, .* ago: new disk\n/);
     expect(status.stdout).toContain('next: gitfleet agent resume');
 
-    expect((await onServer(stays, 'resume')).stdout).toMatch(
+    expect((await fleet.onServer(stays, 'resume')).stdout).toMatch(
       /^no longer suspended by \S+: the agent follows the fleet again/,
     );
-    await until('it follows', async () => shown({ root: stays.root } as Parameters<typeof shown>[0], 'shop') === b);
+    await until('it follows', async () => shown(stays, 'shop') === b);
     await fleet.reported('web-1', 'b', (found) => found.phase === 'active' && found.suspended === null);
   });
 
@@ -56,19 +48,19 @@ describe('gitfleet agent suspend', () => {
     const origin = await fleet.origin();
     const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
     for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
-    await onServer(agent, 'suspend', '-m', 'looking');
-    expect(await onServer(agent, 'rollback', '-m', 'for a look')).toMatchObject({ exitCode: 0 });
+    await fleet.onServer(agent, 'suspend', '-m', 'looking');
+    expect(await fleet.onServer(agent, 'rollback', '-m', 'for a look')).toMatchObject({ exitCode: 0 });
     expect(await shownCommit(agent.root, 'shop')).toBe(a);
-    expect((await onServer(agent, 'resume')).stdout).toContain(`no longer kept on ${a}`);
+    expect((await fleet.onServer(agent, 'resume')).stdout).toContain(`no longer kept on ${a}`);
     await until('the fleet wins', async () => (await shownCommit(agent.root, 'shop')) === b);
-    expect((await onServer(agent, 'resume')).stdout).toContain('nothing to resume');
+    expect((await fleet.onServer(agent, 'resume')).stdout).toContain('nothing to resume');
   });
 
   it('wants a reason, and an agent', async () => {
     fleet = await TestFleet.create(servers.connect());
     const nobody = { id: 'web-7', root: `${fleet.directory}/r`, state: `${fleet.directory}/s` } as TestAgent;
-    expect(await onServer(nobody, 'suspend')).toMatchObject({ exitCode: 2 });
-    const said = await onServer(nobody, 'suspend', '-m', 'x');
+    expect(await fleet.onServer(nobody, 'suspend')).toMatchObject({ exitCode: 2 });
+    const said = await fleet.onServer(nobody, 'suspend', '-m', 'x');
     expect(said).toMatchObject({ exitCode: 1 });
     expect(said.stderr).toContain('NO_AGENT');
   });

@@ -89,7 +89,7 @@ export function startLife(home: AgentHome, environment: Record<string, string> =
 }
 
 /** What the link shows, null where there is none. */
-export function shown(home: AgentHome, path: string): CommitId | null {
+export function shown(home: Pick<AgentHome, 'root'>, path: string): CommitId | null {
   try {
     return basename(readlinkSync(join(home.root, path))) as CommitId;
   } catch {

@@ -71,6 +71,12 @@ export class TestFleet {
     return gitfleet([...args, '-z', this.zookeeper, '--app', this.app], { cwd: this.directory });
   }
 
+  /** Runs a command on an agent's server, as its operator would type it; of itself it names no ZooKeeper. */
+  onServer(agent: Pick<TestAgent, 'id' | 'root' | 'state'>, verb: string, ...more: string[]): Promise<Ran> {
+    const places = ['--root', agent.root, '--state', agent.state, '--id', agent.id];
+    return gitfleet(['agent', verb, ...places, '--app', this.app, ...more]);
+  }
+
   async publish(target: { url: string; commitId: string; path?: string }, ...more: string[]): Promise<Ran> {
     const where = ['--url', target.url, '--relative-path', target.path ?? 'shop'];
     return await this.run('publish', target.commitId, ...where, '--timeout', '60s', ...more);
