@@ -2,16 +2,15 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Report } from '../../schemas/report.ts';
 import { agentHome, shown, startLife } from '../support/agent-process.ts';
-import { shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
+import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 
 const servers = realServers(1);
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
-
-const shows = async (agent: TestAgent, commitId: string) => (await shownCommit(agent.root, 'shop')) === commitId;
 
 async function deployedTwice(...args: string[]) {
   fleet = await TestFleet.create(servers.connect());
@@ -103,8 +102,12 @@ describe('gitfleet agent rollback', () => {
     expect(good).toMatchObject({ exitCode: 0 });
     expect(JSON.parse(good.stdout)).toMatchObject({ commitId: a });
     expect(JSON.parse(good.stdout).ms).toBeGreaterThan(1_000);
+    await fleet.reported('web-1', 'the override', (found) => found.override !== null);
     await fleet.onServer(agent, 'resume');
-    await until('b again', async () => (await fleet.report('web-1'))?.phase === 'active' && (await shows(agent, b)));
+    const isBack = ({ phase, override, activeCommit }: Report) =>
+      phase === 'active' && override === null && activeCommit === b;
+    await fleet.reported('web-1', 'b again', isBack);
+    expect(await shownCommit(agent.root, 'shop')).toBe(b);
     await writeFile(join(directory, 'broken'), '');
     const said = await fleet.onServer(agent, 'rollback');
     expect(said).toMatchObject({ exitCode: 1, stdout: '' });
