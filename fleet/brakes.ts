@@ -4,6 +4,7 @@ import type { CommitId } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
+import { quarantineEntry } from './quarantine-list.ts';
 import { holdRefusal, readHold, readQuarantine } from './refusals.ts';
 import { appMissing } from './shared-state.ts';
 
@@ -57,7 +58,7 @@ export async function quarantine(
   commitId: CommitId,
   wanted: { readonly by: string; readonly reason: string },
 ): Promise<{ readonly entry: Quarantined; readonly changed: boolean }> {
-  const entry = { commitId, by: clean(wanted.by, 200), reason: clean(wanted.reason, 500), at: parts.now() };
+  const entry = quarantineEntry(commitId, wanted, parts.now());
   return await change<{ entry: Quarantined; changed: boolean }>(parts, parts.znodes.quarantine, (data) => {
     const commits = readQuarantine(data);
     const there = commits.find((each) => each.commitId === commitId);

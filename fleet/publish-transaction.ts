@@ -1,7 +1,6 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type Deployment, deployment, deploymentName, parseDeployment } from '../schemas/deployment.ts';
-import { encodeQuarantine, type Quarantined } from '../schemas/hold.ts';
 import { toJson } from '../schemas/lenient-json.ts';
 import { ANY_URL, encodeTarget, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
@@ -9,6 +8,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
 import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
+import { quarantineAfter } from './quarantine-list.ts';
 import { checkHold, checkQuarantine, readQuarantine } from './refusals.ts';
 import { isRecorded, readSharedState, type SharedState } from './shared-state.ts';
 
@@ -124,21 +124,6 @@ export async function publishOnce(
   parts.beforeWrite?.(number);
   const written = await write(parts, operations, record);
   return written && { record, targetVersion: targetVersionOf(written), previous: state.lastRecord };
-}
-
-/** What this publish changes about the quarantine; `data` is null where that is nothing. */
-function quarantineAfter(
-  commits: readonly Quarantined[],
-  { target, author, force, quarantines }: PublishRequest,
-  at: number,
-): { data: Buffer | null; lifted: Quarantined | null } {
-  const lifted = (force && commits.find((each) => each.commitId === target.commitId)) || null;
-  const left = quarantines
-    ? { commitId: quarantines.commitId, reason: clean(quarantines.reason, 500), by: clean(author, 200), at }
-    : null;
-  const added = left && commits.every((each) => each.commitId !== left.commitId) ? [left] : [];
-  if (!lifted && added.length === 0) return { data: null, lifted: null };
-  return { data: encodeQuarantine([...added, ...commits.filter((each) => each !== lifted)]), lifted };
 }
 
 /** When and as which transaction `config` was written; null: nothing happened. */

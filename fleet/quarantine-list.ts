@@ -1,0 +1,36 @@
+import { clean } from '../runtime/log.ts';
+import { encodeQuarantine, type Quarantined } from '../schemas/hold.ts';
+import type { CommitId } from '../schemas/values.ts';
+import type { PublishRequest } from './publish-transaction.ts';
+
+/*
+ * What the list of quarantined commits becomes. Pure: who calls has read it, and writes what comes out with the
+ * version of what it read.
+ */
+
+/** A commit in quarantine as it is written, whoever puts it there: words from outside are cleaned and cut. */
+export function quarantineEntry(
+  commitId: CommitId,
+  word: { readonly by: string; readonly reason: string },
+  at: number,
+): Quarantined {
+  return { commitId, reason: clean(word.reason, 500), by: clean(word.by, 200), at };
+}
+
+/**
+ * What a publish changes about the quarantine: by force it lifts that of its own commit, and a rollback puts in what it
+ * leaves, where the first reason stands. `data` is null where nothing changes.
+ */
+export function quarantineAfter(
+  commits: readonly Quarantined[],
+  { target, author, force, quarantines }: Pick<PublishRequest, 'target' | 'author' | 'force' | 'quarantines'>,
+  at: number,
+): { data: Buffer | null; lifted: Quarantined | null } {
+  const lifted = (force && commits.find((each) => each.commitId === target.commitId)) || null;
+  const left = quarantines
+    ? quarantineEntry(quarantines.commitId, { by: author, reason: quarantines.reason }, at)
+    : null;
+  const added = left && commits.every((each) => each.commitId !== left.commitId) ? [left] : [];
+  if (!lifted && added.length === 0) return { data: null, lifted: null };
+  return { data: encodeQuarantine([...added, ...commits.filter((each) => each !== lifted)]), lifted };
+}
