@@ -1,9 +1,8 @@
 import { outcomeWrite } from '../fleet/history.ts';
 import { type PublishParts, publishOnce, recordForeign } from '../fleet/publish-transaction.ts';
-import { FleetError } from '../runtime/errors.ts';
 import { deploymentName, type Outcome } from '../schemas/deployment.ts';
 import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts';
-import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
+import { targetOf } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { ANY_VERSION, type Operation } from '../zookeeper/session.ts';
 import type { Look } from './look.ts';
@@ -92,7 +91,7 @@ async function permitOperations(
  */
 async function rollBack(parts: PublishParts, leadership: Leadership, seen: Look, order: RollBack): Promise<void> {
   const request = {
-    target: targetOf(order),
+    target: targetOf(order.base),
     author: `coordinator ${leadership.agentId}`,
     reason: `automatic, after ${deploymentName(order.rollout.deployment)}: ${order.why}`,
     via: 'rollback',
@@ -105,11 +104,4 @@ async function rollBack(parts: PublishParts, leadership: Leadership, seen: Look,
     ...(await outcomeOperations(parts, order.outcome)),
   ];
   await publishOnce(parts, seen.state, request, first);
-}
-
-/** Base was a target once, so it is one. @throws FleetError */
-function targetOf({ base: { url, commitId, relativePath } }: RollBack): Target {
-  const judged = parseTarget(Buffer.from(JSON.stringify({ url, commitId, relativePath })), ANY_URL);
-  if (!judged.ok) throw new FleetError(judged.failure);
-  return judged.target;
 }

@@ -73,6 +73,13 @@ export function parseTarget(
   return { ok: true, target: gitfleet === undefined ? contract : { ...contract, gitfleet } };
 }
 
+/** A target out of its three members, as history or a rollout remembers them. @throws FleetError as parseTarget says. */
+export function targetOf({ url, commitId, relativePath }: Record<'url' | 'commitId' | 'relativePath', string>): Target {
+  const judged = parseTarget(Buffer.from(JSON.stringify({ url, commitId, relativePath })), ANY_URL);
+  if (!judged.ok) throw new FleetError(judged.failure);
+  return judged.target;
+}
+
 /** Parses what it wrote before it returns it: what would be refused everywhere is never published. Throws FleetError. */
 export function encodeTarget(target: Target): Buffer {
   const { url, commitId, relativePath, gitfleet } = target;

@@ -5,7 +5,7 @@ import { type BrakeParts, hold, quarantine, unhold, unquarantine } from '../../f
 import { type PublishRequest, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { encodeHold, parseHold, parseQuarantine } from '../../schemas/hold.ts';
-import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -119,10 +119,8 @@ describe('quarantine', () => {
 
 describe('a publish', () => {
   async function publishes(commitId: CommitId, over: Partial<PublishRequest> = {}) {
-    const value = { url: 'https://h.example.com/r.git', commitId, relativePath: 'shop' };
-    const parsed = parseTarget(Buffer.from(JSON.stringify(value)), ANY_URL);
-    if (!parsed.ok) throw new Error(parsed.failure.reason);
-    const request = { target: parsed.target, author: 'carl', reason: 'hotfix', via: 'publish' as const, ...over };
+    const target = targetOf({ url: 'https://h.example.com/r.git', commitId, relativePath: 'shop' });
+    const request = { target, author: 'carl', reason: 'hotfix', via: 'publish' as const, ...over };
     const writing = { ...parts, access: openAccess, newNonce: () => `n${Math.random()}` };
     return await publishTarget(writing, await readSharedState(session, paths), request);
   }

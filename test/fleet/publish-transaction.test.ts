@@ -6,7 +6,7 @@ import { type PublishParts, publishTarget } from '../../fleet/publish-transactio
 import { isRecorded, readSharedState } from '../../fleet/shared-state.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
-import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../../schemas/target.ts';
+import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { openProxy, type TcpProxy } from '../support/proxy.ts';
@@ -33,14 +33,8 @@ beforeEach(async () => {
 });
 afterEach(() => proxy.stop());
 
-function target(letter: string): Target {
-  const bytes = Buffer.from(
-    JSON.stringify({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' }),
-  );
-  const parsed = parseTarget(bytes, ANY_URL);
-  if (!parsed.ok) throw new Error(parsed.failure.reason);
-  return parsed.target;
-}
+const target = (letter: string): Target =>
+  targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });
 const request = (letter: string) => ({
   target: target(letter),
   author: 'ann',

@@ -9,7 +9,7 @@ import { waveWords } from '../../publisher/wave-words.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { policy } from '../../schemas/policy.ts';
 import { encodeRollout, type Rollout, type RolloutState, rollout } from '../../schemas/rollout.ts';
-import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { targetOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { ANY_VERSION } from '../../zookeeper/session.ts';
 import { realKit } from '../support/zookeeper-kit.ts';
@@ -30,10 +30,8 @@ beforeEach(async () => {
 });
 
 async function publish(letter: string): Promise<Published> {
-  const core = { url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' };
-  const parsed = parseTarget(Buffer.from(JSON.stringify(core)), ANY_URL);
-  if (!parsed.ok) throw new Error(parsed.failure.reason);
-  const request = { target: parsed.target, author: 'ann', reason: '', via: 'publish' } as const;
+  const target = targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });
+  const request = { target, author: 'ann', reason: '', via: 'publish' } as const;
   return publishTarget(parts, await readSharedState(parts.session, paths), request);
 }
 

@@ -5,7 +5,7 @@ import { type PublishParts, publishTarget } from '../../fleet/publish-transactio
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { follow, type Progress } from '../../publisher/follow.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { targetOf } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { openProxy, type TcpProxy } from '../support/proxy.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -31,11 +31,9 @@ beforeEach(async () => {
 afterEach(() => proxy.stop());
 
 async function publishNow(author: string) {
-  const value = { url: 'https://h.example.com/r.git', commitId: 'a'.repeat(40), relativePath: 'shop' };
-  const parsed = parseTarget(Buffer.from(JSON.stringify(value)), ANY_URL);
-  if (!parsed.ok) throw new Error(parsed.failure.reason);
+  const target = targetOf({ url: 'https://h.example.com/r.git', commitId: 'a'.repeat(40), relativePath: 'shop' });
   const direct = { ...parts, session: observer };
-  const request = { target: parsed.target, author, reason: '', via: 'publish' as const };
+  const request = { target, author, reason: '', via: 'publish' as const };
   return await publishTarget(direct, await readSharedState(observer, paths), request);
 }
 

@@ -9,7 +9,7 @@ import { findRollback } from '../../publisher/rollback.ts';
 import { encodeHold } from '../../schemas/hold.ts';
 import { toJson } from '../../schemas/lenient-json.ts';
 import { presence, report } from '../../schemas/report.ts';
-import { ANY_URL, encodeTarget, parseTarget, type Target } from '../../schemas/target.ts';
+import { encodeTarget, type Target, targetOf } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -30,12 +30,8 @@ beforeEach(async () => {
   parts = { session, znodes: paths, access: openAccess, now: () => 1_000, newNonce: () => `n${++nonce}` };
 });
 
-function target(letter: string): Target {
-  const value = { url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' };
-  const parsed = parseTarget(Buffer.from(JSON.stringify(value)), ANY_URL);
-  if (!parsed.ok) throw new Error(parsed.failure.reason);
-  return parsed.target;
-}
+const target = (letter: string): Target =>
+  targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });
 const state = () => readSharedState(session, paths);
 const publishOn = (since: Awaited<ReturnType<typeof state>>, letter: string) =>
   publish(parts, since, { target: target(letter), author: 'ann', reason: letter, via: 'publish' });

@@ -11,7 +11,7 @@ import { systemChance as chance, systemClock as clock } from '../../runtime/cloc
 import { parseQuarantine } from '../../schemas/hold.ts';
 import { encodePolicy, policy } from '../../schemas/policy.ts';
 import { parseRollout, type Rollout } from '../../schemas/rollout.ts';
-import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
+import { type Target, targetOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { silentLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
@@ -54,12 +54,8 @@ function coordinate(agentId: string) {
   return started;
 }
 
-function target(letter: string): Target {
-  const core = { url: 'https://git.example.com/shop.git', commitId: letter.repeat(40), relativePath: 'shop' };
-  const parsed = parseTarget(Buffer.from(JSON.stringify(core)), ANY_URL);
-  if (!parsed.ok) throw new Error(parsed.failure.reason);
-  return parsed.target;
-}
+const target = (letter: string): Target =>
+  targetOf({ url: 'https://git.example.com/shop.git', commitId: letter.repeat(40), relativePath: 'shop' });
 
 async function publish(letter: string): Promise<number> {
   const since = await readSharedState(observer, paths);

@@ -16,7 +16,7 @@ import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeQuarantine } from '../../schemas/hold.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
 import { encodeRollout, parseRollout, type Rollout, rollout } from '../../schemas/rollout.ts';
-import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
+import { type Target, targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { ANY_VERSION } from '../../zookeeper/session.ts';
@@ -46,12 +46,8 @@ async function stand(agentId: string): Promise<Leadership> {
   return { agentId, term: { guard, fence, signal: new AbortController().signal } };
 }
 
-function target(letter: string): Target {
-  const core = { url: 'https://git.example.com/shop.git', commitId: letter.repeat(40), relativePath: 'shop' };
-  const parsed = parseTarget(Buffer.from(JSON.stringify(core)), ANY_URL);
-  if (!parsed.ok) throw new Error(parsed.failure.reason);
-  return parsed.target;
-}
+const target = (letter: string): Target =>
+  targetOf({ url: 'https://git.example.com/shop.git', commitId: letter.repeat(40), relativePath: 'shop' });
 
 const put = async (letter: string) =>
   publishTarget(parts, await readSharedState(session, paths), {

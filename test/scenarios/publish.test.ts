@@ -20,15 +20,11 @@ describe('publish by hand', () => {
     const b = await origin.commit('b', { f: 'b' });
     const { publish } = await import('../../publisher/publish.ts');
     const { readSharedState } = await import('../../fleet/shared-state.ts');
-    const { parseTarget, ANY_URL } = await import('../../schemas/target.ts');
+    const { targetOf } = await import('../../schemas/target.ts');
     // Both have read before either writes: the race at its sharpest, without luck.
     const since = await readSharedState(fleet.session, fleet.znodes);
     const one = async (commitId: string, author: string) => {
-      const parsed = parseTarget(
-        Buffer.from(JSON.stringify({ url: origin.url, commitId, relativePath: 'shop' })),
-        ANY_URL,
-      );
-      if (!parsed.ok) throw new Error(parsed.failure.reason);
+      const target = targetOf({ url: origin.url, commitId, relativePath: 'shop' });
       const parts = {
         session: fleet.session,
         znodes: fleet.znodes,
@@ -36,7 +32,7 @@ describe('publish by hand', () => {
         now: Date.now,
         newNonce: () => author,
       };
-      return await publish(parts, since, { target: parsed.target, author, reason: '', via: 'publish' });
+      return await publish(parts, since, { target, author, reason: '', via: 'publish' });
     };
     const ended = await Promise.allSettled([one(a, 'ann'), one(b, 'bob')]);
     const winner = ended.findIndex((result) => result.status === 'fulfilled');
