@@ -1,8 +1,8 @@
-import { parseDocument } from 'yaml';
 import { FleetError } from '../runtime/errors.ts';
 import { nearest } from './nearest.ts';
 import { type Policy, policy } from './policy.ts';
 import { refuse, shown } from './refusal.ts';
+import { readYaml } from './yaml-text.ts';
 
 /** A policy is a handful of lines. */
 const MOST_BYTES = 64 * 1024;
@@ -12,18 +12,9 @@ const MOST_BYTES = 64 * 1024;
  * @throws FleetError POLICY with every problem.
  */
 export function parsePolicyFile(text: string): Policy {
-  if (Buffer.byteLength(text) > MOST_BYTES) throw refusal([`the file is larger than ${MOST_BYTES} bytes`]);
-  const document = parseDocument(text, { prettyErrors: true, resolveKnownTags: false });
-  const broken = [...document.errors, ...document.warnings];
-  if (broken.length > 0) {
-    throw refusal(
-      broken.map(({ code, linePos }) => {
-        const place = linePos ? `line ${linePos[0].line}, column ${linePos[0].col}` : 'somewhere';
-        return `${place}: ${code.toLowerCase().replaceAll('_', ' ')}`;
-      }),
-    );
-  }
-  const parsed = policy.safeParse(readValue(document));
+  const read = readYaml(text, 'a policy', MOST_BYTES);
+  if (!read.ok) throw refusal(read.problems);
+  const parsed = policy.safeParse(read.value);
   if (parsed.success) return parsed.data;
   throw refusal(
     parsed.error.issues.flatMap((issue) => {
@@ -35,14 +26,6 @@ export function parsePolicyFile(text: string): Policy {
       });
     }),
   );
-}
-
-function readValue(document: ReturnType<typeof parseDocument>): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 0 });
-  } catch {
-    throw refusal(['aliases have no place in a policy']);
-  }
 }
 
 const refusal = (reasons: readonly string[]): FleetError =>
