@@ -3,19 +3,13 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
+import { failure } from '../schemas/failure.ts';
 
 /**
  * What an agent must remember over a crash, in `<state>/apps/<app>/journal.json`: which target it accepted last, how far
  * it got with it, and what each of its links shows. Intent is written before effect; the disk itself stays the truth
  * (observe.ts), so a journal that is behind costs a repeated step and nothing else.
  */
-const failure = z.object({
-  code: z.string(),
-  reason: z.string(),
-  hint: z.string(),
-  next: z.enum(['retry', 'wait', 'stall', 'bug']),
-});
-
 const journal = z.object({
   format: z.literal(1),
   /** The newest target that was accepted: nothing older by mzxid is taken without a person (TARGET_WENT_BACK). */

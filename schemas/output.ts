@@ -1,20 +1,17 @@
 import * as z from 'zod';
 import { deployment } from './deployment.ts';
+import { failure as keptFailure } from './failure.ts';
 import { hold, quarantined } from './hold.ts';
 import { policy } from './policy.ts';
 import { presence, report } from './report.ts';
 import { ROLLOUT_STATES } from './rollout.ts';
 
-/**
+/*
  * What each verb prints with `--json`: one value per line, described with examples in docs/cli.md. Members may be added;
  * none changes its meaning or goes away without a word in the changelog. Times are ms since the epoch, durations ms.
  */
-const failure = z.strictObject({
-  code: z.string(),
-  reason: z.string(),
-  hint: z.string(),
-  next: z.enum(['retry', 'wait', 'stall', 'bug']),
-});
+
+const failure = keptFailure.strict();
 
 /** Any verb that failed, on standard output, as its last line. */
 export const errorOutput = z.strictObject({ error: failure, exitCode: z.int() });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { failure } from './failure.ts';
 import { fromJson } from './lenient-json.ts';
 
 /** Where an agent stands with the target it judged. */
@@ -20,13 +21,6 @@ export type Phase = (typeof PHASES)[number];
 
 /** A report is a znode that everybody reads: the whole output stays on the server. */
 export const MOST_OUTPUT_CHARACTERS = 2_000;
-
-const failure = z.object({
-  code: z.string(),
-  reason: z.string(),
-  hint: z.string(),
-  next: z.enum(['retry', 'wait', 'stall', 'bug']),
-});
 
 /**
  * What an agent says about itself, in `agents/<agentId>`. Read leniently: members of a newer agent are ignored.
