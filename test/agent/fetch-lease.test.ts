@@ -5,31 +5,24 @@ import { createFetchLease, type OriginTurn } from '../../agent/fetch-lease.ts';
 import { openAccess, roleAccess } from '../../fleet/access.ts';
 import { parseCredentials } from '../../fleet/credentials.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { silentLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
+import { sessionsForTest } from '../support/zookeeper-session.ts';
 
 const servers = realServers(1);
 let fleet: TestFleet;
-const sessions: Session[] = [];
-afterEach(async () => {
-  await Promise.all(sessions.splice(0).map((session) => session.close()));
-  await fleet.stop();
-});
+afterEach(() => fleet.stop());
+const openSession = sessionsForTest();
 
 /** Ten times as fast for what waits, true for what measures. */
 const hasty: Clock = { ...systemClock, after: (ms, action) => systemClock.after(ms / 10, action) };
 const never = new AbortController().signal;
 
-function open(auth: { scheme: string; credential: string }[] = []): Session {
-  const options = { defaultAcl: 'open', clock: systemClock, chance: Math.random, log: silentLog } as const;
-  const session = openSession({ ...options, connect: fleet.zookeeper, auth, sessionTimeoutMs: 4_000 });
-  sessions.push(session);
-  return session;
-}
+const open = (auth: { scheme: string; credential: string }[] = []): Session =>
+  openSession(fleet.zookeeper, { auth, sessionTimeoutMs: 4_000 });
 
 const lease = (session: Session, leases: number | null, acl = openAccess.of('fetch')) =>
   createFetchLease({ session, path: fleet.znodes.fetch, acl, leases: () => leases, clock: hasty, log: silentLog });

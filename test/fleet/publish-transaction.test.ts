@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
 import { readHistory, writeOutcome } from '../../fleet/history.ts';
@@ -9,12 +9,13 @@ import type { Outcome } from '../../schemas/deployment.ts';
 import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import { openProxy, type TcpProxy } from '../support/proxy.ts';
+import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { sessionsForTest } from '../support/zookeeper-session.ts';
 
 const servers = realServers(1);
 const open = sessionsForTest();
+const proxied = proxiesForTest();
 let paths: ReturnType<typeof znodes>;
 let proxy: TcpProxy;
 let count = 0;
@@ -26,12 +27,11 @@ beforeEach(async () => {
   paths = znodes(`/app/p${++count}`);
   observer = open(servers.connect());
   await initApp(observer, paths, openAccess);
-  proxy = await openProxy(servers.first.port);
+  proxy = await proxied(servers.first.port);
   const session = open(proxy.connect, { sessionTimeoutMs: 4_000 });
   let nonce = 0;
   parts = { session, znodes: paths, access: openAccess, now: () => 1_000, newNonce: () => `nonce-${count}-${++nonce}` };
 });
-afterEach(() => proxy.stop());
 
 const target = (letter: string): Target =>
   targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });

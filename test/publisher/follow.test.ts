@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
@@ -7,12 +7,13 @@ import { follow, type Progress } from '../../publisher/follow.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { targetOf } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
-import { openProxy, type TcpProxy } from '../support/proxy.ts';
+import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { sessionsForTest } from '../support/zookeeper-session.ts';
 
 const servers = realServers(1);
 const open = sessionsForTest();
+const proxied = proxiesForTest();
 let paths: Znodes;
 let proxy: TcpProxy;
 let observer: ReturnType<typeof open>;
@@ -23,12 +24,11 @@ beforeEach(async () => {
   paths = znodes(`/app/follow${++count}`);
   observer = open(servers.connect());
   await initApp(observer, paths, openAccess);
-  proxy = await openProxy(servers.first.port);
+  proxy = await proxied(servers.first.port);
   const session = open(proxy.connect, { sessionTimeoutMs: 4_000 });
   let nonce = 0;
   parts = { session, znodes: paths, access: openAccess, now: Date.now, newNonce: () => `n${count}-${++nonce}` };
 });
-afterEach(() => proxy.stop());
 
 async function publishNow(author: string) {
   const target = targetOf({ url: 'https://h.example.com/r.git', commitId: 'a'.repeat(40), relativePath: 'shop' });

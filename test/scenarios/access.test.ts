@@ -2,31 +2,23 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { parseCredentials } from '../../fleet/credentials.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { gitfleet } from '../support/commands.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
-import { silentLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
+import { sessionsForTest } from '../support/zookeeper-session.ts';
 
 const servers = realServers(1);
 let fleet: TestFleet;
-const sessions: Session[] = [];
-afterEach(async () => {
-  await Promise.all(sessions.splice(0).map((session) => session.close()));
-  await fleet.stop();
-});
+afterEach(() => fleet.stop());
+const openSession = sessionsForTest();
 
 /** A session with the credentials of a file, or of nobody. */
 async function as(file: string | null): Promise<Session> {
   const parsed = file === null ? { auth: [] } : parseCredentials(await readFile(file, 'utf8'));
   if (!('auth' in parsed)) throw new Error(`line ${parsed.badLine}`);
-  const options = { defaultAcl: 'open', clock: systemClock, chance: Math.random, log: silentLog } as const;
-  const session = openSession({ ...options, connect: fleet.zookeeper, auth: parsed.auth });
-  sessions.push(session);
-  return session;
+  return openSession(fleet.zookeeper, { auth: parsed.auth });
 }
 
 async function walk(session: Session, path: string): Promise<string[]> {

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach } from 'vitest';
 
 /**
  * A TCP proxy on loopback that breaks the path between a client and one server in every way a network can.
@@ -29,6 +30,19 @@ export interface TcpProxy {
   /** Sees each whole frame of the server once the handshake is over, and may change it. */
   rewrite(change: ((frame: Buffer) => Buffer) | undefined): void;
   stop(): Promise<void>;
+}
+
+/** Opens proxies for one test file; every one is stopped after its case. */
+export function proxiesForTest(): (port: number) => Promise<TcpProxy> {
+  const open: TcpProxy[] = [];
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((proxy) => proxy.stop()));
+  });
+  return async (port) => {
+    const proxy = await openProxy(port);
+    open.push(proxy);
+    return proxy;
+  };
 }
 
 export async function openProxy(targetPort: number): Promise<TcpProxy> {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
-import { openProxy, type TcpProxy } from '../support/proxy.ts';
+import { proxiesForTest } from '../support/proxy.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { next, sessionsForTest } from '../support/zookeeper-session.ts';
 
@@ -12,18 +12,9 @@ import { next, sessionsForTest } from '../support/zookeeper-session.ts';
 const SESSION_MS = 6_000;
 const real = realServers(1);
 const open = sessionsForTest();
-const proxies: TcpProxy[] = [];
+const openProxy = proxiesForTest();
+const proxied = () => openProxy(real.first.port);
 const bytes = (text: string) => Buffer.from(text);
-
-afterEach(async () => {
-  await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
-});
-
-async function proxied(): Promise<TcpProxy> {
-  const proxy = await openProxy(real.first.port);
-  proxies.push(proxy);
-  return proxy;
-}
 
 async function worksAgain(session: Session): Promise<void> {
   expect(await session.exists('/', { deadlineMs: SESSION_MS + 5_000 })).not.toBeNull();

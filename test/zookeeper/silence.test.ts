@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import type { Session, SessionState } from '../../zookeeper/session.ts';
-import { openProxy, type TcpProxy } from '../support/proxy.ts';
+import { proxiesForTest } from '../support/proxy.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { sessionsForTest } from '../support/zookeeper-session.ts';
 
@@ -11,19 +11,12 @@ import { sessionsForTest } from '../support/zookeeper-session.ts';
 const SESSION_MS = 6_000;
 const real = realServers(3);
 const open = sessionsForTest();
-const proxies: TcpProxy[] = [];
+const proxied = proxiesForTest();
 const bytes = (text: string) => Buffer.from(text);
 
-afterEach(async () => {
+afterEach(() => {
   for (const server of real.servers) server.kill('SIGCONT');
-  await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
 });
-
-async function proxied(port: number): Promise<TcpProxy> {
-  const proxy = await openProxy(port);
-  proxies.push(proxy);
-  return proxy;
-}
 
 /** When the session enters each state, in ms from now. */
 function stopwatch(session: Session): (state: SessionState) => Promise<number> {
