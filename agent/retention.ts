@@ -11,7 +11,8 @@ export interface RetentionRule {
 
 /**
  * Which releases may go. Never one that a link of ours shows, never the newest that ended well here nor the fleet's
- * last proven one, never one still in its grace. Good and failed ones are counted apart, so that a row of failures cannot push out what one returns to.
+ * last proven one, never one still in its grace. Good and failed ones are counted apart, so that a row of failures
+ * cannot push out what one returns to.
  * @param onDisk commits that have a release directory.
  * @returns oldest first.
  */

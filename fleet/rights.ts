@@ -57,7 +57,10 @@ async function aclOf(session: Session, path: string): Promise<readonly AclEntry[
 /** No version of a znode is ever this one, so the write is refused; why it is says whether we may write. */
 const NO_VERSION = 2 ** 31 - 1;
 
-/** Why our credential may not publish, found out without writing anything; null: it may. @throws ZooKeeperError of other kinds. */
+/**
+ * Why our credential may not publish, found out without writing anything; null: it may.
+ * @throws ZooKeeperError of other kinds.
+ */
 export async function publishRefusal(
   session: Session,
   znodes: Znodes,

@@ -48,7 +48,10 @@ unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED NO
 unset SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF
 `;
 
-/** Ours exits 0 whatever happens: the objects are in the repository by then, and a deployment's trouble is no reason to call a push failed. */
+/**
+ * Ours exits 0 whatever happens: the objects are in the repository by then, and a deployment's trouble is no reason to
+ * call a push failed.
+ */
 const postReceive = ([program, script]: readonly [string, string]): string => `
 # Whoever pushed may go away: what was received is deployed all the same. The earlier hook hears of it, as it always did.
 trap '' HUP INT PIPE

@@ -25,7 +25,10 @@ export async function pinDeployments(
   await changePins(git, gitDir, znodes.app, { make, remove: outdated });
 }
 
-/** The newest is always written: pins of an app that was made anew, with its numbers from 1 again, are overwritten one by one. */
+/**
+ * The newest is always written: pins of an app that was made anew, with its numbers from 1 again, are overwritten one
+ * by one.
+ */
 export function comparePins(
   present: readonly DeploymentPin[],
   newest: number,

@@ -57,8 +57,9 @@ const OUTCOME: Partial<Record<Ending, Outcome['state']>> = {
 
 /**
  * Follows one deployment until the fleet has settled, something newer was published, or the time is up. Where it rolls
- * out in waves the coordinator has the word; else we judge from the reports, and write the outcome. Yields on every look; the last item carries the ending. Reads by polling: a publisher is rare and short, and
- * agents keep a constant number of watches. An outage of ZooKeeper only makes the picture stale.
+ * out in waves the coordinator has the word; else we judge from the reports, and write the outcome. Yields on every
+ * look; the last item carries the ending. Reads by polling: a publisher is rare and short, and agents keep a constant
+ * number of watches. An outage of ZooKeeper only makes the picture stale.
  */
 export async function* follow(
   parts: FollowParts,

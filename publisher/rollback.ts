@@ -39,9 +39,9 @@ export const deploymentUnknown = (number: number): FleetError =>
   });
 
 /**
- * The newest proven deployment before the current one that shows something else and is not in quarantine. Where the current one is itself a
- * rollback, "before" counts from the deployment it returned to, so that two rollbacks in a row go two steps back
- * instead of returning to what was just left.
+ * The newest proven deployment before the current one that shows something else and is not in quarantine. Where the
+ * current one is itself a rollback, "before" counts from the deployment it returned to, so that two rollbacks in a row
+ * go two steps back instead of returning to what was just left.
  * @param history newest first.
  */
 export function lastProven(

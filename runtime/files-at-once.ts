@@ -105,8 +105,8 @@ export const writeFile = (async (...[file, data, options]: Args<typeof promises.
 }) as typeof promises.writeFile;
 
 /**
- * What is written aside and fsynced (durable-file.ts, apply-diff.ts, config-edit.ts), and directories to be fsynced: only the fsync goes
- * to another thread. Such a handle has the methods below and no others of FileHandle.
+ * What is written aside and fsynced (durable-file.ts, apply-diff.ts, config-edit.ts), and directories to be fsynced:
+ * only the fsync goes to another thread. Such a handle has the methods below and no others of FileHandle.
  */
 export const open = (async (...[path, flags, mode]: Args<typeof promises.open>) => {
   const descriptor = isPath(path) && bearable() ? openSmall(path, flags, mode) : null;

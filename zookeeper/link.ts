@@ -12,8 +12,9 @@ import { Fields, readEvent, readPayload } from './replies.ts';
 /**
  * One connection to one server, from the first packet to its end: it never comes back, the next one is a new link.
  * The client package greets, pings, numbers and queues the packets; everything it gets wrong about a connection is kept
- * away from it: it never connects by itself, sees no answer and no event, and is thrown away with its socket. Guarantee: a link ends within the handshake limit or 3/5 of the session timeout when the server
- * falls silent, each call is answered once, and nothing that a peer sends can throw out of here.
+ * away from it: it never connects by itself, sees no answer and no event, and is thrown away with its socket.
+ * Guarantee: a link ends within the handshake limit or 3/5 of the session timeout when the server falls silent, each
+ * call is answered once, and nothing that a peer sends can throw out of here.
  */
 export function openLink(options: LinkOptions): Link {
   const { clock } = options;
