@@ -9,7 +9,7 @@ import type { WorkTree } from './work-tree.ts';
  * those changed. `hashed`: the index was just made by hashing every file, and that counts, not a blob that may have
  * been tampered with.
  */
-export type Index = 'believed' | 'hashed';
+type Index = 'believed' | 'hashed';
 
 const MOST_NAMES = 20;
 

@@ -16,9 +16,9 @@ export interface FetchLimits {
 
 export const FETCH_LIMITS: FetchLimits = { silentMs: 30_000, totalMs: 15 * 60_000, mostBytes: 4 * 1024 ** 3 };
 
-export type Overdue = 'silent' | 'total' | 'size';
+type Overdue = 'silent' | 'total' | 'size';
 
-export interface ProgressWatch {
+interface ProgressWatch {
   /** Fires when a limit was passed. */
   readonly signal: AbortSignal;
   readonly overdue: Overdue | null;

@@ -43,7 +43,7 @@ export interface GitCall {
   readonly onOutput?: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
 }
 
-export interface GitSaid {
+interface GitSaid {
   readonly exitCode: number;
   readonly stdout: Buffer;
   /** Cleaned. */

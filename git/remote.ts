@@ -42,7 +42,7 @@ export interface CommitTitle {
   readonly title: string;
 }
 
-export interface RemoteOptions {
+interface RemoteOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** The environment of whoever publishes. */

@@ -5,7 +5,7 @@ import { failure } from './errors.ts';
 import type { FoundObject } from './object-reader.ts';
 import type { Repository } from './repository.ts';
 
-export interface DiffSide {
+interface DiffSide {
   /** As git spells it; 000000 and no id where there is nothing. */
   readonly mode: string;
   readonly id: string;

@@ -5,7 +5,7 @@ const LEAST = [2, 34, 0];
 /** Older ones have known holes, unless the distribution mended them; none that our call shape opens. */
 const ADVISED = [2, 39, 4];
 
-export interface GitVersion {
+interface GitVersion {
   readonly version: string;
   /** `refused`: do not start. `old`: say so, and go on. */
   readonly verdict: 'good' | 'old' | 'refused';
