@@ -157,7 +157,9 @@ async function publish(lane: Lane, size: 'small' | 'large'): Promise<void> {
     else for (const path of [...tree.keys()].filter((name) => name.startsWith('turn/'))) tree.delete(path);
     tree.set(chance.often(0.5) ? 'turn' : 'turn/inner', aFile(chance));
   }
-  for (let changes = 1 + chance.below(4); changes > 0; changes--) tree.set(chance.pick(paths), aFile(chance));
+  // Not what has just gone: a file above a directory is no tree.
+  const there = paths.filter((path) => tree.has(path));
+  for (let changes = 1 + chance.below(4); changes > 0; changes--) tree.set(chance.pick(there), aFile(chance));
   if (chance.often(0.5)) tree.set(`new/${chance.below(1_000)}`, aFile(chance));
   const goes = paths.filter((path) => path.startsWith('new/'));
   if (chance.often(0.3) && goes.length > 0) tree.delete(chance.pick(goes));
