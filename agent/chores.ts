@@ -6,7 +6,7 @@ import type { Chance, Clock } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReleaseSteps } from '../schemas/steps.ts';
-import type { CommitId } from '../schemas/values.ts';
+import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import { type Chore, type ChoreTimes, choreDue, inspectionAt } from './chore-plan.ts';
 import type { Failpoint } from './failpoints.ts';
 import type { Journal } from './journal.ts';
@@ -39,7 +39,7 @@ interface ChoreParts {
 
 export interface Chores {
   /** Does what is due, at most one thing; resolves to how long until the next is due, 0: at once. Never throws. */
-  next(active: CommitId, signal: AbortSignal): Promise<number>;
+  next(active: CommitId, settledFor: TargetVersion, signal: AbortSignal): Promise<number>;
   /**
    * The same while something else is wanted than what is served: only whether it is its commit still. The spare, pins
    * and old releases are left to the deployment that goes on.
@@ -57,7 +57,9 @@ const AFTER_FAILURE_MS = 60_000;
  */
 export function createChores(parts: ChoreParts): Chores {
   const { clock } = parts;
-  let times: ChoreTimes = { active: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 };
+  let times: ChoreTimes = {
+    ...{ active: null, settledFor: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 },
+  };
 
   async function perform(chore: Chore, active: CommitId, signal: AbortSignal): Promise<void> {
     const started = clock.monotonic();
@@ -88,11 +90,14 @@ export function createChores(parts: ChoreParts): Chores {
   /** Does what `decide` says, and resolves to how long until there is more. */
   async function perhaps(
     active: CommitId,
+    settledFor: TargetVersion | null,
     signal: AbortSignal,
     decide: (now: number) => Promise<{ readonly inMs: number } | (() => Promise<void>)>,
   ): Promise<number> {
     const now = clock.monotonic();
-    if (times.active !== active) times = { ...times, active, settledAt: now, inspectedAt: null, restUntil: 0 };
+    if (times.active !== active || (settledFor ?? times.settledFor) !== times.settledFor) {
+      times = { ...times, active, settledFor, settledAt: now, inspectedAt: null, restUntil: 0 };
+    }
     try {
       const due = await decide(now);
       if ('inMs' in due) return spread(due.inMs, 0.2, parts.chance);
@@ -107,15 +112,15 @@ export function createChores(parts: ChoreParts): Chores {
   }
 
   return {
-    next: (active, signal) =>
-      perhaps(active, signal, async (now) => {
+    next: (active, settledFor, signal) =>
+      perhaps(active, settledFor, signal, async (now) => {
         const [releases, proved] = await Promise.all([listReleases(parts.places), parts.spare.proved()]);
         const old = superfluous(releases, parts.journal(), parts.retention, clock.now());
         const due = choreDue(times, { spareIsActive: proved === active, superfluous: old }, parts.inspectMs, now);
         return 'inMs' in due ? due : () => perform(due, active, signal);
       }),
     watch: (served, signal, drift) =>
-      perhaps(served, signal, async (now) => {
+      perhaps(served, null, signal, async (now) => {
         const inMs = inspectionAt(times, parts.inspectMs) - now;
         if (inMs > 0) return { inMs };
         return async () => {

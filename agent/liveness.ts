@@ -98,7 +98,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
       },
     }),
     chores: (inner) => ({
-      next: (active, signal) => background(() => inner.next(active, signal)),
+      next: (active, settledFor, signal) => background(() => inner.next(active, settledFor, signal)),
       watch: (served, signal, drift) => background(() => inner.watch(served, signal, drift)),
     }),
   };

@@ -49,7 +49,7 @@ export function createStanding(parts: {
   agentId: string;
   agentVersion: string;
 }): StandingReporter {
-  let last: { key: string; since: number } = { key: '', since: parts.clock.now() };
+  let last = { key: '', since: parts.clock.now(), drift: '' };
   let drift: readonly string[] = [];
 
   function report(wanted: Wanted, journal: Journal, phase: Phase, rest: Rest | null): Report {
@@ -60,8 +60,9 @@ export function createStanding(parts: {
     const waitingFor = rest?.kind === 'waiting' || rest?.kind === 'awaiting' ? clean(rest.waitingFor, 300) : null;
     const output = rest?.kind === 'failed' && rest.output ? rest.output.slice(-MOST_OUTPUT_CHARACTERS) : null;
     const attempts = journal.progress?.attempts;
-    const key = [targetVersion, target?.commitId, phase, failure?.code, waitingFor, attempts, ...drift].join(' ');
-    if (key !== last.key) last = { key, since: parts.clock.now() };
+    const key = [targetVersion, target?.commitId, phase, failure?.code, waitingFor, attempts].join(' ');
+    // Files that drift do not change since when it stands so.
+    last = { key, since: key === last.key ? last.since : parts.clock.now(), drift: drift.join(' ') };
     return {
       agentId: parts.agentId,
       targetVersion,
@@ -114,13 +115,13 @@ export function createStanding(parts: {
       drift = names;
     },
     working(wanted, step, journal) {
-      if (step === 'swap') drift = [];
+      if (step === 'swap' || step === 'check') drift = []; // What was seen before says nothing about what comes.
       parts.reporter.say(report(wanted, journal, PHASE[step], null), 'working');
     },
     rest(wanted, because, journal) {
-      const before = last.key;
+      const before = last;
       const said = report(wanted, journal, AT_REST[because.kind], because);
-      if (last.key === before) return; // A tick that found everything as it was: nothing new to say.
+      if (last.key === before.key && last.drift === before.drift) return; // A tick that found everything as it was: nothing new to say.
       parts.reporter.say(said, 'rest');
       if (because.kind === 'settled') {
         parts.log.info(

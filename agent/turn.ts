@@ -95,7 +95,7 @@ export async function takeTurn(
   }
   parts.standing.rest(wanted, step.because, parts.journal());
   const choreInMs = settled
-    ? await parts.chores.next(settled.target.commitId, turn)
+    ? await parts.chores.next(settled.target.commitId, settled.targetVersion, turn)
     : await watchServed(parts, wanted, turn, 'as set');
   const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
   const askInMs = step.because.kind === 'awaiting' && memory.unsure ? NOT_KNOWN_MS : null;

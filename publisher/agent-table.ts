@@ -74,13 +74,14 @@ function rowOf({ agentId, standing, view }: AgentStanding, now: number): Row {
   const { report, reportedAt, presence } = view;
   const shows = short(report?.activeCommit);
   const drift = report && report.drift.length > 0 ? driftWords(report.drift) : '';
-  const row = (state: string, tone: Tone, rank: number, since: string, detail = drift): Row => ({
-    ...{ agentId, state, tone, rank, shows, since, detail },
+  const row = (state: string, tone: Tone, rank: number, since: string, detail = ''): Row => ({
+    ...{ agentId, state, tone, rank, shows, since, detail: detail || drift },
   });
+  const both = (words: string) => [words, drift].filter((each) => each !== '').join('; ');
   const since = phaseAge(view, now);
   switch (standing) {
     case 'failed':
-      return row('failed', 'bad', 0, since, errorWords(view));
+      return row('failed', 'bad', 0, since, both(errorWords(view)));
     case 'silent': {
       const problem = presence?.problem;
       const online = presence ? `online for ${age(now - presence.since)}` : 'online';
@@ -88,13 +89,13 @@ function rowOf({ agentId, standing, view }: AgentStanding, now: number): Row {
       return row('silent', 'busy', 2, '-', problem ? visible(problem, 300) : `${online}, has not answered yet`);
     }
     case 'working':
-      if (report?.error?.next === 'retry') return row('retrying', 'bad', 1, since, errorWords(view));
-      if (report?.error) return row('waiting', 'busy', 3, since, errorWords(view));
-      return row(report?.phase ?? 'working', 'busy', 3, since, waitWords(view));
+      if (report?.error?.next === 'retry') return row('retrying', 'bad', 1, since, both(errorWords(view)));
+      if (report?.error) return row('waiting', 'busy', 3, since, both(errorWords(view)));
+      return row(report?.phase ?? 'working', 'busy', 3, since, both(waitWords(view)));
     case 'overridden':
-      return row('kept', 'busy', 4, since, overrideWords(view));
+      return row('kept', 'busy', 4, since, both(overrideWords(view)));
     case 'suspended':
-      return row('suspended', 'busy', 4, since, suspensionWords(view));
+      return row('suspended', 'busy', 4, since, both(suspensionWords(view)));
     case 'offline': {
       const seen = reportedAt === null ? 'never reported' : `last report ${age(now - reportedAt)} ago`;
       return row('offline', 'faint', 4, '-', report?.error ? `${seen}: ${errorWords(view)}` : seen);

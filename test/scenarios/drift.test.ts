@@ -16,8 +16,9 @@ async function deployed(settings: object) {
   await fleet.online(1);
   const origin = await fleet.origin();
   const commitId = await origin.commit('a', { 'src/app.js': 'one', 'src/gone.js': 'two', keep: 'three' });
-  expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
-  return { agent, commitId, at: (path: string) => join(agent.root, 'shop', path) };
+  const publish = () => fleet.publish({ url: origin.url, commitId });
+  expect((await publish()).exitCode).toBe(0);
+  return { agent, commitId, publish, at: (path: string) => join(agent.root, 'shop', path) };
 }
 
 describe('an active release that somebody wrote into', () => {
@@ -38,6 +39,20 @@ describe('an active release that somebody wrote into', () => {
     await writeFile(at('src/gone.js'), 'two');
     await rm(at('stranger'));
     await fleet.reported('web-1', 'that the drift is over', (found) => found.drift.length === 0);
+  });
+
+  it('is looked at anew when its commit is published again: what was changed is right, what is not of it stays', async () => {
+    const { at, publish } = await deployed({ inspect: '5m' });
+    await writeFile(at('src/app.js'), 'changed');
+    await writeFile(at('stranger'), 'x');
+    expect((await publish()).exitCode).toBe(0);
+    expect(await readFile(at('src/app.js'), 'utf8')).toBe('one');
+    const { since } = await fleet.reported('web-1', 'what stays', (found) => found.drift.join() === 'stranger');
+    await rm(at('stranger'));
+    expect((await publish()).exitCode).toBe(0);
+    const clean = await fleet.reported('web-1', 'that nothing is left', (found) => found.phase === 'active');
+    expect(clean.drift).toEqual([]);
+    expect(clean.since).toBeGreaterThan(since);
   });
 
   it('is put right where the settings say so, and what steps generated stays', async () => {
@@ -90,9 +105,12 @@ describe('what is served while another target is wanted', () => {
     const { agent, at } = await deployed({ drift: 'heal' });
     const here = ['--root', agent.root, '--state', agent.state, '--id', agent.id, '--app', fleet.app];
     expect(await gitfleet(['agent', 'suspend', '-m', 'trying something', ...here])).toMatchObject({ exitCode: 0 });
-    await drifts('suspended', []);
+    const { since } = await drifts('suspended', []);
     await writeFile(at('src/app.js'), 'changed');
-    await drifts('suspended', ['src/app.js']);
+    expect((await drifts('suspended', ['src/app.js'])).since).toBe(since);
+    expect((await fleet.run('status')).stdout).toMatch(
+      /web-1 +suspended .*: trying something; 1 file is not the commit's/,
+    );
     expect(await readFile(at('src/app.js'), 'utf8')).toBe('changed');
     await gitfleet(['agent', 'resume', ...here]);
     await until('it is healed', async () => (await readFile(at('src/app.js'), 'utf8')) === 'one');
