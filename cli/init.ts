@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openAccess, ROLES, roleAccess } from '../fleet/access.ts';
-import { initApp } from '../fleet/app.ts';
+import { initApp, onlineInOpenApp } from '../fleet/app.ts';
 import { makeCredentials, parseCredentials } from '../fleet/credentials.ts';
+import { count } from '../publisher/words.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
 import type { FleetError } from '../runtime/errors.ts';
 import type { Settings } from '../schemas/settings.ts';
@@ -18,11 +19,14 @@ import { withSession } from './with-session.ts';
 
 /**
  * `gitfleet init`: makes what an app needs, with rights for five roles and a credential file for each; `--open`
- * without any rights, for trials. Running it again changes no content, and uses the credentials that are there.
+ * without any rights, for trials. Running it again changes no content, and uses the credentials that are there. An app
+ * that is open is closed only by `--close`, since that takes it from whoever works with it.
  */
 export async function run({ options }: Call): Promise<number> {
   const given = await readSettings(options);
   const open = options['open'] === true;
+  if (open && options['close'] === true) throw usage('--open and --close are opposites', 'give one of them');
+  if (!open && options['close'] !== true) await refuseOpenApp(given);
   const directory = open ? null : resolve(String(options['credentials'] ?? 'gitfleet-credentials'));
   const credentials = directory === null ? null : await writeCredentials(directory);
   const settings = credentials === null ? given : asOperator(given, credentials.operator);
@@ -37,6 +41,16 @@ export async function run({ options }: Call): Promise<number> {
     else say(...words(settings.app, result, directory));
     return EXIT.converged;
   });
+}
+
+async function refuseOpenApp(settings: Settings): Promise<void> {
+  const online = await withSession(settings, (session) => onlineInOpenApp(session, znodes(settings.app)));
+  if (online === null) return;
+  const agents = online === 0 ? '' : `, ${count(online, 'agent')} online`;
+  throw usage(
+    `${settings.app} is open${agents}: with rights, agents and publishers without their credential file would be shut out`,
+    'give them the files that init --close writes, then restart the agents with them: gitfleet init --close; nothing was changed',
+  );
 }
 
 const fileOf = (directory: string, role: string): string => join(directory, `${role}.auth`);

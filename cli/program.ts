@@ -30,6 +30,7 @@ export async function program(
   example(
     shared(verb(root, 'init', 'make the app znode and what belongs under it; repeatable', () => import('./init.ts')))
       .option('--open', 'for trials: a ZooKeeper without access rights')
+      .option('--close', 'give rights to an app that is open: who has no credential file then is shut out')
       .option('--credentials <dir>', 'where the credential files are or will be, default ./gitfleet-credentials'),
     'gitfleet init -z zk1:2181,zk2:2181,zk3:2181 --credentials /root/gitfleet-credentials',
     'gitfleet init --open -z 127.0.0.1:2181',

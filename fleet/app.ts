@@ -36,6 +36,21 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
   return result;
 }
 
+/** Where everybody may do everything with the whole app, as `init --open` makes it: how many agents are online. Else null. */
+export async function onlineInOpenApp(session: Session, znodes: Znodes): Promise<number | null> {
+  const found = await Promise.all(nodesOf(znodes).map(([path]) => unlessRefused(session.getAcl(path))));
+  if (!found.every((node) => node !== null && isOpen(node.acl))) return null;
+  return ((await session.children(znodes.online)) ?? []).length;
+}
+
+/** Null also where we may not even look. */
+async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
+  return await answer.catch((error: unknown) => {
+    if (isCode(error, 'NO_AUTH')) return null;
+    throw error;
+  });
+}
+
 const isOpen = (acl: readonly AclEntry[]): boolean => acl.some((entry) => entry.scheme === 'world');
 
 async function pathsBelow(session: Session, parent: string): Promise<string[]> {

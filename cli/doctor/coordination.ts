@@ -123,7 +123,7 @@ function rightsFindings(
     const hint = 'name a credential file of gitfleet init as zookeeper.authFile, or GITFLEET_AUTH_FILE';
     findings.push(failed('rights', `${settings.app} has access rights, and no credential is given here`, hint));
   } else if (open) {
-    const hint = 'fine for trials; else: gitfleet init --credentials DIR';
+    const hint = 'fine for trials; else: gitfleet init --close --credentials DIR';
     findings.push(warning('rights', 'whoever reaches this ZooKeeper can deploy', hint));
   } else if (names('differs').length > 0) {
     findings.push(failed('rights', `other rights than init gives: ${some(names('differs'))}`, again));

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -99,10 +100,21 @@ it('init again changes no content, and with other credentials it is refused', as
   expect(open.exitCode).toBe(2);
 });
 
-it('init closes an app that was open', async () => {
+it('init closes an app that is open only when it is told to', async () => {
   fleet = await TestFleet.create(servers.connect(), '/opened/business');
-  expect((await fleet.run('init')).exitCode).toBe(0);
+  await fleet.startAgent('web-1');
+  await fleet.online(1);
+  const refused = await fleet.run('init');
+  expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(refused.stderr).toMatch(/is open, 1 agent online: .* shut out\n.*gitfleet init --close/);
+  expect(existsSync(join(fleet.directory, 'gitfleet-credentials'))).toBe(false);
   const stranger = await as(null);
+  await stranger.set(fleet.znodes.config, Buffer.alloc(0), -1);
+
+  expect((await fleet.run('init', '--open', '--close')).exitCode).toBe(2);
+  expect((await fleet.run('init', '--close')).exitCode).toBe(0);
+  const again = await fleet.run('init');
+  expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('12 were there already') });
   await expect(stranger.set(fleet.znodes.config, Buffer.from('x'), -1)).rejects.toMatchObject(denied);
 });
 
