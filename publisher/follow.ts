@@ -10,6 +10,7 @@ import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { BY_STATE, type Led, readLed, ruledBy } from './led.ts';
+import { findWayBack } from './rollback.ts';
 import { judge, outcomeOf, type Verdict } from './verdict.ts';
 
 interface FollowParts {
@@ -39,6 +40,8 @@ export interface Progress {
   readonly stale: string | null;
   /** What came instead, where it was superseded and that has a record. */
   readonly supersededBy: Deployment | null;
+  /** Where `gitfleet rollback` would go, once it ended badly; null: nowhere, or that is not known. */
+  readonly wayBack: Deployment | null;
   /** Its rollout in waves; null: there is no policy, or no coordinator has taken it up. */
   readonly rollout: Rollout | null;
   /** Somebody leads rollouts, or will in a moment. */
@@ -54,6 +57,9 @@ const OUTCOME: Partial<Record<Ending, Outcome['state']>> = {
   superseded: 'superseded',
   'timed-out': 'timed-out',
 };
+
+/** What a person may want to undo: config holds it still. */
+const ENDED_BADLY: ReadonlySet<Ending> = new Set(['failed', 'halted', 'aborted']);
 
 /**
  * Follows one deployment until the fleet has settled, something newer was published, or the time is up. Where it rolls
@@ -110,7 +116,8 @@ export async function* follow(
     }
     const replaced = ending === 'superseded' || ending === 'rolled-back';
     const supersededBy = replaced ? await readCurrent(parts) : null;
-    yield { verdict, elapsedMs, ending, stale, supersededBy, rollout: led.rollout, isLed: led.isLed, why };
+    const wayBack = ending && ENDED_BADLY.has(ending) ? await findWayBack(session, znodes) : null;
+    yield { verdict, elapsedMs, ending, stale, supersededBy, wayBack, rollout: led.rollout, isLed: led.isLed, why };
     if (ending) return;
     await clock.sleep(pollMs(expected.size), signal).catch(() => {});
   }

@@ -104,7 +104,7 @@ function waitingFor({ verdict, elapsedMs, rollout, isLed }: Progress, followed: 
 
 /** The last lines: the verdict, and the next command to type. */
 export function verdictLines(progress: Progress, ending: Ending, followed: Followed): string[] {
-  const { record, previous } = followed;
+  const { record } = followed;
   const { reached, expected } = progress.verdict;
   const what = nameAndCommit(record);
   const name = deploymentName(record.number);
@@ -114,10 +114,7 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
     case 'converged':
       return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}`];
     case 'failed':
-      return [
-        `${what} FAILED: ${count}`,
-        `next: gitfleet status${previous ? `; back to ${nameAndCommit(previous)}: gitfleet rollback` : ''}`,
-      ];
+      return [`${what} FAILED: ${count}`, nextLine('gitfleet status', ...retryWords(progress), ...backWords(progress))];
     case 'rolled-back':
       return [
         `${what} ROLLED BACK: ${visible(progress.why, 300)}`,
@@ -127,10 +124,18 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
     case 'halted':
       return [
         `${what} HALTED: ${visible(progress.why, 300)} (${count})`,
-        'next: gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort; gitfleet rollback',
+        nextLine(
+          'gitfleet resume lets these fail and goes on',
+          'gitfleet retry',
+          'gitfleet abort',
+          ...backWords(progress),
+        ),
       ];
     case 'aborted':
-      return [`${what} ABORTED: ${visible(progress.why, 300)} (${count})`, 'next: gitfleet rollback; gitfleet retry'];
+      return [
+        `${what} ABORTED: ${visible(progress.why, 300)} (${count})`,
+        nextLine(...backWords(progress), 'gitfleet retry'),
+      ];
     case 'superseded':
       return [
         ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
@@ -150,6 +155,14 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
       ];
   }
 }
+
+const nextLine = (...commands: string[]): string => `next: ${commands.join('; ')}`;
+
+/** A retry is a word to the coordinator: without one it would be refused. */
+const retryWords = ({ isLed }: Progress): string[] => (isLed ? ['gitfleet retry where the cause is over'] : []);
+
+const backWords = ({ wayBack }: Progress): string[] =>
+  wayBack ? [`back to ${nameAndCommit(wayBack)}: gitfleet rollback`] : [];
 
 /** The first lines: what changes. */
 export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {

@@ -1,4 +1,5 @@
 import { readHistory } from '../fleet/history.ts';
+import { readQuarantine } from '../fleet/refusals.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import type { Quarantined } from '../schemas/hold.ts';
@@ -20,6 +21,16 @@ export async function findRollback(
   const found = wanted === null ? lastProven(history, quarantined) : history.find((record) => record.number === wanted);
   if (found) return found;
   throw wanted === null ? nothingProven() : deploymentUnknown(wanted);
+}
+
+/** Where `rollback` without a number would go now; null: nowhere, or it cannot be found out. Never throws. */
+export async function findWayBack(session: Session, znodes: Znodes): Promise<Deployment | null> {
+  try {
+    const quarantine = await session.get(znodes.quarantine);
+    return await findRollback(session, znodes, null, readQuarantine(quarantine?.data ?? Buffer.alloc(0)));
+  } catch {
+    return null;
+  }
 }
 
 const nothingProven = (): FleetError =>

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
+import { writeOutcome } from '../../fleet/history.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { follow, type Progress } from '../../publisher/follow.ts';
@@ -10,6 +11,7 @@ import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { sessionsForTest } from '../support/zookeeper-session.ts';
+import * as make from './fixtures.ts';
 
 const servers = realServers(1);
 const open = sessionsForTest();
@@ -30,8 +32,8 @@ beforeEach(async () => {
   parts = { session, znodes: paths, access: openAccess, now: Date.now, newNonce: () => `n${count}-${++nonce}` };
 });
 
-async function publishNow(author: string) {
-  const target = targetOf({ url: 'https://h.example.com/r.git', commitId: 'a'.repeat(40), relativePath: 'shop' });
+async function publishNow(author: string, digit = 'a') {
+  const target = targetOf({ url: 'https://h.example.com/r.git', commitId: digit.repeat(40), relativePath: 'shop' });
   const direct = { ...parts, session: observer };
   const request = { target, author, reason: '', via: 'publish' as const };
   return await publishTarget(direct, await readSharedState(observer, paths), request);
@@ -78,4 +80,17 @@ it('names what superseded, where that has a record', async () => {
   ]);
   await observer.set(paths.config, Buffer.from('{}'), -1);
   expect(await following(published, 300_000)).toMatchObject([{ ending: 'superseded', supersededBy: null }]);
+});
+
+it('names the way back that rollback takes, and not what was there before', async () => {
+  const judged = { at: 1, reached: 1, expected: 1, missing: [], by: '' };
+  await publishNow('ann', 'a');
+  await writeOutcome(observer, paths, 1, { ...judged, state: 'proven' });
+  await publishNow('ann', 'b');
+  await writeOutcome(observer, paths, 2, { ...judged, state: 'failed' });
+  const published = await publishNow('ann', 'b');
+  const error = { code: 'ACTIVATE_FAILED', reason: 'r', hint: 'h', next: 'stall' } as const;
+  const said = make.agent('web-1', { targetVersion: published.targetVersion, phase: 'failed', error }).report;
+  await observer.create(paths.report('web-1'), Buffer.from(JSON.stringify(said)), 'persistent');
+  expect((await following(published, 300_000)).at(-1)).toMatchObject({ ending: 'failed', wayBack: { number: 1 } });
 });

@@ -138,7 +138,7 @@ describe('status', () => {
 const followed = { record: make.record(), previous: make.previous(), targetVersion: VERSION };
 const progress = (fleet: typeof MIXED, elapsedMs: number, ending: Ending | null, over: Partial<Progress> = {}) => ({
   ...{ verdict: judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
-  ...{ stale: null, supersededBy: null, rollout: null, isLed: false, why: '', ...over },
+  ...{ stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, why: '', ...over },
 });
 
 describe('a deployment that is followed', () => {
@@ -154,6 +154,21 @@ describe('a deployment that is followed', () => {
       ...lines.next(progress(MIXED.slice(2, 5), 15 * SECOND, null)),
       ...lines.next(progress([make.agent('web-1'), MIXED[3], MIXED[8]] as typeof MIXED, 20 * SECOND, 'failed')),
     ]);
+  });
+
+  it.each([
+    ['failed', true, 'next: gitfleet status; gitfleet retry where the cause is over; BACK'],
+    ['failed', false, 'next: gitfleet status; BACK'],
+    ['halted', true, 'next: gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort; BACK'],
+    ['aborted', true, 'next: BACK; gitfleet retry'],
+  ] as const)('%s (led: %s): the way back is the one that rollback takes, or none is named', (ending, isLed, next) => {
+    const wayBack = make.record({ number: 3, target: { ...followed.record.target, commitId: OLD } });
+    const last = (over: Partial<Progress>) =>
+      createProgressLines(followed)
+        .next(progress([make.agent('web-1')], 4_200, ending, { isLed, ...over }))
+        .at(-1);
+    expect(last({ wayBack })).toBe(next.replace('BACK', 'back to d-3 1f2e3d4c5b: gitfleet rollback'));
+    expect(last({})).toBe(next.replace(/BACK; |; BACK/, ''));
   });
 
   it.each([
