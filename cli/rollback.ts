@@ -3,12 +3,13 @@ import { recordForeign } from '../fleet/publish-transaction.ts';
 import { readQuarantine } from '../fleet/refusals.ts';
 import { readSharedState, type SharedState } from '../fleet/shared-state.ts';
 import { branchLines } from '../publisher/branch-lines.ts';
-import { readChange } from '../publisher/change.ts';
+import { type Change, readChange } from '../publisher/change.ts';
 import { publish } from '../publisher/publish.ts';
 import { findRollback } from '../publisher/rollback.ts';
 import { short } from '../publisher/words.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { deploymentName } from '../schemas/deployment.ts';
+import { isCommitId } from '../schemas/commit-id.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { ANY_URL, parseTarget, targetOf } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
@@ -53,9 +54,19 @@ export async function run({ options, words }: Call): Promise<number> {
       if (quarantines && !following.json) say(`  ${short(quarantines.commitId)} is in quarantine now`);
     };
     const exitCode = await followPublished(session, paths, published, following, first, interrupt);
-    if (!following.json && published.previous) say(...branchLines(published.previous, to, change));
+    if (!following.json && published.previous) say(...(await stillThere(published.previous, to, change)));
     return exitCode;
   });
+}
+
+async function stillThere(undone: Deployment, to: Deployment, change: Change): Promise<string[]> {
+  const { commitId } = undone.target;
+  if (!isCommitId(commitId)) return [];
+  const asked = undone.ref?.replace(/^refs\/heads\//, '') ?? null;
+  const branch = await remoteOfUser()
+    .branchWith(process.cwd(), commitId, asked)
+    .catch(() => null);
+  return branchLines(undone, to, change, branch);
 }
 
 function currentCommit({ config }: SharedState): CommitId | null {

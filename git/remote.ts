@@ -33,6 +33,11 @@ export interface Remote {
    * lacks one of them or its history is cut.
    */
   compare(directory: string, from: CommitId, to: CommitId): Promise<{ ahead: number; behind: number } | null>;
+  /**
+   * A branch of the clone, or one it has of a remote, that contains the commit: the one called `branch`, or with null any.
+   * Null where there is none, or the clone lacks the commit.
+   */
+  branchWith(directory: string, commitId: CommitId, branch: string | null): Promise<string | null>;
   /** The title of one commit of the clone, empty when it is not there. */
   title(directory: string, commitId: CommitId): Promise<string>;
 }
@@ -149,6 +154,17 @@ export function createRemote(options: RemoteOptions): Remote {
       return { ahead, behind };
     },
 
+    async branchWith(directory, commitId, branch) {
+      const containing = `--contains=${checkedCommitId(commitId)}`;
+      const said = await local(directory)
+        .raw(['for-each-ref', '--format=%(refname)', containing, 'refs/heads', 'refs/remotes'])
+        .catch(() => '');
+      const names = said.split('\n').filter((name) => name !== '' && !/^refs\/remotes\/[^/]+\/HEAD$/.test(name));
+      const isAsked = (name: string) => branch === null || branch === shown(name) || branch === bare(name);
+      const found = names.find(isAsked);
+      return found === undefined ? null : shown(found);
+    },
+
     async title(directory, commitId) {
       const args = ['log', '--format=%s', '--max-count=1', '--end-of-options', checkedCommitId(commitId)];
       const said = await local(directory)
@@ -180,6 +196,10 @@ function notAnswered(said: RunResult): FleetError {
   const hint = 'check that this machine reaches the git server, and that git is installed';
   return new FleetError({ code: 'FETCH_FAILED', next: 'retry', hint, reason: `git ended with ${said.ended}` });
 }
+
+/** `main` or `origin/main`, as git shows them, and what both are called in their own repository. */
+const shown = (name: string): string => name.replace(/^refs\/(?:heads|remotes)\//, '');
+const bare = (name: string): string => name.replace(/^refs\/(?:heads\/|remotes\/[^/]+\/)/, '');
 
 const isUrl = (where: string) => /^[a-z][a-z0-9+.-]*:\/\//.test(where);
 

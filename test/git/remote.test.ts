@@ -45,6 +45,17 @@ describe('a publisher', () => {
     expect((await failureOf(remote.resolveRef(origin.url, 'both'))).code).toBe('AMBIGUOUS_REV');
   });
 
+  it('names a branch that contains a commit, and none where that is not known', async () => {
+    expect(await remote.branchWith(clone, first as CommitId, 'main')).toBe('main');
+    expect(await remote.branchWith(clone, first as CommitId, null)).toBe('main');
+    expect(await remote.branchWith(clone, side as CommitId, 'both')).toBe('origin/both');
+    expect(await remote.branchWith(clone, side as CommitId, 'origin/both')).toBe('origin/both');
+    expect(await remote.branchWith(clone, side as CommitId, 'main')).toBe(null);
+    expect(await remote.branchWith(clone, first as CommitId, 'v1')).toBe(null);
+    expect(await remote.branchWith(clone, 'ab'.repeat(20) as CommitId, 'main')).toBe(null);
+    expect(await remote.branchWith(base, first as CommitId, null)).toBe(null);
+  });
+
   it('knows whether a server has a commit', async () => {
     expect(await remote.has(origin.url, second as CommitId)).toBe('tip');
     const lost = origin.commit({ lost: '1' }, { branch: 'lost' });

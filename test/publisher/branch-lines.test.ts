@@ -15,16 +15,23 @@ it.each([
   ],
   ['forward: the branch has it all', 2, 0, []],
   ['aside', 1, 2, [`main still contains 9dbcdf1ee3: git log ${to}..${left} shows what a push would bring back`]],
-  [
-    'no clone tells',
-    null,
-    null,
-    [`main still contains 9dbcdf1ee3: git log ${to}..${left} shows what a push would bring back`],
-  ],
+  ['no clone tells', null, null, []],
 ])('what a rollback leaves on the branch: %s', (_, ahead, behind, lines) => {
-  expect(branchLines(undone, previous(), { from: NEW, to: OLD, ahead, behind, titles: [] })).toEqual(lines);
+  expect(branchLines(undone, previous(), { from: NEW, to: OLD, ahead, behind, titles: [] }, 'main')).toEqual(lines);
 });
 
+const back = { from: NEW, to: OLD, ahead: 0, behind: 1, titles: [] };
+
 it('is nothing where the commit stayed the same', () => {
-  expect(branchLines(undone, undone, { from: NEW, to: NEW, ahead: 0, behind: 0, titles: [] })).toEqual([]);
+  expect(branchLines(undone, undone, { ...back, to: NEW, behind: 0 }, 'main')).toEqual([]);
+});
+
+it('is nothing where no branch is known to contain what was undone', () => {
+  expect(branchLines(undone, previous(), back, null)).toEqual([]);
+});
+
+it('is nothing where the two come from different repositories: the branch of one says nothing about the other', () => {
+  const other = previous();
+  const elsewhere = { ...other, target: { ...other.target, url: 'https://git.example.com/mine.git' } };
+  expect(branchLines(undone, elsewhere, back, 'main')).toEqual([]);
 });
