@@ -5,9 +5,11 @@ import { readFleet } from '../fleet/fleet-view.ts';
 import { isBranchPattern } from '../hooks/branch-pattern.ts';
 import { type Gate, type HookSettings, publishCommand } from '../hooks/hook-settings.ts';
 import { installHook } from '../hooks/install.ts';
+import { placeLines } from '../publisher/place-lines.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
-import { ANY_URL } from '../schemas/target.ts';
+import type { Settings } from '../schemas/settings.ts';
+import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
@@ -59,7 +61,7 @@ export async function run({ options, words }: Call): Promise<number> {
   await warnReceiver(installed.gitDir);
   warnTwoPlaces(hook, installed.hooks);
   for (const found of await elsewhere(installed.gitDir)) warn(`warning: ${found}`);
-  await warnAllAtOnce(settings);
+  await warnWhatAPushDoes(settings, hook);
   if (!options['json'] && installed.tip) say(`next: git push, or now: ${publishCommand(hook, installed.tip)}`);
   return EXIT.converged;
 }
@@ -89,14 +91,23 @@ function warnTwoPlaces(hook: HookSettings, hooks: readonly HookSettings[]): void
   }
 }
 
-/** Without a policy a push reaches every server in the same second; whoever installs the hook should know it. */
-async function warnAllAtOnce(settings: Awaited<ReturnType<typeof readSettings>>): Promise<void> {
+/** What is shown now may come from elsewhere: the first push here would take its app over. */
+function warnTakesOver(config: Buffer, hook: HookSettings): void {
+  const current = parseTarget(config, ANY_URL);
+  const moves = current.ok ? placeLines(current.target, hook) : [];
+  if (moves.length > 0) warn(`warning: a push here takes ${hook.app} over from what it shows now:`, ...moves);
+}
+
+/** A push may take the app over from elsewhere, and without a policy it reaches every server in the same second. */
+async function warnWhatAPushDoes(settings: Settings, hook: HookSettings): Promise<void> {
   try {
     await withSession(
       settings,
       async (session) => {
         const paths = znodes(settings.app);
-        const [policy, fleet] = await Promise.all([session.get(paths.policy), readFleet(session, paths)]);
+        const nodes = [session.get(paths.policy), session.get(paths.config)] as const;
+        const [policy, config, fleet] = await Promise.all([...nodes, readFleet(session, paths)]);
+        if (config) warnTakesOver(config.data, hook);
         if (!policy) warn(`warning: ${settings.app} is not set up on this ZooKeeper yet: gitfleet init`);
         if (policy && policy.data.length > 0) return;
         const online = fleet.filter((view) => view.presence).length;

@@ -1,6 +1,6 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
-import { type Deployment, deployment, deploymentName, parseDeployment } from '../schemas/deployment.ts';
+import { type Deployment, deployment, deploymentName, parseDeployment, UNREADABLE } from '../schemas/deployment.ts';
 import { toJson } from '../schemas/lenient-json.ts';
 import { ANY_URL, encodeTarget, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
@@ -174,9 +174,7 @@ async function settle(parts: PublishParts, record: Deployment, lost: ZooKeeperEr
  */
 async function adopt(parts: PublishParts, state: SharedState): Promise<void> {
   const judged = parseTarget(state.config.data, ANY_URL);
-  const foreign = judged.ok
-    ? judged.target
-    : { url: '(unreadable)', commitId: '(unreadable)', relativePath: '(unreadable)' };
+  const foreign = judged.ok ? judged.target : { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
   const record = deployment.parse({
     number: state.deployments.last + 1,
     target: { url: foreign.url, commitId: foreign.commitId, relativePath: foreign.relativePath },

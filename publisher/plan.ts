@@ -10,6 +10,7 @@ import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import { changeLines } from './change.ts';
 import { line } from './columns.ts';
 import type { Screen } from './paint.ts';
+import { placeLines } from './place-lines.ts';
 import { waveLines, wavesNow } from './policy-lines.ts';
 import type { Resolved } from './resolve-target.ts';
 import { presentStanding } from './verdict.ts';
@@ -85,10 +86,7 @@ export function planLines(plan: Plan, screen: Screen): string[] {
   const { resolved, current, takePart, suspended, offline, blockers } = plan;
   const { target, warning, change } = resolved;
   const before = current ? `${short(current.commitId)}${plan.currentName ? ` (${plan.currentName})` : ''} -> ` : '';
-  const moved = current && current.relativePath !== target.relativePath ? ` (was at ${current.relativePath})` : '';
-  const other =
-    current && current.url !== target.url ? `  the repository changes: it was ${visible(current.url)}` : null;
-  const where = `at ${target.relativePath}${moved} from ${visible(target.url)}`;
+  const where = `at ${target.relativePath} from ${visible(target.url)}`;
   const ids = (views: readonly AgentView[]) =>
     names(
       views.map((view) => view.agentId),
@@ -99,7 +97,7 @@ export function planLines(plan: Plan, screen: Screen): string[] {
       screen,
       `${plan.app}: ${deploymentName(plan.deployment)} would be ${before}${short(target.commitId)} ${where}`,
     ),
-    ...(other ? [line(screen, other)] : []),
+    ...placeLines(current, target).map((each) => line(screen, each)),
     ...changeLines(change, screen),
     ...(change.ahead === null && change.from ? ['  which commits lie between them is not known here'] : []),
     ...(warning ? [line(screen, `  warning: ${warning}`, 'busy')] : []),

@@ -5,6 +5,7 @@ import { failureLines, MOST_SINGLE, outputLines, stateWords } from './agent-tabl
 import { type Change, changeLines } from './change.ts';
 import type { Ending, Progress } from './follow.ts';
 import type { Screen } from './paint.ts';
+import { placeLines } from './place-lines.ts';
 import type { AgentStanding } from './verdict.ts';
 import { heldWords, waveWords } from './wave-words.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
@@ -174,14 +175,18 @@ export function publishedLines({ record, previous }: Followed, change: Change | 
     ...(lifted
       ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
       : []),
+    ...placeLines(previous?.target ?? null, record.target),
     ...(change ? changeLines(change, screen) : []),
   ];
 }
 
-/** The first line of `attach`. */
-export function attachedLines({ record }: Followed, now: number): string[] {
+/** The first lines of `attach`. */
+export function attachedLines({ record, previous }: Followed, now: number): string[] {
   const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
-  return [`${nameAndCommit(record)}, published ${age(now - record.at)} ago by ${visible(record.author, 100)}${title}`];
+  return [
+    `${nameAndCommit(record)}, published ${age(now - record.at)} ago by ${visible(record.author, 100)}${title}`,
+    ...placeLines(previous?.target ?? null, record.target),
+  ];
 }
 
 /** What Ctrl-C leaves: the way back. */

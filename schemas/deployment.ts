@@ -4,6 +4,9 @@ import { fromJson } from './lenient-json.ts';
 /** What a newer version wrote there and this one does not know: no reason to take its record for a foreign write. */
 const OTHER = 'other';
 
+/** Stands for each member of a foreign target that nobody can read. */
+export const UNREADABLE = '(unreadable)';
+
 /** The three members that make a target, as history keeps them. */
 const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePath: z.string() });
 

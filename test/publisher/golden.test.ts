@@ -26,6 +26,7 @@ import { statusChanges } from '../../publisher/status-changes.ts';
 import { statusLines } from '../../publisher/status-screen.ts';
 import { judge } from '../../publisher/verdict.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
+import { UNREADABLE } from '../../schemas/deployment.ts';
 import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
 import { rollout as rolloutSchema } from '../../schemas/rollout.ts';
@@ -265,6 +266,19 @@ describe('what changes', () => {
   ])('%s', async (name, what) => {
     const visible = { ...what, titles: what.titles };
     await shows(name, [...publishedLines(followed, null, SCREEN), ...changeLines(visible, SCREEN)]);
+  });
+
+  it('the repository and the place', async () => {
+    const target = { url: 'https://ann:secret@git.example.com/mine\u001b.git', commitId: NEW, relativePath: 'mine' };
+    const moved = { ...followed, record: make.record({ target }) };
+    await shows('change-place', [
+      ...publishedLines(moved, change(1, 0), SCREEN),
+      ...attachedLines(moved, NOW),
+      ...publishedLines({ ...moved, previous: null }, null, SCREEN),
+    ]);
+    const words = { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
+    const foreign = { ...moved, previous: make.record({ number: 6, target: words }) };
+    expect(publishedLines(foreign, null, SCREEN)).toHaveLength(1);
   });
 
   it('by force', async () => {

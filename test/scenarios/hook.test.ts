@@ -197,6 +197,26 @@ describe('hook install', () => {
     expect((await again({ GIT_CONFIG_GLOBAL: forUser })).stderr).not.toContain('hooksPath');
   });
 
+  it('says that a push would take the app over from another repository or place, and the push says it again', async () => {
+    const origin = await withHook(0);
+    const pushed = async (message: string) => {
+      await commitOnly(origin.clone, message);
+      return await gitSaying(origin.clone, 'push', '-o', 'gitfleet.wait=no', 'origin', 'HEAD:main');
+    };
+    const install = (...args: string[]) => fleet.run('hook', 'install', origin.bare, '--relative-path', ...args);
+    expect((await pushed('one')).stderr).not.toContain('changes');
+    expect((await install('shop')).stderr).not.toContain('takes');
+    const place = 'the place changes: from shop to mine; shop stays as it is';
+    expect((await install('mine')).stderr).toMatch(
+      new RegExp(`warning: a push here takes ${fleet.app} over.*\n  ${place}`),
+    );
+    expect((await pushed('two')).stderr).toContain(place);
+    expect((await install('mine', '--url', 'https://git.example.com/mine.git')).stderr).toContain('repository changes');
+    const third = (await pushed('three')).stderr;
+    expect(third).toContain('to https://git.example.com/mine.git');
+    expect(third).not.toContain('the place changes');
+  });
+
   it('keeps the settings file and the TLS files it was told, and a push uses them', async () => {
     fleet = await TestFleet.create(servers.connect());
     const origin = await fleet.origin();
