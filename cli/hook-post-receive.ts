@@ -10,6 +10,7 @@ import { hookSettings, publishCommand } from '../hooks/hook-settings.ts';
 import { pinDeployments } from '../hooks/pins.ts';
 import { type PostReceiveResult, publishTip } from '../hooks/post-receive.ts';
 import { type PushOptions, parsePushOptions, readPushOptions } from '../hooks/push-options.ts';
+import { againWords } from '../publisher/ended.ts';
 import type { Followed } from '../publisher/progress-lines.ts';
 import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -125,7 +126,7 @@ async function tell(
   const followed = result.kind === 'published' ? result.published : await withPrevious(result.current);
   const sayAlready = () => {
     const as = followed
-      ? ` as ${deploymentName(followed.record.number)} by ${visible(followed.record.author, 100)}`
+      ? ` as ${deploymentName(followed.record.number)} by ${visible(followed.record.author, 100)}${againWords(followed.record)}`
       : '';
     say(`gitfleet: ${branch} is at ${result.tip.slice(0, 10)}, published already${as}`);
   };

@@ -19,6 +19,12 @@ export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'nobody' 
   }
 }
 
+/** What to add where it is published already: that it has ended badly, and how it is tried again; else nothing. */
+export function againWords({ outcome }: Deployment): string {
+  if (outcome?.state !== 'failed' && outcome?.state !== 'aborted') return '';
+  return `; it ${outcome.state === 'failed' ? 'has failed' : 'was aborted'}: gitfleet retry tries it again`;
+}
+
 /** `d-5 1f2e3d4c5b: proven 2 h ago, 3/3 agents, judged by ann`, and who is missing. */
 export function pastLines(record: Deployment, now: number): string[] {
   const { outcome } = record;

@@ -1,6 +1,6 @@
 import type { Published } from '../fleet/publish-transaction.ts';
 import { visible } from '../runtime/visible.ts';
-import { deploymentName } from '../schemas/deployment.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { failureLines, MOST_SINGLE, outputLines, stateWords } from './agent-table.ts';
 import { type Change, changeLines } from './change.ts';
 import type { Ending, Progress } from './follow.ts';
@@ -167,17 +167,24 @@ const backWords = ({ wayBack }: Progress): string[] =>
 
 /** The first lines: what changes. */
 export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {
-  const from = previous ? `${short(previous.target.commitId)} (${deploymentName(previous.number)}) -> ` : '';
   const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
   const { lifted } = record;
   return [
-    `${deploymentName(record.number)}: ${from}${short(record.target.commitId)} at ${record.target.relativePath}, by ${visible(record.author, 100)}${title}`,
+    `${deploymentName(record.number)}: ${stepWords(record, previous)} at ${record.target.relativePath}, by ${visible(record.author, 100)}${title}`,
     ...(lifted
       ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
       : []),
     ...placeLines(previous?.target ?? null, record.target),
     ...(change ? changeLines(change, screen) : []),
   ];
+}
+
+function stepWords({ target }: Deployment, previous: Deployment | null): string {
+  const to = short(target.commitId);
+  if (previous === null) return to;
+  const name = deploymentName(previous.number);
+  if (previous.target.commitId === target.commitId) return `${to} again (${name})`;
+  return `${short(previous.target.commitId)} (${name}) -> ${to}`;
 }
 
 /** The first lines of `attach`. */

@@ -10,7 +10,7 @@ import {
 } from '../../publisher/brake-lines.ts';
 import { type Change, changeLines } from '../../publisher/change.ts';
 import { width } from '../../publisher/columns.ts';
-import { pastLines } from '../../publisher/ended.ts';
+import { againWords, pastLines } from '../../publisher/ended.ts';
 import type { Ending, Progress } from '../../publisher/follow.ts';
 import { historyLines } from '../../publisher/history-screen.ts';
 import { planLines, planPublish } from '../../publisher/plan.ts';
@@ -26,7 +26,7 @@ import { statusChanges } from '../../publisher/status-changes.ts';
 import { statusLines } from '../../publisher/status-screen.ts';
 import { judge } from '../../publisher/verdict.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
-import { UNREADABLE } from '../../schemas/deployment.ts';
+import { type Deployment, UNREADABLE } from '../../schemas/deployment.ts';
 import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
 import { rollout as rolloutSchema } from '../../schemas/rollout.ts';
@@ -266,6 +266,19 @@ describe('what changes', () => {
   ])('%s', async (name, what) => {
     const visible = { ...what, titles: what.titles };
     await shows(name, [...publishedLines(followed, null, SCREEN), ...changeLines(visible, SCREEN)]);
+  });
+
+  it('the same commit again is no way from it to itself', () => {
+    const [first] = publishedLines({ ...followed, previous: make.record({ number: 6 }) }, null, SCREEN);
+    expect(first).toBe('d-7: 9dbcdf1ee3 again (d-6) at shop, by ann  Prices go up');
+  });
+
+  it('what is published already says where it has ended badly, and what tries it again', () => {
+    const words = (outcome: Deployment['outcome']) => againWords(make.record({ outcome }));
+    expect(words(make.outcome('failed', 0, 1))).toBe('; it has failed: gitfleet retry tries it again');
+    expect(words(make.outcome('aborted', 0, 1))).toBe('; it was aborted: gitfleet retry tries it again');
+    for (const none of [null, make.outcome('proven', 1, 1), make.outcome('timed-out', 0, 1)])
+      expect(words(none)).toBe('');
   });
 
   it('the repository and the place', async () => {
