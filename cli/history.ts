@@ -17,12 +17,15 @@ export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const [state, history] = await Promise.all([readSharedState(session, paths), readHistory(session, paths, most)]);
+    const [state, history] = await Promise.all([
+      readSharedState(session, paths),
+      readHistory(session, paths, most + 1),
+    ]);
     const current = isRecorded(state) ? (state.lastRecord?.number ?? null) : null;
-    if (options['json']) for (const record of history) say(JSON.stringify(record));
+    if (options['json']) for (const record of history.slice(0, most)) say(JSON.stringify(record));
     else {
       const quarantined = parseQuarantine(state.quarantine.data).value;
-      say(...historyLines(history, current, screenNow(systemClock.now()), quarantined));
+      say(...historyLines(history, current, screenNow(systemClock.now()), quarantined, most));
     }
     return EXIT.converged;
   });

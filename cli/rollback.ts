@@ -36,13 +36,15 @@ export async function run({ options, words }: Call): Promise<number> {
     const to = await findRollback(session, paths, wanted, readQuarantine(since.quarantine.data));
     const target = targetOf(to.target);
     const left = currentCommit(since);
-    const reason = (options['message'] as string | undefined) ?? `back to ${deploymentName(to.number)}`;
+    // Of a rollback, what that one returned to: so history names each commit by the deployment that brought it.
+    const returnsTo = to.returnsTo ?? to.number;
+    const reason = (options['message'] as string | undefined) ?? `back to ${deploymentName(returnsTo)}`;
     const quarantines = options['quarantine'] === true ? leftBehind(left, target.commitId, reason) : null;
     const interrupt = takeInterrupt();
     const publishing = publish({ ...parts, beforeWrite: interrupt.beforeWrite }, since, {
       ...{ target, author: by, reason, quarantines },
       via: 'rollback',
-      returnsTo: to.returnsTo ?? to.number,
+      returnsTo,
     });
     // The remote is not asked: agents keep what was proven, so a rollback must not need it.
     const [published, change] = await Promise.all([

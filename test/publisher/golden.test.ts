@@ -400,7 +400,20 @@ it('history', async () => {
     make.record({ number: 7, at: NOW - 91 * 24 * HOUR, reason: 'r'.repeat(300) }),
     make.record({ number: 6, at: NOW - 92 * 24 * HOUR, target: target(OLD), returnsTo: 4, reason: 'back to d-4' }),
   ];
+  const mine = { url: 'https://ann:secret@git.example.com/mine.git', commitId: NEW, relativePath: 'mine' };
+  rows.push(
+    make.record({ number: 5, at: NOW - 93 * 24 * HOUR, target: target(OLD), returnsTo: 1, reason: 'back to d-3' }),
+    make.record({ number: 4, at: NOW - 94 * 24 * HOUR, target: { ...target(OLD), url: mine.url }, reason: 'one' }),
+    make.record({ number: 3, at: NOW - 95 * 24 * HOUR, target: mine, reason: 'two' }),
+    make.record({
+      ...{ number: 2, at: NOW - 96 * 24 * HOUR, reason: 'refused: URL', via: 'adopted' },
+      target: { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE },
+    }),
+    make.record({ number: 1, at: NOW - 97 * 24 * HOUR }),
+  );
   await shows('history', historyLines(rows, 12, SCREEN, [entry(OLD)]));
+  const last = (most: number) => historyLines(rows, 12, SCREEN, [], most).at(-1);
+  expect(last(10), 'the one after the last that is shown counts').toContain('(now at mine, now from');
   await shows('history-empty', historyLines([], null, SCREEN));
 });
 

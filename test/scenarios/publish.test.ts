@@ -222,6 +222,8 @@ describe('rollback and history', () => {
     const history = await fleet.run('history');
     expect(history.stdout.split('\n')[0]).toMatch(/^\* d-6 /);
     expect(history.stdout).toContain('(back to d-1) further');
+    expect((await fleet.run('rollback', 'd-4')).stdout).toMatch(/^d-7: .* back to d-2\n/);
+    expect((await fleet.run('history')).stdout).toMatch(/^\* d-7 .* {2}back to d-2\n/);
     expect(await fleet.run('rollback', 'd-99')).toMatchObject({ exitCode: 1 });
     expect(await fleet.run('rollback', '99')).toMatchObject({ exitCode: 2 });
   });
