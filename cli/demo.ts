@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { run as runProcess } from '../runtime/process.ts';
+import { shellWord } from '../runtime/shell-word.ts';
 import { createShutdown } from '../runtime/shutdown.ts';
 import { EXIT } from './exit-codes.ts';
 import { startLocalZooKeeper } from './local-zookeeper.ts';
@@ -72,7 +73,8 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
   await push(clone, 'Prices go up', 'Welcome to the shop, now dearer\n');
 
   title('6. the second thoughts: gitfleet rollback');
-  await gitfleet(['rollback', '-z', z, '-m', 'customers complain'], directory);
+  // In the clone, which tells what goes and what stays on the branch.
+  await gitfleet(['rollback', '-z', z, '-m', 'customers complain'], clone);
 
   title('7. what the fleet shows now');
   await gitfleet(['status', '-z', z], directory);
@@ -81,13 +83,13 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
 
   title('where to look, what to try');
   say(
-    `   a release:      ls -l ${join(directory, 'web-1', 'root')}`,
+    `   a release:      ls -l ${shellWord(join(directory, 'web-1', 'root'))}`,
     `   an agent's log: ${join(directory, 'web-1', 'agent.log')}`,
-    `   the clone:      cd ${clone}; edit, git commit -a, git push`,
+    `   the clone:      cd ${shellWord(clone)}; edit, git commit -a, git push`,
     `   the fleet:      export GITFLEET_ZOOKEEPER=${z}`,
-    `                   node ${MAIN} status`,
-    `                   node ${MAIN} history`,
-    `                   node ${MAIN} rollback d-2`,
+    `                   node ${shellWord(MAIN)} status`,
+    `                   node ${shellWord(MAIN)} history`,
+    `                   node ${shellWord(MAIN)} rollback d-2`,
     '   a fault:        kill -9 an agent while it deploys; it is not started again here, the others go on',
   );
   say('', `demo: ${verdict.reached}/${AGENTS.length} agents at ${first}`);
@@ -164,7 +166,8 @@ async function stopChild(child: ChildProcess): Promise<void> {
 
 /** Runs one gitfleet command as a person would and shows what it prints. */
 async function gitfleet(args: readonly string[], cwd: string): Promise<void> {
-  say(`   $ gitfleet ${args.filter((arg, at) => arg !== '-z' && args[at - 1] !== '-z').join(' ')}`);
+  const words = args.filter((arg, at) => arg !== '-z' && args[at - 1] !== '-z');
+  say(`   $ gitfleet ${words.map(shellWord).join(' ')}`);
   await shown([process.execPath, MAIN, ...args], cwd);
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type Gate, quoted } from './hook-settings.ts';
+import { quoted } from '../runtime/shell-word.ts';
+import type { Gate } from './hook-settings.ts';
 
 export type HookName = 'post-receive' | 'pre-receive';
 

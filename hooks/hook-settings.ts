@@ -1,4 +1,5 @@
 import { FleetError } from '../runtime/errors.ts';
+import { shellWord } from '../runtime/shell-word.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { ANY_URL } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
@@ -132,10 +133,3 @@ export function publishCommand(hook: HookSettings, commitId: string): string {
   if (hook.settings !== null) words.push('--settings', hook.settings);
   return [...variables, ...words.map(shellWord)].join(' ');
 }
-
-/** One word for a shell, quoted where it is not plain. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
-}
-
-export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

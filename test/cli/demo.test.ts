@@ -19,7 +19,8 @@ describe('demo', () => {
     expect(await shown.ended).toBe(0);
     expect(shown.said.trimEnd().split('\n').at(-1)).toMatch(/^demo: 3\/3 agents at [0-9a-f]{40}$/);
     expect(shown.said).toMatch(/git push: "Shop opens"[\s\S]*remote: d-1 [0-9a-f]{10}: 3\/3 agents/);
-    expect(shown.said).toContain('$ gitfleet rollback');
+    expect(shown.said).toContain("$ gitfleet rollback -m 'customers complain'\n");
+    expect(shown.said).toMatch(/main still contains [0-9a-f]{10}: git revert [0-9a-f]{12}\n/);
     for (const id of ['web-1', 'web-2', 'web-3']) {
       expect(shown.said).toMatch(new RegExp(`${id}: HEAD [0-9a-f]{10}, index.txt says "Welcome to the shop"`));
     }
