@@ -13,6 +13,7 @@ import { written } from './interrupt.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say, usage } from './terminal.ts';
+import { whyUnread } from './why-unread.ts';
 import { withSession } from './with-session.ts';
 
 /** `gitfleet policy show | set FILE | unset`. */
@@ -21,7 +22,7 @@ export const show = (call: Call): Promise<number> => onPolicy(call, async () => 
 export async function set(call: Call): Promise<number> {
   const file = String(call.words[0]);
   const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw usage(`${file} cannot be read: ${error.message}`, 'give a file such as docs/rollouts.md shows');
+    throw usage(`${file} cannot be read: ${whyUnread(error)}`, 'give a file such as docs/rollouts.md shows');
   });
   const policy = parsePolicyFile(text);
   return await onPolicy(call, (session, paths) => setPolicy(session, paths, policy));

@@ -5,6 +5,7 @@ import { FleetError } from '../runtime/errors.ts';
 import { parseSettings, type Settings } from '../schemas/settings.ts';
 import { MOST_SETTINGS_BYTES, parseSettingsFile } from '../schemas/settings-file.ts';
 import { mergeSettings } from '../schemas/settings-sources.ts';
+import { whyUnread } from './why-unread.ts';
 
 const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
@@ -47,7 +48,7 @@ async function readText(file: string, mustExist: boolean): Promise<string | null
     const { code } = error as NodeJS.ErrnoException;
     if (!mustExist && code === 'ENOENT') return null;
     if (code === 'ELOOP') throw refusal(`${file} is a symbolic link: name the file that it leads to`);
-    throw refusal(`${file} cannot be read: ${(error as Error).message}`);
+    throw refusal(`${file} cannot be read: ${whyUnread(error as Error)}`);
   }
   try {
     const found = await handle.stat();

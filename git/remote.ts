@@ -92,7 +92,7 @@ export function createRemote(options: RemoteOptions): Remote {
         .raw(args)
         .catch((error: Error) => {
           const hint = '`git log` in the clone shows what there is; fetch first if it is new';
-          const reason = `${JSON.stringify(rev)} names no commit in ${where}: ${clean(error.message, 200)}`;
+          const reason = `${JSON.stringify(rev)} names no commit in ${where}${moreWords(error)}`;
           throw failure('NO_SUCH_REV', 'stall', reason, hint, error);
         });
       return checkedCommitId(said.trim());
@@ -173,6 +173,12 @@ export function createRemote(options: RemoteOptions): Remote {
       return visible(said.trim(), 200);
     },
   };
+}
+
+/** What git says beyond that there is no such commit, which it says as `Needed a single revision`. */
+function moreWords({ message }: Error): string {
+  const words = message.replace(/^fatal: Needed a single revision$/m, '').trim();
+  return words === '' ? '' : `: ${clean(words, 200)}`;
 }
 
 /** A full name counts first, then a branch, then a tag; an annotated tag means the commit it stands for. */

@@ -129,10 +129,12 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
       ['dir.yml', /not a file/],
       ['huge.yml', /larger than/],
       ['pipe.yml', /not a file/],
-      ['none.yml', /cannot be read/],
+      ['none.yml', /none\.yml cannot be read: ENOENT: no such file or directory\n/],
     ] as const) {
       refused(await gitfleet(['status', '--settings', at(name)]), 2, words);
     }
+    const once = /: nope\.yml cannot be read: ENOENT: no such file or directory\n/;
+    refused(await gitfleet(['policy', 'set', 'nope.yml']), 2, once);
   });
 });
 

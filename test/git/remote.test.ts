@@ -39,6 +39,10 @@ describe('a publisher', () => {
         expect((await failureOf(remote.resolveRef(where, bad))).code).toBe('NO_SUCH_REV');
       }
     }
+    expect((await failureOf(remote.resolveRef(clone, 'deadbeef'))).message).toBe(
+      `"deadbeef" names no commit in ${clone}`,
+    );
+    expect((await failureOf(remote.resolveRef(base, 'deadbeef'))).message).toContain(': fatal: not a git repository');
     expect(await remote.resolveRef(clone, second?.slice(0, 10) ?? '')).toBe(second);
     expect(await remote.resolveRef(origin.url, 'main')).toBe(second);
     expect(await remote.resolveRef(origin.url, 'refs/heads/both')).toBe(side);
