@@ -11,11 +11,10 @@ import { type Adoption, type AdoptWish, BEFORE, decideAdoption } from './adopt-d
 import { isThere, type LookParts, lookAtPlace } from './adopt-look.ts';
 import { noteAdoption } from './adoption-record.ts';
 import { type ApplyParts, apply } from './apply.ts';
-import type { Journal } from './journal.ts';
 import { linkOf, releaseOf } from './place.ts';
 import type { Doing } from './plan.ts';
 import { swapLink } from './releases.ts';
-import { showRelease } from './shown.ts';
+import { proveShown, showRelease } from './shown.ts';
 
 export type AdoptParts = LookParts & Omit<ApplyParts, 'confirm'>;
 
@@ -66,7 +65,8 @@ export async function adopt(
     await parts.remember(() => before);
     throw error;
   }
-  await parts.remember((journal) => provenHere(journal, commitId));
+  // What served well until now is a release to return to, and owes no activate command.
+  await parts.remember((journal) => proveShown(journal, relativePath, commitId, url));
   const left = from.kind === 'link' ? from.directory : linkOf(places, relativePath) + BEFORE;
   const { by, reason } = wish;
   await noteAdoption(places.appState, { relativePath, commitId, url, before: left, by, reason, at: clock.now() });
@@ -175,13 +175,6 @@ async function putBack(aside: string, link: string): Promise<void> {
   if (there?.isSymbolicLink()) await rm(link);
   await rename(aside, link);
   await syncDirectory(join(link, '..'));
-}
-
-/** What served well until now is a release to return to, and owes no activate command. */
-function provenHere(journal: Journal, commitId: CommitId): Journal {
-  const release = journal.releases[commitId];
-  if (!release) return journal;
-  return { ...journal, releases: { ...journal.releases, [commitId]: { ...release, endedWell: true } } };
 }
 
 const notAdopted = (code: string, reason: string, hint: string, cause: unknown): FleetError =>

@@ -29,7 +29,8 @@ export async function confirmWanted(
   if (changed) throw superseded('config changed while this release was made ready');
   const { rollout } = orders;
   if (wanted.meanwhile !== undefined) {
-    if (rollout?.base?.commitId === wanted.target.commitId) return;
+    const { commitId, relativePath } = wanted.target;
+    if (rollout?.base?.commitId === commitId && rollout.base.relativePath === relativePath) return;
     throw superseded('the last proven target changed while this release was made ready');
   }
   const asked = rollout?.targetVersion !== wanted.targetVersion;

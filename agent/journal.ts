@@ -5,6 +5,14 @@ import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { failure } from '../schemas/failure.ts';
 
+/** How one link showed a release last. */
+const showing = z.object({
+  /** The repository that it was of; absent: not known. */
+  url: z.string().optional(),
+  endedWell: z.boolean(),
+  leftAt: z.number().nullable(),
+});
+
 /**
  * What an agent must remember over a crash, in `<state>/apps/<app>/journal.json`: which target it accepted last, how far
  * it got with it, and what each of its links shows. Intent is written before effect; the disk itself stays the truth
@@ -28,6 +36,8 @@ const journal = z.object({
       targetVersion: z.string(),
       commitId: z.string(),
       relativePath: z.string(),
+      /** Which repository it is of; absent: an earlier version began it, or nobody knows. */
+      url: z.string().optional(),
       deployment: z.number().optional(),
       attempts: z.number().int(),
       lastFailure: failure.nullable(),
@@ -53,6 +63,11 @@ const journal = z.object({
       prepared: z.string().optional(),
       /** Patterns of what is in it by right without being the commit's. */
       generated: z.array(z.string()).optional(),
+      /**
+       * Each link that has shown it, by relativePath, and how that went: a link goes back only to its own. Absent: an
+       * earlier version made the release, or the journal was lost, so nobody knows.
+       */
+      shownAt: z.record(z.string(), showing).optional(),
     }),
   ),
   /** A release that failed and what is still to be done about it. Goes before any target. */
@@ -78,6 +93,7 @@ const journal = z.object({
   base: z.object({ commitId: z.string(), relativePath: z.string() }).nullable().default(null),
 });
 export type Journal = z.infer<typeof journal>;
+export type Release = Journal['releases'][string];
 export type Progress = NonNullable<Journal['progress']>;
 
 export type Aftermath = NonNullable<Journal['aftermath']>;

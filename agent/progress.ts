@@ -5,6 +5,7 @@ import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../sc
 import type { Journal, Progress } from './journal.ts';
 import type { WantedTarget } from './plan.ts';
 import { chooseBack } from './retention.ts';
+import { failShown, proveShown, repositoryOf } from './shown.ts';
 
 /** Whether the journal's progress is about this target; an override is another one at the same targetVersion. */
 export function isBegun(journal: Journal, targetVersion: TargetVersion, target: Target): boolean {
@@ -33,6 +34,7 @@ export function begin(
       targetVersion,
       commitId: target.commitId,
       relativePath: target.relativePath,
+      url: target.url || repositoryOf(journal, relativePath, commitId),
       deployment: target.gitfleet?.deployment,
       attempts: 0,
       lastFailure: null,
@@ -58,11 +60,8 @@ export function fail(journal: Journal, failure: Failure, step: string): Journal 
   if (!progress) return journal;
   const gone = step === 'activate' || step === 'health';
   const activation: Progress['activation'] = gone ? 'failed' : progress.activation;
-  const release = gone ? journal.releases[progress.commitId] : undefined;
   return {
-    ...journal,
-    // What ended well once and fails now is nothing to return to.
-    ...(release ? { releases: { ...journal.releases, [progress.commitId]: { ...release, endedWell: false } } } : {}),
+    ...(gone ? failShown(journal, progress.relativePath, progress.commitId) : journal),
     progress: { ...progress, attempts: progress.attempts + 1, lastFailure: failure, activation },
   };
 }
@@ -98,15 +97,14 @@ export function wantActivation(journal: Journal, { commitId, relativePath }: Tar
 }
 
 /** The target's release is shown, and nothing is left to do. */
-export function endWell(journal: Journal, { commitId, relativePath }: Target): Journal {
-  const release = journal.releases[commitId];
+export function endWell(journal: Journal, { url, commitId, relativePath }: Target): Journal {
+  const proven = proveShown(journal, relativePath, commitId, url || repositoryOf(journal, relativePath, commitId));
   const { [relativePath]: _paid, ...owed } = journal.owed;
   return {
-    ...journal,
+    ...proven,
     owed,
     links: { ...journal.links, [relativePath]: commitId },
     progress: journal.progress && { ...journal.progress, activation: 'done', lastFailure: null },
-    releases: release ? { ...journal.releases, [commitId]: { ...release, endedWell: true } } : journal.releases,
   };
 }
 

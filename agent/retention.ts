@@ -1,4 +1,5 @@
-import type { Journal } from './journal.ts';
+import type { Journal, Release } from './journal.ts';
+import { repositoryOf } from './shown.ts';
 
 export interface RetentionRule {
   /** Releases that ended well, the active one included. */
@@ -37,30 +38,47 @@ export function superfluous(
     .map(({ commitId }) => commitId);
 }
 
-/**
- * The kept release that a local rollback shows: the one left last that ended well; or the only one whose id begins with
- * `wanted`. Null: there is none, or more than one.
- */
-export function chooseKept(releases: Journal['releases'], shown: string, wanted: string | null): string | null {
-  const others = Object.entries(releases).filter(([commitId]) => commitId !== shown);
-  if (wanted !== null) {
-    const found = others.filter(([commitId]) => commitId.startsWith(wanted));
-    return wanted.length >= 4 && found.length === 1 ? (found[0]?.[0] ?? null) : null;
-  }
-  const good = others.filter(([, release]) => release.endedWell && release.leftAt !== null);
-  return good.sort(([, a], [, b]) => (b.leftAt ?? 0) - (a.leftAt ?? 0))[0]?.[0] ?? null;
+/** One link and the commit it shows. */
+interface Showing {
+  readonly path: string;
+  readonly commitId: string;
 }
 
 /**
- * The kept release that a link goes back to when `failed` has failed there: the fleet's last proven one, else the one
- * shown before, else the one left last; only if it ended well on this server. Null: there is none.
+ * The kept release that a link goes back to of itself: of those that this very link has shown, from the same
+ * repository, and that ended well there, the one left last. What nobody knows, as in the journal of an earlier version,
+ * is not chosen. Null: there is none.
+ */
+export function chooseKept(journal: Journal, { path, commitId }: Showing): string | null {
+  const url = repositoryOf(journal, path, commitId);
+  if (url === undefined) return null;
+  const left = (release: Release) => release.shownAt?.[path]?.leftAt ?? 0;
+  const isGood = ({ endedWell, shownAt }: Release) =>
+    endedWell && shownAt?.[path]?.endedWell === true && shownAt[path].leftAt !== null && shownAt[path].url === url;
+  const good = Object.entries(journal.releases).filter(([other, release]) => other !== commitId && isGood(release));
+  return good.sort(([, a], [, b]) => left(b) - left(a))[0]?.[0] ?? null;
+}
+
+/**
+ * The kept releases that a person may name for this link: those it has shown, however that ended and of whichever
+ * repository, and those of which nobody knows which link showed them.
+ */
+export function nameable({ releases }: Pick<Journal, 'releases'>, { path, commitId }: Showing): string[] {
+  const others = Object.entries(releases).filter(([other]) => other !== commitId);
+  return others.filter(([, { shownAt }]) => shownAt === undefined || path in shownAt).map(([other]) => other);
+}
+
+/**
+ * The kept release that a link goes back to when `failed` has failed there: the fleet's last proven one for that place,
+ * else the one this link showed before, else the one chosen as above; only if it ended well on this server. Null: there
+ * is none.
  */
 export function chooseBack(journal: Journal, path: string, failed: string): string | null {
   const good = (commitId: string | null | undefined): commitId is string =>
     commitId != null && commitId !== failed && journal.releases[commitId]?.endedWell === true;
   const base = journal.base?.relativePath === path ? journal.base.commitId : null;
   const found = [base, journal.owed[path]?.previous].find(good);
-  return found ?? chooseKept(journal.releases, failed, null);
+  return found ?? chooseKept(journal, { path, commitId: failed });
 }
 
 /** A release that nobody ever showed has no readers to wait for. */

@@ -1,11 +1,11 @@
-import type { Journal } from './journal.ts';
+import type { Journal, Release } from './journal.ts';
 
 /** What the journal remembers of links and releases, as pure changes of it. */
 export const knowRelease = (journal: Journal, commitId: string, now: number): Journal => ({
   ...journal,
   releases: {
     ...journal.releases,
-    [commitId]: journal.releases[commitId] ?? { endedWell: false, leftAt: null, at: now },
+    [commitId]: journal.releases[commitId] ?? { endedWell: false, leftAt: null, at: now, shownAt: {} },
   },
 });
 
@@ -13,14 +13,51 @@ export const knowRelease = (journal: Journal, commitId: string, now: number): Jo
 export function showRelease(journal: Journal, path: string, commitId: string, now: number): Journal {
   const known = knowRelease(leaveLink(journal, path, now), commitId, now);
   const shown = known.releases[commitId];
-  const releases = shown ? { ...known.releases, [commitId]: { ...shown, leftAt: null, at: now } } : known.releases;
+  const { endedWell = false } = shown?.shownAt?.[path] ?? {};
+  const showing = { ...urlOf(repositoryOf(journal, path, commitId)), endedWell, leftAt: null };
+  const release = shown && { ...shown, leftAt: null, at: now, shownAt: { ...shown.shownAt, [path]: showing } };
+  const releases = release ? { ...known.releases, [commitId]: release } : known.releases;
   return { ...known, links: { ...known.links, [path]: commitId }, releases };
 }
 
 /** The link is gone, or leads elsewhere: what it showed has been left, unless another link shows it still. */
 export function leaveLink(journal: Journal, path: string, now: number): Journal {
   const { [path]: before, ...links } = journal.links;
-  const left = before === undefined ? undefined : journal.releases[before];
-  if (before === undefined || !left || Object.values(links).includes(before)) return { ...journal, links };
-  return { ...journal, links, releases: { ...journal.releases, [before]: { ...left, leftAt: now } } };
+  const shown = before === undefined ? undefined : journal.releases[before];
+  if (before === undefined || !shown) return { ...journal, links };
+  const elsewhere = Object.values(links).includes(before);
+  const left = leftThere(elsewhere ? shown : { ...shown, leftAt: now }, path, now);
+  return { ...journal, links, releases: { ...journal.releases, [before]: left } };
 }
+
+function leftThere(release: Release, path: string, leftAt: number): Release {
+  const showing = release.shownAt?.[path];
+  return showing ? { ...release, shownAt: { ...release.shownAt, [path]: { ...showing, leftAt } } } : release;
+}
+
+/** The release that this link shows ended well there; with `url`, as one of that repository. */
+export function proveShown(journal: Journal, path: string, commitId: string, url: string | undefined): Journal {
+  const release = journal.releases[commitId];
+  if (!release) return journal;
+  const showing = { leftAt: null, ...release.shownAt?.[path], ...urlOf(url), endedWell: true };
+  const proven = { ...release, endedWell: true, shownAt: { ...release.shownAt, [path]: showing } };
+  return { ...journal, releases: { ...journal.releases, [commitId]: proven } };
+}
+
+/** It failed after it was shown: what ended well once and fails now is nothing to return to. */
+export function failShown(journal: Journal, path: string, commitId: string): Journal {
+  const release = journal.releases[commitId];
+  if (!release) return journal;
+  const showing = release.shownAt?.[path];
+  const shownAt = showing ? { shownAt: { ...release.shownAt, [path]: { ...showing, endedWell: false } } } : {};
+  return { ...journal, releases: { ...journal.releases, [commitId]: { ...release, ...shownAt, endedWell: false } } };
+}
+
+/** The repository of what this link shows, or is about to show, at `commitId`; undefined: not known. */
+export function repositoryOf({ progress, releases }: Journal, path: string, commitId: string): string | undefined {
+  const begun = progress?.relativePath === path && progress.commitId === commitId ? progress.url : undefined;
+  return begun ?? releases[commitId]?.shownAt?.[path]?.url;
+}
+
+/** An empty url is how an override and a target from the journal say that they have none. */
+const urlOf = (url: string | undefined): { url?: string } => (url ? { url } : {});

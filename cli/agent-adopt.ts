@@ -2,7 +2,7 @@ import { type Adopted, type AdoptParts, adopt } from '../agent/adopt.ts';
 import type { AdoptWish } from '../agent/adopt-decision.ts';
 import { NO_FAILPOINT } from '../agent/failpoints.ts';
 import { inspectPlace, linkOf } from '../agent/place.ts';
-import { showRelease } from '../agent/shown.ts';
+import { proveShown, showRelease } from '../agent/shown.ts';
 import { createGit } from '../git/process.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { classify, FleetError, isAbort } from '../runtime/errors.ts';
@@ -10,7 +10,7 @@ import { clean, createLog } from '../runtime/log.ts';
 import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
-import type { CommitId, RelativePath } from '../schemas/values.ts';
+import type { CommitId } from '../schemas/values.ts';
 import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
@@ -84,7 +84,7 @@ export async function adoptHere(
   } catch (error) {
     const commitId = await shown();
     if (commitId === null || before !== null) throw error;
-    const unnoted = await noteShown(parts, relativePath, commitId).then(
+    const unnoted = await noteShown(parts, wish, commitId).then(
       () => '',
       (second: unknown) => `; nor could the journal be written: ${classify(second).message}`,
     );
@@ -102,11 +102,10 @@ export async function adoptHere(
 }
 
 /** As adopt would have left it: what served well until now is a release to return to. */
-async function noteShown(parts: AdoptParts, relativePath: RelativePath, commitId: CommitId): Promise<void> {
+async function noteShown(parts: AdoptParts, { relativePath, url }: AdoptWish, commitId: CommitId): Promise<void> {
   await parts.remember((journal) => {
     const noted = showRelease(journal, relativePath, commitId, parts.clock.now());
-    const release = noted.releases[commitId];
-    return release ? { ...noted, releases: { ...noted.releases, [commitId]: { ...release, endedWell: true } } } : noted;
+    return proveShown(noted, relativePath, commitId, url ?? undefined);
   });
 }
 

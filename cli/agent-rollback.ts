@@ -7,7 +7,7 @@ import { type Override, writeOverride } from '../agent/override.ts';
 import { linkOf, type Places, placesOf, releaseOf } from '../agent/place.ts';
 import type { Rest } from '../agent/plan.ts';
 import { stepsOf } from '../agent/release-steps.ts';
-import { chooseKept } from '../agent/retention.ts';
+import { chooseKept, nameable } from '../agent/retention.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import { createLog } from '../runtime/log.ts';
@@ -27,7 +27,7 @@ const OBEY_MS = 60_000;
 
 /**
  * `gitfleet agent rollback [COMMIT]`: shows a kept release again, on this server alone, with both networks cut if need
- * be. It holds until the fleet's next target. A running agent does it; where none runs, this process does.
+ * be: one that this very link has shown, and without COMMIT one of the same repository that ended well there. It holds until the fleet's next target. A running agent does it; where none runs, this process does.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -62,22 +62,32 @@ async function mostMs(agent: AgentSettings, release: string): Promise<number> {
 async function decide(places: Places, journal: Journal, wanted: string | null, reason: string): Promise<Override> {
   const { progress, accepted } = journal;
   const shown = progress && journal.links[progress.relativePath];
-  const chosen = shown ? chooseKept(journal.releases, shown, wanted) : null;
+  const link = progress && shown ? { path: progress.relativePath, commitId: shown } : null;
+  const known = link ? nameable(journal, link) : [];
+  const chosen = wanted !== null ? namedBy(wanted, known) : link && chooseKept(journal, link);
   if (progress && accepted && chosen) {
     const by = author(process.env);
     const { relativePath } = progress;
     return { against: accepted.targetVersion, url: '', commitId: chosen, relativePath, by, reason, at: clock.now() };
   }
-  const kept = Object.keys(journal.releases).filter((commitId) => commitId !== shown);
+  const place = link ? linkOf(places, link.path as RelativePath) : 'what this server shows';
   throw new FleetError({
     code: 'NOTHING_KEPT',
     reason:
       wanted === null
-        ? `no earlier release that ended well is kept in ${places.releases}`
-        : `${JSON.stringify(wanted)} is not one kept release`,
-    hint: kept.length === 0 ? 'none is kept; publish an earlier commit instead' : `kept are: ${kept.join(', ')}`,
+        ? `no earlier release is kept of which it is known that ${place} showed it, from the same repository, and it ended well`
+        : `${JSON.stringify(wanted)} is not one kept release that ${place} has shown`,
+    hint:
+      known.length === 0
+        ? 'none is kept; publish an earlier commit instead'
+        : `kept, and shown there as far as is known: ${known.join(', ')}`,
     next: 'stall',
   });
+}
+
+function namedBy(wanted: string, known: readonly string[]): string | null {
+  const found = known.filter((commitId) => commitId.startsWith(wanted));
+  return wanted.length >= 4 && found.length === 1 ? (found[0] ?? null) : null;
 }
 
 /** False: an agent holds the directories, and will do it. */

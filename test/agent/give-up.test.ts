@@ -7,12 +7,16 @@ import type { Target } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
 
 const [A, B, C, NEW] = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(40)) as [string, string, string, string];
-const release = (endedWell: boolean, leftAt: number | null = null, at = 0) => ({ endedWell, leftAt, at });
+const shop = 'file:///srv/shop.git';
+const release = (endedWell: boolean, leftAt: number | null = null, at = 0, path = 'shop', url = shop) => ({
+  ...{ endedWell, leftAt, at },
+  shownAt: { [path]: { url, endedWell, leftAt } },
+});
 const failure = { code: 'HEALTH_FAILED', reason: 'refused', hint: '', next: 'stall' } as const;
 const wanted = (commitId: string, targetVersion = '5.100'): WantedTarget => ({
   kind: 'target',
   targetVersion: targetVersion as TargetVersion,
-  target: { url: 'file:///srv/shop.git', commitId, relativePath: 'shop' } as Target,
+  target: { url: shop, commitId, relativePath: 'shop' } as Target,
 });
 const journal = (change: Partial<Journal>): Journal => ({ ...emptyJournal, ...change });
 
@@ -31,6 +35,22 @@ describe('the release to go back to', () => {
       B,
     ],
     ['not one that never ended well here', { releases, owed: { shop: { commitId: NEW, previous: C } } }, B],
+    [
+      'the one left last by this link, of the same repository, and nothing of another link or repository',
+      {
+        releases: {
+          ...{ [A]: release(true, 10), [NEW]: release(false) },
+          [B]: release(true, 20, 0, 'mine'),
+          [C]: release(true, 30, 0, 'shop', 'file:///srv/mine.git'),
+        },
+      },
+      A,
+    ],
+    [
+      'none, where an earlier version did not note which link showed what',
+      { releases: { [A]: { endedWell: true, leftAt: 10, at: 0 }, [NEW]: release(false) } },
+      null,
+    ],
     ['none, where none ended well', { releases: { [C]: release(false, 30), [NEW]: release(false) } }, null],
   ];
   it.each(rows)('%s', (_, change, expected) => {

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Journal } from '../../agent/journal.ts';
-import { superfluous } from '../../agent/retention.ts';
+import { emptyJournal, type Journal } from '../../agent/journal.ts';
+import { begin, endWell, fail } from '../../agent/progress.ts';
+import { chooseKept, nameable, superfluous } from '../../agent/retention.ts';
+import { showRelease } from '../../agent/shown.ts';
+import type { Target } from '../../schemas/target.ts';
+import type { TargetVersion } from '../../schemas/values.ts';
 
 const HOUR = 3_600_000;
 const NOW = 100 * HOUR;
@@ -41,5 +45,75 @@ describe('which releases may go', () => {
 
   it('does not drop what it knows nothing about', () => {
     expect(superfluous(['x', 'y', 'z'], journal('a', {}), rule, NOW)).toEqual([]);
+  });
+});
+
+describe('the release that a link goes back to', () => {
+  /** What an agent remembers after these targets, in this order; `name!` fails its health checks. */
+  function journalAfter(...targets: [relativePath: string, repository: string, commitId: string][]): Journal {
+    return targets.reduce((before, [relativePath, repository, name], index) => {
+      const commitId = name.replace('!', '');
+      const target = { url: `https://git.example.com/${repository}.git`, commitId, relativePath } as Target;
+      const begun = begin(before, target, `${index}.1` as TargetVersion, null);
+      const shown = showRelease(begun, relativePath, commitId, index + 1);
+      const failure = { code: 'HEALTH_FAILED', reason: '', hint: '', next: 'stall' } as const;
+      return name.endsWith('!') ? fail(shown, failure, 'health') : endWell(shown, target);
+    }, emptyJournal);
+  }
+  const back = (journal: Journal, path = 'shop') => chooseKept(journal, { path, commitId: journal.links[path] ?? '' });
+  const named = (journal: Journal) => nameable(journal, { path: 'shop', commitId: journal.links['shop'] ?? '' });
+
+  it('is one that this very link has shown', () => {
+    const journal = journalAfter(
+      ['shop', 'shop', 'a'],
+      ['mine', 'mine', 'm'],
+      ['mine', 'mine', 'n'],
+      ['shop', 'shop', 'b'],
+    );
+    expect(back(journal)).toBe('a');
+    expect(back(journal, 'mine')).toBe('m');
+    expect(named(journal)).toEqual(['a']);
+  });
+
+  it('is of the same repository; of another one only where a person names it', () => {
+    const journal = journalAfter(['shop', 'shop', 'a'], ['shop', 'mine', 'm'], ['shop', 'shop', 'b']);
+    expect(back(journal)).toBe('a');
+    expect(named(journal)).toEqual(['a', 'm']);
+    expect(back(journalAfter(['shop', 'mine', 'm'], ['shop', 'shop', 'a']))).toBeNull();
+  });
+
+  it('ended well at this link, whatever it did at another', () => {
+    const journal = journalAfter(
+      ['shop', 'shop', 'a'],
+      ['shop', 'shop', 'c!'],
+      ['mine', 'shop', 'c'],
+      ['shop', 'shop', 'b'],
+    );
+    expect(back(journal)).toBe('a');
+    expect(named(journal)).toEqual(['a', 'c']);
+  });
+
+  it('is the one that this link left last, though another one shows it still', () => {
+    const journal = journalAfter(
+      ['shop', 'shop', 'a'],
+      ['shop', 'shop', 'b'],
+      ['mine', 'shop', 'b'],
+      ['shop', 'shop', 'c'],
+    );
+    expect(back(journal)).toBe('b');
+    const later = journalAfter(
+      ['shop', 'shop', 'a'],
+      ['shop', 'shop', 'b'],
+      ['shop', 'shop', 'c'],
+      ['mine', 'shop', 'a'],
+    );
+    expect(back(later)).toBe('b');
+  });
+
+  it('is none of those whose links an earlier version did not note: a person has to name it', () => {
+    const now = journalAfter(['shop', 'shop', 'b']);
+    const journal = { ...now, releases: { ...now.releases, a: { endedWell: true, at: 1, leftAt: 2 } } };
+    expect(back(journal)).toBeNull();
+    expect(named(journal)).toEqual(['a']);
   });
 });

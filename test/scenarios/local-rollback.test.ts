@@ -118,6 +118,26 @@ describe('gitfleet agent rollback', () => {
     await rm(directory, { recursive: true });
   });
 
+  it('without a commit stays with what this link has shown, of the same repository', async () => {
+    const { agent, origin, a, b } = await deployedTwice();
+    const mine = await fleet.origin('mine');
+    const m = await mine.commit('m', { f: 'm' });
+    const n = await mine.commit('n', { f: 'n' });
+    const elsewhere = await fleet.publish({ url: mine.url, commitId: n, path: 'mine' });
+    expect(elsewhere.exitCode).toBe(0);
+    expect((await fleet.publish({ url: mine.url, commitId: m })).exitCode).toBe(0);
+    expect((await fleet.publish({ url: origin.url, commitId: b })).exitCode).toBe(0);
+    const refused = await fleet.onServer(agent, 'rollback', n);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(/NOTHING_KEPT: .* is not one kept release that .*\/shop has shown/);
+    for (const shownThere of [a, m]) expect(refused.stderr.split('\n')[1]).toContain(shownThere);
+    expect(refused.stderr.split('\n')[1]).not.toContain(n);
+    expect((await fleet.onServer(agent, 'rollback')).exitCode).toBe(0);
+    expect(await shownCommit(agent.root, 'shop')).toBe(a);
+    expect((await fleet.onServer(agent, 'rollback', m.slice(0, 10))).exitCode).toBe(0);
+    expect(await shownCommit(agent.root, 'shop')).toBe(m);
+  });
+
   it('says what is kept where the wanted one is not', async () => {
     const { agent, a } = await deployedTwice();
     const said = await fleet.onServer(agent, 'rollback', 'ffff');
