@@ -35,7 +35,16 @@ export async function findWorkTree(
   const admin = await adminOf(repository, directory);
   if (admin === null) return null;
   const back = await read(join(admin, 'gitdir'));
-  return back === join(directory, '.git') ? { directory, admin } : null;
+  return back !== null && (await isGitFileOf(directory, back)) ? { directory, admin } : null;
+}
+
+/** A way to the tree may lead through links of others, above our directories; the tree itself is none. */
+async function isGitFileOf(directory: string, file: string): Promise<boolean> {
+  if (file === join(directory, '.git')) return true;
+  const real = async (path: string) => join(await realpath(dirname(path)), basename(path));
+  if (basename(file) !== '.git') return false;
+  const [named, asked] = await Promise.all([dirname(file), directory].map((path) => real(path).catch(() => null)));
+  return named !== null && named === asked;
 }
 
 /** An empty work tree at `directory`; whatever is there without being ours is refused, never deleted. */

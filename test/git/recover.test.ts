@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -104,10 +105,13 @@ describe('recovery', () => {
     expect(readdirSync(join(directory(), 'worktrees'))).toEqual([]);
   });
 
-  it("takes a copy of a release for nobody's, and a reboot for a reason to write every file again", async () => {
+  it("takes a copy of a release, or a link to it, for nobody's, and a reboot for a reason to write every file again", async () => {
     const { store, live } = await served();
     execFileSync('cp', ['-a', live, join(base, 'root/copy')]);
-    expect((await failureOf(store.inspect(join(base, 'root/copy'), first, NEVER))).code).toBe('NOT_OUR_WORK_TREE');
+    symlinkSync(live, join(base, 'root/link'));
+    for (const other of ['root/copy', 'root/link']) {
+      expect((await failureOf(store.inspect(join(base, other), first, NEVER))).code).toBe('NOT_OUR_WORK_TREE');
+    }
     const spare = store.spare(join(base, 'root/spare'));
     await spare.write(first, NEVER);
     await spare.verify(first, NEVER);

@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestFleet } from '../support/fleet.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -86,5 +96,56 @@ describe('gitfleet agent verify', () => {
       exitCode: 1,
       stdout: expect.stringContaining('is a directory, no link'),
     });
+  });
+
+  it('finds the work trees by whatever links its directories are reached', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const agent = await fleet.startAgent('web-1');
+    await fleet.online(1);
+    const origin = await fleet.origin();
+    const commitId = await origin.commit('a', { f: 'a' });
+    expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    symlinkSync(join(fleet.directory, 'agents'), join(fleet.directory, 'D'));
+    symlinkSync(agent.root, join(fleet.directory, 'root'));
+    symlinkSync(agent.state, join(fleet.directory, 'state'));
+    const above = {
+      id: agent.id,
+      root: join(fleet.directory, 'D/web-1/root'),
+      state: join(fleet.directory, 'D/web-1/state'),
+    };
+    const itself = { id: agent.id, root: join(fleet.directory, 'root'), state: join(fleet.directory, 'state') };
+    for (const named of [above, itself]) {
+      expect(await fleet.onServer(named, 'verify')).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(await fleet.onServer(named, 'verify', '--deep')).toMatchObject({ exitCode: 0, stderr: '' });
+    }
+    // An agent, and a command in its place, that go there by the link take over what is there.
+    await agent.kill('SIGTERM');
+    const b = await origin.commit('b', { f: 'b' });
+    const again = await fleet.startAgent('web-1', { home: '../D/web-1' });
+    expect((await fleet.publish({ url: origin.url, commitId: b })).exitCode).toBe(0);
+    expect((await fleet.onServer(agent, 'verify')).stdout).toContain(`is ${b}`);
+    await again.kill('SIGTERM');
+    expect((await fleet.onServer(above, 'rollback')).stdout).toContain(`shows ${commitId}`);
+    expect(await fleet.onServer(agent, 'verify')).toMatchObject({ exitCode: 0, stderr: '' });
+    // The same release had two entries in the store, one for each name of it, if it was not known again.
+    const stores = join(agent.state, 'apps', fleet.app.slice(1).replaceAll('/', '+'), 'store.git');
+    const trees = readdirSync(join(stores, 'worktrees')).map((name) =>
+      realpathSync(dirname(readFileSync(join(stores, 'worktrees', name, 'gitdir'), 'utf8').trim())),
+    );
+    expect(new Set(trees).size).toBe(trees.length);
+    const aside = await fleet.origin('aside');
+    const c = await aside.commit('c', { f: 'c' });
+    renameSync(aside.clone, join(agent.root, 'aside'));
+    const adopted = await fleet.onServer(
+      above,
+      'adopt',
+      'aside',
+      '--allow-url',
+      `file://${fleet.directory}`,
+      '--url',
+      aside.url,
+    );
+    expect(adopted).toMatchObject({ exitCode: 0, stderr: '' });
+    expect((await fleet.onServer(agent, 'verify')).stdout).toContain(`aside is ${c}`);
   });
 });
