@@ -1,6 +1,6 @@
 import { type AgentView, readAgent, readFleet } from '../fleet/fleet-view.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
-import { agentLines } from '../publisher/agent-screen.ts';
+import { agentLines, presentTargetOf } from '../publisher/agent-screen.ts';
 import { selectedBy } from '../publisher/selection.ts';
 import { agentOutputOf, statusOutputOf } from '../publisher/status-output.ts';
 import { type Selection, type StatusPicture, statusLines } from '../publisher/status-screen.ts';
@@ -63,8 +63,7 @@ async function showAgent(session: Session, paths: Znodes, agentId: string, json:
   if (!view) throw await agentUnknown(session, paths, agentId);
   if (json) say(JSON.stringify(agentOutputOf(view, state.config.targetVersion)));
   else {
-    const wanted = state.config.data.length === 0 ? null : state.config.targetVersion;
-    say(...agentLines(view, wanted, screenNow(systemClock.now())));
+    say(...agentLines(view, presentTargetOf(state), screenNow(systemClock.now())));
   }
   return EXIT.converged;
 }

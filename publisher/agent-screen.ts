@@ -1,25 +1,45 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
+import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
 import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import { formatInstant } from '../schemas/instant.ts';
 import type { Presence, Report } from '../schemas/report.ts';
+import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { outputLines, phaseAge } from './agent-table.ts';
 import type { Screen, Tone } from './paint.ts';
 import { presentStanding, type Standing } from './verdict.ts';
 import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
 
-/**
- * `gitfleet status AGENT`: all that is known about one agent.
- * @param targetVersion of what config holds; null where nothing is published yet.
- */
-export function agentLines(view: AgentView, targetVersion: string | null, screen: Screen): string[] {
+/** What config holds. */
+export interface PresentTarget {
+  readonly targetVersion: string;
+  /** Null where it cannot be read. */
+  readonly commitId: string | null;
+  /** Its number; null where nobody has recorded it yet. */
+  readonly deployment: number | null;
+}
+
+/** Null where nothing is published yet. */
+export function presentTargetOf(state: SharedState): PresentTarget | null {
+  if (state.config.data.length === 0) return null;
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  return {
+    targetVersion: state.config.targetVersion,
+    commitId: wanted.ok ? wanted.target.commitId : null,
+    deployment: isRecorded(state) ? (state.lastRecord?.number ?? null) : null,
+  };
+}
+
+/** `gitfleet status AGENT`: all that is known about one agent. */
+export function agentLines(view: AgentView, present: PresentTarget | null, screen: Screen): string[] {
+  const targetVersion = present?.targetVersion ?? null;
   const standing = presentStanding(view, targetVersion ?? '');
   const waits = targetVersion === null && standing === 'silent' && view.presence?.problem === null;
   const words = waits ? 'online, waiting for a first target' : standingWords({ agentId: view.agentId, standing, view });
   return [
     `${visible(view.agentId, 100)}: ${screen.paint(TONE[standing], words)}`,
     ...(view.presence ? presenceLines(view.presence, screen.now) : []),
-    ...(view.report ? reportLines(view, view.report, targetVersion, screen) : ['  it never reported']),
+    ...(view.report ? reportLines(view, view.report, present, screen) : ['  it never reported']),
     waits ? 'next: gitfleet publish' : nextLine(view, standing),
   ];
 }
@@ -45,23 +65,16 @@ function presenceLines(presence: Presence, now: number): string[] {
   ]);
 }
 
-function reportLines(view: AgentView, report: Report, targetVersion: string | null, { now }: Screen): string[] {
-  const about =
-    report.targetVersion === null
-      ? 'no target'
-      : report.targetVersion === targetVersion
-        ? 'the present target'
-        : 'an older target';
-  const deployment = report.deployment === null ? '' : ` (${deploymentName(report.deployment)})`;
+function reportLines(view: AgentView, report: Report, present: PresentTarget | null, { now }: Screen): string[] {
   const { error, override, suspended, drift } = report;
   const at = view.reportedAt === null ? '' : `${age(now - view.reportedAt)} ago, ${formatInstant(view.reportedAt)}`;
   const tries = report.attempts === 0 ? '' : `, ${report.attempts} ${report.attempts === 1 ? 'try' : 'tries'}`;
   return [
     ...fields([
       ['shows', report.activeCommit === null ? 'nothing' : visible(report.activeCommit, 64)],
-      ['wants', report.desiredCommit === null ? '' : visible(report.desiredCommit, 64)],
+      ['wants', visible(wantedCommit(report, present) ?? '', 64)],
       ['path', report.relativePath === null ? '' : visible(report.relativePath, 255)],
-      ['report', `${at}, about ${about}${deployment}`],
+      ['report', `${at}, about ${aboutWords(report, present)}`],
       [
         'phase',
         view.presence ? `${phaseWords(view)}, for ${phaseAge(view, now)}${tries}` : `${phaseWords(view)} then${tries}`,
@@ -76,6 +89,19 @@ function reportLines(view: AgentView, report: Report, targetVersion: string | nu
     ...(report.output === null ? [] : ['  last output', ...outputLines(report.output, 40)]),
     ...(drift.length === 0 ? [] : ["  drift: not the commit's", ...drift.map((file) => `    ${visible(file, 300)}`)]),
   ];
+}
+
+/** What the fleet wants of it: under an override the report names the kept commit, and no deployment. */
+function wantedCommit({ override, desiredCommit, targetVersion }: Report, present: PresentTarget | null) {
+  if (override === null) return desiredCommit;
+  return targetVersion === present?.targetVersion ? present.commitId : null;
+}
+
+function aboutWords({ targetVersion, deployment }: Report, present: PresentTarget | null): string {
+  if (targetVersion === null) return 'no target';
+  const isPresent = targetVersion === present?.targetVersion;
+  const number = deployment ?? (isPresent ? present.deployment : null);
+  return `${isPresent ? 'the present target' : 'an older target'}${number === null ? '' : ` (${deploymentName(number)})`}`;
 }
 
 const NEXT_WORDS: Record<NonNullable<Report['error']>['next'], string> = {

@@ -51,13 +51,16 @@ export function standingWords({ standing, view }: AgentStanding): string {
 
 export function overrideWords({ report }: AgentStanding['view']): string {
   const { by, reason } = report?.override ?? { by: '', reason: '' };
-  return `by ${visible(by, 100)} on the server: ${visible(reason, 200)}`;
+  return onServer(by, reason);
 }
 
 export function suspensionWords({ report }: AgentStanding['view']): string {
   const { by, why } = report?.suspended ?? { by: 'somebody', why: 'no reason is known' };
-  return `by ${visible(by, 100)} on the server: ${visible(why, 200)}`;
+  return onServer(by, why);
 }
+
+const onServer = (by: string, why: string): string =>
+  `by ${visible(by, 100)} on the server${why === '' ? '' : `: ${visible(why, 200)}`}`;
 
 /** `awaiting` alone would leave the reader asking for what. */
 export const phaseWords = ({ report }: AgentStanding['view']): string =>

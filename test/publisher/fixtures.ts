@@ -107,7 +107,11 @@ export const MIXED: readonly AgentView[] = [
     ...{ phase: 'failed', attempts: 1, reportedAt: NOW - 3 * MINUTE, ...before, ...broken },
     output: 'npm ERR! code E404\nnpm ERR! 404 Not Found - GET \u001b[31mleft-pad\u001b[0m\n',
   }),
-  agent('web-9', { override: { by: 'dora', reason: 'checkout broken here', at: NOW - HOUR }, ...before }),
+  agent('web-9', {
+    override: { by: 'dora', reason: 'checkout broken here', at: NOW - HOUR },
+    // As agents report it: their wish is the kept commit, which no deployment of the present target names.
+    ...{ ...before, desiredCommit: OLD, deployment: null },
+  }),
 ];
 
 /** A thousand agents, most of them settled. */

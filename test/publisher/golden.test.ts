@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkHold, checkQuarantine } from '../../fleet/refusals.ts';
-import { agentLines } from '../../publisher/agent-screen.ts';
+import { agentLines, presentTargetOf } from '../../publisher/agent-screen.ts';
 import {
   forgottenLines,
   holdLines,
@@ -44,6 +44,9 @@ async function shows(name: string, lines: readonly string[]): Promise<void> {
     expect(line, 'a screen has no control characters').not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
   await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(`golden/${name}.txt`);
 }
+
+/** What config holds on all of them. */
+const PRESENT = presentTargetOf(make.picture([]).state);
 
 const hold = { owner: 'bob', reason: 'inventory', since: NOW - HOUR, end: NOW + 2 * HOUR };
 const entry = (commitId: CommitId) => ({ commitId, reason: 'empties the cart', by: 'ann', at: NOW - 2 * HOUR });
@@ -125,14 +128,27 @@ describe('status', () => {
   });
 
   it.each([...MIXED, ...ODD].map((view, at) => [at, view] as const))('of one agent: %i', async (at, view) => {
-    await shows(`agent-${at}`, agentLines(view, VERSION, SCREEN));
+    await shows(`agent-${at}`, agentLines(view, PRESENT, SCREEN));
+  });
+
+  it('of one agent that a person keeps on another commit, who gave no reason', async () => {
+    const override = { by: 'root', reason: '', at: NOW - HOUR };
+    const kept = { override, activeCommit: OLD, desiredCommit: OLD, deployment: null };
+    const views = [
+      make.agent('web-1', kept),
+      make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', why: '', at: NOW - HOUR } }),
+    ];
+    await shows('agent-kept', [
+      ...views.flatMap((view) => agentLines(view, PRESENT, SCREEN)),
+      ...statusLines(make.picture(views), SCREEN),
+    ]);
   });
 
   it('of one agent that has drifted, and of one that cannot write its report', async () => {
     const problem = 'its report cannot be written: NO_AUTH at /app/business/agents/web-1';
-    await shows('agent-drift', agentLines(make.agent('web-1', { drift: ['index.html', 'a\u001bb'] }), VERSION, SCREEN));
+    await shows('agent-drift', agentLines(make.agent('web-1', { drift: ['index.html', 'a\u001bb'] }), PRESENT, SCREEN));
     const silent = make.agent('web-1', { online: { problem }, targetVersion: '1d.1', reportedAt: NOW - 90 * HOUR });
-    await shows('agent-no-auth', agentLines(silent, VERSION, SCREEN));
+    await shows('agent-no-auth', agentLines(silent, PRESENT, SCREEN));
   });
 });
 
