@@ -10,8 +10,9 @@ export const say = (...lines: string[]): void => {
   for (const line of lines) process.stdout.write(`${line}\n`);
 };
 
+/** In one write, so that no line of the log falls between lines that belong together. */
 export const warn = (...lines: string[]): void => {
-  for (const line of lines) process.stderr.write(`${line}\n`);
+  process.stderr.write(lines.map((line) => `${line}\n`).join(''));
 };
 
 /** Whether what is on the screen may be drawn again in place. */
@@ -56,9 +57,13 @@ export function fail(error: unknown, json: boolean): number {
     return exitCode;
   }
   const [first = '', ...more] = failure.message.trim().split('\n');
-  warn(`gitfleet: ${failure.code}: ${visible(first)}`, ...more.map((line) => `  ${visible(line)}`));
-  if (failure.hint) warn(`  ${failure.hint}`);
-  if (failure.next === 'bug' && failure.cause instanceof Error) warn(clean(failure.cause.stack ?? '', 4_000));
+  const { hint, cause } = failure;
+  warn(
+    `gitfleet: ${failure.code}: ${visible(first)}`,
+    ...more.map((line) => `  ${visible(line)}`),
+    ...(hint ? [`  ${hint}`] : []),
+    ...(failure.next === 'bug' && cause instanceof Error ? [clean(cause.stack ?? '', 4_000)] : []),
+  );
   return exitCode;
 }
 
