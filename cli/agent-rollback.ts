@@ -70,17 +70,17 @@ async function decide(places: Places, journal: Journal, wanted: string | null, r
     const { relativePath } = progress;
     return { against: accepted.targetVersion, url: '', commitId: chosen, relativePath, by, reason, at: clock.now() };
   }
-  const place = link ? linkOf(places, link.path as RelativePath) : 'what this server shows';
+  const place = link ? linkOf(places, link.path as RelativePath) : 'this server';
   throw new FleetError({
     code: 'NOTHING_KEPT',
     reason:
       wanted === null
-        ? `no earlier release is kept of which it is known that ${place} showed it, from the same repository, and it ended well`
+        ? `no earlier release is kept that ${place} has shown, as far as is known, of the same repository and to a good end`
         : `${JSON.stringify(wanted)} is not one kept release that ${place} has shown`,
     hint:
       known.length === 0
         ? 'none is kept; publish an earlier commit instead'
-        : `kept, and shown there as far as is known: ${known.join(', ')}`,
+        : `name one to choose it all the same; kept, and shown there as far as is known: ${known.join(', ')}`,
     next: 'stall',
   });
 }
