@@ -41,6 +41,24 @@ export interface KeptRelease {
   readonly leftAt: number | null;
   /** Null: the journal does not know it. */
   readonly at: number | null;
+  /** Set once its prepare step ended well. */
+  readonly prepared?: string | undefined;
+}
+
+/**
+ * Whether the release of what was accepted is made ready, and only leave to activate it is missing. For what exactly it
+ * waits (a permit, a coordinator) the disk does not know: that is asked of ZooKeeper at each turn.
+ * @param prepares whether this server has anything to do before a release is shown.
+ */
+export function awaitsLeave(status: LocalStatus, prepares: boolean): boolean {
+  const { progress, links, releases, gaveUp, override, suspension } = status;
+  if (progress?.activation !== 'none' || progress.lastFailure || suspension || override?.counts) return false;
+  if (gaveUp?.targetVersion === progress.targetVersion && gaveUp.commitId === progress.commitId) return false;
+  const link = links.find(({ relativePath }) => relativePath === progress.relativePath);
+  const free = link === undefined || link.instead === null || link.instead === 'nothing';
+  if (!free || link?.commitId === progress.commitId) return false;
+  const made = releases.find((release) => release.commitId === progress.commitId);
+  return made !== undefined && (!prepares || made.prepared !== undefined);
 }
 
 /** Reads only: no lock is kept, no file made, no server asked. @throws FleetError JOURNAL_UNREADABLE. */

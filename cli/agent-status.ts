@@ -1,11 +1,20 @@
-import { type KeptRelease, type LocalStatus, readLocalStatus, type ShownLink } from '../agent/local-status.ts';
+import {
+  awaitsLeave,
+  type KeptRelease,
+  type LocalStatus,
+  readLocalStatus,
+  type ShownLink,
+} from '../agent/local-status.ts';
 import { ownerOr } from '../agent/owner-file.ts';
 import { placesOf } from '../agent/place.ts';
+import { preparationKey } from '../agent/release-steps.ts';
 import { age, short } from '../publisher/words.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { visible } from '../runtime/visible.ts';
+import { deploymentName } from '../schemas/deployment.ts';
 import { agentSettings } from '../schemas/settings.ts';
 import { EXIT } from './exit-codes.ts';
+import { stepsSource } from './local-agent.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -21,48 +30,52 @@ export async function run({ options }: Call): Promise<number> {
   const status = await readLocalStatus(places, clock);
   const agentId = await ownerOr(agent.id, places.root);
   if (options['json']) say(JSON.stringify({ agentId, app: settings.app, ...status }));
-  else say(...statusLines(agentId, settings.app, status, clock.now()));
+  else say(...statusLines(agentId, settings.app, status, preparationKey(stepsSource(agent)) !== '', clock.now()));
   return EXIT.converged;
 }
 
-function statusLines(agentId: string, app: string, status: LocalStatus, now: number): string[] {
+function statusLines(agentId: string, app: string, status: LocalStatus, prepares: boolean, now: number): string[] {
   const { running, links, releases } = status;
+  const awaits = awaitsLeave(status, prepares);
   const runs = running === null ? 'whether it runs is unknown: no flock here' : running ? 'it runs' : 'it does not run';
   return [
     `agent ${agentId} of ${app}: ${runs}`,
     ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
-    ...targetLines(status, now),
+    ...targetLines(status, awaits, now),
     ...failureLines(status),
     ...overrideLines(status, now),
     ...suspensionLines(status, now),
-    ...releases.map((release) => releaseLine(release, links, now)),
+    ...releases.map((release) => releaseLine(release, status, now)),
     ...status.adoptions.map(({ relativePath, commitId, before, by, reason, at }) => {
       const why = reason === '' ? '' : `: ${visible(reason, 200)}`;
       return `  adopted ${relativePath} at ${short(commitId)}, ${age(now - at)} ago by ${visible(by, 100)}${why}; before: ${visible(before)}`;
     }),
-    lastLine(status),
+    lastLine(status, awaits),
   ];
 }
 
 const linkLine = ({ link, commitId, instead }: ShownLink): string =>
   `  ${link} ${commitId === null ? `is ${instead}, no link of ours` : `shows ${commitId}`}`;
 
-function releaseLine({ commitId, endedWell, leftAt, at }: KeptRelease, links: readonly ShownLink[], now: number) {
-  const how = `  kept ${short(commitId)} ${endedWell ? 'ended well' : 'did not end well'}`;
-  if (links.some((link) => link.commitId === commitId))
-    return `${how}, shown${at === null ? '' : ` for ${age(now - at)}`}`;
+function releaseLine(release: KeptRelease, { links, gaveUp }: LocalStatus, now: number): string {
+  const { commitId, endedWell, leftAt, at } = release;
+  const shown = links.some((link) => link.commitId === commitId);
+  // What was shown once has been left, and what was given up has failed before that.
+  const fresh = at !== null && leftAt === null && !shown && gaveUp?.commitId !== commitId;
+  const how = `  kept ${short(commitId)} ${endedWell ? 'ended well' : fresh ? 'not shown yet' : 'did not end well'}`;
+  if (shown) return `${how}, shown${at === null ? '' : ` for ${age(now - at)}`}`;
   if (leftAt !== null) return `${how}, left ${age(now - leftAt)} ago`;
   return at === null ? how : `${how}, made ${age(now - at)} ago`;
 }
 
-function targetLines({ accepted, progress, gaveUp }: LocalStatus, now: number): string[] {
+function targetLines({ accepted, progress, gaveUp }: LocalStatus, awaits: boolean, now: number): string[] {
   if (!progress) return ['  no target accepted yet'];
   const written = accepted ? `, written ${age(now - accepted.mtime)} ago` : '';
   const { commitId, relativePath, targetVersion, attempts, activation, lastFailure } = progress;
   const tries = attempts === 0 ? '' : `, ${attempts} failed ${attempts === 1 ? 'try' : 'tries'}`;
   return [
     `  accepted ${short(commitId)} at ${relativePath} (targetVersion ${targetVersion}${written})`,
-    `  activation ${activation}${tries}`,
+    `  activation ${awaits ? `waits for leave${permitOf(progress)}: the release is made ready` : activation}${tries}`,
     ...(lastFailure && gaveUp?.targetVersion !== targetVersion
       ? [
           `  last failure ${lastFailure.code}: ${visible(lastFailure.reason, 300)}`,
@@ -71,6 +84,9 @@ function targetLines({ accepted, progress, gaveUp }: LocalStatus, now: number): 
       : []),
   ];
 }
+
+const permitOf = ({ deployment }: NonNullable<LocalStatus['progress']>): string =>
+  deployment === undefined ? '' : `, a permit for ${deploymentName(deployment)}`;
 
 /** What this server gave up stays told until another release fails or it is published again. */
 function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
@@ -100,7 +116,8 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
 }
 
 /** The verdict, and what to type next. */
-function lastLine({ running, links, accepted, progress, gaveUp, override, suspension }: LocalStatus): string {
+function lastLine(status: LocalStatus, awaits: boolean): string {
+  const { running, links, accepted, progress, gaveUp, override, suspension } = status;
   if (suspension) return 'next: gitfleet agent resume follows the fleet again';
   if (running === false) return 'next: gitfleet agent run';
   if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
@@ -108,5 +125,6 @@ function lastLine({ running, links, accepted, progress, gaveUp, override, suspen
   if (progress && shown === progress.commitId && progress.activation === 'done') return 'settled on what it accepted';
   if (gaveUp && gaveUp.targetVersion === accepted?.targetVersion)
     return 'gave up; next: mend it, then gitfleet publish';
+  if (awaits) return 'ready, waiting for leave to activate; next: gitfleet status shows how the rollout goes';
   return progress ? 'not there yet; next: the log of the agent' : 'waiting for a target; next: gitfleet publish';
 }
