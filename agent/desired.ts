@@ -1,7 +1,6 @@
-import { spread } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
-import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { createPatience } from '../runtime/patience.ts';
 import { parseTarget, targetVersionOf } from '../schemas/target.ts';
 import type { UrlPolicy } from '../schemas/url.ts';
 import type { Session, Snapshot } from '../zookeeper/session.ts';
@@ -30,18 +29,21 @@ export interface Desired {
  * the way is logged and tried again.
  */
 export async function* followDesired(parts: DesiredParts, signal: AbortSignal): AsyncGenerator<Desired> {
+  const patience = createPatience(parts);
   let told = false;
   while (!signal.aborted) {
     try {
       for await (const snapshot of parts.session.watch(parts.path, { signal, rereadMs: parts.rereadMs })) {
         if (!told) parts.log.info({ path: parts.path, empty: !hasContent(snapshot) }, `watching ${parts.path}`);
         told = true;
-        yield await judge(parts, snapshot);
+        const judged = await judge(parts, snapshot);
+        patience.wentWell();
+        yield judged;
       }
     } catch (error) {
       if (signal.aborted) return;
-      parts.log.warn({ err: classify(error) }, 'reading the target failed, again soon');
-      await parts.clock.sleep(spread(1_000, 0.5, parts.chance), signal).catch(() => {});
+      const pause = patience.failed(error, { path: parts.path }, 'reading the target failed, again by itself');
+      await parts.clock.sleep(pause, signal).catch(() => {});
     }
   }
 }

@@ -1,7 +1,6 @@
-import { spread } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
-import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { createPatience } from '../runtime/patience.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parsePermit, parseRollout, unknownState } from '../schemas/rollout.ts';
 import type { Target } from '../schemas/target.ts';
@@ -47,13 +46,17 @@ async function watchNode(
   told: (snapshot: Snapshot) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const patience = createPatience(parts);
   while (!signal.aborted) {
     try {
-      for await (const snapshot of parts.session.watch(path, { signal, rereadMs: parts.rereadMs })) told(snapshot);
+      for await (const snapshot of parts.session.watch(path, { signal, rereadMs: parts.rereadMs })) {
+        told(snapshot);
+        patience.wentWell();
+      }
     } catch (error) {
       if (signal.aborted) return;
-      parts.log.warn({ err: classify(error), path }, 'reading the rollout failed, again soon');
-      await parts.clock.sleep(spread(1_000, 0.5, parts.chance), signal).catch(() => {});
+      const pause = patience.failed(error, { path }, 'reading the rollout failed, again by itself');
+      await parts.clock.sleep(pause, signal).catch(() => {});
     }
   }
 }

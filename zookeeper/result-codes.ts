@@ -26,7 +26,7 @@ const MEANINGS: Record<number, Meaning> = {
   [-102]: {
     code: 'NO_AUTH',
     next: 'stall',
-    hint: 'the credential in zookeeper.authFile does not allow this; check it',
+    hint: 'give a file of gitfleet init that allows this: zookeeper.authFile, GITFLEET_AUTH_FILE or --auth-file',
   },
   [-103]: { code: 'BAD_VERSION', next: 'retry', hint: 'somebody else changed it first: read it again and decide anew' },
   [-108]: { code: 'NO_CHILDREN_FOR_EPHEMERALS', next: 'bug', hint: 'an ephemeral node cannot be a parent' },

@@ -1,6 +1,7 @@
 import { type Backoff, fullJitter, spread } from '../../runtime/backoff.ts';
 import type { Chance, Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { createPatience } from '../../runtime/patience.ts';
 import { nameOf } from '../paths.ts';
 import type { Session } from '../session.ts';
 import { whileConnected } from '../waiting.ts';
@@ -48,7 +49,8 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
   let term: Held | undefined;
 
   async function stand(): Promise<void> {
-    for (let attempt = 0; !stop.signal.aborted; attempt++) {
+    const patience = createPatience({ clock, chance, log }, (attempt) => fullJitter(AGAIN, attempt, chance));
+    while (!stop.signal.aborted) {
       try {
         place = await findRoom();
         while (place) {
@@ -56,13 +58,13 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
           if (!connection) place = undefined;
           else await lead(hold(session, place, connection));
         }
-        attempt = 0;
+        patience.wentWell();
       } catch (error) {
         if (stop.signal.aborted || session.state === 'closed') return;
-        log.warn({ error, path: options.path }, 'standing for election failed; again soon');
+        const wait = patience.failed(error, { path: options.path }, 'standing for election failed, again by itself');
         if (place) await leavePlace(session, place);
         place = undefined;
-        await pause(fullJitter(AGAIN, attempt, chance));
+        await pause(wait);
       }
     }
   }
