@@ -54,12 +54,19 @@ export function createCommandTable(version: string, instead: Readonly<Record<str
   };
 }
 
+/** The verb that these words call, in full such as `gitfleet agent run`; as far as it is known. */
+function verbOf(command: Command, argv: readonly string[]): string {
+  const [word, ...rest] = argv;
+  const next = command.commands.find((one) => word !== undefined && [one.name(), ...one.aliases()].includes(word));
+  return next ? `${command.name()} ${verbOf(next, rest)}` : command.name();
+}
+
 /** Commander's words for what was typed wrongly, with the name that was probably meant. Null: it has shown its help. */
-export function usageOf(error: CommanderError): FleetError | null {
+export function usageOf(error: CommanderError, root: Command, argv: readonly string[]): FleetError | null {
   if (error.code.startsWith('commander.help')) return null;
   const [reason = '', ...more] = error.message.replace(/^error: /, '').split('\n');
   const meant = more.join(' ').replace(/^\(|\)$/g, '');
-  return usage(reason, `${meant === '' ? '' : `${meant} `}gitfleet <verb> --help shows how`);
+  return usage(reason, `${meant === '' ? '' : `${meant} `}${verbOf(root, argv)} --help shows how`);
 }
 
 export const shared = (command: Command): Command =>

@@ -204,7 +204,7 @@ export async function program(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.converged;
-    const wrong = usageOf(error);
+    const wrong = usageOf(error, root, argv);
     return wrong ? fail(wrong, argv.includes('--json')) : EXIT.usage;
   }
   return table.exitCode;

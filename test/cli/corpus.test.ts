@@ -103,6 +103,14 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     refused(await inClone('publish', first, '--relative-path', 'shop', ...args), 2, words);
   });
 
+  it.each([
+    [['agent', 'run', '--nope'], 'gitfleet agent run --help'],
+    [['publish', '--nope'], 'gitfleet publish --help'],
+    [['nope'], 'gitfleet --help'],
+  ])('the hint names the help of %j', async (words, help) => {
+    refused(await gitfleet(words), 2, help);
+  });
+
   it.each([[''], [':2181'], ['h:x'], ['h:2181/../x'], ['h:0'], ['h:65536'], ['ten thousand hosts']])(
     'C08 a connect string such as %j',
     async (connect) => {
