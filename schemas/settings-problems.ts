@@ -5,13 +5,16 @@ import { refuse, shown } from './refusal.ts';
 
 /** One failure out of all that is wrong with settings: what a person types next is in it. */
 export function sayProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): FleetError {
-  return settingsError(issues.flatMap((issue) => sayIssue(schema, issue)));
+  const reasons = issues.flatMap((issue) => sayIssue(schema, issue));
+  return settingsError(reasons, issues.some(isConnect) ? CONNECT_HINT : LIST_HINT);
 }
 
-export function settingsError(reasons: readonly string[]): FleetError {
-  return new FleetError(
-    refuse('SETTINGS', reasons, 'docs/settings.md lists every setting, its default and an example').failure,
-  );
+const LIST_HINT = 'docs/settings.md lists every setting, its default and an example';
+const CONNECT_HINT = 'name the ZooKeeper servers: -z HOSTS or GITFLEET_ZOOKEEPER; docs/settings.md lists every setting';
+const isConnect = ({ path }: z.core.$ZodIssue): boolean => path.join('.') === 'zookeeper.connect';
+
+export function settingsError(reasons: readonly string[], hint = LIST_HINT): FleetError {
+  return new FleetError(refuse('SETTINGS', reasons, hint).failure);
 }
 
 /** Every setting by its dotted name, list items as `credentials[]`; sections are not settings. */

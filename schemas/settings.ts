@@ -107,7 +107,7 @@ export const settings = z.strictObject({
         })
         .prefault({}),
     })
-    .refine((agent) => agent.root !== agent.state, 'wants root and state to be two directories')
+    .refine((agent) => agent.root !== agent.state, 'wants root and state to be two directories; they are the same one')
     .refine((agent) => agent.root !== '/' && agent.state !== '/', 'wants root and state below /'),
   coordinator: z
     .strictObject({

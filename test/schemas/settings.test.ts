@@ -29,6 +29,16 @@ function complaint(action: () => unknown): string {
   throw new Error('accepted');
 }
 
+it('without a connect string the hint names the flag and the variable', () => {
+  const hint = 'name the ZooKeeper servers: -z HOSTS or GITFLEET_ZOOKEEPER; docs/settings.md lists every setting';
+  expect(() => parseSettings({}, HOST)).toThrow(expect.objectContaining({ hint }));
+});
+
+it('one directory for root and state is called one', () => {
+  const agent = { root: '/nope', state: '/nope' };
+  expect(complaint(() => parse({ agent }))).toContain('they are the same one');
+});
+
 describe('defaults', () => {
   it('are these', () => {
     expect(parse({ agent: null })).toEqual(parse({}));
