@@ -91,6 +91,12 @@ function warnTwoPlaces(hook: HookSettings, hooks: readonly HookSettings[]): void
   }
 }
 
+/** It may be made later; or another name was meant, and each push would go to both. */
+function warnNoApp(app: string): void {
+  warn(`warning: ${app} is not set up on this ZooKeeper yet: gitfleet init --app ${app}`);
+  warn(`warning: if another app was meant, take this one out again: gitfleet hook uninstall --app ${app}`);
+}
+
 /** What is shown now may come from elsewhere: the first push here would take its app over. */
 function warnTakesOver(config: Buffer, hook: HookSettings): void {
   const current = parseTarget(config, ANY_URL);
@@ -108,7 +114,7 @@ async function warnWhatAPushDoes(settings: Settings, hook: HookSettings): Promis
         const nodes = [session.get(paths.policy), session.get(paths.config)] as const;
         const [policy, config, fleet] = await Promise.all([...nodes, readFleet(session, paths)]);
         if (config) warnTakesOver(config.data, hook);
-        if (!policy) warn(`warning: ${settings.app} is not set up on this ZooKeeper yet: gitfleet init`);
+        if (!policy) warnNoApp(settings.app);
         if (policy && policy.data.length > 0) return;
         const online = fleet.filter((view) => view.presence).length;
         const whom = online === 0 ? 'all servers at once; none is online now' : `all ${online} servers at once`;

@@ -177,6 +177,16 @@ describe('git push', () => {
   });
 });
 
+it('hook install for an app that is not there says both ways out', async () => {
+  fleet = await TestFleet.create(servers.connect());
+  const origin = await fleet.origin();
+  const there = ['-z', fleet.zookeeper, '--app', '/not/there'];
+  const said = await gitfleet(['hook', 'install', origin.bare, '--relative-path', 'shop', ...there]);
+  expect(said.exitCode).toBe(0);
+  expect(said.stderr).toContain('gitfleet init --app /not/there');
+  expect(said.stderr).toContain('gitfleet hook uninstall --app /not/there');
+});
+
 describe('hook install', () => {
   it('says where git will look where core.hooksPath is set, and the command that mends it', async () => {
     const origin = await withHook(0);
