@@ -20,6 +20,7 @@ const BY_CODE: Record<string, number> = {
   QUARANTINED: EXIT.refused,
   ROLLOUT_OVER: EXIT.refused,
   ONLINE: EXIT.refused,
+  APP_OPEN: EXIT.refused,
   CONFLICT: EXIT.conflict,
   STATE_TAKEN: EXIT.conflict,
   ROOT_TAKEN: EXIT.conflict,

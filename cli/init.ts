@@ -6,7 +6,7 @@ import { initApp, onlineInOpenApp } from '../fleet/app.ts';
 import { makeCredentials, parseCredentials } from '../fleet/credentials.ts';
 import { count } from '../publisher/words.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
-import type { FleetError } from '../runtime/errors.ts';
+import { FleetError } from '../runtime/errors.ts';
 import type { Settings } from '../schemas/settings.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
@@ -47,10 +47,12 @@ async function refuseOpenApp(settings: Settings): Promise<void> {
   const online = await withSession(settings, (session) => onlineInOpenApp(session, znodes(settings.app)));
   if (online === null) return;
   const agents = online === 0 ? '' : `, ${count(online, 'agent')} online`;
-  throw usage(
-    `${settings.app} is open${agents}: with rights, agents and publishers without their credential file would be shut out`,
-    'give them the files that init --close writes, then restart the agents with them: gitfleet init --close; nothing was changed',
-  );
+  throw new FleetError({
+    code: 'APP_OPEN',
+    reason: `${settings.app} is open${agents}: with rights, whoever has no credential file would be shut out`,
+    hint: 'gitfleet init --close writes the files; then give agents and publishers theirs. Nothing was changed',
+    next: 'stall',
+  });
 }
 
 const fileOf = (directory: string, role: string): string => join(directory, `${role}.auth`);

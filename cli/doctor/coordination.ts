@@ -115,8 +115,9 @@ function rightsFindings(
   const open = access.of('app').some(({ scheme }) => scheme === 'world');
   const who = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
   const as = who === '' ? 'nobody in particular' : who;
-  const again = `gitfleet init --app ${settings.app} gives every znode its rights again`;
   const names = (how: (typeof wrong)[number]['how']) => wrong.filter((one) => one.how === how).map(({ path }) => path);
+  const close = names('open').includes(settings.app) ? ' --close' : '';
+  const again = `gitfleet init${close} --app ${settings.app} gives every znode its rights again`;
   const some = (paths: readonly string[]) => `${paths.slice(0, 5).join(', ')}${paths.length > 5 ? ' ...' : ''}`;
   const findings: Finding[] = [];
   if (open && names('differs').length > 0) {

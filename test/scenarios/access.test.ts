@@ -105,8 +105,8 @@ it('init closes an app that is open only when it is told to', async () => {
   await fleet.startAgent('web-1');
   await fleet.online(1);
   const refused = await fleet.run('init');
-  expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(refused.stderr).toMatch(/is open, 1 agent online: .* shut out\n.*gitfleet init --close/);
+  expect(refused).toMatchObject({ exitCode: 5, stdout: '' });
+  expect(refused.stderr).toMatch(/APP_OPEN: .*is open, 1 agent online: .* shut out\n.*gitfleet init --close/);
   expect(existsSync(join(fleet.directory, 'gitfleet-credentials'))).toBe(false);
   const stranger = await as(null);
   await stranger.set(fleet.znodes.config, Buffer.alloc(0), -1);
