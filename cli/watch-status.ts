@@ -1,15 +1,11 @@
+import { ANSWER_MS, createFreshness, REDRAW_MS } from '../publisher/stale.ts';
 import { statusChanges } from '../publisher/status-changes.ts';
 import { statusOutputOf } from '../publisher/status-output.ts';
 import { type StatusPicture, statusLines } from '../publisher/status-screen.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
-import { classify } from '../runtime/errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { openLiveScreen } from './live-screen.ts';
 import { isLive, say, screenNow } from './terminal.ts';
-
-const LOOK_EVERY_MS = 1_000;
-/** An answer that takes longer makes the picture stale. */
-const ANSWER_MS = 2_000;
 
 /**
  * Shows the fleet until Ctrl-C: on a terminal redrawn in place, elsewhere a line per change, or one JSON value. While
@@ -20,8 +16,7 @@ export async function watchStatus(look: () => Promise<StatusPicture>, json: bool
   const stop = new AbortController();
   const end = () => stop.abort();
   let picture = await look();
-  let freshAt = clock.now();
-  let trouble = 'no answer';
+  const freshness = createFreshness(clock);
   const show = json ? jsonLines() : isLive() ? liveTable() : plainLines();
   process.once('SIGINT', end);
   try {
@@ -31,19 +26,16 @@ export async function watchStatus(look: () => Promise<StatusPicture>, json: bool
         .then(
           (found) => {
             picture = found;
-            freshAt = clock.now();
+            freshness.seen();
           },
-          (error: unknown) => {
-            trouble = classify(error).message;
-          },
+          (error: unknown) => freshness.failed(error),
         )
         .finally(() => {
           looking = null;
         });
       await Promise.race([looking, clock.sleep(ANSWER_MS, stop.signal).catch(() => {})]);
-      const stale = clock.now() - freshAt >= ANSWER_MS ? { since: freshAt, reason: trouble } : null;
-      show.next({ ...picture, stale });
-      await clock.sleep(LOOK_EVERY_MS, stop.signal).catch(() => {});
+      show.next({ ...picture, stale: freshness.stale() });
+      await clock.sleep(REDRAW_MS, stop.signal).catch(() => {});
     }
   } finally {
     process.removeListener('SIGINT', end);

@@ -1,16 +1,17 @@
-import { readFleet } from '../fleet/fleet-view.ts';
+import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
 import { readDeployment, writeOutcome } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
 import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { classify, FleetError } from '../runtime/errors.ts';
+import { FleetError } from '../runtime/errors.ts';
 import type { Deployment, Outcome } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import type { Session } from '../zookeeper/session.ts';
+import type { NodeData, Session } from '../zookeeper/session.ts';
 import { BY_STATE, type Led, readLed, ruledBy } from './led.ts';
 import { findWayBack } from './rollback.ts';
+import { ANSWER_MS, createFreshness, REDRAW_MS, type Stale, within } from './stale.ts';
 import { judge, outcomeOf, type Verdict } from './verdict.ts';
 
 interface FollowParts {
@@ -36,7 +37,9 @@ export interface Progress {
   readonly elapsedMs: number;
   /** Null while it goes on. */
   readonly ending: Ending | null;
-  /** Set while ZooKeeper does not answer: what is shown is what was last known. */
+  /** Set once ZooKeeper has not answered for ANSWER_MS: what is shown is what was seen last. */
+  readonly silence: Stale | null;
+  /** The reason of `silence`. */
   readonly stale: string | null;
   /** What came instead, where it was superseded and that has a record. */
   readonly supersededBy: Deployment | null;
@@ -65,7 +68,8 @@ const ENDED_BADLY: ReadonlySet<Ending> = new Set(['failed', 'halted', 'aborted']
  * Follows one deployment until the fleet has settled, something newer was published, or the time is up. Where it rolls
  * out in waves the coordinator has the word; else we judge from the reports, and write the outcome. Yields on every
  * look; the last item carries the ending. Reads by polling: a publisher is rare and short, and agents keep a constant
- * number of watches. An outage of ZooKeeper only makes the picture stale.
+ * number of watches. An outage of ZooKeeper only makes the picture stale: while a read hangs the last picture is
+ * yielded again every REDRAW_MS, and the time runs out as ever.
  */
 export async function* follow(
   parts: FollowParts,
@@ -73,54 +77,91 @@ export async function* follow(
   timeoutMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<Progress> {
-  const { session, znodes, clock } = parts;
+  const { clock } = parts;
   const started = clock.monotonic();
   const expected = new Set<string>();
   let freshSince: number | null = null;
   let verdict: Verdict = judge([], expected, published.targetVersion);
   let led: Led = { rollout: null, isLed: false };
+  const freshness = createFreshness(clock);
+  let looking: Promise<Look> | null = null;
   while (!signal.aborted) {
-    let stale: string | null = null;
     let superseded = false;
+    let waits = false;
+    looking ??= look(parts, published.targetVersion);
     try {
-      // A read would only wait, and whoever looks at the screen would see neither that nor an end by Ctrl-C.
-      if (session.state !== 'connected') throw NOT_CONNECTED;
-      const [config, fleet, found] = await Promise.all([
-        session.get(znodes.config),
-        readFleet(session, znodes),
-        readLed(session, znodes, published.targetVersion),
-      ]);
-      // Once it names another target, what it last said about this one stands.
-      led = { rollout: found.rollout ?? led.rollout, isLed: found.isLed };
-      superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
-      for (const view of fleet) {
-        // Whoever spoke of this target was there after it was published, also before we looked.
-        if (view.presence || view.report?.targetVersion === published.targetVersion) expected.add(view.agentId);
+      const answer = await within(clock, REDRAW_MS, looking);
+      waits = answer === null;
+      if (answer) {
+        looking = null;
+        freshness.seen();
+        const { config, fleet, found } = answer;
+        // Once it names another target, what it last said about this one stands.
+        led = { rollout: found.rollout ?? led.rollout, isLed: found.isLed };
+        superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
+        for (const view of fleet) {
+          // Whoever spoke of this target was there after it was published, also before we looked.
+          if (view.presence || view.report?.targetVersion === published.targetVersion) expected.add(view.agentId);
+        }
+        verdict = judge(fleet, expected, published.targetVersion);
+        freshSince ??= clock.monotonic();
       }
-      verdict = judge(fleet, expected, published.targetVersion);
-      freshSince ??= clock.monotonic();
     } catch (error) {
-      stale = classify(error).message;
+      looking = null;
+      freshness.failed(error);
       freshSince = null;
     }
+    const silence = freshness.stale();
+    if (silence) freshSince = null;
     const now = clock.monotonic();
     const elapsedMs = now - started;
     const ruled = ruledBy(led);
-    const picture = { verdict, superseded, ruled, freshMs: freshSince === null ? null : now - freshSince };
+    const picture = { verdict, superseded, ruled, freshMs: waits || freshSince === null ? null : now - freshSince };
     const { ending, why } = await rolledBackOr(parts, published, endingOf(picture, elapsedMs, timeoutMs), led);
-    const outcome = ending && OUTCOME[ending];
-    if (outcome && (!ruled || ending === 'timed-out')) {
-      // The verdict holds without its record; an outage now must not turn success into failure.
-      const judged = outcomeOf(verdict, outcome, clock.now(), parts.by);
-      await writeOutcome(session, znodes, published.record.number, judged).catch(() => {});
+    if (ending && (!ruled || ending === 'timed-out')) {
+      const written = record(parts, published, verdict, ending);
+      await (silence ? within(clock, ANSWER_MS, written) : written);
     }
     const replaced = ending === 'superseded' || ending === 'rolled-back';
     const supersededBy = replaced ? await readCurrent(parts) : null;
-    const wayBack = ending && ENDED_BADLY.has(ending) ? await findWayBack(session, znodes) : null;
-    yield { verdict, elapsedMs, ending, stale, supersededBy, wayBack, rollout: led.rollout, isLed: led.isLed, why };
+    const wayBack =
+      ending && ENDED_BADLY.has(ending) && !silence ? await findWayBack(parts.session, parts.znodes) : null;
+    const told = { verdict, elapsedMs, ending, silence, stale: silence?.reason ?? null, supersededBy, wayBack, why };
+    yield { ...told, rollout: led.rollout, isLed: led.isLed };
     if (ending) return;
-    await clock.sleep(pollMs(expected.size), signal).catch(() => {});
+    if (!waits) await clock.sleep(pollMs(expected.size), signal).catch(() => {});
   }
+}
+
+/** The verdict holds without its record: an outage now must not turn success into failure. */
+async function record(
+  { session, znodes, clock, by }: FollowParts,
+  published: Pick<Published, 'record'>,
+  verdict: Verdict,
+  ending: Ending,
+): Promise<void> {
+  const outcome = OUTCOME[ending];
+  if (!outcome) return;
+  const judged = outcomeOf(verdict, outcome, clock.now(), by);
+  await writeOutcome(session, znodes, published.record.number, judged).catch(() => {});
+}
+
+interface Look {
+  readonly config: NodeData | null;
+  readonly fleet: readonly AgentView[];
+  readonly found: Led;
+}
+
+/** @throws FleetError where ZooKeeper is away, or refuses. */
+async function look({ session, znodes }: FollowParts, targetVersion: string): Promise<Look> {
+  // A read would only wait for a connection, up to its deadline, and miss when one is back.
+  if (session.state !== 'connected') throw NOT_CONNECTED;
+  const [config, fleet, found] = await Promise.all([
+    session.get(znodes.config),
+    readFleet(session, znodes),
+    readLed(session, znodes, targetVersion),
+  ]);
+  return { config, fleet, found };
 }
 
 const NOT_CONNECTED = new FleetError({

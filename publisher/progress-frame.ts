@@ -1,19 +1,19 @@
-import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import { agentTable, MOST_SINGLE, tallyOf } from './agent-table.ts';
 import { line } from './columns.ts';
 import type { Progress } from './follow.ts';
 import type { Screen } from './paint.ts';
 import type { Followed } from './progress-lines.ts';
+import { asSeen, staleLines } from './stale.ts';
 import { waveWords } from './wave-words.ts';
 import { age, names, short } from './words.ts';
 
 /** The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. */
-export function progressFrame(progress: Progress, { record }: Followed, screen: Screen, rows: number): string[] {
-  const { verdict, elapsedMs, stale } = progress;
+export function progressFrame(progress: Progress, { record }: Followed, window: Screen, rows: number): string[] {
+  const { verdict, elapsedMs, silence } = progress;
+  const screen = asSeen(silence, window);
   const { agents, reached, expected } = verdict;
-  const old =
-    stale === null ? [] : [line(screen, `ZooKeeper does not answer (${visible(stale, 200)}); this is old`, 'bad')];
+  const old = staleLines(silence, window);
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const wave = waveWords(progress.rollout);
   const waves = wave === '' ? [] : [line(screen, `  ${wave}`)];
@@ -22,5 +22,6 @@ export function progressFrame(progress: Progress, { record }: Followed, screen: 
   const waits = expected === 0 ? 'an agent to come online' : open.length === 0 ? null : names(open, 3);
   const count = `${deploymentName(record.number)}: ${reached}/${expected} agents at ${short(record.target.commitId)}`;
   const last = `${count}, ${age(elapsedMs)}${waits ? `; waiting for ${waits}` : ''}`;
-  return [...old, ...counts, ...table, ...waves, line(screen, last, 'strong')].slice(-rows);
+  // In the lowest of windows it stays that the picture is old, and how far it is.
+  return [...[...old, ...counts, ...table, ...waves].slice(0, rows - 1), line(screen, last, 'strong')];
 }

@@ -1,16 +1,14 @@
 import { visible } from '../runtime/visible.ts';
 import { MOST_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './paint.ts';
+import { staleChange } from './stale.ts';
 import { rolloutLines, type StatusPicture, standings, statusLines } from './status-screen.ts';
 import { standingWords } from './words.ts';
 
 /** What became different between two pictures, one plain line each: for logs, where nothing is drawn in place. */
 export function statusChanges(before: StatusPicture, after: StatusPicture, screen: Screen): string[] {
   if (before.state.config.targetVersion !== after.state.config.targetVersion) return statusLines(after, screen);
-  const lines: string[] = [];
-  if (!before.stale && after.stale)
-    lines.push(`STALE: ZooKeeper does not answer (${visible(after.stale.reason, 200)})`);
-  if (before.stale && !after.stale) lines.push('ZooKeeper answers again');
+  const lines = staleChange(before.stale, after.stale);
   const rollout = rolloutLines(after, screen);
   if (rollout.join() !== rolloutLines(before, screen).join()) lines.push(...rollout);
   const told = new Map(standings(before).map((agent) => [agent.agentId, standingWords(agent)]));

@@ -27,7 +27,7 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
     reached,
     expected,
     agents: fleet.map((view) => agentOutputOf(view, state.config.targetVersion)),
-    stale,
+    stale: stale && { since: stale.since, reason: stale.reason },
   };
 }
 

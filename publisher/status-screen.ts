@@ -9,6 +9,7 @@ import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { agentTable, failureLines, MOST_SINGLE, tallyOf } from './agent-table.ts';
 import { line } from './columns.ts';
 import type { Screen } from './paint.ts';
+import { asSeen, type Stale, staleLines } from './stale.ts';
 import { judge, presentStanding, type Verdict } from './verdict.ts';
 import { waveWords } from './wave-words.ts';
 import { age, count, names, short } from './words.ts';
@@ -22,8 +23,8 @@ export interface StatusPicture {
   readonly rollout: Rollout | null;
   /** Set where `-l` chose `fleet`. */
   readonly selection?: Selection | null;
-  /** Set where ZooKeeper does not answer any more: since when, and why; the picture is the last that was seen. */
-  readonly stale: { readonly since: number; readonly reason: string } | null;
+  /** Set where ZooKeeper does not tell any more; the picture is the last that was seen. */
+  readonly stale: Stale | null;
 }
 
 /** By which words agents were chosen, and how many were left out. */
@@ -37,10 +38,12 @@ export interface Selection {
  * `gitfleet status`: what is wanted, what is in its way, where each agent stands with it, what fails and what to do.
  * @param rows lines that the screen may take; Infinity where it scrolls.
  */
-export function statusLines(picture: StatusPicture, screen: Screen, rows = Number.POSITIVE_INFINITY): string[] {
-  if (picture.state.config.data.length === 0) return emptyLines(picture, screen).slice(0, rows);
+export function statusLines(picture: StatusPicture, window: Screen, rows = Number.POSITIVE_INFINITY): string[] {
+  if (picture.state.config.data.length === 0) return emptyLines(picture, window).slice(0, rows);
+  const screen = asSeen(picture.stale, window);
   const agents = standings(picture);
-  const above = [staleLines, wantedLines, brakeLines, rolloutLines].flatMap((part) => part(picture, screen));
+  const old = staleLines(picture.stale, window);
+  const above = [...old, ...[wantedLines, brakeLines, rolloutLines].flatMap((part) => part(picture, screen))];
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
   const last = lastLines(picture, verdictOf(picture), screen);
@@ -65,15 +68,6 @@ export const standings = ({ state, fleet }: StatusPicture) =>
     standing: presentStanding(view, state.config.targetVersion),
     view,
   }));
-
-function staleLines({ stale }: StatusPicture, screen: Screen): string[] {
-  if (!stale) return [];
-  const words = `STALE: ZooKeeper has not answered for ${age(screen.now - stale.since)} (${visible(stale.reason, 200)})`;
-  return [
-    line(screen, words, 'bad'),
-    line(screen, '  what follows is what was seen then; agents go on serving what they serve'),
-  ];
-}
 
 function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
   const record = isRecorded(state) ? state.lastRecord : null;
@@ -166,7 +160,7 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
   const told = (all: string[], words: string) =>
     all.length > 0 ? [line(screen, `  ${all.length} ${words}: ${names(all)}`)] : [];
   return [
-    ...staleLines({ app, fleet, ...picture }, screen),
+    ...staleLines(picture.stale, screen),
     line(screen, `${app}: nothing published yet`),
     ...brakeLines({ app, fleet, ...picture }, screen),
     ...told(online, 'online, waiting for a target'),

@@ -87,7 +87,7 @@ export const statusOutput = z.strictObject({
   reached: z.int(),
   expected: z.int(),
   agents: z.array(agent),
-  /** Since when ZooKeeper does not answer; what stands here is what was seen then. */
+  /** Since when ZooKeeper does not answer, or refuses; what stands here is what was seen then. */
   stale: z.strictObject({ since: z.number(), reason: z.string() }).nullable(),
 });
 

@@ -50,7 +50,8 @@ const PRESENT = presentTargetOf(make.picture([]).state);
 
 const hold = { owner: 'bob', reason: 'inventory', since: NOW - HOUR, end: NOW + 2 * HOUR };
 const entry = (commitId: CommitId) => ({ commitId, reason: 'empties the cart', by: 'ann', at: NOW - 2 * HOUR });
-const stale = { since: NOW - 12 * SECOND, reason: 'get /app/business/config: DEADLINE' };
+const stale = { since: NOW - 12 * SECOND, reason: 'get /app/business/config: DEADLINE', refusal: null };
+const refused = { ...stale, reason: 'get /app/business/config: NO_AUTH', refusal: 'give another credential' };
 
 describe('status', () => {
   it.each([
@@ -79,6 +80,7 @@ describe('status', () => {
     ],
     ['status-aborted', make.picture(MIXED.slice(1, 4), {}, { state: 'aborted', why: 'ann: wrong branch' })],
     ['status-stale', { ...make.picture(MIXED.slice(0, 3)), stale }],
+    ['status-unreadable', { ...make.picture(MIXED.slice(0, 3)), stale: refused }],
   ])('%s', async (name, picture) => {
     await shows(name, statusLines(picture, SCREEN));
   });
@@ -105,7 +107,7 @@ describe('status', () => {
     for (const picture of followedPictures) {
       for (let rows = 4; rows <= 40; rows += 1) {
         const narrow = { ...WINDOW, columns: rows * 3 };
-        const verdict = { ...progress(picture.fleet, 4_200, null), stale: 'DEADLINE' };
+        const verdict = { ...progress(picture.fleet, 4_200, null), silence: stale };
         for (const lines of [statusLines(picture, narrow, rows), progressFrame(verdict, followed, narrow, rows)]) {
           expect(lines.length).toBeLessThanOrEqual(rows);
           for (const line of lines) expect(width(line)).toBeLessThanOrEqual(narrow.columns);
@@ -121,6 +123,7 @@ describe('status', () => {
     await shows('changes', [
       ...statusChanges(before, after, SCREEN),
       ...statusChanges(after, { ...after, stale }, SCREEN),
+      ...statusChanges({ ...after, stale }, { ...after, stale: refused }, SCREEN),
       ...statusChanges({ ...after, stale }, after, SCREEN),
       ...statusChanges(make.picture(THOUSAND.map((view) => make.agent(view.agentId))), make.picture(THOUSAND), SCREEN),
     ]);
@@ -155,7 +158,7 @@ describe('status', () => {
 const followed = { record: make.record(), previous: make.previous(), targetVersion: VERSION };
 const progress = (fleet: typeof MIXED, elapsedMs: number, ending: Ending | null, over: Partial<Progress> = {}) => ({
   ...{ verdict: judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
-  ...{ stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, why: '', ...over },
+  ...{ silence: null, stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, why: '', ...over },
 });
 
 describe('a deployment that is followed', () => {
@@ -241,7 +244,7 @@ describe('a deployment that is followed', () => {
       for (const line of lines) expect(width(line)).toBeLessThanOrEqual(80);
       await shows(name, lines);
     }
-    const old = progressFrame(progress(MIXED.slice(1, 3), 4_200, null, { stale: 'DEADLINE' }), followed, WINDOW, 23);
+    const old = progressFrame(progress(MIXED.slice(1, 3), 4_200, null, { silence: stale }), followed, WINDOW, 23);
     await shows('frame-stale', old);
     await shows('frame-failed', endedFailures(progress(MIXED, 20 * SECOND, 'failed'), SCREEN));
   });

@@ -65,6 +65,10 @@ const target = (url: string, commitId: string) => [commitId, '--url', url, '--re
 /** What the cursor was told last. */
 const cursor = (said: string) => (said.lastIndexOf(SHOW) > said.lastIndexOf(HIDE) ? 'shown' : 'hidden');
 
+/** The different times that `d-1: 0/0 agents at ..., 3.1 s` was drawn with. */
+const spentIn = (said: string) =>
+  new Set([...stripVTControlCharacters(said).matchAll(/d-1: 0\/0 agents at \w+, ([\d.]+) s/g)].map(([, time]) => time));
+
 describe('on a terminal', () => {
   it('publish draws a live table, ends with the verdict, and gives the cursor back', async () => {
     const { origin, commitId } = await published('web-1', 'web-2');
@@ -137,6 +141,67 @@ describe('on a terminal', () => {
     await until('a fresh frame', async () =>
       /nothing published yet/.test(shown.said.slice(before).split('STALE').at(-1) ?? ''),
     );
+    shown.kill('SIGINT');
+    expect(await shown.ended).toBe(130);
+  });
+
+  it('publish says the same while ZooKeeper has frozen, its clock goes on, and it ends as ever after it', async () => {
+    const { origin, commitId } = await published();
+    const shown = inTerminal(['publish', ...target(origin.url, commitId), '--timeout', '30s']);
+    await shown.shows(/waiting for an agent to come online/);
+    servers.first.kill('SIGSTOP');
+    try {
+      await shown.shows(/STALE: ZooKeeper has not answered for \d[^(]* \(no answer\)/);
+      expect(stripVTControlCharacters(shown.said)).toContain('what follows is what was seen then');
+      // Each second that is shown is another frame.
+      await until('a clock that goes on', async () => spentIn(shown.said.split('STALE').slice(1).join()).size >= 3);
+    } finally {
+      servers.first.kill('SIGCONT');
+    }
+    await until('a fresh frame', async () => !shown.said.split('\u001b[?2026h').at(-1)?.includes('STALE'));
+    expect(await shown.ended).toBe(4);
+    expect(cursor(shown.said)).toBe('shown');
+  });
+
+  it('the time of a deployment runs out also while ZooKeeper has frozen', async () => {
+    const { origin, commitId } = await published();
+    const shown = inTerminal(['publish', ...target(origin.url, commitId), '--timeout', '6s']);
+    await shown.shows(/waiting for an agent to come online/);
+    servers.first.kill('SIGSTOP');
+    try {
+      await shown.shows(/STALE/);
+      expect(await shown.ended).toBe(4);
+      expect(shown.said).toContain('next: gitfleet attach d-1');
+      expect(cursor(shown.said)).toBe('shown');
+    } finally {
+      servers.first.kill('SIGCONT');
+    }
+  });
+
+  it('elsewhere one line says that ZooKeeper does not answer, and one that it does again', async () => {
+    const { origin, commitId } = await published();
+    const shown = inTerminal(['publish', ...target(origin.url, commitId), '--timeout', '30s'], { TERM: 'dumb' });
+    await shown.shows(/d-1: /);
+    servers.first.kill('SIGSTOP');
+    try {
+      await shown.shows(/STALE: ZooKeeper does not answer/);
+      await shown.shows(/waiting for an agent to come online/);
+    } finally {
+      servers.first.kill('SIGCONT');
+    }
+    await shown.shows(/ZooKeeper answers again/);
+    expect(await shown.ended).toBe(4);
+    expect(shown.said.match(/does not answer/g)).toHaveLength(1);
+    expect(shown.said.match(/answers again/g)).toHaveLength(1);
+  });
+
+  it('status --watch says that ZooKeeper refuses to be read, where it does', async () => {
+    await published('web-1');
+    const shown = inTerminal(['status', '--watch']);
+    await shown.shows(/nothing published yet/);
+    await fleet.session.setAcl(fleet.znodes.config, [{ scheme: 'digest', id: 'a:b', permissions: 'r' }], 0);
+    await shown.shows(/STALE: ZooKeeper refuses to be read, for \d[^(]* \(get \/app\//);
+    expect(shown.said).not.toContain('has not answered');
     shown.kill('SIGINT');
     expect(await shown.ended).toBe(130);
   });
