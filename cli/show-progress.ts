@@ -1,7 +1,6 @@
 import type { Progress } from '../publisher/follow.ts';
 import { progressFrame } from '../publisher/progress-frame.ts';
 import { createProgressLines, endedFailures, type Followed, verdictLines } from '../publisher/progress-lines.ts';
-import { type Stale, staleChange } from '../publisher/stale.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import type { EndingOutput } from '../schemas/output.ts';
 import { openLiveScreen } from './live-screen.ts';
@@ -37,14 +36,8 @@ function liveTable(followed: Followed): ProgressShow {
 
 function plainLines(followed: Followed): ProgressShow {
   const lines = createProgressLines(followed);
-  let before: Stale | null = null;
   return {
-    next(progress) {
-      const change = staleChange(before, progress.silence).map((words) => `  ${words}`);
-      before = progress.silence;
-      // The same words as `status --watch`, and so not also those of the lines themselves.
-      say(...change, ...lines.next({ ...progress, stale: null }));
-    },
+    next: (progress) => say(...lines.next(progress)),
     close() {},
   };
 }

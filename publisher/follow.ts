@@ -38,9 +38,7 @@ export interface Progress {
   /** Null while it goes on. */
   readonly ending: Ending | null;
   /** Set once ZooKeeper has not answered for ANSWER_MS: what is shown is what was seen last. */
-  readonly silence: Stale | null;
-  /** The reason of `silence`. */
-  readonly stale: string | null;
+  readonly stale: Stale | null;
   /** What came instead, where it was superseded and that has a record. */
   readonly supersededBy: Deployment | null;
   /** Where `gitfleet rollback` would go, once it ended badly; null: nowhere, or that is not known. */
@@ -111,8 +109,8 @@ export async function* follow(
       freshness.failed(error);
       freshSince = null;
     }
-    const silence = freshness.stale();
-    if (silence) freshSince = null;
+    const stale = freshness.stale();
+    if (stale) freshSince = null;
     const now = clock.monotonic();
     const elapsedMs = now - started;
     const ruled = ruledBy(led);
@@ -120,13 +118,12 @@ export async function* follow(
     const { ending, why } = await rolledBackOr(parts, published, endingOf(picture, elapsedMs, timeoutMs), led);
     if (ending && (!ruled || ending === 'timed-out')) {
       const written = record(parts, published, verdict, ending);
-      await (silence ? within(clock, ANSWER_MS, written) : written);
+      await (stale ? within(clock, ANSWER_MS, written) : written);
     }
     const replaced = ending === 'superseded' || ending === 'rolled-back';
     const supersededBy = replaced ? await readCurrent(parts) : null;
-    const wayBack =
-      ending && ENDED_BADLY.has(ending) && !silence ? await findWayBack(parts.session, parts.znodes) : null;
-    const told = { verdict, elapsedMs, ending, silence, stale: silence?.reason ?? null, supersededBy, wayBack, why };
+    const wayBack = ending && ENDED_BADLY.has(ending) && !stale ? await findWayBack(parts.session, parts.znodes) : null;
+    const told = { verdict, elapsedMs, ending, stale, supersededBy, wayBack, why };
     yield { ...told, rollout: led.rollout, isLed: led.isLed };
     if (ending) return;
     if (!waits) await clock.sleep(pollMs(expected.size), signal).catch(() => {});

@@ -10,10 +10,10 @@ import { age, names, short } from './words.ts';
 
 /** The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. */
 export function progressFrame(progress: Progress, { record }: Followed, window: Screen, rows: number): string[] {
-  const { verdict, elapsedMs, silence } = progress;
-  const screen = asSeen(silence, window);
+  const { verdict, elapsedMs, stale } = progress;
+  const screen = asSeen(stale, window);
   const { agents, reached, expected } = verdict;
-  const old = staleLines(silence, window);
+  const old = staleLines(stale, window);
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const wave = waveWords(progress.rollout);
   const waves = wave === '' ? [] : [line(screen, `  ${wave}`)];

@@ -6,6 +6,7 @@ import { type Change, changeLines } from './change.ts';
 import type { Ending, Progress } from './follow.ts';
 import type { Screen } from './paint.ts';
 import { placeLines } from './place-lines.ts';
+import { type Stale, staleChange } from './stale.ts';
 import type { AgentStanding } from './verdict.ts';
 import { heldWords, waveWords } from './wave-words.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
@@ -30,7 +31,7 @@ const MOST_PER_CAUSE = 5;
 export function createProgressLines(published: Followed): ProgressLines {
   const told = new Map<string, string>();
   const causes = new Map<string, number>();
-  let stale: string | null = null;
+  let stale: Stale | null = null;
   let remindAt = REMIND_MS;
   let toldWave = '';
 
@@ -56,14 +57,8 @@ export function createProgressLines(published: Followed): ProgressLines {
     next(progress) {
       const { verdict } = progress;
       const lines: string[] = [];
-      if (progress.stale !== stale) {
-        stale = progress.stale;
-        lines.push(
-          stale
-            ? `  ZooKeeper does not answer (${visible(stale, 200)}); what was said last is old`
-            : '  ZooKeeper answers again',
-        );
-      }
+      lines.push(...staleChange(stale, progress.stale).map((words) => `  ${words}`));
+      stale = progress.stale;
       const wave = waveWords(progress.rollout);
       if (wave !== '' && wave !== toldWave) lines.push(`  ${wave}`);
       toldWave = wave;

@@ -58,8 +58,8 @@ it('does not say that nobody is online while ZooKeeper does not answer', async (
   await systemClock.sleep(6_000);
   await proxy.mode('pass');
   const seen = await looks;
-  const last = seen.findLastIndex((progress) => progress.silence);
-  expect(seen[last]).toMatchObject({ ending: null, silence: { refusal: null } });
+  const last = seen.findLastIndex((progress) => progress.stale);
+  expect(seen[last]).toMatchObject({ ending: null, stale: { refusal: null } });
   const fresh = seen.slice(last + 1);
   // Agents come back as we do: the ten seconds begin with the first answer.
   expect(fresh.length).toBeGreaterThan(1);

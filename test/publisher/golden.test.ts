@@ -107,7 +107,7 @@ describe('status', () => {
     for (const picture of followedPictures) {
       for (let rows = 4; rows <= 40; rows += 1) {
         const narrow = { ...WINDOW, columns: rows * 3 };
-        const verdict = { ...progress(picture.fleet, 4_200, null), silence: stale };
+        const verdict = { ...progress(picture.fleet, 4_200, null), stale };
         for (const lines of [statusLines(picture, narrow, rows), progressFrame(verdict, followed, narrow, rows)]) {
           expect(lines.length).toBeLessThanOrEqual(rows);
           for (const line of lines) expect(width(line)).toBeLessThanOrEqual(narrow.columns);
@@ -158,7 +158,7 @@ describe('status', () => {
 const followed = { record: make.record(), previous: make.previous(), targetVersion: VERSION };
 const progress = (fleet: typeof MIXED, elapsedMs: number, ending: Ending | null, over: Partial<Progress> = {}) => ({
   ...{ verdict: judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
-  ...{ silence: null, stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, why: '', ...over },
+  ...{ stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, why: '', ...over },
 });
 
 describe('a deployment that is followed', () => {
@@ -170,7 +170,9 @@ describe('a deployment that is followed', () => {
       ...lines.next(progress(begun, 200, null)),
       ...lines.next(progress([make.agent('web-1'), ...MIXED.slice(2, 5)], 3 * SECOND, null)),
       ...lines.next(progress([make.agent('web-1'), ...MIXED.slice(2, 5)], 11 * SECOND, null)),
-      ...lines.next(progress(MIXED.slice(2, 5), 12 * SECOND, null, { stale: 'connection refused' })),
+      ...lines.next(
+        progress(MIXED.slice(2, 5), 12 * SECOND, null, { stale: { ...stale, reason: 'connection refused' } }),
+      ),
       ...lines.next(progress(MIXED.slice(2, 5), 15 * SECOND, null)),
       ...lines.next(progress([make.agent('web-1'), MIXED[3], MIXED[8]] as typeof MIXED, 20 * SECOND, 'failed')),
     ]);
@@ -244,7 +246,7 @@ describe('a deployment that is followed', () => {
       for (const line of lines) expect(width(line)).toBeLessThanOrEqual(80);
       await shows(name, lines);
     }
-    const old = progressFrame(progress(MIXED.slice(1, 3), 4_200, null, { silence: stale }), followed, WINDOW, 23);
+    const old = progressFrame(progress(MIXED.slice(1, 3), 4_200, null, { stale }), followed, WINDOW, 23);
     await shows('frame-stale', old);
     await shows('frame-failed', endedFailures(progress(MIXED, 20 * SECOND, 'failed'), SCREEN));
   });
