@@ -45,6 +45,10 @@ export interface Access {
   of(kind: NodeKind, own?: string): readonly AclEntry[];
 }
 
+/** Whether everybody may change what has this list. */
+export const isOpen = (acl: readonly AclEntry[]): boolean =>
+  acl.some(({ scheme, permissions }) => scheme === 'world' && /[cdwa]/.test(permissions));
+
 /** For trials: whoever reaches the ZooKeeper may do everything. */
 export const openAccess: Access = { of: () => OPEN };
 

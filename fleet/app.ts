@@ -1,7 +1,7 @@
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../zookeeper/session.ts';
-import type { Access, NodeKind } from './access.ts';
+import { type Access, isOpen, type NodeKind } from './access.ts';
 
 interface InitResult {
   readonly made: string[];
@@ -51,7 +51,8 @@ async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
   });
 }
 
-const isOpen = (acl: readonly AclEntry[]): boolean => acl.some((entry) => entry.scheme === 'world');
+/** Be it only to read. */
+const namesEverybody = (acl: readonly AclEntry[]): boolean => acl.some(({ scheme }) => scheme === 'world');
 
 async function pathsBelow(session: Session, parent: string): Promise<string[]> {
   return ((await session.children(parent)) ?? []).map((name) => `${parent}/${name}`);
@@ -66,7 +67,7 @@ async function removeOpen(session: Session, paths: readonly string[]): Promise<v
   await Promise.all(
     paths.map(async (path) => {
       const node = await session.getAcl(path);
-      if (node && isOpen(node.acl)) await unlessGone(session.remove(path, ANY_VERSION));
+      if (node && namesEverybody(node.acl)) await unlessGone(session.remove(path, ANY_VERSION));
     }),
   );
 }

@@ -1,7 +1,7 @@
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, type ZooKeeperError } from '../zookeeper/errors.ts';
 import type { AclEntry, CallOptions, Session } from '../zookeeper/session.ts';
-import type { Access } from './access.ts';
+import { type Access, isOpen } from './access.ts';
 import { nodesOf } from './app.ts';
 
 /** How the rights of one znode differ from those that `gitfleet init` gives. */
@@ -74,9 +74,6 @@ export async function publishRefusal(
   }
   return null;
 }
-
-const isOpen = (acl: readonly AclEntry[]): boolean =>
-  acl.some(({ scheme, permissions }) => scheme === 'world' && /[cdwa]/.test(permissions));
 
 /** Servers show the hash of a credential only to who may administer the node; to others it reads `user:x`. */
 function sameRights(found: readonly AclEntry[], wanted: readonly AclEntry[]): boolean {

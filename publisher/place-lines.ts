@@ -15,7 +15,7 @@ export function placeLines(before: Place | null, after: Place): string[] {
     ...(before.url === after.url
       ? []
       : [`  the repository changes: from ${visible(before.url)} to ${visible(after.url)}`]),
-    ...(from === to
+    ...(before.relativePath === after.relativePath
       ? []
       : [`  the place changes: from ${from} to ${to}; ${from} stays as it is, no deployment changes it any more`]),
   ];

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isOpen } from '../../fleet/access.ts';
 import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
 import { systemClock as clock, systemChance } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
@@ -112,7 +113,7 @@ function rightsFindings(
   wrong: Awaited<ReturnType<typeof wrongRights>>,
   { access, session }: SessionAccess,
 ): Finding[] {
-  const open = access.of('app').some(({ scheme }) => scheme === 'world');
+  const open = isOpen(access.of('app'));
   const who = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
   const as = who === '' ? 'nobody in particular' : who;
   const names = (how: (typeof wrong)[number]['how']) => wrong.filter((one) => one.how === how).map(({ path }) => path);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openAccess, ROLES, type RoleIds, roleAccess } from '../../fleet/access.ts';
-import { initApp } from '../../fleet/app.ts';
+import { initApp, onlineInOpenApp } from '../../fleet/app.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { digestId } from '../../zookeeper/acl.ts';
 import { realServers } from '../support/zookeeper-server.ts';
@@ -36,4 +36,22 @@ it('closing an open app closes what publishers, coordinators and agents made in 
   // Again: nothing is lost.
   await initApp(operator, paths, access);
   expect(await operator.children(paths.agents)).toEqual(['web-2']);
+});
+
+it('an app is open where everybody may change it, not where everybody may only read', async () => {
+  const anybody = open(servers.connect());
+  const trial = znodes('/app/trial');
+  await initApp(anybody, trial, openAccess);
+  await anybody.create(trial.presence('web-1'), Buffer.alloc(0), 'persistent');
+  expect(await onlineInOpenApp(anybody, trial)).toBe(1);
+
+  const ids = Object.fromEntries(ROLES.map((role) => [role, digestId(role, 'secret')])) as RoleIds;
+  const everybodyReads = { scheme: 'world', id: 'anyone', permissions: 'r' } as const;
+  const operator = open(servers.connect(), { auth: [{ scheme: 'digest', credential: 'operator:secret' }] });
+  const shown = znodes('/shown/shop');
+  await initApp(operator, shown, { of: (kind) => [...roleAccess(ids).of(kind), everybodyReads] });
+  expect(await onlineInOpenApp(anybody, shown)).toBeNull();
+  await initApp(operator, trial, roleAccess(ids));
+  expect(await onlineInOpenApp(anybody, trial)).toBeNull();
+  expect(await onlineInOpenApp(anybody, znodes('/nothing/here'))).toBeNull();
 });
