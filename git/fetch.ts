@@ -153,6 +153,7 @@ async function makeFor(repository: Repository, commitId: CommitId): Promise<void
   if ((await pinned(repository)).length === 0) {
     await rm(repository.directory, { recursive: true, force: true });
     repository.reader.close();
+    repository.sizes.close();
     return makeRepository(repository, wanted);
   }
   const hint = 'one app keeps one hash; publish a commit of the same kind, or use another app for this repository';

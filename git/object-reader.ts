@@ -25,7 +25,6 @@ export interface ObjectReader {
 }
 
 interface Question {
-  readonly name: string;
   answer(found: FoundObject | null): void;
   fail(error: unknown): void;
 }
@@ -35,37 +34,53 @@ export function createObjectReader(
   directory: string,
   what: 'contents' | 'sizes' = 'contents',
 ): ObjectReader {
-  let child: ChildProcess | undefined;
+  let talk: Conversation | undefined;
+
+  function start(): Conversation {
+    const args = [...preamble({ gitDir: directory }), 'cat-file', what === 'sizes' ? '--batch-check' : '--batch'];
+    const stdio = ['pipe', 'pipe', 'ignore', ...(leash.lockFd === undefined ? [] : [leash.lockFd])] as const;
+    const options = { cwd: directory, env: environment(leash), detached: true, stdio: [...stdio] };
+    const started = converse(
+      withPlainUmask(() => spawn('git', args, options)),
+      what,
+      () => {
+        if (talk === started) talk = undefined;
+      },
+    );
+    return started;
+  }
+
+  return {
+    read(name) {
+      talk ??= start();
+      return talk.ask(name);
+    },
+    close() {
+      const last = talk;
+      talk = undefined;
+      last?.end();
+    },
+  };
+}
+
+interface Conversation {
+  ask(name: string): Promise<FoundObject | null>;
+  /** Whoever still waits is refused. */
+  end(): void;
+}
+
+/** With one child: what it has still to say when another one is asked is nobody's answer. */
+function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => void): Conversation {
   let waiting: Question[] = [];
   let buffered: Buffer[] = [];
   let size = 0;
   /** What is still missing of the answer at the head of the queue, so that a large blob is joined once. */
   let needed = 0;
 
-  function start(): ChildProcess {
-    const args = [...preamble({ gitDir: directory }), 'cat-file', what === 'sizes' ? '--batch-check' : '--batch'];
-    const stdio = ['pipe', 'pipe', 'ignore', ...(leash.lockFd === undefined ? [] : [leash.lockFd])] as const;
-    const options = { cwd: directory, env: environment(leash), detached: true, stdio: [...stdio] };
-    const started = withPlainUmask(() => spawn('git', args, options));
-    started.stdout?.on('data', take);
-    started.stdin?.on('error', () => {}); // The exit tells.
-    const gone = (cause: unknown) => {
-      if (child === started) forget(cause);
-    };
-    started.on('error', gone);
-    started.on('exit', (code, signal) => gone(`cat-file ended with ${signal ?? code}`));
-    // Neither the child nor its pipes keep our process alive; a caller that waits holds it with something of its own.
-    started.unref();
-    for (const pipe of [started.stdin, started.stdout]) (pipe as unknown as { unref?: () => void })?.unref?.();
-    return started;
-  }
-
-  function forget(cause: unknown): void {
+  function finish(cause: unknown): void {
     const asked = waiting;
-    child = undefined;
     waiting = [];
-    buffered = [];
-    size = needed = 0;
+    gone();
     const hint = 'the object store of this app may be damaged; the agent tries again by itself';
     for (const question of asked) {
       question.fail(failure('STORE_BROKEN', 'retry', `the object reader died: ${cause}`, hint, cause));
@@ -110,24 +125,30 @@ export function createObjectReader(
 
   /** While somebody waits, the answer must be able to arrive even when nothing else keeps the process alive. */
   function hold(on: boolean): void {
-    const pipe = child?.stdout as unknown as { ref?: () => void; unref?: () => void } | undefined;
+    const pipe = child.stdout as unknown as { ref?: () => void; unref?: () => void } | null;
     if (on) pipe?.ref?.();
     else pipe?.unref?.();
   }
 
+  child.stdout?.on('data', take);
+  child.stdin?.on('error', () => {}); // The exit tells.
+  child.on('error', finish);
+  child.on('exit', (code, signal) => finish(`cat-file ended with ${signal ?? code}`));
+  // Neither the child nor its pipes keep our process alive; a caller that waits holds it with something of its own.
+  child.unref();
+  for (const pipe of [child.stdin, child.stdout]) (pipe as unknown as { unref?: () => void })?.unref?.();
+
   return {
-    read(name) {
+    ask(name) {
       return new Promise((answer, fail) => {
-        child ??= start();
-        waiting.push({ name, answer, fail });
+        waiting.push({ answer, fail });
         hold(true);
         child.stdin?.write(`${name}\n`);
       });
     },
-    close() {
-      const pid = child?.pid;
-      forget('closed');
-      killGroup(pid);
+    end() {
+      finish('closed');
+      killGroup(child.pid);
     },
   };
 }
