@@ -48,7 +48,8 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
   const stays = (id: string) => known.has(id) && !left.has(id);
   if (!isCanary(rollout, policy)) return { ...rollout, members: rollout.members.filter(stays) };
   const kept = rollout.canary.filter(stays);
-  const others = tally.of('ready', 'working').filter((each) => !kept.includes(each.agentId));
+  // Who shows it already is a canary as good as any: it may be the only one that is chosen.
+  const others = tally.of('ready', 'working', 'done').filter((each) => !kept.includes(each.agentId));
   const candidates = [...kept.map((agentId) => ({ agentId, labels: {} })), ...others.map(candidate)];
   const canary = [...new Set([...kept, ...canaryOf(policy, candidates, kept, tally.all)])].toSorted();
   return { ...rollout, canary, members: canary };

@@ -25,6 +25,8 @@ const scripts = fc.record({
   failing: fc.constantFrom(0, 0, 5, 30),
   leaving: fc.constantFrom(0, 0, 10),
   publishing: fc.constantFrom(0, 0, 3),
+  /** Shows the target without a permit: it had it from before. */
+  ahead: fc.constantFrom(0, 0, 3),
 });
 type Script = typeof scripts extends fc.Arbitrary<infer T> ? T : never;
 
@@ -69,6 +71,7 @@ function run(script: Script, afterEachOrder: (world: World) => void, ill = 0): R
     for (const agent of world.agents.values()) {
       if (random.often(script.leaving / 100)) agent.online = !agent.online;
       if (agent.online) agent.heard = world.now;
+      if (agent.online && random.often(script.ahead / 100)) world.say(agent.agentId, 'active');
       const permitted = agent.permit?.targetVersion === world.targetVersion;
       if (ill > 0 && !permitted && random.often(ill)) {
         if (agent.report?.phase !== 'active' && random.often(0.3)) world.fail(agent.agentId, 'DISK_FULL');
@@ -96,11 +99,12 @@ function act(world: World, agentId: string, fails: boolean): void {
   const agent = world.agent(agentId);
   const report = agent.report?.targetVersion === world.targetVersion ? agent.report : null;
   if (report?.phase === 'active' || report?.phase === 'failed') return;
-  const goes = world.rollout?.state === 'running' || world.rollout?.state === 'paused';
-  const permitted = agent.permit?.targetVersion === world.targetVersion && goes;
+  // A rollout of another target says nothing about this one.
+  const state = world.rollout?.targetVersion === world.targetVersion ? world.rollout.state : null;
+  const permitted = agent.permit?.targetVersion === world.targetVersion && (state === 'running' || state === 'paused');
   if (report?.phase === 'activating' && fails) world.fail(agentId);
   else if (report?.phase === 'activating') world.say(agentId, 'active');
-  else if (permitted || world.rollout?.state === 'proven') world.say(agentId, 'activating');
+  else if (permitted || state === 'proven') world.say(agentId, 'activating');
   else if (report?.phase !== 'awaiting') world.say(agentId, 'awaiting');
 }
 

@@ -645,6 +645,19 @@ describe('agents that are away', () => {
     expect(world.rollout).toMatchObject({ canary: ['web-9'], members: ['web-9'], why: '' });
   });
 
+  it('are canary again when they come back with the commit, also where nobody else is chosen', () => {
+    const world = second({ canary: 'zone=a' }, { 'web-1': { zone: 'a' }, 'web-2': { zone: 'b' } });
+    settle(world);
+    world.agent('web-1').online = false;
+    expect(settle(world)).toBe('no agent that is online is chosen as canary by zone=a');
+    world.agent('web-1').online = true;
+    world.say('web-1', 'active'); // It had the commit of its own, from before.
+    world.say('web-2', 'awaiting');
+    settle(world);
+    expect(world.rollout).toMatchObject({ canary: ['web-1'], wave: 1, members: ['web-2'] });
+    expect(world.permitted()).toEqual(['web-2']);
+  });
+
   it('or taken out by a person are not waited for', () => {
     const world = second({ maxParallel: 8 }, 3);
     settle(world);
