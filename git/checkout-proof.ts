@@ -1,13 +1,13 @@
 import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommitId } from '../schemas/values.ts';
-import { type ObjectFormat, objectFormatOf } from './commit-id.ts';
-import { type IndexImage, indexImage, isIndexOf, treeIdOf } from './index-file.ts';
+import { objectFormatOf } from './commit-id.ts';
+import { type IndexImage, isIndexOf, treeIdOf } from './index-file.ts';
 import { readHead } from './proof.ts';
 import type { Repository } from './repository.ts';
-import type { TreeEntry } from './tree.ts';
 import { treeOf } from './tree-diff.ts';
 import type { WorkTree } from './work-tree.ts';
+import type { Contents } from './write-anew.ts';
 
 /** What a work tree of a commit must hold, made ready while git still writes it. */
 export interface Expected {
@@ -19,16 +19,7 @@ export interface Expected {
 
 type Kind = 'file' | 'link' | 'directory';
 
-/** Null where the proof below does not know all that there is: submodules, file modes of long ago. */
-export function expectedOf(entries: readonly TreeEntry[], format: ObjectFormat): Expected | null {
-  const files = entries.filter(({ mode }) => mode !== DIRECTORY);
-  if (!files.every(({ mode }) => kinds[mode] !== undefined)) return null;
-  const flat = files.map(({ mode, id, path, size }) => ({
-    mode,
-    id: Buffer.from(id, 'hex').toString('latin1'),
-    size: size ?? 0,
-    path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1'),
-  }));
+export function expectedOf({ files, image, format }: Contents): Expected {
   const directories = new Map<string, Map<string, Kind>>([['', new Map()]]);
   const directory = (prefix: string): Map<string, Kind> => {
     const known = directories.get(prefix);
@@ -39,16 +30,14 @@ export function expectedOf(entries: readonly TreeEntry[], format: ObjectFormat):
     directory(prefix.slice(0, cut)).set(prefix.slice(cut, -1), 'directory');
     return made;
   };
-  for (const { mode, path } of flat) {
+  for (const { mode, path } of files) {
     const cut = path.lastIndexOf('/') + 1;
-    directory(path.slice(0, cut)).set(path.slice(cut), kinds[mode] as Kind);
+    directory(path.slice(0, cut)).set(path.slice(cut), mode === SYMLINK ? 'link' : 'file');
   }
-  return { treeId: treeIdOf(flat, format), index: indexImage(flat, format), directories };
+  return { treeId: treeIdOf(files, format), index: image, directories };
 }
 
-const DIRECTORY = '040000';
-const kinds: Readonly<Record<string, Kind>> = { '100644': 'file', '100755': 'file', '120000': 'link' };
-const ASCII = /^[\u0001-\u007f]*$/;
+const SYMLINK = '120000';
 
 /**
  * Whether a tree that git's own checkout left just now, from objects that were hashed on arrival, is whole. Git writes

@@ -8,11 +8,13 @@ import { noteRacy, trustProvedIndex } from './racy-index.ts';
 import type { Repository } from './repository.ts';
 import { sweepWorkTree } from './sweep.ts';
 import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree, writingIn } from './work-tree.ts';
+import { type Contents, writeAnew } from './write-anew.ts';
 
 /**
- * Makes `directory` hold exactly this commit with git's own forced checkout, whatever state it is in: absent, half
- * written, edited, of another commit. The sure way; apply-diff.ts is the fast one. What checkout cannot overwrite is
- * cleared by starting over from nothing, once.
+ * Makes `directory` hold exactly this commit, whatever state it is in: half written, edited, of another commit, by
+ * git's own forced checkout; absent, by write-anew.ts. The sure way; apply-diff.ts is the fast one. What checkout cannot
+ * overwrite is cleared by starting over from nothing, once.
+ * @param contents of the commit, as far as known.
  * @param meanwhile is called when git has begun.
  * @returns what it was written into.
  */
@@ -20,8 +22,9 @@ export async function checkOut(
   repository: Repository,
   directory: string,
   commitId: CommitId,
+  contents: Contents | null,
   signal: AbortSignal,
-  meanwhile: () => void = () => {},
+  meanwhile: () => void,
 ): Promise<'proved' | 'unproved' | 'nothing'> {
   const present = await findWorkTree(repository, directory);
   if (present) {
@@ -36,7 +39,10 @@ export async function checkOut(
   await removeWorkTree(repository, directory);
   const tree = await addWorkTree(repository, directory, commitId);
   await noteBoot(tree);
-  await forcedCheckout(repository, tree, commitId, signal, meanwhile);
+  await noteRacy(tree);
+  if (!contents || !(await writeAnew(repository, tree, contents, signal, meanwhile))) {
+    await forcedCheckout(repository, tree, commitId, signal, meanwhile);
+  }
   await repository.failpoint('spare.checked-out');
   return 'nothing';
 }

@@ -11,6 +11,7 @@ export const FAILPOINTS = [
   'spare.admin-made',
   'spare.directory-made',
   'spare.dirty',
+  'spare.parts-written',
   'spare.checked-out',
   'spare.some-written',
   'spare.all-written',

@@ -26,9 +26,7 @@ export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat):
   const lengthOf = ({ path }: FlatEntry) => (pathFrom + path.length + 8) & ~7;
   const bytes = Buffer.alloc(entries.reduce((sum, entry) => sum + lengthOf(entry), HEADER));
   const offsets: number[] = [];
-  bytes.write('DIRC', 'latin1');
-  bytes.writeUInt32BE(2, 4);
-  bytes.writeUInt32BE(entries.length, 8);
+  writeHeader(bytes, entries.length);
   let at = HEADER;
   for (const entry of entries) {
     const { mode, id, size, path } = entry;
@@ -41,6 +39,13 @@ export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat):
     at += lengthOf(entry);
   }
   return { bytes, offsets };
+}
+
+export function writeHeader(bytes: Buffer, entries: number): Buffer {
+  bytes.write('DIRC', 'latin1');
+  bytes.writeUInt32BE(2, 4);
+  bytes.writeUInt32BE(entries, 8);
+  return bytes;
 }
 
 /**
@@ -59,9 +64,9 @@ export async function isIndexOf(file: string, { bytes: image, offsets }: IndexIm
   return bytes.subarray(0, image.length).equals(image);
 }
 
-const idBytesOf = (format: ObjectFormat): number => (format === 'sha256' ? 32 : 20);
+export const idBytesOf = (format: ObjectFormat): number => (format === 'sha256' ? 32 : 20);
 
-const HEADER = 12;
+export const HEADER = 12;
 /** Within an entry: times, device and inode, the mode, owner and group, the size, the id. */
 const MTIME_AT = 8;
 const INODE_AT = 20;

@@ -2,14 +2,14 @@ import type { CommitId } from '../schemas/values.ts';
 import { checkContent } from './content.ts';
 import { type Difference, readDifference } from './difference.ts';
 import type { Repository } from './repository.ts';
-import type { TreeEntry } from './tree.ts';
+import { type Contents, contentsOf } from './write-anew.ts';
 
 /** How a commit gets into the spare. */
 export interface Judgement {
   /** What to write into a spare that holds the base; null: git checks out all of the commit. */
   readonly difference: Difference | null;
-  /** All of the commit; null where only a difference was looked at. */
-  readonly entries: readonly TreeEntry[] | null;
+  /** All of the commit; null where only a difference was looked at, or git alone knows how to write it. */
+  readonly contents: Contents | null;
 }
 
 /**
@@ -24,6 +24,7 @@ export async function judge(
   signal: AbortSignal,
 ): Promise<Judgement> {
   const difference = base === null ? null : await readDifference(repository, base, commitId);
-  if (difference) return { difference, entries: null };
-  return { difference: null, entries: await checkContent(repository, commitId, directory, signal) };
+  if (difference) return { difference, contents: null };
+  const entries = await checkContent(repository, commitId, directory, signal);
+  return { difference: null, contents: contentsOf(entries, commitId) };
 }

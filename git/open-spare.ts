@@ -4,7 +4,7 @@ import type { CommitId } from '../schemas/values.ts';
 import { applyDiff } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { type Expected, expectedOf } from './checkout-proof.ts';
-import { checkedCommitId, objectFormatOf } from './commit-id.ts';
+import { checkedCommitId } from './commit-id.ts';
 import { failure } from './errors.ts';
 import { doubting } from './heal.ts';
 import { followUp, indexCaughtUp } from './index-catch-up.ts';
@@ -63,7 +63,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     const base = tree && (await readProof(tree));
     if (base === commitId) return;
     written = null;
-    const { difference, entries } = await judgement(base, commitId, signal);
+    const { difference, contents } = await judgement(base, commitId, signal);
     const caughtUp =
       tree !== null &&
       (await indexCaughtUp(repository, tree).then(
@@ -78,10 +78,10 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     if (difference) repository.log.debug({ base, commitId, why: difference.byGit }, 'git writes the difference');
     let expected: Expected | null = null;
     const expect = () => {
-      expected = entries && expectedOf(entries, objectFormatOf(commitId));
+      expected = contents && expectedOf(contents);
     };
     const [into, arrived] = await Promise.all([
-      checkOut(repository, directory, commitId, signal, expect),
+      checkOut(repository, directory, commitId, contents, signal, expect),
       difference === null && allArrived(repository),
     ]);
     const byDifference = difference !== null && into === 'proved';

@@ -31,9 +31,13 @@ export async function sweepStore(store: string): Promise<void> {
   for (const admin of await list(join(store, 'worktrees'))) await sweepWorkTree(join(store, 'worktrees', admin.name));
 }
 
-/** The locks of one work tree: `checkout` killed half-way leaves them. */
+/** The index of a part of a work tree, while git fills it. */
+export const PART = 'gitfleet-part-';
+
+/** What writing into one work tree leaves when it is killed half-way. */
 export async function sweepWorkTree(admin: string): Promise<void> {
-  await removeIn(admin, (name) => name.endsWith('.lock') || name.startsWith('sharedindex') || name.endsWith('.new'));
+  const left = (name: string) => /^sharedindex|\.lock$|\.new$/.test(name) || name.startsWith(PART);
+  await removeIn(admin, left);
 }
 
 async function removeIn(directory: string, which: (name: string) => boolean): Promise<void> {

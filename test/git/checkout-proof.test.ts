@@ -54,7 +54,7 @@ describe('the proof of a checkout', () => {
     await store.fetch({ url: origin.url, commitId }, NEVER);
     await spare.write(commitId, NEVER);
     await spare.verify(commitId, NEVER);
-    expect(ran.sort()).toEqual(['checkout', 'fetch', 'ls-tree']);
+    expect(ran.sort()).toEqual(['checkout-index', 'fetch', 'ls-tree']);
     expect(await spare.proved()).toBe(commitId);
     expect(onDisk(spare.directory)).toEqual(inCommit(origin.directory, commitId));
     store.close();

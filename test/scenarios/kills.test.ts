@@ -59,6 +59,7 @@ const REACHED: Partial<Record<FailpointName, readonly Situation[]>> = {
   'spare.admin-made': ['at-once', 'first'],
   'spare.directory-made': ['at-once', 'first'],
   'spare.dirty': ['small', 'large'],
+  'spare.parts-written': ['at-once', 'first'],
   'spare.checked-out': ['large', 'at-once', 'first'],
   'remove.marked': ['left-behind', 'at-once'],
   'remove.renamed': ['left-behind', 'at-once'],
