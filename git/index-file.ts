@@ -5,7 +5,7 @@ import type { ObjectFormat } from './commit-id.ts';
 /** A file or symlink as a flat list of a tree has it. */
 export interface FlatEntry {
   readonly mode: string;
-  /** Of the blob: its bytes as latin1. */
+  /** Of the blob. */
   readonly id: string;
   readonly size: number;
   /** Its bytes as latin1, since a path need not be UTF-8. */
@@ -33,7 +33,7 @@ export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat):
     offsets.push(at);
     bytes.writeUInt32BE(Number.parseInt(mode, 8), at + MODE_AT);
     bytes.writeUInt32BE(size % 2 ** 32, at + SIZE_AT);
-    bytes.write(id, at + ID_AT, 'latin1');
+    bytes.write(id, at + ID_AT, 'hex');
     bytes.writeUInt16BE(Math.min(path.length, MOST_NAMED), at + pathFrom - 2);
     bytes.write(path, at + pathFrom, 'latin1');
     at += lengthOf(entry);
@@ -84,7 +84,7 @@ export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): s
     for (let entry = entries[at]; entry?.path.startsWith(prefix); entry = entries[at]) {
       const slash = entry.path.indexOf('/', prefix.length);
       if (slash < 0) {
-        content += `${entry.mode} ${entry.path.slice(prefix.length)}\0${entry.id}`;
+        content += `${entry.mode} ${entry.path.slice(prefix.length)}\0${Buffer.from(entry.id, 'hex').toString('latin1')}`;
         at++;
       } else {
         const name = entry.path.slice(prefix.length, slash);

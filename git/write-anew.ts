@@ -25,7 +25,7 @@ export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): C
   if (!listed.every(({ mode }) => MODES.has(mode))) return null;
   const files = listed.map(({ mode, id, path, size }) => ({
     mode,
-    id: Buffer.from(id, 'hex').toString('latin1'),
+    id,
     size: size ?? 0,
     path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1'),
   }));
@@ -41,11 +41,13 @@ const ASCII = /^[\u0001-\u007f]*$/;
 /** No path comes twice, and none is a file and a directory as well: one git would write through the symlink of another. */
 function eachIsOneThing(files: readonly FlatEntry[]): boolean {
   const directories = new Set<string>();
+  let last = '';
   for (const { path } of files) {
-    for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
-      const directory = path.slice(0, cut);
-      if (directories.has(directory)) break;
-      directories.add(directory);
+    let cut = path.lastIndexOf('/');
+    if (cut === last.length && path.startsWith(last)) continue; // Most lie beside the one before.
+    last = path.slice(0, Math.max(0, cut));
+    for (; cut > 0 && !directories.has(path.slice(0, cut)); cut = path.lastIndexOf('/', cut - 1)) {
+      directories.add(path.slice(0, cut));
     }
   }
   return files.every(({ path }, at) => !directories.has(path) && (at === 0 || (files[at - 1]?.path ?? '') < path));

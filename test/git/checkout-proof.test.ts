@@ -134,7 +134,7 @@ describe('the image of an index', () => {
           const [, mode, id, size, path] = /^(\d+) blob (\w+) +(\d+)\t(.*)$/s.exec(line) ?? [];
           return {
             mode: `${mode}`,
-            id: Buffer.from(`${id}`, 'hex').toString('latin1'),
+            id: `${id}`,
             size: Number(size),
             path: `${path}`,
           };
@@ -160,7 +160,7 @@ describe('the image of an index', () => {
       const changes: ((entry: FlatEntry) => FlatEntry)[] = [
         (entry) => ({ ...entry, mode: entry.mode === '100755' ? '100644' : '100755' }),
         (entry) => ({ ...entry, size: entry.size + 1 }),
-        (entry) => ({ ...entry, id: `${entry.id.slice(0, -1)}\u0000` }),
+        (entry) => ({ ...entry, id: `${entry.id.slice(0, -2)}00` }),
         (entry) => ({ ...entry, path: `${entry.path.slice(0, -1)}~` }),
       ];
       for (const change of changes) {
