@@ -22,21 +22,21 @@ export interface IndexImage {
 /** The image of an index of version 2, as gitformat-index(5) describes it. @param entries in the order of an index. */
 export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat): IndexImage {
   const pathFrom = ID_AT + idBytesOf(format) + 2;
-  // Padded to a multiple of eight, with one to eight zeros.
-  const lengthOf = ({ path }: FlatEntry) => (pathFrom + path.length + 8) & ~7;
-  const bytes = Buffer.alloc(entries.reduce((sum, entry) => sum + lengthOf(entry), HEADER));
   const offsets: number[] = [];
-  writeHeader(bytes, entries.length);
-  let at = HEADER;
-  for (const entry of entries) {
-    const { mode, id, size, path } = entry;
-    offsets.push(at);
+  let end = HEADER;
+  for (const { path } of entries) {
+    offsets.push(end);
+    end += (pathFrom + path.length + 8) & ~7; // Padded to a multiple of eight, with one to eight zeros.
+  }
+  const bytes = writeHeader(Buffer.alloc(end), entries.length);
+  for (let n = 0; n < entries.length; n++) {
+    const { mode, id, size, path } = entries[n] as FlatEntry;
+    const at = offsets[n] as number;
     bytes.writeUInt32BE(Number.parseInt(mode, 8), at + MODE_AT);
     bytes.writeUInt32BE(size % 2 ** 32, at + SIZE_AT);
     bytes.write(id, at + ID_AT, 'hex');
     bytes.writeUInt16BE(Math.min(path.length, MOST_NAMED), at + pathFrom - 2);
     bytes.write(path, at + pathFrom, 'latin1');
-    at += lengthOf(entry);
   }
   return { bytes, offsets };
 }
@@ -79,12 +79,14 @@ const MOST_NAMED = 0xfff;
 /** The id of the tree that these make, in the order of an index: every tree below it is hashed anew, as git would. */
 export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): string {
   let at = 0;
+  const id = Buffer.alloc(idBytesOf(format));
   const treeBelow = (prefix: string): Hash => {
     let content = '';
     for (let entry = entries[at]; entry?.path.startsWith(prefix); entry = entries[at]) {
       const slash = entry.path.indexOf('/', prefix.length);
       if (slash < 0) {
-        content += `${entry.mode} ${entry.path.slice(prefix.length)}\0${Buffer.from(entry.id, 'hex').toString('latin1')}`;
+        id.write(entry.id, 'hex');
+        content += `${entry.mode} ${entry.path.slice(prefix.length)}\0${id.toString('latin1')}`;
         at++;
       } else {
         const name = entry.path.slice(prefix.length, slash);

@@ -21,14 +21,12 @@ export interface Contents {
 
 /** @returns null where git's own checkout must do it: submodules, file modes of long ago, a path that is two things. */
 export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): Contents | null {
-  const listed = entries.filter(({ mode }) => mode !== DIRECTORY);
-  if (!listed.every(({ mode }) => MODES.has(mode))) return null;
-  const files = listed.map(({ mode, id, path, size }) => ({
-    mode,
-    id,
-    size: size ?? 0,
-    path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1'),
-  }));
+  const files: FlatEntry[] = [];
+  for (const { mode, id, path, size } of entries) {
+    if (mode === DIRECTORY) continue;
+    if (!MODES.has(mode)) return null;
+    files.push({ mode, id, size: size ?? 0, path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1') });
+  }
   if (!eachIsOneThing(files)) return null;
   const format = objectFormatOf(commitId);
   return { files, image: indexImage(files, format), format };
