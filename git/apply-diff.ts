@@ -7,6 +7,7 @@ import { noteIndexBehind } from './index-catch-up.ts';
 import { withPlainUmask } from './process.ts';
 import { dropProof, writeHead } from './proof.ts';
 import type { Repository } from './repository.ts';
+import { SYMLINK } from './tree.ts';
 import { type DiffEntry, hashOf } from './tree-diff.ts';
 import type { WorkTree } from './work-tree.ts';
 
@@ -49,7 +50,6 @@ export async function wronglyWritten(tree: WorkTree, { diff }: Difference): Prom
   return diff.flatMap(({ path }, at) => (right[at] ? [] : [path]));
 }
 
-const SYMLINK = '120000';
 const modeOf = (mode: string) => (mode === '100755' ? 0o755 : 0o644);
 
 const AT_ONCE = 8;

@@ -5,6 +5,7 @@ import { objectFormatOf } from './commit-id.ts';
 import { type IndexImage, isIndexOf, treeIdOf } from './index-file.ts';
 import { readHead } from './proof.ts';
 import type { Repository } from './repository.ts';
+import { SYMLINK } from './tree.ts';
 import { treeOf } from './tree-diff.ts';
 import type { WorkTree } from './work-tree.ts';
 import type { Contents } from './write-anew.ts';
@@ -19,7 +20,7 @@ export interface Expected {
 
 type Kind = 'file' | 'link' | 'directory';
 
-export function expectedOf({ files, image, format }: Contents): Expected {
+export function expectedOf({ commitId, files, image }: Contents): Expected {
   const directories = new Map<string, Map<string, Kind>>([['', new Map()]]);
   const directory = (prefix: string): Map<string, Kind> => {
     const known = directories.get(prefix);
@@ -34,15 +35,13 @@ export function expectedOf({ files, image, format }: Contents): Expected {
     const cut = path.lastIndexOf('/') + 1;
     directory(path.slice(0, cut)).set(path.slice(cut), mode === SYMLINK ? 'link' : 'file');
   }
-  return { treeId: treeIdOf(files, format), index: image, directories };
+  return { treeId: treeIdOf(files, objectFormatOf(commitId)), index: image, directories };
 }
 
-const SYMLINK = '120000';
-
 /**
- * Whether a tree that git's own checkout left just now, from objects that were hashed on arrival, is whole. Git writes
- * the index after the files, with the size that it saw of each when it wrote it, or when it found it unchanged; a torn
- * checkout leaves no such index. So this asks
+ * Whether a tree that git wrote just now, from objects that were hashed on arrival, is whole. Git writes an index after
+ * its files, with the time and the size that it saw of each when it wrote it, or when it found it unchanged; the indexes
+ * of several gits are joined when all of them ended well. A torn tree has no such index. So this asks
  * - that what is expected hashes to the very tree of the commit, and that the index has just these entries, each with a
  *   file that git saw, of the size of the blob;
  * - the directories on disk: that each entry is there, of its kind, and nothing else.

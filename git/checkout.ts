@@ -39,7 +39,6 @@ export async function checkOut(
   await removeWorkTree(repository, directory);
   const tree = await addWorkTree(repository, directory, commitId);
   await noteBoot(tree);
-  await noteRacy(tree);
   if (!contents || !(await writeAnew(repository, tree, contents, signal, meanwhile))) {
     await forcedCheckout(repository, tree, commitId, signal, meanwhile);
   }

@@ -4,7 +4,7 @@ import type { CommitId } from '../schemas/values.ts';
 import { failure } from './errors.ts';
 import { type NameLimits, nameProblem, symlinkProblem } from './hostile-names.ts';
 import type { Repository } from './repository.ts';
-import { readTree, type TreeEntry } from './tree.ts';
+import { readTree, SUBMODULE, SYMLINK, type TreeEntry } from './tree.ts';
 
 /**
  * What a commit may contain, judged from its tree before a byte of it is written: bounds against tree bombs, names
@@ -70,11 +70,11 @@ export async function checkEntries(
   for (const { mode, path, size } of entries) {
     const problem = nameProblem(path, rules);
     if (problem) throw unsafe(path, problem);
-    if (mode === '160000' && rules.submodules === 'refuse') throw submodule(path);
+    if (mode === SUBMODULE && rules.submodules === 'refuse') throw submodule(path);
     if ((size ?? 0) > rules.mostFileBytes) throw tooLarge(`${JSON.stringify(path)} has ${size} bytes`);
   }
   if (rules.symlinks === 'allow') return;
-  const links = entries.filter(({ mode }) => mode === '120000');
+  const links = entries.filter(({ mode }) => mode === SYMLINK);
   if (rules.symlinks === 'forbid' && links[0]) throw unsafe(links[0].path, 'is a symlink');
   await Promise.all(
     links.map(async ({ id, path }) => {

@@ -1,5 +1,6 @@
 import type { ContentRules } from './content.ts';
 import { nameProblem } from './hostile-names.ts';
+import { SYMLINK } from './tree.ts';
 import type { DiffEntry } from './tree-diff.ts';
 
 export const MOST_ENTRIES = 200;
@@ -35,4 +36,3 @@ export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): Way {
 }
 
 const KNOWN = /^(100644|100755|120000)$/;
-const SYMLINK = '120000';

@@ -22,17 +22,17 @@ export function partsOf({ bytes, offsets }: IndexImage, count: number, format: O
 }
 
 /**
- * One index of what git made of the parts. Null: a file is too short for its part; whether it has just these entries is
- * for `isIndexOf` to say.
+ * One index of what git made of the parts. Null: one of them is of another kind, or too short; whether it has just these
+ * entries is for `isIndexOf` to say.
  */
 export function joined(parts: readonly IndexPart[], made: readonly Buffer[], format: ObjectFormat): Buffer | null {
-  const end = idBytesOf(format);
-  const regions = parts.map(({ file }, at) => {
-    const entries = made[at]?.subarray(HEADER, file.length - end);
-    return entries && made[at] && made[at].length >= file.length ? entries : null;
-  });
-  if (regions.includes(null)) return null;
-  return indexFile(regions as Buffer[], parts.at(-1)?.to ?? 0, format);
+  const regions: Buffer[] = [];
+  for (const [at, { file }] of parts.entries()) {
+    const found = made[at] ?? Buffer.alloc(0);
+    if (found.length < file.length || !found.subarray(0, HEADER).equals(file.subarray(0, HEADER))) return null;
+    regions.push(found.subarray(HEADER, file.length - idBytesOf(format)));
+  }
+  return indexFile(regions, parts.at(-1)?.to ?? 0, format);
 }
 
 function indexFile(regions: readonly Buffer[], count: number, format: ObjectFormat): Buffer {

@@ -12,10 +12,9 @@ export interface FoundObject {
 }
 
 /**
- * Reads objects of one repository, or only their sizes, through a resident `git cat-file --batch`: 0.1 ms instead of a process each. Started
- * at the first question, again after it died; it sees packs and refs that arrive later. It ends by itself when we do
- * (its input closes). Git does not hash what it answers: who
- * writes a blob to disk does.
+ * Reads objects of one repository, or only their sizes, through a resident `git cat-file --batch`: 0.1 ms instead of a
+ * process each. Started at the first question, again after it died; it sees packs and refs that arrive later. It ends by
+ * itself when we do (its input closes). Git does not hash what it answers: who writes a blob to disk does.
  */
 export interface ObjectReader {
   /** Null when there is no such object. The name is one of ours: an id, or a ref below refs/pins/. */

@@ -2,6 +2,10 @@ import type { CommitId } from '../schemas/values.ts';
 import { failure } from './errors.ts';
 import type { Repository } from './repository.ts';
 
+export const DIRECTORY = '040000';
+export const SYMLINK = '120000';
+export const SUBMODULE = '160000';
+
 export interface TreeEntry {
   /** As git spells it: 100644, 100755, 120000 (symlink), 160000 (submodule), 040000. */
   readonly mode: string;
@@ -37,12 +41,9 @@ export async function readTree(
     // Mode, kind, id, size: `100644 blob <id>     123`; the kind is `blob`, `tree` or `commit`.
     const idAt = at + (mode === SUBMODULE ? 14 : 12);
     const idEnd = idAt + commitId.length;
-    const size = mode === SUBMODULE || mode === TREE ? null : Number(listed.slice(idEnd, tab));
+    const size = mode === SUBMODULE || mode === DIRECTORY ? null : Number(listed.slice(idEnd, tab));
     entries.push({ mode, id: listed.slice(idAt, idEnd), path: listed.slice(tab + 1, end), size });
     if (entries.length > most) throw tooMany();
   }
   return entries;
 }
-
-const SUBMODULE = '160000';
-const TREE = '040000';

@@ -1,42 +1,50 @@
 import { mkdirSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CommitId } from '../schemas/values.ts';
-import { type ObjectFormat, objectFormatOf } from './commit-id.ts';
+import { objectFormatOf } from './commit-id.ts';
 import { type FlatEntry, type IndexImage, indexImage } from './index-file.ts';
 import { type IndexPart, joined, partsOf } from './index-parts.ts';
 import { withPlainUmask } from './process.ts';
+import { noteRacy } from './racy-index.ts';
 import type { Repository } from './repository.ts';
 import { PART } from './sweep.ts';
-import type { TreeEntry } from './tree.ts';
+import { DIRECTORY, SYMLINK, type TreeEntry } from './tree.ts';
 import { type WorkTree, writingIn } from './work-tree.ts';
 
 /** All files of a commit, as an index has them. */
 export interface Contents {
+  readonly commitId: CommitId;
   readonly files: readonly FlatEntry[];
   readonly image: IndexImage;
-  readonly format: ObjectFormat;
 }
 
-/** @returns null where git's own checkout must do it: submodules, file modes of long ago, a path that is two things. */
+/**
+ * Git looks at the paths of trees, never at those of an index that it is given, so whatever could be more than a plain
+ * path below the work tree is left to its own checkout, though `checkEntries` has judged the entries before.
+ * @returns null where that checkout must do it: submodules, file modes of long ago, odd names, a path that is two things.
+ */
 export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): Contents | null {
   const files: FlatEntry[] = [];
   for (const { mode, id, path, size } of entries) {
     if (mode === DIRECTORY) continue;
-    if (!MODES.has(mode)) return null;
+    if (!MODES.has(mode) || ODD.test(path) || (mode === SYMLINK && GIT_READS.test(path))) return null;
     files.push({ mode, id, size: size ?? 0, path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1') });
   }
-  if (!eachIsOneThing(files)) return null;
-  const format = objectFormatOf(commitId);
-  return { files, image: indexImage(files, format), format };
+  return eachIsOneThing(files) ? { commitId, files, image: indexImage(files, objectFormatOf(commitId)) } : null;
 }
 
-const DIRECTORY = '040000';
-const MODES: ReadonlySet<string> = new Set(['100644', '100755', '120000']);
+const MODES: ReadonlySet<string> = new Set(['100644', '100755', SYMLINK]);
+/** Bytes that are not UTF-8, a separator of other systems, and segments that are no names or git's own. */
+const ODD = /[\\\ufffd]|(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
+const GIT_READS = /(?:^|\/)\.git[^/]*$/i;
 const ASCII = /^[\u0001-\u007f]*$/;
 
-/** No path comes twice, and none is a file and a directory as well: one git would write through the symlink of another. */
+/**
+ * No path comes twice, none is a file and a directory as well, nor a symlink one that a disk which folds letter case
+ * takes for a directory: one git would write through the symlink of another.
+ */
 function eachIsOneThing(files: readonly FlatEntry[]): boolean {
   const directories = new Set<string>();
   let last = '';
@@ -48,8 +56,14 @@ function eachIsOneThing(files: readonly FlatEntry[]): boolean {
       directories.add(path.slice(0, cut));
     }
   }
-  return files.every(({ path }, at) => !directories.has(path) && (at === 0 || (files[at - 1]?.path ?? '') < path));
+  const folded = new Set([...directories].map(fold));
+  return files.every(({ path, mode }, at) => {
+    if (at > 0 && (files[at - 1]?.path ?? '') >= path) return false;
+    return !directories.has(path) && (mode !== SYMLINK || !folded.has(fold(path)));
+  });
 }
+
+const fold = (path: string): string => Buffer.from(path, 'latin1').toString('utf8').normalize('NFC').toLowerCase();
 
 /** Where so many files are written by each, a second git pays for its start. */
 const FILES_EACH = 1_000;
@@ -65,19 +79,24 @@ const MOST_PARTS = 4;
 export async function writeAnew(
   repository: Repository,
   tree: WorkTree,
-  { files, image, format }: Contents,
+  { commitId, files, image }: Contents,
   signal: AbortSignal,
   meanwhile: () => void,
 ): Promise<boolean> {
+  const format = objectFormatOf(commitId);
   const most = Math.min(MOST_PARTS, availableParallelism());
   const parts = partsOf(image, Math.max(1, Math.min(most, Math.floor(files.length / FILES_EACH))), format);
   const names = parts.map((_, at) => join(tree.admin, `${PART}${at}`));
-  await Promise.all(parts.map(({ file }, at) => writeFile(names[at] as string, file)));
+  await noteRacy(tree);
+  for (const [at, { file }] of parts.entries()) await writeFile(names[at] as string, file);
   makeShared(tree, files, parts);
-  // Git refuses a directory that another one makes at the same moment; those are there now.
-  const written = parts.map((_, at) => writeOut(repository, tree, names[at] as string, signal));
-  meanwhile();
-  for (const part of await Promise.allSettled(written)) if (part.status === 'rejected') throw part.reason;
+  const written = Promise.allSettled(names.map((name) => writeOut(repository, tree, name, signal)));
+  try {
+    meanwhile();
+  } finally {
+    await written; // Whatever happens, nobody writes here any more.
+  }
+  for (const part of await written) if (part.status === 'rejected') throw part.reason;
   await repository.failpoint('spare.parts-written');
   const index = joined(parts, await Promise.all(names.map((name) => readFile(name))), format);
   await Promise.all(names.map((name) => rm(name)));
@@ -93,17 +112,14 @@ async function writeOut(repository: Repository, tree: WorkTree, index: string, s
   await repository.git.tell(['checkout-index', '--quiet', '--force', '--index', '--all'], call);
 }
 
-/** The directories in which both the last file of a part and the first of the next one lie. */
+/**
+ * Git refuses a directory that another one makes at the same moment. Those that two parts write into lead to the first
+ * file of the later one.
+ */
 function makeShared(tree: WorkTree, files: readonly FlatEntry[], parts: readonly IndexPart[]): void {
-  for (const { from } of parts.slice(1)) {
-    const [before, first] = [files[from - 1]?.path ?? '', files[from]?.path ?? ''];
-    let shared = 0;
-    for (let slash = first.indexOf('/'); slash >= 0; slash = first.indexOf('/', slash + 1)) {
-      if (!before.startsWith(first.slice(0, slash + 1))) break;
-      shared = slash;
-    }
-    if (shared === 0) continue;
-    const path = Buffer.concat([Buffer.from(`${tree.directory}/`), Buffer.from(first.slice(0, shared), 'latin1')]);
+  const first = parts.slice(1).map(({ from }) => dirname(files[from]?.path ?? ''));
+  for (const directory of first.filter((each) => each !== '.')) {
+    const path = Buffer.concat([Buffer.from(`${tree.directory}/`), Buffer.from(directory, 'latin1')]);
     withPlainUmask(() => mkdirSync(path, { recursive: true }));
   }
 }

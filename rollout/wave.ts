@@ -48,11 +48,16 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
   const stays = (id: string) => known.has(id) && !left.has(id);
   if (!isCanary(rollout, policy)) return { ...rollout, members: rollout.members.filter(stays) };
   const kept = rollout.canary.filter(stays);
-  // Who shows it already is a canary as good as any: it may be the only one that is chosen.
-  const others = tally.of('ready', 'working', 'done').filter((each) => !kept.includes(each.agentId));
-  const candidates = [...kept.map((agentId) => ({ agentId, labels: {} })), ...others.map(candidate)];
-  const canary = [...new Set([...kept, ...canaryOf(policy, candidates, kept, tally.all)])].toSorted();
+  const chosen = withOthers(policy, kept, tally.of('ready', 'working'), tally.all);
+  // Who shows it already tries nothing out, but may be the only one that the selector chooses.
+  const canary = chosen.length > 0 ? chosen : withOthers(policy, kept, tally.of('done'), tally.all);
   return { ...rollout, canary, members: canary };
+}
+
+function withOthers(policy: Policy, kept: readonly string[], others: readonly Stood[], all: number): string[] {
+  const more = others.filter((each) => !kept.includes(each.agentId)).map(candidate);
+  const candidates = [...kept.map((agentId) => ({ agentId, labels: {} })), ...more];
+  return [...new Set([...kept, ...canaryOf(policy, candidates, kept, all)])].toSorted();
 }
 
 /** On the way back: those that another target keeps busy, as long as there are others to go. */

@@ -102,6 +102,23 @@ describe('an empty work tree', () => {
     for (const admin of readdirSync(admins)) expect(readdirSync(join(admins, admin)).join()).not.toContain('part');
   });
 
+  it('is left to a checkout where a name is not UTF-8, at the first try and without a doubt about the store', async () => {
+    const blob = origin.git(['hash-object', '-w', '--stdin'], 'x');
+    const names = ['a', 'caf\u00e9.txt', 'z'];
+    const tree = origin.git(
+      ['mktree', '-z'],
+      Buffer.from(names.map((name) => `100644 blob ${blob}\t${name}\0`).join(''), 'latin1'),
+    );
+    const commitId = origin.git(['commit-tree', tree, '-m', 'bytes']) as CommitId;
+    origin.branch('main', commitId);
+    const store = await listening();
+    const { directory } = await deployed(store, commitId);
+    expect(ran).toContain('checkout');
+    expect(ran).not.toContain('fsck');
+    const found = readdirSync(directory, { encoding: 'latin1' }).filter((name) => name !== '.git');
+    expect(found.toSorted()).toEqual(names);
+  });
+
   it('that was given up half-way is made good', async () => {
     const commitId = manyFiles();
     const store = await listening();
@@ -132,13 +149,32 @@ describe('what a commit contains', () => {
     ['a path that comes twice', [file('a'), file('a')]],
     ['a path out of order', [file('b'), file('a')]],
     ['a file that is a directory too', [file('a', '120000'), file('a-b'), file('a/b/c')]],
+    ['a symlink that a disk which folds case takes for a directory', [file('A/b/c'), file('a/B', '120000')]],
+    ['a symlink that git reads by itself', [file('.GitModules', '120000')]],
+    ['a name that is not UTF-8', [file('caf\ufffd')]],
+    ...['../a', 'a/../b', './a', '/a', 'a//b', 'a/', '', '.git/a', 'a/.GIT', 'a\\.git\\b'].map(
+      (path): [string, TreeEntry[]] => [`the path ${JSON.stringify(path)}`, [file(path)]],
+    ),
   ])('is left to git where there is %s', (_, entries) => {
     expect(contentsOf(entries, commitId)).toBe(null);
   });
 
   it('is known in every other case', () => {
-    const entries = [file('a'), file('b', '040000'), file('b/c', '100755'), file('b/d/e', '120000'), file('ü')];
-    expect(contentsOf(entries, commitId)?.files.map(({ path }) => path)).toEqual(['a', 'b/c', 'b/d/e', 'Ã¼']);
+    const entries = [
+      file('.gitignore'),
+      file('a'),
+      file('b', '040000'),
+      file('b/c', '100755'),
+      file('b/d/e', '120000'),
+      file('ü'),
+    ];
+    expect(contentsOf(entries, commitId)?.files.map(({ path }) => path)).toEqual([
+      '.gitignore',
+      'a',
+      'b/c',
+      'b/d/e',
+      'Ã¼',
+    ]);
     expect(contentsOf([], commitId)?.files).toEqual([]);
   });
 });

@@ -658,6 +658,18 @@ describe('agents that are away', () => {
     expect(world.permitted()).toEqual(['web-2']);
   });
 
+  it('are replaced by one that tries it out, not by one that had the commit before', () => {
+    const world = second({ canary: 1, maxParallel: '100%' }, 4);
+    settle(world);
+    expect(world.rollout?.canary).toEqual(['web-1']);
+    world.agent('web-1').online = false;
+    world.say('web-2', 'active');
+    for (const id of ['web-3', 'web-4']) world.say(id, 'awaiting');
+    settle(world);
+    expect(world.rollout).toMatchObject({ canary: ['web-3'], wave: 0 });
+    expect(world.permitted()).toEqual(['web-3']);
+  });
+
   it('or taken out by a person are not waited for', () => {
     const world = second({ maxParallel: 8 }, 3);
     settle(world);
