@@ -68,6 +68,7 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
   await gitfleet(['hook', 'install', origin, '--relative-path', 'shop', '--branch', 'main', '-z', z], directory);
   await git(['init', '--quiet', '--initial-branch=main', clone], directory);
   await git(['remote', 'add', 'origin', origin], clone);
+  for (const [key, value] of Object.entries(AS_CLONED)) await git(['config', key, value], clone);
 
   const first = await push(clone, 'Shop opens', 'Welcome to the shop\n');
   await push(clone, 'Prices go up', 'Welcome to the shop, now dearer\n');
@@ -95,6 +96,14 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
   say('', `demo: ${verdict.reached}/${AGENTS.length} agents at ${first}`);
   return { exitCode: verdict.reached === AGENTS.length ? EXIT.converged : EXIT.failed };
 }
+
+/** For whoever plays on in the clone: a plain `git push` goes somewhere, and a commit needs no name on this machine. */
+const AS_CLONED = {
+  'branch.main.remote': 'origin',
+  'branch.main.merge': 'refs/heads/main',
+  'user.name': 'Demo',
+  'user.email': 'demo@example.com',
+};
 
 let step = 3;
 async function push(clone: string, message: string, text: string): Promise<string> {
@@ -173,11 +182,7 @@ async function gitfleet(args: readonly string[], cwd: string): Promise<void> {
 
 async function git(args: readonly string[], cwd: string): Promise<string> {
   if (args[0] === 'push') say('   $ git push origin main');
-  return await shown(
-    ['git', '-c', 'user.name=Demo', '-c', 'user.email=demo@example.com', ...args],
-    cwd,
-    args[0] !== 'rev-parse',
-  );
+  return await shown(['git', ...args], cwd, args[0] !== 'rev-parse');
 }
 
 async function shown(argv: readonly string[], cwd: string, print = true): Promise<string> {

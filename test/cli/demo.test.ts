@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import { gitfleet } from '../support/commands.ts';
+import { cleanEnvironment, gitfleet } from '../support/commands.ts';
 import { type Started, start } from '../support/started.ts';
 
+const exec = promisify(execFile);
 const running: Started[] = [];
 afterEach(async () => {
   for (const each of running.splice(0)) await each.cleanUp();
@@ -32,6 +37,12 @@ describe('demo', () => {
     await shown.prints(/Ctrl-C ends it/);
     const [, zookeeper = ''] = await shown.prints(/GITFLEET_ZOOKEEPER=(\S+)/);
     expect((await gitfleet(['status', '-z', zookeeper])).stdout).toContain('web-3');
+    const [, clone = ''] = await shown.prints(/cd (\S+); edit, git commit -a, git push/);
+    await writeFile(join(clone, 'index.txt'), 'played with\n');
+    // As on a machine where nobody told git who they are.
+    const env = cleanEnvironment({ GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' });
+    await exec('git', ['commit', '-q', '-a', '-m', 'Play'], { cwd: clone, env });
+    expect((await exec('git', ['push'], { cwd: clone, env })).stderr).toContain('3/3 agents');
     shown.kill('SIGINT');
     expect(await shown.ended).toBe(0);
     await shown.leavesNothing();
