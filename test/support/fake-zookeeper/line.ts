@@ -33,6 +33,8 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
     let phase: 'greeting' | 'up' | 'ended' = 'greeting';
     let sessionId = 0n;
     let lastAt = { there: 0, back: 0 };
+    /** Nothing goes missing in the midst of a stream: a way that lost a packet carries none until the link has ended. */
+    const torn = { there: false, back: false };
     const waiting = new Set<(answer: Answer) => void>();
     const silence = watchSilence(options.clock);
     const { pingMs, silentMs } = beatTimes(options.sessionTimeoutMs);
@@ -42,7 +44,10 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
 
     /** One packet: lost where the line is in the way of it at departure or arrival, or the link has ended. */
     function carry(way: 'there' | 'back', arrive: () => void): void {
-      const passes = () => phase !== 'ended' && (mode === 'pass' || (mode === 'mute' && way === 'there'));
+      const passes = () => {
+        torn[way] ||= mode !== 'pass' && (mode !== 'mute' || way === 'back');
+        return phase !== 'ended' && !torn[way];
+      };
       if (!passes()) return;
       const at = Math.max(lastAt[way], clock.monotonic() + latency());
       lastAt = { ...lastAt, [way]: at };
