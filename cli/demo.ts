@@ -54,10 +54,11 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
   await gitfleet(['init', '--open', '-z', z], directory);
 
   title('2. three agents, each with a root of its own');
-  for (const id of AGENTS) {
+  const agents = AGENTS.map((id) => {
     const agent = startAgent(id, z, directory);
     shutdown.add(id, () => stopChild(agent));
-  }
+    return agent;
+  });
   for (const id of AGENTS) await watching(join(directory, id, 'agent.log'));
   say(...AGENTS.map((id) => `   ${id} watches, and will show: ${join(directory, id, 'root', 'shop')}`));
 
@@ -91,7 +92,7 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
     `                   node ${shellWord(MAIN)} status`,
     `                   node ${shellWord(MAIN)} history`,
     `                   node ${shellWord(MAIN)} rollback d-2`,
-    '   a fault:        kill -9 an agent while it deploys; it is not started again here, the others go on',
+    `   a fault:        kill -9 ${agents.at(-1)?.pid} ends ${AGENTS.at(-1)}, which is not started again here; the others go on`,
   );
   say('', `demo: ${verdict.reached}/${AGENTS.length} agents at ${first}`);
   return { exitCode: verdict.reached === AGENTS.length ? EXIT.converged : EXIT.failed };
