@@ -2,6 +2,7 @@ import type { Access } from '../fleet/access.ts';
 import { systemChance, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { createLog } from '../runtime/log.ts';
+import { visible } from '../runtime/visible.ts';
 import type { Settings } from '../schemas/settings.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -41,10 +42,10 @@ export async function withSession<T>(
 
 async function connectedWithin(session: Session, connect: string, waitMs: number): Promise<void> {
   const given = new AbortController();
-  const cancel = systemClock.after(waitMs, () => given.abort(unreachable(connect, waitMs)));
+  const cancel = systemClock.after(waitMs, () => given.abort(unreachable(session, connect, waitMs)));
   const left = Math.round((waitMs - SILENT_MS) / 1_000);
   const quiet = systemClock.after(SILENT_MS, () => {
-    if (left > 0) warn(`no answer from ${connect} yet; giving up in ${left} s`);
+    if (left > 0) warn(`no answer from ${connect} yet${because(session)}; giving up in ${left} s`);
   });
   try {
     await session.connected(given.signal);
@@ -54,10 +55,16 @@ async function connectedWithin(session: Session, connect: string, waitMs: number
   }
 }
 
-const unreachable = (connect: string, waitMs: number): FleetError =>
+/** A refused port, a wrong name and a silent host are mended in three different ways. */
+function because(session: Session): string {
+  const { trouble } = session.vitals();
+  return trouble === null ? '' : `: ${visible(trouble, 300)}`;
+}
+
+const unreachable = (session: Session, connect: string, waitMs: number): FleetError =>
   new FleetError({
     code: 'UNREACHABLE',
-    reason: `no ZooKeeper of ${connect} answered within ${Math.round(waitMs / 1_000)} s`,
+    reason: `no ZooKeeper of ${connect} answered within ${Math.round(waitMs / 1_000)} s${because(session)}`,
     hint: `see who does: gitfleet zk status -z ${connect}`,
     next: 'retry',
   });

@@ -108,7 +108,7 @@ class Call implements Timed {
   late(): void {
     const words = this.#sent
       ? 'no answer in time'
-      : `no connection within the deadline (${this.#desk.lifeline.trouble})`;
+      : `no connection within the deadline (${this.#desk.lifeline.trouble ?? 'no server has answered yet'})`;
     const outcome = this.#sent && this.#request.writes ? 'unknown' : 'none';
     this.#fail(failure('DEADLINE', { ...this.#request, outcome, words }));
   }

@@ -6,6 +6,7 @@ import type { Logger } from '../runtime/log.ts';
 import { rotateAddresses } from './addresses.ts';
 import type { Host } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
+import { lineTrouble } from './line-trouble.ts';
 import type { Answer, AuthEntry, Handshake, Link, LinkEnd, OpenLink, TlsMaterial } from './link-types.ts';
 import { errorFor } from './result-codes.ts';
 import type { Connection, SessionState } from './session.ts';
@@ -40,8 +41,8 @@ export interface Lifeline {
   /** Counts how often the ensemble was found to have lost transactions that we had seen. */
   readonly incarnation: number;
   readonly reconnects: number;
-  /** Why the last connection failed or ended, for a person. */
-  readonly trouble: string;
+  /** Why the last connection failed or ended, for a person; null while none has. */
+  readonly trouble: string | null;
   close(): Promise<void>;
 }
 
@@ -72,7 +73,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
     lastZxid: 0n,
     incarnation: 1,
     reconnects: 0,
-    trouble: 'no server was tried yet',
+    trouble: null,
     now,
     saw,
     close,
@@ -90,7 +91,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
       if (tried) await clock.sleep(fullJitter(options.backoff, attempt++, options.chance), closing.signal);
       tried = true;
       const address = await addresses.next().catch((error: Error) => {
-        life.trouble = error.message;
+        life.trouble = lineTrouble(error);
         log.warn({ error }, 'no ZooKeeper host name can be resolved');
         return undefined;
       });

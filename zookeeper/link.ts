@@ -5,6 +5,7 @@ import jute, { type Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Address } from './addresses.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
+import { lineTrouble } from './line-trouble.ts';
 import type { Answer, Handshake, Link, LinkEnd, LinkOptions } from './link-types.ts';
 import { RequestPacket } from './packet.ts';
 import { Fields, readEvent, readPayload } from './replies.ts';
@@ -65,7 +66,9 @@ export function openLink(options: LinkOptions): Link {
     guarded(() => cut(chunk));
   });
   socket.on('drain', () => guarded(() => manager.onSocketDrain()));
-  socket.on('error', (error) => end({ why: phase === 'opening' ? 'unreachable' : 'broken', words: error.message }));
+  socket.on('error', (error) =>
+    end({ why: phase === 'opening' ? 'unreachable' : 'broken', words: lineTrouble(error) }),
+  );
   socket.on('close', () => end({ why: phase === 'greeting' ? 'refused' : 'broken', words: 'the server hung up' }));
 
   /** Runs what may call into the client; whatever it throws ends this link and goes no further. */

@@ -94,8 +94,8 @@ interface Vitals {
   /** 1, and one more each time the ensemble was found to have lost what we had seen. */
   readonly incarnation: number;
   readonly reconnects: number;
-  /** Why the last connection failed or ended. */
-  readonly trouble: string;
+  /** Why the last connection failed or ended; null while none has. */
+  readonly trouble: string | null;
   readonly silentMs: number | undefined;
   readonly roundTripMs: number | undefined;
   readonly callsWaiting: number;

@@ -42,19 +42,19 @@ export async function checkCoordination(settings: Settings): Promise<Coordinatio
     const found = await checkApp(settings, session, allowed);
     return { ...found, findings: [...servers, ok('session', `connected in ${ms} ms`), ...found.findings] };
   } catch (error) {
-    return { findings: [...servers, noSession(session, error)], target: null };
+    return { findings: [...servers, noSession(session, settings, error)], target: null };
   } finally {
     await session.close();
   }
 }
 
-function noSession(session: Session, error: unknown): Finding {
+function noSession(session: Session, { zookeeper }: Settings, error: unknown): Finding {
   if (session.state === 'closed') return fromError('session', error);
-  const { trouble } = session.vitals();
+  const trouble = session.vitals().trouble ?? 'no server has answered';
   return failed(
     'session',
     `no session within ${ANSWER_MS / 1_000} s: ${trouble}`,
-    'see who answers: gitfleet zk status',
+    `see who answers: gitfleet zk status -z ${zookeeper.connect}`,
   );
 }
 

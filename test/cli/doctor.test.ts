@@ -104,6 +104,11 @@ describe('doctor', () => {
     expect(missing.stdout).toContain('gitfleet init --app /app/nothing');
     expect(missing.stdout).toMatch(/1 of \d+ checks FAILED/);
 
+    const nobody = await gitfleet(['doctor', '-z', '127.0.0.1:1']);
+    expect(nobody.exitCode).toBe(1);
+    expect(nobody.stdout).toContain('127.0.0.1:1: the connection was refused (ECONNREFUSED)');
+    expect(nobody.stdout).toContain('see who answers: gitfleet zk status -z 127.0.0.1:1\n');
+
     const config = await fleet.session.get(fleet.znodes.config);
     await fleet.session.set(fleet.znodes.config, Buffer.from('{"url":1}'), config?.stat.version ?? 0);
     const refused = await fleet.run('doctor', '--json');

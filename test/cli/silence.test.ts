@@ -30,6 +30,22 @@ it('a server that does not answer is named while it is waited for', async () => 
   expect(said).toBe(`no answer from 127.0.0.1:${port} yet; giving up in 28 s\n`);
 });
 
+it('while it is waited for, a refused port and an unknown name are told from each other and from silence', async () => {
+  const vacant = createServer();
+  await new Promise<void>((resolve) => vacant.listen(0, '127.0.0.1', resolve));
+  const { port } = vacant.address() as { port: number };
+  await new Promise((resolve) => vacant.close(resolve));
+  const [refused, unknown] = await Promise.all(
+    [`127.0.0.1:${port}`, 'no-such-host.invalid:2181'].map((at) => heard(['status', '-z', at], 'pipe', /giving up/)),
+  );
+  const why = `127.0.0.1:${port}: the connection was refused (ECONNREFUSED)`;
+  expect(refused?.said).toBe(`no answer from 127.0.0.1:${port} yet: ${why}; giving up in 28 s\n`);
+  // Where there is no DNS the look-up fails in another way.
+  expect(unknown?.said).toMatch(
+    /yet: the name no-such-host\.invalid (is not known|cannot be looked up now) \(E\w+\); /,
+  );
+});
+
 it('an output that takes nothing is named on the other one', async () => {
   const { exitCode, said } = await heard(['--help'], openSync('/dev/full', 'w'));
   expect(exitCode).toBe(1);

@@ -1,0 +1,15 @@
+/** Why there is no line to a server, as a person says it, with the system's own code behind it where it has one. */
+export function lineTrouble(error: NodeJS.ErrnoException & { readonly hostname?: string }): string {
+  const { code = '', hostname = '', message } = error;
+  const words = WORDS[code]?.(hostname);
+  return words === undefined ? message : `${words} (${code})`;
+}
+
+const WORDS: Readonly<Record<string, (name: string) => string>> = {
+  ECONNREFUSED: () => 'the connection was refused',
+  ETIMEDOUT: () => 'the connection was not answered',
+  ENETUNREACH: () => 'there is no way to its network',
+  EHOSTUNREACH: () => 'there is no way to this host',
+  ENOTFOUND: (name) => `the name ${name} is not known`,
+  EAI_AGAIN: (name) => `the name ${name} cannot be looked up now`,
+};
