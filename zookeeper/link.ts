@@ -30,6 +30,8 @@ export function openLink(options: LinkOptions): Link {
   );
   const { CONNECTING, CONNECTED, CLOSED, SESSION_EXPIRED, AUTHENTICATION_FAILED } = ConnectionManager.STATES;
   let phase: 'opening' | 'greeting' | 'up' | 'ended' = 'opening';
+  /** The server answers our goodbye by hanging up: no trouble of the line. */
+  let closing = false;
   let onManagersStack = 0;
   let silentLimitMs = Number.POSITIVE_INFINITY;
   let rttMs: number | undefined;
@@ -149,8 +151,9 @@ export function openLink(options: LinkOptions): Link {
     });
   }
 
-  function end(how: LinkEnd): void {
+  function end(seen: LinkEnd): void {
     if (phase === 'ended') return;
+    const how = closing ? CLOSED_BY_US : seen;
     phase = 'ended';
     stopTimers();
     manager.removeAllListeners();
@@ -192,6 +195,7 @@ export function openLink(options: LinkOptions): Link {
     waiting: () => unanswered().length,
     cut: (words) => end({ why: 'silent', words }),
     async close(withinMs) {
+      closing = true;
       if (phase === 'up') {
         const hungUp = new Promise<void>((resolve) => socket.once('close', () => resolve()));
         const stop = new AbortController();
@@ -199,10 +203,12 @@ export function openLink(options: LinkOptions): Link {
         await Promise.race([hungUp, clock.sleep(withinMs, stop.signal).catch(() => {})]);
         stop.abort();
       }
-      end({ why: 'closed', words: 'closed by us' });
+      end(CLOSED_BY_US);
     },
   };
 }
+
+const CLOSED_BY_US: LinkEnd = { why: 'closed', words: 'closed by us' };
 
 const unused = () => {};
 

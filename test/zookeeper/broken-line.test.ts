@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 import { proxiesForTest } from '../support/proxy.ts';
+import { until } from '../support/until.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { next, sessionsForTest } from '../support/zookeeper-session.ts';
 
@@ -30,6 +31,15 @@ function withCode(code: number): (frame: Buffer) => Buffer {
 }
 
 describe('a broken line', () => {
+  it('is not what the end of our own session is logged as', async () => {
+    const session = open(real.connect(), { sessionTimeoutMs: SESSION_MS });
+    await session.connected();
+    await session.close();
+    const ends = () => session.told.lines.filter(({ msg }) => msg === 'zookeeper connection ended');
+    await until('its end is logged', async () => ends().length > 0);
+    expect(ends()).toEqual([expect.objectContaining({ level: 'debug', why: 'closed', words: 'closed by us' })]);
+  });
+
   it('that cuts a reply in mid-frame costs one reconnect, and the read is answered', async () => {
     const path = await proxied();
     const session = open(path.connect, { sessionTimeoutMs: SESSION_MS });
