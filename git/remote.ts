@@ -10,6 +10,7 @@ import { visible } from '../runtime/visible.ts';
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
 import { checkedCommitId, objectFormatOf } from './commit-id.ts';
 import { failure, gitFailure } from './errors.ts';
+import { forPublisher } from './publisher-hints.ts';
 
 /**
  * What a publisher asks of git: the commit behind a name, whether a server has a commit, where a clone came from, what
@@ -198,7 +199,7 @@ function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string):
 }
 
 function notAnswered(said: RunResult): FleetError {
-  if (said.ended === 'exit') return gitFailure('git', said.stderr.toString('utf8'), 'FETCH_FAILED');
+  if (said.ended === 'exit') return forPublisher(gitFailure('git', said.stderr.toString('utf8'), 'FETCH_FAILED'));
   const hint = 'check that this machine reaches the git server, and that git is installed';
   return new FleetError({ code: 'FETCH_FAILED', next: 'retry', hint, reason: `git ended with ${said.ended}` });
 }

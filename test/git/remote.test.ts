@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gitFailure } from '../../git/errors.ts';
+import { forPublisher } from '../../git/publisher-hints.ts';
 import { createRemote } from '../../git/remote.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
@@ -68,6 +70,18 @@ describe('a publisher', () => {
     expect(await remote.has(origin.url, 'ab'.repeat(20) as CommitId)).toBe('absent');
     const nowhere = `file://${base}/nowhere` as typeof origin.url;
     expect((await failureOf(remote.has(nowhere, lost))).code).toBe('REPOSITORY_NOT_FOUND');
+  });
+
+  it('is told what helps where it types, and not what helps an agent', async () => {
+    const vacant = 'http://127.0.0.1:1/shop.git';
+    const failure = await failureOf(remote.resolveRef(vacant, 'main'));
+    expect(failure.code).toBe('FETCH_FAILED');
+    expect(failure.message).toMatch(/Failed to connect|Couldn't connect|Connection refused/);
+    expect(failure.hint).toMatch(/^check that this machine reaches the git server, then type it again/);
+    for (const words of ['No space left on device', 'Authentication failed', 'Permission denied', 'nobody knows why'])
+      expect(forPublisher(gitFailure('git', `fatal: ${words}`, 'FETCH_FAILED')).hint).not.toMatch(
+        /agent|this server|settings|by itself/,
+      );
   });
 
   it('infers the url of a clone, and says null where there is none', async () => {
