@@ -27,7 +27,7 @@ export interface Resolved {
   /** Of the commit, for history; empty where no clone tells it. */
   readonly title: string;
   readonly warning: string | null;
-  /** Set where the repository says that it does not have the commit: then it must not be published. */
+  /** Set where the server says that it does not have the commit, or no such repository: it must not be published. */
   readonly refusal: FleetError | null;
   readonly change: Change;
 }
@@ -110,9 +110,11 @@ async function checkRemote(
   try {
     answer = await remote.has(url, commitId);
   } catch (error) {
-    const { code } = classify(error);
+    const { code, message } = classify(error);
+    if (code === 'REPOSITORY_NOT_FOUND') return { warning: null, refusal: refusal(code, message, NOT_FOUND_HINT) };
+    const why = `${code}: ${visible(message, 300)}`;
     return {
-      warning: `the repository could not be asked (${code}); the agents will tell whether they reach it`,
+      warning: `the repository could not be asked (${why}); the agents will tell whether they reach it`,
       refusal: null,
     };
   }
@@ -127,6 +129,9 @@ async function checkRemote(
   const unsure = answer === 'unknown' ? `${short} is no branch or tag there, and the server gives nothing else` : null;
   return { warning: unsure, refusal: null };
 }
+
+const NOT_FOUND_HINT =
+  'check the url; some servers also say this where your credentials may not see it: if those of the agents may, publish with --no-check';
 
 async function titleOf(remote: Remote, directory: string, commitId: CommitId): Promise<string> {
   return await remote.title(directory, commitId).catch(() => '');

@@ -95,6 +95,26 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     await git(origin.clone, 'reset', '--quiet', '--hard', 'HEAD~1');
   });
 
+  it('C05 a repository that is not there is refused with a full id too, and one that cannot be asked is not', async () => {
+    const asked = (verb: string, url: string) =>
+      gitfleet([verb, first, ...here(), '--url', url, '--relative-path', 'shop'], { cwd: directory });
+    const nowhere = await asked('publish', `file://${directory}/nope.git`);
+    refused(nowhere, 1, /REPOSITORY_NOT_FOUND: [\s\S]*nope\.git[\s\S]*--no-check/);
+    expect(await nothingWritten()).toBe(true);
+    expect(await asked('plan', `file://${directory}/nope.git`)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('blocked by REPOSITORY_NOT_FOUND'),
+    });
+    expect((await asked('plan', 'http://127.0.0.1:1/shop.git')).stdout).toMatch(
+      /warning: the repository could not be asked \(FETCH_FAILED: git: .*connect.*\); the agents will tell/,
+    );
+    const named = await gitfleet(
+      ['publish', 'abc', ...here(), '--url', 'http://127.0.0.1:1/shop.git', '--relative-path', 'shop'],
+      { cwd: directory },
+    );
+    refused(named, 1, /FETCH_FAILED: .*\n {2}check that this machine reaches the git server, then type it again/);
+  });
+
   it.each([
     ['a password in the url', ['--url', 'https://ann:secret@h.example.com/r.git'], /CREDENTIALS/],
     ['a token in the url', ['--url', 'https://secret@h.example.com/r.git'], /CREDENTIALS/],
