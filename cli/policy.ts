@@ -24,7 +24,7 @@ export async function set(call: Call): Promise<number> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw usage(`${file} cannot be read: ${whyUnread(error)}`, 'give a file such as docs/rollouts.md shows');
   });
-  const policy = parsePolicyFile(text);
+  const policy = parsePolicyFile(text, file);
   return await onPolicy(call, (session, paths) => setPolicy(session, paths, policy));
 }
 

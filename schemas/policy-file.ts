@@ -1,5 +1,6 @@
 import { FleetError } from '../runtime/errors.ts';
 import { nearest } from './nearest.ts';
+import { plainWords } from './plain-words.ts';
 import { type Policy, policy } from './policy.ts';
 import { refuse, shown } from './refusal.ts';
 import { readYaml } from './yaml-text.ts';
@@ -9,17 +10,18 @@ const MOST_BYTES = 64 * 1024;
 
 /**
  * The text of a policy file, YAML or JSON, judged strictly: an unknown member is an error that names the nearest one.
+ * @param name of the file, for who has to mend it.
  * @throws FleetError POLICY with every problem.
  */
-export function parsePolicyFile(text: string): Policy {
+export function parsePolicyFile(text: string, name: string): Policy {
   const read = readYaml(text, 'a policy', MOST_BYTES);
-  if (!read.ok) throw refusal(read.problems);
-  const parsed = policy.safeParse(read.value);
+  if (!read.ok) throw refusal(read.problems.map((problem) => `${shown(name)}: ${problem}`));
+  const parsed = policy.safeParse(read.value, { error: plainWords });
   if (parsed.success) return parsed.data;
   throw refusal(
     parsed.error.issues.flatMap((issue) => {
       if (issue.code !== 'unrecognized_keys')
-        return [`${issue.path.map(String).join('.') || 'the file'}: ${issue.message}`];
+        return [`${issue.path.map(String).join('.') || shown(name)}: ${issue.message}`];
       return issue.keys.map((key) => {
         const meant = nearest(key, Object.keys(policy.shape));
         return `unknown ${shown(key)}${meant ? `: did you mean ${meant}?` : ''}`;

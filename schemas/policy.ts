@@ -7,13 +7,14 @@ import { parseSelector } from './selector.ts';
  * How a rollout goes: in the app's `policy` znode, or in one target as `gitfleet.policy`, which then counts instead.
  * Every value stays as a person writes it (`25%`, `5m`), so that a rollout record shows the policy it follows.
  */
-const AMOUNT = 'wants a whole number or a share such as 25%';
 
 /** 3, or `25%` of the agents that are counted. */
-const amount = (least: 0 | 1) =>
-  z.union([z.int().min(least), z.string().regex(least === 0 ? /^(?:100|[1-9]?\d)%$/ : /^(?:100|[1-9]\d?)%$/)], {
-    error: least === 0 ? AMOUNT : `${AMOUNT}, not 0`,
-  });
+const amount = (least: 0 | 1) => {
+  const error = `wants a whole number from ${least}, or a share from ${least}% to 100%`;
+  const share = least === 0 ? /^(?:100|[1-9]?\d)%$/ : /^(?:100|[1-9]\d?)%$/;
+  // Where only one of them has the right type, the union answers with the words of that one.
+  return z.union([z.int({ error }).min(least, { error }), z.string().regex(share, { error })], { error });
+};
 export type Amount = number | string;
 
 const wait = (most: string) =>

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { classify } from '../runtime/errors.ts';
+import { plainWords } from './plain-words.ts';
 import { type Refused, refuse } from './refusal.ts';
 import { parseSettingsFile } from './settings-file.ts';
 import { sayProblems } from './settings-problems.ts';
@@ -14,7 +15,7 @@ const releaseFile = z.strictObject(STEP_MEMBERS);
  */
 export function parseReleaseFile(text: string): { readonly ok: true; readonly steps: ReleaseSteps } | Refused {
   try {
-    const parsed = releaseFile.safeParse(parseSettingsFile(text, RELEASE_FILE) ?? {});
+    const parsed = releaseFile.safeParse(parseSettingsFile(text, RELEASE_FILE) ?? {}, { error: plainWords });
     if (parsed.success) return { ok: true, steps: parsed.data };
     return refused(
       sayProblems(releaseFile, parsed.error.issues).message.replaceAll('unknown setting', 'unknown member'),

@@ -7,6 +7,11 @@ import { parsePrefix } from './url.ts';
 
 /** The kinds of values that settings are made of. Each says in its error what it wants, with an example. */
 
+/** The wrong value stands behind what is wanted: it comes from a flag, a variable or a file, and one may be forgotten. */
+export const notThis = (wants: string) => ({
+  error: ({ input }: { readonly input?: unknown }) => `${wants}; not ${shown(String(input))}`,
+});
+
 /** Ms, written as `10s`; `fallback` is a duration too, so that docs and error messages show it as people write it. */
 export function duration(fallback: string, bounds: { least?: string; most?: string } = {}) {
   const least = parseDuration(bounds.least ?? '0s') as number;
@@ -44,7 +49,7 @@ export function connectString() {
   const wants = 'wants hosts such as zk1:2181,zk2:2181,zk3:2181, a /path may follow';
   return z
     .string({ error: (issue) => (issue.input === undefined ? `is missing; it ${wants}` : wants) })
-    .refine(legal, wants);
+    .refine(legal, notThis(wants));
 }
 
 /** Where the agent serves its metrics: a port, or a loopback address with one; nobody outside the machine is let in. */

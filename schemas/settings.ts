@@ -1,11 +1,13 @@
 import * as z from 'zod';
 import { FleetError } from '../runtime/errors.ts';
+import { plainWords } from './plain-words.ts';
 import {
   connectString,
   credential,
   duration,
   labels,
   loopbackAddress,
+  notThis,
   path,
   serviceUnit,
   urlPrefix,
@@ -41,7 +43,7 @@ export const settings = z.strictObject({
     })
     .prefault({} as { connect: string }),
   /** The znode that the first users had; other apps get names of their own. */
-  app: z.string().regex(APP_ZNODE, 'wants a znode such as /app/business').prefault('/app/business'),
+  app: z.string().regex(APP_ZNODE, notThis('wants a znode such as /app/business')).prefault('/app/business'),
   agent: z
     .strictObject({
       /** Default: the host name. */
@@ -141,7 +143,7 @@ export type AgentSettings = Settings['agent'] & { readonly root: string };
 export function parseSettings(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
   const agent = merged['agent'] ?? {};
   const withId = isRecord(agent) ? { ...agent, id: agent['id'] ?? hostName } : agent;
-  const parsed = settings.safeParse({ ...merged, agent: withId });
+  const parsed = settings.safeParse({ ...merged, agent: withId }, { error: plainWords });
   if (!parsed.success) throw sayProblems(settings, parsed.error.issues);
   return parsed.data;
 }

@@ -27,8 +27,8 @@ describe('retry', () => {
 describe('a policy file', () => {
   it('is YAML or JSON', () => {
     const wanted = policy.parse({ canary: 'role=canary', maxParallel: '10%', soak: '5m' });
-    expect(parsePolicyFile('canary: role=canary\nmaxParallel: 10%\nsoak: 5m # watched\n')).toEqual(wanted);
-    expect(parsePolicyFile('{"canary":"role=canary","maxParallel":"10%","soak":"5m"}')).toEqual(wanted);
+    expect(parsePolicyFile('canary: role=canary\nmaxParallel: 10%\nsoak: 5m # watched\n', 'p.yml')).toEqual(wanted);
+    expect(parsePolicyFile('{"canary":"role=canary","maxParallel":"10%","soak":"5m"}', 'p.yml')).toEqual(wanted);
   });
 
   it.each([
@@ -36,11 +36,18 @@ describe('a policy file', () => {
     ['soak: 5', 'soak: wants a duration such as 10s or 5m'],
     ['canary: 0', 'canary: wants a whole number from 1, a share such as 10%, or a selector such as role=canary'],
     ['onFailure: explode', 'onFailure: wants rollback, pause or continue'],
-    ['canary: 1\ncanary: 2', 'line 2, column 1: duplicate key'],
-    ['- 1', 'the file: Invalid input: expected object, received array'],
+    ['canary: 1\ncanary: 2', '"p.yml": line 2, column 1: duplicate key'],
+    ['maxParallel: 150%', 'maxParallel: wants a whole number from 1, or a share from 1% to 100%'],
+    ['maxParallel: 0', 'maxParallel: wants a whole number from 1, or a share from 1% to 100%'],
+    ['maxParallel: [1]', 'maxParallel: wants a whole number from 1, or a share from 1% to 100%'],
+    ['failureBudget: 1.5', 'failureBudget: wants a whole number from 0, or a share from 0% to 100%'],
+    ['byLabel: 1', 'byLabel: wants text; quote numbers and true or false'],
+    ['- 1', '"p.yml": is no list of settings such as canary and maxParallel'],
+    ['', '"p.yml": is no list of settings such as canary and maxParallel'],
+    ['hello', '"p.yml": is no list of settings such as canary and maxParallel'],
     ['a: &a [*a]', 'aliases have no place in a policy'],
   ])('%j is refused with what is wrong', (text, reason) => {
-    expect(() => parsePolicyFile(text)).toThrow(
+    expect(() => parsePolicyFile(text, 'p.yml')).toThrow(
       expect.objectContaining({ code: 'POLICY', message: expect.stringContaining(reason) }),
     );
   });

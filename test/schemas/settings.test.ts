@@ -34,6 +34,23 @@ it('without a connect string the hint names the flag and the variable', () => {
   expect(() => parseSettings({}, HOST)).toThrow(expect.objectContaining({ hint }));
 });
 
+it('what is wrong is said in words of a person, with the value where it may have come from elsewhere', () => {
+  for (const [raw, words] of [
+    [{ zookeeper: 'zk1:2181' }, 'zookeeper: is no list of settings such as connect and sessionTimeout'],
+    [{ zookeeper: { connect: 'zk1;zk2' } }, 'zookeeper.connect: wants hosts such as .*; not "zk1;zk2"'],
+    [{ app: 'shop' }, 'app: wants a znode such as /app/business; not "shop"'],
+    [{ agent: { keep: 0 } }, 'agent.keep: wants at least 1'],
+    [{ agent: { keep: 9_999 } }, 'agent.keep: wants at most 1000'],
+    [{ agent: { keep: 1.5 } }, 'agent.keep: wants a whole number'],
+    [{ agent: { drift: 'mend' } }, 'agent.drift: wants observe or heal'],
+    [{ agent: { labels: 'web' } }, 'agent.labels: wants names with a value each'],
+    [{ agent: { allowUrls: 'https://h' } }, 'agent.allowUrls: wants a list'],
+    [{ agent: { credentials: [{}] } }, 'agent.credentials.0.prefix: wants a prefix such as'],
+  ] as const) {
+    expect(complaint(() => parse(raw))).toMatch(new RegExp(`^${words}`));
+  }
+});
+
 it('one directory for root and state is called one', () => {
   const agent = { root: '/nope', state: '/nope' };
   expect(complaint(() => parse({ agent }))).toContain('they are the same one');

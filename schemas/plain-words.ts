@@ -1,0 +1,29 @@
+import * as z from 'zod';
+
+/**
+ * What is wrong with a value that a person wrote, where its schema has no words of its own: zod's speak of types and
+ * patterns to whoever wrote the schema. Each follows the name of the value and a colon.
+ */
+export const plainWords: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : wants(issue);
+  if (issue.code === 'too_small') return `wants at least ${issue.minimum}${of(issue.origin)}`;
+  if (issue.code === 'too_big') return `wants at most ${issue.maximum}${of(issue.origin)}`;
+  if (issue.code === 'invalid_value') return `wants ${issue.values.map(String).join(' or ')}`;
+  return undefined;
+};
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'wants text; quote numbers and true or false',
+  int: 'wants a whole number',
+  number: 'wants a number',
+  boolean: 'wants true or false',
+  array: 'wants a list',
+  record: 'wants names with a value each',
+};
+
+function wants({ expected, inst }: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidType>): string | undefined {
+  if (!(inst instanceof z.ZodObject)) return KINDS[expected];
+  return `is no list of settings such as ${Object.keys(inst.shape).slice(0, 2).join(' and ')}`;
+}
+
+const of = (origin: string): string => ({ string: ' characters', array: ' of them', record: ' of them' })[origin] ?? '';
