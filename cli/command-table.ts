@@ -54,10 +54,30 @@ export function createCommandTable(version: string, instead: Readonly<Record<str
   };
 }
 
+const HELP = ['help', '--help', '-h'];
+
+/**
+ * The words that commander gets: where help is asked about a verb that there is not, the same without asking for help,
+ * since commander then says what was probably meant, and else shows the help of something else as if that were it.
+ */
+export function withoutHelpOfUnknown(root: Command, argv: readonly string[]): readonly string[] {
+  let at = root;
+  for (const word of argv.filter((each) => !each.startsWith('-') && !HELP.includes(each))) {
+    if (at.commands.length === 0) return argv;
+    const next = childOf(at, word);
+    if (!next) return argv.filter((each) => !HELP.includes(each));
+    at = next;
+  }
+  return argv;
+}
+
+const childOf = (command: Command, word: string): Command | undefined =>
+  command.commands.find((one) => [one.name(), ...one.aliases()].includes(word));
+
 /** The verb that these words call, in full such as `gitfleet agent run`; as far as it is known. */
 function verbOf(command: Command, argv: readonly string[]): string {
   const [word, ...rest] = argv;
-  const next = command.commands.find((one) => word !== undefined && [one.name(), ...one.aliases()].includes(word));
+  const next = word === undefined ? undefined : childOf(command, word);
   return next ? `${command.name()} ${verbOf(next, rest)}` : command.name();
 }
 

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { type Command, CommanderError } from 'commander';
-import { type Call, createCommandTable, example, refuseOptionsAsValues, shared, usageOf } from './command-table.ts';
+import {
+  type Call,
+  createCommandTable,
+  example,
+  refuseOptionsAsValues,
+  shared,
+  usageOf,
+  withoutHelpOfUnknown,
+} from './command-table.ts';
 import { EXIT } from './exit-codes.ts';
 import { holdSignals } from './signals.ts';
 import { fail } from './terminal.ts';
@@ -199,12 +207,13 @@ export async function program(
   );
 
   refuseOptionsAsValues(root, argv);
+  const words = withoutHelpOfUnknown(root, argv);
   try {
-    await root.parseAsync([...argv], { from: 'user' });
+    await root.parseAsync([...words], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.converged;
-    const wrong = usageOf(error, root, argv);
+    const wrong = usageOf(error, root, words);
     return wrong ? fail(wrong, argv.includes('--json')) : EXIT.usage;
   }
   return table.exitCode;

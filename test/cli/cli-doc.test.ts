@@ -51,4 +51,22 @@ describe('--help', () => {
       for (const line of text.split('\n')) expect(line.length, `${words.join(' ')}: ${line}`).toBeLessThanOrEqual(80);
     }
   });
+
+  it.each([
+    [['stauts', '--help'], "'stauts' Did you mean status?", 'gitfleet --help'],
+    [['--help', 'stauts'], "'stauts' Did you mean status?", 'gitfleet --help'],
+    [['help', 'stauts'], "'stauts' Did you mean status?", 'gitfleet --help'],
+    [['agent', 'ron', '-h'], "'ron' Did you mean run?", 'gitfleet agent --help'],
+    [['help', 'agent', 'ron'], "'ron' Did you mean run?", 'gitfleet agent --help'],
+  ])('%j says that there is no such verb, and what was meant', async (words, said, next) => {
+    const { exitCode, stdout, stderr } = await gitfleet(words);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr.replace(/\n\s*/g, ' ')).toContain(`USAGE: unknown command ${said} ${next} shows how`);
+  });
+
+  it.each([[['help']], [['--help']], [['help', 'status']], [['status', '--help', 'help']], [['agent', 'help', 'run']]])(
+    '%j is help',
+    async (words) =>
+      expect(await gitfleet(words)).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^Usage: /) }),
+  );
 });
