@@ -2,6 +2,7 @@ import { readFleet } from '../fleet/fleet-view.ts';
 import { readPolicy } from '../fleet/policy.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
 import { planLines, planOutputOf, planPublish } from '../publisher/plan.ts';
+import { publishWords } from '../publisher/publish-words.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { EXIT } from './exit-codes.ts';
@@ -26,7 +27,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const policy = resolved.target.gitfleet?.policy ?? value;
     const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now, policy });
     if (options['json']) say(JSON.stringify(planOutputOf(plan)));
-    else say(...planLines(plan, screenNow(now)));
+    else say(...planLines(plan, publishWords({ options, rev: words[0] }), screenNow(now)));
     return options['exitCode'] === true && plan.changes ? EXIT.failed : EXIT.converged;
   });
 }

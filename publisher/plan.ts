@@ -81,8 +81,11 @@ function failureOf(check: () => void): Failure[] {
 const sameTarget = (a: Target, b: Target): boolean =>
   a.url === b.url && a.commitId === b.commitId && a.relativePath === b.relativePath;
 
-/** `gitfleet plan`. */
-export function planLines(plan: Plan, screen: Screen): string[] {
+/**
+ * `gitfleet plan`.
+ * @param publish the command that would do this: a bare one would take another commit.
+ */
+export function planLines(plan: Plan, publish: string, screen: Screen): string[] {
   const { resolved, current, takePart, suspended, offline, blockers } = plan;
   const { target, warning, change } = resolved;
   const before = current ? `${short(current.commitId)}${plan.currentName ? ` (${plan.currentName})` : ''} -> ` : '';
@@ -118,15 +121,15 @@ export function planLines(plan: Plan, screen: Screen): string[] {
       line(screen, `blocked by ${code}: ${visible(reason, 500)}`, 'bad'),
       line(screen, `  ${hint}`),
     ]),
-    lastWords(plan),
+    lastWords(plan, publish),
   ];
 }
 
-function lastWords({ changes, blockers }: Plan): string {
+function lastWords({ changes, blockers }: Plan, publish: string): string {
   if (blockers.length > 0) return 'nothing was written; a publish now would be refused';
   return changes
-    ? 'nothing was written; next: gitfleet publish'
-    : 'nothing was written; config holds this target already';
+    ? `nothing was written; next: ${publish}`
+    : `nothing was written; config holds this target already: ${publish} has every agent check it again`;
 }
 
 function offlineWords(offline: readonly AgentView[], now: number): string {

@@ -22,6 +22,7 @@ import {
   endedFailures,
   publishedLines,
 } from '../../publisher/progress-lines.ts';
+import { publishWords } from '../../publisher/publish-words.ts';
 import { statusChanges } from '../../publisher/status-changes.ts';
 import { statusLines } from '../../publisher/status-screen.ts';
 import { judge } from '../../publisher/verdict.ts';
@@ -323,6 +324,7 @@ describe('what changes', () => {
 });
 
 describe('plan', () => {
+  const PUBLISH = publishWords({ options: {}, rev: 'feature' });
   const target = { url: make.URL as RepositoryUrl, commitId: NEW, relativePath: 'shop' as RelativePath };
   const resolved = { target, title: 'Prices go up', warning: null, refusal: null, change: change(2, 0) };
   const older = JSON.stringify({ ...target, commitId: OLD });
@@ -336,10 +338,10 @@ describe('plan', () => {
     );
 
   it('is what publish would do', async () => {
-    await shows('plan', planLines(plan({}, {}), SCREEN));
+    await shows('plan', planLines(plan({}, {}), PUBLISH, SCREEN));
     await shows(
       'plan-same',
-      planLines(plan({ change: change(0, 0, { from: NEW }) }, { config: JSON.stringify(target) }), SCREEN),
+      planLines(plan({ change: change(0, 0, { from: NEW }) }, { config: JSON.stringify(target) }), PUBLISH, SCREEN),
     );
     const moved = {
       ...target,
@@ -348,7 +350,7 @@ describe('plan', () => {
     };
     await shows(
       'plan-elsewhere',
-      planLines(plan({ target: moved, warning: 'the repository could not be asked' }, {}, []), SCREEN),
+      planLines(plan({ target: moved, warning: 'the repository could not be asked' }, {}, []), PUBLISH, SCREEN),
     );
   });
 
@@ -361,7 +363,22 @@ describe('plan', () => {
     });
     const blocked = plan({ refusal }, { hold, quarantined: [entry(NEW)] });
     expect(blocked.blockers.map(({ code }) => code)).toEqual(['HOLD', 'QUARANTINED', 'COMMIT_NOT_ON_REMOTE']);
-    await shows('plan-blocked', planLines(blocked, SCREEN));
+    await shows('plan-blocked', planLines(blocked, PUBLISH, SCREEN));
+  });
+
+  it.each([
+    [{}, undefined, 'gitfleet publish'],
+    [{ check: true, force: false, json: true }, 'feature', 'gitfleet publish feature'],
+    [
+      { url: 'https://git.example.com/a b.git', relativePath: "bob's", app: '/app/two' },
+      'v1',
+      "gitfleet publish v1 --url 'https://git.example.com/a b.git' --relative-path 'bob'\\''s' --app /app/two",
+    ],
+    [{ relativePath: '-shop', check: false }, 'v1', 'gitfleet publish v1 --relative-path=-shop --no-check'],
+    [{ zookeeper: 'zk:2181', force: true }, 'v1', 'gitfleet publish v1 --zookeeper zk:2181 --force -m WHY'],
+  ])('ends with the publish that it meant: %j %s', (options, rev, says) => {
+    const lines = planLines(plan({}, {}), publishWords({ options, rev }), SCREEN);
+    expect(lines.at(-1)).toBe(`nothing was written; next: ${says}`);
   });
 });
 

@@ -50,8 +50,10 @@ describe('what changes is shown', () => {
       exitCode: 0,
       stdout: expect.stringContaining('config holds this target already'),
     });
-    expect((await inClone('plan', a)).stdout).toMatch(
-      /goes back 2 commits, without:\n {4}[0-9a-f]{10} {2}Prices go down/,
+    const planned = (await inClone('plan', a)).stdout;
+    expect(planned).toMatch(/goes back 2 commits, without:\n {4}[0-9a-f]{10} {2}Prices go down/);
+    expect(planned).toContain(
+      `nothing was written; next: gitfleet publish ${a} --zookeeper ${fleet.zookeeper} --app ${fleet.app}\n`,
     );
     const [plan] = shaped((await inClone('plan', a, '--json')).stdout, output.planOutput);
     expect(plan).toMatchObject({
