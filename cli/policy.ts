@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { readFleet } from '../fleet/fleet-view.ts';
 import { readPolicy, setPolicy } from '../fleet/policy.ts';
-import { policyLines, waveLines, wavesNow } from '../publisher/policy-lines.ts';
+import { policyLines, wavesNow } from '../publisher/policy-lines.ts';
 import { FleetError } from '../runtime/errors.ts';
 import type { PolicyOutput } from '../schemas/output.ts';
-import type { Policy } from '../schemas/policy.ts';
 import { parsePolicyFile } from '../schemas/policy-file.ts';
 import { type Znodes, znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -44,14 +43,9 @@ async function onPolicy(
     if (unreadable) throw broken(unreadable);
     const waves = value === null ? [] : wavesNow(value, fleet);
     if (options['json']) say(JSON.stringify({ policy: value, waves, changed } satisfies PolicyOutput));
-    else say(...words(settings.app, value, waves));
+    else say(...policyLines(settings.app, value, fleet));
     return EXIT.converged;
   });
-}
-
-function words(app: string, policy: Policy | null, waves: string[][]): string[] {
-  if (policy === null) return [`${app}: no policy: all agents go at once`, 'next: gitfleet policy set FILE'];
-  return [...policyLines(policy), '', `${app}: a deployment would go now in`, ...waveLines(policy, waves)];
 }
 
 const broken = (reason: string): FleetError =>

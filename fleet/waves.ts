@@ -35,14 +35,18 @@ export function nextWave(policy: Policy, left: readonly Candidate[], all: number
   return names(together).slice(0, atLeastOne(policy.maxParallel, all));
 }
 
-/** All waves, the canary first, as they go if nobody fails, comes or leaves. */
+/**
+ * All waves, the canary first, as they go if nobody fails, comes or leaves. None where the policy wants a canary and
+ * chooses nobody: nobody else goes before it.
+ */
 export function wavesOf(
   policy: Policy,
   agents: readonly Candidate[],
   canaryBefore: readonly string[] = [],
 ): string[][] {
   const canary = canaryOf(policy, agents, canaryBefore, agents.length);
-  const waves = canary.length === 0 ? [] : [canary];
+  if (policy.canary !== undefined && canary.length === 0) return [];
+  const waves = policy.canary === undefined ? [] : [canary];
   let left = agents.filter((each) => !canary.includes(each.agentId));
   while (left.length > 0) {
     const wave = nextWave(policy, left, agents.length);

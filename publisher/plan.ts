@@ -9,6 +9,7 @@ import type { Policy } from '../schemas/policy.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import { changeLines } from './change.ts';
 import { line } from './columns.ts';
+import { nobodyNext, nobodyWords } from './nobody.ts';
 import type { Screen } from './paint.ts';
 import { placeLines } from './place-lines.ts';
 import { waveLines, wavesNow } from './policy-lines.ts';
@@ -107,12 +108,10 @@ export function planLines(plan: Plan, publish: string, screen: Screen): string[]
     line(
       screen,
       takePart.length === 0
-        ? '  no agent is online'
+        ? `  ${nobodyWords(suspended)}: ${nobodyNext(suspended)}`
         : `  ${count(takePart.length, 'agent')} would take part: ${ids(takePart)}`,
     ),
-    ...(plan.policy && takePart.length > 0 ? waveLines(plan.policy, wavesNow(plan.policy, takePart)) : []).map((each) =>
-      line(screen, each),
-    ),
+    ...(plan.policy && takePart.length > 0 ? waveLines(plan.policy, takePart) : []).map((each) => line(screen, each)),
     ...(suspended.length > 0 ? [line(screen, `  ${suspended.length} suspended on the server: ${ids(suspended)}`)] : []),
     ...(offline.length > 0
       ? [line(screen, `  ${offline.length} offline, each catches up alone: ${offlineWords(offline, screen.now)}`)]

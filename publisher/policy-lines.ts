@@ -2,22 +2,32 @@ import type { AgentView } from '../fleet/fleet-view.ts';
 import { wavesOf } from '../fleet/waves.ts';
 import { visible } from '../runtime/visible.ts';
 import type { Policy } from '../schemas/policy.ts';
+import { nobodyNext, nobodyWords } from './nobody.ts';
+import { isSuspended } from './verdict.ts';
 import { names } from './words.ts';
+
+/** The policy in force as its file would say it, and the waves of now. */
+export function policyLines(app: string, policy: Policy | null, fleet: readonly AgentView[]): string[] {
+  if (policy === null) return [`${app}: no policy: all agents go at once`, 'next: gitfleet policy set FILE'];
+  const members = Object.entries(policy).map(([member, value]) => `${member}: ${visible(String(value), 500)}`);
+  const goes = wavesNow(policy, fleet).length > 0;
+  const would = goes ? 'a deployment would go now in' : 'a deployment would go nowhere now';
+  return [...members, '', `${app}: ${would}`, ...waveLines(policy, fleet)];
+}
 
 /** The waves that these agents would go in now: those that are online and that nobody took out. */
 export function wavesNow(policy: Policy, fleet: readonly AgentView[]): string[][] {
-  const takePart = fleet.filter(
-    (view) => view.presence && view.report?.phase !== 'suspended' && !view.report?.suspended,
-  );
   return wavesOf(
     policy,
-    takePart.map(({ agentId, presence }) => ({ agentId, labels: presence?.labels ?? {} })),
+    takingPart(fleet).map(({ agentId, presence }) => ({ agentId, labels: presence?.labels ?? {} })),
   );
 }
 
-/** One line for each wave, the first ones and the last where there are many. */
-export function waveLines(policy: Policy, waves: readonly string[][]): string[] {
-  if (waves.length === 0) return ['  no agent is online'];
+/** One line for each wave, the first ones and the last where there are many; where none would go, why. */
+export function waveLines(policy: Policy, fleet: readonly AgentView[]): string[] {
+  const waves = wavesNow(policy, fleet);
+  if (takingPart(fleet).length === 0) return [`  ${nobodyWords(fleet)}: ${nobodyNext(fleet)}`];
+  if (waves.length === 0) return [`  ${noCanary(policy)}`];
   const hasCanary = policy.canary !== undefined;
   const lines = waves.map((wave, at) => {
     const name = hasCanary && at === 0 ? 'canary' : `wave ${at}`;
@@ -29,7 +39,8 @@ export function waveLines(policy: Policy, waves: readonly string[][]): string[] 
 
 const MOST_LINES = 12;
 
-/** The policy as its file would say it. */
-export function policyLines(policy: Policy): string[] {
-  return Object.entries(policy).map(([member, value]) => `${member}: ${visible(String(value), 500)}`);
-}
+const takingPart = (fleet: readonly AgentView[]): AgentView[] =>
+  fleet.filter((view) => view.presence && !isSuspended(view));
+
+const noCanary = ({ canary }: Policy): string =>
+  `canary: no agent that is online is chosen by ${visible(String(canary), 200)}: nothing would go until one is`;

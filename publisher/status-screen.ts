@@ -8,6 +8,7 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { agentTable, failureLines, MOST_SINGLE, tallyOf } from './agent-table.ts';
 import { line } from './columns.ts';
+import { nobodyNext, nobodyWords } from './nobody.ts';
 import type { Screen } from './paint.ts';
 import { asSeen, type Stale, staleLines } from './stale.ts';
 import { judge, presentStanding, type Verdict } from './verdict.ts';
@@ -129,11 +130,12 @@ export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string
 
 /** The verdict, and what to type next. */
 function lastLines({ fleet, state, selection }: StatusPicture, verdict: Verdict, screen: Screen): string[] {
-  if (selection && verdict.expected === 0) return nobodyChosen(selection).map((words) => line(screen, words));
+  if (selection && fleet.every((view) => !view.presence))
+    return nobodyChosen(selection).map((words) => line(screen, words));
   const offline = fleet.filter((view) => !view.presence).length;
   const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : unmatched(selection);
   if (verdict.expected === 0)
-    return [`no agent is online${away}`, 'next: on a server, gitfleet agent run'].map((words) => line(screen, words));
+    return [`${nobodyWords(fleet)}${away}`, `next: ${nobodyNext(fleet)}`].map((words) => line(screen, words));
   const wanted = parseTarget(state.config.data, ANY_URL);
   const where = wanted.ok ? short(wanted.target.commitId) : 'it';
   const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;

@@ -111,7 +111,7 @@ export const planOutput = z.strictObject({
   blockers: z.array(failure),
   /** Online agents, which would take part. */
   agents: z.array(z.string()),
-  /** The agents of each wave, if it began now; empty without a policy. */
+  /** The agents of each wave, if it began now; empty without a policy, or where none would go. */
   waves: z.array(z.array(z.string())),
   suspended: z.array(z.string()),
   /** They catch up alone when they come back. */
@@ -135,7 +135,7 @@ export const steerOutput = z.strictObject({
 /** `policy show`, `policy set`, `policy unset`: what is in force now. */
 export const policyOutput = z.strictObject({
   policy: policy.nullable(),
-  /** Agents of each wave, if a deployment began now; empty without a policy. */
+  /** Agents of each wave, if a deployment began now; empty without a policy, or where none would go. */
   waves: z.array(z.array(z.string())),
   changed: z.boolean(),
 });

@@ -13,7 +13,7 @@ import { width } from '../../publisher/columns.ts';
 import { againWords, pastLines } from '../../publisher/ended.ts';
 import type { Ending, Progress } from '../../publisher/follow.ts';
 import { historyLines } from '../../publisher/history-screen.ts';
-import { planLines, planPublish } from '../../publisher/plan.ts';
+import { planLines, planOutputOf, planPublish } from '../../publisher/plan.ts';
 import { progressFrame } from '../../publisher/progress-frame.ts';
 import {
   attachedLines,
@@ -61,6 +61,11 @@ describe('status', () => {
     ['status-thousand', make.picture(THOUSAND)],
     ['status-names', make.picture(ODD)],
     ['status-nobody', make.picture([])],
+    ['status-suspended', make.picture(MIXED.slice(0, 1))],
+    [
+      'status-suspended-chosen',
+      { ...make.picture(MIXED.slice(0, 1)), selection: { selector: 'role=web', online: 0, offline: 1 } },
+    ],
     ['status-none-chosen', { ...make.picture([]), selection: { selector: 'zone=none\u001b', online: 3, offline: 2 } }],
     [
       'status-chosen',
@@ -352,6 +357,15 @@ describe('plan', () => {
       'plan-elsewhere',
       planLines(plan({ target: moved, warning: 'the repository could not be asked' }, {}, []), PUBLISH, SCREEN),
     );
+  });
+
+  it('names who has to act where nobody would go', async () => {
+    await shows('plan-suspended', planLines(plan({}, {}, MIXED.slice(0, 1)), PUBLISH, SCREEN));
+    const policy = policySchema.parse({ canary: 'role=canary' });
+    const options = { force: false, now: NOW, policy };
+    const uncovered = planPublish('/app/business', make.state({ config: older }), MIXED.slice(1, 3), resolved, options);
+    await shows('plan-no-canary', planLines(uncovered, PUBLISH, SCREEN));
+    expect(planOutputOf(uncovered).waves).toEqual([]);
   });
 
   it('names what stops it', async () => {

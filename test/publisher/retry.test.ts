@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { waveLines, wavesNow } from '../../publisher/policy-lines.ts';
+import { policyLines, waveLines, wavesNow } from '../../publisher/policy-lines.ts';
 import { retry } from '../../publisher/retry.ts';
 import { policy } from '../../schemas/policy.ts';
 import { parsePolicyFile } from '../../schemas/policy-file.ts';
 import { presence } from '../../schemas/report.ts';
 import { ROLLOUT_STATES, type RolloutState, rollout } from '../../schemas/rollout.ts';
+import { agent } from './fixtures.ts';
 
 const TABLE: Record<RolloutState, ReturnType<typeof retry>['do']> = {
   ...{ running: 'nothing', paused: 'nothing', halted: 'publish', proven: 'nothing' },
@@ -63,7 +64,26 @@ it('the waves of now are those of who would take part', () => {
   const waves = wavesNow(rule, fleet);
   expect(waves.slice(0, 2)).toEqual([['web-1'], ['web-10', 'web-11']]);
   expect(waves.flat()).not.toContain('web-2');
-  expect(waveLines(rule, waves)).toHaveLength(13);
-  expect(waveLines(rule, waves)[0]).toBe('  canary: web-1');
-  expect(waveLines(rule, [])).toEqual(['  no agent is online']);
+  expect(waveLines(rule, fleet)).toHaveLength(13);
+  expect(waveLines(rule, fleet)[0]).toBe('  canary: web-1');
+  expect(waveLines(rule, [])).toEqual(['  no agent is online: on a server, gitfleet agent run']);
+  expect(waveLines(rule, [agent('web-1', { phase: 'suspended' }), view('web-2', false)])).toEqual([
+    '  every agent that is online is suspended: on the server of web-1, gitfleet agent resume',
+  ]);
+});
+
+it('a canary that its selector does not find is none, and nobody goes before it', () => {
+  const fleet = [agent('web-1'), agent('web-2', { online: { labels: { role: 'canary' } } })];
+  const rule = policy.parse({ canary: 'role=canary' });
+  expect(policyLines('/app', rule, fleet).slice(-3)).toEqual([
+    '/app: a deployment would go now in',
+    '  canary: web-2',
+    '  wave 1: web-1',
+  ]);
+  const without = [agent('web-1'), agent('web-3')];
+  expect(wavesNow(rule, without)).toEqual([]);
+  expect(policyLines('/app', rule, without).slice(-2)).toEqual([
+    '/app: a deployment would go nowhere now',
+    '  canary: no agent that is online is chosen by role=canary: nothing would go until one is',
+  ]);
 });

@@ -1,0 +1,16 @@
+import type { AgentView } from '../fleet/fleet-view.ts';
+import { isSuspended } from './verdict.ts';
+import { names } from './words.ts';
+
+/** Why no agent takes part, where none does: nobody is online, or persons took all of them out. */
+export const nobodyWords = (fleet: readonly AgentView[]): string =>
+  takenOut(fleet).length > 0 ? 'every agent that is online is suspended' : 'no agent is online';
+
+/** What ends that. */
+export function nobodyNext(fleet: readonly AgentView[]): string {
+  const out = takenOut(fleet);
+  return out.length > 0 ? `on the server of ${names(out)}, gitfleet agent resume` : 'on a server, gitfleet agent run';
+}
+
+const takenOut = (fleet: readonly AgentView[]): string[] =>
+  fleet.filter((view) => view.presence && isSuspended(view)).map((view) => view.agentId);
