@@ -1,11 +1,14 @@
 import { type AgentView, readAgent, readFleet } from '../fleet/fleet-view.ts';
-import { readSharedState } from '../fleet/shared-state.ts';
+import { isRecorded, readSharedState, type SharedState } from '../fleet/shared-state.ts';
 import { agentLines, presentTargetOf } from '../publisher/agent-screen.ts';
+import { readLed } from '../publisher/led.ts';
+import { findWayBack } from '../publisher/rollback.ts';
 import { selectedBy } from '../publisher/selection.ts';
 import { agentOutputOf, statusOutputOf } from '../publisher/status-output.ts';
-import { type Selection, type StatusPicture, statusLines } from '../publisher/status-screen.ts';
+import { asksForWayBack, type Selection, type StatusPicture, statusLines } from '../publisher/status-screen.ts';
+import { presentStanding } from '../publisher/verdict.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { parseRollout } from '../schemas/rollout.ts';
+import type { Deployment } from '../schemas/deployment.ts';
 import { type Znodes, znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { EXIT } from './exit-codes.ts';
@@ -31,19 +34,17 @@ export async function run({ options, words }: Call): Promise<number> {
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
     if (agentId !== undefined) return await showAgent(session, paths, agentId, json);
+    const wayBack = wayBackOf(session, paths);
     const look = async (): Promise<StatusPicture> => {
-      const [state, fleet, node] = await Promise.all([
-        readSharedState(session, paths),
-        readFleet(session, paths),
-        session.get(paths.rollout),
-      ]);
-      const found = node && parseRollout(node.data);
-      const rollout = found?.permits && found.targetVersion === state.config.targetVersion ? found : null;
+      const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
+      const led = await readLed(session, paths, state.config.targetVersion);
       const selection = selectionOf(
         fleet.filter((view) => !chosen(view)),
         options['selector'],
       );
-      return { app: settings.app, state, fleet: fleet.filter(chosen), rollout, selection, stale: null };
+      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ...led, selection, stale: null };
+      const picture: StatusPicture = { ...seen, wayBack: null };
+      return asksForWayBack(picture) ? { ...picture, wayBack: await wayBack(state) } : picture;
     };
     if (watched) return await watchStatus(look, json);
     const picture = await look();
@@ -58,12 +59,28 @@ function selectionOf(left: readonly AgentView[], selector: unknown): Selection |
   return selector === undefined ? null : { selector: String(selector), online, offline: left.length - online };
 }
 
+/** Where a rollback would go. The history is read once for each target: `--watch` looks several times a second. */
+function wayBackOf(session: Session, paths: Znodes): (state: SharedState) => Promise<Deployment | null> {
+  let known = '';
+  let found: Deployment | null = null;
+  return async (state) => {
+    // What has no record yet gets one by the rollback itself, and only then it is known what lies before it.
+    if (!isRecorded(state)) return null;
+    const now = `${state.config.targetVersion} ${state.quarantine.version}`;
+    if (now !== known || found === null) found = await findWayBack(session, paths);
+    known = now;
+    return found;
+  };
+}
+
 async function showAgent(session: Session, paths: Znodes, agentId: string, json: boolean): Promise<number> {
   const [state, view] = await Promise.all([readSharedState(session, paths), readAgent(session, paths, agentId)]);
   if (!view) throw await agentUnknown(session, paths, agentId);
   if (json) say(JSON.stringify(agentOutputOf(view, state.config.targetVersion)));
   else {
-    say(...agentLines(view, presentTargetOf(state), screenNow(systemClock.now())));
+    const failed = presentStanding(view, state.config.targetVersion) === 'failed';
+    const wayBack = failed ? await wayBackOf(session, paths)(state) : null;
+    say(...agentLines(view, presentTargetOf(state), screenNow(systemClock.now()), wayBack));
   }
   return EXIT.converged;
 }

@@ -1,13 +1,14 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
 import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
 import { visible } from '../runtime/visible.ts';
-import { deploymentName } from '../schemas/deployment.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { formatInstant } from '../schemas/instant.ts';
 import type { Presence, Report } from '../schemas/report.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { outputLines, phaseAge } from './agent-table.ts';
 import type { Screen, Tone } from './paint.ts';
 import { presentStanding, type Standing } from './verdict.ts';
+import { backWords, nextWords } from './way-on.ts';
 import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
 
 /** What config holds. */
@@ -30,8 +31,16 @@ export function presentTargetOf(state: SharedState): PresentTarget | null {
   };
 }
 
-/** `gitfleet status AGENT`: all that is known about one agent. */
-export function agentLines(view: AgentView, present: PresentTarget | null, screen: Screen): string[] {
+/**
+ * `gitfleet status AGENT`: all that is known about one agent.
+ * @param wayBack where `gitfleet rollback` would go; null: nowhere, or that is not known.
+ */
+export function agentLines(
+  view: AgentView,
+  present: PresentTarget | null,
+  screen: Screen,
+  wayBack: Deployment | null = null,
+): string[] {
   const targetVersion = present?.targetVersion ?? null;
   const standing = presentStanding(view, targetVersion ?? '');
   const waits = targetVersion === null && standing === 'silent' && view.presence?.problem === null;
@@ -40,7 +49,7 @@ export function agentLines(view: AgentView, present: PresentTarget | null, scree
     `${visible(view.agentId, 100)}: ${screen.paint(TONE[standing], words)}`,
     ...(view.presence ? presenceLines(view.presence, screen.now) : []),
     ...(view.report ? reportLines(view, view.report, present, screen) : ['  it never reported']),
-    waits ? 'next: gitfleet publish' : nextLine(view, standing),
+    waits ? 'next: gitfleet publish' : nextLine(view, standing, wayBack),
   ];
 }
 
@@ -114,13 +123,16 @@ const NEXT_WORDS: Record<NonNullable<Report['error']>['next'], string> = {
 const fields = (all: readonly [string, string][]): string[] =>
   all.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
 
-function nextLine({ agentId, presence, report }: AgentView, standing: Standing): string {
+function nextLine({ agentId, presence, report }: AgentView, standing: Standing, wayBack: Deployment | null): string {
   const id = visible(agentId, 100);
   switch (standing) {
     case 'offline':
       return `next: on the server, gitfleet agent status and its log; gone for good: gitfleet forget ${id}`;
     case 'failed':
-      return 'next: what the hint says; on the server, gitfleet agent status and its log; or gitfleet rollback';
+      return nextWords([
+        ...['what the hint says', 'on the server, gitfleet agent status and its log'],
+        ...(wayBack ? [backWords(wayBack)] : []),
+      ]);
     case 'overridden':
     case 'suspended':
       return 'next: on the server, gitfleet agent resume follows the fleet again';

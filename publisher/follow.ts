@@ -13,6 +13,7 @@ import { BY_STATE, type Led, readLed, ruledBy } from './led.ts';
 import { findWayBack } from './rollback.ts';
 import { ANSWER_MS, createFreshness, REDRAW_MS, type Stale, within } from './stale.ts';
 import { judge, outcomeOf, type Verdict } from './verdict.ts';
+import type { WayOn } from './way-on.ts';
 
 interface FollowParts {
   readonly session: Session;
@@ -32,7 +33,7 @@ export type Ending =
   | 'timed-out'
   | 'nobody';
 
-export interface Progress {
+export interface Progress extends WayOn {
   readonly verdict: Verdict;
   readonly elapsedMs: number;
   /** Null while it goes on. */
@@ -41,12 +42,8 @@ export interface Progress {
   readonly stale: Stale | null;
   /** What came instead, where it was superseded and that has a record. */
   readonly supersededBy: Deployment | null;
-  /** Where `gitfleet rollback` would go, once it ended badly; null: nowhere, or that is not known. */
-  readonly wayBack: Deployment | null;
   /** Its rollout in waves; null: there is no policy, or no coordinator has taken it up. */
   readonly rollout: Rollout | null;
-  /** Somebody leads rollouts, or will in a moment. */
-  readonly isLed: boolean;
   /** Why it ended so, where the coordinator says it. */
   readonly why: string;
 }

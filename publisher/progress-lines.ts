@@ -9,6 +9,7 @@ import { placeLines } from './place-lines.ts';
 import { type Stale, staleChange } from './stale.ts';
 import type { AgentStanding } from './verdict.ts';
 import { heldWords, waveWords } from './wave-words.ts';
+import { nextWords, waysOn } from './way-on.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
 
 /** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
@@ -110,7 +111,7 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
     case 'converged':
       return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}`];
     case 'failed':
-      return [`${what} FAILED: ${count}`, nextLine('gitfleet status', ...retryWords(progress), ...backWords(progress))];
+      return [`${what} FAILED: ${count}`, nextWords(waysOn(ending, progress, 'gitfleet status'))];
     case 'rolled-back':
       return [
         `${what} ROLLED BACK: ${visible(progress.why, 300)}`,
@@ -118,20 +119,9 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
         `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that mends it`,
       ];
     case 'halted':
-      return [
-        `${what} HALTED: ${visible(progress.why, 300)} (${count})`,
-        nextLine(
-          'gitfleet resume lets these fail and goes on',
-          'gitfleet retry',
-          'gitfleet abort',
-          ...backWords(progress),
-        ),
-      ];
+      return [`${what} HALTED: ${visible(progress.why, 300)} (${count})`, nextWords(waysOn(ending, progress, null))];
     case 'aborted':
-      return [
-        `${what} ABORTED: ${visible(progress.why, 300)} (${count})`,
-        nextLine(...backWords(progress), 'gitfleet retry'),
-      ];
+      return [`${what} ABORTED: ${visible(progress.why, 300)} (${count})`, nextWords(waysOn(ending, progress, null))];
     case 'superseded':
       return [
         ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
@@ -151,14 +141,6 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
       ];
   }
 }
-
-const nextLine = (...commands: string[]): string => `next: ${commands.join('; ')}`;
-
-/** A retry is a word to the coordinator: without one it would be refused. */
-const retryWords = ({ isLed }: Progress): string[] => (isLed ? ['gitfleet retry where the cause is over'] : []);
-
-const backWords = ({ wayBack }: Progress): string[] =>
-  wayBack ? [`back to ${nameAndCommit(wayBack)}: gitfleet rollback`] : [];
 
 /** The first lines: what changes. */
 export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {

@@ -2,7 +2,7 @@ import { visible } from '../runtime/visible.ts';
 import { MOST_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './paint.ts';
 import { staleChange } from './stale.ts';
-import { rolloutLines, type StatusPicture, standings, statusLines } from './status-screen.ts';
+import { nextLines, rolloutLines, type StatusPicture, standings, statusLines } from './status-screen.ts';
 import { standingWords } from './words.ts';
 
 /** What became different between two pictures, one plain line each: for logs, where nothing is drawn in place. */
@@ -10,7 +10,7 @@ export function statusChanges(before: StatusPicture, after: StatusPicture, scree
   if (before.state.config.targetVersion !== after.state.config.targetVersion) return statusLines(after, screen);
   const lines = staleChange(before.stale, after.stale);
   const rollout = rolloutLines(after, screen);
-  if (rollout.join() !== rolloutLines(before, screen).join()) lines.push(...rollout);
+  if (rollout.join() !== rolloutLines(before, screen).join()) lines.push(...rollout, ...nextLines(after, screen));
   const told = new Map(standings(before).map((agent) => [agent.agentId, standingWords(agent)]));
   const agents = standings(after);
   const changed = agents.filter((agent) => told.get(agent.agentId) !== standingWords(agent));

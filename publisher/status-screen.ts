@@ -13,10 +13,11 @@ import type { Screen } from './paint.ts';
 import { asSeen, type Stale, staleLines } from './stale.ts';
 import { judge, presentStanding, type Verdict } from './verdict.ts';
 import { waveWords } from './wave-words.ts';
+import { nextWords, type WayOn, waysOn } from './way-on.ts';
 import { age, count, names, short } from './words.ts';
 
 /** What `gitfleet status` looks at, at one moment. */
-export interface StatusPicture {
+export interface StatusPicture extends WayOn {
   readonly app: string;
   readonly state: SharedState;
   readonly fleet: readonly AgentView[];
@@ -117,10 +118,7 @@ export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string
     case 'paused':
       return [line(screen, `  ${words}; next: gitfleet resume`, 'busy')];
     case 'halted':
-      return [
-        line(screen, `  HALTED: ${why}`, 'bad'),
-        line(screen, '  next: gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort'),
-      ];
+      return [line(screen, `  HALTED: ${why}`, 'bad')];
     default:
       return [
         line(screen, `  its rollout ${rollout.state === 'failed' ? 'failed' : `was ${rollout.state}`}: ${why}`, 'bad'),
@@ -129,21 +127,50 @@ export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string
 }
 
 /** The verdict, and what to type next. */
-function lastLines({ fleet, state, selection }: StatusPicture, verdict: Verdict, screen: Screen): string[] {
+function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): string[] {
+  const { fleet, state, selection } = picture;
   if (selection && fleet.every((view) => !view.presence))
     return nobodyChosen(selection).map((words) => line(screen, words));
   const offline = fleet.filter((view) => !view.presence).length;
   const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : unmatched(selection);
   if (verdict.expected === 0)
-    return [`${nobodyWords(fleet)}${away}`, `next: ${nobodyNext(fleet)}`].map((words) => line(screen, words));
+    return [`${nobodyWords(fleet)}${away}`, nextWords([nobodyNext(fleet), ...waysOf(picture, verdict)])].map((words) =>
+      line(screen, words),
+    );
   const wanted = parseTarget(state.config.data, ANY_URL);
   const where = wanted.ok ? short(wanted.target.commitId) : 'it';
   const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;
-  if (verdict.state === 'converged') return [line(screen, words, 'good')];
-  const stuck = verdict.agents.find((agent) => agent.standing === 'failed');
-  if (!stuck) return [line(screen, words)];
-  const next = `next: gitfleet rollback; or look closer: gitfleet status ${visible(stuck.agentId, 100)}`;
-  return [line(screen, words, 'bad'), line(screen, next)];
+  const stuck = stuckOf(verdict) !== undefined;
+  const tone = verdict.state === 'converged' ? 'good' : stuck ? 'bad' : undefined;
+  return [line(screen, words, tone), ...nextLines(picture, screen)];
+}
+
+const stuckOf = ({ agents }: Verdict) => agents.find((agent) => agent.standing === 'failed');
+
+/** What a person may do where something went wrong; nothing where all goes its way. */
+export function nextLines(picture: StatusPicture, screen: Screen): string[] {
+  const ways = waysOf(picture, verdictOf(picture));
+  return ways.length === 0 ? [] : [line(screen, nextWords(ways))];
+}
+
+/** As whoever waits for it is told at its end. */
+function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
+  const ending = badEnding(picture, verdict);
+  if (ending === null) return [];
+  const stuck = stuckOf(verdict);
+  const look = stuck ? `gitfleet status ${visible(stuck.agentId, 100)}` : null;
+  // What goes on still has nothing to try again.
+  const isOver = picture.rollout ? picture.rollout.state === ending : verdict.state === 'failed';
+  return waysOn(ending, { ...picture, isLed: picture.isLed && isOver }, look);
+}
+
+/** Whether the picture is to say where a rollback would go: finding that out reads the whole history. */
+export const asksForWayBack = (picture: StatusPicture): boolean => badEnding(picture, verdictOf(picture)) !== null;
+
+function badEnding({ rollout }: StatusPicture, verdict: Verdict): 'failed' | 'halted' | 'aborted' | null {
+  const state = rollout?.state;
+  if (state === 'failed' || state === 'halted' || state === 'aborted') return state;
+  return stuckOf(verdict) ? 'failed' : null;
 }
 
 /** Labels come with the presence: who is offline is chosen by no selector, and must not be thought well for that. */

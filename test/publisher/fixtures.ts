@@ -170,6 +170,6 @@ export const picture = (
   facts: StateFacts = {},
   rollout: Partial<Rollout> | null = null,
 ): StatusPicture => ({
-  ...{ app: '/app/business', state: state(facts), fleet, stale: null },
+  ...{ app: '/app/business', state: state(facts), fleet, stale: null, wayBack: null, isLed: true },
   rollout: rollout && rolloutSchema.parse({ deployment: 7, targetVersion: VERSION, ...rollout }),
 });

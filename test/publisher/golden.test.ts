@@ -24,7 +24,7 @@ import {
 } from '../../publisher/progress-lines.ts';
 import { publishWords } from '../../publisher/publish-words.ts';
 import { statusChanges } from '../../publisher/status-changes.ts';
-import { statusLines } from '../../publisher/status-screen.ts';
+import { asksForWayBack, statusLines } from '../../publisher/status-screen.ts';
 import { judge } from '../../publisher/verdict.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { type Deployment, UNREADABLE } from '../../schemas/deployment.ts';
@@ -89,6 +89,37 @@ describe('status', () => {
     ['status-unreadable', { ...make.picture(MIXED.slice(0, 3)), stale: refused }],
   ])('%s', async (name, picture) => {
     await shows(name, statusLines(picture, SCREEN));
+  });
+
+  it.each([
+    [null, 'gitfleet status web-3; BACK; gitfleet retry where the cause is over'],
+    ['running', 'gitfleet status web-3; BACK'],
+    ['failed', 'gitfleet status web-3; BACK; gitfleet retry where the cause is over'],
+    ['halted', 'BACK; gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort'],
+    ['aborted', 'BACK; gitfleet retry'],
+  ] as const)(
+    '%s: says what to do next as its publish did, and names a way back only where there is one',
+    (state, next) => {
+      const rollout = state && { state };
+      const wayBack = make.record({ number: 3, target: { url: make.URL, commitId: OLD, relativePath: 'shop' } });
+      const picture = make.picture([...MIXED.slice(1, 2), ...MIXED.slice(3, 4)], {}, rollout);
+      const last = (more: object) => statusLines({ ...picture, ...more }, SCREEN).at(-1);
+      expect(last({ wayBack })).toBe(`next: ${next.replace('BACK', 'back to d-3 1f2e3d4c5b: gitfleet rollback')}`);
+      expect(last({})).toBe(`next: ${next.replace(/BACK; |; BACK/, '')}`);
+      expect(asksForWayBack(picture)).toBe(true);
+    },
+  );
+
+  it('says after an abort what to do also where no agent failed', () => {
+    const aborted = make.picture(MIXED.slice(1, 3), {}, { state: 'aborted' });
+    expect(statusLines(aborted, SCREEN).at(-1)).toBe('next: gitfleet retry');
+    expect(asksForWayBack(make.picture(MIXED.slice(1, 3)))).toBe(false);
+  });
+
+  it('of one agent names the way back where there is one', () => {
+    const failed = MIXED[3] as (typeof MIXED)[number];
+    const last = agentLines(failed, PRESENT, SCREEN, make.previous()).at(-1);
+    expect(last).toMatch(/its log; back to d-6 1f2e3d4c5b: gitfleet rollback$/);
   });
 
   it('in a window is cut to its lines and cells, with the worst first', async () => {
@@ -185,9 +216,9 @@ describe('a deployment that is followed', () => {
   });
 
   it.each([
-    ['failed', true, 'next: gitfleet status; gitfleet retry where the cause is over; BACK'],
+    ['failed', true, 'next: gitfleet status; BACK; gitfleet retry where the cause is over'],
     ['failed', false, 'next: gitfleet status; BACK'],
-    ['halted', true, 'next: gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort; BACK'],
+    ['halted', true, 'next: BACK; gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort'],
     ['aborted', true, 'next: BACK; gitfleet retry'],
   ] as const)('%s (led: %s): the way back is the one that rollback takes, or none is named', (ending, isLed, next) => {
     const wayBack = make.record({ number: 3, target: { ...followed.record.target, commitId: OLD } });
