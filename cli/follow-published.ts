@@ -1,6 +1,6 @@
 import type { Change } from '../publisher/change.ts';
 import { type Ending, follow } from '../publisher/follow.ts';
-import { detachedLines, type Followed, publishedLines } from '../publisher/progress-lines.ts';
+import { attachWords, detachedLines, type Followed, publishedLines } from '../publisher/progress-lines.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { PublishedOutput } from '../schemas/output.ts';
 import type { Settings } from '../schemas/settings.ts';
@@ -69,7 +69,10 @@ export async function followPublished(
   // What is to be told is the exit code: a reader that leaves (`gitfleet publish | head -1`) changes nothing about it.
   if (!options.detach) goOnUnheard();
   first();
-  if (options.detach) return EXIT.converged;
+  if (options.detach) {
+    if (!options.json) say(attachWords(followed.record));
+    return EXIT.converged;
+  }
 
   const { signal } = interrupt;
   const left = new Promise<null>((resolve) => {

@@ -21,7 +21,7 @@ import type { CommitId } from '../schemas/values.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
-import { followPublished } from './follow-published.ts';
+import { followPublished, sayPublished } from './follow-published.ts';
 import { gitOfHooks, onceMore } from './git-of-hooks.ts';
 import { failureLines, readHookInput, settingsOfHook } from './hook-call.ts';
 import type { Call } from './program.ts';
@@ -132,9 +132,11 @@ async function tell(
   };
   if (!followed) return sayAlready();
   const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by: author(process.env) };
-  await followPublished(session, paths, followed, following, result.kind === 'already' ? sayAlready : undefined);
-  if (asked.wait) return;
-  say(`  not waited for (gitfleet.wait=no); next: gitfleet attach ${deploymentName(followed.record.number)}`);
+  await followPublished(session, paths, followed, following, () => {
+    if (result.kind === 'already') sayAlready();
+    else sayPublished(followed, null, false);
+    if (!asked.wait) say('  not waited for (gitfleet.wait=no)');
+  });
 
   async function withPrevious(current: Recorded | null): Promise<Followed | null> {
     if (!current) return null;

@@ -176,8 +176,12 @@ export function attachedLines({ record, previous }: Followed, now: number): stri
 /** What Ctrl-C leaves: the way back. */
 export const detachedLines = ({ record }: Followed): string[] => [
   'detached: the fleet goes on by itself',
-  `next: gitfleet attach ${deploymentName(record.number)}`,
+  attachWords(record),
 ];
+
+/** What follows it again. */
+export const attachWords = ({ number }: Pick<Deployment, 'number'>): string =>
+  `next: gitfleet attach ${deploymentName(number)}`;
 
 /** What failed, in full, after a live table that had no room for it. */
 export const endedFailures = ({ verdict }: Progress, screen: Screen): string[] => failureLines(verdict.agents, screen);

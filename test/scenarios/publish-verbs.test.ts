@@ -166,14 +166,16 @@ describe('attach', () => {
       exitCode: 1,
       stderr: expect.stringContaining('NOTHING_PUBLISHED'),
     });
-    await fleet.publish({ url: origin.url, commitId: a }, '--detach');
+    const detached = await fleet.publish({ url: origin.url, commitId: a }, '--detach');
+    expect(detached.stdout.trimEnd().split('\n').at(-1)).toBe('next: gitfleet attach d-1');
     const again = await fleet.run('attach', '--timeout', '60s', '--json');
     expect(again.exitCode).toBe(0);
     const [first, last] = shaped(again.stdout, output.attachedOutput as z.ZodType, output.endingOutput);
     expect([first, last]).toMatchObject([{ attached: { number: 1 } }, { ending: 'converged', reached: 1 }]);
     await fleet.publish({ url: 'https://other.example.com/r.git', commitId: a }, '--no-check');
     expect(await fleet.run('attach')).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('FAILED') });
-    await fleet.publish({ url: origin.url, commitId: a }, '--detach');
+    const machine = await fleet.publish({ url: origin.url, commitId: a }, '--detach', '--json');
+    shaped(machine.stdout, output.publishedOutput as z.ZodType);
     await fleet.publish({ url: origin.url, commitId: a });
     for (const [name, exitCode, words] of [
       ['d-1', 0, /d-1 [0-9a-f]{10}: proven .* ago, 1\/1 agents/],
