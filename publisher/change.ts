@@ -37,9 +37,15 @@ export async function readChange(
 /** A person looks at the newest; the rest is counted. */
 const MOST_TITLES = 10;
 
-export function changeLines({ from, to, ahead, behind, titles }: Change, screen: Screen): string[] {
+/** @param elsewhere whether it comes from another repository or goes to another place than before. */
+export function changeLines({ from, to, ahead, behind, titles }: Change, elsewhere: boolean, screen: Screen): string[] {
   if (from === null) return [];
-  if (from === to) return ['  the same commit again: every agent checks it, and puts right what somebody changed'];
+  if (from === to)
+    return [
+      elsewhere
+        ? '  the commit stays the same'
+        : '  the same commit again: every agent checks it, and puts right what somebody changed',
+    ];
   if (ahead === null || behind === null) return [];
   const shown = titles.slice(0, MOST_TITLES);
   const left = (ahead === 0 ? behind : ahead) - shown.length;

@@ -90,6 +90,7 @@ export function planLines(plan: Plan, publish: string, screen: Screen): string[]
   const { resolved, current, takePart, suspended, offline, blockers } = plan;
   const { target, warning, change } = resolved;
   const before = current ? `${short(current.commitId)}${plan.currentName ? ` (${plan.currentName})` : ''} -> ` : '';
+  const places = placeLines(current, target);
   const where = `at ${target.relativePath} from ${visible(target.url)}`;
   const ids = (views: readonly AgentView[]) =>
     names(
@@ -101,8 +102,8 @@ export function planLines(plan: Plan, publish: string, screen: Screen): string[]
       screen,
       `${plan.app}: ${deploymentName(plan.deployment)} would be ${before}${short(target.commitId)} ${where}`,
     ),
-    ...placeLines(current, target).map((each) => line(screen, each)),
-    ...changeLines(change, screen),
+    ...places.map((each) => line(screen, each)),
+    ...changeLines(change, places.length > 0, screen),
     ...(change.ahead === null && change.from ? ['  which commits lie between them is not known here'] : []),
     ...(warning ? [line(screen, `  warning: ${warning}`, 'busy')] : []),
     line(

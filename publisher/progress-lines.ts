@@ -8,7 +8,7 @@ import type { Screen } from './paint.ts';
 import { placeLines } from './place-lines.ts';
 import { type Stale, staleChange } from './stale.ts';
 import type { AgentStanding } from './verdict.ts';
-import { heldWords, waveWords } from './wave-words.ts';
+import { abortWords, heldWords, waveWords } from './wave-words.ts';
 import { nextWords, waysOn } from './way-on.ts';
 import { age, nameAndCommit, short, standingWords } from './words.ts';
 
@@ -121,7 +121,7 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
     case 'halted':
       return [`${what} HALTED: ${visible(progress.why, 300)} (${count})`, nextWords(waysOn(ending, progress, null))];
     case 'aborted':
-      return [`${what} ABORTED: ${visible(progress.why, 300)} (${count})`, nextWords(waysOn(ending, progress, null))];
+      return [`${what} ABORTED${abortWords(progress.why)} (${count})`, nextWords(waysOn(ending, progress, null))];
     case 'superseded':
       return [
         ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
@@ -146,13 +146,14 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
 export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {
   const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
   const { lifted } = record;
+  const places = placeLines(previous?.target ?? null, record.target);
   return [
     `${deploymentName(record.number)}: ${stepWords(record, previous)} at ${record.target.relativePath}, by ${visible(record.author, 100)}${title}`,
     ...(lifted
       ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
       : []),
-    ...placeLines(previous?.target ?? null, record.target),
-    ...(change ? changeLines(change, screen) : []),
+    ...places,
+    ...(change ? changeLines(change, places.length > 0, screen) : []),
   ];
 }
 

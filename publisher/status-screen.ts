@@ -12,7 +12,7 @@ import { nobodyNext, nobodyWords } from './nobody.ts';
 import type { Screen } from './paint.ts';
 import { asSeen, type Stale, staleLines } from './stale.ts';
 import { judge, presentStanding, type Verdict } from './verdict.ts';
-import { waveWords } from './wave-words.ts';
+import { abortWords, waveWords } from './wave-words.ts';
 import { nextWords, type WayOn, waysOn } from './way-on.ts';
 import { age, count, names, short } from './words.ts';
 
@@ -119,9 +119,11 @@ export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string
       return [line(screen, `  ${words}; next: gitfleet resume`, 'busy')];
     case 'halted':
       return [line(screen, `  HALTED: ${why}`, 'bad')];
+    case 'aborted':
+      return [line(screen, `  its rollout was aborted${abortWords(rollout.why)}`, 'bad')];
     default:
       return [
-        line(screen, `  its rollout ${rollout.state === 'failed' ? 'failed' : `was ${rollout.state}`}: ${why}`, 'bad'),
+        line(screen, `  its rollout ${rollout.state === 'failed' ? 'failed' : 'was rolled back'}: ${why}`, 'bad'),
       ];
   }
 }

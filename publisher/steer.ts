@@ -2,6 +2,7 @@ import type { Failure } from '../runtime/errors.ts';
 import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Rollout, RolloutState } from '../schemas/rollout.ts';
+import { abortWords, waveName } from './wave-words.ts';
 import { names } from './words.ts';
 
 /** What a person says about the rollout that goes on. `retry`, which publishes, is retry.ts. */
@@ -40,7 +41,7 @@ export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
       }
       if (state === 'paused') return nothing(`is paused already, by ${visible(rollout.paused?.by ?? '', 100)}`);
       if (state === 'proven') return over(name, verb);
-      return nothing(`${stateWords(rollout)}: nothing goes on`);
+      return nothing(`${stateWords(rollout)}; nothing goes on`);
     case 'abort':
       if (isOpen(state)) {
         const why = `aborted by ${word.by}${word.why === '' ? '' : `: ${word.why}`}`;
@@ -49,7 +50,7 @@ export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
           'is aborted: nobody activates it any more, what runs stays',
         );
       }
-      return state === 'proven' ? over(name, verb) : nothing(`${stateWords(rollout)}: nothing goes on`);
+      return state === 'proven' ? over(name, verb) : nothing(`${stateWords(rollout)}; nothing goes on`);
     case 'resume':
     case 'promote':
       return goOn(verb, rollout, word, write, nothing);
@@ -69,14 +70,15 @@ function goOn(
   nothing: (said: string) => Steered,
 ): Steered {
   const { state, wave } = rollout;
+  const name = waveName(rollout);
   const promoted = verb === 'promote' ? { promoted: { ...word, wave } } : {};
-  const passes = verb === 'promote' ? `; wave ${wave} passes without its soak` : '';
+  const passes = verb === 'promote' ? `; ${name} passes without its soak` : '';
   switch (state) {
     case 'running':
       if (verb === 'resume') return nothing('goes on already');
       if (!rollout.permits) return nothing('goes everywhere at once, it has no waves');
-      if (rollout.promoted?.wave === wave) return nothing(`wave ${wave} is promoted already`);
-      return write(promoted, `wave ${wave} is promoted: the next one goes as soon as this one is well`);
+      if (rollout.promoted?.wave === wave) return nothing(`${name} is promoted already`);
+      return write(promoted, `${name} is promoted: the next one goes as soon as this one is well`);
     case 'paused':
       // Its deadline begins anew, by the leader's clock and not by ours.
       return write(
@@ -104,7 +106,9 @@ export function stateWords({ state, why }: Rollout): string {
     ...{ running: 'goes on', paused: 'is paused', halted: 'is halted', proven: 'is proven' },
     ...{ failed: 'has failed', aborted: 'is aborted', 'rolled-back': 'was rolled back' },
   };
-  return why === '' ? words[state] : `${words[state]} (${visible(why, 300)})`;
+  if (why === '') return words[state];
+  if (state === 'aborted') return `is aborted${abortWords(why)}`;
+  return `${words[state]} (${visible(why, 300)})`;
 }
 
 function over(name: string, verb: Steering, rollout?: Rollout): Steered {

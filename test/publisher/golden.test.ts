@@ -84,7 +84,7 @@ describe('status', () => {
       'status-halted',
       make.picture(MIXED.slice(1, 4), {}, { state: 'halted', why: '1 of at most 0 agents failed: web-3' }),
     ],
-    ['status-aborted', make.picture(MIXED.slice(1, 4), {}, { state: 'aborted', why: 'ann: wrong branch' })],
+    ['status-aborted', make.picture(MIXED.slice(1, 4), {}, { state: 'aborted', why: 'aborted by ann: wrong branch' })],
     ['status-stale', { ...make.picture(MIXED.slice(0, 3)), stale }],
     ['status-unreadable', { ...make.picture(MIXED.slice(0, 3)), stale: refused }],
   ])('%s', async (name, picture) => {
@@ -230,6 +230,12 @@ describe('a deployment that is followed', () => {
     expect(last({})).toBe(next.replace(/BACK; |; BACK/, ''));
   });
 
+  it('says once that it was aborted', () => {
+    const over = { isLed: true, why: 'aborted by ann: wrong branch' };
+    const lines = createProgressLines(followed).next(progress([make.agent('web-1')], 4_200, 'aborted', over));
+    expect(lines).toContain('d-7 9dbcdf1ee3 ABORTED by ann: wrong branch (1/1 agents at 9dbcdf1ee3)');
+  });
+
   it.each([
     [
       'the soak of the last wave',
@@ -323,12 +329,22 @@ describe('what changes', () => {
     ['change-unknown', change(null, null)],
   ])('%s', async (name, what) => {
     const visible = { ...what, titles: what.titles };
-    await shows(name, [...publishedLines(followed, null, SCREEN), ...changeLines(visible, SCREEN)]);
+    await shows(name, [...publishedLines(followed, null, SCREEN), ...changeLines(visible, false, SCREEN)]);
   });
 
   it('the same commit again is no way from it to itself', () => {
     const [first] = publishedLines({ ...followed, previous: make.record({ number: 6 }) }, null, SCREEN);
     expect(first).toBe('d-7: 9dbcdf1ee3 again (d-6) at shop, by ann  Prices go up');
+  });
+
+  it('the same commit from elsewhere is not only checked again', () => {
+    const target = { url: 'https://git.example.com/moved.git', commitId: NEW, relativePath: 'shop' };
+    const before = make.record({ number: 6 });
+    const moved = { ...followed, previous: before, record: make.record({ target }) };
+    expect(publishedLines(moved, change(0, 0, { from: NEW }), SCREEN).slice(1)).toEqual([
+      '  the repository changes: from https://git.example.com/shop.git to https://git.example.com/moved.git',
+      '  the commit stays the same',
+    ]);
   });
 
   it('what is published already says where it has ended badly, and what tries it again', () => {

@@ -86,10 +86,30 @@ describe('a word', () => {
   it('that was given before is shown on one line, whatever it holds', () => {
     const why = 'lunch\n\u001b[2Jd-8 is proven';
     expect(steer('pause', inState('aborted', { why }), word)).toMatchObject({
-      said: 'd-7 is aborted (lunch\\n\\u001b[2Jd-8 is proven): nothing goes on',
+      said: 'd-7 is aborted: lunch\\n\\u001b[2Jd-8 is proven; nothing goes on',
     });
     expect(steer('pause', inState('paused', { paused: { by: 'a\nb', why, at: 1 } }), word)).toMatchObject({
       said: 'd-7 is paused already, by a\\nb',
+    });
+  });
+
+  it('of abort is told once', () => {
+    const aborted = steer('abort', inState('running'), word);
+    if (aborted.do !== 'write') throw new Error(aborted.do);
+    expect(steer('abort', aborted.rollout, word)).toMatchObject({
+      said: 'd-7 is aborted by ann: shop is slow; nothing goes on',
+    });
+  });
+
+  it('calls the wave as status does', () => {
+    const said = (wave: number) => {
+      const promoted = steer('promote', inState('running', { wave }), word);
+      return promoted.do === 'refuse' ? '' : promoted.said;
+    };
+    expect(said(0)).toMatch(/^d-7 canary is promoted: /);
+    expect(said(2)).toMatch(/^d-7 wave 2 is promoted: /);
+    expect(steer('promote', inState('paused', { wave: 0 }), word)).toMatchObject({
+      said: 'd-7 goes on; canary passes without its soak',
     });
   });
 
