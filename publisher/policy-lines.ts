@@ -4,6 +4,7 @@ import { visible } from '../runtime/visible.ts';
 import type { Policy } from '../schemas/policy.ts';
 import { nobodyNext, nobodyWords } from './nobody.ts';
 import { isSuspended } from './verdict.ts';
+import { waveName } from './wave-words.ts';
 import { names } from './words.ts';
 
 /** The policy in force as its file would say it, and the waves of now. */
@@ -28,9 +29,8 @@ export function waveLines(policy: Policy, fleet: readonly AgentView[]): string[]
   const waves = wavesNow(policy, fleet);
   if (takingPart(fleet).length === 0) return [`  ${nobodyWords(fleet)}: ${nobodyNext(fleet)}`];
   if (waves.length === 0) return [`  ${noCanary(policy)}`];
-  const hasCanary = policy.canary !== undefined;
   const lines = waves.map((wave, at) => {
-    const name = hasCanary && at === 0 ? 'canary' : `wave ${at}`;
+    const name = waveName({ wave: at, policy });
     return `  ${name}: ${wave.length === 1 ? '' : `${wave.length} agents: `}${names(wave, 8)}`;
   });
   const left = lines.length - MOST_LINES;

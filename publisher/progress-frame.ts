@@ -15,7 +15,7 @@ export function progressFrame(progress: Progress, { record }: Followed, window: 
   const { agents, reached, expected } = verdict;
   const old = staleLines(stale, window);
   const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
-  const wave = waveWords(progress.rollout);
+  const wave = waveWords(progress.rollout, agents, screen.now);
   const waves = wave === '' ? [] : [line(screen, `  ${wave}`)];
   const table = agentTable(agents, screen, rows - old.length - counts.length - waves.length - 1);
   const open = agents.filter((agent) => agent.standing !== 'active').map((agent) => agent.agentId);

@@ -60,7 +60,7 @@ export function createProgressLines(published: Followed): ProgressLines {
       const lines: string[] = [];
       lines.push(...staleChange(stale, progress.stale).map((words) => `  ${words}`));
       stale = progress.stale;
-      const wave = waveWords(progress.rollout);
+      const wave = waveWords(progress.rollout, verdict.agents, null);
       if (wave !== '' && wave !== toldWave) lines.push(`  ${wave}`);
       toldWave = wave;
       const quiet = verdict.expected > MOST_SINGLE;
@@ -87,7 +87,7 @@ function waitingFor({ verdict, elapsedMs, rollout, isLed }: Progress, followed: 
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
   if (open.length === 0) {
     // All show it, but the coordinator has the word: it still watches the last wave.
-    const wave = waveWords(rollout);
+    const wave = waveWords(rollout, verdict.agents, null);
     return [`  ${counted}; waiting for the coordinator${wave === '' ? '' : ` (${wave})`}`];
   }
   const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);

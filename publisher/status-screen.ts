@@ -106,9 +106,10 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
   ].map((words) => line(screen, `  ${words}`, 'busy'));
 }
 
-export function rolloutLines({ rollout }: StatusPicture, screen: Screen): string[] {
+export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
+  const { rollout } = picture;
   if (!rollout) return [];
-  const words = waveWords(rollout);
+  const words = waveWords(rollout, standings(picture), screen.now);
   const why = visible(rollout.why, 300);
   switch (rollout.state) {
     case 'proven':

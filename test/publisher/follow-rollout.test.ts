@@ -103,12 +103,12 @@ it('says the wave, the soak, the pause and what holds it', () => {
   const going = value({ record: { number: 1 }, targetVersion: '1a.1' } as unknown as Published, 'running', {
     members: ['web-1'],
   });
-  expect(waveWords(null)).toBe('');
-  expect(waveWords(going)).toBe('canary: web-1');
-  expect(waveWords({ ...going, wave: 2, soakFrom: 1 })).toBe('wave 2: web-1, done and watched for 0s');
-  expect(waveWords({ ...going, why: 'no agent is online' })).toBe('no agent is online');
-  expect(waveWords({ ...going, state: 'paused', paused: { by: 'ann', why: 'lunch', at: 1 } })).toBe(
+  expect(waveWords(null, [], null)).toBe('');
+  expect(waveWords(going, [], null)).toBe('canary: web-1');
+  expect(waveWords({ ...going, wave: 2, soakFrom: 1 }, [], null)).toBe('wave 2: web-1, done, to be watched for 0s');
+  expect(waveWords({ ...going, why: 'no agent is online' }, [], null)).toBe('no agent is online');
+  expect(waveWords({ ...going, state: 'paused', paused: { by: 'ann', why: 'lunch', at: 1 } }, [], null)).toBe(
     'paused by ann: lunch',
   );
-  expect(waveWords({ ...going, state: 'proven', members: [] })).toBe('');
+  expect(waveWords({ ...going, state: 'proven', members: [] }, [], null)).toBe('');
 });

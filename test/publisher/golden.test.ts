@@ -30,7 +30,7 @@ import { classify, FleetError } from '../../runtime/errors.ts';
 import { type Deployment, UNREADABLE } from '../../schemas/deployment.ts';
 import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
-import { rollout as rolloutSchema } from '../../schemas/rollout.ts';
+import { type Rollout, rollout as rolloutSchema } from '../../schemas/rollout.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
 import * as make from './fixtures.ts';
 
@@ -89,6 +89,28 @@ describe('status', () => {
     ['status-unreadable', { ...make.picture(MIXED.slice(0, 3)), stale: refused }],
   ])('%s', async (name, picture) => {
     await shows(name, statusLines(picture, SCREEN));
+  });
+
+  it('says how long a wave has been watched, and calls nobody done who is not', () => {
+    const rule = policySchema.parse({ canary: 2, soak: '2m' });
+    const second = (fleet: typeof MIXED, more: Partial<Rollout>) => {
+      const soaks: Partial<Rollout> = {
+        state: 'running',
+        members: ['web-1', 'web-3'],
+        policy: rule,
+        soakFrom: NOW - 14 * SECOND,
+      };
+      return statusLines(make.picture(fleet, {}, { ...soaks, ...more }), SCREEN)[2];
+    };
+    const well = [make.agent('web-1'), make.agent('web-3')];
+    const failed = [MIXED[1], MIXED[3]] as typeof MIXED;
+    expect(second(well, {})).toBe('  canary: web-1, web-3, done, watched for 14 s of 2m');
+    expect(second(well, { soakFrom: NOW - HOUR })).toMatch(/watched for 2 min of 2m$/);
+    expect(second(well, { soakFrom: NOW + HOUR })).toMatch(/watched for 0\.0 s of 2m$/);
+    expect(second(well, { soakFrom: null })).toBe('  canary: web-1, web-3');
+    expect(second(failed, { excused: ['web-3'] })).toBe('  canary: web-1, done without web-3, watched for 14 s of 2m');
+    expect(second(failed, { members: ['web-3'] })).toBe('  canary: goes on without web-3, watched for 14 s of 2m');
+    expect(second([], { excused: ['web-3'] })).toBe('  canary: web-1, done without web-3, watched for 14 s of 2m');
   });
 
   it.each([
@@ -241,7 +263,7 @@ describe('a deployment that is followed', () => {
       'the soak of the last wave',
       true,
       { soakFrom: 1 },
-      '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1, done and watched for 2m)',
+      '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1, done, to be watched for 2m)',
     ],
     ['the look of the coordinator', true, {}, '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1)'],
     [
