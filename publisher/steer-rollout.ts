@@ -8,6 +8,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { type Steered, type Steering, steer } from './steer.ts';
+import { waveName } from './wave-words.ts';
 
 export interface SteerParts {
   readonly session: Session;
@@ -58,9 +59,9 @@ export async function steerRollout(
 const isSameWave = (one: Rollout, other: Rollout): boolean =>
   one.deployment === other.deployment && one.wave === other.wave;
 
-const passed = ({ deployment, wave }: Rollout): Extract<Steered, { do: 'nothing' }> => ({
+const passed = (rollout: Rollout): Extract<Steered, { do: 'nothing' }> => ({
   do: 'nothing',
-  said: `${deploymentName(deployment)} has gone on since: wave ${wave} is over`,
+  said: `${deploymentName(rollout.deployment)} has gone on since: ${waveName(rollout)} is over`,
 });
 
 /** The rollout of what config holds; waits for a coordinator that has not begun it yet. */

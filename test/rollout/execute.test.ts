@@ -198,7 +198,7 @@ it('promotes the wave that was looked at, and no other one that began meanwhile'
   } as unknown as typeof session;
   const steering = { session: racing, znodes: paths, clock: systemClock };
   const steered = await steerRollout(steering, 'promote', { by: 'bob', why: '' });
-  expect(steered).toMatchObject({ do: 'nothing', said: expect.stringContaining('wave 0 is over') });
+  expect(steered).toMatchObject({ do: 'nothing', said: expect.stringContaining('canary is over') });
   expect(await current()).toMatchObject({ wave: 1, promoted: null });
 });
 
