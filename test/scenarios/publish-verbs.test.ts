@@ -174,6 +174,9 @@ describe('attach', () => {
     expect([first, last]).toMatchObject([{ attached: { number: 1 } }, { ending: 'converged', reached: 1 }]);
     await fleet.publish({ url: 'https://other.example.com/r.git', commitId: a }, '--no-check');
     expect(await fleet.run('attach')).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('FAILED') });
+    const back = /back to d-1 [0-9a-f]{10}: gitfleet rollback/;
+    expect((await fleet.run('status')).stdout).toMatch(new RegExp(`\\nnext: gitfleet status web-1; ${back.source}`));
+    expect((await fleet.run('status', 'web-1')).stdout).toMatch(back);
     const machine = await fleet.publish({ url: origin.url, commitId: a }, '--detach', '--json');
     shaped(machine.stdout, output.publishedOutput as z.ZodType);
     await fleet.publish({ url: origin.url, commitId: a });
