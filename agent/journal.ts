@@ -89,6 +89,8 @@ const journal = z.object({
     .object({ targetVersion: z.string(), commitId: z.string(), relativePath: z.string(), failure, output: z.string() })
     .nullable()
     .default(null),
+  /** Why the fleet's newest target is not taken; null: nothing is refused. Only for who reads it on this server. */
+  refused: z.object({ targetVersion: z.string(), failure }).nullable().default(null),
   /** The fleet's last proven target, as far as this agent heard of it: where it goes back to without asking anybody. */
   base: z.object({ commitId: z.string(), relativePath: z.string() }).nullable().default(null),
 });
@@ -100,7 +102,7 @@ export type Aftermath = NonNullable<Journal['aftermath']>;
 
 export const emptyJournal: Journal = {
   ...{ format: 1, accepted: null, progress: null, links: {}, owed: {}, releases: {} },
-  ...{ aftermath: null, gaveUp: null, base: null },
+  ...{ aftermath: null, gaveUp: null, refused: null, base: null },
 };
 
 /** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */

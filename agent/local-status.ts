@@ -24,6 +24,8 @@ export interface LocalStatus {
   /** The last release that failed here, and whether its clearing up is still to be ended. */
   readonly gaveUp: Journal['gaveUp'];
   readonly aftermath: Journal['aftermath'];
+  /** Why the newest target that the agent heard of is not taken; null: it is, or it heard of none. */
+  readonly refused: Journal['refused'];
   readonly adoptions: readonly AdoptionRecord[];
 }
 
@@ -51,8 +53,9 @@ export interface KeptRelease {
  * @param prepares whether this server has anything to do before a release is shown.
  */
 export function awaitsLeave(status: LocalStatus, prepares: boolean): boolean {
-  const { progress, links, releases, gaveUp, override, suspension } = status;
+  const { progress, links, releases, gaveUp, refused, override, suspension } = status;
   if (progress?.activation !== 'none' || progress.lastFailure || suspension || override?.counts) return false;
+  if (refused) return false;
   if (gaveUp?.targetVersion === progress.targetVersion && gaveUp.commitId === progress.commitId) return false;
   const link = links.find(({ relativePath }) => relativePath === progress.relativePath);
   const free = link === undefined || link.instead === null || link.instead === 'nothing';
@@ -64,7 +67,7 @@ export function awaitsLeave(status: LocalStatus, prepares: boolean): boolean {
 /** Reads only: no lock is kept, no file made, no server asked. @throws FleetError JOURNAL_UNREADABLE. */
 export async function readLocalStatus(places: Places, clock: Clock): Promise<LocalStatus> {
   const journal = await readJournal(places.appState);
-  const { accepted, progress, gaveUp, aftermath } = journal;
+  const { accepted, progress, gaveUp, aftermath, refused } = journal;
   const paths = new Set([...Object.keys(journal.links), ...(progress ? [progress.relativePath] : [])]);
   const [running, override, suspension, adoptions, releases, ...links] = await Promise.all([
     isTaken(join(places.state, 'lock'), clock),
@@ -75,7 +78,7 @@ export async function readLocalStatus(places: Places, clock: Clock): Promise<Loc
     ...[...paths].sort().map((path) => shownBy(places, path)),
   ]);
   const counting = override && { ...override, counts: override.against === accepted?.targetVersion };
-  const standing = { override: counting, suspension, gaveUp, aftermath };
+  const standing = { override: counting, suspension, gaveUp, aftermath, refused };
   return { running, links, accepted, progress, releases, ...standing, adoptions };
 }
 

@@ -3,7 +3,7 @@ import { MOST_OUTPUT_CHARACTERS } from '../schemas/report.ts';
 import type { Target } from '../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../schemas/values.ts';
 import type { Journal, Progress } from './journal.ts';
-import type { WantedTarget } from './plan.ts';
+import type { Wanted, WantedTarget } from './plan.ts';
 import { chooseBack } from './retention.ts';
 import { failShown, proveShown, repositoryOf } from './shown.ts';
 
@@ -52,6 +52,18 @@ function accept(
 ): Journal['accepted'] {
   if (accepted?.targetVersion === targetVersion) return accepted;
   return { targetVersion, mzxid: String(mzxid), mtime, ...(late ? { late } : {}) };
+}
+
+/** What the fleet's newest target is refused for, until one is not. Returns the same object where that is known. */
+export function noteRefusal(journal: Journal, heard: Wanted): Journal {
+  const { refused } = journal;
+  if (heard.kind === 'nothing') return journal;
+  if (heard.kind === 'target') return refused ? { ...journal, refused: null } : journal;
+  const { targetVersion, failure } = heard;
+  // By its reason too: other settings may refuse the same target for something else.
+  const known = refused?.targetVersion === targetVersion && refused.failure.code === failure.code;
+  if (known && refused.failure.reason === failure.reason) return journal;
+  return { ...journal, refused: { targetVersion, failure } };
 }
 
 /** A step failed. Nothing of what runs changes by it. */

@@ -11,7 +11,7 @@ import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, type PolicyAns
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
 import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
-import { begin, gaveUpOn, isBegun, isHalfway, unfinished } from './progress.ts';
+import { begin, gaveUpOn, isBegun, isHalfway, noteRefusal, unfinished } from './progress.ts';
 import { reconcile } from './reconcile.ts';
 import { readSuspension } from './suspension.ts';
 import { failStep, type StepMemory, type StepParts, takeStep } from './take-step.ts';
@@ -50,7 +50,7 @@ export async function takeTurn(
   turn: AbortSignal,
   stop: AbortSignal,
 ): Promise<number | null> {
-  await mend(parts, memory.orders);
+  await mend(parts, memory);
   const { aftermath } = parts.journal();
   if (aftermath) {
     parts.standing.clearingUp(aftermath);
@@ -116,14 +116,15 @@ async function watchServed(parts: TurnParts, wanted: Wanted, turn: AbortSignal, 
   return served === undefined ? null : await parts.chores.watch(served as CommitId, turn, drift);
 }
 
-/** The journal follows the disk, and keeps the base for the time when nobody can be asked. */
-async function mend(parts: TurnParts, { rollout }: Orders): Promise<void> {
+/** The journal follows the disk, keeps the base for the time when nobody can be asked, and says what is refused. */
+async function mend(parts: TurnParts, { orders, desired }: Memory): Promise<void> {
   const before = parts.journal();
   let mended = await reconcile(parts.places, before, parts.clock.now());
-  const base = rollout?.base;
+  const base = orders.rollout?.base;
   if (base && (mended.base?.commitId !== base.commitId || mended.base.relativePath !== base.relativePath)) {
     mended = { ...mended, base: { commitId: base.commitId, relativePath: base.relativePath } };
   }
+  mended = noteRefusal(mended, desired.wanted);
   if (mended !== before) await parts.remember(() => mended);
 }
 

@@ -43,6 +43,7 @@ function statusLines(agentId: string, app: string, status: LocalStatus, prepares
     ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
     ...targetLines(status, awaits, now),
     ...failureLines(status),
+    ...refusalLines(status),
     ...overrideLines(status, now),
     ...suspensionLines(status, now),
     ...releases.map((release) => releaseLine(release, status, now)),
@@ -101,6 +102,15 @@ function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
   ];
 }
 
+function refusalLines({ refused }: LocalStatus): string[] {
+  if (!refused) return [];
+  const { code, reason, hint } = refused.failure;
+  return [
+    `  refused the newest target (targetVersion ${refused.targetVersion}): ${code}: ${visible(reason, 500)}`,
+    `    ${visible(hint, 300)}`,
+  ];
+}
+
 function suspensionLines({ suspension }: LocalStatus, now: number): string[] {
   if (!suspension) return [];
   const { by, why, at } = suspension;
@@ -117,10 +127,11 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
 
 /** The verdict, and what to type next. */
 function lastLine(status: LocalStatus, awaits: boolean): string {
-  const { running, links, accepted, progress, gaveUp, override, suspension } = status;
+  const { running, links, accepted, progress, gaveUp, refused, override, suspension } = status;
   if (suspension) return 'next: gitfleet agent resume follows the fleet again';
   if (running === false) return 'next: gitfleet agent run';
   if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
+  if (refused) return 'what is shown is kept; next: what the hint says';
   const shown = links.find((link) => link.relativePath === progress?.relativePath)?.commitId;
   if (progress && shown === progress.commitId && progress.activation === 'done') return 'settled on what it accepted';
   if (gaveUp && gaveUp.targetVersion === accepted?.targetVersion)

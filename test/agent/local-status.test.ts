@@ -9,7 +9,7 @@ const made = { commitId: NEW, endedWell: false, leftAt: null, at: 1 };
 /** Made ready and not shown, where nothing else is said. */
 const ready: LocalStatus = {
   ...{ running: true, links: [{ ...shop, commitId: A }], accepted: null, releases: [made], override: null },
-  ...{ suspension: null, gaveUp: null, aftermath: null, adoptions: [] },
+  ...{ suspension: null, gaveUp: null, aftermath: null, refused: null, adoptions: [] },
   progress: { ...progress, activation: 'none' },
 };
 const override = { against: '5.1', url: '', commitId: A, relativePath: 'shop', by: 'ann', reason: '', at: 1 };
@@ -31,6 +31,7 @@ describe('whether only leave to activate is missing', () => {
     ['it is being activated', { progress: { ...progress, activation: 'wanted' } }],
     ['a try has failed', { progress: { ...progress, activation: 'none', lastFailure: failure } }],
     ['it was given up', { gaveUp }],
+    ['a newer target is refused', { refused: { targetVersion: '6.1', failure } }],
     ['something else is in its place', { links: [{ ...shop, commitId: null, instead: 'a directory' }] }],
     ['a person keeps another one', { override: { ...override, counts: true } }],
     ['a person suspended it', { suspension: { by: 'ann', why: '', at: 1 } }],

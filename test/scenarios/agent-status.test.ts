@@ -81,6 +81,33 @@ describe('gitfleet agent status', () => {
     expect((await fleet.onServer(agent, 'status')).stdout).toContain('last failure REPOSITORY_NOT_FOUND');
   });
 
+  it('says that the newest target is refused and why, on a fresh server too, until one is accepted', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const agent = await fleet.startAgent('web-1');
+    await fleet.online(1);
+    const origin = await fleet.origin();
+    const commitId = await origin.commit('a', { f: 'a' });
+    const refuse = async () => {
+      await fleet.setConfig(JSON.stringify({ url: 'file:///nope.git', commitId, relativePath: 'shop' }));
+      const { error } = await fleet.reported('web-1', 'the refusal', (report) => report.error?.code === 'URL');
+      const { stdout } = await fleet.onServer(agent, 'status');
+      expect(stdout).toMatch(
+        /\n {2}refused the newest target \(targetVersion \S+\): URL: url: "file:\/\/\/nope\.git": /,
+      );
+      expect(stdout).toContain(`\n    ${error?.hint}\n`);
+      expect(stdout).toMatch(/\nwhat is shown is kept; next: what the hint says\n$/);
+      return stdout;
+    };
+    expect(await refuse()).toContain('no target accepted yet');
+    expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    expect(await statusOf(agent)).toMatchObject({ refused: null });
+    expect((await fleet.onServer(agent, 'status')).stdout).toMatch(/\nsettled on what it accepted\n$/);
+    expect(await refuse()).toContain(`shows ${commitId}`);
+    // It is still known where ZooKeeper is not there to be asked, and by an agent that has not heard of it again.
+    await agent.kill('SIGKILL');
+    expect((await statusOf(agent)).refused?.failure.code).toBe('URL');
+  });
+
   it('makes nothing where no agent ever ran, and reads what was adopted', async () => {
     fleet = await TestFleet.create(servers.connect());
     const home = join(fleet.directory, 'agents', 'web-1');
