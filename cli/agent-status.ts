@@ -129,7 +129,7 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
 function lastLine(status: LocalStatus, awaits: boolean): string {
   const { running, links, accepted, progress, gaveUp, refused, override, suspension } = status;
   if (suspension) return 'next: gitfleet agent resume follows the fleet again';
-  if (running === false) return 'next: gitfleet agent run';
+  if (running === false) return 'next: systemctl start gitfleet-agent, or: gitfleet agent run';
   if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
   if (refused) return 'what is shown is kept; next: what the hint says';
   const shown = links.find((link) => link.relativePath === progress?.relativePath)?.commitId;

@@ -115,6 +115,8 @@ describe('gitfleet agent status', () => {
     const said = await fleet.onServer(agent, 'status');
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
     expect(said.stdout).toMatch(/it does not run[\s\S]*no link yet[\s\S]*no target accepted yet/);
+    // Where the agent is a service, one that is run by hand would take the place of it.
+    expect(said.stdout).toContain('next: systemctl start gitfleet-agent, or: gitfleet agent run\n');
     await expect(rename(home, home)).rejects.toMatchObject({ code: 'ENOENT' });
 
     const origin = await fleet.origin();
