@@ -84,6 +84,11 @@ export function isHalfway({ progress, links }: Journal): boolean {
   return links[progress.relativePath] === progress.commitId;
 }
 
+/** Whether what was begun is shown, and nothing is left to do for it. */
+export function isDone({ progress, links }: Journal): boolean {
+  return progress?.activation === 'done' && links[progress.relativePath] === progress.commitId;
+}
+
 /** What is left half way can be gone on with while nobody can be asked what is wanted: nothing is fetched for it. */
 export function unfinished(journal: Journal): WantedTarget | null {
   const { progress } = journal;

@@ -11,7 +11,7 @@ import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, type PolicyAns
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
 import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
-import { begin, gaveUpOn, isBegun, isHalfway, noteRefusal, unfinished } from './progress.ts';
+import { begin, gaveUpOn, isBegun, isDone, isHalfway, noteRefusal, unfinished } from './progress.ts';
 import { reconcile } from './reconcile.ts';
 import { readSuspension } from './suspension.ts';
 import { failStep, type StepMemory, type StepParts, takeStep } from './take-step.ts';
@@ -158,10 +158,12 @@ function insteadOf(wanted: Wanted, { rollout }: Orders, journal: Journal, late: 
   return meanwhile(wanted, rollout, journal.links, journal.owed, late) ?? wanted;
 }
 
-/** What a person who suspends does not stop: their own word, and what follows a swap that has happened. */
+/** What a person who suspends does not stop: their own word until it is done, and what follows a swap that has happened. */
 function isUnfinished(wanted: Wanted, journal: Journal): boolean {
   if (wanted.kind !== 'target') return false;
-  return wanted.override !== undefined || (isBegun(journal, wanted.targetVersion, wanted.target) && isHalfway(journal));
+  const begun = isBegun(journal, wanted.targetVersion, wanted.target);
+  if (begun && isDone(journal)) return false;
+  return wanted.override !== undefined || (begun && isHalfway(journal));
 }
 
 async function nextStep(parts: TurnParts, memory: Memory, wanted: Wanted, leave: Leave): Promise<Step> {

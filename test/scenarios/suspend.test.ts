@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Report } from '../../schemas/report.ts';
 import { shown } from '../support/agent-process.ts';
 import { shownCommit, type TestAgent, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
@@ -54,6 +55,31 @@ describe('gitfleet agent suspend', () => {
     expect((await fleet.onServer(agent, 'resume')).stdout).toContain(`no longer kept on ${a}`);
     await until('the fleet wins', async () => (await shownCommit(agent.root, 'shop')) === b);
     expect((await fleet.onServer(agent, 'resume')).stdout).toContain('nothing to resume');
+  });
+
+  it('is seen at once on a server that a person keeps on another commit, restarts included', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const agent = await fleet.startAgent('web-1');
+    await fleet.online(1);
+    const origin = await fleet.origin();
+    const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
+    for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    expect(await fleet.onServer(agent, 'rollback', '-m', 'b is broken')).toMatchObject({ exitCode: 0 });
+    await fleet.reported('web-1', 'kept', ({ phase, override }) => phase === 'active' && override !== null);
+    await fleet.onServer(agent, 'suspend', '-m', 'leave it');
+    const both = ({ suspended, override }: Report) =>
+      suspended?.why === 'leave it' && override?.reason === 'b is broken';
+    const report = await fleet.reported('web-1', 'kept and suspended', both);
+    expect(report).toMatchObject({ phase: 'suspended', activeCommit: a });
+    expect((await fleet.run('status')).stdout).toMatch(/web-1 +suspended .*by \S+ on the server: leave it/);
+    const { stdout } = await fleet.run('status', 'web-1');
+    expect(stdout).toMatch(/\n {2}kept .*b is broken/);
+    expect(stdout).toMatch(/\n {2}suspended .*leave it/);
+
+    await agent.kill('SIGKILL');
+    await agent.restart();
+    await fleet.reported('web-1', 'both again', (found) => both(found) && found.at > report.at);
+    expect(await shownCommit(agent.root, 'shop')).toBe(a);
   });
 
   it('wants a reason, and an agent', async () => {
