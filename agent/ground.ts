@@ -30,7 +30,8 @@ export interface Ground {
  * docs/design.md section 4, whatever the umask. Children of a dead predecessor are ended first.
  * @param waitMs how long a lock may still be held by a predecessor that is just ending.
  * @param machineIdFile only tests name another.
- * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED; SYMLINK, NOT_DIR, OWNER where the root is not ours.
+ * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED; SYMLINK, NOT_DIR, OWNER where the root is not ours;
+ * SETTINGS where root or state cannot be a directory.
  */
 export async function takeGround(
   places: Places,
@@ -38,14 +39,15 @@ export async function takeGround(
   waitMs = 3_000,
   machineIdFile = '/etc/machine-id',
 ): Promise<Ground> {
-  await makeDirectory(places.state, 0o700);
+  await makeNamed('state', places.state, 0o700);
   await endOrphans(places.state, systemClock);
   const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state, waitMs);
   try {
     const machine = await machineName(machineIdFile, places.state, agentId);
     // From the root down, each before anything below it is opened or made: we may be root, and these others' links.
     for (const directory of [places.root, join(places.root, '.gitfleet')]) {
-      await makeDirectory(directory, 0o755);
+      if (directory === places.root) await makeNamed('root', directory, 0o755);
+      else await makeDirectory(directory, 0o755).catch(unless('EEXIST')); // What is there is judged below.
       const found = directory === places.root ? await statOfRoot(directory, uid()) : await lstat(directory);
       checkOwner(directory, found, uid());
     }
@@ -68,6 +70,28 @@ export async function takeGround(
     await lock.close();
     throw error;
   }
+}
+
+/** What the settings name is made, unless something else than a directory is there or on the way to it. */
+async function makeNamed(setting: 'root' | 'state', path: string, mode: number): Promise<void> {
+  await makeDirectory(path, mode).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw error;
+    throw new FleetError(
+      {
+        code: 'SETTINGS',
+        reason: `agent.${setting}: ${await inTheWay(path)} is not a directory`,
+        hint: `name another directory as agent.${setting} (--${setting}), or move the file away`,
+        next: 'stall',
+      },
+      { cause: error },
+    );
+  });
+}
+
+/** The path itself, or what is nearest above it. */
+async function inTheWay(path: string): Promise<string> {
+  const found = await lstat(path).catch(() => null);
+  return found || dirname(path) === path ? path : await inTheWay(dirname(path));
 }
 
 /** Made with exactly this mode where it is missing, and missing parents readable; what exists is left as it is. */

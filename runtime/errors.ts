@@ -51,6 +51,11 @@ const SYSTEM: Record<string, Omit<Failure, 'reason'>> = {
   },
   ESTALE: { code: 'IO_ERROR', hint: 'the network file system lost the named path; remount it', next: 'retry' },
   ENOENT: { code: 'VANISHED', hint: 'something outside removed the named path; the agent tries again', next: 'retry' },
+  ENOTDIR: {
+    code: 'NOT_DIR',
+    hint: 'a file is where the named path needs a directory: move it away, or name another path',
+    next: 'retry',
+  },
   EIO: { code: 'IO_ERROR', hint: 'the disk reports errors; check the hardware', next: 'retry' },
 };
 

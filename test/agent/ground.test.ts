@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Ground, takeGround } from '../../agent/ground.ts';
 import { type Places, placesOf } from '../../agent/place.ts';
+import { exitCodeOf } from '../../cli/exit-codes.ts';
 
 let top: string;
 let places: Places;
@@ -51,6 +52,20 @@ describe('directories', () => {
     expect([await modeOf('c/d/state'), await modeOf('c/d/state/apps')]).toEqual([0o700, 0o700]);
     expect(await modeOf('.')).toBe(0o700);
   });
+
+  it.each(['root', 'state'] as const)(
+    'where %s is a file, or below one: SETTINGS, which names the file',
+    async (name) => {
+      const file = join(top, 'file.yml');
+      await writeFile(file, 'kept');
+      for (const path of [file, join(file, 'a/b')]) {
+        const error = await takeGround({ ...places, [name]: path }, 'web-1', 0).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ code: 'SETTINGS', message: `agent.${name}: ${file} is not a directory` });
+        expect(exitCodeOf(error)).toBe(2);
+      }
+      expect(await readFile(file, 'utf8')).toBe('kept');
+    },
+  );
 });
 
 describe('the lock', () => {
@@ -123,6 +138,12 @@ describe('a root that somebody prepared', () => {
   ])('where the owner file is %s: OWNER, and what it leads to stays as it is', async (_, put) => {
     await put();
     await refusedWith('OWNER');
+  });
+
+  it('where .gitfleet is a file: NOT_DIR', async () => {
+    await rename(join(top, 'root/.gitfleet'), join(top, 'away'));
+    await writeFile(join(top, 'root/.gitfleet'), '');
+    await refusedWith('NOT_DIR');
   });
 
   it('where .gitfleet is a link: SYMLINK', async () => {

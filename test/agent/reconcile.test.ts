@@ -67,7 +67,7 @@ describe('the disk is the truth', () => {
 });
 
 describe('a failure that nobody foresaw', () => {
-  it.each(['ESTALE', 'EAGAIN', 'ENOMEM', 'ENFILE', 'EBUSY', 'ENOENT'])('%s is tried again', (code) => {
+  it.each(['ESTALE', 'EAGAIN', 'ENOMEM', 'ENFILE', 'EBUSY', 'ENOENT', 'ENOTDIR'])('%s is tried again', (code) => {
     expect(classify(Object.assign(new Error('x'), { code })).next).toBe('retry');
   });
 

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LocalStatus } from '../../agent/local-status.ts';
@@ -118,6 +118,14 @@ describe('gitfleet agent status', () => {
     // Where the agent is a service, one that is run by hand would take the place of it.
     expect(said.stdout).toContain('next: systemctl start gitfleet-agent, or: gitfleet agent run\n');
     await expect(rename(home, home)).rejects.toMatchObject({ code: 'ENOENT' });
+
+    await writeFile(join(fleet.directory, 'file.yml'), '');
+    const wrong = await fleet.onServer({ ...agent, state: join(fleet.directory, 'file.yml/state') }, 'status');
+    expect(wrong).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^gitfleet: NOT_DIR: .*\n.*\n$/),
+    });
 
     const origin = await fleet.origin();
     const commitId = await origin.commit('a', { f: 'a' });
