@@ -16,8 +16,12 @@ export async function checkGround(settings: Settings & { agent: { root: string }
   const places = placesOf(agent.root, agent.state, app);
   const state = await checkDirectory('state', places.state, 0o077);
   const root = await checkDirectory('root', places.root, 0o002);
-  const rest = await Promise.all([checkOwner(places, agent.id), checkRunning(places, clock)]);
-  return [state, root, ...rest, ...(await checkDisks([places.root, places.state]))];
+  return [
+    state,
+    root,
+    ...(await checkAgent(places, agent.id, clock)),
+    ...(await checkDisks([places.root, places.state])),
+  ];
 }
 
 async function checkDirectory(name: 'root' | 'state', path: string, closed: number): Promise<Finding> {
@@ -40,25 +44,33 @@ async function checkDirectory(name: 'root' | 'state', path: string, closed: numb
   return ok(name, `${path}, mode ${mode}, user ${found.uid}`);
 }
 
+async function checkAgent(places: Places, agentId: string, clock: Clock): Promise<Finding[]> {
+  try {
+    const { running } = await readLocalStatus(places, clock);
+    return [await checkOwner(places, agentId, running), checkRunning(running)];
+  } catch (error) {
+    return [await checkOwner(places, agentId, null), fromError('agent', error)];
+  }
+}
+
 /** The agent refuses a root that another one owns; here it is said before it starts. */
-async function checkOwner(places: Places, agentId: string): Promise<Finding> {
+async function checkOwner(places: Places, agentId: string, running: boolean | null): Promise<Finding> {
   const owner = await readOwner(places.root);
   if (owner === null) return ok('owner', 'no agent has taken this root yet');
   if (owner !== 'unknown' && owner.agentId === agentId) return ok('owner', `the root belongs to ${agentId}`);
   const whose = owner === 'unknown' ? 'somebody else' : `agent ${owner.agentId}`;
-  const hint = `give this agent a root of its own; if that agent is gone for good, remove ${ownerFile(places.root)}`;
+  // The name may have been given to the agent alone, and this one is only the host's.
+  const same =
+    owner === 'unknown' ? [] : [`if that is the agent of this server, look again with --id ${owner.agentId}`];
+  const gone = running ? [] : [`if that agent is gone for good, remove ${ownerFile(places.root)}`];
+  const hint = [...same, `${same.length === 0 ? '' : 'else '}give this agent a root of its own`, ...gone].join('; ');
   return failed('owner', `the root belongs to ${whose}, we are ${agentId}`, hint);
 }
 
-async function checkRunning(places: Places, clock: Clock): Promise<Finding> {
-  try {
-    const { running } = await readLocalStatus(places, clock);
-    if (running === null) return warning('agent', 'whether it runs is not known: no flock here', 'install util-linux');
-    if (running) return ok('agent', 'it runs');
-    return warning('agent', 'it does not run', 'systemctl start gitfleet-agent, or: gitfleet agent run');
-  } catch (error) {
-    return fromError('agent', error);
-  }
+function checkRunning(running: boolean | null): Finding {
+  if (running === null) return warning('agent', 'whether it runs is not known: no flock here', 'install util-linux');
+  if (running) return ok('agent', 'it runs');
+  return warning('agent', 'it does not run', 'systemctl start gitfleet-agent, or: gitfleet agent run');
 }
 
 /** Each file system once. */

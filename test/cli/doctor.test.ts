@@ -58,6 +58,14 @@ describe('doctor', () => {
     expect(wrong(other).find(({ check }) => check === 'owner')?.says).toBe(
       'the root belongs to agent web-1, we are web-9',
     );
+    // It runs: nobody is told to take its root from it.
+    const hintOf = (ran: Ran) => wrong(ran).find(({ check }) => check === 'owner')?.hint;
+    const named =
+      'if that is the agent of this server, look again with --id web-1; else give this agent a root of its own';
+    expect(hintOf(other)).toBe(named);
+    await agent.kill('SIGTERM');
+    const ended = await fleet.run('doctor', ...here.with(-1, 'web-9'), ...allow, '--json');
+    expect(hintOf(ended)).toBe(`${named}; if that agent is gone for good, remove ${agent.root}/.gitfleet/owner`);
     const refused = await fleet.run('doctor', ...here, '--json');
     expect(wrong(refused).map(({ check }) => check)).toContain('urls');
     await chmod(agent.state, 0o700);
