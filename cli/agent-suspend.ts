@@ -3,11 +3,11 @@ import { ownerOr } from '../agent/owner-file.ts';
 import { placesOf } from '../agent/place.ts';
 import { writeSuspension } from '../agent/suspension.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
-import { FleetError } from '../runtime/errors.ts';
 import { agentSettings } from '../schemas/settings.ts';
 import { becomeAgentUser } from './agent-user.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
+import { noAgent } from './no-agent.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
@@ -38,12 +38,3 @@ export async function run({ options }: Call): Promise<number> {
   }
   return EXIT.converged;
 }
-
-/** Its directories are the agent's to make, with its user. */
-const noAgent = (appState: string): FleetError =>
-  new FleetError({
-    code: 'NO_AGENT',
-    reason: `no agent has run here yet: there is no ${appState}`,
-    hint: 'check --state and --app, or start the agent once: gitfleet agent run',
-    next: 'stall',
-  });

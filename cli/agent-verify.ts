@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { readLocalStatus } from '../agent/local-status.ts';
 import { placesOf } from '../agent/place.ts';
@@ -11,6 +12,7 @@ import { agentSettings } from '../schemas/settings.ts';
 import { becomeAgentUser } from './agent-user.ts';
 import { EXIT } from './exit-codes.ts';
 import { stepsSource } from './local-agent.ts';
+import { noAgent } from './no-agent.ts';
 import type { Call } from './program.ts';
 import { readSettings } from './read-settings.ts';
 import { onSignals } from './signals.ts';
@@ -19,7 +21,7 @@ import { say } from './terminal.ts';
 /**
  * `gitfleet agent verify [--deep]`: whether what this server shows is its commit, whether or not an agent runs and
  * ZooKeeper answers. Changes nothing and takes nothing from the agent. Exits 0 when all of it is, 1 when something
- * differs or could not be compared, 2 on bad settings.
+ * differs or could not be compared, or no state is there to compare it with, 2 on bad settings.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -29,6 +31,10 @@ export async function run({ options }: Call): Promise<number> {
   const deep = Boolean(options['deep']);
   const stop = new AbortController();
   onSignals(() => stop.abort(new DOMException('stopped by a signal', 'AbortError')));
+  // Only the state knows which links there are: without it none would be found, whatever the root has.
+  await stat(places.appState).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
+  });
   const { links } = await readLocalStatus(places, clock);
   const parts = {
     places,

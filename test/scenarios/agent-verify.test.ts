@@ -41,6 +41,12 @@ describe('gitfleet agent verify', () => {
     expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
     await servers.first.kill('SIGKILL');
     const link = join(agent.root, 'shop');
+    const state = join(fleet.directory, 'nowhere');
+    const elsewhere = await fleet.onServer({ ...agent, state }, 'verify');
+    expect(elsewhere).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(elsewhere.stderr).toContain(
+      `NO_AGENT: no agent of this app keeps its state here: there is no ${state}/apps/`,
+    );
     expect(await fleet.onServer(agent, 'verify')).toMatchObject({
       exitCode: 0,
       stdout: `${link} is ${commitId}, by sizes and times\nall is as committed; --deep hashes every file again\n`,
