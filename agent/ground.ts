@@ -45,12 +45,11 @@ export async function takeGround(
   try {
     const machine = await machineName(machineIdFile, places.state, agentId);
     // From the root down, each before anything below it is opened or made: we may be root, and these others' links.
-    for (const directory of [places.root, join(places.root, '.gitfleet')]) {
-      if (directory === places.root) await makeNamed('root', directory, 0o755);
-      else await makeDirectory(directory, 0o755).catch(unless('EEXIST')); // What is there is judged below.
-      const found = directory === places.root ? await statOfRoot(directory, uid()) : await lstat(directory);
-      checkOwner(directory, found, uid());
-    }
+    await makeNamed('root', places.root, 0o755);
+    checkOwner(places.root, await statOfRoot(places.root, uid()), uid());
+    const below = join(places.root, '.gitfleet');
+    await makeDirectory(below, 0o755).catch(unless('EEXIST')); // What is there is judged in the next line.
+    checkOwner(below, await lstat(below), uid());
     const owner = await takeOwner(places, agentId, machine, waitMs);
     await makeDirectory(places.app, 0o755);
     await makeDirectory(places.releases, 0o755);

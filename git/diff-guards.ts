@@ -1,5 +1,5 @@
 import type { ContentRules } from './content.ts';
-import { nameProblem } from './hostile-names.ts';
+import { folded, nameProblem } from './hostile-names.ts';
 import { SYMLINK } from './tree.ts';
 import type { DiffEntry } from './tree-diff.ts';
 
@@ -15,7 +15,7 @@ export type Way = { readonly by: 'us' } | { readonly by: 'git' | 'git after a lo
  */
 export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): Way {
   const whole = (why: string): Way => ({ by: 'git after a look at all', why });
-  const folded = new Set<string>();
+  const paths = new Set<string>();
   let odd: string | null = null;
   for (const { from, to, status, path } of diff) {
     const modes = status === 'A' ? [to.mode] : status === 'D' ? [from.mode] : [from.mode, to.mode];
@@ -24,12 +24,12 @@ export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): Way {
     // New attributes may turn files that do not change at all into LFS pointers.
     if (/(^|\/)\.gitattributes$/.test(path)) return whole('attributes change');
     if (modes.includes(SYMLINK)) odd ??= `${path} is no plain file`;
-    folded.add(path.normalize('NFC').toLowerCase());
+    paths.add(folded(path));
   }
-  if (folded.size < diff.length) return whole('names differ only in case');
-  for (const path of folded) {
+  if (paths.size < diff.length) return whole('names differ only in case');
+  for (const path of paths) {
     for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
-      if (folded.has(path.slice(0, at))) return whole('a file and a directory change places');
+      if (paths.has(path.slice(0, at))) return whole('a file and a directory change places');
     }
   }
   return odd === null ? { by: 'us' } : { by: 'git', why: odd };

@@ -29,6 +29,9 @@ export function nameProblem(path: string, limits: NameLimits): string | null {
  */
 const PLAIN = /^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
 
+/** The same for all paths that a disk which folds letter case takes for one. */
+export const folded = (path: string): string => path.normalize('NFC').toLowerCase();
+
 /** Letter case, NTFS short name and stream, trailing dots, and the characters that HFS+ leaves out when comparing. */
 function looksLikeDotGit(segment: string): boolean {
   const plain = segment

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { CommitId } from '../schemas/values.ts';
 import { objectFormatOf } from './commit-id.ts';
+import { folded } from './hostile-names.ts';
 import { type FlatEntry, type IndexImage, indexImage } from './index-file.ts';
 import { type IndexPart, joined, partsOf } from './index-parts.ts';
 import { withPlainUmask } from './process.ts';
@@ -56,14 +57,14 @@ function eachIsOneThing(files: readonly FlatEntry[]): boolean {
       directories.add(path.slice(0, cut));
     }
   }
-  const folded = new Set([...directories].map(fold));
+  const foldedDirectories = new Set([...directories].map(foldedOf));
   return files.every(({ path, mode }, at) => {
     if (at > 0 && (files[at - 1]?.path ?? '') >= path) return false;
-    return !directories.has(path) && (mode !== SYMLINK || !folded.has(fold(path)));
+    return !directories.has(path) && (mode !== SYMLINK || !foldedDirectories.has(foldedOf(path)));
   });
 }
 
-const fold = (path: string): string => Buffer.from(path, 'latin1').toString('utf8').normalize('NFC').toLowerCase();
+const foldedOf = (path: string): string => folded(Buffer.from(path, 'latin1').toString('utf8'));
 
 /** Where so many files are written by each, a second git pays for its start. */
 const FILES_EACH = 1_000;

@@ -1,5 +1,5 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
-import { isSuspended } from './verdict.ts';
+import { isSuspended } from '../schemas/report.ts';
 import { names } from './words.ts';
 
 /** Why no agent takes part, where none does: nobody is online, or persons took all of them out. */
@@ -13,4 +13,4 @@ export function nobodyNext(fleet: readonly AgentView[]): string {
 }
 
 const takenOut = (fleet: readonly AgentView[]): string[] =>
-  fleet.filter((view) => view.presence && isSuspended(view)).map((view) => view.agentId);
+  fleet.filter((view) => view.presence && isSuspended(view.report)).map((view) => view.agentId);

@@ -2,8 +2,8 @@ import type { AgentView } from '../fleet/fleet-view.ts';
 import { wavesOf } from '../fleet/waves.ts';
 import { visible } from '../runtime/visible.ts';
 import type { Policy } from '../schemas/policy.ts';
+import { isSuspended } from '../schemas/report.ts';
 import { nobodyNext, nobodyWords } from './nobody.ts';
-import { isSuspended } from './verdict.ts';
 import { waveName } from './wave-words.ts';
 import { names } from './words.ts';
 
@@ -40,7 +40,7 @@ export function waveLines(policy: Policy, fleet: readonly AgentView[]): string[]
 const MOST_LINES = 12;
 
 const takingPart = (fleet: readonly AgentView[]): AgentView[] =>
-  fleet.filter((view) => view.presence && !isSuspended(view));
+  fleet.filter((view) => view.presence && !isSuspended(view.report));
 
 const noCanary = ({ canary }: Policy): string =>
   `canary: no agent that is online is chosen by ${visible(String(canary), 200)}: nothing would go until one is`;

@@ -1,5 +1,6 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
 import type { Outcome } from '../schemas/deployment.ts';
+import { isSuspended } from '../schemas/report.ts';
 
 /** Where one agent stands with one targetVersion. */
 export type Standing =
@@ -45,7 +46,7 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
 }
 
 function standingOf(view: AgentView, targetVersion: string): Standing {
-  if (isSuspended(view)) return 'suspended';
+  if (isSuspended(view.report)) return 'suspended';
   const report = view.report?.targetVersion === targetVersion ? view.report : null;
   if (report?.override && !report.error) return 'overridden';
   if (report?.phase === 'active') return 'active';
@@ -53,10 +54,6 @@ function standingOf(view: AgentView, targetVersion: string): Standing {
   if (!view.presence) return 'offline';
   return report ? 'working' : 'silent';
 }
-
-/** A person's word on the server holds whatever the target is, until that person takes it back. */
-export const isSuspended = ({ report }: AgentView): boolean =>
-  Boolean(report?.suspended) || report?.phase === 'suspended';
 
 /** The same for whoever looks at the fleet and not at one deployment: nobody is anything but offline without presence. */
 export const presentStanding = (view: AgentView, targetVersion: string): Standing =>

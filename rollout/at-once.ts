@@ -1,7 +1,8 @@
+import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { change, type Order, rest } from './order.ts';
 import type { Picture, Wanted } from './picture.ts';
-import { isSuspended, type Stood } from './standing.ts';
+import type { Stood } from './standing.ts';
 import { failuresIn, namesOf, outcomeOf, PATIENT, showWords, tallyOf } from './tally.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
-import type { Report } from '../schemas/report.ts';
+import { isSuspended, type Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
 import type { AgentSeen, Picture } from './picture.ts';
@@ -100,9 +100,6 @@ function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, pol
 function isOut(last: Report | null, about: Report | null): boolean {
   return isSuspended(last) || (about?.override != null && about.error === null);
 }
-
-/** Whatever the target is, until that person takes it back. */
-export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
 
 /** What it says itself: a failure that no further try of its own mends. */
 function isFailed(report: Report | null): boolean {

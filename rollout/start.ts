@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { canaryOf, nextWave } from '../fleet/waves.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
+import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { change, type Order } from './order.ts';
 import type { Core, Picture, Wanted } from './picture.ts';
-import { isSuspended } from './standing.ts';
 import { outcomeOf } from './tally.ts';
 
 /** A target that has no rollout yet gets one; the deployment before it is over with that, if it was not before. */

@@ -57,6 +57,9 @@ export const report = z.object({
 });
 export type Report = z.infer<typeof report>;
 
+/** A person's word on the server holds whatever the target is, until that person takes it back. */
+export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
+
 /** `online/<agentId>`: who holds this id, for as long as its session lives. */
 export const presence = z.object({
   agentId: z.string(),

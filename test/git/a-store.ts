@@ -26,6 +26,16 @@ export async function aStore(base: string, options: Partial<StoreOptions> = {}):
   return store;
 }
 
+/** The same, which also tells which git commands it runs. */
+export function aListeningStore(
+  base: string,
+  ran: (command: string) => void,
+  options: Partial<StoreOptions> = {},
+): Promise<GitStore> {
+  const debug = (facts: { git?: string }) => facts.git && ran(facts.git);
+  return aStore(base, { ...options, log: { ...QUIET, debug } as never });
+}
+
 /** Fetches nothing: writes, verifies and moves a commit that the store has. */
 export async function release(
   store: Store,

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FlatEntry, indexImage, isIndexOf, treeIdOf } from '../../git/index-file.ts';
 import type { GitStore } from '../../git/open-store.ts';
-import { createLog } from '../../runtime/log.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk } from './a-store.ts';
+import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from './a-store.ts';
 
 const FILES: Files = {
   a: '1',
@@ -31,14 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => remove());
 
-/** A store that notes which git commands it runs. */
-async function listening(): Promise<GitStore> {
-  const log = createLog({ level: 'silent' });
-  return aStore(base, {
-    log: { ...log, debug: (facts: { git?: string }) => facts.git && ran.push(facts.git) } as never,
-  });
-}
-
+const listening = () => aListeningStore(base, (command) => ran.push(command));
 const spareOf = (store: GitStore) => store.spare(join(base, 'root/spare'));
 const adminOf = (store: GitStore) =>
   readFileSync(join(spareOf(store).directory, '.git'), 'utf8')

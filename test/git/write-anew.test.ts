@@ -9,10 +9,9 @@ import { joined, partsOf } from '../../git/index-parts.ts';
 import type { GitStore } from '../../git/open-store.ts';
 import type { TreeEntry } from '../../git/tree.ts';
 import { contentsOf } from '../../git/write-anew.ts';
-import { createLog } from '../../runtime/log.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../support/git-origin.ts';
-import { aStore, inCommit, NEVER, onDisk } from './a-store.ts';
+import { aListeningStore, aStore, inCommit, NEVER, onDisk } from './a-store.ts';
 
 let base: string;
 let remove: () => void;
@@ -26,11 +25,9 @@ beforeEach(() => {
 });
 afterEach(() => remove());
 
-/** A store that notes which git commands it runs. */
+/** Closed after its test; `ran` gets the git commands that it runs. */
 async function listening(failpoint?: Failpoint): Promise<GitStore> {
-  const log = createLog({ level: 'silent' });
-  const debug = (facts: { git?: string }) => facts.git && ran.push(facts.git);
-  const store = await aStore(base, { log: { ...log, debug } as never, failpoint });
+  const store = await aListeningStore(base, (command) => ran.push(command), { failpoint });
   onTestFinished(() => store.close());
   return store;
 }

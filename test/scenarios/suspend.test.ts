@@ -9,6 +9,17 @@ const servers = realServers(1);
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 
+/** It shows b, after a. */
+async function oneAgentAtTheSecond(): Promise<{ agent: TestAgent; a: string; b: string }> {
+  fleet = await TestFleet.create(servers.connect());
+  const agent = await fleet.startAgent('web-1');
+  await fleet.online(1);
+  const origin = await fleet.origin();
+  const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
+  for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+  return { agent, a, b };
+}
+
 describe('gitfleet agent suspend', () => {
   it('takes a server out of all rollouts until resume, restarts included, and everybody can see it', async () => {
     fleet = await TestFleet.create(servers.connect());
@@ -43,12 +54,7 @@ describe('gitfleet agent suspend', () => {
   });
 
   it('does not stop a person on the server, and resume ends both', async () => {
-    fleet = await TestFleet.create(servers.connect());
-    const agent = await fleet.startAgent('web-1');
-    await fleet.online(1);
-    const origin = await fleet.origin();
-    const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
-    for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    const { agent, a, b } = await oneAgentAtTheSecond();
     await fleet.onServer(agent, 'suspend', '-m', 'looking');
     expect(await fleet.onServer(agent, 'rollback', '-m', 'for a look')).toMatchObject({ exitCode: 0 });
     expect(await shownCommit(agent.root, 'shop')).toBe(a);
@@ -58,12 +64,7 @@ describe('gitfleet agent suspend', () => {
   });
 
   it('is seen at once on a server that a person keeps on another commit, restarts included', async () => {
-    fleet = await TestFleet.create(servers.connect());
-    const agent = await fleet.startAgent('web-1');
-    await fleet.online(1);
-    const origin = await fleet.origin();
-    const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
-    for (const commitId of [a, b]) expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    const { agent, a } = await oneAgentAtTheSecond();
     expect(await fleet.onServer(agent, 'rollback', '-m', 'b is broken')).toMatchObject({ exitCode: 0 });
     await fleet.reported('web-1', 'kept', ({ phase, override }) => phase === 'active' && override !== null);
     await fleet.onServer(agent, 'suspend', '-m', 'leave it');
