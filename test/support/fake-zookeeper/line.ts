@@ -120,7 +120,14 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
       deliver(() => options.onEvent(3, path));
     }
 
-    const hangUp = () => end({ why: 'broken', words: 'the server hung up' });
+    /** Nothing passes from here on; a process that is frozen hears of it when it thaws, a killed one never. */
+    function hangUp(): void {
+      open.delete(hangUp);
+      server.forget(onWatch);
+      [torn.there, torn.back] = [true, true];
+      options.clock.after(0, () => end({ why: 'broken', words: 'the server hung up' }));
+    }
+
     open.set(hangUp, () => sessionId);
     if (mode === 'refuse') queueMicrotask(() => end({ why: 'unreachable', words: 'connection refused' }));
     else carry('there', greet);
