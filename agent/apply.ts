@@ -92,7 +92,7 @@ export async function apply(
 
 async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { url, commitId, gitfleet } = wanted.target;
-  const turn = await originTurn(signal);
+  const turn = await originTurn(url, signal);
   try {
     await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
   } finally {

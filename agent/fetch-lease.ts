@@ -1,12 +1,16 @@
 import type { Clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { RepositoryUrl } from '../schemas/values.ts';
 import { acquireLease } from '../zookeeper/recipes/semaphore.ts';
 import type { AclEntry, Session } from '../zookeeper/session.ts';
+import { orAborted } from '../zookeeper/waiting.ts';
 
 interface FetchLeaseParts {
   readonly session: Session;
   readonly path: string;
+  /** Whose children are the agents that are online. */
+  readonly online: string;
   readonly acl: readonly AclEntry[];
   /** How many agents may ask the origin at a time, asked at each fetch; null: this one does not queue. */
   readonly leases: () => number | null;
@@ -21,7 +25,7 @@ export interface OriginTurn {
 }
 
 /** Taken before each fetch. Rejects only with the signal's reason. */
-export type TakeOriginTurn = (signal: AbortSignal) => Promise<OriginTurn>;
+export type TakeOriginTurn = (url: RepositoryUrl, signal: AbortSignal) => Promise<OriginTurn>;
 
 const NO_TURN: OriginTurn = { release: async () => {} };
 export const noOriginTurn: TakeOriginTurn = async () => NO_TURN;
@@ -33,14 +37,16 @@ const WORD_MS = 2_000;
 
 /**
  * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away, or
- * refuses, the agent goes without. Agents that have the commit already never come here.
+ * refuses, the agent goes without. Nobody queues either where the origin is a directory, whose git runs on this machine,
+ * or where no more agents are online than there are leases. Agents that have the commit already never come here.
  */
-export function createFetchLease({ session, path, acl, leases, clock, log }: FetchLeaseParts): TakeOriginTurn {
-  return async (signal) => {
+export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
+  const { session, path, online, acl, leases, clock, log } = parts;
+  return async (url, signal) => {
     const most = leases();
-    if (most === null) return NO_TURN;
+    if (most === null || url.startsWith('file:')) return NO_TURN;
     const tired = new AbortController();
-    const asking = acquireLease(session, { path, acl, leases: most, signal: AbortSignal.any([signal, tired.signal]) });
+    const asking = queue(most, AbortSignal.any([signal, tired.signal]));
     const watched = whenAway(session, clock, () => tired.abort(new Error('ZooKeeper is away')));
     const cancelWord = clock.after(WORD_MS, () => log.info({ leases: most }, 'waiting for a turn at the origin'));
     try {
@@ -54,6 +60,12 @@ export function createFetchLease({ session, path, acl, leases, clock, log }: Fet
       cancelWord();
     }
   };
+
+  async function queue(most: number, both: AbortSignal): Promise<OriginTurn> {
+    const all = await orAborted(session.exists(online), both);
+    if (all && all.numChildren <= most) return NO_TURN;
+    return acquireLease(session, { path, acl, leases: most, signal: both });
+  }
 }
 
 /** While it is connected, others are at the origin, and whoever waits gets there. The returned function ends it. */

@@ -102,7 +102,10 @@ export function fleetSide(parts: FleetSideParts) {
     followOrders: (tell: (told: Orders) => void, signal: AbortSignal) => followOrders(orders, tell, signal),
     policy: (target: Target) => readPolicy(orders, target, { deadlineMs: POLICY_MS }),
     joinedAt: () => membership.fence,
-    originTurn: createFetchLease({ session, path: paths.fetch, acl: access.of('fetch'), leases, clock, log }),
+    originTurn: createFetchLease({
+      ...{ session, path: paths.fetch, online: paths.online, acl: access.of('fetch') },
+      ...{ leases, clock, log },
+    }),
     /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
     blocked: () =>
       membership.standing === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
