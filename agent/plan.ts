@@ -49,8 +49,13 @@ export const NOTHING_OBSERVED: Observed = {
   prepared: true,
 };
 
-/** One step. Each but `rest` changes the disk or the journal; after it the agent looks again. */
-export type Step = { readonly do: 'rest'; readonly because: Rest } | { readonly do: Doing };
+/**
+ * One step, and what follows it without another look where it goes well: what any look would then say. Each step but
+ * `rest` changes the disk or the journal; after the last the agent looks again.
+ */
+export type Step =
+  | { readonly do: 'rest'; readonly because: Rest }
+  | { readonly do: Doing; readonly next?: readonly Doing[] };
 export type Doing = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' | 'activate' | 'health' | 'settle';
 
 export type Rest =
@@ -96,12 +101,14 @@ export function plan(
   if (observed.kept === 'checked') {
     if (shown) return { do: 'settle' };
     if (!observed.prepared) return { do: 'prepare' };
-    return leave.kind === 'go' ? { do: 'swap' } : rest({ kind: 'awaiting', waitingFor: leave.waitingFor });
+    return leave.kind === 'go'
+      ? { do: 'swap', next: ['activate'] }
+      : rest({ kind: 'awaiting', waitingFor: leave.waitingFor });
   }
-  if (observed.kept === 'unchecked') return { do: observed.stored ? 'check' : 'fetch' };
+  if (observed.kept === 'unchecked') return observed.stored ? { do: 'check' } : { do: 'fetch', next: ['check'] };
   if (observed.spare === commitId) return { do: 'keep' };
-  if (observed.stored) return { do: 'write' };
-  return { do: 'fetch' };
+  if (observed.stored) return { do: 'write', next: ['keep'] };
+  return { do: 'fetch', next: ['write', 'keep'] };
 }
 
 const rest = (because: Rest): Step => ({ do: 'rest', because });

@@ -22,6 +22,7 @@ export interface StepMemory {
 /**
  * One step, with its log lines. A failure goes into the journal, with how long to wait before the next try; being
  * interrupted is none. A release whose step or health failed is given up; but a person's word on this server stands.
+ * Resolves to whether it went well.
  */
 export async function takeStep(
   parts: StepParts,
@@ -30,16 +31,18 @@ export async function takeStep(
   wanted: WantedTarget,
   turn: AbortSignal,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const started = parts.clock.monotonic();
   parts.standing.working(wanted, step, parts.journal());
   try {
     await apply(parts, step, wanted, turn, stop);
     if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
     parts.standing.done(wanted, step, parts.clock.monotonic() - started);
+    return true;
   } catch (error) {
-    if (turn.aborted && (isAbort(error) || error === turn.reason || error === stop.reason)) return;
+    if (turn.aborted && (isAbort(error) || error === turn.reason || error === stop.reason)) return false;
     await failStep(parts, memory, step, wanted, error);
+    return false;
   }
 }
 

@@ -10,7 +10,7 @@ import type { Journal } from './journal.ts';
 import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, type PolicyAnswer } from './leave.ts';
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
-import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
+import { type Doing, NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
 import { begin, gaveUpOn, isBegun, isDone, isHalfway, noteRefusal, unfinished } from './progress.ts';
 import { reconcile } from './reconcile.ts';
 import { readSuspension } from './suspension.ts';
@@ -43,7 +43,7 @@ export interface Memory extends StepMemory {
 /** An outage of ZooKeeper must not hold a turn, which a person on this server may need. */
 const NOT_KNOWN_MS = 2_000;
 
-/** One look and at most one step. Resolves to how long to rest, or null to look again at once. */
+/** One look, and one step with what follows from it. Resolves to how long to rest, or null to look again at once. */
 export async function takeTurn(
   parts: TurnParts,
   memory: Memory,
@@ -90,7 +90,7 @@ export async function takeTurn(
     return null;
   }
   if (step.do !== 'rest') {
-    if (wanted.kind === 'target') await takeStep(parts, memory, step.do, wanted, turn, stop);
+    if (wanted.kind === 'target') await takeSteps(parts, memory, [step.do, ...(step.next ?? [])], wanted, turn, stop);
     return null;
   }
   parts.standing.rest(wanted, step.because, parts.journal());
@@ -100,6 +100,20 @@ export async function takeTurn(
   const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
   const askInMs = step.because.kind === 'awaiting' && memory.unsure ? NOT_KNOWN_MS : null;
   return soonest(parts, [choreInMs, retryInMs, askInMs]);
+}
+
+/** Until one fails, or something else is wanted. */
+async function takeSteps(
+  parts: TurnParts,
+  memory: Memory,
+  steps: readonly Doing[],
+  wanted: WantedTarget,
+  turn: AbortSignal,
+  stop: AbortSignal,
+): Promise<void> {
+  for (const step of steps) {
+    if (!(await takeStep(parts, memory, step, wanted, turn, stop)) || turn.aborted) return;
+  }
 }
 
 /** Null: at once. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Progress } from '../../agent/journal.ts';
 import type { Leave } from '../../agent/leave.ts';
-import { type Observed, plan, type Wanted } from '../../agent/plan.ts';
+import { type Doing, type Observed, plan, type Wanted } from '../../agent/plan.ts';
 import type { Failure } from '../../runtime/errors.ts';
 import type { Target } from '../../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';
@@ -47,6 +47,35 @@ describe('the way from the origin to the link, nearest end first', () => {
   ];
   it.each(rows)('%s', (_, observed, progress, expected) => {
     expect(plan(wanted, { ...empty, ...observed }, { ...fresh, ...progress }, 0, GO).do).toBe(expected);
+  });
+});
+
+describe('what follows a step without another look', () => {
+  /** What a step that went well leaves on the disk and in the journal. */
+  const after: Partial<Record<Doing, { observed?: Partial<Observed>; progress?: Partial<Progress> }>> = {
+    fetch: { observed: { stored: true } },
+    write: { observed: { spare: NEW } },
+    keep: { observed: { kept: 'checked', spare: null } },
+    check: { observed: { kept: 'checked' } },
+    swap: { observed: { place: { shown: NEW } }, progress: { activation: 'wanted' } },
+  };
+  const starts: [string, Partial<Observed>, readonly Doing[]][] = [
+    ['nothing is here', {}, ['fetch', 'write', 'keep']],
+    ['the store has it', { stored: true }, ['write', 'keep']],
+    ['a kept release has to be checked with objects that are gone', { kept: 'unchecked' }, ['fetch', 'check']],
+    ['a kept release has to be checked', { kept: 'unchecked', stored: true }, ['check']],
+    ['it is ready', { kept: 'checked' }, ['swap', 'activate']],
+  ];
+  it.each(starts)('is what a look would say, where %s', (_, found, expected) => {
+    let observed: Observed = { ...empty, ...found };
+    let progress: Progress = fresh;
+    const first = plan(wanted, observed, progress, 0, GO);
+    expect(first.do === 'rest' ? [] : [first.do, ...(first.next ?? [])]).toEqual(expected);
+    for (const step of expected) {
+      expect(plan(wanted, observed, progress, 0, GO).do).toBe(step);
+      observed = { ...observed, ...after[step]?.observed };
+      progress = { ...progress, ...after[step]?.progress };
+    }
   });
 });
 
