@@ -41,6 +41,8 @@ export interface Coordinator {
 const SLOW_LOOK_MS = 30_000;
 /** Of those who are not in the present wave, a failure is seen no later than this. */
 const MOST_AGE_MS = 10_000;
+/** Without a policy nobody waits for an order: the agent of this process, and its neighbours, go first. */
+const BEHIND_MS = 250;
 const AGAIN: Backoff = { firstMs: 100, mostMs: 5_000 };
 
 /**
@@ -96,7 +98,7 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
         tell(log, seen, order);
         told = { why: order.why, at: clock.monotonic() };
       }
-      if (order.do === 'rest') await bell.wait(pauseOf(seen, clock.monotonic() - told.at), term.signal);
+      if (order.do === 'rest') await pause(parts, bell, seen, clock.monotonic() - told.at, term.signal);
       else await execute(executeParts, leadership, seen, order);
       if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
       failures = 0;
@@ -110,6 +112,18 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
     }
   }
   await ringing;
+}
+
+/** Until the bell, or until the reports of a rollout that runs are due. */
+async function pause(
+  { clock }: CoordinatorParts,
+  bell: Bell,
+  seen: Look,
+  restedMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await bell.wait(pauseOf(seen, restedMs), signal);
+  if (seen.picture.policy.value === null) await clock.sleep(BEHIND_MS, signal).catch(() => {});
 }
 
 /** Everything whose change may call for an order; reports are polled instead, so that their number costs no watches. */
