@@ -27,7 +27,7 @@ COPY --from=build /opt/gitfleet/package.json ./
 COPY --from=build /opt/gitfleet/node_modules node_modules
 COPY --from=build /opt/gitfleet/dist dist
 # A named volume takes owner and mode from the directory it covers; none but the agent's user reads the state.
-RUN ln -s /opt/gitfleet/dist/cli/main.js /usr/local/bin/gitfleet \
+RUN ln -s /opt/gitfleet/dist/cli/main.cjs /usr/local/bin/gitfleet \
  && install --directory --owner=node --group=node --mode=0755 /srv/www \
  && install --directory --owner=node --group=node --mode=0700 /var/lib/gitfleet
 USER node

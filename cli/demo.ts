@@ -16,7 +16,7 @@ import { say, warn } from './terminal.ts';
 import { untilStopped } from './until-stopped.ts';
 
 const AGENTS = ['web-1', 'web-2', 'web-3'];
-const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('./main.cjs', import.meta.url));
 const shutdown = createShutdown((name, error) => warn(`demo: stopping ${name} failed: ${error}`));
 
 /**

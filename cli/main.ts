@@ -9,12 +9,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 
 /** The build puts the name in. */
-const filename = fileURLToPath(new URL('./@SCRIPT@', import.meta.url));
+const filename = join(import.meta.dirname, '@SCRIPT@');
 
 /** The SHA-256 of what follows, and what V8 made; undefined where there is none, or a damaged one. */
 function readCache(): Buffer | undefined {
@@ -28,5 +27,9 @@ function readCache(): Buffer | undefined {
 }
 
 const cachedData = readCache();
-const script = new Script(readFileSync(filename, 'latin1'), { filename, ...(cachedData ? { cachedData } : {}) });
-script.runInThisContext()(createRequire(import.meta.url), filename, dirname(filename));
+// A stack trace shows the name that the cache was made under: the bare one is right wherever the script lies.
+const script = new Script(readFileSync(filename, 'latin1'), {
+  filename: basename(filename),
+  ...(cachedData ? { cachedData } : {}),
+});
+script.runInThisContext()(createRequire(filename), filename, dirname(filename));

@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
  * Debian package has a directory per version, with a Node of its own, and beside them a link `current` to the newest.
  */
 export function ownCommand(): [string, string] {
-  const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const main = fileURLToPath(new URL('./main.cjs', import.meta.url));
   const home = dirname(dirname(dirname(main)));
   const current = join(dirname(home), 'current');
   if (!leadsTo(current, home)) return [process.execPath, main];
-  return [join(current, 'bin/node'), join(current, 'dist/cli/main.js')];
+  return [join(current, 'bin/node'), join(current, 'dist/cli/main.cjs')];
 }
 
 function leadsTo(link: string, directory: string): boolean {

@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { build } from 'rolldown';
 import { makeScript } from './make-script.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -14,9 +15,7 @@ try {
   const args = [compiler, '-p', `${root}tsconfig.json`, '--outDir', aside];
   execFileSync(process.execPath, args, { stdio: 'inherit', cwd: root });
   const script = await makeScript(root, `${aside}/cli`);
-  const main = readFileSync(`${aside}/cli/main.js`, 'utf8');
-  writeFileSync(`${aside}/cli/main.js`, main.replace('@SCRIPT@', script));
-  chmodSync(`${aside}/cli/main.js`, 0o755);
+  await makeMain(script);
   keepCompiled(`${aside}/cli/${script}`);
   // What changed while the compiler ran is newer than the build.
   writeFileSync(`${aside}/.built`, String(startedAt.getTime()));
@@ -29,6 +28,15 @@ try {
 } finally {
   rmSync(aside, { recursive: true, force: true });
   rmSync(old, { recursive: true, force: true });
+}
+
+/** For `require`: Node reads, resolves and links a first file with `import` in it 5 ms more slowly. */
+async function makeMain(script) {
+  const file = `${aside}/cli/main.cjs`;
+  await build({ cwd: root, input: `${root}cli/main.ts`, platform: 'node', output: { format: 'cjs', file } });
+  writeFileSync(file, readFileSync(file, 'utf8').replace('@SCRIPT@', script));
+  chmodSync(file, 0o755);
+  for (const left of ['main.js', 'main.js.map']) rmSync(`${aside}/cli/${left}`, { force: true });
 }
 
 /** In a process of its own: code that was run is kept, the build's own is not. */

@@ -9,7 +9,7 @@ import { setUp } from './setup.mjs';
 
 const [COLUMNS, ROWS] = [120, 40];
 const root = fileURLToPath(new URL('..', import.meta.url));
-const main = join(root, 'dist/cli/main.js');
+const main = join(root, 'dist/cli/main.cjs');
 const directory = mkdtempSync(join(tmpdir(), 'gf-'));
 const children = [];
 const tmux = (...args) => execFileSync('tmux', ['-L', `gf-${process.pid}`, ...args], { encoding: 'utf8' });

@@ -5,7 +5,7 @@ import { setUp } from './setup.mjs';
 
 const args = process.argv.slice(2);
 setUp({ allowed: !args.includes('--no-setup') });
-const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../dist/cli/main.cjs', import.meta.url));
 const rest = args.filter((arg) => arg !== '--no-setup');
 const child = spawn(process.execPath, [main, 'demo', ...rest], { stdio: 'inherit' });
 // Ctrl-C reaches the child by itself; it takes its servers down and then ends.

@@ -79,7 +79,7 @@ async function unpack(tarball, stage) {
   mkdirSync(join(stage, dirname(home)), { recursive: true });
   renameSync(unpacked, join(stage, home));
   put(stage, `${home}/bin/node`, (file) => copyFileSync(process.execPath, file), 0o755);
-  const start = `#!/bin/sh\nexec ${home}/bin/node ${home}/dist/cli/main.js "$@"\n`;
+  const start = `#!/bin/sh\nexec ${home}/bin/node ${home}/dist/cli/main.cjs "$@"\n`;
   put(stage, `${home}/bin/gitfleet`, (file) => writeFileSync(file, start), 0o755);
   put(stage, '/usr/lib/gitfleet/current', (file) => symlinkSync(version, file));
   put(stage, '/usr/bin/gitfleet', (file) => symlinkSync('../lib/gitfleet/current/bin/gitfleet', file));

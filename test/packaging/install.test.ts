@@ -41,7 +41,7 @@ describe('gitfleet agent install', () => {
     expect(mode(SETTINGS)).toBe(0o644);
     expect(mode('var/lib/gitfleet')).toBe(0o700);
     expect(mode('srv/www')).toBe(0o755);
-    expect(read(UNIT)).toMatch(/^ExecStart=\S*node \S*main\.js agent run$/m);
+    expect(read(UNIT)).toMatch(/^ExecStart=\S*node \S*main\.cjs agent run$/m);
     expect(read(UNIT)).toMatch(/^ReadWritePaths=-\/srv\/www$/m);
     const made = all();
     const second = await install();

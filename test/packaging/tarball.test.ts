@@ -54,7 +54,7 @@ describe('the tarball of npm pack', () => {
     const image = join(scratch, 'image');
     await exec(gitfleet, ['agent', 'install', '--prefix', image], { env });
     const unit = readFileSync(join(image, 'etc/systemd/system/gitfleet-agent.service'), 'utf8');
-    expect(unit).toContain(`${home}/dist/cli/main.js agent run\n`);
+    expect(unit).toContain(`${home}/dist/cli/main.cjs agent run\n`);
   });
 
   it('runs an agent that deploys', async () => {

@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../support/git-origin.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const CLI = join(ROOT, 'dist', 'cli');
 const script = readdirSync(CLI).find((name) => /^gitfleet-[0-9a-f]{12}\.cjs$/.test(name)) ?? 'none';
-const shipped = ['main.js', script, `${script}.cache`];
+const shipped = ['main.cjs', script, `${script}.cache`];
 const place = temporaryDirectory('build');
 afterAll(place.remove);
 
@@ -25,7 +25,7 @@ beforeEach(() => {
 
 function gitfleet(nodeFlags: string[], ...args: string[]) {
   const env = cleanEnvironment();
-  const run = spawnSync(process.execPath, [...nodeFlags, join(alone, 'main.js'), ...args], { env, encoding: 'utf8' });
+  const run = spawnSync(process.execPath, [...nodeFlags, join(alone, 'main.cjs'), ...args], { env, encoding: 'utf8' });
   return { status: run.status, signal: run.signal, stdout: run.stdout, stderr: run.stderr };
 }
 const listing = () => readdirSync(alone).map((name) => [name, statSync(join(alone, name)).mtimeMs]);
