@@ -11,12 +11,12 @@ import { mean, median, runMeasured, type Took } from './measured.ts';
  * repository, next to an empty Node and to a bare script: the same client library and the same transaction, no settings,
  * no reads, no checks. Rounds are interleaved, so that what else the machine does hits all; wall is a median, cpu a mean.
  *
- * Arguments: `--rounds=21`, `--main=FILE` (default dist/cli/main.js).
+ * Arguments: `--rounds=21`, `--main=FILE` (default dist/cli/main.cjs).
  */
 const PROMISED_MS = 60;
 const word = (name: string) => process.argv.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
 const ROUNDS = Number(word('rounds') ?? 21);
-const MAIN = word('main') ?? join(process.cwd(), 'dist/cli/main.js');
+const MAIN = word('main') ?? join(process.cwd(), 'dist/cli/main.cjs');
 const APP = '/app/bench';
 
 /** Argv: connect string, app znode, number, target, record, module of the client. */

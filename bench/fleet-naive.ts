@@ -29,3 +29,35 @@ zk.once('connected', () => zk.setData(znode, Buffer.from(value), -1, (error) => 
 }));
 zk.connect();
 `;
+
+/**
+ * The least that a process of Node with this client can do for the exact commit: one `git fetch`, one rename of a link.
+ * No tree is written, nothing is proved or reported: what is above it is ours to answer for. Argv: connect string,
+ * znode, url, directory, module of the client.
+ */
+export const BARE_NODE_AGENT = `
+const { execFile, execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const [connect, znode, url, directory, client] = process.argv.slice(2);
+const zk = require(client).createClient(connect, { sessionTimeout: 15000 });
+const store = directory + '/store.git';
+fs.mkdirSync(directory, { recursive: true });
+execFileSync('git', ['init', '--quiet', '--bare', store]);
+let said = '';
+function look() {
+  zk.getData(znode, look, (error, data) => {
+    const commitId = error ? '' : data.toString();
+    if (commitId === '' || commitId === said) return;
+    said = commitId;
+    const options = ['--depth=1', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--quiet'];
+    execFile('git', ['--git-dir=' + store, 'fetch', ...options, url, '+' + commitId + ':refs/pins/' + commitId], (failed) => {
+      if (failed) return console.error(String(failed));
+      fs.symlinkSync(commitId, directory + '/link.new');
+      fs.renameSync(directory + '/link.new', directory + '/link');
+      console.log(commitId);
+    });
+  });
+}
+zk.once('connected', () => { look(); console.log('ready'); });
+zk.connect();
+`;

@@ -1,14 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readlinkSync, watch, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory } from '../test/support/git-origin.ts';
 import { findDistribution, startServers } from '../zookeeper/local-servers.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import type { Session } from '../zookeeper/session.ts';
-import { BARE_PUBLISHER, NAIVE_AGENT } from './fleet-naive.ts';
+import { BARE_NODE_AGENT, BARE_PUBLISHER, NAIVE_AGENT } from './fleet-naive.ts';
 import { cpuOf, median, runMeasured } from './measured.ts';
 
 /**
@@ -28,7 +29,7 @@ const COUNTS = process.argv
   .slice(2)
   .filter((word) => /^\d+$/.test(word))
   .map(Number);
-const MAIN = join(process.cwd(), 'dist/cli/main.js');
+const MAIN = join(process.cwd(), 'dist/cli/main.cjs');
 const APP = '/app/bench';
 
 interface Fleet {
@@ -56,7 +57,9 @@ async function measure(count: number, connect: string): Promise<void> {
   try {
     const origin = createOrigin(join(directory, 'shop.git'));
     const first = origin.commit(Object.fromEntries(Array.from({ length: FILES }, (_, n) => [`src/${n}.txt`, text(n)])));
-    fleets.push(await naive(count, connect, directory, origin, session));
+    for (const config of ['/naive', '/bare']) await session.create(config, Buffer.alloc(0), 'persistent');
+    fleets.push(await naive(count, connect, directory, origin));
+    fleets.push(await bareNode(count, connect, directory, origin));
     fleets.push(await ours(count, connect, directory, origin));
     const figures = new Map<Fleet, Figures>();
     for (const fleet of fleets) {
@@ -107,46 +110,65 @@ async function rest(cpu: () => number): Promise<void> {
   }
 }
 
-async function naive(
-  count: number,
+async function naive(count: number, connect: string, directory: string, origin: GitOrigin) {
+  const agents = Array.from({ length: count }, (_, at) =>
+    spawn(
+      '/usr/bin/python3',
+      ['-c', NAIVE_AGENT, connect, '/naive', origin.directory, join(directory, `naive-${at}`)],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    ),
+  );
+  return talking('naive: kazoo + git pull', '/naive', agents, connect, directory);
+}
+
+async function bareNode(count: number, connect: string, directory: string, origin: GitOrigin) {
+  const script = join(directory, 'bare-agent.cjs');
+  writeFileSync(script, BARE_NODE_AGENT);
+  const agents = Array.from({ length: count }, (_, at) =>
+    spawn(process.execPath, [script, connect, '/bare', origin.url, join(directory, `bare-${at}`), CLIENT], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
+  return talking('bare: Node + git fetch', '/bare', agents, connect, directory);
+}
+
+const CLIENT = join(process.cwd(), 'node_modules/node-zookeeper-client');
+
+/** Agents that print `ready`, and each commit that they are at; published to by the bare script. */
+async function talking(
+  name: string,
+  config: string,
+  agents: readonly ChildProcessByStdio<null, Readable, null>[],
   connect: string,
   directory: string,
-  origin: GitOrigin,
-  session: Session,
 ): Promise<Fleet> {
-  const config = '/naive';
-  if (!(await session.exists(config))) await session.create(config, Buffer.alloc(0), 'persistent');
   const publisher = join(directory, 'publish.cjs');
   writeFileSync(publisher, BARE_PUBLISHER);
-  const client = join(process.cwd(), 'node_modules/node-zookeeper-client');
   const shown: string[] = [];
   let check = () => {};
-  const children = Array.from({ length: count }, (_, at) => {
-    const clone = join(directory, `naive-${at}`);
-    const child = spawn('/usr/bin/python3', ['-c', NAIVE_AGENT, connect, config, origin.directory, clone], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    createInterface(child.stdout).on('line', (line) => {
+  for (const [at, agent] of agents.entries()) {
+    createInterface(agent.stdout).on('line', (line) => {
       shown[at] = line;
       check();
     });
-    return child;
-  });
+  }
   const all = (commitId: string) =>
     new Promise<void>((resolve) => {
       check = () => {
-        if (children.every((_, at) => shown[at] === commitId)) resolve();
+        if (agents.every((_, at) => shown[at] === commitId)) resolve();
       };
       check();
     });
   await all('ready');
   return {
-    name: 'naive: kazoo + git pull',
+    name,
     config,
-    pids: children.map((child) => child.pid as number),
+    pids: agents.map((agent) => agent.pid as number),
     arrived: all,
-    publish: (commitId) => runMeasured(process.execPath, [publisher, connect, config, commitId, client], directory),
-    stop: () => end(children),
+    publish: (commitId) => runMeasured(process.execPath, [publisher, connect, config, commitId, CLIENT], directory),
+    stop: () => end(agents),
   };
 }
 
@@ -222,11 +244,13 @@ function print(count: number, rows: readonly (readonly [string, Figures])[]): vo
     ];
     row(name, ...cells.map((cell) => cell.toFixed(cell < 100 ? 1 : 0)));
   }
-  const [theirs, own] = rows.map(([, figures]) => figures) as [Figures, Figures];
-  const ratio = (of: 'command' | 'write') => (median(own[of]) / median(theirs[of])).toFixed(2);
+  const [theirs, bare, own] = rows.map(([, figures]) => figures) as [Figures, Figures, Figures];
+  const ratio = (one: Figures, to: Figures, of: 'command' | 'write') => (median(one[of]) / median(to[of])).toFixed(2);
   const promised = PROMISED[count] === undefined ? '' : ` (promised: at most ${PROMISED[count].toFixed(1)})`;
+  const said = (one: Figures, to: Figures) => `${ratio(one, to, 'command')}; from the write ${ratio(one, to, 'write')}`;
+  console.log(`\npublish to last of ${count}, times the naive version: ${said(own, theirs)}${promised}`);
   console.log(
-    `\npublish to last of ${count}: ${ratio('command')} times the naive version${promised}; from the write ${ratio('write')}`,
+    `the bare one, times the naive version: ${said(bare, theirs)}; gitfleet, times the bare one: ${said(own, bare)}`,
   );
 }
 
