@@ -1,5 +1,7 @@
+import { findWayBack } from '../publisher/rollback.ts';
 import type { Steering } from '../publisher/steer.ts';
 import { steerRollout } from '../publisher/steer-rollout.ts';
+import { nextWords, waysOn } from '../publisher/way-on.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import type { SteerOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
@@ -11,11 +13,10 @@ import { readSettings } from './read-settings.ts';
 import { say } from './terminal.ts';
 import { withSession } from './with-session.ts';
 
-const NEXT: Record<Steering, string> = {
-  pause: 'next: gitfleet resume, or gitfleet abort',
-  resume: 'next: gitfleet attach',
-  promote: 'next: gitfleet attach',
-  abort: 'next: gitfleet rollback goes back to what was proven; gitfleet retry tries again',
+const NEXT: Record<Exclude<Steering, 'abort'>, string[]> = {
+  pause: ['gitfleet resume', 'gitfleet abort'],
+  resume: ['gitfleet attach'],
+  promote: ['gitfleet attach'],
 };
 
 /** `gitfleet pause | resume | abort | promote`: a person's word about the rollout that goes on. */
@@ -30,7 +31,12 @@ export function steerVerb(verb: Steering): (call: Call) => Promise<number> {
       const { deployment, state } = steered.rollout;
       const said: SteerOutput = { deployment, state, changed, said: steered.said };
       if (options['json']) say(JSON.stringify(said));
-      else say(steered.said, ...(changed ? [NEXT[verb]] : []));
+      else say(steered.said);
+      if (changed && !options['json']) {
+        const after = async () =>
+          waysOn('aborted', { wayBack: await findWayBack(session, parts.znodes), isLed: true }, null);
+        say(nextWords(verb === 'abort' ? await after() : NEXT[verb]));
+      }
       return EXIT.converged;
     });
   };

@@ -4,6 +4,7 @@ import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { failureLines, MOST_SINGLE, outputLines, stateWords } from './agent-table.ts';
 import { type Change, changeLines } from './change.ts';
 import type { Ending, Progress } from './follow.ts';
+import { nobodyNext, nobodyWords } from './nobody.ts';
 import type { Screen } from './paint.ts';
 import { placeLines } from './place-lines.ts';
 import { type Stale, staleChange } from './stale.ts';
@@ -134,11 +135,14 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
         ...waitingFor(progress, followed),
         `next: gitfleet attach ${name} (agents go on by themselves; nothing is lost)`,
       ];
-    case 'nobody':
+    case 'nobody': {
+      const { takenOut } = progress.verdict;
+      const then = takenOut.length > 0 ? 'it is resumed' : 'it comes';
       return [
-        `${what} is published, but no agent is online: each deploys it when it comes`,
-        'next: gitfleet status; on a server: gitfleet agent run',
+        `${what} is published, but ${nobodyWords(takenOut)}: each deploys it when ${then}`,
+        nextWords(['gitfleet status', nobodyNext(takenOut)]),
       ];
+    }
   }
 }
 

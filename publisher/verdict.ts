@@ -24,6 +24,8 @@ export interface Verdict {
   readonly reached: number;
   readonly expected: number;
   readonly agents: readonly AgentStanding[];
+  /** Online, and taken out by a person: not expected. */
+  readonly takenOut: readonly AgentView[];
 }
 
 /**
@@ -38,7 +40,8 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
     .filter((agent) => agent.standing !== 'suspended');
   const count = (...wanted: Standing[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
   const reached = count('active');
-  const summary = { reached, expected: agents.length, agents };
+  const takenOut = fleet.filter((view) => view.presence && isSuspended(view.report));
+  const summary = { reached, expected: agents.length, agents, takenOut };
   if (agents.length === 0) return { state: 'nobody', ...summary };
   if (reached === agents.length) return { state: 'converged', ...summary };
   const settled = reached + count('failed', 'overridden');

@@ -96,7 +96,9 @@ describe('what is served while another target is wanted', () => {
     // What was made ready meanwhile is as it was.
     await writeFile(join(fleet.directory, 'policy.yml'), 'canary: 1\n');
     expect(await fleet.run('policy', 'set', 'policy.yml')).toMatchObject({ exitCode: 0 });
-    expect(await fleet.run('abort', '-m', 'another policy')).toMatchObject({ exitCode: 0 });
+    const aborted = await fleet.run('abort', '-m', 'another policy');
+    expect(aborted).toMatchObject({ exitCode: 0 });
+    expect(aborted.stdout).toMatch(/^next: back to d-1 [0-9a-f]{10}: gitfleet rollback; gitfleet retry$/m);
     expect(await fleet.run('retry', '--timeout', '30s')).toMatchObject({ exitCode: 0 });
     expect(await readFile(at('f'), 'utf8')).toBe('b');
   });
