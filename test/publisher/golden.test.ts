@@ -296,7 +296,11 @@ describe('a deployment that is followed', () => {
 
   it('names who has to act where all that are online are taken out', () => {
     const out = make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', why: '', at: NOW - HOUR } });
-    expect(createProgressLines(followed).next(progress([out], 11 * SECOND, 'nobody')).slice(-2)).toEqual([
+    expect(
+      createProgressLines(followed)
+        .next(progress([out], 11 * SECOND, 'nobody'))
+        .slice(-2),
+    ).toEqual([
       'd-7 9dbcdf1ee3 is published, but every agent that is online is suspended: each deploys it when it is resumed',
       'next: gitfleet status; on the server of web-2, gitfleet agent resume',
     ]);
