@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { RepositoryUrl } from '../schemas/values.ts';
+import { PATIENT } from '../zookeeper/recipes/place.ts';
 import { acquireLease } from '../zookeeper/recipes/semaphore.ts';
 import type { AclEntry, Session } from '../zookeeper/session.ts';
 import { orAborted } from '../zookeeper/waiting.ts';
@@ -38,7 +39,8 @@ const WORD_MS = 2_000;
 /**
  * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away, or
  * refuses, the agent goes without. Nobody queues either where the origin is a directory, whose git runs on this machine,
- * or where no more agents are online than there are leases. Agents that have the commit already never come here.
+ * or where no more agents are online than there are leases; while a fleet comes up these few go beside those that hold
+ * leases. Agents that have the commit already never come here.
  */
 export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
   const { session, path, online, acl, leases, clock, log } = parts;
@@ -62,7 +64,8 @@ export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
   };
 
   async function queue(most: number, both: AbortSignal): Promise<OriginTurn> {
-    const all = await orAborted(session.exists(online), both);
+    const all = await orAborted(session.exists(online, PATIENT), both).catch(() => null);
+    both.throwIfAborted();
     if (all && all.numChildren <= most) return NO_TURN;
     return acquireLease(session, { path, acl, leases: most, signal: both });
   }

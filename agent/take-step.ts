@@ -19,12 +19,27 @@ export interface StepMemory {
   patience: Patience;
 }
 
+/** These steps, until one fails or something else is wanted: what was swapped in meanwhile is then not activated. */
+export async function takeSteps(
+  parts: StepParts,
+  memory: StepMemory,
+  steps: readonly Doing[],
+  wanted: WantedTarget,
+  turn: AbortSignal,
+  stop: AbortSignal,
+): Promise<void> {
+  for (const step of steps) {
+    const wentWell = await takeStep(parts, memory, step, wanted, turn, stop);
+    if (!wentWell || turn.aborted) return;
+  }
+}
+
 /**
  * One step, with its log lines. A failure goes into the journal, with how long to wait before the next try; being
  * interrupted is none. A release whose step or health failed is given up; but a person's word on this server stands.
  * Resolves to whether it went well.
  */
-export async function takeStep(
+async function takeStep(
   parts: StepParts,
   memory: StepMemory,
   step: Doing,

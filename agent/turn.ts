@@ -10,11 +10,11 @@ import type { Journal } from './journal.ts';
 import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, type PolicyAnswer } from './leave.ts';
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
-import { type Doing, NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
+import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
 import { begin, gaveUpOn, isBegun, isDone, isHalfway, noteRefusal, unfinished } from './progress.ts';
 import { reconcile } from './reconcile.ts';
 import { readSuspension } from './suspension.ts';
-import { failStep, type StepMemory, type StepParts, takeStep } from './take-step.ts';
+import { failStep, type StepMemory, type StepParts, takeSteps } from './take-step.ts';
 
 export interface TurnParts extends StepParts, ObserveParts {
   readonly rereadMs: number;
@@ -100,20 +100,6 @@ export async function takeTurn(
   const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
   const askInMs = step.because.kind === 'awaiting' && memory.unsure ? NOT_KNOWN_MS : null;
   return soonest(parts, [choreInMs, retryInMs, askInMs]);
-}
-
-/** Until one fails, or something else is wanted. */
-async function takeSteps(
-  parts: TurnParts,
-  memory: Memory,
-  steps: readonly Doing[],
-  wanted: WantedTarget,
-  turn: AbortSignal,
-  stop: AbortSignal,
-): Promise<void> {
-  for (const step of steps) {
-    if (!(await takeStep(parts, memory, step, wanted, turn, stop)) || turn.aborted) return;
-  }
 }
 
 /** Null: at once. */

@@ -13,12 +13,13 @@ import { BARE_NODE_AGENT, BARE_PUBLISHER, NAIVE_AGENT } from './fleet-naive.ts';
 import { cpuOf, median, runMeasured } from './measured.ts';
 
 /**
- * From publish to the last of 1, 10, 50 agent processes, next to the naive version in the same run: a kazoo watch per
- * server that runs `git pull`. A small repository over file, everything on this machine; the same commit for both, turn
- * by turn, each while the other fleet rests. `command`: from the start of the program that publishes (`gitfleet publish
- * --detach --no-check`; for the naive one a bare script that sets config); `write`: from ZooKeeper's time of the write.
- * Arrived: the link shows the commit; `git pull` has ended. CPU is of an agent and its children: until the last agent
- * has arrived, and until all rest again.
+ * From publish to the last of 1, 10, 50 agent processes, next to two others in the same run: the naive version, a kazoo
+ * watch per server that runs `git pull`, and the bare one, the least that Node and git can do. A small repository over
+ * file, where nobody queues for the origin, everything on this machine; the same commit for all, turn by turn, each
+ * while the others rest. `command`: from the start of the program that publishes (`gitfleet publish --detach
+ * --no-check`; for the others a bare script that sets a znode); `write`: from ZooKeeper's time of the write. Arrived: the
+ * link shows the commit; `git pull` has ended. CPU is of an agent and of its children that have ended, so without the two
+ * gits that answer our agents' questions all the time: until the last agent has arrived, and until all rest again.
  *
  * Arguments: numbers of agents (default 1 10 50), `--rounds=7`.
  */
@@ -69,7 +70,8 @@ async function measure(count: number, connect: string): Promise<void> {
     // The first round only warms up.
     for (let round = 0; round <= ROUNDS; round++) {
       const commitId = origin.commit({ 'src/0.txt': `round ${round}\n`, 'src/1.txt': `round ${round} too\n` });
-      for (const fleet of round % 2 ? fleets : fleets.toReversed()) {
+      const first = round % fleets.length;
+      for (const fleet of [...fleets.slice(first), ...fleets.slice(0, first)]) {
         await turn(fleet, commitId, session, round > 0 ? (figures.get(fleet) as Figures) : null);
       }
     }

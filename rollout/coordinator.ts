@@ -41,8 +41,8 @@ export interface Coordinator {
 const SLOW_LOOK_MS = 30_000;
 /** Of those who are not in the present wave, a failure is seen no later than this. */
 const MOST_AGE_MS = 10_000;
-/** Without a policy nobody waits for an order: the agent of this process, and its neighbours, go first. */
-const BEHIND_MS = 250;
+/** Where nothing rolls out and no policy waits, what rings is a new target, and the agent of this very process goes first. */
+const BEHIND_MS = 50;
 const AGAIN: Backoff = { firstMs: 100, mostMs: 5_000 };
 
 /**
@@ -123,7 +123,8 @@ async function pause(
   signal: AbortSignal,
 ): Promise<void> {
   await bell.wait(pauseOf(seen, restedMs), signal);
-  if (seen.picture.policy.value === null) await clock.sleep(BEHIND_MS, signal).catch(() => {});
+  const { policy, rollout } = seen.picture;
+  if (policy.value === null && rollout?.state !== 'running') await clock.sleep(BEHIND_MS, signal).catch(() => {});
 }
 
 /** Everything whose change may call for an order; reports are polled instead, so that their number costs no watches. */

@@ -33,7 +33,12 @@ try {
 /** For `require`: Node reads, resolves and links a first file with `import` in it 5 ms more slowly. */
 async function makeMain(script) {
   const file = `${aside}/cli/main.cjs`;
-  await build({ cwd: root, input: `${root}cli/main.ts`, platform: 'node', output: { format: 'cjs', file } });
+  await build({
+    ...{ cwd: root, input: `${root}cli/main.ts`, platform: 'node', output: { format: 'cjs', file } },
+    onLog(_level, log) {
+      throw new Error(`rolldown: ${log.message}`);
+    },
+  });
   writeFileSync(file, readFileSync(file, 'utf8').replace('@SCRIPT@', script));
   chmodSync(file, 0o755);
   for (const left of ['main.js', 'main.js.map']) rmSync(`${aside}/cli/${left}`, { force: true });

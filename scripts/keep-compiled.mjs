@@ -2,7 +2,7 @@
 // compiles a function when it is first called, so the script first runs a publish, to a ZooKeeper whose nodes are all
 // there and empty, and which takes whatever is written.
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { basename, dirname } from 'node:path';
@@ -97,7 +97,7 @@ function results(request) {
 
 process.on('exit', () => {
   if (!said.join('').startsWith('d-1: ')) {
-    process.stdout.write(`keep-compiled: the publish ended otherwise than it should: ${said.join('')}\n`);
+    writeSync(2, `keep-compiled: the publish ended otherwise than it should: ${said.join('')}\n`);
     process.exitCode = 1;
     return;
   }

@@ -160,7 +160,7 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
       waiting: () => waiting.size,
       cut: (words) => end({ why: 'silent', words }),
       async close() {
-        if (phase === 'up' && (mode === 'pass' || mode === 'mute')) server.end(sessionId);
+        if (phase === 'up' && !torn.there && (mode === 'pass' || mode === 'mute')) server.end(sessionId);
         end({ why: 'closed', words: 'closed by us' });
       },
     } satisfies Link;
