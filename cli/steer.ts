@@ -4,7 +4,8 @@ import { steerRollout } from '../publisher/steer-rollout.ts';
 import { nextWords, waysOn } from '../publisher/way-on.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import type { SteerOutput } from '../schemas/output.ts';
-import { znodes } from '../schemas/znodes.ts';
+import { type Znodes, znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
 import { author } from './author.ts';
 import { EXIT } from './exit-codes.ts';
 import { written } from './interrupt.ts';
@@ -31,13 +32,13 @@ export function steerVerb(verb: Steering): (call: Call) => Promise<number> {
       const { deployment, state } = steered.rollout;
       const said: SteerOutput = { deployment, state, changed, said: steered.said };
       if (options['json']) say(JSON.stringify(said));
-      else say(steered.said);
-      if (changed && !options['json']) {
-        const after = async () =>
-          waysOn('aborted', { wayBack: await findWayBack(session, parts.znodes), isLed: true }, null);
-        say(nextWords(verb === 'abort' ? await after() : NEXT[verb]));
-      }
+      else say(steered.said, ...(changed ? [nextWords(await waysAfter(verb, session, parts.znodes))] : []));
       return EXIT.converged;
     });
   };
+}
+
+async function waysAfter(verb: Steering, session: Session, paths: Znodes): Promise<string[]> {
+  if (verb !== 'abort') return NEXT[verb];
+  return waysOn('aborted', { wayBack: await findWayBack(session, paths), isLed: true }, null);
 }

@@ -9,8 +9,11 @@ export const nobodyWords = (fleet: readonly AgentView[]): string =>
 /** What ends that. */
 export function nobodyNext(fleet: readonly AgentView[]): string {
   const out = takenOut(fleet);
-  return out.length > 0 ? `on the server of ${names(out)}, gitfleet agent resume` : 'on a server, gitfleet agent run';
+  return out.length > 0
+    ? `on the server of ${names(out.map((view) => view.agentId))}, gitfleet agent resume`
+    : 'on a server, gitfleet agent run';
 }
 
-const takenOut = (fleet: readonly AgentView[]): string[] =>
-  fleet.filter((view) => view.presence && isSuspended(view.report)).map((view) => view.agentId);
+/** Online, and taken out of every rollout by a person on the server. */
+export const takenOut = (fleet: readonly AgentView[]): AgentView[] =>
+  fleet.filter((view) => view.presence && isSuspended(view.report));

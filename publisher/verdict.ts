@@ -1,6 +1,7 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
 import type { Outcome } from '../schemas/deployment.ts';
 import { isSuspended } from '../schemas/report.ts';
+import { takenOut } from './nobody.ts';
 
 /** Where one agent stands with one targetVersion. */
 export type Standing =
@@ -24,7 +25,7 @@ export interface Verdict {
   readonly reached: number;
   readonly expected: number;
   readonly agents: readonly AgentStanding[];
-  /** Online, and taken out by a person: not expected. */
+  /** Not expected: a person took them out. */
   readonly takenOut: readonly AgentView[];
 }
 
@@ -40,8 +41,7 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
     .filter((agent) => agent.standing !== 'suspended');
   const count = (...wanted: Standing[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
   const reached = count('active');
-  const takenOut = fleet.filter((view) => view.presence && isSuspended(view.report));
-  const summary = { reached, expected: agents.length, agents, takenOut };
+  const summary = { reached, expected: agents.length, agents, takenOut: takenOut(fleet) };
   if (agents.length === 0) return { state: 'nobody', ...summary };
   if (reached === agents.length) return { state: 'converged', ...summary };
   const settled = reached + count('failed', 'overridden');

@@ -2,10 +2,9 @@
 // scripts import; with rolldown one script, which cli/main.ts runs; and what V8 makes of that script, so that
 // a start need not compile it. It is made aside and renamed, so that what runs from dist/ meanwhile never sees half of it.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build } from 'rolldown';
-import { makeScript } from './make-script.mjs';
+import { makeMain, makeScript } from './make-script.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [dist, aside, old] = [`${root}dist`, `${root}dist.new-${process.pid}`, `${root}dist.old-${process.pid}`];
@@ -15,7 +14,7 @@ try {
   const args = [compiler, '-p', `${root}tsconfig.json`, '--outDir', aside];
   execFileSync(process.execPath, args, { stdio: 'inherit', cwd: root });
   const script = await makeScript(root, `${aside}/cli`);
-  await makeMain(script);
+  await makeMain(root, `${aside}/cli`, script);
   keepCompiled(`${aside}/cli/${script}`);
   // What changed while the compiler ran is newer than the build.
   writeFileSync(`${aside}/.built`, String(startedAt.getTime()));
@@ -28,20 +27,6 @@ try {
 } finally {
   rmSync(aside, { recursive: true, force: true });
   rmSync(old, { recursive: true, force: true });
-}
-
-/** For `require`: Node reads, resolves and links a first file with `import` in it 5 ms more slowly. */
-async function makeMain(script) {
-  const file = `${aside}/cli/main.cjs`;
-  await build({
-    ...{ cwd: root, input: `${root}cli/main.ts`, platform: 'node', output: { format: 'cjs', file } },
-    onLog(_level, log) {
-      throw new Error(`rolldown: ${log.message}`);
-    },
-  });
-  writeFileSync(file, readFileSync(file, 'utf8').replace('@SCRIPT@', script));
-  chmodSync(file, 0o755);
-  for (const left of ['main.js', 'main.js.map']) rmSync(`${aside}/cli/${left}`, { force: true });
 }
 
 /** In a process of its own: code that was run is kept, the build's own is not. */
