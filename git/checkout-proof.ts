@@ -56,7 +56,7 @@ export async function isWholeCheckout(
   expected: Expected,
 ): Promise<boolean> {
   const [treeId, head, indexed, listed] = await Promise.all([
-    treeOf(repository, commitId),
+    treeOf(repository.reader, commitId),
     readHead(tree),
     isIndexOf(join(tree.admin, 'index'), expected.index, objectFormatOf(commitId)),
     holdsJust(Buffer.from(tree.directory).toString('latin1'), expected.directories),

@@ -1,6 +1,7 @@
 import type { CommitId } from '../schemas/values.ts';
 import { checkEntries, isPointer } from './content.ts';
 import { MOST_ENTRIES, wayOf } from './diff-guards.ts';
+import type { ObjectReader } from './object-reader.ts';
 import type { Repository } from './repository.ts';
 import { checkedObject, type DiffEntry, diffTrees } from './tree-diff.ts';
 
@@ -18,14 +19,21 @@ export interface Difference {
 /**
  * Asks the objects what differs, and judges it as content.ts judges a whole commit; every object is hashed. Touches
  * nothing. Null where only a look at all of the commit can tell: much differs, nobody knows, or a doubt about what it means.
+ * @param newer where the objects of `to` are read, if not in the store.
  */
-export async function readDifference(repository: Repository, from: CommitId, to: CommitId): Promise<Difference | null> {
+export async function readDifference(
+  repository: Repository,
+  from: CommitId,
+  to: CommitId,
+  newer?: ObjectReader,
+): Promise<Difference | null> {
+  const { reader = repository.reader, sizes = repository.sizes } = newer ? { reader: newer, sizes: newer } : {};
   // The old commit may be gone from the store; that is no failure of the new one.
   const known = (await repository.reader.read(from)) !== null;
-  const diff = known ? await diffTrees(repository, from, to, MOST_ENTRIES) : null;
+  const diff = known ? await diffTrees(repository, from, to, MOST_ENTRIES, reader) : null;
   const way = diff === null ? null : wayOf(diff, repository.rules);
   const readable = diff !== null && way?.by !== 'git after a look at all';
-  const blobs = readable ? await readBlobs(repository, diff) : null;
+  const blobs = readable ? await readBlobs({ ...repository, reader, sizes }, diff) : null;
   if (!readable || blobs === null) {
     const why = way && 'why' in way ? way.why : 'too much differs, or nobody knows, or its blobs want a closer look';
     repository.log.debug({ from, to, why }, 'all of the commit is looked at');
@@ -47,7 +55,7 @@ async function readBlobs(repository: Repository, diff: readonly DiffEntry[]): Pr
   const found = await Promise.all(entries.map(({ id }) => repository.reader.read(id)));
   const blobs = new Map<string, Buffer>();
   for (const [at, { id, path }] of entries.entries()) {
-    const { content } = checkedObject(found[at] ?? null, id, path);
+    const { content } = checkedObject(found[at] ?? null, id, 'blob', path);
     if (repository.rules.lfs === 'refuse' && isPointer(content)) return null;
     blobs.set(id, content);
   }

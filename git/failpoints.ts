@@ -5,6 +5,10 @@
 export const FAILPOINTS = [
   'store.made-aside',
   'store.set-aside',
+  'copy.written',
+  'copy.marked',
+  'copy.packed',
+  'copy.pinned',
   'fetch.before',
   'fetch.received',
   'fetch.pinned',

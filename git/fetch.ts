@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
 import { objectFormatOf } from './commit-id.ts';
+import { copyChange } from './copy-change.ts';
 import type { Access } from './credentials.ts';
 import { type FetchLimits, watchProgress } from './deadline.ts';
+import type { Difference } from './difference.ts';
 import { failure, gitFailure } from './errors.ts';
 import { acquit, isSound, isSuspect, replaceStore } from './heal.ts';
 import { onNextPack } from './pack-watch.ts';
@@ -12,22 +14,23 @@ import { sweepFetch } from './sweep.ts';
 
 /**
  * Brings exactly one commit into the store, pins it and proves that it is a commit. One try, in this order: it is
- * here already; the server gives the exact commit (depth 1: on a shallow store a fetch without depth could download
+ * here already; what changed lies open in a directory of this machine (copy-change.ts); the server gives the exact commit (depth 1: on a shallow store a fetch without depth could download
  * the whole history); a server that gives only what its refs show is asked for the named ref, then for its branches and
  * tags with some history, then for all history, that of the deployments our hook pinned there included. A server that
  * says it has no such object is believed at once.
  *
  * Whatever way it ends, no lock and no half pack stays behind. A store in doubt is looked at first, and replaced when
  * it is broken (heal.ts).
- * @param arrived called at most once, while git still checks what it received: the objects may be read, not yet trusted.
+ * @param arrived called at most once: with what differs from the base, where that is known; else while git still checks
+ * what it received: the objects may be read, not yet trusted.
  */
 export async function fetchCommit(
   repository: Repository,
-  request: FetchRequest,
+  request: WantedCommit,
   access: () => Promise<Access>,
   limits: FetchLimits,
   signal: AbortSignal,
-  arrived: () => void = () => {},
+  arrived: (difference: Difference | null) => void = () => {},
 ): Promise<FetchOutcome> {
   const { commitId } = request;
   const from = async (into: Repository, wanted: CommitId) =>
@@ -40,14 +43,46 @@ export async function fetchCommit(
     await acquit(repository);
   }
   await makeFor(repository, commitId);
-  if (await isPinned(repository, commitId)) return { network: false };
-  if (await isWhole(repository, commitId)) {
+  const [here, found] = await Promise.all([isPinned(repository, commitId), repository.reader.read(commitId)]);
+  if (here) return { network: false };
+  if (found?.type === 'commit' && (await isWhole(repository, commitId))) {
     await pin(repository, commitId);
     return { network: false };
   }
-  const unwatch = onNextPack(repository.directory, arrived);
+  const difference = await copyWhere(repository, request, access, limits, signal);
+  if (difference !== null) {
+    arrived(difference);
+    return { network: true };
+  }
+  const unwatch = onNextPack(repository.directory, () => arrived(null));
   await from(repository, commitId).finally(unwatch);
   return { network: true };
+}
+
+interface WantedCommit extends FetchRequest {
+  /** The commit that differs least from it, as far as anybody knows. */
+  readonly base: CommitId | null;
+}
+
+/** What changed, where it could be copied from the origin's own directory. */
+async function copyWhere(
+  repository: Repository,
+  { url, base, commitId }: WantedCommit,
+  access: () => Promise<Access>,
+  limits: FetchLimits,
+  signal: AbortSignal,
+): Promise<Difference | null> {
+  // Asked also where nothing can be copied yet: the answer is there at the next commit.
+  const objects = repository.originDirectories(url);
+  if (objects === null || base === null || base.length !== commitId.length) return null;
+  await access(); // Refuses what the settings do not allow.
+  if (!(await isPinned(repository, base))) return null;
+  try {
+    return await copyChange(repository, objects, base, commitId, limits.mostBytes, signal);
+  } catch (error) {
+    await sweepFetch(repository.directory);
+    throw error;
+  }
 }
 
 type Fetcher = (depth: readonly string[], refspecs: readonly string[]) => Promise<void>;

@@ -129,6 +129,13 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
     else pipe?.unref?.();
   }
 
+  /** What is asked in one go leaves in one write. */
+  function gather(): void {
+    if (child.stdin === null || child.stdin.writableCorked > 0) return;
+    child.stdin.cork();
+    process.nextTick(() => child.stdin?.uncork());
+  }
+
   child.stdout?.on('data', take);
   child.stdin?.on('error', () => {}); // The exit tells.
   child.on('error', finish);
@@ -142,6 +149,7 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
       return new Promise((answer, fail) => {
         waiting.push({ answer, fail });
         hold(true);
+        gather();
         child.stdin?.write(`${name}\n`);
       });
     },

@@ -5,6 +5,7 @@ import { applyDiff } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { type Expected, expectedOf } from './checkout-proof.ts';
 import { checkedCommitId } from './commit-id.ts';
+import type { Difference } from './difference.ts';
 import { failure } from './errors.ts';
 import { doubting } from './heal.ts';
 import { followUp, indexCaughtUp } from './index-catch-up.ts';
@@ -25,11 +26,14 @@ export interface GitSpare extends Spare {
 }
 
 export interface ForesightedSpare extends GitSpare {
+  /** The last commit that it was known to be proved to be, or to have been: a hint, where it costs nothing to be wrong. */
+  readonly lastProved: CommitId | null;
   /**
    * Judges a commit whose objects have just come, so that `write` need not; touches nothing, and its failure is
    * nobody's: `write` then judges by itself.
+   * @param difference where one was read already.
    */
-  readAhead(commitId: CommitId, signal: AbortSignal): Promise<void>;
+  readAhead(commitId: CommitId, signal: AbortSignal, difference: Difference | null): Promise<void>;
 }
 
 /** By then the link is swapped, also where many agents share the cores: nobody waits for the index. */
@@ -42,17 +46,21 @@ const FOLLOW_UP_MS = 1_000;
 export function openSpare(repository: Repository, directory: string): ForesightedSpare {
   const turn = createTurn();
   let written: Written | null = null;
+  let lastProved: CommitId | null = null;
   let ahead: { commitId: CommitId; base: CommitId | null; judgement: Promise<Judgement> } | null = null;
 
   async function proved(): Promise<CommitId | null> {
     const tree = await findWorkTree(repository, directory);
-    return tree && readProof(tree);
+    lastProved = tree && (await readProof(tree));
+    return lastProved;
   }
 
-  async function readAhead(commitId: CommitId, signal: AbortSignal): Promise<void> {
-    const base = await proved();
+  async function readAhead(commitId: CommitId, signal: AbortSignal, difference: Difference | null): Promise<void> {
+    const base = difference?.from ?? (await proved());
     if (base === commitId) return;
-    const judgement = judge(repository, base, commitId, directory, signal);
+    const judgement = difference
+      ? Promise.resolve({ difference, contents: null })
+      : judge(repository, base, commitId, directory, signal);
     judgement.catch(() => {});
     ahead = { commitId, base, judgement };
   }
@@ -111,6 +119,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
       throw mismatch(commitId, drift);
     }
     await writeProof(tree, commitId);
+    lastProved = commitId;
     void repository.sizes.read(commitId).catch(() => {}); // Started now, it is there when the next change comes.
     await repository.failpoint('spare.proved');
   }
@@ -142,10 +151,13 @@ export function openSpare(repository: Repository, directory: string): Foresighte
   return {
     directory,
     proved,
+    get lastProved() {
+      return lastProved;
+    },
     write: (commitId, signal) => turn(() => doubting(repository, write(checkedCommitId(commitId), signal))),
     verify: (commitId, signal) => turn(() => doubting(repository, verify(checkedCommitId(commitId), signal))),
     moveTo: (release) => turn(() => moveTo(release)),
     takeOver: (release) => turn(() => takeOver(release)),
-    readAhead: (commitId, signal) => readAhead(checkedCommitId(commitId), signal),
+    readAhead: (commitId, signal, difference) => readAhead(checkedCommitId(commitId), signal, difference),
   };
 }

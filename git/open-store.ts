@@ -5,6 +5,7 @@ import { checkedCommitId } from './commit-id.ts';
 import { CONTENT_RULES, type ContentRules } from './content.ts';
 import { accessTo } from './credentials.ts';
 import { FETCH_LIMITS, type FetchLimits } from './deadline.ts';
+import type { Difference } from './difference.ts';
 import { failure } from './errors.ts';
 import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
 import { fetchCommit } from './fetch.ts';
@@ -12,6 +13,7 @@ import { doubting, isSuspect, suspect } from './heal.ts';
 import { type InspectOptions, inspectWorkTree } from './inspect.ts';
 import { createObjectReader } from './object-reader.ts';
 import { type ForesightedSpare, type GitSpare, openSpare } from './open-spare.ts';
+import { createOriginDirectories } from './origin-directory.ts';
 import { marksOf } from './orphans.ts';
 import { createGit } from './process.ts';
 import { putRight } from './put-right.ts';
@@ -77,12 +79,14 @@ export function openStore(options: StoreOptions): GitStore {
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
       const access = () => accessTo(request.url, options.credentialFor(request.url), options.allowProtocols);
-      const arrived = () => {
-        for (const spare of spares.values()) void spare.readAhead(commitId, signal).catch(() => {});
+      const arrived = (difference: Difference | null) => {
+        for (const spare of spares.values()) void spare.readAhead(commitId, signal, difference).catch(() => {});
       };
-      return repository.writing(() =>
-        doubting(repository, fetchCommit(repository, { ...request, commitId }, access, limits, signal, arrived)),
-      );
+      return repository.writing(() => {
+        const base = [...spares.values()].find(({ lastProved }) => lastProved !== null)?.lastProved ?? null;
+        const wanted = { ...request, commitId, base };
+        return doubting(repository, fetchCommit(repository, wanted, access, limits, signal, arrived));
+      });
     },
     unpin: (commitId) => repository.writing(() => unpin(repository, checkedCommitId(commitId))),
     pinned: () => pinned(repository),
@@ -136,8 +140,10 @@ function repositoryOf(options: StoreOptions): Repository {
     log,
     rules: { ...CONTENT_RULES, ...options.rules },
     diffEngine: options.diffEngine ?? true,
+    originDirectories: createOriginDirectories(),
     failpoint: options.failpoint ?? NO_FAILPOINT,
     fresh: new Set(),
+    lately: new Map(),
     catchingUp: new Map(),
     writing: createTurn(),
   };

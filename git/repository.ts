@@ -7,7 +7,8 @@ import { checkedCommitId, type ObjectFormat } from './commit-id.ts';
 import type { ContentRules } from './content.ts';
 import { failure } from './errors.ts';
 import type { Failpoint } from './failpoints.ts';
-import type { ObjectReader } from './object-reader.ts';
+import type { FoundObject, ObjectReader } from './object-reader.ts';
+import type { OriginDirectories } from './origin-directory.ts';
 import type { Git } from './process.ts';
 import type { Turn } from './turn.ts';
 
@@ -27,9 +28,12 @@ export interface Repository {
   readonly log: Logger;
   readonly rules: ContentRules;
   readonly diffEngine: boolean;
+  readonly originDirectories: OriginDirectories;
   readonly failpoint: Failpoint;
-  /** Commits that a server sent since we started: git hashed all their objects on arrival. */
+  /** Commits that came since we started: all their objects were hashed on arrival. */
   readonly fresh: Set<CommitId>;
+  /** Commit and trees of the change that was copied last, by id. */
+  readonly lately: Map<string, FoundObject>;
   /** Indexes that follow their files just now, by admin directory. */
   readonly catchingUp: Map<string, Promise<void>>;
   /** Whatever writes refs, packs or the shallow list does so in this turn: a lock found there is then stale. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CommitId } from '../schemas/values.ts';
 import { objectFormatOf } from './commit-id.ts';
 import { failure } from './errors.ts';
-import type { FoundObject } from './object-reader.ts';
+import type { FoundObject, ObjectReader } from './object-reader.ts';
 import type { Repository } from './repository.ts';
 
 interface DiffSide {
@@ -23,20 +23,23 @@ export interface DiffEntry {
  * What differs between the trees of two commits, without renames; null beyond `most` entries. Reads only the trees that
  * differ, through the resident reader, and hashes all it reads: from the commit id down to each changed entry nothing is
  * believed that does not have the name it was asked by.
+ * @param newer where the objects of `to` are read.
  */
 export async function diffTrees(
   repository: Repository,
   from: CommitId,
   to: CommitId,
   most: number,
+  newer: ObjectReader = repository.reader,
 ): Promise<DiffEntry[] | null> {
   const found: DiffEntry[] = [];
   const walk = async (before: string | null, after: string | null, prefix: string): Promise<void> => {
-    const [old, young] = await Promise.all([before, after].map((id) => readEntries(repository, id, from)));
+    const sides = [readEntries(repository.reader, before, from), readEntries(newer, after, from)] as const;
+    const [old, young] = await Promise.all(sides);
     const deeper: Promise<void>[] = [];
-    for (const name of new Set([...(old?.keys() ?? []), ...(young?.keys() ?? [])])) {
-      const a = old?.get(name) ?? NOTHING;
-      const b = young?.get(name) ?? NOTHING;
+    for (const name of new Set([...old.keys(), ...young.keys()])) {
+      const a = old.get(name) ?? NOTHING;
+      const b = young.get(name) ?? NOTHING;
       if (a.id === b.id && a.mode === b.mode) continue;
       const path = `${prefix}${name}`;
       const trees = [a, b].map((side) => (side.mode === TREE ? side.id : null)) as [string | null, string | null];
@@ -48,14 +51,19 @@ export async function diffTrees(
     }
     await Promise.all(deeper);
   };
-  const [before, after] = await Promise.all([from, to].map((commitId) => treeOf(repository, commitId)));
-  if (before !== after) await walk(before as string, after as string, '');
+  const [before, after] = await Promise.all([treeOf(repository.reader, from), treeOf(newer, to)]);
+  if (before !== after) await walk(before, after, '');
   return found.length > most ? null : found;
 }
 
-/** Throws STORE_BROKEN unless the object has the name it was asked by. */
-export function checkedObject(found: FoundObject | null, id: string, what: string): FoundObject {
-  if (found && hashOf(found.type, found.content, id) === id) return found;
+/** Throws STORE_BROKEN unless the object is of this type and has the name it was asked by. */
+export function checkedObject(
+  found: FoundObject | null,
+  id: string,
+  type: 'commit' | 'tree' | 'blob',
+  what: string = `a ${type}`,
+): FoundObject {
+  if (found?.type === type && hashOf(type, found.content, id) === id) return found;
   const hint = 'the object store of this app is damaged; the agent makes a new one beside it and goes on serving';
   throw failure('STORE_BROKEN', 'retry', `object ${id} (${what}) is absent or not what its name says`, hint);
 }
@@ -75,16 +83,16 @@ function kind(a: DiffSide, b: DiffSide): DiffEntry['status'] {
 }
 
 /** The tree of a commit, whose own hash is checked. */
-export async function treeOf(repository: Repository, commitId: CommitId): Promise<string> {
-  const commit = checkedObject(await repository.reader.read(commitId), commitId, 'the commit');
+export async function treeOf(reader: ObjectReader, commitId: CommitId): Promise<string> {
+  const commit = checkedObject(await reader.read(commitId), commitId, 'commit');
   return /^tree ([0-9a-f]+)\n/.exec(commit.content.toString('latin1'))?.[1] ?? '';
 }
 
 /** The entries of one tree: `<mode> <name>\0<id in bytes>`, again and again. */
-async function readEntries(repository: Repository, id: string | null, like: CommitId) {
+async function readEntries(reader: ObjectReader, id: string | null, like: CommitId) {
   const entries = new Map<string, DiffSide>();
   if (id === null) return entries;
-  const { content } = checkedObject(await repository.reader.read(id), id, 'a tree');
+  const { content } = checkedObject(await reader.read(id), id, 'tree');
   const idBytes = like.length / 2;
   for (let at = 0; at < content.length; ) {
     const blank = content.indexOf(0x20, at);

@@ -80,10 +80,20 @@ describe('recovery', () => {
 
   it('does not wait for a next start: a lock that a killed fetch left stops no later one', async () => {
     const { store } = await served();
+    origin.git(['gc', '--quiet']); // What is packed is not copied but fetched.
     writeFileSync(join(directory(), 'shallow.lock'), '');
     writeFileSync(join(directory(), 'objects/pack/tmp_pack_x'), '');
     await store.fetch({ url: origin.url, commitId: second }, NEVER);
     expect(existsSync(join(directory(), 'objects/pack/tmp_pack_x'))).toBe(false);
+  });
+
+  it('does not wait for a next start either where the change is copied', async () => {
+    const { store } = await served();
+    const locks = ['shallow.lock', `refs/pins/${second}.lock`, 'objects/pack/tmp_pack_gitfleet'];
+    for (const name of locks) writeFileSync(join(directory(), name), 'left');
+    await store.fetch({ url: origin.url, commitId: second }, NEVER);
+    expect(await store.has(second)).toBe(true);
+    for (const name of locks) expect(existsSync(join(directory(), name)), name).toBe(false);
   });
 
   it('forgets half-made work trees and finishes moves and removals', async () => {

@@ -34,6 +34,7 @@ export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }:
   const spare: ForesightedSpare = {
     directory: spareDirectory,
     proved: async () => objects.proved,
+    lastProved: null,
     readAhead: async () => {},
     async write(commitId, signal) {
       objects.proved = null;

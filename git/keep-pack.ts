@@ -1,0 +1,74 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory } from '../runtime/durable-file.ts';
+import type { CommitId } from '../schemas/values.ts';
+import type { Pack } from './pack-writer.ts';
+import { pin, type Repository } from './repository.ts';
+
+/**
+ * Puts a pack of ours into the store and pins its commit, in an order in which a crash leaves nothing that counts: first
+ * the mark that the commit's history is not here, which alone means nothing, then the pack, whose index comes last, then
+ * the pin. What is left aside has names that sweep.ts removes. Only within the store's writing turn: any lock is stale.
+ */
+export async function keepPack(repository: Repository, commitId: CommitId, made: Pack, cut: boolean): Promise<void> {
+  const { directory } = repository;
+  const packs = join(directory, 'objects', 'pack');
+  const list = join(directory, 'shallow');
+  const marks = cut ? await readFile(list, 'utf8').catch(absent) : '';
+  const marking = cut && !marks.includes(commitId);
+  const [pack, index] = ['pack', 'idx'].map((kind) => ({
+    aside: join(packs, `tmp_${kind}_gitfleet`),
+    name: join(packs, `${made.name}.${kind}`),
+  })) as [Aside, Aside];
+  await Promise.all([
+    writeFlushed(pack.aside, made.pack, 0o444),
+    writeFlushed(index.aside, made.index, 0o444),
+    marking && writeFlushed(`${list}.lock`, Buffer.from(`${marks}${commitId}\n`), 0o600),
+  ]);
+  await repository.failpoint('copy.written');
+  if (marking) await rename(`${list}.lock`, list);
+  await repository.failpoint('copy.marked');
+  await rename(pack.aside, pack.name);
+  await rename(index.aside, index.name);
+  await Promise.all([syncDirectory(packs), marking && syncDirectory(directory)]);
+  await repository.failpoint('copy.packed');
+  await pinAtOnce(repository, commitId);
+  repository.fresh.add(commitId);
+  await repository.failpoint('copy.pinned');
+}
+
+interface Aside {
+  readonly aside: string;
+  readonly name: string;
+}
+
+/** A ref is a file with an id. Where there is no directory for it (all packed, or refs kept another way) git writes it. */
+async function pinAtOnce(repository: Repository, commitId: CommitId): Promise<void> {
+  const ref = join(repository.directory, 'refs', 'pins', commitId);
+  try {
+    await writeFlushed(`${ref}.lock`, Buffer.from(`${commitId}\n`), 0o600);
+    await rename(`${ref}.lock`, ref);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await pin(repository, commitId);
+  }
+}
+
+async function writeFlushed(file: string, content: Buffer, mode: number): Promise<void> {
+  const handle = await open(file, 'wx', mode).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+    await rm(file);
+    return open(file, 'wx', mode);
+  });
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function absent(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return '';
+  throw error;
+}

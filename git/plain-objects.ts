@@ -1,0 +1,41 @@
+import type { FoundObject } from './object-reader.ts';
+
+/**
+ * Pure rules, narrower than those of `git fsck`: what they let through git has nothing to say about. False is no
+ * judgement, only that git is to look.
+ */
+export function isPlainObject({ type, content }: FoundObject, idBytes: number): boolean {
+  if (type === 'blob') return true;
+  return type === 'commit' ? isPlainCommit(content.toString('latin1')) : isPlainTree(content, idBytes);
+}
+
+/** Of a file that changed: no name that means something to git, or that a disk which folds names takes for one. */
+export function isPlainPath(path: string): boolean {
+  return path.split('/').every((segment) => PLAIN_SEGMENT.test(segment) && !/^\.git/i.test(segment));
+}
+
+const PLAIN_SEGMENT = /^(?!\.{1,2}$)[\w +,@=()[\]{}#%&!'.-]*[\w+@)\]}]$/;
+
+function isPlainCommit(text: string): boolean {
+  return !text.includes('\0') && PLAIN_COMMIT.test(text);
+}
+
+const PERSON = '[^<>\\n]+ <[^<>\\n ]+> [1-9]\\d{0,9} [+-]\\d{4}';
+const PLAIN_COMMIT = new RegExp(`^tree [0-9a-f]+\\n(parent [0-9a-f]+\\n)*author ${PERSON}\\ncommitter ${PERSON}\\n`);
+
+/** Modes as git spells them; names once each and in git's order, in which a directory counts as if it ended with a slash. */
+function isPlainTree(content: Buffer, idBytes: number): boolean {
+  const names = new Set<string>();
+  let last = '';
+  for (let at = 0; at < content.length; ) {
+    const end = content.indexOf(0, at);
+    const [, mode, name] = /^(100644|100755|120000|40000) ([^/]+)$/s.exec(content.toString('latin1', at, end)) ?? [];
+    at = end + 1 + idBytes;
+    if (end < 0 || mode === undefined || name === undefined || at > content.length) return false;
+    const key = mode === '40000' ? `${name}/` : name;
+    if (key <= last || names.has(name)) return false;
+    names.add(name);
+    last = key;
+  }
+  return names.size > 0;
+}
