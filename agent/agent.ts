@@ -12,7 +12,7 @@ import { classify } from '../runtime/errors.ts';
 import { type Desired, nothing } from './desired.ts';
 import { createHealthWatch } from './health-watch.ts';
 import type { Journal } from './journal.ts';
-import { NO_ORDERS, type Orders } from './leave.ts';
+import { NO_ORDERS, type Orders, saysMore } from './leave.ts';
 import { type Memory, type TurnParts, takeTurn } from './turn.ts';
 
 export interface AgentParts extends TurnParts {
@@ -35,7 +35,7 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
   const desired = nothing('ZooKeeper to answer');
   const healthWatch = createHealthWatch(parts, () => interrupt(memory, bell));
   const memory: Course = {
-    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, free: null, unsure: false, healthWatch },
+    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, healthWatch },
     ...{ interrupt: new AbortController(), checked: null, patience: { at: 0 } },
   };
   parts.onChange(bell.ring, () => interrupt(memory, bell));
@@ -77,7 +77,10 @@ async function listen(parts: AgentParts, memory: Course, bell: Bell, signal: Abo
 /** Orders change what is done next, and cut short only what is done until there is leave for the target. */
 async function listenToOrders(parts: AgentParts, memory: Course, bell: Bell, signal: AbortSignal): Promise<void> {
   await parts.followOrders((orders) => {
+    const before = memory.orders;
     memory.orders = orders;
+    // Most changes of a record that a whole fleet watches are of interest to others.
+    if (memory.wanted.kind === 'target' && !saysMore(memory.wanted, before, orders)) return;
     if (memory.wanted.kind === 'target' && memory.wanted.meanwhile !== undefined) interrupt(memory, bell);
     else bell.ring();
   }, signal);

@@ -1,8 +1,8 @@
 import { checkQuarantine } from '../fleet/refusals.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import { targetVersionOf } from '../schemas/target.ts';
-import { leaveOf } from './leave.ts';
-import { type OrdersParts, readOrders, readPolicy } from './orders.ts';
+import { leaveOf, policyFor } from './leave.ts';
+import { type OrdersParts, readOrders } from './orders.ts';
 import type { WantedTarget } from './plan.ts';
 
 /**
@@ -33,9 +33,7 @@ export async function confirmWanted(
     if (rollout?.base?.commitId === commitId && rollout.base.relativePath === relativePath) return;
     throw superseded('the last proven target changed while this release was made ready');
   }
-  const asked = rollout?.targetVersion !== wanted.targetVersion;
-  const leave = leaveOf(wanted.targetVersion, orders, asked ? await readPolicy(parts, wanted.target) : 'none');
-  signal.throwIfAborted();
+  const leave = leaveOf(wanted.targetVersion, orders, policyFor(wanted.target, orders));
   if (leave.kind !== 'go') throw noLeave(leave.waitingFor);
 }
 

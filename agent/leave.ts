@@ -1,4 +1,5 @@
 import type { ForeignRollout, Rollout } from '../schemas/rollout.ts';
+import type { Target } from '../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../schemas/values.ts';
 import type { WantedTarget } from './plan.ts';
 
@@ -11,12 +12,18 @@ export interface Orders {
   readonly unknown: ForeignRollout | null;
   /** The targetVersion that this agent may activate. */
   readonly permit: TargetVersion | null;
+  /** Whether the app has a policy; counts only where no rollout has begun. */
+  readonly policy: PolicyAnswer;
 }
 
-export const NO_ORDERS: Orders = { known: false, rollout: null, unknown: null, permit: null };
-
-/** Whether a policy is in force where no rollout has begun: asked only then. */
+/** Whether a policy is in force where no rollout has begun. */
 export type PolicyAnswer = 'none' | 'in force' | 'not known';
+
+export const NO_ORDERS: Orders = { known: false, rollout: null, unknown: null, permit: null, policy: 'not known' };
+
+/** The target's own policy counts before the app's. */
+export const policyFor = (target: Target, { policy }: Orders): PolicyAnswer =>
+  target.gitfleet?.policy === undefined ? policy : 'in force';
 
 export type Leave =
   | { readonly kind: 'go' }
@@ -63,6 +70,15 @@ export function isUnproven(wanted: WantedTarget, { rollout }: Orders): boolean {
 }
 
 const isOpen = ({ state }: Rollout): boolean => state === 'running' || state === 'paused' || state === 'halted';
+
+/** Whether orders that came say anything to this agent that the ones before did not; pure. */
+export function saysMore(wanted: WantedTarget, before: Orders, now: Orders): boolean {
+  const [was, is] = [before, now].map((orders) => {
+    const leave = leaveOf(wanted.targetVersion, orders, policyFor(wanted.target, orders));
+    return JSON.stringify([leave, orders.rollout?.base, isUnproven(wanted, orders)]);
+  });
+  return was !== is;
+}
 
 /**
  * What an agent without leave shows meanwhile: what it serves; but one that serves nothing at that place, or was not

@@ -3,9 +3,8 @@ import type { Logger } from '../runtime/log.ts';
 import { createPatience } from '../runtime/patience.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parsePermit, parseRollout, unknownState } from '../schemas/rollout.ts';
-import type { Target } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import type { CallOptions, Session, Snapshot } from '../zookeeper/session.ts';
+import type { Session, Snapshot } from '../zookeeper/session.ts';
 import { NO_ORDERS, type Orders, type PolicyAnswer } from './leave.ts';
 
 export interface OrdersParts {
@@ -19,7 +18,7 @@ export interface OrdersParts {
 }
 
 /**
- * Tells the orders each time they change: two watches, whatever the fleet's size. Ends only with `signal`: whatever
+ * Tells the orders each time they change: three watches, whatever the fleet's size. Ends only with `signal`: whatever
  * fails on the way is logged and tried again.
  */
 export async function followOrders(
@@ -31,12 +30,14 @@ export async function followOrders(
   let seen: Partial<Orders> = {};
   const note = (change: typeof seen) => {
     seen = { ...seen, ...change };
-    const { rollout, unknown = null, permit } = seen;
-    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, unknown, permit });
+    const { rollout, unknown = null, permit, policy } = seen;
+    if (rollout === undefined || permit === undefined || policy === undefined) return;
+    tell({ known: true, rollout, unknown, permit, policy });
   };
   await Promise.all([
     watchNode(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot))), signal),
     watchNode(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
+    watchNode(parts, znodes.policy, (snapshot) => note({ policy: policyOf(dataOf(snapshot)) }), signal),
   ]);
 }
 
@@ -62,30 +63,27 @@ async function watchNode(
 }
 
 /** The orders as they are now, read anew. @throws ZooKeeperError. */
-export async function readOrders(
-  { session, znodes, agentId }: Pick<OrdersParts, 'session' | 'znodes' | 'agentId'>,
-  options?: CallOptions,
-): Promise<Orders> {
-  const [rollout, permit] = await Promise.all([
-    session.get(znodes.rollout, options),
-    session.get(znodes.permit(agentId), options),
+export async function readOrders({
+  session,
+  znodes,
+  agentId,
+}: Pick<OrdersParts, 'session' | 'znodes' | 'agentId'>): Promise<Orders> {
+  const [rollout, permit, policy] = await Promise.all([
+    session.get(znodes.rollout),
+    session.get(znodes.permit(agentId)),
+    session.get(znodes.policy),
   ]);
-  return { ...NO_ORDERS, known: true, ...rolloutOf(rollout?.data), permit: permitOf(permit?.data) };
-}
-
-/** The target's own policy counts before the app's. One that cannot be read is no reason to go without. */
-export async function readPolicy(
-  { session, znodes }: Pick<OrdersParts, 'session' | 'znodes'>,
-  target: Target,
-  options?: CallOptions,
-): Promise<PolicyAnswer> {
-  if (target.gitfleet?.policy !== undefined) return 'in force';
-  const node = await session.get(znodes.policy, options);
-  const { value, unreadable } = parsePolicy(node?.data ?? Buffer.alloc(0));
-  return value === null && unreadable === null ? 'none' : 'in force';
+  const said = { permit: permitOf(permit?.data), policy: policyOf(policy?.data) };
+  return { ...NO_ORDERS, known: true, ...rolloutOf(rollout?.data), ...said };
 }
 
 const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
 const rolloutOf = (data: Buffer | undefined): Pick<Orders, 'rollout' | 'unknown'> =>
   data ? { rollout: parseRollout(data), unknown: unknownState(data) } : { rollout: null, unknown: null };
 const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null);
+
+/** One that cannot be read is no reason to go without. */
+function policyOf(data: Buffer | undefined): PolicyAnswer {
+  const { value, unreadable } = parsePolicy(data ?? Buffer.alloc(0));
+  return value === null && unreadable === null ? 'none' : 'in force';
+}

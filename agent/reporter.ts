@@ -33,7 +33,7 @@ export interface Reporter {
 
 const COALESCE_MS = 1_000;
 /** A deployment that is over sooner than this reports once, when it is over. */
-const WORKING_DELAY_MS = 250;
+const WORKING_DELAY_MS = 1_000;
 /** Stages told per targetVersion (docs/design.md, section 3: at most five writes in all where nothing fails). */
 const MOST_WORKING = 3;
 /** The same standing again, with another count of tries for instance, is not worth more than this. */

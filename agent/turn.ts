@@ -1,5 +1,4 @@
 import { spread } from '../runtime/backoff.ts';
-import type { Target } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { clearUp } from './aftermath.ts';
 import type { Chores } from './chores.ts';
@@ -7,7 +6,7 @@ import type { Desired } from './desired.ts';
 import { nothing } from './desired.ts';
 import type { HealthWatch } from './health-watch.ts';
 import type { Journal } from './journal.ts';
-import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, type PolicyAnswer } from './leave.ts';
+import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, policyFor } from './leave.ts';
 import { type ObserveParts, observe } from './observe.ts';
 import { obey, readOverride } from './override.ts';
 import { NOTHING_OBSERVED, plan, type Step, type Wanted, type WantedTarget } from './plan.ts';
@@ -23,8 +22,6 @@ export interface TurnParts extends StepParts, ObserveParts {
   readonly blocked: () => string | null;
   /** The czxid of this agent's presence; undefined while it has none. */
   readonly joinedAt: () => bigint | undefined;
-  /** Whether a policy is in force for a target that no rollout names. @throws ZooKeeperError. */
-  readonly policy: (target: Target) => Promise<PolicyAnswer>;
 }
 
 /** What one turn knows beside journal and disk; lost at a restart without harm. */
@@ -33,15 +30,8 @@ export interface Memory extends StepMemory {
   orders: Orders;
   /** What the turn that runs is about. */
   wanted: Wanted;
-  /** The targetVersion for which no policy was found in force. */
-  free: string | null;
-  /** Nobody could be asked about the policy: it is asked again soon. */
-  unsure: boolean;
   readonly healthWatch: HealthWatch;
 }
-
-/** An outage of ZooKeeper must not hold a turn, which a person on this server may need. */
-const NOT_KNOWN_MS = 2_000;
 
 /** One look, and one step with what follows from it. Resolves to how long to rest, or null to look again at once. */
 export async function takeTurn(
@@ -61,7 +51,7 @@ export async function takeTurn(
   const { wanted: heard, write } = blocked === null ? memory.desired : nothing(blocked);
   const asked = (blocked === null && heard.kind === 'nothing' && unfinished(parts.journal())) || heard;
   const obeyed = obey(asked, await readOverride(parts.places.appState), parts.journal());
-  const leave = await leaveFor(parts, memory, obeyed);
+  const leave = leaveFor(obeyed, memory.orders);
   const late = isLate(parts, obeyed, write);
   const wanted = leave.kind === 'go' ? obeyed : insteadOf(obeyed, memory.orders, parts.journal(), late);
   memory.wanted = wanted;
@@ -98,8 +88,7 @@ export async function takeTurn(
     ? await parts.chores.next(settled.target.commitId, settled.targetVersion, turn)
     : await watchServed(parts, wanted, turn, 'as set');
   const retryInMs = step.because.kind === 'failed' ? step.because.retryInMs : null;
-  const askInMs = step.because.kind === 'awaiting' && memory.unsure ? NOT_KNOWN_MS : null;
-  return soonest(parts, [choreInMs, retryInMs, askInMs]);
+  return soonest(parts, [choreInMs, retryInMs]);
 }
 
 /** Null: at once. */
@@ -128,20 +117,10 @@ async function mend(parts: TurnParts, { orders, desired }: Memory): Promise<void
   if (mended !== before) await parts.remember(() => mended);
 }
 
-async function leaveFor(parts: TurnParts, memory: Memory, wanted: Wanted): Promise<Leave> {
-  memory.unsure = false;
+function leaveFor(wanted: Wanted, orders: Orders): Leave {
   // A person on this server needs nobody's leave.
   if (wanted.kind !== 'target' || wanted.override) return { kind: 'go' };
-  const { orders } = memory;
-  const named = orders.rollout?.targetVersion === wanted.targetVersion;
-  if (!orders.known || named) return leaveOf(wanted.targetVersion, orders, 'not known');
-  if (memory.free !== wanted.targetVersion) {
-    const answer = await parts.policy(wanted.target).catch((): PolicyAnswer => 'not known');
-    memory.unsure = answer === 'not known';
-    if (answer !== 'none') return leaveOf(wanted.targetVersion, orders, answer);
-    memory.free = wanted.targetVersion;
-  }
-  return leaveOf(wanted.targetVersion, orders, 'none');
+  return leaveOf(wanted.targetVersion, orders, policyFor(wanted.target, orders));
 }
 
 /** Whether the target was published while this agent was not online; said once, and remembered over restarts. */

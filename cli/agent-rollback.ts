@@ -116,7 +116,6 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
         chance,
         follow: nobodyAsked,
         followOrders: async () => {},
-        policy: async () => 'not known',
         joinedAt: () => undefined,
         confirm: async () => {},
         blocked: () => null,

@@ -127,8 +127,8 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   };
   const { root, state } = local.places;
   log.info({ root, state, app: settings.app, version }, 'agent started');
-  const { follow, followOrders, policy, joinedAt, confirm, blocked, originTurn } = fleet;
-  const shared = { follow, followOrders, policy, joinedAt, confirm, blocked, originTurn };
+  const { follow, followOrders, joinedAt, confirm, blocked, originTurn } = fleet;
+  const shared = { follow, followOrders, joinedAt, confirm, blocked, originTurn };
   whileConnected(fleet.answers, pulse, shutdown);
   await runAgent(
     {

@@ -3,7 +3,7 @@ import { followDesired } from '../agent/desired.ts';
 import { createFetchLease } from '../agent/fetch-lease.ts';
 import type { Journal } from '../agent/journal.ts';
 import type { Orders } from '../agent/leave.ts';
-import { followOrders, readPolicy } from '../agent/orders.ts';
+import { followOrders } from '../agent/orders.ts';
 import type { WantedTarget } from '../agent/plan.ts';
 import { createReporter } from '../agent/reporter.ts';
 import type { Access } from '../fleet/access.ts';
@@ -15,7 +15,6 @@ import type { Shutdown } from '../runtime/shutdown.ts';
 import { toJson } from '../schemas/lenient-json.ts';
 import { type Presence, parsePresence, presence } from '../schemas/report.ts';
 import type { AgentSettings } from '../schemas/settings.ts';
-import type { Target } from '../schemas/target.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { joinMembership, type Membership } from '../zookeeper/recipes/membership.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -100,7 +99,6 @@ export function fleetSide(parts: FleetSideParts) {
     vitals: () => session.vitals(),
     confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(orders, wanted, signal),
     followOrders: (tell: (told: Orders) => void, signal: AbortSignal) => followOrders(orders, tell, signal),
-    policy: (target: Target) => readPolicy(orders, target, { deadlineMs: POLICY_MS }),
     joinedAt: () => membership.fence,
     originTurn: createFetchLease({
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('fetch') },
@@ -111,9 +109,6 @@ export function fleetSide(parts: FleetSideParts) {
       membership.standing === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
   };
 }
-
-/** A turn of the agent waits for this answer, and a person on the server for the turn. */
-const POLICY_MS = 2_000;
 
 function holderWords(holder: Membership['holder']): string {
   const card = holder && parsePresence(holder.data);

@@ -24,6 +24,7 @@ const orders = (change: Partial<Rollout>, permit: TargetVersion | null = null): 
   rollout: { ...rollout, ...change },
   unknown: null,
   permit,
+  policy: 'not known',
 });
 
 const NO_ROLLOUT: Orders = { ...NO_ORDERS, known: true };
@@ -60,7 +61,7 @@ describe('leave to activate, where the rollout names the target', () => {
 });
 
 const draining = (targetVersion: TargetVersion): Orders => ({
-  ...{ known: true, rollout: null, permit: T },
+  ...{ known: true, rollout: null, permit: T, policy: 'not known' },
   unknown: { targetVersion, state: 'draining' },
 });
 

@@ -159,13 +159,12 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       ...{ retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace } },
       ...{ inspectMs: agent.inspect, drift: agent.drift, onDrift: standing.drift },
     });
-    const { follow, followOrders, policy, joinedAt, confirm, blocked, originTurn } = side;
+    const { follow, followOrders, joinedAt, confirm, blocked, originTurn } = side;
     const onChange = (ring: () => void) => void side.membership.onChange(ring);
     const shipped = {
       ...parts,
       follow,
       followOrders,
-      policy,
       joinedAt,
       confirm,
       blocked,
