@@ -1,13 +1,14 @@
 import * as z from 'zod';
 import { classify } from '../runtime/errors.ts';
+import { once } from '../runtime/once.ts';
 import { plainWords } from './plain-words.ts';
 import { type Refused, refuse } from './refusal.ts';
 import { parseSettingsFile } from './settings-file.ts';
 import { sayProblems } from './settings-problems.ts';
-import { RELEASE_FILE, type ReleaseSteps, STEP_MEMBERS } from './steps.ts';
+import { RELEASE_FILE, type ReleaseSteps, stepMembers } from './steps.ts';
 
 /** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where it can still be seen. */
-const releaseFile = z.strictObject(STEP_MEMBERS);
+const releaseFile = once(() => z.strictObject(stepMembers()));
 
 /**
  * Judges the text of a commit's `gitfleet.yml`: for agents, and for a gate that refuses the push. Pure; never throws.
@@ -15,10 +16,10 @@ const releaseFile = z.strictObject(STEP_MEMBERS);
  */
 export function parseReleaseFile(text: string): { readonly ok: true; readonly steps: ReleaseSteps } | Refused {
   try {
-    const parsed = releaseFile.safeParse(parseSettingsFile(text, RELEASE_FILE) ?? {}, { error: plainWords });
+    const parsed = releaseFile().safeParse(parseSettingsFile(text, RELEASE_FILE) ?? {}, { error: plainWords });
     if (parsed.success) return { ok: true, steps: parsed.data };
     return refused(
-      sayProblems(releaseFile, parsed.error.issues).message.replaceAll('unknown setting', 'unknown member'),
+      sayProblems(releaseFile(), parsed.error.issues).message.replaceAll('unknown setting', 'unknown member'),
     );
   } catch (error) {
     return refused(classify(error).message);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { FleetError } from '../runtime/errors.ts';
+import { once } from '../runtime/once.ts';
 import { plainWords } from './plain-words.ts';
 import {
   connectString,
@@ -13,17 +14,12 @@ import {
   urlPrefix,
 } from './setting-values.ts';
 import { sayProblems } from './settings-problems.ts';
-import { STEP_MEMBERS } from './steps.ts';
+import { stepMembers } from './steps.ts';
 import { AGENT_ID, APP_ZNODE } from './znodes.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-/**
- * Every setting of agent and publisher, with its default and the reason for it; docs/settings.md shows the same with
- * examples, and a test holds the two together. Secrets are never settings: only the names of the files that hold them.
- * Where a value comes from (flag, variable, file) is settings-sources.ts.
- */
-export const settings = z.strictObject({
+const members = {
   zookeeper: z
     .strictObject({
       /** No default: an agent that waits at the wrong ensemble looks healthy and deploys nothing. */
@@ -44,7 +40,29 @@ export const settings = z.strictObject({
     .prefault({} as { connect: string }),
   /** The znode that the first users had; other apps get names of their own. */
   app: z.string().regex(APP_ZNODE, notThis('wants a znode such as /app/business')).prefault('/app/business'),
-  agent: z
+  coordinator: z
+    .strictObject({
+      /** Whether this agent may lead rollouts: one of few does, elected among all that may. */
+      stand: z.boolean({ error: 'wants true or false' }).prefault(true),
+      /** The coordinator's credential. Absent: this agent stands only where the app was made with `init --open`. */
+      authFile: path().optional(),
+    })
+    .prefault({}),
+  publisher: z
+    .strictObject({
+      /** Absent: the origin of the clone one stands in. */
+      url: z.string().optional(),
+      /** Absent: the one of the current target. */
+      relativePath: z.string().optional(),
+      /** Longer than a fleet takes whose origin is slow, short enough for a person to wait. */
+      timeout: duration('5m', { least: '1s' }),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).prefault('info') }).prefault({}),
+};
+
+const agent = once(() =>
+  z
     .strictObject({
       /** Default: the host name. */
       id: z.string().regex(AGENT_ID, 'wants a plain name: letters, digits and . _ -, at most 100'),
@@ -59,7 +77,7 @@ export const settings = z.strictObject({
         .array(credential())
         .refine((all) => new Set(all.map((each) => each.prefix)).size === all.length, 'names one prefix twice')
         .prefault([]),
-      ...STEP_MEMBERS,
+      ...stepMembers(),
       /** Services that systemd restarts after each swap, after the activate command. */
       restart: z
         .array(serviceUnit())
@@ -111,40 +129,42 @@ export const settings = z.strictObject({
     })
     .refine((agent) => agent.root !== agent.state, 'wants root and state to be two directories; they are the same one')
     .refine((agent) => agent.root !== '/' && agent.state !== '/', 'wants root and state below /'),
-  coordinator: z
-    .strictObject({
-      /** Whether this agent may lead rollouts: one of few does, elected among all that may. */
-      stand: z.boolean({ error: 'wants true or false' }).prefault(true),
-      /** The coordinator's credential. Absent: this agent stands only where the app was made with `init --open`. */
-      authFile: path().optional(),
-    })
-    .prefault({}),
-  publisher: z
-    .strictObject({
-      /** Absent: the origin of the clone one stands in. */
-      url: z.string().optional(),
-      /** Absent: the one of the current target. */
-      relativePath: z.string().optional(),
-      /** Longer than a fleet takes whose origin is slow, short enough for a person to wait. */
-      timeout: duration('5m', { least: '1s' }),
-    })
-    .prefault({}),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).prefault('info') }).prefault({}),
-});
+);
 
-export type Settings = z.infer<typeof settings>;
+/**
+ * Every setting of agent and publisher, with its default and the reason for it; docs/settings.md shows the same with
+ * examples, and a test holds the two together. Secrets are never settings: only the names of the files that hold them.
+ * Where a value comes from (flag, variable, file) is settings-sources.ts.
+ */
+export const settings = once(() => z.strictObject({ ...members, agent: agent() }));
+const withoutAgent = once(() => z.strictObject(members));
+
+export type Settings = z.infer<ReturnType<typeof settings>>;
 export type AgentSettings = Settings['agent'] & { readonly root: string };
 
 /**
- * Judges what settings-sources.ts merged.
+ * Judges what settings-sources.ts merged. Where nothing is said of the agent its defaults are made when somebody asks.
  * @param hostName the default of agent.id.
  * @throws FleetError SETTINGS naming every setting that is wrong or unknown, and the nearest known one.
  */
 export function parseSettings(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
-  const agent = merged['agent'] ?? {};
-  const withId = isRecord(agent) ? { ...agent, id: agent['id'] ?? hostName } : agent;
-  const parsed = settings.safeParse({ ...merged, agent: withId }, { error: plainWords });
-  if (!parsed.success) throw sayProblems(settings, parsed.error.issues);
+  const whole = () => parseAll(merged, hostName);
+  const rest = merged['agent'] === undefined ? withoutAgent().safeParse(merged) : null;
+  if (!rest?.success) return whole();
+  const later = once(whole);
+  return {
+    ...rest.data,
+    get agent() {
+      return later().agent;
+    },
+  };
+}
+
+function parseAll(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
+  const said = merged['agent'] ?? {};
+  const withId = isRecord(said) ? { ...said, id: said['id'] ?? hostName } : said;
+  const parsed = settings().safeParse({ ...merged, agent: withId }, { error: plainWords });
+  if (!parsed.success) throw sayProblems(settings(), parsed.error.issues);
   return parsed.data;
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { once } from '../runtime/once.ts';
 import { parseRelativePath } from './relative-path.ts';
 import { duration } from './setting-values.ts';
 
@@ -27,42 +28,43 @@ const command = () =>
 /** @param timeout the default: then the command and all that it started is killed. */
 const step = (timeout: string) => z.strictObject({ command: command(), timeout: duration(timeout, { least: '1s' }) });
 
-const check = z
-  .strictObject({
-    /** GET: the status has to be one of `status`. Redirects are not followed. */
-    http: z
-      .string()
-      .refine((text) => /^https?:\/\/[^\s@\p{Cc}]+$/u.test(text) && URL.canParse(text), 'wants http://host:port/path')
-      .optional(),
-    status: z.array(z.int().min(100).max(599)).min(1).optional(),
-    /** A connection is accepted. */
-    tcp: z
-      .string()
-      .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):[1-9]\d{0,4}$/, 'wants host:port')
-      .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'wants a port up to 65535')
-      .optional(),
-    /** Exits with 0. */
-    command: command().optional(),
-    /** `systemctl is-active` says so. */
-    unit: z
-      .string()
-      .regex(/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/, 'wants a unit such as shop.service')
-      .optional(),
-    /** Of one look. */
-    timeout: duration('5s', { least: '100ms', most: '10m' }),
-  })
-  .refine(
-    ({ http, tcp, command, unit }) => [http, tcp, command, unit].filter((each) => each !== undefined).length === 1,
-    'wants exactly one of http, tcp, command and unit',
-  )
-  .refine(({ http, status }) => status === undefined || http !== undefined, 'has a status without http');
-export type HealthCheck = z.infer<typeof check>;
+const check = () =>
+  z
+    .strictObject({
+      /** GET: the status has to be one of `status`. Redirects are not followed. */
+      http: z
+        .string()
+        .refine((text) => /^https?:\/\/[^\s@\p{Cc}]+$/u.test(text) && URL.canParse(text), 'wants http://host:port/path')
+        .optional(),
+      status: z.array(z.int().min(100).max(599)).min(1).optional(),
+      /** A connection is accepted. */
+      tcp: z
+        .string()
+        .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):[1-9]\d{0,4}$/, 'wants host:port')
+        .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'wants a port up to 65535')
+        .optional(),
+      /** Exits with 0. */
+      command: command().optional(),
+      /** `systemctl is-active` says so. */
+      unit: z
+        .string()
+        .regex(/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/, 'wants a unit such as shop.service')
+        .optional(),
+      /** Of one look. */
+      timeout: duration('5s', { least: '100ms', most: '10m' }),
+    })
+    .refine(
+      ({ http, tcp, command, unit }) => [http, tcp, command, unit].filter((each) => each !== undefined).length === 1,
+      'wants exactly one of http, tcp, command and unit',
+    )
+    .refine(({ http, status }) => status === undefined || http !== undefined, 'has a status without http');
+export type HealthCheck = z.infer<ReturnType<typeof check>>;
 
 const health = () =>
   z
     .strictObject({
       /** All of them have to be well. */
-      checks: z.array(check).min(1, 'wants at least one check').max(20),
+      checks: z.array(check()).min(1, 'wants at least one check').max(20),
       /** Between two looks. */
       interval: duration('1s', { least: '100ms', most: '10m' }),
       /** So many looks one after another have to be well... */
@@ -120,7 +122,7 @@ function namesSomething(pattern: string): boolean {
 export const RELEASE_FILE = 'gitfleet.yml';
 
 /** Members of settings and release file alike. Absent: nothing is run, checked or linked. */
-export const STEP_MEMBERS = {
+export const stepMembers = once(() => ({
   /** In the release before anything shows it: dependencies, a build. What it makes belongs into `generated`. */
   prepare: step('10m').optional(),
   /** Right before the swap: leave the load balancer. */
@@ -137,11 +139,10 @@ export const STEP_MEMBERS = {
   shared: sharedPaths().prefault([]),
   /** What steps make inside a release, as in .gitignore: neither drift nor cleaned. */
   generated: generated().prefault([]),
-};
+}));
 
-const members = z.object(STEP_MEMBERS);
 /** What one release does, wherever it comes from; times in ms. */
-export type ReleaseSteps = z.infer<typeof members>;
+export type ReleaseSteps = z.infer<z.ZodObject<ReturnType<typeof stepMembers>>>;
 export type StepCommand = NonNullable<ReleaseSteps['activate']>;
 export type HealthRule = NonNullable<ReleaseSteps['health']>;
 
@@ -164,7 +165,7 @@ export function combineSteps(own: ReleaseSteps, committed: ReleaseSteps | null):
     shared: [...new Set([...own.shared, ...committed.shared])],
     generated: [...new Set([...own.generated, ...committed.generated])],
   };
-  const names = Object.keys(STEP_MEMBERS) as (keyof ReleaseSteps)[];
+  const names = Object.keys(stepMembers()) as (keyof ReleaseSteps)[];
   const given = Object.fromEntries(names.flatMap((name) => (own[name] === undefined ? [] : [[name, own[name]]])));
   return { ...committed, ...given, ...lists };
 }

@@ -49,6 +49,7 @@ const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')
 const CALLED = {
   'runtime/log.ts': { pino: ['pino'] },
   'git/remote.ts': { 'simple-git': ['simpleGit'] },
+  'schemas/yaml-text.ts': { yaml: ['parseDocument'] },
   'publisher/columns.ts': { 'string-width': ['default'] },
 };
 const runWhenCalled = (root) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Refused } from '../../schemas/refusal.ts';
 import { parseReleaseFile } from '../../schemas/release-file.ts';
-import { combineSteps, type ReleaseSteps, STEP_MEMBERS } from '../../schemas/steps.ts';
+import { combineSteps, type ReleaseSteps, stepMembers } from '../../schemas/steps.ts';
 
 const steps = (text: string): ReleaseSteps => {
   const parsed = parseReleaseFile(text);
@@ -23,7 +23,7 @@ describe('gitfleet.yml', () => {
       'generated: [node_modules/]',
     ].join('\n');
     const said = steps(text);
-    expect(Object.keys(said).toSorted()).toEqual(Object.keys(STEP_MEMBERS).toSorted());
+    expect(Object.keys(said).toSorted()).toEqual(Object.keys(stepMembers()).toSorted());
     expect(said.prepare).toEqual({ command: ['make', 'it'], timeout: 3_000 });
     expect(said.health).toMatchObject({
       interval: 1_000,

@@ -97,7 +97,7 @@ describe('defaults', () => {
   });
 
   it('are no way around a host name that is no plain name', () => {
-    expect(complaint(() => parseSettings(connect, 'host name'))).toMatch(/^agent.id: wants a plain name/);
+    expect(complaint(() => parseSettings(connect, 'host name').agent)).toMatch(/^agent.id: wants a plain name/);
   });
 });
 
@@ -254,7 +254,7 @@ describe('mergeSettings', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
       /^agent\.(credentials|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.stand/;
-    const settable = settingNames(settings).filter((name) => !ofTheFile.test(name));
+    const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);
   });
