@@ -19,6 +19,17 @@ print('ready', flush=True)
 threading.Event().wait()
 `;
 
+/** How one publishes to these: sets a znode and ends. Python, argv: connect string, znode, value. */
+export const NAIVE_PUBLISHER = `
+import sys
+from kazoo.client import KazooClient
+connect, znode, value = sys.argv[1:4]
+client = KazooClient(hosts=connect)
+client.start()
+client.set(znode, value.encode())
+client.stop()
+`;
+
 /** Sets a znode and ends. Argv: connect string, znode, value, module of the client. */
 export const BARE_PUBLISHER = `
 const [connect, znode, value, client] = process.argv.slice(2);

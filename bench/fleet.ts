@@ -9,7 +9,7 @@ import { createOrigin, type GitOrigin, temporaryDirectory } from '../test/suppor
 import { findDistribution, startServers } from '../zookeeper/local-servers.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import type { Session } from '../zookeeper/session.ts';
-import { BARE_NODE_AGENT, BARE_PUBLISHER, NAIVE_AGENT } from './fleet-naive.ts';
+import { BARE_NODE_AGENT, BARE_PUBLISHER, NAIVE_AGENT, NAIVE_PUBLISHER } from './fleet-naive.ts';
 import { cpuOf, median, runMeasured } from './measured.ts';
 
 /**
@@ -17,7 +17,7 @@ import { cpuOf, median, runMeasured } from './measured.ts';
  * watch per server that runs `git pull`, and the bare one, the least that Node and git can do. A small repository over
  * file, where nobody queues for the origin, everything on this machine; the same commit for all, turn by turn, each
  * while the others rest. `command`: from the start of the program that publishes (`gitfleet publish --detach
- * --no-check`; for the others a bare script that sets a znode); `write`: from ZooKeeper's time of the write. Arrived: the
+ * --no-check`; for the others a script that sets a znode, with kazoo for the naive version and with Node for the bare one); `write`: from ZooKeeper's time of the write. Arrived: the
  * link shows the commit; `git pull` has ended. CPU is of an agent and of its children that have ended, so without the two
  * gits that answer our agents' questions all the time: until the last agent has arrived, and until all rest again.
  *
@@ -122,7 +122,8 @@ async function naive(count: number, connect: string, directory: string, origin: 
       },
     ),
   );
-  return talking('naive: kazoo + git pull', '/naive', agents, connect, directory);
+  const publish = (commitId: string) => ['/usr/bin/python3', '-c', NAIVE_PUBLISHER, connect, '/naive', commitId];
+  return talking('naive: kazoo + git pull', '/naive', agents, directory, publish);
 }
 
 async function bareNode(count: number, connect: string, directory: string, origin: GitOrigin) {
@@ -133,21 +134,22 @@ async function bareNode(count: number, connect: string, directory: string, origi
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
-  return talking('bare: Node + git fetch', '/bare', agents, connect, directory);
+  const publisher = join(directory, 'publish.cjs');
+  writeFileSync(publisher, BARE_PUBLISHER);
+  const publish = (commitId: string) => [process.execPath, publisher, connect, '/bare', commitId, CLIENT];
+  return talking('bare: Node + git fetch', '/bare', agents, directory, publish);
 }
 
 const CLIENT = join(process.cwd(), 'node_modules/node-zookeeper-client');
 
-/** Agents that print `ready`, and each commit that they are at; published to by the bare script. */
+/** Agents that print `ready`, and each commit that they are at. */
 async function talking(
   name: string,
   config: string,
   agents: readonly ChildProcessByStdio<null, Readable, null>[],
-  connect: string,
   directory: string,
+  publish: (commitId: string) => readonly string[],
 ): Promise<Fleet> {
-  const publisher = join(directory, 'publish.cjs');
-  writeFileSync(publisher, BARE_PUBLISHER);
   const shown: string[] = [];
   let check = () => {};
   for (const [at, agent] of agents.entries()) {
@@ -169,7 +171,10 @@ async function talking(
     config,
     pids: agents.map((agent) => agent.pid as number),
     arrived: all,
-    publish: (commitId) => runMeasured(process.execPath, [publisher, connect, config, commitId, CLIENT], directory),
+    publish(commitId) {
+      const [program = '', ...args] = publish(commitId);
+      return runMeasured(program, args, directory);
+    },
     stop: () => end(agents),
   };
 }
