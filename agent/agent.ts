@@ -77,12 +77,11 @@ async function listen(parts: AgentParts, memory: Course, bell: Bell, signal: Abo
 /** Orders change what is done next, and cut short only what is done until there is leave for the target. */
 async function listenToOrders(parts: AgentParts, memory: Course, bell: Bell, signal: AbortSignal): Promise<void> {
   await parts.followOrders((orders) => {
-    const before = memory.orders;
+    const { wanted, orders: before } = memory;
     memory.orders = orders;
+    if (wanted.kind === 'target' && wanted.meanwhile !== undefined) interrupt(memory, bell);
     // Most changes of a record that a whole fleet watches are of interest to others.
-    if (memory.wanted.kind === 'target' && !saysMore(memory.wanted, before, orders)) return;
-    if (memory.wanted.kind === 'target' && memory.wanted.meanwhile !== undefined) interrupt(memory, bell);
-    else bell.ring();
+    else if (wanted.kind !== 'target' || saysMore(wanted, before, orders)) bell.ring();
   }, signal);
 }
 

@@ -7,6 +7,7 @@ import {
   NO_ORDERS,
   type Orders,
   type PolicyAnswer,
+  saysMore,
 } from '../../agent/leave.ts';
 import type { WantedTarget } from '../../agent/plan.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../schemas/rollout.ts';
@@ -150,5 +151,46 @@ describe('a release that is active here', () => {
   ];
   it.each(rows)('%s', (_, given, told, expected) => {
     expect(isUnproven(given, told)).toBe(expected);
+  });
+});
+
+describe('orders that come', () => {
+  const target = { url: base.url, commitId: NEW, relativePath: 'shop' } as Target;
+  const wanted: WantedTarget = { kind: 'target', targetVersion: T, target };
+  const own = { ...wanted, target: { ...target, gitfleet: { policy: {} } } as Target };
+  const atOnce = (change: Partial<Rollout>) => orders({ permits: false, ...change });
+  const free: Orders = { ...NO_ROLLOUT, policy: 'none' };
+  const bound: Orders = { ...NO_ROLLOUT, policy: 'in force' };
+  const newBase = { ...base, deployment: 4, commitId: NEW };
+  const rows: [string, WantedTarget, Orders, Orders, boolean][] = [
+    [
+      'the rollout begins for everyone at once, with the base as it was',
+      wanted,
+      atOnce({ targetVersion: BEFORE }),
+      atOnce({}),
+      true,
+    ],
+    [
+      'the same, where there was no policy',
+      wanted,
+      { ...atOnce({ targetVersion: BEFORE }), policy: 'none' },
+      atOnce({}),
+      false,
+    ],
+    ['it is proven, and the new base', wanted, atOnce({}), atOnce({ state: 'proven', base: newBase }), true],
+    ['others are under way', wanted, orders({}), orders({ wave: 2, members: ['web-9'], late: ['web-8'] }), false],
+    ['a permit', wanted, orders({}), orders({}, T), true],
+    ['a permit for another target', wanted, orders({}), orders({}, BEFORE), false],
+    ['it is halted while this one waits', wanted, orders({}), orders({ state: 'halted' }), false],
+    ['it is halted after this one had its permit', wanted, orders({}, T), orders({ state: 'halted' }, T), true],
+    ['it is aborted', wanted, orders({}), orders({ state: 'aborted' }), true],
+    ['it is proven, with the same base', wanted, orders({}, T), orders({ state: 'proven' }, T), true],
+    ['ZooKeeper answers for the first time', wanted, NO_ORDERS, free, true],
+    ['a policy comes', wanted, free, bound, true],
+    ['a policy goes', wanted, bound, free, true],
+    ['a policy goes, but the target has its own', own, bound, free, false],
+  ];
+  it.each(rows)('say more or not: %s', (_, given, before, now, expected) => {
+    expect(saysMore(given, before, now)).toBe(expected);
   });
 });
