@@ -21,11 +21,13 @@ import { cpuOf, median, runMeasured } from './measured.ts';
  * link shows the commit; `git pull` has ended. CPU is of an agent and of its children that have ended, so without the two
  * gits that answer our agents' questions all the time: until the last agent has arrived, and until all rest again.
  *
- * Arguments: numbers of agents (default 1 10 50), `--rounds=7`.
+ * Arguments: numbers of agents (default 1 10 50), `--rounds=7`, `--packed`: the origin packs its objects before each
+ * publish, so that our agents have to fetch by git, as from a git server.
  */
 const PROMISED: Readonly<Record<number, number>> = { 1: 1.2, 10: 1, 50: 1 };
 const FILES = 200;
 const ROUNDS = Number(process.argv.find((arg) => arg.startsWith('--rounds='))?.slice('--rounds='.length) ?? 7);
+const PACKED = process.argv.includes('--packed');
 const COUNTS = process.argv
   .slice(2)
   .filter((word) => /^\d+$/.test(word))
@@ -70,6 +72,7 @@ async function measure(count: number, connect: string): Promise<void> {
     // The first round only warms up.
     for (let round = 0; round <= ROUNDS; round++) {
       const commitId = origin.commit({ 'src/0.txt': `round ${round}\n`, 'src/1.txt': `round ${round} too\n` });
+      if (PACKED) origin.git(['repack', '-adq']);
       const first = round % fleets.length;
       for (const fleet of [...fleets.slice(first), ...fleets.slice(0, first)]) {
         await turn(fleet, commitId, session, round > 0 ? (figures.get(fleet) as Figures) : null);
@@ -238,7 +241,8 @@ async function end(children: readonly ChildProcess[]): Promise<void> {
 function print(count: number, rows: readonly (readonly [string, Figures])[]): void {
   const row = (...cells: string[]) =>
     console.log(cells.map((cell, at) => (at ? cell.padStart(12) : cell.padEnd(26))).join(''));
-  console.log(`\n${count} agents, ${ROUNDS} rounds, ${FILES} files of which 2 change; medians, ms\n`);
+  const origin = PACKED ? 'packed origin' : 'origin as pushes leave it';
+  console.log(`\n${count} agents, ${ROUNDS} rounds, ${FILES} files of which 2 change, ${origin}; medians, ms\n`);
   row('', 'command', 'min', 'write', 'min', 'cpu each', 'until rest');
   for (const [name, { command, write, cpu, cpuRest }] of rows) {
     const cells = [

@@ -52,7 +52,7 @@ export const TREE: readonly ZnodeRow[] = [
     mode: 'persistent',
     content: 'default policy; empty: everyone at once',
     writtenBy: 'operator',
-    watchedBy: 'coordinator; read by agents where no rollout has begun',
+    watchedBy: 'coordinator, agents; these go by it where no rollout has begun',
   },
   {
     path: 'hold',

@@ -107,6 +107,20 @@ describe('leave to activate', () => {
     for (const agent of agents) await fleet.reported(agent.id, 'b', activeOn(b));
   });
 
+  it('is not asked for any more once the policy is taken away, and again once there is one', async () => {
+    const { agents, origin } = await led(2);
+    const a = await origin.commit('a', { f: 'a' });
+    await target(origin, a);
+    await Promise.all(agents.map((agent) => awaits(agent.id)));
+    expect(agents.map(shows)).toEqual([null, null]);
+    await fleet.session.set(fleet.znodes.policy, encodePolicy(null), ANY_VERSION);
+    for (const agent of agents) await fleet.reported(agent.id, 'a, without a policy', activeOn(a));
+    await fleet.session.set(fleet.znodes.policy, Buffer.from('what nobody can read'), ANY_VERSION);
+    await target(origin, await origin.commit('b', { f: 'b' }));
+    await Promise.all(agents.map((agent) => awaits(agent.id)));
+    expect(agents.map(shows)).toEqual([a, a]);
+  });
+
   it('is asked for again right before the swap: a quarantine holds it back, and lets it go when it is lifted', async () => {
     const { agents, origin } = await led(1);
     const [agent] = agents as [TestAgent];
