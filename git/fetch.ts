@@ -72,8 +72,7 @@ async function copyWhere(
   limits: FetchLimits,
   signal: AbortSignal,
 ): Promise<Difference | null> {
-  // Asked also where nothing can be copied yet: the answer is there at the next commit.
-  const objects = repository.originDirectories(url);
+  const objects = base === null ? null : await repository.originDirectories(url);
   if (objects === null || base === null || base.length !== commitId.length) return null;
   await access(); // Refuses what the settings do not allow.
   if (!(await isPinned(repository, base))) return null;

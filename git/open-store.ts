@@ -140,7 +140,7 @@ function repositoryOf(options: StoreOptions): Repository {
     log,
     rules: { ...CONTENT_RULES, ...options.rules },
     diffEngine: options.diffEngine ?? true,
-    originDirectories: createOriginDirectories(),
+    originDirectories: createOriginDirectories(clock),
     failpoint: options.failpoint ?? NO_FAILPOINT,
     fresh: new Set(),
     lately: new Map(),

@@ -144,20 +144,13 @@ describe('what is not plain', () => {
     expect(await bring(commitId)).toBe('by git');
   });
 
-  it('is left to git: a url that has to be decoded, and a place that was not looked at yet', async () => {
-    const commitId = origin.commit({ a: 'more' });
+  it('is left to git: a url that has to be decoded', async () => {
     const elsewhere = createOrigin(join(base, 'other origin.git'));
-    elsewhere.git(['fetch', '--quiet', origin.directory, `+refs/heads/*:refs/heads/*`]);
-    const urls = [elsewhere.url.replace(' ', '%20'), elsewhere.url.replace('other origin', 'elsewhere')];
-    renameSync(join(base, 'other origin.git'), join(base, 'elsewhere.git'));
-    symlinkSync('elsewhere.git', join(base, 'other origin.git'));
-    for (const url of urls as RepositoryUrl[]) {
-      ran = [];
-      await store.fetch({ url, commitId }, NEVER);
-      expect(ran, url).toContain('fetch');
-      await store.unpin(commitId);
-      inStore('gc', '--quiet', '--prune=now');
-    }
+    elsewhere.git(['fetch', '--quiet', origin.directory, '+refs/heads/*:refs/heads/*']);
+    const commitId = elsewhere.commit({ a: 'more' });
+    ran = [];
+    await store.fetch({ url: elsewhere.url.replace(' ', '%20') as RepositoryUrl, commitId }, NEVER);
+    expect(ran).toContain('fetch');
   });
 
   it.runIf(process.getuid?.() === 0)('is left to git: the directory of another user, which git refuses', async () => {

@@ -47,7 +47,8 @@ afterAll(async () => {
 /** How to make an agent come by a failpoint. */
 type Situation =
   | 'first' // an empty server
-  | 'small' // a small difference, with the spare ready
+  | 'small' // a small difference, with the spare ready, fetched by git
+  | 'pushed' // the same, where the agent can copy it
   | 'large' // almost everything differs, with the spare ready
   | 'at-once' // the next target before there is a spare
   | 'left-behind' // a release whose grace ends after the next spare was made: it is removed, not recycled
@@ -56,6 +57,10 @@ type Situation =
 const REACHED: Partial<Record<FailpointName, readonly Situation[]>> = {
   'store.made-aside': ['first'],
   'store.set-aside': ['damaged'],
+  'copy.written': ['pushed'],
+  'copy.marked': ['pushed'],
+  'copy.packed': ['pushed'],
+  'copy.pinned': ['pushed'],
   'spare.admin-made': ['at-once', 'first'],
   'spare.directory-made': ['at-once', 'first'],
   'spare.dirty': ['small', 'large'],
@@ -147,7 +152,7 @@ async function emptyServer(lane: Lane): Promise<void> {
 }
 
 /** Commits a change and makes it the target. */
-async function publish(lane: Lane, size: 'small' | 'large'): Promise<void> {
+async function publish(lane: Lane, size: 'small' | 'pushed' | 'large'): Promise<void> {
   const { chance, tree } = lane;
   const paths = [...tree.keys()].filter((path) => path !== 'current');
   if (size === 'large') {
@@ -164,7 +169,7 @@ async function publish(lane: Lane, size: 'small' | 'large'): Promise<void> {
   if (chance.often(0.5)) tree.set(`new/${chance.below(1_000)}`, aFile(chance));
   const goes = paths.filter((path) => path.startsWith('new/'));
   if (chance.often(0.3) && goes.length > 0) tree.delete(chance.pick(goes));
-  const commitId = commitTree(lane.origin, tree);
+  const commitId = commitTree(lane.origin, tree, size === 'pushed' ? 'loose' : 'packed');
   readers.expect(commitId, tree as Tree);
   lane.trees.set(commitId, new Map(tree));
   await target(lane, commitId);
@@ -218,7 +223,7 @@ async function killAt(lane: Lane, name: FailpointName, hit: number): Promise<voi
       (situation === 'at-once' || spareOf(lane.home) === lane.wanted) &&
       (situation !== 'left-behind' || readdirSync(join(lane.home.app, 'releases')).length === 1);
     if ((await outcome(lane, life, ready, 90_000)) === 'over') break;
-    await publish(lane, situation === 'large' ? 'large' : 'small');
+    await publish(lane, situation === 'large' || situation === 'pushed' ? situation : 'small');
   }
   const end = life.over ?? (await life.kill('SIGTERM'));
   const reached = readFileSync(join(folder.path, `${lane.name}.reached`), 'utf8')
@@ -274,7 +279,7 @@ async function killAtRandom(lane: Lane): Promise<void> {
   if (chance.often(0.5)) {
     const life = await converge(lane);
     if (chance.often(0.5)) await systemClock.sleep(chance.below(2_500));
-    await publish(lane, chance.often(0.3) ? 'large' : 'small');
+    await publish(lane, chance.pick(['large', 'small', 'pushed']));
     await systemClock.sleep(chance.below(chance.often(0.5) ? 400 : 2_500));
     await life.kill('SIGKILL');
   } else {

@@ -111,7 +111,7 @@ function nextCommit(course: Course): CommitId {
   const { chance, tree } = course;
   if (chance.often(0.05)) tree.clear();
   for (let changes = 1 + chance.below(chance.often(0.2) ? 60 : 6); changes > 0; changes--) change(tree, chance);
-  const commitId = commitTree(course.origin, tree);
+  const commitId = commitTree(course.origin, tree, chance.pick(['packed', 'loose']));
   course.commits.set(commitId, new Map(tree));
   return commitId;
 }
@@ -166,7 +166,7 @@ async function refused(course: Course): Promise<void> {
   const odd = (path: string, node: Node): CommitId => {
     const tree = new Map(course.tree);
     put(tree, path, node);
-    return commitTree(course.origin, tree);
+    return commitTree(course.origin, tree, chance.pick(['packed', 'loose']));
   };
   const good = anyCommit(course);
   const target = chance.pick([

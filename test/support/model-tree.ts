@@ -12,8 +12,11 @@ export type Node =
 /** A whole tree as the test means it: path to node. The content of files is latin1, so that any byte is a character. */
 export type Tree = ReadonlyMap<string, Node>;
 
-/** Commits exactly this tree on top of main; one process, whatever the size. */
-export function commitTree(origin: GitOrigin, tree: Tree): CommitId {
+/**
+ * Commits exactly this tree on top of main; one process, whatever the size. Its objects come as a pack, as from a clone,
+ * or loose, as a small push leaves them.
+ */
+export function commitTree(origin: GitOrigin, tree: Tree, objects: 'packed' | 'loose' = 'packed'): CommitId {
   const parent = origin.git(['for-each-ref', '--format=%(objectname)', 'refs/heads/main']);
   const parts: Buffer[] = [];
   const say = (text: string) => parts.push(Buffer.from(text));
@@ -31,7 +34,8 @@ export function commitTree(origin: GitOrigin, tree: Tree): CommitId {
     parts.push(content);
     say('\n');
   }
-  origin.git(['-c', 'fastimport.unpackLimit=0', 'fast-import', '--quiet', '--force'], Buffer.concat(parts));
+  const limit = objects === 'loose' ? 100_000 : 0;
+  origin.git(['-c', `fastimport.unpackLimit=${limit}`, 'fast-import', '--quiet', '--force'], Buffer.concat(parts));
   return origin.git(['rev-parse', 'refs/heads/main']) as CommitId;
 }
 
