@@ -83,6 +83,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   });
   const count = 3 + draw.below(3);
   const servers = Array.from({ length: count }, (_, at) => newServer(world, at, draw));
+  const asked = new Set<Promise<unknown>>();
   const fleet: Fleet = {
     draw,
     clock,
@@ -98,6 +99,10 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     world,
     origin(up) {
       originUp = up;
+    },
+    ask(work) {
+      asked.add(work);
+      void work.finally(() => asked.delete(work));
     },
   };
 
@@ -122,7 +127,8 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     await server.start();
   }
   const until = clock.monotonic() + HEAL_MS;
-  let rest = await clock.run(until, checker.isOver);
+  // What a person has asked for last may not have reached ZooKeeper yet.
+  let rest = await clock.run(until, () => asked.size === 0 && checker.isOver());
   // What has ended must stay so, and every agent has to have heard of it.
   await clock.run(clock.monotonic() + 2 * MINUTE);
   rest &&= checker.isOver();
@@ -156,6 +162,8 @@ interface Fleet {
   readonly tell: (words: string) => void;
   readonly world: World;
   readonly origin: (up: boolean) => void;
+  /** A person waits for this, which does not fail. */
+  readonly ask: (work: Promise<unknown>) => void;
 }
 
 const newServer = (world: World, at: number, draw: Seeded): SimulatedServer =>
@@ -278,7 +286,7 @@ function publishCommit(fleet: Fleet, commitId: string, how: 'ours' | 'foreign', 
   tell(`${how === 'ours' ? 'publish' : 'a foreign writer sets'} ${commitId.slice(0, 7)}, ${what}`);
   const failed = (error: unknown) => tell(`${commitId.slice(0, 7)} is not published: ${(error as Error).message}`);
   if (how === 'foreign') {
-    people.set(paths.config, Buffer.from(text), -1).catch(failed);
+    fleet.ask(people.set(paths.config, Buffer.from(text), -1).catch(failed));
     return;
   }
   const judged = parseTarget(Buffer.from(text), ANY_URL);
@@ -291,9 +299,11 @@ function publishCommit(fleet: Fleet, commitId: string, how: 'ours' | 'foreign', 
     now: clock.now,
     newNonce: () => `people-${++serial}`,
   };
-  readSharedState(people, paths)
-    .then((state) => publishTarget(parts, state, { target, author: 'ann', reason: what, via: 'publish' }))
-    .catch(failed);
+  fleet.ask(
+    readSharedState(people, paths)
+      .then((state) => publishTarget(parts, state, { target, author: 'ann', reason: what, via: 'publish' }))
+      .catch(failed),
+  );
 }
 
 /** A person rolls back to any commit that was published before. */
@@ -301,11 +311,13 @@ function backByHand(fleet: Fleet): void {
   publishCommit(fleet, fleet.draw.pick([...fleet.commits.keys()]), 'ours', 'again, by hand');
 }
 
-function say({ people, paths, clock, tell }: Fleet, verb: (typeof STEERING)[number]): void {
+function say({ people, paths, clock, tell, ask }: Fleet, verb: (typeof STEERING)[number]): void {
   tell(`a person says ${verb}`);
-  steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', why: 'to see' }).then(
-    ({ said }) => tell(`${verb}: ${said}`),
-    (error: unknown) => tell(`${verb} is refused: ${(error as Error).message}`),
+  ask(
+    steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', why: 'to see' }).then(
+      ({ said }) => tell(`${verb}: ${said}`),
+      (error: unknown) => tell(`${verb} is refused: ${(error as Error).message}`),
+    ),
   );
 }
 
