@@ -4,6 +4,7 @@ import { createPatience } from '../runtime/patience.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parsePermit, parseRollout, unknownState } from '../schemas/rollout.ts';
 import type { Znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
 import type { Session, Snapshot } from '../zookeeper/session.ts';
 import { NO_ORDERS, type Orders, type PolicyAnswer } from './leave.ts';
 
@@ -30,9 +31,8 @@ export async function followOrders(
   let seen: Partial<Orders> = {};
   const note = (change: typeof seen) => {
     seen = { ...seen, ...change };
-    const { rollout, unknown = null, permit, policy } = seen;
-    if (rollout === undefined || permit === undefined || policy === undefined) return;
-    tell({ known: true, rollout, unknown, permit, policy });
+    const { rollout, unknown = null, permit, policy = 'not known' } = seen;
+    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, unknown, permit, policy });
   };
   await Promise.all([
     watchNode(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot))), signal),
@@ -71,9 +71,9 @@ export async function readOrders({
   const [rollout, permit, policy] = await Promise.all([
     session.get(znodes.rollout),
     session.get(znodes.permit(agentId)),
-    session.get(znodes.policy),
+    session.get(znodes.policy).then((node) => policyOf(node?.data), unlessDenied),
   ]);
-  const said = { permit: permitOf(permit?.data), policy: policyOf(policy?.data) };
+  const said = { permit: permitOf(permit?.data), policy };
   return { ...NO_ORDERS, known: true, ...rolloutOf(rollout?.data), ...said };
 }
 
@@ -86,4 +86,10 @@ const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null)
 function policyOf(data: Buffer | undefined): PolicyAnswer {
   const { value, unreadable } = parsePolicy(data ?? Buffer.alloc(0));
   return value === null && unreadable === null ? 'none' : 'in force';
+}
+
+/** Where a rollout names the target the policy does not count: one that may not be read must not stop that. */
+function unlessDenied(error: unknown): PolicyAnswer {
+  if (isCode(error, 'NO_AUTH')) return 'not known';
+  throw error;
 }

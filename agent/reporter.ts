@@ -47,6 +47,8 @@ export function createReporter(parts: ReporterParts): Reporter {
   let told: { report: Report; at: number } | null = null;
   let working = { targetVersion: null as string | null, writes: 0 };
   let cancelTimer: (() => void) | null = null;
+  /** What the timer was set for. */
+  let timed: 'working' | 'rest' = 'rest';
   let writing: Promise<void> | null = null;
   let failures = 0;
 
@@ -104,9 +106,12 @@ export function createReporter(parts: ReporterParts): Reporter {
       if (kind === 'working' && working.writes >= MOST_WORKING) return;
       pending = { report: next, kind };
       if (failures > 0) return; // Its own timer is running.
+      // Stages that follow each other quickly are work that lasts, too.
+      if (kind === 'working' && timed === 'working' && cancelTimer) return;
       const waitMs = delayOf(next, kind);
       cancelTimer?.();
       cancelTimer = null;
+      timed = kind;
       if (waitMs <= 0) flush();
       else cancelTimer = parts.clock.after(waitMs, flush);
     },

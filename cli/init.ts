@@ -109,10 +109,9 @@ async function rolesOf(file: string) {
   throw usage(`${file} is not a credential file of init`, 'remove it if it is nothing of yours, and run init again');
 }
 
-const asOperator = (settings: Settings, authFile: string): Settings => ({
-  ...settings,
-  zookeeper: { ...settings.zookeeper, authFile },
-});
+/** A copy would ask for the agent's part, which may be wrong and is of no interest here. */
+const asOperator = (settings: Settings, authFile: string): Settings =>
+  Object.create(settings, { zookeeper: { value: { ...settings.zookeeper, authFile } } });
 
 function words(app: string, result: Awaited<ReturnType<typeof initApp>>, directory: string | null): string[] {
   const count = `${app}: ${result.made.length} znodes made, ${result.present.length} were there already`;

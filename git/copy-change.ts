@@ -8,12 +8,13 @@ import { packOf } from './pack-writer.ts';
 import { isPlainObject, isPlainPath } from './plain-objects.ts';
 import type { Repository } from './repository.ts';
 
-const MOST_BYTES = 1024 * 1024;
-const MOST_OBJECTS = 400;
+/** Reading, hashing and looking through so much holds the event loop for some hundredths of a second at the most. */
+const MOST_BYTES = 256 * 1024;
+const MOST_READS = 400;
 
 /**
  * Brings a small change without a process, from an origin whose objects are a directory of ours on this machine: what
- * differs from `base`, a commit that the store has whole, is read from the origin's loose objects, where a push has just
+ * differs from `base`, a commit that a pin says to be here whole, is read from the origin's loose objects, where a push has just
  * put it, and becomes a pack of our own. Each object is hashed, and the walk from the commit down shows that none is
  * missing. Whatever is not plain (packed already, too much, an odd name, a symlink) is left to git: null, and nothing has
  * been written. Only within the store's writing turn.
@@ -53,12 +54,13 @@ function takingFrom(
   mostBytes: number,
 ): ObjectReader {
   let left = mostBytes;
+  let reads = 0;
   return {
     async read(id) {
       const before = taken.get(id);
       if (before) return before;
-      const found = taken.size < MOST_OBJECTS ? readLoose(objects, id, left) : null;
-      if (!found) return repository.reader.read(id);
+      const found = reads++ < MOST_READS ? readLoose(objects, id, left) : null;
+      if (!found) return withoutEmptyTree(await repository.reader.read(id));
       left -= found.size;
       taken.set(id, found);
       return found;
@@ -66,6 +68,9 @@ function takingFrom(
     close() {},
   };
 }
+
+/** Git knows this one without having it: nobody would bring it into the store, nor look at the name of such a directory. */
+const withoutEmptyTree = (found: FoundObject | null) => (found?.type === 'tree' && found.size === 0 ? null : found);
 
 /** What changes now often lies beside what changed last. */
 const remembering = ({ lately, reader }: Repository): ObjectReader => ({

@@ -72,10 +72,10 @@ async function copyWhere(
   limits: FetchLimits,
   signal: AbortSignal,
 ): Promise<Difference | null> {
-  const objects = base === null ? null : await repository.originDirectories(url);
-  if (objects === null || base === null || base.length !== commitId.length) return null;
+  if (base === null || base.length !== commitId.length || !url.startsWith('file:')) return null;
   await access(); // Refuses what the settings do not allow.
-  if (!(await isPinned(repository, base))) return null;
+  const objects = await repository.originDirectories(url);
+  if (objects === null || !(await isPinned(repository, base))) return null;
   try {
     return await copyChange(repository, objects, base, commitId, limits.mostBytes, signal);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from '../runtime/durable-file.ts';
+import { syncDirectory, writeDurably } from '../runtime/durable-file.ts';
 import type { CommitId } from '../schemas/values.ts';
 import type { Pack } from './pack-writer.ts';
 import { pin, type Repository } from './repository.ts';
@@ -20,11 +20,12 @@ export async function keepPack(repository: Repository, commitId: CommitId, made:
     aside: join(packs, `tmp_${kind}_gitfleet`),
     name: join(packs, `${made.name}.${kind}`),
   })) as [Aside, Aside];
-  await Promise.all([
+  const written = await Promise.allSettled([
     writeFlushed(pack.aside, made.pack, 0o444),
     writeFlushed(index.aside, made.index, 0o444),
     marking && writeFlushed(`${list}.lock`, Buffer.from(`${marks}${commitId}\n`), 0o600),
   ]);
+  for (const each of written) if (each.status === 'rejected') throw each.reason;
   await repository.failpoint('copy.written');
   if (marking) await rename(`${list}.lock`, list);
   await repository.failpoint('copy.marked');
@@ -35,6 +36,20 @@ export async function keepPack(repository: Repository, commitId: CommitId, made:
   await pinAtOnce(repository, commitId);
   repository.fresh.add(commitId);
   await repository.failpoint('copy.pinned');
+}
+
+/**
+ * Start-up: a crash may have left the mark of a commit that never came. To a fetch that asks for more history it would be
+ * an error.
+ */
+export async function dropAbsentMarks({ directory, sizes }: Repository): Promise<void> {
+  const list = join(directory, 'shallow');
+  const marks = (await readFile(list, 'utf8').catch(absent)).split('\n').filter((mark) => mark !== '');
+  const here = await Promise.all(marks.map(async (mark) => (await sizes.read(mark)) !== null));
+  if (here.every(Boolean)) return;
+  const kept = marks.filter((_, at) => here[at]).map((mark) => `${mark}\n`);
+  if (kept.length === 0) await rm(list);
+  else await writeDurably(list, kept.join(''));
 }
 
 interface Aside {

@@ -131,7 +131,8 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
 
   /** What is asked in one go leaves in one write. */
   function gather(): void {
-    if (child.stdin === null || child.stdin.writableCorked > 0) return;
+    // None at all where the system had no descriptor left.
+    if (!child.stdin || child.stdin.writableCorked > 0) return;
     child.stdin.cork();
     process.nextTick(() => child.stdin?.uncork());
   }

@@ -20,7 +20,7 @@ export function createOriginDirectories(clock: Clock): OriginDirectories {
   return async (url) => {
     const path = /^file:\/\/((?:\/[^/%]+)+)\/?$/.exec(url)?.[1];
     if (path === undefined) return null;
-    const local = asked.get(path) ?? within(clock, PATIENCE_MS, isOnLocalDisk(path));
+    const local = asked.get(path) ?? within(clock, PATIENCE_MS, isOnLocalDisk(join(path, 'objects')));
     asked.set(path, local);
     return (await local) && isOurs(path) ? join(path, 'objects') : null;
   };
@@ -48,8 +48,10 @@ async function isOnLocalDisk(path: string): Promise<boolean> {
 }
 
 function isOurs(path: string): boolean {
-  const [top, objects] = [statSync(path, QUIETLY), lstatSync(join(path, 'objects'), QUIETLY)];
-  return objects?.isDirectory() === true && [top, objects].every((each) => each?.uid === process.geteuid?.());
+  try {
+    const [top, objects] = [statSync(path), lstatSync(join(path, 'objects'))];
+    return objects.isDirectory() && [top, objects].every(({ uid }) => uid === process.geteuid?.());
+  } catch {
+    return false;
+  }
 }
-
-const QUIETLY = { throwIfNoEntry: false } as const;

@@ -6,7 +6,7 @@ import type { FoundObject } from './object-reader.ts';
  */
 export function isPlainObject({ type, content }: FoundObject, idBytes: number): boolean {
   if (type === 'blob') return true;
-  return type === 'commit' ? isPlainCommit(content.toString('latin1')) : isPlainTree(content, idBytes);
+  return type === 'commit' ? isPlainCommit(content.toString('latin1'), idBytes) : isPlainTree(content, idBytes);
 }
 
 /** Of a file that changed: no name that means something to git, or that a disk which folds names takes for one. */
@@ -16,12 +16,16 @@ export function isPlainPath(path: string): boolean {
 
 const PLAIN_SEGMENT = /^(?!\.{1,2}$)[\w +,@=()[\]{}#%&!'.-]*[\w+@)\]}]$/;
 
-function isPlainCommit(text: string): boolean {
-  return !text.includes('\0') && PLAIN_COMMIT.test(text);
+/** The head ends with an empty line, or with the text. */
+function isPlainCommit(text: string, idBytes: number): boolean {
+  const head = PLAIN_HEAD.exec(text);
+  if (!head || text.includes('\0') || !(text.includes('\n\n') || text.endsWith('\n'))) return false;
+  const ids = head[0].match(/^(?:tree|parent) .*$/gm) ?? [];
+  return ids.every((line) => line.length - line.indexOf(' ') - 1 === 2 * idBytes);
 }
 
 const PERSON = '[^<>\\n]+ <[^<>\\n ]+> [1-9]\\d{0,9} [+-]\\d{4}';
-const PLAIN_COMMIT = new RegExp(`^tree [0-9a-f]+\\n(parent [0-9a-f]+\\n)*author ${PERSON}\\ncommitter ${PERSON}\\n`);
+const PLAIN_HEAD = new RegExp(`^tree [0-9a-f]+\\n(parent [0-9a-f]+\\n)*author ${PERSON}\\ncommitter ${PERSON}\\n`);
 
 /** Modes as git spells them; names once each and in git's order, in which a directory counts as if it ended with a slash. */
 function isPlainTree(content: Buffer, idBytes: number): boolean {

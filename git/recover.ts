@@ -1,6 +1,7 @@
 import { chmod } from 'node:fs/promises';
 import { isSound, settleStore, suspect } from './heal.ts';
 import { followUp } from './index-catch-up.ts';
+import { dropAbsentMarks } from './keep-pack.ts';
 import { endOrphans } from './orphans.ts';
 import { type Repository, writeAttributes } from './repository.ts';
 import { sweepStore } from './sweep.ts';
@@ -20,6 +21,7 @@ export async function recover(repository: Repository): Promise<void> {
   await sweepStore(repository.directory);
   await settleWorkTrees(repository);
   for (const tree of await allWorkTrees(repository)) void followUp(repository, tree);
-  if (!(await isSound(repository, false))) await suspect(repository, 'objects of a pinned commit are missing');
+  if (await isSound(repository, false)) await dropAbsentMarks(repository);
+  else await suspect(repository, 'objects of a pinned commit are missing');
   void repository.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target comes.
 }

@@ -41,7 +41,7 @@ export async function diffTrees(
       const a = old.get(name) ?? NOTHING;
       const b = young.get(name) ?? NOTHING;
       if (a.id === b.id && a.mode === b.mode) continue;
-      const path = `${prefix}${name}`;
+      const path = `${prefix}${Buffer.from(name, 'latin1').toString('utf8')}`;
       const trees = [a, b].map((side) => (side.mode === TREE ? side.id : null)) as [string | null, string | null];
       if (trees[0] !== null || trees[1] !== null) deeper.push(walk(...trees, `${path}/`));
       const [fileA, fileB] = [a, b].map((side) => (side.mode === TREE ? NOTHING : side)) as [DiffSide, DiffSide];
@@ -88,7 +88,10 @@ export async function treeOf(reader: ObjectReader, commitId: CommitId): Promise<
   return /^tree ([0-9a-f]+)\n/.exec(commit.content.toString('latin1'))?.[1] ?? '';
 }
 
-/** The entries of one tree: `<mode> <name>\0<id in bytes>`, again and again. */
+/**
+ * The entries of one tree: `<mode> <name>\0<id in bytes>`, again and again. By the bytes of their names, as latin1: two
+ * names that are no UTF-8 must not become one.
+ */
 async function readEntries(reader: ObjectReader, id: string | null, like: CommitId) {
   const entries = new Map<string, DiffSide>();
   if (id === null) return entries;
@@ -98,7 +101,7 @@ async function readEntries(reader: ObjectReader, id: string | null, like: Commit
     const blank = content.indexOf(0x20, at);
     const end = content.indexOf(0, blank);
     const mode = content.toString('latin1', at, blank);
-    entries.set(content.toString('utf8', blank + 1, end), {
+    entries.set(content.toString('latin1', blank + 1, end), {
       mode,
       id: content.toString('hex', end + 1, end + 1 + idBytes),
     });

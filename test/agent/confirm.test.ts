@@ -3,9 +3,11 @@ import { confirmWanted } from '../../agent/confirm.ts';
 import type { WantedTarget } from '../../agent/plan.ts';
 import type { FleetError } from '../../runtime/errors.ts';
 import { encodeQuarantine } from '../../schemas/hold.ts';
+import { encodePolicy, policy } from '../../schemas/policy.ts';
 import { encodePermit, encodeRollout, rollout } from '../../schemas/rollout.ts';
-import { encodeTarget, targetOf, targetVersionOf } from '../../schemas/target.ts';
+import { encodeTarget, type Target, targetOf, targetVersionOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import { digestId } from '../../zookeeper/acl.ts';
 import type { NodeData, Session } from '../../zookeeper/session.ts';
 import { realServers } from '../support/zookeeper-server.ts';
 import { sessionsForTest } from '../support/zookeeper-session.ts';
@@ -15,6 +17,8 @@ const open = sessionsForTest();
 const never = new AbortController().signal;
 const A = targetOf({ url: 'https://git.example.com/shop.git', commitId: 'a'.repeat(40), relativePath: 'shop' });
 const B = targetOf({ ...A, commitId: 'b'.repeat(40) });
+
+const SOMEBODY = { scheme: 'digest', id: digestId('somebody', 'else'), permissions: 'cdrwa' };
 
 let cases = 0;
 let session: Session;
@@ -77,6 +81,23 @@ describe('right before the swap', () => {
     await session.create(paths.permit('web-1'), encodePermit('1.1' as never), 'persistent');
     expect(await answer()).toContain('NO_LEAVE');
     await session.set(paths.permit('web-1'), encodePermit(wanted.targetVersion), -1);
+    expect(await answer()).toBe('go');
+  });
+
+  it('where no rollout names it, a policy holds it: that of the app, its own, or one that nobody can read', async () => {
+    expect(await answer({ ...wanted, target: { ...A, gitfleet: { policy: {} } } as Target })).toContain('NO_LEAVE');
+    await session.create(paths.policy, encodePolicy(policy.parse({})), 'persistent');
+    expect(await answer()).toContain('NO_LEAVE wait');
+    await session.set(paths.policy, Buffer.from('nobody can read this'), -1);
+    expect(await answer()).toContain('NO_LEAVE wait');
+    await session.set(paths.policy, encodePolicy(null), -1);
+    expect(await answer()).toBe('go');
+  });
+
+  it('a policy that may not be read holds it, but not where a rollout names it', async () => {
+    await session.create(paths.policy, Buffer.alloc(0), 'persistent', { acl: [SOMEBODY] });
+    expect(await answer()).toContain('ZooKeeper to say whether a policy is in force');
+    await begin({ permits: false });
     expect(await answer()).toBe('go');
   });
 

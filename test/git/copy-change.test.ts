@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   lchownSync,
   mkdirSync,
   readFileSync,
@@ -45,13 +47,18 @@ async function startAnew(format: 'sha1' | 'sha256', options: Partial<StoreOption
 
 /** Deploys it into the spare, and holds the result against the commit. */
 async function bring(commitId: CommitId): Promise<'copied' | 'by git'> {
+  const way = await bringOnly(commitId);
+  expect(onDisk(join(base, 'root/spare'))).toEqual(inCommit(origin.directory, commitId));
+  return way;
+}
+
+async function bringOnly(commitId: CommitId): Promise<'copied' | 'by git'> {
   ran = [];
   await store.fetch({ url: origin.url, commitId }, NEVER);
   const way = ran.includes('fetch') ? 'by git' : 'copied';
   const spare = store.spare(join(base, 'root/spare'));
   await spare.write(commitId, NEVER);
   await spare.verify(commitId, NEVER);
-  expect(onDisk(spare.directory)).toEqual(inCommit(origin.directory, commitId));
   return way;
 }
 
@@ -94,6 +101,16 @@ describe('a small change in an origin that is a directory of ours', () => {
     expect(await bring(first)).toBe('copied');
   });
 
+  it('is copied although an earlier one was killed half-way', async () => {
+    await bring(origin.commit(FIRST));
+    const commitId = origin.commit({ a: '2' });
+    const left = ['shallow.lock', `refs/pins/${commitId}.lock`, 'objects/pack/tmp_pack_gitfleet'];
+    for (const name of left) writeFileSync(join(store.directory, name), 'left');
+    expect(await bring(commitId)).toBe('copied');
+    for (const name of left) expect(existsSync(join(store.directory, name)), name).toBe(false);
+    inStore('fsck', '--full', '--strict', '--no-dangling');
+  });
+
   it('is copied as git would fetch it, whatever comes, changes and goes', { timeout: 120_000 }, async () => {
     const draw = seeded(SEED);
     const names = ['a', 'a.b', 'a-b', 'ab', 'b', 'c1', 'd', 'x_y', 'z (1)'];
@@ -131,7 +148,7 @@ describe('what is not plain', () => {
     ['a name that means something to git', { '.gitignore': 'x\n' }],
     ['a name beyond ASCII', { ü: 'x' }],
     ['a file that becomes a directory', { f: null, 'f/x': '1' }],
-    ['more than a mebibyte', { large: 'x'.repeat(1024 * 1024 + 1) }],
+    ['more than 256 KiB', { large: 'x'.repeat(256 * 1024 + 1) }],
     ['more than 200 files', Object.fromEntries(Array.from({ length: 201 }, (_, at) => [`many/${at}`, `${at}`]))],
   ])('is left to git: %s', async (_, files) => {
     expect(await bring(origin.commit(files))).toBe('by git');
@@ -145,12 +162,12 @@ describe('what is not plain', () => {
   });
 
   it('is left to git: a url that has to be decoded', async () => {
-    const elsewhere = createOrigin(join(base, 'other origin.git'));
-    elsewhere.git(['fetch', '--quiet', origin.directory, '+refs/heads/*:refs/heads/*']);
-    const commitId = elsewhere.commit({ a: 'more' });
-    ran = [];
-    await store.fetch({ url: elsewhere.url.replace(' ', '%20') as RepositoryUrl, commitId }, NEVER);
-    expect(ran).toContain('fetch');
+    const [literal, decoded] = ['other%20origin.git', 'other origin.git'].map((name) => createOrigin(join(base, name)));
+    for (const each of [literal, decoded])
+      each?.git(['fetch', '--quiet', origin.directory, '+refs/heads/*:refs/heads/*']);
+    const commitId = literal?.commit({ a: 'more' }) as CommitId;
+    const failure = await failureOf(store.fetch({ url: literal?.url as RepositoryUrl, commitId }, NEVER));
+    expect(failure.code).toBe('COMMIT_NOT_FOUND');
   });
 
   it.runIf(process.getuid?.() === 0)('is left to git: the directory of another user, which git refuses', async () => {
@@ -168,9 +185,89 @@ describe('what is not plain', () => {
 
   it('stays refused: protocols that the settings do not allow', async () => {
     const strict = await aListeningStore(base, () => {}, { allowProtocols: ['https'] });
+    expect(await strict.spare(join(base, 'root/spare')).proved()).not.toBeNull(); // There is something to copy beside.
     const wanted = { url: origin.url, commitId: origin.commit({ a: 'more' }) };
     expect(await failureOf(strict.fetch(wanted, NEVER))).toMatchObject({ code: 'PROTOCOL_REFUSED' });
+    expect(await strict.has(wanted.commitId)).toBe(false);
     strict.close();
+  });
+});
+
+it('is never more than the agent may fetch', async () => {
+  await startAnew('sha1', { limits: { mostBytes: 2_000 } });
+  await bring(origin.commit({ a: '1' }));
+  const commitId = origin.commit({ a: randomBytes(4_000) });
+  expect(await failureOf(store.fetch({ url: origin.url, commitId }, NEVER))).toMatchObject({ code: 'TOO_LARGE' });
+});
+
+describe('what git would refuse, or read otherwise', () => {
+  const WHO = 'A <a@example.com> 1700000000 +0000';
+  let files: Map<string, [mode: string, id: string]>;
+
+  beforeEach(async () => {
+    const first = origin.commit({ a: '1', b: '2' });
+    await bring(first);
+    files = new Map(['a', 'b'].map((name) => [name, ['100644', blobAt(first, name)]]));
+    files.set('a', ['100644', origin.git(['hash-object', '-w', '--stdin'], 'new')]);
+  });
+
+  /** With the bytes of names as latin1; in the order of git. */
+  function tree(): string {
+    const key = (name: string) => (files.get(name)?.[0] === '40000' ? `${name}/` : name);
+    const names = [...files.keys()].toSorted((x, y) => (key(x) < key(y) ? -1 : 1));
+    const entries = names.map((name) => {
+      const [mode, id] = files.get(name) as [string, string];
+      return Buffer.concat([Buffer.from(`${mode} ${name}\0`, 'latin1'), Buffer.from(id, 'hex')]);
+    });
+    const bytes = Buffer.concat(entries);
+    return origin.git(['hash-object', '-t', 'tree', '-w', '--literally', '--stdin'], bytes);
+  }
+
+  const commit = (text: string) =>
+    origin.git(['hash-object', '-t', 'commit', '-w', '--literally', '--stdin'], text) as CommitId;
+  const plain = (root: string) => commit(`tree ${root}\nauthor ${WHO}\ncommitter ${WHO}\n\nx\n`);
+
+  it('is copied where it is plain: the other rows differ from it by one thing', async () => {
+    expect(await bring(plain(tree()))).toBe('copied');
+  });
+
+  it.each([
+    ['a parent of any length', (root: string) => `tree ${root}\nparent abc\nauthor ${WHO}\ncommitter ${WHO}\n\nx\n`],
+    ['a head without end', (root: string) => `tree ${root}\nauthor ${WHO}\ncommitter ${WHO}\ngpgsig abc`],
+  ])('is refused by git: %s', async (_, text) => {
+    const failure = await failureOf(bring(commit(text(tree()))));
+    // Where the origin's git cannot read it either, it says that there is no such commit.
+    expect(['BAD_OBJECTS', 'COMMIT_NOT_FOUND']).toContain(failure.code);
+    inStore('fsck', '--full', '--strict', '--no-dangling');
+  });
+
+  it.each(['.git', '..', 'GIT~1', 'empty'])('is looked at by git: a directory %j in which nothing is', async (name) => {
+    files.set(name, ['40000', origin.git(['hash-object', '-t', 'tree', '--stdin'], '')]);
+    const outcome = await bring(plain(tree())).catch((error: { code: string }) => error.code);
+    expect(outcome).toBe(name === 'empty' ? 'by git' : 'BAD_OBJECTS');
+    inStore('fsck', '--full', '--strict', '--no-dangling');
+  });
+
+  it('is looked at by git: a commit in which nothing is', async () => {
+    const empty = plain(origin.git(['hash-object', '-t', 'tree', '--stdin'], ''));
+    expect(await bring(empty)).toBe('by git');
+    inStore('fsck', '--full', '--strict', '--no-dangling');
+  });
+
+  it('is brought whole: names that are no UTF-8, and would be one name if they were read so', async () => {
+    const blob = (text: string) => origin.git(['hash-object', '-w', '--stdin'], text);
+    files.set('caf\xe8', ['100644', blob('one')]);
+    files.set('caf\xe9', ['100644', blob('two')]);
+    const first = plain(tree());
+    expect(await bringOnly(first)).toBe('by git');
+    files.set('caf\xe8', ['100644', blob('changed')]);
+    const second = plain(tree());
+    expect(await bringOnly(second)).toBe('by git');
+    const spare = store.spare(join(base, 'root/spare')).directory;
+    const read = (name: string) =>
+      readFileSync(Buffer.concat([Buffer.from(`${spare}/`), Buffer.from(name, 'latin1')]), 'utf8');
+    expect([read('caf\xe8'), read('caf\xe9'), read('a')]).toEqual(['changed', 'two', 'new']);
+    inStore('rev-list', '--objects', second);
   });
 });
 

@@ -166,6 +166,10 @@ describe('a commit', () => {
     ['a date before all time', text((lines) => lines.with(2, 'author A <a@b> 0100 +0100'))],
     ['a zone that is none', text((lines) => lines.with(3, 'committer A <a@b> 1700000000 0100'))],
     ['a parent that is no id', text((lines) => lines.with(1, 'parent x'))],
+    ['a parent that is too short', text((lines) => lines.with(1, 'parent abc'))],
+    ['a parent of the other hash', text((lines) => lines.with(1, `parent ${'a'.repeat(64)}`))],
+    ['a tree that is too short', text((lines) => lines.with(0, 'tree abc'))],
+    ['no end of its head', Buffer.from(`tree ${ID}\nauthor ${WHO}\ncommitter ${WHO}\ngpgsig abc`)],
     ['a NUL in the head', text((lines) => lines.with(2, `author A\0 <a@b> 1700000000 +0100`))],
     ['a NUL in the message', Buffer.concat([text(), Buffer.from('\0')])],
   ];
