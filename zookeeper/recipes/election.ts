@@ -55,6 +55,8 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
         place = await findRoom();
         while (place) {
           const connection = await untilFirst(session, place, stop.signal);
+          // Whoever left meanwhile waits for this to end; the place is theirs to give back.
+          if (stop.signal.aborted) return;
           if (!connection) place = undefined;
           else await lead(hold(session, place, connection));
         }

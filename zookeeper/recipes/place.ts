@@ -57,6 +57,7 @@ export async function untilFirst(session: Session, place: Place, signal: AbortSi
     const connection = await session.connected(signal);
     signal.throwIfAborted();
     const names = await session.children(parent, PATIENT);
+    signal.throwIfAborted();
     const turn = whoseTurn(names ?? [], nameOf(place.node));
     if (!turn) return null;
     // A stretch that ended while we read proves nothing: look again in the next one.

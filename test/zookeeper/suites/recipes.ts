@@ -208,6 +208,19 @@ export function recipesSuite(kit: ZooKeeperKit): void {
       expect(await watcher.children('/election')).toEqual([]);
     });
 
+    it('is left at any moment, that of being elected included, without a trace', async () => {
+      const [session] = (await crowd(1, '/left')) as [OpenSession];
+      // The answer that elects it is on its way for some hundredths of a millisecond: sooner or later one hits it.
+      for (let turns = 0; turns < 150; turns++) {
+        const candidacy = stand(session, '/left');
+        if (turns % 3 === 0) await clock.sleep(turns % 10);
+        else for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        await candidacy.leave();
+        expect(candidacy.term).toBeUndefined();
+      }
+      expect(await session.children('/left')).toEqual([]);
+    });
+
     it('ends the term on suspended and begins it anew, with the same fence, when the session comes back in time', async () => {
       const path = await kit.openLine();
       await crowd(1, '/blip');
