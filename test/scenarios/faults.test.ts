@@ -176,14 +176,19 @@ describe('a disk that turned read-only (as root: mounts)', () => {
     const a = commit({ index: file('a') });
     await showing(a);
     const directory = home[which];
-    asRoot('mount', '--bind', directory, directory);
-    let mounted = true;
+    // Read-only from its first instant: a mount through which the agent writes just then cannot be turned so.
+    const aside = `${directory}.aside`;
+    mkdirSync(aside);
+    asRoot('mount', '--bind', directory, aside);
+    let mounted = [aside];
     const unmount = () => {
-      if (mounted) asRoot('umount', '-l', directory);
-      mounted = false;
+      for (const each of mounted) asRoot('umount', '-l', each);
+      mounted = [];
     };
     ends.push(unmount);
-    asRoot('mount', '-o', 'remount,bind,ro', directory);
+    asRoot('mount', '-o', 'remount,bind,ro', aside);
+    asRoot('mount', '--bind', aside, directory);
+    mounted.push(directory);
     const b = commit({ index: file('b') });
     await set(b);
     expect(await failed('READ_ONLY')).toMatchObject({ activeCommit: a, error: { next: 'retry' } });
