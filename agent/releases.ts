@@ -21,19 +21,29 @@ export async function swapLink(
   const made = await mkdir(parent, { recursive: true, mode: 0o755 });
   if (made !== undefined) await openFrom(made, parent);
   const aside = asideOf(link);
-  await rm(aside, { force: true }).catch(() => {
-    throw new FleetError({
-      code: 'OCCUPIED',
-      reason: `${aside} is in the way and is nothing of ours; it was not touched`,
-      hint: 'remove it: the new link is made there before it is renamed',
-      next: 'stall',
-    });
-  });
-  await symlink(relative(parent, releaseOf(places, commitId)), aside);
+  await linkAnew(relative(parent, releaseOf(places, commitId)), aside);
   await failpoint('swap.aside');
   await rename(aside, link);
   await failpoint('swap.renamed');
   await syncDirectory(parent);
+}
+
+/** In the place of one that a crash left; a directory there was put by somebody else. */
+async function linkAnew(target: string, aside: string): Promise<void> {
+  try {
+    await symlink(target, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    await rm(aside, { force: true }).catch(() => {
+      throw new FleetError({
+        code: 'OCCUPIED',
+        reason: `${aside} is in the way and is nothing of ours; it was not touched`,
+        hint: 'remove it: the new link is made there before it is renamed',
+        next: 'stall',
+      });
+    });
+    await symlink(target, aside);
+  }
 }
 
 /** Beside the link, because a parent may be a mount point of its own and rename does not cross file systems. */

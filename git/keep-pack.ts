@@ -1,6 +1,6 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory, writeDurably } from '../runtime/durable-file.ts';
+import { syncDirectory, writeAnew, writeDurably } from '../runtime/durable-file.ts';
 import type { CommitId } from '../schemas/values.ts';
 import type { Pack } from './pack-writer.ts';
 import { pin, type Repository } from './repository.ts';
@@ -21,9 +21,9 @@ export async function keepPack(repository: Repository, commitId: CommitId, made:
     name: join(packs, `${made.name}.${kind}`),
   })) as [Aside, Aside];
   const written = await Promise.allSettled([
-    writeFlushed(pack.aside, made.pack, 0o444),
-    writeFlushed(index.aside, made.index, 0o444),
-    marking && writeFlushed(`${list}.lock`, Buffer.from(`${marks}${commitId}\n`), 0o600),
+    writeAnew(pack.aside, made.pack, 0o444),
+    writeAnew(index.aside, made.index, 0o444),
+    marking && writeAnew(`${list}.lock`, Buffer.from(`${marks}${commitId}\n`), 0o600),
   ]);
   for (const each of written) if (each.status === 'rejected') throw each.reason;
   await repository.failpoint('copy.written');
@@ -61,25 +61,11 @@ interface Aside {
 async function pinAtOnce(repository: Repository, commitId: CommitId): Promise<void> {
   const ref = join(repository.directory, 'refs', 'pins', commitId);
   try {
-    await writeFlushed(`${ref}.lock`, Buffer.from(`${commitId}\n`), 0o600);
+    await writeAnew(`${ref}.lock`, Buffer.from(`${commitId}\n`), 0o600);
     await rename(`${ref}.lock`, ref);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     await pin(repository, commitId);
-  }
-}
-
-async function writeFlushed(file: string, content: Buffer, mode: number): Promise<void> {
-  const handle = await open(file, 'wx', mode).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-    await rm(file);
-    return open(file, 'wx', mode);
-  });
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -29,17 +29,20 @@ const PLAIN_HEAD = new RegExp(`^tree [0-9a-f]+\\n(parent [0-9a-f]+\\n)*author ${
 
 /** Modes as git spells them; names once each and in git's order, in which a directory counts as if it ended with a slash. */
 function isPlainTree(content: Buffer, idBytes: number): boolean {
+  const text = content.toString('latin1');
   const names = new Set<string>();
   let last = '';
-  for (let at = 0; at < content.length; ) {
-    const end = content.indexOf(0, at);
-    const [, mode, name] = /^(100644|100755|120000|40000) ([^/]+)$/s.exec(content.toString('latin1', at, end)) ?? [];
-    at = end + 1 + idBytes;
-    if (end < 0 || mode === undefined || name === undefined || at > content.length) return false;
+  for (let at = 0; at < text.length; ) {
+    PLAIN_ENTRY.lastIndex = at;
+    const [head, mode, name] = PLAIN_ENTRY.exec(text) ?? [];
+    if (head === undefined || name === undefined) return false;
+    at += head.length + idBytes;
     const key = mode === '40000' ? `${name}/` : name;
-    if (key <= last || names.has(name)) return false;
+    if (at > text.length || key <= last || names.has(name)) return false;
     names.add(name);
     last = key;
   }
   return names.size > 0;
 }
+
+const PLAIN_ENTRY = /(100644|100755|120000|40000) ([^/\0]+)\0/y;

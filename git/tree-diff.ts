@@ -4,12 +4,7 @@ import { objectFormatOf } from './commit-id.ts';
 import { failure } from './errors.ts';
 import type { FoundObject, ObjectReader } from './object-reader.ts';
 import type { Repository } from './repository.ts';
-
-interface DiffSide {
-  /** As git spells it; 000000 and no id where there is nothing. */
-  readonly mode: string;
-  readonly id: string;
-}
+import { type DiffSide, entriesThatDiffer } from './tree-entries.ts';
 
 export interface DiffEntry {
   readonly from: DiffSide;
@@ -34,17 +29,16 @@ export async function diffTrees(
 ): Promise<DiffEntry[] | null> {
   const found: DiffEntry[] = [];
   const walk = async (before: string | null, after: string | null, prefix: string): Promise<void> => {
-    const sides = [readEntries(repository.reader, before, from), readEntries(newer, after, from)] as const;
-    const [old, young] = await Promise.all(sides);
+    const [a, b] = await Promise.all([readTree(repository.reader, before), readTree(newer, after)]);
+    const [old, young] = entriesThatDiffer(a, b, from.length / 2);
     const deeper: Promise<void>[] = [];
     for (const name of new Set([...old.keys(), ...young.keys()])) {
-      const a = old.get(name) ?? NOTHING;
-      const b = young.get(name) ?? NOTHING;
-      if (a.id === b.id && a.mode === b.mode) continue;
+      const [was, is] = [old.get(name) ?? NOTHING, young.get(name) ?? NOTHING];
+      if (was.id === is.id && was.mode === is.mode) continue;
       const path = `${prefix}${Buffer.from(name, 'latin1').toString('utf8')}`;
-      const trees = [a, b].map((side) => (side.mode === TREE ? side.id : null)) as [string | null, string | null];
+      const trees = [was, is].map((side) => (side.mode === TREE ? side.id : null)) as [string | null, string | null];
       if (trees[0] !== null || trees[1] !== null) deeper.push(walk(...trees, `${path}/`));
-      const [fileA, fileB] = [a, b].map((side) => (side.mode === TREE ? NOTHING : side)) as [DiffSide, DiffSide];
+      const [fileA, fileB] = [was, is].map((side) => (side.mode === TREE ? NOTHING : side)) as [DiffSide, DiffSide];
       if (fileA !== NOTHING || fileB !== NOTHING)
         found.push({ from: fileA, to: fileB, status: kind(fileA, fileB), path });
       if (found.length > most) break;
@@ -88,24 +82,8 @@ export async function treeOf(reader: ObjectReader, commitId: CommitId): Promise<
   return /^tree ([0-9a-f]+)\n/.exec(commit.content.toString('latin1'))?.[1] ?? '';
 }
 
-/**
- * The entries of one tree: `<mode> <name>\0<id in bytes>`, again and again. By the bytes of their names, as latin1: two
- * names that are no UTF-8 must not become one.
- */
-async function readEntries(reader: ObjectReader, id: string | null, like: CommitId) {
-  const entries = new Map<string, DiffSide>();
-  if (id === null) return entries;
-  const { content } = checkedObject(await reader.read(id), id, 'tree');
-  const idBytes = like.length / 2;
-  for (let at = 0; at < content.length; ) {
-    const blank = content.indexOf(0x20, at);
-    const end = content.indexOf(0, blank);
-    const mode = content.toString('latin1', at, blank);
-    entries.set(content.toString('latin1', blank + 1, end), {
-      mode,
-      id: content.toString('hex', end + 1, end + 1 + idBytes),
-    });
-    at = end + 1 + idBytes;
-  }
-  return entries;
+async function readTree(reader: ObjectReader, id: string | null): Promise<Buffer> {
+  return id === null ? NO_TREE : checkedObject(await reader.read(id), id, 'tree').content;
 }
+
+const NO_TREE = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -7,8 +7,14 @@ import { dirname } from 'node:path';
  */
 export async function writeDurably(file: string, content: string, mode = 0o600): Promise<void> {
   const aside = `${file}.new`;
-  await rm(aside, { force: true });
-  const handle = await open(aside, 'wx', mode);
+  await writeAnew(aside, content, mode);
+  await rename(aside, file);
+  await syncDirectory(dirname(file));
+}
+
+/** A file that is there whole and lasts, in the place of one that an earlier process may have left half-written. */
+export async function writeAnew(file: string, content: string | Buffer, mode: number): Promise<void> {
+  const handle = await openAnew(file, mode);
   try {
     await handle.writeFile(content);
     await handle.chmod(mode);
@@ -16,8 +22,17 @@ export async function writeDurably(file: string, content: string, mode = 0o600):
   } finally {
     await handle.close();
   }
-  await rename(aside, file);
-  await syncDirectory(dirname(file));
+}
+
+/** There is nearly never one: asking first whether there is takes longer than being told. */
+async function openAnew(file: string, mode: number): Promise<FileHandle> {
+  try {
+    return await open(file, 'wx', mode);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    await rm(file);
+    return await open(file, 'wx', mode);
+  }
 }
 
 /** Makes renames and links in `directory` survive a power loss. */
