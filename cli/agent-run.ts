@@ -10,6 +10,7 @@ import { SUSPENSION_FILE } from '../agent/suspension.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import { createLog, type Logger } from '../runtime/log.ts';
+import { lastOf } from '../runtime/once.ts';
 import { createShutdown, type Shutdown } from '../runtime/shutdown.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../schemas/settings.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -92,7 +93,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     reread();
   };
   const reload = createReload({ running: settings, read, notifier: manager, log, onApplied });
-  const live = () => agentSettings(reload.settings());
+  const live = lastOf(agentSettings, reload.settings);
   const agent = live();
   const local = await openLocalAgent(settings, agent, log, shutdown, failpoint, undefined, live);
   const fleet = await joinFleet(settings, agent, local, log, shutdown, live);

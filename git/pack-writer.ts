@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { endianness } from 'node:os';
 import { crc32, deflateSync } from 'node:zlib';
 import type { ObjectFormat } from './commit-id.ts';
 
@@ -57,9 +58,8 @@ function fanOut(sorted: readonly { id: Buffer }[]): number[] {
 }
 
 function words(values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(4 * values.length);
-  for (const [at, value] of values.entries()) bytes.writeUInt32BE(value, 4 * at);
-  return bytes;
+  const bytes = Buffer.from(Uint32Array.from(values).buffer);
+  return endianness() === 'LE' ? bytes.swap32() : bytes;
 }
 
 /** Kind and size: four bits of the size beside the kind, then seven at a time, the lowest first. */

@@ -166,12 +166,21 @@ async function pointBack(admin: string, directory: string): Promise<void> {
 async function adminOf(repository: Pick<Repository, 'directory'>, directory: string): Promise<string | null> {
   const forward = await read(join(directory, '.git'));
   if (forward === null || !forward.startsWith('gitdir: ')) return null;
-  const real = (path: string) => realpath(path).catch(() => null);
   const named = forward.slice('gitdir: '.length);
-  const [admin, all] = await Promise.all([real(named), real(join(repository.directory, 'worktrees'))]);
+  const ours = join(repository.directory, 'worktrees');
+  // As we wrote it ourselves: what is asked of each directory above it has the same answer for both.
+  if (dirname(named) === ours) return (await isDirectory(named)) ? named : null;
+  const real = (path: string) => realpath(path).catch(() => null);
+  const [admin, all] = await Promise.all([real(named), real(ours)]);
   if (admin === null || all === null || dirname(admin) !== all) return null;
   return join(repository.directory, 'worktrees', basename(admin));
 }
+
+const isDirectory = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 async function read(file: string): Promise<string | null> {
   return readFile(file, 'utf8').then(

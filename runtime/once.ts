@@ -6,3 +6,13 @@ export function once<T>(make: () => T): () => T {
     return made.value;
   };
 }
+
+/** What `make` gives of the present input, made anew only where that is another one. */
+export function lastOf<In extends object, T>(make: (input: In) => T, input: () => In): () => T {
+  let last: { readonly of: In; readonly value: T } | null = null;
+  return () => {
+    const now = input();
+    if (last?.of !== now) last = { of: now, value: make(now) };
+    return last.value;
+  };
+}
