@@ -81,7 +81,7 @@ export function createReporter(parts: ReporterParts): Reporter {
   }
 
   async function write(next: Report): Promise<void> {
-    const data = toJson(report, next);
+    const data = toJson(report(), next);
     try {
       await parts.session.set(parts.path, data, ANY_VERSION);
     } catch (error) {

@@ -49,7 +49,7 @@ export function fleetSide(parts: FleetSideParts) {
   const card: Presence = { ...parts.card, since: clock.now(), problem: null };
   const membership = joinMembership(session, {
     ...{ path: paths.presence(agentId), instanceId, machineId, clock, chance, log },
-    data: () => toJson(presence, card),
+    data: () => toJson(presence(), card),
     acl: access.of('presence', ownId),
   });
   shutdown.add('presence', () => membership.leave());

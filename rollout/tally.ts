@@ -21,7 +21,7 @@ export function tallyOf(picture: Picture, rollout: Rollout, policy: Policy): Tal
 }
 
 /** Without a policy nobody is late. */
-export const PATIENT = policySchema.parse({ deadline: '24d' });
+export const PATIENT = policySchema().parse({ deadline: '24d' });
 
 /** What history keeps of it. */
 export function outcomeOf(picture: Picture, rollout: Rollout, state: Outcome['state'], why: string): Outcome {

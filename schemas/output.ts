@@ -56,8 +56,8 @@ const agent = z.strictObject({
   agentId: z.string(),
   /** With the present target; `offline` for whoever has no presence. */
   standing,
-  presence: presence.nullable(),
-  report: report.nullable(),
+  presence: presence().nullable(),
+  report: report().nullable(),
   /** When the report was written, by the clock of the ensemble. */
   reportedAt: z.number().nullable(),
 });
@@ -134,7 +134,7 @@ export const steerOutput = z.strictObject({
 
 /** `policy show`, `policy set`, `policy unset`: what is in force now. */
 export const policyOutput = z.strictObject({
-  policy: policy.nullable(),
+  policy: policy().nullable(),
   /** Agents of each wave, if a deployment began now; empty without a policy, or where none would go. */
   waves: z.array(z.array(z.string())),
   changed: z.boolean(),

@@ -16,14 +16,14 @@ const MOST_BYTES = 64 * 1024;
 export function parsePolicyFile(text: string, name: string): Policy {
   const read = readYaml(text, 'a policy', MOST_BYTES);
   if (!read.ok) throw refusal(read.problems.map((problem) => `${shown(name)}: ${problem}`));
-  const parsed = policy.safeParse(read.value, { error: plainWords });
+  const parsed = policy().safeParse(read.value, { error: plainWords });
   if (parsed.success) return parsed.data;
   throw refusal(
     parsed.error.issues.flatMap((issue) => {
       if (issue.code !== 'unrecognized_keys')
         return [`${issue.path.map(String).join('.') || shown(name)}: ${issue.message}`];
       return issue.keys.map((key) => {
-        const meant = nearest(key, Object.keys(policy.shape));
+        const meant = nearest(key, Object.keys(policy().shape));
         return `unknown ${shown(key)}${meant ? `: did you mean ${meant}?` : ''}`;
       });
     }),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { once } from '../runtime/once.ts';
 import { parseDuration } from './duration.ts';
 import { fromJson } from './lenient-json.ts';
 import { parseSelector } from './selector.ts';
@@ -24,15 +25,15 @@ const wait = (most: string) =>
   }, `wants a duration such as 10s or 5m, at most ${most}`);
 
 const CANARY = 'wants a whole number from 1, a share such as 10%, or a selector such as role=canary';
-const atLeastOne = amount(1);
+const atLeastOne = once(() => amount(1));
 const isCanary = (value: Amount): boolean =>
-  atLeastOne.safeParse(value).success || (typeof value === 'string' && parseSelector(value).ok);
+  atLeastOne().safeParse(value).success || (typeof value === 'string' && parseSelector(value).ok);
 
-const MEMBERS = {
+const members = () => ({
   /** The first wave: how many agents, which share, or which ones by a selector. Absent: there is no canary. */
   canary: z.union([z.number(), z.string()], { error: CANARY }).refine(isCanary, CANARY).optional(),
   /** How many agents may be between permit and report at a time; also the size of a wave. */
-  maxParallel: atLeastOne.prefault('25%'),
+  maxParallel: atLeastOne().prefault('25%'),
   /** A label such as zone: no wave then has agents of two of its values. */
   byLabel: z
     .string()
@@ -51,13 +52,13 @@ const MEMBERS = {
   onFailure: z
     .enum(['rollback', 'pause', 'continue'], { error: 'wants rollback, pause or continue' })
     .prefault('rollback'),
-};
+});
 
 /** As a person writes it: an unknown member is an error. */
-export const policy = z.strictObject(MEMBERS);
+export const policy = once(() => z.strictObject(members()));
 /** As another gitfleet wrote it, in a target or a rollout record: members of a newer version are ignored. */
-export const foreignPolicy = z.object(MEMBERS);
-export type Policy = z.infer<typeof policy>;
+export const foreignPolicy = once(() => z.object(members()));
+export type Policy = z.infer<ReturnType<typeof policy>>;
 
 /** An agent that has been gone for longer than this is no longer counted against the offline budget. */
 export const FORGOTTEN_AFTER_MS = 7 * 86_400_000;
@@ -68,13 +69,13 @@ export const FORGOTTEN_AFTER_MS = 7 * 86_400_000;
  */
 export function parsePolicy(data: Buffer): { readonly value: Policy | null; readonly unreadable: string | null } {
   if (data.length === 0) return { value: null, unreadable: null };
-  const value = fromJson(foreignPolicy, data);
+  const value = fromJson(foreignPolicy(), data);
   return { value, unreadable: value === null ? 'the policy znode holds something that is no policy' : null };
 }
 
 /** Null takes the policy away. */
 export const encodePolicy = (value: Policy | null): Buffer =>
-  value === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(policy.parse(value)));
+  value === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(policy().parse(value)));
 
 /** How many of `all` an amount is: a share is rounded down, so that it promises no more than it says. */
 export function amountOf(value: Amount, all: number): number {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { once } from '../runtime/once.ts';
 import { failure } from './failure.ts';
 import { fromJson } from './lenient-json.ts';
 
@@ -26,56 +27,60 @@ export const MOST_OUTPUT_CHARACTERS = 2_000;
  * What an agent says about itself, in `agents/<agentId>`. Read leniently: members of a newer agent are ignored.
  * Times are ms since the epoch by the agent's clock.
  */
-export const report = z.object({
-  agentId: z.string(),
-  /** The target this report speaks about; null before the first. A report without it would be noise. */
-  targetVersion: z.string().nullable(),
-  deployment: z.number().int().nullable().default(null),
-  /** One that a newer agent invented is neither an end nor a failure, and must not hide the agent. */
-  phase: z.enum(PHASES).catch('waiting'),
-  /** What the link shows now. */
-  activeCommit: z.string().nullable(),
-  /** What the target asks for, where it could be read. */
-  desiredCommit: z.string().nullable().default(null),
-  relativePath: z.string().nullable().default(null),
-  error: failure.nullable().default(null),
-  waitingFor: z.string().nullable().default(null),
-  /** The last words of the step that failed, without control characters; at most MOST_OUTPUT_CHARACTERS. */
-  output: z.string().nullable().default(null),
-  /** Set while a person on the server keeps it out of every rollout. */
-  suspended: z.object({ by: z.string(), why: z.string(), at: z.number() }).nullable().default(null),
-  /** Set while a person on the server keeps it on another commit than the target's. */
-  override: z.object({ by: z.string(), reason: z.string(), at: z.number() }).nullable().default(null),
-  /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
-  drift: z.array(z.string()).default([]),
-  /** Tries at this targetVersion so far. */
-  attempts: z.number().int().default(0),
-  /** Since when the phase holds. */
-  since: z.number(),
-  at: z.number(),
-  agentVersion: z.string().default(''),
-});
-export type Report = z.infer<typeof report>;
+export const report = once(() =>
+  z.object({
+    agentId: z.string(),
+    /** The target this report speaks about; null before the first. A report without it would be noise. */
+    targetVersion: z.string().nullable(),
+    deployment: z.number().int().nullable().default(null),
+    /** One that a newer agent invented is neither an end nor a failure, and must not hide the agent. */
+    phase: z.enum(PHASES).catch('waiting'),
+    /** What the link shows now. */
+    activeCommit: z.string().nullable(),
+    /** What the target asks for, where it could be read. */
+    desiredCommit: z.string().nullable().default(null),
+    relativePath: z.string().nullable().default(null),
+    error: failure.nullable().default(null),
+    waitingFor: z.string().nullable().default(null),
+    /** The last words of the step that failed, without control characters; at most MOST_OUTPUT_CHARACTERS. */
+    output: z.string().nullable().default(null),
+    /** Set while a person on the server keeps it out of every rollout. */
+    suspended: z.object({ by: z.string(), why: z.string(), at: z.number() }).nullable().default(null),
+    /** Set while a person on the server keeps it on another commit than the target's. */
+    override: z.object({ by: z.string(), reason: z.string(), at: z.number() }).nullable().default(null),
+    /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
+    drift: z.array(z.string()).default([]),
+    /** Tries at this targetVersion so far. */
+    attempts: z.number().int().default(0),
+    /** Since when the phase holds. */
+    since: z.number(),
+    at: z.number(),
+    agentVersion: z.string().default(''),
+  }),
+);
+export type Report = z.infer<ReturnType<typeof report>>;
 
 /** A person's word on the server holds whatever the target is, until that person takes it back. */
 export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
 
 /** `online/<agentId>`: who holds this id, for as long as its session lives. */
-export const presence = z.object({
-  agentId: z.string(),
-  /** New for each process. */
-  instanceId: z.string(),
-  /** The same for one state directory on one boot of one machine. */
-  machineId: z.string(),
-  pid: z.number().int(),
-  host: z.string(),
-  labels: z.record(z.string(), z.string()).default({}),
-  agentVersion: z.string().default(''),
-  since: z.number(),
-  /** What keeps this agent from reporting, where something does. */
-  problem: z.string().nullable().default(null),
-});
-export type Presence = z.infer<typeof presence>;
+export const presence = once(() =>
+  z.object({
+    agentId: z.string(),
+    /** New for each process. */
+    instanceId: z.string(),
+    /** The same for one state directory on one boot of one machine. */
+    machineId: z.string(),
+    pid: z.number().int(),
+    host: z.string(),
+    labels: z.record(z.string(), z.string()).default({}),
+    agentVersion: z.string().default(''),
+    since: z.number(),
+    /** What keeps this agent from reporting, where something does. */
+    problem: z.string().nullable().default(null),
+  }),
+);
+export type Presence = z.infer<ReturnType<typeof presence>>;
 
-export const parseReport = (data: Buffer): Report | null => fromJson(report, data);
-export const parsePresence = (data: Buffer): Presence | null => fromJson(presence, data);
+export const parseReport = (data: Buffer): Report | null => fromJson(report(), data);
+export const parsePresence = (data: Buffer): Presence | null => fromJson(presence(), data);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { once } from '../runtime/once.ts';
 import { fromJson, toJson } from './lenient-json.ts';
 import { foreignPolicy } from './policy.ts';
 import { isTargetVersion } from './target-version.ts';
@@ -19,84 +20,87 @@ export const ROLLOUT_STATES = [
 ] as const;
 export type RolloutState = (typeof ROLLOUT_STATES)[number];
 
-const targetVersion = z.string().refine(isTargetVersion, 'is no targetVersion');
+const targetVersion = () => z.string().refine(isTargetVersion, 'is no targetVersion');
 
 /** The last proven target in full: where rollback, late joiners and returning servers go, also after history was cut. */
-const base = z.object({
-  deployment: z.int().positive(),
-  url: z.string(),
-  commitId: z.string(),
-  relativePath: z.string(),
-});
+const base = () =>
+  z.object({
+    deployment: z.int().positive(),
+    url: z.string(),
+    commitId: z.string(),
+    relativePath: z.string(),
+  });
 
-export const rollout = z.object({
-  deployment: z.int().positive(),
-  targetVersion,
-  /** The term: agentId and the czxid of its election node. Orders name it; an older term's order is refused. */
-  leader: z
-    .object({ agentId: z.string(), czxid: z.string().regex(/^[0-9a-f]{1,16}$/) })
-    .nullable()
-    .default(null),
-  /** From 0. */
-  wave: z.int().min(0).default(0),
-  state: z.enum(ROLLOUT_STATES),
-  base: base.nullable().default(null),
-  paused: z
-    .object({ by: z.string(), why: z.string().default(''), at: z.number() })
-    .nullable()
-    .default(null),
-  /** False: everybody goes at once, there was no policy when it began. */
-  permits: z.boolean().default(true),
-  /** The policy in force, as it was when the rollout began; null without one. */
-  policy: foreignPolicy.nullable().default(null),
-  /** It goes back to what was proven: who is still under way with another target holds nobody up. */
-  wayBack: z.boolean().default(false),
-  /** When it began; this and the other times of a rollout are ms since the epoch by the clock of the ensemble. */
-  startedAt: z.number().default(0),
-  /** The agents of the canary; a retry and the next rollout take the same ones where they can. */
-  canary: z.array(z.string()).default([]),
-  /** The agents of the present wave. Who went before has a report about this targetVersion, who follows has none. */
-  members: z.array(z.string()).default([]),
-  /** When the present wave began, or went on after a pause; 0: whoever leads takes its next look for that. */
-  waveAt: z.number().default(0),
-  /** Since when all of the present wave are done: the soak. Null: not yet. */
-  soakFrom: z.number().nullable().default(null),
-  /** Who let this wave pass without its soak, and the canary without more words; it counts for that wave alone. */
-  promoted: z
-    .object({ by: z.string(), why: z.string().default(''), at: z.number(), wave: z.int().min(0) })
-    .nullable()
-    .default(null),
-  /** Agents that were not done within the deadline: failed, until they report otherwise. */
-  late: z.array(z.string()).default([]),
-  /** Those of the late that had a permit, which they lost by that: the commit itself may be why. */
-  latePermitted: z.array(z.string()).default([]),
-  /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
-  excused: z.array(z.string()).default([]),
-  /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */
-  why: z.string().default(''),
-  /** What people said about it, newest first; at most 20. */
-  steered: z
-    .array(z.object({ verb: z.string(), by: z.string(), why: z.string().default(''), at: z.number() }))
-    .default([]),
-  /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */
-  failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
-});
-export type Rollout = z.infer<typeof rollout>;
+export const rollout = once(() =>
+  z.object({
+    deployment: z.int().positive(),
+    targetVersion: targetVersion(),
+    /** The term: agentId and the czxid of its election node. Orders name it; an older term's order is refused. */
+    leader: z
+      .object({ agentId: z.string(), czxid: z.string().regex(/^[0-9a-f]{1,16}$/) })
+      .nullable()
+      .default(null),
+    /** From 0. */
+    wave: z.int().min(0).default(0),
+    state: z.enum(ROLLOUT_STATES),
+    base: base().nullable().default(null),
+    paused: z
+      .object({ by: z.string(), why: z.string().default(''), at: z.number() })
+      .nullable()
+      .default(null),
+    /** False: everybody goes at once, there was no policy when it began. */
+    permits: z.boolean().default(true),
+    /** The policy in force, as it was when the rollout began; null without one. */
+    policy: foreignPolicy().nullable().default(null),
+    /** It goes back to what was proven: who is still under way with another target holds nobody up. */
+    wayBack: z.boolean().default(false),
+    /** When it began; this and the other times of a rollout are ms since the epoch by the clock of the ensemble. */
+    startedAt: z.number().default(0),
+    /** The agents of the canary; a retry and the next rollout take the same ones where they can. */
+    canary: z.array(z.string()).default([]),
+    /** The agents of the present wave. Who went before has a report about this targetVersion, who follows has none. */
+    members: z.array(z.string()).default([]),
+    /** When the present wave began, or went on after a pause; 0: whoever leads takes its next look for that. */
+    waveAt: z.number().default(0),
+    /** Since when all of the present wave are done: the soak. Null: not yet. */
+    soakFrom: z.number().nullable().default(null),
+    /** Who let this wave pass without its soak, and the canary without more words; it counts for that wave alone. */
+    promoted: z
+      .object({ by: z.string(), why: z.string().default(''), at: z.number(), wave: z.int().min(0) })
+      .nullable()
+      .default(null),
+    /** Agents that were not done within the deadline: failed, until they report otherwise. */
+    late: z.array(z.string()).default([]),
+    /** Those of the late that had a permit, which they lost by that: the commit itself may be why. */
+    latePermitted: z.array(z.string()).default([]),
+    /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
+    excused: z.array(z.string()).default([]),
+    /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */
+    why: z.string().default(''),
+    /** What people said about it, newest first; at most 20. */
+    steered: z
+      .array(z.object({ verb: z.string(), by: z.string(), why: z.string().default(''), at: z.number() }))
+      .default([]),
+    /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */
+    failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
+  }),
+);
+export type Rollout = z.infer<ReturnType<typeof rollout>>;
 
 /** Null for an empty node and for what is not readable as this. */
-export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout, data);
+export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout(), data);
 
-const ofAnyState = z.object({ targetVersion, state: z.string() });
+const ofAnyState = once(() => z.object({ targetVersion: targetVersion(), state: z.string() }));
 
-export type ForeignRollout = z.infer<typeof ofAnyState>;
+export type ForeignRollout = z.infer<ReturnType<typeof ofAnyState>>;
 
 /** Of a rollout in a state of a newer version, which nobody of this version may write over; null: it is none. */
 export function unknownState(data: Buffer): ForeignRollout | null {
-  const read = fromJson(ofAnyState, data);
+  const read = fromJson(ofAnyState(), data);
   return read && ROLLOUT_STATES.every((state) => state !== read.state) ? read : null;
 }
 
-export const encodeRollout = (value: Rollout): Buffer => toJson(rollout, value);
+export const encodeRollout = (value: Rollout): Buffer => toJson(rollout(), value);
 
 /** `permits/<agentId>`: the one targetVersion that the agent may activate, as plain text. Null: no permit. */
 export function parsePermit(data: Buffer): TargetVersion | null {

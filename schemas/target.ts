@@ -29,7 +29,7 @@ const additions = z.object({
   author: z.string().optional(),
   message: z.string().optional(),
   /** How this one deployment rolls out, instead of the app's `policy`. */
-  policy: foreignPolicy.optional(),
+  policy: z.lazy(foreignPolicy).optional(),
   /** Members of `gitfleet` that a reader has to understand; else it refuses the target. */
   must: z.array(z.string()).optional(),
 });

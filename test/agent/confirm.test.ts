@@ -49,7 +49,7 @@ const answer = (asked: WantedTarget = wanted): Promise<string> =>
 const begin = (more: Record<string, unknown>) =>
   session.create(
     paths.rollout,
-    encodeRollout(rollout.parse({ deployment: 2, targetVersion: wanted.targetVersion, state: 'running', ...more })),
+    encodeRollout(rollout().parse({ deployment: 2, targetVersion: wanted.targetVersion, state: 'running', ...more })),
     'persistent',
   );
 
@@ -86,7 +86,7 @@ describe('right before the swap', () => {
 
   it('where no rollout names it, a policy holds it: that of the app, its own, or one that nobody can read', async () => {
     expect(await answer({ ...wanted, target: { ...A, gitfleet: { policy: {} } } as Target })).toContain('NO_LEAVE');
-    await session.create(paths.policy, encodePolicy(policy.parse({})), 'persistent');
+    await session.create(paths.policy, encodePolicy(policy().parse({})), 'persistent');
     expect(await answer()).toContain('NO_LEAVE wait');
     await session.set(paths.policy, Buffer.from('nobody can read this'), -1);
     expect(await answer()).toContain('NO_LEAVE wait');

@@ -229,13 +229,13 @@ describe('what was typed rightly', () => {
     const agentId = 'web-\u202e\u001b[2J';
     const paths = fleet.znodes;
     const card = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: '\u001b]0;h\u0007', since: 1 };
-    await fleet.session.create(`${paths.online}/web-odd`, toJson(presence, presence.parse(card)), 'ephemeral');
+    await fleet.session.create(`${paths.online}/web-odd`, toJson(presence(), presence().parse(card)), 'ephemeral');
     const value = {
       ...{ agentId, targetVersion: null, phase: 'failed', activeCommit: '\u001b[1m', since: 1, at: 1 },
       error: { code: 'X\u001b[5m', reason: 'r\u009b31m', hint: 'h\u0007', next: 'stall' },
       output: 'one\u001b[31m\ntwo\r',
     };
-    await fleet.session.create(paths.report('web-odd'), toJson(report, report.parse(value)), 'persistent');
+    await fleet.session.create(paths.report('web-odd'), toJson(report(), report().parse(value)), 'persistent');
     await inClone('publish', 'main', '--detach');
     for (const args of [
       ['status'],

@@ -58,8 +58,8 @@ export function agent(agentId: string, facts: AgentFacts = {}): AgentView {
   };
   return {
     agentId,
-    presence: online === false ? null : presence.parse({ ...card, ...online }),
-    report: reportedAt === null ? null : report.parse({ ...about, ...said }),
+    presence: online === false ? null : presence().parse({ ...card, ...online }),
+    report: reportedAt === null ? null : report().parse({ ...about, ...said }),
     reportedAt,
   };
 }
@@ -171,5 +171,5 @@ export const picture = (
   rollout: Partial<Rollout> | null = null,
 ): StatusPicture => ({
   ...{ app: '/app/business', state: state(facts), fleet, stale: null, wayBack: null, isLed: true },
-  rollout: rollout && rolloutSchema.parse({ deployment: 7, targetVersion: VERSION, ...rollout }),
+  rollout: rollout && rolloutSchema().parse({ deployment: 7, targetVersion: VERSION, ...rollout }),
 });

@@ -36,7 +36,7 @@ async function publish(letter: string): Promise<Published> {
 }
 
 const value = ({ record, targetVersion }: Published, state: RolloutState, more: Partial<Rollout> = {}): Rollout => ({
-  ...rollout.parse({ deployment: record.number, targetVersion, state, policy: policy.parse({ canary: 1 }) }),
+  ...rollout().parse({ deployment: record.number, targetVersion, state, policy: policy().parse({ canary: 1 }) }),
   ...more,
 });
 const put = (next: Rollout) => parts.session.set(paths.rollout, encodeRollout(next), ANY_VERSION);

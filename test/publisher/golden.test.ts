@@ -92,7 +92,7 @@ describe('status', () => {
   });
 
   it('says how long a wave has been watched, and calls nobody done who is not', () => {
-    const rule = policySchema.parse({ canary: 2, soak: '2m' });
+    const rule = policySchema().parse({ canary: 2, soak: '2m' });
     const second = (fleet: typeof MIXED, more: Partial<Rollout>) => {
       const soaks: Partial<Rollout> = {
         state: 'running',
@@ -280,7 +280,7 @@ describe('a deployment that is followed', () => {
     ],
   ] as const)('waits for %s where all agents show it, and says so', (_, isLed, more, says) => {
     const given = { deployment: 7, targetVersion: VERSION, state: 'running', wave: 2, members: ['web-1'], ...more };
-    const rollout = rolloutSchema.parse({ ...given, policy: policySchema.parse({ soak: '2m' }) });
+    const rollout = rolloutSchema().parse({ ...given, policy: policySchema().parse({ soak: '2m' }) });
     const lines = createProgressLines(followed).next(
       progress([make.agent('web-1')], 11 * SECOND, null, { rollout, isLed }),
     );
@@ -442,7 +442,7 @@ describe('plan', () => {
 
   it('names who has to act where nobody would go', async () => {
     await shows('plan-suspended', planLines(plan({}, {}, MIXED.slice(0, 1)), PUBLISH, SCREEN));
-    const policy = policySchema.parse({ canary: 'role=canary' });
+    const policy = policySchema().parse({ canary: 'role=canary' });
     const options = { force: false, now: NOW, policy };
     const uncovered = planPublish('/app/business', make.state({ config: older }), MIXED.slice(1, 3), resolved, options);
     await shows('plan-no-canary', planLines(uncovered, PUBLISH, SCREEN));

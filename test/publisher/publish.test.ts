@@ -40,7 +40,7 @@ const outcomeOf = async (number: number) => (await readDeployment(session, paths
 
 async function comesOnline(agentId: string): Promise<void> {
   const value = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', since: 1 };
-  await session.create(paths.presence(agentId), toJson(presence, presence.parse(value)), 'ephemeral');
+  await session.create(paths.presence(agentId), toJson(presence(), presence().parse(value)), 'ephemeral');
 }
 
 /** As an agent that got there, at what config holds now. */
@@ -48,7 +48,7 @@ async function reportsActive(agentId: string): Promise<void> {
   const { targetVersion } = (await state()).config;
   const value = { agentId, targetVersion, phase: 'active', activeCommit: null, since: 1, at: 1 };
   await session.ensure(paths.report(agentId));
-  await session.set(paths.report(agentId), toJson(report, report.parse(value)), -1);
+  await session.set(paths.report(agentId), toJson(report(), report().parse(value)), -1);
 }
 
 describe('a publish judges what it replaced', () => {

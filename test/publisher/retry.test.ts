@@ -14,12 +14,12 @@ const TABLE: Record<RolloutState, ReturnType<typeof retry>['do']> = {
 
 describe('retry', () => {
   it.each(ROLLOUT_STATES)('while %s', (state) => {
-    expect(retry(rollout.parse({ deployment: 7, targetVersion: '1a.1', state })).do).toBe(TABLE[state]);
+    expect(retry(rollout().parse({ deployment: 7, targetVersion: '1a.1', state })).do).toBe(TABLE[state]);
   });
 
   it('tries those again that a proven rollout went on without', () => {
     const failures = [{ agentId: 'web-1', code: 'HEALTH_FAILED' }];
-    expect(retry(rollout.parse({ deployment: 7, targetVersion: '1a.1', state: 'proven', failures })).do).toBe(
+    expect(retry(rollout().parse({ deployment: 7, targetVersion: '1a.1', state: 'proven', failures })).do).toBe(
       'publish',
     );
   });
@@ -27,7 +27,7 @@ describe('retry', () => {
 
 describe('a policy file', () => {
   it('is YAML or JSON', () => {
-    const wanted = policy.parse({ canary: 'role=canary', maxParallel: '10%', soak: '5m' });
+    const wanted = policy().parse({ canary: 'role=canary', maxParallel: '10%', soak: '5m' });
     expect(parsePolicyFile('canary: role=canary\nmaxParallel: 10%\nsoak: 5m # watched\n', 'p.yml')).toEqual(wanted);
     expect(parsePolicyFile('{"canary":"role=canary","maxParallel":"10%","soak":"5m"}', 'p.yml')).toEqual(wanted);
   });
@@ -57,10 +57,10 @@ describe('a policy file', () => {
 it('the waves of now are those of who would take part', () => {
   const view = (agentId: string, online = true) => {
     const card = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', since: 0 };
-    return { agentId, presence: online ? presence.parse(card) : null, report: null, reportedAt: null };
+    return { agentId, presence: online ? presence().parse(card) : null, report: null, reportedAt: null };
   };
   const fleet = [view('web-1'), view('web-2', false), ...Array.from({ length: 30 }, (_, n) => view(`web-${n + 3}`))];
-  const rule = policy.parse({ canary: 1, maxParallel: 2 });
+  const rule = policy().parse({ canary: 1, maxParallel: 2 });
   const waves = wavesNow(rule, fleet);
   expect(waves.slice(0, 2)).toEqual([['web-1'], ['web-10', 'web-11']]);
   expect(waves.flat()).not.toContain('web-2');
@@ -74,7 +74,7 @@ it('the waves of now are those of who would take part', () => {
 
 it('a canary that its selector does not find is none, and nobody goes before it', () => {
   const fleet = [agent('web-1'), agent('web-2', { online: { labels: { role: 'canary' } } })];
-  const rule = policy.parse({ canary: 'role=canary' });
+  const rule = policy().parse({ canary: 'role=canary' });
   expect(policyLines('/app', rule, fleet).slice(-3)).toEqual([
     '/app: a deployment would go now in',
     '  canary: web-2',

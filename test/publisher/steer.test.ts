@@ -18,7 +18,7 @@ function inState(state: RolloutState, more: Partial<Rollout> = {}): Rollout {
     failures,
     paused,
   };
-  return { ...rollout.parse({ ...given, policy: policy.parse({ canary: 1 }) }), ...more };
+  return { ...rollout().parse({ ...given, policy: policy().parse({ canary: 1 }) }), ...more };
 }
 
 /** What each verb does in each state: the state after it, `same` where nothing is to be done, or `refused`. */

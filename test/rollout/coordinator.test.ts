@@ -63,7 +63,7 @@ async function publish(letter: string): Promise<number> {
   return (await publishTarget(publisher, since, request)).record.number;
 }
 
-const setPolicy = (members: object) => observer.set(paths.policy, encodePolicy(policy.parse(members)), -1);
+const setPolicy = (members: object) => observer.set(paths.policy, encodePolicy(policy().parse(members)), -1);
 const current = async (): Promise<Rollout | null> => {
   const node = await observer.get(paths.rollout);
   return node && parseRollout(node.data);

@@ -75,7 +75,7 @@ async function begun(): Promise<Rollout> {
   await put('a');
   const { targetVersion } = await put('b');
   const base = { deployment: 1, ...core('a') };
-  const value = rollout.parse({ deployment: 2, targetVersion, state: 'running', base });
+  const value = rollout().parse({ deployment: 2, targetVersion, state: 'running', base });
   await session.set(paths.rollout, encodeRollout(value), ANY_VERSION);
   await takeLead(parts, mine, await see());
   return value;
@@ -185,7 +185,7 @@ it('leaves a rollout alone whose state is of a newer version, until something el
 
 it('promotes the wave that was looked at, and no other one that began meanwhile', async () => {
   const value = await begun();
-  const going = { ...value, permits: true, policy: policySchema.parse({ canary: 1 }), wave: 0 };
+  const going = { ...value, permits: true, policy: policySchema().parse({ canary: 1 }), wave: 0 };
   await session.set(paths.rollout, encodeRollout(going), ANY_VERSION);
   let raced = false;
   const racing = {

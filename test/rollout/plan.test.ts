@@ -21,7 +21,7 @@ function second(policy: Record<string, unknown> | null, agents: ConstructorParam
   settle(world);
   world.sayAll('active');
   settle(world);
-  world.policy = policy === null ? null : policySchema.parse(policy);
+  world.policy = policy === null ? null : policySchema().parse(policy);
   world.publish('b');
   return world;
 }
@@ -270,7 +270,7 @@ describe('a broken budget', () => {
       world.sayAll('active');
       settle(world);
     }
-    world.policy = policySchema.parse(WAVES);
+    world.policy = policySchema().parse(WAVES);
     world.publish('b');
     settle(world);
     world.sayAll('awaiting');
@@ -720,10 +720,10 @@ describe('another target', () => {
     settle(world);
     finish(world);
     settle(world);
-    world.publish('b', {}, policy && policySchema.parse(policy));
+    world.publish('b', {}, policy && policySchema().parse(policy));
     settle(world);
     const canary = wave === 0 ? ['web-1', 'web-2'] : ['web-1'];
-    expect(world.rollout).toMatchObject({ deployment: 3, wave, canary, policy: policySchema.parse(policy ?? WAVES) });
+    expect(world.rollout).toMatchObject({ deployment: 3, wave, canary, policy: policySchema().parse(policy ?? WAVES) });
   });
 
   it('of a foreign writer is adopted first', () => {

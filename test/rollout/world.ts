@@ -38,7 +38,7 @@ export class World {
   watched = Number.POSITIVE_INFINITY;
 
   constructor(policy: Record<string, unknown> | null, agents: number | Record<string, Record<string, string>>) {
-    this.policy = policy === null ? null : policySchema.parse(policy);
+    this.policy = policy === null ? null : policySchema().parse(policy);
     const named =
       typeof agents === 'number'
         ? Object.fromEntries(Array.from({ length: agents }, (_, n) => [`web-${n + 1}`, {}]))
@@ -75,7 +75,7 @@ export class World {
   say(agentId: string, phase: Phase, more: Record<string, unknown> = {}): void {
     const { targetVersion } = this;
     const said = { agentId, targetVersion, phase, activeCommit: null, since: this.now, at: this.now, ...more };
-    this.agent(agentId).report = report.parse(said);
+    this.agent(agentId).report = report().parse(said);
   }
 
   fail(agentId: string, code = 'HEALTH'): void {

@@ -25,7 +25,7 @@ async function led(agents: number): Promise<{ agents: TestAgent[]; origin: Origi
   const [path, clock, chance] = [fleet.znodes.election, systemClock, Math.random] as const;
   const candidacy = standForElection(fleet.session, { path, data: Buffer.from('{}'), clock, chance, log: silentLog });
   await until('this test leads', async () => candidacy.term !== undefined);
-  await fleet.session.set(fleet.znodes.policy, encodePolicy(policy.parse({ canary: 1 })), ANY_VERSION);
+  await fleet.session.set(fleet.znodes.policy, encodePolicy(policy().parse({ canary: 1 })), ANY_VERSION);
   const started = await fleet.startAgents(agents, { settings: { zookeeper: { sessionTimeout: '4s' } } });
   await fleet.online(agents);
   return { agents: started, origin: await fleet.origin() };
@@ -39,7 +39,7 @@ async function target(origin: Origin, commitId: string): Promise<TargetVersion> 
 }
 
 async function order(targetVersion: TargetVersion, change: Partial<Rollout>): Promise<void> {
-  const value = rollout.parse({ deployment: 7, targetVersion, state: 'running', ...change });
+  const value = rollout().parse({ deployment: 7, targetVersion, state: 'running', ...change });
   await fleet.session.set(fleet.znodes.rollout, encodeRollout(value), ANY_VERSION);
 }
 

@@ -334,7 +334,7 @@ it('a thousand agents are shown by status, with one session and no watch', async
   });
   await Promise.all(
     ids.map((id) =>
-      fleet.session.create(fleet.znodes.report(id), toJson(report, report.parse(said(id))), 'persistent'),
+      fleet.session.create(fleet.znodes.report(id), toJson(report(), report().parse(said(id))), 'persistent'),
     ),
   );
   const shown = await fleet.run('status');

@@ -96,7 +96,7 @@ it('serves whole trees only, while good and bad releases roll over three servers
   const first = await origin.commit('first', tree('first'));
   expect(await publish(first)).toMatchObject({ exitCode: 0 });
 
-  const rolling = policy.parse({ canary: 1, maxParallel: 1 });
+  const rolling = policy().parse({ canary: 1, maxParallel: 1 });
   await fleet.session.set(fleet.znodes.policy, encodePolicy(rolling), ANY_VERSION);
   const load = startLoad(urls);
   try {

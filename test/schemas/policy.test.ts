@@ -54,7 +54,7 @@ describe('a selector', () => {
 
 describe('a policy', () => {
   it('has defaults that stop at the first failure and go back', () => {
-    expect(policy.parse({})).toEqual({
+    expect(policy().parse({})).toEqual({
       maxParallel: '25%',
       soak: '0s',
       promote: 'auto',
@@ -72,8 +72,8 @@ describe('a policy', () => {
     { canary: 'zone in (a,b),!spare', maxParallel: 3, byLabel: 'zone' },
     { failureBudget: '5%', offlineBudget: 2, onFailure: 'continue', soak: '10m', promote: 'manual' },
   ])('is read as it was written: %j', (written) => {
-    expect(parsePolicy(encodePolicy(policy.parse(written)))).toEqual({
-      value: policy.parse(written),
+    expect(parsePolicy(encodePolicy(policy().parse(written)))).toEqual({
+      value: policy().parse(written),
       unreadable: null,
     });
   });
@@ -93,11 +93,11 @@ describe('a policy', () => {
     { onFailure: 'explode' },
     { max_parallel: 1 },
   ])('refuses %j', (written) => {
-    expect(policy.safeParse(written).success).toBe(false);
+    expect(policy().safeParse(written).success).toBe(false);
   });
 
   it('of a newer version is read, one that is broken stands in the way', () => {
-    expect(foreignPolicy.parse({ canary: 1, later: true })).toEqual(policy.parse({ canary: 1 }));
+    expect(foreignPolicy().parse({ canary: 1, later: true })).toEqual(policy().parse({ canary: 1 }));
     expect(parsePolicy(Buffer.alloc(0))).toEqual({ value: null, unreadable: null });
     for (const text of ['x', '[]', '{"canary":0}']) expect(parsePolicy(Buffer.from(text)).unreadable).not.toBeNull();
   });

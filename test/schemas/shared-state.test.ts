@@ -23,7 +23,7 @@ const rollout: Rollout = {
   base: { deployment: 11, url: URL, commitId: COMMIT, relativePath: PATH },
   paused: { by: 'ann', why: 'lunch', at: 1_700_000_000_001 },
   permits: true,
-  policy: policy.parse({ canary: 1, soak: '5m' }),
+  policy: policy().parse({ canary: 1, soak: '5m' }),
   startedAt: 1_700_000_000_000,
   canary: ['web-1'],
   members: ['web-2', 'web-3'],

@@ -173,7 +173,7 @@ function policyOf(draw: Seeded): Buffer {
   if (draw.often(0.1)) return Buffer.alloc(0);
   const canary = draw.pick([undefined, 1, '34%', 'zone=a']);
   return encodePolicy(
-    policySchema.parse({
+    policySchema().parse({
       ...(canary === undefined ? {} : { canary }),
       maxParallel: draw.pick([1, 2, '50%']),
       ...(draw.often(0.3) ? { byLabel: 'zone' } : {}),
