@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { makeMain, makeScript } from './make-script.mjs';
+import { makeMain, makeScript, PUBLISHING } from './make-script.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [dist, aside, old] = [`${root}dist`, `${root}dist.new-${process.pid}`, `${root}dist.old-${process.pid}`];
@@ -14,8 +14,9 @@ try {
   const args = [compiler, '-p', `${root}tsconfig.json`, '--outDir', aside];
   execFileSync(process.execPath, args, { stdio: 'inherit', cwd: root });
   const script = await makeScript(root, `${aside}/cli`);
-  await makeMain(root, `${aside}/cli`, script);
-  keepCompiled(`${aside}/cli/${script}`);
+  const publishing = await makeScript(root, `${aside}/cli`, PUBLISHING);
+  await makeMain(root, `${aside}/cli`, script, publishing);
+  for (const each of [script, publishing]) keepCompiled(`${aside}/cli/${each}`);
   // What changed while the compiler ran is newer than the build.
   writeFileSync(`${aside}/.built`, String(startedAt.getTime()));
   try {

@@ -6,14 +6,15 @@ import { build } from 'rolldown';
 /**
  * All in one file, each module run when it is first asked for: verbs do not pay for each other, and nothing is read from
  * disk later. Its value is a function of `require` and its own place. Written into `directory`; returns its name.
+ * @param only the files of the verbs that are in it, all of them where none are named. Who may run it: cli/main.ts.
  */
-export async function makeScript(root, directory) {
+export async function makeScript(root, directory, only = null) {
   const { output } = await build({
     cwd: root,
     input: `${root}cli/start.ts`,
     platform: 'node',
     resolve: { alias: { 'node:fs/promises': `${root}runtime/files-at-once.ts` } },
-    plugins: [runWhenCalled(root)],
+    plugins: [runWhenCalled(root), only && withVerbs(root, only)],
     write: false,
     output: { format: 'cjs', codeSplitting: false },
     onLog,
@@ -26,14 +27,27 @@ export async function makeScript(root, directory) {
   return name;
 }
 
+/** What cli/main.ts starts with the second script. */
+export const PUBLISHING = ['publish', 'hook-post-receive'];
+
+/** The command table stays whole; a verb that is not named has nothing behind it. */
+const withVerbs = (root, verbs) => ({
+  name: 'with verbs',
+  resolveId(id, importer, { kind }) {
+    const table = kind === 'dynamic-import' && /^cli\/(program|verbs-[a-z]+)\.ts$/.test(importer.slice(root.length));
+    return table && !verbs.includes(id.slice('./'.length, -'.ts'.length)) ? '\0no-verb' : null;
+  },
+  load: (id) => (id === '\0no-verb' ? "export const run = () => { throw new Error('not in this script'); };" : null),
+});
+
 /**
- * The first file, which runs the script of that name. With `require`: Node reads, resolves and links a first file with
+ * The first file, which runs the scripts of these names. With `require`: Node reads, resolves and links a first file with
  * `import` in it 5 ms more slowly. The module that tsc made of it goes.
  */
-export async function makeMain(root, directory, script) {
+export async function makeMain(root, directory, script, publishing) {
   const file = `${directory}/main.cjs`;
   await build({ cwd: root, input: `${root}cli/main.ts`, platform: 'node', output: { format: 'cjs', file }, onLog });
-  writeFileSync(file, readFileSync(file, 'utf8').replace('@SCRIPT@', script));
+  writeFileSync(file, readFileSync(file, 'utf8').replace('@SCRIPT@', script).replace('@PUBLISHING@', publishing));
   chmodSync(file, 0o755);
   for (const left of ['main.js', 'main.js.map']) rmSync(`${directory}/${left}`);
 }
