@@ -99,6 +99,9 @@ export const shared = (command: Command): Command =>
     .addOption(new Option('--settings <file>', 'settings file, default /etc/gitfleet/gitfleet.yml where it exists'))
     .addOption(new Option('--json', 'for machines: one JSON value per line (docs/cli.md)'));
 
+/** For options that may be given several times. */
+export const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
 export const example = (command: Command, ...lines: string[]): Command =>
   command.addHelpText(
     'after',

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type Recorded, readDeployment } from '../fleet/history.ts';
 import type { PublishParts } from '../fleet/publish-transaction.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
@@ -15,6 +14,7 @@ import type { Followed } from '../publisher/progress-lines.ts';
 import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
+import { newNonce } from '../runtime/nonce.ts';
 import { visible } from '../runtime/visible.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { CommitId } from '../schemas/values.ts';
@@ -89,7 +89,7 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
     async (session, access) => {
       const paths = znodes(hook.app);
       const now = () => systemClock.now();
-      const parts = { session, znodes: paths, access, now, newNonce: randomUUID, settleMs: SETTLE_MS };
+      const parts = { session, znodes: paths, access, now, newNonce, settleMs: SETTLE_MS };
       const result = await publishTip({
         url: hook.url,
         relativePath: hook.relativePath,

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ownCredential } from '../agent/own-credential.ts';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { newNonce } from '../runtime/nonce.ts';
 import type { Shutdown } from '../runtime/shutdown.ts';
 import type { AgentSettings, Settings } from '../schemas/settings.ts';
 import { openSession } from '../zookeeper/open-session.ts';
@@ -35,6 +35,6 @@ export async function joinFleet(
     ...{ agentId: agent.id, instanceId, machineId, pid: process.pid, host: hostname() },
     ...{ labels: agent.labels, agentVersion: version },
   };
-  const mechanics = { clock, chance, log, shutdown, newNonce: randomUUID };
+  const mechanics = { clock, chance, log, shutdown, newNonce };
   return fleetSide({ session, access, app: settings.app, card, ownId: own.id, stands, live, ...mechanics });
 }

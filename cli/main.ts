@@ -7,23 +7,23 @@
  * Nothing is written here: whoever runs gitfleet need not be trusted by others who run it. The script's name holds its
  * hash and all of it is in memory from here on, so an upgrade under a running agent mixes no versions.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
+import { crc32 } from 'node:zlib';
 
 /** The build puts the names in. */
 const [verb, second] = process.argv.slice(2);
 const publishes = verb === 'publish' || verb === 'deploy' || (verb === 'hook' && second === 'post-receive');
 const filename = join(import.meta.dirname, publishes ? '@PUBLISHING@' : '@SCRIPT@');
 
-/** The SHA-256 of what follows, and what V8 made; undefined where there is none, or a damaged one. */
+/** What V8 made, behind eight bytes with its CRC; undefined where there is none, or a damaged one. */
 function readCache(): Buffer | undefined {
   try {
     const kept = readFileSync(`${filename}.cache`);
-    const cache = kept.subarray(32);
-    return createHash('sha256').update(cache).digest().equals(kept.subarray(0, 32)) ? cache : undefined;
+    const cache = kept.subarray(8);
+    return crc32(cache) === kept.readUInt32BE(0) ? cache : undefined;
   } catch {
     return undefined;
   }

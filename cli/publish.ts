@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { readSharedState } from '../fleet/shared-state.ts';
 import { publish } from '../publisher/publish.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { newNonce } from '../runtime/nonce.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
@@ -31,7 +31,7 @@ export async function run({ options, words }: Call): Promise<number> {
     if (resolved.refusal) throw resolved.refusal;
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;
-    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID, beforeWrite };
+    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce, beforeWrite };
     const publishing = publish(parts, since, {
       target: resolved.target,
       author: by,

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { retryRollout } from '../publisher/retry.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
+import { newNonce } from '../runtime/nonce.ts';
 import type { SteerOutput } from '../schemas/output.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { author } from './author.ts';
@@ -21,7 +21,7 @@ export async function run({ options }: Call): Promise<number> {
     const paths = znodes(settings.app);
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;
-    const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce: randomUUID, clock, beforeWrite };
+    const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce, clock, beforeWrite };
     const why = (options['message'] as string | undefined) ?? '';
     const found = await interrupt.outcomeOf(retryRollout(parts, { by, why }));
     if ('record' in found) return await followPublished(session, paths, found, following, undefined, interrupt);

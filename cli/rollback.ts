@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { recordForeign } from '../fleet/publish-transaction.ts';
 import { readQuarantine } from '../fleet/refusals.ts';
 import { readSharedState, type SharedState } from '../fleet/shared-state.ts';
@@ -8,6 +7,7 @@ import { publish } from '../publisher/publish.ts';
 import { findRollback } from '../publisher/rollback.ts';
 import { short } from '../publisher/words.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { newNonce } from '../runtime/nonce.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { ANY_URL, parseTarget, targetOf } from '../schemas/target.ts';
@@ -31,7 +31,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const following = followOptions(options, settings, by);
   return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
-    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce: randomUUID };
+    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce };
     const since = await recordForeign(parts, await readSharedState(session, paths));
     const to = await findRollback(session, paths, wanted, readQuarantine(since.quarantine.data));
     const target = targetOf(to.target);

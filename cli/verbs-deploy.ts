@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { type CommandTable, example, shared } from './command-table.ts';
 
-/** The verbs of whoever deploys and of whoever is on call. */
-export function deployVerbs({ root, verb }: CommandTable): void {
+export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
   example(
     waiting(
       targeting(
@@ -19,6 +18,11 @@ export function deployVerbs({ root, verb }: CommandTable): void {
     'gitfleet publish main -m "new checkout"',
     'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',
   );
+}
+
+/** The verbs of whoever deploys and of whoever is on call. */
+export function deployVerbs({ root, verb }: CommandTable): void {
+  publishVerb({ root, verb });
   example(
     targeting(shared(verb(root, 'plan [rev]', 'what publish would do, and what stops it', () => import('./plan.ts'))))
       .description(

@@ -9,8 +9,11 @@ import { temporaryDirectory } from '../support/git-origin.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const CLI = join(ROOT, 'dist', 'cli');
-const script = readdirSync(CLI).find((name) => /^gitfleet-[0-9a-f]{12}\.cjs$/.test(name)) ?? 'none';
-const shipped = ['main.cjs', script, `${script}.cache`];
+const sizeOf = (name: string) => statSync(join(CLI, name)).size;
+const scripts = readdirSync(CLI).filter((name) => /^gitfleet-[0-9a-f]{12}\.cjs$/.test(name));
+/** The one of what publishes is the shorter one. */
+const [publishing = 'none', whole = 'none'] = scripts.toSorted((a, b) => sizeOf(a) - sizeOf(b));
+const shipped = ['main.cjs', ...scripts, ...scripts.map((name) => `${name}.cache`)];
 const place = temporaryDirectory('build');
 afterAll(place.remove);
 
@@ -31,56 +34,95 @@ function gitfleet(nodeFlags: string[], ...args: string[]) {
 const listing = () => readdirSync(alone).map((name) => [name, statSync(join(alone, name)).mtimeMs]);
 
 describe('what the build ships', () => {
-  it('is complete: it runs where there is no package and no other file, and asks Node for its own modules only', () => {
-    const asked = gitfleet([], 'status');
-    expect(asked).toMatchObject({ status: 2, stdout: '' });
-    expect(asked.stderr).toContain('gitfleet: SETTINGS: zookeeper');
-    const text = readFileSync(join(alone, script), 'latin1');
-    const names = [...text.matchAll(/\brequire\("(?:node:)?([^"]+)"\)/g)].map((match) => match[1] as string);
-    // The one that is none is tried and may be missing: colours of a package that logs its debugging.
-    expect([...new Set(names)].filter((name) => !builtinModules.includes(name))).toEqual(['supports-color']);
+  it('is two scripts, of which what publishes needs the one and all else the other', () => {
+    expect(scripts).toHaveLength(2);
+    rmSync(join(alone, whole));
+    for (const args of [
+      ['publish', '--help'],
+      ['deploy', '--help'],
+      ['hook', 'post-receive', '--help'],
+    ]) {
+      expect(gitfleet([], ...args)).toMatchObject({ status: 0, stderr: '' });
+    }
+    expect(gitfleet([], 'publish', 'HEAD').stderr).toContain('gitfleet: SETTINGS: zookeeper');
+    cpSync(join(CLI, whole), join(alone, whole));
+    rmSync(join(alone, publishing));
+    for (const args of [['--help'], ['status', '--help'], ['hook', 'status', '--help'], ['help', 'publish']]) {
+      expect(gitfleet([], ...args)).toMatchObject({ status: 0, stderr: '' });
+    }
+    expect(gitfleet([], '--help').stdout).toMatch(/^ +publish\|deploy/m);
   });
 
-  it('reads no code later, so that an agent that runs while it is replaced goes on with its own', () => {
-    const code = readFileSync(join(alone, script), 'latin1').replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '');
-    expect(code.match(/.*\bimport\(.*/g) ?? []).toEqual([]);
-  });
+  it.each([
+    ['publish', publishing],
+    ['status', whole],
+  ])(
+    'is complete: %s runs where there is no package and no other file, and asks Node for its own modules only',
+    (verb, script) => {
+      const asked = gitfleet([], verb);
+      expect(asked).toMatchObject({ status: 2, stdout: '' });
+      expect(asked.stderr).toContain('gitfleet: SETTINGS: zookeeper');
+      const text = readFileSync(join(alone, script), 'latin1');
+      const names = [...text.matchAll(/\brequire\("(?:node:)?([^"]+)"\)/g)].map((match) => match[1] as string);
+      // The one that is none is tried and may be missing: colours of a package that logs its debugging.
+      expect([...new Set(names)].filter((name) => !builtinModules.includes(name))).toEqual(['supports-color']);
+    },
+  );
 
-  it('starts from what V8 kept, made by the Node that built it', () => {
+  it.each(scripts)(
+    'reads no code later, so that an agent that runs while it is replaced goes on with its own: %s',
+    (script) => {
+      const code = readFileSync(join(alone, script), 'latin1').replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '');
+      expect(code.match(/.*\bimport\(.*/g) ?? []).toEqual([]);
+    },
+  );
+
+  it.each(scripts)('starts from what V8 kept, made by the Node that built it: %s', (script) => {
     const filename = join(alone, script);
-    const cachedData = readFileSync(`${filename}.cache`).subarray(32);
+    const cachedData = readFileSync(`${filename}.cache`).subarray(8);
     const loaded = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
     expect(loaded.cachedDataRejected).toBe(false);
   });
 
-  it('does the same without it, with a damaged one, and where V8 refuses it; and never writes', () => {
+  it.each([
+    ['publish --help', publishing],
+    ['--help', whole],
+  ])('does the same without it, with a damaged one, and where V8 refuses it; and never writes: %s', (words, script) => {
+    const args = words.split(' ');
     const cache = join(alone, `${script}.cache`);
-    const whole = readFileSync(cache);
-    const right = gitfleet([], '--help');
+    const kept = readFileSync(cache);
+    const right = gitfleet([], ...args);
     expect(right).toMatchObject({ status: 0, stderr: '' });
-    const damaged = [Buffer.alloc(0), whole.subarray(0, whole.length >> 1), Buffer.alloc(whole.length)];
-    for (const at of [0, 40, whole.length >> 1, whole.length - 1]) {
-      const changed = Buffer.from(whole);
+    const damaged = [
+      Buffer.alloc(0),
+      kept.subarray(0, 4),
+      kept.subarray(0, kept.length >> 1),
+      Buffer.alloc(kept.length),
+    ];
+    for (const at of [0, 40, kept.length >> 1, kept.length - 1]) {
+      const changed = Buffer.from(kept);
       changed[at] = (changed[at] as number) ^ 0xff;
       damaged.push(changed);
     }
     for (const bytes of damaged) {
       writeFileSync(cache, bytes);
       const before = listing();
-      expect(gitfleet([], '--help')).toEqual(right);
+      expect(gitfleet([], ...args)).toEqual(right);
       expect(listing()).toEqual(before);
     }
     rmSync(cache);
-    expect(gitfleet([], '--help')).toEqual(right);
-    expect(readdirSync(alone).toSorted()).toEqual(shipped.slice(0, 2).toSorted());
-    writeFileSync(cache, whole);
+    expect(gitfleet([], ...args)).toEqual(right);
+    expect(readdirSync(alone).toSorted()).toEqual(shipped.filter((name) => name !== `${script}.cache`).toSorted());
+    writeFileSync(cache, kept);
     // Flags are part of what V8 compares; another version of Node is refused in the same way.
-    expect(gitfleet(['--no-opt', '--max-lazy'], '--help')).toEqual(right);
+    expect(gitfleet(['--no-opt', '--max-lazy'], ...args)).toEqual(right);
   });
 
   it('says where a bug is by the names of functions and sources', () => {
-    const text = readFileSync(join(alone, script), 'latin1');
-    expect(text).toMatch(/^\/\/ fleet\/publish-transaction\.ts$/m);
-    expect(text).toMatch(/\basync function publishTarget\(/);
+    for (const script of scripts) {
+      const text = readFileSync(join(alone, script), 'latin1');
+      expect(text).toMatch(/^\/\/ fleet\/publish-transaction\.ts$/m);
+      expect(text).toMatch(/\basync function publishTarget\(/);
+    }
   });
 });
