@@ -2,7 +2,7 @@
 /**
  * What bin.gitfleet names. The build (scripts/build.mjs) makes start.ts and all that it needs into one script, whose
  * value is a function, and keeps beside it what V8 made of that script: a start neither looks for files nor compiles.
- * Of what publishes there is a second script, with no other verb in it: half as long, and so half as long to load.
+ * For what publishes there is a second script, with no other verb in it: shorter, and so loaded sooner.
  * V8 refuses what another version or other flags made, and compiles as ever; it does not look for damage, so we do.
  * Nothing is written here: whoever runs gitfleet need not be trusted by others who run it. The script's name holds its
  * hash and all of it is in memory from here on, so an upgrade under a running agent mixes no versions.
