@@ -1,6 +1,6 @@
 import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory, writeAnew, writeDurably } from '../runtime/durable-file.ts';
+import { syncDirectory, writeAside, writeDurably } from '../runtime/durable-file.ts';
 import type { CommitId } from '../schemas/values.ts';
 import type { Pack } from './pack-writer.ts';
 import { pin, type Repository } from './repository.ts';
@@ -21,9 +21,9 @@ export async function keepPack(repository: Repository, commitId: CommitId, made:
     name: join(packs, `${made.name}.${kind}`),
   })) as [Aside, Aside];
   const written = await Promise.allSettled([
-    writeAnew(pack.aside, made.pack, 0o444),
-    writeAnew(index.aside, made.index, 0o444),
-    marking && writeAnew(`${list}.lock`, Buffer.from(`${marks}${commitId}\n`), 0o600),
+    writeAside(pack.aside, made.pack, 0o444),
+    writeAside(index.aside, made.index, 0o444),
+    marking && writeAside(`${list}.lock`, Buffer.from(`${marks}${commitId}\n`), 0o600),
   ]);
   for (const each of written) if (each.status === 'rejected') throw each.reason;
   await repository.failpoint('copy.written');
@@ -61,7 +61,7 @@ interface Aside {
 async function pinAtOnce(repository: Repository, commitId: CommitId): Promise<void> {
   const ref = join(repository.directory, 'refs', 'pins', commitId);
   try {
-    await writeAnew(`${ref}.lock`, Buffer.from(`${commitId}\n`), 0o600);
+    await writeAside(`${ref}.lock`, Buffer.from(`${commitId}\n`), 0o600);
     await rename(`${ref}.lock`, ref);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

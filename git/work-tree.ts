@@ -168,8 +168,8 @@ async function adminOf(repository: Pick<Repository, 'directory'>, directory: str
   if (forward === null || !forward.startsWith('gitdir: ')) return null;
   const named = forward.slice('gitdir: '.length);
   const ours = join(repository.directory, 'worktrees');
-  // As we wrote it ourselves: what is asked of each directory above it has the same answer for both.
-  if (dirname(named) === ours) return (await isDirectory(named)) ? named : null;
+  // As we wrote it ourselves, to the letter (no `..`, no slash at its end): nothing between the two can lead elsewhere.
+  if (named === join(ours, basename(named)) && (await isDirectory(named))) return named;
   const real = (path: string) => realpath(path).catch(() => null);
   const [admin, all] = await Promise.all([real(named), real(ours)]);
   if (admin === null || all === null || dirname(admin) !== all) return null;

@@ -7,13 +7,13 @@ import { dirname } from 'node:path';
  */
 export async function writeDurably(file: string, content: string, mode = 0o600): Promise<void> {
   const aside = `${file}.new`;
-  await writeAnew(aside, content, mode);
+  await writeAside(aside, content, mode);
   await rename(aside, file);
   await syncDirectory(dirname(file));
 }
 
 /** A file that is there whole and lasts, in the place of one that an earlier process may have left half-written. */
-export async function writeAnew(file: string, content: string | Buffer, mode: number): Promise<void> {
+export async function writeAside(file: string, content: string | Buffer, mode: number): Promise<void> {
   const handle = await openAnew(file, mode);
   try {
     await handle.writeFile(content);

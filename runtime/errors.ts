@@ -56,6 +56,11 @@ const SYSTEM: Record<string, Omit<Failure, 'reason'>> = {
     hint: 'a file is where the named path needs a directory: move it away, or name another path',
     next: 'retry',
   },
+  ENAMETOOLONG: {
+    code: 'NAME_TOO_LONG',
+    hint: 'the file system takes no name as long as the named one, and we put some letters behind it: choose a shorter one',
+    next: 'stall',
+  },
   EIO: { code: 'IO_ERROR', hint: 'the disk reports errors; check the hardware', next: 'retry' },
 };
 

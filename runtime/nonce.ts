@@ -1,8 +1,8 @@
 import { type Chance, systemChance } from './clock.ts';
 
 /**
- * Tells one write from every other, by 128 bits of chance. Not secret: who can read a record can read its nonce. Not
- * drawn by node:crypto, which takes a command longer to load than all that it then does with it.
+ * Tells one write from every other: 128 bits, from the 64 by which V8 seeds Math.random in each process. Not secret: who can
+ * read a record can read its nonce. Not drawn by node:crypto, which takes a command longer to load than all that it does.
  */
 export const newNonce = (chance: Chance = systemChance): string =>
   Array.from({ length: 4 }, () =>

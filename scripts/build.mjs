@@ -1,5 +1,5 @@
 // Makes dist/ (and so bin.gitfleet) from the TypeScript sources: with tsc the modules, one by one, which tests and
-// scripts import; with rolldown one script, which cli/main.ts runs; and what V8 makes of that script, so that
+// scripts import; with rolldown the two scripts of which cli/main.ts runs one; and what V8 makes of each, so that
 // a start need not compile it. It is made aside and renamed, so that what runs from dist/ meanwhile never sees half of it.
 import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
