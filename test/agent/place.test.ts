@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { inspectPlace, type Places, placesOf } from '../../agent/place.ts';
 import { swapLink } from '../../agent/releases.ts';
+import { classify } from '../../runtime/errors.ts';
 import type { CommitId, RelativePath } from '../../schemas/values.ts';
 
 const COMMIT = 'c'.repeat(40) as CommitId;
@@ -33,6 +34,33 @@ describe('a place that may be ours', () => {
     await swapLink(places, 'web/shop' as RelativePath, COMMIT);
     expect(await inspect('web/shop')).toBe(COMMIT);
   });
+});
+
+describe('a link that a crash, or somebody else, left in our way', () => {
+  const aside = () => at('.shop.gitfleet-new');
+
+  it.each([
+    ['a link to nothing', () => symlink('gone', aside())],
+    ['a file', () => writeFile(aside(), 'half')],
+  ])('is replaced where it is %s', async (_, leave) => {
+    await leave();
+    await swapLink(places, 'shop' as RelativePath, COMMIT);
+    expect(await inspect('shop')).toBe(COMMIT);
+    expect(await readdir(places.root)).not.toContain('.shop.gitfleet-new');
+  });
+
+  it('is refused and stays where it is a directory', async () => {
+    await mkdir(join(aside(), 'theirs'), { recursive: true });
+    const swapped = swapLink(places, 'shop' as RelativePath, COMMIT);
+    await expect(swapped).rejects.toMatchObject({ code: 'OCCUPIED', next: 'stall' });
+    expect(await readdir(aside())).toEqual(['theirs']);
+  });
+});
+
+it('a link whose name leaves no room for the one beside it is said to be too long, not to be a defect', async () => {
+  const swapped = swapLink(places, 'n'.repeat(250) as RelativePath, COMMIT);
+  const error = await swapped.catch((thrown: unknown) => classify(thrown));
+  expect(error).toMatchObject({ code: 'NAME_TOO_LONG', next: 'stall' });
 });
 
 describe('the parents of a link', () => {
