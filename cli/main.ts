@@ -8,7 +8,6 @@
  * hash and all of it is in memory from here on, so an upgrade under a running agent mixes no versions.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
@@ -35,4 +34,4 @@ const script = new Script(readFileSync(filename, 'latin1'), {
   filename: basename(filename),
   ...(cachedData ? { cachedData } : {}),
 });
-script.runInThisContext()(createRequire(filename), filename, dirname(filename));
+script.runInThisContext()(require, filename, dirname(filename));

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { FleetError } from '../runtime/errors.ts';
 import { parseSettings, type Settings } from '../schemas/settings.ts';
@@ -24,7 +23,7 @@ export async function readSettings(flags: Readonly<Record<string, unknown>>, fro
   const environment = from.environment ?? process.env;
   const named = flags['settings'] ?? environment['GITFLEET_SETTINGS'];
   const file = named ? String(named) : from.environment ? null : DEFAULT_FILE;
-  const text = file === null ? null : await readText(file, Boolean(named));
+  const text = file === null ? null : readText(file, Boolean(named));
   const merged = mergeSettings({
     flags,
     environment,
@@ -37,13 +36,13 @@ export async function readSettings(flags: Readonly<Record<string, unknown>>, fro
 
 /**
  * A settings file decides what is fetched and run, so only its owner may write it; a pipe or a device is none. A link is
- * none either: whoever may write where it leads would decide.
+ * none either: whoever may write where it leads would decide. Read at once: it is small, and nothing else can begin before.
  */
-async function readText(file: string, mustExist: boolean): Promise<string | null> {
-  let handle: Awaited<ReturnType<typeof open>>;
+function readText(file: string, mustExist: boolean): string | null {
+  let descriptor: number;
   try {
     // Without O_NONBLOCK a named pipe would hold us here for ever.
-    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!mustExist && code === 'ENOENT') return null;
@@ -51,13 +50,13 @@ async function readText(file: string, mustExist: boolean): Promise<string | null
     throw refusal(`${file} cannot be read: ${whyUnread(error as Error)}`);
   }
   try {
-    const found = await handle.stat();
+    const found = fstatSync(descriptor);
     if (!found.isFile()) throw refusal(`${file} is not a file`);
     if ((found.mode & 0o002) !== 0) throw refusal(`${file} can be written by everybody (chmod o-w ${file})`);
     if (found.size > MOST_SETTINGS_BYTES) throw refusal(`${file} is larger than ${MOST_SETTINGS_BYTES} bytes`);
-    return await handle.readFile('utf8');
+    return readFileSync(descriptor, 'utf8');
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 

@@ -4,7 +4,7 @@ import { createProgressLines, endedFailures, type Followed, verdictLines } from 
 import { systemClock as clock } from '../runtime/clock.ts';
 import type { EndingOutput } from '../schemas/output.ts';
 import { openLiveScreen } from './live-screen.ts';
-import { isLive, say, screenNow } from './terminal.ts';
+import { isLive, say, screenNow, stdout } from './terminal.ts';
 
 /** Shows a deployment's progress: a live table on a terminal, plain lines elsewhere, one JSON value for machines. */
 interface ProgressShow {
@@ -19,7 +19,7 @@ export function showProgress(followed: Followed, json: boolean): ProgressShow {
 }
 
 function liveTable(followed: Followed): ProgressShow {
-  const screen = openLiveScreen(process.stdout);
+  const screen = openLiveScreen(stdout());
   return {
     next(progress) {
       screen.draw(progressFrame(progress, followed, screenNow(clock.now(), screen), screen.rows));

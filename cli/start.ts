@@ -1,12 +1,9 @@
 import { config } from 'zod/v4/core';
 import { program } from './program.ts';
-import { fail, stdoutFailed } from './terminal.ts';
+import { fail } from './terminal.ts';
 
 // zod would write and compile code for each schema at its first use: most of ours are used once in a process.
 config({ jitless: true });
-
-process.stdout.on('error', stdoutFailed);
-process.stderr.on('error', () => {});
 
 program(process.argv.slice(2)).then(
   (exitCode) => {

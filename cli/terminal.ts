@@ -1,18 +1,23 @@
 import type { Screen } from '../publisher/paint.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
+import { once } from '../runtime/once.ts';
 import { visible } from '../runtime/visible.ts';
 import type { ErrorOutput } from '../schemas/output.ts';
 import { coloursWanted, painter, redraws } from './colours.ts';
 import { exitCodeOf } from './exit-codes.ts';
 
+/** Made when something is said: Node takes a millisecond for each. */
+export const stdout = once(() => process.stdout.on('error', stdoutFailed));
+const stderr = once(() => process.stderr.on('error', () => {}));
+
 export const say = (...lines: string[]): void => {
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  for (const line of lines) stdout().write(`${line}\n`);
 };
 
 /** In one write, so that no line of the log falls between lines that belong together. */
 export const warn = (...lines: string[]): void => {
-  process.stderr.write(lines.map((line) => `${line}\n`).join(''));
+  stderr().write(lines.map((line) => `${line}\n`).join(''));
 };
 
 /** Whether what is on the screen may be drawn again in place. */
@@ -34,7 +39,7 @@ export const goOnUnheard = (): void => {
 };
 
 /** A reader that went away (`gitfleet history | head -1`) is no failure of ours: it ends quietly. */
-export function stdoutFailed(error: NodeJS.ErrnoException): void {
+function stdoutFailed(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.exitCode = fail(notSaid(error), false);
   if (!unheard) process.exit();
 }

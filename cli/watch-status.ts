@@ -5,7 +5,7 @@ import { type StatusPicture, statusLines } from '../publisher/status-screen.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { EXIT } from './exit-codes.ts';
 import { openLiveScreen } from './live-screen.ts';
-import { isLive, say, screenNow } from './terminal.ts';
+import { isLive, say, screenNow, stdout } from './terminal.ts';
 
 /**
  * Shows the fleet until Ctrl-C: on a terminal redrawn in place, elsewhere a line per change, or one JSON value. While
@@ -50,7 +50,7 @@ interface Show {
 }
 
 function liveTable(): Show {
-  const screen = openLiveScreen(process.stdout);
+  const screen = openLiveScreen(stdout());
   return {
     next: (picture) => screen.draw(statusLines(picture, screenNow(clock.now(), screen), screen.rows)),
     close: () => screen.close(),

@@ -38,8 +38,21 @@ import type { FileHandle } from 'node:fs/promises';
 
 export { constants } from 'node:fs';
 export type { FileHandle } from 'node:fs/promises';
-export const { access, appendFile, chown, copyFile, cp, lchmod, lchown, link, lutimes, mkdtemp } = promises;
-export const { opendir, statfs, truncate, watch } = promises;
+
+/** Node loads what is behind `promises` when that is first read, which takes a millisecond: not before it is called. */
+function onThread<Name extends FunctionsOf<typeof promises>>(name: Name): (typeof promises)[Name] {
+  const later = (...args: unknown[]) => (promises[name] as (...args: unknown[]) => unknown)(...args);
+  return later as unknown as (typeof promises)[Name];
+}
+type FunctionsOf<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T];
+
+export const access = onThread('access');
+export const chown = onThread('chown');
+export const copyFile = onThread('copyFile');
+export const cp = onThread('cp');
+export const link = onThread('link');
+export const mkdtemp = onThread('mkdtemp');
+export const statfs = onThread('statfs');
 
 const MOST_IN_A_TURN = 64;
 const SMALL_BYTES = 64 * 1024;
@@ -66,18 +79,18 @@ function atOnce<Later extends (...args: never[]) => Promise<unknown>>(now: unkno
   return either as unknown as Later;
 }
 
-export const chmod = atOnce(chmodSync, promises.chmod);
-export const lstat = atOnce(lstatSync, promises.lstat);
-export const mkdir = atOnce(mkdirSync, promises.mkdir);
-export const readdir = atOnce(readdirSync, promises.readdir);
-export const readlink = atOnce(readlinkSync, promises.readlink);
-export const realpath = atOnce(realpathSync.native, promises.realpath);
-export const rename = atOnce(renameSync, promises.rename);
-export const rmdir = atOnce(rmdirSync, promises.rmdir);
-export const stat = atOnce(statSync, promises.stat);
-export const symlink = atOnce(symlinkSync, promises.symlink);
-export const unlink = atOnce(unlinkSync, promises.unlink);
-export const utimes = atOnce(utimesSync, promises.utimes);
+export const chmod = atOnce(chmodSync, onThread('chmod'));
+export const lstat = atOnce(lstatSync, onThread('lstat'));
+export const mkdir = atOnce(mkdirSync, onThread('mkdir'));
+export const readdir = atOnce(readdirSync, onThread('readdir'));
+export const readlink = atOnce(readlinkSync, onThread('readlink'));
+export const realpath = atOnce(realpathSync.native, onThread('realpath'));
+export const rename = atOnce(renameSync, onThread('rename'));
+export const rmdir = atOnce(rmdirSync, onThread('rmdir'));
+export const stat = atOnce(statSync, onThread('stat'));
+export const symlink = atOnce(symlinkSync, onThread('symlink'));
+export const unlink = atOnce(unlinkSync, onThread('unlink'));
+export const utimes = atOnce(utimesSync, onThread('utimes'));
 
 type Args<F extends (...args: never[]) => unknown> = Parameters<F>;
 

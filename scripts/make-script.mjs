@@ -84,11 +84,18 @@ const runWhenCalled = (root) => ({
 });
 
 /** Node's own modules that are slow to load and that few verbs need: asked for where they are used, not at the start. */
-const FEW_NEED = ['child_process', 'dns/promises', 'http', 'https', 'tls'];
+const FEW_NEED = ['child_process', 'dns/promises', 'http', 'https', 'tls'].map((id) => {
+  const name = `node_${id.replace('/', '_')}`;
+  return { id, name, first: `let ${name} = require("node:${id}");` };
+});
+/** Of a package: commander starts programs of verbs that are programs, which none of ours is. */
+FEW_NEED.push({
+  id: 'child_process',
+  name: 'childProcess',
+  first: 'const childProcess = require("node:child_process");',
+});
 function askedWhenUsed(code) {
-  return FEW_NEED.reduce((text, id) => {
-    const name = `node_${id.replace('/', '_')}`;
-    const first = `let ${name} = require("node:${id}");`;
+  return FEW_NEED.reduce((text, { id, name, first }) => {
     const [before, after, ...more] = text.split(first);
     // Used otherwise than for one of its functions: as it was.
     if (after === undefined || more.length > 0 || new RegExp(`\\b${name}\\b(?!\\.)`).test(after)) return text;
