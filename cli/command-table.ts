@@ -1,7 +1,7 @@
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { FleetError } from '../runtime/errors.ts';
 import { EXIT } from './exit-codes.ts';
-import { stdout, usage } from './terminal.ts';
+import { stderr, stdout, usage } from './terminal.ts';
 
 /** What every verb gets: its options as commander read them, and the words after it. */
 export interface Call {
@@ -31,7 +31,11 @@ export function createCommandTable(version: string, instead: Readonly<Record<str
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     // What was typed wrongly is said by usageOf, as every other failure.
-    .configureOutput({ outputError: () => {}, writeOut: (text) => void stdout().write(text) });
+    .configureOutput({
+      outputError: () => {},
+      writeOut: (text) => void stdout().write(text),
+      writeErr: (text) => void stderr().write(text),
+    });
   return {
     root,
     get exitCode() {

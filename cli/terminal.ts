@@ -9,7 +9,7 @@ import { exitCodeOf } from './exit-codes.ts';
 
 /** Made when something is said: Node takes a millisecond for each. */
 export const stdout = once(() => process.stdout.on('error', stdoutFailed));
-const stderr = once(() => process.stderr.on('error', () => {}));
+export const stderr = once(() => process.stderr.on('error', () => {}));
 
 export const say = (...lines: string[]): void => {
   for (const line of lines) stdout().write(`${line}\n`);

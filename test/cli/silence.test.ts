@@ -51,3 +51,13 @@ it('an output that takes nothing is named on the other one', async () => {
   expect(exitCode).toBe(1);
   expect(said).toMatch(/^gitfleet: OUTPUT_FAILED: standard output: .*ENOSPC/);
 });
+
+it.each([[[]], [['hook']], [['history']], [['publish', '--bogus']]])(
+  'a standard error that takes nothing changes no exit code: gitfleet %j',
+  async (args: string[]) => {
+    const stdio = ['ignore', 'ignore', openSync('/dev/full', 'w')] as const;
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: '/', env: cleanEnvironment(), stdio: [...stdio] });
+    const ended = await new Promise((resolve) => child.on('close', (...how) => resolve(how)));
+    expect(ended).toEqual([2, null]);
+  },
+);
