@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type CommandTable, example, shared } from './command-table.ts';
 
+/** By itself too: of what is waited for, it alone is made. */
 export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
   example(
     waiting(

@@ -7,7 +7,7 @@ export interface DiffSide {
 }
 
 /** By the bytes of their names, as latin1: two names that are no UTF-8 must not become one. */
-export type Entries = ReadonlyMap<string, DiffSide>;
+type Entries = ReadonlyMap<string, DiffSide>;
 
 /**
  * Pure: the entries of two trees from the first that differs to the last one, without those that both begin and end
@@ -16,11 +16,17 @@ export type Entries = ReadonlyMap<string, DiffSide>;
  */
 export function entriesThatDiffer(a: Buffer, b: Buffer, idBytes: number): readonly [old: Entries, young: Entries] {
   const found = [new Map<string, DiffSide>(), new Map<string, DiffSide>()] as const;
-  const [alike, tail] = [sameAtFirst(a, b), sameAtLast(a, b)];
+  const most = Math.min(a.length, b.length);
+  const head = sameBytes(most, (from, to) => a.compare(b, from, to, from, to) === 0);
+  const tail = sameBytes(
+    most,
+    (from, to) => a.compare(b, b.length - to, b.length - from, a.length - to, a.length - from) === 0,
+  );
   let i = 0;
-  for (let next = 0; i < a.length && next <= alike; ) {
-    next = endOf(a, i, idBytes);
-    if (next <= alike) i = next;
+  while (i < a.length) {
+    const next = endOf(a, i, idBytes);
+    if (next > head) break;
+    i = next;
   }
   let j = i;
   while (i < a.length || j < b.length) {
@@ -48,25 +54,11 @@ function endOf(tree: Buffer, at: number, idBytes: number): number {
   throw failure('STORE_BROKEN', 'retry', 'a tree object is cut short', 'git fsck in the repository names it');
 }
 
-/** How many bytes both begin with; compared in halves, since a loop over bytes takes longer. */
-function sameAtFirst(a: Buffer, b: Buffer): number {
-  const most = Math.min(a.length, b.length);
+/** How many bytes are alike from one end on; compared in halves, since a loop over bytes takes longer. */
+function sameBytes(most: number, alike: (from: number, to: number) => boolean): number {
   let same = 0;
   for (let step = FIRST_STEP; step >= 1; step >>= 1) {
-    for (; same + step <= most; same += step) if (a.compare(b, same, same + step, same, same + step) !== 0) break;
-  }
-  return same;
-}
-
-/** How many bytes both end with. */
-function sameAtLast(a: Buffer, b: Buffer): number {
-  const most = Math.min(a.length, b.length);
-  let same = 0;
-  for (let step = FIRST_STEP; step >= 1; step >>= 1) {
-    for (; same + step <= most; same += step) {
-      const [endA, endB] = [a.length - same, b.length - same];
-      if (a.compare(b, endB - step, endB, endA - step, endA) !== 0) break;
-    }
+    while (same + step <= most && alike(same, same + step)) same += step;
   }
   return same;
 }

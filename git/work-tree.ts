@@ -173,7 +173,7 @@ async function adminOf(repository: Pick<Repository, 'directory'>, directory: str
   const real = (path: string) => realpath(path).catch(() => null);
   const [admin, all] = await Promise.all([real(named), real(ours)]);
   if (admin === null || all === null || dirname(admin) !== all) return null;
-  return join(repository.directory, 'worktrees', basename(admin));
+  return join(ours, basename(admin));
 }
 
 const isDirectory = (path: string): Promise<boolean> =>

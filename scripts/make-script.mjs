@@ -84,16 +84,14 @@ const runWhenCalled = (root) => ({
 });
 
 /** Node's own modules that are slow to load and that few verbs need: asked for where they are used, not at the start. */
-const FEW_NEED = ['child_process', 'dns/promises', 'http', 'https', 'tls'].map((id) => {
-  const name = `node_${id.replace('/', '_')}`;
-  return { id, name, first: `let ${name} = require("node:${id}");` };
-});
-/** Of a package: commander starts programs of verbs that are programs, which none of ours is. */
-FEW_NEED.push({
-  id: 'child_process',
-  name: 'childProcess',
-  first: 'const childProcess = require("node:child_process");',
-});
+const FEW_NEED = [
+  ...['child_process', 'dns/promises', 'http', 'https', 'tls'].map((id) => {
+    const name = `node_${id.replace('/', '_')}`;
+    return { id, name, first: `let ${name} = require("node:${id}");` };
+  }),
+  // commander starts programs of verbs that are programs, which none of ours is.
+  { id: 'child_process', name: 'childProcess', first: 'const childProcess = require("node:child_process");' },
+];
 function askedWhenUsed(code) {
   return FEW_NEED.reduce((text, { id, name, first }) => {
     const [before, after, ...more] = text.split(first);
