@@ -9,16 +9,18 @@ import { build } from 'rolldown';
  * @param only the files of the verbs that are in it, all of them where none are named. Who may run it: cli/main.ts.
  */
 export async function makeScript(root, directory, only = null) {
+  const matched = counter();
   const { output } = await build({
     cwd: root,
     input: `${root}cli/start.ts`,
     platform: 'node',
     resolve: { alias: { 'node:fs/promises': `${root}runtime/files-at-once.ts` } },
-    plugins: [runWhenCalled(root), only && withVerbs(root, only)],
+    plugins: [runWhenCalled(root, matched), only && withVerbs(root, only, matched)],
     write: false,
     output: { format: 'cjs', codeSplitting: false },
     onLog,
   });
+  matched.once(only ?? deferred());
   // Plain ASCII is read without decoding and takes half the memory.
   const code = askedWhenUsed(output[0].code).replace(/[^\0-\x7f]/g, escaped);
   const text = `(function (require, __filename, __dirname) {${code}\n})\n`;
@@ -30,12 +32,30 @@ export async function makeScript(root, directory, only = null) {
 /** What cli/main.ts starts with the second script. */
 export const PUBLISHING = ['publish', 'hook-post-receive'];
 
+/** Counts what each path entry of this file matched: after a move, an entry that matches nothing must not go unseen. */
+function counter() {
+  const counts = new Map();
+  return {
+    add: (entry) => counts.set(entry, (counts.get(entry) ?? 0) + 1),
+    once(entries) {
+      for (const entry of entries) {
+        const count = counts.get(entry) ?? 0;
+        if (count !== 1) throw new Error(`make-script: ${entry} matches ${count} times instead of once`);
+      }
+    },
+  };
+}
+
 /** The command table stays whole; a verb that is not named has nothing behind it. */
-const withVerbs = (root, verbs) => ({
+const withVerbs = (root, verbs, matched) => ({
   name: 'with verbs',
   resolveId(id, importer, { kind }) {
     const table = kind === 'dynamic-import' && /^cli\/(program|verbs-[a-z]+)\.ts$/.test(importer.slice(root.length));
-    return table && !verbs.includes(id.slice('./'.length, -'.ts'.length)) ? '\0no-verb' : null;
+    if (!table) return null;
+    const verb = id.slice('./'.length, -'.ts'.length);
+    if (!verbs.includes(verb)) return '\0no-verb';
+    matched.add(verb);
+    return null;
   },
   load: (id) => (id === '\0no-verb' ? "export const run = () => { throw new Error('not in this script'); };" : null),
 });
@@ -66,10 +86,13 @@ const CALLED = {
   'schemas/yaml-text.ts': { yaml: ['parseDocument'] },
   'publisher/columns.ts': { 'string-width': ['default'] },
 };
-const runWhenCalled = (root) => ({
+const deferred = () => Object.entries(CALLED).flatMap(([file, ids]) => Object.keys(ids).map((id) => `${file} ${id}`));
+const runWhenCalled = (root, matched) => ({
   name: 'run when called',
   resolveId(id, importer) {
-    const names = importer?.startsWith(root) && CALLED[importer.slice(root.length)]?.[id];
+    const file = importer?.startsWith(root) ? importer.slice(root.length) : '';
+    const names = CALLED[file]?.[id];
+    if (names) matched.add(`${file} ${id}`);
     return names ? `\0called:${names}:${id}` : null;
   },
   load(id) {
