@@ -9,11 +9,11 @@
 import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
 import { classify } from '../runtime/errors.ts';
-import { type Desired, nothing } from './desired.ts';
-import { createHealthWatch } from './health-watch.ts';
-import type { Journal } from './journal.ts';
-import { NO_ORDERS, type Orders, saysMore } from './leave.ts';
-import { type Memory, type TurnParts, takeTurn } from './turn.ts';
+import { createHealthWatch } from './commands/health-watch.ts';
+import { NO_ORDERS, type Orders, saysMore } from './coordination/clearance.ts';
+import { type Desired, nothing } from './coordination/target-feed.ts';
+import { type Memory, type TurnParts, takeTurn } from './reconcile.ts';
+import type { Journal } from './state/journal.ts';
 
 export interface AgentParts extends TurnParts {
   /** The newest target as an endless stream that ends only with the signal. */

@@ -1,21 +1,21 @@
-import type { GitSpare } from '../git/open-spare.ts';
 import type { GitStore } from '../git/open-store.ts';
+import type { GitSpare } from '../git/worktree/open-spare.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReleaseSteps } from '../schemas/steps.ts';
-import type { Failpoint } from './failpoints.ts';
-import type { TakeOriginTurn } from './fetch-lease.ts';
-import { awaitHealth } from './health.ts';
-import type { Journal } from './journal.ts';
-import { type Places, releaseOf } from './place.ts';
+import { awaitHealth } from './commands/health.ts';
+import type { Probe } from './commands/probe.ts';
+import { factsOf, runStep } from './commands/run.ts';
+import type { StepRunner } from './commands/runner.ts';
+import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
+import { type Places, releaseOf } from './disk/layout.ts';
+import { swapLink } from './disk/releases.ts';
 import type { Doing, WantedTarget } from './plan.ts';
-import type { Probe } from './probe.ts';
-import { endWell, wantActivation } from './progress.ts';
-import { checkKept, prepare } from './ready-release.ts';
-import { swapLink } from './releases.ts';
-import { factsOf, runStep } from './run-step.ts';
-import { knowRelease, showRelease } from './shown.ts';
-import type { StepRunner } from './step-runner.ts';
+import { checkKept, prepare } from './prepare.ts';
+import type { Failpoint } from './state/failpoints.ts';
+import type { Journal } from './state/journal.ts';
+import { knowRelease, showRelease } from './state/link-history.ts';
+import { endWell, wantActivation } from './state/progress.ts';
 
 export interface ApplyParts {
   readonly places: Places;

@@ -1,10 +1,10 @@
 import { lstat } from 'node:fs/promises';
-import type { GitSpare } from '../git/open-spare.ts';
 import type { GitStore } from '../git/open-store.ts';
+import type { GitSpare } from '../git/worktree/open-spare.ts';
 import { classify } from '../runtime/errors.ts';
-import type { Journal } from './journal.ts';
-import { inspectPlace, type Places, releaseOf } from './place.ts';
+import { inspectPlace, type Places, releaseOf } from './disk/layout.ts';
 import type { Observed, WantedTarget } from './plan.ts';
+import type { Journal } from './state/journal.ts';
 
 export interface ObserveParts {
   readonly places: Places;

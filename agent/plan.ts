@@ -1,10 +1,10 @@
 import type { Failure } from '../runtime/errors.ts';
 import type { Target } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
-import type { Progress } from './journal.ts';
-import type { Leave } from './leave.ts';
-import type { Override } from './override.ts';
-import type { Suspension } from './suspension.ts';
+import type { Leave } from './coordination/clearance.ts';
+import type { Progress } from './state/journal.ts';
+import type { Override } from './state/override.ts';
+import type { Suspension } from './state/suspension.ts';
 
 /** What the shared state asks of this agent, after judging. */
 export type Wanted =

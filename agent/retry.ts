@@ -1,4 +1,4 @@
-import { nextTry } from '../git/retry.ts';
+import { nextTry } from '../git/run/retry.ts';
 import { fullJitter, spread } from '../runtime/backoff.ts';
 import type { Chance } from '../runtime/clock.ts';
 import type { FleetError } from '../runtime/errors.ts';

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock as clock } from '../runtime/clock.ts';
-import { createOrigin } from '../test/support/git-origin.ts';
-import { findDistribution, startServers } from '../zookeeper/local-servers.ts';
+import { createOrigin } from '../test/support/git/origin.ts';
+import { findDistribution, startServers } from '../zookeeper/local/servers.ts';
 import { mean, median, runMeasured, type Took } from './measured.ts';
 
 /**

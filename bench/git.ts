@@ -3,13 +3,13 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type GitStore, openStore } from '../git/open-store.ts';
-import { createGit } from '../git/process.ts';
+import { createGit } from '../git/run/process.ts';
 import { systemChance, systemClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
-import { type GitDaemon, startGitDaemon } from '../test/support/git-daemon.ts';
-import { temporaryDirectory } from '../test/support/git-origin.ts';
-import { startHttpsOrigin } from '../test/support/https-origin.ts';
+import { type GitDaemon, startGitDaemon } from '../test/support/git/daemon.ts';
+import { startHttpsOrigin } from '../test/support/git/https-origin.ts';
+import { temporaryDirectory } from '../test/support/git/origin.ts';
 
 /**
  * What a deployment costs against what git itself needs for the same bytes: generated repositories, everything on tmpfs

@@ -12,7 +12,7 @@ const aside = mkdtempSync(join(tmpdir(), 'gitfleet-bench-run-'));
 try {
   const file = join(aside, `${name}.mjs`);
   const external = (id) => !id.startsWith('.') && !id.startsWith('/');
-  const resolve = { alias: { 'node:fs/promises': join(root, 'runtime/files-at-once.ts') } }; // As scripts/make-script.mjs does.
+  const resolve = { alias: { 'node:fs/promises': join(root, 'runtime/sync-fs.ts') } }; // As scripts/make-script.mjs does.
   const input = join(root, 'bench', `${name}.ts`);
   await build({ input, platform: 'node', external, resolve, output: { file } });
   symlinkSync(join(root, 'node_modules'), join(aside, 'node_modules'));

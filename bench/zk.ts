@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
-import { findDistribution, type LocalServers, startServers } from '../zookeeper/local-servers.ts';
+import { findDistribution, type LocalServers, startServers } from '../zookeeper/local/servers.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import { kazooLine } from './zk-kazoo.ts';
 

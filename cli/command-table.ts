@@ -1,7 +1,7 @@
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { FleetError } from '../runtime/errors.ts';
-import { EXIT } from './exit-codes.ts';
-import { stderr, stdout, usage } from './terminal.ts';
+import { EXIT } from './shell/exit-codes.ts';
+import { stderr, stdout, usage } from './shell/terminal.ts';
 
 /** What every verb gets: its options as commander read them, and the words after it. */
 export interface Call {

@@ -9,11 +9,11 @@ import { FleetError } from '../runtime/errors.ts';
 import { run as runProcess } from '../runtime/process.ts';
 import { shellWord } from '../runtime/shell-word.ts';
 import { createShutdown } from '../runtime/shutdown.ts';
-import { EXIT } from './exit-codes.ts';
-import { startLocalZooKeeper } from './local-zookeeper.ts';
 import type { Call } from './program.ts';
-import { say, warn } from './terminal.ts';
-import { untilStopped } from './until-stopped.ts';
+import { EXIT } from './shell/exit-codes.ts';
+import { say, warn } from './shell/terminal.ts';
+import { untilStopped } from './shell/until-stopped.ts';
+import { startLocalZooKeeper } from './zk/local-zookeeper.ts';
 
 const AGENTS = ['web-1', 'web-2', 'web-3'];
 const MAIN = fileURLToPath(new URL('./main.cjs', import.meta.url));

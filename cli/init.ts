@@ -4,18 +4,18 @@ import { join, resolve } from 'node:path';
 import { openAccess, ROLES, roleAccess } from '../fleet/access.ts';
 import { initApp, onlineInOpenApp } from '../fleet/app.ts';
 import { makeCredentials, parseCredentials } from '../fleet/credentials.ts';
-import { count } from '../publisher/words.ts';
+import { count } from '../publisher/screens/words.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
-import type { Settings } from '../schemas/settings.ts';
+import type { Settings } from '../schemas/settings/settings.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
-import { EXIT } from './exit-codes.ts';
 import type { Call } from './program.ts';
-import { readSettings } from './read-settings.ts';
-import { say, usage } from './terminal.ts';
-import { withSession } from './with-session.ts';
+import { EXIT } from './shell/exit-codes.ts';
+import { readSettings } from './shell/settings.ts';
+import { say, usage } from './shell/terminal.ts';
+import { withSession } from './shell/with-session.ts';
 
 /**
  * `gitfleet init`: makes what an app needs, with rights for five roles and a credential file for each; `--open`

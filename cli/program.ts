@@ -11,8 +11,8 @@ import {
   usageOf,
   withoutHelpOfUnknown,
 } from './command-table.ts';
-import { EXIT } from './exit-codes.ts';
-import { fail } from './terminal.ts';
+import { EXIT } from './shell/exit-codes.ts';
+import { fail } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
 import { deployVerbs, publishVerb } from './verbs-deploy.ts';
 import { hookVerbs } from './verbs-hook.ts';
@@ -76,7 +76,7 @@ function allVerbs(table: CommandTable): void {
         root,
         'doctor',
         'check what a deployment needs from this machine, and say what to do',
-        () => import('./doctor.ts'),
+        () => import('./doctor/doctor.ts'),
       ),
     )
       .option('--root <dir>', 'root of the agent: looks with its eyes too')
@@ -89,13 +89,13 @@ function allVerbs(table: CommandTable): void {
 
   const zk = root.command('zk').description('ZooKeeper servers').exitOverride();
   example(
-    verb(zk, 'up', 'run ZooKeeper servers on loopback until Ctrl-C, for trials', () => import('./zk-up.ts'))
+    verb(zk, 'up', 'run ZooKeeper servers on loopback until Ctrl-C, for trials', () => import('./zk/up.ts'))
       .option('--servers <count>', '1 or 3', '1')
       .option('--port <port>', 'client port of the first server, default: any free one'),
     'gitfleet zk up --servers 3',
   );
   example(
-    shared(verb(zk, 'status', "each server's role", () => import('./zk-status.ts'))),
+    shared(verb(zk, 'status', "each server's role", () => import('./zk/status.ts'))),
     'gitfleet zk status -z zk1,zk2,zk3',
   );
 

@@ -1,6 +1,6 @@
 import { config } from 'zod/v4/core';
 import { program } from './program.ts';
-import { fail } from './terminal.ts';
+import { fail } from './shell/terminal.ts';
 
 // zod would write and compile code for each schema at its first use: most of ours are used once in a process.
 config({ jitless: true });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type CommandTable, collect, example, shared } from './command-table.ts';
-import { holdSignals } from './signals.ts';
+import { holdSignals } from './shell/signals.ts';
 
 /** The daemon, and what a person does about it on its own server. */
 export function agentVerbs({ root, verb }: CommandTable): void {
@@ -9,7 +9,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
     shared(
       verb(agent, 'run', 'run the agent in the foreground', () => {
         holdSignals();
-        return import('./agent-run.ts');
+        return import('./daemon/run.ts');
       }),
     )
       .option('--root <dir>', 'below it the links appear')
@@ -33,7 +33,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         'install',
         'make of this server what the Debian package would: user, directories, settings file, unit, and the leave to' +
           ' restart the units of agent.restart; repeatable, also after a change of the settings',
-        () => import('./agent-install.ts'),
+        () => import('./server/install.ts'),
       ),
     ),
     'sudo gitfleet agent install',
@@ -45,7 +45,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         agent,
         'uninstall',
         'stop the agent and take away its unit; settings, state and what is served stay',
-        () => import('./agent-uninstall.ts'),
+        () => import('./server/uninstall.ts'),
       ),
     ).option('--purge', 'remove settings and state too; what is served stays'),
     'sudo gitfleet agent uninstall',
@@ -62,7 +62,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         agent,
         'rollback [commit]',
         'show a kept release again, on this server alone, without any network',
-        () => import('./agent-rollback.ts'),
+        () => import('./server/rollback.ts'),
       ),
     )
       .option('-m, --message <why>', 'the reason, for the report')
@@ -75,7 +75,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         agent,
         'suspend',
         'take this server out of every rollout; it keeps what it shows',
-        () => import('./agent-suspend.ts'),
+        () => import('./server/suspend.ts'),
       ),
     ).requiredOption('-m, --message <why>', 'the reason, for the report'),
     'gitfleet agent suspend -m "new disk"',
@@ -86,7 +86,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         agent,
         'resume',
         'follow the fleet again after a suspension or a local rollback',
-        () => import('./agent-resume.ts'),
+        () => import('./server/resume.ts'),
       ),
     ),
     'gitfleet agent resume',
@@ -99,7 +99,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         'take over a clean clone, or a link as Capistrano makes it; the agent must be stopped. A clone is renamed to' +
           ' <relativePath>.before-gitfleet and our link renamed into its place: for the instant between these two' +
           ' renames the path does not exist. A link is replaced in one rename. What was there is kept',
-        () => import('./agent-adopt.ts'),
+        () => import('./server/adopt.ts'),
       ),
     )
       .option('--url <url>', 'the repository as agents reach it, default: what the clone, or the mirror, has as origin')
@@ -108,7 +108,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
     'gitfleet agent adopt shop --url https://git.example.com/shop.git -m "from pull by cron"',
   );
   example(
-    here(verb(agent, 'status', 'how this server stands, from its own disk', () => import('./agent-status.ts'))),
+    here(verb(agent, 'status', 'how this server stands, from its own disk', () => import('./server/status.ts'))),
     'gitfleet agent status --json',
   );
   example(
@@ -117,7 +117,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         agent,
         'verify',
         'whether what this server shows is its commit; changes nothing, and an agent may run',
-        () => import('./agent-verify.ts'),
+        () => import('./server/verify.ts'),
       ),
     ).option('--deep', 'hash every file again, instead of trusting sizes and times'),
     'gitfleet agent verify --deep',

@@ -6,7 +6,9 @@ export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>)
   example(
     waiting(
       targeting(
-        shared(verb(root, 'publish [rev]', 'make a commit what the whole fleet shows', () => import('./publish.ts')))
+        shared(
+          verb(root, 'publish [rev]', 'make a commit what the whole fleet shows', () => import('./deploy/publish.ts')),
+        )
           .alias('deploy')
           .description(
             'Makes a commit what the whole fleet shows. REV is a branch, a tag, a short or a full id; without it, HEAD.' +
@@ -25,7 +27,9 @@ export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>)
 export function deployVerbs({ root, verb }: CommandTable): void {
   publishVerb({ root, verb });
   example(
-    targeting(shared(verb(root, 'plan [rev]', 'what publish would do, and what stops it', () => import('./plan.ts'))))
+    targeting(
+      shared(verb(root, 'plan [rev]', 'what publish would do, and what stops it', () => import('./deploy/plan.ts'))),
+    )
       .description(
         'Finds out what publish would do, the same way, and writes nothing: what changes, who would take part, who is' +
           ' offline, and what stops it.',
@@ -37,7 +41,7 @@ export function deployVerbs({ root, verb }: CommandTable): void {
   );
   example(
     followable(
-      shared(verb(root, 'attach [deployment]', 'follow a deployment again', () => import('./attach.ts'))),
+      shared(verb(root, 'attach [deployment]', 'follow a deployment again', () => import('./deploy/attach.ts'))),
     ).description(
       'Follows a deployment again, the present one where none is named, with the exit codes of publish. One that' +
         ' something newer replaced has ended: its record says how.',
@@ -46,7 +50,9 @@ export function deployVerbs({ root, verb }: CommandTable): void {
     'gitfleet attach d-12 --timeout 10m',
   );
   example(
-    shared(verb(root, 'status [agent]', 'what is wanted, and where each agent stands', () => import('./status.ts')))
+    shared(
+      verb(root, 'status [agent]', 'what is wanted, and where each agent stands', () => import('./deploy/status.ts')),
+    )
       .description(
         'What is wanted, what is in its way, and where each agent stands with it: settled, at work and since when,' +
           ' failing with code and hint, silent, or offline. With a name: all about that agent. Exits 0 when it could be' +
@@ -59,7 +65,7 @@ export function deployVerbs({ root, verb }: CommandTable): void {
     'gitfleet status --watch -l "role=web,zone in (a,b)"',
   );
   example(
-    shared(verb(root, 'history', 'the deployments, newest first', () => import('./history.ts')))
+    shared(verb(root, 'history', 'the deployments, newest first', () => import('./deploy/history.ts')))
       .description(
         'The deployments, newest first: commit, how it ended, how many agents reached it, when, who and why. The star' +
           ' marks what is wanted now; rollback goes to the newest earlier one that is proven.',
@@ -69,7 +75,14 @@ export function deployVerbs({ root, verb }: CommandTable): void {
   );
   example(
     waiting(
-      shared(verb(root, 'rollback [deployment]', 'publish an earlier deployment again', () => import('./rollback.ts'))),
+      shared(
+        verb(
+          root,
+          'rollback [deployment]',
+          'publish an earlier deployment again',
+          () => import('./deploy/rollback.ts'),
+        ),
+      ),
     )
       .description(
         'Publishes the target of an earlier deployment again: the newest proven one before the present, or the one' +
@@ -85,7 +98,7 @@ export function deployVerbs({ root, verb }: CommandTable): void {
 /** What stops a deployment, and what a server that is gone left behind. */
 function brakeVerbs({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
   example(
-    shared(verb(root, 'hold', 'stop publishing', () => import('./hold.ts')))
+    shared(verb(root, 'hold', 'stop publishing', () => import('./deploy/hold.ts')))
       .description(
         'Stops publishing until its end, or until unhold. Who tries is told who holds, why and until when. What is' +
           " under way goes on. One's own hold can be changed; somebody else's cannot.",
@@ -94,9 +107,12 @@ function brakeVerbs({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
       .option('--for <duration>', 'such as 2h; without it until unhold'),
     'gitfleet hold -m "inventory" --for 2h',
   );
-  example(shared(verb(root, 'unhold', 'publishing is free again', () => import('./unhold.ts'))), 'gitfleet unhold');
   example(
-    shared(verb(root, 'quarantine <commit>', 'refuse a commit everywhere', () => import('./quarantine.ts')))
+    shared(verb(root, 'unhold', 'publishing is free again', () => import('./deploy/unhold.ts'))),
+    'gitfleet unhold',
+  );
+  example(
+    shared(verb(root, 'quarantine <commit>', 'refuse a commit everywhere', () => import('./deploy/quarantine.ts')))
       .description(
         'Refuses a commit: nobody publishes it, no agent activates it; one that shows it keeps it. COMMIT is an id, the' +
           ' beginning of one that history shows, d-12, or a name in the clone one stands in.',
@@ -105,12 +121,12 @@ function brakeVerbs({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
     'gitfleet quarantine d-12 -m "empties the cart"',
   );
   example(
-    shared(verb(root, 'unquarantine <commit>', 'allow a commit again', () => import('./unquarantine.ts'))),
+    shared(verb(root, 'unquarantine <commit>', 'allow a commit again', () => import('./deploy/unquarantine.ts'))),
     'gitfleet unquarantine 1f2e3d4',
   );
   example(
     shared(
-      verb(root, 'forget <agent>', 'remove what an agent that is gone left', () => import('./forget.ts')),
+      verb(root, 'forget <agent>', 'remove what an agent that is gone left', () => import('./deploy/forget.ts')),
     ).description(
       'Removes the report of an agent that is offline, so that status does not show it any more. An agent that is online' +
         ' is refused, unless its report belongs to a former state directory (NO_AUTH): then it is written anew.',

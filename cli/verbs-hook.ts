@@ -9,7 +9,7 @@ export function hookVerbs({ root, verb }: CommandTable): void {
         hook,
         'install [repository]',
         'let a bare repository deploy a branch, or the branches of a pattern',
-        () => import('./hook-install.ts'),
+        () => import('./hook/install.ts'),
       ),
     )
       .description(
@@ -29,7 +29,7 @@ export function hookVerbs({ root, verb }: CommandTable): void {
     "gitfleet hook install /srv/git/shop.git --branch 'release/*' --app /app/live --relative-path live --gate=strict",
   );
   example(
-    verb(hook, 'uninstall [repository]', 'put a repository back to how it was', () => import('./hook-uninstall.ts'))
+    verb(hook, 'uninstall [repository]', 'put a repository back to how it was', () => import('./hook/uninstall.ts'))
       .description(
         'Takes installations out of a repository. With the last one the hooks that were there before are back, and git' +
           ' receives as it did. What is deployed stays deployed.',
@@ -40,7 +40,7 @@ export function hookVerbs({ root, verb }: CommandTable): void {
     "gitfleet hook uninstall /srv/git/shop.git --branch 'release/*'",
   );
   example(
-    verb(hook, 'status [repository]', 'whether a push would deploy, and where', () => import('./hook-status.ts'))
+    verb(hook, 'status [repository]', 'whether a push would deploy, and where', () => import('./hook/status.ts'))
       .description(
         'Says what is installed for which branch, whether git will run it, and whether each ZooKeeper answers and would' +
           ' let the hook publish. Changes nothing. Exits 0 when a push would deploy, 1 when something is in the way, 7' +
@@ -49,11 +49,11 @@ export function hookVerbs({ root, verb }: CommandTable): void {
       .option('--json', 'for machines: one JSON value per line'),
     'gitfleet hook status /srv/git/shop.git',
   );
-  verb(hook, 'post-receive', 'what the installed hook calls', () => import('./hook-post-receive.ts')).requiredOption(
+  verb(hook, 'post-receive', 'what the installed hook calls', () => import('./hook/post-receive.ts')).requiredOption(
     '--repository <dir>',
     'the repository that received',
   );
-  verb(hook, 'pre-receive', 'what the installed gate calls', () => import('./hook-pre-receive.ts'))
+  verb(hook, 'pre-receive', 'what the installed gate calls', () => import('./hook/pre-receive.ts'))
     .requiredOption('--repository <dir>', 'the repository that receives')
     .option('--quarantine <dir>', 'where git keeps what is not received yet', '');
 }

@@ -6,20 +6,20 @@ import { waiting } from './verbs-deploy.ts';
 export function rolloutVerbs({ root, verb }: CommandTable): void {
   const why = (command: Command): Command => command.option('-m, --message <why>', 'the reason, for everybody to see');
   example(
-    why(shared(verb(root, 'pause', 'no more permits for the rollout that goes on', () => import('./pause.ts')))),
+    why(shared(verb(root, 'pause', 'no more permits for the rollout that goes on', () => import('./deploy/pause.ts')))),
     'gitfleet pause -m "the shop is slow"',
   );
   example(
     why(
-      shared(verb(root, 'resume', 'let a paused or halted rollout go on', () => import('./resume.ts'))).description(
-        'Lets a paused rollout go on. One that its policy halted goes on without the agents that failed.',
-      ),
+      shared(
+        verb(root, 'resume', 'let a paused or halted rollout go on', () => import('./deploy/resume.ts')),
+      ).description('Lets a paused rollout go on. One that its policy halted goes on without the agents that failed.'),
     ),
     'gitfleet resume',
   );
   example(
     why(
-      shared(verb(root, 'abort', 'end a rollout where it is', () => import('./abort.ts'))).description(
+      shared(verb(root, 'abort', 'end a rollout where it is', () => import('./deploy/abort.ts'))).description(
         'Ends a rollout where it is: nobody activates its target any more, and what runs stays. gitfleet rollback goes back.',
       ),
     ),
@@ -27,7 +27,7 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
   );
   example(
     why(
-      shared(verb(root, 'promote', 'let the next wave go', () => import('./promote.ts'))).description(
+      shared(verb(root, 'promote', 'let the next wave go', () => import('./deploy/promote.ts'))).description(
         'Lets the next wave go as soon as this one is well, without its soak, and without a word more after the canary.',
       ),
     ),
@@ -35,7 +35,7 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
   );
   example(
     waiting(
-      shared(verb(root, 'retry', 'publish again what failed', () => import('./retry.ts'))).description(
+      shared(verb(root, 'retry', 'publish again what failed', () => import('./deploy/retry.ts'))).description(
         'Publishes the same target again after a rollout that failed, was halted or aborted: agents that have it are' +
           ' done, the others try again.',
       ),
@@ -47,7 +47,7 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
   example(
     shared(
       verb(policy, 'show', 'the policy, and the waves it makes now', async () => ({
-        run: (await import('./policy.ts')).show,
+        run: (await import('./deploy/policy.ts')).show,
       })),
     ),
     'gitfleet policy show',
@@ -55,7 +55,7 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
   example(
     shared(
       verb(policy, 'set <file>', 'check a policy and put it in force', async () => ({
-        run: (await import('./policy.ts')).set,
+        run: (await import('./deploy/policy.ts')).set,
       })),
     ).description(
       'Checks a policy file (YAML or JSON, docs/rollouts.md) and puts it in force for rollouts that begin from now on.',
@@ -65,7 +65,7 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
   example(
     shared(
       verb(policy, 'unset', 'without a policy all agents go at once', async () => ({
-        run: (await import('./policy.ts')).unset,
+        run: (await import('./deploy/policy.ts')).unset,
       })),
     ),
     'gitfleet policy unset',

@@ -1,5 +1,5 @@
 import { FleetError } from '../runtime/errors.ts';
-import { visible } from '../runtime/visible.ts';
+import { visible } from '../runtime/safe-text.ts';
 import { parsePresence } from '../schemas/report.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';

@@ -1,15 +1,15 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 import { type Deployment, deployment, deploymentName, parseDeployment, UNREADABLE } from '../schemas/deployment.ts';
-import { toJson } from '../schemas/lenient-json.ts';
 import { ANY_URL, encodeTarget, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
+import { toJson } from '../schemas/text/lenient-json.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
 import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
+import { checkHold, checkQuarantine, readQuarantine } from './admission.ts';
 import { quarantineAfter } from './quarantine-list.ts';
-import { checkHold, checkQuarantine, readQuarantine } from './refusals.ts';
 import { isRecorded, readSharedState, type SharedState } from './shared-state.ts';
 
 export interface PublishRequest {

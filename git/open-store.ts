@@ -1,28 +1,28 @@
 import type { Chance, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { createTurn } from '../runtime/mutex.ts';
 import type { CommitId, Credential, RepositoryUrl } from '../schemas/values.ts';
-import { checkedCommitId } from './commit-id.ts';
-import { CONTENT_RULES, type ContentRules } from './content.ts';
-import { accessTo } from './credentials.ts';
-import { FETCH_LIMITS, type FetchLimits } from './deadline.ts';
-import type { Difference } from './difference.ts';
-import { failure } from './errors.ts';
-import { type Failpoint, NO_FAILPOINT } from './failpoints.ts';
-import { fetchCommit } from './fetch.ts';
-import { doubting, isSuspect, suspect } from './heal.ts';
-import { type InspectOptions, inspectWorkTree } from './inspect.ts';
-import { createObjectReader } from './object-reader.ts';
-import { type ForesightedSpare, type GitSpare, openSpare } from './open-spare.ts';
-import { createOriginDirectories } from './origin-directory.ts';
-import { marksOf } from './orphans.ts';
-import { createGit } from './process.ts';
-import { putRight } from './put-right.ts';
+import { createOriginDirectories } from './local-copy/origin-directory.ts';
+import { CONTENT_RULES, type ContentRules } from './objects/content.ts';
+import type { Difference } from './objects/difference.ts';
+import { createObjectReader } from './objects/object-reader.ts';
 import { recover } from './recover.ts';
-import { isPinned, notHere, pinned, type Repository, unpin } from './repository.ts';
+import { fetchCommit } from './repository/fetch.ts';
+import { tidy } from './repository/gc.ts';
+import { doubting, isSuspect, suspect } from './repository/replace-store.ts';
+import { isPinned, notHere, pinned, type Repository, unpin } from './repository/repository.ts';
+import { checkedCommitId } from './run/commit-id.ts';
+import { accessTo } from './run/credentials.ts';
+import { FETCH_LIMITS, type FetchLimits } from './run/deadline.ts';
+import { failure } from './run/errors.ts';
+import { type Failpoint, NO_FAILPOINT } from './run/failpoints.ts';
+import { marksOf } from './run/orphans.ts';
+import { createGit } from './run/process.ts';
 import type { Drift, Store } from './store.ts';
-import { tidy } from './tidy.ts';
-import { createTurn } from './turn.ts';
-import { attachWorkTree, findWorkTree, removeWorkTree } from './work-tree.ts';
+import { type InspectOptions, inspectWorkTree } from './worktree/inspect.ts';
+import { type ForesightedSpare, type GitSpare, openSpare } from './worktree/open-spare.ts';
+import { putRight } from './worktree/restore-files.ts';
+import { attachWorkTree, findWorkTree, removeWorkTree } from './worktree/work-tree.ts';
 
 export interface StoreOptions {
   /** `<state>/apps/<app>/store.git`: absolute, without `..`, ours alone. Its parents are made with mode 0700. */

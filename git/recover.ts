@@ -1,11 +1,11 @@
 import { chmod } from 'node:fs/promises';
-import { isSound, settleStore, suspect } from './heal.ts';
-import { followUp } from './index-catch-up.ts';
-import { dropAbsentMarks } from './keep-pack.ts';
-import { endOrphans } from './orphans.ts';
-import { type Repository, writeAttributes } from './repository.ts';
-import { sweepStore } from './sweep.ts';
-import { allWorkTrees, settleWorkTrees } from './work-tree.ts';
+import { dropAbsentMarks } from './local-copy/keep-pack.ts';
+import { isSound, settleStore, suspect } from './repository/replace-store.ts';
+import { type Repository, writeAttributes } from './repository/repository.ts';
+import { sweepStore } from './repository/stale-files.ts';
+import { endOrphans } from './run/orphans.ts';
+import { followUp } from './worktree/index-catch-up.ts';
+import { allWorkTrees, settleWorkTrees } from './worktree/work-tree.ts';
 
 /**
  * Start-up, with the state lock held: ends what an earlier agent left running, makes an absent store, then removes

@@ -1,5 +1,5 @@
-import type { Git } from '../git/process.ts';
-import { newestCommit } from '../git/repository-config.ts';
+import { newestCommit } from '../git/host/repository-config.ts';
+import type { Git } from '../git/run/process.ts';
 import { compareStrictness, matchesBranch } from './branch-pattern.ts';
 import type { BrokenSettings, HookSettings } from './hook-settings.ts';
 

@@ -1,4 +1,4 @@
-import { checkHold, checkQuarantine } from '../fleet/refusals.ts';
+import { checkHold, checkQuarantine } from '../fleet/admission.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import { refuse } from '../schemas/refusal.ts';
 import { parseReleaseFile } from '../schemas/release-file.ts';

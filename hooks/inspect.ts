@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { readPins } from '../git/deployment-pins.ts';
-import type { Git } from '../git/process.ts';
-import { gitDirOf, readRepositoryConfig } from '../git/repository-config.ts';
+import { readPins } from '../git/host/deployment-pins.ts';
+import { gitDirOf, readRepositoryConfig } from '../git/host/repository-config.ts';
+import type { Git } from '../git/run/process.ts';
 import { type HookFile, lookAtHook } from './hook-files.ts';
 import type { HookName } from './hook-script.ts';
 import { hookScript } from './hook-script.ts';

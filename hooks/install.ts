@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { changeConfig } from '../git/config-edit.ts';
-import type { Git } from '../git/process.ts';
-import { branchTip, gitDirOf, readRepositoryConfig } from '../git/repository-config.ts';
+import { changeConfig } from '../git/host/config-edit.ts';
+import { branchTip, gitDirOf, readRepositoryConfig } from '../git/host/repository-config.ts';
+import type { Git } from '../git/run/process.ts';
 import { isOneBranch } from './branch-pattern.ts';
 import { lookAtHook, placeHook, refuseEdited, refuseUnclear, removeHook } from './hook-files.ts';
 import { type HookName, hookScript } from './hook-script.ts';

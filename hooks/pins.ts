@@ -1,6 +1,6 @@
 import { KEPT, readDeployment } from '../fleet/history.ts';
-import { changePins, type DeploymentPin, readPins } from '../git/deployment-pins.ts';
-import type { Git } from '../git/process.ts';
+import { changePins, type DeploymentPin, readPins } from '../git/host/deployment-pins.ts';
+import type { Git } from '../git/run/process.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 

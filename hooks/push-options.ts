@@ -1,4 +1,4 @@
-import { visible } from '../runtime/visible.ts';
+import { visible } from '../runtime/safe-text.ts';
 import { formatDuration, parseDuration } from '../schemas/duration.ts';
 
 /** What `git push -o gitfleet.<name>=<value>` asked for. */

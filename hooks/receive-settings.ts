@@ -1,6 +1,6 @@
-import type { ConfigEdit } from '../git/config-edit.ts';
-import { PINS } from '../git/deployment-pins.ts';
-import type { Git } from '../git/process.ts';
+import type { ConfigEdit } from '../git/host/config-edit.ts';
+import { PINS } from '../git/host/deployment-pins.ts';
+import type { Git } from '../git/run/process.ts';
 
 const PUSH_OPTIONS = 'receive.advertisePushOptions';
 const HIDDEN = 'receive.hideRefs';

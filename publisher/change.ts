@@ -1,9 +1,9 @@
-import type { CommitTitle, Remote } from '../git/remote.ts';
-import { visible } from '../runtime/visible.ts';
+import type { CommitTitle, Remote } from '../git/host/remote.ts';
+import { visible } from '../runtime/safe-text.ts';
 import type { CommitId } from '../schemas/values.ts';
-import { line } from './columns.ts';
-import type { Screen } from './paint.ts';
-import { count, short } from './words.ts';
+import { line } from './screens/columns.ts';
+import type { Screen } from './screens/theme.ts';
+import { count, short } from './screens/words.ts';
 
 /** What lies between the commit that config holds and the one to be published. */
 export interface Change {

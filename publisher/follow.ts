@@ -9,11 +9,11 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
-import { BY_STATE, type Led, readLed, ruledBy } from './led.ts';
+import { ANSWER_MS, createFreshness, REDRAW_MS, type Stale, within } from './freshness.ts';
+import type { WayOn } from './next-commands.ts';
 import { findWayBack } from './rollback.ts';
-import { ANSWER_MS, createFreshness, REDRAW_MS, type Stale, within } from './stale.ts';
+import { BY_STATE, type Led, readLed, ruledBy } from './rollout-status.ts';
 import { judge, outcomeOf, type Verdict } from './verdict.ts';
-import type { WayOn } from './way-on.ts';
 
 interface FollowParts {
   readonly session: Session;

@@ -1,6 +1,6 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
 import { isSuspended } from '../schemas/report.ts';
-import { names } from './words.ts';
+import { names } from './screens/words.ts';
 
 /** Why no agent takes part, where none does: nobody is online, or persons took all of them out. */
 export const nobodyWords = (fleet: readonly AgentView[]): string =>

@@ -1,21 +1,21 @@
+import { checkHold, checkQuarantine } from '../fleet/admission.ts';
 import type { AgentView } from '../fleet/fleet-view.ts';
-import { checkHold, checkQuarantine } from '../fleet/refusals.ts';
 import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
 import { classify, type Failure } from '../runtime/errors.ts';
-import { visible } from '../runtime/visible.ts';
+import { visible } from '../runtime/safe-text.ts';
 import { deploymentName } from '../schemas/deployment.ts';
-import type { PlanOutput } from '../schemas/output.ts';
+import type { PlanOutput } from '../schemas/json-output.ts';
 import type { Policy } from '../schemas/policy.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import { changeLines } from './change.ts';
-import { line } from './columns.ts';
 import { nobodyNext, nobodyWords } from './nobody.ts';
-import type { Screen } from './paint.ts';
-import { placeLines } from './place-lines.ts';
-import { waveLines, wavesNow } from './policy-lines.ts';
 import type { Resolved } from './resolve-target.ts';
+import { line } from './screens/columns.ts';
+import { placeLines } from './screens/place-lines.ts';
+import { waveLines, wavesNow } from './screens/policy-lines.ts';
+import type { Screen } from './screens/theme.ts';
+import { age, count, names, short } from './screens/words.ts';
 import { presentStanding } from './verdict.ts';
-import { age, count, names, short } from './words.ts';
 
 /** What a publish would do now, and what would stop it. */
 interface Plan {

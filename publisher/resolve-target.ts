@@ -1,9 +1,9 @@
 import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { SharedState } from '../fleet/shared-state.ts';
-import type { Remote } from '../git/remote.ts';
+import type { Remote } from '../git/host/remote.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
-import { visible } from '../runtime/visible.ts';
+import { visible } from '../runtime/safe-text.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';

@@ -1,5 +1,5 @@
+import { readQuarantine } from '../fleet/admission.ts';
 import { readHistory } from '../fleet/history.ts';
-import { readQuarantine } from '../fleet/refusals.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import type { Quarantined } from '../schemas/hold.ts';

@@ -7,8 +7,8 @@ import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
+import { waveName } from './screens/wave-words.ts';
 import { type Steered, type Steering, steer } from './steer.ts';
-import { waveName } from './wave-words.ts';
 
 export interface SteerParts {
   readonly session: Session;

@@ -1,9 +1,9 @@
 import type { Failure } from '../runtime/errors.ts';
-import { visible } from '../runtime/visible.ts';
+import { visible } from '../runtime/safe-text.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Rollout, RolloutState } from '../schemas/rollout.ts';
-import { abortWords, waveName } from './wave-words.ts';
-import { names } from './words.ts';
+import { abortWords, waveName } from './screens/wave-words.ts';
+import { names } from './screens/words.ts';
 
 /** What a person says about the rollout that goes on. `retry`, which publishes, is retry.ts. */
 export const STEERING = ['pause', 'resume', 'abort', 'promote'] as const;

@@ -3,8 +3,8 @@ import { parsePermit, type Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
-import type { Change } from './order.ts';
-import type { AgentSeen } from './picture.ts';
+import type { Change } from './action.ts';
+import type { AgentSeen } from './observed.ts';
 
 /**
  * The agents as a leader knows them in one term. Who is online is read at every look; reports of the present wave too,

@@ -1,7 +1,7 @@
 import { amountOf, type Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { failureOf, type Stood } from './standing.ts';
-import { namesOf, type Tally } from './tally.ts';
+import { failureOf, type Stood } from './agent-state.ts';
+import { namesOf, type Tally } from './summary.ts';
 
 /** The failures that nobody has let pass yet. */
 export function failuresOf(tally: Tally, rollout: Rollout): readonly Stood[] {

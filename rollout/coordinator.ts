@@ -9,13 +9,13 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { standForElection, type Term } from '../zookeeper/recipes/election.ts';
 import type { Session } from '../zookeeper/session.ts';
+import type { Order } from './action.ts';
 import { knowAgents } from './agents.ts';
 import { execute, takeLead } from './execute.ts';
-import { type Look, look } from './look.ts';
-import type { Order } from './order.ts';
+import { isLedBy, type Leadership } from './leadership.ts';
+import { type Look, look } from './observe.ts';
 import { plan } from './plan.ts';
-import { isLedBy, type Leadership } from './term.ts';
-import { createVigil } from './vigil.ts';
+import { createVigil } from './watch-window.ts';
 
 interface CoordinatorParts {
   readonly session: Session;

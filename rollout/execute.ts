@@ -5,9 +5,9 @@ import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts
 import { targetOf } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { ANY_VERSION, type Operation } from '../zookeeper/session.ts';
-import type { Look } from './look.ts';
-import type { Change, Order, RollBack } from './order.ts';
-import { type Leadership, leaderOf } from './term.ts';
+import type { Change, Order, RollBack } from './action.ts';
+import { type Leadership, leaderOf } from './leadership.ts';
+import type { Look } from './observe.ts';
 
 /**
  * Carries out one order as one transaction: the guard of the term, the version of `rollout` that it was planned from,

@@ -3,12 +3,12 @@
  * target without a rollout gets one), wave.ts (a policy's rollout goes on), and below (what needs no more than a look).
  */
 import type { Rollout } from '../schemas/rollout.ts';
-import { atOnce } from './at-once.ts';
-import { change, type Order, rest } from './order.ts';
-import { inQuarantine, type Picture, type Wanted } from './picture.ts';
-import { startRollout } from './start.ts';
-import { outcomeOf } from './tally.ts';
-import { goOn } from './wave.ts';
+import { change, type Order, rest } from './action.ts';
+import { startRollout } from './begin.ts';
+import { inQuarantine, type Picture, type Wanted } from './observed.ts';
+import { goOn } from './phases.ts';
+import { outcomeOf } from './summary.ts';
+import { atOnce } from './unphased.ts';
 
 /**
  * The next order of the leader, and why in plain words. The same picture gives the same order to every leader, so a

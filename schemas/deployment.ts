@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { fromJson } from './lenient-json.ts';
+import { fromJson } from './text/lenient-json.ts';
 
 /** What a newer version wrote there and this one does not know: no reason to take its record for a foreign write. */
 const OTHER = 'other';

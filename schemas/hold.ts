@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isCommitId } from './commit-id.ts';
-import { fromJson, toJson } from './lenient-json.ts';
+import { fromJson, toJson } from './text/lenient-json.ts';
 
 /**
  * The two brakes of an app, both always there and empty while nothing is braked. `hold`: a person stopped publishing;

@@ -1,9 +1,9 @@
 import { FleetError } from '../runtime/errors.ts';
-import { nearest } from './nearest.ts';
-import { plainWords } from './plain-words.ts';
 import { type Policy, policy } from './policy.ts';
 import { refuse, shown } from './refusal.ts';
-import { readYaml } from './yaml-text.ts';
+import { nearest } from './text/suggest.ts';
+import { readYaml } from './text/yaml-text.ts';
+import { plainWords } from './text/zod-messages.ts';
 
 /** A policy is a handful of lines. */
 const MOST_BYTES = 64 * 1024;

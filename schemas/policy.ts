@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
 import { parseDuration } from './duration.ts';
-import { fromJson } from './lenient-json.ts';
 import { parseSelector } from './selector.ts';
+import { fromJson } from './text/lenient-json.ts';
 
 /**
  * How a rollout goes: in the app's `policy` znode, or in one target as `gitfleet.policy`, which then counts instead.

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { classify } from '../runtime/errors.ts';
 import { once } from '../runtime/once.ts';
-import { plainWords } from './plain-words.ts';
 import { type Refused, refuse } from './refusal.ts';
-import { parseSettingsFile } from './settings-file.ts';
-import { sayProblems } from './settings-problems.ts';
+import { parseSettingsFile } from './settings/settings-file.ts';
+import { sayProblems } from './settings/settings-problems.ts';
 import { RELEASE_FILE, type ReleaseSteps, stepMembers } from './steps.ts';
+import { plainWords } from './text/zod-messages.ts';
 
 /** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where it can still be seen. */
 const releaseFile = once(() => z.strictObject(stepMembers()));

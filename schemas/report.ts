@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
 import { failure } from './failure.ts';
-import { fromJson } from './lenient-json.ts';
+import { fromJson } from './text/lenient-json.ts';
 
 /** Where an agent stands with the target it judged. */
 export const PHASES = [

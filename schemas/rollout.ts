@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
-import { fromJson, toJson } from './lenient-json.ts';
 import { foreignPolicy } from './policy.ts';
 import { isTargetVersion } from './target-version.ts';
+import { fromJson, toJson } from './text/lenient-json.ts';
 import type { TargetVersion } from './values.ts';
 
 /**

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
 import { parseRelativePath } from './relative-path.ts';
-import { duration } from './setting-values.ts';
+import { duration } from './settings/setting-values.ts';
 
 /**
  * What a server does around the swap of its link: steps, health checks, shared paths. The same members in the agent's

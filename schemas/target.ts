@@ -4,7 +4,7 @@ import { parseCommitId } from './commit-id.ts';
 import { foreignPolicy } from './policy.ts';
 import { type Refused, refuse, shown } from './refusal.ts';
 import { parseRelativePath } from './relative-path.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { parseStrictJson } from './text/strict-json.ts';
 import { ANY_URL, checkAllowed, parseUrlSpelling, type UrlPolicy } from './url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from './values.ts';
 

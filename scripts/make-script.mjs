@@ -14,7 +14,7 @@ export async function makeScript(root, directory, only = null) {
     cwd: root,
     input: `${root}cli/start.ts`,
     platform: 'node',
-    resolve: { alias: { 'node:fs/promises': `${root}runtime/files-at-once.ts` } },
+    resolve: { alias: { 'node:fs/promises': `${root}runtime/sync-fs.ts` } },
     plugins: [runWhenCalled(root, matched), only && withVerbs(root, only, matched)],
     write: false,
     output: { format: 'cjs', codeSplitting: false },
@@ -30,7 +30,7 @@ export async function makeScript(root, directory, only = null) {
 }
 
 /** What cli/main.ts starts with the second script. */
-export const PUBLISHING = ['publish', 'hook-post-receive'];
+export const PUBLISHING = ['deploy/publish', 'hook/post-receive'];
 
 /** Counts what each path entry of this file matched: after a move, an entry that matches nothing must not go unseen. */
 function counter() {
@@ -82,9 +82,9 @@ const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')
 /** Functions of packages that take milliseconds to run: where these files import them, only a call runs the package. */
 const CALLED = {
   'runtime/log.ts': { pino: ['pino'] },
-  'git/remote.ts': { 'simple-git': ['simpleGit'] },
-  'schemas/yaml-text.ts': { yaml: ['parseDocument'] },
-  'publisher/columns.ts': { 'string-width': ['default'] },
+  'git/host/remote.ts': { 'simple-git': ['simpleGit'] },
+  'schemas/text/yaml-text.ts': { yaml: ['parseDocument'] },
+  'publisher/screens/columns.ts': { 'string-width': ['default'] },
 };
 const deferred = () => Object.entries(CALLED).flatMap(([file, ids]) => Object.keys(ids).map((id) => `${file} ${id}`));
 const runWhenCalled = (root, matched) => ({

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { agentSettings, parseSettings } from '../schemas/settings.ts';
-import { mergeSettings } from '../schemas/settings-sources.ts';
+import { agentSettings, parseSettings } from '../schemas/settings/settings.ts';
+import { mergeSettings } from '../schemas/settings/settings-sources.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import jute from 'node-zookeeper-client/lib/jute/index.js';
-import type { ReplyPayload } from './link-types.ts';
 import type { AclEntry } from './session.ts';
+import type { ReplyPayload } from './wire/connection-types.ts';
 
 /** Everybody may do everything: for trials (`init --open`) only. */
 export const OPEN: readonly AclEntry[] = [{ scheme: 'world', id: 'anyone', permissions: 'cdrwa' }];

@@ -2,9 +2,9 @@ import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
 import { type Deadlines, type Timed, watchDeadlines } from './deadlines.ts';
 import type { Outcome, ZooKeeperError } from './errors.ts';
-import type { Lifeline } from './lifeline.ts';
-import type { Answer, Reply } from './link-types.ts';
 import { errorFor, failure } from './result-codes.ts';
+import type { Lifeline } from './session-loop.ts';
+import type { Answer, Reply } from './wire/connection-types.ts';
 
 export interface Request {
   /** For messages: `set`, `create` ... */

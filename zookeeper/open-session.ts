@@ -2,24 +2,24 @@ import { createSecureContext } from 'node:tls';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { onAbort } from './abortable.ts';
 import { OPEN } from './acl.ts';
 import { createBells } from './bells.ts';
 import { createCalls } from './calls.ts';
 import { parseConnectString } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
-import { startLifeline } from './lifeline.ts';
-import { openLink } from './link.ts';
-import type { AuthEntry, OpenLink, TlsMaterial } from './link-types.ts';
 import { withoutChroot } from './paths.ts';
 import { createReads } from './reads.ts';
 import { requestsBelow } from './requests.ts';
 import { failure } from './result-codes.ts';
 import type { AclEntry, Session, SessionState } from './session.ts';
-import { onAbort } from './waiting.ts';
+import { startLifeline } from './session-loop.ts';
 import { createWatches } from './watch.ts';
+import { openLink } from './wire/connection.ts';
+import type { AuthEntry, OpenLink, TlsMaterial } from './wire/connection-types.ts';
 import { createWrites } from './writes.ts';
 
-export type { AuthEntry, TlsMaterial } from './link-types.ts';
+export type { AuthEntry, TlsMaterial } from './wire/connection-types.ts';
 
 export interface SessionOptions {
   /** `host:port,host:port/chroot`. */

@@ -1,11 +1,11 @@
 import { fromRecords } from './acl.ts';
 import type { Caller, Calls, Deadline, Request } from './calls.ts';
 import { isCode, type ZooKeeperError } from './errors.ts';
-import type { Reply, ReplyPayload } from './link-types.ts';
 import { problemOfPath } from './paths.ts';
 import type { Requests } from './requests.ts';
 import { failure } from './result-codes.ts';
 import type { NodeData, NodeStat, Session } from './session.ts';
+import type { Reply, ReplyPayload } from './wire/connection-types.ts';
 
 /** The session's reads, each also in a form that shares the deadline of a larger call and may leave a watch. */
 export interface Reads extends Pick<Session, 'get' | 'exists' | 'children' | 'getAcl'> {

@@ -1,11 +1,11 @@
 import { type Backoff, fullJitter, spread } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { onAbort } from './abortable.ts';
 import type { Bells } from './bells.ts';
 import type { Caller } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { WatchOptions } from './session.ts';
-import { onAbort } from './waiting.ts';
 
 const REREAD_MS = 60_000;
 const AGAIN: Backoff = { firstMs: 100, mostMs: 15_000 };

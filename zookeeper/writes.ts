@@ -6,9 +6,9 @@ import { isCode } from './errors.ts';
 import { below, parentOf, problemOfPath, withChroot, withoutChroot } from './paths.ts';
 import { createReads, type Reads } from './reads.ts';
 import { type Requests, requestsBelow } from './requests.ts';
+import { settled, type Witness } from './resolve-lost-write.ts';
 import { errorFor, failure } from './result-codes.ts';
 import { type AclEntry, ANY_VERSION, type Operation, type OperationResult, type Session } from './session.ts';
-import { settled, type Witness } from './settle.ts';
 
 type Writes = Pick<Session, 'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'barrier' | 'setAcl'>;
 

@@ -1,5 +1,5 @@
 import { classify } from '../../runtime/errors.ts';
-import { visible } from '../../runtime/visible.ts';
+import { visible } from '../../runtime/safe-text.ts';
 
 /** What one check of `gitfleet doctor` found. `warn`: it works, but a person should know. `fail`: it will not work. */
 export interface Finding {

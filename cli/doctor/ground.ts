@@ -1,11 +1,11 @@
 import type { Stats } from 'node:fs';
 import { lstat, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readLocalStatus } from '../../agent/local-status.ts';
-import { ownerFile, readOwner } from '../../agent/owner-file.ts';
-import { type Places, placesOf } from '../../agent/place.ts';
+import { type Places, placesOf } from '../../agent/disk/layout.ts';
+import { ownerFile, readOwner } from '../../agent/disk/owner-file.ts';
+import { readLocalStatus } from '../../agent/local/local-status.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Settings } from '../../schemas/settings.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
 const GIB = 2 ** 30;

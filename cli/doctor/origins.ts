@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import type { Leash } from '../../git/process.ts';
-import { askRepository } from '../../git/reach.ts';
+import { askRepository } from '../../git/host/probe-remote.ts';
+import type { Leash } from '../../git/run/process.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { AgentSettings } from '../../schemas/settings.ts';
+import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import type { Target } from '../../schemas/target.ts';
 import { checkAllowed, credentialFor, parseUrl } from '../../schemas/url.ts';
 import type { RepositoryUrl } from '../../schemas/values.ts';

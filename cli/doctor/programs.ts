@@ -1,5 +1,5 @@
-import { createGit, type Leash } from '../../git/process.ts';
-import { gitVersion } from '../../git/version.ts';
+import { createGit, type Leash } from '../../git/run/process.ts';
+import { gitVersion } from '../../git/run/version.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
 /** package.json says the same in `engines`. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Progress } from '../../agent/journal.ts';
-import type { Leave } from '../../agent/leave.ts';
+import type { Leave } from '../../agent/coordination/clearance.ts';
 import { type Doing, type Observed, plan, type Wanted } from '../../agent/plan.ts';
+import type { Progress } from '../../agent/state/journal.ts';
 import type { Failure } from '../../runtime/errors.ts';
 import type { Target } from '../../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';

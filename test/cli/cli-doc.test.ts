@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
-import { EXIT } from '../../cli/exit-codes.ts';
-import * as output from '../../schemas/output.ts';
+import { EXIT } from '../../cli/shell/exit-codes.ts';
+import * as output from '../../schemas/json-output.ts';
 import { gitfleet } from '../support/commands.ts';
 
 const DOC = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');

@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { coordinatorAccess } from '../../cli/coordinator-access.ts';
-import { sessionAccess } from '../../cli/session-access.ts';
+import { coordinatorAccess } from '../../cli/daemon/coordinator-access.ts';
+import { sessionAccess } from '../../cli/shell/session-access.ts';
 import { ROLES, type Role } from '../../fleet/access.ts';
 import { makeCredentials } from '../../fleet/credentials.ts';
-import { parseSettings } from '../../schemas/settings.ts';
+import { parseSettings } from '../../schemas/settings/settings.ts';
 
 let directory: string;
 const file = (name: string) => join(directory, `${name}.auth`);

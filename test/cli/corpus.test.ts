@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { toJson } from '../../schemas/lenient-json.ts';
 import { presence, report } from '../../schemas/report.ts';
+import { toJson } from '../../schemas/text/lenient-json.ts';
 import { cleanEnvironment, git, gitfleet, MAIN, type Ran } from '../support/commands.ts';
 import { type Origin, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
-import { realServers } from '../support/zookeeper-server.ts';
+import { realServers } from '../support/zookeeper/server.ts';
 
 /**
  * Bad input on the command line, with the real binary: rows C01 to C11 of the project's table of bad inputs. None hangs,

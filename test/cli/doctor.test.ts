@@ -6,7 +6,7 @@ import { checkNode } from '../../cli/doctor/programs.ts';
 import type { Ran } from '../support/commands.ts';
 import { gitfleet } from '../support/commands.ts';
 import { TestFleet } from '../support/fleet.ts';
-import { realServers } from '../support/zookeeper-server.ts';
+import { realServers } from '../support/zookeeper/server.ts';
 
 const servers = realServers(1);
 const fleets: TestFleet[] = [];

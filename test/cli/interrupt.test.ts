@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
-import { takeInterrupt } from '../../cli/interrupt.ts';
+import { takeInterrupt } from '../../cli/shell/interrupt.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 const never = new Promise<string>(() => {});

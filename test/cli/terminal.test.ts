@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { fail } from '../../cli/terminal.ts';
+import { fail } from '../../cli/shell/terminal.ts';
 import { FleetError } from '../../runtime/errors.ts';
 
 afterEach(() => vi.restoreAllMocks());

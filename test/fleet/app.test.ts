@@ -3,8 +3,8 @@ import { openAccess, ROLES, type RoleIds, roleAccess } from '../../fleet/access.
 import { initApp, onlineInOpenApp } from '../../fleet/app.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { digestId } from '../../zookeeper/acl.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 
 const servers = realServers(1);
 const open = sessionsForTest();

@@ -10,8 +10,8 @@ import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '..
 import { znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 
 const servers = realServers(1);
 const open = sessionsForTest();

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createGit } from '../../git/process.ts';
-import { gitVersion, judgeVersion } from '../../git/version.ts';
+import { createGit } from '../../git/run/process.ts';
+import { gitVersion, judgeVersion } from '../../git/run/version.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { type HttpsOrigin, startHttpsOrigin } from '../support/https-origin.ts';
-import { aStore, NEVER, QUIET, release } from './a-store.ts';
+import { type HttpsOrigin, startHttpsOrigin } from '../support/git/https-origin.ts';
+import { createOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { aStore, NEVER, QUIET, release } from './test-store.ts';
 
 const CANARY = `canary-${Math.random().toString(36).slice(2)}-secret`;
 let base: string;

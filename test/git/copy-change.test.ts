@@ -16,9 +16,9 @@ import { deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GitStore, StoreOptions } from '../../git/open-store.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
+import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
 import { SEED, SOAK, seeded } from '../support/seeded.ts';
-import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from './a-store.ts';
+import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from './test-store.ts';
 
 let base: string;
 let remove: () => void;

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { ensureDebianPackage } from '../support/sshd.ts';
-import { aStore, failureOf, NEVER, onDisk, release } from './a-store.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { ensureDebianPackage } from '../support/git/sshd.ts';
+import { aStore, failureOf, NEVER, onDisk, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;

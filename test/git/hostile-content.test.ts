@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nameProblem, symlinkProblem } from '../../git/hostile-names.ts';
+import { nameProblem, symlinkProblem } from '../../git/objects/hostile-names.ts';
 import type { Store } from '../../git/store.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './a-store.ts';
+import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;

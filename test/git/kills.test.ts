@@ -11,11 +11,11 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAILPOINTS } from '../../git/failpoints.ts';
+import { FAILPOINTS } from '../../git/run/failpoints.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { aStore, inCommit, NEVER, onDisk } from './a-store.ts';
+import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { aStore, inCommit, NEVER, onDisk } from './test-store.ts';
 
 /** Times that the whole course runs with kills at random moments; the soak runs more of them. */
 const RANDOM_KILLS = Number(process.env['GITFLEET_KILLS'] ?? 15);

@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CONTENT_RULES } from '../../git/content.ts';
-import { nameProblem } from '../../git/hostile-names.ts';
-import { isPlainObject, isPlainPath } from '../../git/plain-objects.ts';
-import { temporaryDirectory } from '../support/git-origin.ts';
+import { isPlainObject, isPlainPath } from '../../git/local-copy/plain-objects.ts';
+import { CONTENT_RULES } from '../../git/objects/content.ts';
+import { nameProblem } from '../../git/objects/hostile-names.ts';
+import { temporaryDirectory } from '../support/git/origin.ts';
 import { SEED, seeded } from '../support/seeded.ts';
 
 let store: string;

@@ -14,12 +14,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endOrphans, marksOf } from '../../git/orphans.ts';
-import { createGit } from '../../git/process.ts';
+import { endOrphans, marksOf } from '../../git/run/orphans.ts';
+import { createGit } from '../../git/run/process.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk, QUIET, release } from './a-store.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { aStore, failureOf, inCommit, NEVER, onDisk, QUIET, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;

@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Store } from '../../git/store.ts';
 import { credentialFor } from '../../schemas/url.ts';
 import type { CommitId, Credential, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { type Authority, type HttpsOrigin, makeAuthority, startHttpsOrigin } from '../support/https-origin.ts';
-import { makeKey, type Sshd, startSshd } from '../support/sshd.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './a-store.ts';
+import { type Authority, type HttpsOrigin, makeAuthority, startHttpsOrigin } from '../support/git/https-origin.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { makeKey, type Sshd, startSshd } from '../support/git/sshd.ts';
+import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;

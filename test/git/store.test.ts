@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writ
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../support/git-origin.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './a-store.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../support/git/origin.ts';
+import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;

@@ -2,10 +2,10 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GitStore } from '../../git/open-store.ts';
-import { findWorkTree } from '../../git/work-tree.ts';
+import { findWorkTree } from '../../git/worktree/work-tree.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, temporaryDirectory } from '../support/git-origin.ts';
-import { aStore, inCommit, NEVER, onDisk, release } from './a-store.ts';
+import { createOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { aStore, inCommit, NEVER, onDisk, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;

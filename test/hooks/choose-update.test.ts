@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { candidates, choose, parseUpdates, unclearUpdates } from '../../hooks/choose-update.ts';
 import { hookSettings } from '../../hooks/hook-settings.ts';
-import { aHook } from './a-hook.ts';
+import { aHook } from './test-hook.ts';
 
 const A = 'a'.repeat(40);
 const B = 'b'.repeat(40);

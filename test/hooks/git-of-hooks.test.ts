@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { onceMore } from '../../cli/git-of-hooks.ts';
-import { createGit, DEFAULT_PATH } from '../../git/process.ts';
+import { onceMore } from '../../cli/hook/git-of-hooks.ts';
+import { createGit, DEFAULT_PATH } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { silentLog as log } from '../support/log.ts';
 

@@ -1,15 +1,15 @@
 import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gitOfHooks } from '../../cli/git-of-hooks.ts';
-import type { Git } from '../../git/process.ts';
-import { readRepositoryConfig } from '../../git/repository-config.ts';
+import { gitOfHooks } from '../../cli/hook/git-of-hooks.ts';
+import { readRepositoryConfig } from '../../git/host/repository-config.ts';
+import type { Git } from '../../git/run/process.ts';
 import { type HookSettings, hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { inspectHooks, problemsOf } from '../../hooks/inspect.ts';
 import { installHook, uninstallHook } from '../../hooks/install.ts';
 import { git } from '../support/commands.ts';
-import { aHook } from './a-hook.ts';
-import { type ARepository, aRepository } from './a-repository.ts';
+import { aHook } from './test-hook.ts';
+import { type ARepository, aRepository } from './test-repository.ts';
 
 let repository: ARepository;
 let command: [string, string];

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gitOfHooks } from '../../cli/git-of-hooks.ts';
-import { changePins, readPins } from '../../git/deployment-pins.ts';
+import { gitOfHooks } from '../../cli/hook/git-of-hooks.ts';
+import { changePins, readPins } from '../../git/host/deployment-pins.ts';
 import { comparePins } from '../../hooks/pins.ts';
-import { createOrigin, type GitOrigin } from '../support/git-origin.ts';
+import { createOrigin, type GitOrigin } from '../support/git/origin.ts';
 
 describe('which deployments are pinned', () => {
   const pins = (...numbers: number[]) => numbers.map((number) => ({ number, commitId: 'c'.repeat(40) }));

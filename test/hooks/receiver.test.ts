@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isReceiver } from '../../cli/hook-receiver.ts';
+import { isReceiver } from '../../cli/hook/receiver.ts';
 
 it.each([
   ['its owner', 1000, 1000, true, true],

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestFleet } from '../support/fleet.ts';
-import { type GitDaemon, startGitDaemon } from '../support/git-daemon.ts';
+import { type GitDaemon, startGitDaemon } from '../support/git/daemon.ts';
 import { until } from '../support/until.ts';
-import { realServers } from '../support/zookeeper-server.ts';
+import { realServers } from '../support/zookeeper/server.ts';
 import { bootDebian, type DebianMachine } from './debian-machine.ts';
 
 /**

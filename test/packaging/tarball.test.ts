@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cleanEnvironment } from '../support/commands.ts';
 import { TestFleet } from '../support/fleet.ts';
-import { realServers } from '../support/zookeeper-server.ts';
+import { realServers } from '../support/zookeeper/server.ts';
 
 const exec = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { agentSettings, parseSettings } from '../../schemas/settings.ts';
-import { parseSettingsFile } from '../../schemas/settings-file.ts';
-import { mergeSettings } from '../../schemas/settings-sources.ts';
+import { agentSettings, parseSettings } from '../../schemas/settings/settings.ts';
+import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
+import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
 import { gitfleet } from '../support/commands.ts';
 
 const exec = promisify(execFile);

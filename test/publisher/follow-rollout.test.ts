@@ -5,14 +5,14 @@ import { readDeployment, writeOutcome } from '../../fleet/history.ts';
 import { type Published, type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { type Ending, follow, type Progress } from '../../publisher/follow.ts';
-import { waveWords } from '../../publisher/wave-words.ts';
+import { waveWords } from '../../publisher/screens/wave-words.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { policy } from '../../schemas/policy.ts';
 import { encodeRollout, type Rollout, type RolloutState, rollout } from '../../schemas/rollout.ts';
 import { targetOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { ANY_VERSION } from '../../zookeeper/session.ts';
-import { realKit } from '../support/zookeeper-kit.ts';
+import { realKit } from '../support/zookeeper/kit.ts';
 
 const kit = realKit();
 let paths: ReturnType<typeof znodes>;

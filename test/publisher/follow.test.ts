@@ -9,8 +9,8 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { targetOf } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 import * as make from './fixtures.ts';
 
 const servers = realServers(1);

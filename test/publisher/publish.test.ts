@@ -7,13 +7,13 @@ import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { findRollback } from '../../publisher/rollback.ts';
 import { encodeHold } from '../../schemas/hold.ts';
-import { toJson } from '../../schemas/lenient-json.ts';
 import { presence, report } from '../../schemas/report.ts';
 import { encodeTarget, type Target, targetOf } from '../../schemas/target.ts';
+import { toJson } from '../../schemas/text/lenient-json.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 
 const servers = realServers(1);
 const open = sessionsForTest();

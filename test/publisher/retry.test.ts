@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { policyLines, waveLines, wavesNow } from '../../publisher/policy-lines.ts';
 import { retry } from '../../publisher/retry.ts';
+import { policyLines, waveLines, wavesNow } from '../../publisher/screens/policy-lines.ts';
 import { policy } from '../../schemas/policy.ts';
 import { parsePolicyFile } from '../../schemas/policy-file.ts';
 import { presence } from '../../schemas/report.ts';

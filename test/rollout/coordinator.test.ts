@@ -15,8 +15,8 @@ import { type Target, targetOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { silentLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
-import { realKit } from '../support/zookeeper-kit.ts';
-import { type Actor, type ActorOptions, startActor } from './actors.ts';
+import { realKit } from '../support/zookeeper/kit.ts';
+import { type Actor, type ActorOptions, startActor } from './test-coordinators.ts';
 
 const kit = realKit();
 let paths: ReturnType<typeof znodes>;

@@ -6,11 +6,11 @@ import { type PublishParts, publishTarget } from '../../fleet/publish-transactio
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
+import { change, type RollBack } from '../../rollout/action.ts';
 import { execute, takeLead } from '../../rollout/execute.ts';
-import { type Look, look } from '../../rollout/look.ts';
-import { change, type RollBack } from '../../rollout/order.ts';
+import type { Leadership } from '../../rollout/leadership.ts';
+import { type Look, look } from '../../rollout/observe.ts';
 import { plan } from '../../rollout/plan.ts';
-import type { Leadership } from '../../rollout/term.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeQuarantine } from '../../schemas/hold.ts';
@@ -20,7 +20,7 @@ import { type Target, targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { ANY_VERSION } from '../../zookeeper/session.ts';
-import { realKit } from '../support/zookeeper-kit.ts';
+import { realKit } from '../support/zookeeper/kit.ts';
 
 const kit = realKit();
 let paths: ReturnType<typeof znodes>;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { plan } from '../../rollout/plan.ts';
 import { amountOf } from '../../schemas/policy.ts';
 import { seeded } from '../support/seeded.ts';
-import { World } from './world.ts';
+import { World } from './observed-fleet.ts';
 
 /** A policy as people write them; a soak and a deadline of minutes. */
 const policies = fc.record({

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Order } from '../../rollout/order.ts';
+import type { Order } from '../../rollout/action.ts';
 import { plan } from '../../rollout/plan.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
-import { World } from './world.ts';
+import { World } from './observed-fleet.ts';
 
 /** Plans and executes until there is nothing to do; resolves to the last words. */
 function settle(world: World): string {

@@ -8,7 +8,7 @@ import { askServer } from '../../zookeeper/four-letter.ts';
 import { git } from '../support/commands.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
-import { realServers } from '../support/zookeeper-server.ts';
+import { realServers } from '../support/zookeeper/server.ts';
 
 const servers = realServers(1);
 let fleet: TestFleet;

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseDuration } from '../../schemas/duration.ts';
-import { parseSettings, settings } from '../../schemas/settings.ts';
-import { parseSettingsFile } from '../../schemas/settings-file.ts';
-import { settingNames } from '../../schemas/settings-problems.ts';
-import { mergeSettings, OTHER_VARIABLES, SETTING_SOURCES } from '../../schemas/settings-sources.ts';
+import { parseSettings, settings } from '../../schemas/settings/settings.ts';
+import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
+import { settingNames } from '../../schemas/settings/settings-problems.ts';
+import { mergeSettings, OTHER_VARIABLES, SETTING_SOURCES } from '../../schemas/settings/settings-sources.ts';
 
 const DOC = readFileSync(join(import.meta.dirname, '../../docs/settings.md'), 'utf8');
 

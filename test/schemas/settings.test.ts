@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '../../runtime/errors.ts';
-import { agentSettings, parseSettings, settings } from '../../schemas/settings.ts';
-import { parseSettingsFile } from '../../schemas/settings-file.ts';
-import { settingNames } from '../../schemas/settings-problems.ts';
-import { mergeSettings, SETTING_SOURCES } from '../../schemas/settings-sources.ts';
+import { agentSettings, parseSettings, settings } from '../../schemas/settings/settings.ts';
+import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
+import { settingNames } from '../../schemas/settings/settings-problems.ts';
+import { mergeSettings, SETTING_SOURCES } from '../../schemas/settings/settings-sources.ts';
 
 const HOST = 'web-1';
 /** What systemctl would take for a pattern, an option, a path or several words, and the agent itself. */

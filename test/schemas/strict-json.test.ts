@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseStrictJson } from '../../schemas/strict-json.ts';
+import { parseStrictJson } from '../../schemas/text/strict-json.ts';
 
 const SEED = Date.now() % 2 ** 31;
 const MOST = 16 * 1024 * 1024;

@@ -22,13 +22,13 @@ export const ELSEWHERE: Readonly<Record<string, { readonly file: string; readonl
   D71: { file: 'test/git/store.test.ts', words: 'says so when the commit is not there' },
   D72: { file: 'test/git/store.test.ts', words: 'refuses to mix hashes' },
   D73: { file: 'test/git/store.test.ts', words: 'a branch that is named like a commit' },
-  D74: { file: 'test/scenarios/refused-target.test.ts', words: 'D74: a commit that refs/replace maps away' },
-  D88: { file: 'test/agent/place.test.ts', words: 'D88' },
-  D89: { file: 'test/agent/place.test.ts', words: 'D89' },
-  D90: { file: 'test/agent/place.test.ts', words: 'D90' },
-  D91: { file: 'test/agent/place.test.ts', words: 'D91' },
-  D92: { file: 'test/agent/place.test.ts', words: 'D92' },
-  D93: { file: 'test/agent/place.test.ts', words: null },
+  D74: { file: 'test/scenarios/agent/refused-target.test.ts', words: 'D74: a commit that refs/replace maps away' },
+  D88: { file: 'test/agent/disk/layout.test.ts', words: 'D88' },
+  D89: { file: 'test/agent/disk/layout.test.ts', words: 'D89' },
+  D90: { file: 'test/agent/disk/layout.test.ts', words: 'D90' },
+  D91: { file: 'test/agent/disk/layout.test.ts', words: 'D91' },
+  D92: { file: 'test/agent/disk/layout.test.ts', words: 'D92' },
+  D93: { file: 'test/agent/disk/layout.test.ts', words: null },
 };
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { cleanEnvironment } from '../support/commands.ts';
-import { temporaryDirectory } from '../support/git-origin.ts';
+import { temporaryDirectory } from '../support/git/origin.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const CLI = join(ROOT, 'dist', 'cli');

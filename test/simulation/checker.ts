@@ -1,13 +1,13 @@
-import type { FailpointName } from '../../agent/failpoints.ts';
+import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
 import { amountOf } from '../../schemas/policy.ts';
 import { parseReport } from '../../schemas/report.ts';
 import { parseRollout, type Rollout } from '../../schemas/rollout.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
-import type { FakeServer } from '../support/fake-zookeeper/server.ts';
-import type { Change } from '../support/fake-zookeeper/wire.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
+import type { FakeServer } from '../support/zookeeper/fake/server.ts';
+import type { Change } from '../support/zookeeper/fake/wire.ts';
 import type { SimulatedServer } from './server.ts';
 
 export interface Checker {

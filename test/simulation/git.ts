@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ForesightedSpare } from '../../git/open-spare.ts';
 import type { GitStore } from '../../git/open-store.ts';
+import type { ForesightedSpare } from '../../git/worktree/open-spare.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';

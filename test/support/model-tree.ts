@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
-import type { GitOrigin } from './git-origin.ts';
+import type { GitOrigin } from './git/origin.ts';
 
 /** What a tree holds at one path. */
 export type Node =

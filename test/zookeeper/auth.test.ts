@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { digestId } from '../../zookeeper/acl.ts';
 import { type AclEntry, ANY_VERSION } from '../../zookeeper/session.ts';
 import { openProxy } from '../support/proxy.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 
 const real = realServers(1);
 const open = sessionsForTest();

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 import { proxiesForTest } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { next, sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { next, sessionsForTest } from '../support/zookeeper/session.ts';
 
 /*
  * Bytes that make no sense, and lines that break at the worst moment. The bare client goes deaf, crashes the process,

@@ -2,11 +2,11 @@ import { createRequire } from 'node:module';
 import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
 import jute from 'node-zookeeper-client/lib/jute/index.js';
 import { describe, expect, it, vi } from 'vitest';
-import { RequestPacket } from '../../zookeeper/packet.ts';
 import { requestsBelow } from '../../zookeeper/requests.ts';
+import { RequestPacket } from '../../zookeeper/wire/packets.ts';
 
 /*
- * zookeeper/link.ts reaches into private parts of the client package. This breaks first when a new version moves them;
+ * zookeeper/wire/connection.ts reaches into private parts of the client package. This breaks first when a new version moves them;
  * each case names what the link relies on.
  */
 const { version } = createRequire(import.meta.url)('node-zookeeper-client/package.json') as { version: string };

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { acquireLock } from '../../zookeeper/recipes/lock.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 
 /* GITFLEET_SOAK=1 runs the long form. */
 const KILLS = process.env['GITFLEET_SOAK'] ? 20 : 6;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
 import { digestId } from '../../zookeeper/acl.ts';
-import type { LocalServers } from '../../zookeeper/local-servers.ts';
+import type { LocalServers } from '../../zookeeper/local/servers.ts';
 import { joinMembership } from '../../zookeeper/recipes/membership.ts';
 import { openProxy } from '../support/proxy.ts';
-import { realServers, startServersForTest } from '../support/zookeeper-server.ts';
-import { expire, next, sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers, startServersForTest } from '../support/zookeeper/server.ts';
+import { expire, next, sessionsForTest } from '../support/zookeeper/session.ts';
 
 const real = realServers(1);
 const open = sessionsForTest();

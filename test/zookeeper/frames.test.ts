@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { frameCutter } from '../../zookeeper/frames.ts';
-import { beatTimes, watchSilence } from '../../zookeeper/heartbeat.ts';
+import { frameCutter } from '../../zookeeper/wire/frames.ts';
+import { beatTimes, watchSilence } from '../../zookeeper/wire/heartbeat.ts';
 
 const frame = (text: string) => {
   const length = Buffer.alloc(4);

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { askServer, explainRoles, serverStatus } from '../../zookeeper/four-letter.ts';
-import { startGuard } from '../../zookeeper/guard.ts';
-import { type Distribution, findDistribution, type LocalServers, startServers } from '../../zookeeper/local-servers.ts';
+import { startGuard } from '../../zookeeper/local/die-with-parent.ts';
+import { type Distribution, findDistribution, type LocalServers, startServers } from '../../zookeeper/local/servers.ts';
 
 const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
 const distribution = (await findDistribution({ ZOOKEEPER_HOME, JAVA_HOME, PATH })) as Distribution;

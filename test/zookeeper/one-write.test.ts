@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 
 const real = realServers(1);
 const open = sessionsForTest();

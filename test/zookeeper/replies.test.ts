@@ -1,6 +1,6 @@
 import jute from 'node-zookeeper-client/lib/jute/index.js';
 import { expect, it } from 'vitest';
-import { Fields, readEvent, readPayload } from '../../zookeeper/replies.ts';
+import { Fields, readEvent, readPayload } from '../../zookeeper/wire/replies.ts';
 
 const { OP_CODES } = jute;
 const int = (value: number) => {

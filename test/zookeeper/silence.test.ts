@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import type { Session, SessionState } from '../../zookeeper/session.ts';
 import { proxiesForTest } from '../support/proxy.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
 
 /*
  * What the bare client never notices: a path or a server that falls silent while TCP stays up.

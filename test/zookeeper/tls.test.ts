@@ -3,11 +3,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LocalServers } from '../../zookeeper/local-servers.ts';
+import type { LocalServers } from '../../zookeeper/local/servers.ts';
 import type { TlsMaterial } from '../../zookeeper/open-session.ts';
 import { type Authority, type Certificate, makeAuthority } from '../support/certificates.ts';
-import { startServersForTest } from '../support/zookeeper-server.ts';
-import { expire, next, sessionsForTest } from '../support/zookeeper-session.ts';
+import { startServersForTest } from '../support/zookeeper/server.ts';
+import { expire, next, sessionsForTest } from '../support/zookeeper/session.ts';
 
 /* The server's own secure port, which demands a certificate of every client. */
 const open = sessionsForTest();

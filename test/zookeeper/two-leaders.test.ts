@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
 import { standForElection } from '../../zookeeper/recipes/election.ts';
-import { realServers } from '../support/zookeeper-server.ts';
-import { expireById, sessionsForTest } from '../support/zookeeper-session.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { expireById, sessionsForTest } from '../support/zookeeper/session.ts';
 
 /*
  * The old leader is a process of its own that writes without pause and heeds no signal. Each round freezes it, ends
@@ -25,7 +25,11 @@ it(`no write of a thawed leader is accepted after its successor’s first, in ${
   await session.ensure('/leaders');
   await session.create('/value', Buffer.from('nobody'), 'persistent');
   const told = { leading: '', accepted: [] as bigint[], refused: '' };
-  const old = fork(join(import.meta.dirname, '../support/stubborn-leader.mjs'), [real.connect(), '/leaders', '/value']);
+  const old = fork(join(import.meta.dirname, '../support/zookeeper/stubborn-leader.mjs'), [
+    real.connect(),
+    '/leaders',
+    '/value',
+  ]);
   children.push(old);
   old.on('message', (message: { leading?: string; fence?: string; accepted?: string; refused?: string }) => {
     if (message.leading) told.leading = `${message.leading} ${message.fence}`;

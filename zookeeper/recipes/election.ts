@@ -1,12 +1,12 @@
 import { type Backoff, fullJitter, spread } from '../../runtime/backoff.ts';
 import type { Chance, Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { createPatience } from '../../runtime/patience.ts';
+import { createPatience } from '../../runtime/retry-loop.ts';
+import { whileConnected } from '../abortable.ts';
 import { nameOf } from '../paths.ts';
 import type { Session } from '../session.ts';
-import { whileConnected } from '../waiting.ts';
 import { inOrder, whoseTurn } from './contention.ts';
-import { type Held, hold, leavePlace, type Place, type PlaceOptions, takePlace, untilFirst } from './place.ts';
+import { type Held, hold, leavePlace, type Place, type PlaceOptions, takePlace, untilFirst } from './queue-node.ts';
 
 /** A stretch of leading. Its `fence` names the term; its `release` is `leave` of the candidacy. */
 export type Term = Omit<Held, 'release'>;

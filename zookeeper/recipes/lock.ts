@@ -1,6 +1,6 @@
+import { orAborted } from '../abortable.ts';
 import type { Session } from '../session.ts';
-import { orAborted } from '../waiting.ts';
-import { type Held, hold, leavePlace, type PlaceOptions, takePlace, untilFirst } from './place.ts';
+import { type Held, hold, leavePlace, type PlaceOptions, takePlace, untilFirst } from './queue-node.ts';
 
 /**
  * A lock for one holder at a time, given in the order in which it was asked for; a holder that dies or whose session is

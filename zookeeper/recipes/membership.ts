@@ -1,9 +1,9 @@
 import { type Backoff, fullJitter } from '../../runtime/backoff.ts';
 import type { Chance, Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { whileConnected } from '../abortable.ts';
 import { isCode, ZooKeeperError } from '../errors.ts';
 import type { AclEntry, Connection, Session, Snapshot } from '../session.ts';
-import { whileConnected } from '../waiting.ts';
 
 /**
  * One ephemeral node that says "I am here", kept for as long as its process lives: made again after the session

@@ -1,9 +1,18 @@
+import { orAborted } from '../abortable.ts';
 import { isCode } from '../errors.ts';
 import { below } from '../paths.ts';
 import { ANY_VERSION, type Operation, type Session } from '../session.ts';
-import { orAborted } from '../waiting.ts';
 import { inOrder } from './contention.ts';
-import { type Held, hold, leavePlace, PATIENT, type Place, type PlaceOptions, takePlace, untilFirst } from './place.ts';
+import {
+  type Held,
+  hold,
+  leavePlace,
+  PATIENT,
+  type Place,
+  type PlaceOptions,
+  takePlace,
+  untilFirst,
+} from './queue-node.ts';
 
 interface LeaseOptions extends PlaceOptions {
   /** How many may hold one at a time; the same for all who ask. */

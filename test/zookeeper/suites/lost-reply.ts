@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ANY_VERSION, type Session } from '../../../zookeeper/session.ts';
-import type { Line, ZooKeeperKit } from '../../support/zookeeper-kit.ts';
+import type { Line, ZooKeeperKit } from '../../support/zookeeper/kit.ts';
 
 /**
  * The server did it, the answer never came. A retry would do it twice, giving up would be a lie: the session finds

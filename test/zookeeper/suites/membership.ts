@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemChance as chance, systemClock as clock } from '../../../runtime/clock.ts';
 import { joinMembership } from '../../../zookeeper/recipes/membership.ts';
-import type { ZooKeeperKit } from '../../support/zookeeper-kit.ts';
+import type { ZooKeeperKit } from '../../support/zookeeper/kit.ts';
 
 export function membershipSuite(kit: ZooKeeperKit): void {
   const wide = { timeout: 20_000 };

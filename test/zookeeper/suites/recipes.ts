@@ -5,7 +5,7 @@ import { type Candidacy, standForElection } from '../../../zookeeper/recipes/ele
 import { acquireLock } from '../../../zookeeper/recipes/lock.ts';
 import { acquireLease } from '../../../zookeeper/recipes/semaphore.ts';
 import type { Session } from '../../../zookeeper/session.ts';
-import type { ZooKeeperKit } from '../../support/zookeeper-kit.ts';
+import type { ZooKeeperKit } from '../../support/zookeeper/kit.ts';
 
 export function recipesSuite(kit: ZooKeeperKit): void {
   type OpenSession = ReturnType<ZooKeeperKit['open']>;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { isCode } from '../../../zookeeper/errors.ts';
 import { ANY_VERSION } from '../../../zookeeper/session.ts';
-import type { ZooKeeperKit } from '../../support/zookeeper-kit.ts';
-import { next } from '../../support/zookeeper-session.ts';
+import type { ZooKeeperKit } from '../../support/zookeeper/kit.ts';
+import { next } from '../../support/zookeeper/session.ts';
 
 export function sessionSuite(kit: ZooKeeperKit): void {
   const bytes = (text: string) => Buffer.from(text);

@@ -1,0 +1,82 @@
+import type { Chance } from '../runtime/clock.ts';
+import { classify, isAbort } from '../runtime/errors.ts';
+import { type ApplyParts, apply } from './apply.ts';
+import { StepFailure } from './commands/failure.ts';
+import type { StandingReporter } from './coordination/status-report.ts';
+import type { Doing, WantedTarget } from './plan.ts';
+import { type Patience, patienceAfter } from './retry.ts';
+import { fail, giveUp } from './state/progress.ts';
+
+export interface StepParts extends ApplyParts {
+  readonly chance: Chance;
+  readonly standing: StandingReporter;
+}
+
+/** What a step leaves for the next turn. */
+export interface StepMemory {
+  /** The kept release that was compared with its commit for this target. */
+  checked: string | null;
+  patience: Patience;
+}
+
+/** These steps, until one fails or something else is wanted: what was swapped in meanwhile is then not activated. */
+export async function takeSteps(
+  parts: StepParts,
+  memory: StepMemory,
+  steps: readonly Doing[],
+  wanted: WantedTarget,
+  turn: AbortSignal,
+  stop: AbortSignal,
+): Promise<void> {
+  for (const step of steps) {
+    const wentWell = await takeStep(parts, memory, step, wanted, turn, stop);
+    if (!wentWell || turn.aborted) return;
+  }
+}
+
+/**
+ * One step, with its log lines. A failure goes into the journal, with how long to wait before the next try; being
+ * interrupted is none. A release whose step or health failed is given up; but a person's word on this server stands.
+ * Resolves to whether it went well.
+ */
+async function takeStep(
+  parts: StepParts,
+  memory: StepMemory,
+  step: Doing,
+  wanted: WantedTarget,
+  turn: AbortSignal,
+  stop: AbortSignal,
+): Promise<boolean> {
+  const started = parts.clock.monotonic();
+  parts.standing.working(wanted, step, parts.journal());
+  try {
+    await apply(parts, step, wanted, turn, stop);
+    if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
+    parts.standing.done(wanted, step, parts.clock.monotonic() - started);
+    return true;
+  } catch (error) {
+    if (turn.aborted && (isAbort(error) || error === turn.reason || error === stop.reason)) return false;
+    await failStep(parts, memory, step, wanted, error);
+    return false;
+  }
+}
+
+/** Also for what fails after its step has ended: a release that is healthy at first. */
+export async function failStep(
+  parts: StepParts,
+  memory: StepMemory,
+  step: Doing,
+  wanted: WantedTarget,
+  error: unknown,
+): Promise<void> {
+  const failure = classify(error);
+  const gone = error instanceof StepFailure && !wanted.override ? error : null;
+  await parts.remember((journal) => {
+    const failed = fail(journal, failure.toFailure(), step);
+    return gone ? giveUp(failed, wanted, gone.step, failure.toFailure(), gone.output) : failed;
+  });
+  if (gone) await parts.failpoint('aftermath.intended');
+  const attempts = parts.journal().progress?.attempts ?? 1;
+  memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
+  parts.standing.failed(wanted, step, failure, attempts);
+}

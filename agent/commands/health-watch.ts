@@ -1,0 +1,101 @@
+import { createBell } from '../../runtime/bell.ts';
+import { classify } from '../../runtime/errors.ts';
+import type { ApplyParts } from '../apply.ts';
+import { releaseOf } from '../disk/layout.ts';
+import type { WantedTarget } from '../plan.ts';
+import { chooseBack } from '../state/retention.ts';
+import type { StepFailure } from './failure.ts';
+import { look, unhealthy } from './health.ts';
+import { addSample, judgeActive, noSample, type Tally } from './health-judge.ts';
+import { factsOf } from './run.ts';
+import type { StepFacts } from './runner.ts';
+
+/** Goes on looking at a release that is active and that its rollout has not proven. */
+export interface HealthWatch {
+  /** What is looked at from now on; null: nothing. Returns how it failed, from when it has until another one is watched. */
+  over(wanted: WantedTarget | null): StepFailure | null;
+  /** Looks until `signal` fires; beside the loop of the agent, whose chores take as long as they take. Never throws. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+type HealthWatchParts = Pick<ApplyParts, 'places' | 'journal' | 'stepsOf' | 'probe' | 'clock' | 'log'> & {
+  readonly rereadMs: number;
+};
+
+interface Watched {
+  readonly wanted: WantedTarget;
+  readonly ended: AbortController;
+  tally: Tally;
+  failure: StepFailure | null;
+}
+
+/** A soak takes minutes: a rule that is made for the moment of the swap must not cost a process ten times a second. */
+const LEAST_MS = 1_000;
+
+/** @param failed called when a release has failed, which `over` then says. */
+export function createHealthWatch(parts: HealthWatchParts, failed: () => void): HealthWatch {
+  const { clock } = parts;
+  // A service may be starting because the whole server is: its `start` counts from that of this process.
+  const startedAt = clock.monotonic();
+  const bell = createBell(clock);
+  let watched: Watched | null = null;
+
+  /** Resolves to how long to wait for the next look. */
+  async function lookAt(now: Watched, signal: AbortSignal): Promise<number> {
+    const { health: rule } = await parts.stepsOf(releaseOf(parts.places, now.wanted.target.commitId));
+    if (!rule) return parts.rereadMs;
+    const wrong = await look(rule, factsIn(parts, now.wanted), parts.probe, signal);
+    if (signal.aborted) return 0;
+    const before = now.tally.last?.wrong ?? null;
+    now.tally = addSample(now.tally, { at: clock.monotonic(), wrong });
+    const { commitId } = now.wanted.target;
+    if (wrong !== null && before === null)
+      parts.log.warn({ commitId, reason: wrong }, 'the active release is not well');
+    if (wrong === null && before !== null) parts.log.info({ commitId }, 'the active release is well again');
+    const why = judgeActive(rule, now.tally);
+    if (why !== null) {
+      now.failure = unhealthy(`healthy at first, then ${why}`);
+      failed();
+    }
+    return Math.max(LEAST_MS, rule.interval);
+  }
+
+  async function attempt(now: Watched, stop: AbortSignal): Promise<number> {
+    const signal = AbortSignal.any([stop, now.ended.signal]);
+    try {
+      return await lookAt(now, signal);
+    } catch (error) {
+      if (!signal.aborted) parts.log.warn({ err: classify(error) }, 'the active release could not be looked at');
+      return parts.rereadMs;
+    }
+  }
+
+  return {
+    over(wanted) {
+      if (!wanted || !watched || !isSame(watched.wanted, wanted)) {
+        watched?.ended.abort();
+        watched = wanted && { wanted, ended: new AbortController(), tally: noSample(startedAt), failure: null };
+        if (watched) bell.ring();
+      }
+      return watched?.failure ?? null;
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        const now = watched;
+        const waitMs = now && !now.failure ? await attempt(now, signal) : parts.rereadMs;
+        await bell.wait(waitMs, signal);
+      }
+    },
+  };
+}
+
+/** The journal has let go what the link showed before; it would go back there. */
+function factsIn(parts: HealthWatchParts, wanted: WantedTarget): StepFacts {
+  const { commitId, relativePath } = wanted.target;
+  return { ...factsOf(parts, wanted), previousCommitId: chooseBack(parts.journal(), relativePath, commitId) };
+}
+
+function isSame(one: WantedTarget, other: WantedTarget): boolean {
+  if (one.targetVersion !== other.targetVersion || one.target.commitId !== other.target.commitId) return false;
+  return one.target.relativePath === other.target.relativePath;
+}

@@ -1,0 +1,48 @@
+import type { Clock } from '../../runtime/clock.ts';
+import type { HealthRule } from '../../schemas/steps.ts';
+import { StepFailure } from './failure.ts';
+import { addSample, judgeHealth, noSample } from './health-judge.ts';
+import type { Probe } from './probe.ts';
+import type { StepFacts } from './runner.ts';
+
+/**
+ * Looks again and again until the release is healthy.
+ * @throws StepFailure HEALTH_FAILED; the signal's reason when that fired.
+ */
+export async function awaitHealth(
+  rule: HealthRule,
+  facts: StepFacts,
+  probe: Probe,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  let tally = noSample(clock.monotonic());
+  for (;;) {
+    const wrong = await look(rule, facts, probe, signal);
+    signal.throwIfAborted();
+    const now = clock.monotonic();
+    tally = addSample(tally, { at: now, wrong });
+    const health = judgeHealth(rule, tally, now);
+    if (health.kind === 'healthy') return;
+    if (health.kind === 'unhealthy') throw unhealthy(health.why);
+    const leftMs = tally.startedAt + rule.deadline - now;
+    await clock.sleep(Math.max(0, Math.min(rule.interval, leftMs)), signal);
+  }
+}
+
+/** One look by all checks side by side: what is wrong, null where all is well. Never throws; says nothing once aborted. */
+export async function look(
+  { checks }: HealthRule,
+  facts: StepFacts,
+  probe: Probe,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const found = await Promise.all(checks.map((check) => probe(check, facts, signal)));
+  const wrong = found.filter((words) => words !== null);
+  return wrong.length === 0 ? null : wrong.join('; ');
+}
+
+export function unhealthy(why: string): StepFailure {
+  const hint = 'see the log of the service; mend it and publish again';
+  return new StepFailure({ code: 'HEALTH_FAILED', reason: why, hint }, 'health');
+}

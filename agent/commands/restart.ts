@@ -1,0 +1,60 @@
+import type { Clock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { clean } from '../../runtime/log.ts';
+import { type RunResult, run } from '../../runtime/process.ts';
+
+export interface RestartUnits {
+  /** Names of services, as the settings checked them. */
+  readonly units: readonly string[];
+  /** How long systemd may take for all of them. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Lets systemd restart the units, and waits until each has started as its own unit defines it. NoNewPrivileges rules
+ * out sudo, so the leave is polkit's, for exactly these units (packaging/50-gitfleet.rules). At the deadline systemd is
+ * not waited for any longer; what it has begun it goes on with.
+ * @param path PATH for systemctl.
+ * @throws FleetError RESTART_FAILED with systemd's last words.
+ */
+export async function restartUnits(
+  { units, timeoutMs }: RestartUnits,
+  path: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const result = await run(['systemctl', 'restart', '--no-ask-password', '--', ...units], {
+    env: { PATH: path, LANG: 'C.UTF-8' },
+    clock,
+    timeoutMs,
+    signal,
+    mostBytes: 64 * 1024,
+    keep: 'tail',
+  });
+  if (result.ended === 'exit' && result.exitCode === 0) return;
+  if (result.ended === 'abort') throw signal.reason;
+  const said = clean(result.stderr.toString('utf8').trim(), 600);
+  throw new FleetError(
+    {
+      code: 'RESTART_FAILED',
+      reason: `systemctl restart ${units.join(' ')} ${howItEnded(result, timeoutMs)}${said && `: ${said}`}`,
+      hint: hintFor(result, said, units),
+      next: 'stall',
+    },
+    { cause: result.cause },
+  );
+}
+
+function howItEnded(result: RunResult, timeoutMs: number): string {
+  if (result.ended === 'not-started') return `could not be started (${result.cause?.code ?? 'unknown reason'})`;
+  if (result.ended === 'timeout') return `did not end within ${timeoutMs} ms`;
+  return result.signal ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`;
+}
+
+function hintFor(result: RunResult, said: string, units: readonly string[]): string {
+  if (result.ended === 'not-started') return 'agent.restart wants a server with systemd; use agent.activate elsewhere';
+  if (/access denied|authentication required|not authorized|permission denied/i.test(said)) {
+    return 'the agent has no leave for it: run gitfleet agent install as root, which writes the polkit rule';
+  }
+  return `the new release is linked; see journalctl -u ${units[0]}, then publish again, or roll back with gitfleet rollback`;
+}

@@ -1,0 +1,172 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import type { Clock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
+import { clean, type Logger } from '../../runtime/log.ts';
+import { type RunResult, run } from '../../runtime/process.ts';
+import type { StepCommand, StepName } from '../../schemas/steps.ts';
+import { forgetStep, noteStep } from '../state/running-command.ts';
+import { StepFailure } from './failure.ts';
+import { type RestartUnits, restartUnits } from './restart.ts';
+
+/** What a step is told, as GITFLEET_* variables. Paths are absolute; null becomes an empty variable. */
+export interface StepFacts {
+  /** The commit of `release`, where the step runs. */
+  readonly commitId: string;
+  /** What the link shows besides, or showed before. */
+  readonly previousCommitId: string | null;
+  readonly release: string;
+  readonly link: string;
+  readonly deployment: number | null;
+  readonly targetVersion: string;
+  /** For on-failure, and for on-rollback and activate on the way back. */
+  readonly failed?: { readonly step: string; readonly commitId: string; readonly code: string };
+}
+
+/** Performs the operator's steps. At-least-once: a crash between a step and the note of its end runs it again. */
+export interface StepRunner {
+  /**
+   * Runs the step where there is a command for it; `activate` is followed by the restart of the settings' units.
+   * @throws StepFailure when it does not exit with 0 in time; the signal's reason when that fired.
+   */
+  run(name: StepName, command: StepCommand | undefined, facts: StepFacts, signal: AbortSignal): Promise<void>;
+  /** A health check by a command: no output is kept. */
+  check(command: readonly string[], timeoutMs: number, facts: StepFacts, signal: AbortSignal): Promise<RunResult>;
+}
+
+interface StepRunnerParts {
+  readonly app: string;
+  /** PATH for steps. */
+  readonly path: string;
+  /** What else of the agent's own environment they see. */
+  readonly passed: () => Readonly<Record<string, string>>;
+  /** The app's own directory in the state: what runs is noted there, and below it the last output of each step. */
+  readonly state: string;
+  readonly units: () => RestartUnits | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Half of what a stop of the agent may take. */
+const GENTLE_MS = 5_000;
+const MOST_OUTPUT_BYTES = 64 * 1024;
+
+/**
+ * Runs each step in the release, without a shell, with an environment made from nothing. Its whole process group dies at
+ * the deadline; what it leaves running as a daemon after its end is its own matter.
+ */
+export function createStepRunner(parts: StepRunnerParts): StepRunner {
+  const { clock, path } = parts;
+
+  async function start(
+    argv: readonly string[],
+    timeoutMs: number,
+    name: string,
+    facts: StepFacts,
+    signal: AbortSignal,
+  ) {
+    const output = outputTail();
+    const result = await run(argv, {
+      cwd: facts.release,
+      env: { ...parts.passed(), PATH: path, LANG: 'C.UTF-8', ...variablesOf(name, parts.app, facts) },
+      clock,
+      timeoutMs,
+      gentleMs: GENTLE_MS,
+      signal,
+      mostBytes: 4_096,
+      keep: 'tail',
+      onStarted: (pid) => name !== 'health' && noteStep(parts.state, pid),
+      onOutput: (_, chunk) => output.add(chunk),
+    });
+    return { result, output: output.text() };
+  }
+
+  async function perform(name: StepName, { command, timeout }: StepCommand, facts: StepFacts, signal: AbortSignal) {
+    const { result, output } = await start(command, timeout, name, facts, signal);
+    const how = howItEnded(result, timeout);
+    forgetStep(parts.state);
+    await keepOutput(parts, name, `${command.join(' ')} (${facts.commitId}) ${how}\n${output}`);
+    if (result.ended === 'exit' && result.exitCode === 0) return;
+    if (result.ended === 'abort') throw signal.reason;
+    const words = output.trim() === '' ? '' : `: ${clean(output.trim().slice(-600))}`;
+    const failure = {
+      code: `${name.replaceAll('-', '_').toUpperCase()}_FAILED`,
+      reason: `${command[0]} ${how}${words}`,
+      hint: `the output is in ${join(outputsIn(parts.state), `${name}.log`)}; mend the ${name} step and publish again`,
+    };
+    throw new StepFailure(failure, name, output, result.cause);
+  }
+
+  async function restart(units: RestartUnits, signal: AbortSignal): Promise<void> {
+    try {
+      await restartUnits(units, path, clock, signal);
+    } catch (error) {
+      const failure = classify(error);
+      if (signal.aborted || failure.next !== 'stall') throw error;
+      throw new StepFailure(failure.toFailure(), 'activate', '', failure);
+    }
+  }
+
+  return {
+    async run(name, command, facts, signal) {
+      if (command) await perform(name, command, facts, signal);
+      const units = name === 'activate' ? parts.units() : null;
+      if (units) await restart(units, signal);
+    },
+    async check(command, timeoutMs, facts, signal) {
+      const { result, output } = await start(command, timeoutMs, 'health', facts, signal);
+      return { ...result, stdout: Buffer.from(output) };
+    },
+  };
+}
+
+function variablesOf(step: string, app: string, facts: StepFacts): Record<string, string> {
+  const { failed } = facts;
+  return {
+    GITFLEET_STEP: step,
+    GITFLEET_APP: app,
+    GITFLEET_COMMIT: facts.commitId,
+    GITFLEET_PREVIOUS_COMMIT: facts.previousCommitId ?? '',
+    GITFLEET_RELEASE: facts.release,
+    GITFLEET_LINK: facts.link,
+    GITFLEET_DEPLOYMENT: facts.deployment === null ? '' : `d-${facts.deployment}`,
+    GITFLEET_TARGET_VERSION: facts.targetVersion,
+    ...(failed && {
+      GITFLEET_FAILED_STEP: failed.step,
+      GITFLEET_FAILED_COMMIT: failed.commitId,
+      GITFLEET_FAILED_CODE: failed.code,
+    }),
+  };
+}
+
+/** Both streams as they came, the newest 64 KiB of them. */
+function outputTail() {
+  let kept = Buffer.alloc(0);
+  return {
+    add(chunk: Buffer) {
+      const whole = Buffer.concat([kept, chunk]);
+      kept = whole.subarray(Math.max(0, whole.length - MOST_OUTPUT_BYTES));
+    },
+    text: () => clean(stripVTControlCharacters(kept.toString('utf8')).replaceAll('\r\n', '\n'), MOST_OUTPUT_BYTES),
+  };
+}
+
+const outputsIn = (state: string): string => join(state, 'output');
+
+/** A help for people: a full disk must not turn a good step into a bad one. */
+async function keepOutput({ state, log }: StepRunnerParts, name: string, text: string): Promise<void> {
+  try {
+    const outputs = outputsIn(state);
+    await mkdir(outputs, { recursive: true, mode: 0o700 });
+    await writeFile(join(outputs, `${name}.log`), text, { mode: 0o600 });
+  } catch (error) {
+    log.warn({ err: classify(error), step: name }, 'the output of a step could not be kept');
+  }
+}
+
+export function howItEnded(result: RunResult, timeoutMs: number): string {
+  if (result.ended === 'not-started') return `could not be started (${result.cause?.code ?? 'unknown reason'})`;
+  if (result.ended === 'timeout') return `did not end within ${timeoutMs} ms and was killed`;
+  return result.signal ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`;
+}

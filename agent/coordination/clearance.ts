@@ -1,0 +1,106 @@
+import type { ForeignRollout, Rollout } from '../../schemas/rollout.ts';
+import type { Target } from '../../schemas/target.ts';
+import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
+import type { WantedTarget } from '../plan.ts';
+
+/** What the rollout says to this agent. */
+export interface Orders {
+  /** False until ZooKeeper has answered once. */
+  readonly known: boolean;
+  readonly rollout: Rollout | null;
+  /** The rollout instead, where it is in a state that only a newer version knows. */
+  readonly unknown: ForeignRollout | null;
+  /** The targetVersion that this agent may activate. */
+  readonly permit: TargetVersion | null;
+  /** Whether the app has a policy; counts only where no rollout has begun. */
+  readonly policy: PolicyAnswer;
+}
+
+/** Whether a policy is in force where no rollout has begun. */
+export type PolicyAnswer = 'none' | 'in force' | 'not known';
+
+export const NO_ORDERS: Orders = { known: false, rollout: null, unknown: null, permit: null, policy: 'not known' };
+
+/** The target's own policy counts before the app's. */
+export const policyFor = (target: Target, { policy }: Orders): PolicyAnswer =>
+  target.gitfleet?.policy === undefined ? policy : 'in force';
+
+export type Leave =
+  | { readonly kind: 'go' }
+  /** Everything is made ready meanwhile. */
+  | { readonly kind: 'await'; readonly waitingFor: string }
+  /** Nothing is made ready: another target has to come. */
+  | { readonly kind: 'never'; readonly waitingFor: string };
+
+const GO: Leave = { kind: 'go' };
+
+/** Whether this agent may activate the target; pure. docs/design.md section 3 has the rule in words. */
+export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: PolicyAnswer): Leave {
+  const { rollout, unknown } = orders;
+  if (!orders.known) return { kind: 'await', waitingFor: 'ZooKeeper to say how this rollout goes' };
+  if (unknown?.targetVersion === targetVersion) {
+    const what = `another target, or a newer gitfleet here: the rollout is ${unknown.state}, which this version does not know`;
+    return { kind: 'await', waitingFor: what };
+  }
+  if (rollout?.targetVersion !== targetVersion) {
+    if (policy === 'none') return GO;
+    const what =
+      policy === 'in force' ? 'a coordinator to begin the rollout' : 'ZooKeeper to say whether a policy is in force';
+    return { kind: 'await', waitingFor: what };
+  }
+  if (!rollout.permits || rollout.state === 'proven') return GO;
+  const name = `d-${rollout.deployment}`;
+  if (isOpen(rollout)) {
+    if (rollout.state !== 'halted' && orders.permit === targetVersion) return GO;
+    // The same words for all three: what a pause changes says the rollout, not a thousand reports.
+    return { kind: 'await', waitingFor: `a permit for ${name}` };
+  }
+  return { kind: 'never', waitingFor: `another target: ${name} is ${rollout.state}` };
+}
+
+/**
+ * Whether a release that is active here has still to show that it is well: its rollout goes on and has not proven it,
+ * nor an earlier one, nor did a person on this server choose it. Pure.
+ */
+export function isUnproven(wanted: WantedTarget, { rollout }: Orders): boolean {
+  if (wanted.override !== undefined || wanted.meanwhile !== undefined) return false;
+  if (!rollout?.permits || rollout.targetVersion !== wanted.targetVersion || !isOpen(rollout)) return false;
+  const { base } = rollout;
+  return base?.commitId !== wanted.target.commitId || base.relativePath !== wanted.target.relativePath;
+}
+
+const isOpen = ({ state }: Rollout): boolean => state === 'running' || state === 'paused' || state === 'halted';
+
+/** Whether orders that came say anything to this agent that the ones before did not; pure. */
+export function saysMore(wanted: WantedTarget, before: Orders, now: Orders): boolean {
+  const [was, is] = [before, now].map((orders) => {
+    const leave = leaveOf(wanted.targetVersion, orders, policyFor(wanted.target, orders));
+    return JSON.stringify([leave, orders.rollout?.base, isUnproven(wanted, orders)]);
+  });
+  return was !== is;
+}
+
+/**
+ * What an agent without leave shows meanwhile: what it serves; but one that serves nothing at that place, or was not
+ * online when the target was published, goes to the last proven target. Null: it stays as it is.
+ * @param shown what links show, by relativePath.
+ */
+export function meanwhile(
+  wanted: WantedTarget,
+  rollout: Rollout | null,
+  shown: Readonly<Record<string, string>>,
+  owed: Readonly<Record<string, unknown>>,
+  late: boolean,
+): WantedTarget | null {
+  const base = rollout?.base;
+  const { relativePath, commitId } = wanted.target;
+  if (!base || shown[relativePath] === commitId) return null;
+  if (!late && shown[relativePath] !== undefined) return null;
+  if (shown[base.relativePath] === base.commitId && !(base.relativePath in owed)) return null;
+  const target = {
+    url: base.url as RepositoryUrl,
+    commitId: base.commitId as CommitId,
+    relativePath: base.relativePath as RelativePath,
+  };
+  return { kind: 'target', targetVersion: wanted.targetVersion, target, meanwhile: base.deployment };
+}

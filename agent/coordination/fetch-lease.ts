@@ -1,0 +1,87 @@
+import type { Clock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { RepositoryUrl } from '../../schemas/values.ts';
+import { orAborted } from '../../zookeeper/abortable.ts';
+import { PATIENT } from '../../zookeeper/recipes/queue-node.ts';
+import { acquireLease } from '../../zookeeper/recipes/semaphore.ts';
+import type { AclEntry, Session } from '../../zookeeper/session.ts';
+
+interface FetchLeaseParts {
+  readonly session: Session;
+  readonly path: string;
+  /** Whose children are the agents that are online. */
+  readonly online: string;
+  readonly acl: readonly AclEntry[];
+  /** How many agents may ask the origin at a time, asked at each fetch; null: this one does not queue. */
+  readonly leases: () => number | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** A turn at the origin, to be given back. */
+export interface OriginTurn {
+  /** Never throws. */
+  release(): Promise<void>;
+}
+
+/** Taken before each fetch. Rejects only with the signal's reason. */
+export type TakeOriginTurn = (url: RepositoryUrl, signal: AbortSignal) => Promise<OriginTurn>;
+
+const NO_TURN: OriginTurn = { release: async () => {} };
+export const noOriginTurn: TakeOriginTurn = async () => NO_TURN;
+
+/** So long ZooKeeper may be away before an agent asks the origin without its leave. */
+const WITHOUT_MS = 5_000;
+/** Whoever reads the log of an agent that does nothing wants to know why. */
+const WORD_MS = 2_000;
+
+/**
+ * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away, or
+ * refuses, the agent goes without. Nobody queues either where the origin is a directory, whose git runs on this machine,
+ * or where no more agents are online than there are leases; while a fleet comes up these few go beside those that hold
+ * leases. Agents that have the commit already never come here.
+ */
+export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
+  const { session, path, online, acl, leases, clock, log } = parts;
+  return async (url, signal) => {
+    const most = leases();
+    if (most === null || url.startsWith('file:')) return NO_TURN;
+    const tired = new AbortController();
+    const asking = queue(most, AbortSignal.any([signal, tired.signal]));
+    const watched = whenAway(session, clock, () => tired.abort(new Error('ZooKeeper is away')));
+    const cancelWord = clock.after(WORD_MS, () => log.info({ leases: most }, 'waiting for a turn at the origin'));
+    try {
+      return await asking;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ err: classify(error) }, 'no lease on the origin to be had: fetching without');
+      return NO_TURN;
+    } finally {
+      watched();
+      cancelWord();
+    }
+  };
+
+  async function queue(most: number, both: AbortSignal): Promise<OriginTurn> {
+    const all = await orAborted(session.exists(online, PATIENT), both).catch(() => null);
+    both.throwIfAborted();
+    if (all && all.numChildren <= most) return NO_TURN;
+    return acquireLease(session, { path, acl, leases: most, signal: both });
+  }
+}
+
+/** While it is connected, others are at the origin, and whoever waits gets there. The returned function ends it. */
+function whenAway(session: Session, clock: Clock, action: () => void): () => void {
+  let cancel = () => {};
+  const look = () => {
+    cancel();
+    cancel = session.state === 'connected' ? () => {} : clock.after(WITHOUT_MS, action);
+  };
+  const unlisten = session.onState(look);
+  look();
+  return () => {
+    unlisten();
+    cancel();
+  };
+}

@@ -1,0 +1,95 @@
+import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { createPatience } from '../../runtime/retry-loop.ts';
+import { parsePolicy } from '../../schemas/policy.ts';
+import { parsePermit, parseRollout, unknownState } from '../../schemas/rollout.ts';
+import type { Znodes } from '../../schemas/znodes.ts';
+import { isCode } from '../../zookeeper/errors.ts';
+import type { Session, Snapshot } from '../../zookeeper/session.ts';
+import { NO_ORDERS, type Orders, type PolicyAnswer } from './clearance.ts';
+
+export interface OrdersParts {
+  readonly session: Session;
+  readonly znodes: Znodes;
+  readonly agentId: string;
+  readonly rereadMs: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+/**
+ * Tells the orders each time they change: three watches, whatever the fleet's size. Ends only with `signal`: whatever
+ * fails on the way is logged and tried again.
+ */
+export async function followOrders(
+  parts: OrdersParts,
+  tell: (orders: Orders) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { znodes, agentId } = parts;
+  let seen: Partial<Orders> = {};
+  const note = (change: typeof seen) => {
+    seen = { ...seen, ...change };
+    const { rollout, unknown = null, permit, policy = 'not known' } = seen;
+    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, unknown, permit, policy });
+  };
+  await Promise.all([
+    watchNode(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot))), signal),
+    watchNode(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
+    watchNode(parts, znodes.policy, (snapshot) => note({ policy: policyOf(dataOf(snapshot)) }), signal),
+  ]);
+}
+
+async function watchNode(
+  parts: OrdersParts,
+  path: string,
+  told: (snapshot: Snapshot) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const patience = createPatience(parts);
+  while (!signal.aborted) {
+    try {
+      for await (const snapshot of parts.session.watch(path, { signal, rereadMs: parts.rereadMs })) {
+        told(snapshot);
+        patience.wentWell();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      const pause = patience.failed(error, { path }, 'reading the rollout failed, again by itself');
+      await parts.clock.sleep(pause, signal).catch(() => {});
+    }
+  }
+}
+
+/** The orders as they are now, read anew. @throws ZooKeeperError. */
+export async function readOrders({
+  session,
+  znodes,
+  agentId,
+}: Pick<OrdersParts, 'session' | 'znodes' | 'agentId'>): Promise<Orders> {
+  const [rollout, permit, policy] = await Promise.all([
+    session.get(znodes.rollout),
+    session.get(znodes.permit(agentId)),
+    session.get(znodes.policy).then((node) => policyOf(node?.data), unlessDenied),
+  ]);
+  const said = { permit: permitOf(permit?.data), policy };
+  return { ...NO_ORDERS, known: true, ...rolloutOf(rollout?.data), ...said };
+}
+
+const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
+const rolloutOf = (data: Buffer | undefined): Pick<Orders, 'rollout' | 'unknown'> =>
+  data ? { rollout: parseRollout(data), unknown: unknownState(data) } : { rollout: null, unknown: null };
+const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null);
+
+/** One that cannot be read is no reason to go without. */
+function policyOf(data: Buffer | undefined): PolicyAnswer {
+  const { value, unreadable } = parsePolicy(data ?? Buffer.alloc(0));
+  return value === null && unreadable === null ? 'none' : 'in force';
+}
+
+/** Where a rollout names the target the policy does not count: one that may not be read must not stop that. */
+function unlessDenied(error: unknown): PolicyAnswer {
+  if (isCode(error, 'NO_AUTH')) return 'not known';
+  throw error;
+}

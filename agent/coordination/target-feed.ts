@@ -1,0 +1,87 @@
+import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { createPatience } from '../../runtime/retry-loop.ts';
+import { parseTarget, targetVersionOf } from '../../schemas/target.ts';
+import type { UrlPolicy } from '../../schemas/url.ts';
+import type { Session, Snapshot } from '../../zookeeper/session.ts';
+import type { Wanted } from '../plan.ts';
+import type { Journal } from '../state/journal.ts';
+
+interface DesiredParts {
+  readonly session: Session;
+  readonly path: string;
+  readonly rereadMs: number;
+  readonly policy: () => UrlPolicy;
+  readonly accepted: () => Journal['accepted'];
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+export interface Desired {
+  readonly wanted: Wanted;
+  /** The write that it comes from; null where there is nothing to want. */
+  readonly write: { readonly mzxid: bigint; readonly mtime: number } | null;
+}
+
+/**
+ * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: whatever fails on
+ * the way is logged and tried again.
+ */
+export async function* followDesired(parts: DesiredParts, signal: AbortSignal): AsyncGenerator<Desired> {
+  const patience = createPatience(parts);
+  let told = false;
+  while (!signal.aborted) {
+    try {
+      for await (const snapshot of parts.session.watch(parts.path, { signal, rereadMs: parts.rereadMs })) {
+        if (!told) parts.log.info({ path: parts.path, empty: !hasContent(snapshot) }, `watching ${parts.path}`);
+        told = true;
+        const judged = await judge(parts, snapshot);
+        patience.wentWell();
+        yield judged;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      const pause = patience.failed(error, { path: parts.path }, 'reading the target failed, again by itself');
+      await parts.clock.sleep(pause, signal).catch(() => {});
+    }
+  }
+}
+
+async function judge(parts: DesiredParts, seen: Snapshot): Promise<Desired> {
+  const snapshot = await withoutLag(parts, seen);
+  if (!snapshot.exists) return nothing(`${parts.path} to exist (gitfleet init)`);
+  if (snapshot.data.length === 0) return nothing(`a first target in ${parts.path}`);
+  const { stat } = snapshot;
+  const write = { mzxid: stat.mzxid, mtime: stat.mtime };
+  const targetVersion = targetVersionOf(stat);
+  const judged = parseTarget(snapshot.data, parts.policy());
+  if (!judged.ok) return { write, wanted: { kind: 'refused', targetVersion, failure: judged.failure } };
+  const accepted = parts.accepted();
+  if (accepted && wentBack(accepted, stat.mzxid)) {
+    if (stat.mtime <= accepted.mtime) return { write, wanted: { kind: 'refused', targetVersion, failure: WENT_BACK } };
+    parts.log.warn({ targetVersion, accepted: accepted.targetVersion }, 'ZooKeeper was set back; its target is newer');
+  }
+  return { write, wanted: { kind: 'target', targetVersion, target: judged.target } };
+}
+
+/** A follower may lag: before a target counts as gone back, a quorum write and a second look. */
+async function withoutLag(parts: DesiredParts, seen: Snapshot): Promise<Snapshot> {
+  const accepted = parts.accepted();
+  if (!seen.exists || !accepted || !wentBack(accepted, seen.stat.mzxid)) return seen;
+  await parts.session.barrier(parts.path);
+  const again = await parts.session.get(parts.path);
+  return again ? { exists: true, ...again } : { exists: false };
+}
+
+const wentBack = (accepted: NonNullable<Journal['accepted']>, mzxid: bigint): boolean => mzxid < BigInt(accepted.mzxid);
+
+const WENT_BACK = {
+  code: 'TARGET_WENT_BACK',
+  reason: 'config is older than the target that this agent accepted last: ZooKeeper lost writes or was restored',
+  hint: 'what runs was kept; publish the target that should run, which makes it the newest again',
+  next: 'stall',
+} as const;
+
+export const nothing = (why: string): Desired => ({ write: null, wanted: { kind: 'nothing', why } });
+const hasContent = (snapshot: Snapshot): boolean => snapshot.exists && snapshot.data.length > 0;

@@ -1,0 +1,226 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { endOrphans } from '../../git/run/orphans.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { writeDurably } from '../../runtime/durable-file.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { clean } from '../../runtime/log.ts';
+import { type RunResult, run } from '../../runtime/process.ts';
+import { checkOwner, type Places, statOfRoot } from './layout.ts';
+import { encodeOwner, ownerFile, parseOwner } from './owner-file.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
+
+/** What an agent stands on: its directories, exclusively. */
+export interface Ground {
+  /** The descriptor whose lock says that this state directory is taken; git children inherit it. */
+  readonly lockFd: number;
+  /** New for each process. */
+  readonly instanceId: string;
+  /** The same for one state directory on one boot of one machine: whoever has it and the lock knows its predecessor dead. */
+  readonly machineId: string;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes state directory and root for this agent, or refuses. Both locks are flock(2) on an open descriptor: kill -9
+ * frees them, a git child that outlives its agent keeps the state's. Directories are made with the modes of
+ * docs/design.md section 4, whatever the umask. Children of a dead predecessor are ended first.
+ * @param waitMs how long a lock may still be held by a predecessor that is just ending.
+ * @param machineIdFile only tests name another.
+ * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED; SYMLINK, NOT_DIR, OWNER where the root is not ours;
+ * SETTINGS where root or state cannot be a directory.
+ */
+export async function takeGround(
+  places: Places,
+  agentId: string,
+  waitMs = 3_000,
+  machineIdFile = '/etc/machine-id',
+): Promise<Ground> {
+  await makeNamed('state', places.state, 0o700);
+  await endOrphans(places.state, systemClock);
+  const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state, waitMs);
+  try {
+    const machine = await machineName(machineIdFile, places.state, agentId);
+    // From the root down, each before anything below it is opened or made: we may be root, and these others' links.
+    await makeNamed('root', places.root, 0o755);
+    checkOwner(places.root, await statOfRoot(places.root, uid()), uid());
+    const below = join(places.root, '.gitfleet');
+    await makeDirectory(below, 0o755).catch(unless('EEXIST')); // What is there is judged in the next line.
+    checkOwner(below, await lstat(below), uid());
+    const owner = await takeOwner(places, agentId, machine, waitMs);
+    await makeDirectory(places.app, 0o755);
+    await makeDirectory(places.releases, 0o755);
+    await makeDirectory(join(places.state, 'apps'), 0o700);
+    await makeDirectory(places.appState, 0o700);
+    const inode = await lock.stat();
+    return {
+      lockFd: lock.fd,
+      instanceId: randomUUID(),
+      machineId: digest(`${machine}|${await bootId()}|${inode.dev}:${inode.ino}`),
+      async release() {
+        await owner.close();
+        await lock.close();
+      },
+    };
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+/** What the settings name is made, unless something else than a directory is there or on the way to it. */
+async function makeNamed(setting: 'root' | 'state', path: string, mode: number): Promise<void> {
+  await makeDirectory(path, mode).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw error;
+    throw new FleetError(
+      {
+        code: 'SETTINGS',
+        reason: `agent.${setting}: ${await inTheWay(path)} is not a directory`,
+        hint: `name another directory as agent.${setting} (--${setting}), or move the file away`,
+        next: 'stall',
+      },
+      { cause: error },
+    );
+  });
+}
+
+/** The path itself, or what is nearest above it. */
+async function inTheWay(path: string): Promise<string> {
+  const found = await lstat(path).catch(() => null);
+  return found || dirname(path) === path ? path : await inTheWay(dirname(path));
+}
+
+/** Made with exactly this mode where it is missing, and missing parents readable; what exists is left as it is. */
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
+  if (first === undefined) return;
+  await chmod(path, mode);
+  // With a umask of 077 a parent of ours would keep other users out of a root that they shall read.
+  const top = resolve(first);
+  for (let at = dirname(resolve(path)); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
+}
+
+async function takeOwner(places: Places, agentId: string, machine: string, waitMs: number): Promise<FileHandle> {
+  const file = ownerFile(places.root);
+  const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', places.root, waitMs);
+  const mine = encodeOwner({ agentId, machine: digest(machine) });
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(MOST_OWNER_BYTES), 0, MOST_OWNER_BYTES, 0);
+  const present = buffer.toString('utf8', 0, bytesRead);
+  if (present === '') await handle.write(mine, 0);
+  else if (present !== mine) {
+    await handle.close();
+    throw new FleetError({
+      code: 'ROOT_TAKEN',
+      reason: `${places.root} belongs to ${ownerIn(present, digest(machine))}`,
+      hint: `give this agent a root of its own; if that agent is gone for good, remove ${file}`,
+      next: 'stall',
+    });
+  }
+  return handle;
+}
+
+const MOST_OWNER_BYTES = 1_024;
+
+function ownerIn(text: string, machine: string): string {
+  const owner = parseOwner(text);
+  if (!owner) return 'somebody else';
+  return `agent ${owner.agentId}${owner.machine === machine ? '' : ' of another machine'}`;
+}
+
+/** Node has no flock(2); util-linux's flock(1) locks the description that we share with it and leaves it to us. */
+async function takeLock(file: string, mode: number, code: string, what: string, waitMs: number): Promise<FileHandle> {
+  const handle = await openOwn(file, mode);
+  const result = await run(['flock', '--timeout', String(waitMs / 1_000), '--exclusive', '3'], {
+    env: { PATH: '/usr/bin:/bin' },
+    clock: systemClock satisfies Clock,
+    timeoutMs: waitMs + 10_000,
+    mostBytes: 4_096,
+    keep: 'tail',
+    inherit: [handle.fd],
+  });
+  if (result.exitCode === 0) return handle;
+  await handle.close();
+  throw notLocked(result, file, code, what);
+}
+
+/** Made with exactly this mode where it is missing. What is there must be a file of ours, and keeps its mode. */
+async function openOwn(file: string, mode: number): Promise<FileHandle> {
+  const flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+  const made = await open(file, flags | O_CREAT | O_EXCL, mode).catch(unless('EEXIST'));
+  if (made) {
+    await made.chmod(mode);
+    return made;
+  }
+  const there = await open(file, flags).catch(unless('ELOOP', 'EISDIR', 'ENXIO'));
+  const found = await there?.stat();
+  // A second name of the file would be a link by another word.
+  if (there && found?.isFile() && found.nlink === 1 && (found.uid === uid() || found.uid === 0)) return there;
+  await there?.close();
+  throw new FleetError({
+    code: 'OWNER',
+    reason: `${file} is not a file of the agent's own; it was not touched`,
+    hint: 'see who put it there, then remove it',
+    next: 'stall',
+  });
+}
+
+const unless =
+  (...codes: string[]) =>
+  (error: NodeJS.ErrnoException): null => {
+    if (codes.includes(error.code ?? '')) return null;
+    throw error;
+  };
+
+const uid = (): number => process.getuid?.() ?? 0;
+
+/** Only a silent 1 says that the lock is held: an error has another code, and BusyBox's flock prints with its 1. */
+function notLocked(result: RunResult, file: string, code: string, what: string): FleetError {
+  if (result.ended === 'not-started') {
+    const reason = 'the command flock is not on this server';
+    return new FleetError({ code: 'NO_FLOCK', reason, hint: 'install util-linux', next: 'stall' });
+  }
+  const words = clean(result.stderr.toString('utf8').trim(), 500);
+  if (result.exitCode === 1 && words === '') {
+    const hint = `one agent per directory: see who holds it with: fuser -v ${file}`;
+    return new FleetError({ code, reason: `another agent works with ${what}`, hint, next: 'stall' });
+  }
+  const how = result.ended === 'exit' ? `flock exited with ${result.exitCode}` : `flock was ended (${result.ended})`;
+  return new FleetError({
+    code: 'LOCK_FAILED',
+    reason: `${file} could not be locked: ${how}${words && `: ${words}`}`,
+    hint: 'root and state want a local file system, or one with locks, and flock of util-linux',
+    next: 'stall',
+  });
+}
+
+/**
+ * A name for this machine that outlives a boot, since the root's owner file holds it. Containers have none; there the
+ * state directory is what stays the same, so it keeps one.
+ */
+async function machineName(file: string, state: string, agentId: string): Promise<string> {
+  const name = (await readFile(file, 'utf8').catch(() => '')).trim();
+  // An image that was never started has an empty file, or the word "uninitialized".
+  if (/^[0-9a-f]{32}$/.test(name)) return name;
+  return `${agentId} ${await drawnName(join(state, 'machine'))}`;
+}
+
+async function drawnName(file: string): Promise<string> {
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error; // To draw another one would lose the root.
+  });
+  if (kept !== '') return kept.trim();
+  const drawn = randomUUID();
+  await writeDurably(file, `${drawn}\n`);
+  return drawn;
+}
+
+async function bootId(): Promise<string> {
+  const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return id.trim() || String((await stat('/')).birthtimeMs);
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

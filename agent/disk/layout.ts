@@ -1,0 +1,139 @@
+import type { Stats } from 'node:fs';
+import { lstat, readlink, realpath, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { FleetError } from '../../runtime/errors.ts';
+import type { CommitId, RelativePath } from '../../schemas/values.ts';
+
+/** Where an agent puts things: its root, its state and the directory of one app's releases below the root. */
+export interface Places {
+  readonly root: string;
+  readonly state: string;
+  /** `<root>/.gitfleet/<app>` */
+  readonly app: string;
+  /** `<root>/.gitfleet/<app>/releases` */
+  readonly releases: string;
+  readonly spare: string;
+  /** What all releases share. */
+  readonly shared: string;
+  /** `<state>/apps/<app>` */
+  readonly appState: string;
+}
+
+/** The app's directory name: its znode path with `+` for `/`, which no znode segment of ours contains. */
+export function placesOf(root: string, state: string, app: string): Places {
+  const name = app.slice(1).replaceAll('/', '+');
+  const appDir = join(root, '.gitfleet', name);
+  return {
+    root,
+    state,
+    app: appDir,
+    releases: join(appDir, 'releases'),
+    spare: join(appDir, 'spare'),
+    shared: join(appDir, 'shared'),
+    appState: join(state, 'apps', name),
+  };
+}
+
+export const linkOf = (places: Places, path: RelativePath): string => join(places.root, path);
+export const releaseOf = (places: Places, commitId: string): string => join(places.releases, commitId);
+
+/**
+ * Decides whether `relativePath` may be our link, looking at every step from the root down and never above it: parents
+ * are real directories that only we can write, the last segment is absent or our own link. Touches nothing.
+ * @param ours the relative paths of the links we made.
+ * @returns the commit the link shows now, null where there is none.
+ * @throws FleetError RESERVED, SYMLINK, OWNER, NOT_DIR, OCCUPIED, CONFLICT.
+ */
+export async function inspectPlace(
+  places: Places,
+  path: RelativePath,
+  ours: readonly string[],
+  uid: number,
+): Promise<CommitId | null> {
+  await refuseReserved(places, path);
+  for (const other of ours) {
+    if (other === path) continue;
+    if (path.startsWith(`${other}/`))
+      throw refusal('CONFLICT', `${other} is one of our links, so ${path} would be inside a release`);
+    if (other.startsWith(`${path}/`)) throw refusal('CONFLICT', `${other} is deployed below ${path}`);
+  }
+  const segments = path.split('/');
+  let at = places.root;
+  checkDirectory(at, await statOfRoot(at, uid), uid);
+  for (const segment of segments.slice(0, -1)) {
+    at = join(at, segment);
+    const found = await lstatOrNull(at);
+    if (!found) return null;
+    checkDirectory(at, found, uid);
+  }
+  return await ownLink(places, linkOf(places, path));
+}
+
+async function refuseReserved(places: Places, path: RelativePath): Promise<void> {
+  const wanted = join(await realpath(places.root), path);
+  for (const taken of [places.state, join(places.root, '.gitfleet')]) {
+    const real = await realpath(taken).catch(() => resolve(taken));
+    if (contains(real, wanted) || contains(wanted, real)) {
+      throw refusal('RESERVED', `${path} is, contains or lies in the agent's own ${taken}`);
+    }
+  }
+}
+
+const contains = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(outer + sep);
+
+/** @throws FleetError SYMLINK, NOT_DIR, OWNER. */
+export function checkOwner(path: string, found: Stats, uid: number): void {
+  if (found.isSymbolicLink()) throw refusal('SYMLINK', `${path} is a symbolic link, not a directory of its own`);
+  if (!found.isDirectory()) throw refusal('NOT_DIR', `${path} is not a directory`);
+  // Root may own what the agent's user works in; anybody else could swap what we link.
+  if (found.uid !== uid && found.uid !== 0)
+    throw refusal('OWNER', `${path} belongs to user ${found.uid}, not to the agent`);
+}
+
+function checkDirectory(path: string, found: Stats, uid: number): void {
+  checkOwner(path, found, uid);
+  if ((found.mode & 0o1000) !== 0) return; // Sticky: others may write there, but not rename or remove our link.
+  if ((found.mode & 0o002) !== 0) throw refusal('OWNER', `${path} can be written by everybody`);
+  // Where each user has a group of his own, a umask of 002 makes 0775 directories that are nobody else's; root's group
+  // is root. Every other group has members who could put their own link in the place of ours.
+  const group = (found.mode & 0o020) !== 0 && found.gid !== 0 && found.gid !== process.getgid?.();
+  if (group) throw refusal('OWNER', `${path} can be written by group ${found.gid}, which is not the agent's own`);
+}
+
+/** A person may name the root by a link of theirs or of root's: below it none is followed. */
+export async function statOfRoot(root: string, uid: number): Promise<Stats> {
+  const found = await lstat(root);
+  return found.isSymbolicLink() && (found.uid === uid || found.uid === 0) ? await stat(root) : found;
+}
+
+/** The commit our link shows; null when absent. Anything else that is there is refused, never deleted. */
+async function ownLink(places: Places, link: string): Promise<CommitId | null> {
+  const found = await lstatOrNull(link);
+  if (!found) return null;
+  if (!found.isSymbolicLink()) {
+    throw refusal('OCCUPIED', `${link} is there already and is not a link of ours; it was not touched`);
+  }
+  const shown = relative(places.releases, resolve(dirname(link), await readlink(link)));
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(shown)) return shown as CommitId;
+  throw refusal('OCCUPIED', `${link} is a link that leads elsewhere; it was not touched`);
+}
+
+async function lstatOrNull(path: string): Promise<Stats | null> {
+  return await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    if (error.code === 'ENOTDIR') throw refusal('NOT_DIR', `${dirname(path)} is not a directory`);
+    throw error;
+  });
+}
+
+const HINTS: Record<string, string> = {
+  RESERVED: 'choose another relativePath',
+  CONFLICT: 'choose another relativePath, or remove the old link on the server first',
+  SYMLINK: 'make it a real directory, or choose another relativePath',
+  NOT_DIR: 'move the file away, or choose another relativePath',
+  OWNER: 'chown it to the agent user and take write permission from others',
+  OCCUPIED: 'move it away, or choose another relativePath; the agent never deletes what it did not make',
+};
+
+const refusal = (code: string, reason: string): FleetError =>
+  new FleetError({ code, reason, hint: HINTS[code] ?? '', next: 'stall' });

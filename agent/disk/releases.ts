@@ -1,0 +1,71 @@
+import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { syncDirectory } from '../../runtime/durable-file.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import type { CommitId, RelativePath } from '../../schemas/values.ts';
+import { type Failpoint, NO_FAILPOINT } from '../state/failpoints.ts';
+import { linkOf, type Places, releaseOf } from './layout.ts';
+
+/**
+ * Shows `commitId` at `relativePath`: a relative link is made aside and renamed over the old one, so that a reader sees
+ * the old tree or the new one, whole, at every instant. Missing parents are made. The release must have been verified.
+ */
+export async function swapLink(
+  places: Places,
+  path: RelativePath,
+  commitId: CommitId,
+  failpoint: Failpoint = NO_FAILPOINT,
+): Promise<void> {
+  const link = linkOf(places, path);
+  const parent = dirname(link);
+  const made = await mkdir(parent, { recursive: true, mode: 0o755 });
+  if (made !== undefined) await openFrom(made, parent);
+  const aside = asideOf(link);
+  await linkAnew(relative(parent, releaseOf(places, commitId)), aside);
+  await failpoint('swap.aside');
+  await rename(aside, link);
+  await failpoint('swap.renamed');
+  await syncDirectory(parent);
+}
+
+/** In the place of one that a crash left; a directory there was put by somebody else. */
+async function linkAnew(target: string, aside: string): Promise<void> {
+  try {
+    await symlink(target, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    await rm(aside, { force: true }).catch(() => {
+      throw new FleetError({
+        code: 'OCCUPIED',
+        reason: `${aside} is in the way and is nothing of ours; it was not touched`,
+        hint: 'remove it: the new link is made there before it is renamed',
+        next: 'stall',
+      });
+    });
+    await symlink(target, aside);
+  }
+}
+
+/** Beside the link, because a parent may be a mount point of its own and rename does not cross file systems. */
+const asideOf = (link: string): string => join(dirname(link), `.${basename(link)}.gitfleet-new`);
+
+/** Directories that we made are readable by others whatever the umask was; what was there keeps its mode. */
+async function openFrom(made: string, parent: string): Promise<void> {
+  const top = resolve(made);
+  for (let at = resolve(parent); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
+}
+
+/** The commits whose release directories are on the disk. */
+export async function listReleases(places: Places): Promise<CommitId[]> {
+  const names = await readdir(places.releases);
+  return names.filter((name) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name)) as CommitId[];
+}
+
+/** A swap that a crash cut short leaves a link aside; nobody reads it. */
+export async function removeLeftovers(places: Places, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const aside = asideOf(join(places.root, path));
+    const found = await lstat(aside).catch(() => null);
+    if (found?.isSymbolicLink()) await rm(aside, { force: true });
+  }
+}

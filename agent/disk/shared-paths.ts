@@ -1,0 +1,51 @@
+import { lstat, mkdir, readlink, symlink } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { FleetError } from '../../runtime/errors.ts';
+import type { Places } from './layout.ts';
+
+/**
+ * Puts a link in the place of each shared path of a release, to a directory that all releases share. Repeatable; made
+ * before anything shows the release. What is in the shared directories is the application's: it is never touched.
+ * @param paths plain relative paths, as the settings checked them.
+ * @throws FleetError SHARED_TAKEN where the commit has something there.
+ */
+export async function linkShared(places: Places, release: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const home = join(places.shared, path);
+    await mkdir(home, { recursive: true, mode: 0o755 });
+    const link = join(release, path);
+    await makeParents(release, path);
+    const target = relative(dirname(link), home);
+    const found = await lstat(link).catch(unlessMissing);
+    if (found === null) await symlink(target, link);
+    else if (!found.isSymbolicLink() || (await readlink(link)) !== target) throw taken(path, path);
+  }
+}
+
+/** As in .gitignore: the links themselves, where they stand. */
+export const sharedPatterns = (paths: readonly string[]): string[] => paths.map((path) => `/${path}`);
+
+/** Parents are the commit's own directories, or made here; a link of the commit's would lead out of the release. */
+async function makeParents(release: string, path: string): Promise<void> {
+  const segments = path.split('/').slice(0, -1);
+  let at = release;
+  for (const segment of segments) {
+    at = join(at, segment);
+    const found = await lstat(at).catch(unlessMissing);
+    if (found === null) await mkdir(at, { mode: 0o755 });
+    else if (!found.isDirectory()) throw taken(path, relative(release, at));
+  }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}
+
+const taken = (path: string, where: string): FleetError =>
+  new FleetError({
+    code: 'SHARED_TAKEN',
+    reason: `the commit has something at ${where}, where the shared path ${path} belongs`,
+    hint: `remove ${where} from the repository (a .gitkeep too: the agent makes the directory), or from agent.shared`,
+    next: 'stall',
+  });

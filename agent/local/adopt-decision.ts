@@ -1,0 +1,135 @@
+import type { ForeignRepository } from '../../git/host/foreign-clone.ts';
+import { clean } from '../../runtime/log.ts';
+import { type Refused, refuse } from '../../schemas/refusal.ts';
+import { parseUrl } from '../../schemas/url.ts';
+import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
+
+/** What lies where our link shall stand (adopt-look.ts). */
+export type Found =
+  | { readonly kind: 'nothing'; readonly asideTaken: boolean }
+  | { readonly kind: 'ours'; readonly commitId: CommitId }
+  | { readonly kind: 'file' }
+  | {
+      readonly kind: 'directory';
+      /** Null: no `.git` directory of its own. */
+      readonly repository: ForeignRepository | null;
+      /** Files that are not as in its HEAD. */
+      readonly differing: readonly string[];
+      /** Something has the name that the directory would get. */
+      readonly asideTaken: boolean;
+    }
+  | {
+      readonly kind: 'link';
+      /** As written in the link. */
+      readonly leadsTo: string;
+      /** The directory behind it, resolved; null where it leads to none. */
+      readonly directory: string | null;
+      /** It leads into our own `.gitfleet`. */
+      readonly reserved: boolean;
+      /** From REVISION, else from the HEAD of its `.git`. */
+      readonly commitId: CommitId | null;
+      /** Of the mirror beside `releases`, else of its own `.git`. */
+      readonly originUrl: string | null;
+    };
+
+/** What is to be taken over, and how. */
+export interface Adoption {
+  readonly commitId: CommitId;
+  readonly url: RepositoryUrl;
+  readonly from:
+    | {
+        readonly kind: 'directory';
+        /** The directory is a clone of just this url, so the commit may come from itself. */
+        readonly isOfUrl: boolean;
+      }
+    | { readonly kind: 'link'; readonly leadsTo: string; readonly directory: string };
+}
+
+export interface AdoptWish {
+  readonly relativePath: RelativePath;
+  /** The url that it must be; null: the one it says itself. */
+  readonly url: string | null;
+  readonly allowUrls: readonly string[];
+}
+
+/** What the name of a directory that we took over ends with. */
+export const BEFORE = '.before-gitfleet';
+
+/**
+ * Whether what was found may be taken over: a clean clone, or a link of another tool to a release whose commit is
+ * known, each of a url that the settings allow. Everything else is refused. Pure; whoever acts on it looks again right
+ * before (adopt.ts).
+ */
+export function decideAdoption(found: Found, wish: AdoptWish): { ok: true; adoption: Adoption } | Refused {
+  const path = wish.relativePath;
+  switch (found.kind) {
+    case 'nothing': {
+      const hint = found.asideTaken
+        ? `${path}${BEFORE} is there: an adoption was cut short; rename it back and adopt again`
+        : 'publish to this path instead; the agent makes the link';
+      return refuse('NOTHING_THERE', `nothing is at ${path}`, hint);
+    }
+    case 'ours':
+      return refuse('ALREADY_OURS', `${path} is a link of ours and shows ${found.commitId}`, 'nothing is to be done');
+    case 'file':
+      return refuse('OCCUPIED', `${path} is neither a directory nor a link`, 'move it away; it was not touched');
+    case 'directory':
+      return decideDirectory(found, wish);
+    case 'link':
+      return decideLink(found, wish);
+  }
+}
+
+function decideDirectory(found: Extract<Found, { kind: 'directory' }>, wish: AdoptWish): Decision {
+  const path = wish.relativePath;
+  const { repository, differing } = found;
+  if (repository === null) {
+    return refuse('NOT_A_CLONE', `${path} has no .git directory of its own`, MOVE_AWAY);
+  }
+  if (repository.head === null) return refuse('NO_COMMIT', `HEAD of ${path} names no commit`, MOVE_AWAY);
+  const url = urlOf(repository.originUrl, wish);
+  if (!url.ok) return url;
+  if (differing.length > 0) {
+    const more = differing.length > MOST_NAMES ? ` and ${differing.length - MOST_NAMES} more` : '';
+    const reason = `${path} is not just its commit: ${differing.slice(0, MOST_NAMES).map(quoted).join(', ')}${more}`;
+    return refuse('NOT_CLEAN', reason, 'commit them, or move them out of the clone (ignored files too), and try again');
+  }
+  if (found.asideTaken) {
+    return refuse('ASIDE_TAKEN', `${path}${BEFORE} is there already`, 'move it away: the clone gets that name');
+  }
+  const origin = parseUrl(repository.originUrl ?? '', { allow: wish.allowUrls });
+  const isOfUrl = origin.ok && origin.url === url.url;
+  return { ok: true, adoption: { commitId: repository.head, url: url.url, from: { kind: 'directory', isOfUrl } } };
+}
+
+function decideLink(found: Extract<Found, { kind: 'link' }>, wish: AdoptWish): Decision {
+  const { leadsTo, directory, commitId } = found;
+  const what = `${wish.relativePath} is a link to ${quoted(leadsTo)}`;
+  if (directory === null) return refuse('FOREIGN_LINK', `${what}, which is no directory`, MOVE_AWAY);
+  if (found.reserved) return refuse('FOREIGN_LINK', `${what}, in the agent's own directory`, MOVE_AWAY);
+  if (commitId === null) {
+    const hint = 'let a file REVISION there hold the full commit id, or remove the link and publish';
+    return refuse('NO_COMMIT', `${what}, which names its commit neither in REVISION nor in a .git`, hint);
+  }
+  const url = urlOf(found.originUrl, wish);
+  if (!url.ok) return url;
+  return { ok: true, adoption: { commitId, url: url.url, from: { kind: 'link', leadsTo, directory } } };
+}
+
+type Decision = ReturnType<typeof decideAdoption>;
+
+const MOST_NAMES = 5;
+const MOVE_AWAY = 'move it away, then publish to this path; it was not touched';
+const quoted = (name: string) => JSON.stringify(clean(name).slice(0, 60));
+
+/** A person's word counts before what a foreign config says; either has to be below a prefix of the settings. */
+function urlOf(origin: string | null, wish: AdoptWish): { ok: true; url: RepositoryUrl } | Refused {
+  const text = wish.url ?? origin;
+  if (text === null) {
+    return refuse('NO_URL', 'nothing there says which repository it came from', 'name the repository with --url');
+  }
+  const parsed = parseUrl(text, { allow: wish.allowUrls });
+  if (parsed.ok || wish.url !== null) return parsed;
+  const { code, reason, hint } = parsed.failure;
+  return refuse(code, `its origin: ${reason}`, `${hint}; or name the repository as agents reach it with --url`);
+}

@@ -1,0 +1,187 @@
+import { lstat, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { differencesFrom } from '../../git/host/foreign-clone.ts';
+import type { FetchOutcome } from '../../git/store.ts';
+import { syncDirectory } from '../../runtime/durable-file.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
+import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
+import { type ApplyParts, apply } from '../apply.ts';
+import { linkOf, releaseOf } from '../disk/layout.ts';
+import { swapLink } from '../disk/releases.ts';
+import type { Doing } from '../plan.ts';
+import { proveShown, showRelease } from '../state/link-history.ts';
+import { type Adoption, type AdoptWish, BEFORE, decideAdoption } from './adopt-decision.ts';
+import { isThere, type LookParts, lookAtPlace } from './adopt-inspection.ts';
+import { noteAdoption } from './adoption-record.ts';
+
+export type AdoptParts = LookParts & Omit<ApplyParts, 'confirm'>;
+
+export interface Adopted {
+  readonly adoption: Adoption;
+  /** The renamed directory, or where the other tool's link led. */
+  readonly before: string;
+  /** What the path showed beside the commit until now, or otherwise than the commit: it does so no longer. */
+  readonly gone: readonly string[];
+}
+
+/**
+ * Takes over what an earlier tool left at `relativePath`: its commit becomes a verified release of ours, and our link
+ * takes the place. The state lock must be held, so no agent runs.
+ *
+ * A link is replaced by one rename: readers see their release or ours. A directory cannot be: it is renamed away and
+ * our link renamed into its place, and between these two renames there is an instant (well below a millisecond on an
+ * idle machine) in which the path does not exist. If the second fails, the first is undone; a kill between them leaves
+ * the directory at its new name, to be renamed back by hand.
+ *
+ * Nothing that others made is deleted or written to. Until the last look at it, right before the renames, nothing of
+ * ours is visible; a refusal leaves objects in the store, or a release that retention removes, and nothing else.
+ * @throws FleetError with the code of the refusal (adopt-decision.ts, place.ts), of git, or CHANGED_MEANWHILE,
+ *   NOT_ADOPTED, NOT_UNDONE.
+ */
+export async function adopt(
+  parts: AdoptParts,
+  wish: AdoptWish & { readonly by: string; readonly reason: string },
+  signal: AbortSignal,
+): Promise<Adopted> {
+  const { places, clock } = parts;
+  const { relativePath } = wish;
+  const adoption = await judge(parts, wish, signal);
+  const { commitId, url, from } = adoption;
+  await makeRelease(parts, relativePath, adoption, signal);
+  const gone = from.kind === 'link' ? await shownOnlyThere(parts, from.directory, commitId, signal) : [];
+  // The tool that was here may not know that it is to be retired, nor a person who works in the clone.
+  const now = await judge(parts, wish, signal);
+  if (gone === null || !isDeepStrictEqual(now, adoption)) throw changed(relativePath);
+
+  const before = parts.journal();
+  // Intent first, as for every swap: after a crash the disk decides (reconcile.ts).
+  await parts.remember((journal) => showRelease(journal, relativePath, commitId, clock.now()));
+  try {
+    if (from.kind === 'link') await swapLink(places, relativePath, commitId, parts.failpoint);
+    else await replaceDirectory(parts, relativePath, commitId);
+  } catch (error) {
+    await parts.remember(() => before);
+    throw error;
+  }
+  // What served well until now is a release to return to, and owes no activate command.
+  await parts.remember((journal) => proveShown(journal, relativePath, commitId, url));
+  const left = from.kind === 'link' ? from.directory : linkOf(places, relativePath) + BEFORE;
+  const { by, reason } = wish;
+  await noteAdoption(places.appState, { relativePath, commitId, url, before: left, by, reason, at: clock.now() });
+  return { adoption, before: left, gone };
+}
+
+async function judge(parts: AdoptParts, wish: AdoptWish, signal: AbortSignal): Promise<Adoption> {
+  const found = await lookAtPlace(parts, wish.relativePath, Object.keys(parts.journal().links), signal);
+  const decided = decideAdoption(found, wish);
+  if (!decided.ok) throw new FleetError(decided.failure);
+  return decided.adoption;
+}
+
+/** By the agent's own steps, so that a release that was adopted is like any other. */
+async function makeRelease(
+  parts: AdoptParts,
+  relativePath: RelativePath,
+  { commitId, url, from }: Adoption,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = { kind: 'target', targetVersion: NO_WRITE, target: { url, commitId, relativePath } } as const;
+  const step = (doing: Doing) => apply({ ...parts, confirm: async () => {} }, doing, wanted, signal, signal);
+  const isMade = () => isThere(releaseOf(parts.places, commitId));
+  const ownGit = join(linkOf(parts.places, relativePath), '.git');
+  const brought = await bring(parts, from.kind === 'directory' && from.isOfUrl ? ownGit : null, url, commitId, signal);
+  try {
+    if (await isMade()) await step('check');
+    if (!(await isMade())) {
+      await step('write');
+      await step('keep');
+    }
+    const { prepared = '' } = parts.journal().releases[commitId] ?? {};
+    if (prepared !== parts.preparation) await step('prepare');
+  } catch (error) {
+    if (brought.network) await parts.store.unpin(commitId);
+    throw error;
+  }
+}
+
+/** The steps want the name of a write of config; there is none, and none is remembered. */
+const NO_WRITE = '0.0' as TargetVersion;
+
+/** From the clone itself where that works: it may be of another user, or lack objects; then from the url. */
+async function bring(
+  parts: AdoptParts,
+  ownGit: string | null,
+  url: RepositoryUrl,
+  commitId: CommitId,
+  signal: AbortSignal,
+): Promise<FetchOutcome> {
+  if (ownGit === null) return await parts.store.fetch({ url, commitId }, signal);
+  try {
+    return await parts.store.fetch({ url: pathToFileURL(ownGit).href as RepositoryUrl, commitId }, signal);
+  } catch (first) {
+    if (signal.aborted) throw first;
+    return await parts.store.fetch({ url, commitId }, signal).catch((error: unknown) => {
+      const second = classify(error);
+      const reason = `${second.message} (and from the clone itself: ${classify(first).message})`;
+      throw signal.aborted ? error : new FleetError({ ...second.toFailure(), reason }, { cause: error });
+    });
+  }
+}
+
+/**
+ * What shared directories, builds and hands added to a release of another tool; ours is the commit alone. Null: the
+ * release is gone, as after a deployment that cleaned up.
+ */
+async function shownOnlyThere(
+  parts: AdoptParts,
+  directory: string,
+  commitId: CommitId,
+  signal: AbortSignal,
+): Promise<string[] | null> {
+  const objects = join(parts.store.directory, 'objects');
+  try {
+    const names = await differencesFrom(parts.git, directory, objects, commitId, parts.places.appState, signal);
+    return names.filter((name) => name !== 'REVISION');
+  } catch (error) {
+    if (await isThere(directory)) throw error;
+    return null;
+  }
+}
+
+async function replaceDirectory(parts: AdoptParts, path: RelativePath, commitId: CommitId): Promise<void> {
+  const link = linkOf(parts.places, path);
+  const aside = link + BEFORE;
+  await rename(link, aside).catch((error: Error) => {
+    const hint = 'what cannot be renamed, such as a mount point, cannot be adopted: move its content by hand';
+    throw notAdopted('NOT_ADOPTED', `${link} could not be renamed: ${error.message}`, hint, error);
+  });
+  try {
+    await swapLink(parts.places, path, commitId, parts.failpoint);
+  } catch (error) {
+    const why = (error as Error).message;
+    await putBack(aside, link).catch((second: Error) => {
+      const reason = `${link} got no link (${why}), and could not be put back: ${second.message}`;
+      throw notAdopted('NOT_UNDONE', reason, `rename ${aside} to ${link} by hand`, error);
+    });
+    const reason = `the link could not be put in place: ${why}; ${link} is the directory again`;
+    throw notAdopted('NOT_ADOPTED', reason, 'remove the cause and adopt again', error);
+  }
+}
+
+async function putBack(aside: string, link: string): Promise<void> {
+  const there = await lstat(link).catch(() => null);
+  if (there?.isSymbolicLink()) await rm(link);
+  await rename(aside, link);
+  await syncDirectory(join(link, '..'));
+}
+
+const notAdopted = (code: string, reason: string, hint: string, cause: unknown): FleetError =>
+  new FleetError({ code, reason, hint, next: 'stall' }, { cause });
+
+function changed(path: RelativePath): FleetError {
+  const hint = 'stop the tool that works there (a cron job, a deployment), then adopt again';
+  const reason = `${path} changed while its release was made ready; it was not touched`;
+  return new FleetError({ code: 'CHANGED_MEANWHILE', reason, hint, next: 'stall' });
+}

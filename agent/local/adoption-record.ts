@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { writeDurably } from '../../runtime/durable-file.ts';
+
+/**
+ * Who took what over from which tool, and where that is now, in `<state>/apps/<app>/adoptions.json`: for people who
+ * want to look at it, go back to it or delete it. The agent itself never reads it.
+ */
+const record = z.object({
+  relativePath: z.string(),
+  commitId: z.string(),
+  url: z.string(),
+  /** The renamed directory, or where the other tool's link led. */
+  before: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at: z.number(),
+});
+export type AdoptionRecord = z.infer<typeof record>;
+
+const FILE = 'adoptions.json';
+const MOST = 100;
+
+/** Oldest first; a file that cannot be read counts as empty. */
+export async function readAdoptions(appState: string): Promise<AdoptionRecord[]> {
+  try {
+    return z.array(record).parse(JSON.parse(await readFile(join(appState, FILE), 'utf8')));
+  } catch {
+    return [];
+  }
+}
+
+export async function noteAdoption(appState: string, value: AdoptionRecord): Promise<void> {
+  const all = [...(await readAdoptions(appState)), value].slice(-MOST);
+  await writeDurably(join(appState, FILE), `${JSON.stringify(all, null, 1)}\n`);
+}

@@ -1,0 +1,130 @@
+import { lstat, open, readlink } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { Clock } from '../../runtime/clock.ts';
+import { run } from '../../runtime/process.ts';
+import type { Places } from '../disk/layout.ts';
+import { listReleases } from '../disk/releases.ts';
+import { type Journal, readJournal } from '../state/journal.ts';
+import { type Override, readOverride } from '../state/override.ts';
+import { readSuspension, type Suspension } from '../state/suspension.ts';
+import { type AdoptionRecord, readAdoptions } from './adoption-record.ts';
+
+/** How an agent stands, from its own disk alone. */
+export interface LocalStatus {
+  /** Whether an agent (or another command of ours) holds the state directory; null: flock is not here to ask. */
+  readonly running: boolean | null;
+  readonly links: readonly ShownLink[];
+  readonly accepted: Journal['accepted'];
+  readonly progress: Journal['progress'];
+  /** On the disk now, newest first. */
+  readonly releases: readonly KeptRelease[];
+  /** `counts`: it was given against the target that was accepted last, so it is what holds here. */
+  readonly override: (Override & { readonly counts: boolean }) | null;
+  readonly suspension: Suspension | null;
+  /** The last release that failed here, and whether its clearing up is still to be ended. */
+  readonly gaveUp: Journal['gaveUp'];
+  readonly aftermath: Journal['aftermath'];
+  /** Why the newest target that the agent heard of is not taken; null: it is, or it heard of none. */
+  readonly refused: Journal['refused'];
+  readonly adoptions: readonly AdoptionRecord[];
+}
+
+export interface ShownLink {
+  readonly relativePath: string;
+  readonly link: string;
+  readonly commitId: string | null;
+  /** What is there where it is no link of ours. */
+  readonly instead: 'nothing' | 'a directory' | 'a file' | 'a link that leads elsewhere' | null;
+}
+
+export interface KeptRelease {
+  readonly commitId: string;
+  readonly endedWell: boolean;
+  readonly leftAt: number | null;
+  /** Null: the journal does not know it. */
+  readonly at: number | null;
+  /** Set once its prepare step ended well. */
+  readonly prepared?: string | undefined;
+}
+
+/**
+ * Whether the release of what was accepted is made ready, and only leave to activate it is missing. For what exactly it
+ * waits (a permit, a coordinator) the disk does not know: that is asked of ZooKeeper at each turn.
+ * @param prepares whether this server has anything to do before a release is shown.
+ */
+export function awaitsLeave(status: LocalStatus, prepares: boolean): boolean {
+  const { progress, links, releases, gaveUp, refused, override, suspension } = status;
+  if (progress?.activation !== 'none' || progress.lastFailure || suspension || override?.counts) return false;
+  if (refused) return false;
+  if (gaveUp?.targetVersion === progress.targetVersion && gaveUp.commitId === progress.commitId) return false;
+  const link = links.find(({ relativePath }) => relativePath === progress.relativePath);
+  const free = link === undefined || link.instead === null || link.instead === 'nothing';
+  if (!free || link?.commitId === progress.commitId) return false;
+  const made = releases.find((release) => release.commitId === progress.commitId);
+  return made !== undefined && (!prepares || made.prepared !== undefined);
+}
+
+/** Reads only: no lock is kept, no file made, no server asked. @throws FleetError JOURNAL_UNREADABLE. */
+export async function readLocalStatus(places: Places, clock: Clock): Promise<LocalStatus> {
+  const journal = await readJournal(places.appState);
+  const { accepted, progress, gaveUp, aftermath, refused } = journal;
+  const paths = new Set([...Object.keys(journal.links), ...(progress ? [progress.relativePath] : [])]);
+  const [running, override, suspension, adoptions, releases, ...links] = await Promise.all([
+    isTaken(join(places.state, 'lock'), clock),
+    readOverride(places.appState),
+    readSuspension(places.appState),
+    readAdoptions(places.appState),
+    keptReleases(places, journal),
+    ...[...paths].sort().map((path) => shownBy(places, path)),
+  ]);
+  const counting = override && { ...override, counts: override.against === accepted?.targetVersion };
+  const standing = { override: counting, suspension, gaveUp, aftermath, refused };
+  return { running, links, accepted, progress, releases, ...standing, adoptions };
+}
+
+/** The disk is the truth: the journal may be a crash behind. */
+async function shownBy(places: Places, relativePath: string): Promise<ShownLink> {
+  const link = join(places.root, relativePath);
+  const found = await lstat(link).catch(() => null);
+  const about = { relativePath, link, commitId: null };
+  if (!found) return { ...about, instead: 'nothing' };
+  if (!found.isSymbolicLink()) return { ...about, instead: found.isDirectory() ? 'a directory' : 'a file' };
+  const shown = relative(places.releases, resolve(dirname(link), await readlink(link)));
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(shown)) return { ...about, commitId: shown, instead: null };
+  return { ...about, instead: 'a link that leads elsewhere' };
+}
+
+async function keptReleases(places: Places, journal: Journal): Promise<KeptRelease[]> {
+  const names = await listReleases(places).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const unknown = { endedWell: false, leftAt: null, at: null };
+  const releases = names.map((commitId) => ({ commitId, ...(journal.releases[commitId] ?? unknown) }));
+  return releases.sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
+}
+
+/**
+ * An agent holds its lock exclusively, so a shared one is refused while it runs. Where none runs this has the shared
+ * lock for about a millisecond: two who ask do not meet, but an agent that starts in just that moment is refused once.
+ */
+async function isTaken(file: string, clock: Clock): Promise<boolean | null> {
+  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (handle === null) return false;
+  try {
+    const asked = await run(['flock', '--nonblock', '--shared', '3'], {
+      env: { PATH: '/usr/bin:/bin' },
+      clock,
+      timeoutMs: 5_000,
+      mostBytes: 4_096,
+      keep: 'tail',
+      inherit: [handle.fd],
+    });
+    return asked.exitCode === 0 ? false : asked.exitCode === 1 ? true : null;
+  } finally {
+    await handle.close();
+  }
+}

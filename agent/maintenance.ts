@@ -1,0 +1,198 @@
+import type { GitStore } from '../git/open-store.ts';
+import { isClean } from '../git/worktree/inspect.ts';
+import type { GitSpare } from '../git/worktree/open-spare.ts';
+import { spread } from '../runtime/backoff.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import { classify, isAbort } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { ReleaseSteps } from '../schemas/steps.ts';
+import type { CommitId, TargetVersion } from '../schemas/values.ts';
+import { patternsOf } from './commands/release-file.ts';
+import { type Places, releaseOf } from './disk/layout.ts';
+import { listReleases } from './disk/releases.ts';
+import { type Chore, type ChoreTimes, choreDue, inspectionAt } from './maintenance-plan.ts';
+import type { Failpoint } from './state/failpoints.ts';
+import type { Journal } from './state/journal.ts';
+import { type RetentionRule, superfluous } from './state/retention.ts';
+
+interface ChoreParts {
+  readonly places: Places;
+  readonly store: GitStore;
+  readonly spare: GitSpare;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  readonly retention: RetentionRule;
+  /** How often the active tree is compared with its commit, ms. */
+  readonly inspectMs: number;
+  readonly drift: 'observe' | 'heal';
+  /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
+  readonly generated: readonly string[];
+  /** What is done with the release at this path. */
+  readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
+  readonly failpoint: Failpoint;
+  readonly journal: () => Journal;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+  /** Called after each inspection with the names that differ, none included. */
+  readonly onDrift: (names: readonly string[]) => void;
+}
+
+export interface Chores {
+  /** Does what is due, at most one thing; resolves to how long until the next is due, 0: at once. Never throws. */
+  next(active: CommitId, settledFor: TargetVersion, signal: AbortSignal): Promise<number>;
+  /**
+   * The same while something else is wanted than what is served: only whether it is its commit still. The spare, pins
+   * and old releases are left to the deployment that goes on.
+   * @param drift `observe`: nothing is put right, whatever the settings say.
+   */
+  watch(served: CommitId, signal: AbortSignal, drift: 'as set' | 'observe'): Promise<number>;
+}
+
+const AFTER_FAILURE_MS = 60_000;
+
+/**
+ * What a settled agent does with its time: proves the active tree as a whole, makes the next spare, lets go what
+ * retention no longer wants, packs the store. Anything newer interrupts it, and nothing of it is ever needed for a
+ * deployment to succeed: a missing spare only makes the next one slower.
+ */
+export function createChores(parts: ChoreParts): Chores {
+  const { clock } = parts;
+  let times: ChoreTimes = {
+    ...{ active: null, settledFor: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 },
+  };
+
+  async function perform(chore: Chore, active: CommitId, signal: AbortSignal): Promise<void> {
+    const started = clock.monotonic();
+    switch (chore.do) {
+      case 'inspect':
+        await unpinStrays(parts, active); // A crash may have come between the end of a release and that of its pin.
+        await inspect(parts, active, signal, parts.drift);
+        times = { ...times, inspectedAt: clock.monotonic() };
+        break;
+      case 'spare':
+        if (chore.from) await recycle(parts, chore.from);
+        await unpinStrays(parts, active);
+        await parts.spare.write(active, signal);
+        await parts.spare.verify(active, signal);
+        break;
+      case 'remove':
+        await remove(parts, chore.release);
+        break;
+      case 'tidy':
+        await parts.store.tidy(signal);
+        times = { ...times, tidiedAt: clock.monotonic() };
+        break;
+    }
+    const ms = Math.round(clock.monotonic() - started);
+    parts.log.debug({ chore: chore.do, commitId: active, ms }, `${chore.do} done`);
+  }
+
+  /** Does what `decide` says, and resolves to how long until there is more. */
+  async function perhaps(
+    active: CommitId,
+    settledFor: TargetVersion | null,
+    signal: AbortSignal,
+    decide: (now: number) => Promise<{ readonly inMs: number } | (() => Promise<void>)>,
+  ): Promise<number> {
+    const now = clock.monotonic();
+    if (times.active !== active || (settledFor ?? times.settledFor) !== times.settledFor) {
+      times = { ...times, active, settledFor, settledAt: now, inspectedAt: null, restUntil: 0 };
+    }
+    try {
+      const due = await decide(now);
+      if ('inMs' in due) return spread(due.inMs, 0.2, parts.chance);
+      await due();
+      return 0;
+    } catch (error) {
+      if (signal.aborted && (isAbort(error) || error === signal.reason)) return 0;
+      times = { ...times, restUntil: clock.monotonic() + AFTER_FAILURE_MS };
+      parts.log.warn({ err: classify(error) }, 'work in the background failed, again later');
+      return spread(AFTER_FAILURE_MS, 0.2, parts.chance);
+    }
+  }
+
+  return {
+    next: (active, settledFor, signal) =>
+      perhaps(active, settledFor, signal, async (now) => {
+        const [releases, proved] = await Promise.all([listReleases(parts.places), parts.spare.proved()]);
+        const old = superfluous(releases, parts.journal(), parts.retention, clock.now());
+        const due = choreDue(times, { spareIsActive: proved === active, superfluous: old }, parts.inspectMs, now);
+        return 'inMs' in due ? due : () => perform(due, active, signal);
+      }),
+    watch: (served, signal, drift) =>
+      perhaps(served, null, signal, async (now) => {
+        const inMs = inspectionAt(times, parts.inspectMs) - now;
+        if (inMs > 0) return { inMs };
+        return async () => {
+          await inspect(parts, served, signal, drift === 'observe' ? drift : parts.drift);
+          times = { ...times, inspectedAt: clock.monotonic() };
+        };
+      }),
+  };
+}
+
+async function inspect(
+  parts: ChoreParts,
+  active: CommitId,
+  signal: AbortSignal,
+  then: ChoreParts['drift'],
+): Promise<void> {
+  const names = await driftOf(parts, active, signal);
+  if (names.length > 0) {
+    parts.log.warn({ commitId: active, drift: names }, 'the active release is not its commit any more');
+    if (then === 'heal') await heal(parts, active, signal);
+  }
+  parts.onDrift(then === 'heal' && names.length > 0 ? await driftOf(parts, active, signal) : names);
+}
+
+async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<string[]> {
+  const release = releaseOf(parts.places, active);
+  const drift = await parts.store.inspect(release, active, signal, { except: await exceptIn(parts, active) });
+  if (isClean(drift, active)) return [];
+  const names = [...drift.changed, ...drift.missing, ...drift.strangers];
+  return names.length > 0 ? names.slice(0, 20) : ['HEAD'];
+}
+
+/** What is in a release by right besides its commit: as it was prepared, for its files may have been written since. */
+export async function exceptIn(
+  { places, journal, generated, stepsOf }: Pick<ChoreParts, 'places' | 'journal' | 'generated' | 'stepsOf'>,
+  active: CommitId,
+): Promise<string[]> {
+  const noted = journal().releases[active]?.generated;
+  const own = noted ?? patternsOf(await stepsOf(releaseOf(places, active)));
+  return [...new Set([...generated, ...own])];
+}
+
+async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
+  await parts.store.putRight(releaseOf(parts.places, active), active, signal, await exceptIn(parts, active));
+  parts.log.info({ commitId: active }, 'the active release is its commit again');
+}
+
+/**
+ * An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. Forgotten only when it is
+ * gone: a release that is still there must keep its pin, or it could be neither proved nor made anew when wanted again.
+ */
+async function recycle(parts: ChoreParts, release: string): Promise<void> {
+  await parts.spare.takeOver(releaseOf(parts.places, release));
+  await forget(parts, release);
+  await parts.failpoint('recycle.forgotten');
+}
+
+async function remove(parts: ChoreParts, release: string): Promise<void> {
+  await parts.store.removeWorkTree(releaseOf(parts.places, release));
+  await parts.failpoint('remove.removed');
+  await forget(parts, release);
+  parts.log.info({ commitId: release }, 'old release removed');
+}
+
+async function forget(parts: ChoreParts, release: string): Promise<void> {
+  await parts.store.unpin(release as CommitId);
+  await parts.remember(({ releases: { [release]: _gone, ...rest }, ...journal }) => ({ ...journal, releases: rest }));
+}
+
+/** A target that a newer one or a crash overtook was pinned and never became a release. */
+async function unpinStrays(parts: ChoreParts, active: CommitId): Promise<void> {
+  const kept = new Set([active, ...(await listReleases(parts.places))]);
+  const strays = (await parts.store.pinned()).filter((commitId) => !kept.has(commitId));
+  for (const commitId of strays) await parts.store.unpin(commitId);
+}

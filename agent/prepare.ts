@@ -1,0 +1,67 @@
+import { FleetError } from '../runtime/errors.ts';
+import type { CommitId } from '../schemas/values.ts';
+import type { ApplyParts } from './apply.ts';
+import { patternsOf } from './commands/release-file.ts';
+import { runStep } from './commands/run.ts';
+import { releaseOf } from './disk/layout.ts';
+import { linkShared } from './disk/shared-paths.ts';
+import type { WantedTarget } from './plan.ts';
+import type { Journal } from './state/journal.ts';
+import { knowRelease } from './state/link-history.ts';
+
+/**
+ * A kept release is shown (again) only if its files are the commit's. Files that somebody changed are put right in place,
+ * since running processes may still read there; what is not of the commit stays, and is reported by the inspection.
+ */
+export async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
+  const release = releaseOf(parts.places, commitId);
+  await parts.store.attach(release, commitId);
+  const except = parts.journal().releases[commitId]?.generated ?? [];
+  const wrong = await wrongFiles(parts, commitId, except, signal);
+  if (wrong.length === 0) return;
+  parts.log.warn({ commitId, drift: wrong }, 'a kept release is not its commit any more: putting it right');
+  await parts.store.putRight(release, commitId, signal, null);
+  const still = await wrongFiles(parts, commitId, except, signal);
+  if (still.length === 0) return;
+  throw new FleetError({
+    code: 'TREE_MISMATCH',
+    reason: `the kept release of ${commitId.slice(0, 12)} cannot be made its commit: ${still.slice(0, 5).join(', ')}`,
+    hint: `something writes into ${release} again and again; stop it, the agent tries again by itself`,
+    next: 'retry',
+  });
+}
+
+async function wrongFiles(parts: ApplyParts, commitId: CommitId, except: readonly string[], signal: AbortSignal) {
+  const release = releaseOf(parts.places, commitId);
+  const drift = await parts.store.inspect(release, commitId, signal, { except: [...parts.generated, ...except] });
+  return [...(drift.head === commitId ? [] : ['HEAD']), ...drift.changed, ...drift.missing];
+}
+
+/** In the release, which was verified and which nothing shows yet: what it lacks besides the commit's files. */
+export async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+  const { commitId } = wanted.target;
+  const release = releaseOf(parts.places, commitId);
+  const steps = await parts.stepsOf(release);
+  await linkShared(parts.places, release, steps.shared);
+  const generated = patternsOf(steps);
+  if (steps.prepare) {
+    await runStep(parts, 'prepare', wanted, signal);
+    await parts.failpoint('prepare.ended');
+    const wrong = await wrongFiles(parts, commitId, generated, signal);
+    if (wrong.length > 0) throw preparedWrongly(wrong);
+  }
+  await parts.remember((journal) => {
+    const known = knowRelease(journal, commitId, parts.clock.now());
+    const prepared = { ...known.releases[commitId], prepared: parts.preparation, generated };
+    return { ...known, releases: { ...known.releases, [commitId]: prepared as Journal['releases'][string] } };
+  });
+  await parts.failpoint('prepare.remembered');
+}
+
+const preparedWrongly = (names: readonly string[]): FleetError =>
+  new FleetError({
+    code: 'PREPARE_CHANGED',
+    reason: `the prepare step changed files of the commit: ${names.slice(0, 5).join(', ')}`,
+    hint: 'let it write elsewhere, or list what it makes in agent.generated; then publish again',
+    next: 'stall',
+  });

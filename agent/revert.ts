@@ -1,0 +1,91 @@
+import { classify } from '../runtime/errors.ts';
+import { commandOf, type StepName } from '../schemas/steps.ts';
+import type { CommitId, RelativePath } from '../schemas/values.ts';
+import type { ApplyParts } from './apply.ts';
+import type { StepFacts } from './commands/runner.ts';
+import { linkOf, releaseOf } from './disk/layout.ts';
+import { swapLink } from './disk/releases.ts';
+import type { Aftermath, Journal } from './state/journal.ts';
+import { showRelease } from './state/link-history.ts';
+import { chooseBack } from './state/retention.ts';
+
+/**
+ * What follows the failure of a step or of health, without network and before anything else: the link goes back to the
+ * release that was good, which is then activated; on-failure has the last word. Each part is repeated after a crash.
+ * What fails here is added to the reason of the failure, for nothing more can be done than to say it.
+ */
+export async function clearUp(parts: ApplyParts, intended: Aftermath, stop: AbortSignal): Promise<void> {
+  const failed = onTheDisk(parts.journal(), intended);
+  const troubles: string[] = [];
+  const attempt = async (name: StepName, commitId: string) => {
+    try {
+      const facts = factsOf(parts, failed, commitId);
+      await parts.steps.run(name, commandOf(await parts.stepsOf(facts.release), name), facts, stop);
+      return true;
+    } catch (error) {
+      stop.throwIfAborted();
+      const { code, message } = classify(error);
+      parts.log.error({ step: name, commitId, code, reason: message }, `${name} failed after a failure`);
+      troubles.push(`${name} of ${commitId.slice(0, 12)} failed too: ${message.slice(0, 300)}`);
+      return false;
+    }
+  };
+  if (failed.back !== null) {
+    await swapBack(parts, failed, failed.back);
+    await attempt('on-rollback', failed.back);
+    const well = await attempt('activate', failed.back);
+    if (well) await parts.remember((journal) => paid(journal, failed.relativePath));
+  }
+  await attempt('on-failure', failed.commitId);
+  await parts.failpoint('aftermath.ended');
+  await parts.remember((journal) => noted(journal, failed, troubles));
+  await parts.failpoint('aftermath.remembered');
+}
+
+/** A release that somebody deleted since is nothing to go back to; the journal was brought to the disk right before. */
+function onTheDisk(journal: Journal, failed: Aftermath): Aftermath {
+  if (failed.back === null || failed.back in journal.releases) return failed;
+  return { ...failed, back: chooseBack(journal, failed.relativePath, failed.commitId) };
+}
+
+async function swapBack(parts: ApplyParts, failed: Aftermath, back: string): Promise<void> {
+  const path = failed.relativePath as RelativePath;
+  await parts.remember((journal) => ({
+    ...journal,
+    owed: { ...journal.owed, [path]: { commitId: back, previous: failed.commitId } },
+  }));
+  await parts.failpoint('back.intended');
+  await swapLink(parts.places, path, back as CommitId, parts.failpoint);
+  await parts.remember((journal) => showRelease(journal, path, back, parts.clock.now()));
+  parts.log.warn({ commitId: back, failed: failed.commitId, code: failed.code }, 'swapped back');
+  await parts.failpoint('back.remembered');
+}
+
+function factsOf(parts: ApplyParts, failed: Aftermath, commitId: string): StepFacts {
+  return {
+    ...{ commitId, targetVersion: failed.targetVersion, deployment: failed.deployment },
+    previousCommitId: commitId === failed.commitId ? failed.back : failed.commitId,
+    release: releaseOf(parts.places, commitId),
+    link: linkOf(parts.places, failed.relativePath as RelativePath),
+    failed: { step: failed.step, commitId: failed.commitId, code: failed.code },
+  };
+}
+
+function paid(journal: Journal, path: string): Journal {
+  const { [path]: _paid, ...owed } = journal.owed;
+  return { ...journal, owed };
+}
+
+/** Where this server stands now belongs to the reason: it is what somebody wants to know first. */
+function noted(journal: Journal, { back, step }: Aftermath, troubles: readonly string[]): Journal {
+  const { gaveUp } = journal;
+  if (!gaveUp) return { ...journal, aftermath: null };
+  const swapped = step !== 'prepare' && step !== 'pre-activate';
+  const stands = back
+    ? `back on ${back.slice(0, 12)}`
+    : swapped
+      ? 'still shown, nothing proven to go back to'
+      : 'not shown';
+  const reason = [`${stands}: ${gaveUp.failure.reason}`, ...troubles].join('; ');
+  return { ...journal, aftermath: null, gaveUp: { ...gaveUp, failure: { ...gaveUp.failure, reason } } };
+}

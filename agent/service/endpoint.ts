@@ -1,0 +1,71 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { classify } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+
+interface EndpointParts {
+  /** A loopback address, as the settings' schema checked it. Port 0: any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** `alive` false answers 503: the loops are stuck. An outage of ZooKeeper or git is none of that. */
+  readonly health: () => { readonly alive: boolean } & Readonly<Record<string, unknown>>;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  readonly log: Logger;
+}
+
+interface Endpoint {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `/healthz` and `/metrics` to whoever is on this machine. It only reads, and nothing of a deployment waits for
+ * it. @throws FleetError of the system's code where the address cannot be had, such as EADDRINUSE.
+ */
+export async function openEndpoint({ listen, health, metrics, log }: EndpointParts): Promise<Endpoint> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
+    const path = (request.url ?? '/').split('?')[0];
+    if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'text/plain', 'GET only\n');
+    if (path === '/healthz') {
+      const body = health();
+      return end(response, body.alive ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
+    }
+    if (path === '/metrics') return void answerMetrics(response);
+    return end(response, 404, 'text/plain', 'here are /healthz and /metrics\n');
+  });
+
+  async function answerMetrics(response: ServerResponse): Promise<void> {
+    try {
+      end(response, 200, metrics.contentType, await metrics.text());
+    } catch (error) {
+      log.warn({ err: classify(error) }, 'metrics could not be written');
+      end(response, 500, 'text/plain', 'the log of the agent says why\n');
+    }
+  }
+
+  await listening(server, listen);
+  // A scraper that keeps its line open does not hold up our end.
+  server.unref();
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listening(server: Server, { host, port }: EndpointParts['listen']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function end(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  response.end(body);
+}

@@ -1,0 +1,157 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Session, SessionState } from '../../zookeeper/session.ts';
+import type { StandingReporter } from '../coordination/status-report.ts';
+import type { Wanted } from '../plan.ts';
+import type { Journal } from '../state/journal.ts';
+
+interface Metrics {
+  /** The same reporter, counting what passes. */
+  standing(inner: StandingReporter): StandingReporter;
+  readonly contentType: string;
+  /** In the text format of Prometheus. */
+  text(): Promise<string>;
+}
+
+interface MetricsParts {
+  readonly app: string;
+  readonly version: string;
+  readonly vitals: () => ReturnType<Session['vitals']>;
+  readonly clock: Clock;
+}
+
+/** From an idle look at a link to a first deployment over a slow line, seconds. */
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
+const STATES: readonly SessionState[] = ['connecting', 'connected', 'suspended', 'lost', 'closed'];
+
+/**
+ * What one agent tells a Prometheus: what is desired and what is shown, how long the stages take and how they fail, and
+ * how the ZooKeeper session does. It learns by listening to the reporter, so nothing of a deployment waits for it.
+ * Names and labels are listed in docs/metrics.md, and dashboards may rely on them.
+ */
+export function createMetrics(parts: MetricsParts): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ app: parts.app });
+  const registers = [registry];
+  const named = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) => ({
+    ...{ name: `gitfleet_${name}`, help, labelNames: [...labelNames], registers },
+  });
+
+  const build = new Gauge(named('build_info', 'Always 1; the version is a label', ['version']));
+  build.set({ version: parts.version }, 1);
+  const desired = new Gauge(
+    named('desired_commit_info', 'Always 1; what the target asks for', ['commit', 'deployment', 'path']),
+  );
+  const active = new Gauge(named('active_commit_info', 'Always 1; what the link shows', ['commit', 'path']));
+  const settled = new Gauge(named('settled', '1 while the agent shows what is desired and nothing is left to do', []));
+  const waiting = new Gauge(named('waiting', '1 while the agent waits for something that is not its own', []));
+  const failing = new Gauge(named('failing', '1 while the target could not be reached, by the code of why', ['code']));
+  const success = new Gauge(
+    named('last_success_timestamp_seconds', 'When a deployment last ended well, Unix time', []),
+  );
+  const drifted = new Gauge(named('drift_files', 'Files of the active release that are not the commit’s', []));
+  const durations = new Histogram({
+    ...named('stage_duration_seconds', 'How long each stage of a deployment took that ended well', ['stage']),
+    buckets: BUCKETS,
+  });
+  const failures = new Counter(named('stage_failures_total', 'Tries of a stage that failed', ['stage', 'code']));
+  const targets = new Counter(named('targets_total', 'Targets that this agent began with', []));
+  targets.inc(0);
+  watchSession(parts, registers);
+  let showing = '';
+  let settledOn: string | null = null;
+
+  function show(wanted: Wanted, journal: Journal): void {
+    const target = wanted.kind === 'target' ? wanted.target : null;
+    const links = Object.entries(journal.links);
+    const key = JSON.stringify([target?.commitId, target?.gitfleet?.deployment, target?.relativePath, links]);
+    if (key === showing) return;
+    showing = key;
+    // A commit that is no longer desired must not stay behind as a series of its own.
+    desired.reset();
+    active.reset();
+    if (target) {
+      const deployment = String(target.gitfleet?.deployment ?? '');
+      desired.set({ commit: target.commitId, deployment, path: target.relativePath }, 1);
+    }
+    for (const [path, commit] of links) active.set({ commit, path }, 1);
+  }
+
+  return {
+    standing: (inner) => ({
+      ...inner,
+      begin(wanted) {
+        targets.inc();
+        inner.begin(wanted);
+      },
+      working(wanted, step, journal) {
+        show(wanted, journal);
+        settled.set(0);
+        waiting.set(0);
+        inner.working(wanted, step, journal);
+      },
+      done(wanted, step, ms) {
+        durations.observe({ stage: step }, ms / 1_000);
+        inner.done(wanted, step, ms);
+      },
+      failed(wanted, step, failure, attempts) {
+        failures.inc({ stage: step, code: failure.code });
+        inner.failed(wanted, step, failure, attempts);
+      },
+      drift(names) {
+        drifted.set(names.length);
+        inner.drift(names);
+      },
+      rest(wanted, because, journal) {
+        show(wanted, journal);
+        const isSettled = because.kind === 'settled' && wanted.kind === 'target';
+        settled.set(isSettled ? 1 : 0);
+        waiting.set(because.kind === 'waiting' || because.kind === 'awaiting' ? 1 : 0);
+        failing.reset();
+        if (because.kind === 'failed') failing.set({ code: because.failure.code }, 1);
+        const now = isSettled ? wanted.targetVersion : null;
+        if (now !== null && now !== settledOn) success.set(parts.clock.now() / 1_000);
+        settledOn = now;
+        inner.rest(wanted, because, journal);
+      },
+    }),
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  };
+}
+
+/** Looked at when somebody asks, not when something happens. */
+function watchSession({ vitals }: MetricsParts, registers: Registry[]): void {
+  const state = new Gauge({
+    name: 'gitfleet_zookeeper_session_state',
+    help: '1 for the state that the ZooKeeper session is in',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const now = vitals();
+      for (const each of STATES) this.set({ state: each }, each === now.state ? 1 : 0);
+    },
+  });
+  state.reset();
+  const looked = (name: string, help: string, look: (now: ReturnType<Session['vitals']>) => number | undefined) =>
+    new Gauge({
+      name: `gitfleet_zookeeper_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(look(vitals()) ?? Number.NaN);
+      },
+    });
+  looked('reconnects', 'Connections after the first one, since the agent started', (now) => now.reconnects);
+  looked(
+    'session_generation',
+    'Counts server sessions: a change means that the last one was lost',
+    (now) => now.generation,
+  );
+  looked('silent_seconds', 'Since a server was heard', (now) =>
+    now.silentMs === undefined ? undefined : now.silentMs / 1_000,
+  );
+  looked('round_trip_seconds', 'Of the last heartbeat', (now) =>
+    now.roundTripMs === undefined ? undefined : now.roundTripMs / 1_000,
+  );
+}

@@ -1,0 +1,33 @@
+import { FAILPOINTS as GIT_FAILPOINTS, type FailpointName as GitFailpointName } from '../../git/run/failpoints.ts';
+
+/**
+ * Named places where a crash would hurt most, the git layer's included. Off (a no-op) unless a test entry passes a hook
+ * to the composition; the crash tests kill the process in the hook and assert that every name of this list was hit.
+ */
+export const AGENT_FAILPOINTS = [
+  'begin.remembered',
+  'keep.remembered',
+  'prepare.ended',
+  'prepare.remembered',
+  'pre-activate.ended',
+  'swap.intended',
+  'swap.aside',
+  'swap.renamed',
+  'swap.remembered',
+  'activate.ended',
+  'activate.remembered',
+  'health.ended',
+  'settle.remembered',
+  'aftermath.intended',
+  'back.intended',
+  'back.remembered',
+  'aftermath.ended',
+  'aftermath.remembered',
+  'recycle.forgotten',
+  'remove.removed',
+] as const;
+
+export const FAILPOINTS = [...AGENT_FAILPOINTS, ...GIT_FAILPOINTS] as const;
+export type FailpointName = (typeof AGENT_FAILPOINTS)[number] | GitFailpointName;
+export type Failpoint = (name: FailpointName) => Promise<void> | void;
+export const NO_FAILPOINT: Failpoint = () => {};

@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { writeDurably } from '../../runtime/durable-file.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { failure } from '../../schemas/failure.ts';
+
+/** How one link showed a release last. */
+const showing = z.object({
+  /** The repository that it was of; absent: not known. */
+  url: z.string().optional(),
+  endedWell: z.boolean(),
+  leftAt: z.number().nullable(),
+});
+
+/**
+ * What an agent must remember over a crash, in `<state>/apps/<app>/journal.json`: which target it accepted last, how far
+ * it got with it, and what each of its links shows. Intent is written before effect; the disk itself stays the truth
+ * (observe.ts), so a journal that is behind costs a repeated step and nothing else.
+ */
+const journal = z.object({
+  format: z.literal(1),
+  /** The newest target that was accepted: nothing older by mzxid is taken without a person (TARGET_WENT_BACK). */
+  accepted: z
+    .object({
+      targetVersion: z.string(),
+      mzxid: z.string(),
+      mtime: z.number(),
+      /** It was published while this agent was not online: without a permit it goes to the rollout's base. */
+      late: z.boolean().optional(),
+    })
+    .nullable(),
+  /** Progress at that targetVersion. */
+  progress: z
+    .object({
+      targetVersion: z.string(),
+      commitId: z.string(),
+      relativePath: z.string(),
+      /** Which repository it is of; absent: an earlier version began it, or nobody knows. */
+      url: z.string().optional(),
+      deployment: z.number().optional(),
+      attempts: z.number().int(),
+      lastFailure: failure.nullable(),
+      /**
+       * `wanted`: the link was or is about to be swapped, the activate command has not ended well yet; `activated`: it
+       * has, and the health checks have not decided yet.
+       */
+      activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),
+    })
+    .nullable(),
+  /** Every link we made, by relativePath, and the commit it shows. */
+  links: z.record(z.string(), z.string()),
+  /** Links whose activate command has not ended well for the commit they show, and what they showed before it. */
+  owed: z.record(z.string(), z.object({ commitId: z.string(), previous: z.string().nullable() })).default({}),
+  /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. */
+  releases: z.record(
+    z.string(),
+    z.object({
+      endedWell: z.boolean(),
+      leftAt: z.number().nullable(),
+      at: z.number(),
+      /** What it was prepared by (release-steps.ts); absent: it was not. */
+      prepared: z.string().optional(),
+      /** Patterns of what is in it by right without being the commit's. */
+      generated: z.array(z.string()).optional(),
+      /**
+       * Each link that has shown it, by relativePath, and how that went: a link goes back only to its own. Absent: an
+       * earlier version made the release, or the journal was lost, so nobody knows.
+       */
+      shownAt: z.record(z.string(), showing).optional(),
+    }),
+  ),
+  /** A release that failed and what is still to be done about it. Goes before any target. */
+  aftermath: z
+    .object({
+      commitId: z.string(),
+      relativePath: z.string(),
+      targetVersion: z.string(),
+      deployment: z.number().nullable(),
+      step: z.string(),
+      code: z.string(),
+      /** Where the link goes back to; null: it was not swapped, or there is nothing to go back to. */
+      back: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
+  /** The last release that failed here: not tried again at this targetVersion, restarts included. */
+  gaveUp: z
+    .object({ targetVersion: z.string(), commitId: z.string(), relativePath: z.string(), failure, output: z.string() })
+    .nullable()
+    .default(null),
+  /** Why the fleet's newest target is not taken; null: nothing is refused. Only for who reads it on this server. */
+  refused: z.object({ targetVersion: z.string(), failure }).nullable().default(null),
+  /** The fleet's last proven target, as far as this agent heard of it: where it goes back to without asking anybody. */
+  base: z.object({ commitId: z.string(), relativePath: z.string() }).nullable().default(null),
+});
+export type Journal = z.infer<typeof journal>;
+export type Release = Journal['releases'][string];
+export type Progress = NonNullable<Journal['progress']>;
+
+export type Aftermath = NonNullable<Journal['aftermath']>;
+
+export const emptyJournal: Journal = {
+  ...{ format: 1, accepted: null, progress: null, links: {}, owed: {}, releases: {} },
+  ...{ aftermath: null, gaveUp: null, refused: null, base: null },
+};
+
+/** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
+export async function readJournal(directory: string): Promise<Journal> {
+  const file = join(directory, 'journal.json');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (text === null) return emptyJournal;
+  try {
+    return journal.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new FleetError(
+      {
+        code: 'JOURNAL_UNREADABLE',
+        reason: `${file} is not a journal that this version can read`,
+        hint: 'after a downgrade use the newer agent again; else remove the file: links and releases are found on the disk',
+        next: 'stall',
+      },
+      { cause },
+    );
+  }
+}
+
+export async function writeJournal(directory: string, value: Journal): Promise<void> {
+  await writeDurably(join(directory, 'journal.json'), `${JSON.stringify(value, null, 1)}\n`);
+}

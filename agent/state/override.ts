@@ -1,0 +1,64 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { syncDirectory, writeDurably } from '../../runtime/durable-file.ts';
+import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
+import type { Wanted } from '../plan.ts';
+import type { Journal } from './journal.ts';
+
+/**
+ * A person's word on this server that beats the fleet's target until a newer target comes. `gitfleet agent rollback`
+ * writes it to `<state>/apps/<app>/override.json`; the agent obeys it, with or without a ZooKeeper, and reports it.
+ */
+const override = z.object({
+  /** The target it was given against: it ends when another one is wanted. */
+  against: z.string(),
+  url: z.string(),
+  commitId: z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/),
+  relativePath: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at: z.number(),
+});
+export type Override = z.infer<typeof override>;
+
+export const OVERRIDE_FILE = 'override.json';
+
+/** Null where there is none; one that cannot be read counts as none. */
+export async function readOverride(appState: string): Promise<Override | null> {
+  const text = await readFile(join(appState, OVERRIDE_FILE), 'utf8').catch(() => null);
+  if (text === null) return null;
+  try {
+    return override.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+export async function writeOverride(appState: string, value: Override): Promise<void> {
+  // Whoever runs the command, root perhaps: the agent's user has to read it. The directory keeps others out.
+  await writeDurably(join(appState, OVERRIDE_FILE), `${JSON.stringify(override.parse(value))}\n`, 0o644);
+}
+
+export async function dropOverride(appState: string): Promise<void> {
+  await rm(join(appState, OVERRIDE_FILE), { force: true });
+  await syncDirectory(appState);
+}
+
+/**
+ * What this server shall show, given what the fleet wants: the override's commit while the target it was given against
+ * is still the newest that was accepted; else the fleet's. Pure.
+ */
+export function obey(wanted: Wanted, override: Override | null, journal: Journal): Wanted {
+  const { accepted, links } = journal;
+  const newest = wanted.kind === 'target' ? wanted.targetVersion : accepted?.targetVersion;
+  if (override === null || override.against !== newest) return wanted;
+  // Once it is obeyed, a refused target is said beside it, not hidden behind it.
+  if (wanted.kind === 'refused' && links[override.relativePath] === override.commitId) return { ...wanted, override };
+  const target = {
+    url: override.url as RepositoryUrl,
+    commitId: override.commitId as CommitId,
+    relativePath: override.relativePath as RelativePath,
+  };
+  return { kind: 'target', targetVersion: override.against as TargetVersion, target, override };
+}

@@ -1,0 +1,43 @@
+import type { StandingReporter } from '../../agent/coordination/status-report.ts';
+import { findStuck } from '../../agent/service/beats.ts';
+import { openEndpoint } from '../../agent/service/endpoint.ts';
+import type { Liveness } from '../../agent/service/liveness.ts';
+import { createMetrics } from '../../agent/service/metrics.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Shutdown } from '../../runtime/shutdown.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { version } from '../program.ts';
+
+export interface EndpointOf {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly app: string;
+  readonly pulse: Pick<Liveness, 'beats' | 'status'>;
+  readonly vitals: () => ReturnType<Session['vitals']>;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+}
+
+/**
+ * Serves /healthz and /metrics of this agent until its end; docs/metrics.md says what they tell. Returns what makes a
+ * reporter be counted. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
+ */
+export async function serveEndpoint(of: EndpointOf): Promise<(inner: StandingReporter) => StandingReporter> {
+  const { listen, app, pulse, vitals, log, shutdown } = of;
+  const metrics = createMetrics({ app, version, vitals, clock });
+  const health = () => {
+    const stuck = findStuck(pulse.beats, clock.monotonic());
+    const { state, trouble } = vitals();
+    const session = { session: state, sessionTrouble: state === 'connected' ? null : trouble };
+    return { alive: stuck === null, doing: pulse.status(), stuck: stuck?.loop ?? null, ...session };
+  };
+  const endpoint = await openEndpoint({ listen, health, metrics, log }).catch((cause: unknown) => {
+    const reason = `${listen.host} port ${listen.port}: ${(cause as Error).message}`;
+    const hint = 'give agent.listen a port that is free, or take the setting away';
+    throw new FleetError({ code: 'LISTEN', reason, hint, next: 'stall' }, { cause });
+  });
+  shutdown.add('endpoint', () => endpoint.close());
+  log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz and /metrics');
+  return metrics.standing;
+}

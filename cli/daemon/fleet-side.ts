@@ -1,0 +1,116 @@
+import type { Orders } from '../../agent/coordination/clearance.ts';
+import { createFetchLease } from '../../agent/coordination/fetch-lease.ts';
+import { confirmWanted } from '../../agent/coordination/recheck.ts';
+import { createReporter } from '../../agent/coordination/reporter.ts';
+import { followOrders } from '../../agent/coordination/rollout-feed.ts';
+import { followDesired } from '../../agent/coordination/target-feed.ts';
+import type { WantedTarget } from '../../agent/plan.ts';
+import type { Journal } from '../../agent/state/journal.ts';
+import type { Access } from '../../fleet/access.ts';
+import { startCoordinator } from '../../rollout/coordinator.ts';
+import type { Chance, Clock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
+import { clean, type Logger } from '../../runtime/log.ts';
+import type { Shutdown } from '../../runtime/shutdown.ts';
+import { type Presence, parsePresence, presence } from '../../schemas/report.ts';
+import type { AgentSettings } from '../../schemas/settings/settings.ts';
+import { toJson } from '../../schemas/text/lenient-json.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { joinMembership, type Membership } from '../../zookeeper/recipes/membership.ts';
+import type { Session } from '../../zookeeper/session.ts';
+
+interface FleetSideParts {
+  readonly session: Session;
+  readonly access: Access;
+  readonly app: string;
+  /** Who this agent is, as its presence says it. */
+  readonly card: Omit<Presence, 'since' | 'problem'>;
+  /** The digest id of the agent's own credential, which alone may write its presence and its report. */
+  readonly ownId: string;
+  /** Whether it stands for election, to lead rollouts. */
+  readonly stands: boolean;
+  /** The settings as they are now. */
+  readonly live: () => AgentSettings;
+  readonly newNonce: () => string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  readonly shutdown: Pick<Shutdown, 'add'>;
+}
+
+/**
+ * Everything of an agent that rides on its session: presence, report, the target and the orders that it follows, its
+ * turn at the origin, and the coordinator where it stands for one. What is opened is closed by `shutdown`.
+ */
+export function fleetSide(parts: FleetSideParts) {
+  const { session, access, ownId, live, clock, chance, log, shutdown } = parts;
+  const { agentId, instanceId, machineId } = parts.card;
+  const paths = znodes(parts.app);
+  const card: Presence = { ...parts.card, since: clock.now(), problem: null };
+  const membership = joinMembership(session, {
+    ...{ path: paths.presence(agentId), instanceId, machineId, clock, chance, log },
+    data: () => toJson(presence(), card),
+    acl: access.of('presence', ownId),
+  });
+  shutdown.add('presence', () => membership.leave());
+  const reporter = createReporter({
+    ...{ session, path: paths.report(agentId), acl: access.of('report', ownId), clock, log },
+    mayWrite: membership.held,
+    // Where the report cannot say it, the presence does.
+    onProblem: (words) => {
+      if (card.problem === words) return;
+      card.problem = words;
+      membership.refresh().catch((error: unknown) => log.warn({ err: classify(error) }, 'presence not refreshed'));
+    },
+  });
+  shutdown.add('reports', () => reporter.idle());
+  membership.onChange(() => {
+    if (membership.held()) reporter.repeat();
+  });
+  if (parts.stands) {
+    const { newNonce } = parts;
+    const coordinator = startCoordinator({ session, znodes: paths, access, agentId, newNonce, clock, chance, log });
+    shutdown.add('coordinator', () => coordinator.leave());
+  }
+
+  const policy = () => ({ allow: live().allowUrls });
+  const desired = { session, path: paths.config, policy, log, clock, chance };
+  const orders = {
+    ...{ session, znodes: paths, agentId, log, clock, chance },
+    get rereadMs() {
+      return live().reread;
+    },
+  };
+  const leases = () => (live().fetchLeases === 'off' ? null : Number(live().fetchLeases));
+  let again = new AbortController();
+  return {
+    reporter,
+    membership,
+    /** Anew at each change of the settings, by which the same target may be judged otherwise. */
+    async *follow(accepted: () => Journal['accepted'], signal: AbortSignal) {
+      while (!signal.aborted) {
+        again = new AbortController();
+        const round = AbortSignal.any([signal, again.signal]);
+        yield* followDesired({ ...desired, rereadMs: live().reread, accepted }, round);
+      }
+    },
+    reread: () => again.abort(),
+    answers: () => session.exists(paths.config),
+    vitals: () => session.vitals(),
+    confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(orders, wanted, signal),
+    followOrders: (tell: (told: Orders) => void, signal: AbortSignal) => followOrders(orders, tell, signal),
+    joinedAt: () => membership.fence,
+    originTurn: createFetchLease({
+      ...{ session, path: paths.fetch, online: paths.online, acl: access.of('fetch') },
+      ...{ leases, clock, log },
+    }),
+    /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
+    blocked: () =>
+      membership.standing === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
+  };
+}
+
+function holderWords(holder: Membership['holder']): string {
+  const card = holder && parsePresence(holder.data);
+  return card ? `process ${card.pid} on ${clean(card.host, 100)}` : 'somebody unknown';
+}

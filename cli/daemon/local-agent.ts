@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { createProbe } from '../../agent/commands/probe.ts';
+import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../../agent/commands/release-file.ts';
+import { createStepRunner } from '../../agent/commands/runner.ts';
+import { noOriginTurn } from '../../agent/coordination/fetch-lease.ts';
+import { type Ground, takeGround } from '../../agent/disk/instance-lock.ts';
+import { type Places, placesOf } from '../../agent/disk/layout.ts';
+import { removeLeftovers } from '../../agent/disk/releases.ts';
+import { findLinks, reconcile } from '../../agent/repair-journal.ts';
+import type { Failpoint } from '../../agent/state/failpoints.ts';
+import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
+import { endLeftStep } from '../../agent/state/running-command.ts';
+import { type GitStore, openStore } from '../../git/open-store.ts';
+import type { GitSpare } from '../../git/worktree/open-spare.ts';
+import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Shutdown } from '../../runtime/shutdown.ts';
+import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
+import { credentialFor } from '../../schemas/url.ts';
+
+/** The half of an agent that needs no ZooKeeper: its directories, taken for this process, and what lies in them. */
+export interface LocalAgent {
+  readonly places: Places;
+  readonly ground: Ground;
+  readonly store: GitStore;
+  readonly spare: GitSpare;
+  readonly commandPath: string;
+  readonly journal: () => Journal;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+}
+
+/** Takes the directories, mends what a crash left, and registers the release of all of it with `shutdown`. */
+export async function openLocalAgent(
+  settings: Settings,
+  agent: AgentSettings,
+  log: Logger,
+  shutdown: Shutdown,
+  failpoint: Failpoint,
+  waitMs?: number,
+  /** The settings as they are now, where a reload may change them. */
+  live: () => AgentSettings = () => agent,
+): Promise<LocalAgent> {
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const ground = await takeGround(places, agent.id, waitMs);
+  shutdown.add('ground', () => ground.release());
+  if (endLeftStep(places.appState)) log.warn('a step of an agent that died was still running: ended');
+  const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const store = openStore({
+    directory: join(places.appState, 'store.git'),
+    credentialFor: (url) => credentialFor(live().credentials, url),
+    get allowProtocols() {
+      return [...new Set(live().allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
+    },
+    lockFd: ground.lockFd,
+    clock,
+    chance,
+    log,
+    path: commandPath,
+    rules: agent.content,
+    failpoint,
+    limits: { silentMs: agent.fetch.silent, totalMs: agent.fetch.total },
+  });
+  shutdown.add('store', () => store.close());
+  await store.recover();
+
+  const kept = await readJournal(places.appState);
+  await removeLeftovers(places, Object.keys(kept.links));
+  // Without a journal retention must still know what links show.
+  const found = kept === emptyJournal ? await findLinks(places) : [];
+  const links = { ...Object.fromEntries(found.map((path) => [path, ''])), ...kept.links };
+  let journal = await reconcile(places, { ...kept, links }, clock.now());
+  const remember = async (change: (before: Journal) => Journal) => {
+    const next = change(journal);
+    await writeJournal(places.appState, next);
+    journal = next;
+  };
+  const spare = store.spare(places.spare);
+  return { places, ground, store, spare, commandPath, journal: () => journal, remember };
+}
+
+/** What every agent loop takes from here, whoever composes it. */
+export function localParts(
+  local: LocalAgent,
+  settings: Settings,
+  agent: AgentSettings,
+  log: Logger,
+  failpoint: Failpoint,
+  /** The settings as they are now, where a reload may change them. */
+  live: () => AgentSettings = () => agent,
+) {
+  const { places, store, spare, commandPath, journal, remember } = local;
+  const steps = createStepRunner({
+    ...{ app: settings.app, path: commandPath, clock, log },
+    state: places.appState,
+    passed: () => Object.fromEntries(live().passEnvironment.flatMap((name) => variable(name))),
+    units: () => {
+      const { restart: units, restartTimeout: timeoutMs } = live();
+      return units.length > 0 ? { units, timeoutMs } : null;
+    },
+  });
+  return {
+    ...{ places, store, spare, commandPath, journal, remember },
+    ...{ clock, chance, log, failpoint },
+    ...{ steps, probe: createProbe(steps, clock), originTurn: noOriginTurn },
+    uid: process.getuid?.() ?? 0,
+    stepsOf: (release: string) => stepsOf(stepsSource(live()), release),
+    preparation: preparationKey(stepsSource(agent)),
+    generated: patternsOf(agent),
+    rereadMs: agent.reread,
+  };
+}
+
+export const stepsSource = (agent: AgentSettings): StepsSource => ({
+  own: agent,
+  allowCommitted: agent.allowRepositorySteps,
+});
+
+function variable(name: string): [string, string][] {
+  const value = process.env[name];
+  return value === undefined ? [] : [[name, value]];
+}

@@ -1,0 +1,71 @@
+import { createLiveness, type Liveness } from '../../agent/service/liveness.ts';
+import { feedWatchdog } from '../../agent/service/watchdog.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Shutdown } from '../../runtime/shutdown.ts';
+import type { AgentSettings } from '../../schemas/settings/settings.ts';
+import type { ServiceManager } from './service-manager.ts';
+
+/** A status line more often than this would cost more than it tells. */
+const STATUS_MS = 1_000;
+/** How often ZooKeeper is asked whether it answers us. */
+const ASK_MS = 60_000;
+/** Each call has a deadline of its own, far below this. */
+const ANSWER_MS = 5 * 60_000;
+
+/**
+ * Tells the service manager how the agent is: ready at its first turn, what it does, and that its loops live.
+ * @param onReady called once, after the first turn.
+ */
+export function pulseOf(
+  manager: ServiceManager,
+  live: () => AgentSettings,
+  log: Logger,
+  shutdown: Shutdown,
+  onReady: () => void,
+): Liveness {
+  let cancelStatus: (() => void) | null = null;
+  const pulse = createLiveness({
+    clock,
+    restMs: () => live().reread * 1.2,
+    onFirstTurn() {
+      void manager.tell('READY=1');
+      onReady();
+    },
+    onStatus() {
+      cancelStatus ??= clock.after(STATUS_MS, () => {
+        cancelStatus = null;
+        void manager.tell(`STATUS=${pulse.status()}`);
+      });
+    },
+  });
+  if (manager.watchdogMs !== null) {
+    const { beats } = pulse;
+    shutdown.add('watchdog', feedWatchdog({ notifier: manager, beats, clock, log }, manager.watchdogMs));
+  }
+  shutdown.add('status', () => cancelStatus?.());
+  return pulse;
+}
+
+/**
+ * A second loop: now and then ZooKeeper is asked, and whatever comes back (also that it is away) shows that the handle
+ * lives. One that never comes back means that nobody will tell us of a new target any more.
+ */
+export function whileConnected(answers: () => Promise<unknown>, pulse: Liveness, shutdown: Shutdown): void {
+  let cancel = () => {};
+  let over = false;
+  function ask(): void {
+    pulse.beat('ZooKeeper', 'an answer, or that there is none', ANSWER_MS);
+    const next = () => {
+      pulse.beat('ZooKeeper', 'the next question', ASK_MS + ANSWER_MS);
+      // The end of the session answers too, and nobody asks again after it.
+      if (!over) cancel = clock.after(ASK_MS, ask);
+    };
+    answers().then(next, next);
+  }
+  ask();
+  shutdown.add('questions to ZooKeeper', () => {
+    over = true;
+    cancel();
+  });
+}

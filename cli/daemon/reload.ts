@@ -1,0 +1,65 @@
+import type { Notifier } from '../../agent/service/notify.ts';
+import { changeSettings } from '../../agent/service/settings-change.ts';
+import { classify } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+
+export interface Reload {
+  /** The settings that count now. */
+  readonly settings: () => Settings;
+  /** Reads them anew. Asked for while it reads, it reads once more. */
+  ask(): void;
+}
+
+/**
+ * The settings of a running agent. What is invalid changes nothing, and what would need a restart waits for one: both
+ * are said in the log.
+ * @param read as at the start: flags, variables, file. @throws FleetError SETTINGS
+ * @param onApplied called where something changed.
+ */
+export function createReload(parts: {
+  running: Settings;
+  read: () => Promise<Settings>;
+  notifier: Notifier;
+  log: Logger;
+  onApplied: (settings: Settings) => void;
+}): Reload {
+  const { log, notifier } = parts;
+  let settings = parts.running;
+  let asked = false;
+  let reading = false;
+
+  async function readAll(): Promise<void> {
+    reading = true;
+    // The service manager's clock, so that it knows this reload from an earlier one.
+    void notifier.tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
+    for (; asked; ) {
+      asked = false;
+      await readOnce();
+    }
+    reading = false;
+    void notifier.tell('READY=1');
+  }
+
+  async function readOnce(): Promise<void> {
+    try {
+      const change = changeSettings(settings, await parts.read());
+      settings = change.settings;
+      const { applied, needRestart } = change;
+      if (applied.length > 0) parts.onApplied(settings);
+      log.info({ applied }, applied.length > 0 ? `settings read anew: ${applied.join(', ')}` : 'settings unchanged');
+      if (needRestart.length > 0) log.warn({ needRestart }, `only a restart applies: ${needRestart.join(', ')}`);
+    } catch (error) {
+      const { code, message, hint } = classify(error);
+      log.error({ code, reason: message, hint }, 'the new settings were refused, the old ones go on');
+    }
+  }
+
+  return {
+    settings: () => settings,
+    ask() {
+      asked = true;
+      if (!reading) void readAll();
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import { watch } from 'node:fs';
+import { runAgent } from '../../agent/agent.ts';
+import { patternsOf, preparationKey } from '../../agent/commands/release-file.ts';
+import { createStanding, type StandingReporter } from '../../agent/coordination/status-report.ts';
+import { createChores } from '../../agent/maintenance.ts';
+import type { Liveness } from '../../agent/service/liveness.ts';
+import { type Failpoint, NO_FAILPOINT } from '../../agent/state/failpoints.ts';
+import { OVERRIDE_FILE } from '../../agent/state/override.ts';
+import { SUSPENSION_FILE } from '../../agent/state/suspension.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
+import { createLog, type Logger } from '../../runtime/log.ts';
+import { lastOf } from '../../runtime/once.ts';
+import { createShutdown, type Shutdown } from '../../runtime/shutdown.ts';
+import { type AgentSettings, agentSettings, type Settings } from '../../schemas/settings/settings.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { type Call, version } from '../program.ts';
+import { becomeAgentUser } from '../shell/agent-user.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { readSettings } from '../shell/settings.ts';
+import { holdSignals, onSignals } from '../shell/signals.ts';
+import { joinFleet } from './join-fleet.ts';
+import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
+import { pulseOf, whileConnected } from './pulse.ts';
+import { createReload } from './reload.ts';
+import { type ServiceManager, serviceManager } from './service-manager.ts';
+
+/**
+ * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C; SIGHUP reads the settings anew.
+ * @param failpoint only the entry of the crash tests gives one.
+ */
+export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<number> {
+  holdSignals();
+  const read = async () => {
+    const settings = await readSettings(options);
+    agentSettings(settings);
+    return settings;
+  };
+  const settings = await read();
+  await becomeAgentUser(settings.agent.state);
+  const log = createLog({ level: settings.log.level, bindings: { agentId: settings.agent.id } });
+  const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
+  const manager = serviceManager(log);
+  const hear = listen(log, manager, shutdown);
+  if (process.getuid?.() === 0) log.warn('running as root: give the agent a user of its own');
+  if (settings.agent.allowUrls.length === 0) {
+    log.warn('no url is allowed, so every target is refused: give --allow-url PREFIX');
+  }
+  try {
+    await serve({ settings, read, log, shutdown, manager, hear, failpoint });
+    return EXIT.converged;
+  } finally {
+    await shutdown.stop();
+    log.info('stopped');
+  }
+}
+
+/** Takes the signals; returns who is told of a SIGHUP, also of one that came already. */
+function listen(log: Logger, manager: ServiceManager, shutdown: Shutdown): (reload: () => void) => void {
+  let stops = 0;
+  let early = false;
+  let reload = (): void => {
+    early = true;
+  };
+  onSignals((signal) => {
+    if (signal === 'SIGHUP') return reload();
+    stops += 1;
+    log.info({ signal }, stops === 1 ? 'stopping at the next safe point' : 'stopping now');
+    if (stops > 1) process.exit(EXIT.failed);
+    void manager.tell('STOPPING=1', 'STATUS=stopping at the next safe point');
+    shutdown.ask();
+  });
+  return (now) => {
+    reload = now;
+    if (early) now();
+  };
+}
+
+interface Serving {
+  readonly settings: Settings;
+  readonly read: () => Promise<Settings>;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  readonly manager: ServiceManager;
+  readonly hear: (reload: () => void) => void;
+  readonly failpoint: Failpoint;
+}
+
+async function serve({ settings, read, log, shutdown, manager, hear, failpoint }: Serving): Promise<void> {
+  let reread = () => {};
+  const onApplied = ({ log: { level } }: Settings) => {
+    log.level = level;
+    reread();
+  };
+  const reload = createReload({ running: settings, read, notifier: manager, log, onApplied });
+  const live = lastOf(agentSettings, reload.settings);
+  const agent = live();
+  const local = await openLocalAgent(settings, agent, log, shutdown, failpoint, undefined, live);
+  const fleet = await joinFleet(settings, agent, local, log, shutdown, live);
+  reread = fleet.reread;
+  const parts = localParts(local, settings, agent, log, failpoint, live);
+  const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
+  const counted = await countedBy(settings, agent, pulse, fleet.vitals, log, shutdown);
+  const standing = counted(
+    pulse.standing(createStanding({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version })),
+  );
+  // Getters: what a reload changed counts from its next use on.
+  const chores = createChores({
+    ...parts,
+    get retention() {
+      const { keep, keepFailed, grace } = live();
+      return { keep, keepFailed, graceMs: grace };
+    },
+    get inspectMs() {
+      return live().inspect;
+    },
+    get drift() {
+      return live().drift;
+    },
+    get generated() {
+      return patternsOf(live());
+    },
+    onDrift: standing.drift,
+  });
+  const onChange = (ring: () => void, interrupt: () => void) => {
+    fleet.membership.onChange(ring);
+    watchOverride(local.places.appState, interrupt, log, shutdown);
+  };
+  const { root, state } = local.places;
+  log.info({ root, state, app: settings.app, version }, 'agent started');
+  const { follow, followOrders, joinedAt, confirm, blocked, originTurn } = fleet;
+  const shared = { follow, followOrders, joinedAt, confirm, blocked, originTurn };
+  whileConnected(fleet.answers, pulse, shutdown);
+  await runAgent(
+    {
+      ...{ ...parts, ...shared, onChange, standing, chores: pulse.chores(chores) },
+      get preparation() {
+        return preparationKey(stepsSource(live()));
+      },
+      get generated() {
+        return patternsOf(live());
+      },
+      get rereadMs() {
+        return live().reread;
+      },
+    },
+    shutdown.signal,
+  );
+}
+
+/** Nobody pays for metrics that nobody asked for. */
+async function countedBy(
+  { app }: Settings,
+  { listen }: AgentSettings,
+  pulse: Liveness,
+  vitals: () => ReturnType<Session['vitals']>,
+  log: Logger,
+  shutdown: Shutdown,
+): Promise<(inner: StandingReporter) => StandingReporter> {
+  if (!listen) return (inner) => inner;
+  const { serveEndpoint } = await import('./endpoint.ts');
+  return await serveEndpoint({ listen, app, pulse, vitals, log, shutdown });
+}
+
+/** All of a user's inotify instances may be used up by others: the slow tick looks as well. */
+function watchOverride(appState: string, interrupt: () => void, log: Logger, shutdown: Shutdown): void {
+  const unwatched = (error: unknown) =>
+    log.warn({ err: classify(error) }, 'the state directory cannot be watched: agent rollback is obeyed later');
+  try {
+    const watcher = watch(appState, (_, name) => (name === OVERRIDE_FILE || name === SUSPENSION_FILE) && interrupt());
+    watcher.on('error', unwatched);
+    shutdown.add('watch of the state directory', () => watcher.close());
+  } catch (error) {
+    unwatched(error);
+  }
+}

@@ -1,0 +1,77 @@
+import { type Recorded, readDeployment, readRecorded } from '../../fleet/history.ts';
+import { isRecorded, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { endingOfPast, pastLines } from '../../publisher/past.ts';
+import { deploymentUnknown } from '../../publisher/rollback.ts';
+import { attachedLines } from '../../publisher/screens/progress-lines.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import type { AttachedOutput, EndingOutput } from '../../schemas/json-output.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { namedDeployment } from '../shell/named-deployment.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, screenNow } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { EXIT_OF, followOptions, followPublished } from './follow-published.ts';
+
+/**
+ * `gitfleet attach [d-N]`: follows a deployment again, from what the fleet shows now, with the exit codes of publish. One
+ * that config does not hold any more has ended: its record says how.
+ */
+export async function run({ options, words }: Call): Promise<number> {
+  const wanted = namedDeployment(words[0]);
+  const settings = await readSettings(options);
+  const following = followOptions(options, settings, author(process.env));
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const state = await readSharedState(session, paths);
+    const { record, targetVersion } = await findRecorded(session, paths, state, wanted);
+    const sayFirst = (lines: string[]) => {
+      if (following.json) say(JSON.stringify({ attached: record, targetVersion } satisfies AttachedOutput));
+      else say(...lines);
+    };
+    if (targetVersion !== state.config.targetVersion) {
+      const { now } = screenNow(systemClock.now());
+      const ending = endingOfPast(record);
+      sayFirst(pastLines(record, now));
+      const { reached = 0, expected = 0 } = record.outcome ?? {};
+      const past: EndingOutput = { ending, state: PAST[ending], reached, expected, elapsedMs: 0 };
+      if (following.json) say(JSON.stringify(past));
+      return EXIT_OF[ending];
+    }
+    const previous = record.previous === null ? null : await readDeployment(session, paths, record.previous);
+    const first = () => sayFirst(attachedLines({ record, targetVersion, previous }, systemClock.now()));
+    return await followPublished(session, paths, { record, targetVersion, previous, again: true }, following, first);
+  });
+}
+
+const PAST = {
+  ...({ converged: 'converged', superseded: 'running' } as const),
+  ...({ failed: 'failed', aborted: 'failed', 'rolled-back': 'failed' } as const),
+};
+
+async function findRecorded(
+  session: Session,
+  paths: Znodes,
+  state: SharedState,
+  wanted: number | null,
+): Promise<Recorded> {
+  const number = wanted ?? (isRecorded(state) ? state.lastRecord?.number : undefined);
+  if (number === undefined) throw nothingToAttach(state);
+  const found = await readRecorded(session, paths, number);
+  if (!found) throw deploymentUnknown(number);
+  return found;
+}
+
+const nothingToAttach = (state: SharedState): FleetError =>
+  new FleetError({
+    code: 'NOTHING_PUBLISHED',
+    reason:
+      state.config.data.length === 0
+        ? 'nothing is published yet'
+        : 'what config holds was set by another ZooKeeper client and has no deployment yet',
+    hint: 'gitfleet status shows where each agent stands',
+    next: 'stall',
+  });

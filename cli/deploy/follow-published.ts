@@ -1,0 +1,99 @@
+import type { Change } from '../../publisher/change.ts';
+import { type Ending, follow } from '../../publisher/follow.ts';
+import { attachWords, detachedLines, type Followed, publishedLines } from '../../publisher/screens/progress-lines.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { PublishedOutput } from '../../schemas/json-output.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+import type { Znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { type Interrupt, takeInterrupt } from '../shell/interrupt.ts';
+import { goOnUnheard, say, screenNow, usage, warn } from '../shell/terminal.ts';
+import { showProgress } from './show-progress.ts';
+
+/** What a wait for the fleet ends with (docs/design.md, section 7). */
+export const EXIT_OF: Record<Ending, number> = {
+  converged: EXIT.converged,
+  failed: EXIT.failed,
+  'rolled-back': EXIT.rolledBack,
+  halted: EXIT.failed,
+  aborted: EXIT.failed,
+  superseded: EXIT.conflict,
+  'timed-out': EXIT.notConverged,
+  nobody: EXIT.notConverged,
+};
+
+interface FollowOptions {
+  readonly timeoutMs: number;
+  readonly detach: boolean;
+  readonly json: boolean;
+  readonly by: string;
+}
+
+export function followOptions(
+  options: Readonly<Record<string, unknown>>,
+  { publisher }: Settings,
+  by: string,
+): FollowOptions {
+  if (options['wait'] && options['detach'])
+    throw usage('--wait and --detach contradict each other', 'give one of them');
+  return {
+    timeoutMs: publisher.timeout,
+    detach: options['detach'] === true,
+    json: options['json'] === true,
+    by,
+  };
+}
+
+/** The first lines: what changes. */
+export function sayPublished(followed: Followed, change: Change | null, json: boolean): void {
+  const { record, targetVersion } = followed;
+  const said = { published: record, targetVersion, change: change && { ...change, titles: [...change.titles] } };
+  if (json) say(JSON.stringify(said satisfies PublishedOutput));
+  else say(...publishedLines(followed, change, screenNow(systemClock.now())));
+}
+
+/**
+ * Says what is followed and, unless detached, follows it to its end. Resolves to the exit code of what was seen.
+ * @param first says what was published, or found again.
+ * @param interrupt taken before what is followed was written, so that no Ctrl-C is lost between the two.
+ */
+export async function followPublished(
+  session: Session,
+  znodes: Znodes,
+  followed: Followed,
+  options: FollowOptions,
+  first: () => void = () => sayPublished(followed, null, options.json),
+  interrupt: Interrupt = takeInterrupt(),
+): Promise<number> {
+  // What is to be told is the exit code: a reader that leaves (`gitfleet publish | head -1`) changes nothing about it.
+  if (!options.detach) goOnUnheard();
+  first();
+  if (options.detach) {
+    if (!options.json) say(attachWords(followed.record));
+    return EXIT.converged;
+  }
+
+  const { signal } = interrupt;
+  const left = new Promise<null>((resolve) => {
+    if (signal.aborted) resolve(null);
+    else signal.addEventListener('abort', () => resolve(null));
+  });
+  const show = showProgress(followed, options.json);
+  try {
+    const parts = { session, znodes, clock: systemClock, by: options.by };
+    const looks = follow(parts, followed, options.timeoutMs, signal);
+    for (;;) {
+      // A look may wait for a server that has frozen; whoever presses Ctrl-C does not.
+      const look = await Promise.race([left, looks.next()]);
+      if (look === null || look.done) break;
+      show.next(look.value);
+      if (look.value.ending) return EXIT_OF[look.value.ending];
+    }
+  } finally {
+    show.close();
+    interrupt.release();
+  }
+  warn(...detachedLines(followed));
+  return EXIT.detached;
+}

@@ -1,0 +1,32 @@
+import { readHistory } from '../../fleet/history.ts';
+import { isRecorded, readSharedState } from '../../fleet/shared-state.ts';
+import { historyLines } from '../../publisher/screens/history-screen.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { parseQuarantine } from '../../schemas/hold.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, screenNow, usage } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+
+export async function run({ options }: Call): Promise<number> {
+  const most = Number(options['number'] ?? 20);
+  if (!Number.isSafeInteger(most) || most < 1)
+    throw usage('--number wants a whole number from 1', 'gitfleet history -n 20');
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const [state, history] = await Promise.all([
+      readSharedState(session, paths),
+      readHistory(session, paths, most + 1),
+    ]);
+    const current = isRecorded(state) ? (state.lastRecord?.number ?? null) : null;
+    if (options['json']) for (const record of history.slice(0, most)) say(JSON.stringify(record));
+    else {
+      const quarantined = parseQuarantine(state.quarantine.data).value;
+      say(...historyLines(history, current, screenNow(systemClock.now()), quarantined, most));
+    }
+    return EXIT.converged;
+  });
+}

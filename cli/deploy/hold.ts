@@ -1,0 +1,36 @@
+import { hold } from '../../fleet/hold-and-quarantine.ts';
+import { holdLines } from '../../publisher/screens/brake-lines.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { parseDuration } from '../../schemas/duration.ts';
+import type { HoldOutput } from '../../schemas/json-output.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { written } from '../shell/interrupt.ts';
+import { asOperator } from '../shell/rights.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, usage } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+
+/** `gitfleet hold -m WHY [--for 2h]`: nobody publishes until its end, or until somebody ends it. */
+export async function run({ options }: Call): Promise<number> {
+  const reason = options['message'] as string | undefined;
+  if (!reason) throw usage('a hold wants a reason', 'such as: gitfleet hold -m "inventory" --for 2h');
+  const forMs = options['for'] === undefined ? null : parseDuration(String(options['for']));
+  if (options['for'] !== undefined && !forMs)
+    throw usage('--for wants a duration of at most 24 days', 'such as 2h or 30m');
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const now = systemClock.now();
+    const wanted = { owner: author(process.env), reason, end: forMs === null ? null : now + forMs };
+    const parts = { session, znodes: znodes(settings.app), now: () => now };
+    const held = await asOperator(
+      'a hold',
+      written('the hold may be set', () => hold(parts, wanted)),
+    );
+    if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
+    else say(...holdLines(settings.app, held.hold));
+    return EXIT.converged;
+  });
+}

@@ -1,0 +1,45 @@
+import { readQuarantine } from '../../fleet/admission.ts';
+import { readHistory } from '../../fleet/history.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
+import { deploymentName } from '../../schemas/deployment.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import type { Znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { remoteOfUser } from './resolve-asked.ts';
+
+/**
+ * The commit that a person named for the quarantine: a full id, `d-12`, the beginning of an id that the history or the
+ * quarantine knows, or any name in the clone they stand in.
+ * @throws FleetError NO_SUCH_REV, AMBIGUOUS_REV
+ */
+export async function namedCommit(session: Session, paths: Znodes, word: string): Promise<CommitId> {
+  const wanted = word.toLowerCase();
+  if (isCommitId(wanted)) return wanted;
+  const [history, node] = await Promise.all([
+    readHistory(session, paths, Number.POSITIVE_INFINITY),
+    session.get(paths.quarantine),
+  ]);
+  const deployed = history.find((record) => deploymentName(record.number) === wanted)?.target.commitId;
+  if (deployed !== undefined && isCommitId(deployed)) return deployed;
+  const known = [
+    ...history.map((record) => record.target.commitId),
+    ...readQuarantine(node?.data ?? Buffer.alloc(0)).map((each) => each.commitId),
+  ].filter(isCommitId);
+  const fits = [...new Set(known)].filter((commitId) => /^[0-9a-f]{7,}$/.test(wanted) && commitId.startsWith(wanted));
+  if (fits.length === 1) return fits[0] as CommitId;
+  const named = fits.length > 1 || word.startsWith('-') ? null : await inClone(word);
+  if (named) return named;
+  throw new FleetError({
+    code: fits.length > 1 ? 'AMBIGUOUS_REV' : 'NO_SUCH_REV',
+    reason: `"${visible(word, 100)}" ${fits.length > 1 ? `begins ${fits.length} commits` : 'is no commit that the history or a clone here knows'}`,
+    hint: 'a full commit id, d-12, or at least 7 digits of an id that gitfleet history shows',
+    next: 'stall',
+  });
+}
+
+const inClone = (word: string): Promise<CommitId | null> =>
+  remoteOfUser()
+    .resolveRef(process.cwd(), word)
+    .catch(() => null);

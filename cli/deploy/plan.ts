@@ -1,0 +1,33 @@
+import { readFleet } from '../../fleet/fleet-view.ts';
+import { readPolicy } from '../../fleet/policy.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { planLines, planOutputOf, planPublish } from '../../publisher/plan.ts';
+import { publishWords } from '../../publisher/screens/publish-words.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, screenNow } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { resolveAsked } from './resolve-asked.ts';
+
+/** `gitfleet plan [REV]`: what publish would do, found out the same way, and nothing written. */
+export async function run({ options, words }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const [state, fleet, { value }] = await Promise.all([
+      readSharedState(session, paths),
+      readFleet(session, paths),
+      readPolicy(session, paths),
+    ]);
+    const resolved = await resolveAsked(state, settings, options, words[0]);
+    const now = systemClock.now();
+    const policy = resolved.target.gitfleet?.policy ?? value;
+    const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now, policy });
+    if (options['json']) say(JSON.stringify(planOutputOf(plan)));
+    else say(...planLines(plan, publishWords({ options, rev: words[0] }), screenNow(now)));
+    return options['exitCode'] === true && plan.changes ? EXIT.failed : EXIT.converged;
+  });
+}

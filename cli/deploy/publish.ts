@@ -1,0 +1,47 @@
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { publish } from '../../publisher/publish.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { newNonce } from '../../runtime/nonce.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { takeInterrupt } from '../shell/interrupt.ts';
+import { readSettings } from '../shell/settings.ts';
+import { usage, warn } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { followOptions, followPublished, sayPublished } from './follow-published.ts';
+import { resolveAsked } from './resolve-asked.ts';
+
+/**
+ * `gitfleet publish [REV]`. Config is read first and everything else is found out after it, so that whoever publishes
+ * in between makes this one a CONFLICT instead of being overwritten unseen.
+ */
+export async function run({ options, words }: Call): Promise<number> {
+  const message = options['message'] as string | undefined;
+  const force = options['force'] === true;
+  if (force && !message) throw usage('--force lifts a quarantine and wants a reason', 'say why: --force -m WHY');
+  const settings = await readSettings(options);
+  const by = author(process.env);
+  const following = followOptions(options, settings, by);
+  return await withSession(settings, async (session, access) => {
+    const paths = znodes(settings.app);
+    const since = await readSharedState(session, paths);
+    const resolved = await resolveAsked(since, settings, options, words[0]);
+    if (resolved.warning) warn(`warning: ${resolved.warning}`);
+    if (resolved.refusal) throw resolved.refusal;
+    const interrupt = takeInterrupt();
+    const { beforeWrite } = interrupt;
+    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce, beforeWrite };
+    const publishing = publish(parts, since, {
+      target: resolved.target,
+      author: by,
+      reason: message ?? resolved.title,
+      via: 'publish',
+      ref: resolved.target.gitfleet?.ref ?? null,
+      force,
+    });
+    const published = await interrupt.outcomeOf(publishing);
+    const first = () => sayPublished(published, resolved.change, following.json);
+    return await followPublished(session, paths, published, following, first, interrupt);
+  });
+}

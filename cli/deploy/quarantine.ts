@@ -1,0 +1,39 @@
+import { quarantine } from '../../fleet/hold-and-quarantine.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { quarantineLines } from '../../publisher/screens/brake-lines.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { QuarantineOutput } from '../../schemas/json-output.ts';
+import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { written } from '../shell/interrupt.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, usage } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { namedCommit } from './named-commit.ts';
+
+/** `gitfleet quarantine COMMIT -m WHY`: nobody publishes it, no agent activates it. */
+export async function run({ options, words }: Call): Promise<number> {
+  const reason = options['message'] as string | undefined;
+  if (!reason) throw usage('a quarantine wants a reason', 'such as: gitfleet quarantine d-12 -m "empties the cart"');
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const [state, commitId] = await Promise.all([
+      readSharedState(session, paths),
+      namedCommit(session, paths, String(words[0])),
+    ]);
+    const parts = { session, znodes: paths, now: () => systemClock.now() };
+    const word = { by: author(process.env), reason };
+    const { entry, changed } = await written('it may be in quarantine', () => quarantine(parts, commitId, word));
+    if (options['json']) say(JSON.stringify({ quarantined: entry, changed } satisfies QuarantineOutput));
+    else {
+      const current = parseTarget(state.config.data, ANY_URL);
+      const isWanted = current.ok && current.target.commitId === commitId;
+      say(...quarantineLines(settings.app, entry, isWanted, changed));
+    }
+    return EXIT.converged;
+  });
+}

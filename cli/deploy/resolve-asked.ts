@@ -1,0 +1,26 @@
+import type { SharedState } from '../../fleet/shared-state.ts';
+import { createRemote } from '../../git/host/remote.ts';
+import { type Resolved, resolveTarget } from '../../publisher/resolve-target.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { createLog } from '../../runtime/log.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+
+/** What `publish` and `plan` are asked for, from the words, the options and the clone one stands in. */
+export async function resolveAsked(
+  state: SharedState,
+  { publisher }: Settings,
+  options: Readonly<Record<string, unknown>>,
+  rev: string | undefined,
+): Promise<Resolved> {
+  return await resolveTarget(remoteOfUser(), state, {
+    rev: rev ?? null,
+    url: publisher.url ?? null,
+    relativePath: publisher.relativePath ?? null,
+    check: options['check'] !== false,
+    directory: process.cwd(),
+  });
+}
+
+/** Git as whoever runs this command: with their configuration and credentials. */
+export const remoteOfUser = () =>
+  createRemote({ clock: systemClock, log: createLog({ level: 'silent' }), env: process.env });

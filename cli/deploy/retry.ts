@@ -1,0 +1,33 @@
+import { retryRollout } from '../../publisher/retry.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { newNonce } from '../../runtime/nonce.ts';
+import type { SteerOutput } from '../../schemas/json-output.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { takeInterrupt } from '../shell/interrupt.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { followOptions, followPublished } from './follow-published.ts';
+
+/** `gitfleet retry`: publishes the same target again after a rollout that failed, was halted or aborted. */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  const by = author(process.env);
+  const following = followOptions(options, settings, by);
+  return await withSession(settings, async (session, access) => {
+    const paths = znodes(settings.app);
+    const interrupt = takeInterrupt();
+    const { beforeWrite } = interrupt;
+    const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce, clock, beforeWrite };
+    const why = (options['message'] as string | undefined) ?? '';
+    const found = await interrupt.outcomeOf(retryRollout(parts, { by, why }));
+    if ('record' in found) return await followPublished(session, paths, found, following, undefined, interrupt);
+    const { deployment, state } = found.rollout;
+    const said: SteerOutput = { deployment, state, changed: false, said: found.said };
+    say(following.json ? JSON.stringify(said) : found.said);
+    return EXIT.converged;
+  });
+}

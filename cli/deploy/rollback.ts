@@ -1,0 +1,83 @@
+import { readQuarantine } from '../../fleet/admission.ts';
+import { recordForeign } from '../../fleet/publish-transaction.ts';
+import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { type Change, readChange } from '../../publisher/change.ts';
+import { publish } from '../../publisher/publish.ts';
+import { findRollback } from '../../publisher/rollback.ts';
+import { branchLines } from '../../publisher/screens/branch-lines.ts';
+import { short } from '../../publisher/screens/words.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { newNonce } from '../../runtime/nonce.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
+import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
+import { ANY_URL, parseTarget, targetOf } from '../../schemas/target.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { takeInterrupt } from '../shell/interrupt.ts';
+import { namedDeployment } from '../shell/named-deployment.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, usage } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { followOptions, followPublished, sayPublished } from './follow-published.ts';
+import { remoteOfUser } from './resolve-asked.ts';
+
+/** `gitfleet rollback [d-N]`: publishes an earlier deployment's target as a new deployment. */
+export async function run({ options, words }: Call): Promise<number> {
+  const wanted = namedDeployment(words[0]);
+  const settings = await readSettings(options);
+  const by = author(process.env);
+  const following = followOptions(options, settings, by);
+  return await withSession(settings, async (session, access) => {
+    const paths = znodes(settings.app);
+    const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce };
+    const since = await recordForeign(parts, await readSharedState(session, paths));
+    const to = await findRollback(session, paths, wanted, readQuarantine(since.quarantine.data));
+    const target = targetOf(to.target);
+    const left = currentCommit(since);
+    // Of a rollback, what that one returned to: so history names each commit by the deployment that brought it.
+    const returnsTo = to.returnsTo ?? to.number;
+    const reason = (options['message'] as string | undefined) ?? `back to ${deploymentName(returnsTo)}`;
+    const quarantines = options['quarantine'] === true ? leftBehind(left, target.commitId, reason) : null;
+    const interrupt = takeInterrupt();
+    const publishing = publish({ ...parts, beforeWrite: interrupt.beforeWrite }, since, {
+      ...{ target, author: by, reason, quarantines },
+      via: 'rollback',
+      returnsTo,
+    });
+    // The remote is not asked: agents keep what was proven, so a rollback must not need it.
+    const [published, change] = await Promise.all([
+      interrupt.outcomeOf(publishing),
+      readChange(remoteOfUser(), process.cwd(), left, target.commitId),
+    ]);
+    const first = () => {
+      sayPublished(published, change.ahead === null ? null : change, following.json);
+      if (quarantines && !following.json) say(`  ${short(quarantines.commitId)} is in quarantine now`);
+    };
+    const exitCode = await followPublished(session, paths, published, following, first, interrupt);
+    if (!following.json && published.previous) say(...(await stillThere(published.previous, to, change)));
+    return exitCode;
+  });
+}
+
+async function stillThere(undone: Deployment, to: Deployment, change: Change): Promise<string[]> {
+  const { commitId } = undone.target;
+  if (!isCommitId(commitId)) return [];
+  const asked = undone.ref?.replace(/^refs\/heads\//, '') ?? null;
+  const branch = await remoteOfUser()
+    .branchWith(process.cwd(), commitId, asked)
+    .catch(() => null);
+  return branchLines(undone, to, change, branch);
+}
+
+function currentCommit({ config }: SharedState): CommitId | null {
+  const current = parseTarget(config.data, ANY_URL);
+  return current.ok ? current.target.commitId : null;
+}
+
+function leftBehind(left: CommitId | null, to: CommitId, reason: string) {
+  if (left === null) throw usage('--quarantine: what config holds now is no target', 'roll back without --quarantine');
+  if (left === to) throw usage('--quarantine: the commit to return to is the present one', 'name another deployment');
+  return { commitId: left, reason };
+}

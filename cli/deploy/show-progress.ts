@@ -1,0 +1,61 @@
+import type { Progress } from '../../publisher/follow.ts';
+import { progressFrame } from '../../publisher/screens/progress-frame.ts';
+import {
+  createProgressLines,
+  endedFailures,
+  type Followed,
+  verdictLines,
+} from '../../publisher/screens/progress-lines.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import type { EndingOutput } from '../../schemas/json-output.ts';
+import { openLiveScreen } from '../shell/live-screen.ts';
+import { isLive, say, screenNow, stdout } from '../shell/terminal.ts';
+
+/** Shows a deployment's progress: a live table on a terminal, plain lines elsewhere, one JSON value for machines. */
+interface ProgressShow {
+  next(progress: Progress): void;
+  /** Idempotent; also where no ending came. */
+  close(): void;
+}
+
+export function showProgress(followed: Followed, json: boolean): ProgressShow {
+  if (json) return jsonEnding();
+  return isLive() ? liveTable(followed) : plainLines(followed);
+}
+
+function liveTable(followed: Followed): ProgressShow {
+  const screen = openLiveScreen(stdout());
+  return {
+    next(progress) {
+      screen.draw(progressFrame(progress, followed, screenNow(clock.now(), screen), screen.rows));
+      if (!progress.ending) return;
+      screen.close();
+      const { paint } = screenNow(clock.now());
+      const [verdict = '', ...more] = verdictLines(progress, progress.ending, followed);
+      const tone = progress.ending === 'converged' ? 'good' : 'bad';
+      say(...endedFailures(progress, screenNow(clock.now())), paint(tone, verdict), ...more);
+    },
+    close: () => screen.close(),
+  };
+}
+
+function plainLines(followed: Followed): ProgressShow {
+  const lines = createProgressLines(followed);
+  return {
+    next: (progress) => say(...lines.next(progress)),
+    close() {},
+  };
+}
+
+function jsonEnding(): ProgressShow {
+  return {
+    next({ ending, verdict, elapsedMs, supersededBy }) {
+      if (!ending) return;
+      const { state, reached, expected } = verdict;
+      const by = supersededBy ? { supersededBy: supersededBy.number } : {};
+      const said: EndingOutput = { ending, state, reached, expected, elapsedMs: Math.round(elapsedMs), ...by };
+      say(JSON.stringify(said));
+    },
+    close() {},
+  };
+}

@@ -1,0 +1,91 @@
+import { type AgentView, readAgent, readFleet } from '../../fleet/fleet-view.ts';
+import { isRecorded, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { findWayBack } from '../../publisher/rollback.ts';
+import { readLed } from '../../publisher/rollout-status.ts';
+import { agentLines, presentTargetOf } from '../../publisher/screens/agent-screen.ts';
+import { agentOutputOf, statusOutputOf } from '../../publisher/screens/status-output.ts';
+import {
+  asksForWayBack,
+  type Selection,
+  type StatusPicture,
+  statusLines,
+} from '../../publisher/screens/status-screen.ts';
+import { selectedBy } from '../../publisher/selection.ts';
+import { presentStanding } from '../../publisher/verdict.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Deployment } from '../../schemas/deployment.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { agentUnknown } from '../shell/known-agent.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, screenNow, usage } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { watchStatus } from './watch-status.ts';
+
+/** `gitfleet status [AGENT]`: exits 0 when it could be read, whatever it shows. */
+export async function run({ options, words }: Call): Promise<number> {
+  const [agentId] = words;
+  const watched = options['watch'] === true;
+  const json = options['json'] === true;
+  if (agentId !== undefined && (watched || options['selector'] !== undefined))
+    throw usage(
+      '--watch and --selector are for the whole fleet',
+      `gitfleet status --watch, or gitfleet status ${agentId}`,
+    );
+  const chosen = selectedBy(options['selector']);
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    if (agentId !== undefined) return await showAgent(session, paths, agentId, json);
+    const wayBack = wayBackOf(session, paths);
+    const look = async (): Promise<StatusPicture> => {
+      const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
+      const led = await readLed(session, paths, state.config.targetVersion);
+      const selection = selectionOf(
+        fleet.filter((view) => !chosen(view)),
+        options['selector'],
+      );
+      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ...led, selection, stale: null };
+      const picture: StatusPicture = { ...seen, wayBack: null };
+      return asksForWayBack(picture) ? { ...picture, wayBack: await wayBack(state) } : picture;
+    };
+    if (watched) return await watchStatus(look, json);
+    const picture = await look();
+    if (json) say(JSON.stringify(statusOutputOf(picture, systemClock.now())));
+    else say(...statusLines(picture, screenNow(systemClock.now())));
+    return EXIT.converged;
+  });
+}
+
+function selectionOf(left: readonly AgentView[], selector: unknown): Selection | null {
+  const online = left.filter((view) => view.presence).length;
+  return selector === undefined ? null : { selector: String(selector), online, offline: left.length - online };
+}
+
+/** Where a rollback would go. The history is read once for each target: `--watch` looks several times a second. */
+function wayBackOf(session: Session, paths: Znodes): (state: SharedState) => Promise<Deployment | null> {
+  let known = '';
+  let found: Deployment | null = null;
+  return async (state) => {
+    // What has no record yet gets one by the rollback itself, and only then it is known what lies before it.
+    if (!isRecorded(state)) return null;
+    const now = `${state.config.targetVersion} ${state.quarantine.version}`;
+    if (now !== known || found === null) found = await findWayBack(session, paths);
+    known = now;
+    return found;
+  };
+}
+
+async function showAgent(session: Session, paths: Znodes, agentId: string, json: boolean): Promise<number> {
+  const [state, view] = await Promise.all([readSharedState(session, paths), readAgent(session, paths, agentId)]);
+  if (!view) throw await agentUnknown(session, paths, agentId);
+  if (json) say(JSON.stringify(agentOutputOf(view, state.config.targetVersion)));
+  else {
+    const failed = presentStanding(view, state.config.targetVersion) === 'failed';
+    const wayBack = failed ? await wayBackOf(session, paths)(state) : null;
+    say(...agentLines(view, presentTargetOf(state), screenNow(systemClock.now()), wayBack));
+  }
+  return EXIT.converged;
+}

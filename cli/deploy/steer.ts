@@ -1,0 +1,44 @@
+import { nextWords, waysOn } from '../../publisher/next-commands.ts';
+import { findWayBack } from '../../publisher/rollback.ts';
+import type { Steering } from '../../publisher/steer.ts';
+import { steerRollout } from '../../publisher/steer-rollout.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import type { SteerOutput } from '../../schemas/json-output.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { written } from '../shell/interrupt.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+
+const NEXT: Record<Exclude<Steering, 'abort'>, string[]> = {
+  pause: ['gitfleet resume', 'gitfleet abort'],
+  resume: ['gitfleet attach'],
+  promote: ['gitfleet attach'],
+};
+
+/** `gitfleet pause | resume | abort | promote`: a person's word about the rollout that goes on. */
+export function steerVerb(verb: Steering): (call: Call) => Promise<number> {
+  return async ({ options }) => {
+    const settings = await readSettings(options);
+    return await withSession(settings, async (session) => {
+      const word = { by: author(process.env), why: (options['message'] as string | undefined) ?? '' };
+      const parts = { session, znodes: znodes(settings.app), clock };
+      const steered = await written(`${verb} may be done`, () => steerRollout(parts, verb, word));
+      const changed = steered.do === 'write';
+      const { deployment, state } = steered.rollout;
+      const said: SteerOutput = { deployment, state, changed, said: steered.said };
+      if (options['json']) say(JSON.stringify(said));
+      else say(steered.said, ...(changed ? [nextWords(await waysAfter(verb, session, parts.znodes))] : []));
+      return EXIT.converged;
+    });
+  };
+}
+
+async function waysAfter(verb: Steering, session: Session, paths: Znodes): Promise<string[]> {
+  if (verb !== 'abort') return NEXT[verb];
+  return waysOn('aborted', { wayBack: await findWayBack(session, paths), isLed: true }, null);
+}

@@ -1,0 +1,28 @@
+import { unhold } from '../../fleet/hold-and-quarantine.ts';
+import { unholdLines } from '../../publisher/screens/brake-lines.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { HoldOutput } from '../../schemas/json-output.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { written } from '../shell/interrupt.ts';
+import { asOperator } from '../shell/rights.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+
+/** `gitfleet unhold`: publishing is free again, whoever held it. */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const parts = { session, znodes: znodes(settings.app), now: () => systemClock.now() };
+    const ended = await asOperator(
+      'to end a hold',
+      written('the hold may be ended', () => unhold(parts)),
+    );
+    const held = ended === 'unreadable' ? null : ended;
+    if (options['json']) say(JSON.stringify({ hold: held, changed: ended !== null } satisfies HoldOutput));
+    else say(...unholdLines(settings.app, ended));
+    return EXIT.converged;
+  });
+}

@@ -1,0 +1,27 @@
+import { unquarantine } from '../../fleet/hold-and-quarantine.ts';
+import { unquarantineLines } from '../../publisher/screens/brake-lines.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { QuarantineOutput } from '../../schemas/json-output.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { written } from '../shell/interrupt.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { namedCommit } from './named-commit.ts';
+
+/** `gitfleet unquarantine COMMIT`. */
+export async function run({ options, words }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  return await withSession(settings, async (session) => {
+    const paths = znodes(settings.app);
+    const commitId = await namedCommit(session, paths, String(words[0]));
+    const parts = { session, znodes: paths, now: () => systemClock.now() };
+    const entry = await written('it may be lifted', () => unquarantine(parts, commitId));
+    if (options['json'])
+      say(JSON.stringify({ quarantined: entry, changed: entry !== null } satisfies QuarantineOutput));
+    else say(...unquarantineLines(settings.app, commitId, entry));
+    return EXIT.converged;
+  });
+}

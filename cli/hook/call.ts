@@ -1,0 +1,40 @@
+import { type HookSettings, tlsVariables } from '../../hooks/hook-settings.ts';
+import { classify } from '../../runtime/errors.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+import { readSettings } from '../shell/settings.ts';
+
+/**
+ * The settings of one installation. Nothing of whoever pushes takes part, nor of the machine: a deployment is what the
+ * hook was installed for. @throws FleetError SETTINGS
+ */
+export async function settingsOfHook(hook: HookSettings): Promise<Settings> {
+  const { zookeeper, app, authFile, settings } = hook;
+  const flags = { zookeeper, app, authFile: authFile ?? undefined, settings: settings ?? undefined };
+  return await readSettings(flags, { environment: tlsVariables(hook) });
+}
+
+/** What git told the hook: lines of a push of any size; what is longer than ten megabytes is no push of this world. */
+export async function readHookInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > 10_000_000) break;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/**
+ * A failure on the terminal of whoever pushed, as the command line says it too: what, code, reason, and what to do. Text
+ * from outside makes no line of its own there.
+ */
+export function failureLines(what: string, error: unknown): string[] {
+  const { code, message, hint } = classify(error);
+  const [first = '', ...more] = message.trim().split('\n');
+  return [
+    `gitfleet: ${what}: ${code}: ${visible(first)}`,
+    ...[...more, ...hint.split('\n')].filter(Boolean).map((line) => `  ${visible(line)}`),
+  ];
+}

@@ -1,0 +1,51 @@
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { createGit, type Git } from '../../git/run/process.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
+import { createLog } from '../../runtime/log.ts';
+import { run } from '../../runtime/process.ts';
+
+/** Git for questions about the repository that a hook stands in. */
+export const gitOfHooks = (): Git =>
+  createGit({ clock: systemClock, log: createLog({ level: 'silent' }), path: process.env['PATH'] });
+
+/**
+ * A git that the pusher's Ctrl-C or hang-up ended, in the instant between its start and a process group of its own, is
+ * asked once more. For questions, and orders that may be given twice.
+ */
+export function onceMore(git: Git): Git {
+  const again = async <T>(ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask();
+    } catch (error) {
+      if (classify(error).code !== 'GIT_KILLED') throw error;
+      return await ask();
+    }
+  };
+  return {
+    leash: git.leash,
+    ask: (args, call) => again(() => git.ask(args, call)),
+    tell: (args, call) => again(() => git.tell(args, call)),
+  };
+}
+
+/**
+ * Where git itself looks for the hooks of a repository, null where it does not say. It is asked as this user's push would
+ * ask it: core.hooksPath may be set for the user or the whole machine, which our own git never reads.
+ */
+export async function hooksDirectory(gitDir: string): Promise<string | null> {
+  const names = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'GIT_CONFIG_GLOBAL', 'GIT_CONFIG_SYSTEM', 'GIT_CONFIG_NOSYSTEM'];
+  const env = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  const said = await run(['git', `--git-dir=${gitDir}`, 'rev-parse', '--git-path', 'hooks'], {
+    cwd: gitDir,
+    env: Object.fromEntries(env),
+    clock: systemClock,
+    timeoutMs: 10_000,
+    mostBytes: 64 * 1024,
+    keep: 'all',
+  });
+  if (said.exitCode !== 0) return null;
+  const directory = resolve(gitDir, said.stdout.toString('utf8').replace(/\n$/, ''));
+  return await realpath(directory).catch(() => directory);
+}

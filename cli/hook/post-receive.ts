@@ -1,0 +1,165 @@
+import { type Recorded, readDeployment } from '../../fleet/history.ts';
+import type { PublishParts } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { branchTip, commitTitle, readRepositoryConfig } from '../../git/host/repository-config.ts';
+import type { Git } from '../../git/run/process.ts';
+import { type Choice, chooseUpdates, parseUpdates } from '../../hooks/choose-update.ts';
+import { hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
+import { pinDeployments } from '../../hooks/pins.ts';
+import { type PostReceiveResult, publishTip } from '../../hooks/post-receive.ts';
+import { type PushOptions, parsePushOptions, readPushOptions } from '../../hooks/push-options.ts';
+import { againWords } from '../../publisher/past.ts';
+import { publish } from '../../publisher/publish.ts';
+import type { Followed } from '../../publisher/screens/progress-lines.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
+import { createTurn, type Turn } from '../../runtime/mutex.ts';
+import { newNonce } from '../../runtime/nonce.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { deploymentName } from '../../schemas/deployment.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { followPublished, sayPublished } from '../deploy/follow-published.ts';
+import type { Call } from '../program.ts';
+import { author } from '../shell/author.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { goOnUnheard, say, warn } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { failureLines, readHookInput, settingsOfHook } from './call.ts';
+import { gitOfHooks, onceMore } from './git-of-hooks.ts';
+
+/** What a push waits for at most: for ZooKeeper to answer, and for the truth about a reply that was lost. */
+const ANSWER_MS = 5_000;
+const SETTLE_MS = 10_000;
+
+/**
+ * What the installed post-receive hook calls. The push is over by now and cannot fail any more; whatever goes wrong is
+ * said on the pusher's terminal with the command that publishes later. Always exits 0. Whoever pushed may go away: what
+ * was received is deployed all the same.
+ */
+export async function run({ options }: Call): Promise<number> {
+  goOnUnheard();
+  for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {});
+  const repository = String(options['repository']);
+  try {
+    const git = onceMore(gitOfHooks());
+    const { hooks, broken } = hookSettings(await readRepositoryConfig(git, repository));
+    const asked = parsePushOptions(readPushOptions(process.env));
+    const choices = await chooseUpdates(git, repository, parseUpdates(await readHookInput()), hooks);
+    warn(...asked.warnings);
+    for (const { failure } of broken) sayNotDeployed(failure);
+    if (hooks.length + broken.length === 0) {
+      warn('gitfleet: nothing is deployed: its hook is here, but the git config of this repository names no app');
+      warn('  on the git host run gitfleet hook install, or remove the hook with gitfleet hook uninstall');
+    }
+    const turn = createTurn();
+    await Promise.all(choices.map((choice) => deploy({ git, repository, asked, turn }, choice)));
+  } catch (error) {
+    sayNotDeployed(error);
+  }
+  return EXIT.converged;
+}
+
+interface Push {
+  readonly git: Git;
+  readonly repository: string;
+  readonly asked: PushOptions;
+  /** Apps publish side by side and tell one after the other. */
+  readonly turn: Turn;
+}
+
+async function deploy(push: Push, choice: Choice): Promise<void> {
+  const { hook, branch } = choice.chosen;
+  try {
+    await publishAndFollow(push, choice);
+  } catch (error) {
+    await push.turn(async () => {
+      sayNotDeployed(error);
+      const tip = await branchTip(push.git, push.repository, branch).catch(() => null);
+      warn(`  to deploy later: ${publishCommand(hook, tip ?? '<commit>')}`);
+    });
+  }
+}
+
+async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
+  const { git, repository, asked } = push;
+  const { hook, branch } = choice.chosen;
+  await withSession(
+    await settingsOfHook(hook),
+    async (session, access) => {
+      const paths = znodes(hook.app);
+      const now = () => systemClock.now();
+      const parts = { session, znodes: paths, access, now, newNonce, settleMs: SETTLE_MS };
+      const result = await publishTip({
+        url: hook.url,
+        relativePath: hook.relativePath,
+        branch,
+        readState: () => readSharedState(session, paths, { deadlineMs: ANSWER_MS }),
+        readTip: async () => (await branchTip(git, repository, branch)) as CommitId | null,
+        publish: async (since, target) =>
+          await publish(parts, since, {
+            target,
+            author: author(process.env),
+            reason: asked.message ?? (await commitTitle(git, repository, target.commitId)),
+            via: 'hook',
+            ref: `refs/heads/${branch}`,
+          }),
+      });
+      const pinned = pinDeployments(git, repository, parts, result.newest).catch(sayNotPinned);
+      await push.turn(() => tell(asked, choice, result, parts));
+      await pinned;
+    },
+    ANSWER_MS,
+  );
+}
+
+/** What became of it, and then the fleet until it has settled. */
+async function tell(
+  asked: PushOptions,
+  choice: Choice,
+  result: PostReceiveResult,
+  { session, znodes: paths }: Pick<PublishParts, 'session' | 'znodes'>,
+): Promise<void> {
+  const branch = visible(choice.chosen.branch, 100);
+  sayPassedOver(choice);
+  if (result.kind === 'deleted') return say(`gitfleet: ${branch} is gone again, nothing to deploy`);
+  const followed = result.kind === 'published' ? result.published : await withPrevious(result.current);
+  const sayAlready = () => {
+    const as = followed
+      ? ` as ${deploymentName(followed.record.number)} by ${visible(followed.record.author, 100)}${againWords(followed.record)}`
+      : '';
+    say(`gitfleet: ${branch} is at ${result.tip.slice(0, 10)}, published already${as}`);
+  };
+  if (!followed) return sayAlready();
+  const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by: author(process.env) };
+  await followPublished(session, paths, followed, following, () => {
+    if (result.kind === 'already') sayAlready();
+    else sayPublished(followed, null, false);
+    if (!asked.wait) say('  not waited for (gitfleet.wait=no)');
+  });
+
+  async function withPrevious(current: Recorded | null): Promise<Followed | null> {
+    if (!current) return null;
+    const number = current.record.previous;
+    const previous = number === null ? null : await readDeployment(session, paths, number);
+    return { ...current, previous, again: true };
+  }
+}
+
+function sayPassedOver({ chosen, passedOver }: Choice): void {
+  if (passedOver.length === 0) return;
+  const names = passedOver.slice(0, 3).map(({ branch }) => visible(branch, 100));
+  const more = passedOver.length > 3 ? ` and ${passedOver.length - 3} more` : '';
+  say(
+    `gitfleet: of several branches for ${chosen.hook.app} the newest is deployed, ${visible(chosen.branch, 100)}; not ${names.join(', ')}${more}`,
+  );
+}
+
+function sayNotPinned(error: unknown): void {
+  warn(...failureLines('deployed, but not kept under refs/deployments', error));
+}
+
+function sayNotDeployed(error: unknown): void {
+  const unknown = classify(error).code === 'PUBLISH_UNKNOWN';
+  warn(...failureLines(unknown ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed', error));
+}

@@ -1,0 +1,95 @@
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { readRepositoryConfig } from '../../git/host/repository-config.ts';
+import { checkPushed, gitOfPush, readTopFile } from '../../git/objects/check-push.ts';
+import { CONTENT_RULES } from '../../git/objects/content.ts';
+import {
+  type Candidate,
+  chooseUpdates,
+  parseUpdates,
+  type Unclear,
+  unclearUpdates,
+} from '../../hooks/choose-update.ts';
+import { askGate, type GateAnswer } from '../../hooks/gate.ts';
+import { hookSettings } from '../../hooks/hook-settings.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+import { RELEASE_FILE } from '../../schemas/steps.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { warn } from '../shell/terminal.ts';
+import { withSession } from '../shell/with-session.ts';
+import { failureLines, readHookInput, settingsOfHook } from './call.ts';
+import { gitOfHooks } from './git-of-hooks.ts';
+
+/** A gate holds a push: shorter than what post-receive waits, which asks the same ZooKeeper once more. */
+const ANSWER_MS = 3_000;
+/** The largest tree that agents take is read in a second or two. */
+const CONTENT_MS = 15_000;
+
+/**
+ * What the installed pre-receive hook calls: refuses a push (exit code 5) that could not be deployed, with the reason
+ * on the pusher's terminal. Where there is no answer a strict gate refuses and a lenient one lets the push through, since
+ * what is deployed is decided once more when it is published.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const repository = String(options['repository']);
+  const { hooks, broken } = hookSettings(await readRepositoryConfig(gitOfHooks(), repository));
+  const git = await gitOfPush(gitOfHooks().leash, repository, String(options['quarantine']));
+  const updates = parseUpdates(await readHookInput());
+  const choices = await chooseUpdates(git, repository, updates, hooks);
+  const gated = choices.map(({ chosen }) => chosen).filter(({ hook }) => hook.gate !== null);
+  const open = await Promise.all(gated.map(async (each) => tell(each, await ask(git, repository, each))));
+  const unclear = unclearUpdates(updates, broken).filter(({ hook }) => hook.gate !== null);
+  const passes = unclear.map((each) => tell(each, { kind: 'unknown', failure: each.hook.failure }));
+  return [...open, ...passes].every(Boolean) ? EXIT.converged : EXIT.refused;
+}
+
+type Git = Awaited<ReturnType<typeof gitOfPush>>;
+
+async function ask(git: Git, repository: string, { hook, commitId }: Candidate): Promise<GateAnswer> {
+  try {
+    const settings = await settingsOfHook(hook);
+    const id = commitId as CommitId;
+    const rules = { ...CONTENT_RULES, ...settings.agent.content };
+    const parts = {
+      now: () => systemClock.now(),
+      readBrakes: () => readBrakes(settings),
+      readReleaseFile: () => readTopFile(git, repository, id, RELEASE_FILE),
+      checkContent: () => checkPushed(git, repository, id, rules, AbortSignal.timeout(CONTENT_MS)),
+    };
+    return await askGate(parts, commitId);
+  } catch (error) {
+    return { kind: 'unknown', failure: classify(error) };
+  }
+}
+
+async function readBrakes(settings: Settings): Promise<{ hold: Buffer; quarantine: Buffer }> {
+  return await withSession(
+    settings,
+    async (session) => {
+      const { hold, quarantine } = await readSharedState(session, znodes(settings.app), { deadlineMs: ANSWER_MS });
+      return { hold: hold.data, quarantine: quarantine.data };
+    },
+    ANSWER_MS,
+  );
+}
+
+/** Whether the push may go on. */
+function tell({ hook, branch, commitId }: Candidate | Unclear, answer: GateAnswer): boolean {
+  if (answer.kind === 'open') return true;
+  const what = `${visible(branch, 100)} ${commitId.slice(0, 10)} for ${hook.app ?? 'some app'}`;
+  const passes = answer.kind === 'unknown' && hook.gate === 'lenient';
+  const said = passes
+    ? `the gate has no answer about ${what}, the push goes on`
+    : answer.kind === 'refused'
+      ? `refused: ${what} could not be deployed`
+      : `refused: the gate is strict and has no answer about ${what}`;
+  const lines = failureLines(said, answer.failure);
+  // What to do says the post-receive hook, which meets the same.
+  warn(...(passes ? lines.slice(0, 1) : lines));
+  return passes;
+}

@@ -1,0 +1,29 @@
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { uninstallHook } from '../../hooks/install.ts';
+import { ownCommand } from '../own-command.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { say, usage } from '../shell/terminal.ts';
+import { gitOfHooks } from './git-of-hooks.ts';
+
+/** `gitfleet hook uninstall`: asks no ZooKeeper, and leaves what is deployed as it is. */
+export async function run({ options, words }: Call): Promise<number> {
+  const repository = await realpath(resolve(words[0] ?? '.')).catch(() => resolve(words[0] ?? '.'));
+  const [branch, app] = [options['branch'] ?? null, options['app'] ?? null] as (string | null)[];
+  const which = { branch: branch ?? null, app: app ?? null };
+  const done = await uninstallHook(gitOfHooks(), repository, which, ownCommand());
+  if (done.removed.length === 0 && done.changes.length === 0 && (branch || app)) {
+    throw usage(`nothing is installed for ${[branch, app].filter(Boolean).join(' and ')}`, 'see gitfleet hook status');
+  }
+  if (options['json']) {
+    say(JSON.stringify(done));
+    return EXIT.converged;
+  }
+  for (const hook of done.removed) say(`${hook.branch} deploys to ${hook.app} no more`);
+  for (const change of done.changes) say(`  ${change}`);
+  for (const { branch, app } of done.hooks) say(`${branch} goes on deploying to ${app}`);
+  if (done.removed.length === 0 && done.changes.length === 0) say('nothing was installed');
+  else say('what is deployed stays deployed, and refs/deployments keeps its commits');
+  return EXIT.converged;
+}

@@ -1,0 +1,104 @@
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type AgentSettings, agentSettings, parseSettings } from '../../schemas/settings/settings.ts';
+import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
+import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
+import { ownCommand } from '../own-command.ts';
+import { packagingFile } from '../packaging-files.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { say, usage, warn } from '../shell/terminal.ts';
+import { type Applied, applyItem, command, type Where } from './apply-setup.ts';
+import { below, PACKAGED_UNIT, POLKIT_RULE, SETTINGS_FILE, serverSetup, UNIT, UNIT_FILE } from './server-setup.ts';
+
+/**
+ * `gitfleet agent install`: makes of this server what the Debian package would, and what the settings say about unit and
+ * polkit. Run again it changes nothing, or what was changed in the settings.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const where = whereOf(options);
+  const template = await readFile(packagingFile('gitfleet.yml'), 'utf8');
+  const settings = await settingsOfServer(below(where.prefix, SETTINGS_FILE), template);
+  const packaged = await exists(below(where.prefix, PACKAGED_UNIT));
+  const facts = { settings, user: where.user, command: ownCommand(), packaged, template };
+  const applied: Applied[] = [];
+  for (const item of serverSetup(facts)) {
+    const done = await applyItem(item, where);
+    applied.push(done);
+    sayApplied(done, where.dryRun);
+  }
+  await warnOfHoles(settings, where);
+  await enable(applied, where);
+  return EXIT.converged;
+}
+
+/** @throws FleetError USAGE where it is for this machine and we are not root. */
+export function whereOf(options: Call['options']): Where {
+  const prefix = resolve(String(options['prefix'] ?? '/'));
+  const user = String(options['user'] ?? 'gitfleet');
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) throw usage('--user wants the plain name of a user', 'such as gitfleet');
+  const dryRun = options['dryRun'] === true;
+  if (prefix === '/' && !dryRun && process.getuid?.() !== 0) {
+    throw usage('only root may change the machine', 'sudo, or --dry-run to see what it would do, or --prefix DIR');
+  }
+  return { prefix, dryRun, user };
+}
+
+/** Only what the file says: flags and variables of this call are not those of the unit. @throws FleetError SETTINGS */
+export async function settingsOfServer(file: string, template: string): Promise<AgentSettings> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return template;
+    throw error;
+  });
+  const merged = mergeSettings({ flags: {}, environment: {}, file: parseSettingsFile(text, file) });
+  return agentSettings(parseSettings(merged, 'this-server'));
+}
+
+const WORDS = {
+  there: 'as it should be',
+  kept: 'kept as it is',
+  made: 'made',
+  changed: 'changed',
+  removed: 'removed',
+  skipped: 'left out',
+};
+
+export function sayApplied({ what, did, note }: Applied, dryRun: boolean): void {
+  if (did === 'there' && note !== undefined) return;
+  const would = dryRun && (did === 'made' || did === 'changed' || did === 'removed') ? 'would be ' : '';
+  say(`${what}: ${would}${WORDS[did]}${note === undefined ? '' : ` (${note})`}`);
+}
+
+/** What neither we nor the unit can help. */
+async function warnOfHoles({ root, state, restart }: AgentSettings, { prefix }: Where): Promise<void> {
+  for (const path of [root, state]) {
+    if (/^\/(home|root|run\/user)(\/|$)/.test(path)) {
+      warn(`warning: the unit hides ${path} (ProtectHome=yes): choose a directory below /srv or /var`);
+    }
+  }
+  if (restart.length > 0 && prefix === '/' && !(await exists('/usr/share/polkit-1'))) {
+    warn(`warning: polkit is not here, so nobody reads ${POLKIT_RULE}: apt-get install polkitd`);
+  }
+}
+
+/** Lets systemd know. What is not done is said, with what to type. */
+async function enable(applied: readonly Applied[], { prefix, dryRun }: Where): Promise<void> {
+  const changes = applied.filter(({ did }) => did === 'made' || did === 'changed' || did === 'removed');
+  const changed = changes.length > 0;
+  const edit = `edit ${SETTINGS_FILE}, then: systemctl enable --now ${UNIT}`;
+  if (dryRun) say(changed ? 'nothing was changed: --dry-run' : 'nothing to change');
+  else if (prefix !== '/') say(`${changed ? 'installed' : 'nothing changed'} below ${prefix}; there, ${edit}`);
+  else if (!(await exists('/run/systemd/system'))) {
+    say(changed ? 'installed' : 'nothing changed');
+    warn(`systemd does not run here, so the unit was not enabled; where it does: systemctl enable --now ${UNIT}`);
+  } else if (!changed) say(`nothing changed; to start it: systemctl enable --now ${UNIT}`);
+  else {
+    await command(['systemctl', 'daemon-reload']);
+    const made = (path: string) => changes.some(({ what, did }) => what === path && did === 'made');
+    if (made(UNIT_FILE)) await command(['systemctl', 'enable', '--quiet', UNIT]);
+    if (made(SETTINGS_FILE)) say(`installed; next: ${edit}`);
+    else say(`changed as the settings say; the agent needs: systemctl restart ${UNIT}`);
+  }
+}
+
+const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;

@@ -1,0 +1,169 @@
+import { readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { runAgent } from '../../agent/agent.ts';
+import { stepsOf } from '../../agent/commands/release-file.ts';
+import { linkOf, type Places, placesOf, releaseOf } from '../../agent/disk/layout.ts';
+import type { Rest } from '../../agent/plan.ts';
+import { NO_FAILPOINT } from '../../agent/state/failpoints.ts';
+import { type Journal, readJournal } from '../../agent/state/journal.ts';
+import { type Override, writeOverride } from '../../agent/state/override.ts';
+import { chooseKept, nameable } from '../../agent/state/retention.ts';
+import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
+import { createLog } from '../../runtime/log.ts';
+import { createShutdown } from '../../runtime/shutdown.ts';
+import { type AgentSettings, agentSettings, type Settings } from '../../schemas/settings/settings.ts';
+import type { RelativePath } from '../../schemas/values.ts';
+import { localParts, openLocalAgent, stepsSource } from '../daemon/local-agent.ts';
+import type { Call } from '../program.ts';
+import { becomeAgentUser } from '../shell/agent-user.ts';
+import { author } from '../shell/author.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say, warn } from '../shell/terminal.ts';
+
+/** Beside its steps: looking at a large release takes seconds. */
+const OBEY_MS = 60_000;
+
+/**
+ * `gitfleet agent rollback [COMMIT]`: shows a kept release again, on this server alone, with both networks cut if need
+ * be: one that this very link has shown, and without COMMIT one of the same repository that ended well there. It holds until the fleet's next target. A running agent does it; where none runs, this process does.
+ */
+export async function run({ options, words }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const journal = await readJournal(places.appState);
+  const override = await decide(places, journal, words[0] ?? null, (options['message'] as string | undefined) ?? '');
+  const started = clock.monotonic();
+  await writeOverride(places.appState, override);
+  const by = (await obeyedHere(settings, agent)) ? 'this command, no agent runs here' : 'the running agent';
+  await untilDone(places, override, await mostMs(agent, releaseOf(places, override.commitId)));
+  const ms = Math.round(clock.monotonic() - started);
+  if (options['json']) say(JSON.stringify({ ...override, ms }));
+  else {
+    say(`${linkOf(places, override.relativePath as RelativePath)} shows ${override.commitId} (${ms} ms, by ${by})`);
+    say('it holds on this server until the next target is published', 'next: gitfleet rollback for the whole fleet');
+  }
+  return EXIT.converged;
+}
+
+/** How long a running agent may take to obey, with all that it does before and after the swap. */
+async function mostMs(agent: AgentSettings, release: string): Promise<number> {
+  const source = stepsSource(agent);
+  // A file of the commit that cannot be read is for the agent to refuse.
+  const { prepare, preActivate, activate, onRollback, health } = await stepsOf(source, release).catch(() => source.own);
+  const steps = [prepare, preActivate, activate, onRollback].map((step) => step?.timeout ?? 0);
+  const restart = agent.restart.length > 0 ? agent.restartTimeout : 0;
+  return [...steps, health?.deadline ?? 0, restart].reduce((sum, ms) => sum + ms, OBEY_MS);
+}
+
+async function decide(places: Places, journal: Journal, wanted: string | null, reason: string): Promise<Override> {
+  const { progress, accepted } = journal;
+  const shown = progress && journal.links[progress.relativePath];
+  const link = progress && shown ? { path: progress.relativePath, commitId: shown } : null;
+  const known = link ? nameable(journal, link) : [];
+  const chosen = wanted !== null ? namedBy(wanted, known) : link && chooseKept(journal, link);
+  if (progress && accepted && chosen) {
+    const by = author(process.env);
+    const { relativePath } = progress;
+    return { against: accepted.targetVersion, url: '', commitId: chosen, relativePath, by, reason, at: clock.now() };
+  }
+  const place = link ? linkOf(places, link.path as RelativePath) : 'this server';
+  throw new FleetError({
+    code: 'NOTHING_KEPT',
+    reason:
+      wanted === null
+        ? `no earlier release is kept that ${place} has shown, as far as is known, of the same repository and to a good end`
+        : `${JSON.stringify(wanted)} is not one kept release that ${place} has shown`,
+    hint:
+      known.length === 0
+        ? 'none is kept; publish an earlier commit instead'
+        : `name one to choose it all the same; kept, and shown there as far as is known: ${known.join(', ')}`,
+    next: 'stall',
+  });
+}
+
+function namedBy(wanted: string, known: readonly string[]): string | null {
+  const found = known.filter((commitId) => commitId.startsWith(wanted));
+  return wanted.length >= 4 && found.length === 1 ? (found[0] ?? null) : null;
+}
+
+/** False: an agent holds the directories, and will do it. */
+async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boolean> {
+  const log = createLog({ level: 'silent' });
+  const shutdown = createShutdown((name, error) => warn(`stopping ${name} failed: ${error}`));
+  let ended: Rest | null = null;
+  try {
+    const local = await openLocalAgent(settings, agent, log, shutdown, NO_FAILPOINT, 0);
+    const rest = (because: Rest) => {
+      ended = because;
+      shutdown.ask();
+    };
+    const standing = {
+      begin() {},
+      done() {},
+      failed() {},
+      clearingUp() {},
+      working() {},
+      drift() {},
+      rest: (_: unknown, because: Rest) => rest(because),
+    };
+    await runAgent(
+      {
+        ...localParts(local, settings, agent, log, NO_FAILPOINT),
+        chance,
+        follow: nobodyAsked,
+        followOrders: async () => {},
+        joinedAt: () => undefined,
+        confirm: async () => {},
+        blocked: () => null,
+        onChange: () => {},
+        standing,
+        chores: { next: async () => Number.POSITIVE_INFINITY, watch: async () => Number.POSITIVE_INFINITY },
+      },
+      shutdown.signal,
+    );
+  } catch (error) {
+    if (classify(error).code === 'STATE_TAKEN') return false;
+    throw error;
+  } finally {
+    await shutdown.stop();
+  }
+  const because = ended as Rest | null;
+  if (because?.kind === 'failed') throw new FleetError(because.failure);
+  return true;
+}
+
+/** No ZooKeeper takes part: the fleet's wish is unknown here. */
+async function* nobodyAsked(): AsyncGenerator<never> {}
+
+/**
+ * The link first, then the activate command: the rollback has ended when the journal says how that ended. Where this
+ * process did it, the first look finds it.
+ */
+async function untilDone(places: Places, override: Override, obeyMs: number): Promise<void> {
+  const { against, commitId, relativePath } = override;
+  const link = linkOf(places, relativePath as RelativePath);
+  const end = clock.monotonic() + obeyMs;
+  for (;;) {
+    const { accepted, progress } = await readJournal(places.appState);
+    const shown = basename(await readlink(link).catch(() => '')) === commitId;
+    const ours = progress?.targetVersion === against && progress.commitId === commitId ? progress : null;
+    if (shown && ours?.activation === 'done') return;
+    const failed = ours?.lastFailure ?? null;
+    if (failed && (failed.next === 'stall' || failed.next === 'bug')) throw new FleetError(failed);
+    const newer = accepted?.targetVersion !== against;
+    if (newer || clock.monotonic() > end) {
+      const why = newer ? 'a newer target was published' : (failed?.reason ?? `${obeyMs / 1_000} s are over`);
+      throw new FleetError({
+        code: 'NOT_OBEYED',
+        reason: `${link} ${shown ? 'shows' : 'does not show'} ${commitId}, and its activation has not ended: ${why}`,
+        hint: newer ? 'see what runs now: gitfleet agent status' : 'the log of the agent says why',
+        next: 'stall',
+      });
+    }
+    await clock.sleep(10);
+  }
+}

@@ -1,0 +1,141 @@
+import { preparationKey } from '../../agent/commands/release-file.ts';
+import { placesOf } from '../../agent/disk/layout.ts';
+import { ownerOr } from '../../agent/disk/owner-file.ts';
+import {
+  awaitsLeave,
+  type KeptRelease,
+  type LocalStatus,
+  readLocalStatus,
+  type ShownLink,
+} from '../../agent/local/local-status.ts';
+import { age, short } from '../../publisher/screens/words.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { deploymentName } from '../../schemas/deployment.ts';
+import { agentSettings } from '../../schemas/settings/settings.ts';
+import { stepsSource } from '../daemon/local-agent.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say } from '../shell/terminal.ts';
+
+/**
+ * `gitfleet agent status`: how this server stands, from its own disk, whether or not an agent runs and ZooKeeper
+ * answers. What the fleet wants by now is not known here. Exits 0 when it could be read, whatever it shows.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const status = await readLocalStatus(places, clock);
+  const agentId = await ownerOr(agent.id, places.root);
+  if (options['json']) say(JSON.stringify({ agentId, app: settings.app, ...status }));
+  else say(...statusLines(agentId, settings.app, status, preparationKey(stepsSource(agent)) !== '', clock.now()));
+  return EXIT.converged;
+}
+
+function statusLines(agentId: string, app: string, status: LocalStatus, prepares: boolean, now: number): string[] {
+  const { running, links, releases } = status;
+  const awaits = awaitsLeave(status, prepares);
+  const runs = running === null ? 'whether it runs is unknown: no flock here' : running ? 'it runs' : 'it does not run';
+  return [
+    `agent ${agentId} of ${app}: ${runs}`,
+    ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
+    ...targetLines(status, awaits, now),
+    ...failureLines(status),
+    ...refusalLines(status),
+    ...overrideLines(status, now),
+    ...suspensionLines(status, now),
+    ...releases.map((release) => releaseLine(release, status, now)),
+    ...status.adoptions.map(({ relativePath, commitId, before, by, reason, at }) => {
+      const why = reason === '' ? '' : `: ${visible(reason, 200)}`;
+      return `  adopted ${relativePath} at ${short(commitId)}, ${age(now - at)} ago by ${visible(by, 100)}${why}; before: ${visible(before)}`;
+    }),
+    lastLine(status, awaits),
+  ];
+}
+
+const linkLine = ({ link, commitId, instead }: ShownLink): string =>
+  `  ${link} ${commitId === null ? `is ${instead}, no link of ours` : `shows ${commitId}`}`;
+
+function releaseLine(release: KeptRelease, { links, gaveUp }: LocalStatus, now: number): string {
+  const { commitId, endedWell, leftAt, at } = release;
+  const shown = links.some((link) => link.commitId === commitId);
+  // What was shown once has been left, and what was given up has failed before that.
+  const fresh = at !== null && leftAt === null && !shown && gaveUp?.commitId !== commitId;
+  const how = `  kept ${short(commitId)} ${endedWell ? 'ended well' : fresh ? 'not shown yet' : 'did not end well'}`;
+  if (shown) return `${how}, shown${at === null ? '' : ` for ${age(now - at)}`}`;
+  if (leftAt !== null) return `${how}, left ${age(now - leftAt)} ago`;
+  return at === null ? how : `${how}, made ${age(now - at)} ago`;
+}
+
+function targetLines({ accepted, progress, gaveUp }: LocalStatus, awaits: boolean, now: number): string[] {
+  if (!progress) return ['  no target accepted yet'];
+  const written = accepted ? `, written ${age(now - accepted.mtime)} ago` : '';
+  const { commitId, relativePath, targetVersion, attempts, activation, lastFailure } = progress;
+  const tries = attempts === 0 ? '' : `, ${attempts} failed ${attempts === 1 ? 'try' : 'tries'}`;
+  return [
+    `  accepted ${short(commitId)} at ${relativePath} (targetVersion ${targetVersion}${written})`,
+    `  activation ${awaits ? `waits for leave${permitOf(progress)}: the release is made ready` : activation}${tries}`,
+    ...(lastFailure && gaveUp?.targetVersion !== targetVersion
+      ? [
+          `  last failure ${lastFailure.code}: ${visible(lastFailure.reason, 300)}`,
+          `    ${visible(lastFailure.hint, 300)}`,
+        ]
+      : []),
+  ];
+}
+
+const permitOf = ({ deployment }: NonNullable<LocalStatus['progress']>): string =>
+  deployment === undefined ? '' : `, a permit for ${deploymentName(deployment)}`;
+
+/** What this server gave up stays told until another release fails or it is published again. */
+function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
+  if (!gaveUp || gaveUp.targetVersion !== accepted?.targetVersion) return [];
+  const { commitId, failure, output } = gaveUp;
+  const words = output.trim() === '' ? [] : output.trim().split('\n').slice(-5);
+  return [
+    `  gave up ${short(commitId)}: ${failure.code}: ${visible(failure.reason, 500)}`,
+    `    ${visible(failure.hint, 300)}`,
+    ...words.map((line) => `    | ${visible(line, 200)}`),
+    ...(aftermath ? ['  clearing up after it is not ended yet'] : []),
+  ];
+}
+
+function refusalLines({ refused }: LocalStatus): string[] {
+  if (!refused) return [];
+  const { code, reason, hint } = refused.failure;
+  return [
+    `  refused the newest target (targetVersion ${refused.targetVersion}): ${code}: ${visible(reason, 500)}`,
+    `    ${visible(hint, 300)}`,
+  ];
+}
+
+function suspensionLines({ suspension }: LocalStatus, now: number): string[] {
+  if (!suspension) return [];
+  const { by, why, at } = suspension;
+  return [`  suspended by ${visible(by, 100)}, ${age(now - at)} ago${why === '' ? '' : `: ${visible(why, 200)}`}`];
+}
+
+function overrideLines({ override }: LocalStatus, now: number): string[] {
+  if (!override) return [];
+  const { by, reason, at, counts } = override;
+  const why = reason === '' ? '' : `: ${visible(reason, 200)}`;
+  const past = counts ? '' : ' (over: a newer target was accepted)';
+  return [`  kept on ${short(override.commitId)} by ${visible(by, 100)}, ${age(now - at)} ago${why}${past}`];
+}
+
+/** The verdict, and what to type next. */
+function lastLine(status: LocalStatus, awaits: boolean): string {
+  const { running, links, accepted, progress, gaveUp, refused, override, suspension } = status;
+  if (suspension) return 'next: gitfleet agent resume follows the fleet again';
+  if (running === false) return 'next: systemctl start gitfleet-agent, or: gitfleet agent run';
+  if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
+  if (refused) return 'what is shown is kept; next: what the hint says';
+  const shown = links.find((link) => link.relativePath === progress?.relativePath)?.commitId;
+  if (progress && shown === progress.commitId && progress.activation === 'done') return 'settled on what it accepted';
+  if (gaveUp && gaveUp.targetVersion === accepted?.targetVersion)
+    return 'gave up; next: mend it, then gitfleet publish';
+  if (awaits) return 'ready, waiting for leave to activate; next: gitfleet status shows how the rollout goes';
+  return progress ? 'not there yet; next: the log of the agent' : 'waiting for a target; next: gitfleet publish';
+}

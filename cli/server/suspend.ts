@@ -1,0 +1,40 @@
+import { placesOf } from '../../agent/disk/layout.ts';
+import { ownerOr } from '../../agent/disk/owner-file.ts';
+import { readLocalStatus } from '../../agent/local/local-status.ts';
+import { writeSuspension } from '../../agent/state/suspension.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { agentSettings } from '../../schemas/settings/settings.ts';
+import type { Call } from '../program.ts';
+import { becomeAgentUser } from '../shell/agent-user.ts';
+import { author } from '../shell/author.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { noAgent } from '../shell/no-agent.ts';
+import { readSettings } from '../shell/settings.ts';
+import { say } from '../shell/terminal.ts';
+
+/**
+ * `gitfleet agent suspend -m WHY`: takes this server out of every rollout until `agent resume`, restarts included. It
+ * keeps what it shows; a swap that has happened is still activated. Needs no ZooKeeper: a running agent reports it.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const suspension = { by: author(process.env), why: String(options['message'] ?? ''), at: clock.now() };
+  await writeSuspension(places.appState, suspension).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
+  });
+  const { running, links } = await readLocalStatus(places, clock);
+  const agentId = await ownerOr(agent.id, places.root);
+  if (options['json']) say(JSON.stringify({ agentId, ...suspension, running }));
+  else {
+    const shown = links.flatMap(({ link, commitId }) =>
+      commitId === null ? [] : [`${link} keeps showing ${commitId}`],
+    );
+    say(`${agentId} is suspended: no rollout changes this server any more`, ...shown);
+    if (running === false) say('no agent runs here: the next one to start obeys it');
+    say('next: gitfleet agent resume follows the fleet again');
+  }
+  return EXIT.converged;
+}

@@ -1,0 +1,58 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { packagingFile } from '../packaging-files.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { say, warn } from '../shell/terminal.ts';
+import { applyItem, command, type Where } from './apply-setup.ts';
+import { sayApplied, settingsOfServer, whereOf } from './install.ts';
+import { below, PACKAGED_UNIT, SETTINGS_FILE, UNINSTALLED, UNIT } from './server-setup.ts';
+
+/** `gitfleet agent uninstall`: the agent ends and does not come back; what it keeps stays, unless `--purge` is given. */
+export async function run({ options }: Call): Promise<number> {
+  const where = whereOf(options);
+  const purge = options['purge'] === true;
+  const packaged = await exists(below(where.prefix, PACKAGED_UNIT));
+  const live = where.prefix === '/' && !where.dryRun && (await exists('/run/systemd/system'));
+  if (live) await command(['systemctl', 'disable', '--now', '--quiet', UNIT]).catch(() => {});
+  for (const path of UNINSTALLED) sayApplied(await applyItem({ kind: 'absent', path }, where), where.dryRun);
+  if (live) await command(['systemctl', 'daemon-reload']);
+  if (purge) await removeData(where);
+  else
+    say(
+      `kept: ${SETTINGS_FILE}, the state directory, what is served, the user ${where.user}; --purge removes the first two`,
+    );
+  if (packaged) say(`the Debian package is still there: apt-get ${purge ? 'purge' : 'remove'} gitfleet`);
+  return EXIT.converged;
+}
+
+/** Settings and state. What is served stays served, and so does the user to whom it belongs. */
+async function removeData(where: Where): Promise<void> {
+  const template = await readFile(packagingFile('gitfleet.yml'), 'utf8');
+  const { root, state } = await settingsOfServer(below(where.prefix, SETTINGS_FILE), template);
+  const doomed = [below(where.prefix, state), below(where.prefix, dirname(SETTINGS_FILE))];
+  for (const path of doomed) {
+    const strangers = path === doomed[0] ? await notOurs(path) : [];
+    if (strangers.length > 0) warn(`${path} was kept: ${strangers[0]} is not of an agent`);
+    else if (await exists(path)) {
+      if (!where.dryRun) await rm(path, { recursive: true });
+      say(`${path}: ${where.dryRun ? 'would be ' : ''}removed`);
+    }
+  }
+  if (await exists(join(below(where.prefix, root), '.gitfleet'))) {
+    say(`${below(where.prefix, root)} and the user ${where.user} were kept: somebody may still serve from there`);
+  } else if (where.prefix === '/' && !where.dryRun) {
+    await command(['userdel', where.user]).catch(() => {});
+    say(`user ${where.user}: removed`);
+  }
+}
+
+/** A settings file may name any directory as state; only what an agent made is removed. */
+async function notOurs(state: string): Promise<string[]> {
+  const names = await readdir(state).catch(() => []);
+  return names.filter(
+    (name) => !['lock', 'apps', 'machine', 'zookeeper-credential'].includes(name.replace(/\.new$/, '')),
+  );
+}
+
+const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;

@@ -1,0 +1,80 @@
+import { stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { patternsOf, stepsOf } from '../../agent/commands/release-file.ts';
+import { placesOf } from '../../agent/disk/layout.ts';
+import { readLocalStatus } from '../../agent/local/local-status.ts';
+import { type VerifiedLink, verifyShown } from '../../agent/local/verify.ts';
+import { createGit } from '../../git/run/process.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import { createLog } from '../../runtime/log.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { agentSettings } from '../../schemas/settings/settings.ts';
+import { stepsSource } from '../daemon/local-agent.ts';
+import type { Call } from '../program.ts';
+import { becomeAgentUser } from '../shell/agent-user.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { noAgent } from '../shell/no-agent.ts';
+import { readSettings } from '../shell/settings.ts';
+import { onSignals } from '../shell/signals.ts';
+import { say } from '../shell/terminal.ts';
+
+/**
+ * `gitfleet agent verify [--deep]`: whether what this server shows is its commit, whether or not an agent runs and
+ * ZooKeeper answers. Changes nothing and takes nothing from the agent. Exits 0 when all of it is, 1 when something
+ * differs or could not be compared, or no state is there to compare it with, 2 on bad settings.
+ */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options, { zookeeper: false });
+  const agent = agentSettings(settings);
+  await becomeAgentUser(agent.state);
+  const places = placesOf(agent.root, agent.state, settings.app);
+  const deep = Boolean(options['deep']);
+  const stop = new AbortController();
+  onSignals(() => stop.abort(new DOMException('stopped by a signal', 'AbortError')));
+  // Only the state knows which links there are: without it none would be found, whatever the root has.
+  await stat(places.appState).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
+  });
+  const { links } = await readLocalStatus(places, clock);
+  const parts = {
+    places,
+    git: createGit({ clock, log: createLog({ level: 'silent' }), path: process.env['PATH'] }),
+    generated: patternsOf(agent),
+    stepsOf: (release: string) => stepsOf(stepsSource(agent), release),
+    scratch: tmpdir(),
+  };
+  const verified = await verifyShown(parts, links, deep, stop.signal).catch((error: unknown) => {
+    if (stop.signal.aborted) return null;
+    throw error;
+  });
+  if (verified === null) return EXIT.detached;
+  const clean = verified.length > 0 && verified.every((link) => link.clean);
+  if (options['json']) say(JSON.stringify({ agentId: agent.id, app: settings.app, deep, clean, links: verified }));
+  else say(...verified.flatMap((link) => linkLines(link, deep)), lastLine(verified, clean, deep));
+  return clean ? EXIT.converged : EXIT.failed;
+}
+
+function linkLines({ link, commitId, instead, drift, clean }: VerifiedLink, deep: boolean): string[] {
+  if (drift === null) return [`${link} is ${instead}, no link of ours`];
+  const how = deep ? 'every file hashed again' : 'by sizes and times';
+  if (clean) return [`${link} is ${commitId}, ${how}`];
+  return [
+    `${link} is not ${commitId}, ${how}:`,
+    ...(drift.head === commitId ? [] : [`  HEAD      ${visible(drift.head ?? 'cannot be read')}`]),
+    ...drift.changed.map((path) => `  changed   ${visible(path)}`),
+    ...drift.missing.map((path) => `  missing   ${visible(path)}`),
+    ...drift.strangers.map((path) => `  stranger  ${visible(path)}`),
+    ...(longest(drift) < MOST_SHOWN ? [] : [`  at most ${MOST_SHOWN} of each kind are named`]),
+  ];
+}
+
+/** As git/worktree/compare.ts cuts its lists. */
+const MOST_SHOWN = 20;
+const longest = ({ changed, missing, strangers }: NonNullable<VerifiedLink['drift']>) =>
+  Math.max(changed.length, missing.length, strangers.length);
+
+function lastLine(verified: readonly VerifiedLink[], clean: boolean, deep: boolean): string {
+  if (verified.length === 0) return 'no link yet, so there was nothing to compare; next: gitfleet agent status';
+  if (clean) return deep ? 'all is as committed' : 'all is as committed; --deep hashes every file again';
+  return 'next: publish the commit again and the agent puts changed files right (agent.drift: heal does so by itself)';
+}

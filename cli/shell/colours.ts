@@ -1,0 +1,28 @@
+import { styleText } from 'node:util';
+import { type Paint, plain, type Tone } from '../../publisher/screens/theme.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Whether output may carry colours: on a terminal that is no dumb one, unless NO_COLOR is set; FORCE_COLOR decides over
+ * both, `0` and `false` included, as in Node itself (node:tty, getColorDepth).
+ */
+export function coloursWanted(environment: Environment, isTerminal: boolean): boolean {
+  const { FORCE_COLOR: forced, NO_COLOR: none } = environment;
+  if (forced !== undefined && forced !== '') return forced !== '0' && forced !== 'false';
+  if (none !== undefined && none !== '') return false;
+  return isTerminal && redraws(environment, isTerminal);
+}
+
+/** Whether the cursor may be moved. */
+export const redraws = (environment: Environment, isTerminal: boolean): boolean =>
+  isTerminal && environment['TERM'] !== 'dumb';
+
+const COLOURS = { good: 'green', bad: 'red', busy: 'yellow', faint: 'dim', strong: 'bold' } as const satisfies Record<
+  Tone,
+  string
+>;
+
+const colourful: Paint = (tone, text) => styleText(COLOURS[tone], text, { validateStream: false });
+
+export const painter = (wanted: boolean): Paint => (wanted ? colourful : plain);

@@ -1,0 +1,59 @@
+import { classify } from '../../runtime/errors.ts';
+
+/** docs/design.md, section 7. From what was observed, never from what was intended. */
+export const EXIT = {
+  converged: 0,
+  failed: 1,
+  usage: 2,
+  rolledBack: 3,
+  notConverged: 4,
+  refused: 5,
+  conflict: 6,
+  unavailable: 7,
+  detached: 130,
+} as const;
+
+const BY_CODE: Record<string, number> = {
+  USAGE: EXIT.usage,
+  SETTINGS: EXIT.usage,
+  HOLD: EXIT.refused,
+  QUARANTINED: EXIT.refused,
+  ROLLOUT_OVER: EXIT.refused,
+  ONLINE: EXIT.refused,
+  APP_OPEN: EXIT.refused,
+  CONFLICT: EXIT.conflict,
+  STATE_TAKEN: EXIT.conflict,
+  ROOT_TAKEN: EXIT.conflict,
+  APP_MISSING: EXIT.unavailable,
+  NO_COORDINATOR: EXIT.unavailable,
+  PUBLISH_UNKNOWN: EXIT.unavailable,
+  DEADLINE: EXIT.unavailable,
+  CONNECTION_LOSS: EXIT.unavailable,
+  SESSION_LOST: EXIT.unavailable,
+  UNREACHABLE: EXIT.unavailable,
+  AUTH_FAILED: EXIT.unavailable,
+  NO_AUTH: EXIT.unavailable,
+  INTERRUPTED: EXIT.detached,
+};
+
+/** What a person typed wrongly: refused before anything was asked of anybody. */
+const USAGE_CODES = [
+  'POLICY',
+  'URL',
+  'SCHEME',
+  'CREDENTIALS',
+  'HOST',
+  'COMMIT',
+  'PATH',
+  'SELECTOR',
+  'BAD_CONNECT_STRING',
+  'REF',
+  'NO_SUCH_REV',
+  'AMBIGUOUS_REV',
+  'NOT_A_REPOSITORY',
+];
+
+export function exitCodeOf(error: unknown): number {
+  const { code } = classify(error);
+  return BY_CODE[code] ?? (USAGE_CODES.includes(code) ? EXIT.usage : EXIT.failed);
+}

@@ -1,0 +1,84 @@
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { deploymentName } from '../../schemas/deployment.ts';
+import { warn } from './terminal.ts';
+import { SILENT_MS } from './with-session.ts';
+
+/** For so long after Ctrl-C the outcome of a write is still waited for: far more than a server that answers takes. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * Ctrl-C while something is written: not the end of the process in the middle of it, but the end of what was not sent
+ * yet, and a word about what was.
+ */
+export interface Interrupt {
+  /** Fires at Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** To be called before a deployment is sent. @throws FleetError INTERRUPTED: nothing is sent any more. */
+  readonly beforeWrite: (deployment: number) => void;
+  /**
+   * The outcome of work that writes; after Ctrl-C only for a moment longer.
+   * @param what is written, where it is no deployment.
+   * @throws FleetError INTERRUPTED where it is not known by then.
+   */
+  outcomeOf<T>(work: Promise<T>, what?: string): Promise<T>;
+  release(): void;
+}
+
+export function takeInterrupt(
+  clock: Pick<Clock, 'sleep'> = systemClock,
+  source: NodeJS.EventEmitter = process,
+  tell: (words: string) => void = warn,
+): Interrupt {
+  const pressed = new AbortController();
+  const press = () => pressed.abort();
+  source.on('SIGINT', press);
+  let sent: string | null = null;
+  return {
+    signal: pressed.signal,
+    beforeWrite(deployment) {
+      if (pressed.signal.aborted) throw interrupted(null);
+      sent = deploymentName(deployment);
+    },
+    async outcomeOf(work, what) {
+      const over = new AbortController();
+      const given = (async () => {
+        await aborted(pressed.signal);
+        await clock.sleep(PATIENCE_MS, over.signal);
+        throw interrupted(sent === null ? (what ?? null) : `${sent} may be published`);
+      })();
+      const told = clock.sleep(SILENT_MS, over.signal).then(() => {
+        if (sent !== null) tell(`no answer about ${sent} yet; looking whether it is published`);
+        else if (what !== undefined) tell(`no answer yet: ${what}`);
+      });
+      // What is not waited for any more is nobody's failure.
+      for (const each of [work, given, told]) each.catch(() => {});
+      return await Promise.race([work, given]).finally(() => over.abort());
+    },
+    release: () => void source.removeListener('SIGINT', press),
+  };
+}
+
+/** One write that is no deployment. @param mayBe what is said of it where its outcome is not known: `d-3 may be paused`. */
+export async function written<T>(mayBe: string, work: () => Promise<T>): Promise<T> {
+  const interrupt = takeInterrupt();
+  try {
+    return await interrupt.outcomeOf(work(), mayBe);
+  } finally {
+    interrupt.release();
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+const interrupted = (mayBe: string | null): FleetError =>
+  new FleetError({
+    code: 'INTERRUPTED',
+    reason: mayBe === null ? 'nothing was written' : `ZooKeeper has not answered: ${mayBe}`,
+    hint: mayBe === null ? 'give the command again when it shall be done' : 'gitfleet status shows whether it is',
+    next: 'stall',
+  });

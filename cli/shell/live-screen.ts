@@ -1,0 +1,118 @@
+import { writeSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import { width as cellsOf } from '../../publisher/screens/columns.ts';
+import { visible } from '../../runtime/safe-text.ts';
+
+/** Lines that are drawn again in place, below what was printed so far. */
+interface LiveScreen {
+  /** Cells per line, and lines that a frame may take, as the window is now. */
+  readonly columns: number;
+  readonly rows: number;
+  /** Replaces the last frame. Lines must fit `columns`, else the terminal breaks them. */
+  draw(lines: readonly string[]): void;
+  /** Takes the last frame away, for lines that stay: print them, then draw again. */
+  clear(): void;
+  /** Leaves the last frame standing and shows the cursor again. Idempotent. */
+  close(): void;
+}
+
+const HIDE = '\u001b[?25l';
+const SHOW = '\u001b[?25h';
+/** A whole frame at once, on terminals that know it (synchronized output, mode 2026); the others ignore it. */
+const BEGIN = '\u001b[?2026h';
+const END = '\u001b[?2026l';
+const TO_END_OF_LINE = '\u001b[K';
+const BELOW = '\u001b[J';
+/** A colour of ours, or one that would move the cursor away from where the next frame looks for it. */
+const COLOUR_OR_CONTROL = /(\u001b\[[0-9;]*m)|\p{Cc}/gu;
+const onOneLine = (line: string): string =>
+  line.replace(COLOUR_OR_CONTROL, (found: string, colour?: string) => colour ?? visible(found));
+
+/**
+ * Draws without flicker: a frame overwrites the one before, line by line, and nothing is written where nothing changed.
+ * The cursor is hidden meanwhile and comes back however the process ends or stops, but for SIGKILL.
+ */
+export function openLiveScreen(stream: NodeJS.WriteStream & { readonly fd: number }): LiveScreen {
+  let drawn: readonly string[] = [];
+  let drawnFor = 0;
+  const columns = () => stream.columns || 80;
+
+  /** Back to the first cell of the last frame; a window that became narrower has broken its lines in more. */
+  function up(): string {
+    const lines = drawn.reduce((sum, line) => {
+      const cells = Math.min(drawnFor, cellsOf(stripVTControlCharacters(line)));
+      return sum + Math.max(1, Math.ceil(cells / columns()));
+    }, 0);
+    return lines === 0 ? '\r' : `\u001b[${lines}A\r`;
+  }
+
+  const closing = keepCursor(stream, () => {
+    drawn = [];
+  });
+  return {
+    get columns() {
+      return columns();
+    },
+    get rows() {
+      // The last line of the window is the cursor's own.
+      return Math.max(4, (stream.rows || 24) - 1);
+    },
+    draw(given) {
+      const lines = given.map(onOneLine);
+      const same = lines.length === drawn.length && lines.every((line, at) => line === drawn[at]);
+      if (same && drawnFor === columns()) return;
+      const body = lines.map((line) => `${line}${TO_END_OF_LINE}\n`).join('');
+      stream.write(`${BEGIN}${up()}${body}${BELOW}${END}`);
+      drawn = lines;
+      drawnFor = columns();
+    },
+    clear() {
+      if (drawn.length > 0) stream.write(`${up()}${BELOW}`);
+      drawn = [];
+    },
+    close: closing,
+  };
+}
+
+/**
+ * Hides the cursor until the returned function is called, the process ends, or it is stopped (Ctrl-Z).
+ * @param again what was drawn is somewhere else after a stop: the next frame starts anew.
+ */
+function keepCursor(stream: { readonly fd: number }, again: () => void): () => void {
+  // Synchronous: while a process exits nothing else is written any more. A terminal that is gone needs no cursor.
+  const write = (text: string) => {
+    try {
+      writeSync(stream.fd, text);
+    } catch {}
+  };
+  const show = () => write(SHOW);
+  const die = (signal: NodeJS.Signals) => {
+    close();
+    process.kill(process.pid, signal);
+  };
+  const pause = () => {
+    show();
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  const resume = () => {
+    again();
+    write(HIDE);
+  };
+  const listeners = [
+    ['exit', show],
+    ['SIGTERM', die],
+    ['SIGHUP', die],
+    ['SIGTSTP', pause],
+    ['SIGCONT', resume],
+  ] as const;
+  let open = true;
+  function close(): void {
+    if (!open) return;
+    open = false;
+    for (const [event, listener] of listeners) process.removeListener(event, listener);
+    show();
+  }
+  for (const [event, listener] of listeners) process.on(event, listener);
+  write(HIDE);
+  return close;
+}

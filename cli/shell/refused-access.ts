@@ -1,0 +1,48 @@
+import { roleThatMay } from '../../fleet/access.ts';
+import { kindOf } from '../../fleet/app.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { isCode } from '../../zookeeper/errors.ts';
+import type { SessionAccess } from './session-access.ts';
+
+/**
+ * What ZooKeeper or we say about rights, in the words of whoever gave a credential, or none: it names a znode, a person
+ * wants to know whose file it takes. Everything else comes back as it is.
+ */
+export function explainRefusal(
+  error: unknown,
+  { app }: Pick<Settings, 'app'>,
+  { session }: Pick<SessionAccess, 'session'>,
+): unknown {
+  const { code, message } = classify(error);
+  const users = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
+  if (code === 'APP_MISSING' && users === '') {
+    const hint = `run once: gitfleet init --app ${app}, for a trial without access rights with --open (check --zookeeper, a chroot included)`;
+    return new FleetError({ code, reason: message, hint, next: 'stall' }, { cause: error });
+  }
+  if (code !== 'NO_AUTH') return error;
+  if (users === '') {
+    const reason = `${app} has access rights, and no credential is given here (${message})`;
+    return refusal(
+      reason,
+      'give a file that init wrote: --auth-file FILE, GITFLEET_AUTH_FILE, or zookeeper.authFile',
+      error,
+    );
+  }
+  if (!isCode(error, 'NO_AUTH')) return error;
+  const isRead = /^(get|exists|children)/i.test(message);
+  if (isRead) {
+    const reason = `the credential given here (${users}) is none of those of ${app} (${message})`;
+    return refusal(reason, 'give a file of the gitfleet init that made this app', error);
+  }
+  const role = roleThatMay(kindOf(znodes(app), error.path));
+  return refusal(
+    `the credential given here (${users}) does not allow this (${message})`,
+    `give the one that init wrote for it: ${role}.auth, with --auth-file or GITFLEET_AUTH_FILE`,
+    error,
+  );
+}
+
+const refusal = (reason: string, hint: string, cause: unknown): FleetError =>
+  new FleetError({ code: 'NO_AUTH', reason, hint, next: 'stall' }, { cause });

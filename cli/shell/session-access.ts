@@ -1,0 +1,76 @@
+import { readFile, stat } from 'node:fs/promises';
+import { type Access, openAccess, type RoleIds, roleAccess } from '../../fleet/access.ts';
+import { type CredentialFile, parseCredentials } from '../../fleet/credentials.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+import type { SessionOptions } from '../../zookeeper/open-session.ts';
+import { whyUnread } from './why-unread.ts';
+
+/** Who we are to ZooKeeper, and which rights what we create gets. */
+export interface SessionAccess {
+  readonly access: Access;
+  /** Null: the ZooKeeper is taken for an open one. */
+  readonly roles: RoleIds | null;
+  readonly session: Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'defaultAcl'>;
+}
+
+/**
+ * Reads the files that the settings name. Without roles in `authFile` the ZooKeeper is taken for an open one.
+ * @throws FleetError SETTINGS
+ */
+export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAccess> {
+  const { authFile, tls, sessionTimeout } = zookeeper;
+  const credentials: CredentialFile = authFile === undefined ? { auth: [], roles: null } : await readAuth(authFile);
+  const access = credentials.roles ? roleAccess(credentials.roles) : openAccess;
+  return {
+    access,
+    roles: credentials.roles,
+    session: {
+      sessionTimeoutMs: sessionTimeout,
+      // A create that forgot to say its rights is then too closed rather than too open.
+      defaultAcl: access.of('app'),
+      auth: credentials.auth,
+      ...(tls === undefined ? {} : { tls: await readTls(tls) }),
+    },
+  };
+}
+
+/** @throws FleetError SETTINGS */
+export async function readAuth(file: string): Promise<CredentialFile> {
+  if (/\/(digest|auth|sasl|ip|x509)[: ][^/]*$/.test(file)) {
+    // What stands on a command line can be read by everybody on this machine; so it is not said again either.
+    throw refusal(
+      'zookeeper.authFile wants the name of a file, and this is a credential',
+      'write it into a file, chmod 600',
+    );
+  }
+  const parsed = parseCredentials((await readSecret(file)).toString('utf8'));
+  if (!('badLine' in parsed)) return parsed;
+  throw refusal(`line ${parsed.badLine} of ${file} is no credential`, 'such as: auth digest:user:password');
+}
+
+async function readTls(tls: NonNullable<Settings['zookeeper']['tls']>) {
+  return {
+    ...(tls.caFile === undefined ? {} : { ca: await read(tls.caFile) }),
+    ...(tls.certFile === undefined ? {} : { cert: await read(tls.certFile) }),
+    ...(tls.keyFile === undefined ? {} : { key: await readSecret(tls.keyFile) }),
+  };
+}
+
+async function readSecret(file: string): Promise<Buffer> {
+  const content = await read(file);
+  if (((await stat(file)).mode & 0o077) === 0) return content;
+  throw refusal(`${file} holds a secret and others may read it`, `chmod 600 ${file}`);
+}
+
+async function read(file: string): Promise<Buffer> {
+  return await readFile(file).catch((error: Error) => {
+    throw refusal(
+      `${file} cannot be read: ${whyUnread(error)}`,
+      'check the name in the settings, and the owner of the file',
+    );
+  });
+}
+
+const refusal = (reason: string, hint: string): FleetError =>
+  new FleetError({ code: 'SETTINGS', reason, hint, next: 'stall' });

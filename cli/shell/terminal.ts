@@ -1,0 +1,76 @@
+import type { Screen } from '../../publisher/screens/theme.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
+import { clean } from '../../runtime/log.ts';
+import { once } from '../../runtime/once.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import type { ErrorOutput } from '../../schemas/json-output.ts';
+import { coloursWanted, painter, redraws } from './colours.ts';
+import { exitCodeOf } from './exit-codes.ts';
+
+/** Made when something is said: Node takes a millisecond for each. */
+export const stdout = once(() => process.stdout.on('error', stdoutFailed));
+export const stderr = once(() => process.stderr.on('error', () => {}));
+
+export const say = (...lines: string[]): void => {
+  for (const line of lines) stdout().write(`${line}\n`);
+};
+
+/** In one write, so that no line of the log falls between lines that belong together. */
+export const warn = (...lines: string[]): void => {
+  stderr().write(lines.map((line) => `${line}\n`).join(''));
+};
+
+/** Whether what is on the screen may be drawn again in place. */
+export const isLive = (): boolean => redraws(process.env, process.stdout.isTTY);
+
+/** For lines that stay; with `window` for lines that are drawn again in place. */
+export const screenNow = (now: number, window?: { readonly columns: number }): Screen => ({
+  columns: window?.columns ?? (process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY),
+  wraps: window === undefined,
+  now,
+  paint: painter(coloursWanted(process.env, process.stdout.isTTY)),
+});
+
+let unheard = false;
+
+/** From here on the program goes on to its end also when nobody reads what it says. */
+export const goOnUnheard = (): void => {
+  unheard = true;
+};
+
+/** A reader that went away (`gitfleet history | head -1`) is no failure of ours: it ends quietly. */
+function stdoutFailed(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.exitCode = fail(notSaid(error), false);
+  if (!unheard) process.exit();
+}
+
+const notSaid = (error: Error): FleetError =>
+  new FleetError({
+    code: 'OUTPUT_FAILED',
+    reason: `standard output: ${error.message}`,
+    hint: 'what was asked for may be done all the same: gitfleet status, with an output that takes it',
+    next: 'stall',
+  });
+
+/** Says a failure the same way everywhere: code, reason, what to do next. Returns the exit code. */
+export function fail(error: unknown, json: boolean): number {
+  const failure = classify(error);
+  const exitCode = exitCodeOf(failure);
+  if (json) {
+    const said: ErrorOutput = { error: { ...failure.toFailure(), reason: visible(failure.message) }, exitCode };
+    say(JSON.stringify(said));
+    return exitCode;
+  }
+  const [first = '', ...more] = failure.message.trim().split('\n');
+  const { hint, cause } = failure;
+  warn(
+    `gitfleet: ${failure.code}: ${visible(first)}`,
+    ...more.map((line) => `  ${visible(line)}`),
+    ...(hint ? [`  ${hint}`] : []),
+    ...(failure.next === 'bug' && cause instanceof Error ? [clean(cause.stack ?? '', 4_000)] : []),
+  );
+  return exitCode;
+}
+
+export const usage = (reason: string, hint: string): FleetError =>
+  new FleetError({ code: 'USAGE', reason, hint, next: 'stall' });

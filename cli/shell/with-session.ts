@@ -1,0 +1,70 @@
+import type { Access } from '../../fleet/access.ts';
+import { systemChance, systemClock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { createLog } from '../../runtime/log.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+import { openSession } from '../../zookeeper/open-session.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { explainRefusal } from './refused-access.ts';
+import { sessionAccess } from './session-access.ts';
+import { warn } from './terminal.ts';
+
+/** How long a person or a hook waits for a quorum before giving up (docs/design.md, section 7). */
+const QUORUM_MS = 30_000;
+
+/** A person hears what is waited for after so long. */
+export const SILENT_MS = 2_000;
+
+/** Opens a session for one command and closes it whatever happens. @throws FleetError UNREACHABLE */
+export async function withSession<T>(
+  settings: Settings,
+  work: (session: Session, access: Access) => Promise<T>,
+  waitMs = QUORUM_MS,
+): Promise<T> {
+  const allowed = await sessionAccess(settings);
+  const session = openSession({
+    connect: settings.zookeeper.connect,
+    ...allowed.session,
+    clock: systemClock,
+    chance: systemChance,
+    log: createLog({ level: 'silent' }),
+  });
+  try {
+    await connectedWithin(session, settings.zookeeper.connect, waitMs);
+    return await work(session, allowed.access);
+  } catch (error) {
+    throw explainRefusal(error, settings, allowed);
+  } finally {
+    await session.close();
+  }
+}
+
+async function connectedWithin(session: Session, connect: string, waitMs: number): Promise<void> {
+  const given = new AbortController();
+  const cancel = systemClock.after(waitMs, () => given.abort(unreachable(session, connect, waitMs)));
+  const left = Math.round((waitMs - SILENT_MS) / 1_000);
+  const quiet = systemClock.after(SILENT_MS, () => {
+    if (left > 0) warn(`no answer from ${connect} yet${because(session)}; giving up in ${left} s`);
+  });
+  try {
+    await session.connected(given.signal);
+  } finally {
+    cancel();
+    quiet();
+  }
+}
+
+/** A refused port, a wrong name and a silent host are mended in three different ways. */
+function because(session: Session): string {
+  const { trouble } = session.vitals();
+  return trouble === null ? '' : `: ${visible(trouble, 300)}`;
+}
+
+const unreachable = (session: Session, connect: string, waitMs: number): FleetError =>
+  new FleetError({
+    code: 'UNREACHABLE',
+    reason: `no ZooKeeper of ${connect} answered within ${Math.round(waitMs / 1_000)} s${because(session)}`,
+    hint: `see who does: gitfleet zk status -z ${connect}`,
+    next: 'retry',
+  });

@@ -1,0 +1,58 @@
+import { createServer } from 'node:net';
+import { systemClock } from '../../runtime/clock.ts';
+import type { LocalServers } from '../../zookeeper/local/servers.ts';
+import type { Call } from '../program.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { say, usage, warn } from '../shell/terminal.ts';
+import { untilStopped } from '../shell/until-stopped.ts';
+import { startLocalZooKeeper } from './local-zookeeper.ts';
+
+/** `gitfleet zk up`: serves until Ctrl-C, then leaves nothing behind. */
+export async function run({ options }: Call): Promise<number> {
+  const stopped = untilStopped();
+  const count = Number(options['servers']);
+  if (count !== 1 && count !== 3)
+    throw usage('--servers wants 1 or 3', 'an ensemble needs a majority, so two are no safer than one');
+  const first = options['port'] === undefined ? null : Number(options['port']);
+  if (first !== null && !(Number.isSafeInteger(first) && first > 0 && first + count <= 65_536)) {
+    throw usage('--port wants a port number', 'gitfleet zk up --port 2181');
+  }
+  const ports = first === null ? undefined : Array.from({ length: count }, (_, at) => first + at);
+  for (const port of ports ?? []) await refuseTaken(port);
+  const servers = await startLocalZooKeeper(count, ports);
+  say(`ZooKeeper serves: ${servers.connectString}`);
+  say(`  ${servers.servers.map(({ port, pid }) => `port ${port} pid ${pid}`).join(', ')}`);
+  say(
+    'for trials only: without fsync and access rights; its data goes with it',
+    `next: gitfleet init --open -z ${servers.connectString}`,
+    'Ctrl-C ends it',
+  );
+  const died = await Promise.race([stopped.then(() => null), untilOneDies(servers)]);
+  await servers.stop();
+  if (died !== null) {
+    warn(`the server on port ${died} ended by itself or was killed; the others were stopped too`);
+    return EXIT.failed;
+  }
+  say('ended; nothing is left');
+  return EXIT.converged;
+}
+
+/** Somebody else's server on our port would answer for ours. */
+async function refuseTaken(port: number): Promise<void> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', () =>
+      reject(usage(`port ${port} is taken`, 'choose another --port, or none for any free one')),
+    );
+    probe.listen(port, '127.0.0.1', resolve);
+  });
+  await new Promise((resolve) => probe.close(resolve));
+}
+
+async function untilOneDies(servers: LocalServers): Promise<number> {
+  for (;;) {
+    const dead = servers.servers.find((server) => server.pid === undefined);
+    if (dead) return dead.port;
+    await systemClock.sleep(500);
+  }
+}

@@ -1,0 +1,67 @@
+import { FleetError } from '../runtime/errors.ts';
+import { visible } from '../runtime/safe-text.ts';
+import { type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
+import { formatInstant } from '../schemas/instant.ts';
+
+/** Publishing is stopped while a hold is in force; one that cannot be read counts as on. @throws FleetError HOLD */
+export function checkHold(data: Buffer, now: number): void {
+  const held = readHold(data, now);
+  if (held) throw holdRefusal(held);
+}
+
+/** The hold in force at `now`. @throws FleetError HOLD where the znode holds something else. */
+export function readHold(data: Buffer, now: number): Hold | null {
+  const { value, unreadable } = parseHold(data, now);
+  if (unreadable === null) return value;
+  throw new FleetError({
+    code: 'HOLD',
+    reason: `${unreadable}, which counts as a hold`,
+    hint: 'an operator empties it with: gitfleet unhold',
+    next: 'wait',
+  });
+}
+
+export function holdRefusal(held: Hold): FleetError {
+  const owner = visible(held.owner, 100);
+  return new FleetError({
+    code: 'HOLD',
+    reason: holdWords(held),
+    hint: `ask ${owner}; an operator ends it with: gitfleet unhold`,
+    next: 'wait',
+  });
+}
+
+/** `ann holds publishing since ... until ...: why`. */
+export function holdWords({ owner, reason, since, end }: Hold): string {
+  const until = end === null ? 'until somebody ends it' : `until ${formatInstant(end)}`;
+  return `${visible(owner, 100)} holds publishing since ${formatInstant(since)} ${until}: ${visible(reason, 300)}`;
+}
+
+/** A commit that failed is neither published nor activated again. @throws FleetError QUARANTINED */
+export function checkQuarantine(data: Buffer, commitId: string): void {
+  const entry = readQuarantine(data).find((commit) => commit.commitId === commitId);
+  if (!entry) return;
+  const short = commitId.slice(0, 12);
+  throw new FleetError({
+    code: 'QUARANTINED',
+    reason: quarantineWords(entry),
+    hint: `publish another commit; or lift it: gitfleet unquarantine ${short}; or publish it all the same: gitfleet publish ${short} --force -m WHY`,
+    next: 'stall',
+  });
+}
+
+/** @throws FleetError QUARANTINED where the znode holds something else than a list of commits. */
+export function readQuarantine(data: Buffer): readonly Quarantined[] {
+  const { value, unreadable } = parseQuarantine(data);
+  if (unreadable === null) return value;
+  throw new FleetError({
+    code: 'QUARANTINED',
+    reason: `${unreadable}, so every commit counts as quarantined`,
+    hint: 'look at it with a ZooKeeper client; empty, or a list of ours, makes it readable again',
+    next: 'stall',
+  });
+}
+
+/** `9dbcdf1ee3ab is in quarantine since ... (bob): why`. */
+export const quarantineWords = ({ commitId, by, at, reason }: Quarantined): string =>
+  `${commitId.slice(0, 12)} is in quarantine since ${formatInstant(at)} (${visible(by, 100)}): ${visible(reason, 300)}`;

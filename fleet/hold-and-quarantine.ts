@@ -1,0 +1,97 @@
+import { clean } from '../runtime/log.ts';
+import { encodeHold, encodeQuarantine, type Hold, parseHold, type Quarantined } from '../schemas/hold.ts';
+import type { CommitId } from '../schemas/values.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
+import type { Session } from '../zookeeper/session.ts';
+import { holdRefusal, readHold, readQuarantine } from './admission.ts';
+import { quarantineEntry } from './quarantine-list.ts';
+import { appMissing } from './shared-state.ts';
+
+/**
+ * A person's words about `hold` and `quarantine`. Each is a write that names the version it was decided on: whoever is
+ * faster makes us decide anew, so that nothing is overwritten unseen. Each is idempotent: said twice it is done once.
+ */
+export interface BrakeParts {
+  readonly session: Session;
+  readonly znodes: Znodes;
+  readonly now: () => number;
+}
+
+interface Held {
+  readonly hold: Hold;
+  /** False: it was held so already. */
+  readonly changed: boolean;
+}
+
+/**
+ * Stops publishing. One's own hold is changed and keeps its beginning.
+ * @param end ms since the epoch; null: until somebody ends it.
+ * @throws FleetError HOLD where somebody else holds it, or the znode is not readable.
+ */
+export async function hold(
+  parts: BrakeParts,
+  wanted: { readonly owner: string; readonly reason: string; readonly end: number | null },
+): Promise<Held> {
+  const owner = clean(wanted.owner, 200);
+  return await change(parts, parts.znodes.hold, (data) => {
+    const held = readHold(data, parts.now());
+    if (held && held.owner !== owner) throw holdRefusal(held);
+    const since = held?.since ?? parts.now();
+    const value = { owner, reason: clean(wanted.reason, 500), since, end: wanted.end };
+    const same = held !== null && held.reason === value.reason && held.end === value.end;
+    return { value: { hold: value, changed: !same }, data: same ? null : encodeHold(value) };
+  });
+}
+
+/** Ends a hold, whoever holds it, one that cannot be read too. Resolves to what was ended; null where nothing was held. */
+export async function unhold(parts: BrakeParts): Promise<Hold | 'unreadable' | null> {
+  return await change(parts, parts.znodes.hold, (data) => {
+    const { value, unreadable } = parseHold(data, parts.now());
+    return { value: unreadable === null ? value : 'unreadable', data: data.length === 0 ? null : encodeHold(null) };
+  });
+}
+
+/** Puts a commit in quarantine; the first reason stands. @throws FleetError QUARANTINED where the znode is unreadable. */
+export async function quarantine(
+  parts: BrakeParts,
+  commitId: CommitId,
+  wanted: { readonly by: string; readonly reason: string },
+): Promise<{ readonly entry: Quarantined; readonly changed: boolean }> {
+  const entry = quarantineEntry(commitId, wanted, parts.now());
+  return await change<{ entry: Quarantined; changed: boolean }>(parts, parts.znodes.quarantine, (data) => {
+    const commits = readQuarantine(data);
+    const there = commits.find((each) => each.commitId === commitId);
+    if (there) return { value: { entry: there, changed: false }, data: null };
+    return { value: { entry, changed: true }, data: encodeQuarantine([entry, ...commits]) };
+  });
+}
+
+/** Takes a commit out of quarantine. Resolves to its entry; null where there was none. */
+export async function unquarantine(parts: BrakeParts, commitId: CommitId): Promise<Quarantined | null> {
+  return await change(parts, parts.znodes.quarantine, (data) => {
+    const commits = readQuarantine(data);
+    const there = commits.find((each) => each.commitId === commitId) ?? null;
+    return { value: there, data: there && encodeQuarantine(commits.filter((each) => each !== there)) };
+  });
+}
+
+/** Reads, decides, writes what was decided; decides again where somebody was faster. `data` null: nothing to write. */
+async function change<T>(
+  { session, znodes }: BrakeParts,
+  path: string,
+  decide: (data: Buffer) => { value: T; data: Buffer | null },
+): Promise<T> {
+  for (;;) {
+    const node = await session.get(path);
+    if (!node) throw appMissing(znodes.app);
+    const { value, data } = decide(node.data);
+    if (data === null) return value;
+    try {
+      await session.set(path, data, node.stat.version);
+      return value;
+    } catch (error) {
+      if (!isCode(error, 'BAD_VERSION')) throw error;
+    }
+  }
+}

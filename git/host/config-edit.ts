@@ -1,0 +1,127 @@
+import { mkdtemp, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { syncDirectory } from '../../runtime/durable-file.ts';
+import { failure } from '../run/errors.ts';
+import type { Git } from '../run/process.ts';
+
+/** A repository's own config while it is changed. Names are those of settings, in full; values are single lines. */
+export interface ConfigEdit {
+  /** All values of a setting, as they stand there. */
+  read(key: string): Promise<string[]>;
+  isOn(key: string): Promise<boolean>;
+  /** In place of all its values; null: there shall be none. */
+  set(key: string, value: string | null): Promise<void>;
+  /** One value beside others that a setting may have. */
+  add(key: string, value: string): Promise<void>;
+  remove(key: string, value: string): Promise<void>;
+  /** Such as `gitfleet.main /app/business` for `[gitfleet "main /app/business"]`; there is none already: success. */
+  removeSection(section: string): Promise<void>;
+}
+
+/** Whoever changes it by git holds its lock for milliseconds; five seconds are many of them, on a slow disk too. */
+const LOCK_TRIES = 200;
+const LOCK_PAUSE_MS = 25;
+
+/**
+ * Changes a repository's config all at once: whoever reads it, and whatever ends us, it is what it was or what it shall
+ * be. The change is made by git on a copy, then put in place under git's own lock, with owner and mode as they were.
+ * @param change is called again on what is there then, where somebody changed the config meanwhile.
+ * @throws FleetError CONFIG_LOCKED
+ */
+export async function changeConfig<T>(git: Git, gitDir: string, change: (edit: ConfigEdit) => Promise<T>): Promise<T> {
+  const named = (await git.tell(['rev-parse', '--git-path', 'config'], { gitDir })).replace(/\n$/, '');
+  const config = await realpath(resolve(gitDir, named));
+  const scratch = await mkdtemp(join(tmpdir(), 'gitfleet-config-'));
+  const copy = join(scratch, 'config');
+  try {
+    for (;;) {
+      const before = await readFile(config);
+      await writeFile(copy, before, { mode: 0o600 });
+      const value = await change(createEdit(git, gitDir, copy));
+      const after = await readFile(copy);
+      if (after.equals(before) || (await replace(git, config, before, after))) return value;
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** False: it is not `before` any more, and stays as it is. */
+async function replace(git: Git, config: string, before: Buffer, after: Buffer): Promise<boolean> {
+  const lock = `${config}.lock`;
+  const handle = await takeLock(git, lock);
+  try {
+    if (!(await readFile(config)).equals(before)) {
+      await rm(lock);
+      return false;
+    }
+    const { uid, gid, mode } = await stat(config);
+    await handle.writeFile(after);
+    const made = await handle.stat();
+    // Only root may give it to whom it belongs; where several share a repository it is the last one's, as git does it.
+    if (made.uid !== uid || made.gid !== gid) await handle.chown(uid, gid).catch(() => {});
+    await handle.chmod(mode & 0o7777);
+    await handle.sync();
+    await rename(lock, config);
+  } catch (error) {
+    await rm(lock, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  await syncDirectory(dirname(config));
+  return true;
+}
+
+async function takeLock(git: Git, lock: string) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await open(lock, 'wx', 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (tries === LOCK_TRIES) throw locked(lock);
+      await git.leash.clock.sleep(LOCK_PAUSE_MS);
+    }
+  }
+}
+
+function createEdit(git: Git, gitDir: string, copy: string): ConfigEdit {
+  const tell = async (...words: string[]) => void (await git.tell(['config', '--file', copy, ...words], { gitDir }));
+  /** @param nothing the exit code that says that there is no such thing. */
+  const askFor = async (nothing: number, ...words: string[]) => {
+    const said = await git.ask(['config', '--file', copy, ...words], { gitDir });
+    if (said.exitCode !== 0 && said.exitCode !== nothing) throw notReadable(gitDir, said.stderr);
+    return said.exitCode === 0 ? said.stdout.toString('utf8') : '';
+  };
+  return {
+    read: async (key) => (await askFor(1, '--null', '--get-all', key)).split('\0').slice(0, -1),
+    isOn: async (key) => (await askFor(1, '--type=bool', '--get', key)).trim() === 'true',
+    set: async (key, value) => {
+      if (value === null) await askFor(5, '--unset-all', key);
+      else await tell('--replace-all', key, value);
+    },
+    add: (key, value) => tell('--add', key, value),
+    remove: async (key, value) => void (await askFor(5, '--fixed-value', '--unset-all', key, value)),
+    removeSection: async (section) => {
+      const said = await git.ask(['config', '--file', copy, '--remove-section', section], { gitDir });
+      if (said.exitCode !== 0 && !/no such section/i.test(said.stderr)) throw notReadable(gitDir, said.stderr);
+    },
+  };
+}
+
+export const notReadable = (path: string, words: string) =>
+  failure(
+    'NOT_A_REPOSITORY',
+    'stall',
+    `${path} is not a git repository that can be read: ${words}`,
+    'name a bare repository, such as /srv/git/shop.git, that this user owns',
+  );
+
+const locked = (lock: string) =>
+  failure(
+    'CONFIG_LOCKED',
+    'stall',
+    `${lock} is there: something else changes this repository's config, or was ended while it did; nothing was changed`,
+    'wait for it; where no git runs in this repository, remove that file and run this again',
+  );

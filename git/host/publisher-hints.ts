@@ -1,0 +1,25 @@
+import { FleetError } from '../../runtime/errors.ts';
+
+/**
+ * The failure of a git that a publisher ran, with what helps there: the hints of errors.ts speak to whoever looks after
+ * an agent, which has credentials and a store of its own and tries again by itself.
+ */
+export function forPublisher(found: FleetError): FleetError {
+  const hint = HINTS[found.code] ?? (FOR_ALL.has(found.code) ? found.hint : SEE_WORDS);
+  return new FleetError({ ...found.toFailure(), hint });
+}
+
+const SEE_WORDS = 'see the words of git in the reason; mend it, then type it again';
+
+/** What errors.ts says of these is about the repository, and true for everybody who asks it. */
+const FOR_ALL = new Set(['REPOSITORY_NOT_FOUND', 'REDIRECTED', 'DUMB_HTTP', 'OBJECT_FORMAT', 'COMMIT_NOT_FOUND']);
+
+/** For a full id the server is asked too, but need not answer. */
+const HINTS: Readonly<Record<string, string>> = {
+  FETCH_FAILED: 'check that this machine reaches the git server, then type it again; or give a full commit id',
+  AUTH: 'check the key or password that git has here: git ls-remote asks the same way; or give a full commit id',
+  HOST_KEY: 'compare the host key with its owner, then put it into your known_hosts; or give a full commit id',
+  TLS: 'check the certificate of the server, and http.sslCAInfo in your git config; or give a full commit id',
+  ORIGIN_OWNER: 'the repository at the file url must belong to you; or take its ssh or https url',
+  NO_SPACE: 'free disk space on this machine, then type it again',
+};

@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { simpleGit } from 'simple-git';
+import type { Clock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { clean, type Logger } from '../../runtime/log.ts';
+import { type RunResult, run } from '../../runtime/process.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
+import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
+import { failure, gitFailure } from '../run/errors.ts';
+import { forPublisher } from './publisher-hints.ts';
+
+/**
+ * What a publisher asks of git: the commit behind a name, whether a server has a commit, where a clone came from, what
+ * changed between two commits. It runs as the person or hook that publishes, with their configuration and credentials
+ * (ssh agent, credential helpers), but never prompts, and never writes into their repository.
+ */
+export interface Remote {
+  /** The commit that `rev` names in the clone at `where`, or at the url `where`. */
+  resolveRef(where: string, rev: string, signal?: AbortSignal): Promise<CommitId>;
+  /**
+   * `tip`: a branch or tag points at it. `has`: the server gives it though none does. `absent`: the server says it has
+   * no such object. `unknown`: the server gives only what it advertises, and that is something else.
+   */
+  has(url: RepositoryUrl, commitId: CommitId, signal?: AbortSignal): Promise<'tip' | 'has' | 'absent' | 'unknown'>;
+  /** The fetch url that the clone at `directory` has for its upstream or for origin; as written, so check it. */
+  inferUrl(directory: string): Promise<string | null>;
+  /** At most 50 commits reachable from `to` and not from `from`, newest first; empty when the clone lacks one of them. */
+  commitTitles(directory: string, from: CommitId, to: CommitId): Promise<CommitTitle[]>;
+  /**
+   * How many commits `to` has that `from` lacks, and the other way round; null where the clone does not tell, since it
+   * lacks one of them or its history is cut.
+   */
+  compare(directory: string, from: CommitId, to: CommitId): Promise<{ ahead: number; behind: number } | null>;
+  /**
+   * A branch of the clone, or one it has of a remote, that contains the commit: the one called `branch`, or with null any.
+   * Null where there is none, or the clone lacks the commit.
+   */
+  branchWith(directory: string, commitId: CommitId, branch: string | null): Promise<string | null>;
+  /** The title of one commit of the clone, empty when it is not there. */
+  title(directory: string, commitId: CommitId): Promise<string>;
+}
+
+export interface CommitTitle {
+  readonly commitId: CommitId;
+  readonly title: string;
+}
+
+interface RemoteOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The environment of whoever publishes. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly timeoutMs?: number | undefined;
+}
+
+export function createRemote(options: RemoteOptions): Remote {
+  /** simple-git serves the local questions, which always print something; it gets nothing of git's own variables. */
+  const local = (directory: string) =>
+    simpleGit({ baseDir: directory, maxConcurrentProcesses: 2, timeout: { block: 60_000 } }).env({
+      ...pick(options.env, ['PATH', 'HOME', 'USER', 'XDG_CONFIG_HOME']),
+      LC_ALL: 'C',
+    });
+
+  async function ask(args: readonly string[], url: string, signal: AbortSignal | undefined, gitDir?: string) {
+    const result = await run(['git', ...(gitDir === undefined ? [] : [`--git-dir=${gitDir}`]), ...args], {
+      env: networkEnvironment(options.env, url),
+      clock: options.clock,
+      timeoutMs: options.timeoutMs ?? 30_000,
+      ...(signal ? { signal } : {}),
+      mostBytes: 64 * 1024 * 1024,
+      keep: 'all',
+    });
+    options.log.debug({ git: args[0], exitCode: result.exitCode, ended: result.ended }, 'git ran');
+    if (result.ended === 'abort') throw signal?.reason;
+    return result;
+  }
+
+  async function advertised(url: string, signal: AbortSignal | undefined): Promise<Map<string, string>> {
+    const said = await ask(['ls-remote', '--quiet', '--', url], url, signal);
+    if (said.exitCode !== 0) throw notAnswered(said);
+    const lines = said.stdout.toString('utf8').split('\n').filter(Boolean);
+    return new Map(lines.map((line) => [line.slice(line.indexOf('\t') + 1), line.slice(0, line.indexOf('\t'))]));
+  }
+
+  return {
+    async resolveRef(where, rev, signal) {
+      if (isUrl(where)) return chooseRef(await advertised(where, signal), where, rev);
+      const args = ['rev-parse', '--verify', '--end-of-options', `${rev}^{commit}`];
+      const said = await local(where)
+        .raw(args)
+        .catch((error: Error) => {
+          const hint = '`git log` in the clone shows what there is; fetch first if it is new';
+          const reason = `${JSON.stringify(rev)} names no commit in ${where}${moreWords(error)}`;
+          throw failure('NO_SUCH_REV', 'stall', reason, hint, error);
+        });
+      return checkedCommitId(said.trim());
+    },
+
+    async has(url, commitId, signal) {
+      if ([...(await advertised(url, signal)).values()].includes(checkedCommitId(commitId))) return 'tip';
+      const directory = await mkdtemp(join(tmpdir(), 'gitfleet-ask-'));
+      try {
+        await ask(
+          ['init', '--quiet', '--bare', '--template=', `--object-format=${objectFormatOf(commitId)}`],
+          url,
+          signal,
+          directory,
+        );
+        const flags = ['--quiet', '--no-tags', '--depth=1', '--filter=tree:0', '--no-write-fetch-head'];
+        const said = await ask(['fetch', ...flags, '--', url, commitId], url, signal, directory);
+        if (said.exitCode === 0) return 'has';
+        const why = notAnswered(said);
+        if (why.code !== 'COMMIT_NOT_FOUND') throw why;
+        return /not our ref/.test(why.message) ? 'absent' : 'unknown';
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+
+    async inferUrl(directory) {
+      const git = local(directory);
+      const config = async (key: string) => (await git.getConfig(key)).value;
+      const branch = (await git.raw('rev-parse', '--abbrev-ref', 'HEAD').catch(() => '')).trim();
+      const upstream = branch === '' || branch === 'HEAD' ? null : await config(`branch.${branch}.remote`);
+      return (upstream && upstream !== '.' && (await config(`remote.${upstream}.url`))) || config('remote.origin.url');
+    },
+
+    async commitTitles(directory, from, to) {
+      const range = `${checkedCommitId(from)}..${checkedCommitId(to)}`;
+      const args = ['log', '--format=%H %s', '--max-count=50', '--end-of-options', range];
+      const said = await local(directory)
+        .raw(args)
+        .catch(() => '');
+      return said
+        .split('\n')
+        .filter((line) => /^[0-9a-f]{40,64} /.test(line))
+        .map((line) => ({
+          commitId: line.slice(0, line.indexOf(' ')) as CommitId,
+          title: visible(line.slice(line.indexOf(' ') + 1), 200),
+        }));
+    },
+
+    async compare(directory, from, to) {
+      const range = `${checkedCommitId(from)}...${checkedCommitId(to)}`;
+      const git = local(directory);
+      const said = await git.raw(['rev-list', '--left-right', '--count', '--end-of-options', range]).catch(() => '');
+      const counts = /^(\d+)\s+(\d+)/.exec(said);
+      if (!counts) return null;
+      const [behind, ahead] = [Number(counts[1]), Number(counts[2])];
+      // Where history is cut, what is missing behind the cut looks like what was never there.
+      if (behind > 0 && !/^false/.test(await git.raw(['rev-parse', '--is-shallow-repository']))) return null;
+      return { ahead, behind };
+    },
+
+    async branchWith(directory, commitId, branch) {
+      const containing = `--contains=${checkedCommitId(commitId)}`;
+      const said = await local(directory)
+        .raw(['for-each-ref', '--format=%(refname)', containing, 'refs/heads', 'refs/remotes'])
+        .catch(() => '');
+      const names = said.split('\n').filter((name) => name !== '' && !/^refs\/remotes\/[^/]+\/HEAD$/.test(name));
+      const isAsked = (name: string) => branch === null || branch === shown(name) || branch === bare(name);
+      const found = names.find(isAsked);
+      return found === undefined ? null : shown(found);
+    },
+
+    async title(directory, commitId) {
+      const args = ['log', '--format=%s', '--max-count=1', '--end-of-options', checkedCommitId(commitId)];
+      const said = await local(directory)
+        .raw(args)
+        .catch(() => '');
+      return visible(said.trim(), 200);
+    },
+  };
+}
+
+/** What git says beyond that there is no such commit, which it says as `Needed a single revision`. */
+function moreWords({ message }: Error): string {
+  const words = message.replace(/^fatal: Needed a single revision$/m, '').trim();
+  return words === '' ? '' : `: ${clean(words, 200)}`;
+}
+
+/** A full name counts first, then a branch, then a tag; an annotated tag means the commit it stands for. */
+function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string): CommitId {
+  const candidates = rev === 'HEAD' || rev.startsWith('refs/') ? [rev] : [`refs/heads/${rev}`, `refs/tags/${rev}`];
+  const there = candidates.filter((name) => refs.has(name));
+  const named = there[0];
+  if (there.length > 1) {
+    const hint = `write out which one you mean: refs/heads/${rev} or refs/tags/${rev}`;
+    throw failure('AMBIGUOUS_REV', 'stall', `${JSON.stringify(rev)} is a branch and a tag of ${clean(url)}`, hint);
+  }
+  if (named === undefined) {
+    const reason = `${JSON.stringify(rev)} is no branch or tag of ${clean(url)}`;
+    throw failure('NO_SUCH_REV', 'stall', reason, '`git ls-remote` shows what there is; a full commit id works too');
+  }
+  return checkedCommitId(refs.get(`${named}^{}`) ?? refs.get(named) ?? '');
+}
+
+function notAnswered(said: RunResult): FleetError {
+  if (said.ended === 'exit') return forPublisher(gitFailure('git', said.stderr.toString('utf8'), 'FETCH_FAILED'));
+  const hint = 'check that this machine reaches the git server, and that git is installed';
+  return new FleetError({ code: 'FETCH_FAILED', next: 'retry', hint, reason: `git ended with ${said.ended}` });
+}
+
+/** `main` or `origin/main`, as git shows them, and what both are called in their own repository. */
+const shown = (name: string): string => name.replace(/^refs\/(?:heads|remotes)\//, '');
+const bare = (name: string): string => name.replace(/^refs\/(?:heads\/|remotes\/[^/]+\/)/, '');
+
+const isUrl = (where: string) => /^[a-z][a-z0-9+.-]*:\/\//.test(where);
+
+/** In a hook git's variables name the repository that was pushed to; ours is another, or none. */
+function networkEnvironment(env: RemoteOptions['env'], url: string): Record<string, string> {
+  const kept = Object.entries(env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && (!entry[0].startsWith('GIT_') || /^GIT_(SSH|SSL|CONFIG|ASKPASS|HTTP)/.test(entry[0])),
+  );
+  const protocol = /^([a-z]+):/.exec(url)?.[1] ?? '';
+  return { ...Object.fromEntries(kept), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_ALLOW_PROTOCOL: protocol };
+}
+
+function pick(env: RemoteOptions['env'], names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}

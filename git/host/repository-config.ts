@@ -1,0 +1,51 @@
+import { stat } from 'node:fs/promises';
+import { visible } from '../../runtime/safe-text.ts';
+import type { Git } from '../run/process.ts';
+import { notReadable } from './config-edit.ts';
+
+/**
+ * The `gitfleet.*` members of a repository's own git config: where the hooks keep what `hook install` was told. Values
+ * are single lines. Reading knows nothing of the user's or the machine's config.
+ */
+export async function readRepositoryConfig(git: Git, gitDir: string): Promise<Record<string, string>> {
+  const said = await git.ask(['config', '--local', '--null', '--get-regexp', '^gitfleet\\.'], { gitDir });
+  if (said.exitCode === 1) return {};
+  if (said.exitCode !== 0) throw notReadable(gitDir, said.stderr);
+  const entries = said.stdout.toString('utf8').split('\0').filter(Boolean);
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const at = entry.indexOf('\n');
+      // A name alone, without `=`.
+      if (at < 0) return [entry.slice('gitfleet.'.length), ''];
+      return [entry.slice('gitfleet.'.length, at), entry.slice(at + 1)];
+    }),
+  );
+}
+
+/** The git directory of `path` if it is a bare repository (or a git directory) of its own, else a failure. */
+export async function gitDirOf(git: Git, path: string): Promise<string> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) throw notReadable(path, 'there is no such directory');
+  const said = await git.ask(['rev-parse', '--absolute-git-dir'], { gitDir: path, cwd: path });
+  if (said.exitCode === 0) return said.stdout.toString('utf8').trim();
+  throw notReadable(path, said.stderr);
+}
+
+/** A branch's commit, null where there is no such branch. */
+export async function branchTip(git: Git, gitDir: string, branch: string): Promise<string | null> {
+  const name = `refs/heads/${branch}^{commit}`;
+  const said = await git.ask(['rev-parse', '--verify', '--quiet', '--end-of-options', name], { gitDir });
+  return said.exitCode === 0 ? said.stdout.toString('utf8').trim() : null;
+}
+
+/** The newest of some commits, as they are dated. */
+export async function newestCommit(git: Git, gitDir: string, commitIds: readonly string[]): Promise<string> {
+  const args = ['rev-list', '--no-walk=sorted', '--max-count=1', '--stdin'];
+  return (await git.tell(args, { gitDir, input: `${commitIds.join('\n')}\n` })).trim();
+}
+
+/** As a publisher records it from a clone (remote.ts): with its control characters written out. */
+export async function commitTitle(git: Git, gitDir: string, commitId: string): Promise<string> {
+  const said = await git.tell(['log', '-1', '--format=%s', '--end-of-options', commitId, '--'], { gitDir });
+  return visible(said.trim(), 200);
+}

@@ -1,0 +1,49 @@
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inflateSync } from 'node:zlib';
+import type { FoundObject } from '../objects/object-reader.ts';
+import { hashOf } from '../objects/tree-diff.ts';
+
+/**
+ * One object that lies as a file of its own below `objects`, a directory of somebody else's: read at once, so for a local
+ * disk only. Null where it does not lie there so, or is no small file, or anything else than what its name says.
+ * @param mostBytes of the object and of its file.
+ */
+export function readLoose(objects: string, id: string, mostBytes: number): FoundObject | null {
+  const deflated = readSmall(join(objects, id.slice(0, 2), id.slice(2)), mostBytes);
+  const whole = deflated && inflated(deflated, mostBytes + MOST_HEADER);
+  if (!whole) return null;
+  const end = whole.indexOf(0);
+  const [, type, size] = /^(commit|tree|blob) (\d+)$/.exec(whole.toString('latin1', 0, Math.max(end, 0))) ?? [];
+  const content = whole.subarray(end + 1);
+  if (type === undefined || Number(size) !== content.length || hashOf(type, content, id) !== id) return null;
+  return { id, type, size: content.length, content };
+}
+
+const MOST_HEADER = 32;
+
+/** Neither a link nor a pipe, whose other end could keep us waiting, is followed. */
+function readSmall(file: string, mostBytes: number): Buffer | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch {
+    return null;
+  }
+  try {
+    const found = fstatSync(descriptor);
+    return found.isFile() && found.size <= mostBytes ? readFileSync(descriptor) : null;
+  } catch {
+    return null;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function inflated(deflated: Buffer, maxOutputLength: number): Buffer | null {
+  try {
+    return inflateSync(deflated, { maxOutputLength });
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,140 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { CommitId } from '../../schemas/values.ts';
+import type { Repository } from '../repository/repository.ts';
+import { failure } from '../run/errors.ts';
+import { type NameLimits, nameProblem, symlinkProblem } from './hostile-names.ts';
+import { readTree, SUBMODULE, SYMLINK, type TreeEntry } from './tree.ts';
+
+/**
+ * What a commit may contain, judged from its tree before a byte of it is written: bounds against tree bombs, names
+ * that escape or deceive, symlinks that leave the release, submodules and LFS pointers (which would deploy as empty
+ * directories and as stubs). A refusal names the path.
+ */
+export interface ContentRules extends NameLimits {
+  readonly submodules: 'refuse' | 'ignore';
+  readonly lfs: 'refuse' | 'pointers';
+  readonly symlinks: 'contained' | 'forbid' | 'allow';
+  readonly mostEntries: number;
+  readonly mostTotalBytes: number;
+  readonly mostFileBytes: number;
+}
+
+export const CONTENT_RULES: ContentRules = {
+  submodules: 'refuse',
+  lfs: 'refuse',
+  symlinks: 'contained',
+  mostEntries: 200_000,
+  mostDepth: 64,
+  mostPathBytes: 1_024,
+  mostSegmentBytes: 255,
+  mostTotalBytes: 16 * 1024 ** 3,
+  mostFileBytes: 4 * 1024 ** 3,
+};
+
+/** The whole tree and the room for it at `directory`. @returns all its entries. */
+export async function checkContent(
+  repository: Repository,
+  commitId: CommitId,
+  directory: string,
+  signal: AbortSignal,
+): Promise<TreeEntry[]> {
+  const entries = await checkTree(repository, commitId, signal);
+  await checkRoom(directory, sumOf(entries));
+  return entries;
+}
+
+/** The whole tree, wherever it may go. @returns all its entries. */
+export async function checkTree(
+  repository: Pick<Repository, 'directory' | 'git' | 'reader' | 'rules'>,
+  commitId: CommitId,
+  signal: AbortSignal,
+): Promise<TreeEntry[]> {
+  const { rules } = repository;
+  const entries = await readTree(repository, commitId, rules.mostEntries, signal);
+  await checkEntries(repository, entries);
+  const total = sumOf(entries);
+  if (total > rules.mostTotalBytes) throw tooLarge(`the tree has ${total} bytes, more than ${rules.mostTotalBytes}`);
+  if (rules.lfs === 'refuse') await refusePointers(repository, entries);
+  return entries;
+}
+
+const sumOf = (entries: readonly TreeEntry[]) => entries.reduce((sum, { size }) => sum + (size ?? 0), 0);
+
+/** The part that can also be said of a few entries: names, kinds, sizes, symlinks. */
+export async function checkEntries(
+  repository: Pick<Repository, 'reader' | 'rules'>,
+  entries: readonly TreeEntry[],
+): Promise<void> {
+  const { rules } = repository;
+  for (const { mode, path, size } of entries) {
+    const problem = nameProblem(path, rules);
+    if (problem) throw unsafe(path, problem);
+    if (mode === SUBMODULE && rules.submodules === 'refuse') throw submodule(path);
+    if ((size ?? 0) > rules.mostFileBytes) throw tooLarge(`${JSON.stringify(path)} has ${size} bytes`);
+  }
+  if (rules.symlinks === 'allow') return;
+  const links = entries.filter(({ mode }) => mode === SYMLINK);
+  if (rules.symlinks === 'forbid' && links[0]) throw unsafe(links[0].path, 'is a symlink');
+  await Promise.all(
+    links.map(async ({ id, path }) => {
+      const target = (await repository.reader.read(id))?.content.toString('utf8') ?? '';
+      const problem = symlinkProblem(path, target);
+      if (problem) throw unsafe(path, problem);
+    }),
+  );
+}
+
+const POINTER = 'version https://git-lfs.github.com/spec/v1\n';
+
+export function isPointer(content: Buffer): boolean {
+  return content.length < 1_024 && content.subarray(0, POINTER.length).toString('latin1') === POINTER;
+}
+
+/** Only a tree whose attributes name the filter has pointers; a text that looks like one may stand anywhere else. */
+async function refusePointers(repository: Pick<Repository, 'reader'>, entries: readonly TreeEntry[]): Promise<void> {
+  const named = ({ path }: TreeEntry) => path === '.gitattributes' || path.endsWith('/.gitattributes');
+  const attributes = entries.filter((entry) => named(entry) && entry.mode.startsWith('100'));
+  const texts = await Promise.all(attributes.slice(0, 1_000).map(({ id }) => repository.reader.read(id)));
+  if (!texts.some((found) => found?.content.includes('filter=lfs'))) return;
+  const small = entries.filter(({ size }) => size !== null && size > POINTER.length && size < 1_024);
+  const found = await Promise.all(small.map(async ({ id }) => repository.reader.read(id)));
+  const pointers = small.filter((_, at) => isPointer(found[at]?.content ?? Buffer.alloc(0))).map(({ path }) => path);
+  if (pointers.length === 0) return;
+  const names = pointers
+    .slice(0, 3)
+    .map((path) => JSON.stringify(path))
+    .join(', ');
+  const reason = `${pointers.length} files are Git LFS pointers, not content: ${names}`;
+  throw failure('LFS_POINTERS', 'stall', reason, 'commit the files themselves, or allow pointers in the settings');
+}
+
+async function checkRoom(directory: string, total: number): Promise<void> {
+  const room = await roomAt(directory);
+  if (room === null || room >= total) return;
+  const hint = 'free disk space on this server; the agent tries again by itself';
+  throw failure('NO_SPACE', 'retry', `the commit needs ${total} bytes at ${directory}, ${room} are free`, hint);
+}
+
+/** Of the nearest directory that exists. */
+async function roomAt(directory: string): Promise<number | null> {
+  for (let at = directory; ; at = dirname(at)) {
+    const found = await statfs(at).catch(() => null);
+    if (found) return found.bavail * found.bsize;
+    if (dirname(at) === at) return null;
+  }
+}
+
+function unsafe(path: string, problem: string) {
+  const hint = 'correct it in the repository and publish the new commit';
+  return failure('UNSAFE_TREE', 'stall', `${JSON.stringify(path.slice(0, 200))} ${problem}`, hint);
+}
+
+function submodule(path: string) {
+  const hint = 'commit the files themselves, or let the settings of the agent ignore submodules';
+  return failure('SUBMODULES', 'stall', `${JSON.stringify(path)} is a submodule`, hint);
+}
+
+function tooLarge(reason: string) {
+  return failure('TOO_LARGE', 'stall', reason, 'raise the limits of the agent, or publish a smaller tree');
+}

@@ -1,0 +1,49 @@
+import type { CommitId } from '../../schemas/values.ts';
+import type { Repository } from '../repository/repository.ts';
+import { failure } from '../run/errors.ts';
+
+export const DIRECTORY = '040000';
+export const SYMLINK = '120000';
+export const SUBMODULE = '160000';
+
+export interface TreeEntry {
+  /** As git spells it: 100644, 100755, 120000 (symlink), 160000 (submodule), 040000. */
+  readonly mode: string;
+  readonly id: string;
+  readonly path: string;
+  /** Of a blob, where it was asked for. */
+  readonly size: number | null;
+}
+
+/**
+ * Every entry of a commit's tree, directories included. A few kilobytes of objects can describe billions of paths, so
+ * the listing is cut off, not collected, beyond what `most` entries may need.
+ */
+export async function readTree(
+  repository: Pick<Repository, 'directory' | 'git'>,
+  commitId: CommitId,
+  most: number,
+  signal: AbortSignal,
+): Promise<TreeEntry[]> {
+  const tooMany = (cause?: unknown) => {
+    const hint = 'raise the limits of the agent, or publish a smaller tree';
+    return failure('TOO_LARGE', 'stall', `the tree has more than ${most} entries`, hint, cause);
+  };
+  const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', '--end-of-options', commitId];
+  const call = { gitDir: repository.directory, signal, mostBytes: most * 160 };
+  const listed = await repository.git.tell(args, call).catch((error: { code?: unknown }) => {
+    throw error?.code === 'TOO_LARGE' ? tooMany(error) : error;
+  });
+  const entries: TreeEntry[] = [];
+  for (let at = 0, end = listed.indexOf('\0'); end >= 0; at = end + 1, end = listed.indexOf('\0', at)) {
+    const tab = listed.indexOf('\t', at);
+    const mode = listed.slice(at, at + 6);
+    // Mode, kind, id, size: `100644 blob <id>     123`; the kind is `blob`, `tree` or `commit`.
+    const idAt = at + (mode === SUBMODULE ? 14 : 12);
+    const idEnd = idAt + commitId.length;
+    const size = mode === SUBMODULE || mode === DIRECTORY ? null : Number(listed.slice(idEnd, tab));
+    entries.push({ mode, id: listed.slice(idAt, idEnd), path: listed.slice(tab + 1, end), size });
+    if (entries.length > most) throw tooMany();
+  }
+  return entries;
+}

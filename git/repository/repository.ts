@@ -1,0 +1,117 @@
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Turn } from '../../runtime/mutex.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import type { OriginDirectories } from '../local-copy/origin-directory.ts';
+import type { ContentRules } from '../objects/content.ts';
+import type { FoundObject, ObjectReader } from '../objects/object-reader.ts';
+import { checkedCommitId, type ObjectFormat } from '../run/commit-id.ts';
+import { failure } from '../run/errors.ts';
+import type { Failpoint } from '../run/failpoints.ts';
+import type { Git } from '../run/process.ts';
+
+/**
+ * The bare repository behind a store, and what all parts of a store share. It is made by us alone, aside and then
+ * renamed, so that it is there whole or not at all. What a commit says about attributes is overruled (info/attributes
+ * wins over the tree), so the bytes on disk are the bytes of the blobs. Wanted commits are pinned under refs/pins/.
+ */
+export interface Repository {
+  readonly directory: string;
+  readonly git: Git;
+  readonly reader: ObjectReader;
+  /** The same, for sizes alone. */
+  readonly sizes: ObjectReader;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  readonly rules: ContentRules;
+  readonly diffEngine: boolean;
+  readonly originDirectories: OriginDirectories;
+  readonly failpoint: Failpoint;
+  /** Commits that came since we started: all their objects were hashed on arrival. */
+  readonly fresh: Set<CommitId>;
+  /** Commit and trees of the change that was copied last, by id. */
+  readonly lately: Map<string, FoundObject>;
+  /** Indexes that follow their files just now, by admin directory. */
+  readonly catchingUp: Map<string, Promise<void>>;
+  /** Whatever writes refs, packs or the shallow list does so in this turn: a lock found there is then stale. */
+  readonly writing: Turn;
+}
+
+const ATTRIBUTES = '* -text -eol -crlf -ident -filter -working-tree-encoding -export-subst -export-ignore\n';
+
+export async function exists(repository: Pick<Repository, 'directory'>): Promise<boolean> {
+  const head = await stat(join(repository.directory, 'HEAD')).catch(() => null);
+  return head !== null;
+}
+
+/** Makes the repository in `directory` (its own unless told otherwise) for this hash; there already is success. */
+export async function makeRepository(repository: Repository, format: ObjectFormat, at?: string): Promise<void> {
+  const directory = at ?? repository.directory;
+  if (await exists({ directory })) return;
+  const aside = `${directory}.making`;
+  await rm(aside, { recursive: true, force: true });
+  await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
+  await mkdir(aside, { mode: 0o700 });
+  await chmod(aside, 0o700);
+  await repository.git.tell(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', aside]);
+  await writeAttributes(aside);
+  await repository.failpoint('store.made-aside');
+  await rename(aside, directory);
+}
+
+export async function writeAttributes(directory: string): Promise<void> {
+  const file = join(directory, 'info', 'attributes');
+  if ((await readFile(file, 'utf8').catch(() => '')) === ATTRIBUTES) return;
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(file, ATTRIBUTES);
+}
+
+export async function formatOf(repository: Repository): Promise<ObjectFormat> {
+  const config = await readFile(join(repository.directory, 'config'), 'utf8');
+  return /^\s*objectformat\s*=\s*sha256\s*$/im.test(config) ? 'sha256' : 'sha1';
+}
+
+const pinOf = (commitId: CommitId) => `refs/pins/${checkedCommitId(commitId)}`;
+
+/** True when the pin is there and names this very object, which is a commit: a fetch wrote it after its own proof. */
+export async function isPinned(repository: Repository, commitId: CommitId): Promise<boolean> {
+  if (!(await exists(repository))) return false;
+  const found = await repository.reader.read(pinOf(commitId));
+  return found !== null && found.type === 'commit' && found.id === commitId;
+}
+
+export async function pin(repository: Repository, commitId: CommitId): Promise<void> {
+  await repository.git.tell(['update-ref', pinOf(commitId), commitId], { gitDir: repository.directory });
+}
+
+export async function unpin(repository: Repository, commitId: CommitId): Promise<void> {
+  if (!(await exists(repository))) return;
+  await repository.git.tell(['update-ref', '-d', pinOf(commitId)], { gitDir: repository.directory });
+}
+
+export async function pinned(repository: Repository): Promise<CommitId[]> {
+  if (!(await exists(repository))) return [];
+  const args = ['for-each-ref', '--format=%(objectname) %(objecttype) %(refname)', 'refs/pins/'];
+  const lines = (await repository.git.tell(args, { gitDir: repository.directory })).split('\n');
+  return lines.flatMap((line) => {
+    const [id, type, ref] = line.split(' ');
+    return id && type === 'commit' && ref === `refs/pins/${id}` ? [checkedCommitId(id)] : [];
+  });
+}
+
+/** The names below refs/pins/, read from the files themselves: no process, and no word about what they name. */
+export async function pinNames({ directory }: Pick<Repository, 'directory'>): Promise<string[]> {
+  const [loose, packed] = await Promise.all([
+    readdir(join(directory, 'refs', 'pins')).catch(() => []),
+    readFile(join(directory, 'packed-refs'), 'utf8').catch(() => ''),
+  ]);
+  return [...loose, ...Array.from(packed.matchAll(/ refs\/pins\/(.*)$/gm), ([, name]) => name ?? '')];
+}
+
+/** What a caller gets who asks to write a commit that was never fetched. */
+export function notHere(commitId: CommitId) {
+  return failure('COMMIT_ABSENT', 'retry', `commit ${commitId} is not in the store`, 'fetch it first');
+}

@@ -1,0 +1,18 @@
+import type { CommitId } from '../../schemas/values.ts';
+import { failure } from './errors.ts';
+
+/**
+ * The last gate before an id reaches a command line or a path: whatever the layers above promised, nothing but
+ * 40 or 64 lower-case hex digits, not all zero, passes.
+ */
+export function checkedCommitId(id: string): CommitId {
+  if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id) && !/^0+$/.test(id)) return id as CommitId;
+  const hint = 'publish the full lower-case id of a commit';
+  throw failure('COMMIT_ID', 'stall', 'not a full commit id', hint);
+}
+
+export type ObjectFormat = 'sha1' | 'sha256';
+
+export function objectFormatOf(id: CommitId): ObjectFormat {
+  return id.length === 64 ? 'sha256' : 'sha1';
+}

@@ -1,0 +1,105 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Credential, RepositoryUrl } from '../../schemas/values.ts';
+import { failure } from './errors.ts';
+
+/**
+ * What a fetch from one url may use: settings and environment for git, from the credential that the settings grant for it.
+ * Files are looked at anew each time, so that a rotated key or token works without a restart. A token is never in an
+ * argument, an environment value or a log: git is given a helper, of shell builtins only, that reads the file.
+ *
+ * Without sshKeyFile no key is offered at all, and without knownHosts only the machine's own list of known hosts
+ * counts; nothing of the user's home takes part.
+ */
+export interface Access {
+  readonly config: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly protocols: readonly string[];
+}
+
+export async function accessTo(
+  url: RepositoryUrl,
+  credential: Credential | undefined,
+  allowProtocols: readonly string[],
+): Promise<Access> {
+  const parsed = new URL(url);
+  const protocol = parsed.protocol.slice(0, -1);
+  if (!allowProtocols.includes(protocol)) {
+    const hint = 'list a prefix of this protocol in the settings of the agent, or publish an https or ssh url';
+    throw failure('PROTOCOL_REFUSED', 'stall', `urls with ${protocol}: are not allowed here`, hint);
+  }
+  const protocols = [protocol];
+  if (protocol === 'ssh') return { config: [], protocols, env: await sshEnvironment(credential) };
+  if (protocol !== 'https' && protocol !== 'http') return { config: [], protocols, env: {} };
+  const config: string[] = [];
+  if (credential?.caFile !== undefined) {
+    await checkFile('caFile', credential.caFile, 'public');
+    config.push(`http.sslCAInfo=${credential.caFile}`);
+  }
+  if (credential?.tokenFile === undefined) return { config, protocols, env: {} };
+  await checkToken(credential.tokenFile);
+  // Named for this one server, so that git itself keeps the token from any other.
+  config.push(`credential.${parsed.protocol}//${parsed.host}.helper=${HELPER}`);
+  return { config, protocols, env: { GITFLEET_TOKEN_FILE: credential.tokenFile } };
+}
+
+/** The file holds `token` or `user:token`; most servers take any user name beside a token. */
+const HELPER = `!f() { test "$1" = get || exit 0; line=; IFS= read -r line < "$GITFLEET_TOKEN_FILE" || test -n "$line" || exit 1; case $line in *:*) user=\${line%%:*} word=\${line#*:};; *) user=gitfleet word=$line;; esac; printf 'username=%s\\npassword=%s\\n' "$user" "$word"; }; f`;
+
+async function sshEnvironment(credential: Credential | undefined): Promise<Record<string, string>> {
+  const options = [
+    'BatchMode=yes',
+    'StrictHostKeyChecking=yes',
+    'UpdateHostKeys=no',
+    'PreferredAuthentications=publickey',
+    'IdentitiesOnly=yes',
+    'IdentityAgent=none',
+    'ClearAllForwardings=yes',
+    'ForwardAgent=no',
+    'PermitLocalCommand=no',
+    'ConnectTimeout=10',
+    'ServerAliveInterval=10',
+    'ServerAliveCountMax=3',
+    'LogLevel=ERROR',
+  ];
+  if (credential?.sshKeyFile === undefined) options.push('IdentityFile=none');
+  else {
+    await checkFile('sshKeyFile', credential.sshKeyFile, 'secret');
+    options.push(`IdentityFile=${credential.sshKeyFile}`);
+  }
+  if (credential?.knownHosts === undefined) options.push('UserKnownHostsFile=/dev/null');
+  else {
+    await checkFile('knownHosts', credential.knownHosts, 'public');
+    options.push(`UserKnownHostsFile=${credential.knownHosts}`, 'GlobalKnownHostsFile=/dev/null');
+  }
+  const command = ['ssh', '-F', '/dev/null', ...options.map((option) => `-o${option}`)];
+  return { GIT_SSH_COMMAND: command.join(' '), GIT_SSH_VARIANT: 'ssh' };
+}
+
+async function checkToken(file: string): Promise<void> {
+  await checkFile('tokenFile', file, 'secret');
+  const line = (await readFile(file, 'latin1')).replace(/\n$/, '');
+  if (/^[\x21-\x7e]+$/.test(line) && !line.startsWith(':')) return;
+  const hint = 'it must hold one line, either the token or user:token, without blanks';
+  throw failure('CREDENTIAL_FILE', 'stall', `tokenFile ${file} does not hold a token`, hint);
+}
+
+/**
+ * The path goes into the command line of ssh, which knows quotes, percent signs and blanks, so only plain ones pass.
+ * A secret must be out of reach of others; whoever can write a public one chooses whom we trust.
+ */
+async function checkFile(member: string, file: string, kind: 'secret' | 'public'): Promise<void> {
+  const refuse = (why: string, hint: string, cause?: unknown) =>
+    failure('CREDENTIAL_FILE', 'stall', `${member} ${file} ${why}`, hint, cause);
+  if (!/^\/[A-Za-z0-9_./@+,:=-]+$/.test(file)) {
+    throw refuse('is not a plain absolute path', 'use a path of letters, digits and . _ / @ + , : = - only');
+  }
+  const found = await stat(file).catch((error: unknown) => {
+    throw refuse('cannot be read', 'create it, readable for the user of the agent', error);
+  });
+  if (!found.isFile()) throw refuse('is not a file', 'name a regular file');
+  // A root-owned file that a group may read is how secrets are usually mounted; our own must be ours alone.
+  const forbidden = kind === 'public' ? 0o022 : found.uid === 0 && process.getuid?.() !== 0 ? 0o027 : 0o077;
+  if ((found.mode & forbidden) === 0) return;
+  const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
+  throw refuse(`has mode ${mode}, which is open to others`, `chmod ${kind === 'secret' ? '600' : '644'} ${file}`);
+}

@@ -1,0 +1,192 @@
+import { rm } from 'node:fs/promises';
+import type { Clock } from '../../runtime/clock.ts';
+import { classify, type FleetError } from '../../runtime/errors.ts';
+import { clean, type Logger } from '../../runtime/log.ts';
+import { type RunResult, run } from '../../runtime/process.ts';
+import { failure, gitFailure } from './errors.ts';
+
+/**
+ * The one legal way to start git. The environment is made from nothing, so that no setting of the machine or of the
+ * user takes part; protocols are closed unless the call opens one; no hook, pager, prompt, replace ref or file system
+ * monitor runs; the whole process group dies at the deadline or on abort; all words of git are cleaned before anyone
+ * sees them. A value from outside may only stand after `--` or `--end-of-options`, checked by whoever puts it there.
+ *
+ * Not promised here: that a command ends soon by itself (deadline.ts watches fetches), or that it succeeds.
+ */
+export interface Leash {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where git, ssh and their helpers are looked up. */
+  readonly path?: string | undefined;
+  /** The state lock: every git process holds it too, so that a successor cannot start beside an orphan. */
+  readonly lockFd?: number | undefined;
+  /** Further variables of all our children: marks for orphans.ts, or where a push keeps its objects (incoming.ts). */
+  readonly marks?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface GitCall {
+  /** The repository; always said outright, never discovered, so that no `.git` of a work tree is trusted. */
+  readonly gitDir?: string | undefined;
+  readonly workTree?: string | undefined;
+  readonly cwd?: string | undefined;
+  /** Further `key=value` settings. */
+  readonly config?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Protocols that this call may use; none without it. */
+  readonly protocols?: readonly string[] | undefined;
+  readonly input?: string | Buffer | undefined;
+  /** Lock files that it makes, and cannot remove when it is killed; nobody else may make them meanwhile. */
+  readonly locks?: readonly string[] | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly mostBytes?: number | undefined;
+  readonly onOutput?: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
+}
+
+interface GitSaid {
+  readonly exitCode: number;
+  readonly stdout: Buffer;
+  /** Cleaned. */
+  readonly stderr: string;
+}
+
+export interface Git {
+  readonly leash: Leash;
+  /** Runs to its end, whatever the exit code. Rejects when it did not: aborted (the signal's reason), overdue, killed. */
+  ask(args: readonly string[], call?: GitCall): Promise<GitSaid>;
+  /** The output of a command that must succeed; else the failure of errors.ts. */
+  tell(args: readonly string[], call?: GitCall): Promise<string>;
+}
+
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const TIMEOUT_MS = 10 * 60_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** Settings that hold for every git process. Literals of ours only: nothing from outside is ever added to this list. */
+export const HARDENING: readonly string[] = [
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'core.attributesFile=/dev/null',
+  'core.excludesFile=/dev/null',
+  'core.autocrlf=false',
+  'core.fileMode=true',
+  'core.symlinks=true',
+  'core.protectNTFS=true',
+  'core.protectHFS=true',
+  'core.fsync=committed',
+  'core.logAllRefUpdates=false',
+  'credential.helper=',
+  'fetch.fsckObjects=true',
+  'fetch.writeCommitGraph=false',
+  'transfer.bundleURI=false',
+  'gc.auto=0',
+  'maintenance.auto=false',
+  'submodule.recurse=false',
+  'protocol.version=2',
+  'http.followRedirects=false',
+  'http.lowSpeedLimit=1000',
+  'http.lowSpeedTime=30',
+  'advice.detachedHead=false',
+];
+
+/** The whole environment of a git process. */
+export function environment(leash: Pick<Leash, 'path' | 'marks'>, protocols: readonly string[] = []) {
+  return {
+    PATH: leash.path ?? DEFAULT_PATH,
+    HOME: '/dev/null',
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ALLOW_PROTOCOL: protocols.join(':'),
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_NO_LAZY_FETCH: '1',
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_LFS_SKIP_SMUDGE: '1',
+    ...leash.marks,
+  };
+}
+
+/** The words before the command: repository and settings. */
+export function preamble(call: Pick<GitCall, 'gitDir' | 'workTree' | 'config'>): string[] {
+  return [
+    ...(call.gitDir === undefined ? [] : [`--git-dir=${call.gitDir}`]),
+    ...(call.workTree === undefined ? [] : [`--work-tree=${call.workTree}`]),
+    ...[...HARDENING, ...(call.config ?? [])].flatMap((setting) => ['-c', setting]),
+  ];
+}
+
+export function createGit(leash: Leash): Git {
+  async function ask(args: readonly string[], call: GitCall = {}): Promise<GitSaid> {
+    const started = leash.clock.monotonic();
+    const cwd = call.cwd ?? call.workTree ?? call.gitDir;
+    const timeoutMs = call.timeoutMs ?? TIMEOUT_MS;
+    const result = await withPlainUmask(() =>
+      run(['git', ...preamble(call), ...args], {
+        ...(cwd === undefined ? {} : { cwd }),
+        env: { ...environment(leash, call.protocols), ...call.env },
+        clock: leash.clock,
+        timeoutMs,
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+        ...(call.input === undefined ? {} : { input: call.input }),
+        mostBytes: call.mostBytes ?? MOST_BYTES,
+        keep: 'all',
+        ...(leash.lockFd === undefined ? {} : { inherit: [leash.lockFd] }),
+        ...(call.onOutput === undefined ? {} : { onOutput: call.onOutput }),
+      }),
+    );
+    const stderr = clean(result.stderr.toString('utf8'), 20_000);
+    const ms = Math.round(leash.clock.monotonic() - started);
+    leash.log.debug({ git: args[0], ms, exitCode: result.exitCode, ended: result.ended }, 'git ran');
+    if (result.ended === 'exit' && result.exitCode !== null) {
+      return { exitCode: result.exitCode, stdout: result.stdout, stderr };
+    }
+    await Promise.all((call.locks ?? []).map((lock) => rm(lock, { force: true })));
+    throw notEnded(args[0] ?? 'git', result, timeoutMs, call.signal);
+  }
+
+  return {
+    leash,
+    ask,
+    async tell(args, call) {
+      const said = await ask(args, call);
+      if (said.exitCode === 0) return said.stdout.toString('utf8');
+      throw gitFailure(`git ${args[0]}`, said.stderr);
+    },
+  };
+}
+
+/**
+ * Work trees are read by other users, so their modes must not depend on the umask that the agent was started with.
+ * Node has no per-child umask, but spawning is synchronous: nothing else of ours runs between the two calls.
+ */
+export function withPlainUmask<T>(start: () => T): T {
+  const before = process.umask(0o022);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
+}
+
+function notEnded(command: string, result: RunResult, timeoutMs: number, signal: AbortSignal | undefined): unknown {
+  if (result.ended === 'abort') return signal?.reason;
+  if (result.ended === 'timeout') {
+    const hint = 'the machine or the git server is too slow or stuck; the agent tries again by itself';
+    return failure('GIT_TIMEOUT', 'retry', `git ${command} did not end within ${timeoutMs} ms`, hint);
+  }
+  if (result.ended === 'too-much-output') {
+    const hint = 'the repository is larger than the limits of the agent';
+    return failure('TOO_LARGE', 'stall', `git ${command} printed more than the limit`, hint);
+  }
+  if (result.ended === 'not-started') return notStarted(result);
+  const hint = 'something outside gitfleet ended it, such as the kernel for want of memory; the agent tries again';
+  return failure('GIT_KILLED', 'retry', `git ${command} was ended by ${result.signal}`, hint);
+}
+
+function notStarted(result: RunResult): FleetError {
+  if (result.cause?.code !== 'ENOENT') return classify(result.cause);
+  const hint = 'install git on this server, or correct the PATH of the agent';
+  return failure('NO_GIT', 'stall', 'git was not found', hint, result.cause);
+}

@@ -1,0 +1,87 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isAbort } from '../../runtime/errors.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import type { Repository } from '../repository/repository.ts';
+import { sweepWorkTree } from '../repository/stale-files.ts';
+import { type Contents, writeAnew } from './full-checkout.ts';
+import { forgetIndexBehind } from './index-catch-up.ts';
+import { dropProof, indexIsOfThisBoot, noteBoot, readProof } from './proof.ts';
+import { noteRacy, trustProvedIndex } from './racy-index.ts';
+import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree, writingIn } from './work-tree.ts';
+
+/**
+ * Makes `directory` hold exactly this commit, whatever state it is in: half written, edited, of another commit, by
+ * git's own forced checkout; absent, by write-anew.ts. The sure way; apply-diff.ts is the fast one. What checkout cannot
+ * overwrite is cleared by starting over from nothing, once.
+ * @param contents of the commit, as far as known.
+ * @param meanwhile is called when git has begun.
+ * @returns what it was written into.
+ */
+export async function checkOut(
+  repository: Repository,
+  directory: string,
+  commitId: CommitId,
+  contents: Contents | null,
+  signal: AbortSignal,
+  meanwhile: () => void,
+): Promise<'proved' | 'unproved' | 'nothing'> {
+  const present = await findWorkTree(repository, directory);
+  if (present) {
+    try {
+      return await overwrite(repository, present, commitId, signal, meanwhile);
+    } catch (error) {
+      if (signal.aborted || isAbort(error) || (error as { code?: unknown }).code === 'NO_SPACE') throw error;
+      repository.log.warn({ directory, error }, 'the work tree could not be overwritten; making it anew');
+    }
+  }
+  await refuseOthers(directory);
+  await removeWorkTree(repository, directory);
+  const tree = await addWorkTree(repository, directory, commitId);
+  await noteBoot(tree);
+  if (!contents || !(await writeAnew(repository, tree, contents, signal, meanwhile))) {
+    await forcedCheckout(repository, tree, commitId, signal, meanwhile);
+  }
+  await repository.failpoint('spare.checked-out');
+  return 'nothing';
+}
+
+async function overwrite(
+  repository: Repository,
+  tree: WorkTree,
+  commitId: CommitId,
+  signal: AbortSignal,
+  meanwhile: () => void,
+): Promise<'proved' | 'unproved'> {
+  const proved = await readProof(tree);
+  await dropProof(tree);
+  await repository.failpoint('spare.dirty');
+  await sweepWorkTree(tree.admin);
+  if (proved !== null) await trustProvedIndex(repository, tree);
+  await forgetIndexBehind(tree);
+  if (!(await indexIsOfThisBoot(tree))) {
+    // After a power loss a file may have the size and the time that the index remembers, and other bytes.
+    await rm(join(tree.admin, 'index'), { force: true });
+    await noteBoot(tree);
+  }
+  await forcedCheckout(repository, tree, commitId, signal, meanwhile);
+  await repository.failpoint('spare.checked-out');
+  if (proved !== null) return 'proved'; // It had no strangers, and nobody writes there; the verification looks again.
+  const clean = ['clean', '--quiet', '-ffdx'];
+  await repository.git.tell(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
+  return 'unproved';
+}
+
+async function forcedCheckout(
+  repository: Repository,
+  tree: WorkTree,
+  commitId: CommitId,
+  signal: AbortSignal,
+  meanwhile: () => void,
+): Promise<void> {
+  const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
+  await noteRacy(tree);
+  const done = repository.git.tell(args, writingIn(tree, signal));
+  meanwhile();
+  await done;
+}

@@ -1,0 +1,30 @@
+import type { CommitId } from '../../schemas/values.ts';
+import { checkContent } from '../objects/content.ts';
+import { type Difference, readDifference } from '../objects/difference.ts';
+import type { Repository } from '../repository/repository.ts';
+import { type Contents, contentsOf } from './full-checkout.ts';
+
+/** How a commit gets into the spare. */
+export interface Judgement {
+  /** What to write into a spare that holds the base; null: git checks out all of the commit. */
+  readonly difference: Difference | null;
+  /** All of the commit; null where only a difference was looked at, or git alone knows how to write it. */
+  readonly contents: Contents | null;
+}
+
+/**
+ * Judges a commit from its objects alone, before a byte of it is written: what differs from the base, if the spare
+ * holds one and that tells enough, else all of it. @throws FleetError of content.ts, STORE_BROKEN.
+ */
+export async function judge(
+  repository: Repository,
+  base: CommitId | null,
+  commitId: CommitId,
+  directory: string,
+  signal: AbortSignal,
+): Promise<Judgement> {
+  const difference = base === null ? null : await readDifference(repository, base, commitId);
+  if (difference) return { difference, contents: null };
+  const entries = await checkContent(repository, commitId, directory, signal);
+  return { difference: null, contents: contentsOf(entries, commitId) };
+}

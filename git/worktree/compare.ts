@@ -1,0 +1,79 @@
+import type { CommitId } from '../../schemas/values.ts';
+import type { Git, GitCall, Leash } from '../run/process.ts';
+import { talk } from '../run/simple-git.ts';
+import type { Drift } from '../store.ts';
+import type { WorkTree } from './work-tree.ts';
+
+/**
+ * `believed`: what the index says of sizes and times counts, and content is compared with the blob in the store where
+ * those changed. `hashed`: the index was just made by hashing every file, and that counts, not a blob that may have
+ * been tampered with.
+ */
+type Index = 'believed' | 'hashed';
+
+const MOST_NAMES = 20;
+
+/**
+ * What git says, asked with the index of `call`. Writes nothing but, at most, fresher times into that index.
+ * @param except patterns as in .gitignore.
+ */
+export async function compare(
+  git: Git,
+  tree: WorkTree,
+  commitId: CommitId,
+  except: readonly string[],
+  call: GitCall,
+  index: Index,
+): Promise<Drift> {
+  const [head, differing, strangers] = await Promise.all([
+    headOf(git.leash, tree),
+    differingFrom(git, commitId, except, call, index),
+    strangersIn(git, except, call),
+  ]);
+  return {
+    head,
+    changed: names(differing.filter(({ status }) => status !== 'D' && status !== 'A')),
+    missing: names(differing.filter(({ status }) => status === 'D')),
+    // Tracked by the index but not in the commit: somebody added it.
+    strangers: names([...differing.filter(({ status }) => status === 'A'), ...strangers]),
+  };
+}
+
+async function headOf(leash: Leash, tree: WorkTree): Promise<CommitId | null> {
+  const git = talk(leash, tree.directory, { GIT_DIR: tree.admin });
+  const said = await git.raw('rev-parse', '--verify', 'HEAD').catch(() => '');
+  return said === '' ? null : (said.trim() as CommitId);
+}
+
+async function differingFrom(git: Git, commitId: CommitId, except: readonly string[], call: GitCall, index: Index) {
+  const flags = ['--raw', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', '--ignore-submodules=all'];
+  const paths = except.length === 0 ? [] : ['.', ...except.flatMap(excluding)];
+  const command = index === 'hashed' ? 'diff-index' : 'diff';
+  const words = (await git.tell([command, ...flags, commitId, '--', ...paths], call)).split('\0');
+  const found: { status: string; path: string }[] = [];
+  for (let at = 0; at + 1 < words.length; at += 2) {
+    found.push({ status: (words[at] ?? '').split(' ')[4] ?? '', path: words[at + 1] ?? '' });
+  }
+  return found;
+}
+
+/** A pattern without a slash matches at any depth, as in .gitignore; each covers what lies below it too. */
+function excluding(pattern: string): string[] {
+  const plain = pattern.replace(/^\/|\/$/g, '');
+  const anchored = plain.includes('/') || pattern.startsWith('/') ? plain : `**/${plain}`;
+  return [`:(exclude,glob,top)${anchored}`, `:(exclude,glob,top)${anchored}/**`];
+}
+
+async function strangersIn(git: Git, except: readonly string[], call: GitCall) {
+  // A directory that holds nothing but excepted files is none either.
+  const flags = except.length === 0 ? [] : ['--no-empty-directory', ...except.map((each) => `--exclude=${each}`)];
+  const listed = await git.tell(['ls-files', '--others', '--directory', '-z', ...flags], call);
+  return listed
+    .split('\0')
+    .filter((path) => path !== '')
+    .map((path) => ({ path }));
+}
+
+function names(entries: readonly { path: string }[]): string[] {
+  return entries.slice(0, MOST_NAMES).map(({ path }) => path);
+}

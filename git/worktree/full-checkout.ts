@@ -1,0 +1,126 @@
+import { mkdirSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { CommitId } from '../../schemas/values.ts';
+import { folded } from '../objects/hostile-names.ts';
+import { DIRECTORY, SYMLINK, type TreeEntry } from '../objects/tree.ts';
+import type { Repository } from '../repository/repository.ts';
+import { PART } from '../repository/stale-files.ts';
+import { objectFormatOf } from '../run/commit-id.ts';
+import { withPlainUmask } from '../run/process.ts';
+import { type FlatEntry, type IndexImage, indexImage } from './index-file.ts';
+import { type IndexPart, joined, partsOf } from './index-parts.ts';
+import { noteRacy } from './racy-index.ts';
+import { type WorkTree, writingIn } from './work-tree.ts';
+
+/** All files of a commit, as an index has them. */
+export interface Contents {
+  readonly commitId: CommitId;
+  readonly files: readonly FlatEntry[];
+  readonly image: IndexImage;
+}
+
+/**
+ * Git looks at the paths of trees, never at those of an index that it is given, so whatever could be more than a plain
+ * path below the work tree is left to its own checkout, though `checkEntries` has judged the entries before.
+ * @returns null where that checkout must do it: submodules, file modes of long ago, odd names, a path that is two things.
+ */
+export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): Contents | null {
+  const files: FlatEntry[] = [];
+  for (const { mode, id, path, size } of entries) {
+    if (mode === DIRECTORY) continue;
+    if (!MODES.has(mode) || ODD.test(path) || (mode === SYMLINK && GIT_READS.test(path))) return null;
+    files.push({ mode, id, size: size ?? 0, path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1') });
+  }
+  return eachIsOneThing(files) ? { commitId, files, image: indexImage(files, objectFormatOf(commitId)) } : null;
+}
+
+const MODES: ReadonlySet<string> = new Set(['100644', '100755', SYMLINK]);
+/** Bytes that are not UTF-8, a separator of other systems, and segments that are no names or git's own. */
+const ODD = /[\\\ufffd]|(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
+const GIT_READS = /(?:^|\/)\.git[^/]*$/i;
+const ASCII = /^[\u0001-\u007f]*$/;
+
+/**
+ * No path comes twice, none is a file and a directory as well, nor a symlink one that a disk which folds letter case
+ * takes for a directory: one git would write through the symlink of another.
+ */
+function eachIsOneThing(files: readonly FlatEntry[]): boolean {
+  const directories = new Set<string>();
+  let last = '';
+  for (const { path } of files) {
+    let cut = path.lastIndexOf('/');
+    if (cut === last.length && path.startsWith(last)) continue; // Most lie beside the one before.
+    last = path.slice(0, Math.max(0, cut));
+    for (; cut > 0 && !directories.has(path.slice(0, cut)); cut = path.lastIndexOf('/', cut - 1)) {
+      directories.add(path.slice(0, cut));
+    }
+  }
+  const foldedDirectories = new Set([...directories].map(foldedOf));
+  return files.every(({ path, mode }, at) => {
+    if (at > 0 && (files[at - 1]?.path ?? '') >= path) return false;
+    return !directories.has(path) && (mode !== SYMLINK || !foldedDirectories.has(foldedOf(path)));
+  });
+}
+
+const foldedOf = (path: string): string => folded(Buffer.from(path, 'latin1').toString('utf8'));
+
+/** Where so many files are written by each, a second git pays for its start. */
+const FILES_EACH = 1_000;
+const MOST_PARTS = 4;
+
+/**
+ * Fills an empty work tree: git writes the files of a commit, several gits side by side where there are many, each from
+ * an index with its share, which has then what that git saw of each file. Faster than a checkout, which reads all trees
+ * again and writes with one hand (measured: 80 ms against 155 for 9,000 files on two cores).
+ * @param meanwhile is called when git has begun.
+ * @returns false where git left something else than expected: a checkout writes over it.
+ */
+export async function writeAnew(
+  repository: Repository,
+  tree: WorkTree,
+  { commitId, files, image }: Contents,
+  signal: AbortSignal,
+  meanwhile: () => void,
+): Promise<boolean> {
+  const format = objectFormatOf(commitId);
+  const most = Math.min(MOST_PARTS, availableParallelism());
+  const parts = partsOf(image, Math.max(1, Math.min(most, Math.floor(files.length / FILES_EACH))), format);
+  const names = parts.map((_, at) => join(tree.admin, `${PART}${at}`));
+  await noteRacy(tree);
+  for (const [at, { file }] of parts.entries()) await writeFile(names[at] as string, file);
+  makeShared(tree, files, parts);
+  const written = Promise.allSettled(names.map((name) => writeOut(repository, tree, name, signal)));
+  try {
+    meanwhile();
+  } finally {
+    await written; // Whatever happens, nobody writes here any more.
+  }
+  for (const part of await written) if (part.status === 'rejected') throw part.reason;
+  await repository.failpoint('spare.parts-written');
+  const index = joined(parts, await Promise.all(names.map((name) => readFile(name))), format);
+  await Promise.all(names.map((name) => rm(name)));
+  if (index === null) return false;
+  const file = join(tree.admin, 'index');
+  await writeFile(`${file}.new`, index);
+  await rename(`${file}.new`, file);
+  return true;
+}
+
+async function writeOut(repository: Repository, tree: WorkTree, index: string, signal: AbortSignal): Promise<void> {
+  const call = { ...writingIn(tree, signal), env: { GIT_INDEX_FILE: index }, locks: [`${index}.lock`] };
+  await repository.git.tell(['checkout-index', '--quiet', '--force', '--index', '--all'], call);
+}
+
+/**
+ * Git refuses a directory that another one makes at the same moment. Those that two parts write into lead to the first
+ * file of the later one.
+ */
+function makeShared(tree: WorkTree, files: readonly FlatEntry[], parts: readonly IndexPart[]): void {
+  const first = parts.slice(1).map(({ from }) => dirname(files[from]?.path ?? ''));
+  for (const directory of first.filter((each) => each !== '.')) {
+    const path = Buffer.concat([Buffer.from(`${tree.directory}/`), Buffer.from(directory, 'latin1')]);
+    withPlainUmask(() => mkdirSync(path, { recursive: true }));
+  }
+}

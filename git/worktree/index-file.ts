@@ -1,0 +1,99 @@
+import { createHash, type Hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { ObjectFormat } from '../run/commit-id.ts';
+
+/** A file or symlink as a flat list of a tree has it. */
+export interface FlatEntry {
+  readonly mode: string;
+  /** Of the blob. */
+  readonly id: string;
+  readonly size: number;
+  /** Its bytes as latin1, since a path need not be UTF-8. */
+  readonly path: string;
+}
+
+/** An index as far as it can be known before the files are there: what git sees of a file, but its size, is zero. */
+export interface IndexImage {
+  readonly bytes: Buffer;
+  /** Where the entries begin. */
+  readonly offsets: readonly number[];
+}
+
+/** The image of an index of version 2, as gitformat-index(5) describes it. @param entries in the order of an index. */
+export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat): IndexImage {
+  const pathFrom = ID_AT + idBytesOf(format) + 2;
+  const offsets: number[] = [];
+  let end = HEADER;
+  for (const { path } of entries) {
+    offsets.push(end);
+    end += (pathFrom + path.length + 8) & ~7; // Padded to a multiple of eight, with one to eight zeros.
+  }
+  const bytes = writeHeader(Buffer.alloc(end), entries.length);
+  for (let n = 0; n < entries.length; n++) {
+    const { mode, id, size, path } = entries[n] as FlatEntry;
+    const at = offsets[n] as number;
+    bytes.writeUInt32BE(Number.parseInt(mode, 8), at + MODE_AT);
+    bytes.writeUInt32BE(size % 2 ** 32, at + SIZE_AT);
+    bytes.write(id, at + ID_AT, 'hex');
+    bytes.writeUInt16BE(Math.min(path.length, MOST_NAMED), at + pathFrom - 2);
+    bytes.write(path, at + pathFrom, 'latin1');
+  }
+  return { bytes, offsets };
+}
+
+export function writeHeader(bytes: Buffer, entries: number): Buffer {
+  bytes.write('DIRC', 'latin1');
+  bytes.writeUInt32BE(2, 4);
+  bytes.writeUInt32BE(entries, 8);
+  return bytes;
+}
+
+/**
+ * Whether this index has just these entries, none of them half merged, each with a file that git saw, of this size.
+ * False also where it is absent, damaged, or of a kind that our calls never make; git itself is to be asked then.
+ */
+export async function isIndexOf(file: string, { bytes: image, offsets }: IndexImage, format: ObjectFormat) {
+  const bytes = await readFile(file).catch(() => Buffer.alloc(0));
+  const end = bytes.length - idBytesOf(format);
+  if (end < image.length) return false;
+  if (!createHash(format).update(bytes.subarray(0, end)).digest().equals(bytes.subarray(end))) return false;
+  for (const at of offsets) {
+    if (bytes.readUInt32BE(at + MTIME_AT) === 0 || bytes.readUInt32BE(at + INODE_AT) === 0) return false;
+    bytes.fill(0, at, at + MODE_AT).fill(0, at + MODE_AT + 4, at + SIZE_AT);
+  }
+  return bytes.subarray(0, image.length).equals(image);
+}
+
+export const idBytesOf = (format: ObjectFormat): number => (format === 'sha256' ? 32 : 20);
+
+export const HEADER = 12;
+/** Within an entry: times, device and inode, the mode, owner and group, the size, the id. */
+const MTIME_AT = 8;
+const INODE_AT = 20;
+const MODE_AT = 24;
+const SIZE_AT = 36;
+const ID_AT = 40;
+/** Longer paths have this length among their flags; the other flags are those of a merge and of git's own doings. */
+const MOST_NAMED = 0xfff;
+
+/** The id of the tree that these make, in the order of an index: every tree below it is hashed anew, as git would. */
+export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): string {
+  let at = 0;
+  const id = Buffer.alloc(idBytesOf(format));
+  const treeBelow = (prefix: string): Hash => {
+    let content = '';
+    for (let entry = entries[at]; entry?.path.startsWith(prefix); entry = entries[at]) {
+      const slash = entry.path.indexOf('/', prefix.length);
+      if (slash < 0) {
+        id.write(entry.id, 'hex');
+        content += `${entry.mode} ${entry.path.slice(prefix.length)}\0${id.toString('latin1')}`;
+        at++;
+      } else {
+        const name = entry.path.slice(prefix.length, slash);
+        content += `40000 ${name}\0${treeBelow(`${prefix}${name}/`).digest().toString('latin1')}`;
+      }
+    }
+    return createHash(format).update(`tree ${content.length}\0${content}`, 'latin1');
+  };
+  return treeBelow('').digest('hex');
+}

@@ -1,0 +1,62 @@
+import { copyFile, mkdtemp, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CommitId } from '../../schemas/values.ts';
+import { checkedCommitId } from '../run/commit-id.ts';
+import { failure } from '../run/errors.ts';
+import type { Git } from '../run/process.ts';
+import type { Drift } from '../store.ts';
+import { compare } from './compare.ts';
+import { isIndexBehind } from './index-catch-up.ts';
+import { hashedIndex, type InspectOptions } from './inspect.ts';
+import { indexIsOfThisBoot } from './proof.ts';
+import { findWorkTree, type WorkTree } from './work-tree.ts';
+
+/**
+ * How a release differs from its commit, for somebody beside the agent, who may be at work: nothing below the store or
+ * the release is written or locked, for git works on a copy of the index in a directory of its own, gone afterwards.
+ * By sizes and times as the index remembers them; by content where it cannot be believed, or with `deep` everywhere.
+ * @param scratch where that directory may be made.
+ * @throws FleetError NOT_OUR_WORK_TREE; EACCES and its like where the store is not the caller's to read.
+ */
+export async function lookAt(
+  git: Git,
+  store: string,
+  release: string,
+  commitId: CommitId,
+  scratch: string,
+  signal: AbortSignal,
+  { deep = false, except = [] }: InspectOptions = {},
+): Promise<Drift> {
+  const id = checkedCommitId(commitId);
+  const tree = await findWorkTree({ directory: store }, release);
+  if (!tree) {
+    const hint = 'look again in a moment; if it stays so, publish the commit again and the agent takes it up';
+    throw failure('NOT_OUR_WORK_TREE', 'retry', `the store knows no work tree at ${release}`, hint);
+  }
+  const own = await mkdtemp(join(scratch, 'gitfleet-verify-'));
+  try {
+    const index = join(own, 'index');
+    const believed = !deep && (await copyIndex(tree, index));
+    const call = believed
+      ? { gitDir: tree.admin, workTree: release, signal, env: { GIT_INDEX_FILE: index } }
+      : await hashedIndex(git, tree, id, index, signal);
+    return await compare(git, tree, id, except, call, believed ? 'believed' : 'hashed');
+  } finally {
+    await rm(own, { recursive: true, force: true });
+  }
+}
+
+/** False where there is none that could be believed. Git doubts files as young as their index, so its age goes along. */
+async function copyIndex(tree: WorkTree, to: string): Promise<boolean> {
+  const from = join(tree.admin, 'index');
+  const [found, current, behind] = await Promise.all([
+    stat(from).catch(() => null),
+    indexIsOfThisBoot(tree),
+    isIndexBehind(tree),
+  ]);
+  if (found === null || !current || behind) return false;
+  await copyFile(from, to);
+  const second = Math.floor(found.mtimeMs / 1_000);
+  await utimes(to, second, second);
+  return true;
+}

@@ -1,0 +1,76 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CommitId } from '../../schemas/values.ts';
+import type { Repository } from '../repository/repository.ts';
+import { sweepWorkTree } from '../repository/stale-files.ts';
+import type { Git, GitCall } from '../run/process.ts';
+import type { Drift } from '../store.ts';
+import { compare } from './compare.ts';
+import { indexCaughtUp } from './index-catch-up.ts';
+import { indexIsOfThisBoot, noteBoot } from './proof.ts';
+import { settleRacy } from './racy-index.ts';
+import { type WorkTree, writingIn } from './work-tree.ts';
+
+export interface InspectOptions {
+  /** Hash every file again, with an index made from nothing: finds what kept its size and times. */
+  readonly deep?: boolean;
+  /** Patterns as in .gitignore, of things that are neither drift nor strangers. */
+  readonly except?: readonly string[];
+}
+
+/**
+ * How a work tree differs from a commit: its HEAD, every tracked file (by size and times, or by content where those
+ * changed), and every other file, ignored ones included. Writes nothing into the tree.
+ */
+export async function inspectWorkTree(
+  repository: Repository,
+  tree: WorkTree,
+  commitId: CommitId,
+  signal: AbortSignal,
+  { deep = false, except = [] }: InspectOptions = {},
+): Promise<Drift> {
+  const { git } = repository;
+  if (!deep) {
+    await indexCaughtUp(repository, tree);
+    await distrustOldBoot(repository, tree, commitId, signal);
+    await settleRacy(repository, tree, signal);
+    return compare(git, tree, commitId, except, writingIn(tree, signal), 'believed');
+  }
+  const index = join(tree.admin, 'gitfleet-inspect.new');
+  try {
+    await rm(index, { force: true });
+    const call = await hashedIndex(git, tree, commitId, index, signal);
+    return await compare(git, tree, commitId, except, call, 'hashed');
+  } finally {
+    await rm(index, { force: true });
+  }
+}
+
+/** An index made from nothing at `index`: every file is hashed, the tree's own index neither read nor written. */
+export async function hashedIndex(
+  git: Git,
+  { admin, directory }: WorkTree,
+  commitId: CommitId,
+  index: string,
+  signal: AbortSignal,
+): Promise<GitCall> {
+  const env = { GIT_INDEX_FILE: index };
+  const call: GitCall = { gitDir: admin, workTree: directory, signal, env, locks: [`${index}.lock`] };
+  await git.tell(['read-tree', commitId], call);
+  await git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  return call;
+}
+
+/** After a power loss the index may be half there, or remember times of files whose bytes were lost. */
+async function distrustOldBoot({ git }: Repository, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
+  if (await indexIsOfThisBoot(tree)) return;
+  await sweepWorkTree(tree.admin);
+  await rm(join(tree.admin, 'index'), { force: true });
+  await git.tell(['read-tree', commitId], writingIn(tree, signal));
+  await git.ask(['update-index', '-q', '--refresh'], writingIn(tree, signal));
+  await noteBoot(tree);
+}
+
+export function isClean(drift: Drift, commitId: CommitId): boolean {
+  return drift.head === commitId && [drift.changed, drift.missing, drift.strangers].every((list) => list.length === 0);
+}

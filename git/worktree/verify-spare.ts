@@ -1,0 +1,91 @@
+import { run } from '../../runtime/process.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import type { Difference } from '../objects/difference.ts';
+import { pinNames, type Repository } from '../repository/repository.ts';
+import { failure, gitFailure } from '../run/errors.ts';
+import { environment } from '../run/process.ts';
+import type { Drift } from '../store.ts';
+import { flushDifference, wronglyWritten } from './apply-diff.ts';
+import { type Expected, isWholeCheckout } from './checkout-proof.ts';
+import { inspectWorkTree, isClean } from './inspect.ts';
+import { readHead } from './proof.ts';
+import type { WorkTree } from './work-tree.ts';
+
+/** What the last write did, still to be verified: a difference in a proved tree, or a checkout of everything. */
+export type Written = { readonly commitId: CommitId } & (WrittenDifference | CheckedOut);
+
+interface WrittenDifference {
+  readonly difference: Difference;
+  /** Every file of it was fsynced. */
+  readonly lasts: boolean;
+}
+
+interface CheckedOut {
+  readonly expected: Expected | null;
+  /** Git hashed every object of the store when it came. */
+  readonly arrived: boolean;
+}
+
+/** Null: there is none, and what was written outlasts a power loss. @param last null: nobody knows how it was written. */
+export async function driftOf(
+  repository: Repository,
+  tree: WorkTree,
+  commitId: CommitId,
+  last: Written | null,
+  signal: AbortSignal,
+): Promise<Drift | null> {
+  if (last !== null && 'difference' in last) return driftOfDifference(tree, commitId, last);
+  const [whole] = await Promise.all([
+    last?.arrived && last.expected && isWholeCheckout(repository, tree, commitId, last.expected),
+    flush(repository, tree),
+  ]);
+  if (whole) return null;
+  const drift = await inspectWorkTree(repository, tree, commitId, signal, { deep: true });
+  return isClean(drift, commitId) ? null : drift;
+}
+
+async function driftOfDifference(tree: WorkTree, commitId: CommitId, { difference, lasts }: WrittenDifference) {
+  const [changed, head] = await Promise.all([wronglyWritten(tree, difference), readHead(tree)]);
+  const drift = { head: head === '' ? null : (head as CommitId), changed, missing: [], strangers: [] };
+  if (!isClean(drift, commitId)) return drift;
+  if (!lasts) await flushDifference(tree, difference);
+  return null;
+}
+
+/** A commit that came today may share objects with one from before we started; those may have changed since. */
+export async function allArrived(repository: Repository): Promise<boolean> {
+  const pins = await pinNames(repository);
+  return pins.every((each) => repository.fresh.has(each as CommitId));
+}
+
+/**
+ * Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release. The diff
+ * engine fsyncs what it writes by itself.
+ */
+async function flush(repository: Repository, tree: WorkTree): Promise<void> {
+  const { leash } = repository.git;
+  const said = await run(['sync', '-f', '--', tree.directory, tree.admin], {
+    env: environment(leash),
+    clock: repository.clock,
+    timeoutMs: 120_000,
+    mostBytes: 4_096,
+    keep: 'tail',
+    ...(leash.lockFd === undefined ? {} : { inherit: [leash.lockFd] }),
+  });
+  if (said.exitCode !== 0) throw gitFailure('sync', said.stderr.toString('utf8'), 'IO_ERROR');
+}
+
+export function mismatch(commitId: CommitId, drift: Drift) {
+  const parts = [
+    ...(drift.head === commitId ? [] : [`HEAD is ${drift.head ?? 'unreadable'}`]),
+    ...[
+      ['changed', drift.changed] as const,
+      ['missing', drift.missing] as const,
+      ['not of the commit', drift.strangers] as const,
+    ].flatMap(([word, names]) => (names.length === 0 ? [] : [`${word}: ${names.slice(0, 5).map(quoted).join(', ')}`])),
+  ];
+  const hint = 'the spare is written again from the objects; if it comes back, check disk and memory of this server';
+  return failure('TREE_MISMATCH', 'retry', `the tree is not ${commitId}: ${parts.join('; ')}`, hint);
+}
+
+const quoted = (name: string) => JSON.stringify(name.slice(0, 100));

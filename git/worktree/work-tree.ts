@@ -1,0 +1,205 @@
+import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { syncDirectory } from '../../runtime/durable-file.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import type { Repository } from '../repository/repository.ts';
+import { failure } from '../run/errors.ts';
+import type { GitCall } from '../run/process.ts';
+
+/**
+ * A work tree and what the store keeps about it (its HEAD and index, below worktrees/), as gitrepository-layout(5) lays
+ * them out. They point at each other: `.git` of the tree names the admin directory, its `gitdir` names the tree. We
+ * make the pair ourselves, because `git worktree add` killed half-way leaves one that looks whole and is locked.
+ *
+ * A pair counts only when both directions agree; anything else is nobody's and is made anew. Moving and removing first
+ * note where to, so that start-up can finish them.
+ */
+export interface WorkTree {
+  readonly directory: string;
+  readonly admin: string;
+}
+
+/** For a git that writes the index or HEAD of a work tree: killed half-way it must not stop every later one. */
+export function writingIn({ admin, directory }: WorkTree, signal?: AbortSignal): GitCall {
+  const locks = ['index.lock', 'HEAD.lock'].map((name) => join(admin, name));
+  return { gitDir: admin, workTree: directory, signal, locks };
+}
+
+const MOVING = 'gitfleet-moving';
+const REMOVING = 'gitfleet-removing';
+
+export async function findWorkTree(
+  repository: Pick<Repository, 'directory'>,
+  directory: string,
+): Promise<WorkTree | null> {
+  const admin = await adminOf(repository, directory);
+  if (admin === null) return null;
+  const back = await read(join(admin, 'gitdir'));
+  return back !== null && (await isGitFileOf(directory, back)) ? { directory, admin } : null;
+}
+
+/** A way to the tree may lead through links of others, above our directories; the tree itself is none. */
+async function isGitFileOf(directory: string, file: string): Promise<boolean> {
+  if (file === join(directory, '.git')) return true;
+  const real = async (path: string) => join(await realpath(dirname(path)), basename(path));
+  if (basename(file) !== '.git') return false;
+  const [named, asked] = await Promise.all([dirname(file), directory].map((path) => real(path).catch(() => null)));
+  return named !== null && named === asked;
+}
+
+/** An empty work tree at `directory`; whatever is there without being ours is refused, never deleted. */
+export async function addWorkTree(repository: Repository, directory: string, commitId: CommitId): Promise<WorkTree> {
+  await refuseOthers(directory);
+  const admin = await makeAdmin(repository, directory, commitId);
+  await repository.failpoint('spare.admin-made');
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  await chmod(directory, 0o755);
+  await pointTo(directory, admin);
+  await repository.failpoint('spare.directory-made');
+  return { directory, admin };
+}
+
+/**
+ * Takes a directory with files for a work tree of `commitId`, without touching a file: what the store knew about it was
+ * lost. Whether the files are the commit's is for an inspection to say.
+ */
+export async function attachWorkTree(repository: Repository, directory: string, commitId: CommitId): Promise<WorkTree> {
+  const admin = await makeAdmin(repository, directory, commitId);
+  const tree = { directory, admin };
+  const call = writingIn(tree);
+  await repository.git.tell(['read-tree', commitId], call);
+  await repository.git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  await pointTo(directory, admin);
+  return tree;
+}
+
+async function makeAdmin(repository: Repository, directory: string, commitId: CommitId): Promise<string> {
+  const name = `${basename(directory).slice(0, 20)}-${Math.floor(repository.chance() * 2 ** 40).toString(36)}`;
+  const admin = join(repository.directory, 'worktrees', name);
+  await mkdir(admin, { recursive: true, mode: 0o700 });
+  await writeFile(join(admin, 'commondir'), '../..\n');
+  await writeFile(join(admin, 'gitdir'), `${join(directory, '.git')}\n`);
+  await writeFile(join(admin, 'HEAD'), `${commitId}\n`);
+  return admin;
+}
+
+async function pointTo(directory: string, admin: string): Promise<void> {
+  const aside = join(directory, '.git.gitfleet-new');
+  await writeFile(aside, `gitdir: ${admin}\n`, { mode: 0o644 });
+  await chmod(aside, 0o644);
+  await rename(aside, join(directory, '.git'));
+}
+
+/** Renames a work tree; readers of the new name see it whole or not at all. */
+export async function moveWorkTree(repository: Repository, tree: WorkTree, to: string): Promise<WorkTree> {
+  if (await lstat(to).catch(() => null)) throw inTheWay(to);
+  await repository.catchingUp.get(tree.admin); // It works in the directory that goes.
+  await mkdir(dirname(to), { recursive: true, mode: 0o755 });
+  await writeFile(join(tree.admin, MOVING), `${to}\n`);
+  await repository.failpoint('move.marked');
+  await rename(tree.directory, to);
+  await repository.failpoint('move.renamed');
+  await pointBack(tree.admin, to);
+  await syncDirectory(dirname(to));
+  await repository.failpoint('move.repaired');
+  return { directory: to, admin: tree.admin };
+}
+
+/** Deletes a work tree under another name, so that what still has the old one is always whole. */
+export async function removeWorkTree(repository: Repository, directory: string): Promise<void> {
+  const admin = await adminOf(repository, directory);
+  if (admin !== null) await repository.catchingUp.get(admin);
+  const gone = join(dirname(directory), `.removing-${basename(directory)}`);
+  await rm(gone, { recursive: true, force: true });
+  if (admin !== null) await writeFile(join(admin, REMOVING), `${gone}\n`);
+  await repository.failpoint('remove.marked');
+  await rename(directory, gone).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await repository.failpoint('remove.renamed');
+  await rm(gone, { recursive: true, force: true });
+  await repository.failpoint('remove.deleted');
+  if (admin !== null) await rm(admin, { recursive: true, force: true });
+}
+
+/** Start-up: finishes moves and removals, and forgets admin directories whose tree is gone. */
+export async function settleWorkTrees(repository: Repository): Promise<void> {
+  const all = join(repository.directory, 'worktrees');
+  for (const name of await readdir(all).catch(() => [])) {
+    const admin = join(all, name);
+    const removing = await read(join(admin, REMOVING));
+    const moving = await read(join(admin, MOVING));
+    const back = await read(join(admin, 'gitdir'));
+    if (removing !== null) {
+      await rm(removing, { recursive: true, force: true });
+      const tree = back === null ? null : dirname(back);
+      if (tree === null || (await adminOf(repository, tree)) !== admin)
+        await rm(admin, { recursive: true, force: true });
+      else await removeWorkTree(repository, tree); // Marked, not yet renamed.
+    } else if (moving !== null && (await adminOf(repository, moving)) === admin) {
+      await pointBack(admin, moving);
+    } else if (back === null || (await adminOf(repository, dirname(back))) !== admin) {
+      repository.log.info({ admin }, 'a half-made work tree is forgotten');
+      await rm(admin, { recursive: true, force: true });
+    } else {
+      await rm(join(admin, MOVING), { force: true });
+    }
+  }
+}
+
+/** Every pair that the store knows. */
+export async function allWorkTrees(repository: Repository): Promise<WorkTree[]> {
+  const all = join(repository.directory, 'worktrees');
+  const names = await readdir(all).catch(() => []);
+  const backs = await Promise.all(names.map((name) => read(join(all, name, 'gitdir'))));
+  const found = await Promise.all(backs.map((back) => back && findWorkTree(repository, dirname(back))));
+  return found.filter((tree): tree is WorkTree => Boolean(tree));
+}
+
+async function pointBack(admin: string, directory: string): Promise<void> {
+  await writeFile(join(admin, 'gitdir.new'), `${join(directory, '.git')}\n`);
+  await rename(join(admin, 'gitdir.new'), join(admin, 'gitdir'));
+  await rm(join(admin, MOVING), { force: true });
+}
+
+/** The admin directory that the `.git` file names, if it is a directory of this very store. */
+async function adminOf(repository: Pick<Repository, 'directory'>, directory: string): Promise<string | null> {
+  const forward = await read(join(directory, '.git'));
+  if (forward === null || !forward.startsWith('gitdir: ')) return null;
+  const named = forward.slice('gitdir: '.length);
+  const ours = join(repository.directory, 'worktrees');
+  // As we wrote it ourselves, to the letter (no `..`, no slash at its end): nothing between the two can lead elsewhere.
+  if (named === join(ours, basename(named)) && (await isDirectory(named))) return named;
+  const real = (path: string) => realpath(path).catch(() => null);
+  const [admin, all] = await Promise.all([real(named), real(ours)]);
+  if (admin === null || all === null || dirname(admin) !== all) return null;
+  return join(ours, basename(admin));
+}
+
+const isDirectory = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+async function read(file: string): Promise<string | null> {
+  return readFile(file, 'utf8').then(
+    (text) => text.replace(/\n$/, ''),
+    () => null,
+  );
+}
+
+/** The place of a work tree is a directory or nothing: a file or a link there was put by somebody else. */
+export async function refuseOthers(directory: string): Promise<void> {
+  const present = await lstat(directory).catch(() => null);
+  if (present && !present.isDirectory()) throw inTheWay(directory);
+}
+
+function inTheWay(path: string) {
+  return failure(
+    'PATH_TAKEN',
+    'stall',
+    `${path} is in the way and not ours`,
+    'move it away; gitfleet never deletes it',
+  );
+}

@@ -1,0 +1,31 @@
+import type { Deployment } from '../schemas/deployment.ts';
+import { nameAndCommit } from './screens/words.ts';
+
+/** What decides which commands are any use. */
+export interface WayOn {
+  /** Where `gitfleet rollback` would go; null: nowhere, or that is not known. */
+  readonly wayBack: Deployment | null;
+  /** A retry is a word to the coordinator: without one it would be refused. */
+  readonly isLed: boolean;
+}
+
+/**
+ * What to type where a deployment has ended badly, or stands still until a person decides; config holds it still.
+ * @param look shows more of what failed; null: nothing does.
+ */
+export function waysOn(ending: 'failed' | 'halted' | 'aborted', way: WayOn, look: string | null): string[] {
+  const { wayBack, isLed } = way;
+  const back = wayBack ? [backWords(wayBack)] : [];
+  switch (ending) {
+    case 'failed':
+      return [...(look ? [look] : []), ...back, ...(isLed ? ['gitfleet retry where the cause is over'] : [])];
+    case 'halted':
+      return [...back, 'gitfleet resume lets these fail and goes on', 'gitfleet retry', 'gitfleet abort'];
+    case 'aborted':
+      return [...back, 'gitfleet retry'];
+  }
+}
+
+export const backWords = (wayBack: Deployment): string => `back to ${nameAndCommit(wayBack)}: gitfleet rollback`;
+
+export const nextWords = (commands: readonly string[]): string => `next: ${commands.join('; ')}`;

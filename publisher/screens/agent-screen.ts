@@ -1,0 +1,148 @@
+import type { AgentView } from '../../fleet/fleet-view.ts';
+import { isRecorded, type SharedState } from '../../fleet/shared-state.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
+import { formatInstant } from '../../schemas/instant.ts';
+import type { Presence, Report } from '../../schemas/report.ts';
+import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { backWords, nextWords } from '../next-commands.ts';
+import { presentStanding, type Standing } from '../verdict.ts';
+import { outputLines, phaseAge } from './agent-table.ts';
+import type { Screen, Tone } from './theme.ts';
+import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
+
+/** What config holds. */
+export interface PresentTarget {
+  readonly targetVersion: string;
+  /** Null where it cannot be read. */
+  readonly commitId: string | null;
+  /** Its number; null where nobody has recorded it yet. */
+  readonly deployment: number | null;
+}
+
+/** Null where nothing is published yet. */
+export function presentTargetOf(state: SharedState): PresentTarget | null {
+  if (state.config.data.length === 0) return null;
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  return {
+    targetVersion: state.config.targetVersion,
+    commitId: wanted.ok ? wanted.target.commitId : null,
+    deployment: isRecorded(state) ? (state.lastRecord?.number ?? null) : null,
+  };
+}
+
+/**
+ * `gitfleet status AGENT`: all that is known about one agent.
+ * @param wayBack where `gitfleet rollback` would go; null: nowhere, or that is not known.
+ */
+export function agentLines(
+  view: AgentView,
+  present: PresentTarget | null,
+  screen: Screen,
+  wayBack: Deployment | null = null,
+): string[] {
+  const targetVersion = present?.targetVersion ?? null;
+  const standing = presentStanding(view, targetVersion ?? '');
+  const waits = targetVersion === null && standing === 'silent' && view.presence?.problem === null;
+  const words = waits ? 'online, waiting for a first target' : standingWords({ agentId: view.agentId, standing, view });
+  return [
+    `${visible(view.agentId, 100)}: ${screen.paint(TONE[standing], words)}`,
+    ...(view.presence ? presenceLines(view.presence, screen.now) : []),
+    ...(view.report ? reportLines(view, view.report, present, screen) : ['  it never reported']),
+    waits ? 'next: gitfleet publish' : nextLine(view, standing, wayBack),
+  ];
+}
+
+const TONE: Record<Standing, Tone> = {
+  active: 'good',
+  overridden: 'busy',
+  suspended: 'busy',
+  failed: 'bad',
+  working: 'busy',
+  silent: 'busy',
+  offline: 'faint',
+};
+
+function presenceLines(presence: Presence, now: number): string[] {
+  const labels = Object.entries(presence.labels).map(([key, value]) => `${visible(key, 70)}=${visible(value, 70)}`);
+  return fields([
+    ['online', `for ${age(now - presence.since)}, since ${formatInstant(presence.since)}`],
+    ['host', `${visible(presence.host, 200)}, process ${presence.pid}`],
+    ['version', visible(presence.agentVersion, 40)],
+    ['labels', labels.join(', ')],
+    ['problem', presence.problem === null ? '' : visible(presence.problem, 500)],
+  ]);
+}
+
+function reportLines(view: AgentView, report: Report, present: PresentTarget | null, { now }: Screen): string[] {
+  const { error, override, suspended, drift } = report;
+  const at = view.reportedAt === null ? '' : `${age(now - view.reportedAt)} ago, ${formatInstant(view.reportedAt)}`;
+  const tries = report.attempts === 0 ? '' : `, ${report.attempts} ${report.attempts === 1 ? 'try' : 'tries'}`;
+  return [
+    ...fields([
+      ['shows', report.activeCommit === null ? 'nothing' : visible(report.activeCommit, 64)],
+      ['wants', visible(wantedCommit(report, present) ?? '', 64)],
+      ['path', report.relativePath === null ? '' : visible(report.relativePath, 255)],
+      ['report', `${at}, about ${aboutWords(report, present)}`],
+      [
+        'phase',
+        view.presence ? `${phaseWords(view)}, for ${phaseAge(view, now)}${tries}` : `${phaseWords(view)} then${tries}`,
+      ],
+      ['waits for', report.waitingFor === null ? '' : visible(report.waitingFor, 500)],
+      ['kept', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
+      ['suspended', suspended === null ? '' : `${suspensionWords(view)} (${formatInstant(suspended.at)})`],
+      ['error', error === null ? '' : `${visible(error.code, 40)}: ${visible(error.reason, 1_000)}`],
+      ['hint', error === null ? '' : visible(error.hint, 1_000)],
+      ['', error === null ? '' : NEXT_WORDS[error.next]],
+    ]),
+    ...(report.output === null ? [] : ['  last output', ...outputLines(report.output, 40)]),
+    ...(drift.length === 0 ? [] : ["  drift: not the commit's", ...drift.map((file) => `    ${visible(file, 300)}`)]),
+  ];
+}
+
+/** What the fleet wants of it: under an override the report names the kept commit, and no deployment. */
+function wantedCommit({ override, desiredCommit, targetVersion }: Report, present: PresentTarget | null) {
+  if (override === null) return desiredCommit;
+  return targetVersion === present?.targetVersion ? present.commitId : null;
+}
+
+function aboutWords({ targetVersion, deployment }: Report, present: PresentTarget | null): string {
+  if (targetVersion === null) return 'no target';
+  const isPresent = targetVersion === present?.targetVersion;
+  const number = deployment ?? (isPresent ? present.deployment : null);
+  return `${isPresent ? 'the present target' : 'an older target'}${number === null ? '' : ` (${deploymentName(number)})`}`;
+}
+
+const NEXT_WORDS: Record<NonNullable<Report['error']>['next'], string> = {
+  retry: 'it is tried again by itself',
+  wait: 'it goes on by itself when that changes',
+  stall: 'a person has to act, or publish another commit',
+  bug: 'a defect of gitfleet: please report it with the log of this agent',
+};
+
+const fields = (all: readonly [string, string][]): string[] =>
+  all.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
+
+function nextLine({ agentId, presence, report }: AgentView, standing: Standing, wayBack: Deployment | null): string {
+  const id = visible(agentId, 100);
+  switch (standing) {
+    case 'offline':
+      return `next: on the server, gitfleet agent status and its log; gone for good: gitfleet forget ${id}`;
+    case 'failed':
+      return nextWords([
+        ...['what the hint says', 'on the server, gitfleet agent status and its log'],
+        ...(wayBack ? [backWords(wayBack)] : []),
+      ]);
+    case 'overridden':
+    case 'suspended':
+      return 'next: on the server, gitfleet agent resume follows the fleet again';
+    case 'silent':
+      return presence?.problem?.includes('NO_AUTH')
+        ? `next: where its state directory is a new one: gitfleet forget ${id}`
+        : 'next: on the server, gitfleet agent status and its log';
+    case 'working':
+      return report?.error ? 'next: what the hint says; the agent goes on by itself' : 'it goes on by itself';
+    case 'active':
+      return 'settled';
+  }
+}

@@ -1,0 +1,164 @@
+import { visible } from '../../runtime/safe-text.ts';
+import type { AgentStanding } from '../verdict.ts';
+import { aligned, type Cell, line } from './columns.ts';
+import type { Screen, Tone } from './theme.ts';
+import { age, driftWords, names, overrideWords, short, suspensionWords } from './words.ts';
+
+/** Above this many agents a screen shows counts and the agents that are not settled, instead of all. */
+export const MOST_SINGLE = 20;
+/** More rows than this nobody reads; counts, causes and --json have the rest. */
+const MOST_ROWS = 40;
+
+/**
+ * Agents as a table: state, what each shows, for how long, and why. Where there are more than `mostLines`, or than a
+ * person reads, the settled ones are only counted, and of the others the worst come first.
+ */
+export function agentTable(agents: readonly AgentStanding[], screen: Screen, mostLines: number): string[] {
+  const most = Math.min(mostLines, MOST_ROWS);
+  const all = agents.map((agent) => rowOf(agent, screen.now));
+  const few = all.length <= Math.min(most - 1, MOST_SINGLE);
+  const rows = few ? all : all.filter((row) => row.rank < SETTLED).sort((a, b) => a.rank - b.rank);
+  // One line is the heading's, one tells what was left out.
+  const shown = rows.length <= most - 1 ? rows : rows.slice(0, Math.max(0, most - 2));
+  const left = rows.slice(shown.length);
+  const lines = shown.length === 0 ? [] : aligned([HEADING, ...shown.map(cellsOf)], indented(screen));
+  const more = left.length === 0 ? [] : [line(indented(screen), `and ${left.length} more: ${tally(left)}`)];
+  return [...lines, ...more].map((row) => `  ${row}`);
+}
+
+/** `fetching`, or `failed: NO_SPACE`. */
+export function stateWords(agent: AgentStanding): string {
+  const code = agent.standing === 'offline' ? undefined : agent.view.report?.error?.code;
+  const { state } = rowOf(agent, 0);
+  return code && agent.standing !== 'silent' ? `${state}: ${visible(code, 40)}` : state;
+}
+
+/** `950 active, 30 fetching, 2 failed`: the worst first. */
+export function tallyOf(agents: readonly AgentStanding[], now: number): string {
+  return tally(agents.map((agent) => rowOf(agent, now)));
+}
+
+const indented = (screen: Screen): Screen => ({ ...screen, columns: screen.columns - 2 });
+const HEADING: readonly Cell[] = ['AGENT', 'STATE', 'SHOWS', 'FOR', ''].map((text) => ({ text, tone: 'faint' }));
+const SETTLED = 5;
+
+interface Row {
+  readonly agentId: string;
+  readonly state: string;
+  readonly tone: Tone;
+  /** The lower the more it wants to be seen. */
+  readonly rank: number;
+  readonly shows: string;
+  readonly since: string;
+  readonly detail: string;
+}
+
+const cellsOf = ({ agentId, state, tone, shows, since, detail }: Row): Cell[] => [
+  { text: visible(agentId, 100) },
+  { text: state, tone },
+  { text: shows },
+  { text: since },
+  { text: detail },
+];
+
+function tally(rows: readonly Row[]): string {
+  const counts = new Map<string, { rank: number; n: number }>();
+  for (const { state, rank } of rows) counts.set(state, { rank, n: (counts.get(state)?.n ?? 0) + 1 });
+  return [...counts]
+    .sort(([, a], [, b]) => a.rank - b.rank || b.n - a.n)
+    .map(([state, { n }]) => `${n} ${state}`)
+    .join(', ');
+}
+
+function rowOf({ agentId, standing, view }: AgentStanding, now: number): Row {
+  const { report, reportedAt, presence } = view;
+  const shows = short(report?.activeCommit);
+  const drift = report && report.drift.length > 0 ? driftWords(report.drift) : '';
+  const row = (state: string, tone: Tone, rank: number, since: string, detail = ''): Row => ({
+    ...{ agentId, state, tone, rank, shows, since, detail: detail || drift },
+  });
+  const both = (words: string) => [words, drift].filter((each) => each !== '').join('; ');
+  const since = phaseAge(view, now);
+  switch (standing) {
+    case 'failed':
+      return row('failed', 'bad', 0, since, both(errorWords(view)));
+    case 'silent': {
+      const problem = presence?.problem;
+      const online = presence ? `online for ${age(now - presence.since)}` : 'online';
+      // Not since when it is silent, which nobody knows: it may have come long before this target.
+      return row('silent', 'busy', 2, '-', problem ? visible(problem, 300) : `${online}, has not answered yet`);
+    }
+    case 'working':
+      if (report?.error?.next === 'retry') return row('retrying', 'bad', 1, since, both(errorWords(view)));
+      if (report?.error) return row('waiting', 'busy', 3, since, both(errorWords(view)));
+      return row(report?.phase ?? 'working', 'busy', 3, since, both(waitWords(view)));
+    case 'overridden':
+      return row('kept', 'busy', 4, since, both(overrideWords(view)));
+    case 'suspended':
+      return row('suspended', 'busy', 4, since, both(suspensionWords(view)));
+    case 'offline': {
+      const seen = reportedAt === null ? 'never reported' : `last report ${age(now - reportedAt)} ago`;
+      return row('offline', 'faint', 4, '-', report?.error ? `${seen}: ${errorWords(view)}` : seen);
+    }
+    case 'active':
+      return row('active', 'good', drift === '' ? SETTLED : 4, since);
+  }
+}
+
+/** The agent's clock may be off: how old its phase was is told by it, how long ago it said so by the ensemble. */
+export function phaseAge({ report, reportedAt }: AgentStanding['view'], now: number): string {
+  if (!report || reportedAt === null) return '-';
+  return age(Math.max(0, report.at - report.since) + Math.max(0, now - reportedAt));
+}
+
+function errorWords({ report }: AgentStanding['view']): string {
+  if (!report?.error) return '';
+  const tries = report.error.next === 'retry' ? ` (try ${report.attempts})` : '';
+  return `${visible(report.error.code, 40)}${tries}: ${visible(report.error.reason, 300)}`;
+}
+
+function waitWords({ report }: AgentStanding['view']): string {
+  if (report?.waitingFor) return `for ${visible(report.waitingFor, 200)}`;
+  return report?.phase === 'awaiting' ? 'ready, waits for its permit' : '';
+}
+
+/**
+ * What fails, once per cause: code and reason, on which agents, what to do, and the last words of the step. `mostCauses`
+ * keeps a fleet of different failures readable.
+ */
+export function failureLines(agents: readonly AgentStanding[], screen: Screen, mostCauses = 5): string[] {
+  const causes = new Map<string, AgentStanding[]>();
+  for (const agent of agents) {
+    const { error, phase } = agent.view.report ?? {};
+    if (!error || !['failed', 'working'].includes(agent.standing) || (error.next === 'wait' && phase !== 'failed'))
+      continue;
+    const key = `${error.code}\n${error.hint}`;
+    causes.set(key, [...(causes.get(key) ?? []), agent]);
+  }
+  const waits = (group: AgentStanding[]) => (group[0]?.standing === 'failed' ? 0 : 1);
+  // What waits for a person comes before what is tried again.
+  const worst = [...causes.values()].sort((a, b) => waits(a) - waits(b) || b.length - a.length);
+  const lines = worst.slice(0, mostCauses).flatMap((group) => {
+    const report = group[0]?.view.report;
+    const error = report?.error;
+    if (!error) return [];
+    const where = names(group.map((agent) => agent.agentId));
+    const code = visible(error.code, 40);
+    const cause = line(screen, `  ${code} on ${where}: ${visible(error.reason, 500)}`);
+    return [
+      // As a function: a code that holds $& is no pattern.
+      cause.replace(code, () => screen.paint('bad', code)),
+      ...(error.hint === '' ? [] : [line(screen, `    ${visible(error.hint, 500)}`)]),
+      ...outputLines(report.output).map((words) => line(screen, words)),
+    ];
+  });
+  const more = worst.length - mostCauses;
+  return more > 0 ? [...lines, line(screen, `  and ${more} other ${more === 1 ? 'cause' : 'causes'}`)] : lines;
+}
+
+/** The last words of a step, quoted line by line. */
+export function outputLines(output: string | null, most = 10): string[] {
+  if (!output) return [];
+  const lines = output.trimEnd().split('\n');
+  return lines.slice(-most).map((words) => `    | ${visible(words, 300)}`);
+}

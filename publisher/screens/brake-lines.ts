@@ -1,0 +1,35 @@
+import { holdWords, quarantineWords } from '../../fleet/admission.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import type { Hold, Quarantined } from '../../schemas/hold.ts';
+
+/** What the verbs say that stop a deployment, or take away what a server left; each also where nothing had to be done. */
+export const holdLines = (app: string, held: Hold): string[] => [
+  `${app}: ${holdWords(held)}`,
+  'what is under way goes on; next: gitfleet unhold ends it',
+];
+
+export function unholdLines(app: string, ended: Hold | 'unreadable' | null): string[] {
+  if (ended === null) return [`${app}: publishing was not held`];
+  if (ended === 'unreadable') return [`${app}: what stood in the hold znode and nobody could read is removed`];
+  return [`${app}: publishing is free again; ended: ${holdWords(ended)}`];
+}
+
+/**
+ * @param isWanted whether config holds this commit now.
+ * @param changed false: it was in quarantine already, and the first reason stands.
+ */
+export const quarantineLines = (app: string, entry: Quarantined, isWanted: boolean, changed: boolean): string[] => [
+  `${app}: ${quarantineWords(entry)}`,
+  ...(changed ? [] : ['it was in quarantine already; its reason stays, yours is not kept']),
+  isWanted
+    ? 'it is what the fleet shows now: agents that show it keep it; next: gitfleet rollback'
+    : `next: gitfleet unquarantine ${entry.commitId.slice(0, 12)} lifts it`,
+];
+
+export const unquarantineLines = (app: string, commitId: string, lifted: Quarantined | null): string[] => [
+  lifted ? `${app}: lifted: ${quarantineWords(lifted)}` : `${app}: ${commitId.slice(0, 12)} was not in quarantine`,
+];
+
+export const forgottenLines = (agentId: string): string[] => [
+  `${visible(agentId, 100)} is forgotten: its report is removed; it is back as soon as its agent runs again`,
+];

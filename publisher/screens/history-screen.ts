@@ -1,0 +1,76 @@
+import { visible } from '../../runtime/safe-text.ts';
+import { type Deployment, deploymentName, UNREADABLE } from '../../schemas/deployment.ts';
+import type { Quarantined } from '../../schemas/hold.ts';
+import { aligned, type Cell, cut } from './columns.ts';
+import type { Screen, Tone } from './theme.ts';
+import { age, outcomeWord, short } from './words.ts';
+
+/**
+ * `gitfleet history`: newest first; the star marks what config shows.
+ * @param most how many are shown; one more tells whether the last of these changed repository or place.
+ */
+export function historyLines(
+  history: readonly Deployment[],
+  current: number | null,
+  screen: Screen,
+  quarantined: readonly Quarantined[] = [],
+  most = history.length,
+): string[] {
+  if (history.length === 0) return ['nothing published yet', 'next: gitfleet publish'];
+  const refused = new Set<string>(quarantined.map((each) => each.commitId));
+  const rows = history.slice(0, most).map((record, at): Cell[] => {
+    const outcome = outcomeWord(record, record.number === current);
+    const tone = TONES[outcome];
+    return [
+      { text: `${record.number === current ? '*' : ' '} ${deploymentName(record.number)}` },
+      { text: short(record.target.commitId) },
+      { text: outcome, ...(tone ? { tone } : {}) },
+      { text: record.outcome ? `${record.outcome.reached}/${record.outcome.expected}` : '' },
+      { text: `${age(screen.now - record.at)} ago` },
+      { text: cut(visible(record.author, 100), 20) },
+      {
+        text: [
+          refused.has(record.target.commitId) ? '(in quarantine) ' : '',
+          moved(record, history.slice(at + 1).find(isReadable)),
+          marks(record),
+        ].join(''),
+      },
+    ];
+  });
+  // The reason is what a person looks for: it wraps rather than be cut.
+  return aligned(rows, { ...screen, columns: Number.POSITIVE_INFINITY });
+}
+
+const TONES: Readonly<Record<string, Tone>> = {
+  proven: 'good',
+  failed: 'bad',
+  'rolled-back': 'bad',
+  current: 'busy',
+  'timed-out': 'busy',
+};
+
+const isReadable = ({ target }: Deployment): boolean => target.url !== UNREADABLE;
+
+/** Repository and place, where they are not those of the deployment before. */
+function moved(record: Deployment, before: Deployment | undefined): string {
+  if (!before || !isReadable(record)) return '';
+  const { url, relativePath } = record.target;
+  const words = [
+    ...(relativePath === before.target.relativePath ? [] : [`now at ${visible(relativePath, 100)}`]),
+    ...(url === before.target.url ? [] : [`now from ${visible(url, 200)}`]),
+  ];
+  return words.length === 0 ? '' : `(${words.join(', ')}) `;
+}
+
+/** What gitfleet says where nobody gave a rollback a reason. */
+const NO_REASON = /^back to d-\d+$/;
+
+function marks({ returnsTo, lifted, reason }: Deployment): string {
+  const words = returnsTo === null ? '' : `back to ${deploymentName(returnsTo)}`;
+  const ownWords = words === '' || !NO_REASON.test(reason);
+  const back = words === '' || !ownWords ? '' : `(${words}) `;
+  const from =
+    lifted === null ? '' : `(out of the quarantine of ${visible(lifted.by, 40)}: ${visible(lifted.reason, 80)}) `;
+  // What was returned to is known: older records named the rollback that had returned there before.
+  return `${back}${from}${ownWords ? visible(reason, 200) : words}`;
+}

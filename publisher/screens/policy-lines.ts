@@ -1,0 +1,46 @@
+import type { AgentView } from '../../fleet/fleet-view.ts';
+import { wavesOf } from '../../fleet/waves.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import type { Policy } from '../../schemas/policy.ts';
+import { isSuspended } from '../../schemas/report.ts';
+import { nobodyNext, nobodyWords } from '../nobody.ts';
+import { waveName } from './wave-words.ts';
+import { names } from './words.ts';
+
+/** The policy in force as its file would say it, and the waves of now. */
+export function policyLines(app: string, policy: Policy | null, fleet: readonly AgentView[]): string[] {
+  if (policy === null) return [`${app}: no policy: all agents go at once`, 'next: gitfleet policy set FILE'];
+  const members = Object.entries(policy).map(([member, value]) => `${member}: ${visible(String(value), 500)}`);
+  const goes = wavesNow(policy, fleet).length > 0;
+  const would = goes ? 'a deployment would go now in' : 'a deployment would go nowhere now';
+  return [...members, '', `${app}: ${would}`, ...waveLines(policy, fleet)];
+}
+
+/** The waves that these agents would go in now: those that are online and that nobody took out. */
+export function wavesNow(policy: Policy, fleet: readonly AgentView[]): string[][] {
+  return wavesOf(
+    policy,
+    takingPart(fleet).map(({ agentId, presence }) => ({ agentId, labels: presence?.labels ?? {} })),
+  );
+}
+
+/** One line for each wave, the first ones and the last where there are many; where none would go, why. */
+export function waveLines(policy: Policy, fleet: readonly AgentView[]): string[] {
+  const waves = wavesNow(policy, fleet);
+  if (takingPart(fleet).length === 0) return [`  ${nobodyWords(fleet)}: ${nobodyNext(fleet)}`];
+  if (waves.length === 0) return [`  ${noCanary(policy)}`];
+  const lines = waves.map((wave, at) => {
+    const name = waveName({ wave: at, policy });
+    return `  ${name}: ${wave.length === 1 ? '' : `${wave.length} agents: `}${names(wave, 8)}`;
+  });
+  const left = lines.length - MOST_LINES;
+  return left <= 0 ? lines : [...lines.slice(0, MOST_LINES - 1), `  ... and ${left} more`, lines.at(-1) ?? ''];
+}
+
+const MOST_LINES = 12;
+
+const takingPart = (fleet: readonly AgentView[]): AgentView[] =>
+  fleet.filter((view) => view.presence && !isSuspended(view.report));
+
+const noCanary = ({ canary }: Policy): string =>
+  `canary: no agent that is online is chosen by ${visible(String(canary), 200)}: nothing would go until one is`;

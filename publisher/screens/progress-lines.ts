@@ -1,0 +1,192 @@
+import type { Published } from '../../fleet/publish-transaction.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
+import { type Change, changeLines } from '../change.ts';
+import type { Ending, Progress } from '../follow.ts';
+import { type Stale, staleChange } from '../freshness.ts';
+import { nextWords, waysOn } from '../next-commands.ts';
+import { nobodyNext, nobodyWords } from '../nobody.ts';
+import type { AgentStanding } from '../verdict.ts';
+import { failureLines, MOST_SINGLE, outputLines, stateWords } from './agent-table.ts';
+import { placeLines } from './place-lines.ts';
+import type { Screen } from './theme.ts';
+import { abortWords, heldWords, waveWords } from './wave-words.ts';
+import { age, nameAndCommit, short, standingWords } from './words.ts';
+
+/** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
+interface ProgressLines {
+  next(progress: Progress): string[];
+}
+
+/** A waiting person hears at least this often what is waited for. */
+const REMIND_MS = 10_000;
+
+/** What is followed: just published, or `again`, so that nobody saw how long it took until then. */
+export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'> & { readonly again?: boolean };
+
+/** How long it took; of what was found again, how long we looked. */
+const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? ' of following' : ''}`;
+
+/** In a large fleet the first few agents of a cause tell it; the verdict counts the others. */
+const MOST_PER_CAUSE = 5;
+
+export function createProgressLines(published: Followed): ProgressLines {
+  const told = new Map<string, string>();
+  const causes = new Map<string, number>();
+  let stale: Stale | null = null;
+  let remindAt = REMIND_MS;
+  let toldWave = '';
+
+  /** What became different about one agent; nothing where that is not worth a line. */
+  function agentLines(agent: AgentStanding, elapsedMs: number, quiet: boolean): string[] {
+    const error = agent.view.report?.error;
+    const cause = error?.code ?? '';
+    const key = `${agent.standing} ${cause}`;
+    if (told.get(agent.agentId) === key) return [];
+    if (agent.standing !== 'failed' && !error && (agent.standing !== 'active' || quiet)) return [];
+    told.set(agent.agentId, key);
+    const times = (causes.get(key) ?? 0) + 1;
+    causes.set(key, times);
+    if (quiet && times > MOST_PER_CAUSE) return [];
+    const words = `  ${visible(agent.agentId, 100)}: ${standingWords(agent)} (${spent(elapsedMs, published)})`;
+    if (agent.standing !== 'failed') return [words];
+    // What to do is said once, the step's own words each time: they may differ.
+    const hint = times === 1 && error?.hint ? [`    ${visible(error.hint, 300)}`] : [];
+    return [words, ...hint, ...outputLines(agent.view.report?.output ?? null)];
+  }
+
+  return {
+    next(progress) {
+      const { verdict } = progress;
+      const lines: string[] = [];
+      lines.push(...staleChange(stale, progress.stale).map((words) => `  ${words}`));
+      stale = progress.stale;
+      const wave = waveWords(progress.rollout, verdict.agents, null);
+      if (wave !== '' && wave !== toldWave) lines.push(`  ${wave}`);
+      toldWave = wave;
+      const quiet = verdict.expected > MOST_SINGLE;
+      for (const agent of verdict.agents) lines.push(...agentLines(agent, progress.elapsedMs, quiet));
+      if (!progress.ending && progress.elapsedMs >= remindAt) {
+        remindAt = progress.elapsedMs + REMIND_MS;
+        lines.push(...waitingFor(progress, published));
+      }
+      if (progress.ending) lines.push(...verdictLines(progress, progress.ending, published));
+      return lines;
+    },
+  };
+}
+
+function waitingFor({ verdict, elapsedMs, rollout, isLed }: Progress, followed: Followed): string[] {
+  const after = spent(elapsedMs, followed);
+  const counted = `${verdict.reached}/${verdict.expected} active after ${after}`;
+  if (rollout && !isLed) {
+    return [`  ${counted}; no coordinator leads the rollout: it goes on when one is back (gitfleet status)`];
+  }
+  const held = heldWords(rollout);
+  if (held !== null) return [`  ${held} (${after})`];
+  if (verdict.expected === 0) return [`  waiting for an agent to come online (${after})`];
+  const open = verdict.agents.filter((agent) => agent.standing !== 'active');
+  if (open.length === 0) {
+    // All show it, but the coordinator has the word: it still watches the last wave.
+    const wave = waveWords(rollout, verdict.agents, null);
+    return [`  ${counted}; waiting for the coordinator${wave === '' ? '' : ` (${wave})`}`];
+  }
+  const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);
+  const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
+  const told = `  ${counted}`;
+  if (rollout === null && open.every((agent) => agent.view.report?.phase === 'awaiting')) {
+    return [`${told}; all are ready, but no coordinator leads the rollout: gitfleet status shows who is online`];
+  }
+  return [`${told}; waiting for ${first.join(', ')}${more}`];
+}
+
+/** The last lines: the verdict, and the next command to type. */
+export function verdictLines(progress: Progress, ending: Ending, followed: Followed): string[] {
+  const { record } = followed;
+  const { reached, expected } = progress.verdict;
+  const what = nameAndCommit(record);
+  const name = deploymentName(record.number);
+  const count = `${reached}/${expected} agents at ${short(record.target.commitId)}`;
+  const instead = progress.supersededBy;
+  switch (ending) {
+    case 'converged':
+      return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}`];
+    case 'failed':
+      return [`${what} FAILED: ${count}`, nextWords(waysOn(ending, progress, 'gitfleet status'))];
+    case 'rolled-back':
+      return [
+        `${what} ROLLED BACK: ${visible(progress.why, 300)}`,
+        `  ${short(record.target.commitId)} is in quarantine${instead ? `; the fleet goes back to ${short(instead.target.commitId)} as ${deploymentName(instead.number)}` : ''}`,
+        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that mends it`,
+      ];
+    case 'halted':
+      return [`${what} HALTED: ${visible(progress.why, 300)} (${count})`, nextWords(waysOn(ending, progress, null))];
+    case 'aborted':
+      return [`${what} ABORTED${abortWords(progress.why)} (${count})`, nextWords(waysOn(ending, progress, null))];
+    case 'superseded':
+      return [
+        ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
+        `${what} was superseded: something newer was published (${count})`,
+        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}`,
+      ];
+    case 'timed-out':
+      return [
+        `${what} still running after ${spent(progress.elapsedMs, followed)}: ${count}`,
+        ...waitingFor(progress, followed),
+        `next: gitfleet attach ${name} (agents go on by themselves; nothing is lost)`,
+      ];
+    case 'nobody': {
+      const { takenOut } = progress.verdict;
+      const then = takenOut.length > 0 ? 'it is resumed' : 'it comes';
+      return [
+        `${what} is published, but ${nobodyWords(takenOut)}: each deploys it when ${then}`,
+        nextWords(['gitfleet status', nobodyNext(takenOut)]),
+      ];
+    }
+  }
+}
+
+/** The first lines: what changes. */
+export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {
+  const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
+  const { lifted } = record;
+  const places = placeLines(previous?.target ?? null, record.target);
+  return [
+    `${deploymentName(record.number)}: ${stepWords(record, previous)} at ${record.target.relativePath}, by ${visible(record.author, 100)}${title}`,
+    ...(lifted
+      ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
+      : []),
+    ...places,
+    ...(change ? changeLines(change, places.length > 0, screen) : []),
+  ];
+}
+
+function stepWords({ target }: Deployment, previous: Deployment | null): string {
+  const to = short(target.commitId);
+  if (previous === null) return to;
+  const name = deploymentName(previous.number);
+  if (previous.target.commitId === target.commitId) return `${to} again (${name})`;
+  return `${short(previous.target.commitId)} (${name}) -> ${to}`;
+}
+
+/** The first lines of `attach`. */
+export function attachedLines({ record, previous }: Followed, now: number): string[] {
+  const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
+  return [
+    `${nameAndCommit(record)}, published ${age(now - record.at)} ago by ${visible(record.author, 100)}${title}`,
+    ...placeLines(previous?.target ?? null, record.target),
+  ];
+}
+
+/** What Ctrl-C leaves: the way back. */
+export const detachedLines = ({ record }: Followed): string[] => [
+  'detached: the fleet goes on by itself',
+  attachWords(record),
+];
+
+/** What follows it again. */
+export const attachWords = ({ number }: Pick<Deployment, 'number'>): string =>
+  `next: gitfleet attach ${deploymentName(number)}`;
+
+/** What failed, in full, after a live table that had no room for it. */
+export const endedFailures = ({ verdict }: Progress, screen: Screen): string[] => failureLines(verdict.agents, screen);

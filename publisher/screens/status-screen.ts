@@ -1,0 +1,202 @@
+import { holdWords, quarantineWords } from '../../fleet/admission.ts';
+import type { AgentView } from '../../fleet/fleet-view.ts';
+import { isRecorded, type SharedState } from '../../fleet/shared-state.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
+import { parseHold, parseQuarantine } from '../../schemas/hold.ts';
+import type { Rollout } from '../../schemas/rollout.ts';
+import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { asSeen, type Stale, staleLines } from '../freshness.ts';
+import { nextWords, type WayOn, waysOn } from '../next-commands.ts';
+import { nobodyNext, nobodyWords } from '../nobody.ts';
+import { judge, presentStanding, type Verdict } from '../verdict.ts';
+import { agentTable, failureLines, MOST_SINGLE, tallyOf } from './agent-table.ts';
+import { line } from './columns.ts';
+import type { Screen } from './theme.ts';
+import { abortWords, waveWords } from './wave-words.ts';
+import { age, count, names, short } from './words.ts';
+
+/** What `gitfleet status` looks at, at one moment. */
+export interface StatusPicture extends WayOn {
+  readonly app: string;
+  readonly state: SharedState;
+  readonly fleet: readonly AgentView[];
+  /** The rollout in waves of what config holds; null: everybody goes at once, or nobody leads yet. */
+  readonly rollout: Rollout | null;
+  /** Set where `-l` chose `fleet`. */
+  readonly selection?: Selection | null;
+  /** Set where ZooKeeper does not tell any more; the picture is the last that was seen. */
+  readonly stale: Stale | null;
+}
+
+/** By which words agents were chosen, and how many were left out. */
+export interface Selection {
+  readonly selector: string;
+  readonly online: number;
+  readonly offline: number;
+}
+
+/**
+ * `gitfleet status`: what is wanted, what is in its way, where each agent stands with it, what fails and what to do.
+ * @param rows lines that the screen may take; Infinity where it scrolls.
+ */
+export function statusLines(picture: StatusPicture, window: Screen, rows = Number.POSITIVE_INFINITY): string[] {
+  if (picture.state.config.data.length === 0) return emptyLines(picture, window).slice(0, rows);
+  const screen = asSeen(picture.stale, window);
+  const agents = standings(picture);
+  const old = staleLines(picture.stale, window);
+  const above = [...old, ...[wantedLines, brakeLines, rolloutLines].flatMap((part) => part(picture, screen))];
+  const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
+  const failing = failureLines(agents, screen);
+  const last = lastLines(picture, verdictOf(picture), screen);
+  // A window keeps its first and last lines and the table's worst rows; the causes go first, they stand in the rows too.
+  const fixed = above.length + counts.length + last.length;
+  const roomy = fixed + failing.length + 6 <= rows;
+  const table = agentTable(agents, screen, rows - fixed - (roomy ? failing.length + 1 : 0));
+  const causes = failing.length > 0 && roomy ? [line(screen, 'failing:'), ...failing] : [];
+  // In the lowest of windows the verdict is what stays.
+  return [...[...above, ...counts, ...table, ...causes].slice(0, Math.max(0, rows - last.length)), ...last];
+}
+
+/** Expected are the agents that are online now. */
+export function verdictOf({ state, fleet }: StatusPicture): Verdict {
+  const online = new Set(fleet.filter((view) => view.presence).map((view) => view.agentId));
+  return judge(fleet, online, state.config.targetVersion);
+}
+
+export const standings = ({ state, fleet }: StatusPicture) =>
+  fleet.map((view) => ({
+    agentId: view.agentId,
+    standing: presentStanding(view, state.config.targetVersion),
+    view,
+  }));
+
+function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
+  const record = isRecorded(state) ? state.lastRecord : null;
+  const name = record ? deploymentName(record.number) : 'set by another ZooKeeper client';
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  if (!wanted.ok) {
+    const { code, reason, hint } = wanted.failure;
+    const refused = `${app}: ${name} is refused by everybody: ${code} ${visible(reason, 300)}`;
+    return [line(screen, refused, 'bad'), line(screen, `  ${hint}`)];
+  }
+  const { commitId, relativePath, url } = wanted.target;
+  const who = record ? whoAndWhy(record, screen.now) : `${age(screen.now - state.config.mtime)} ago`;
+  return [
+    line(screen, `${app}: ${name} wants ${short(commitId)} at ${relativePath} from ${visible(url)}`),
+    line(screen, `  ${who}`),
+  ];
+}
+
+function whoAndWhy({ author, at, reason }: Deployment, now: number): string {
+  const why = reason === '' ? '' : `: ${visible(reason, 120)}`;
+  return `${visible(author, 100)}, ${age(now - at)} ago${why}`;
+}
+
+/** Who stopped publishing, and whether what is wanted is in quarantine. */
+function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
+  const held = parseHold(state.hold.data, screen.now);
+  const refused = parseQuarantine(state.quarantine.data);
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  const entry = wanted.ok ? refused.value.find((each) => each.commitId === wanted.target.commitId) : undefined;
+  return [
+    ...(held.value ? [holdWords(held.value)] : []),
+    ...(entry ? [`${quarantineWords(entry)}; agents that do not show it keep what they serve`] : []),
+    ...[held.unreadable, refused.unreadable].filter((words) => words !== null),
+  ].map((words) => line(screen, `  ${words}`, 'busy'));
+}
+
+export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
+  const { rollout } = picture;
+  if (!rollout) return [];
+  const words = waveWords(rollout, standings(picture), screen.now);
+  const why = visible(rollout.why, 300);
+  switch (rollout.state) {
+    case 'proven':
+      return [];
+    case 'running':
+      return words === '' ? [] : [line(screen, `  ${words}`)];
+    case 'paused':
+      return [line(screen, `  ${words}; next: gitfleet resume`, 'busy')];
+    case 'halted':
+      return [line(screen, `  HALTED: ${why}`, 'bad')];
+    case 'aborted':
+      return [line(screen, `  its rollout was aborted${abortWords(rollout.why)}`, 'bad')];
+    default:
+      return [
+        line(screen, `  its rollout ${rollout.state === 'failed' ? 'failed' : 'was rolled back'}: ${why}`, 'bad'),
+      ];
+  }
+}
+
+/** The verdict, and what to type next. */
+function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): string[] {
+  const { fleet, state, selection } = picture;
+  if (selection && fleet.every((view) => !view.presence))
+    return nobodyChosen(selection).map((words) => line(screen, words));
+  const offline = fleet.filter((view) => !view.presence).length;
+  const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : unmatched(selection);
+  if (verdict.expected === 0)
+    return [`${nobodyWords(fleet)}${away}`, nextWords([nobodyNext(fleet), ...waysOf(picture, verdict)])].map((words) =>
+      line(screen, words),
+    );
+  const wanted = parseTarget(state.config.data, ANY_URL);
+  const where = wanted.ok ? short(wanted.target.commitId) : 'it';
+  const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;
+  const stuck = stuckOf(verdict) !== undefined;
+  const tone = verdict.state === 'converged' ? 'good' : stuck ? 'bad' : undefined;
+  return [line(screen, words, tone), ...nextLines(picture, screen)];
+}
+
+const stuckOf = ({ agents }: Verdict) => agents.find((agent) => agent.standing === 'failed');
+
+/** What a person may do where something went wrong; nothing where all goes its way. */
+export function nextLines(picture: StatusPicture, screen: Screen): string[] {
+  const ways = waysOf(picture, verdictOf(picture));
+  return ways.length === 0 ? [] : [line(screen, nextWords(ways))];
+}
+
+/** As whoever waits for it is told at its end. */
+function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
+  const ending = badEnding(picture, verdict);
+  if (ending === null) return [];
+  const stuck = stuckOf(verdict);
+  const look = stuck ? `gitfleet status ${visible(stuck.agentId, 100)}` : null;
+  // What goes on still has nothing to try again.
+  const isOver = picture.rollout ? picture.rollout.state === ending : verdict.state === 'failed';
+  return waysOn(ending, { ...picture, isLed: picture.isLed && isOver }, look);
+}
+
+/** Whether the picture is to say where a rollback would go: finding that out reads the whole history. */
+export const asksForWayBack = (picture: StatusPicture): boolean => badEnding(picture, verdictOf(picture)) !== null;
+
+function badEnding({ rollout }: StatusPicture, verdict: Verdict): 'failed' | 'halted' | 'aborted' | null {
+  const state = rollout?.state;
+  if (state === 'failed' || state === 'halted' || state === 'aborted') return state;
+  return stuckOf(verdict) ? 'failed' : null;
+}
+
+/** Labels come with the presence: who is offline is chosen by no selector, and must not be thought well for that. */
+const unmatched = (selection?: Selection | null): string =>
+  selection && selection.offline > 0 ? `; ${count(selection.offline, 'agent')} offline, whose labels nobody knows` : '';
+
+const nobodyChosen = (selection: Selection): string[] => [
+  `no online agent matches -l ${visible(selection.selector, 200)}; ${selection.online} others online${unmatched(selection)}`,
+  'next: gitfleet status shows all of them',
+];
+
+function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): string[] {
+  const ids = (online: boolean) =>
+    fleet.filter((view) => (view.presence !== null) === online).map((view) => view.agentId);
+  const [online, offline] = [ids(true), ids(false)];
+  const told = (all: string[], words: string) =>
+    all.length > 0 ? [line(screen, `  ${all.length} ${words}: ${names(all)}`)] : [];
+  return [
+    ...staleLines(picture.stale, screen),
+    line(screen, `${app}: nothing published yet`),
+    ...brakeLines({ app, fleet, ...picture }, screen),
+    ...told(online, 'online, waiting for a target'),
+    ...told(offline, 'offline'),
+    line(screen, 'next: gitfleet publish'),
+  ];
+}

@@ -1,0 +1,58 @@
+import { visible } from '../../runtime/safe-text.ts';
+import { durationOf } from '../../schemas/policy.ts';
+import type { Rollout } from '../../schemas/rollout.ts';
+import type { AgentStanding } from '../verdict.ts';
+import { age, names } from './words.ts';
+
+/**
+ * `canary: web-1`, `wave 2: web-4, web-5`, `paused by ann: lunch`; empty where there are no waves.
+ * @param agents as far as they are known here: who is not done is not called so.
+ * @param now ms since the epoch; null: for a line that stays, which only says how long it takes.
+ */
+export function waveWords(rollout: Rollout | null, agents: readonly AgentStanding[], now: number | null): string {
+  const held = heldWords(rollout);
+  if (held !== null) return held;
+  if (rollout?.state !== 'running') return '';
+  const name = waveName(rollout);
+  const { members } = rollout;
+  if (members.length === 0) return name;
+  const watched = watchedWords(rollout, now);
+  if (watched === null) return `${name}: ${names(members)}`;
+  const undone = members.filter((id) => !isDone(id, rollout, agents));
+  const done = members.filter((id) => !undone.includes(id));
+  if (done.length === 0) return `${name}: goes on without ${names(undone)}, ${watched}`;
+  const without = undone.length === 0 ? '' : ` without ${names(undone)}`;
+  return `${name}: ${names(done)}, done${without}, ${watched}`;
+}
+
+/** Null: it is not watched, or not yet. */
+function watchedWords({ soakFrom, policy }: Rollout, now: number | null): string | null {
+  if (soakFrom === null || policy === null) return null;
+  if (now === null) return `to be watched for ${policy.soak}`;
+  // The times of a rollout are of another clock than ours.
+  const passed = Math.min(Math.max(0, now - soakFrom), durationOf(policy.soak));
+  return `watched for ${age(passed)} of ${policy.soak}`;
+}
+
+/** What the agent says counts; of one that is not known here the rollout tells whom it passed over. */
+function isDone(agentId: string, { excused, late }: Rollout, agents: readonly AgentStanding[]): boolean {
+  const known = agents.find((agent) => agent.agentId === agentId);
+  return known ? known.standing === 'active' : !excused.includes(agentId) && !late.includes(agentId);
+}
+
+/** How the present wave is called wherever people read of it. */
+export const waveName = ({ wave, policy }: Pick<Rollout, 'wave' | 'policy'>): string =>
+  wave === 0 && policy?.canary !== undefined ? 'canary' : `wave ${wave}`;
+
+/** What follows the word `aborted`: ` by ann: lunch`, for the reason itself begins with it; of any other `: lunch`. */
+export const abortWords = (why: string): string =>
+  why.startsWith('aborted by ') ? visible(why.slice('aborted'.length), 300) : `: ${visible(why, 300)}`;
+
+/** What the whole rollout waits for; null: only for the agents of its wave. */
+export function heldWords(rollout: Rollout | null): string | null {
+  if (rollout?.state === 'paused') {
+    const { by = 'somebody', why = '' } = rollout.paused ?? {};
+    return `paused by ${visible(by, 100)}${why === '' ? '' : `: ${visible(why, 200)}`}`;
+  }
+  return rollout?.state === 'running' && rollout.why !== '' ? visible(rollout.why, 300) : null;
+}

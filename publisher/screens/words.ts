@@ -1,0 +1,76 @@
+import { visible } from '../../runtime/safe-text.ts';
+import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
+import type { AgentStanding } from '../verdict.ts';
+
+/** The words that every screen shares: short ids, ages, one agent's line. All text from outside passes `visible`. */
+export const short = (commitId: string | null | undefined): string =>
+  commitId ? visible(commitId, 64).slice(0, 10) : '-';
+
+/** 0.3 s, 12 s, 5 min, 3 h, 4 d: one unit, as a person would say it. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+/** `1 agent`, `2 agents`. */
+export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** The first few names, and how many more there are. */
+export function names(all: readonly string[], most = 5): string {
+  const more = all.length > most ? ` and ${all.length - most} more` : '';
+  return `${all
+    .slice(0, most)
+    .map((name) => visible(name, 100))
+    .join(', ')}${more}`;
+}
+
+/** How a deployment stands, in one word; an open one is whatever config shows now. */
+export const outcomeWord = (record: Deployment, current: boolean): string =>
+  record.outcome?.state ?? (current ? 'current' : 'unjudged');
+
+/** What one agent is about, and for what it waits: `fetching, try 3: FETCH_FAILED connection refused`. */
+export function standingWords({ standing, view }: AgentStanding): string {
+  const report = view.report;
+  if (standing === 'offline') return 'offline';
+  if (standing === 'silent') {
+    const problem = view.presence?.problem;
+    return problem ? `online, but ${visible(problem, 200)}` : 'online, has not answered yet';
+  }
+  if (standing === 'suspended') return `suspended ${suspensionWords(view)}`;
+  if (standing === 'overridden') return `kept on ${short(report?.activeCommit)} ${overrideWords(view)}`;
+  if (standing === 'active') return `active ${short(report?.activeCommit)}`;
+  const error = report?.error;
+  if (!error) return report?.waitingFor ? `waiting for ${visible(report.waitingFor, 200)}` : phaseWords(view);
+  const tries = error.next === 'retry' ? `retrying (${report?.attempts ?? 0} so far): ` : 'failed: ';
+  return `${tries}${visible(error.code, 40)} ${visible(error.reason, 300)}`;
+}
+
+export function overrideWords({ report }: AgentStanding['view']): string {
+  const { by, reason } = report?.override ?? { by: '', reason: '' };
+  return onServer(by, reason);
+}
+
+export function suspensionWords({ report }: AgentStanding['view']): string {
+  const { by, why } = report?.suspended ?? { by: 'somebody', why: 'no reason is known' };
+  return onServer(by, why);
+}
+
+const onServer = (by: string, why: string): string =>
+  `by ${visible(by, 100)} on the server${why === '' ? '' : `: ${visible(why, 200)}`}`;
+
+/** `awaiting` alone would leave the reader asking for what. */
+export const phaseWords = ({ report }: AgentStanding['view']): string =>
+  report?.phase === 'awaiting' ? 'ready, waiting for its permit' : (report?.phase ?? '');
+
+export const nameAndCommit = (record: Deployment): string =>
+  `${deploymentName(record.number)} ${short(record.target.commitId)}`;
+
+export function driftWords(files: readonly string[]): string {
+  const shown = files.slice(0, 3).map((name) => visible(name, 80));
+  const many = files.length === 1 ? '1 file is' : `${files.length} files are`;
+  return `${many} not the commit's: ${shown.join(', ')}${files.length > 3 ? ' ...' : ''}`;
+}

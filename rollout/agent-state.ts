@@ -1,0 +1,124 @@
+import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
+import { isSuspended, type Report } from '../schemas/report.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
+import type { AgentSeen, Picture } from './observed.ts';
+
+/** Where one agent stands in the rollout of one targetVersion. */
+export type Standing =
+  | 'done' // shows it, is healthy and online, also without a permit: already there is success
+  | 'failed' // will not at this targetVersion, or was not done within the deadline
+  | 'out' // a person took it out: suspended, or kept on another commit
+  | 'ready' // prepared, waits for its permit
+  | 'working' // on its way to ready, or from its permit to done
+  | 'gone' // went away with its permit in hand, or after it was done: counts as on its way until the deadline
+  | 'offline'
+  | 'forgotten'; // offline for so long that it leaves the offline budget
+
+export interface Stood {
+  readonly agentId: string;
+  readonly standing: Standing;
+  readonly seen: AgentSeen;
+  /** Its permit, or what it reports, lets it activate at any moment: unavailable until it reports. */
+  readonly inFlight: boolean;
+  /** Is still under way with another target, or may be. */
+  readonly elsewhere: boolean;
+  /** Had leave to activate it at any time: only then can the commit be why it failed. */
+  readonly hadPermit: boolean;
+  /** Passed the deadline in this look, and is not among the late of the record yet. */
+  readonly overdue: boolean;
+}
+
+const IN_FLIGHT: readonly Report['phase'][] = ['swapping', 'activating', 'checking'];
+
+/** Pure: the same picture gives the same answer to every leader. */
+export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, time: Time): Stood {
+  const { agentId, online } = seen;
+  const { now } = time;
+  const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
+  const permitted = seen.permit?.targetVersion === rollout.targetVersion;
+  const under = isUnderWay(seen, rollout, policy, time);
+  const elsewhere = under && !IN_FLIGHT.some((phase) => phase === report?.phase);
+  // What hangs is down already; the way back must not wait for it.
+  const takes = under && !(elsewhere && rollout.wayBack);
+  const lost = rollout.latePermitted.includes(agentId);
+  const is = (standing: Standing, inFlight = false, overdue = false): Stood => ({
+    ...{ agentId, standing, seen, inFlight, overdue, elsewhere, hadPermit: permitted || lost },
+  });
+  if (isOut(seen.report, report)) return is('out', permitted);
+  const isActive = report?.phase === 'active';
+  // Without waves nobody is watched: it was there, and that is all that was asked.
+  if (isActive && (online || !rollout.permits)) return is('done');
+  if (isFailed(report)) return is('failed');
+  const ready = online && report?.phase === 'awaiting' && !permitted;
+  // Who was late before its permit, and is ready now, was only slow.
+  if (ready && !lost) return is('ready');
+  if (rollout.late.includes(agentId)) return is('failed', permitted);
+  const since = sinceWhen(seen, rollout, permitted, isActive);
+  // Who was offline before its turn is nobody's failure.
+  const counts = permitted || isActive || online;
+  if (counts && since !== null && isPast(since, policy, time)) return is('failed', permitted && !isActive, true);
+  if (isActive) return is('gone');
+  if (online) return is('working', permitted || takes);
+  if (permitted) return is('gone', true);
+  return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline', takes);
+}
+
+/** From when its deadline counts: of who is done that of its going away, and only while its wave or the canary is watched. */
+function sinceWhen(seen: AgentSeen, rollout: Rollout, permitted: boolean, isActive: boolean): number | null {
+  const { agentId, permit, well } = seen;
+  const isMember = rollout.members.includes(agentId);
+  if (isActive ? !isMember && !rollout.canary.includes(agentId) : !isMember && !permitted) return null;
+  // A pause, and the time that it was well, are not counted against it.
+  return Math.max(permitted ? (permit?.at ?? 0) : 0, rollout.waveAt, well);
+}
+
+type Time = Pick<Picture, 'now' | 'watched'>;
+
+/** A leader that has not watched for long enough itself may read times of another clock, or not know what went on. */
+const MOST_WATCH_MS = 60_000;
+
+function isPast(since: number, policy: Policy, { now, watched }: Time): boolean {
+  const deadlineMs = durationOf(policy.deadline);
+  return now - since > deadlineMs && watched >= Math.min(deadlineMs, MOST_WATCH_MS);
+}
+
+/**
+ * Without a permit of this rollout, but between swap and report all the same: by its own words, or by a permit of an
+ * earlier target about whose end it has not said anything yet. A command that runs is not cut off by a newer target.
+ */
+function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, policy: Policy, time: Time): boolean {
+  if (online && report && IN_FLIGHT.includes(report.phase)) return true;
+  const given = permit?.targetVersion ?? null;
+  if (!permit || given === null || given === rollout.targetVersion) return false;
+  if (isPast(permit.at, policy, time)) return false;
+  const about = report?.targetVersion ?? '';
+  if (!isTargetVersion(about) || compareTargetVersions(about, given) < 0) return true;
+  return about === given && report?.phase !== 'active' && !isFailed(report);
+}
+
+function isOut(last: Report | null, about: Report | null): boolean {
+  return isSuspended(last) || (about?.override != null && about.error === null);
+}
+
+/** What it says itself: a failure that no further try of its own mends. */
+function isFailed(report: Report | null): boolean {
+  return report?.error?.next === 'stall' || report?.error?.next === 'bug';
+}
+
+/** The code and the reason, as a rollout record and an outcome keep them. */
+export function failureOf({ agentId, seen, standing }: Stood, rollout: Rollout) {
+  const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
+  const error = isFailed(report) ? report?.error : null;
+  if (error) return { agentId, code: error.code, reason: error.reason.slice(0, 300) };
+  if (standing !== 'failed') return { agentId, code: standing, reason: '' };
+  const last = report?.error ? `: ${report.error.code} ${report.error.reason}`.slice(0, 200) : '';
+  const wentAway = report?.phase === 'active' ? 'after it was active' : 'with its permit';
+  return seen.online
+    ? {
+        agentId,
+        code: 'DEADLINE',
+        reason: `not done within the deadline, last seen ${report?.phase ?? 'silent'}${last}`,
+      }
+    : { agentId, code: 'GONE', reason: `went away ${wentAway} and did not come back within the deadline` };
+}

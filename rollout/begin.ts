@@ -1,0 +1,90 @@
+import { isDeepStrictEqual } from 'node:util';
+import { canaryOf, nextWave } from '../fleet/waves.ts';
+import { type Deployment, deploymentName } from '../schemas/deployment.ts';
+import type { Policy } from '../schemas/policy.ts';
+import { isSuspended } from '../schemas/report.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { change, type Order } from './action.ts';
+import type { Core, Picture, Wanted } from './observed.ts';
+import { outcomeOf } from './summary.ts';
+
+/** A target that has no rollout yet gets one; the deployment before it is over with that, if it was not before. */
+export function startRollout(picture: Picture, wanted: Wanted, record: Deployment): Order {
+  const begun = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
+  const why = `${deploymentName(record.number)} starts${begun.why === '' ? '' : `: ${begun.why}`}`;
+  return change('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
+}
+
+/**
+ * The same three members again while a rollout goes on: it goes on, with its canary, its wave and its pause. A target
+ * with a policy of its own that is not the one in force is obeyed: that begins anew.
+ */
+function continued({ rollout: before, left, now }: Picture, record: Deployment, wanted: Wanted): Rollout | null {
+  const going = before?.state === 'running' || before?.state === 'paused';
+  if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
+  if (!sameCore(left.target, wanted.target) || left.via === 'rollback') return null;
+  if (wanted.policy && !isDeepStrictEqual(wanted.policy, before.policy)) return null;
+  const tries = { late: [], latePermitted: [], excused: [], failures: [], waveAt: now, soakFrom: null };
+  return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
+}
+
+function fresh(picture: Picture, wanted: Wanted, record: Deployment): Rollout {
+  const { rollout: before, policy, now } = picture;
+  const rule = wanted.policy ?? policy.value;
+  const inForce = rule && record.via === 'rollback' ? rollbackRule(rule) : rule;
+  const rollout: Rollout = {
+    ...{ deployment: record.number, targetVersion: wanted.targetVersion, leader: null, wave: 0, state: 'running' },
+    ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
+    ...{ canary: [], members: [], waveAt: now, soakFrom: null, promoted: null, late: [], latePermitted: [] },
+    wayBack: record.via === 'rollback',
+    ...{ excused: [], why: '', failures: [], steered: [] },
+  };
+  if (!wanted.target) return { ...rollout, state: 'failed', why: 'no agent can read what config holds' };
+  if (wanted.policy === null && policy.unreadable) {
+    const why = `${policy.unreadable}: gitfleet policy set FILE mends it`;
+    return { ...rollout, state: 'halted', permits: true, why };
+  }
+  return inForce ? { ...rollout, ...firstWave(picture, inForce, before?.canary ?? []) } : rollout;
+}
+
+function firstWave(
+  { agents }: Picture,
+  policy: Policy,
+  before: readonly string[],
+): Pick<Rollout, 'canary' | 'members'> {
+  const online = agents.filter((each) => each.online && !isSuspended(each.report));
+  const canary = canaryOf(policy, online, before, agents.length);
+  if (policy.canary !== undefined) return { canary, members: canary };
+  return { canary: [], members: nextWave(policy, online, agents.length) };
+}
+
+/** Back to what was proven needs no trial, but still not everybody at once; and nothing is behind it to go back to. */
+const rollbackRule = (policy: Policy): Policy => ({
+  ...{ maxParallel: policy.maxParallel, deadline: policy.deadline, failureBudget: policy.failureBudget },
+  ...{ soak: '0s', promote: 'auto', offlineBudget: '100%', onFailure: 'continue' },
+});
+
+/** By history, which publishers write too where nobody leads; of what history forgot the last rollout knows. */
+function baseOf({ rollout, proven }: Picture): Rollout['base'] {
+  if (proven) return { deployment: proven.number, ...core(proven.target) };
+  return rollout?.base ?? null;
+}
+
+function endOfLast(picture: Picture, record: Deployment) {
+  const { rollout, left } = picture;
+  if (!rollout || !left || left.outcome || left.number === record.number) return null;
+  const outcome = outcomeOf(picture, rollout, 'superseded', `${deploymentName(record.number)} came instead`);
+  return { number: left.number, outcome };
+}
+
+/** A target that nobody can read is over before it began. */
+function endOfThis(picture: Picture, begun: Rollout) {
+  if (begun.state !== 'failed') return null;
+  return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.why) };
+}
+
+export function sameCore(one: Core, other: Core): boolean {
+  return one.url === other.url && one.commitId === other.commitId && one.relativePath === other.relativePath;
+}
+
+const core = ({ url, commitId, relativePath }: Core): Core => ({ url, commitId, relativePath });

@@ -1,0 +1,78 @@
+import { deploymentName } from '../schemas/deployment.ts';
+import type { Policy } from '../schemas/policy.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { change, type Order, rest } from './action.ts';
+import { sameCore } from './begin.ts';
+import { type Broken, failuresOf } from './budget.ts';
+import { inQuarantine, type Picture, type Wanted } from './observed.ts';
+import { failuresIn, namesOf, outcomeOf, showWords, type Tally, tallyOf } from './summary.ts';
+
+/**
+ * The failure budget is broken: back to what was proven, or wait for a person, as the policy says. Only a commit that
+ * somebody had leave to activate is sent back and refused from now on; a full disk or a lost origin before that is none
+ * of its fault.
+ */
+export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: Broken): Order {
+  const tally = tallyOf(picture, rollout, policy);
+  const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakFrom: null };
+  const base = wayBack(picture, rollout);
+  const stays =
+    policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base, broken) : '';
+  if (policy.onFailure !== 'rollback' || stays !== '' || !base || !wanted.target) {
+    const why = stays === '' ? broken.why : `${broken.why}; no rollback: ${stays}`;
+    return change('halt', why, { ...ended, state: 'halted', why });
+  }
+  return {
+    ...{ do: 'roll back', why: broken.why, base, commitId: wanted.target.commitId },
+    rollout: { ...ended, base, state: 'rolled-back', why: broken.why },
+    outcome: { number: rollout.deployment, outcome: outcomeOf(picture, ended, 'rolled-back', broken.why) },
+  };
+}
+
+/** What was proven when it began; where a person has put that into quarantine since, the newest that may be activated. */
+function wayBack(picture: Picture, { base }: Rollout): Rollout['base'] {
+  const { proven } = picture;
+  if (!base || !proven || inQuarantine(picture, base.commitId) === null) return base;
+  if (inQuarantine(picture, proven.target.commitId) !== null) return base;
+  const { url, commitId, relativePath } = proven.target;
+  return { deployment: proven.number, url, commitId, relativePath };
+}
+
+/** Empty: there is somewhere to go back to. */
+function whyNotBack(
+  picture: Picture,
+  target: NonNullable<Wanted['target']>,
+  base: Rollout['base'],
+  { byCommit }: Broken,
+): string {
+  if (!byCommit) return 'none of them had a permit yet, so it is not the commit';
+  if (!base) return 'nothing was proven before it';
+  if (sameCore(base, target)) return `${deploymentName(base.deployment)}, the last proven one, is the same target`;
+  const quarantined = inQuarantine(picture, base.commitId);
+  return quarantined === null ? '' : `${deploymentName(base.deployment)} is in quarantine: ${quarantined}`;
+}
+
+/** Nobody is left to go: it ended well, or as well as the policy takes. */
+export function prove(
+  picture: Picture,
+  { target }: Wanted,
+  rollout: Rollout,
+  tally: Tally,
+  broken: string | null,
+): Order {
+  const done = tally.of('done');
+  const number = rollout.deployment;
+  const failed = tally.of('failed');
+  const ended = { ...rollout, members: [], soakFrom: null, failures: failuresIn(rollout, failed) };
+  if ((done.length === 0 && failed.length === 0) || !target) return rest('no agent shows it yet');
+  // Who was excused is no reason to fail, but somebody has to show it.
+  const bad = broken ?? (done.length === 0 ? `${namesOf(failed)} failed, and no agent shows it` : null);
+  if (bad) {
+    const outcome = outcomeOf(picture, rollout, 'failed', bad);
+    return change('fail', bad, { ...ended, state: 'failed', why: bad }, { outcome: { number, outcome } });
+  }
+  const without = tally.of('failed', 'out', 'offline', 'gone');
+  const why = `${showWords(done.length)}${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
+  const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, why: '' };
+  return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
+}

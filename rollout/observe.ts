@@ -1,0 +1,95 @@
+import { readDeployment, readHistory } from '../fleet/history.ts';
+import { isRecorded, readSharedState, type SharedState } from '../fleet/shared-state.ts';
+import type { Deployment } from '../schemas/deployment.ts';
+import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
+import { parsePolicy } from '../schemas/policy.ts';
+import { parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
+import { ANY_URL, parseTarget } from '../schemas/target.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
+import type { AgentSeen, Picture, Wanted } from './observed.ts';
+
+/** What one look at the shared state found, with the versions that an order planned from it names. */
+export interface Look {
+  readonly picture: Picture;
+  readonly state: SharedState;
+  readonly rollout: { readonly version: number; readonly data: Buffer };
+}
+
+/**
+ * Reads what the plan needs.
+ * @param agents gives the agents, as fresh as the present wave needs them.
+ * @param now ms since the epoch by the clock of the ensemble.
+ * @param watched for how long the leader has watched at that time, ms.
+ * @throws FleetError APP_MISSING, DEPLOYMENTS_UNREADABLE.
+ */
+export async function look(
+  session: Session,
+  znodes: Znodes,
+  agents: (rollout: Rollout | null) => Promise<readonly AgentSeen[]>,
+  now: () => number,
+  watched: (now: number) => number,
+): Promise<Look> {
+  const [state, rolloutNode, policyNode] = await Promise.all([
+    readSharedState(session, znodes),
+    session.get(znodes.rollout),
+    session.get(znodes.policy),
+  ]);
+  const rollout = rolloutNode && parseRollout(rolloutNode.data);
+  const { targetVersion } = state.config;
+  const moved = rollout !== null && rollout.targetVersion !== targetVersion;
+  const quarantine = parseQuarantine(state.quarantine.data);
+  const foreign = rolloutNode && unknownState(rolloutNode.data);
+  const isLost = quarantine.value.some(({ commitId }) => commitId === rollout?.base?.commitId);
+  const agentsSeen = isOver(rollout, moved) ? [] : await agents(rollout);
+  const at = now();
+  const picture: Picture = {
+    wanted: wantedOf(state),
+    policy: parsePolicy(policyNode?.data ?? Buffer.alloc(0)),
+    rollout,
+    unknownState: foreign?.targetVersion === targetVersion ? foreign.state : null,
+    left: moved ? await readDeployment(session, znodes, rollout.deployment) : null,
+    proven: rollout && !moved && !isLost ? null : await lastProven(session, znodes, state, quarantine.value),
+    quarantine,
+    agents: agentsSeen,
+    now: at,
+    watched: watched(at),
+  };
+  return {
+    picture,
+    state,
+    rollout: { version: rolloutNode?.stat.version ?? 0, data: rolloutNode?.data ?? Buffer.alloc(0) },
+  };
+}
+
+/** While nothing can go on, nobody has to be looked at. */
+const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
+  !moved && rollout !== null && ['proven', 'failed', 'rolled-back', 'paused'].includes(rollout.state);
+
+function wantedOf(state: SharedState): Wanted | null {
+  const { config } = state;
+  if (config.data.length === 0) return null;
+  const judged = parseTarget(config.data, ANY_URL);
+  const target = judged.ok ? judged.target : null;
+  return {
+    targetVersion: config.targetVersion,
+    target: target && { url: target.url, commitId: target.commitId, relativePath: target.relativePath },
+    policy: target?.gitfleet?.policy ?? null,
+    record: isRecorded(state) ? state.lastRecord : null,
+  };
+}
+
+/** The newest that somebody judged so, a coordinator or a publisher, and that may be activated still. */
+async function lastProven(
+  session: Session,
+  znodes: Znodes,
+  state: SharedState,
+  quarantined: readonly Quarantined[],
+): Promise<Deployment | null> {
+  const current = isRecorded(state) ? state.lastRecord?.number : undefined;
+  const refused = new Set<string>(quarantined.map((each) => each.commitId));
+  const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
+  const fits = ({ number, outcome, target }: Deployment) =>
+    number !== current && outcome?.state === 'proven' && !refused.has(target.commitId);
+  return history.find(fits) ?? null;
+}

@@ -1,0 +1,176 @@
+import { atLeastOne, type Candidate, canaryOf, nextWave } from '../fleet/waves.ts';
+import { amountOf, durationOf, type Policy } from '../schemas/policy.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { type Change, change, type Order, rest } from './action.ts';
+import type { Stood } from './agent-state.ts';
+import { brokenBudget } from './budget.ts';
+import { prove, stop } from './finish.ts';
+import type { Picture, Wanted } from './observed.ts';
+import { namesOf, type Tally, tallyOf } from './summary.ts';
+
+/**
+ * A rollout with a policy goes on: who is late is noted, a broken budget stops it, a wave that is done soaks and gives
+ * way to the next, and who is ready gets a permit as long as not too many are between permit and report.
+ */
+export function goOn(picture: Picture, wanted: Wanted, before: Rollout, policy: Policy): Order {
+  const timed = before.waveAt === 0 ? { ...before, waveAt: picture.now } : before;
+  const tally = tallyOf(picture, timed, policy);
+  const rollout = withLate(timed, tally);
+  const broken = brokenBudget(tally, rollout, policy);
+  if (broken && policy.onFailure !== 'continue') return stop(picture, wanted, rollout, policy, broken);
+  const now = withMembers(rollout, policy, tally);
+  const held = whyHeld(now, policy, tally);
+  const soakFrom = isSettled(now, tally) ? now.soakFrom : null;
+  if (held) return settle('note', held, before, { ...now, why: held, soakFrom }, tally, []);
+  const going = now.why === '' ? now : { ...now, why: '' };
+  if (!isSettled(going, tally)) return permit(before, { ...going, soakFrom: null }, policy, tally);
+  return (
+    soak(picture, before, going, policy, tally) ??
+    next(picture, wanted, before, going, policy, tally, broken?.why ?? null)
+  );
+}
+
+function withLate(rollout: Rollout, tally: Tally): Rollout {
+  const overdue = tally.agents.filter((each) => each.overdue);
+  if (overdue.length === 0) return rollout;
+  const add = (known: readonly string[], more: readonly Stood[]) =>
+    [...new Set([...known, ...more.map((each) => each.agentId)])].toSorted();
+  const permitted = overdue.filter((each) => each.hadPermit);
+  return { ...rollout, late: add(rollout.late, overdue), latePermitted: add(rollout.latePermitted, permitted) };
+}
+
+/** Who left before its turn is no member any more; a canary that lost agents takes others; who hangs goes last back. */
+function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
+  const left = new Set(
+    [...tally.of('offline', 'forgotten', 'out'), ...hanging(rollout, tally)].map((each) => each.agentId),
+  );
+  const known = new Set(tally.agents.map((each) => each.agentId));
+  const stays = (id: string) => known.has(id) && !left.has(id);
+  if (!isCanary(rollout, policy)) return { ...rollout, members: rollout.members.filter(stays) };
+  const kept = rollout.canary.filter(stays);
+  const chosen = withOthers(policy, kept, tally.of('ready', 'working'), tally.all);
+  // Who shows it already tries nothing out, but may be the only one that the selector chooses.
+  const canary = chosen.length > 0 ? chosen : withOthers(policy, kept, tally.of('done'), tally.all);
+  return { ...rollout, canary, members: canary };
+}
+
+function withOthers(policy: Policy, kept: readonly string[], others: readonly Stood[], all: number): string[] {
+  const more = others.filter((each) => !kept.includes(each.agentId)).map(candidate);
+  const candidates = [...kept.map((agentId) => ({ agentId, labels: {} })), ...more];
+  return [...new Set([...kept, ...canaryOf(policy, candidates, kept, all)])].toSorted();
+}
+
+/** On the way back: those that another target keeps busy, as long as there are others to go. */
+function hanging(rollout: Rollout, tally: Tally): readonly Stood[] {
+  const left = tally.of('ready', 'working');
+  const busy = rollout.wayBack ? left.filter((each) => each.elsewhere) : [];
+  return busy.length < left.length ? busy : [];
+}
+
+/** What keeps everything waiting although nothing is broken; null: nothing does. */
+function whyHeld(rollout: Rollout, policy: Policy, tally: Tally): string | null {
+  // Who went away after it was done takes from the budget too: a commit may take its server down.
+  const offline = tally.agents.filter((each) => each.standing === 'offline' || isLost(each));
+  const most = amountOf(policy.offlineBudget, tally.all);
+  if (tally.of('done', 'ready', 'working', 'gone', 'failed').length === 0) {
+    return offline.length === 0 ? 'no agent is online' : `no agent is online; ${namesOf(offline)} went away`;
+  }
+  if (offline.length > most) {
+    return `${offline.length} of ${tally.all} agents are offline (${namesOf(offline)}), the policy allows ${most}: waiting until some are back`;
+  }
+  if (isCanary(rollout, policy) && rollout.canary.length === 0 && tally.of('ready', 'working').length > 0) {
+    return `no agent that is online is chosen as canary by ${policy.canary}`;
+  }
+  return null;
+}
+
+const isCanary = (rollout: Rollout, policy: Policy): boolean => policy.canary !== undefined && rollout.wave === 0;
+
+/** Went away after it was done. */
+const isLost = ({ standing, inFlight }: Stood): boolean => standing === 'gone' && !inFlight;
+
+/** Every agent of the wave is done, or failed within the budget; and who was of the canary is there still. */
+function isSettled(rollout: Rollout, tally: Tally): boolean {
+  return openOf(rollout, tally, 'ready').length === 0;
+}
+
+function openOf({ members, canary }: Rollout, tally: Tally, ...more: 'ready'[]): readonly Stood[] {
+  return tally
+    .of('working', 'gone', ...more)
+    .filter((each) => members.includes(each.agentId) || (isLost(each) && canary.includes(each.agentId)));
+}
+
+/** Leave for those of the wave that are ready, while not too many are in flight. */
+function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Tally): Order {
+  const ready = tally.of('ready').filter((each) => rollout.members.includes(each.agentId));
+  const free = Math.max(0, atLeastOne(policy.maxParallel, tally.all) - inFlight(tally).length);
+  const grant = ready.slice(0, free).map((each) => each.agentId);
+  const waiting = openOf(rollout, tally);
+  // Where no place is free it is those who hold one that are waited for, also of an earlier target.
+  const holders = ready.length > free ? inFlight(tally).filter((each) => !waiting.includes(each)) : [];
+  const open = [...waiting, ...holders];
+  const why =
+    grant.length > 0 ? `permits for ${grant.join(', ')}` : `wave ${rollout.wave}: waiting for ${namesOf(open)}`;
+  // A permit is a new try: what was before it is neither held against the agent nor passed over.
+  const others = (ids: readonly string[]) => ids.filter((id) => !grant.includes(id));
+  const given = { ...rollout, late: others(rollout.late), excused: others(rollout.excused) };
+  return settle('permit', why, before, given, tally, grant);
+}
+
+/** Those who may activate at any moment; who is late with a permit loses it in the same order. */
+const inFlight = (tally: Tally): readonly Stood[] => tally.agents.filter((each) => each.inFlight && !isRevoked(each));
+
+const isRevoked = ({ standing, inFlight, seen }: Stood): boolean =>
+  inFlight && seen.permit !== null && (standing === 'failed' || standing === 'out');
+
+/** Null: the wave has been well for long enough. */
+function soak(picture: Picture, before: Rollout, rollout: Rollout, policy: Policy, tally: Tally): Order | null {
+  const passed = rollout.promoted?.wave === rollout.wave;
+  const soakMs = durationOf(policy.soak);
+  if (passed) return null;
+  if (soakMs > 0 && rollout.soakFrom === null) {
+    const why = `wave ${rollout.wave} is done, it soaks for ${policy.soak}`;
+    return settle('soak', why, before, { ...rollout, soakFrom: picture.now }, tally, []);
+  }
+  if (soakMs > picture.now - (rollout.soakFrom ?? 0)) {
+    return settle('note', `wave ${rollout.wave} soaks for ${policy.soak}`, before, rollout, tally, []);
+  }
+  if (policy.promote === 'auto' || !isCanary(rollout, policy)) return null;
+  const why = 'the canary is well: waiting for gitfleet promote';
+  return settle('note', why, before, { ...rollout, why }, tally, []);
+}
+
+function next(
+  picture: Picture,
+  wanted: Wanted,
+  before: Rollout,
+  rollout: Rollout,
+  policy: Policy,
+  tally: Tally,
+  broken: string | null,
+): Order {
+  const left = tally.of('ready', 'working');
+  if (left.length === 0) return prove(picture, wanted, rollout, tally, broken);
+  const busy = hanging(rollout, tally);
+  const members = nextWave(policy, left.filter((each) => !busy.includes(each)).map(candidate), tally.all);
+  const wave = { ...rollout, wave: rollout.wave + 1, members, waveAt: picture.now, soakFrom: null };
+  const begun = permit(before, wave, policy, tally) as Change;
+  return { ...begun, do: 'wave', why: `wave ${wave.wave}: ${namesOf(members.map((agentId) => ({ agentId })))}` };
+}
+
+const candidate = ({ agentId, seen }: Stood): Candidate => ({ agentId, labels: seen.labels });
+
+/** One order where anything is to be written, else a rest. */
+function settle(
+  name: Change['do'],
+  why: string,
+  before: Rollout,
+  rollout: Rollout,
+  tally: Tally,
+  grant: readonly string[],
+): Order {
+  const revoke = tally.agents.filter(isRevoked).map((each) => each.agentId);
+  const changed = JSON.stringify(rollout) !== JSON.stringify(before);
+  if (!changed && grant.length + revoke.length === 0) return rest(why);
+  return change(name, why, changed ? rollout : null, { grant, revoke });
+}

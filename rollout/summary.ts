@@ -1,0 +1,59 @@
+import type { Outcome } from '../schemas/deployment.ts';
+import { type Policy, policy as policySchema } from '../schemas/policy.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { failureOf, type Standing, type Stood, standingOf } from './agent-state.ts';
+import type { Picture } from './observed.ts';
+
+/** All agents that are known, where each stands, and how to count them. */
+export interface Tally {
+  readonly agents: readonly Stood[];
+  of(...standings: Standing[]): readonly Stood[];
+  /** How many a share is a share of: without those a person took out, or that are gone for good. */
+  readonly all: number;
+}
+
+export function tallyOf(picture: Picture, rollout: Rollout, policy: Policy): Tally {
+  const agents = picture.agents
+    .map((seen) => standingOf(seen, rollout, policy, picture))
+    .toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
+  const of = (...standings: Standing[]) => agents.filter((each) => standings.includes(each.standing));
+  return { agents, of, all: agents.length - of('out', 'forgotten').length };
+}
+
+/** Without a policy nobody is late. */
+export const PATIENT = policySchema().parse({ deadline: '24d' });
+
+/** What history keeps of it. */
+export function outcomeOf(picture: Picture, rollout: Rollout, state: Outcome['state'], why: string): Outcome {
+  const tally = tallyOf(picture, rollout, rollout.policy ?? PATIENT);
+  const missing = tally.agents.filter(({ standing }) => standing !== 'done' && standing !== 'forgotten');
+  return {
+    state,
+    at: picture.now,
+    reached: tally.of('done').length,
+    expected: tally.all,
+    missing: missing
+      .slice(0, MOST_NAMED)
+      .map((each) => ({ agentId: each.agentId, code: failureOf(each, rollout).code })),
+    by: 'coordinator',
+    ...(why === '' ? {} : { why }),
+  };
+}
+
+/** As many as history names. */
+const MOST_NAMED = 20;
+
+/** For the record: every id, so that a person can excuse them all, and the reasons of the first ones. */
+export function failuresIn(rollout: Rollout, failed: readonly Stood[]): Rollout['failures'] {
+  const all = failed.map((each) => failureOf(each, rollout));
+  return all.map((each, at) => (at < MOST_NAMED ? each : { ...each, reason: '' }));
+}
+
+/** `web-1, web-2 and 3 more`. */
+export function namesOf(agents: readonly { readonly agentId: string }[]): string {
+  const names = agents.slice(0, 5).map((each) => each.agentId);
+  return agents.length > 5 ? `${names.join(', ')} and ${agents.length - 5} more` : names.join(', ');
+}
+
+/** `3 agents show it`. */
+export const showWords = (agents: number): string => (agents === 1 ? '1 agent shows it' : `${agents} agents show it`);

@@ -1,0 +1,32 @@
+import { isSuspended } from '../schemas/report.ts';
+import type { Rollout } from '../schemas/rollout.ts';
+import { change, type Order, rest } from './action.ts';
+import type { Stood } from './agent-state.ts';
+import type { Picture, Wanted } from './observed.ts';
+import { failuresIn, namesOf, outcomeOf, PATIENT, showWords, tallyOf } from './summary.ts';
+
+/**
+ * Without a policy everybody goes at once and needs nobody's leave; what is left to do is to say how it ended. Expected
+ * are the agents that are online, or said something about this target: one of those that went away is waited for.
+ */
+export function atOnce(picture: Picture, { target }: Wanted, rollout: Rollout): Order {
+  const tally = tallyOf(picture, rollout, PATIENT);
+  const spoke = ({ seen }: Stood) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
+  const expected = tally.agents.filter((each) => spoke(each) && !isSuspended(each.seen.report));
+  const done = expected.filter(({ standing }) => standing === 'done');
+  const ended = expected.filter(({ standing }) => standing === 'failed' || standing === 'out');
+  const number = rollout.deployment;
+  if (expected.length === 0 || !target) return rest('no agent is online');
+  if (done.length === expected.length) {
+    const why = showWords(done.length);
+    const proven: Rollout = { ...rollout, state: 'proven', base: { deployment: number, ...target }, why: '' };
+    return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
+  }
+  if (done.length + ended.length === expected.length) {
+    const why = `${namesOf(ended)} will not without a person`;
+    const failures = failuresIn(rollout, ended);
+    const outcome = outcomeOf(picture, rollout, 'failed', why);
+    return change('fail', why, { ...rollout, state: 'failed', why, failures }, { outcome: { number, outcome } });
+  }
+  return rest(`${done.length} of ${expected.length} agents show it`);
+}

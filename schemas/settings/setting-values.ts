@@ -1,0 +1,131 @@
+import { resolve } from 'node:path';
+import * as z from 'zod';
+import { formatDuration, parseDuration } from '../duration.ts';
+import type { Refused } from '../refusal.ts';
+import { shown } from '../refusal.ts';
+import { parsePrefix } from '../url.ts';
+
+/** The kinds of values that settings are made of. Each says in its error what it wants, with an example. */
+
+/** The wrong value stands behind what is wanted: it comes from a flag, a variable or a file, and one may be forgotten. */
+export const notThis = (wants: string) => ({
+  error: ({ input }: { readonly input?: unknown }) => `${wants}; not ${shown(String(input))}`,
+});
+
+/** Ms, written as `10s`; `fallback` is a duration too, so that docs and error messages show it as people write it. */
+export function duration(fallback: string, bounds: { least?: string; most?: string } = {}) {
+  const least = parseDuration(bounds.least ?? '0s') as number;
+  const most = parseDuration(bounds.most ?? '24d') as number;
+  return z
+    .string({ error: 'wants a duration such as 10s or 5m' })
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms !== null && ms >= least && ms <= most) return ms;
+      const wants = `a duration such as 10s or 5m, from ${formatDuration(least)} to ${formatDuration(most)}`;
+      context.addIssue({ code: 'custom', message: `${shown(text)} is not ${wants}` });
+      return z.NEVER;
+    })
+    .prefault(fallback);
+}
+
+/** An absolute path. Relative ones of flags and variables are made absolute before they come here. */
+export function path() {
+  return z
+    .string({ error: 'wants a path' })
+    .refine((text) => text.startsWith('/') && !/[\u0000-\u001f]/.test(text), 'wants an absolute path')
+    .transform((text) => resolve(text));
+}
+
+/** `host:2181,host:2181/chroot`. What each host means is for zookeeper/ to find out. */
+export function connectString() {
+  const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]{0,252})(?::([1-9]\d{0,4}))?$/;
+  const CHROOT = /^(?:\/[A-Za-z0-9_][A-Za-z0-9._-]{0,99})*\/?$/;
+  const legal = (text: string) => {
+    const slash = text.indexOf('/');
+    const hosts = (slash < 0 ? text : text.slice(0, slash)).split(',').map((host) => host.trim());
+    if (slash >= 0 && !CHROOT.test(text.slice(slash).trim())) return false;
+    return hosts.length <= 64 && hosts.every((host) => Number(HOST.exec(host)?.[1] ?? 1) <= 65_535 && HOST.test(host));
+  };
+  const wants = 'wants hosts such as zk1:2181,zk2:2181,zk3:2181, a /path may follow';
+  return z
+    .string({ error: (issue) => (issue.input === undefined ? `is missing; it ${wants}` : wants) })
+    .refine(legal, notThis(wants));
+}
+
+/** Where the agent serves its metrics: a port, or a loopback address with one; nobody outside the machine is let in. */
+export function loopbackAddress() {
+  const ADDRESS = /^(?:(127(?:\.\d{1,3}){3}|localhost|\[::1\]):)?(\d{1,5})$/;
+  return z
+    .union([z.string(), z.int()], { error: 'wants a port, or a loopback address such as 127.0.0.1:9180' })
+    .transform((given, context) => {
+      const [, host, digits] = ADDRESS.exec(String(given)) ?? [];
+      const port = Number(digits);
+      if (digits !== undefined && port >= 1 && port <= 65_535) {
+        return { host: host === undefined || host === 'localhost' ? '127.0.0.1' : host.replace(/^\[|\]$/g, ''), port };
+      }
+      context.addIssue({
+        code: 'custom',
+        message: `${shown(String(given))} is no port and no loopback address with one`,
+      });
+      return z.NEVER;
+    });
+}
+
+/** A service by its full name, as systemd writes it: no pattern, no option, no path, and not the agent itself. */
+export function serviceUnit() {
+  const UNIT = /^(?=.{9,255}$)[A-Za-z0-9_][A-Za-z0-9:_.-]*(?:@(?:[A-Za-z0-9:_.-]|\\x[0-9a-f]{2})+)?\.service$/;
+  return z
+    .string({ error: 'wants a unit such as shop.service' })
+    .regex(UNIT, 'wants the full name of a unit such as shop.service')
+    .refine((unit) => unit !== 'gitfleet-agent.service', 'would restart the agent itself in the middle of its work');
+}
+
+/** A repository prefix in its one spelling. */
+export function urlPrefix() {
+  return z.string({ error: 'wants a prefix such as https://git.example.com/shop' }).transform((text, context) => {
+    const parsed = parsePrefix(text);
+    if (parsed.ok) return parsed.prefix;
+    context.addIssue({ code: 'custom', message: (parsed as Refused).failure.reason.replace(/^url: /, '') });
+    return z.NEVER;
+  });
+}
+
+/** Names and values that `-l role=web,zone!=b` can name. */
+export function labels() {
+  const word = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?)$/;
+  const plain = ([key, value]: [string, string]) => word.test(key) && (value === '' || word.test(value));
+  return z
+    .record(z.string(), z.string({ error: 'wants text; quote numbers and true or false' }))
+    .refine(
+      (all) => Object.entries(all).every(plain),
+      'wants labels such as role=web: letters, digits and . _ - / inside',
+    )
+    .prefault({});
+}
+
+const CREDENTIAL_FILES = {
+  ssh: ['sshKeyFile', 'knownHosts'],
+  https: ['tokenFile', 'caFile'],
+  http: ['tokenFile'],
+} as Readonly<Record<string, readonly string[]>>;
+
+/** What one prefix grants: only files that its protocol reads, so that no key is thought to be in use that is not. */
+export function credential() {
+  return z
+    .strictObject({
+      prefix: urlPrefix(),
+      sshKeyFile: path().optional(),
+      knownHosts: path().optional(),
+      tokenFile: path().optional(),
+      caFile: path().optional(),
+    })
+    .superRefine(({ prefix, ...files }, context) => {
+      const scheme = prefix.slice(0, prefix.indexOf(':'));
+      const read = CREDENTIAL_FILES[scheme] ?? [];
+      const given = Object.entries(files).flatMap(([name, file]) => (file === undefined ? [] : [name]));
+      const idle = given.filter((name) => !read.includes(name));
+      if (idle.length > 0)
+        context.addIssue({ code: 'custom', message: `${idle.join(', ')} mean nothing to ${scheme}` });
+      if (given.length === 0) context.addIssue({ code: 'custom', message: 'grants nothing: name a file' });
+    });
+}

@@ -1,0 +1,179 @@
+import { resolve } from 'node:path';
+import { shown } from '../refusal.ts';
+import { nearest } from '../text/suggest.ts';
+import { settingsError } from './settings-problems.ts';
+
+/**
+ * Where a setting comes from: flags over GITFLEET_* variables over the settings file, setting by setting; a list in one
+ * place replaces the list of another. Pure: whoever calls reads argv, environment and file.
+ */
+interface SettingsSources {
+  /** As the command line names them in code (`allowUrl`); what is no setting (`json`, `detach`) is passed over. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The parsed settings file; undefined where there is none. */
+  readonly file?: unknown;
+  /** Relative paths of flags and variables are meant from here. */
+  readonly directory?: string;
+}
+
+/** Raw, for parseSettings to judge. @throws FleetError SETTINGS for an unknown variable or a file that is no mapping. */
+export function mergeSettings(sources: SettingsSources): Record<string, unknown> {
+  refuseUnknownVariables(sources.environment);
+  const merged = copySections(sources.file);
+  for (const row of SETTING_SOURCES) {
+    const flag = row.flag === undefined ? undefined : readFlag(row, sources.flags[row.flag]);
+    const value = flag ?? readVariable(row, sources.environment[row.variable]);
+    if (value === undefined) continue;
+    place(
+      merged,
+      row.setting.split('.'),
+      row.kind === 'path' ? resolve(sources.directory ?? '/', String(value)) : value,
+    );
+  }
+  return merged;
+}
+
+type Kind = 'text' | 'number' | 'path' | 'list' | 'pairs' | 'program';
+
+interface SettingSource {
+  readonly setting: string;
+  readonly variable: string;
+  /** Absent: too seldom changed to be worth a flag. */
+  readonly flag?: string;
+  readonly kind: Kind;
+}
+
+/** Settings that are lists of sections (credentials) come from the file only. */
+export const SETTING_SOURCES: readonly SettingSource[] = [
+  { setting: 'zookeeper.connect', variable: 'GITFLEET_ZOOKEEPER', flag: 'zookeeper', kind: 'text' },
+  { setting: 'zookeeper.sessionTimeout', variable: 'GITFLEET_SESSION_TIMEOUT', kind: 'text' },
+  { setting: 'zookeeper.authFile', variable: 'GITFLEET_AUTH_FILE', flag: 'authFile', kind: 'path' },
+  { setting: 'zookeeper.tls.caFile', variable: 'GITFLEET_TLS_CA_FILE', kind: 'path' },
+  { setting: 'zookeeper.tls.certFile', variable: 'GITFLEET_TLS_CERT_FILE', kind: 'path' },
+  { setting: 'zookeeper.tls.keyFile', variable: 'GITFLEET_TLS_KEY_FILE', kind: 'path' },
+  { setting: 'app', variable: 'GITFLEET_APP', flag: 'app', kind: 'text' },
+  { setting: 'agent.id', variable: 'GITFLEET_ID', flag: 'id', kind: 'text' },
+  { setting: 'agent.root', variable: 'GITFLEET_ROOT', flag: 'root', kind: 'path' },
+  { setting: 'agent.state', variable: 'GITFLEET_STATE', flag: 'state', kind: 'path' },
+  { setting: 'agent.labels', variable: 'GITFLEET_LABEL', flag: 'label', kind: 'pairs' },
+  { setting: 'agent.allowUrls', variable: 'GITFLEET_ALLOW_URL', flag: 'allowUrl', kind: 'list' },
+  { setting: 'agent.activate.command', variable: 'GITFLEET_ACTIVATE', flag: 'activate', kind: 'program' },
+  { setting: 'agent.activate.timeout', variable: 'GITFLEET_ACTIVATE_TIMEOUT', kind: 'text' },
+  { setting: 'agent.restart', variable: 'GITFLEET_RESTART', kind: 'list' },
+  { setting: 'agent.restartTimeout', variable: 'GITFLEET_RESTART_TIMEOUT', kind: 'text' },
+  { setting: 'agent.keep', variable: 'GITFLEET_KEEP', kind: 'number' },
+  { setting: 'agent.keepFailed', variable: 'GITFLEET_KEEP_FAILED', kind: 'number' },
+  { setting: 'agent.grace', variable: 'GITFLEET_GRACE', kind: 'text' },
+  { setting: 'agent.reread', variable: 'GITFLEET_REREAD', kind: 'text' },
+  { setting: 'agent.inspect', variable: 'GITFLEET_INSPECT', kind: 'text' },
+  { setting: 'agent.drift', variable: 'GITFLEET_DRIFT', kind: 'text' },
+  { setting: 'agent.generated', variable: 'GITFLEET_GENERATED', kind: 'list' },
+  { setting: 'agent.shared', variable: 'GITFLEET_SHARED', kind: 'list' },
+  { setting: 'agent.passEnvironment', variable: 'GITFLEET_PASS_ENVIRONMENT', kind: 'list' },
+  { setting: 'agent.fetchLeases', variable: 'GITFLEET_FETCH_LEASES', kind: 'number' },
+  { setting: 'agent.listen', variable: 'GITFLEET_LISTEN', kind: 'text' },
+  { setting: 'agent.content.submodules', variable: 'GITFLEET_SUBMODULES', kind: 'text' },
+  { setting: 'agent.content.lfs', variable: 'GITFLEET_LFS', kind: 'text' },
+  { setting: 'agent.content.symlinks', variable: 'GITFLEET_SYMLINKS', kind: 'text' },
+  { setting: 'agent.fetch.silent', variable: 'GITFLEET_FETCH_SILENT', kind: 'text' },
+  { setting: 'agent.fetch.total', variable: 'GITFLEET_FETCH_TOTAL', kind: 'text' },
+  { setting: 'coordinator.authFile', variable: 'GITFLEET_COORDINATOR_AUTH_FILE', kind: 'path' },
+  { setting: 'publisher.url', variable: 'GITFLEET_URL', flag: 'url', kind: 'text' },
+  { setting: 'publisher.relativePath', variable: 'GITFLEET_RELATIVE_PATH', flag: 'relativePath', kind: 'text' },
+  { setting: 'publisher.timeout', variable: 'GITFLEET_TIMEOUT', flag: 'timeout', kind: 'text' },
+  { setting: 'log.level', variable: 'GITFLEET_LOG_LEVEL', kind: 'text' },
+];
+
+/**
+ * Variables that are ours and no settings: where the file is, who publishes, and the facts that a step is told, which
+ * a gitfleet that such a step calls inherits.
+ */
+export const OTHER_VARIABLES: readonly string[] = [
+  'GITFLEET_SETTINGS',
+  'GITFLEET_AUTHOR',
+  'GITFLEET_COMMIT',
+  'GITFLEET_PREVIOUS_COMMIT',
+  'GITFLEET_RELEASE',
+  'GITFLEET_LINK',
+  'GITFLEET_DEPLOYMENT',
+  'GITFLEET_TARGET_VERSION',
+  'GITFLEET_STEP',
+  'GITFLEET_FAILED_STEP',
+  'GITFLEET_FAILED_COMMIT',
+  'GITFLEET_FAILED_CODE',
+];
+
+function refuseUnknownVariables(environment: SettingsSources['environment']): void {
+  const known = [...SETTING_SOURCES.map((row) => row.variable), ...OTHER_VARIABLES];
+  const unknown = Object.keys(environment).filter((name) => name.startsWith('GITFLEET_') && !known.includes(name));
+  if (unknown.length === 0) return;
+  throw settingsError(
+    unknown.map((name) => {
+      const meant = nearest(
+        name.slice('GITFLEET_'.length),
+        known.map((each) => each.slice('GITFLEET_'.length)),
+      );
+      return `unknown variable ${shown(name)}${meant ? `: did you mean GITFLEET_${meant}?` : ''}`;
+    }),
+  );
+}
+
+/** An empty variable is one that was not set: compose files and units write such for "none". */
+function readVariable({ kind, variable }: SettingSource, text: string | undefined): unknown {
+  if (text === undefined || text.trim() === '') return undefined;
+  if (kind === 'list') return split(text);
+  if (kind === 'pairs') return pairs(split(text), variable);
+  if (kind === 'program') return [text];
+  return kind === 'number' ? number(text) : text;
+}
+
+function readFlag({ kind, flag }: SettingSource, value: unknown): unknown {
+  if (value === undefined) return undefined;
+  const list = Array.isArray(value) ? value.map(String) : [String(value)];
+  if (kind === 'list') return list;
+  if (kind === 'pairs') return pairs(list, `--${flag}`);
+  if (kind === 'program') return list;
+  return kind === 'number' ? number(String(value)) : value;
+}
+
+const split = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
+
+/** What is no number is left as it is: the schema says what it wanted. */
+const number = (text: string): unknown => (/^\d{1,15}$/.test(text) ? Number(text) : text);
+
+function pairs(words: readonly string[], from: string): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const at = word.indexOf('=');
+      if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
+      throw settingsError([`${from}: ${shown(word)} is no label; write it as role=web`]);
+    }),
+  );
+}
+
+/** A copy of the file's sections that can be written into; a key without a value counts as not written. */
+function copySections(file: unknown): Record<string, unknown> {
+  if (file === undefined || file === null) return {};
+  if (!isSection(file)) throw settingsError(['the settings file holds no mapping of settings']);
+  const copied = Object.entries(file).flatMap(([key, value]): [string, unknown][] => {
+    if (value === null) return [];
+    return [[key, isSection(value) ? copySections(value) : value]];
+  });
+  return Object.fromEntries(copied);
+}
+
+/** Where the file has something else than a section in the way, that stays for the schema to refuse. */
+function place(into: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
+  if (key === undefined) return;
+  if (rest.length === 0) into[key] = value;
+  else {
+    into[key] ??= {};
+    const next = into[key];
+    if (isSection(next)) place(next, rest, value);
+  }
+}
+
+function isSection(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,185 @@
+import * as z from 'zod';
+import { FleetError } from '../../runtime/errors.ts';
+import { once } from '../../runtime/once.ts';
+import { stepMembers } from '../steps.ts';
+import { plainWords } from '../text/zod-messages.ts';
+import { AGENT_ID, APP_ZNODE } from '../znodes.ts';
+import {
+  connectString,
+  credential,
+  duration,
+  labels,
+  loopbackAddress,
+  notThis,
+  path,
+  serviceUnit,
+  urlPrefix,
+} from './setting-values.ts';
+import { sayProblems } from './settings-problems.ts';
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const members = {
+  zookeeper: z
+    .strictObject({
+      /** No default: an agent that waits at the wrong ensemble looks healthy and deploys nothing. */
+      connect: connectString(),
+      /** Long enough that a server's restart costs no presence, short enough that a dead agent is seen while one watches. */
+      sessionTimeout: duration('15s', { least: '2s', most: '5m' }),
+      /** Who we are to ZooKeeper. Absent: nobody in particular, which is enough where `init --open` made the app. */
+      authFile: path().optional(),
+      /** Absent: plain TCP. */
+      tls: z
+        .strictObject({ caFile: path().optional(), certFile: path().optional(), keyFile: path().optional() })
+        .refine(
+          (tls) => (tls.certFile === undefined) === (tls.keyFile === undefined),
+          'wants certFile and keyFile together',
+        )
+        .optional(),
+    })
+    .prefault({} as { connect: string }),
+  /** The znode that the first users had; other apps get names of their own. */
+  app: z.string().regex(APP_ZNODE, notThis('wants a znode such as /app/business')).prefault('/app/business'),
+  coordinator: z
+    .strictObject({
+      /** Whether this agent may lead rollouts: one of few does, elected among all that may. */
+      stand: z.boolean({ error: 'wants true or false' }).prefault(true),
+      /** The coordinator's credential. Absent: this agent stands only where the app was made with `init --open`. */
+      authFile: path().optional(),
+    })
+    .prefault({}),
+  publisher: z
+    .strictObject({
+      /** Absent: the origin of the clone one stands in. */
+      url: z.string().optional(),
+      /** Absent: the one of the current target. */
+      relativePath: z.string().optional(),
+      /** Longer than a fleet takes whose origin is slow, short enough for a person to wait. */
+      timeout: duration('5m', { least: '1s' }),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).prefault('info') }).prefault({}),
+};
+
+const agent = once(() =>
+  z
+    .strictObject({
+      /** Default: the host name. */
+      id: z.string().regex(AGENT_ID, 'wants a plain name: letters, digits and . _ -, at most 100'),
+      /** No default: what is below it gets served, so a person names it. */
+      root: path().optional(),
+      /** Where the file system hierarchy puts what a daemon keeps. */
+      state: path().prefault('/var/lib/gitfleet'),
+      labels: labels(),
+      /** Nothing: whoever writes the target must not be able to choose what this server runs. */
+      allowUrls: z.array(urlPrefix()).prefault([]),
+      credentials: z
+        .array(credential())
+        .refine((all) => new Set(all.map((each) => each.prefix)).size === all.length, 'names one prefix twice')
+        .prefault([]),
+      ...stepMembers(),
+      /** Services that systemd restarts after each swap, after the activate command. */
+      restart: z
+        .array(serviceUnit())
+        .max(20)
+        .refine((units) => new Set(units).size === units.length, 'names one unit twice')
+        .prefault([]),
+      /** For all of them together: services take their time to stop. */
+      restartTimeout: duration('2m', { least: '1s' }),
+      /** Variables of the agent's own environment that steps see too; nothing else of it reaches them. */
+      passEnvironment: z
+        .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'wants names of variables'))
+        .prefault([]),
+      /** No: whoever can push must not be able to choose what this server runs. */
+      allowRepositorySteps: z.boolean({ error: 'wants true or false' }).prefault(false),
+      /** Releases that ended well, the active one included: rollbacks to them need no network. */
+      keep: z.int().min(1).max(1_000).prefault(5),
+      /** Releases that failed, for a look at what went wrong. */
+      keepFailed: z.int().min(0).max(1_000).prefault(2),
+      /** How long processes that still run from an older release may read it. */
+      grace: duration('1h'),
+      /** A watch may be lost in ways nobody thought of; then a target is late by this, not lost. Spread by 20 %. */
+      reread: duration('60s', { least: '1s', most: '1h' }),
+      /** How often the whole active tree is compared with its commit; costs a look at every file. */
+      inspect: duration('10m', { least: '1s' }),
+      /** Found differences are reported; `heal` also puts the files right. An application that writes there loses it. */
+      drift: z.enum(['observe', 'heal']).prefault('observe'),
+      /** What a commit may contain. Submodules and LFS would deploy as empty directories and as stubs. */
+      content: z
+        .strictObject({
+          submodules: z.enum(['refuse', 'ignore']).prefault('refuse'),
+          lfs: z.enum(['refuse', 'pointers']).prefault('refuse'),
+          /** `contained`: relative links that stay inside the release. */
+          symlinks: z.enum(['contained', 'forbid', 'allow']).prefault('contained'),
+        })
+        .prefault({}),
+      /** Where /healthz and /metrics are served, on this machine only. Absent: nowhere. */
+      listen: loopbackAddress().optional(),
+      /** How many agents may ask the origin at a time, over the whole fleet: git servers refuse the eleventh. */
+      fetchLeases: z
+        .union([z.int().min(1).max(10_000), z.literal('off')], { error: 'wants a whole number from 1, or off' })
+        .prefault(16),
+      fetch: z
+        .strictObject({
+          /** Without progress a fetch is ended and tried again; a slow line that gets on is left alone. */
+          silent: duration('30s', { least: '1s' }),
+          total: duration('15m', { least: '1s' }),
+        })
+        .prefault({}),
+    })
+    .refine((agent) => agent.root !== agent.state, 'wants root and state to be two directories; they are the same one')
+    .refine((agent) => agent.root !== '/' && agent.state !== '/', 'wants root and state below /'),
+);
+
+/**
+ * Every setting of agent and publisher, with its default and the reason for it; docs/settings.md shows the same with
+ * examples, and a test holds the two together. Secrets are never settings: only the names of the files that hold them.
+ * Where a value comes from (flag, variable, file) is settings-sources.ts.
+ */
+export const settings = once(() => z.strictObject({ ...members, agent: agent() }));
+const withoutAgent = once(() => z.strictObject(members));
+
+export type Settings = z.infer<ReturnType<typeof settings>>;
+export type AgentSettings = Settings['agent'] & { readonly root: string };
+
+/**
+ * Judges what settings-sources.ts merged. Where nothing is said of the agent its defaults are made when somebody asks.
+ * @param hostName the default of agent.id.
+ * @throws FleetError SETTINGS naming every setting that is wrong or unknown, and the nearest known one.
+ */
+export function parseSettings(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
+  const whole = () => parseAll(merged, hostName);
+  const rest = merged['agent'] === undefined ? withoutAgent().safeParse(merged) : null;
+  if (!rest?.success) return whole();
+  const later = once(whole);
+  return {
+    ...rest.data,
+    get agent() {
+      return later().agent;
+    },
+  };
+}
+
+function parseAll(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
+  const said = merged['agent'] ?? {};
+  const withId = isRecord(said) ? { ...said, id: said['id'] ?? hostName } : said;
+  const parsed = settings().safeParse({ ...merged, agent: withId }, { error: plainWords });
+  if (!parsed.success) throw sayProblems(settings(), parsed.error.issues);
+  return parsed.data;
+}
+
+/** What an agent needs beyond what every program needs. @throws FleetError SETTINGS */
+export function agentSettings({ agent }: Settings): AgentSettings {
+  const { root } = agent;
+  if (root !== undefined) return { ...agent, root };
+  throw new FleetError({
+    code: 'SETTINGS',
+    reason: 'agent.root is missing: below it the links to the releases appear',
+    hint: 'give --root DIR, GITFLEET_ROOT or agent.root in the settings file',
+    next: 'stall',
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

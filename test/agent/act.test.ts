@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { type StepParts, takeSteps } from '../../agent/act.ts';
+import type { WantedTarget } from '../../agent/plan.ts';
+import { emptyJournal, type Journal } from '../../agent/state/journal.ts';
+import { systemClock as clock } from '../../runtime/clock.ts';
+import type { Target } from '../../schemas/target.ts';
+import type { CommitId, TargetVersion } from '../../schemas/values.ts';
+
+const wanted: WantedTarget = {
+  kind: 'target',
+  targetVersion: '5.100' as TargetVersion,
+  target: { url: 'file:///srv/shop.git', commitId: 'a'.repeat(40) as CommitId, relativePath: 'shop' } as Target,
+};
+
+/** `settle` stands for any step: all that it does is to remember. `during` is called while the first one does. */
+async function settleTwice(during: (turn: AbortController) => void) {
+  const turn = new AbortController();
+  const said: string[] = [];
+  let journal: Journal = emptyJournal;
+  const parts = {
+    ...{ clock, chance: () => 0.5, failpoint: async () => {}, journal: () => journal },
+    async remember(change: (before: Journal) => Journal) {
+      if (said.length === 1) during(turn);
+      journal = change(journal);
+    },
+    standing: {
+      working: (_: unknown, step: string) => void said.push(step),
+      done: () => void said.push('done'),
+      failed: () => void said.push('failed'),
+    },
+  } as unknown as StepParts;
+  const memory = { checked: null, patience: { at: 0 } };
+  await takeSteps(parts, memory, ['settle', 'settle'], wanted, turn.signal, new AbortController().signal);
+  return said;
+}
+
+it('what follows a step that went well is done', async () => {
+  expect(await settleTwice(() => {})).toEqual(['settle', 'done', 'settle', 'done']);
+});
+
+it('nothing follows a step during which something else came to be wanted, however that step ended', async () => {
+  expect(await settleTwice((turn) => turn.abort())).toEqual(['settle', 'done']);
+});
+
+it('nothing follows a step that failed', async () => {
+  const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+  let failed = false;
+  const said = await settleTwice(() => {
+    if (failed) return;
+    failed = true;
+    throw full;
+  });
+  expect(said).toEqual(['settle', 'failed']);
+});

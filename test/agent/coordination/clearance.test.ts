@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import {
+  isUnproven,
+  type Leave,
+  leaveOf,
+  meanwhile,
+  NO_ORDERS,
+  type Orders,
+  type PolicyAnswer,
+  saysMore,
+} from '../../../agent/coordination/clearance.ts';
+import type { WantedTarget } from '../../../agent/plan.ts';
+import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../../schemas/rollout.ts';
+import type { Target } from '../../../schemas/target.ts';
+import type { TargetVersion } from '../../../schemas/values.ts';
+
+const T = '5.100' as TargetVersion;
+const BEFORE = '4.100' as TargetVersion;
+const [OLD, NEW, BASE] = ['a', 'b', 'c'].map((letter) => letter.repeat(40)) as [string, string, string];
+const base = { deployment: 3, url: 'https://git.example.com/shop.git', commitId: BASE, relativePath: 'shop' };
+const read = parseRollout(Buffer.from(JSON.stringify({ deployment: 4, targetVersion: T, state: 'running', base })));
+const rollout = read as Rollout;
+const orders = (change: Partial<Rollout>, permit: TargetVersion | null = null): Orders => ({
+  known: true,
+  rollout: { ...rollout, ...change },
+  unknown: null,
+  permit,
+  policy: 'not known',
+});
+
+const NO_ROLLOUT: Orders = { ...NO_ORDERS, known: true };
+
+describe('leave to activate, where the rollout names the target', () => {
+  const rows: [Rollout['state'], TargetVersion | null, Leave['kind']][] = [
+    ['running', null, 'await'],
+    ['running', BEFORE, 'await'],
+    ['running', T, 'go'],
+    ['paused', null, 'await'],
+    ['paused', T, 'go'],
+    ['halted', T, 'await'],
+    ['proven', null, 'go'],
+    ['failed', T, 'never'],
+    ['aborted', T, 'never'],
+    ['rolled-back', T, 'never'],
+  ];
+  it.each(rows)('%s, permit %s: %s', (state, permit, kind) => {
+    expect(leaveOf(T, orders({ state }, permit), 'not known').kind).toBe(kind);
+  });
+
+  it.each(ROLLOUT_STATES)('%s without permits: everybody goes', (state) => {
+    expect(leaveOf(T, orders({ state, permits: false }), 'not known')).toEqual({ kind: 'go' });
+  });
+
+  it('says for what it waits, and the same whatever a person or a wave changes', () => {
+    for (const state of ['running', 'paused', 'halted'] as const) {
+      expect(leaveOf(T, orders({ state }), 'none')).toMatchObject({ waitingFor: 'a permit for d-4' });
+    }
+    expect(leaveOf(T, orders({ state: 'aborted' }), 'none')).toMatchObject({
+      waitingFor: 'another target: d-4 is aborted',
+    });
+  });
+});
+
+const draining = (targetVersion: TargetVersion): Orders => ({
+  ...{ known: true, rollout: null, permit: T, policy: 'not known' },
+  unknown: { targetVersion, state: 'draining' },
+});
+
+describe('leave to activate, where it does not', () => {
+  const other = orders({ targetVersion: BEFORE, permits: false, state: 'proven' }, T);
+  const rows: [string, Orders, PolicyAnswer, Leave['kind']][] = [
+    ['no policy: at once', other, 'none', 'go'],
+    ['no rollout yet, no policy: at once', NO_ROLLOUT, 'none', 'go'],
+    [
+      'a policy is in force: wait for the coordinator, whatever the old rollout and permit say',
+      other,
+      'in force',
+      'await',
+    ],
+    ['nobody could say: wait', other, 'not known', 'await'],
+    ['its rollout is in a state of a newer version: wait, even with a permit', draining(T), 'none', 'await'],
+    ['that of an older target is: it says nothing about this one', draining(BEFORE), 'none', 'go'],
+    ['ZooKeeper has not answered: wait', NO_ORDERS, 'none', 'await'],
+  ];
+  it.each(rows)('%s', (_, given, policy, kind) => {
+    expect(leaveOf(T, given, policy).kind).toBe(kind);
+  });
+
+  it('names the state that it does not know', () => {
+    expect(leaveOf(T, draining(T), 'none')).toMatchObject({ waitingFor: expect.stringMatching(/newer.*draining/) });
+  });
+});
+
+describe('what an agent without leave shows meanwhile', () => {
+  const wanted: WantedTarget = {
+    kind: 'target',
+    targetVersion: T,
+    target: { url: base.url, commitId: NEW, relativePath: 'shop' } as Target,
+  };
+  const owed = { shop: { commitId: BASE, previous: null } };
+  const rows: [string, Rollout | null, Record<string, string>, object, boolean, string | null][] = [
+    ['it serves something and was online: stays', rollout, { shop: OLD }, {}, false, null],
+    ['it serves nothing here: the base', rollout, {}, {}, false, BASE],
+    ['it serves only another place: the base', rollout, { other: OLD }, {}, false, BASE],
+    ['it was away at publish: the base', rollout, { shop: OLD }, {}, true, BASE],
+    ['it is at the base: stays, and makes the target ready', rollout, { shop: BASE }, {}, true, null],
+    ['the base is shown but not activated: goes on with it', rollout, { shop: BASE }, owed, true, BASE],
+    ['it shows the target already: stays', rollout, { shop: NEW }, {}, true, null],
+    ['nothing was ever proven: stays', { ...rollout, base: null }, {}, {}, true, null],
+    ['there is no rollout: stays', null, {}, {}, true, null],
+    ['the base counts whatever the rollout is about', { ...rollout, targetVersion: BEFORE }, {}, {}, true, BASE],
+  ];
+  it.each(rows)('%s', (_, given, links, owes, late, expected) => {
+    expect(meanwhile(wanted, given, links, owes as Record<string, unknown>, late)?.target.commitId ?? null).toBe(
+      expected,
+    );
+  });
+
+  it('is about the same targetVersion, so that reports and orders are', () => {
+    expect(meanwhile(wanted, rollout, {}, {}, true)).toMatchObject({ targetVersion: T, meanwhile: 3 });
+    expect(parseRollout(encodeRollout(rollout))?.base).toEqual(base);
+  });
+});
+
+describe('a release that is active here', () => {
+  const wanted: WantedTarget = {
+    kind: 'target',
+    targetVersion: T,
+    target: { url: base.url, commitId: NEW, relativePath: 'shop' } as Target,
+  };
+  const target = (change: object): WantedTarget => ({ ...wanted, target: { ...wanted.target, ...change } });
+  const override = { by: 'ann' } as NonNullable<WantedTarget['override']>;
+  const rows: [string, WantedTarget, Orders, boolean][] = [
+    ['its rollout goes on', wanted, orders({}), true],
+    ['its rollout goes on, with a permit', wanted, orders({}, T), true],
+    ['its rollout is paused', wanted, orders({ state: 'paused' }), true],
+    ['its rollout is halted', wanted, orders({ state: 'halted' }), true],
+    ['it is proven', wanted, orders({ state: 'proven' }), false],
+    ['its rollout has failed', wanted, orders({ state: 'failed' }), false],
+    ['its rollout was aborted', wanted, orders({ state: 'aborted' }), false],
+    ['its rollout was rolled back', wanted, orders({ state: 'rolled-back' }), false],
+    ['there was no policy', wanted, orders({ permits: false }), false],
+    ['the rollout is about another target', wanted, orders({ targetVersion: BEFORE }), false],
+    ['nobody said anything about a rollout', wanted, NO_ORDERS, false],
+    ['there is no rollout', wanted, NO_ROLLOUT, false],
+    ['nothing was proven before', wanted, orders({ base: null }), true],
+    ['an earlier rollout has proven it, as on the way back', target({ commitId: BASE }), orders({}), false],
+    ['the same commit was proven at another place', target({ commitId: BASE, relativePath: 'web' }), orders({}), true],
+    ['it is the base, shown until there is leave', { ...wanted, meanwhile: 3 }, orders({}), false],
+    ['a person on this server chose it', { ...wanted, override }, orders({}), false],
+  ];
+  it.each(rows)('%s', (_, given, told, expected) => {
+    expect(isUnproven(given, told)).toBe(expected);
+  });
+});
+
+describe('orders that come', () => {
+  const target = { url: base.url, commitId: NEW, relativePath: 'shop' } as Target;
+  const wanted: WantedTarget = { kind: 'target', targetVersion: T, target };
+  const own = { ...wanted, target: { ...target, gitfleet: { policy: {} } } as Target };
+  const atOnce = (change: Partial<Rollout>) => orders({ permits: false, ...change });
+  const free: Orders = { ...NO_ROLLOUT, policy: 'none' };
+  const bound: Orders = { ...NO_ROLLOUT, policy: 'in force' };
+  const newBase = { ...base, deployment: 4, commitId: NEW };
+  const rows: [string, WantedTarget, Orders, Orders, boolean][] = [
+    [
+      'the rollout begins for everyone at once, with the base as it was',
+      wanted,
+      atOnce({ targetVersion: BEFORE }),
+      atOnce({}),
+      true,
+    ],
+    [
+      'the same, where there was no policy',
+      wanted,
+      { ...atOnce({ targetVersion: BEFORE }), policy: 'none' },
+      atOnce({}),
+      false,
+    ],
+    ['it is proven, and the new base', wanted, atOnce({}), atOnce({ state: 'proven', base: newBase }), true],
+    ['others are under way', wanted, orders({}), orders({ wave: 2, members: ['web-9'], late: ['web-8'] }), false],
+    ['a permit', wanted, orders({}), orders({}, T), true],
+    ['a permit for another target', wanted, orders({}), orders({}, BEFORE), false],
+    ['it is halted while this one waits', wanted, orders({}), orders({ state: 'halted' }), false],
+    ['it is halted after this one had its permit', wanted, orders({}, T), orders({ state: 'halted' }, T), true],
+    ['it is aborted', wanted, orders({}), orders({ state: 'aborted' }), true],
+    ['it is proven, with the same base', wanted, orders({}, T), orders({ state: 'proven' }, T), true],
+    ['ZooKeeper answers for the first time', wanted, NO_ORDERS, free, true],
+    ['a policy comes', wanted, free, bound, true],
+    ['a policy goes', wanted, bound, free, true],
+    ['a policy goes, but the target has its own', own, bound, free, false],
+  ];
+  it.each(rows)('say more or not: %s', (_, given, before, now, expected) => {
+    expect(saysMore(given, before, now)).toBe(expected);
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { awaitsLeave, type LocalStatus } from '../../../agent/local/local-status.ts';
+
+const [A, NEW] = ['a'.repeat(40), 'b'.repeat(40)];
+const failure = { code: 'X', reason: '', hint: '', next: 'stall' } as const;
+const progress = { targetVersion: '5.1', commitId: NEW, relativePath: 'shop', attempts: 0, lastFailure: null };
+const shop = { relativePath: 'shop', link: '/srv/shop', instead: null };
+const made = { commitId: NEW, endedWell: false, leftAt: null, at: 1 };
+/** Made ready and not shown, where nothing else is said. */
+const ready: LocalStatus = {
+  ...{ running: true, links: [{ ...shop, commitId: A }], accepted: null, releases: [made], override: null },
+  ...{ suspension: null, gaveUp: null, aftermath: null, refused: null, adoptions: [] },
+  progress: { ...progress, activation: 'none' },
+};
+const override = { against: '5.1', url: '', commitId: A, relativePath: 'shop', by: 'ann', reason: '', at: 1 };
+const gaveUp = { targetVersion: '5.1', commitId: NEW, relativePath: 'shop', failure, output: '' };
+
+describe('whether only leave to activate is missing', () => {
+  it('where the release is made and, if it has to be, prepared', () => {
+    expect(awaitsLeave(ready, false)).toBe(true);
+    expect(awaitsLeave({ ...ready, links: [{ ...shop, commitId: null, instead: 'nothing' }] }, false)).toBe(true);
+    expect(awaitsLeave(ready, true)).toBe(false);
+    expect(awaitsLeave({ ...ready, releases: [{ ...made, prepared: 'key' }] }, true)).toBe(true);
+    expect(awaitsLeave({ ...ready, override: { ...override, counts: false } }, false)).toBe(true);
+  });
+
+  it.each<[string, Partial<LocalStatus>]>([
+    ['nothing is accepted', { progress: null }],
+    ['nothing is made yet', { releases: [] }],
+    ['it is shown', { links: [{ ...shop, commitId: NEW }] }],
+    ['it is being activated', { progress: { ...progress, activation: 'wanted' } }],
+    ['a try has failed', { progress: { ...progress, activation: 'none', lastFailure: failure } }],
+    ['it was given up', { gaveUp }],
+    ['a newer target is refused', { refused: { targetVersion: '6.1', failure } }],
+    ['something else is in its place', { links: [{ ...shop, commitId: null, instead: 'a directory' }] }],
+    ['a person keeps another one', { override: { ...override, counts: true } }],
+    ['a person suspended it', { suspension: { by: 'ann', why: '', at: 1 } }],
+  ])('not where %s', (_, change) => {
+    expect(awaitsLeave({ ...ready, ...change }, false)).toBe(false);
+  });
+});

@@ -1,0 +1,168 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { type BrakeParts, hold, quarantine, unhold, unquarantine } from '../../fleet/hold-and-quarantine.ts';
+import { type PublishRequest, publishTarget } from '../../fleet/publish-transaction.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
+import { encodeHold, parseHold, parseQuarantine } from '../../schemas/hold.ts';
+import { targetOf } from '../../schemas/target.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import { realServers } from '../support/zookeeper/server.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
+
+const servers = realServers(1);
+const open = sessionsForTest();
+let paths: Znodes;
+let session: ReturnType<typeof open>;
+let parts: BrakeParts;
+let now = 1_000;
+let count = 0;
+
+beforeEach(async () => {
+  paths = znodes(`/app/brakes${++count}`);
+  session = open(servers.connect());
+  await initApp(session, paths, openAccess);
+  now = 1_000;
+  parts = { session, znodes: paths, now: () => now };
+});
+
+const BAD = 'b'.repeat(40) as CommitId;
+const GOOD = 'a'.repeat(40) as CommitId;
+const read = async (path: string) => (await session.get(path))?.data ?? Buffer.alloc(0);
+const held = async () => parseHold(await read(paths.hold), now).value;
+const quarantined = async () => parseQuarantine(await read(paths.quarantine)).value;
+const version = async (path: string) => (await session.get(path))?.stat.version;
+
+describe('a hold', () => {
+  it('names owner, reason, begin and end; said twice it is written once', async () => {
+    const wanted = { owner: 'ann', reason: 'inventory', end: 9_000 };
+    expect(await hold(parts, wanted)).toMatchObject({ changed: true });
+    const before = await version(paths.hold);
+    now = 2_000;
+    expect(await hold(parts, wanted)).toMatchObject({ changed: false, hold: { since: 1_000 } });
+    expect(await version(paths.hold)).toBe(before);
+    expect(await held()).toEqual({ owner: 'ann', reason: 'inventory', since: 1_000, end: 9_000 });
+  });
+
+  it('is prolonged by its owner, and not taken over by another while it is in force', async () => {
+    await hold(parts, { owner: 'ann', reason: 'inventory', end: 9_000 });
+    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
+    const other = { owner: 'bob', reason: 'mine', end: null };
+    await expect(hold(parts, other)).rejects.toMatchObject({
+      code: 'HOLD',
+      message: expect.stringContaining('ann holds publishing'),
+      hint: expect.stringContaining('gitfleet unhold'),
+    });
+    await hold(parts, { owner: 'ann', reason: 'inventory', end: 1_500 });
+    now = 1_500;
+    expect(await hold(parts, other)).toMatchObject({ changed: true, hold: { owner: 'bob', since: 1_500 } });
+  });
+
+  it('is ended once; one that cannot be read too', async () => {
+    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
+    expect(await unhold(parts)).toMatchObject({ owner: 'ann' });
+    expect(await unhold(parts)).toBe(null);
+    await session.set(paths.hold, Buffer.from('stop!'), -1);
+    await expect(hold(parts, { owner: 'ann', reason: 'r', end: null })).rejects.toMatchObject({ code: 'HOLD' });
+    expect(await unhold(parts)).toBe('unreadable');
+    expect((await read(paths.hold)).length).toBe(0);
+  });
+
+  it('that somebody else writes between look and write is not overwritten', async () => {
+    let raced = false;
+    const racing = {
+      ...parts,
+      session: {
+        ...session,
+        async get(path: string) {
+          const node = await session.get(path);
+          const bobs = { owner: 'bob', reason: 'faster', since: 1, end: null };
+          if (!raced) await session.set(paths.hold, encodeHold(bobs), -1);
+          raced = true;
+          return node;
+        },
+      },
+    };
+    const ours = hold(racing, { owner: 'ann', reason: 'inventory', end: null });
+    await expect(ours).rejects.toMatchObject({ message: expect.stringContaining('bob holds publishing') });
+  });
+});
+
+describe('quarantine', () => {
+  it('keeps the first reason, newest first, and takes one out', async () => {
+    await quarantine(parts, BAD, { by: 'ann', reason: 'burns' });
+    await quarantine(parts, GOOD, { by: 'ann', reason: 'too' });
+    expect(await quarantine(parts, BAD, { by: 'bob', reason: 'other' })).toMatchObject({
+      changed: false,
+      entry: { by: 'ann', reason: 'burns' },
+    });
+    expect((await quarantined()).map((each) => each.commitId)).toEqual([GOOD, BAD]);
+    expect(await unquarantine(parts, BAD)).toMatchObject({ reason: 'burns' });
+    expect(await unquarantine(parts, BAD)).toBe(null);
+    expect((await quarantined()).map((each) => each.commitId)).toEqual([GOOD]);
+  });
+
+  it('of twenty put in at once holds all twenty', async () => {
+    const ids = Array.from({ length: 20 }, (_, at) => String(at + 10).repeat(20) as CommitId);
+    await Promise.all(ids.map((id) => quarantine(parts, id, { by: 'ann', reason: 'r' })));
+    expect((await quarantined()).map((each) => each.commitId).sort()).toEqual(ids.sort());
+  });
+
+  it('that cannot be read is not overwritten', async () => {
+    await session.set(paths.quarantine, Buffer.from('{"v":2}'), -1);
+    await expect(quarantine(parts, BAD, { by: 'ann', reason: 'r' })).rejects.toMatchObject({ code: 'QUARANTINED' });
+    await expect(unquarantine(parts, BAD)).rejects.toMatchObject({ code: 'QUARANTINED' });
+    expect(String(await read(paths.quarantine))).toBe('{"v":2}');
+  });
+});
+
+describe('a publish', () => {
+  async function publishes(commitId: CommitId, over: Partial<PublishRequest> = {}) {
+    const target = targetOf({ url: 'https://h.example.com/r.git', commitId, relativePath: 'shop' });
+    const request = { target, author: 'carl', reason: 'hotfix', via: 'publish' as const, ...over };
+    const writing = { ...parts, access: openAccess, newNonce: () => `n${Math.random()}` };
+    return await publishTarget(writing, await readSharedState(session, paths), request);
+  }
+
+  it('by force lifts the quarantine of its commit in the same transaction, and its record says so', async () => {
+    await quarantine(parts, BAD, { by: 'ann', reason: 'burns' });
+    await quarantine(parts, GOOD, { by: 'ann', reason: 'stays' });
+    await expect(publishes(BAD)).rejects.toMatchObject({
+      code: 'QUARANTINED',
+      hint: expect.stringContaining('gitfleet unquarantine bbbbbbbbbbbb'),
+    });
+    const { record } = await publishes(BAD, { force: true });
+    expect(record).toMatchObject({
+      author: 'carl',
+      reason: 'hotfix',
+      lifted: { by: 'ann', reason: 'burns', at: 1_000 },
+    });
+    expect((await quarantined()).map((each) => each.commitId)).toEqual([GOOD]);
+    const [config, list] = await Promise.all([session.get(paths.config), session.get(paths.quarantine)]);
+    expect(config?.stat.mzxid).toBe(list?.stat.mzxid);
+  });
+
+  it('by force lifts no hold, and is plain where nothing is quarantined', async () => {
+    expect((await publishes(GOOD, { force: true })).record.lifted).toBe(null);
+    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
+    await expect(publishes(BAD, { force: true })).rejects.toMatchObject({ code: 'HOLD' });
+  });
+
+  it('by force does not pass a quarantine that nobody can read', async () => {
+    await session.set(paths.quarantine, Buffer.from('{"v":2}'), -1);
+    await expect(publishes(BAD, { force: true })).rejects.toMatchObject({ code: 'QUARANTINED' });
+  });
+
+  it('may put what it leaves in quarantine, in the same transaction or not at all', async () => {
+    await publishes(BAD);
+    const leaving = { via: 'rollback' as const, quarantines: { commitId: BAD, reason: 'burns' } };
+    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
+    await expect(publishes(GOOD, leaving)).rejects.toMatchObject({ code: 'HOLD' });
+    expect(await quarantined()).toEqual([]);
+    await unhold(parts);
+    await publishes(GOOD, leaving);
+    expect(await quarantined()).toMatchObject([{ commitId: BAD, by: 'carl', reason: 'burns' }]);
+    await expect(publishes(BAD)).rejects.toMatchObject({ code: 'QUARANTINED' });
+  });
+});

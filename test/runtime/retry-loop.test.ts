@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { FleetError, type Next } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { createPatience } from '../../runtime/retry-loop.ts';
+
+const failure = (code: string, next: Next) =>
+  new FleetError({ code, reason: `get /x: ${code}`, hint: 'mend it', next });
+
+function patient() {
+  let now = 0;
+  const clock: Clock = { ...systemClock, monotonic: () => now };
+  const lines: Record<string, unknown>[] = [];
+  const log = { warn: (fields: Record<string, unknown>) => lines.push(fields) } as unknown as Logger;
+  const patience = createPatience({ clock, chance: () => 1, log });
+  const fail = (error: FleetError): number => {
+    const wait = patience.failed(error, { path: '/x' }, 'failed');
+    now += wait;
+    return wait;
+  };
+  return { clock, lines, patience, fail };
+}
+
+it('what a person must mend is said once with its hint, then every ten minutes, and tried within a minute', () => {
+  const { clock, lines, fail } = patient();
+  let longest = 0;
+  while (clock.monotonic() < 1_300_000) longest = Math.max(longest, fail(failure('NO_AUTH', 'stall')));
+  expect(longest).toBe(60_000);
+  expect(lines).toHaveLength(3);
+  expect(lines[0]).toMatchObject({ hint: 'mend it', path: '/x' });
+});
+
+it('what mends by itself is tried as soon each time, and another failure is said at once', () => {
+  const { lines, fail } = patient();
+  for (let n = 0; n < 10; n++) expect(fail(failure('CONNECTION_LOSS', 'retry'))).toBe(1_500);
+  expect(lines).toHaveLength(1);
+  fail(failure('NO_AUTH', 'stall'));
+  expect(lines).toHaveLength(2);
+});
+
+it('after a success the same failure is news, and tried again soon', () => {
+  const { lines, patience, fail } = patient();
+  for (let n = 0; n < 8; n++) fail(failure('NO_AUTH', 'stall'));
+  patience.wentWell();
+  expect(fail(failure('NO_AUTH', 'stall'))).toBe(1_500);
+  expect(lines).toHaveLength(2);
+});

@@ -1,0 +1,188 @@
+import type { Clock } from '../../../../runtime/clock.ts';
+import type { Answer, Link, LinkEnd, OpenLink } from '../../../../zookeeper/wire/connection-types.ts';
+import { beatTimes, watchSilence } from '../../../../zookeeper/wire/heartbeat.ts';
+import type { FakeServer } from './server.ts';
+import { readRequest } from './wire.ts';
+
+/** As in the TCP proxy of the real one: `drop` swallows both ways, `mute` what comes back, `refuse` cuts and lets nobody in. */
+export type LineMode = 'pass' | 'drop' | 'mute' | 'refuse';
+
+export interface FakeLine {
+  readonly openLink: OpenLink;
+  mode(mode: LineMode): void;
+  /** Ends every open link now. */
+  cut(): void;
+  /** As the real server does when it has ended a session: ends the link that this one rides on. */
+  hangUpOn(sessionId: bigint): void;
+}
+
+interface LineOptions {
+  readonly server: FakeServer;
+  /** Of the network, which goes on while a process at one end of it is frozen. */
+  readonly clock: Clock;
+  /** Of one packet, ms; drawn anew for each. Packets of one link keep their order. */
+  readonly latency: () => number;
+}
+
+/** A line to the fake server that breaks in the ways a network does. Many links may go over it. */
+export function createFakeLine({ server, clock, latency }: LineOptions): FakeLine {
+  const open = new Map<() => void, () => bigint>();
+  let mode: LineMode = 'pass';
+
+  const openLink: OpenLink = (options) => {
+    let phase: 'greeting' | 'up' | 'ended' = 'greeting';
+    let sessionId = 0n;
+    let lastAt = { there: 0, back: 0 };
+    /** Nothing goes missing in the midst of a stream: a way that lost a packet carries none until the link has ended. */
+    const torn = { there: false, back: false };
+    const waiting = new Set<(answer: Answer) => void>();
+    const silence = watchSilence(options.clock);
+    const { pingMs, silentMs } = beatTimes(options.sessionTimeoutMs);
+    let stopTimers = options.clock.after(options.handshakeMs, () =>
+      end({ why: 'silent', words: `no handshake in ${options.handshakeMs} ms` }),
+    );
+
+    /** One packet: lost where the line is in the way of it at departure or arrival, or the link has ended. */
+    function carry(way: 'there' | 'back', arrive: () => void): void {
+      const passes = () => {
+        torn[way] ||= mode !== 'pass' && (mode !== 'mute' || way === 'back');
+        return phase !== 'ended' && !torn[way];
+      };
+      if (!passes()) return;
+      const at = Math.max(lastAt[way], clock.monotonic() + latency());
+      lastAt = { ...lastAt, [way]: at };
+      clock.after(at - clock.monotonic(), () => passes() && arrive());
+    }
+
+    /** What arrives at the client waits for its process to run. */
+    function deliver(hear: () => void): void {
+      carry('back', () =>
+        options.clock.after(0, () => {
+          if (phase === 'ended') return;
+          silence.heard();
+          hear();
+        }),
+      );
+    }
+
+    function greet(): void {
+      if (options.lastZxid > server.zxid) {
+        deliver(() => end({ why: 'refused', words: 'the server hung up' }));
+        return;
+      }
+      const resume = options.resume ? options.resume.id.readBigInt64BE() : null;
+      const id = server.welcome(resume, options.sessionTimeoutMs);
+      deliver(() => {
+        if (id === null) {
+          end({ why: 'expired', words: 'the server does not know this session any more' });
+          return;
+        }
+        sessionId = id;
+        phase = 'up';
+        stopTimers();
+        keepBeating();
+        options.onUp({ id: idOf(id), password: Buffer.alloc(16), timeoutMs: options.sessionTimeoutMs });
+      });
+    }
+
+    function keepBeating(): void {
+      const stopSilence = silence.limit(silentMs, () => end({ why: 'silent', words: `silent for ${silentMs} ms` }));
+      let stopPing = options.clock.after(pingMs, ping);
+      stopTimers = () => {
+        stopSilence();
+        stopPing();
+      };
+      function ping() {
+        carry('there', () => {
+          server.heard(sessionId);
+          if (server.alive(sessionId)) deliver(() => {});
+          else hangUp();
+        });
+        stopPing = options.clock.after(pingMs, ping);
+      }
+    }
+
+    function end(how: LinkEnd): void {
+      if (phase === 'ended') return;
+      phase = 'ended';
+      stopTimers();
+      open.delete(hangUp);
+      server.forget(onWatch);
+      const lost = [...waiting];
+      waiting.clear();
+      queueMicrotask(() => {
+        options.onEnd(how);
+        for (const answered of lost) answered({ is: 'lost', end: how });
+      });
+    }
+
+    function onWatch(path: string): void {
+      deliver(() => options.onEvent(3, path));
+    }
+
+    /** Nothing passes from here on; a process that is frozen hears of it when it thaws, a killed one never. */
+    function hangUp(): void {
+      open.delete(hangUp);
+      server.forget(onWatch);
+      [torn.there, torn.back] = [true, true];
+      options.clock.after(0, () => end({ why: 'broken', words: 'the server hung up' }));
+    }
+
+    open.set(hangUp, () => sessionId);
+    if (mode === 'refuse') queueMicrotask(() => end({ why: 'unreachable', words: 'connection refused' }));
+    else carry('there', greet);
+
+    return {
+      send(type, payload, answered) {
+        if (phase !== 'up') {
+          answered({ is: 'lost', end: { why: 'broken', words: 'the link has ended' } });
+          return;
+        }
+        waiting.add(answered);
+        const asked = readRequest(type, payload);
+        carry('there', () => {
+          if (!server.alive(sessionId)) {
+            hangUp();
+            return;
+          }
+          const handled = server.handle(sessionId, asked, onWatch);
+          const zxid = server.zxid;
+          deliver(() => {
+            if (!waiting.delete(answered)) return;
+            if ('refusal' in handled) answered({ is: 'refusal', resultCode: handled.refusal, zxid });
+            else answered({ is: 'reply', payload: handled.payload, zxid });
+          });
+        });
+      },
+      silentFor: silence.forHowLong,
+      silentLimitMs: () => silentMs,
+      rttMs: () => undefined,
+      waiting: () => waiting.size,
+      cut: (words) => end({ why: 'silent', words }),
+      async close() {
+        if (phase === 'up' && !torn.there && (mode === 'pass' || mode === 'mute')) server.end(sessionId);
+        end({ why: 'closed', words: 'closed by us' });
+      },
+    } satisfies Link;
+  };
+
+  return {
+    openLink,
+    mode(next) {
+      mode = next;
+      if (next === 'refuse') for (const hangUp of [...open.keys()]) hangUp();
+    },
+    cut() {
+      for (const hangUp of [...open.keys()]) hangUp();
+    },
+    hangUpOn(sessionId) {
+      for (const [hangUp, rides] of [...open]) if (rides() === sessionId) hangUp();
+    },
+  };
+}
+
+function idOf(id: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(id);
+  return bytes;
+}

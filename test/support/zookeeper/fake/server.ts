@@ -1,0 +1,297 @@
+import jute from 'node-zookeeper-client/lib/jute/index.js';
+import type { Clock } from '../../../../runtime/clock.ts';
+import { nameOf, parentOf } from '../../../../zookeeper/paths.ts';
+import type { ReplyPayload, Stat } from '../../../../zookeeper/wire/connection-types.ts';
+import type { Asked, Change, Entry } from './wire.ts';
+
+/**
+ * A ZooKeeper server in memory: nodes, versions, transactions, sessions that time out, one-shot watches. It has no
+ * sockets and no ensemble, and enforces no access rights; line.ts puts a breakable line in front of it. That it behaves
+ * as the real one does where we use it is shown by the suites under test/zookeeper/suites, which run on both.
+ */
+export interface FakeServer {
+  /** A session's id, new or taken up again; null: this one is over. */
+  welcome(resume: bigint | null, timeoutMs: number): bigint | null;
+  /** The client was heard: its session lives for another timeout. */
+  heard(sessionId: bigint): void;
+  end(sessionId: bigint): void;
+  alive(sessionId: bigint): boolean;
+  handle(sessionId: bigint, asked: Asked, watcher: Watcher): Handled;
+  /** A link that ended hears no watch any more. */
+  forget(watcher: Watcher): void;
+  readonly zxid: bigint;
+  namesBelow(path: string): string[];
+  /** What a node holds and when it was made, for checkers; null where there is none. */
+  peek(
+    path: string,
+  ): { readonly data: Buffer; readonly czxid: bigint; readonly mzxid: bigint; readonly mtime: number } | null;
+  /** Called after each write that was accepted: for checkers. */
+  onWrite(listener: (sessionId: bigint, changes: readonly Change[]) => void): void;
+}
+
+type Watcher = (path: string) => void;
+type Handled = { readonly payload: ReplyPayload } | { readonly refusal: number };
+
+interface Node {
+  data: Buffer;
+  acl: readonly Entry[];
+  czxid: bigint;
+  mzxid: bigint;
+  ctime: number;
+  mtime: number;
+  version: number;
+  cversion: number;
+  aversion: number;
+  owner: bigint;
+  readonly children: Set<string>;
+}
+
+interface Live {
+  readonly timeoutMs: number;
+  readonly nodes: Set<string>;
+  cancel: () => void;
+}
+
+const NO_NODE = -101;
+const BAD_VERSION = -103;
+const NO_CHILDREN_FOR_EPHEMERALS = -108;
+const NODE_EXISTS = -110;
+const NOT_EMPTY = -111;
+const SESSION_EXPIRED = -112;
+/** What the operations of a refused transaction get that were not the cause. */
+const RUNTIME_INCONSISTENCY = -2;
+
+export function createFakeServer(clock: Clock): FakeServer {
+  const nodes = new Map<string, Node>([['/', emptyNode(0n, clock.now(), 0n)]]);
+  const sessions = new Map<bigint, Live>();
+  const watches = { data: new Map<string, Set<Watcher>>(), children: new Map<string, Set<Watcher>>() };
+  const listeners: ((sessionId: bigint, changes: readonly Change[]) => void)[] = [];
+  let zxid = 0n;
+  let lastSession = 0x1000n;
+
+  function end(sessionId: bigint): void {
+    const live = sessions.get(sessionId);
+    if (!live) return;
+    live.cancel();
+    sessions.delete(sessionId);
+    zxid++;
+    for (const path of live.nodes) removeNode(path);
+  }
+
+  function heard(sessionId: bigint): void {
+    const live = sessions.get(sessionId);
+    if (!live) return;
+    live.cancel();
+    live.cancel = clock.after(live.timeoutMs, () => end(sessionId));
+  }
+
+  function fire(kind: keyof typeof watches, path: string): void {
+    const set = watches[kind].get(path);
+    watches[kind].delete(path);
+    for (const watcher of set ?? []) watcher(path);
+  }
+
+  function leaveWatch(kind: keyof typeof watches, path: string, watcher: Watcher): void {
+    const set = watches[kind].get(path) ?? new Set();
+    watches[kind].set(path, set.add(watcher));
+  }
+
+  function removeNode(path: string): void {
+    const node = nodes.get(path);
+    if (!node) return;
+    nodes.delete(path);
+    const parent = parentOf(path) as string;
+    nodes.get(parent)?.children.delete(nameOf(path));
+    sessions.get(node.owner)?.nodes.delete(path);
+    fire('data', path);
+    fire('children', path);
+    fire('children', parent);
+  }
+
+  /** What refuses this change, looked at before anything of its transaction is done but after those before it. */
+  function apply(
+    change: Change,
+    sessionId: bigint,
+    undo: (() => void)[],
+    after: (() => void)[],
+  ): { refusal: number } | { path?: string; stat?: Stat } {
+    const node = nodes.get(change.path);
+    if (change.op !== 'create') {
+      if (!node) return { refusal: NO_NODE };
+      if (change.version >= 0 && change.version !== node.version) return { refusal: BAD_VERSION };
+    }
+    switch (change.op) {
+      case 'check':
+        return {};
+      case 'set': {
+        const before = { ...(node as Node) };
+        undo.push(() => void nodes.set(change.path, before));
+        nodes.set(change.path, {
+          ...before,
+          data: change.data,
+          mzxid: zxid,
+          mtime: Math.floor(clock.now()),
+          version: before.version + 1,
+        });
+        after.push(() => fire('data', change.path));
+        return { stat: statOf(nodes.get(change.path) as Node) };
+      }
+      case 'remove': {
+        if ((node as Node).children.size > 0) return { refusal: NOT_EMPTY };
+        const parent = nodes.get(parentOf(change.path) as string);
+        nodes.delete(change.path);
+        parent?.children.delete(nameOf(change.path));
+        undo.push(() => {
+          nodes.set(change.path, node as Node);
+          parent?.children.add(nameOf(change.path));
+        });
+        after.push(() => {
+          sessions.get((node as Node).owner)?.nodes.delete(change.path);
+          fire('data', change.path);
+          fire('children', change.path);
+          fire('children', parentOf(change.path) as string);
+        });
+        return {};
+      }
+      case 'create':
+        return create(change, sessionId, undo, after);
+    }
+  }
+
+  function create(
+    change: Change & { op: 'create' },
+    sessionId: bigint,
+    undo: (() => void)[],
+    after: (() => void)[],
+  ): { refusal: number } | { path: string } {
+    const parentPath = parentOf(change.path);
+    const parent = parentPath === undefined ? undefined : nodes.get(parentPath);
+    if (!parent || parentPath === undefined) return { refusal: parentPath === undefined ? NODE_EXISTS : NO_NODE };
+    if (parent.owner !== 0n) return { refusal: NO_CHILDREN_FOR_EPHEMERALS };
+    const ephemeral = (change.flags & 1) === 1;
+    const number = String(parent.cversion).padStart(10, '0');
+    const path = change.flags & 2 ? change.path + number : change.path;
+    if (nodes.has(path)) return { refusal: NODE_EXISTS };
+    const made = emptyNode(zxid, Math.floor(clock.now()), ephemeral ? sessionId : 0n);
+    nodes.set(path, { ...made, data: change.data, acl: change.acl });
+    parent.children.add(nameOf(path));
+    parent.cversion++;
+    undo.push(() => {
+      nodes.delete(path);
+      parent.children.delete(nameOf(path));
+      parent.cversion--;
+    });
+    after.push(() => {
+      if (ephemeral) sessions.get(sessionId)?.nodes.add(path);
+      fire('data', path);
+      fire('children', parentPath);
+    });
+    return { path };
+  }
+
+  function write(sessionId: bigint, changes: readonly Change[], multi: boolean): Handled {
+    zxid++;
+    const undo: (() => void)[] = [];
+    const after: (() => void)[] = [];
+    const results: { path?: string; stat?: Stat }[] = [];
+    for (const [at, change] of changes.entries()) {
+      const result = apply(change, sessionId, undo, after);
+      if (!('refusal' in result)) {
+        results.push(result);
+        continue;
+      }
+      for (const back of undo.toReversed()) back();
+      if (!multi) return { refusal: result.refusal };
+      const refusal = result.refusal;
+      const err = (index: number): number => (index < at ? 0 : index === at ? refusal : RUNTIME_INCONSISTENCY);
+      return { payload: { results: changes.map((_, index) => ({ type: jute.OP_CODES.ERROR, err: err(index) })) } };
+    }
+    for (const tell of after) tell();
+    for (const listener of listeners) listener(sessionId, changes);
+    if (multi) return { payload: { results: results.map((result) => ({ type: 0, ...result })) } };
+    return { payload: { ...results[0] } };
+  }
+
+  function read(asked: Exclude<Asked, { op: 'write' }>, watcher: Watcher): Handled {
+    const node = nodes.get(asked.path);
+    if ('watch' in asked && asked.watch && (node || asked.op === 'exists')) {
+      leaveWatch(asked.op === 'children' ? 'children' : 'data', asked.path, watcher);
+    }
+    if (!node) return { refusal: NO_NODE };
+    const stat = statOf(node);
+    switch (asked.op) {
+      case 'get':
+        return { payload: { data: Buffer.from(node.data), stat } };
+      case 'exists':
+        return { payload: { stat } };
+      case 'children':
+        return { payload: { children: [...node.children], stat } };
+      case 'getAcl':
+        return { payload: { acl: node.acl as never, stat } };
+      case 'setAcl':
+        if (asked.version >= 0 && asked.version !== node.aversion) return { refusal: BAD_VERSION };
+        node.acl = asked.acl;
+        node.aversion++;
+        return { payload: { stat: statOf(node) } };
+    }
+  }
+
+  return {
+    welcome(resume, timeoutMs) {
+      if (resume !== null) {
+        if (!sessions.has(resume)) return null;
+        heard(resume);
+        return resume;
+      }
+      const id = ++lastSession;
+      sessions.set(id, { timeoutMs, nodes: new Set(), cancel: () => {} });
+      zxid++;
+      heard(id);
+      return id;
+    },
+    heard,
+    end,
+    alive: (sessionId) => sessions.has(sessionId),
+    handle(sessionId, asked, watcher) {
+      if (!sessions.has(sessionId)) return { refusal: SESSION_EXPIRED };
+      heard(sessionId);
+      return asked.op === 'write' ? write(sessionId, asked.operations, asked.multi) : read(asked, watcher);
+    },
+    forget(watcher) {
+      for (const kind of [watches.data, watches.children]) for (const set of kind.values()) set.delete(watcher);
+    },
+    get zxid() {
+      return zxid;
+    },
+    namesBelow: (path) => [...(nodes.get(path)?.children ?? [])],
+    peek: (path) => nodes.get(path) ?? null,
+    onWrite: (listener) => void listeners.push(listener),
+  };
+}
+
+const emptyNode = (zxid: bigint, now: number, owner: bigint): Node => ({
+  data: Buffer.alloc(0),
+  acl: [],
+  czxid: zxid,
+  mzxid: zxid,
+  ctime: now,
+  mtime: now,
+  version: 0,
+  cversion: 0,
+  aversion: 0,
+  owner,
+  children: new Set(),
+});
+
+function statOf(node: Node): Stat {
+  return {
+    czxid: node.czxid,
+    mzxid: node.mzxid,
+    ctime: Math.floor(node.ctime),
+    mtime: Math.floor(node.mtime),
+    version: node.version,
+    aversion: node.aversion,
+    ephemeralOwner: node.owner,
+    numChildren: node.children.size,
+  };
+}

@@ -1,0 +1,80 @@
+import { afterEach } from 'vitest';
+import { systemChance as chance, systemClock as clock } from '../../../runtime/clock.ts';
+import type { SessionOptions } from '../../../zookeeper/open-session.ts';
+import type { Session } from '../../../zookeeper/session.ts';
+import { openProxy } from '../proxy.ts';
+import { createFakeLine, type FakeLine, type LineMode } from './fake/line.ts';
+import { createFakeServer } from './fake/server.ts';
+import { realServers } from './server.ts';
+import { expire, sessionsForTest, type Told } from './session.ts';
+
+/** A way to one server that the test can break. */
+export interface Line {
+  readonly connect: string;
+  mode(mode: LineMode): Promise<void>;
+  cut(): void;
+  stop(): Promise<void>;
+}
+
+/** What a suite needs of one ZooKeeper server, so that the same cases run on the real one and on the fake. */
+export interface ZooKeeperKit {
+  readonly name: 'real' | 'fake';
+  /** The straight way to the server. */
+  connect(chroot?: string): string;
+  /** Closed after its case. */
+  open(connect: string, options?: Partial<SessionOptions>): Session & { readonly told: Told };
+  openLine(): Promise<Line>;
+  /** Ends the session on the server as if it had timed out. */
+  expire(session: Session): Promise<void>;
+}
+
+/** Call it at the top of a test file: the server lives as long as the file's cases. */
+export function realKit(): ZooKeeperKit {
+  const real = realServers(1);
+  const open = sessionsForTest();
+  return {
+    name: 'real',
+    connect: real.connect,
+    open,
+    openLine: () => openProxy(real.first.port),
+    expire: (session) => expire(session, real.connect()),
+  };
+}
+
+const STRAIGHT = 1;
+
+export function fakeKit(): ZooKeeperKit {
+  const server = createFakeServer(clock);
+  const latency = () => chance() * 2;
+  const lines = new Map<number, FakeLine>([[STRAIGHT, createFakeLine({ server, clock, latency })]]);
+  const openSession = sessionsForTest();
+  afterEach(() => {
+    for (const [port, line] of lines) if (port !== STRAIGHT) line.cut();
+  });
+  return {
+    name: 'fake',
+    connect: (chroot = '') => `127.0.0.1:${STRAIGHT}${chroot}`,
+    open: (connect, options = {}) =>
+      openSession(connect, {
+        openLink: (link) => (lines.get(link.address.port) as FakeLine).openLink(link),
+        ...options,
+      }),
+    async openLine() {
+      const port = STRAIGHT + lines.size;
+      const line = createFakeLine({ server, clock, latency });
+      lines.set(port, line);
+      return {
+        connect: `127.0.0.1:${port}`,
+        mode: async (mode) => line.mode(mode),
+        cut: line.cut,
+        stop: async () => line.mode('refuse'),
+      };
+    },
+    async expire(session) {
+      const { sessionId, signal } = await session.connected();
+      server.end(sessionId);
+      // The real one hangs up on a session that it has ended; here the next beat would tell, later than a case waits.
+      if (!signal.aborted) for (const line of lines.values()) line.hangUpOn(sessionId);
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ServerRole, serverStatus } from '../four-letter.ts';
+import { startGuard } from './die-with-parent.ts';
+import type { ServersOptions } from './servers.ts';
+
+/** Where one server of a local ensemble lives. */
+export interface ServerPlace {
+  readonly number: number;
+  readonly directory: string;
+  readonly clientPort: number;
+  readonly quorumPort: number;
+  readonly electionPort: number;
+}
+
+/** One real server process. Ports and data stay the same over `restart`. */
+export interface LocalServer {
+  readonly port: number;
+  readonly directory: string;
+  /** Of the running process; undefined while it is down. */
+  readonly pid: number | undefined;
+  /** Its present role, asked now. */
+  role(): Promise<ServerRole>;
+  /** Sends a signal; SIGSTOP freezes it, SIGCONT lets it go on, SIGKILL is a crash. */
+  kill(signal: NodeJS.Signals): void;
+  /** Ends the process (also a frozen one) and waits for its end. The data stay. */
+  stop(): Promise<void>;
+  /** Starts it and waits until it serves. In an ensemble that needs a quorum of the others. */
+  start(): Promise<void>;
+  /** A crash and a new start on the same data. */
+  restart(): Promise<void>;
+  /** Forgets everything the server stored, as a lost disk would; only while it is down. */
+  wipe(): Promise<void>;
+}
+
+export function prepareServer(
+  place: ServerPlace,
+  ensemble: readonly ServerPlace[],
+  options: ServersOptions,
+): LocalServer {
+  const { clock } = options;
+  const dataDirectory = join(place.directory, 'data');
+  const configFile = join(place.directory, 'zoo.cfg');
+  const logFile = join(place.directory, 'server.log');
+  let child: ChildProcess | undefined;
+  let guard: ChildProcess | undefined;
+  let gone: Promise<void> = Promise.resolve();
+
+  async function launch(): Promise<void> {
+    await mkdir(dataDirectory, { recursive: true });
+    await writeFile(configFile, describeServer(place, ensemble, options, dataDirectory));
+    await writeFile(join(dataDirectory, 'myid'), `${place.number}\n`);
+    const log = await open(logFile, 'w');
+    const started = spawn(options.distribution.java, javaArguments(options, configFile), {
+      cwd: place.directory,
+      env: {},
+      detached: true, // A Ctrl-C in the terminal is ours to handle.
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    child = started;
+    gone = new Promise((resolve) => {
+      started.once('error', () => resolve()).once('exit', () => resolve());
+    });
+    guard = started.pid === undefined ? undefined : startGuard(started.pid);
+    void gone.then(() => {
+      guard?.kill('SIGKILL'); // First, so that it never meets the pid of somebody else.
+      if (child === started) child = undefined;
+    });
+    await log.close();
+  }
+
+  async function waitUntilItServes(): Promise<void> {
+    const started = child;
+    const until = clock.monotonic() + (options.startTimeoutMs ?? 30_000);
+    while ((await role()) === 'unreachable') {
+      const late = clock.monotonic() > until;
+      if (child !== started || late) {
+        const words = (await readFile(logFile, 'utf8').catch(() => '')).slice(-2_000);
+        throw new Error(`ZooKeeper on port ${place.clientPort} ${late ? 'does not serve in time' : 'ended'}: ${words}`);
+      }
+      await clock.sleep(25);
+    }
+  }
+
+  async function role(): Promise<ServerRole> {
+    if (!child) return 'unreachable';
+    const [status] = await serverStatus([{ host: '127.0.0.1', port: place.clientPort }], { timeoutMs: 1_000, clock });
+    return status?.role ?? 'unreachable';
+  }
+
+  async function stop(): Promise<void> {
+    child?.kill('SIGKILL');
+    await gone;
+    child = undefined;
+  }
+
+  async function start(): Promise<void> {
+    if (!child) await launch();
+    await waitUntilItServes();
+  }
+
+  return {
+    port: place.clientPort,
+    directory: place.directory,
+    get pid() {
+      return child?.pid;
+    },
+    role,
+    kill: (signal) => {
+      child?.kill(signal);
+    },
+    stop,
+    start,
+    async restart() {
+      await stop();
+      await start();
+    },
+    async wipe() {
+      if (child) throw new Error('stop the server before wiping its data');
+      await rm(dataDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+function describeServer(
+  place: ServerPlace,
+  ensemble: readonly ServerPlace[],
+  options: ServersOptions,
+  dataDirectory: string,
+): string {
+  const settings: Record<string, string | number> = {
+    tickTime: options.tickTime ?? 500,
+    dataDir: dataDirectory,
+    clientPort: place.clientPort,
+    clientPortAddress: '127.0.0.1',
+    clientPortListenBacklog: 1024,
+    maxClientCnxns: 0,
+    minSessionTimeout: 1_000,
+    maxSessionTimeout: 60_000,
+    'admin.enableServer': 'false',
+    '4lw.commands.whitelist': 'ruok,srvr,mntr,cons,wchs,wchp,dump,crst,srst',
+    ...(ensemble.length > 1 ? { initLimit: 10, syncLimit: 5 } : {}),
+    ...options.config,
+  };
+  const members = ensemble.map((one) => `server.${one.number}=127.0.0.1:${one.quorumPort}:${one.electionPort}`);
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  return `${[...lines, ...(ensemble.length > 1 ? members : [])].join('\n')}\n`;
+}
+
+function javaArguments(options: ServersOptions, configFile: string): string[] {
+  const properties: Record<string, string> = {
+    'java.awt.headless': 'true',
+    'zookeeper.jmx.log4j.disable': 'true',
+    'zookeeper.forceSync': options.durable ? 'yes' : 'no',
+    'org.slf4j.simpleLogger.defaultLogLevel': 'warn',
+    ...options.properties,
+  };
+  return [
+    '-Xms32m',
+    '-Xmx256m',
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-XX:-UsePerfData',
+    ...Object.entries(properties).map(([name, value]) => `-D${name}=${value}`),
+    '-cp',
+    options.distribution.classPath,
+    'org.apache.zookeeper.server.quorum.QuorumPeerMain',
+    configFile,
+  ];
+}

@@ -1,0 +1,106 @@
+import { whileConnected } from '../abortable.ts';
+import { below, nameOf, parentOf } from '../paths.ts';
+import { type AclEntry, ANY_VERSION, type Connection, type Operation, type Session } from '../session.ts';
+import { whoseTurn } from './contention.ts';
+
+/**
+ * A place in a queue of ephemeral sequential nodes, and what is held once it is our turn. Shared by lock, election and
+ * semaphore; each adds only when one may act.
+ */
+export interface Place {
+  readonly node: string;
+  /** The czxid of the node: larger for each later place, over all sessions. */
+  readonly fence: bigint;
+}
+
+/** What a holder has. It stops acting when `signal` fires, and carries `guard` in every transaction it writes. */
+export interface Held extends Place {
+  /**
+   * Fires when holding is no longer sure: the session is suspended, or the node is gone. Work stops then, at once; a
+   * late signal harms nothing as long as every write carries the guard.
+   */
+  readonly signal: AbortSignal;
+  /** First operation of a transaction: the servers refuse it once the node is gone, whatever the holder believes. */
+  readonly guard: Operation;
+  /** Gives it up; resolves when others can see that. Idempotent; never throws. */
+  release(): Promise<void>;
+}
+
+export interface PlaceOptions {
+  /** The parent of all places; it exists. */
+  readonly path: string;
+  readonly data?: Buffer;
+  readonly acl?: readonly AclEntry[];
+}
+
+/** Long enough that the answer is always found out (settle.ts), so that no node of ours is left without an owner. */
+export const PATIENT = { deadlineMs: 24 * 3_600_000 };
+
+export async function takePlace(session: Session, prefix: string, options: PlaceOptions): Promise<Place> {
+  const acl = options.acl ? { acl: options.acl } : {};
+  for (;;) {
+    const start = below(options.path, prefix);
+    const data = options.data ?? Buffer.alloc(0);
+    const node = await session.create(start, data, 'ephemeral-sequential', { ...PATIENT, ...acl });
+    const stat = await session.exists(node, PATIENT);
+    if (stat) return { node, fence: stat.czxid };
+  }
+}
+
+/**
+ * Waits until the place is the first of its queue. Resolves to the stretch of connection in which it was seen to be,
+ * or to null when the node is gone (its session was lost, or somebody removed it). Rejects when `signal` fires.
+ */
+export async function untilFirst(session: Session, place: Place, signal: AbortSignal): Promise<Connection | null> {
+  const parent = parentOf(place.node) ?? '/';
+  for (;;) {
+    const connection = await session.connected(signal);
+    signal.throwIfAborted();
+    const names = await session.children(parent, PATIENT);
+    signal.throwIfAborted();
+    const turn = whoseTurn(names ?? [], nameOf(place.node));
+    if (!turn) return null;
+    // A stretch that ended while we read proves nothing: look again in the next one.
+    if (turn.before === undefined && !connection.signal.aborted) return connection;
+    if (turn.before !== undefined) {
+      await untilGone(session, below(parent, turn.before), AbortSignal.any([signal, connection.signal]));
+    }
+  }
+}
+
+async function untilGone(session: Session, path: string, signal: AbortSignal): Promise<void> {
+  for await (const snapshot of session.watch(path, { signal })) if (!snapshot.exists) return;
+}
+
+/** What is held from `connection` on, watched over. */
+export function hold(session: Session, place: Place, connection: Connection): Held {
+  const over = new AbortController();
+  const end = (why: string) => over.abort(new DOMException(why, 'AbortError'));
+  const onStretchEnd = () => end('the session is not connected any more');
+  connection.signal.addEventListener('abort', onStretchEnd, { once: true });
+  if (connection.signal.aborted) onStretchEnd();
+  untilGone(session, place.node, over.signal)
+    .catch(() => {})
+    .finally(() => end('the node is gone'));
+  let released: Promise<void> | undefined;
+  return {
+    ...place,
+    signal: over.signal,
+    guard: { op: 'check', path: place.node, version: ANY_VERSION },
+    release() {
+      connection.signal.removeEventListener('abort', onStretchEnd);
+      end('released');
+      released ??= leavePlace(session, place);
+      return released;
+    },
+  };
+}
+
+/**
+ * Removes the node; a session that was lost meanwhile has taken it along. Never throws, and waits only while connected:
+ * the removal itself goes on until it is done or the session is over.
+ */
+export async function leavePlace(session: Session, place: Place): Promise<void> {
+  const removed = session.remove(place.node, ANY_VERSION, PATIENT).catch(() => {});
+  await whileConnected(session, removed);
+}

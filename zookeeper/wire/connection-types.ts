@@ -1,0 +1,110 @@
+import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Address } from '../addresses.ts';
+import type { NodeStat } from '../session.ts';
+
+/** What the session layer and one link say to each other. */
+export interface Link {
+  /** `answered` is called exactly once, on the socket's stack where a reply comes: it only takes note. */
+  send(type: number, payload: Payload, answered: (answer: Answer) => void): void;
+  silentFor(): number;
+  silentLimitMs(): number;
+  rttMs(): number | undefined;
+  waiting(): number;
+  /** Ends it now, as silent. */
+  cut(words: string): void;
+  /** Ends the server session, waiting at most `withinMs` for the server to say so, then ends the link. */
+  close(withinMs: number): Promise<void>;
+}
+
+/** A reply, the server's refusal, or the end of the link before either came. */
+export type Answer = Reply | Refusal | Lost;
+
+export interface Reply {
+  readonly is: 'reply';
+  readonly payload: ReplyPayload;
+  /** The server's last transaction when it answered. */
+  readonly zxid: bigint;
+}
+/** Which members are there depends on the request. */
+export interface ReplyPayload {
+  readonly path?: string;
+  readonly data?: Buffer;
+  readonly stat?: Stat;
+  readonly children?: string[];
+  readonly acl?: readonly { readonly perms: number; readonly id: { readonly scheme: string; readonly id: string } }[];
+  /** Of a transaction, one per operation. That it was refused is said by each of them and not by the reply. */
+  readonly results?: readonly PartResult[];
+}
+export interface Stat extends NodeStat {
+  /** The version of the access list. */
+  readonly aversion: number;
+}
+export interface PartResult {
+  readonly type: number;
+  readonly path?: string;
+  readonly stat?: Stat;
+  /** A result code. */
+  readonly err?: number;
+}
+interface Refusal {
+  readonly is: 'refusal';
+  readonly resultCode: number;
+  readonly zxid: bigint;
+}
+interface Lost {
+  readonly is: 'lost';
+  readonly end: LinkEnd;
+}
+
+/**
+ * `unreachable`: no TCP or TLS connection. `refused`: the server hung up at the handshake, because it has no quorum
+ * or is behind what we saw. `silent`: nothing came for too long. `broken`: the line, or bytes that make no sense.
+ */
+export interface LinkEnd {
+  readonly why: 'unreachable' | 'refused' | 'silent' | 'broken' | 'expired' | 'auth-failed' | 'closed';
+  readonly words: string;
+}
+
+/** A server session's identity: enough to ride on with it over another link. */
+export interface Handshake {
+  readonly id: Buffer;
+  readonly password: Buffer;
+  readonly timeoutMs: number;
+}
+
+export interface AuthEntry {
+  readonly scheme: string;
+  readonly credential: string;
+}
+
+/** Contents, not file names. `servername` is what the server's certificate must name; default the host as given. */
+export interface TlsMaterial {
+  readonly ca?: string | Buffer;
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  readonly passphrase?: string;
+  readonly servername?: string;
+}
+
+/** How one connection to one server is made; it never comes back, the next one is a new link. */
+export type OpenLink = (options: LinkOptions) => Link;
+
+export interface LinkOptions {
+  readonly address: Address;
+  readonly tls?: TlsMaterial | undefined;
+  readonly sessionTimeoutMs: number;
+  readonly handshakeMs: number;
+  /** The session to ride on with; a new one where it is missing. */
+  readonly resume?: Handshake | undefined;
+  /** A server that is behind this transaction refuses us. */
+  readonly lastZxid: bigint;
+  readonly auth: readonly AuthEntry[];
+  readonly clock: Clock;
+  /** A watch fired. On the socket's stack: only take note. */
+  readonly onEvent: (type: number, path: string) => void;
+  /** The handshake succeeded. */
+  readonly onUp: (handshake: Handshake) => void;
+  /** Exactly once. */
+  readonly onEnd: (how: LinkEnd) => void;
+}
