@@ -1,11 +1,11 @@
 import type { Chance } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import { type ApplyParts, apply } from './apply.ts';
-import { StepFailure } from './commands/failure.ts';
 import type { StandingReporter } from './coordination/status-report.ts';
 import type { Doing, WantedTarget } from './plan.ts';
 import { type Patience, patienceAfter } from './retry.ts';
 import { fail, giveUp } from './state/progress.ts';
+import { StepFailure } from './steps/failure.ts';
 
 export interface StepParts extends ApplyParts {
   readonly chance: Chance;

@@ -9,11 +9,11 @@
 import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
 import { classify } from '../runtime/errors.ts';
-import { createHealthWatch } from './commands/health-watch.ts';
 import { NO_ORDERS, type Orders, saysMore } from './coordination/clearance.ts';
 import { type Desired, nothing } from './coordination/target-feed.ts';
 import { type Memory, type TurnParts, takeTurn } from './reconcile.ts';
 import type { Journal } from './state/journal.ts';
+import { createHealthWatch } from './steps/health-watch.ts';
 
 export interface AgentParts extends TurnParts {
   /** The newest target as an endless stream that ends only with the signal. */

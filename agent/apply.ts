@@ -3,10 +3,6 @@ import type { GitSpare } from '../git/worktree/open-spare.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReleaseSteps } from '../schemas/steps.ts';
-import { awaitHealth } from './commands/health.ts';
-import type { Probe } from './commands/probe.ts';
-import { factsOf, runStep } from './commands/run.ts';
-import type { StepRunner } from './commands/runner.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Places, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
@@ -16,6 +12,10 @@ import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
 import { knowRelease, showRelease } from './state/link-history.ts';
 import { endWell, wantActivation } from './state/progress.ts';
+import { awaitHealth } from './steps/health.ts';
+import type { Probe } from './steps/probe.ts';
+import { factsOf, runStep } from './steps/run.ts';
+import type { StepRunner } from './steps/runner.ts';
 
 export interface ApplyParts {
   readonly places: Places;

@@ -7,13 +7,13 @@ import { classify, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
-import { patternsOf } from './commands/release-file.ts';
 import { type Places, releaseOf } from './disk/layout.ts';
 import { listReleases } from './disk/releases.ts';
 import { type Chore, type ChoreTimes, choreDue, inspectionAt } from './maintenance-plan.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
 import { type RetentionRule, superfluous } from './state/retention.ts';
+import { patternsOf } from './steps/release-file.ts';
 
 interface ChoreParts {
   readonly places: Places;

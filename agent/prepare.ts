@@ -1,13 +1,13 @@
 import { FleetError } from '../runtime/errors.ts';
 import type { CommitId } from '../schemas/values.ts';
 import type { ApplyParts } from './apply.ts';
-import { patternsOf } from './commands/release-file.ts';
-import { runStep } from './commands/run.ts';
 import { releaseOf } from './disk/layout.ts';
 import { linkShared } from './disk/shared-paths.ts';
 import type { WantedTarget } from './plan.ts';
 import type { Journal } from './state/journal.ts';
 import { knowRelease } from './state/link-history.ts';
+import { patternsOf } from './steps/release-file.ts';
+import { runStep } from './steps/run.ts';
 
 /**
  * A kept release is shown (again) only if its files are the commit's. Files that somebody changed are put right in place,

@@ -1,7 +1,6 @@
 import { spread } from '../runtime/backoff.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { failStep, type StepMemory, type StepParts, takeSteps } from './act.ts';
-import type { HealthWatch } from './commands/health-watch.ts';
 import { isUnproven, type Leave, leaveOf, meanwhile, type Orders, policyFor } from './coordination/clearance.ts';
 import type { Desired } from './coordination/target-feed.ts';
 import { nothing } from './coordination/target-feed.ts';
@@ -14,6 +13,7 @@ import type { Journal } from './state/journal.ts';
 import { obey, readOverride } from './state/override.ts';
 import { begin, gaveUpOn, isBegun, isDone, isHalfway, noteRefusal, unfinished } from './state/progress.ts';
 import { readSuspension } from './state/suspension.ts';
+import type { HealthWatch } from './steps/health-watch.ts';
 
 export interface TurnParts extends StepParts, ObserveParts {
   readonly rereadMs: number;

@@ -2,12 +2,12 @@ import { classify } from '../runtime/errors.ts';
 import { commandOf, type StepName } from '../schemas/steps.ts';
 import type { CommitId, RelativePath } from '../schemas/values.ts';
 import type { ApplyParts } from './apply.ts';
-import type { StepFacts } from './commands/runner.ts';
 import { linkOf, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
 import type { Aftermath, Journal } from './state/journal.ts';
 import { showRelease } from './state/link-history.ts';
 import { chooseBack } from './state/retention.ts';
+import type { StepFacts } from './steps/runner.ts';
 
 /**
  * What follows the failure of a step or of health, without network and before anything else: the link goes back to the

@@ -2,11 +2,11 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { FleetError } from '../../runtime/errors.ts';
 import { clean, type Logger } from '../../runtime/log.ts';
 import { MOST_OUTPUT_CHARACTERS, type Phase, type Report } from '../../schemas/report.ts';
-import { StepFailure } from '../commands/failure.ts';
 import type { Doing, Rest, Wanted, WantedTarget } from '../plan.ts';
 import type { Aftermath, Journal } from '../state/journal.ts';
 import type { Override } from '../state/override.ts';
 import type { Suspension } from '../state/suspension.ts';
+import { StepFailure } from '../steps/failure.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Turns what the loop does into reports, and into one log line per stage. */

@@ -1,7 +1,4 @@
 import { join } from 'node:path';
-import { createProbe } from '../../agent/commands/probe.ts';
-import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../../agent/commands/release-file.ts';
-import { createStepRunner } from '../../agent/commands/runner.ts';
 import { noOriginTurn } from '../../agent/coordination/fetch-lease.ts';
 import { type Ground, takeGround } from '../../agent/disk/instance-lock.ts';
 import { type Places, placesOf } from '../../agent/disk/layout.ts';
@@ -10,6 +7,9 @@ import { findLinks, reconcile } from '../../agent/repair-journal.ts';
 import type { Failpoint } from '../../agent/state/failpoints.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { endLeftStep } from '../../agent/state/running-command.ts';
+import { createProbe } from '../../agent/steps/probe.ts';
+import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../../agent/steps/release-file.ts';
+import { createStepRunner } from '../../agent/steps/runner.ts';
 import { type GitStore, openStore } from '../../git/open-store.ts';
 import type { GitSpare } from '../../git/worktree/open-spare.ts';
 import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';

@@ -1,12 +1,12 @@
 import { watch } from 'node:fs';
 import { runAgent } from '../../agent/agent.ts';
-import { patternsOf, preparationKey } from '../../agent/commands/release-file.ts';
 import { createStanding, type StandingReporter } from '../../agent/coordination/status-report.ts';
 import { createChores } from '../../agent/maintenance.ts';
 import type { Liveness } from '../../agent/service/liveness.ts';
 import { type Failpoint, NO_FAILPOINT } from '../../agent/state/failpoints.ts';
 import { OVERRIDE_FILE } from '../../agent/state/override.ts';
 import { SUSPENSION_FILE } from '../../agent/state/suspension.ts';
+import { patternsOf, preparationKey } from '../../agent/steps/release-file.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import { createLog, type Logger } from '../../runtime/log.ts';

@@ -1,13 +1,13 @@
 import { readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { runAgent } from '../../agent/agent.ts';
-import { stepsOf } from '../../agent/commands/release-file.ts';
 import { linkOf, type Places, placesOf, releaseOf } from '../../agent/disk/layout.ts';
 import type { Rest } from '../../agent/plan.ts';
 import { NO_FAILPOINT } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal } from '../../agent/state/journal.ts';
 import { type Override, writeOverride } from '../../agent/state/override.ts';
 import { chooseKept, nameable } from '../../agent/state/retention.ts';
+import { stepsOf } from '../../agent/steps/release-file.ts';
 import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { createLog } from '../../runtime/log.ts';

@@ -1,4 +1,3 @@
-import { preparationKey } from '../../agent/commands/release-file.ts';
 import { placesOf } from '../../agent/disk/layout.ts';
 import { ownerOr } from '../../agent/disk/owner-file.ts';
 import {
@@ -8,6 +7,7 @@ import {
   readLocalStatus,
   type ShownLink,
 } from '../../agent/local/local-status.ts';
+import { preparationKey } from '../../agent/steps/release-file.ts';
 import { age, short } from '../../publisher/screens/words.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { visible } from '../../runtime/safe-text.ts';

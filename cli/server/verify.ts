@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { patternsOf, stepsOf } from '../../agent/commands/release-file.ts';
 import { placesOf } from '../../agent/disk/layout.ts';
 import { readLocalStatus } from '../../agent/local/local-status.ts';
 import { type VerifiedLink, verifyShown } from '../../agent/local/verify.ts';
+import { patternsOf, stepsOf } from '../../agent/steps/release-file.ts';
 import { createGit } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { type AgentParts, runAgent } from '../../agent/agent.ts';
-import { patternsOf, preparationKey, stepsOf } from '../../agent/commands/release-file.ts';
 import type { Orders } from '../../agent/coordination/clearance.ts';
 import { createStanding } from '../../agent/coordination/status-report.ts';
 import { linkOf, placesOf } from '../../agent/disk/layout.ts';
@@ -8,6 +7,7 @@ import { createChores } from '../../agent/maintenance.ts';
 import { reconcile } from '../../agent/repair-journal.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
+import { patternsOf, preparationKey, stepsOf } from '../../agent/steps/release-file.ts';
 import { fleetSide } from '../../cli/daemon/fleet-side.ts';
 import { openAccess } from '../../fleet/access.ts';
 import type { Logger } from '../../runtime/log.ts';

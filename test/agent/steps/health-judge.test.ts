@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addSample, type Health, judgeActive, judgeHealth, noSample } from '../../../agent/commands/health-judge.ts';
+import { addSample, type Health, judgeActive, judgeHealth, noSample } from '../../../agent/steps/health-judge.ts';
 import type { HealthRule } from '../../../schemas/steps.ts';
 
 /** In seconds, for reading. */

@@ -6,8 +6,8 @@ import { type PublishParts, publishTarget } from '../../fleet/publish-transactio
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
+import { execute, takeLead } from '../../rollout/act.ts';
 import { change, type RollBack } from '../../rollout/action.ts';
-import { execute, takeLead } from '../../rollout/execute.ts';
 import type { Leadership } from '../../rollout/leadership.ts';
 import { type Look, look } from '../../rollout/observe.ts';
 import { plan } from '../../rollout/plan.ts';

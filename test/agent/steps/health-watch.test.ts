@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createHealthWatch, type HealthWatch } from '../../../agent/commands/health-watch.ts';
 import { placesOf } from '../../../agent/disk/layout.ts';
 import type { WantedTarget } from '../../../agent/plan.ts';
 import { emptyJournal } from '../../../agent/state/journal.ts';
+import { createHealthWatch, type HealthWatch } from '../../../agent/steps/health-watch.ts';
 import { parseReleaseFile } from '../../../schemas/release-file.ts';
 import type { ReleaseSteps } from '../../../schemas/steps.ts';
 import type { Target } from '../../../schemas/target.ts';
