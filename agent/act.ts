@@ -1,35 +1,35 @@
-import type { Chance } from '../runtime/clock.ts';
+import type { Random } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import { type ApplyParts, apply } from './apply.ts';
-import type { StandingReporter } from './coordination/status-report.ts';
-import type { Doing, WantedTarget } from './plan.ts';
-import { type Patience, patienceAfter } from './retry.ts';
+import type { StatusReporter } from './coordination/status-report.ts';
+import type { Action, WantedTarget } from './plan.ts';
+import { type NextTry, nextTryAfter } from './retry.ts';
 import { fail, giveUp } from './state/progress.ts';
 import { StepFailure } from './steps/failure.ts';
 
-export interface StepParts extends ApplyParts {
-  readonly chance: Chance;
-  readonly standing: StandingReporter;
+export interface ActParts extends ApplyParts {
+  readonly random: Random;
+  readonly status: StatusReporter;
 }
 
 /** What a step leaves for the next turn. */
-export interface StepMemory {
+export interface ActMemory {
   /** The kept release that was compared with its commit for this target. */
   checked: string | null;
-  patience: Patience;
+  nextTry: NextTry;
 }
 
 /** These steps, until one fails or something else is wanted: what was swapped in meanwhile is then not activated. */
-export async function takeSteps(
-  parts: StepParts,
-  memory: StepMemory,
-  steps: readonly Doing[],
+export async function act(
+  parts: ActParts,
+  memory: ActMemory,
+  steps: readonly Action[],
   wanted: WantedTarget,
   turn: AbortSignal,
   stop: AbortSignal,
 ): Promise<void> {
   for (const step of steps) {
-    const wentWell = await takeStep(parts, memory, step, wanted, turn, stop);
+    const wentWell = await actOnce(parts, memory, step, wanted, turn, stop);
     if (!wentWell || turn.aborted) return;
   }
 }
@@ -39,33 +39,33 @@ export async function takeSteps(
  * interrupted is none. A release whose step or health failed is given up; but a person's word on this server stands.
  * Resolves to whether it went well.
  */
-async function takeStep(
-  parts: StepParts,
-  memory: StepMemory,
-  step: Doing,
+async function actOnce(
+  parts: ActParts,
+  memory: ActMemory,
+  step: Action,
   wanted: WantedTarget,
   turn: AbortSignal,
   stop: AbortSignal,
 ): Promise<boolean> {
   const started = parts.clock.monotonic();
-  parts.standing.working(wanted, step, parts.journal());
+  parts.status.working(wanted, step, parts.journal());
   try {
     await apply(parts, step, wanted, turn, stop);
     if (step === 'check' || step === 'keep') memory.checked = wanted.target.commitId;
-    parts.standing.done(wanted, step, parts.clock.monotonic() - started);
+    parts.status.done(wanted, step, parts.clock.monotonic() - started);
     return true;
   } catch (error) {
     if (turn.aborted && (isAbort(error) || error === turn.reason || error === stop.reason)) return false;
-    await failStep(parts, memory, step, wanted, error);
+    await recordFailure(parts, memory, step, wanted, error);
     return false;
   }
 }
 
 /** Also for what fails after its step has ended: a release that is healthy at first. */
-export async function failStep(
-  parts: StepParts,
-  memory: StepMemory,
-  step: Doing,
+export async function recordFailure(
+  parts: ActParts,
+  memory: ActMemory,
+  step: Action,
   wanted: WantedTarget,
   error: unknown,
 ): Promise<void> {
@@ -75,8 +75,8 @@ export async function failStep(
     const failed = fail(journal, failure.toFailure(), step);
     return gone ? giveUp(failed, wanted, gone.step, failure.toFailure(), gone.output) : failed;
   });
-  if (gone) await parts.failpoint('aftermath.intended');
+  if (gone) await parts.failpoint('revert.intended');
   const attempts = parts.journal().progress?.attempts ?? 1;
-  memory.patience = patienceAfter(failure, step, attempts, parts.clock.monotonic(), parts.chance);
-  parts.standing.failed(wanted, step, failure, attempts);
+  memory.nextTry = nextTryAfter(failure, step, attempts, parts.clock.monotonic(), parts.random);
+  parts.status.failed(wanted, step, failure, attempts);
 }

@@ -9,22 +9,22 @@
 import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
 import { classify } from '../runtime/errors.ts';
-import { NO_ORDERS, type Orders, saysMore } from './coordination/clearance.ts';
-import { type Desired, nothing } from './coordination/target-feed.ts';
-import { type Memory, type TurnParts, takeTurn } from './reconcile.ts';
+import { changesClearance, NOTHING_VIEWED, type RolloutView } from './coordination/clearance.ts';
+import { nothingHeard, type TargetHeard } from './coordination/target-feed.ts';
+import { type Memory, type ReconcileParts, reconcileOnce } from './reconcile.ts';
 import type { Journal } from './state/journal.ts';
 import { createHealthWatch } from './steps/health-watch.ts';
 
-export interface AgentParts extends TurnParts {
+export interface AgentParts extends ReconcileParts {
   /** The newest target as an endless stream that ends only with the signal. */
-  readonly follow: (accepted: () => Journal['accepted'], signal: AbortSignal) => AsyncIterable<Desired>;
+  readonly follow: (accepted: () => Journal['accepted'], signal: AbortSignal) => AsyncIterable<TargetHeard>;
   /** Tells the rollout's orders each time they change; ends only with the signal. */
-  readonly followOrders: (tell: (orders: Orders) => void, signal: AbortSignal) => Promise<void>;
+  readonly followRollout: (tell: (view: RolloutView) => void, signal: AbortSignal) => Promise<void>;
   /** Calls `ring` whenever `blocked` may have changed, `interrupt` when a person on this server said something else. */
   readonly onChange: (ring: () => void, interrupt: () => void) => void;
 }
 
-interface Course extends Memory {
+interface Running extends Memory {
   /** Interrupts the step that runs, when something else is wanted. */
   interrupt: AbortController;
 }
@@ -32,31 +32,31 @@ interface Course extends Memory {
 /** Runs until `signal` fires; a step that is under way then ends at its next safe point. */
 export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<void> {
   const bell = createBell(parts.clock);
-  const desired = nothing('ZooKeeper to answer');
+  const heard = nothingHeard('ZooKeeper to answer');
   const healthWatch = createHealthWatch(parts, () => interrupt(memory, bell));
-  const memory: Course = {
-    ...{ desired, wanted: desired.wanted, orders: NO_ORDERS, healthWatch },
-    ...{ interrupt: new AbortController(), checked: null, patience: { at: 0 } },
+  const memory: Running = {
+    ...{ heard, wanted: heard.wanted, view: NOTHING_VIEWED, healthWatch },
+    ...{ interrupt: new AbortController(), checked: null, nextTry: { at: 0 } },
   };
   parts.onChange(bell.ring, () => interrupt(memory, bell));
   const listening = Promise.all([
     listen(parts, memory, bell, signal),
-    listenToOrders(parts, memory, bell, signal),
+    listenToRollout(parts, memory, bell, signal),
     healthWatch.run(signal),
   ]);
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, memory.interrupt.signal]);
     try {
-      const waitMs = await takeTurn(parts, memory, turn, signal);
+      const waitMs = await reconcileOnce(parts, memory, turn, signal);
       if (waitMs !== null) await bell.wait(waitMs, signal);
     } catch (error) {
       if (turn.aborted) continue;
       // Not a step's failure (the journal has those) but the journal's own, as on a full disk: say it, look again later.
       const failure = classify(error);
-      const retryInMs = spread(2_000, 0.5, parts.chance);
+      const retryInMs = spread(2_000, 0.5, parts.random);
       parts.log.error({ err: failure }, 'turn failed');
       const because = { kind: 'failed', failure: failure.toFailure(), retryInMs } as const;
-      parts.standing.rest(memory.desired.wanted, because, parts.journal());
+      parts.status.rest(memory.heard.wanted, because, parts.journal());
       await bell.wait(retryInMs, signal);
     }
   }
@@ -64,28 +64,28 @@ export async function runAgent(parts: AgentParts, signal: AbortSignal): Promise<
 }
 
 /** Keeps `memory.desired` the newest target, rings, and interrupts what an older one had under way. */
-async function listen(parts: AgentParts, memory: Course, bell: Bell, signal: AbortSignal): Promise<void> {
+async function listen(parts: AgentParts, memory: Running, bell: Bell, signal: AbortSignal): Promise<void> {
   const accepted = () => parts.journal().accepted;
-  for await (const desired of parts.follow(accepted, signal)) {
-    const changed = desired.write?.mzxid !== memory.desired.write?.mzxid;
-    memory.desired = desired;
+  for await (const heard of parts.follow(accepted, signal)) {
+    const changed = heard.write?.mzxid !== memory.heard.write?.mzxid;
+    memory.heard = heard;
     if (changed) interrupt(memory, bell);
     else bell.ring();
   }
 }
 
 /** Orders change what is done next, and cut short only what is done until there is leave for the target. */
-async function listenToOrders(parts: AgentParts, memory: Course, bell: Bell, signal: AbortSignal): Promise<void> {
-  await parts.followOrders((orders) => {
-    const { wanted, orders: before } = memory;
-    memory.orders = orders;
+async function listenToRollout(parts: AgentParts, memory: Running, bell: Bell, signal: AbortSignal): Promise<void> {
+  await parts.followRollout((view) => {
+    const { wanted, view: before } = memory;
+    memory.view = view;
     if (wanted.kind === 'target' && wanted.meanwhile !== undefined) interrupt(memory, bell);
     // Most changes of a record that a whole fleet watches are of interest to others.
-    else if (wanted.kind !== 'target' || saysMore(wanted, before, orders)) bell.ring();
+    else if (wanted.kind !== 'target' || changesClearance(wanted, before, view)) bell.ring();
   }, signal);
 }
 
-function interrupt(memory: Course, bell: Bell): void {
+function interrupt(memory: Running, bell: Bell): void {
   memory.interrupt.abort(OTHERWISE);
   memory.interrupt = new AbortController();
   bell.ring();

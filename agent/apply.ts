@@ -4,21 +4,21 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
-import { type Places, releaseOf } from './disk/layout.ts';
+import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
-import type { Doing, WantedTarget } from './plan.ts';
+import type { Action, WantedTarget } from './plan.ts';
 import { checkKept, prepare } from './prepare.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
-import { knowRelease, showRelease } from './state/link-history.ts';
-import { endWell, wantActivation } from './state/progress.ts';
+import { noteRelease, noteShown } from './state/link-history.ts';
+import { endWell, intendActivation } from './state/progress.ts';
 import { awaitHealth } from './steps/health.ts';
 import type { Probe } from './steps/probe.ts';
 import { factsOf, runStep } from './steps/run.ts';
 import type { StepRunner } from './steps/runner.ts';
 
 export interface ApplyParts {
-  readonly places: Places;
+  readonly layout: Layout;
   readonly store: GitStore;
   readonly spare: GitSpare;
   readonly clock: Clock;
@@ -36,7 +36,7 @@ export interface ApplyParts {
   readonly journal: () => Journal;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
   /** Asks ZooKeeper once more, right before the swap, whether this is still wanted. @throws FleetError when not. */
-  readonly confirm: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
+  readonly recheck: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -45,12 +45,12 @@ export interface ApplyParts {
  */
 export async function apply(
   parts: ApplyParts,
-  step: Doing,
+  step: Action,
   wanted: WantedTarget,
   turn: AbortSignal,
   stop: AbortSignal,
 ): Promise<void> {
-  const { spare, places } = parts;
+  const { spare, layout } = parts;
   const { commitId } = wanted.target;
   switch (step) {
     case 'fetch':
@@ -61,9 +61,9 @@ export async function apply(
       await spare.verify(commitId, turn);
       return;
     case 'keep':
-      await parts.remember((journal) => knowRelease(journal, commitId, parts.clock.now()));
+      await parts.remember((journal) => noteRelease(journal, commitId, parts.clock.now()));
       await parts.failpoint('keep.remembered');
-      await spare.moveTo(releaseOf(places, commitId));
+      await spare.moveTo(releaseOf(layout, commitId));
       return;
     case 'check':
       await checkKept(parts, commitId, turn);
@@ -73,7 +73,7 @@ export async function apply(
       return;
     case 'swap':
       // A person on this server needs no leave from ZooKeeper, which may be what is broken.
-      if (!wanted.override) await parts.confirm(wanted, turn);
+      if (!wanted.override) await parts.recheck(wanted, turn);
       await runStep(parts, 'pre-activate', wanted, stop);
       await parts.failpoint('pre-activate.ended');
       await swap(parts, wanted);
@@ -106,15 +106,15 @@ async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, si
  */
 async function swap(parts: ApplyParts, { target }: WantedTarget): Promise<void> {
   const { commitId, relativePath } = target;
-  await parts.remember((journal) => wantActivation(knowRelease(journal, commitId, parts.clock.now()), target));
+  await parts.remember((journal) => intendActivation(noteRelease(journal, commitId, parts.clock.now()), target));
   await parts.failpoint('swap.intended');
-  await swapLink(parts.places, relativePath, commitId, parts.failpoint);
-  await parts.remember((journal) => showRelease(journal, relativePath, commitId, parts.clock.now()));
+  await swapLink(parts.layout, relativePath, commitId, parts.failpoint);
+  await parts.remember((journal) => noteShown(journal, relativePath, commitId, parts.clock.now()));
   await parts.failpoint('swap.remembered');
 }
 
 async function activate(parts: ApplyParts, wanted: WantedTarget, stop: AbortSignal): Promise<void> {
-  const steps = await parts.stepsOf(releaseOf(parts.places, wanted.target.commitId));
+  const steps = await parts.stepsOf(releaseOf(parts.layout, wanted.target.commitId));
   if (wanted.override) await runStep(parts, 'on-rollback', wanted, stop);
   await runStep(parts, 'activate', wanted, stop);
   await parts.failpoint('activate.ended');
@@ -128,7 +128,7 @@ async function activate(parts: ApplyParts, wanted: WantedTarget, stop: AbortSign
 }
 
 async function health(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
-  const { health: rule } = await parts.stepsOf(releaseOf(parts.places, wanted.target.commitId));
+  const { health: rule } = await parts.stepsOf(releaseOf(parts.layout, wanted.target.commitId));
   if (rule) await awaitHealth(rule, factsOf(parts, wanted), parts.probe, parts.clock, signal);
   await parts.failpoint('health.ended');
   await remembered(parts, wanted);

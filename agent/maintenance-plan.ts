@@ -1,5 +1,5 @@
 /** What one chore needs to know of the past, on the monotonic clock. */
-export interface ChoreTimes {
+export interface MaintenanceTimes {
   readonly active: string | null;
   /** The targetVersion that it was settled for last: a new one looks anew, also where the commit is the same. */
   readonly settledFor: string | null;
@@ -18,7 +18,7 @@ interface ChoreState {
   readonly superfluous: readonly string[];
 }
 
-export type Chore =
+export type MaintenanceTask =
   | { readonly do: 'inspect' }
   /** `from`: an old release that becomes the spare. */
   | { readonly do: 'spare'; readonly from: string | null }
@@ -30,12 +30,12 @@ const AFTER_SETTLING_MS = 1_500;
 const TIDY_MS = 3_600_000;
 
 /** The next chore, most useful first, or how long there is none. Pure. */
-export function choreDue(
-  times: ChoreTimes,
+export function taskDue(
+  times: MaintenanceTimes,
   state: ChoreState,
   inspectMs: number,
   now: number,
-): Chore | { readonly inMs: number } {
+): MaintenanceTask | { readonly inMs: number } {
   const start = startOf(times);
   if (now < start) return { inMs: start - now };
   if (!state.spareIsActive) return { do: 'spare', from: state.superfluous[0] ?? null };
@@ -49,9 +49,10 @@ export function choreDue(
 }
 
 /** When the active tree is to be compared with its commit next. */
-export function inspectionAt(times: ChoreTimes, inspectMs: number): number {
+export function inspectionAt(times: MaintenanceTimes, inspectMs: number): number {
   const start = startOf(times);
   return times.inspectedAt === null ? start : Math.max(start, times.inspectedAt + inspectMs);
 }
 
-const startOf = ({ settledAt, restUntil }: ChoreTimes): number => Math.max(settledAt + AFTER_SETTLING_MS, restUntil);
+const startOf = ({ settledAt, restUntil }: MaintenanceTimes): number =>
+  Math.max(settledAt + AFTER_SETTLING_MS, restUntil);

@@ -2,25 +2,25 @@ import type { GitStore } from '../git/open-store.ts';
 import { isClean } from '../git/worktree/inspect.ts';
 import type { GitSpare } from '../git/worktree/open-spare.ts';
 import { spread } from '../runtime/backoff.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
-import { type Places, releaseOf } from './disk/layout.ts';
+import { type Layout, releaseOf } from './disk/layout.ts';
 import { listReleases } from './disk/releases.ts';
-import { type Chore, type ChoreTimes, choreDue, inspectionAt } from './maintenance-plan.ts';
+import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue } from './maintenance-plan.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
 import { type RetentionRule, superfluous } from './state/retention.ts';
 import { patternsOf } from './steps/release-file.ts';
 
 interface ChoreParts {
-  readonly places: Places;
+  readonly layout: Layout;
   readonly store: GitStore;
   readonly spare: GitSpare;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
   readonly retention: RetentionRule;
   /** How often the active tree is compared with its commit, ms. */
@@ -37,7 +37,7 @@ interface ChoreParts {
   readonly onDrift: (names: readonly string[]) => void;
 }
 
-export interface Chores {
+export interface Maintenance {
   /** Does what is due, at most one thing; resolves to how long until the next is due, 0: at once. Never throws. */
   next(active: CommitId, settledFor: TargetVersion, signal: AbortSignal): Promise<number>;
   /**
@@ -55,13 +55,13 @@ const AFTER_FAILURE_MS = 60_000;
  * retention no longer wants, packs the store. Anything newer interrupts it, and nothing of it is ever needed for a
  * deployment to succeed: a missing spare only makes the next one slower.
  */
-export function createChores(parts: ChoreParts): Chores {
+export function createMaintenance(parts: ChoreParts): Maintenance {
   const { clock } = parts;
-  let times: ChoreTimes = {
+  let times: MaintenanceTimes = {
     ...{ active: null, settledFor: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 },
   };
 
-  async function perform(chore: Chore, active: CommitId, signal: AbortSignal): Promise<void> {
+  async function perform(chore: MaintenanceTask, active: CommitId, signal: AbortSignal): Promise<void> {
     const started = clock.monotonic();
     switch (chore.do) {
       case 'inspect':
@@ -100,23 +100,23 @@ export function createChores(parts: ChoreParts): Chores {
     }
     try {
       const due = await decide(now);
-      if ('inMs' in due) return spread(due.inMs, 0.2, parts.chance);
+      if ('inMs' in due) return spread(due.inMs, 0.2, parts.random);
       await due();
       return 0;
     } catch (error) {
       if (signal.aborted && (isAbort(error) || error === signal.reason)) return 0;
       times = { ...times, restUntil: clock.monotonic() + AFTER_FAILURE_MS };
       parts.log.warn({ err: classify(error) }, 'work in the background failed, again later');
-      return spread(AFTER_FAILURE_MS, 0.2, parts.chance);
+      return spread(AFTER_FAILURE_MS, 0.2, parts.random);
     }
   }
 
   return {
     next: (active, settledFor, signal) =>
       perhaps(active, settledFor, signal, async (now) => {
-        const [releases, proved] = await Promise.all([listReleases(parts.places), parts.spare.proved()]);
+        const [releases, proved] = await Promise.all([listReleases(parts.layout), parts.spare.proved()]);
         const old = superfluous(releases, parts.journal(), parts.retention, clock.now());
-        const due = choreDue(times, { spareIsActive: proved === active, superfluous: old }, parts.inspectMs, now);
+        const due = taskDue(times, { spareIsActive: proved === active, superfluous: old }, parts.inspectMs, now);
         return 'inMs' in due ? due : () => perform(due, active, signal);
       }),
     watch: (served, signal, drift) =>
@@ -146,7 +146,7 @@ async function inspect(
 }
 
 async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<string[]> {
-  const release = releaseOf(parts.places, active);
+  const release = releaseOf(parts.layout, active);
   const drift = await parts.store.inspect(release, active, signal, { except: await exceptIn(parts, active) });
   if (isClean(drift, active)) return [];
   const names = [...drift.changed, ...drift.missing, ...drift.strangers];
@@ -155,16 +155,16 @@ async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal)
 
 /** What is in a release by right besides its commit: as it was prepared, for its files may have been written since. */
 export async function exceptIn(
-  { places, journal, generated, stepsOf }: Pick<ChoreParts, 'places' | 'journal' | 'generated' | 'stepsOf'>,
+  { layout, journal, generated, stepsOf }: Pick<ChoreParts, 'layout' | 'journal' | 'generated' | 'stepsOf'>,
   active: CommitId,
 ): Promise<string[]> {
   const noted = journal().releases[active]?.generated;
-  const own = noted ?? patternsOf(await stepsOf(releaseOf(places, active)));
+  const own = noted ?? patternsOf(await stepsOf(releaseOf(layout, active)));
   return [...new Set([...generated, ...own])];
 }
 
 async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
-  await parts.store.putRight(releaseOf(parts.places, active), active, signal, await exceptIn(parts, active));
+  await parts.store.putRight(releaseOf(parts.layout, active), active, signal, await exceptIn(parts, active));
   parts.log.info({ commitId: active }, 'the active release is its commit again');
 }
 
@@ -173,13 +173,13 @@ async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): P
  * gone: a release that is still there must keep its pin, or it could be neither proved nor made anew when wanted again.
  */
 async function recycle(parts: ChoreParts, release: string): Promise<void> {
-  await parts.spare.takeOver(releaseOf(parts.places, release));
+  await parts.spare.takeOver(releaseOf(parts.layout, release));
   await forget(parts, release);
   await parts.failpoint('recycle.forgotten');
 }
 
 async function remove(parts: ChoreParts, release: string): Promise<void> {
-  await parts.store.removeWorkTree(releaseOf(parts.places, release));
+  await parts.store.removeWorkTree(releaseOf(parts.layout, release));
   await parts.failpoint('remove.removed');
   await forget(parts, release);
   parts.log.info({ commitId: release }, 'old release removed');
@@ -192,7 +192,7 @@ async function forget(parts: ChoreParts, release: string): Promise<void> {
 
 /** A target that a newer one or a crash overtook was pinned and never became a release. */
 async function unpinStrays(parts: ChoreParts, active: CommitId): Promise<void> {
-  const kept = new Set([active, ...(await listReleases(parts.places))]);
+  const kept = new Set([active, ...(await listReleases(parts.layout))]);
   const strays = (await parts.store.pinned()).filter((commitId) => !kept.has(commitId));
   for (const commitId of strays) await parts.store.unpin(commitId);
 }

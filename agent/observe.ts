@@ -2,12 +2,12 @@ import { lstat } from 'node:fs/promises';
 import type { GitStore } from '../git/open-store.ts';
 import type { GitSpare } from '../git/worktree/open-spare.ts';
 import { classify } from '../runtime/errors.ts';
-import { inspectPlace, type Places, releaseOf } from './disk/layout.ts';
+import { inspectLink, type Layout, releaseOf } from './disk/layout.ts';
 import type { Observed, WantedTarget } from './plan.ts';
 import type { Journal } from './state/journal.ts';
 
 export interface ObserveParts {
-  readonly places: Places;
+  readonly layout: Layout;
   readonly store: GitStore;
   readonly spare: GitSpare;
   readonly uid: number;
@@ -22,17 +22,17 @@ export async function observe(
   journal: Journal,
   checked: string | null,
 ): Promise<Observed> {
-  const { places, store, spare } = parts;
+  const { layout, store, spare } = parts;
   const known = journal.releases[target.commitId];
   // A person who goes back, perhaps without a network, gets a release as it ran; and nothing is made under readers.
   const asItRan = override !== undefined && known?.endedWell === true;
   const read = Object.values(journal.links).includes(target.commitId);
   const prepared = asItRan || read || (known?.prepared ?? '') === parts.preparation;
-  const found = await inspectPlace(places, target.relativePath, Object.keys(journal.links), parts.uid).then(
+  const found = await inspectLink(layout, target.relativePath, Object.keys(journal.links), parts.uid).then(
     (shown) => ({ shown }),
     (error: unknown) => ({ failure: classify(error).toFailure() }),
   );
-  const released = await lstat(releaseOf(places, target.commitId)).then(
+  const released = await lstat(releaseOf(layout, target.commitId)).then(
     (entry) => entry.isDirectory(),
     () => false,
   );

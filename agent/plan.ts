@@ -1,7 +1,7 @@
 import type { Failure } from '../runtime/errors.ts';
 import type { Target } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
-import type { Leave } from './coordination/clearance.ts';
+import type { Clearance } from './coordination/clearance.ts';
 import type { Progress } from './state/journal.ts';
 import type { Override } from './state/override.ts';
 import type { Suspension } from './state/suspension.ts';
@@ -53,10 +53,10 @@ export const NOTHING_OBSERVED: Observed = {
  * One step, and what follows it without another look where it goes well: what any look would then say. Each step but
  * `rest` changes the disk or the journal; after the last the agent looks again.
  */
-export type Step =
+export type Decision =
   | { readonly do: 'rest'; readonly because: Rest }
-  | { readonly do: Doing; readonly next?: readonly Doing[] };
-export type Doing = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' | 'activate' | 'health' | 'settle';
+  | { readonly do: Action; readonly next?: readonly Action[] };
+export type Action = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' | 'activate' | 'health' | 'settle';
 
 export type Rest =
   | { readonly kind: 'settled' }
@@ -83,8 +83,8 @@ export function plan(
   observed: Observed,
   progress: Progress | null,
   retryInMs: number | null,
-  leave: Leave,
-): Step {
+  leave: Clearance,
+): Decision {
   if (wanted.kind === 'nothing') return rest({ kind: 'waiting', waitingFor: wanted.why });
   if (wanted.kind === 'refused') return rest({ kind: 'failed', failure: wanted.failure, retryInMs: null });
   if ('failure' in observed.place) return rest({ kind: 'failed', failure: observed.place.failure, retryInMs: null });
@@ -111,4 +111,4 @@ export function plan(
   return { do: 'fetch', next: ['write', 'keep'] };
 }
 
-const rest = (because: Rest): Step => ({ do: 'rest', because });
+const rest = (because: Rest): Decision => ({ do: 'rest', because });

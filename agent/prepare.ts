@@ -5,7 +5,7 @@ import { releaseOf } from './disk/layout.ts';
 import { linkShared } from './disk/shared-paths.ts';
 import type { WantedTarget } from './plan.ts';
 import type { Journal } from './state/journal.ts';
-import { knowRelease } from './state/link-history.ts';
+import { noteRelease } from './state/link-history.ts';
 import { patternsOf } from './steps/release-file.ts';
 import { runStep } from './steps/run.ts';
 
@@ -14,7 +14,7 @@ import { runStep } from './steps/run.ts';
  * since running processes may still read there; what is not of the commit stays, and is reported by the inspection.
  */
 export async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
-  const release = releaseOf(parts.places, commitId);
+  const release = releaseOf(parts.layout, commitId);
   await parts.store.attach(release, commitId);
   const except = parts.journal().releases[commitId]?.generated ?? [];
   const wrong = await wrongFiles(parts, commitId, except, signal);
@@ -32,7 +32,7 @@ export async function checkKept(parts: ApplyParts, commitId: CommitId, signal: A
 }
 
 async function wrongFiles(parts: ApplyParts, commitId: CommitId, except: readonly string[], signal: AbortSignal) {
-  const release = releaseOf(parts.places, commitId);
+  const release = releaseOf(parts.layout, commitId);
   const drift = await parts.store.inspect(release, commitId, signal, { except: [...parts.generated, ...except] });
   return [...(drift.head === commitId ? [] : ['HEAD']), ...drift.changed, ...drift.missing];
 }
@@ -40,9 +40,9 @@ async function wrongFiles(parts: ApplyParts, commitId: CommitId, except: readonl
 /** In the release, which was verified and which nothing shows yet: what it lacks besides the commit's files. */
 export async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { commitId } = wanted.target;
-  const release = releaseOf(parts.places, commitId);
+  const release = releaseOf(parts.layout, commitId);
   const steps = await parts.stepsOf(release);
-  await linkShared(parts.places, release, steps.shared);
+  await linkShared(parts.layout, release, steps.shared);
   const generated = patternsOf(steps);
   if (steps.prepare) {
     await runStep(parts, 'prepare', wanted, signal);
@@ -51,7 +51,7 @@ export async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: A
     if (wrong.length > 0) throw preparedWrongly(wrong);
   }
   await parts.remember((journal) => {
-    const known = knowRelease(journal, commitId, parts.clock.now());
+    const known = noteRelease(journal, commitId, parts.clock.now());
     const prepared = { ...known.releases[commitId], prepared: parts.preparation, generated };
     return { ...known, releases: { ...known.releases, [commitId]: prepared as Journal['releases'][string] } };
   });

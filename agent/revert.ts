@@ -4,8 +4,8 @@ import type { CommitId, RelativePath } from '../schemas/values.ts';
 import type { ApplyParts } from './apply.ts';
 import { linkOf, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
-import type { Aftermath, Journal } from './state/journal.ts';
-import { showRelease } from './state/link-history.ts';
+import type { Journal, Reversal } from './state/journal.ts';
+import { noteShown } from './state/link-history.ts';
 import { chooseBack } from './state/retention.ts';
 import type { StepFacts } from './steps/runner.ts';
 
@@ -14,7 +14,7 @@ import type { StepFacts } from './steps/runner.ts';
  * release that was good, which is then activated; on-failure has the last word. Each part is repeated after a crash.
  * What fails here is added to the reason of the failure, for nothing more can be done than to say it.
  */
-export async function clearUp(parts: ApplyParts, intended: Aftermath, stop: AbortSignal): Promise<void> {
+export async function revert(parts: ApplyParts, intended: Reversal, stop: AbortSignal): Promise<void> {
   const failed = onTheDisk(parts.journal(), intended);
   const troubles: string[] = [];
   const attempt = async (name: StepName, commitId: string) => {
@@ -37,36 +37,36 @@ export async function clearUp(parts: ApplyParts, intended: Aftermath, stop: Abor
     if (well) await parts.remember((journal) => paid(journal, failed.relativePath));
   }
   await attempt('on-failure', failed.commitId);
-  await parts.failpoint('aftermath.ended');
+  await parts.failpoint('revert.ended');
   await parts.remember((journal) => noted(journal, failed, troubles));
-  await parts.failpoint('aftermath.remembered');
+  await parts.failpoint('revert.remembered');
 }
 
 /** A release that somebody deleted since is nothing to go back to; the journal was brought to the disk right before. */
-function onTheDisk(journal: Journal, failed: Aftermath): Aftermath {
+function onTheDisk(journal: Journal, failed: Reversal): Reversal {
   if (failed.back === null || failed.back in journal.releases) return failed;
   return { ...failed, back: chooseBack(journal, failed.relativePath, failed.commitId) };
 }
 
-async function swapBack(parts: ApplyParts, failed: Aftermath, back: string): Promise<void> {
+async function swapBack(parts: ApplyParts, failed: Reversal, back: string): Promise<void> {
   const path = failed.relativePath as RelativePath;
   await parts.remember((journal) => ({
     ...journal,
     owed: { ...journal.owed, [path]: { commitId: back, previous: failed.commitId } },
   }));
   await parts.failpoint('back.intended');
-  await swapLink(parts.places, path, back as CommitId, parts.failpoint);
-  await parts.remember((journal) => showRelease(journal, path, back, parts.clock.now()));
+  await swapLink(parts.layout, path, back as CommitId, parts.failpoint);
+  await parts.remember((journal) => noteShown(journal, path, back, parts.clock.now()));
   parts.log.warn({ commitId: back, failed: failed.commitId, code: failed.code }, 'swapped back');
   await parts.failpoint('back.remembered');
 }
 
-function factsOf(parts: ApplyParts, failed: Aftermath, commitId: string): StepFacts {
+function factsOf(parts: ApplyParts, failed: Reversal, commitId: string): StepFacts {
   return {
     ...{ commitId, targetVersion: failed.targetVersion, deployment: failed.deployment },
     previousCommitId: commitId === failed.commitId ? failed.back : failed.commitId,
-    release: releaseOf(parts.places, commitId),
-    link: linkOf(parts.places, failed.relativePath as RelativePath),
+    release: releaseOf(parts.layout, commitId),
+    link: linkOf(parts.layout, failed.relativePath as RelativePath),
     failed: { step: failed.step, commitId: failed.commitId, code: failed.code },
   };
 }
@@ -77,9 +77,9 @@ function paid(journal: Journal, path: string): Journal {
 }
 
 /** Where this server stands now belongs to the reason: it is what somebody wants to know first. */
-function noted(journal: Journal, { back, step }: Aftermath, troubles: readonly string[]): Journal {
+function noted(journal: Journal, { back, step }: Reversal, troubles: readonly string[]): Journal {
   const { gaveUp } = journal;
-  if (!gaveUp) return { ...journal, aftermath: null };
+  if (!gaveUp) return { ...journal, reversal: null };
   const swapped = step !== 'prepare' && step !== 'pre-activate';
   const stands = back
     ? `back on ${back.slice(0, 12)}`
@@ -87,5 +87,5 @@ function noted(journal: Journal, { back, step }: Aftermath, troubles: readonly s
       ? 'still shown, nothing proven to go back to'
       : 'not shown';
   const reason = [`${stands}: ${gaveUp.failure.reason}`, ...troubles].join('; ');
-  return { ...journal, aftermath: null, gaveUp: { ...gaveUp, failure: { ...gaveUp.failure, reason } } };
+  return { ...journal, reversal: null, gaveUp: { ...gaveUp, failure: { ...gaveUp.failure, reason } } };
 }

@@ -3,7 +3,7 @@ import { mkdirSync, openSync, readlinkSync, watch, writeFileSync } from 'node:fs
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory } from '../test/support/git/origin.ts';
 import { findDistribution, startServers } from '../zookeeper/local/servers.ts';
@@ -55,7 +55,7 @@ interface Figures {
 
 async function measure(count: number, connect: string): Promise<void> {
   const { path: directory, remove } = temporaryDirectory('bench-fleet');
-  const session = openSession({ connect, defaultAcl: 'open', clock, chance, log: createLog({ level: 'silent' }) });
+  const session = openSession({ connect, defaultAcl: 'open', clock, random, log: createLog({ level: 'silent' }) });
   const fleets: Fleet[] = [];
   try {
     const origin = createOrigin(join(directory, 'shop.git'));

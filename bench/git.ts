@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type GitStore, openStore } from '../git/open-store.ts';
 import { createGit } from '../git/run/process.ts';
-import { systemChance, systemClock } from '../runtime/clock.ts';
+import { systemClock, systemRandom } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
 import { type GitDaemon, startGitDaemon } from '../test/support/git/daemon.ts';
@@ -115,7 +115,7 @@ async function firstAgainst(daemon: GitDaemon, at: Bench, commitId: CommitId, sa
 async function addWorkTree(agent: Agent, commitId: CommitId): Promise<void> {
   const git = createGit({ clock: systemClock, log: LOG });
   const where = join(agent.base, commitId);
-  await git.tell(['worktree', 'add', '-q', '--detach', '--', where, commitId], { gitDir: agent.store.directory });
+  await git.output(['worktree', 'add', '-q', '--detach', '--', where, commitId], { gitDir: agent.store.directory });
 }
 
 async function next(at: Bench, samples: number, changed: number, name: string): Promise<void> {
@@ -204,7 +204,7 @@ async function bareFetch(agent: Agent, at: Bench, commitId: CommitId): Promise<v
     '--no-auto-maintenance',
   ];
   const call = { gitDir: agent.store.directory, protocols: ['http', 'git'], config: ['fetch.unpackLimit=1'] };
-  await git.tell(['fetch', ...flags, '--depth=1', '--', at.url, `+${commitId}:refs/pins/${commitId}`], call);
+  await git.output(['fetch', ...flags, '--depth=1', '--', at.url, `+${commitId}:refs/pins/${commitId}`], call);
 }
 
 interface Agent {
@@ -220,7 +220,7 @@ function anAgent(at: Bench, name: string, diffEngine = true): Agent {
     credentialFor: () => undefined,
     allowProtocols: ['http', 'git'],
     clock: systemClock,
-    chance: systemChance,
+    random: systemRandom,
     log: LOG,
     diffEngine,
   });

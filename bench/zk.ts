@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemChance as chance, systemClock as clock } from '../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { findDistribution, type LocalServers, startServers } from '../zookeeper/local/servers.ts';
 import { openSession } from '../zookeeper/open-session.ts';
@@ -46,7 +46,7 @@ function ours(): Side {
   return {
     name: 'gitfleet',
     async connectAll(connect, path, seen) {
-      const options = { connect, sessionTimeoutMs: TIMEOUT_MS, defaultAcl: 'open' as const, clock, chance, log };
+      const options = { connect, sessionTimeoutMs: TIMEOUT_MS, defaultAcl: 'open' as const, clock, random, log };
       sessions = Array.from({ length: SESSIONS }, () => openSession(options));
       for (const session of sessions) {
         const stop = new AbortController();
@@ -116,7 +116,7 @@ interface Figures {
 }
 
 async function measure(servers: LocalServers): Promise<void> {
-  const admin = openSession({ connect: servers.connectString, defaultAcl: 'open', clock, chance, log });
+  const admin = openSession({ connect: servers.connectString, defaultAcl: 'open', clock, random, log });
   const sides = [bare(), ours()];
   const figures = new Map<Side, Figures>();
   const arrived = new Map<Side, { value: number; count: number; all: () => void }>();

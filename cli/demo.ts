@@ -133,8 +133,8 @@ async function inspectAgents(directory: string, commitId: string): Promise<{ rea
 
 function startAgent(id: string, zookeeper: string, directory: string): ChildProcess {
   const home = join(directory, id);
-  const places = ['--root', join(home, 'root'), '--state', join(home, 'state')];
-  const args = [MAIN, 'agent', 'run', '--id', id, ...places, '-z', zookeeper, '--allow-url', `file://${directory}`];
+  const layout = ['--root', join(home, 'root'), '--state', join(home, 'state')];
+  const args = [MAIN, 'agent', 'run', '--id', id, ...layout, '-z', zookeeper, '--allow-url', `file://${directory}`];
   // In a group of its own: Ctrl-C is for the demo, which then stops its agents one by one. Were the demo killed, the
   // agents would end at their next log line, whose reader is gone.
   const stdio: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'pipe'];
@@ -197,7 +197,7 @@ async function shown(argv: readonly string[], cwd: string, print = true): Promis
     clock: systemClock,
     signal: shutdown.signal,
     timeoutMs: 120_000,
-    mostBytes: 1_000_000,
+    maxBytes: 1_000_000,
     keep: 'tail',
     onOutput: (_, chunk) => lines('', chunk),
   });

@@ -76,12 +76,12 @@ export async function outcomeWrite(
 type SetOperation = Extract<Operation, { op: 'set' }>;
 
 /** Removes at one go no more than this; what is left goes with the next publishes. */
-const MOST_FORGOTTEN = 100;
+const MAX_FORGOTTEN = 100;
 
 /** Removes the records beyond the newest ones, the oldest first; gone already is fine. */
 export async function forgetOldest(session: Session, znodes: Znodes, newest: number): Promise<void> {
   const numbers = (await numbersOf(session, znodes)).filter((n) => n <= newest);
-  const tooMany = numbers.slice(KEPT).slice(-MOST_FORGOTTEN);
+  const tooMany = numbers.slice(KEPT).slice(-MAX_FORGOTTEN);
   await Promise.all(
     tooMany.map(async (number) => {
       try {

@@ -12,7 +12,7 @@ import { appMissing } from './shared-state.ts';
  * A person's words about `hold` and `quarantine`. Each is a write that names the version it was decided on: whoever is
  * faster makes us decide anew, so that nothing is overwritten unseen. Each is idempotent: said twice it is done once.
  */
-export interface BrakeParts {
+export interface SteeringParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly now: () => number;
@@ -30,7 +30,7 @@ interface Held {
  * @throws FleetError HOLD where somebody else holds it, or the znode is not readable.
  */
 export async function hold(
-  parts: BrakeParts,
+  parts: SteeringParts,
   wanted: { readonly owner: string; readonly reason: string; readonly end: number | null },
 ): Promise<Held> {
   const owner = clean(wanted.owner, 200);
@@ -45,7 +45,7 @@ export async function hold(
 }
 
 /** Ends a hold, whoever holds it, one that cannot be read too. Resolves to what was ended; null where nothing was held. */
-export async function unhold(parts: BrakeParts): Promise<Hold | 'unreadable' | null> {
+export async function unhold(parts: SteeringParts): Promise<Hold | 'unreadable' | null> {
   return await change(parts, parts.znodes.hold, (data) => {
     const { value, unreadable } = parseHold(data, parts.now());
     return { value: unreadable === null ? value : 'unreadable', data: data.length === 0 ? null : encodeHold(null) };
@@ -54,7 +54,7 @@ export async function unhold(parts: BrakeParts): Promise<Hold | 'unreadable' | n
 
 /** Puts a commit in quarantine; the first reason stands. @throws FleetError QUARANTINED where the znode is unreadable. */
 export async function quarantine(
-  parts: BrakeParts,
+  parts: SteeringParts,
   commitId: CommitId,
   wanted: { readonly by: string; readonly reason: string },
 ): Promise<{ readonly entry: Quarantined; readonly changed: boolean }> {
@@ -68,7 +68,7 @@ export async function quarantine(
 }
 
 /** Takes a commit out of quarantine. Resolves to its entry; null where there was none. */
-export async function unquarantine(parts: BrakeParts, commitId: CommitId): Promise<Quarantined | null> {
+export async function unquarantine(parts: SteeringParts, commitId: CommitId): Promise<Quarantined | null> {
   return await change(parts, parts.znodes.quarantine, (data) => {
     const commits = readQuarantine(data);
     const there = commits.find((each) => each.commitId === commitId) ?? null;
@@ -78,7 +78,7 @@ export async function unquarantine(parts: BrakeParts, commitId: CommitId): Promi
 
 /** Reads, decides, writes what was decided; decides again where somebody was faster. `data` null: nothing to write. */
 async function change<T>(
-  { session, znodes }: BrakeParts,
+  { session, znodes }: SteeringParts,
   path: string,
   decide: (data: Buffer) => { value: T; data: Buffer | null },
 ): Promise<T> {

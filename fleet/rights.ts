@@ -12,7 +12,7 @@ interface WrongRights {
 }
 
 /** Of each kind of children this many are looked at: what opened one opened its neighbours. */
-const MOST_CHILDREN = 200;
+const MAX_CHILDREN = 200;
 
 /**
  * Walks the tree of an app and compares its rights with the table of access.ts; below the lists (records, permits,
@@ -33,7 +33,7 @@ export async function wrongRights(session: Session, znodes: Znodes, access: Acce
 }
 
 async function openBelow(session: Session, parent: string): Promise<WrongRights[]> {
-  const names = ((await session.children(parent)) ?? []).slice(0, MOST_CHILDREN);
+  const names = ((await session.children(parent)) ?? []).slice(0, MAX_CHILDREN);
   const found = await Promise.all(
     names.map(async (name): Promise<WrongRights | null> => {
       const path = `${parent}/${name}`;

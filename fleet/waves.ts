@@ -2,7 +2,7 @@ import { type Amount, amountOf, type Policy } from '../schemas/policy.ts';
 import { matches, parseSelector } from '../schemas/selector.ts';
 
 /** An agent that a wave may take. */
-export interface Candidate {
+export interface WaveAgent {
   readonly agentId: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -14,7 +14,7 @@ export interface Candidate {
  */
 export function canaryOf(
   policy: Policy,
-  candidates: readonly Candidate[],
+  candidates: readonly WaveAgent[],
   before: readonly string[],
   all: number,
 ): string[] {
@@ -29,7 +29,7 @@ export function canaryOf(
 }
 
 /** The next wave of those that are left: at most `maxParallel` of them, by id, of one value of `byLabel` alone. */
-export function nextWave(policy: Policy, left: readonly Candidate[], all: number): string[] {
+export function nextWave(policy: Policy, left: readonly WaveAgent[], all: number): string[] {
   const { byLabel } = policy;
   const together = byLabel === undefined ? left : ofFirstValue(left, byLabel);
   return names(together).slice(0, atLeastOne(policy.maxParallel, all));
@@ -41,7 +41,7 @@ export function nextWave(policy: Policy, left: readonly Candidate[], all: number
  */
 export function wavesOf(
   policy: Policy,
-  agents: readonly Candidate[],
+  agents: readonly WaveAgent[],
   canaryBefore: readonly string[] = [],
 ): string[][] {
   const canary = canaryOf(policy, agents, canaryBefore, agents.length);
@@ -67,11 +67,11 @@ function bySelector(canary: Amount) {
 }
 
 /** Values in alphabetical order, those without the label last. */
-function ofFirstValue(left: readonly Candidate[], label: string): Candidate[] {
-  const labelled = ({ labels }: Candidate) => (Object.hasOwn(labels, label) ? labels[label] : undefined);
+function ofFirstValue(left: readonly WaveAgent[], label: string): WaveAgent[] {
+  const labelled = ({ labels }: WaveAgent) => (Object.hasOwn(labels, label) ? labels[label] : undefined);
   const values = left.map(labelled);
   const first = values.filter((value) => value !== undefined).toSorted()[0];
   return left.filter((each) => labelled(each) === first);
 }
 
-const names = (agents: readonly Candidate[]): string[] => agents.map((each) => each.agentId).toSorted();
+const names = (agents: readonly WaveAgent[]): string[] => agents.map((each) => each.agentId).toSorted();

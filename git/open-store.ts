@@ -1,6 +1,6 @@
-import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { createTurn } from '../runtime/mutex.ts';
+import { createMutex } from '../runtime/mutex.ts';
 import type { CommitId, Credential, RepositoryUrl } from '../schemas/values.ts';
 import { createOriginDirectories } from './local-copy/origin-directory.ts';
 import { CONTENT_RULES, type ContentRules } from './objects/content.ts';
@@ -8,20 +8,20 @@ import type { Difference } from './objects/difference.ts';
 import { createObjectReader } from './objects/object-reader.ts';
 import { recover } from './recover.ts';
 import { fetchCommit } from './repository/fetch.ts';
-import { tidy } from './repository/gc.ts';
-import { doubting, isSuspect, suspect } from './repository/replace-store.ts';
+import { gc } from './repository/gc.ts';
+import { doubting, isSuspect, markSuspect } from './repository/replace-store.ts';
 import { isPinned, notHere, pinned, type Repository, unpin } from './repository/repository.ts';
 import { checkedCommitId } from './run/commit-id.ts';
 import { accessTo } from './run/credentials.ts';
 import { FETCH_LIMITS, type FetchLimits } from './run/deadline.ts';
-import { failure } from './run/errors.ts';
+import { gitError } from './run/errors.ts';
 import { type Failpoint, NO_FAILPOINT } from './run/failpoints.ts';
 import { marksOf } from './run/orphans.ts';
 import { createGit } from './run/process.ts';
 import type { Drift, Store } from './store.ts';
 import { type InspectOptions, inspectWorkTree } from './worktree/inspect.ts';
 import { type ForesightedSpare, type GitSpare, openSpare } from './worktree/open-spare.ts';
-import { putRight } from './worktree/restore-files.ts';
+import { restoreFiles } from './worktree/restore-files.ts';
 import { attachWorkTree, findWorkTree, removeWorkTree } from './worktree/work-tree.ts';
 
 export interface StoreOptions {
@@ -34,7 +34,7 @@ export interface StoreOptions {
   /** The state lock, which git children hold too. */
   readonly lockFd?: number | undefined;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
   /** PATH for git and its helpers. */
   readonly path?: string | undefined;
@@ -72,7 +72,7 @@ export function openStore(options: StoreOptions): GitStore {
       if (await isSuspect(repository)) return false;
       return isPinned(repository, checkedCommitId(commitId)).catch(async (error: { code?: unknown }) => {
         if (error.code !== 'STORE_BROKEN') throw error;
-        await suspect(repository, error);
+        await markSuspect(repository, error);
         return false;
       });
     },
@@ -114,11 +114,11 @@ export function openStore(options: StoreOptions): GitStore {
       const id = checkedCommitId(commitId);
       const tree = await findWorkTree(repository, checkedPath(directory));
       if (!tree) throw notOurs(directory);
-      await repository.writing(() => doubting(repository, putRight(repository, tree, id, clean, signal)));
+      await repository.writing(() => doubting(repository, restoreFiles(repository, tree, id, clean, signal)));
     },
     removeWorkTree: (directory) => removeWorkTree(repository, checkedPath(directory)),
     recover: () => repository.writing(() => recover(repository)),
-    tidy: (signal) => repository.writing(() => tidy(repository, signal)),
+    tidy: (signal) => repository.writing(() => gc(repository, signal)),
     close() {
       repository.reader.close();
       repository.sizes.close();
@@ -128,15 +128,15 @@ export function openStore(options: StoreOptions): GitStore {
 
 function repositoryOf(options: StoreOptions): Repository {
   const directory = checkedPath(options.directory);
-  const { clock, chance, log, path, lockFd } = options;
+  const { clock, random, log, path, lockFd } = options;
   const git = createGit({ clock, log, path, lockFd, marks: marksOf(directory) });
   return {
     directory,
     git,
-    reader: createObjectReader(git.leash, directory),
-    sizes: createObjectReader(git.leash, directory, 'sizes'),
+    reader: createObjectReader(git.sandbox, directory),
+    sizes: createObjectReader(git.sandbox, directory, 'sizes'),
     clock,
-    chance,
+    random,
     log,
     rules: { ...CONTENT_RULES, ...options.rules },
     diffEngine: options.diffEngine ?? true,
@@ -145,17 +145,17 @@ function repositoryOf(options: StoreOptions): Repository {
     fresh: new Set(),
     lately: new Map(),
     catchingUp: new Map(),
-    writing: createTurn(),
+    writing: createMutex(),
   };
 }
 
 /** Paths come from our own layers, but end up in files that git reads line by line. */
 function checkedPath(path: string): string {
   if (/^(\/[^/\u0000-\u001f]+)+$/.test(path) && !/\/\.\.?(\/|$)/.test(path)) return path;
-  throw failure('PATH', 'bug', `not a plain absolute path: ${JSON.stringify(path)}`, 'resolve the path first');
+  throw gitError('PATH', 'bug', `not a plain absolute path: ${JSON.stringify(path)}`, 'resolve the path first');
 }
 
 function notOurs(directory: string) {
   const hint = 'the release is made anew when its commit is deployed again';
-  return failure('NOT_OUR_WORK_TREE', 'retry', `${directory} is no work tree of this store`, hint);
+  return gitError('NOT_OUR_WORK_TREE', 'retry', `${directory} is no work tree of this store`, hint);
 }

@@ -1,10 +1,10 @@
 import { chmod } from 'node:fs/promises';
 import { dropAbsentMarks } from './local-copy/keep-pack.ts';
-import { isSound, settleStore, suspect } from './repository/replace-store.ts';
+import { isSound, markSuspect, settleStore } from './repository/replace-store.ts';
 import { type Repository, writeAttributes } from './repository/repository.ts';
-import { sweepStore } from './repository/stale-files.ts';
+import { removeStaleOfStore } from './repository/stale-files.ts';
 import { endOrphans } from './run/orphans.ts';
-import { followUp } from './worktree/index-catch-up.ts';
+import { catchUpIndex } from './worktree/index-catch-up.ts';
 import { allWorkTrees, settleWorkTrees } from './worktree/work-tree.ts';
 
 /**
@@ -18,10 +18,10 @@ export async function recover(repository: Repository): Promise<void> {
   await settleStore(repository);
   await chmod(repository.directory, 0o700);
   await writeAttributes(repository.directory);
-  await sweepStore(repository.directory);
+  await removeStaleOfStore(repository.directory);
   await settleWorkTrees(repository);
-  for (const tree of await allWorkTrees(repository)) void followUp(repository, tree);
+  for (const tree of await allWorkTrees(repository)) void catchUpIndex(repository, tree);
   if (await isSound(repository, false)) await dropAbsentMarks(repository);
-  else await suspect(repository, 'objects of a pinned commit are missing');
+  else await markSuspect(repository, 'objects of a pinned commit are missing');
   void repository.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target comes.
 }

@@ -5,10 +5,10 @@
 const PATTERN = /^[A-Za-z0-9_*][A-Za-z0-9_.+#@=,/*-]{0,199}$/;
 const NOT_A_NAME = /^refs\/|\.\.|\/\/|\/\.|[./]$|\.lock(\/|$)|\*{3}/;
 /** More would let a hostile branch name keep the matcher busy, and nobody could say what they mean. */
-const MOST_STARS = 4;
+const MAX_STARS = 4;
 
 export function isBranchPattern(text: string): boolean {
-  return PATTERN.test(text) && !NOT_A_NAME.test(text) && (text.match(/\*+/g) ?? []).length <= MOST_STARS;
+  return PATTERN.test(text) && !NOT_A_NAME.test(text) && (text.match(/\*+/g) ?? []).length <= MAX_STARS;
 }
 
 /** One branch by its name, not many by a pattern. */

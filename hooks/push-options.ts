@@ -15,10 +15,10 @@ export interface PushOptions {
 
 /** As long as somebody looks at a terminal; `gitfleet publish` follows longer. */
 const FOLLOW_MS = 60_000;
-const LEAST_MS = 1_000;
+const MIN_MS = 1_000;
 /** The connection that carries the push stands open meanwhile. */
-const MOST_MS = 3_600_000;
-const MOST_OPTIONS = 100;
+const MAX_MS = 3_600_000;
+const MAX_OPTIONS = 100;
 
 const KNOWN = 'gitfleet.wait, gitfleet.message, gitfleet.timeout';
 
@@ -26,7 +26,7 @@ const KNOWN = 'gitfleet.wait, gitfleet.message, gitfleet.timeout';
 export function parsePushOptions(options: readonly string[]): PushOptions {
   const warnings: string[] = [];
   let [wait, message, timeoutMs]: [boolean, string | null, number] = [true, null, FOLLOW_MS];
-  for (const option of options.slice(0, MOST_OPTIONS)) {
+  for (const option of options.slice(0, MAX_OPTIONS)) {
     const [, name, value] = /^gitfleet\.([^=]*)(?:=(.*))?$/s.exec(option) ?? [];
     if (name === undefined) continue;
     if (name === 'wait' && (value === 'no' || value === 'yes')) wait = value === 'yes';
@@ -40,7 +40,7 @@ export function parsePushOptions(options: readonly string[]): PushOptions {
 const WANTED: Record<string, string> = {
   wait: 'wants yes or no',
   message: 'wants text',
-  timeout: `wants a time from ${formatDuration(LEAST_MS)} to ${formatDuration(MOST_MS)}, such as 2m`,
+  timeout: `wants a time from ${formatDuration(MIN_MS)} to ${formatDuration(MAX_MS)}, such as 2m`,
 };
 
 function warning(name: string, value: string | undefined): string {
@@ -51,13 +51,13 @@ function warning(name: string, value: string | undefined): string {
 
 function isPatience(value: string | undefined): value is string {
   const ms = parseDuration(value ?? '');
-  return ms !== null && ms >= LEAST_MS && ms <= MOST_MS;
+  return ms !== null && ms >= MIN_MS && ms <= MAX_MS;
 }
 
 /** Where git leaves them for a hook. A count that is none means none. */
 export function readPushOptions(environment: Readonly<Record<string, string | undefined>>): string[] {
   const count = Number(environment['GIT_PUSH_OPTION_COUNT'] ?? 0);
   if (!Number.isSafeInteger(count) || count < 0) return [];
-  const names = Array.from({ length: Math.min(count, MOST_OPTIONS) }, (_, at) => `GIT_PUSH_OPTION_${at}`);
+  const names = Array.from({ length: Math.min(count, MAX_OPTIONS) }, (_, at) => `GIT_PUSH_OPTION_${at}`);
   return names.flatMap((name) => environment[name] ?? []);
 }

@@ -41,6 +41,6 @@ export async function restoreReceive(config: ConfigEdit): Promise<string[]> {
 }
 
 export async function takesPushOptions(git: Git, gitDir: string): Promise<boolean> {
-  const said = await git.ask(['config', '--local', '--type=bool', '--get', PUSH_OPTIONS], { gitDir });
+  const said = await git.run(['config', '--local', '--type=bool', '--get', PUSH_OPTIONS], { gitDir });
   return said.exitCode === 0 && said.stdout.toString('utf8').trim() === 'true';
 }

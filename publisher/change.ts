@@ -35,7 +35,7 @@ export async function readChange(
 }
 
 /** A person looks at the newest; the rest is counted. */
-const MOST_TITLES = 10;
+const MAX_TITLES = 10;
 
 /** @param elsewhere whether it comes from another repository or goes to another place than before. */
 export function changeLines({ from, to, ahead, behind, titles }: Change, elsewhere: boolean, screen: Screen): string[] {
@@ -47,7 +47,7 @@ export function changeLines({ from, to, ahead, behind, titles }: Change, elsewhe
         : '  the same commit again: every agent checks it, and puts right what somebody changed',
     ];
   if (ahead === null || behind === null) return [];
-  const shown = titles.slice(0, MOST_TITLES);
+  const shown = titles.slice(0, MAX_TITLES);
   const left = (ahead === 0 ? behind : ahead) - shown.length;
   return [
     line(screen, `  ${headWords(ahead, behind, from)}`, ...(behind > 0 ? (['busy'] as const) : [])),

@@ -10,9 +10,9 @@ import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
 import { ANSWER_MS, createFreshness, REDRAW_MS, type Stale, within } from './freshness.ts';
-import type { WayOn } from './next-commands.ts';
+import type { NextCommands } from './next-commands.ts';
 import { findWayBack } from './rollback.ts';
-import { BY_STATE, type Led, readLed, ruledBy } from './rollout-status.ts';
+import { BY_STATE, type RolloutStatus, readRolloutStatus, ruledBy } from './rollout-status.ts';
 import { judge, outcomeOf, type Verdict } from './verdict.ts';
 
 interface FollowParts {
@@ -33,7 +33,7 @@ export type Ending =
   | 'timed-out'
   | 'nobody';
 
-export interface Progress extends WayOn {
+export interface Progress extends NextCommands {
   readonly verdict: Verdict;
   readonly elapsedMs: number;
   /** Null while it goes on. */
@@ -77,7 +77,7 @@ export async function* follow(
   const expected = new Set<string>();
   let freshSince: number | null = null;
   let verdict: Verdict = judge([], expected, published.targetVersion);
-  let led: Led = { rollout: null, isLed: false };
+  let led: RolloutStatus = { rollout: null, isLed: false };
   const freshness = createFreshness(clock);
   let looking: Promise<Look> | null = null;
   while (!signal.aborted) {
@@ -143,7 +143,7 @@ async function record(
 interface Look {
   readonly config: NodeData | null;
   readonly fleet: readonly AgentView[];
-  readonly found: Led;
+  readonly found: RolloutStatus;
 }
 
 /** @throws FleetError where ZooKeeper is away, or refuses. */
@@ -153,7 +153,7 @@ async function look({ session, znodes }: FollowParts, targetVersion: string): Pr
   const [config, fleet, found] = await Promise.all([
     session.get(znodes.config),
     readFleet(session, znodes),
-    readLed(session, znodes, targetVersion),
+    readRolloutStatus(session, znodes, targetVersion),
   ]);
   return { config, fleet, found };
 }
@@ -173,7 +173,7 @@ async function rolledBackOr(
   { session, znodes }: FollowParts,
   { record }: Pick<Published, 'record'>,
   ending: Ending | null,
-  { rollout }: Led,
+  { rollout }: RolloutStatus,
 ): Promise<{ ending: Ending | null; why: string }> {
   if (ending !== 'superseded') return { ending, why: ending ? (rollout?.why ?? '') : '' };
   const outcome = (await readDeployment(session, znodes, record.number).catch(() => null))?.outcome;

@@ -2,7 +2,7 @@ import type { Deployment } from '../schemas/deployment.ts';
 import { nameAndCommit } from './screens/words.ts';
 
 /** What decides which commands are any use. */
-export interface WayOn {
+export interface NextCommands {
   /** Where `gitfleet rollback` would go; null: nowhere, or that is not known. */
   readonly wayBack: Deployment | null;
   /** A retry is a word to the coordinator: without one it would be refused. */
@@ -13,7 +13,11 @@ export interface WayOn {
  * What to type where a deployment has ended badly, or stands still until a person decides; config holds it still.
  * @param look shows more of what failed; null: nothing does.
  */
-export function waysOn(ending: 'failed' | 'halted' | 'aborted', way: WayOn, look: string | null): string[] {
+export function nextCommands(
+  ending: 'failed' | 'halted' | 'aborted',
+  way: NextCommands,
+  look: string | null,
+): string[] {
   const { wayBack, isLed } = way;
   const back = wayBack ? [backWords(wayBack)] : [];
   switch (ending) {

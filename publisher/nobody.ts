@@ -3,11 +3,11 @@ import { isSuspended } from '../schemas/report.ts';
 import { names } from './screens/words.ts';
 
 /** Why no agent takes part, where none does: nobody is online, or persons took all of them out. */
-export const nobodyWords = (fleet: readonly AgentView[]): string =>
+export const noAgentWords = (fleet: readonly AgentView[]): string =>
   takenOut(fleet).length > 0 ? 'every agent that is online is suspended' : 'no agent is online';
 
 /** What ends that. */
-export function nobodyNext(fleet: readonly AgentView[]): string {
+export function noAgentNext(fleet: readonly AgentView[]): string {
   const out = takenOut(fleet);
   return out.length > 0
     ? `on the server of ${names(out.map((view) => view.agentId))}, gitfleet agent resume`

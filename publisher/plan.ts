@@ -8,14 +8,14 @@ import type { PlanOutput } from '../schemas/json-output.ts';
 import type { Policy } from '../schemas/policy.ts';
 import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
 import { changeLines } from './change.ts';
-import { nobodyNext, nobodyWords } from './nobody.ts';
+import { noAgentNext, noAgentWords } from './nobody.ts';
 import type { Resolved } from './resolve-target.ts';
 import { line } from './screens/columns.ts';
 import { placeLines } from './screens/place-lines.ts';
 import { waveLines, wavesNow } from './screens/policy-lines.ts';
 import type { Screen } from './screens/theme.ts';
 import { age, count, names, short } from './screens/words.ts';
-import { presentStanding } from './verdict.ts';
+import { presentProgress } from './verdict.ts';
 
 /** What a publish would do now, and what would stop it. */
 interface Plan {
@@ -47,7 +47,7 @@ export function planPublish(
   const current = parsed.ok ? parsed.target : null;
   const { target } = resolved;
   const online = fleet.filter((view) => view.presence);
-  const suspended = online.filter((view) => presentStanding(view, state.config.targetVersion) === 'suspended');
+  const suspended = online.filter((view) => presentProgress(view, state.config.targetVersion) === 'suspended');
   const foreign = state.config.data.length > 0 && !isRecorded(state);
   const checks = [
     () => checkHold(state.hold.data, now),
@@ -109,7 +109,7 @@ export function planLines(plan: Plan, publish: string, screen: Screen): string[]
     line(
       screen,
       takePart.length === 0
-        ? `  ${nobodyWords(suspended)}: ${nobodyNext(suspended)}`
+        ? `  ${noAgentWords(suspended)}: ${noAgentNext(suspended)}`
         : `  ${count(takePart.length, 'agent')} would take part: ${ids(takePart)}`,
     ),
     ...(plan.policy && takePart.length > 0 ? waveLines(plan.policy, takePart) : []).map((each) => line(screen, each)),

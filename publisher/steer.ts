@@ -27,7 +27,7 @@ export type Steered =
 export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
   const name = deploymentName(rollout.deployment);
   const write = (next: Partial<Rollout>, said: string): Steered => {
-    const steered = [{ verb, ...word }, ...rollout.steered].slice(0, MOST_WORDS);
+    const steered = [{ verb, ...word }, ...rollout.steered].slice(0, MAX_WORDS);
     return { do: 'write', rollout: { ...rollout, ...next, steered }, said: `${name} ${said}` };
   };
   const nothing = (said: string): Steered => ({ do: 'nothing', said: `${name} ${said}` });
@@ -58,7 +58,7 @@ export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
 }
 
 /** As many words as a record keeps. */
-const MOST_WORDS = 20;
+const MAX_WORDS = 20;
 
 const isOpen = (state: RolloutState): boolean => state === 'running' || state === 'paused' || state === 'halted';
 

@@ -4,7 +4,7 @@ import { isSuspended } from '../schemas/report.ts';
 import { takenOut } from './nobody.ts';
 
 /** Where one agent stands with one targetVersion. */
-export type Standing =
+export type AgentProgress =
   | 'active' // serves it, the activate command ended well
   | 'overridden' // a person on the server keeps it on another commit
   | 'suspended' // a person on the server took it out of every rollout
@@ -13,9 +13,9 @@ export type Standing =
   | 'silent' // online, has not said anything about it yet
   | 'offline';
 
-export interface AgentStanding {
+export interface JudgedAgent {
   readonly agentId: string;
-  readonly standing: Standing;
+  readonly standing: AgentProgress;
   readonly view: AgentView;
 }
 
@@ -24,7 +24,7 @@ export interface Verdict {
   readonly state: 'converged' | 'failed' | 'running' | 'nobody';
   readonly reached: number;
   readonly expected: number;
-  readonly agents: readonly AgentStanding[];
+  readonly agents: readonly JudgedAgent[];
   /** Not expected: a person took them out. */
   readonly takenOut: readonly AgentView[];
 }
@@ -39,7 +39,7 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
     .filter((view) => expected.has(view.agentId))
     .map((view) => ({ agentId: view.agentId, standing: standingOf(view, targetVersion), view }))
     .filter((agent) => agent.standing !== 'suspended');
-  const count = (...wanted: Standing[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
+  const count = (...wanted: AgentProgress[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
   const reached = count('active');
   const summary = { reached, expected: agents.length, agents, takenOut: takenOut(fleet) };
   if (agents.length === 0) return { state: 'nobody', ...summary };
@@ -48,7 +48,7 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
   return { state: settled === agents.length ? 'failed' : 'running', ...summary };
 }
 
-function standingOf(view: AgentView, targetVersion: string): Standing {
+function standingOf(view: AgentView, targetVersion: string): AgentProgress {
   if (isSuspended(view.report)) return 'suspended';
   const report = view.report?.targetVersion === targetVersion ? view.report : null;
   if (report?.override && !report.error) return 'overridden';
@@ -59,7 +59,7 @@ function standingOf(view: AgentView, targetVersion: string): Standing {
 }
 
 /** The same for whoever looks at the fleet and not at one deployment: nobody is anything but offline without presence. */
-export const presentStanding = (view: AgentView, targetVersion: string): Standing =>
+export const presentProgress = (view: AgentView, targetVersion: string): AgentProgress =>
   view.presence ? standingOf(view, targetVersion) : 'offline';
 
 /** What history keeps of a verdict. */

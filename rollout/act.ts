@@ -5,16 +5,21 @@ import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts
 import { targetOf } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { ANY_VERSION, type Operation } from '../zookeeper/session.ts';
-import type { Change, Order, RollBack } from './action.ts';
+import type { Action, Change, RollBack } from './action.ts';
 import { type Leadership, leaderOf } from './leadership.ts';
-import type { Look } from './observe.ts';
+import type { Observation } from './observe.ts';
 
 /**
  * Carries out one order as one transaction: the guard of the term, the version of `rollout` that it was planned from,
  * and then what it changes. So nothing of a leader that was replaced is accepted, and nothing planned from an old view.
  * @throws ZooKeeperError BAD_VERSION, NO_NODE (the term is over) and others; whatever it says, the next look tells.
  */
-export async function execute(parts: PublishParts, leadership: Leadership, seen: Look, order: Order): Promise<void> {
+export async function act(
+  parts: PublishParts,
+  leadership: Leadership,
+  seen: Observation,
+  order: Action,
+): Promise<void> {
   switch (order.do) {
     case 'rest':
       return;
@@ -29,7 +34,7 @@ export async function execute(parts: PublishParts, leadership: Leadership, seen:
 }
 
 /** The first write of a term: from now on no order of an earlier leader is accepted. Resolves to the ensemble's time. */
-export async function takeLead(parts: PublishParts, leadership: Leadership, seen: Look): Promise<number> {
+export async function takeLead(parts: PublishParts, leadership: Leadership, seen: Observation): Promise<number> {
   const { rollout } = seen.picture;
   const data = rollout ? encodeRollout({ ...rollout, leader: leaderOf(leadership) }) : seen.rollout.data;
   const [, written] = await parts.session.transact([
@@ -39,7 +44,7 @@ export async function takeLead(parts: PublishParts, leadership: Leadership, seen
   return written?.stat?.mtime ?? parts.now();
 }
 
-async function write(parts: PublishParts, leadership: Leadership, seen: Look, order: Change): Promise<void> {
+async function write(parts: PublishParts, leadership: Leadership, seen: Observation, order: Change): Promise<void> {
   const { session, znodes } = parts;
   await session.transact([
     leadership.term.guard,
@@ -53,7 +58,7 @@ async function write(parts: PublishParts, leadership: Leadership, seen: Look, or
 function rolloutOperation(
   { znodes }: PublishParts,
   leadership: Leadership,
-  { rollout: { version } }: Look,
+  { rollout: { version } }: Observation,
   next: Rollout | null,
 ): Operation {
   if (!next) return { op: 'check', path: znodes.rollout, version };
@@ -89,7 +94,12 @@ async function permitOperations(
  * A publish with every version checked, config's being the failed target's: if anything moved on, nothing happens and
  * the next look decides anew.
  */
-async function rollBack(parts: PublishParts, leadership: Leadership, seen: Look, order: RollBack): Promise<void> {
+async function rollBack(
+  parts: PublishParts,
+  leadership: Leadership,
+  seen: Observation,
+  order: RollBack,
+): Promise<void> {
   const request = {
     target: targetOf(order.base),
     author: `coordinator ${leadership.agentId}`,

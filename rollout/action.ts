@@ -2,7 +2,7 @@ import type { Outcome } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 
 /** What the coordinator does next. Every order but `rest` and `adopt` is one transaction (act.ts). */
-export type Order = Rest | Adopt | Change | RollBack;
+export type Action = Rest | Adopt | Change | RollBack;
 
 /** Nothing to do before something changes, or time has passed. */
 interface Rest {

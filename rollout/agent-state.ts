@@ -2,10 +2,10 @@ import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.t
 import { isSuspended, type Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
-import type { AgentSeen, Picture } from './observed.ts';
+import type { AgentSeen, Observed } from './observed.ts';
 
 /** Where one agent stands in the rollout of one targetVersion. */
-export type Standing =
+export type AgentState =
   | 'done' // shows it, is healthy and online, also without a permit: already there is success
   | 'failed' // will not at this targetVersion, or was not done within the deadline
   | 'out' // a person took it out: suspended, or kept on another commit
@@ -15,9 +15,9 @@ export type Standing =
   | 'offline'
   | 'forgotten'; // offline for so long that it leaves the offline budget
 
-export interface Stood {
+export interface JudgedAgent {
   readonly agentId: string;
-  readonly standing: Standing;
+  readonly standing: AgentState;
   readonly seen: AgentSeen;
   /** Its permit, or what it reports, lets it activate at any moment: unavailable until it reports. */
   readonly inFlight: boolean;
@@ -32,7 +32,7 @@ export interface Stood {
 const IN_FLIGHT: readonly Report['phase'][] = ['swapping', 'activating', 'checking'];
 
 /** Pure: the same picture gives the same answer to every leader. */
-export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, time: Time): Stood {
+export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, time: Time): JudgedAgent {
   const { agentId, online } = seen;
   const { now } = time;
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
@@ -42,7 +42,7 @@ export function standingOf(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   // What hangs is down already; the way back must not wait for it.
   const takes = under && !(elsewhere && rollout.wayBack);
   const lost = rollout.latePermitted.includes(agentId);
-  const is = (standing: Standing, inFlight = false, overdue = false): Stood => ({
+  const is = (standing: AgentState, inFlight = false, overdue = false): JudgedAgent => ({
     ...{ agentId, standing, seen, inFlight, overdue, elsewhere, hadPermit: permitted || lost },
   });
   if (isOut(seen.report, report)) return is('out', permitted);
@@ -73,14 +73,14 @@ function sinceWhen(seen: AgentSeen, rollout: Rollout, permitted: boolean, isActi
   return Math.max(permitted ? (permit?.at ?? 0) : 0, rollout.waveAt, well);
 }
 
-type Time = Pick<Picture, 'now' | 'watched'>;
+type Time = Pick<Observed, 'now' | 'watched'>;
 
 /** A leader that has not watched for long enough itself may read times of another clock, or not know what went on. */
-const MOST_WATCH_MS = 60_000;
+const MAX_WATCH_MS = 60_000;
 
 function isPast(since: number, policy: Policy, { now, watched }: Time): boolean {
   const deadlineMs = durationOf(policy.deadline);
-  return now - since > deadlineMs && watched >= Math.min(deadlineMs, MOST_WATCH_MS);
+  return now - since > deadlineMs && watched >= Math.min(deadlineMs, MAX_WATCH_MS);
 }
 
 /**
@@ -107,7 +107,7 @@ function isFailed(report: Report | null): boolean {
 }
 
 /** The code and the reason, as a rollout record and an outcome keep them. */
-export function failureOf({ agentId, seen, standing }: Stood, rollout: Rollout) {
+export function failureOf({ agentId, seen, standing }: JudgedAgent, rollout: Rollout) {
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
   const error = isFailed(report) ? report?.error : null;
   if (error) return { agentId, code: error.code, reason: error.reason.slice(0, 300) };

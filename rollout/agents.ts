@@ -22,12 +22,7 @@ interface KnownAgents {
 /** Up to as many agents, every look reads all of them. */
 const FEW = 60;
 
-export function knowAgents(
-  session: Session,
-  znodes: Znodes,
-  ensembleNow: () => number,
-  mostAgeMs: number,
-): KnownAgents {
+export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => number, maxAgeMs: number): KnownAgents {
   const seen = new Map<string, AgentSeen>();
   /** Known, but read again whatever it was: permits too. */
   let stale = new Set<string>();
@@ -38,7 +33,7 @@ export function knowAgents(
     const present = new Set(online ?? []);
     const ids = [...new Set([...present, ...(reported ?? [])])].toSorted();
     const now = ensembleNow();
-    const all = ids.length <= FEW || now - readAt > mostAgeMs;
+    const all = ids.length <= FEW || now - readAt > maxAgeMs;
     if (all) readAt = now;
     for (const id of seen.keys()) if (!ids.includes(id)) seen.delete(id);
     const members = new Set([...(rollout?.members ?? []), ...(rollout?.canary ?? [])]);

@@ -4,12 +4,12 @@ import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
 import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { change, type Order } from './action.ts';
-import type { Core, Picture, Wanted } from './observed.ts';
+import { type Action, change } from './action.ts';
+import type { Core, Observed, Published } from './observed.ts';
 import { outcomeOf } from './summary.ts';
 
 /** A target that has no rollout yet gets one; the deployment before it is over with that, if it was not before. */
-export function startRollout(picture: Picture, wanted: Wanted, record: Deployment): Order {
+export function begin(picture: Observed, wanted: Published, record: Deployment): Action {
   const begun = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
   const why = `${deploymentName(record.number)} starts${begun.why === '' ? '' : `: ${begun.why}`}`;
   return change('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
@@ -19,7 +19,7 @@ export function startRollout(picture: Picture, wanted: Wanted, record: Deploymen
  * The same three members again while a rollout goes on: it goes on, with its canary, its wave and its pause. A target
  * with a policy of its own that is not the one in force is obeyed: that begins anew.
  */
-function continued({ rollout: before, left, now }: Picture, record: Deployment, wanted: Wanted): Rollout | null {
+function continued({ rollout: before, left, now }: Observed, record: Deployment, wanted: Published): Rollout | null {
   const going = before?.state === 'running' || before?.state === 'paused';
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
   if (!sameCore(left.target, wanted.target) || left.via === 'rollback') return null;
@@ -28,7 +28,7 @@ function continued({ rollout: before, left, now }: Picture, record: Deployment, 
   return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
 }
 
-function fresh(picture: Picture, wanted: Wanted, record: Deployment): Rollout {
+function fresh(picture: Observed, wanted: Published, record: Deployment): Rollout {
   const { rollout: before, policy, now } = picture;
   const rule = wanted.policy ?? policy.value;
   const inForce = rule && record.via === 'rollback' ? rollbackRule(rule) : rule;
@@ -48,7 +48,7 @@ function fresh(picture: Picture, wanted: Wanted, record: Deployment): Rollout {
 }
 
 function firstWave(
-  { agents }: Picture,
+  { agents }: Observed,
   policy: Policy,
   before: readonly string[],
 ): Pick<Rollout, 'canary' | 'members'> {
@@ -65,12 +65,12 @@ const rollbackRule = (policy: Policy): Policy => ({
 });
 
 /** By history, which publishers write too where nobody leads; of what history forgot the last rollout knows. */
-function baseOf({ rollout, proven }: Picture): Rollout['base'] {
+function baseOf({ rollout, proven }: Observed): Rollout['base'] {
   if (proven) return { deployment: proven.number, ...core(proven.target) };
   return rollout?.base ?? null;
 }
 
-function endOfLast(picture: Picture, record: Deployment) {
+function endOfLast(picture: Observed, record: Deployment) {
   const { rollout, left } = picture;
   if (!rollout || !left || left.outcome || left.number === record.number) return null;
   const outcome = outcomeOf(picture, rollout, 'superseded', `${deploymentName(record.number)} came instead`);
@@ -78,7 +78,7 @@ function endOfLast(picture: Picture, record: Deployment) {
 }
 
 /** A target that nobody can read is over before it began. */
-function endOfThis(picture: Picture, begun: Rollout) {
+function endOfThis(picture: Observed, begun: Rollout) {
   if (begun.state !== 'failed') return null;
   return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.why) };
 }

@@ -1,10 +1,10 @@
 import { amountOf, type Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { failureOf, type Stood } from './agent-state.ts';
-import { namesOf, type Tally } from './summary.ts';
+import { failureOf, type JudgedAgent } from './agent-state.ts';
+import { namesOf, type Summary } from './summary.ts';
 
 /** The failures that nobody has let pass yet. */
-export function failuresOf(tally: Tally, rollout: Rollout): readonly Stood[] {
+export function failuresOf(tally: Summary, rollout: Rollout): readonly JudgedAgent[] {
   return tally.of('failed').filter((each) => !rollout.excused.includes(each.agentId));
 }
 
@@ -17,7 +17,7 @@ export interface Broken {
 }
 
 /** Null: it holds. */
-export function brokenBudget(tally: Tally, rollout: Rollout, policy: Policy): Broken | null {
+export function brokenBudget(tally: Summary, rollout: Rollout, policy: Policy): Broken | null {
   const failed = failuresOf(tally, rollout);
   const canary = failed.filter((each) => rollout.wave === 0 && rollout.canary.includes(each.agentId));
   const most = amountOf(policy.failureBudget, tally.all);
@@ -28,14 +28,14 @@ export function brokenBudget(tally: Tally, rollout: Rollout, policy: Policy): Br
 }
 
 /** As many codes as one sentence bears. */
-const MOST_CODES = 3;
+const MAX_CODES = 3;
 
 /** `web-1, web-2 failed: HEALTH_FAILED GET /up answered 500; web-3 failed: DISK_FULL`: one reason for each code. */
-function words(failed: readonly Stood[], rollout: Rollout): string {
+function words(failed: readonly JudgedAgent[], rollout: Rollout): string {
   const codes = [...new Set(failed.map((each) => failureOf(each, rollout).code))];
-  const sentences = codes.slice(0, MOST_CODES).map((code) => {
+  const sentences = codes.slice(0, MAX_CODES).map((code) => {
     const same = failed.filter((each) => failureOf(each, rollout).code === code);
-    return `${namesOf(same)} failed: ${code} ${failureOf(same[0] as Stood, rollout).reason}`.trim();
+    return `${namesOf(same)} failed: ${code} ${failureOf(same[0] as JudgedAgent, rollout).reason}`.trim();
   });
   return sentences.join('; ');
 }

@@ -1,7 +1,7 @@
 import type { Access } from '../fleet/access.ts';
 import { type Backoff, fullJitter } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { deploymentName } from '../schemas/deployment.ts';
@@ -9,13 +9,13 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { standForElection, type Term } from '../zookeeper/recipes/election.ts';
 import type { Session } from '../zookeeper/session.ts';
-import { execute, takeLead } from './act.ts';
-import type { Order } from './action.ts';
+import { act, takeLead } from './act.ts';
+import type { Action } from './action.ts';
 import { knowAgents } from './agents.ts';
 import { isLedBy, type Leadership } from './leadership.ts';
-import { type Look, look } from './observe.ts';
+import { type Observation, observe } from './observe.ts';
 import { plan } from './plan.ts';
-import { createVigil } from './watch-window.ts';
+import { createWatchWindow } from './watch-window.ts';
 
 interface CoordinatorParts {
   readonly session: Session;
@@ -26,7 +26,7 @@ interface CoordinatorParts {
   /** Drawn for each deployment that an automatic rollback makes. */
   readonly newNonce: () => string;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -40,19 +40,19 @@ export interface Coordinator {
 /** A lost watch costs no more than this. */
 const SLOW_LOOK_MS = 30_000;
 /** Of those who are not in the present wave, a failure is seen no later than this. */
-const MOST_AGE_MS = 10_000;
+const MAX_AGE_MS = 10_000;
 /** Where nothing rolls out and no policy waits, what rings is a new target, and the agent of this very process goes first. */
 const BEHIND_MS = 50;
-const AGAIN: Backoff = { firstMs: 100, mostMs: 5_000 };
+const AGAIN: Backoff = { firstMs: 100, maxMs: 5_000 };
 
 /**
  * Stands for election and, while elected, leads rollouts: bell -> look -> plan -> execute, until it rests; then it waits
  * for the bell, or polls the reports while a rollout runs. It keeps nothing that the next leader would need.
  */
 export function startCoordinator(parts: CoordinatorParts): Coordinator {
-  const { session, znodes, clock, chance, log } = parts;
+  const { session, znodes, clock, random, log } = parts;
   const data = Buffer.from(JSON.stringify({ agentId: parts.agentId }));
-  const candidacy = standForElection(session, { path: znodes.election, data, clock, chance, log });
+  const candidacy = standForElection(session, { path: znodes.election, data, clock, random, log });
   let leading: Promise<void> = Promise.resolve();
   candidacy.onChange((term) => {
     if (!term) return;
@@ -73,20 +73,20 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
 
 /** One term. Ends with its signal, whatever fails meanwhile. */
 async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
-  const { session, znodes, clock, chance, log } = parts;
+  const { session, znodes, clock, random, log } = parts;
   const leadership: Leadership = { term, agentId: parts.agentId };
   const bell = createBell(clock);
   const ringing = ring(parts, bell, term.signal);
   let offset: number | null = null;
   const now = () => (offset === null ? clock.now() : Math.round(offset + clock.monotonic()));
-  const agents = knowAgents(session, znodes, now, MOST_AGE_MS);
-  const vigil = createVigil();
+  const agents = knowAgents(session, znodes, now, MAX_AGE_MS);
+  const vigil = createWatchWindow();
   const watched = (at: number) => vigil.look(at, clock.monotonic());
   const executeParts = { ...parts, now };
   let told = { why: '', at: 0 };
   for (let failures = 0; !term.signal.aborted; ) {
     try {
-      const seen = await look(session, znodes, agents.read, now, watched);
+      const seen = await observe(session, znodes, agents.read, now, watched);
       if (term.signal.aborted) break;
       if (offset === null || (seen.picture.rollout && !isLedBy(seen.picture.rollout, leadership))) {
         offset = (await takeLead(executeParts, leadership, seen)) - clock.monotonic();
@@ -99,7 +99,7 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
         told = { why: order.why, at: clock.monotonic() };
       }
       if (order.do === 'rest') await pause(parts, bell, seen, clock.monotonic() - told.at, term.signal);
-      else await execute(executeParts, leadership, seen, order);
+      else await act(executeParts, leadership, seen, order);
       if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
       failures = 0;
     } catch (error) {
@@ -108,7 +108,7 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
       // Somebody wrote first: the next look shows what.
       if (!isCode(error, 'BAD_VERSION'))
         log.warn({ err: classify(error) }, 'an order was not carried out, looking again');
-      await clock.sleep(fullJitter(AGAIN, failures++, chance), term.signal).catch(() => {});
+      await clock.sleep(fullJitter(AGAIN, failures++, random), term.signal).catch(() => {});
     }
   }
   await ringing;
@@ -118,7 +118,7 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
 async function pause(
   { clock }: CoordinatorParts,
   bell: Bell,
-  seen: Look,
+  seen: Observation,
   restedMs: number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -146,14 +146,14 @@ async function ring({ session, znodes, log }: CoordinatorParts, bell: Bell, sign
  * While a rollout runs its reports are polled, four milliseconds apart on the average, and less and less often while
  * nothing happens; at other times the bells are enough.
  */
-function pauseOf({ picture }: Look, restedMs: number): number {
+function pauseOf({ picture }: Observation, restedMs: number): number {
   const { rollout, wanted, agents } = picture;
   if (rollout?.state !== 'running' || rollout.targetVersion !== wanted?.targetVersion) return SLOW_LOOK_MS;
   const reads = rollout.permits ? rollout.members.length : agents.length;
   return Math.max(Math.min(1_000, Math.max(100, 4 * reads)), Math.min(5_000, restedMs / 20));
 }
 
-function tell(log: Logger, { picture }: Look, order: Order): void {
+function tell(log: Logger, { picture }: Observation, order: Action): void {
   const { rollout, unknownState } = picture;
   const deployment = rollout ? deploymentName(rollout.deployment) : null;
   // Orders, and what holds everything; that a wave takes its time is the normal course.

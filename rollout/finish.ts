@@ -1,19 +1,19 @@
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { change, type Order, rest } from './action.ts';
+import { type Action, change, rest } from './action.ts';
 import { sameCore } from './begin.ts';
 import { type Broken, failuresOf } from './budget.ts';
-import { inQuarantine, type Picture, type Wanted } from './observed.ts';
-import { failuresIn, namesOf, outcomeOf, showWords, type Tally, tallyOf } from './summary.ts';
+import { inQuarantine, type Observed, type Published } from './observed.ts';
+import { failuresIn, namesOf, outcomeOf, type Summary, showWords, summarize } from './summary.ts';
 
 /**
  * The failure budget is broken: back to what was proven, or wait for a person, as the policy says. Only a commit that
  * somebody had leave to activate is sent back and refused from now on; a full disk or a lost origin before that is none
  * of its fault.
  */
-export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy: Policy, broken: Broken): Order {
-  const tally = tallyOf(picture, rollout, policy);
+export function finish(picture: Observed, wanted: Published, rollout: Rollout, policy: Policy, broken: Broken): Action {
+  const tally = summarize(picture, rollout, policy);
   const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakFrom: null };
   const base = wayBack(picture, rollout);
   const stays =
@@ -30,7 +30,7 @@ export function stop(picture: Picture, wanted: Wanted, rollout: Rollout, policy:
 }
 
 /** What was proven when it began; where a person has put that into quarantine since, the newest that may be activated. */
-function wayBack(picture: Picture, { base }: Rollout): Rollout['base'] {
+function wayBack(picture: Observed, { base }: Rollout): Rollout['base'] {
   const { proven } = picture;
   if (!base || !proven || inQuarantine(picture, base.commitId) === null) return base;
   if (inQuarantine(picture, proven.target.commitId) !== null) return base;
@@ -40,8 +40,8 @@ function wayBack(picture: Picture, { base }: Rollout): Rollout['base'] {
 
 /** Empty: there is somewhere to go back to. */
 function whyNotBack(
-  picture: Picture,
-  target: NonNullable<Wanted['target']>,
+  picture: Observed,
+  target: NonNullable<Published['target']>,
   base: Rollout['base'],
   { byCommit }: Broken,
 ): string {
@@ -54,12 +54,12 @@ function whyNotBack(
 
 /** Nobody is left to go: it ended well, or as well as the policy takes. */
 export function prove(
-  picture: Picture,
-  { target }: Wanted,
+  picture: Observed,
+  { target }: Published,
   rollout: Rollout,
-  tally: Tally,
+  tally: Summary,
   broken: string | null,
-): Order {
+): Action {
   const done = tally.of('done');
   const number = rollout.deployment;
   const failed = tally.of('failed');

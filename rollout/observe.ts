@@ -7,11 +7,11 @@ import { parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts'
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
-import type { AgentSeen, Picture, Wanted } from './observed.ts';
+import type { AgentSeen, Observed, Published } from './observed.ts';
 
 /** What one look at the shared state found, with the versions that an order planned from it names. */
-export interface Look {
-  readonly picture: Picture;
+export interface Observation {
+  readonly picture: Observed;
   readonly state: SharedState;
   readonly rollout: { readonly version: number; readonly data: Buffer };
 }
@@ -23,13 +23,13 @@ export interface Look {
  * @param watched for how long the leader has watched at that time, ms.
  * @throws FleetError APP_MISSING, DEPLOYMENTS_UNREADABLE.
  */
-export async function look(
+export async function observe(
   session: Session,
   znodes: Znodes,
   agents: (rollout: Rollout | null) => Promise<readonly AgentSeen[]>,
   now: () => number,
   watched: (now: number) => number,
-): Promise<Look> {
+): Promise<Observation> {
   const [state, rolloutNode, policyNode] = await Promise.all([
     readSharedState(session, znodes),
     session.get(znodes.rollout),
@@ -43,7 +43,7 @@ export async function look(
   const isLost = quarantine.value.some(({ commitId }) => commitId === rollout?.base?.commitId);
   const agentsSeen = isOver(rollout, moved) ? [] : await agents(rollout);
   const at = now();
-  const picture: Picture = {
+  const picture: Observed = {
     wanted: wantedOf(state),
     policy: parsePolicy(policyNode?.data ?? Buffer.alloc(0)),
     rollout,
@@ -66,7 +66,7 @@ export async function look(
 const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
   !moved && rollout !== null && ['proven', 'failed', 'rolled-back', 'paused'].includes(rollout.state);
 
-function wantedOf(state: SharedState): Wanted | null {
+function wantedOf(state: SharedState): Published | null {
   const { config } = state;
   if (config.data.length === 0) return null;
   const judged = parseTarget(config.data, ANY_URL);

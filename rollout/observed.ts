@@ -9,10 +9,10 @@ import type { TargetVersion } from '../schemas/values.ts';
 export type Core = Deployment['target'];
 
 /** Everything that the coordinator decides from; times are ms since the epoch by the clock of the ensemble. */
-export interface Picture {
+export interface Observed {
   readonly now: number;
   /** Of `config`; null: nothing was published yet. */
-  readonly wanted: Wanted | null;
+  readonly wanted: Published | null;
   readonly policy: { readonly value: Policy | null; readonly unreadable: string | null };
   readonly rollout: Rollout | null;
   /** The state of the rollout of what config holds, where this version does not know it; `rollout` is null then. */
@@ -27,7 +27,7 @@ export interface Picture {
   readonly watched: number;
 }
 
-export interface Wanted {
+export interface Published {
   readonly targetVersion: TargetVersion;
   /** Null: no agent can read it. */
   readonly target: Core | null;
@@ -50,7 +50,7 @@ export interface AgentSeen {
 }
 
 /** Why this commit may not be activated; null: it may. */
-export function inQuarantine({ quarantine }: Picture, commitId: string): string | null {
+export function inQuarantine({ quarantine }: Observed, commitId: string): string | null {
   if (quarantine.unreadable) return quarantine.unreadable;
   const found = quarantine.value.find((each) => each.commitId === commitId);
   return found ? found.reason || 'without a reason' : null;

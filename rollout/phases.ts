@@ -1,23 +1,23 @@
-import { atLeastOne, type Candidate, canaryOf, nextWave } from '../fleet/waves.ts';
+import { atLeastOne, canaryOf, nextWave, type WaveAgent } from '../fleet/waves.ts';
 import { amountOf, durationOf, type Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { type Change, change, type Order, rest } from './action.ts';
-import type { Stood } from './agent-state.ts';
+import { type Action, type Change, change, rest } from './action.ts';
+import type { JudgedAgent } from './agent-state.ts';
 import { brokenBudget } from './budget.ts';
-import { prove, stop } from './finish.ts';
-import type { Picture, Wanted } from './observed.ts';
-import { namesOf, type Tally, tallyOf } from './summary.ts';
+import { finish, prove } from './finish.ts';
+import type { Observed, Published } from './observed.ts';
+import { namesOf, type Summary, summarize } from './summary.ts';
 
 /**
  * A rollout with a policy goes on: who is late is noted, a broken budget stops it, a wave that is done soaks and gives
  * way to the next, and who is ready gets a permit as long as not too many are between permit and report.
  */
-export function goOn(picture: Picture, wanted: Wanted, before: Rollout, policy: Policy): Order {
+export function advance(picture: Observed, wanted: Published, before: Rollout, policy: Policy): Action {
   const timed = before.waveAt === 0 ? { ...before, waveAt: picture.now } : before;
-  const tally = tallyOf(picture, timed, policy);
+  const tally = summarize(picture, timed, policy);
   const rollout = withLate(timed, tally);
   const broken = brokenBudget(tally, rollout, policy);
-  if (broken && policy.onFailure !== 'continue') return stop(picture, wanted, rollout, policy, broken);
+  if (broken && policy.onFailure !== 'continue') return finish(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);
   const held = whyHeld(now, policy, tally);
   const soakFrom = isSettled(now, tally) ? now.soakFrom : null;
@@ -30,17 +30,17 @@ export function goOn(picture: Picture, wanted: Wanted, before: Rollout, policy: 
   );
 }
 
-function withLate(rollout: Rollout, tally: Tally): Rollout {
+function withLate(rollout: Rollout, tally: Summary): Rollout {
   const overdue = tally.agents.filter((each) => each.overdue);
   if (overdue.length === 0) return rollout;
-  const add = (known: readonly string[], more: readonly Stood[]) =>
+  const add = (known: readonly string[], more: readonly JudgedAgent[]) =>
     [...new Set([...known, ...more.map((each) => each.agentId)])].toSorted();
   const permitted = overdue.filter((each) => each.hadPermit);
   return { ...rollout, late: add(rollout.late, overdue), latePermitted: add(rollout.latePermitted, permitted) };
 }
 
 /** Who left before its turn is no member any more; a canary that lost agents takes others; who hangs goes last back. */
-function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
+function withMembers(rollout: Rollout, policy: Policy, tally: Summary): Rollout {
   const left = new Set(
     [...tally.of('offline', 'forgotten', 'out'), ...hanging(rollout, tally)].map((each) => each.agentId),
   );
@@ -54,21 +54,21 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Tally): Rollout {
   return { ...rollout, canary, members: canary };
 }
 
-function withOthers(policy: Policy, kept: readonly string[], others: readonly Stood[], all: number): string[] {
+function withOthers(policy: Policy, kept: readonly string[], others: readonly JudgedAgent[], all: number): string[] {
   const more = others.filter((each) => !kept.includes(each.agentId)).map(candidate);
   const candidates = [...kept.map((agentId) => ({ agentId, labels: {} })), ...more];
   return [...new Set([...kept, ...canaryOf(policy, candidates, kept, all)])].toSorted();
 }
 
 /** On the way back: those that another target keeps busy, as long as there are others to go. */
-function hanging(rollout: Rollout, tally: Tally): readonly Stood[] {
+function hanging(rollout: Rollout, tally: Summary): readonly JudgedAgent[] {
   const left = tally.of('ready', 'working');
   const busy = rollout.wayBack ? left.filter((each) => each.elsewhere) : [];
   return busy.length < left.length ? busy : [];
 }
 
 /** What keeps everything waiting although nothing is broken; null: nothing does. */
-function whyHeld(rollout: Rollout, policy: Policy, tally: Tally): string | null {
+function whyHeld(rollout: Rollout, policy: Policy, tally: Summary): string | null {
   // Who went away after it was done takes from the budget too: a commit may take its server down.
   const offline = tally.agents.filter((each) => each.standing === 'offline' || isLost(each));
   const most = amountOf(policy.offlineBudget, tally.all);
@@ -87,21 +87,21 @@ function whyHeld(rollout: Rollout, policy: Policy, tally: Tally): string | null 
 const isCanary = (rollout: Rollout, policy: Policy): boolean => policy.canary !== undefined && rollout.wave === 0;
 
 /** Went away after it was done. */
-const isLost = ({ standing, inFlight }: Stood): boolean => standing === 'gone' && !inFlight;
+const isLost = ({ standing, inFlight }: JudgedAgent): boolean => standing === 'gone' && !inFlight;
 
 /** Every agent of the wave is done, or failed within the budget; and who was of the canary is there still. */
-function isSettled(rollout: Rollout, tally: Tally): boolean {
+function isSettled(rollout: Rollout, tally: Summary): boolean {
   return openOf(rollout, tally, 'ready').length === 0;
 }
 
-function openOf({ members, canary }: Rollout, tally: Tally, ...more: 'ready'[]): readonly Stood[] {
+function openOf({ members, canary }: Rollout, tally: Summary, ...more: 'ready'[]): readonly JudgedAgent[] {
   return tally
     .of('working', 'gone', ...more)
     .filter((each) => members.includes(each.agentId) || (isLost(each) && canary.includes(each.agentId)));
 }
 
 /** Leave for those of the wave that are ready, while not too many are in flight. */
-function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Tally): Order {
+function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summary): Action {
   const ready = tally.of('ready').filter((each) => rollout.members.includes(each.agentId));
   const free = Math.max(0, atLeastOne(policy.maxParallel, tally.all) - inFlight(tally).length);
   const grant = ready.slice(0, free).map((each) => each.agentId);
@@ -118,13 +118,14 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Tally)
 }
 
 /** Those who may activate at any moment; who is late with a permit loses it in the same order. */
-const inFlight = (tally: Tally): readonly Stood[] => tally.agents.filter((each) => each.inFlight && !isRevoked(each));
+const inFlight = (tally: Summary): readonly JudgedAgent[] =>
+  tally.agents.filter((each) => each.inFlight && !isRevoked(each));
 
-const isRevoked = ({ standing, inFlight, seen }: Stood): boolean =>
+const isRevoked = ({ standing, inFlight, seen }: JudgedAgent): boolean =>
   inFlight && seen.permit !== null && (standing === 'failed' || standing === 'out');
 
 /** Null: the wave has been well for long enough. */
-function soak(picture: Picture, before: Rollout, rollout: Rollout, policy: Policy, tally: Tally): Order | null {
+function soak(picture: Observed, before: Rollout, rollout: Rollout, policy: Policy, tally: Summary): Action | null {
   const passed = rollout.promoted?.wave === rollout.wave;
   const soakMs = durationOf(policy.soak);
   if (passed) return null;
@@ -141,14 +142,14 @@ function soak(picture: Picture, before: Rollout, rollout: Rollout, policy: Polic
 }
 
 function next(
-  picture: Picture,
-  wanted: Wanted,
+  picture: Observed,
+  wanted: Published,
   before: Rollout,
   rollout: Rollout,
   policy: Policy,
-  tally: Tally,
+  tally: Summary,
   broken: string | null,
-): Order {
+): Action {
   const left = tally.of('ready', 'working');
   if (left.length === 0) return prove(picture, wanted, rollout, tally, broken);
   const busy = hanging(rollout, tally);
@@ -158,7 +159,7 @@ function next(
   return { ...begun, do: 'wave', why: `wave ${wave.wave}: ${namesOf(members.map((agentId) => ({ agentId })))}` };
 }
 
-const candidate = ({ agentId, seen }: Stood): Candidate => ({ agentId, labels: seen.labels });
+const candidate = ({ agentId, seen }: JudgedAgent): WaveAgent => ({ agentId, labels: seen.labels });
 
 /** One order where anything is to be written, else a rest. */
 function settle(
@@ -166,9 +167,9 @@ function settle(
   why: string,
   before: Rollout,
   rollout: Rollout,
-  tally: Tally,
+  tally: Summary,
   grant: readonly string[],
-): Order {
+): Action {
   const revoke = tally.agents.filter(isRevoked).map((each) => each.agentId);
   const changed = JSON.stringify(rollout) !== JSON.stringify(before);
   if (!changed && grant.length + revoke.length === 0) return rest(why);

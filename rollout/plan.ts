@@ -3,25 +3,25 @@
  * target without a rollout gets one), wave.ts (a policy's rollout goes on), and below (what needs no more than a look).
  */
 import type { Rollout } from '../schemas/rollout.ts';
-import { change, type Order, rest } from './action.ts';
-import { startRollout } from './begin.ts';
-import { inQuarantine, type Picture, type Wanted } from './observed.ts';
-import { goOn } from './phases.ts';
+import { type Action, change, rest } from './action.ts';
+import { begin } from './begin.ts';
+import { inQuarantine, type Observed, type Published } from './observed.ts';
+import { advance } from './phases.ts';
 import { outcomeOf } from './summary.ts';
-import { atOnce } from './unphased.ts';
+import { unphased } from './unphased.ts';
 
 /**
  * The next order of the leader, and why in plain words. The same picture gives the same order to every leader, so a
  * new one goes on where the last one ended. It never orders without a change of the shared state to show for it, and
  * where it rests it says for what.
  */
-export function plan(picture: Picture): Order {
+export function plan(picture: Observed): Action {
   const { wanted, rollout, unknownState } = picture;
   if (!wanted) return rest('nothing was published yet');
   if (!wanted.record) return { do: 'adopt', why: 'config was set by another ZooKeeper client' };
   if (unknownState !== null)
     return rest(`its rollout is ${unknownState}, which this version does not know: it is left alone`);
-  if (rollout?.targetVersion !== wanted.targetVersion) return startRollout(picture, wanted, wanted.record);
+  if (rollout?.targetVersion !== wanted.targetVersion) return begin(picture, wanted, wanted.record);
   switch (rollout.state) {
     case 'running':
       return running(picture, wanted, rollout);
@@ -29,7 +29,7 @@ export function plan(picture: Picture): Order {
       return rest(`paused by ${rollout.paused?.by ?? 'somebody'}: ${rollout.paused?.why ?? ''}`);
     case 'halted':
       // It halted because nobody could read the policy; a person has mended that.
-      if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return startRollout(picture, wanted, wanted.record);
+      if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return begin(picture, wanted, wanted.record);
       return rest(`halted: ${rollout.why}`);
     case 'proven':
       return rest('proven');
@@ -40,11 +40,11 @@ export function plan(picture: Picture): Order {
   }
 }
 
-function running(picture: Picture, wanted: Wanted, rollout: Rollout): Order {
-  if (!rollout.permits) return atOnce(picture, wanted, rollout);
+function running(picture: Observed, wanted: Published, rollout: Rollout): Action {
+  if (!rollout.permits) return unphased(picture, wanted, rollout);
   if (rollout.policy === null) return change('halt', NO_POLICY, { ...rollout, state: 'halted', why: NO_POLICY });
   const quarantined = wanted.target && inQuarantine(picture, wanted.target.commitId);
-  if (quarantined === null) return goOn(picture, wanted, rollout, rollout.policy);
+  if (quarantined === null) return advance(picture, wanted, rollout, rollout.policy);
   const why = `the commit is in quarantine: ${quarantined}`;
   return change('halt', why, { ...rollout, state: 'halted', why });
 }
@@ -52,7 +52,7 @@ function running(picture: Picture, wanted: Wanted, rollout: Rollout): Order {
 const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE mends it';
 
 /** A person's word ended it: whoever gave it may not have been able to write the outcome. */
-function ended(picture: Picture, { record }: Wanted, rollout: Rollout): Order {
+function ended(picture: Observed, { record }: Published, rollout: Rollout): Action {
   const judged = record?.outcome && record.outcome.state !== 'timed-out';
   if (judged || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.why}`);
   const outcome = outcomeOf(picture, rollout, 'aborted', rollout.why);

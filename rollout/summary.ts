@@ -1,31 +1,31 @@
 import type { Outcome } from '../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { failureOf, type Standing, type Stood, standingOf } from './agent-state.ts';
-import type { Picture } from './observed.ts';
+import { type AgentState, failureOf, type JudgedAgent, judgeAgent } from './agent-state.ts';
+import type { Observed } from './observed.ts';
 
 /** All agents that are known, where each stands, and how to count them. */
-export interface Tally {
-  readonly agents: readonly Stood[];
-  of(...standings: Standing[]): readonly Stood[];
+export interface Summary {
+  readonly agents: readonly JudgedAgent[];
+  of(...standings: AgentState[]): readonly JudgedAgent[];
   /** How many a share is a share of: without those a person took out, or that are gone for good. */
   readonly all: number;
 }
 
-export function tallyOf(picture: Picture, rollout: Rollout, policy: Policy): Tally {
+export function summarize(picture: Observed, rollout: Rollout, policy: Policy): Summary {
   const agents = picture.agents
-    .map((seen) => standingOf(seen, rollout, policy, picture))
+    .map((seen) => judgeAgent(seen, rollout, policy, picture))
     .toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1));
-  const of = (...standings: Standing[]) => agents.filter((each) => standings.includes(each.standing));
+  const of = (...standings: AgentState[]) => agents.filter((each) => standings.includes(each.standing));
   return { agents, of, all: agents.length - of('out', 'forgotten').length };
 }
 
 /** Without a policy nobody is late. */
-export const PATIENT = policySchema().parse({ deadline: '24d' });
+export const NO_DEADLINE = policySchema().parse({ deadline: '24d' });
 
 /** What history keeps of it. */
-export function outcomeOf(picture: Picture, rollout: Rollout, state: Outcome['state'], why: string): Outcome {
-  const tally = tallyOf(picture, rollout, rollout.policy ?? PATIENT);
+export function outcomeOf(picture: Observed, rollout: Rollout, state: Outcome['state'], why: string): Outcome {
+  const tally = summarize(picture, rollout, rollout.policy ?? NO_DEADLINE);
   const missing = tally.agents.filter(({ standing }) => standing !== 'done' && standing !== 'forgotten');
   return {
     state,
@@ -33,7 +33,7 @@ export function outcomeOf(picture: Picture, rollout: Rollout, state: Outcome['st
     reached: tally.of('done').length,
     expected: tally.all,
     missing: missing
-      .slice(0, MOST_NAMED)
+      .slice(0, MAX_NAMED)
       .map((each) => ({ agentId: each.agentId, code: failureOf(each, rollout).code })),
     by: 'coordinator',
     ...(why === '' ? {} : { why }),
@@ -41,12 +41,12 @@ export function outcomeOf(picture: Picture, rollout: Rollout, state: Outcome['st
 }
 
 /** As many as history names. */
-const MOST_NAMED = 20;
+const MAX_NAMED = 20;
 
 /** For the record: every id, so that a person can excuse them all, and the reasons of the first ones. */
-export function failuresIn(rollout: Rollout, failed: readonly Stood[]): Rollout['failures'] {
+export function failuresIn(rollout: Rollout, failed: readonly JudgedAgent[]): Rollout['failures'] {
   const all = failed.map((each) => failureOf(each, rollout));
-  return all.map((each, at) => (at < MOST_NAMED ? each : { ...each, reason: '' }));
+  return all.map((each, at) => (at < MAX_NAMED ? each : { ...each, reason: '' }));
 }
 
 /** `web-1, web-2 and 3 more`. */

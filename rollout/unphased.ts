@@ -1,17 +1,17 @@
 import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { change, type Order, rest } from './action.ts';
-import type { Stood } from './agent-state.ts';
-import type { Picture, Wanted } from './observed.ts';
-import { failuresIn, namesOf, outcomeOf, PATIENT, showWords, tallyOf } from './summary.ts';
+import { type Action, change, rest } from './action.ts';
+import type { JudgedAgent } from './agent-state.ts';
+import type { Observed, Published } from './observed.ts';
+import { failuresIn, NO_DEADLINE, namesOf, outcomeOf, showWords, summarize } from './summary.ts';
 
 /**
  * Without a policy everybody goes at once and needs nobody's leave; what is left to do is to say how it ended. Expected
  * are the agents that are online, or said something about this target: one of those that went away is waited for.
  */
-export function atOnce(picture: Picture, { target }: Wanted, rollout: Rollout): Order {
-  const tally = tallyOf(picture, rollout, PATIENT);
-  const spoke = ({ seen }: Stood) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
+export function unphased(picture: Observed, { target }: Published, rollout: Rollout): Action {
+  const tally = summarize(picture, rollout, NO_DEADLINE);
+  const spoke = ({ seen }: JudgedAgent) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
   const expected = tally.agents.filter((each) => spoke(each) && !isSuspended(each.seen.report));
   const done = expected.filter(({ standing }) => standing === 'done');
   const ended = expected.filter(({ standing }) => standing === 'failed' || standing === 'out');

@@ -1,5 +1,5 @@
 /** For how long one leader has watched the fleet without a gap, by times that did not jump. */
-interface Vigil {
+interface WatchWindow {
   /**
    * Notes one look.
    * @param now by the clock of the ensemble, ms since the epoch.
@@ -14,7 +14,7 @@ const GAP_MS = 75_000;
 /** More than rounding and slewing come to between two looks. */
 const JUMP_MS = 2_000;
 
-export function createVigil(): Vigil {
+export function createWatchWindow(): WatchWindow {
   let last: { readonly now: number; readonly monotonic: number } | null = null;
   let since = 0;
   return {

@@ -1,8 +1,8 @@
-import type { Chance } from './clock.ts';
+import type { Random } from './clock.ts';
 
 export interface Backoff {
   firstMs: number;
-  mostMs: number;
+  maxMs: number;
 }
 
 /**
@@ -10,12 +10,12 @@ export interface Backoff {
  * failed in the same instant do not come back in the same instant.
  * @param attempt 0 for the first retry.
  */
-export function fullJitter(backoff: Backoff, attempt: number, chance: Chance): number {
-  const ceiling = Math.min(backoff.mostMs, backoff.firstMs * 2 ** Math.min(attempt, 30));
-  return chance() * ceiling;
+export function fullJitter(backoff: Backoff, attempt: number, random: Random): number {
+  const ceiling = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(attempt, 30));
+  return random() * ceiling;
 }
 
 /** `ms` give or take `share` (0.2 is 20 %), so that a fleet's periodic work spreads by itself. */
-export function spread(ms: number, share: number, chance: Chance): number {
-  return ms * (1 - share + 2 * share * chance());
+export function spread(ms: number, share: number, random: Random): number {
+  return ms * (1 - share + 2 * share * random());
 }

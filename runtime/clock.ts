@@ -44,5 +44,5 @@ export function sleepBy(after: Clock['after'], ms: number, signal?: AbortSignal)
 }
 
 /** A source of chance in [0, 1), as Math.random gives it; passed in so that a seed can replay a run. */
-export type Chance = () => number;
-export const systemChance: Chance = () => Math.random();
+export type Random = () => number;
+export const systemRandom: Random = () => Math.random();

@@ -14,7 +14,7 @@ export async function writeDurably(file: string, content: string, mode = 0o600):
 
 /** A file that is there whole and lasts, in the place of one that an earlier process may have left half-written. */
 export async function writeAside(file: string, content: string | Buffer, mode: number): Promise<void> {
-  const handle = await openAnew(file, mode);
+  const handle = await openAgain(file, mode);
   try {
     await handle.writeFile(content);
     await handle.chmod(mode);
@@ -25,7 +25,7 @@ export async function writeAside(file: string, content: string | Buffer, mode: n
 }
 
 /** There is nearly never one: asking first whether there is takes longer than being told. */
-async function openAnew(file: string, mode: number): Promise<FileHandle> {
+async function openAgain(file: string, mode: number): Promise<FileHandle> {
   try {
     return await open(file, 'wx', mode);
   } catch (error) {

@@ -5,19 +5,19 @@
  * `retry` (by itself, with backoff), `wait` (until something named changes), `stall` (a person must act; the newest
  * target clears it) or `bug` (ours). Classifying is total: whatever is thrown becomes a FleetError.
  */
-export type Next = 'retry' | 'wait' | 'stall' | 'bug';
+export type NextStep = 'retry' | 'wait' | 'stall' | 'bug';
 
 export interface Failure {
   code: string;
   reason: string;
   hint: string;
-  next: Next;
+  next: NextStep;
 }
 
 export class FleetError extends Error {
   readonly code: string;
   readonly hint: string;
-  readonly next: Next;
+  readonly next: NextStep;
 
   constructor(failure: Failure, options?: { cause?: unknown }) {
     super(failure.reason, options);

@@ -1,7 +1,7 @@
-export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
+export type Mutex = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** Lets one piece of work run after the other, in the order of asking; a failure of one does not touch the next. */
-export function createTurn(): Turn {
+export function createMutex(): Mutex {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const mine = last.then(work, work);

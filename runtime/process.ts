@@ -12,7 +12,7 @@ export interface RunOptions {
   signal?: AbortSignal;
   input?: string | Buffer;
   /** Bytes kept of each stream; beyond it the oldest go (`keep: 'tail'`) or the run is ended (`keep: 'all'`). */
-  mostBytes: number;
+  maxBytes: number;
   keep: 'all' | 'tail';
   /** Further descriptors the child inherits, from number 3 on. */
   inherit?: number[];
@@ -123,21 +123,21 @@ export function killGroup(pid: number | undefined, signal: NodeJS.Signals = 'SIG
   }
 }
 
-function collector(options: Pick<RunOptions, 'mostBytes' | 'keep'>) {
+function collector(options: Pick<RunOptions, 'maxBytes' | 'keep'>) {
   const chunks: Buffer[] = [];
   let size = 0;
   return {
     add(chunk: Buffer): boolean {
       chunks.push(chunk);
       size += chunk.length;
-      if (size <= options.mostBytes) return true;
+      if (size <= options.maxBytes) return true;
       if (options.keep === 'all') return false;
-      while (chunks[0] && size - chunks[0].length >= options.mostBytes) size -= chunks.shift()?.length ?? 0;
+      while (chunks[0] && size - chunks[0].length >= options.maxBytes) size -= chunks.shift()?.length ?? 0;
       return true;
     },
     take(): Buffer {
       const whole = Buffer.concat(chunks);
-      return options.keep === 'tail' ? whole.subarray(Math.max(0, whole.length - options.mostBytes)) : whole;
+      return options.keep === 'tail' ? whole.subarray(Math.max(0, whole.length - options.maxBytes)) : whole;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { spread } from './backoff.ts';
-import type { Chance, Clock } from './clock.ts';
+import type { Clock, Random } from './clock.ts';
 import { classify, type FleetError } from './errors.ts';
 import type { Logger } from './log.ts';
 
@@ -9,14 +9,14 @@ const SOON_MS = 1_000;
 const SELDOM_MS = 40_000;
 const SAY_AGAIN_MS = 600_000;
 
-interface PatienceParts {
+interface RetryLoopParts {
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
 }
 
 /** How a loop that never gives up bears its failures. */
-export interface Patience {
+export interface RetryLoop {
   /**
    * Logs the failure with its hint, unless it is the last one again within ten minutes.
    * @returns how long to wait before the next try, ms: never more than a minute.
@@ -27,10 +27,10 @@ export interface Patience {
 }
 
 /** @param soon the wait after the nth failure in a row (from 0) of a kind that mends by itself. */
-export function createPatience(
-  { clock, chance, log }: PatienceParts,
-  soon: (attempt: number) => number = () => spread(SOON_MS, 0.5, chance),
-): Patience {
+export function createRetryLoop(
+  { clock, random, log }: RetryLoopParts,
+  soon: (attempt: number) => number = () => spread(SOON_MS, 0.5, random),
+): RetryLoop {
   let attempt = 0;
   let said: { what: string; at: number } | null = null;
 
@@ -47,7 +47,7 @@ export function createPatience(
       say(failure, fields, words);
       const nth = attempt++;
       if (failure.next !== 'stall') return soon(nth);
-      return spread(Math.min(SELDOM_MS, SOON_MS * 2 ** Math.min(nth, 30)), 0.5, chance);
+      return spread(Math.min(SELDOM_MS, SOON_MS * 2 ** Math.min(nth, 30)), 0.5, random);
     },
     wentWell() {
       attempt = 0;

@@ -54,10 +54,10 @@ export const link = onThread('link');
 export const mkdtemp = onThread('mkdtemp');
 export const statfs = onThread('statfs');
 
-const MOST_IN_A_TURN = 64;
+const MAX_IN_A_TURN = 64;
 const SMALL_BYTES = 64 * 1024;
 
-let left = MOST_IN_A_TURN;
+let left = MAX_IN_A_TURN;
 let counting = false;
 
 /** Whether this turn of the event loop may bear one more call; else heartbeats and signals come first. */
@@ -65,7 +65,7 @@ function bearable(): boolean {
   if (!counting) {
     counting = true;
     setImmediate(() => {
-      left = MOST_IN_A_TURN;
+      left = MAX_IN_A_TURN;
       counting = false;
     });
   }

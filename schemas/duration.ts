@@ -2,14 +2,14 @@
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A longer timer would fire at once: Node keeps delays in 31 bits. */
-export const MOST_DURATION_MS = 24 * 86_400_000;
+export const MAX_DURATION_MS = 24 * 86_400_000;
 
 /** Ms, or null for what is no duration or longer than 24 days. A bare number is none: nobody knows its unit. */
 export function parseDuration(text: string): number | null {
   const match = /^(\d{1,10})(ms|s|m|h|d)$/.exec(text);
   if (!match) return null;
   const ms = Number(match[1]) * (UNITS[match[2] as string] as number);
-  return ms <= MOST_DURATION_MS ? ms : null;
+  return ms <= MAX_DURATION_MS ? ms : null;
 }
 
 /** The shortest exact spelling; parseDuration takes it back. */

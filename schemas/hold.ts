@@ -29,7 +29,7 @@ export type Quarantined = z.infer<typeof quarantined>;
 export const quarantine = z.object({ commits: z.array(quarantined) });
 
 /** The newest that are kept; an older commit that still fails is found again by failing. */
-export const MOST_QUARANTINED = 200;
+export const MAX_QUARANTINED = 200;
 
 /** `unreadable` is not null where the content is neither empty nor what we write; then the brake counts as on. */
 export interface Brake<T> {
@@ -58,5 +58,5 @@ export const encodeHold = (value: Hold | null): Buffer => (value === null ? Buff
 
 export function encodeQuarantine(commits: readonly Quarantined[]): Buffer {
   if (commits.length === 0) return Buffer.alloc(0);
-  return toJson(quarantine, { commits: commits.slice(0, MOST_QUARANTINED) });
+  return toJson(quarantine, { commits: commits.slice(0, MAX_QUARANTINED) });
 }

@@ -1,12 +1,12 @@
 import { FleetError } from '../runtime/errors.ts';
 import { type Policy, policy } from './policy.ts';
 import { refuse, shown } from './refusal.ts';
-import { nearest } from './text/suggest.ts';
+import { suggest } from './text/suggest.ts';
 import { readYaml } from './text/yaml-text.ts';
-import { plainWords } from './text/zod-messages.ts';
+import { zodMessages } from './text/zod-messages.ts';
 
 /** A policy is a handful of lines. */
-const MOST_BYTES = 64 * 1024;
+const MAX_BYTES = 64 * 1024;
 
 /**
  * The text of a policy file, YAML or JSON, judged strictly: an unknown member is an error that names the nearest one.
@@ -14,16 +14,16 @@ const MOST_BYTES = 64 * 1024;
  * @throws FleetError POLICY with every problem.
  */
 export function parsePolicyFile(text: string, name: string): Policy {
-  const read = readYaml(text, 'a policy', MOST_BYTES);
+  const read = readYaml(text, 'a policy', MAX_BYTES);
   if (!read.ok) throw refusal(read.problems.map((problem) => `${shown(name)}: ${problem}`));
-  const parsed = policy().safeParse(read.value, { error: plainWords });
+  const parsed = policy().safeParse(read.value, { error: zodMessages });
   if (parsed.success) return parsed.data;
   throw refusal(
     parsed.error.issues.flatMap((issue) => {
       if (issue.code !== 'unrecognized_keys')
         return [`${issue.path.map(String).join('.') || shown(name)}: ${issue.message}`];
       return issue.keys.map((key) => {
-        const meant = nearest(key, Object.keys(policy().shape));
+        const meant = suggest(key, Object.keys(policy().shape));
         return `unknown ${shown(key)}${meant ? `: did you mean ${meant}?` : ''}`;
       });
     }),

@@ -12,13 +12,13 @@ export interface Refused {
 }
 
 /** An operator reads one screen, not sixteen KiB of what somebody sent us. */
-const MOST_ISSUES = 5;
-const MOST_CHARACTERS = 200;
+const MAX_ISSUES = 5;
+const MAX_CHARACTERS = 200;
 
 export function refuse(code: string, reasons: string | readonly string[], hint: string): Refused {
   const all = typeof reasons === 'string' ? [reasons] : reasons;
   const reason = all
-    .slice(0, MOST_ISSUES)
+    .slice(0, MAX_ISSUES)
     .map((each) => cut(clean(each)))
     .join('; ');
   return { ok: false, failure: { code, reason, hint, next: 'stall' } };
@@ -40,6 +40,6 @@ function ascii(text: string): string {
   return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-function cut(text: string, most = MOST_CHARACTERS): string {
+function cut(text: string, most = MAX_CHARACTERS): string {
   return text.length > most ? `${text.slice(0, most - 3)}...` : text;
 }

@@ -12,8 +12,8 @@ export function parseRelativePath(text: string): { ok: true; relativePath: Relat
   return refuse('PATH', `relativePath: ${why}`, 'give plain segments below the root of the agents, such as shop/web');
 }
 
-const MOST_BYTES = 255;
-const MOST_SEGMENTS = 16;
+const MAX_BYTES = 255;
+const MAX_SEGMENTS = 16;
 /** A first character that is no dot keeps `.`, `..`, `.git` and our own `.gitfleet` out. */
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
 /** Windows opens a device for these whatever the extension; a release may be copied there one day. */
@@ -21,9 +21,9 @@ const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
 function violation(text: string): string {
   if (text === '') return 'it is empty';
-  if (Buffer.byteLength(text) > MOST_BYTES) return `longer than ${MOST_BYTES} bytes`;
+  if (Buffer.byteLength(text) > MAX_BYTES) return `longer than ${MAX_BYTES} bytes`;
   const segments = text.split('/');
-  if (segments.length > MOST_SEGMENTS) return `more than ${MOST_SEGMENTS} segments`;
+  if (segments.length > MAX_SEGMENTS) return `more than ${MAX_SEGMENTS} segments`;
   const plain = (segment: string) => SEGMENT.test(segment) && !segment.endsWith('.');
   const wrong = segments.find((segment) => !plain(segment) || DEVICE.test(segment));
   if (wrong === undefined) return '';

@@ -5,7 +5,7 @@ import { type Refused, refuse } from './refusal.ts';
 import { parseSettingsFile } from './settings/settings-file.ts';
 import { sayProblems } from './settings/settings-problems.ts';
 import { RELEASE_FILE, type ReleaseSteps, stepMembers } from './steps.ts';
-import { plainWords } from './text/zod-messages.ts';
+import { zodMessages } from './text/zod-messages.ts';
 
 /** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where it can still be seen. */
 const releaseFile = once(() => z.strictObject(stepMembers()));
@@ -16,7 +16,7 @@ const releaseFile = once(() => z.strictObject(stepMembers()));
  */
 export function parseReleaseFile(text: string): { readonly ok: true; readonly steps: ReleaseSteps } | Refused {
   try {
-    const parsed = releaseFile().safeParse(parseSettingsFile(text, RELEASE_FILE) ?? {}, { error: plainWords });
+    const parsed = releaseFile().safeParse(parseSettingsFile(text, RELEASE_FILE) ?? {}, { error: zodMessages });
     if (parsed.success) return { ok: true, steps: parsed.data };
     return refused(
       sayProblems(releaseFile(), parsed.error.issues).message.replaceAll('unknown setting', 'unknown member'),

@@ -21,7 +21,7 @@ export const PHASES = [
 export type Phase = (typeof PHASES)[number];
 
 /** A report is a znode that everybody reads: the whole output stays on the server. */
-export const MOST_OUTPUT_CHARACTERS = 2_000;
+export const MAX_OUTPUT_CHARACTERS = 2_000;
 
 /**
  * What an agent says about itself, in `agents/<agentId>`. Read leniently: members of a newer agent are ignored.

@@ -21,12 +21,12 @@ interface SelectorTerm {
 }
 
 /** Longer ones are no person's; the bound keeps a policy small. */
-const MOST_SELECTOR_CHARACTERS = 500;
+const MAX_SELECTOR_CHARACTERS = 500;
 
 /** Never throws. Code SELECTOR. */
 export function parseSelector(text: string): { ok: true; selector: Selector } | Refused {
-  if (text.length > MOST_SELECTOR_CHARACTERS) {
-    return refuse('SELECTOR', `a selector of ${text.length} characters, at most ${MOST_SELECTOR_CHARACTERS}`, HINT);
+  if (text.length > MAX_SELECTOR_CHARACTERS) {
+    return refuse('SELECTOR', `a selector of ${text.length} characters, at most ${MAX_SELECTOR_CHARACTERS}`, HINT);
   }
   const terms: SelectorTerm[] = [];
   for (const piece of splitTerms(text)) {

@@ -44,7 +44,7 @@ const shape = z.strictObject({
 });
 
 /** ZooKeeper would carry a MiB; a target needs a few hundred bytes, and every agent reads every byte. */
-export const MOST_TARGET_BYTES = 16 * 1024;
+export const MAX_TARGET_BYTES = 16 * 1024;
 
 /**
  * Never throws. The checks, in this order, and the first that fails decides the code: bytes (EMPTY, SIZE, ENCODING,
@@ -54,7 +54,7 @@ export function parseTarget(
   bytes: Buffer,
   policy: UrlPolicy,
 ): { ok: true; target: Target } | { ok: false; failure: Failure } {
-  const json = parseStrictJson(bytes, MOST_TARGET_BYTES);
+  const json = parseStrictJson(bytes, MAX_TARGET_BYTES);
   if (!json.ok) return json;
   const shaped = shape.safeParse(json.value);
   if (!shaped.success) return refuse('SHAPE', shaped.error.issues.flatMap(sayIssue), HINT);

@@ -88,7 +88,7 @@ interface Parts {
 
 const KNOWN_SCHEMES = ['https', 'ssh', 'http', 'git', 'file'];
 const DEFAULT_PORTS: Record<string, string> = { https: '443', ssh: '22', http: '80', git: '9418' };
-const MOST_CHARACTERS = 2_048;
+const MAX_CHARACTERS = 2_048;
 const LEGAL = /^[A-Za-z0-9\-._~/:@%+,=[\]]+$/;
 const USER = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 const HOST = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
@@ -108,7 +108,7 @@ function bad(code: string, reason: string, hint = HINT): Refused {
 /** Grammar only, of urls and of prefixes: what stays is one spelling, taken apart. */
 function splitUrl(text: string): { ok: true; parts: Parts } | Refused {
   if (text === '') return bad('URL', 'it is empty');
-  if (text.length > MOST_CHARACTERS) return bad('URL', `longer than ${MOST_CHARACTERS} characters`);
+  if (text.length > MAX_CHARACTERS) return bad('URL', `longer than ${MAX_CHARACTERS} characters`);
   const scheme = /^([a-z][a-z0-9+.-]+):(?!:)/.exec(text)?.[1];
   if (scheme !== undefined && !KNOWN_SCHEMES.includes(scheme)) {
     return bad('SCHEME', `${shown(text)}: the scheme is none of ${KNOWN_SCHEMES.join(', ')}`);

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Chance } from '../runtime/clock.ts';
+import type { Random } from '../runtime/clock.ts';
 import type { Host } from './connect-string.ts';
 
 /** One address to try; `host` is the name it was found under. */
@@ -24,7 +24,7 @@ type Resolve = (host: string) => Promise<string[]>;
  * name, and goes through them in a new random order, except that the address tried last comes last: it is the one
  * that just failed us.
  */
-export function rotateAddresses(hosts: readonly Host[], chance: Chance, resolve: Resolve = resolveAll): Addresses {
+export function rotateAddresses(hosts: readonly Host[], random: Random, resolve: Resolve = resolveAll): Addresses {
   let round: Address[] = [];
   let count = hosts.length;
   let last: Address | undefined;
@@ -40,7 +40,7 @@ export function rotateAddresses(hosts: readonly Host[], chance: Chance, resolve:
     const failed = found.find((result) => result.status === 'rejected');
     if (addresses.size === 0) throw failed?.reason ?? new Error('no address');
     count = addresses.size;
-    return shuffle([...addresses.values()], chance).toSorted(
+    return shuffle([...addresses.values()], random).toSorted(
       (a, b) => Number(isSame(a, last)) - Number(isSame(b, last)),
     );
   }
@@ -63,9 +63,9 @@ async function resolveAll(host: string): Promise<string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
-function shuffle<T>(items: T[], chance: Chance): T[] {
+function shuffle<T>(items: T[], random: Random): T[] {
   for (let at = items.length - 1; at > 0; at--) {
-    const other = Math.floor(chance() * (at + 1));
+    const other = Math.floor(random() * (at + 1));
     [items[at], items[other]] = [items[other] as T, items[at] as T];
   }
   return items;

@@ -2,8 +2,8 @@ import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
 import { type Deadlines, type Timed, watchDeadlines } from './deadlines.ts';
 import type { Outcome, ZooKeeperError } from './errors.ts';
-import { errorFor, failure } from './result-codes.ts';
-import type { Lifeline } from './session-loop.ts';
+import { errorFor, failureOfCode } from './result-codes.ts';
+import type { SessionLoop } from './session-loop.ts';
 import type { Answer, Reply } from './wire/connection-types.ts';
 
 export interface Request {
@@ -35,11 +35,11 @@ export interface Calls {
   close(): void;
 }
 
-const MOST_WAITING = 10_000;
+const MAX_WAITING = 10_000;
 
 /** What the calls of one session share. */
 interface Desk {
-  readonly lifeline: Lifeline;
+  readonly lifeline: SessionLoop;
   /** Calls back once, at the next change of state; the returned function takes it back. */
   readonly onceChanged: (changed: () => void) => () => void;
   readonly deadlines: Deadlines;
@@ -52,7 +52,7 @@ interface Desk {
  * CONNECTION_LOSS or DEADLINE and outcome `unknown`, one that was never sent with outcome `none`.
  */
 export function createCalls(options: {
-  lifeline: Lifeline;
+  lifeline: SessionLoop;
   clock: Clock;
   defaultMs: () => number;
   onceChanged: Desk['onceChanged'];
@@ -101,7 +101,7 @@ class Call implements Timed {
     this.#sent = link !== undefined;
     if (link) link.send(this.#request.type, this.#request.payload, this.#take);
     else if (lifeline.state === 'closed') this.#fail(this.#closed('none'));
-    else if (waiting >= MOST_WAITING) this.#fail(failure('QUEUE_FULL', { ...this.#request, outcome: 'none' }));
+    else if (waiting >= MAX_WAITING) this.#fail(failureOfCode('QUEUE_FULL', { ...this.#request, outcome: 'none' }));
     else this.#wait();
   }
 
@@ -110,7 +110,7 @@ class Call implements Timed {
       ? 'no answer in time'
       : `no connection within the deadline (${this.#desk.lifeline.trouble ?? 'no server has answered yet'})`;
     const outcome = this.#sent && this.#request.writes ? 'unknown' : 'none';
-    this.#fail(failure('DEADLINE', { ...this.#request, outcome, words }));
+    this.#fail(failureOfCode('DEADLINE', { ...this.#request, outcome, words }));
   }
 
   /** On the socket's stack. */
@@ -126,12 +126,12 @@ class Call implements Timed {
       void Promise.resolve().then(() => this.attempt()); // Once the lifeline knows of the end, too.
     else {
       const { words } = answer.end;
-      this.#fail(failure('CONNECTION_LOSS', { ...this.#request, outcome: 'unknown', words }));
+      this.#fail(failureOfCode('CONNECTION_LOSS', { ...this.#request, outcome: 'unknown', words }));
     }
   }
 
   #closed(outcome: Outcome): ZooKeeperError {
-    return this.#desk.lifeline.failure ?? failure('CLOSED', { ...this.#request, outcome });
+    return this.#desk.lifeline.failure ?? failureOfCode('CLOSED', { ...this.#request, outcome });
   }
 
   #wait(): void {

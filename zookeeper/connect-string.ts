@@ -13,7 +13,7 @@ interface ConnectString {
   readonly chroot: string;
 }
 
-const MOST_HOSTS = 64;
+const MAX_HOSTS = 64;
 
 /**
  * Reads `host[:port],host[:port]...[/chroot]`. Blanks around a host are forgiven and a host named twice counts once;
@@ -27,7 +27,7 @@ export function parseConnectString(text: string): ConnectString {
   if (problem) throw refused(`the path ${JSON.stringify(chroot)} after the hosts ${problem}`);
   const names = (slash < 0 ? text : text.slice(0, slash)).split(',');
   if (names.length === 1 && names[0]?.trim() === '') throw refused('it names no host');
-  if (names.length > MOST_HOSTS) throw refused(`it names ${names.length} hosts, ${MOST_HOSTS} are the most`);
+  if (names.length > MAX_HOSTS) throw refused(`it names ${names.length} hosts, ${MAX_HOSTS} are the most`);
   const hosts = new Map<string, Host>();
   for (const name of names) {
     const host = parseHost(name.trim());

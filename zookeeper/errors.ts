@@ -1,4 +1,4 @@
-import { FleetError, type Next } from '../runtime/errors.ts';
+import { FleetError, type NextStep } from '../runtime/errors.ts';
 
 /** `none`: the server did not do it. `unknown`: it may have; find out before trying again. */
 export type Outcome = 'none' | 'unknown';
@@ -10,7 +10,7 @@ export class ZooKeeperError extends FleetError {
   readonly failedAt: number | undefined;
 
   constructor(
-    failure: { code: string; reason: string; hint: string; next: Next },
+    failure: { code: string; reason: string; hint: string; next: NextStep },
     at: { path: string; outcome: Outcome; failedAt?: number; cause?: unknown },
   ) {
     super(failure, { cause: at.cause });

@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls';
 import type { Backoff } from '../runtime/backoff.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { onAbort } from './abortable.ts';
 import { OPEN } from './acl.ts';
@@ -11,12 +11,12 @@ import { ZooKeeperError } from './errors.ts';
 import { withoutChroot } from './paths.ts';
 import { createReads } from './reads.ts';
 import { requestsBelow } from './requests.ts';
-import { failure } from './result-codes.ts';
+import { failureOfCode } from './result-codes.ts';
 import type { AclEntry, Session, SessionState } from './session.ts';
-import { startLifeline } from './session-loop.ts';
+import { startSessionLoop } from './session-loop.ts';
 import { createWatches } from './watch.ts';
-import { openLink } from './wire/connection.ts';
-import type { AuthEntry, OpenLink, TlsMaterial } from './wire/connection-types.ts';
+import { openConnection } from './wire/connection.ts';
+import type { AuthEntry, OpenConnection, TlsMaterial } from './wire/connection-types.ts';
 import { createWrites } from './writes.ts';
 
 export type { AuthEntry, TlsMaterial } from './wire/connection-types.ts';
@@ -38,9 +38,9 @@ export interface SessionOptions {
   /** After a reconnect the watched nodes are read again within this time, drawn evenly. Default 200 ms. */
   readonly rereadSpreadMs?: number;
   /** How a line to a server is made; default a socket. A test may speak to servers that exist in its memory only. */
-  readonly openLink?: OpenLink;
+  readonly openLink?: OpenConnection;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -51,7 +51,7 @@ const SOON = Promise.resolve();
  * itself; throws only for options that can never work: BAD_CONNECT_STRING, BAD_TLS, BAD_ARGUMENTS.
  */
 export function openSession(options: SessionOptions): Session {
-  const { clock, chance, log } = options;
+  const { clock, random, log } = options;
   const { hosts, chroot } = parseConnectString(options.connect);
   checkTls(options.tls);
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 15_000;
@@ -64,15 +64,15 @@ export function openSession(options: SessionOptions): Session {
   let closed: Promise<void> | undefined;
   const openedAt = clock.monotonic();
 
-  const lifeline = startLifeline({
+  const lifeline = startSessionLoop({
     hosts,
     sessionTimeoutMs,
-    backoff: options.backoff ?? { firstMs: 100, mostMs: Math.min(15_000, sessionTimeoutMs / 2) },
+    backoff: options.backoff ?? { firstMs: 100, maxMs: Math.min(15_000, sessionTimeoutMs / 2) },
     auth: options.auth ?? [],
     tls: options.tls,
-    openLink: options.openLink ?? openLink,
+    openLink: options.openLink ?? openConnection,
     clock,
-    chance,
+    random,
     log,
     onEvent: (_type, path) => ringSoon(withoutChroot(chroot, path)),
     onState: (state) => queueMicrotask(() => announce(state)),
@@ -102,7 +102,7 @@ export function openSession(options: SessionOptions): Session {
     for (const wake of woken) wake();
     cancelReread();
     if (state === 'connected' && lifeline.reconnects > 0) {
-      cancelReread = clock.after(chance() * (options.rereadSpreadMs ?? 200), bells.ringAll);
+      cancelReread = clock.after(random() * (options.rereadSpreadMs ?? 200), bells.ringAll);
     }
     if (state === 'closed') {
       bells.ringAll();
@@ -139,9 +139,9 @@ export function openSession(options: SessionOptions): Session {
   const calls = createCalls({ lifeline, clock, onceChanged, defaultMs: () => (lifeline.timeoutMs * 2) / 3 });
   const reads = createReads(requests, calls);
   const defaultAcl = options.defaultAcl === 'open' ? OPEN : options.defaultAcl;
-  const writes = createWrites({ chroot, requests, calls, reads, defaultAcl, lifeline, clock, chance, log });
+  const writes = createWrites({ chroot, requests, calls, reads, defaultAcl, lifeline, clock, random, log });
   const watches = createWatches({
-    ...{ reads, calls, bells, clock, chance, log },
+    ...{ reads, calls, bells, clock, random, log },
     closedByUs: () => lifeline.state === 'closed' && !lifeline.failure,
     barrier: writes.barrier,
   });
@@ -156,7 +156,7 @@ export function openSession(options: SessionOptions): Session {
         const connection = lifeline.now()?.connection;
         if (connection) return connection;
         if (lifeline.state === 'closed') {
-          throw lifeline.failure ?? failure('CLOSED', { op: 'connected', path: '/', outcome: 'none' });
+          throw lifeline.failure ?? failureOfCode('CLOSED', { op: 'connected', path: '/', outcome: 'none' });
         }
         signal?.throwIfAborted();
         await nextState(signal);

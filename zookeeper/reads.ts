@@ -3,7 +3,7 @@ import type { Caller, Calls, Deadline, Request } from './calls.ts';
 import { isCode, type ZooKeeperError } from './errors.ts';
 import { problemOfPath } from './paths.ts';
 import type { Requests } from './requests.ts';
-import { failure } from './result-codes.ts';
+import { failureOfCode } from './result-codes.ts';
 import type { NodeData, NodeStat, Session } from './session.ts';
 import type { Reply, ReplyPayload } from './wire/connection-types.ts';
 
@@ -19,7 +19,8 @@ export interface Reads extends Pick<Session, 'get' | 'exists' | 'children' | 'ge
 export function createReads(requests: Requests, calls: Calls): Reads {
   function askFor<T>(caller: Caller<T | null>, request: Request, deadline: Deadline, read: Read<T>): void {
     const problem = problemOfPath(request.path);
-    if (problem) caller.reject(failure('BAD_PATH', { ...request, outcome: 'none', words: `the path ${problem}` }));
+    if (problem)
+      caller.reject(failureOfCode('BAD_PATH', { ...request, outcome: 'none', words: `the path ${problem}` }));
     else calls.askFor(new Reader(caller, read), request, deadline);
   }
 

@@ -4,7 +4,7 @@ import { below, nameOf, parentOf } from './paths.ts';
 import type { NodeData, NodeStat, Operation, OperationResult } from './session.ts';
 
 /** What settling needs of the session; every read happens behind a quorum write on a new connection. */
-export interface Witness {
+export interface Evidence {
   barrier(): Promise<void>;
   get(path: string): Promise<NodeData | null>;
   exists(path: string): Promise<NodeStat | null>;
@@ -21,10 +21,10 @@ export interface Witness {
  * `unknown`). What defeats it: somebody who writes the very same bytes at the same version, or who removes at once
  * what we created; use unique content (an id, a nonce) where that matters.
  */
-export async function settled(
+export async function resolveLostWrite(
   operations: readonly Operation[],
   send: () => Promise<OperationResult[]>,
-  witness: Witness,
+  witness: Evidence,
 ): Promise<OperationResult[]> {
   for (;;) {
     const before = witness.lastZxid;
@@ -41,7 +41,7 @@ export async function settled(
 async function judge(
   operations: readonly Operation[],
   before: bigint,
-  witness: Witness,
+  witness: Evidence,
   unknown: ZooKeeperError,
 ): Promise<OperationResult[] | 'not-done'> {
   const marks: Mark[] = [];
@@ -64,7 +64,7 @@ interface Mark {
   readonly result?: OperationResult;
 }
 
-async function lookFor(operation: Operation, before: bigint, witness: Witness): Promise<Mark> {
+async function lookFor(operation: Operation, before: bigint, witness: Evidence): Promise<Mark> {
   const { path } = operation;
   switch (operation.op) {
     case 'check':
@@ -86,7 +86,7 @@ async function lookFor(operation: Operation, before: bigint, witness: Witness): 
 async function lookForCreated(
   { path, data, mode }: Operation & { op: 'create' },
   before: bigint,
-  witness: Witness,
+  witness: Evidence,
 ): Promise<Mark> {
   const found = await witness.get(path);
   const owner = mode === 'ephemeral' ? witness.sessionId : 0n;
@@ -95,7 +95,7 @@ async function lookForCreated(
 }
 
 /** The name carries an id that nobody else makes (writes.ts). */
-async function lookForSequential(path: string, witness: Witness): Promise<Mark> {
+async function lookForSequential(path: string, witness: Evidence): Promise<Mark> {
   const parent = parentOf(path) ?? '/';
   const name = ((await witness.children(parent)) ?? []).find((child) => child.startsWith(nameOf(path)));
   return name === undefined ? { is: 'not-done' } : { is: 'done', result: { path: below(parent, name) } };

@@ -1,9 +1,9 @@
-import type { Next } from '../runtime/errors.ts';
+import type { NextStep } from '../runtime/errors.ts';
 import { type Outcome, ZooKeeperError } from './errors.ts';
 
 interface Meaning {
   code: string;
-  next: Next;
+  next: NextStep;
   hint: string;
 }
 
@@ -66,14 +66,14 @@ const OWN = {
   TOO_LARGE: ['stall', 'a node holds at most 1,000,000 bytes; keep large things in git'],
   BAD_PATH: ['bug', 'a path is / or /segment/segment, without empty or dot segments'],
   BAD_ARGUMENTS: ['bug', 'please report it'],
-} satisfies Record<string, [Next, string]>;
+} satisfies Record<string, [NextStep, string]>;
 
 /** A failure that no server said: ours, or the line's. */
-export function failure(
+export function failureOfCode(
   code: keyof typeof OWN,
   at: { op: string; path: string; outcome: Outcome; words?: string },
 ): ZooKeeperError {
-  const [next, hint]: [Next, string] = OWN[code];
+  const [next, hint]: [NextStep, string] = OWN[code];
   const reason = `${at.op} ${at.path}: ${at.words ?? code}`;
   return new ZooKeeperError({ code, reason, hint, next }, { path: at.path, outcome: at.outcome });
 }

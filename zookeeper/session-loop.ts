@@ -1,25 +1,33 @@
 import { setMaxListeners } from 'node:events';
 import jute from 'node-zookeeper-client/lib/jute/index.js';
 import { type Backoff, fullJitter } from '../runtime/backoff.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { rotateAddresses } from './addresses.ts';
 import type { Host } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
 import { errorFor } from './result-codes.ts';
-import type { Connection, SessionState } from './session.ts';
-import { lineTrouble } from './wire/connect-error.ts';
-import type { Answer, AuthEntry, Handshake, Link, LinkEnd, OpenLink, TlsMaterial } from './wire/connection-types.ts';
+import type { ConnectedPeriod, SessionState } from './session.ts';
+import { connectError } from './wire/connect-error.ts';
+import type {
+  Answer,
+  AuthEntry,
+  Connection,
+  ConnectionEnd,
+  Handshake,
+  OpenConnection,
+  TlsMaterial,
+} from './wire/connection-types.ts';
 
-interface LifelineOptions {
+interface SessionLoopOptions {
   readonly hosts: readonly Host[];
   readonly sessionTimeoutMs: number;
   readonly backoff: Backoff;
   readonly auth: readonly AuthEntry[];
   readonly tls?: TlsMaterial | undefined;
-  readonly openLink: OpenLink;
+  readonly openLink: OpenConnection;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
   readonly onEvent: (type: number, path: string) => void;
   /** After each change of state. */
@@ -27,10 +35,10 @@ interface LifelineOptions {
 }
 
 /** The session's life over one link after another. */
-export interface Lifeline {
+export interface SessionLoop {
   readonly state: SessionState;
   /** The present stretch, when a server was heard lately; looking also notices that it was not. */
-  now(): { link: Link; connection: Connection } | undefined;
+  now(): { link: Connection; connection: ConnectedPeriod } | undefined;
   /** As negotiated last, or as it will be asked for. */
   readonly timeoutMs: number;
   /** Why it is closed, when that was not our wish. */
@@ -53,12 +61,12 @@ export interface Lifeline {
  * `lost` by our own count is a fence and not the truth: after an outage of all servers the session may still be there,
  * and then the generation stays the same.
  */
-export function startLifeline(options: LifelineOptions): Lifeline {
+export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
   const { clock, log } = options;
-  const addresses = rotateAddresses(options.hosts, options.chance);
+  const addresses = rotateAddresses(options.hosts, options.random);
   const closing = new AbortController();
-  let link: Link | undefined;
-  let stretch: { link: Link; connection: Connection; end: AbortController } | undefined;
+  let link: Connection | undefined;
+  let stretch: { link: Connection; connection: ConnectedPeriod; end: AbortController } | undefined;
   let session: Handshake | undefined;
   let generation = 0;
   let tried = false;
@@ -66,7 +74,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   let refusals = 0;
   let cancelLost = () => {};
   // Members and no accessors: every call looks at them, and an object with accessors of its own is slow to look at.
-  const life: { -readonly [Key in keyof Lifeline]: Lifeline[Key] } = {
+  const life: { -readonly [Key in keyof SessionLoop]: SessionLoop[Key] } = {
     state: 'connecting',
     timeoutMs: options.sessionTimeoutMs,
     failure: undefined,
@@ -88,16 +96,16 @@ export function startLifeline(options: LifelineOptions): Lifeline {
 
   async function live(): Promise<void> {
     while (life.state !== 'closed') {
-      if (tried) await clock.sleep(fullJitter(options.backoff, attempt++, options.chance), closing.signal);
+      if (tried) await clock.sleep(fullJitter(options.backoff, attempt++, options.random), closing.signal);
       tried = true;
       const address = await addresses.next().catch((error: Error) => {
-        life.trouble = lineTrouble(error);
+        life.trouble = connectError(error);
         log.warn({ error }, 'no ZooKeeper host name can be resolved');
         return undefined;
       });
       if (!address || closing.signal.aborted) continue;
-      const how = await new Promise<LinkEnd>((resolve) => {
-        const mine: Link = options.openLink({
+      const how = await new Promise<ConnectionEnd>((resolve) => {
+        const mine: Connection = options.openLink({
           ...options,
           address,
           handshakeMs: Math.min(5_000, options.sessionTimeoutMs / addresses.count),
@@ -120,7 +128,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   /** Servers hang up on a client that has seen more than they have: one that was wiped would do so for ever. */
   const amnesty = () => refusals >= Math.max(2, addresses.count);
 
-  async function welcome(mine: Link, handshake: Handshake): Promise<void> {
+  async function welcome(mine: Connection, handshake: Handshake): Promise<void> {
     if (life.lastZxid > 0n && amnesty() && !(await comparePast(mine))) return;
     if (link !== mine || life.state === 'closed') return;
     refusals = 0;
@@ -147,7 +155,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
   }
 
   /** We asked to be let in whatever we had seen: find out, behind a quorum write, whether the past was lost. */
-  async function comparePast(mine: Link): Promise<boolean> {
+  async function comparePast(mine: Connection): Promise<boolean> {
     const check = { type: jute.OP_CODES.CHECK, path: '/', version: -1 };
     const payload = new jute.TransactionRequest([check]);
     const answer = await new Promise<Answer>((resolve) => mine.send(jute.OP_CODES.MULTI, payload, resolve));
@@ -165,7 +173,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
     return true;
   }
 
-  function leave(mine: Link, how: LinkEnd): void {
+  function leave(mine: Connection, how: ConnectionEnd): void {
     if (link === mine) link = undefined;
     if (how.why === 'refused') refusals++;
     if (how.why === 'auth-failed') fail(how);
@@ -192,7 +200,7 @@ export function startLifeline(options: LifelineOptions): Lifeline {
     });
   }
 
-  function fail(how: LinkEnd): void {
+  function fail(how: ConnectionEnd): void {
     life.failure = errorFor(-115, { op: 'authenticate', path: '/' });
     log.error({ code: life.failure.code, hint: life.failure.hint }, how.words);
     shut();

@@ -15,7 +15,7 @@
 export type SessionState = 'connecting' | 'connected' | 'suspended' | 'lost' | 'closed';
 
 /** One stretch of being connected. */
-export interface Connection {
+export interface ConnectedPeriod {
   /** Counts server sessions of this handle, from 1; the same number means the same ephemerals. */
   readonly generation: number;
   readonly sessionId: bigint;
@@ -111,7 +111,7 @@ interface Vitals {
 export interface Session {
   readonly state: SessionState;
   /** The current stretch; waits for one. Rejects when `signal` fires or the session is closed for good. */
-  connected(signal?: AbortSignal): Promise<Connection>;
+  connected(signal?: AbortSignal): Promise<ConnectedPeriod>;
   /** Called after each change of state; the returned function takes it back. */
   onState(listener: (state: SessionState) => void): () => void;
 

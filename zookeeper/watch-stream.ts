@@ -1,5 +1,5 @@
 import { type Backoff, fullJitter, spread } from '../runtime/backoff.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { onAbort } from './abortable.ts';
 import type { Bells } from './bells.ts';
@@ -8,13 +8,13 @@ import { ZooKeeperError } from './errors.ts';
 import type { WatchOptions } from './session.ts';
 
 const REREAD_MS = 60_000;
-const AGAIN: Backoff = { firstMs: 100, mostMs: 15_000 };
+const AGAIN: Backoff = { firstMs: 100, maxMs: 15_000 };
 
 export interface StreamParts {
   readonly bells: Bells;
   readonly closedByUs: () => boolean;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -85,7 +85,7 @@ export function streamOf<T, Mark>(
     }
     dirty = true;
     // At a deadline the read has waited for a server long enough: it goes on waiting at once.
-    const pause = error.code === 'DEADLINE' ? 0 : fullJitter(AGAIN, attempt++, parts.chance);
+    const pause = error.code === 'DEADLINE' ? 0 : fullJitter(AGAIN, attempt++, parts.random);
     if (pause > 0) parts.log.warn({ path, code: error.code }, 'a watch could not be read; again soon');
     cancelPause = parts.clock.after(pause, () => {
       reading = false;
@@ -95,7 +95,7 @@ export function streamOf<T, Mark>(
 
   /** One lost event must not strand us: now and then the bell rings by itself. */
   function rereadSlowly(): () => void {
-    return parts.clock.after(spread(rereadMs, 0.2, parts.chance), () => {
+    return parts.clock.after(spread(rereadMs, 0.2, parts.random), () => {
       cancelReread = rereadSlowly();
       ring();
     });

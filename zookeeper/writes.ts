@@ -1,18 +1,18 @@
 import { fullJitter } from '../runtime/backoff.ts';
-import type { Chance, Clock } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Calls, Deadline } from './calls.ts';
 import { isCode } from './errors.ts';
 import { below, parentOf, problemOfPath, withChroot, withoutChroot } from './paths.ts';
 import { createReads, type Reads } from './reads.ts';
 import { type Requests, requestsBelow } from './requests.ts';
-import { settled, type Witness } from './resolve-lost-write.ts';
-import { errorFor, failure } from './result-codes.ts';
+import { type Evidence, resolveLostWrite } from './resolve-lost-write.ts';
+import { errorFor, failureOfCode } from './result-codes.ts';
 import { type AclEntry, ANY_VERSION, type Operation, type OperationResult, type Session } from './session.ts';
 
 type Writes = Pick<Session, 'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'barrier' | 'setAcl'>;
 
-const MOST_BYTES = 1_000_000;
+const MAX_BYTES = 1_000_000;
 const MANY_BYTES = 100_000;
 
 /**
@@ -27,10 +27,10 @@ export function createWrites(options: {
   defaultAcl: readonly AclEntry[];
   lifeline: { readonly lastZxid: bigint; now(): { connection: { sessionId: bigint } } | undefined };
   clock: Clock;
-  chance: Chance;
+  random: Random;
   log: Logger;
 }): Writes {
-  const { requests, calls, reads, chance, lifeline } = options;
+  const { requests, calls, reads, random, lifeline } = options;
   const wholePaths = requestsBelow('');
   const wholeReads = createReads(wholePaths, calls);
 
@@ -39,7 +39,7 @@ export function createWrites(options: {
     const unique = operations.map((one) => (one.op === 'create' ? withUniqueName(one) : one));
     const send =
       unique.length === 1 ? () => sendOne(unique[0] as Operation, deadline) : () => sendAll(unique, deadline);
-    return settled(unique, send, witness(deadline));
+    return resolveLostWrite(unique, send, witness(deadline));
   }
 
   /** A plain request where one will do: servers count and log those by name. */
@@ -64,8 +64,8 @@ export function createWrites(options: {
 
   async function sendAll(operations: readonly Operation[], deadline: Deadline): Promise<OperationResult[]> {
     const request = requests.transact(operations, options.defaultAcl);
-    if (request.payload.byteLength() > MOST_BYTES) {
-      throw failure('TOO_LARGE', {
+    if (request.payload.byteLength() > MAX_BYTES) {
+      throw failureOfCode('TOO_LARGE', {
         ...request,
         outcome: 'none',
         words: 'the transaction is larger than 1,000,000 bytes',
@@ -86,13 +86,14 @@ export function createWrites(options: {
   function check(operation: Operation): void {
     const at = { op: operation.op, path: operation.path, outcome: 'none' as const };
     const problem = problemOfPath(operation.path);
-    if (problem) throw failure('BAD_PATH', { ...at, words: `the path ${problem}` });
+    if (problem) throw failureOfCode('BAD_PATH', { ...at, words: `the path ${problem}` });
     if (operation.op !== 'create' && !(Number.isInteger(operation.version) && operation.version >= ANY_VERSION)) {
-      throw failure('BAD_ARGUMENTS', { ...at, words: `${operation.version} is no version` });
+      throw failureOfCode('BAD_ARGUMENTS', { ...at, words: `${operation.version} is no version` });
     }
     if (operation.op !== 'create' && operation.op !== 'set') return;
     const { length } = operation.data;
-    if (length > MOST_BYTES) throw failure('TOO_LARGE', { ...at, words: `${length} bytes are too many for a node` });
+    if (length > MAX_BYTES)
+      throw failureOfCode('TOO_LARGE', { ...at, words: `${length} bytes are too many for a node` });
     if (length > MANY_BYTES)
       options.log.warn({ path: operation.path, length }, 'a large node is slow to hand to a fleet');
   }
@@ -101,13 +102,13 @@ export function createWrites(options: {
   function withUniqueName(one: Operation & { op: 'create' }): Operation {
     if (!one.mode.endsWith('sequential')) return one;
     const digits = () =>
-      Math.floor(chance() * 0x1_0000)
+      Math.floor(random() * 0x1_0000)
         .toString(16)
         .padStart(4, '0');
     return { ...one, path: `${one.path}${digits()}${digits()}${digits()}${digits()}-` };
   }
 
-  function witness(deadline: Deadline): Witness {
+  function witness(deadline: Deadline): Evidence {
     const barrierBy = () => barrier('/', deadline);
     return {
       barrier: barrierBy,
@@ -161,7 +162,7 @@ export function createWrites(options: {
       } catch (error) {
         if (isCode(error, 'NO_NODE')) return;
         if (!isCode(error, 'NOT_EMPTY') || options.clock.monotonic() > deadline) throw error;
-        await options.clock.sleep(fullJitter({ firstMs: 5, mostMs: 250 }, attempt, chance));
+        await options.clock.sleep(fullJitter({ firstMs: 5, maxMs: 250 }, attempt, random));
       }
     }
   }

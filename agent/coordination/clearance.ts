@@ -4,7 +4,7 @@ import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../..
 import type { WantedTarget } from '../plan.ts';
 
 /** What the rollout says to this agent. */
-export interface Orders {
+export interface RolloutView {
   /** False until ZooKeeper has answered once. */
   readonly known: boolean;
   readonly rollout: Rollout | null;
@@ -19,25 +19,31 @@ export interface Orders {
 /** Whether a policy is in force where no rollout has begun. */
 export type PolicyAnswer = 'none' | 'in force' | 'not known';
 
-export const NO_ORDERS: Orders = { known: false, rollout: null, unknown: null, permit: null, policy: 'not known' };
+export const NOTHING_VIEWED: RolloutView = {
+  known: false,
+  rollout: null,
+  unknown: null,
+  permit: null,
+  policy: 'not known',
+};
 
 /** The target's own policy counts before the app's. */
-export const policyFor = (target: Target, { policy }: Orders): PolicyAnswer =>
+export const policyFor = (target: Target, { policy }: RolloutView): PolicyAnswer =>
   target.gitfleet?.policy === undefined ? policy : 'in force';
 
-export type Leave =
+export type Clearance =
   | { readonly kind: 'go' }
   /** Everything is made ready meanwhile. */
   | { readonly kind: 'await'; readonly waitingFor: string }
   /** Nothing is made ready: another target has to come. */
   | { readonly kind: 'never'; readonly waitingFor: string };
 
-const GO: Leave = { kind: 'go' };
+const GO: Clearance = { kind: 'go' };
 
 /** Whether this agent may activate the target; pure. docs/design.md section 3 has the rule in words. */
-export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: PolicyAnswer): Leave {
-  const { rollout, unknown } = orders;
-  if (!orders.known) return { kind: 'await', waitingFor: 'ZooKeeper to say how this rollout goes' };
+export function clearanceOf(targetVersion: TargetVersion, view: RolloutView, policy: PolicyAnswer): Clearance {
+  const { rollout, unknown } = view;
+  if (!view.known) return { kind: 'await', waitingFor: 'ZooKeeper to say how this rollout goes' };
   if (unknown?.targetVersion === targetVersion) {
     const what = `another target, or a newer gitfleet here: the rollout is ${unknown.state}, which this version does not know`;
     return { kind: 'await', waitingFor: what };
@@ -51,7 +57,7 @@ export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: Po
   if (!rollout.permits || rollout.state === 'proven') return GO;
   const name = `d-${rollout.deployment}`;
   if (isOpen(rollout)) {
-    if (rollout.state !== 'halted' && orders.permit === targetVersion) return GO;
+    if (rollout.state !== 'halted' && view.permit === targetVersion) return GO;
     // The same words for all three: what a pause changes says the rollout, not a thousand reports.
     return { kind: 'await', waitingFor: `a permit for ${name}` };
   }
@@ -62,7 +68,7 @@ export function leaveOf(targetVersion: TargetVersion, orders: Orders, policy: Po
  * Whether a release that is active here has still to show that it is well: its rollout goes on and has not proven it,
  * nor an earlier one, nor did a person on this server choose it. Pure.
  */
-export function isUnproven(wanted: WantedTarget, { rollout }: Orders): boolean {
+export function isUnproven(wanted: WantedTarget, { rollout }: RolloutView): boolean {
   if (wanted.override !== undefined || wanted.meanwhile !== undefined) return false;
   if (!rollout?.permits || rollout.targetVersion !== wanted.targetVersion || !isOpen(rollout)) return false;
   const { base } = rollout;
@@ -72,10 +78,10 @@ export function isUnproven(wanted: WantedTarget, { rollout }: Orders): boolean {
 const isOpen = ({ state }: Rollout): boolean => state === 'running' || state === 'paused' || state === 'halted';
 
 /** Whether orders that came say anything to this agent that the ones before did not; pure. */
-export function saysMore(wanted: WantedTarget, before: Orders, now: Orders): boolean {
-  const [was, is] = [before, now].map((orders) => {
-    const leave = leaveOf(wanted.targetVersion, orders, policyFor(wanted.target, orders));
-    return JSON.stringify([leave, orders.rollout?.base, isUnproven(wanted, orders)]);
+export function changesClearance(wanted: WantedTarget, before: RolloutView, now: RolloutView): boolean {
+  const [was, is] = [before, now].map((view) => {
+    const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
+    return JSON.stringify([leave, view.rollout?.base, isUnproven(wanted, view)]);
   });
   return was !== is;
 }
@@ -85,7 +91,7 @@ export function saysMore(wanted: WantedTarget, before: Orders, now: Orders): boo
  * online when the target was published, goes to the last proven target. Null: it stays as it is.
  * @param shown what links show, by relativePath.
  */
-export function meanwhile(
+export function baseMeanwhile(
   wanted: WantedTarget,
   rollout: Rollout | null,
   shown: Readonly<Record<string, string>>,

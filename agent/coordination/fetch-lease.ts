@@ -3,7 +3,7 @@ import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { RepositoryUrl } from '../../schemas/values.ts';
 import { orAborted } from '../../zookeeper/abortable.ts';
-import { PATIENT } from '../../zookeeper/recipes/queue-node.ts';
+import { UNTIL_ANSWERED } from '../../zookeeper/recipes/queue-node.ts';
 import { acquireLease } from '../../zookeeper/recipes/semaphore.ts';
 import type { AclEntry, Session } from '../../zookeeper/session.ts';
 
@@ -64,7 +64,7 @@ export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
   };
 
   async function queue(most: number, both: AbortSignal): Promise<OriginTurn> {
-    const all = await orAborted(session.exists(online, PATIENT), both).catch(() => null);
+    const all = await orAborted(session.exists(online, UNTIL_ANSWERED), both).catch(() => null);
     both.throwIfAborted();
     if (all && all.numChildren <= most) return NO_TURN;
     return acquireLease(session, { path, acl, leases: most, signal: both });

@@ -2,39 +2,39 @@ import { checkQuarantine } from '../../fleet/admission.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
 import type { WantedTarget } from '../plan.ts';
-import { leaveOf, policyFor } from './clearance.ts';
-import { type OrdersParts, readOrders } from './rollout-feed.ts';
+import { clearanceOf, policyFor } from './clearance.ts';
+import { type RolloutFeedParts, readRolloutView } from './rollout-feed.ts';
 
 /**
  * The last question before the swap: is this still what config says, not quarantined, and may this agent go? A watch may
  * be late; these reads are made now. While ZooKeeper does not answer, nothing is swapped: what is served stays served.
- * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NO_LEAVE.
+ * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NOT_CLEARED.
  */
-export async function confirmWanted(
-  parts: Pick<OrdersParts, 'session' | 'znodes' | 'agentId'>,
+export async function recheckWanted(
+  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId'>,
   wanted: WantedTarget,
   signal: AbortSignal,
 ): Promise<void> {
   const { session, znodes } = parts;
   await session.connected(signal);
-  const [config, quarantine, orders] = await Promise.all([
+  const [config, quarantine, view] = await Promise.all([
     session.get(znodes.config),
     session.get(znodes.quarantine),
-    readOrders(parts),
+    readRolloutView(parts),
   ]);
   signal.throwIfAborted();
   if (quarantine) refuseQuarantined(quarantine.data, wanted.target.commitId);
   // An empty or missing config removes nothing and takes nothing back.
   const changed = config && config.data.length > 0 && targetVersionOf(config.stat) !== wanted.targetVersion;
   if (changed) throw superseded('config changed while this release was made ready');
-  const { rollout } = orders;
+  const { rollout } = view;
   if (wanted.meanwhile !== undefined) {
     const { commitId, relativePath } = wanted.target;
     if (rollout?.base?.commitId === commitId && rollout.base.relativePath === relativePath) return;
     throw superseded('the last proven target changed while this release was made ready');
   }
-  const leave = leaveOf(wanted.targetVersion, orders, policyFor(wanted.target, orders));
-  if (leave.kind !== 'go') throw noLeave(leave.waitingFor);
+  const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
+  if (leave.kind !== 'go') throw notCleared(leave.waitingFor);
 }
 
 /** For an agent a quarantine is something to wait for: a person may lift it, or another target comes. */
@@ -54,9 +54,9 @@ const superseded = (reason: string): FleetError =>
     next: 'retry',
   });
 
-const noLeave = (waitingFor: string): FleetError =>
+const notCleared = (waitingFor: string): FleetError =>
   new FleetError({
-    code: 'NO_LEAVE',
+    code: 'NOT_CLEARED',
     reason: `the rollout changed right before the swap: it waits for ${waitingFor}`,
     hint: 'nothing is to be done here; see gitfleet status',
     next: 'wait',

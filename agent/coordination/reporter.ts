@@ -35,11 +35,11 @@ const COALESCE_MS = 1_000;
 /** A deployment that is over sooner than this reports once, when it is over. */
 const WORKING_DELAY_MS = 1_000;
 /** Stages told per targetVersion (docs/design.md, section 3: at most five writes in all where nothing fails). */
-const MOST_WORKING = 3;
+const MAX_WORKING = 3;
 /** The same standing again, with another count of tries for instance, is not worth more than this. */
 const SAME_AGAIN_MS = 30_000;
 /** Between tries to write one that was refused; doubled each time. */
-const FAILED = { firstMs: 1_000, mostMs: 60_000 };
+const FAILED = { firstMs: 1_000, maxMs: 60_000 };
 
 export function createReporter(parts: ReporterParts): Reporter {
   let pending: { report: Report; kind: 'working' | 'rest' } | null = null;
@@ -71,7 +71,7 @@ export function createReporter(parts: ReporterParts): Reporter {
         const { code, message, hint } = classify(error);
         parts.log.warn({ code, reason: message, hint, failures }, 'report not written, will be repeated');
         if (isCode(error, 'NO_AUTH')) parts.onProblem(`its report cannot be written: ${code} at ${parts.path}`);
-        const waitMs = Math.min(FAILED.mostMs, FAILED.firstMs * 2 ** (failures - 1));
+        const waitMs = Math.min(FAILED.maxMs, FAILED.firstMs * 2 ** (failures - 1));
         cancelTimer ??= parts.clock.after(waitMs, flush);
       })
       .finally(() => {
@@ -103,7 +103,7 @@ export function createReporter(parts: ReporterParts): Reporter {
     say(next, kind) {
       last = next;
       if (working.targetVersion !== next.targetVersion) working = { targetVersion: next.targetVersion, writes: 0 };
-      if (kind === 'working' && working.writes >= MOST_WORKING) return;
+      if (kind === 'working' && working.writes >= MAX_WORKING) return;
       pending = { report: next, kind };
       if (failures > 0) return; // Its own timer is running.
       // Stages that follow each other quickly are work that lasts, too.

@@ -1,34 +1,34 @@
-import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { createPatience } from '../../runtime/retry-loop.ts';
+import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
 import { parsePermit, parseRollout, unknownState } from '../../schemas/rollout.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
-import { NO_ORDERS, type Orders, type PolicyAnswer } from './clearance.ts';
+import { NOTHING_VIEWED, type PolicyAnswer, type RolloutView } from './clearance.ts';
 
-export interface OrdersParts {
+export interface RolloutFeedParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly agentId: string;
   readonly rereadMs: number;
   readonly log: Logger;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
 }
 
 /**
  * Tells the orders each time they change: three watches, whatever the fleet's size. Ends only with `signal`: whatever
  * fails on the way is logged and tried again.
  */
-export async function followOrders(
-  parts: OrdersParts,
-  tell: (orders: Orders) => void,
+export async function followRollout(
+  parts: RolloutFeedParts,
+  tell: (view: RolloutView) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { znodes, agentId } = parts;
-  let seen: Partial<Orders> = {};
+  let seen: Partial<RolloutView> = {};
   const note = (change: typeof seen) => {
     seen = { ...seen, ...change };
     const { rollout, unknown = null, permit, policy = 'not known' } = seen;
@@ -42,43 +42,43 @@ export async function followOrders(
 }
 
 async function watchNode(
-  parts: OrdersParts,
+  parts: RolloutFeedParts,
   path: string,
   told: (snapshot: Snapshot) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const patience = createPatience(parts);
+  const retryLoop = createRetryLoop(parts);
   while (!signal.aborted) {
     try {
       for await (const snapshot of parts.session.watch(path, { signal, rereadMs: parts.rereadMs })) {
         told(snapshot);
-        patience.wentWell();
+        retryLoop.wentWell();
       }
     } catch (error) {
       if (signal.aborted) return;
-      const pause = patience.failed(error, { path }, 'reading the rollout failed, again by itself');
+      const pause = retryLoop.failed(error, { path }, 'reading the rollout failed, again by itself');
       await parts.clock.sleep(pause, signal).catch(() => {});
     }
   }
 }
 
 /** The orders as they are now, read anew. @throws ZooKeeperError. */
-export async function readOrders({
+export async function readRolloutView({
   session,
   znodes,
   agentId,
-}: Pick<OrdersParts, 'session' | 'znodes' | 'agentId'>): Promise<Orders> {
+}: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId'>): Promise<RolloutView> {
   const [rollout, permit, policy] = await Promise.all([
     session.get(znodes.rollout),
     session.get(znodes.permit(agentId)),
     session.get(znodes.policy).then((node) => policyOf(node?.data), unlessDenied),
   ]);
   const said = { permit: permitOf(permit?.data), policy };
-  return { ...NO_ORDERS, known: true, ...rolloutOf(rollout?.data), ...said };
+  return { ...NOTHING_VIEWED, known: true, ...rolloutOf(rollout?.data), ...said };
 }
 
 const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
-const rolloutOf = (data: Buffer | undefined): Pick<Orders, 'rollout' | 'unknown'> =>
+const rolloutOf = (data: Buffer | undefined): Pick<RolloutView, 'rollout' | 'unknown'> =>
   data ? { rollout: parseRollout(data), unknown: unknownState(data) } : { rollout: null, unknown: null };
 const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null);
 

@@ -1,28 +1,28 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { FleetError } from '../../runtime/errors.ts';
 import { clean, type Logger } from '../../runtime/log.ts';
-import { MOST_OUTPUT_CHARACTERS, type Phase, type Report } from '../../schemas/report.ts';
-import type { Doing, Rest, Wanted, WantedTarget } from '../plan.ts';
-import type { Aftermath, Journal } from '../state/journal.ts';
+import { MAX_OUTPUT_CHARACTERS, type Phase, type Report } from '../../schemas/report.ts';
+import type { Action, Rest, Wanted, WantedTarget } from '../plan.ts';
+import type { Journal, Reversal } from '../state/journal.ts';
 import type { Override } from '../state/override.ts';
 import type { Suspension } from '../state/suspension.ts';
 import { StepFailure } from '../steps/failure.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Turns what the loop does into reports, and into one log line per stage. */
-export interface StandingReporter {
+export interface StatusReporter {
   begin(wanted: WantedTarget): void;
   /** What follows the failure of a step or of health begins; it may take as long as its steps. */
-  clearingUp(failed: Aftermath): void;
-  done(wanted: WantedTarget, step: Doing, ms: number): void;
-  failed(wanted: WantedTarget, step: Doing, failure: FleetError, attempts: number): void;
-  working(wanted: Wanted, step: Doing, journal: Journal): void;
+  reverting(failed: Reversal): void;
+  done(wanted: WantedTarget, step: Action, ms: number): void;
+  failed(wanted: WantedTarget, step: Action, failure: FleetError, attempts: number): void;
+  working(wanted: Wanted, step: Action, journal: Journal): void;
   rest(wanted: Wanted, because: Rest, journal: Journal): void;
   /** What the last inspection of the active release found; none: it is its commit. */
   drift(names: readonly string[]): void;
 }
 
-const PHASE: Record<Doing, Phase> = {
+const PHASE: Record<Action, Phase> = {
   fetch: 'fetching',
   write: 'writing',
   check: 'verifying',
@@ -42,13 +42,13 @@ const AT_REST: Record<Rest['kind'], Phase> = {
   failed: 'failed',
 };
 
-export function createStanding(parts: {
+export function createStatusReporter(parts: {
   reporter: Reporter;
   clock: Clock;
   log: Logger;
   agentId: string;
   agentVersion: string;
-}): StandingReporter {
+}): StatusReporter {
   let last = { key: '', since: parts.clock.now(), drift: '' };
   let drift: readonly string[] = [];
 
@@ -58,7 +58,7 @@ export function createStanding(parts: {
     const failure = rest?.kind === 'failed' ? rest.failure : null;
     const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;
     const waitingFor = rest?.kind === 'waiting' || rest?.kind === 'awaiting' ? clean(rest.waitingFor, 300) : null;
-    const output = rest?.kind === 'failed' && rest.output ? rest.output.slice(-MOST_OUTPUT_CHARACTERS) : null;
+    const output = rest?.kind === 'failed' && rest.output ? rest.output.slice(-MAX_OUTPUT_CHARACTERS) : null;
     const attempts = journal.progress?.attempts;
     const key = [targetVersion, target?.commitId, phase, failure?.code, waitingFor, attempts].join(' ');
     // Files that drift do not change since when it stands so.
@@ -88,7 +88,7 @@ export function createStanding(parts: {
     begin(wanted) {
       parts.log.info({ ...about(wanted), url: wanted.target.url }, 'new target');
     },
-    clearingUp({ commitId, back, step, code }) {
+    reverting({ commitId, back, step, code }) {
       parts.log.warn(
         { commitId, back, step, code },
         back ? 'going back' : 'clearing up, there is nothing to go back to',
@@ -154,7 +154,7 @@ const suspendedBy = ({ by, why, at }: Suspension) => ({ by: clean(by, 100), why:
 /** The tail of what the step printed, so that the log alone tells the story. */
 const output = (failure: FleetError) =>
   failure instanceof StepFailure && failure.output !== ''
-    ? { output: failure.output.slice(-MOST_OUTPUT_CHARACTERS) }
+    ? { output: failure.output.slice(-MAX_OUTPUT_CHARACTERS) }
     : {};
 
 const about = ({ target, targetVersion }: WantedTarget) => ({

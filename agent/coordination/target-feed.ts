@@ -1,13 +1,13 @@
-import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { createPatience } from '../../runtime/retry-loop.ts';
+import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { parseTarget, targetVersionOf } from '../../schemas/target.ts';
 import type { UrlPolicy } from '../../schemas/url.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
 import type { Wanted } from '../plan.ts';
 import type { Journal } from '../state/journal.ts';
 
-interface DesiredParts {
+interface TargetFeedParts {
   readonly session: Session;
   readonly path: string;
   readonly rereadMs: number;
@@ -15,10 +15,10 @@ interface DesiredParts {
   readonly accepted: () => Journal['accepted'];
   readonly log: Logger;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
 }
 
-export interface Desired {
+export interface TargetHeard {
   readonly wanted: Wanted;
   /** The write that it comes from; null where there is nothing to want. */
   readonly write: { readonly mzxid: bigint; readonly mtime: number } | null;
@@ -28,8 +28,8 @@ export interface Desired {
  * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: whatever fails on
  * the way is logged and tried again.
  */
-export async function* followDesired(parts: DesiredParts, signal: AbortSignal): AsyncGenerator<Desired> {
-  const patience = createPatience(parts);
+export async function* followTarget(parts: TargetFeedParts, signal: AbortSignal): AsyncGenerator<TargetHeard> {
+  const retryLoop = createRetryLoop(parts);
   let told = false;
   while (!signal.aborted) {
     try {
@@ -37,21 +37,21 @@ export async function* followDesired(parts: DesiredParts, signal: AbortSignal): 
         if (!told) parts.log.info({ path: parts.path, empty: !hasContent(snapshot) }, `watching ${parts.path}`);
         told = true;
         const judged = await judge(parts, snapshot);
-        patience.wentWell();
+        retryLoop.wentWell();
         yield judged;
       }
     } catch (error) {
       if (signal.aborted) return;
-      const pause = patience.failed(error, { path: parts.path }, 'reading the target failed, again by itself');
+      const pause = retryLoop.failed(error, { path: parts.path }, 'reading the target failed, again by itself');
       await parts.clock.sleep(pause, signal).catch(() => {});
     }
   }
 }
 
-async function judge(parts: DesiredParts, seen: Snapshot): Promise<Desired> {
+async function judge(parts: TargetFeedParts, seen: Snapshot): Promise<TargetHeard> {
   const snapshot = await withoutLag(parts, seen);
-  if (!snapshot.exists) return nothing(`${parts.path} to exist (gitfleet init)`);
-  if (snapshot.data.length === 0) return nothing(`a first target in ${parts.path}`);
+  if (!snapshot.exists) return nothingHeard(`${parts.path} to exist (gitfleet init)`);
+  if (snapshot.data.length === 0) return nothingHeard(`a first target in ${parts.path}`);
   const { stat } = snapshot;
   const write = { mzxid: stat.mzxid, mtime: stat.mtime };
   const targetVersion = targetVersionOf(stat);
@@ -66,7 +66,7 @@ async function judge(parts: DesiredParts, seen: Snapshot): Promise<Desired> {
 }
 
 /** A follower may lag: before a target counts as gone back, a quorum write and a second look. */
-async function withoutLag(parts: DesiredParts, seen: Snapshot): Promise<Snapshot> {
+async function withoutLag(parts: TargetFeedParts, seen: Snapshot): Promise<Snapshot> {
   const accepted = parts.accepted();
   if (!seen.exists || !accepted || !wentBack(accepted, seen.stat.mzxid)) return seen;
   await parts.session.barrier(parts.path);
@@ -83,5 +83,5 @@ const WENT_BACK = {
   next: 'stall',
 } as const;
 
-export const nothing = (why: string): Desired => ({ write: null, wanted: { kind: 'nothing', why } });
+export const nothingHeard = (why: string): TargetHeard => ({ write: null, wanted: { kind: 'nothing', why } });
 const hasContent = (snapshot: Snapshot): boolean => snapshot.exists && snapshot.data.length > 0;

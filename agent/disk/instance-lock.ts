@@ -8,13 +8,13 @@ import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { clean } from '../../runtime/log.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
-import { checkOwner, type Places, statOfRoot } from './layout.ts';
+import { checkOwner, type Layout, statOfRoot } from './layout.ts';
 import { encodeOwner, ownerFile, parseOwner } from './owner-file.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
 /** What an agent stands on: its directories, exclusively. */
-export interface Ground {
+export interface InstanceLock {
   /** The descriptor whose lock says that this state directory is taken; git children inherit it. */
   readonly lockFd: number;
   /** New for each process. */
@@ -33,28 +33,28 @@ export interface Ground {
  * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED; SYMLINK, NOT_DIR, OWNER where the root is not ours;
  * SETTINGS where root or state cannot be a directory.
  */
-export async function takeGround(
-  places: Places,
+export async function takeInstanceLock(
+  layout: Layout,
   agentId: string,
   waitMs = 3_000,
   machineIdFile = '/etc/machine-id',
-): Promise<Ground> {
-  await makeNamed('state', places.state, 0o700);
-  await endOrphans(places.state, systemClock);
-  const lock = await takeLock(join(places.state, 'lock'), 0o600, 'STATE_TAKEN', places.state, waitMs);
+): Promise<InstanceLock> {
+  await makeNamed('state', layout.state, 0o700);
+  await endOrphans(layout.state, systemClock);
+  const lock = await takeLock(join(layout.state, 'lock'), 0o600, 'STATE_TAKEN', layout.state, waitMs);
   try {
-    const machine = await machineName(machineIdFile, places.state, agentId);
+    const machine = await machineName(machineIdFile, layout.state, agentId);
     // From the root down, each before anything below it is opened or made: we may be root, and these others' links.
-    await makeNamed('root', places.root, 0o755);
-    checkOwner(places.root, await statOfRoot(places.root, uid()), uid());
-    const below = join(places.root, '.gitfleet');
+    await makeNamed('root', layout.root, 0o755);
+    checkOwner(layout.root, await statOfRoot(layout.root, uid()), uid());
+    const below = join(layout.root, '.gitfleet');
     await makeDirectory(below, 0o755).catch(unless('EEXIST')); // What is there is judged in the next line.
     checkOwner(below, await lstat(below), uid());
-    const owner = await takeOwner(places, agentId, machine, waitMs);
-    await makeDirectory(places.app, 0o755);
-    await makeDirectory(places.releases, 0o755);
-    await makeDirectory(join(places.state, 'apps'), 0o700);
-    await makeDirectory(places.appState, 0o700);
+    const owner = await takeOwner(layout, agentId, machine, waitMs);
+    await makeDirectory(layout.app, 0o755);
+    await makeDirectory(layout.releases, 0o755);
+    await makeDirectory(join(layout.state, 'apps'), 0o700);
+    await makeDirectory(layout.appState, 0o700);
     const inode = await lock.stat();
     return {
       lockFd: lock.fd,
@@ -103,18 +103,18 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
   for (let at = dirname(resolve(path)); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
 }
 
-async function takeOwner(places: Places, agentId: string, machine: string, waitMs: number): Promise<FileHandle> {
-  const file = ownerFile(places.root);
-  const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', places.root, waitMs);
+async function takeOwner(layout: Layout, agentId: string, machine: string, waitMs: number): Promise<FileHandle> {
+  const file = ownerFile(layout.root);
+  const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', layout.root, waitMs);
   const mine = encodeOwner({ agentId, machine: digest(machine) });
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(MOST_OWNER_BYTES), 0, MOST_OWNER_BYTES, 0);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_OWNER_BYTES), 0, MAX_OWNER_BYTES, 0);
   const present = buffer.toString('utf8', 0, bytesRead);
   if (present === '') await handle.write(mine, 0);
   else if (present !== mine) {
     await handle.close();
     throw new FleetError({
       code: 'ROOT_TAKEN',
-      reason: `${places.root} belongs to ${ownerIn(present, digest(machine))}`,
+      reason: `${layout.root} belongs to ${ownerIn(present, digest(machine))}`,
       hint: `give this agent a root of its own; if that agent is gone for good, remove ${file}`,
       next: 'stall',
     });
@@ -122,7 +122,7 @@ async function takeOwner(places: Places, agentId: string, machine: string, waitM
   return handle;
 }
 
-const MOST_OWNER_BYTES = 1_024;
+const MAX_OWNER_BYTES = 1_024;
 
 function ownerIn(text: string, machine: string): string {
   const owner = parseOwner(text);
@@ -137,7 +137,7 @@ async function takeLock(file: string, mode: number, code: string, what: string, 
     env: { PATH: '/usr/bin:/bin' },
     clock: systemClock satisfies Clock,
     timeoutMs: waitMs + 10_000,
-    mostBytes: 4_096,
+    maxBytes: 4_096,
     keep: 'tail',
     inherit: [handle.fd],
   });

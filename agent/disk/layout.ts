@@ -5,7 +5,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import type { CommitId, RelativePath } from '../../schemas/values.ts';
 
 /** Where an agent puts things: its root, its state and the directory of one app's releases below the root. */
-export interface Places {
+export interface Layout {
   readonly root: string;
   readonly state: string;
   /** `<root>/.gitfleet/<app>` */
@@ -20,7 +20,7 @@ export interface Places {
 }
 
 /** The app's directory name: its znode path with `+` for `/`, which no znode segment of ours contains. */
-export function placesOf(root: string, state: string, app: string): Places {
+export function layoutOf(root: string, state: string, app: string): Layout {
   const name = app.slice(1).replaceAll('/', '+');
   const appDir = join(root, '.gitfleet', name);
   return {
@@ -34,8 +34,8 @@ export function placesOf(root: string, state: string, app: string): Places {
   };
 }
 
-export const linkOf = (places: Places, path: RelativePath): string => join(places.root, path);
-export const releaseOf = (places: Places, commitId: string): string => join(places.releases, commitId);
+export const linkOf = (layout: Layout, path: RelativePath): string => join(layout.root, path);
+export const releaseOf = (layout: Layout, commitId: string): string => join(layout.releases, commitId);
 
 /**
  * Decides whether `relativePath` may be our link, looking at every step from the root down and never above it: parents
@@ -44,13 +44,13 @@ export const releaseOf = (places: Places, commitId: string): string => join(plac
  * @returns the commit the link shows now, null where there is none.
  * @throws FleetError RESERVED, SYMLINK, OWNER, NOT_DIR, OCCUPIED, CONFLICT.
  */
-export async function inspectPlace(
-  places: Places,
+export async function inspectLink(
+  layout: Layout,
   path: RelativePath,
   ours: readonly string[],
   uid: number,
 ): Promise<CommitId | null> {
-  await refuseReserved(places, path);
+  await refuseReserved(layout, path);
   for (const other of ours) {
     if (other === path) continue;
     if (path.startsWith(`${other}/`))
@@ -58,7 +58,7 @@ export async function inspectPlace(
     if (other.startsWith(`${path}/`)) throw refusal('CONFLICT', `${other} is deployed below ${path}`);
   }
   const segments = path.split('/');
-  let at = places.root;
+  let at = layout.root;
   checkDirectory(at, await statOfRoot(at, uid), uid);
   for (const segment of segments.slice(0, -1)) {
     at = join(at, segment);
@@ -66,12 +66,12 @@ export async function inspectPlace(
     if (!found) return null;
     checkDirectory(at, found, uid);
   }
-  return await ownLink(places, linkOf(places, path));
+  return await ownLink(layout, linkOf(layout, path));
 }
 
-async function refuseReserved(places: Places, path: RelativePath): Promise<void> {
-  const wanted = join(await realpath(places.root), path);
-  for (const taken of [places.state, join(places.root, '.gitfleet')]) {
+async function refuseReserved(layout: Layout, path: RelativePath): Promise<void> {
+  const wanted = join(await realpath(layout.root), path);
+  for (const taken of [layout.state, join(layout.root, '.gitfleet')]) {
     const real = await realpath(taken).catch(() => resolve(taken));
     if (contains(real, wanted) || contains(wanted, real)) {
       throw refusal('RESERVED', `${path} is, contains or lies in the agent's own ${taken}`);
@@ -107,13 +107,13 @@ export async function statOfRoot(root: string, uid: number): Promise<Stats> {
 }
 
 /** The commit our link shows; null when absent. Anything else that is there is refused, never deleted. */
-async function ownLink(places: Places, link: string): Promise<CommitId | null> {
+async function ownLink(layout: Layout, link: string): Promise<CommitId | null> {
   const found = await lstatOrNull(link);
   if (!found) return null;
   if (!found.isSymbolicLink()) {
     throw refusal('OCCUPIED', `${link} is there already and is not a link of ours; it was not touched`);
   }
-  const shown = relative(places.releases, resolve(dirname(link), await readlink(link)));
+  const shown = relative(layout.releases, resolve(dirname(link), await readlink(link)));
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(shown)) return shown as CommitId;
   throw refusal('OCCUPIED', `${link} is a link that leads elsewhere; it was not touched`);
 }

@@ -4,24 +4,24 @@ import { syncDirectory } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { CommitId, RelativePath } from '../../schemas/values.ts';
 import { type Failpoint, NO_FAILPOINT } from '../state/failpoints.ts';
-import { linkOf, type Places, releaseOf } from './layout.ts';
+import { type Layout, linkOf, releaseOf } from './layout.ts';
 
 /**
  * Shows `commitId` at `relativePath`: a relative link is made aside and renamed over the old one, so that a reader sees
  * the old tree or the new one, whole, at every instant. Missing parents are made. The release must have been verified.
  */
 export async function swapLink(
-  places: Places,
+  layout: Layout,
   path: RelativePath,
   commitId: CommitId,
   failpoint: Failpoint = NO_FAILPOINT,
 ): Promise<void> {
-  const link = linkOf(places, path);
+  const link = linkOf(layout, path);
   const parent = dirname(link);
   const made = await mkdir(parent, { recursive: true, mode: 0o755 });
   if (made !== undefined) await openFrom(made, parent);
   const aside = asideOf(link);
-  await linkAnew(relative(parent, releaseOf(places, commitId)), aside);
+  await replaceLink(relative(parent, releaseOf(layout, commitId)), aside);
   await failpoint('swap.aside');
   await rename(aside, link);
   await failpoint('swap.renamed');
@@ -29,7 +29,7 @@ export async function swapLink(
 }
 
 /** In the place of one that a crash left; a directory there was put by somebody else. */
-async function linkAnew(target: string, aside: string): Promise<void> {
+async function replaceLink(target: string, aside: string): Promise<void> {
   try {
     await symlink(target, aside);
   } catch (error) {
@@ -56,15 +56,15 @@ async function openFrom(made: string, parent: string): Promise<void> {
 }
 
 /** The commits whose release directories are on the disk. */
-export async function listReleases(places: Places): Promise<CommitId[]> {
-  const names = await readdir(places.releases);
+export async function listReleases(layout: Layout): Promise<CommitId[]> {
+  const names = await readdir(layout.releases);
   return names.filter((name) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name)) as CommitId[];
 }
 
 /** A swap that a crash cut short leaves a link aside; nobody reads it. */
-export async function removeLeftovers(places: Places, paths: readonly string[]): Promise<void> {
+export async function removeLeftovers(layout: Layout, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    const aside = asideOf(join(places.root, path));
+    const aside = asideOf(join(layout.root, path));
     const found = await lstat(aside).catch(() => null);
     if (found?.isSymbolicLink()) await rm(aside, { force: true });
   }

@@ -1,7 +1,7 @@
 import { lstat, mkdir, readlink, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { FleetError } from '../../runtime/errors.ts';
-import type { Places } from './layout.ts';
+import type { Layout } from './layout.ts';
 
 /**
  * Puts a link in the place of each shared path of a release, to a directory that all releases share. Repeatable; made
@@ -9,9 +9,9 @@ import type { Places } from './layout.ts';
  * @param paths plain relative paths, as the settings checked them.
  * @throws FleetError SHARED_TAKEN where the commit has something there.
  */
-export async function linkShared(places: Places, release: string, paths: readonly string[]): Promise<void> {
+export async function linkShared(layout: Layout, release: string, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    const home = join(places.shared, path);
+    const home = join(layout.shared, path);
     await mkdir(home, { recursive: true, mode: 0o755 });
     const link = join(release, path);
     await makeParents(release, path);

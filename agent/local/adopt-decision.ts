@@ -90,8 +90,8 @@ function decideDirectory(found: Extract<Found, { kind: 'directory' }>, wish: Ado
   const url = urlOf(repository.originUrl, wish);
   if (!url.ok) return url;
   if (differing.length > 0) {
-    const more = differing.length > MOST_NAMES ? ` and ${differing.length - MOST_NAMES} more` : '';
-    const reason = `${path} is not just its commit: ${differing.slice(0, MOST_NAMES).map(quoted).join(', ')}${more}`;
+    const more = differing.length > MAX_NAMES ? ` and ${differing.length - MAX_NAMES} more` : '';
+    const reason = `${path} is not just its commit: ${differing.slice(0, MAX_NAMES).map(quoted).join(', ')}${more}`;
     return refuse('NOT_CLEAN', reason, 'commit them, or move them out of the clone (ignored files too), and try again');
   }
   if (found.asideTaken) {
@@ -118,7 +118,7 @@ function decideLink(found: Extract<Found, { kind: 'link' }>, wish: AdoptWish): D
 
 type Decision = ReturnType<typeof decideAdoption>;
 
-const MOST_NAMES = 5;
+const MAX_NAMES = 5;
 const MOVE_AWAY = 'move it away, then publish to this path; it was not touched';
 const quoted = (name: string) => JSON.stringify(clean(name).slice(0, 60));
 

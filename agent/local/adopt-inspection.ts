@@ -5,11 +5,11 @@ import type { Git } from '../../git/run/process.ts';
 import { classify } from '../../runtime/errors.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
 import type { CommitId, RelativePath } from '../../schemas/values.ts';
-import { inspectPlace, linkOf, type Places } from '../disk/layout.ts';
+import { inspectLink, type Layout, linkOf } from '../disk/layout.ts';
 import { BEFORE, type Found } from './adopt-decision.ts';
 
-export interface LookParts {
-  readonly places: Places;
+export interface InspectionParts {
+  readonly layout: Layout;
   readonly git: Git;
   readonly uid: number;
 }
@@ -19,16 +19,16 @@ export interface LookParts {
  * @param ours the relative paths of the links we made.
  * @throws FleetError of inspectPlace, where the place as such cannot be ours.
  */
-export async function lookAtPlace(
-  parts: LookParts,
+export async function inspectForAdoption(
+  parts: InspectionParts,
   path: RelativePath,
   ours: readonly string[],
   signal: AbortSignal,
 ): Promise<Found> {
-  const link = linkOf(parts.places, path);
+  const link = linkOf(parts.layout, path);
   const asideTaken = await isThere(link + BEFORE);
   try {
-    const shown = await inspectPlace(parts.places, path, ours, parts.uid);
+    const shown = await inspectLink(parts.layout, path, ours, parts.uid);
     return shown === null ? { kind: 'nothing', asideTaken } : { kind: 'ours', commitId: shown };
   } catch (error) {
     // Taken by somebody is just what an adoption is about; every other refusal stands.
@@ -45,15 +45,15 @@ export async function lookAtPlace(
 const gitOf = (directory: string): string => join(directory, '.git');
 
 /** A clone may borrow its objects from elsewhere; git follows that by itself. */
-const differencesOf = (parts: LookParts, directory: string, commitId: CommitId, signal: AbortSignal) =>
-  differencesFrom(parts.git, directory, join(gitOf(directory), 'objects'), commitId, parts.places.appState, signal);
+const differencesOf = (parts: InspectionParts, directory: string, commitId: CommitId, signal: AbortSignal) =>
+  differencesFrom(parts.git, directory, join(gitOf(directory), 'objects'), commitId, parts.layout.appState, signal);
 
-async function lookAtLink(parts: LookParts, link: string, signal: AbortSignal): Promise<Found> {
+async function lookAtLink(parts: InspectionParts, link: string, signal: AbortSignal): Promise<Found> {
   const leadsTo = await readlink(link);
   const directory = await directoryBehind(link);
   const nothing = { kind: 'link', leadsTo, directory, reserved: false, commitId: null, originUrl: null } as const;
   if (directory === null) return nothing;
-  const own = await realpath(join(parts.places.root, '.gitfleet'));
+  const own = await realpath(join(parts.layout.root, '.gitfleet'));
   if (`${directory}${sep}`.startsWith(own + sep)) return { ...nothing, reserved: true };
   const [mirror, clone] = await Promise.all([mirrorOf(directory), isThere(gitOf(directory))]);
   const read = (gitDir: string): Promise<ForeignRepository> => readForeign(parts.git, gitDir, signal);

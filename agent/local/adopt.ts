@@ -10,13 +10,13 @@ import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../..
 import { type ApplyParts, apply } from '../apply.ts';
 import { linkOf, releaseOf } from '../disk/layout.ts';
 import { swapLink } from '../disk/releases.ts';
-import type { Doing } from '../plan.ts';
-import { proveShown, showRelease } from '../state/link-history.ts';
+import type { Action } from '../plan.ts';
+import { noteShown, noteWell } from '../state/link-history.ts';
 import { type Adoption, type AdoptWish, BEFORE, decideAdoption } from './adopt-decision.ts';
-import { isThere, type LookParts, lookAtPlace } from './adopt-inspection.ts';
+import { type InspectionParts, inspectForAdoption, isThere } from './adopt-inspection.ts';
 import { noteAdoption } from './adoption-record.ts';
 
-export type AdoptParts = LookParts & Omit<ApplyParts, 'confirm'>;
+export type AdoptParts = InspectionParts & Omit<ApplyParts, 'recheck'>;
 
 export interface Adopted {
   readonly adoption: Adoption;
@@ -45,7 +45,7 @@ export async function adopt(
   wish: AdoptWish & { readonly by: string; readonly reason: string },
   signal: AbortSignal,
 ): Promise<Adopted> {
-  const { places, clock } = parts;
+  const { layout, clock } = parts;
   const { relativePath } = wish;
   const adoption = await judge(parts, wish, signal);
   const { commitId, url, from } = adoption;
@@ -57,24 +57,24 @@ export async function adopt(
 
   const before = parts.journal();
   // Intent first, as for every swap: after a crash the disk decides (reconcile.ts).
-  await parts.remember((journal) => showRelease(journal, relativePath, commitId, clock.now()));
+  await parts.remember((journal) => noteShown(journal, relativePath, commitId, clock.now()));
   try {
-    if (from.kind === 'link') await swapLink(places, relativePath, commitId, parts.failpoint);
+    if (from.kind === 'link') await swapLink(layout, relativePath, commitId, parts.failpoint);
     else await replaceDirectory(parts, relativePath, commitId);
   } catch (error) {
     await parts.remember(() => before);
     throw error;
   }
   // What served well until now is a release to return to, and owes no activate command.
-  await parts.remember((journal) => proveShown(journal, relativePath, commitId, url));
-  const left = from.kind === 'link' ? from.directory : linkOf(places, relativePath) + BEFORE;
+  await parts.remember((journal) => noteWell(journal, relativePath, commitId, url));
+  const left = from.kind === 'link' ? from.directory : linkOf(layout, relativePath) + BEFORE;
   const { by, reason } = wish;
-  await noteAdoption(places.appState, { relativePath, commitId, url, before: left, by, reason, at: clock.now() });
+  await noteAdoption(layout.appState, { relativePath, commitId, url, before: left, by, reason, at: clock.now() });
   return { adoption, before: left, gone };
 }
 
 async function judge(parts: AdoptParts, wish: AdoptWish, signal: AbortSignal): Promise<Adoption> {
-  const found = await lookAtPlace(parts, wish.relativePath, Object.keys(parts.journal().links), signal);
+  const found = await inspectForAdoption(parts, wish.relativePath, Object.keys(parts.journal().links), signal);
   const decided = decideAdoption(found, wish);
   if (!decided.ok) throw new FleetError(decided.failure);
   return decided.adoption;
@@ -88,9 +88,9 @@ async function makeRelease(
   signal: AbortSignal,
 ): Promise<void> {
   const wanted = { kind: 'target', targetVersion: NO_WRITE, target: { url, commitId, relativePath } } as const;
-  const step = (doing: Doing) => apply({ ...parts, confirm: async () => {} }, doing, wanted, signal, signal);
-  const isMade = () => isThere(releaseOf(parts.places, commitId));
-  const ownGit = join(linkOf(parts.places, relativePath), '.git');
+  const step = (doing: Action) => apply({ ...parts, recheck: async () => {} }, doing, wanted, signal, signal);
+  const isMade = () => isThere(releaseOf(parts.layout, commitId));
+  const ownGit = join(linkOf(parts.layout, relativePath), '.git');
   const brought = await bring(parts, from.kind === 'directory' && from.isOfUrl ? ownGit : null, url, commitId, signal);
   try {
     if (await isMade()) await step('check');
@@ -142,7 +142,7 @@ async function shownOnlyThere(
 ): Promise<string[] | null> {
   const objects = join(parts.store.directory, 'objects');
   try {
-    const names = await differencesFrom(parts.git, directory, objects, commitId, parts.places.appState, signal);
+    const names = await differencesFrom(parts.git, directory, objects, commitId, parts.layout.appState, signal);
     return names.filter((name) => name !== 'REVISION');
   } catch (error) {
     if (await isThere(directory)) throw error;
@@ -151,14 +151,14 @@ async function shownOnlyThere(
 }
 
 async function replaceDirectory(parts: AdoptParts, path: RelativePath, commitId: CommitId): Promise<void> {
-  const link = linkOf(parts.places, path);
+  const link = linkOf(parts.layout, path);
   const aside = link + BEFORE;
   await rename(link, aside).catch((error: Error) => {
     const hint = 'what cannot be renamed, such as a mount point, cannot be adopted: move its content by hand';
     throw notAdopted('NOT_ADOPTED', `${link} could not be renamed: ${error.message}`, hint, error);
   });
   try {
-    await swapLink(parts.places, path, commitId, parts.failpoint);
+    await swapLink(parts.layout, path, commitId, parts.failpoint);
   } catch (error) {
     const why = (error as Error).message;
     await putBack(aside, link).catch((second: Error) => {

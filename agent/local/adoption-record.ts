@@ -20,7 +20,7 @@ const record = z.object({
 export type AdoptionRecord = z.infer<typeof record>;
 
 const FILE = 'adoptions.json';
-const MOST = 100;
+const MAX = 100;
 
 /** Oldest first; a file that cannot be read counts as empty. */
 export async function readAdoptions(appState: string): Promise<AdoptionRecord[]> {
@@ -32,6 +32,6 @@ export async function readAdoptions(appState: string): Promise<AdoptionRecord[]>
 }
 
 export async function noteAdoption(appState: string, value: AdoptionRecord): Promise<void> {
-  const all = [...(await readAdoptions(appState)), value].slice(-MOST);
+  const all = [...(await readAdoptions(appState)), value].slice(-MAX);
   await writeDurably(join(appState, FILE), `${JSON.stringify(all, null, 1)}\n`);
 }

@@ -2,7 +2,7 @@ import { lstat, open, readlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
 import { run } from '../../runtime/process.ts';
-import type { Places } from '../disk/layout.ts';
+import type { Layout } from '../disk/layout.ts';
 import { listReleases } from '../disk/releases.ts';
 import { type Journal, readJournal } from '../state/journal.ts';
 import { type Override, readOverride } from '../state/override.ts';
@@ -23,7 +23,7 @@ export interface LocalStatus {
   readonly suspension: Suspension | null;
   /** The last release that failed here, and whether its clearing up is still to be ended. */
   readonly gaveUp: Journal['gaveUp'];
-  readonly aftermath: Journal['aftermath'];
+  readonly reversal: Journal['reversal'];
   /** Why the newest target that the agent heard of is not taken; null: it is, or it heard of none. */
   readonly refused: Journal['refused'];
   readonly adoptions: readonly AdoptionRecord[];
@@ -52,7 +52,7 @@ export interface KeptRelease {
  * waits (a permit, a coordinator) the disk does not know: that is asked of ZooKeeper at each turn.
  * @param prepares whether this server has anything to do before a release is shown.
  */
-export function awaitsLeave(status: LocalStatus, prepares: boolean): boolean {
+export function awaitsClearance(status: LocalStatus, prepares: boolean): boolean {
   const { progress, links, releases, gaveUp, refused, override, suspension } = status;
   if (progress?.activation !== 'none' || progress.lastFailure || suspension || override?.counts) return false;
   if (refused) return false;
@@ -65,37 +65,37 @@ export function awaitsLeave(status: LocalStatus, prepares: boolean): boolean {
 }
 
 /** Reads only: no lock is kept, no file made, no server asked. @throws FleetError JOURNAL_UNREADABLE. */
-export async function readLocalStatus(places: Places, clock: Clock): Promise<LocalStatus> {
-  const journal = await readJournal(places.appState);
-  const { accepted, progress, gaveUp, aftermath, refused } = journal;
+export async function readLocalStatus(layout: Layout, clock: Clock): Promise<LocalStatus> {
+  const journal = await readJournal(layout.appState);
+  const { accepted, progress, gaveUp, reversal, refused } = journal;
   const paths = new Set([...Object.keys(journal.links), ...(progress ? [progress.relativePath] : [])]);
   const [running, override, suspension, adoptions, releases, ...links] = await Promise.all([
-    isTaken(join(places.state, 'lock'), clock),
-    readOverride(places.appState),
-    readSuspension(places.appState),
-    readAdoptions(places.appState),
-    keptReleases(places, journal),
-    ...[...paths].sort().map((path) => shownBy(places, path)),
+    isTaken(join(layout.state, 'lock'), clock),
+    readOverride(layout.appState),
+    readSuspension(layout.appState),
+    readAdoptions(layout.appState),
+    keptReleases(layout, journal),
+    ...[...paths].sort().map((path) => shownBy(layout, path)),
   ]);
   const counting = override && { ...override, counts: override.against === accepted?.targetVersion };
-  const standing = { override: counting, suspension, gaveUp, aftermath, refused };
+  const standing = { override: counting, suspension, gaveUp, reversal, refused };
   return { running, links, accepted, progress, releases, ...standing, adoptions };
 }
 
 /** The disk is the truth: the journal may be a crash behind. */
-async function shownBy(places: Places, relativePath: string): Promise<ShownLink> {
-  const link = join(places.root, relativePath);
+async function shownBy(layout: Layout, relativePath: string): Promise<ShownLink> {
+  const link = join(layout.root, relativePath);
   const found = await lstat(link).catch(() => null);
   const about = { relativePath, link, commitId: null };
   if (!found) return { ...about, instead: 'nothing' };
   if (!found.isSymbolicLink()) return { ...about, instead: found.isDirectory() ? 'a directory' : 'a file' };
-  const shown = relative(places.releases, resolve(dirname(link), await readlink(link)));
+  const shown = relative(layout.releases, resolve(dirname(link), await readlink(link)));
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(shown)) return { ...about, commitId: shown, instead: null };
   return { ...about, instead: 'a link that leads elsewhere' };
 }
 
-async function keptReleases(places: Places, journal: Journal): Promise<KeptRelease[]> {
-  const names = await listReleases(places).catch((error: NodeJS.ErrnoException) => {
+async function keptReleases(layout: Layout, journal: Journal): Promise<KeptRelease[]> {
+  const names = await listReleases(layout).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
@@ -119,7 +119,7 @@ async function isTaken(file: string, clock: Clock): Promise<boolean | null> {
       env: { PATH: '/usr/bin:/bin' },
       clock,
       timeoutMs: 5_000,
-      mostBytes: 4_096,
+      maxBytes: 4_096,
       keep: 'tail',
       inherit: [handle.fd],
     });

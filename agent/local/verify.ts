@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import type { Git } from '../../git/run/process.ts';
 import type { Drift } from '../../git/store.ts';
 import { isClean } from '../../git/worktree/inspect.ts';
-import { lookAt } from '../../git/worktree/inspect-read-only.ts';
+import { inspectReadOnly } from '../../git/worktree/inspect-read-only.ts';
 import type { ReleaseSteps } from '../../schemas/steps.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import { type Places, releaseOf } from '../disk/layout.ts';
+import { type Layout, releaseOf } from '../disk/layout.ts';
 import { exceptIn } from '../maintenance.ts';
 import { readJournal } from '../state/journal.ts';
 import type { ShownLink } from './local-status.ts';
@@ -17,7 +17,7 @@ export interface VerifiedLink extends ShownLink {
 }
 
 interface VerifyParts {
-  readonly places: Places;
+  readonly layout: Layout;
   readonly git: Git;
   readonly generated: readonly string[];
   readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
@@ -29,9 +29,14 @@ interface VerifyParts {
  * Compares what each link shows with its commit, beside an agent that may be at work; nothing of it is written or
  * locked. What steps made there by right is no drift, as in the agent's own inspection.
  */
-export async function verifyShown(parts: VerifyParts, links: readonly ShownLink[], deep: boolean, signal: AbortSignal) {
-  const { places, git, scratch } = parts;
-  const journal = await readJournal(places.appState);
+export async function verifyActive(
+  parts: VerifyParts,
+  links: readonly ShownLink[],
+  deep: boolean,
+  signal: AbortSignal,
+) {
+  const { layout, git, scratch } = parts;
+  const journal = await readJournal(layout.appState);
   const verified: VerifiedLink[] = [];
   for (const link of links) {
     const { commitId } = link;
@@ -40,9 +45,9 @@ export async function verifyShown(parts: VerifyParts, links: readonly ShownLink[
       continue;
     }
     const except = await exceptIn({ ...parts, journal: () => journal }, commitId as CommitId);
-    const store = join(places.appState, 'store.git');
-    const release = releaseOf(places, commitId);
-    const drift = await lookAt(git, store, release, commitId as CommitId, scratch, signal, { deep, except });
+    const store = join(layout.appState, 'store.git');
+    const release = releaseOf(layout, commitId);
+    const drift = await inspectReadOnly(git, store, release, commitId as CommitId, scratch, signal, { deep, except });
     verified.push({ ...link, drift, clean: isClean(drift, commitId as CommitId) });
   }
   return verified;

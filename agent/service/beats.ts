@@ -8,7 +8,7 @@ export interface Beat {
   readonly at: number;
   readonly waitsFor: string;
   /** Null: as long as it takes. */
-  readonly mostMs: number | null;
+  readonly maxMs: number | null;
 }
 
 /** A loop that is past its bound. */
@@ -16,14 +16,14 @@ interface Stuck {
   readonly loop: string;
   readonly waitsFor: string;
   readonly sinceMs: number;
-  readonly mostMs: number;
+  readonly maxMs: number;
 }
 
 /** The loop that is longest past its bound; null: all of them live. Pure. @param now monotonic ms. */
 export function findStuck(beats: ReadonlyMap<string, Beat>, now: number): Stuck | null {
-  const stuck = [...beats].flatMap(([loop, { at, waitsFor, mostMs }]) => {
+  const stuck = [...beats].flatMap(([loop, { at, waitsFor, maxMs }]) => {
     const sinceMs = now - at;
-    return mostMs !== null && sinceMs > mostMs ? [{ loop, waitsFor, sinceMs, mostMs }] : [];
+    return maxMs !== null && sinceMs > maxMs ? [{ loop, waitsFor, sinceMs, maxMs }] : [];
   });
-  return stuck.toSorted((a, b) => b.sinceMs - b.mostMs - (a.sinceMs - a.mostMs))[0] ?? null;
+  return stuck.toSorted((a, b) => b.sinceMs - b.maxMs - (a.sinceMs - a.maxMs))[0] ?? null;
 }

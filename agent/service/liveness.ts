@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
-import type { StandingReporter } from '../coordination/status-report.ts';
-import type { Chores } from '../maintenance.ts';
+import type { StatusReporter } from '../coordination/status-report.ts';
+import type { Maintenance } from '../maintenance.ts';
 import type { Rest } from '../plan.ts';
 import type { Beat } from './beats.ts';
 
@@ -9,11 +9,11 @@ export interface Liveness {
   /** One line: what the agent does or waits for. */
   readonly status: () => string;
   /** The same reporter, with a beat at each turn of the agent's loop. */
-  standing(inner: StandingReporter): StandingReporter;
-  /** The same chores, with beats around each. */
-  chores(inner: Chores): Chores;
+  watchStatus(inner: StatusReporter): StatusReporter;
+  /** The same maintenance, with beats around each task. */
+  maintenance(inner: Maintenance): Maintenance;
   /** A loop of somebody else's gets on. */
-  beat(loop: string, waitsFor: string, mostMs: number | null): void;
+  beat(loop: string, waitsFor: string, maxMs: number | null): void;
 }
 
 interface LivenessParts {
@@ -45,11 +45,11 @@ export function createLiveness(parts: LivenessParts): Liveness {
   let turned = false;
   let resting = 'a change';
 
-  const beat = (loop: string, waitsFor: string, mostMs: number | null) =>
-    void beats.set(loop, { at: parts.clock.monotonic(), waitsFor, mostMs });
+  const beat = (loop: string, waitsFor: string, maxMs: number | null) =>
+    void beats.set(loop, { at: parts.clock.monotonic(), waitsFor, maxMs });
 
-  function turn(waitsFor: string, mostMs: number, words: string | null): void {
-    beat(LOOP, waitsFor, mostMs);
+  function turn(waitsFor: string, maxMs: number, words: string | null): void {
+    beat(LOOP, waitsFor, maxMs);
     if (!turned) parts.onFirstTurn();
     turned = true;
     if (words === null || words === status) return;
@@ -68,7 +68,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
     beats,
     status: () => status,
     beat,
-    standing: (inner) => ({
+    watchStatus: (inner) => ({
       ...inner,
       begin(wanted) {
         turn('its own files', LOOK_MS, null);
@@ -79,9 +79,9 @@ export function createLiveness(parts: LivenessParts): Liveness {
         turn(step, STEP_MS, `${step}${commit}`);
         inner.working(wanted, step, journal);
       },
-      clearingUp(failed) {
+      reverting(failed) {
         turn('the steps after a failure', STEP_MS, `clearing up after ${failed.code}`);
-        inner.clearingUp(failed);
+        inner.reverting(failed);
       },
       done(wanted, step, ms) {
         turn('its own files', LOOK_MS, null);
@@ -97,7 +97,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
         inner.rest(wanted, because, journal);
       },
     }),
-    chores: (inner) => ({
+    maintenance: (inner) => ({
       next: (active, settledFor, signal) => background(() => inner.next(active, settledFor, signal)),
       watch: (served, signal, drift) => background(() => inner.watch(served, signal, drift)),
     }),

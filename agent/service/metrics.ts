@@ -1,13 +1,13 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Session, SessionState } from '../../zookeeper/session.ts';
-import type { StandingReporter } from '../coordination/status-report.ts';
+import type { StatusReporter } from '../coordination/status-report.ts';
 import type { Wanted } from '../plan.ts';
 import type { Journal } from '../state/journal.ts';
 
 interface Metrics {
   /** The same reporter, counting what passes. */
-  standing(inner: StandingReporter): StandingReporter;
+  status(inner: StatusReporter): StatusReporter;
   readonly contentType: string;
   /** In the text format of Prometheus. */
   text(): Promise<string>;
@@ -78,7 +78,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   }
 
   return {
-    standing: (inner) => ({
+    status: (inner) => ({
       ...inner,
       begin(wanted) {
         targets.inc();

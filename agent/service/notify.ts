@@ -19,7 +19,7 @@ interface NotifierParts {
 
 /** systemd-notify waits up to 5 s until it was heard. */
 const TIMEOUT_MS = 10_000;
-const MOST_VALUE = 300;
+const MAX_VALUE = 300;
 
 /**
  * Speaks through systemd-notify, which is wherever systemd is: Node has no datagram sockets of the AF_UNIX kind, and
@@ -37,7 +37,7 @@ export function createNotifier({ socket, path, clock, log }: NotifierParts): Not
       env: { PATH: path, NOTIFY_SOCKET: socket as string, LANG: 'C.UTF-8' },
       clock,
       timeoutMs: TIMEOUT_MS,
-      mostBytes: 4_096,
+      maxBytes: 4_096,
       keep: 'tail',
     });
     const failed = result.ended !== 'exit' || result.exitCode !== 0;
@@ -58,4 +58,4 @@ export function createNotifier({ socket, path, clock, log }: NotifierParts): Not
 }
 
 /** A line break would begin another assignment. */
-const oneLine = (assignment: string): string => clean(assignment.replace(/\s+/g, ' '), MOST_VALUE);
+const oneLine = (assignment: string): string => clean(assignment.replace(/\s+/g, ' '), MAX_VALUE);

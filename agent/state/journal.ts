@@ -71,7 +71,7 @@ const journal = z.object({
     }),
   ),
   /** A release that failed and what is still to be done about it. Goes before any target. */
-  aftermath: z
+  reversal: z
     .object({
       commitId: z.string(),
       relativePath: z.string(),
@@ -98,11 +98,11 @@ export type Journal = z.infer<typeof journal>;
 export type Release = Journal['releases'][string];
 export type Progress = NonNullable<Journal['progress']>;
 
-export type Aftermath = NonNullable<Journal['aftermath']>;
+export type Reversal = NonNullable<Journal['reversal']>;
 
 export const emptyJournal: Journal = {
   ...{ format: 1, accepted: null, progress: null, links: {}, owed: {}, releases: {} },
-  ...{ aftermath: null, gaveUp: null, refused: null, base: null },
+  ...{ reversal: null, gaveUp: null, refused: null, base: null },
 };
 
 /** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */

@@ -1,7 +1,7 @@
 import type { Journal, Release } from './journal.ts';
 
 /** What the journal remembers of links and releases, as pure changes of it. */
-export const knowRelease = (journal: Journal, commitId: string, now: number): Journal => ({
+export const noteRelease = (journal: Journal, commitId: string, now: number): Journal => ({
   ...journal,
   releases: {
     ...journal.releases,
@@ -10,8 +10,8 @@ export const knowRelease = (journal: Journal, commitId: string, now: number): Jo
 });
 
 /** The link shows `commitId` now; the release it showed before has been left, unless another link shows it still. */
-export function showRelease(journal: Journal, path: string, commitId: string, now: number): Journal {
-  const known = knowRelease(leaveLink(journal, path, now), commitId, now);
+export function noteShown(journal: Journal, path: string, commitId: string, now: number): Journal {
+  const known = noteRelease(noteLeft(journal, path, now), commitId, now);
   const shown = known.releases[commitId];
   const { endedWell = false } = shown?.shownAt?.[path] ?? {};
   const showing = { ...urlOf(repositoryOf(journal, path, commitId)), endedWell, leftAt: null };
@@ -21,7 +21,7 @@ export function showRelease(journal: Journal, path: string, commitId: string, no
 }
 
 /** The link is gone, or leads elsewhere: what it showed has been left, unless another link shows it still. */
-export function leaveLink(journal: Journal, path: string, now: number): Journal {
+export function noteLeft(journal: Journal, path: string, now: number): Journal {
   const { [path]: before, ...links } = journal.links;
   const shown = before === undefined ? undefined : journal.releases[before];
   if (before === undefined || !shown) return { ...journal, links };
@@ -36,7 +36,7 @@ function leftThere(release: Release, path: string, leftAt: number): Release {
 }
 
 /** The release that this link shows ended well there; with `url`, as one of that repository. */
-export function proveShown(journal: Journal, path: string, commitId: string, url: string | undefined): Journal {
+export function noteWell(journal: Journal, path: string, commitId: string, url: string | undefined): Journal {
   const release = journal.releases[commitId];
   if (!release) return journal;
   const showing = { leftAt: null, ...release.shownAt?.[path], ...urlOf(url), endedWell: true };
@@ -45,7 +45,7 @@ export function proveShown(journal: Journal, path: string, commitId: string, url
 }
 
 /** It failed after it was shown: what ended well once and fails now is nothing to return to. */
-export function failShown(journal: Journal, path: string, commitId: string): Journal {
+export function noteFailed(journal: Journal, path: string, commitId: string): Journal {
   const release = journal.releases[commitId];
   if (!release) return journal;
   const showing = release.shownAt?.[path];

@@ -49,7 +49,7 @@ export async function dropOverride(appState: string): Promise<void> {
  * What this server shall show, given what the fleet wants: the override's commit while the target it was given against
  * is still the newest that was accepted; else the fleet's. Pure.
  */
-export function obey(wanted: Wanted, override: Override | null, journal: Journal): Wanted {
+export function applyOverride(wanted: Wanted, override: Override | null, journal: Journal): Wanted {
   const { accepted, links } = journal;
   const newest = wanted.kind === 'target' ? wanted.targetVersion : accepted?.targetVersion;
   if (override === null || override.against !== newest) return wanted;

@@ -1,10 +1,10 @@
 import type { Failure } from '../../runtime/errors.ts';
-import { MOST_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
+import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
 import type { Target } from '../../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
 import type { Wanted, WantedTarget } from '../plan.ts';
 import type { Journal, Progress } from './journal.ts';
-import { failShown, proveShown, repositoryOf } from './link-history.ts';
+import { noteFailed, noteWell, repositoryOf } from './link-history.ts';
 import { chooseBack } from './retention.ts';
 
 /** Whether the journal's progress is about this target; an override is another one at the same targetVersion. */
@@ -73,7 +73,7 @@ export function fail(journal: Journal, failure: Failure, step: string): Journal 
   const gone = step === 'activate' || step === 'health';
   const activation: Progress['activation'] = gone ? 'failed' : progress.activation;
   return {
-    ...(gone ? failShown(journal, progress.relativePath, progress.commitId) : journal),
+    ...(gone ? noteFailed(journal, progress.relativePath, progress.commitId) : journal),
     progress: { ...progress, attempts: progress.attempts + 1, lastFailure: failure, activation },
   };
 }
@@ -103,7 +103,7 @@ export function unfinished(journal: Journal): WantedTarget | null {
 }
 
 /** The link is about to be swapped; a crash from here on still runs the activate command. */
-export function wantActivation(journal: Journal, { commitId, relativePath }: Target): Journal {
+export function intendActivation(journal: Journal, { commitId, relativePath }: Target): Journal {
   const before = journal.links[relativePath] ?? null;
   return {
     ...journal,
@@ -115,7 +115,7 @@ export function wantActivation(journal: Journal, { commitId, relativePath }: Tar
 
 /** The target's release is shown, and nothing is left to do. */
 export function endWell(journal: Journal, { url, commitId, relativePath }: Target): Journal {
-  const proven = proveShown(journal, relativePath, commitId, url || repositoryOf(journal, relativePath, commitId));
+  const proven = noteWell(journal, relativePath, commitId, url || repositoryOf(journal, relativePath, commitId));
   const { [relativePath]: _paid, ...owed } = journal.owed;
   return {
     ...proven,
@@ -137,8 +137,8 @@ export function giveUp(
   const shown = journal.links[relativePath] === commitId;
   return {
     ...journal,
-    gaveUp: { targetVersion, commitId, relativePath, failure, output: output.slice(-MOST_OUTPUT_CHARACTERS) },
-    aftermath: {
+    gaveUp: { targetVersion, commitId, relativePath, failure, output: output.slice(-MAX_OUTPUT_CHARACTERS) },
+    reversal: {
       ...{ commitId, relativePath, targetVersion, step, code: failure.code },
       deployment: target.gitfleet?.deployment ?? null,
       back: shown ? chooseBack(journal, relativePath, commitId) : null,

@@ -8,7 +8,7 @@ interface Sample {
 }
 
 /** What the samples so far come to; as much of them as judging needs. */
-export interface Tally {
+export interface HealthTally {
   readonly startedAt: number;
   readonly wellSince: number;
   /** Looks one after another that were well, and that were not. One of the two is 0. */
@@ -23,7 +23,7 @@ export type Health =
   | { readonly kind: 'unhealthy'; readonly why: string }
   | { readonly kind: 'undecided' };
 
-export const noSample = (startedAt: number): Tally => ({
+export const noSample = (startedAt: number): HealthTally => ({
   startedAt,
   wellSince: 0,
   well: 0,
@@ -32,7 +32,7 @@ export const noSample = (startedAt: number): Tally => ({
   last: null,
 });
 
-export function addSample(tally: Tally, sample: Sample): Tally {
+export function addSample(tally: HealthTally, sample: Sample): HealthTally {
   const well = sample.wrong === null;
   return {
     startedAt: tally.startedAt,
@@ -48,7 +48,7 @@ export function addSample(tally: Tally, sample: Sample): Tally {
  * Pure. Healthy: `rise` looks in a row over at least `healthyFor`. Unhealthy: `fall` bad ones in a row, which count once
  * it was well or its `start` is over; or neither by the deadline.
  */
-export function judgeHealth(rule: HealthRule, tally: Tally, now: number): Health {
+export function judgeHealth(rule: HealthRule, tally: HealthTally, now: number): Health {
   const { last } = tally;
   const age = now - tally.startedAt;
   if (last && tally.well >= rule.rise && last.at - tally.wellSince >= rule.healthyFor) return { kind: 'healthy' };
@@ -63,7 +63,7 @@ export function judgeHealth(rule: HealthRule, tally: Tally, now: number): Health
  * Pure. What is wrong for good, `fall` bad looks in a row, which count once it was well or its `start` is over; else null.
  * All that is asked of a release that was healthy already.
  */
-export function judgeActive(rule: HealthRule, { last, bad, everWell, startedAt }: Tally): string | null {
+export function judgeActive(rule: HealthRule, { last, bad, everWell, startedAt }: HealthTally): string | null {
   const counts = everWell || (last !== null && last.at - startedAt >= rule.start);
   return counts && bad >= rule.fall ? `${last?.wrong}, ${bad} looks in a row` : null;
 }

@@ -5,8 +5,8 @@ import { releaseOf } from '../disk/layout.ts';
 import type { WantedTarget } from '../plan.ts';
 import { chooseBack } from '../state/retention.ts';
 import type { StepFailure } from './failure.ts';
-import { look, unhealthy } from './health.ts';
-import { addSample, judgeActive, noSample, type Tally } from './health-judge.ts';
+import { sample, unhealthy } from './health.ts';
+import { addSample, type HealthTally, judgeActive, noSample } from './health-judge.ts';
 import { factsOf } from './run.ts';
 import type { StepFacts } from './runner.ts';
 
@@ -18,19 +18,19 @@ export interface HealthWatch {
   run(signal: AbortSignal): Promise<void>;
 }
 
-type HealthWatchParts = Pick<ApplyParts, 'places' | 'journal' | 'stepsOf' | 'probe' | 'clock' | 'log'> & {
+type HealthWatchParts = Pick<ApplyParts, 'layout' | 'journal' | 'stepsOf' | 'probe' | 'clock' | 'log'> & {
   readonly rereadMs: number;
 };
 
 interface Watched {
   readonly wanted: WantedTarget;
   readonly ended: AbortController;
-  tally: Tally;
+  tally: HealthTally;
   failure: StepFailure | null;
 }
 
 /** A soak takes minutes: a rule that is made for the moment of the swap must not cost a process ten times a second. */
-const LEAST_MS = 1_000;
+const MIN_MS = 1_000;
 
 /** @param failed called when a release has failed, which `over` then says. */
 export function createHealthWatch(parts: HealthWatchParts, failed: () => void): HealthWatch {
@@ -42,9 +42,9 @@ export function createHealthWatch(parts: HealthWatchParts, failed: () => void): 
 
   /** Resolves to how long to wait for the next look. */
   async function lookAt(now: Watched, signal: AbortSignal): Promise<number> {
-    const { health: rule } = await parts.stepsOf(releaseOf(parts.places, now.wanted.target.commitId));
+    const { health: rule } = await parts.stepsOf(releaseOf(parts.layout, now.wanted.target.commitId));
     if (!rule) return parts.rereadMs;
-    const wrong = await look(rule, factsIn(parts, now.wanted), parts.probe, signal);
+    const wrong = await sample(rule, factsIn(parts, now.wanted), parts.probe, signal);
     if (signal.aborted) return 0;
     const before = now.tally.last?.wrong ?? null;
     now.tally = addSample(now.tally, { at: clock.monotonic(), wrong });
@@ -57,7 +57,7 @@ export function createHealthWatch(parts: HealthWatchParts, failed: () => void): 
       now.failure = unhealthy(`healthy at first, then ${why}`);
       failed();
     }
-    return Math.max(LEAST_MS, rule.interval);
+    return Math.max(MIN_MS, rule.interval);
   }
 
   async function attempt(now: Watched, stop: AbortSignal): Promise<number> {

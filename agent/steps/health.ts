@@ -18,7 +18,7 @@ export async function awaitHealth(
 ): Promise<void> {
   let tally = noSample(clock.monotonic());
   for (;;) {
-    const wrong = await look(rule, facts, probe, signal);
+    const wrong = await sample(rule, facts, probe, signal);
     signal.throwIfAborted();
     const now = clock.monotonic();
     tally = addSample(tally, { at: now, wrong });
@@ -31,7 +31,7 @@ export async function awaitHealth(
 }
 
 /** One look by all checks side by side: what is wrong, null where all is well. Never throws; says nothing once aborted. */
-export async function look(
+export async function sample(
   { checks }: HealthRule,
   facts: StepFacts,
   probe: Probe,

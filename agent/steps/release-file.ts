@@ -40,7 +40,7 @@ async function readReleaseFile(file: string): Promise<string | null> {
     try {
       const found = await handle.stat();
       if (!found.isFile()) throw notAFile();
-      if (found.size > MOST_BYTES) throw notAFile(`larger than ${MOST_BYTES} bytes`);
+      if (found.size > MAX_BYTES) throw notAFile(`larger than ${MAX_BYTES} bytes`);
       return await handle.readFile('utf8');
     } finally {
       await handle.close();
@@ -53,7 +53,7 @@ async function readReleaseFile(file: string): Promise<string | null> {
   }
 }
 
-const MOST_BYTES = 256 * 1024;
+const MAX_BYTES = 256 * 1024;
 
 const notAFile = (why = 'not a plain file'): FleetError =>
   new FleetError({

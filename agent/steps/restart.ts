@@ -28,7 +28,7 @@ export async function restartUnits(
     clock,
     timeoutMs,
     signal,
-    mostBytes: 64 * 1024,
+    maxBytes: 64 * 1024,
     keep: 'tail',
   });
   if (result.ended === 'exit' && result.exitCode === 0) return;

@@ -18,7 +18,7 @@ export async function runStep(
 
 /** What a step of this target is told. */
 export function factsOf(
-  { places, journal }: Pick<ApplyParts, 'places' | 'journal'>,
+  { layout, journal }: Pick<ApplyParts, 'layout' | 'journal'>,
   { target, targetVersion }: WantedTarget,
 ): StepFacts {
   const { commitId, relativePath, gitfleet } = target;
@@ -27,8 +27,8 @@ export function factsOf(
   const previous = links[relativePath] === commitId ? owed[relativePath]?.previous : links[relativePath];
   return {
     ...{ commitId, targetVersion, previousCommitId: previous ?? null },
-    release: releaseOf(places, commitId),
-    link: linkOf(places, relativePath),
+    release: releaseOf(layout, commitId),
+    link: linkOf(layout, relativePath),
     deployment: gitfleet?.deployment ?? null,
   };
 }

@@ -50,7 +50,7 @@ interface StepRunnerParts {
 
 /** Half of what a stop of the agent may take. */
 const GENTLE_MS = 5_000;
-const MOST_OUTPUT_BYTES = 64 * 1024;
+const MAX_OUTPUT_BYTES = 64 * 1024;
 
 /**
  * Runs each step in the release, without a shell, with an environment made from nothing. Its whole process group dies at
@@ -74,7 +74,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
       timeoutMs,
       gentleMs: GENTLE_MS,
       signal,
-      mostBytes: 4_096,
+      maxBytes: 4_096,
       keep: 'tail',
       onStarted: (pid) => name !== 'health' && noteStep(parts.state, pid),
       onOutput: (_, chunk) => output.add(chunk),
@@ -146,9 +146,9 @@ function outputTail() {
   return {
     add(chunk: Buffer) {
       const whole = Buffer.concat([kept, chunk]);
-      kept = whole.subarray(Math.max(0, whole.length - MOST_OUTPUT_BYTES));
+      kept = whole.subarray(Math.max(0, whole.length - MAX_OUTPUT_BYTES));
     },
-    text: () => clean(stripVTControlCharacters(kept.toString('utf8')).replaceAll('\r\n', '\n'), MOST_OUTPUT_BYTES),
+    text: () => clean(stripVTControlCharacters(kept.toString('utf8')).replaceAll('\r\n', '\n'), MAX_OUTPUT_BYTES),
   };
 }
 

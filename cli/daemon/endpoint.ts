@@ -1,4 +1,4 @@
-import type { StandingReporter } from '../../agent/coordination/status-report.ts';
+import type { StatusReporter } from '../../agent/coordination/status-report.ts';
 import { findStuck } from '../../agent/service/beats.ts';
 import { openEndpoint } from '../../agent/service/endpoint.ts';
 import type { Liveness } from '../../agent/service/liveness.ts';
@@ -23,7 +23,7 @@ export interface EndpointOf {
  * Serves /healthz and /metrics of this agent until its end; docs/metrics.md says what they tell. Returns what makes a
  * reporter be counted. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
  */
-export async function serveEndpoint(of: EndpointOf): Promise<(inner: StandingReporter) => StandingReporter> {
+export async function serveEndpoint(of: EndpointOf): Promise<(inner: StatusReporter) => StatusReporter> {
   const { listen, app, pulse, vitals, log, shutdown } = of;
   const metrics = createMetrics({ app, version, vitals, clock });
   const health = () => {
@@ -39,5 +39,5 @@ export async function serveEndpoint(of: EndpointOf): Promise<(inner: StandingRep
   });
   shutdown.add('endpoint', () => endpoint.close());
   log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz and /metrics');
-  return metrics.standing;
+  return metrics.status;
 }

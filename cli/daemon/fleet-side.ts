@@ -1,14 +1,14 @@
-import type { Orders } from '../../agent/coordination/clearance.ts';
+import type { RolloutView } from '../../agent/coordination/clearance.ts';
 import { createFetchLease } from '../../agent/coordination/fetch-lease.ts';
-import { confirmWanted } from '../../agent/coordination/recheck.ts';
+import { recheckWanted } from '../../agent/coordination/recheck.ts';
 import { createReporter } from '../../agent/coordination/reporter.ts';
-import { followOrders } from '../../agent/coordination/rollout-feed.ts';
-import { followDesired } from '../../agent/coordination/target-feed.ts';
+import { followRollout } from '../../agent/coordination/rollout-feed.ts';
+import { followTarget } from '../../agent/coordination/target-feed.ts';
 import type { WantedTarget } from '../../agent/plan.ts';
 import type { Journal } from '../../agent/state/journal.ts';
 import type { Access } from '../../fleet/access.ts';
 import { startCoordinator } from '../../rollout/coordinator.ts';
-import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import { clean, type Logger } from '../../runtime/log.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
@@ -33,7 +33,7 @@ interface FleetSideParts {
   readonly live: () => AgentSettings;
   readonly newNonce: () => string;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
   readonly shutdown: Pick<Shutdown, 'add'>;
 }
@@ -43,12 +43,12 @@ interface FleetSideParts {
  * turn at the origin, and the coordinator where it stands for one. What is opened is closed by `shutdown`.
  */
 export function fleetSide(parts: FleetSideParts) {
-  const { session, access, ownId, live, clock, chance, log, shutdown } = parts;
+  const { session, access, ownId, live, clock, random, log, shutdown } = parts;
   const { agentId, instanceId, machineId } = parts.card;
   const paths = znodes(parts.app);
   const card: Presence = { ...parts.card, since: clock.now(), problem: null };
   const membership = joinMembership(session, {
-    ...{ path: paths.presence(agentId), instanceId, machineId, clock, chance, log },
+    ...{ path: paths.presence(agentId), instanceId, machineId, clock, random, log },
     data: () => toJson(presence(), card),
     acl: access.of('presence', ownId),
   });
@@ -69,14 +69,14 @@ export function fleetSide(parts: FleetSideParts) {
   });
   if (parts.stands) {
     const { newNonce } = parts;
-    const coordinator = startCoordinator({ session, znodes: paths, access, agentId, newNonce, clock, chance, log });
+    const coordinator = startCoordinator({ session, znodes: paths, access, agentId, newNonce, clock, random, log });
     shutdown.add('coordinator', () => coordinator.leave());
   }
 
   const policy = () => ({ allow: live().allowUrls });
-  const desired = { session, path: paths.config, policy, log, clock, chance };
+  const desired = { session, path: paths.config, policy, log, clock, random };
   const orders = {
-    ...{ session, znodes: paths, agentId, log, clock, chance },
+    ...{ session, znodes: paths, agentId, log, clock, random },
     get rereadMs() {
       return live().reread;
     },
@@ -91,14 +91,14 @@ export function fleetSide(parts: FleetSideParts) {
       while (!signal.aborted) {
         again = new AbortController();
         const round = AbortSignal.any([signal, again.signal]);
-        yield* followDesired({ ...desired, rereadMs: live().reread, accepted }, round);
+        yield* followTarget({ ...desired, rereadMs: live().reread, accepted }, round);
       }
     },
     reread: () => again.abort(),
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
-    confirm: (wanted: WantedTarget, signal: AbortSignal) => confirmWanted(orders, wanted, signal),
-    followOrders: (tell: (told: Orders) => void, signal: AbortSignal) => followOrders(orders, tell, signal),
+    recheck: (wanted: WantedTarget, signal: AbortSignal) => recheckWanted(orders, wanted, signal),
+    followRollout: (tell: (told: RolloutView) => void, signal: AbortSignal) => followRollout(orders, tell, signal),
     joinedAt: () => membership.fence,
     originTurn: createFetchLease({
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('fetch') },
@@ -106,7 +106,7 @@ export function fleetSide(parts: FleetSideParts) {
     }),
     /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
     blocked: () =>
-      membership.standing === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
+      membership.state === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
   };
 }
 

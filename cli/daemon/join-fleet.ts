@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { ownCredential } from '../../agent/state/own-credential.ts';
-import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
@@ -25,16 +25,16 @@ export async function joinFleet(
   const mine = await sessionAccess(settings);
   const { access, session: who } = mine;
   const { auth: leading, stands } = await coordinatorAccess(settings, mine);
-  const own = await ownCredential(local.places.state, agent.id);
+  const own = await ownCredential(local.layout.state, agent.id);
   const { connect } = settings.zookeeper;
   const auth = [...(who.auth ?? []), own, ...leading];
-  const session = openSession({ connect, ...who, auth, clock, chance, log });
+  const session = openSession({ connect, ...who, auth, clock, random, log });
   shutdown.add('ZooKeeper session', () => session.close());
   const { instanceId, machineId } = local.ground;
   const card = {
     ...{ agentId: agent.id, instanceId, machineId, pid: process.pid, host: hostname() },
     ...{ labels: agent.labels, agentVersion: version },
   };
-  const mechanics = { clock, chance, log, shutdown, newNonce };
+  const mechanics = { clock, random, log, shutdown, newNonce };
   return fleetSide({ session, access, app: settings.app, card, ownId: own.id, stands, live, ...mechanics });
 }

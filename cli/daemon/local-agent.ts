@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { noOriginTurn } from '../../agent/coordination/fetch-lease.ts';
-import { type Ground, takeGround } from '../../agent/disk/instance-lock.ts';
-import { type Places, placesOf } from '../../agent/disk/layout.ts';
+import { type InstanceLock, takeInstanceLock } from '../../agent/disk/instance-lock.ts';
+import { type Layout, layoutOf } from '../../agent/disk/layout.ts';
 import { removeLeftovers } from '../../agent/disk/releases.ts';
-import { findLinks, reconcile } from '../../agent/repair-journal.ts';
+import { findLinks, repairJournal } from '../../agent/repair-journal.ts';
 import type { Failpoint } from '../../agent/state/failpoints.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { endLeftStep } from '../../agent/state/running-command.ts';
@@ -12,7 +12,7 @@ import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../../age
 import { createStepRunner } from '../../agent/steps/runner.ts';
 import { type GitStore, openStore } from '../../git/open-store.ts';
 import type { GitSpare } from '../../git/worktree/open-spare.ts';
-import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
@@ -20,8 +20,8 @@ import { credentialFor } from '../../schemas/url.ts';
 
 /** The half of an agent that needs no ZooKeeper: its directories, taken for this process, and what lies in them. */
 export interface LocalAgent {
-  readonly places: Places;
-  readonly ground: Ground;
+  readonly layout: Layout;
+  readonly ground: InstanceLock;
   readonly store: GitStore;
   readonly spare: GitSpare;
   readonly commandPath: string;
@@ -40,20 +40,20 @@ export async function openLocalAgent(
   /** The settings as they are now, where a reload may change them. */
   live: () => AgentSettings = () => agent,
 ): Promise<LocalAgent> {
-  const places = placesOf(agent.root, agent.state, settings.app);
-  const ground = await takeGround(places, agent.id, waitMs);
+  const layout = layoutOf(agent.root, agent.state, settings.app);
+  const ground = await takeInstanceLock(layout, agent.id, waitMs);
   shutdown.add('ground', () => ground.release());
-  if (endLeftStep(places.appState)) log.warn('a step of an agent that died was still running: ended');
+  if (endLeftStep(layout.appState)) log.warn('a step of an agent that died was still running: ended');
   const commandPath = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const store = openStore({
-    directory: join(places.appState, 'store.git'),
+    directory: join(layout.appState, 'store.git'),
     credentialFor: (url) => credentialFor(live().credentials, url),
     get allowProtocols() {
       return [...new Set(live().allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
     },
     lockFd: ground.lockFd,
     clock,
-    chance,
+    random,
     log,
     path: commandPath,
     rules: agent.content,
@@ -63,19 +63,19 @@ export async function openLocalAgent(
   shutdown.add('store', () => store.close());
   await store.recover();
 
-  const kept = await readJournal(places.appState);
-  await removeLeftovers(places, Object.keys(kept.links));
+  const kept = await readJournal(layout.appState);
+  await removeLeftovers(layout, Object.keys(kept.links));
   // Without a journal retention must still know what links show.
-  const found = kept === emptyJournal ? await findLinks(places) : [];
+  const found = kept === emptyJournal ? await findLinks(layout) : [];
   const links = { ...Object.fromEntries(found.map((path) => [path, ''])), ...kept.links };
-  let journal = await reconcile(places, { ...kept, links }, clock.now());
+  let journal = await repairJournal(layout, { ...kept, links }, clock.now());
   const remember = async (change: (before: Journal) => Journal) => {
     const next = change(journal);
-    await writeJournal(places.appState, next);
+    await writeJournal(layout.appState, next);
     journal = next;
   };
-  const spare = store.spare(places.spare);
-  return { places, ground, store, spare, commandPath, journal: () => journal, remember };
+  const spare = store.spare(layout.spare);
+  return { layout, ground, store, spare, commandPath, journal: () => journal, remember };
 }
 
 /** What every agent loop takes from here, whoever composes it. */
@@ -88,10 +88,10 @@ export function localParts(
   /** The settings as they are now, where a reload may change them. */
   live: () => AgentSettings = () => agent,
 ) {
-  const { places, store, spare, commandPath, journal, remember } = local;
+  const { layout, store, spare, commandPath, journal, remember } = local;
   const steps = createStepRunner({
     ...{ app: settings.app, path: commandPath, clock, log },
-    state: places.appState,
+    state: layout.appState,
     passed: () => Object.fromEntries(live().passEnvironment.flatMap((name) => variable(name))),
     units: () => {
       const { restart: units, restartTimeout: timeoutMs } = live();
@@ -99,8 +99,8 @@ export function localParts(
     },
   });
   return {
-    ...{ places, store, spare, commandPath, journal, remember },
-    ...{ clock, chance, log, failpoint },
+    ...{ layout, store, spare, commandPath, journal, remember },
+    ...{ clock, random, log, failpoint },
     ...{ steps, probe: createProbe(steps, clock), originTurn: noOriginTurn },
     uid: process.getuid?.() ?? 0,
     stepsOf: (release: string) => stepsOf(stepsSource(live()), release),

@@ -1,7 +1,7 @@
 import { watch } from 'node:fs';
 import { runAgent } from '../../agent/agent.ts';
-import { createStanding, type StandingReporter } from '../../agent/coordination/status-report.ts';
-import { createChores } from '../../agent/maintenance.ts';
+import { createStatusReporter, type StatusReporter } from '../../agent/coordination/status-report.ts';
+import { createMaintenance } from '../../agent/maintenance.ts';
 import type { Liveness } from '../../agent/service/liveness.ts';
 import { type Failpoint, NO_FAILPOINT } from '../../agent/state/failpoints.ts';
 import { OVERRIDE_FILE } from '../../agent/state/override.ts';
@@ -101,11 +101,13 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
   const counted = await countedBy(settings, agent, pulse, fleet.vitals, log, shutdown);
-  const standing = counted(
-    pulse.standing(createStanding({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version })),
+  const status = counted(
+    pulse.watchStatus(
+      createStatusReporter({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version }),
+    ),
   );
   // Getters: what a reload changed counts from its next use on.
-  const chores = createChores({
+  const maintenance = createMaintenance({
     ...parts,
     get retention() {
       const { keep, keepFailed, grace } = live();
@@ -120,20 +122,20 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     get generated() {
       return patternsOf(live());
     },
-    onDrift: standing.drift,
+    onDrift: status.drift,
   });
   const onChange = (ring: () => void, interrupt: () => void) => {
     fleet.membership.onChange(ring);
-    watchOverride(local.places.appState, interrupt, log, shutdown);
+    watchOverride(local.layout.appState, interrupt, log, shutdown);
   };
-  const { root, state } = local.places;
+  const { root, state } = local.layout;
   log.info({ root, state, app: settings.app, version }, 'agent started');
-  const { follow, followOrders, joinedAt, confirm, blocked, originTurn } = fleet;
-  const shared = { follow, followOrders, joinedAt, confirm, blocked, originTurn };
+  const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = fleet;
+  const shared = { follow, followRollout, joinedAt, recheck, blocked, originTurn };
   whileConnected(fleet.answers, pulse, shutdown);
   await runAgent(
     {
-      ...{ ...parts, ...shared, onChange, standing, chores: pulse.chores(chores) },
+      ...{ ...parts, ...shared, onChange, status, maintenance: pulse.maintenance(maintenance) },
       get preparation() {
         return preparationKey(stepsSource(live()));
       },
@@ -156,7 +158,7 @@ async function countedBy(
   vitals: () => ReturnType<Session['vitals']>,
   log: Logger,
   shutdown: Shutdown,
-): Promise<(inner: StandingReporter) => StandingReporter> {
+): Promise<(inner: StatusReporter) => StatusReporter> {
   if (!listen) return (inner) => inner;
   const { serveEndpoint } = await import('./endpoint.ts');
   return await serveEndpoint({ listen, app, pulse, vitals, log, shutdown });

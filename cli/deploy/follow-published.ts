@@ -8,7 +8,7 @@ import type { Znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { type Interrupt, takeInterrupt } from '../shell/interrupt.ts';
-import { goOnUnheard, say, screenNow, usage, warn } from '../shell/terminal.ts';
+import { ignoreClosedOutput, say, screenNow, usage, warn } from '../shell/terminal.ts';
 import { showProgress } from './show-progress.ts';
 
 /** What a wait for the fleet ends with (docs/design.md, section 7). */
@@ -67,7 +67,7 @@ export async function followPublished(
   interrupt: Interrupt = takeInterrupt(),
 ): Promise<number> {
   // What is to be told is the exit code: a reader that leaves (`gitfleet publish | head -1`) changes nothing about it.
-  if (!options.detach) goOnUnheard();
+  if (!options.detach) ignoreClosedOutput();
   first();
   if (options.detach) {
     if (!options.json) say(attachWords(followed.record));

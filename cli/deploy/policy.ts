@@ -12,7 +12,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
-import { whyUnread } from '../shell/why-unread.ts';
+import { unreadableReason } from '../shell/why-unread.ts';
 import { withSession } from '../shell/with-session.ts';
 
 /** `gitfleet policy show | set FILE | unset`. */
@@ -21,7 +21,7 @@ export const show = (call: Call): Promise<number> => onPolicy(call, async () => 
 export async function set(call: Call): Promise<number> {
   const file = String(call.words[0]);
   const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw usage(`${file} cannot be read: ${whyUnread(error)}`, 'give a file such as docs/rollouts.md shows');
+    throw usage(`${file} cannot be read: ${unreadableReason(error)}`, 'give a file such as docs/rollouts.md shows');
   });
   const policy = parsePolicyFile(text, file);
   return await onPolicy(call, (session, paths) => setPolicy(session, paths, policy));

@@ -1,7 +1,7 @@
 import { type AgentView, readAgent, readFleet } from '../../fleet/fleet-view.ts';
 import { isRecorded, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
-import { readLed } from '../../publisher/rollout-status.ts';
+import { readRolloutStatus } from '../../publisher/rollout-status.ts';
 import { agentLines, presentTargetOf } from '../../publisher/screens/agent-screen.ts';
 import { agentOutputOf, statusOutputOf } from '../../publisher/screens/status-output.ts';
 import {
@@ -11,7 +11,7 @@ import {
   statusLines,
 } from '../../publisher/screens/status-screen.ts';
 import { selectedBy } from '../../publisher/selection.ts';
-import { presentStanding } from '../../publisher/verdict.ts';
+import { presentProgress } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
@@ -42,7 +42,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const wayBack = wayBackOf(session, paths);
     const look = async (): Promise<StatusPicture> => {
       const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
-      const led = await readLed(session, paths, state.config.targetVersion);
+      const led = await readRolloutStatus(session, paths, state.config.targetVersion);
       const selection = selectionOf(
         fleet.filter((view) => !chosen(view)),
         options['selector'],
@@ -83,7 +83,7 @@ async function showAgent(session: Session, paths: Znodes, agentId: string, json:
   if (!view) throw await agentUnknown(session, paths, agentId);
   if (json) say(JSON.stringify(agentOutputOf(view, state.config.targetVersion)));
   else {
-    const failed = presentStanding(view, state.config.targetVersion) === 'failed';
+    const failed = presentProgress(view, state.config.targetVersion) === 'failed';
     const wayBack = failed ? await wayBackOf(session, paths)(state) : null;
     say(...agentLines(view, presentTargetOf(state), screenNow(systemClock.now()), wayBack));
   }

@@ -1,4 +1,4 @@
-import { nextWords, waysOn } from '../../publisher/next-commands.ts';
+import { nextCommands, nextWords } from '../../publisher/next-commands.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
 import type { Steering } from '../../publisher/steer.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
@@ -40,5 +40,5 @@ export function steerVerb(verb: Steering): (call: Call) => Promise<number> {
 
 async function waysAfter(verb: Steering, session: Session, paths: Znodes): Promise<string[]> {
   if (verb !== 'abort') return NEXT[verb];
-  return waysOn('aborted', { wayBack: await findWayBack(session, paths), isLed: true }, null);
+  return nextCommands('aborted', { wayBack: await findWayBack(session, paths), isLed: true }, null);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isOpen } from '../../fleet/access.ts';
 import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
-import { systemClock as clock, systemChance } from '../../runtime/clock.ts';
+import { systemClock as clock, systemRandom } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
@@ -17,7 +17,7 @@ import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
 const ANSWER_MS = 10_000;
 /** Holds end, and ages are told, by clocks of different machines: a person notices from about here on. */
-const MOST_SKEW_MS = 5_000;
+const MAX_SKEW_MS = 5_000;
 
 interface Coordination {
   readonly findings: readonly Finding[];
@@ -33,7 +33,7 @@ export async function checkCoordination(settings: Settings): Promise<Coordinatio
   const session = openSession({
     connect: settings.zookeeper.connect,
     ...allowed.session,
-    ...{ clock, chance: systemChance, log: createLog({ level: 'silent' }) },
+    ...{ clock, random: systemRandom, log: createLog({ level: 'silent' }) },
   });
   try {
     const connecting = clock.monotonic();
@@ -164,7 +164,7 @@ async function checkClocks(session: Session, paths: Znodes, { access }: SessionA
     if (!stat) return ok('clock', 'not measured');
     const skewMs = stat.ctime < before ? before - stat.ctime : Math.max(0, stat.ctime - after);
     const says = `${(skewMs / 1_000).toFixed(1)} s apart from the ZooKeeper server`;
-    return skewMs <= MOST_SKEW_MS
+    return skewMs <= MAX_SKEW_MS
       ? ok('clock', says)
       : warning('clock', says, 'run chrony or systemd-timesyncd on both');
   } catch (error) {

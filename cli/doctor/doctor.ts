@@ -18,12 +18,12 @@ import { checkGit, checkNode } from './programs.ts';
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
-  const leash = { clock, log: createLog({ level: 'silent' }), path: process.env['PATH'] };
-  const [git, coordination] = await Promise.all([checkGit(leash), checkCoordination(settings)]);
+  const sandbox = { clock, log: createLog({ level: 'silent' }), path: process.env['PATH'] };
+  const [git, coordination] = await Promise.all([checkGit(sandbox), checkCoordination(settings)]);
   const server = isServer(settings)
     ? await Promise.all([
         checkGround(settings, clock).catch((error: unknown) => [fromError('ground', error)]),
-        checkOrigins(agentSettings(settings), coordination.target, leash, clock),
+        checkOrigins(agentSettings(settings), coordination.target, sandbox, clock),
       ])
     : [[ok('root', 'agent.root is not set: this machine is looked at as a publisher')]];
   const findings: Finding[] = [checkNode(process.versions.node), git, ...coordination.findings, ...server.flat()];

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Places, placesOf } from '../../agent/disk/layout.ts';
+import { type Layout, layoutOf } from '../../agent/disk/layout.ts';
 import { ownerFile, readOwner } from '../../agent/disk/owner-file.ts';
 import { readLocalStatus } from '../../agent/local/local-status.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -13,14 +13,14 @@ const GIB = 2 ** 30;
 /** Root and state directory: whose they are, who may write there, what is free, and whether somebody else is there. */
 export async function checkGround(settings: Settings & { agent: { root: string } }, clock: Clock): Promise<Finding[]> {
   const { agent, app } = settings;
-  const places = placesOf(agent.root, agent.state, app);
-  const state = await checkDirectory('state', places.state, 0o077);
-  const root = await checkDirectory('root', places.root, 0o002);
+  const layout = layoutOf(agent.root, agent.state, app);
+  const state = await checkDirectory('state', layout.state, 0o077);
+  const root = await checkDirectory('root', layout.root, 0o002);
   return [
     state,
     root,
-    ...(await checkAgent(places, agent.id, clock)),
-    ...(await checkDisks([places.root, places.state])),
+    ...(await checkAgent(layout, agent.id, clock)),
+    ...(await checkDisks([layout.root, layout.state])),
   ];
 }
 
@@ -44,25 +44,25 @@ async function checkDirectory(name: 'root' | 'state', path: string, closed: numb
   return ok(name, `${path}, mode ${mode}, user ${found.uid}`);
 }
 
-async function checkAgent(places: Places, agentId: string, clock: Clock): Promise<Finding[]> {
+async function checkAgent(layout: Layout, agentId: string, clock: Clock): Promise<Finding[]> {
   try {
-    const { running } = await readLocalStatus(places, clock);
-    return [await checkOwner(places, agentId, running), checkRunning(running)];
+    const { running } = await readLocalStatus(layout, clock);
+    return [await checkOwner(layout, agentId, running), checkRunning(running)];
   } catch (error) {
-    return [await checkOwner(places, agentId, null), fromError('agent', error)];
+    return [await checkOwner(layout, agentId, null), fromError('agent', error)];
   }
 }
 
 /** The agent refuses a root that another one owns; here it is said before it starts. */
-async function checkOwner(places: Places, agentId: string, running: boolean | null): Promise<Finding> {
-  const owner = await readOwner(places.root);
+async function checkOwner(layout: Layout, agentId: string, running: boolean | null): Promise<Finding> {
+  const owner = await readOwner(layout.root);
   if (owner === null) return ok('owner', 'no agent has taken this root yet');
   if (owner !== 'unknown' && owner.agentId === agentId) return ok('owner', `the root belongs to ${agentId}`);
   const whose = owner === 'unknown' ? 'somebody else' : `agent ${owner.agentId}`;
   // The name may have been given to the agent alone, and this one is only the host's.
   const same =
     owner === 'unknown' ? [] : [`if that is the agent of this server, look again with --id ${owner.agentId}`];
-  const gone = running ? [] : [`if that agent is gone for good, remove ${ownerFile(places.root)}`];
+  const gone = running ? [] : [`if that agent is gone for good, remove ${ownerFile(layout.root)}`];
   const hint = [...same, `${same.length === 0 ? '' : 'else '}give this agent a root of its own`, ...gone].join('; ');
   return failed('owner', `the root belongs to ${whose}, we are ${agentId}`, hint);
 }

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { askRepository } from '../../git/host/probe-remote.ts';
-import type { Leash } from '../../git/run/process.ts';
+import { probeRemote } from '../../git/host/probe-remote.ts';
+import type { GitSandbox } from '../../git/run/process.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import type { Target } from '../../schemas/target.ts';
@@ -19,22 +19,22 @@ const ANSWER_MS = 15_000;
 export async function checkOrigins(
   agent: AgentSettings,
   target: Target | null,
-  leash: Leash,
+  sandbox: GitSandbox,
   clock: Clock,
 ): Promise<Finding[]> {
   if (agent.allowUrls.length === 0) {
     return [failed('urls', 'no url is allowed, so every target is refused', 'list a prefix in agent.allowUrls')];
   }
   const hosts = await Promise.all(agent.allowUrls.map((prefix) => checkPrefix(prefix, clock)));
-  return target === null ? hosts : [...hosts, await checkRepository(agent, target.url, leash)];
+  return target === null ? hosts : [...hosts, await checkRepository(agent, target.url, sandbox)];
 }
 
-async function checkRepository(agent: AgentSettings, url: RepositoryUrl, leash: Leash): Promise<Finding> {
+async function checkRepository(agent: AgentSettings, url: RepositoryUrl, sandbox: GitSandbox): Promise<Finding> {
   const allowed = checkAllowed(url, { allow: agent.allowUrls });
   if (!allowed.ok) return failed('repository', `${url}: ${allowed.failure.reason}`, allowed.failure.hint);
   const protocols = [...new Set(agent.allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
   try {
-    await askRepository(leash, url, credentialFor(agent.credentials, url), protocols, ANSWER_MS);
+    await probeRemote(sandbox, url, credentialFor(agent.credentials, url), protocols, ANSWER_MS);
     return ok('repository', `${url} answers with the credentials of this agent`);
   } catch (error) {
     return fromError('repository', error);

@@ -1,25 +1,25 @@
-import { createGit, type Leash } from '../../git/run/process.ts';
+import { createGit, type GitSandbox } from '../../git/run/process.ts';
 import { gitVersion } from '../../git/run/version.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
 /** package.json says the same in `engines`. */
-const LEAST_NODE = [20, 19];
+const MIN_NODE = [20, 19];
 
 /** @param version as process.versions.node gives it. */
 export function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const enough = major > (LEAST_NODE[0] as number) || (major === LEAST_NODE[0] && minor >= (LEAST_NODE[1] as number));
+  const enough = major > (MIN_NODE[0] as number) || (major === MIN_NODE[0] && minor >= (MIN_NODE[1] as number));
   if (enough) return ok('node', `v${version}`);
   return failed(
     'node',
     `v${version} is too old`,
-    `gitfleet needs ${LEAST_NODE.join('.')} or newer; the Debian package brings its own`,
+    `gitfleet needs ${MIN_NODE.join('.')} or newer; the Debian package brings its own`,
   );
 }
 
-export async function checkGit(leash: Leash): Promise<Finding> {
+export async function checkGit(sandbox: GitSandbox): Promise<Finding> {
   try {
-    const { version, verdict } = await gitVersion(createGit(leash));
+    const { version, verdict } = await gitVersion(createGit(sandbox));
     if (verdict === 'good') return ok('git', `version ${version}`);
     if (verdict === 'refused')
       return failed('git', `version ${version} is too old`, 'gitfleet needs git 2.34 or newer');

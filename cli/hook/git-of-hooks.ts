@@ -24,9 +24,9 @@ export function onceMore(git: Git): Git {
     }
   };
   return {
-    leash: git.leash,
-    ask: (args, call) => again(() => git.ask(args, call)),
-    tell: (args, call) => again(() => git.tell(args, call)),
+    sandbox: git.sandbox,
+    run: (args, call) => again(() => git.run(args, call)),
+    output: (args, call) => again(() => git.output(args, call)),
   };
 }
 
@@ -42,7 +42,7 @@ export async function hooksDirectory(gitDir: string): Promise<string | null> {
     env: Object.fromEntries(env),
     clock: systemClock,
     timeoutMs: 10_000,
-    mostBytes: 64 * 1024,
+    maxBytes: 64 * 1024,
     keep: 'all',
   });
   if (said.exitCode !== 0) return null;

@@ -13,7 +13,7 @@ import { publish } from '../../publisher/publish.ts';
 import type { Followed } from '../../publisher/screens/progress-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
-import { createTurn, type Turn } from '../../runtime/mutex.ts';
+import { createMutex, type Mutex } from '../../runtime/mutex.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { deploymentName } from '../../schemas/deployment.ts';
@@ -23,7 +23,7 @@ import { followPublished, sayPublished } from '../deploy/follow-published.ts';
 import type { Call } from '../program.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
-import { goOnUnheard, say, warn } from '../shell/terminal.ts';
+import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
 import { withSession } from '../shell/with-session.ts';
 import { failureLines, readHookInput, settingsOfHook } from './call.ts';
 import { gitOfHooks, onceMore } from './git-of-hooks.ts';
@@ -38,7 +38,7 @@ const SETTLE_MS = 10_000;
  * was received is deployed all the same.
  */
 export async function run({ options }: Call): Promise<number> {
-  goOnUnheard();
+  ignoreClosedOutput();
   for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {});
   const repository = String(options['repository']);
   try {
@@ -52,7 +52,7 @@ export async function run({ options }: Call): Promise<number> {
       warn('gitfleet: nothing is deployed: its hook is here, but the git config of this repository names no app');
       warn('  on the git host run gitfleet hook install, or remove the hook with gitfleet hook uninstall');
     }
-    const turn = createTurn();
+    const turn = createMutex();
     await Promise.all(choices.map((choice) => deploy({ git, repository, asked, turn }, choice)));
   } catch (error) {
     sayNotDeployed(error);
@@ -65,7 +65,7 @@ interface Push {
   readonly repository: string;
   readonly asked: PushOptions;
   /** Apps publish side by side and tell one after the other. */
-  readonly turn: Turn;
+  readonly turn: Mutex;
 }
 
 async function deploy(push: Push, choice: Choice): Promise<void> {

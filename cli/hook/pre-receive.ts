@@ -38,7 +38,7 @@ const CONTENT_MS = 15_000;
 export async function run({ options }: Call): Promise<number> {
   const repository = String(options['repository']);
   const { hooks, broken } = hookSettings(await readRepositoryConfig(gitOfHooks(), repository));
-  const git = await gitOfPush(gitOfHooks().leash, repository, String(options['quarantine']));
+  const git = await gitOfPush(gitOfHooks().sandbox, repository, String(options['quarantine']));
   const updates = parseUpdates(await readHookInput());
   const choices = await chooseUpdates(git, repository, updates, hooks);
   const gated = choices.map(({ chosen }) => chosen).filter(({ hook }) => hook.gate !== null);

@@ -1,8 +1,8 @@
-import { inspectPlace, linkOf } from '../../agent/disk/layout.ts';
+import { inspectLink, linkOf } from '../../agent/disk/layout.ts';
 import { type Adopted, type AdoptParts, adopt } from '../../agent/local/adopt.ts';
 import type { AdoptWish } from '../../agent/local/adopt-decision.ts';
 import { NO_FAILPOINT } from '../../agent/state/failpoints.ts';
-import { proveShown, showRelease } from '../../agent/state/link-history.ts';
+import { noteShown, noteWell } from '../../agent/state/link-history.ts';
 import { createGit } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { classify, FleetError, isAbort } from '../../runtime/errors.ts';
@@ -44,7 +44,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const parts = await openParts(settings, agent, shutdown);
     const { adoption, before, gone } = await adoptHere(parts, wish, shutdown.signal);
     const { commitId, url } = adoption;
-    const link = linkOf(parts.places, relativePath);
+    const link = linkOf(parts.layout, relativePath);
     if (options['json']) say(JSON.stringify({ relativePath, commitId, url, from: adoption.from.kind, before, gone }));
     else {
       say(`${link} shows ${commitId}, verified, of ${url}`);
@@ -75,20 +75,20 @@ export async function adoptHere(
   wish: AdoptWish & { readonly by: string; readonly reason: string },
   signal: AbortSignal,
 ): Promise<Adopted> {
-  const { places, uid } = parts;
+  const { layout, uid } = parts;
   const { relativePath } = wish;
-  const shown = async () => await inspectPlace(places, relativePath, [], uid).catch(() => null);
+  const shown = async () => await inspectLink(layout, relativePath, [], uid).catch(() => null);
   const before = await shown();
   try {
     return await adopt(parts, wish, signal);
   } catch (error) {
     const commitId = await shown();
     if (commitId === null || before !== null) throw error;
-    const unnoted = await noteShown(parts, wish, commitId).then(
+    const unnoted = await noteServed(parts, wish, commitId).then(
       () => '',
       (second: unknown) => `; nor could the journal be written: ${classify(second).message}`,
     );
-    const link = linkOf(places, relativePath);
+    const link = linkOf(layout, relativePath);
     throw new FleetError(
       {
         code: 'ADOPTED_NOT_NOTED',
@@ -102,10 +102,10 @@ export async function adoptHere(
 }
 
 /** As adopt would have left it: what served well until now is a release to return to. */
-async function noteShown(parts: AdoptParts, { relativePath, url }: AdoptWish, commitId: CommitId): Promise<void> {
+async function noteServed(parts: AdoptParts, { relativePath, url }: AdoptWish, commitId: CommitId): Promise<void> {
   await parts.remember((journal) => {
-    const noted = showRelease(journal, relativePath, commitId, parts.clock.now());
-    return proveShown(noted, relativePath, commitId, url ?? undefined);
+    const noted = noteShown(journal, relativePath, commitId, parts.clock.now());
+    return noteWell(noted, relativePath, commitId, url ?? undefined);
   });
 }
 
@@ -125,13 +125,13 @@ function stopFirst(error: unknown): FleetError {
   return new FleetError({ ...failure.toFailure(), hint }, { cause: error });
 }
 
-const MOST_NAMES = 10;
+const MAX_NAMES = 10;
 
 function listed(names: readonly string[]): string {
-  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
   return (
     names
-      .slice(0, MOST_NAMES)
+      .slice(0, MAX_NAMES)
       .map((name) => clean(name, 200))
       .join(', ') + more
   );

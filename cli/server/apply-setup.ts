@@ -110,7 +110,7 @@ export async function command(argv: readonly string[]): Promise<void> {
 
 async function output(argv: readonly string[]) {
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
-  const ran = await run(argv, { env, clock, timeoutMs: 120_000, mostBytes: 64 * 1024, keep: 'tail' });
+  const ran = await run(argv, { env, clock, timeoutMs: 120_000, maxBytes: 64 * 1024, keep: 'tail' });
   const stderr = ran.cause ? String(ran.cause.message) : ran.stderr.toString('utf8');
   return { exitCode: ran.exitCode, stdout: ran.stdout.toString('utf8'), stderr };
 }

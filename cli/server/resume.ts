@@ -1,4 +1,4 @@
-import { placesOf } from '../../agent/disk/layout.ts';
+import { layoutOf } from '../../agent/disk/layout.ts';
 import { dropOverride, readOverride } from '../../agent/state/override.ts';
 import { dropSuspension, readSuspension } from '../../agent/state/suspension.ts';
 import { visible } from '../../runtime/safe-text.ts';
@@ -17,7 +17,7 @@ export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
   await becomeAgentUser(agent.state);
-  const { appState } = placesOf(agent.root, agent.state, settings.app);
+  const { appState } = layoutOf(agent.root, agent.state, settings.app);
   const [override, suspension] = await Promise.all([readOverride(appState), readSuspension(appState)]);
   // The override first: what it kept away must not come for the moment between the two.
   if (override) await dropOverride(appState);

@@ -1,14 +1,14 @@
 import { readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { runAgent } from '../../agent/agent.ts';
-import { linkOf, type Places, placesOf, releaseOf } from '../../agent/disk/layout.ts';
+import { type Layout, layoutOf, linkOf, releaseOf } from '../../agent/disk/layout.ts';
 import type { Rest } from '../../agent/plan.ts';
 import { NO_FAILPOINT } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal } from '../../agent/state/journal.ts';
 import { type Override, writeOverride } from '../../agent/state/override.ts';
 import { chooseKept, nameable } from '../../agent/state/retention.ts';
 import { stepsOf } from '../../agent/steps/release-file.ts';
-import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createShutdown } from '../../runtime/shutdown.ts';
@@ -33,24 +33,24 @@ export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
   await becomeAgentUser(agent.state);
-  const places = placesOf(agent.root, agent.state, settings.app);
-  const journal = await readJournal(places.appState);
-  const override = await decide(places, journal, words[0] ?? null, (options['message'] as string | undefined) ?? '');
+  const layout = layoutOf(agent.root, agent.state, settings.app);
+  const journal = await readJournal(layout.appState);
+  const override = await decide(layout, journal, words[0] ?? null, (options['message'] as string | undefined) ?? '');
   const started = clock.monotonic();
-  await writeOverride(places.appState, override);
+  await writeOverride(layout.appState, override);
   const by = (await obeyedHere(settings, agent)) ? 'this command, no agent runs here' : 'the running agent';
-  await untilDone(places, override, await mostMs(agent, releaseOf(places, override.commitId)));
+  await untilDone(layout, override, await maxMs(agent, releaseOf(layout, override.commitId)));
   const ms = Math.round(clock.monotonic() - started);
   if (options['json']) say(JSON.stringify({ ...override, ms }));
   else {
-    say(`${linkOf(places, override.relativePath as RelativePath)} shows ${override.commitId} (${ms} ms, by ${by})`);
+    say(`${linkOf(layout, override.relativePath as RelativePath)} shows ${override.commitId} (${ms} ms, by ${by})`);
     say('it holds on this server until the next target is published', 'next: gitfleet rollback for the whole fleet');
   }
   return EXIT.converged;
 }
 
 /** How long a running agent may take to obey, with all that it does before and after the swap. */
-async function mostMs(agent: AgentSettings, release: string): Promise<number> {
+async function maxMs(agent: AgentSettings, release: string): Promise<number> {
   const source = stepsSource(agent);
   // A file of the commit that cannot be read is for the agent to refuse.
   const { prepare, preActivate, activate, onRollback, health } = await stepsOf(source, release).catch(() => source.own);
@@ -59,7 +59,7 @@ async function mostMs(agent: AgentSettings, release: string): Promise<number> {
   return [...steps, health?.deadline ?? 0, restart].reduce((sum, ms) => sum + ms, OBEY_MS);
 }
 
-async function decide(places: Places, journal: Journal, wanted: string | null, reason: string): Promise<Override> {
+async function decide(layout: Layout, journal: Journal, wanted: string | null, reason: string): Promise<Override> {
   const { progress, accepted } = journal;
   const shown = progress && journal.links[progress.relativePath];
   const link = progress && shown ? { path: progress.relativePath, commitId: shown } : null;
@@ -70,7 +70,7 @@ async function decide(places: Places, journal: Journal, wanted: string | null, r
     const { relativePath } = progress;
     return { against: accepted.targetVersion, url: '', commitId: chosen, relativePath, by, reason, at: clock.now() };
   }
-  const place = link ? linkOf(places, link.path as RelativePath) : 'this server';
+  const place = link ? linkOf(layout, link.path as RelativePath) : 'this server';
   throw new FleetError({
     code: 'NOTHING_KEPT',
     reason:
@@ -101,11 +101,11 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
       ended = because;
       shutdown.ask();
     };
-    const standing = {
+    const status = {
       begin() {},
       done() {},
       failed() {},
-      clearingUp() {},
+      reverting() {},
       working() {},
       drift() {},
       rest: (_: unknown, because: Rest) => rest(because),
@@ -113,15 +113,15 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
     await runAgent(
       {
         ...localParts(local, settings, agent, log, NO_FAILPOINT),
-        chance,
+        random,
         follow: nobodyAsked,
-        followOrders: async () => {},
+        followRollout: async () => {},
         joinedAt: () => undefined,
-        confirm: async () => {},
+        recheck: async () => {},
         blocked: () => null,
         onChange: () => {},
-        standing,
-        chores: { next: async () => Number.POSITIVE_INFINITY, watch: async () => Number.POSITIVE_INFINITY },
+        status,
+        maintenance: { next: async () => Number.POSITIVE_INFINITY, watch: async () => Number.POSITIVE_INFINITY },
       },
       shutdown.signal,
     );
@@ -143,12 +143,12 @@ async function* nobodyAsked(): AsyncGenerator<never> {}
  * The link first, then the activate command: the rollback has ended when the journal says how that ended. Where this
  * process did it, the first look finds it.
  */
-async function untilDone(places: Places, override: Override, obeyMs: number): Promise<void> {
+async function untilDone(layout: Layout, override: Override, obeyMs: number): Promise<void> {
   const { against, commitId, relativePath } = override;
-  const link = linkOf(places, relativePath as RelativePath);
+  const link = linkOf(layout, relativePath as RelativePath);
   const end = clock.monotonic() + obeyMs;
   for (;;) {
-    const { accepted, progress } = await readJournal(places.appState);
+    const { accepted, progress } = await readJournal(layout.appState);
     const shown = basename(await readlink(link).catch(() => '')) === commitId;
     const ours = progress?.targetVersion === against && progress.commitId === commitId ? progress : null;
     if (shown && ours?.activation === 'done') return;

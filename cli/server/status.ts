@@ -1,7 +1,7 @@
-import { placesOf } from '../../agent/disk/layout.ts';
+import { layoutOf } from '../../agent/disk/layout.ts';
 import { ownerOr } from '../../agent/disk/owner-file.ts';
 import {
-  awaitsLeave,
+  awaitsClearance,
   type KeptRelease,
   type LocalStatus,
   readLocalStatus,
@@ -26,9 +26,9 @@ import { say } from '../shell/terminal.ts';
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
-  const places = placesOf(agent.root, agent.state, settings.app);
-  const status = await readLocalStatus(places, clock);
-  const agentId = await ownerOr(agent.id, places.root);
+  const layout = layoutOf(agent.root, agent.state, settings.app);
+  const status = await readLocalStatus(layout, clock);
+  const agentId = await ownerOr(agent.id, layout.root);
   if (options['json']) say(JSON.stringify({ agentId, app: settings.app, ...status }));
   else say(...statusLines(agentId, settings.app, status, preparationKey(stepsSource(agent)) !== '', clock.now()));
   return EXIT.converged;
@@ -36,7 +36,7 @@ export async function run({ options }: Call): Promise<number> {
 
 function statusLines(agentId: string, app: string, status: LocalStatus, prepares: boolean, now: number): string[] {
   const { running, links, releases } = status;
-  const awaits = awaitsLeave(status, prepares);
+  const awaits = awaitsClearance(status, prepares);
   const runs = running === null ? 'whether it runs is unknown: no flock here' : running ? 'it runs' : 'it does not run';
   return [
     `agent ${agentId} of ${app}: ${runs}`,
@@ -90,7 +90,7 @@ const permitOf = ({ deployment }: NonNullable<LocalStatus['progress']>): string 
   deployment === undefined ? '' : `, a permit for ${deploymentName(deployment)}`;
 
 /** What this server gave up stays told until another release fails or it is published again. */
-function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
+function failureLines({ gaveUp, reversal, accepted }: LocalStatus): string[] {
   if (!gaveUp || gaveUp.targetVersion !== accepted?.targetVersion) return [];
   const { commitId, failure, output } = gaveUp;
   const words = output.trim() === '' ? [] : output.trim().split('\n').slice(-5);
@@ -98,7 +98,7 @@ function failureLines({ gaveUp, aftermath, accepted }: LocalStatus): string[] {
     `  gave up ${short(commitId)}: ${failure.code}: ${visible(failure.reason, 500)}`,
     `    ${visible(failure.hint, 300)}`,
     ...words.map((line) => `    | ${visible(line, 200)}`),
-    ...(aftermath ? ['  clearing up after it is not ended yet'] : []),
+    ...(reversal ? ['  clearing up after it is not ended yet'] : []),
   ];
 }
 

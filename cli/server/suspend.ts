@@ -1,4 +1,4 @@
-import { placesOf } from '../../agent/disk/layout.ts';
+import { layoutOf } from '../../agent/disk/layout.ts';
 import { ownerOr } from '../../agent/disk/owner-file.ts';
 import { readLocalStatus } from '../../agent/local/local-status.ts';
 import { writeSuspension } from '../../agent/state/suspension.ts';
@@ -20,13 +20,13 @@ export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
   await becomeAgentUser(agent.state);
-  const places = placesOf(agent.root, agent.state, settings.app);
+  const layout = layoutOf(agent.root, agent.state, settings.app);
   const suspension = { by: author(process.env), why: String(options['message'] ?? ''), at: clock.now() };
-  await writeSuspension(places.appState, suspension).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
+  await writeSuspension(layout.appState, suspension).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? noAgent(layout.appState) : error;
   });
-  const { running, links } = await readLocalStatus(places, clock);
-  const agentId = await ownerOr(agent.id, places.root);
+  const { running, links } = await readLocalStatus(layout, clock);
+  const agentId = await ownerOr(agent.id, layout.root);
   if (options['json']) say(JSON.stringify({ agentId, ...suspension, running }));
   else {
     const shown = links.flatMap(({ link, commitId }) =>

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { placesOf } from '../../agent/disk/layout.ts';
+import { layoutOf } from '../../agent/disk/layout.ts';
 import { readLocalStatus } from '../../agent/local/local-status.ts';
-import { type VerifiedLink, verifyShown } from '../../agent/local/verify.ts';
+import { type VerifiedLink, verifyActive } from '../../agent/local/verify.ts';
 import { patternsOf, stepsOf } from '../../agent/steps/release-file.ts';
 import { createGit } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
@@ -27,23 +27,23 @@ export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
   const agent = agentSettings(settings);
   await becomeAgentUser(agent.state);
-  const places = placesOf(agent.root, agent.state, settings.app);
+  const layout = layoutOf(agent.root, agent.state, settings.app);
   const deep = Boolean(options['deep']);
   const stop = new AbortController();
   onSignals(() => stop.abort(new DOMException('stopped by a signal', 'AbortError')));
   // Only the state knows which links there are: without it none would be found, whatever the root has.
-  await stat(places.appState).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ENOENT' ? noAgent(places.appState) : error;
+  await stat(layout.appState).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? noAgent(layout.appState) : error;
   });
-  const { links } = await readLocalStatus(places, clock);
+  const { links } = await readLocalStatus(layout, clock);
   const parts = {
-    places,
+    layout,
     git: createGit({ clock, log: createLog({ level: 'silent' }), path: process.env['PATH'] }),
     generated: patternsOf(agent),
     stepsOf: (release: string) => stepsOf(stepsSource(agent), release),
     scratch: tmpdir(),
   };
-  const verified = await verifyShown(parts, links, deep, stop.signal).catch((error: unknown) => {
+  const verified = await verifyActive(parts, links, deep, stop.signal).catch((error: unknown) => {
     if (stop.signal.aborted) return null;
     throw error;
   });
@@ -64,12 +64,12 @@ function linkLines({ link, commitId, instead, drift, clean }: VerifiedLink, deep
     ...drift.changed.map((path) => `  changed   ${visible(path)}`),
     ...drift.missing.map((path) => `  missing   ${visible(path)}`),
     ...drift.strangers.map((path) => `  stranger  ${visible(path)}`),
-    ...(longest(drift) < MOST_SHOWN ? [] : [`  at most ${MOST_SHOWN} of each kind are named`]),
+    ...(longest(drift) < MAX_SHOWN ? [] : [`  at most ${MAX_SHOWN} of each kind are named`]),
   ];
 }
 
 /** As git/worktree/compare.ts cuts its lists. */
-const MOST_SHOWN = 20;
+const MAX_SHOWN = 20;
 const longest = ({ changed, missing, strangers }: NonNullable<VerifiedLink['drift']>) =>
   Math.max(changed.length, missing.length, strangers.length);
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { type Paint, plain, type Tone } from '../../publisher/screens/theme.ts';
+import { plain, type Theme, type Tone } from '../../publisher/screens/theme.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,6 +23,6 @@ const COLOURS = { good: 'green', bad: 'red', busy: 'yellow', faint: 'dim', stron
   string
 >;
 
-const colourful: Paint = (tone, text) => styleText(COLOURS[tone], text, { validateStream: false });
+const colourful: Theme = (tone, text) => styleText(COLOURS[tone], text, { validateStream: false });
 
-export const painter = (wanted: boolean): Paint => (wanted ? colourful : plain);
+export const painter = (wanted: boolean): Theme => (wanted ? colourful : plain);

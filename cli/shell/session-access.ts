@@ -4,7 +4,7 @@ import { type CredentialFile, parseCredentials } from '../../fleet/credentials.t
 import { FleetError } from '../../runtime/errors.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import type { SessionOptions } from '../../zookeeper/open-session.ts';
-import { whyUnread } from './why-unread.ts';
+import { unreadableReason } from './why-unread.ts';
 
 /** Who we are to ZooKeeper, and which rights what we create gets. */
 export interface SessionAccess {
@@ -66,7 +66,7 @@ async function readSecret(file: string): Promise<Buffer> {
 async function read(file: string): Promise<Buffer> {
   return await readFile(file).catch((error: Error) => {
     throw refusal(
-      `${file} cannot be read: ${whyUnread(error)}`,
+      `${file} cannot be read: ${unreadableReason(error)}`,
       'check the name in the settings, and the owner of the file',
     );
   });

@@ -2,9 +2,9 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { hostname } from 'node:os';
 import { FleetError } from '../../runtime/errors.ts';
 import { parseSettings, type Settings } from '../../schemas/settings/settings.ts';
-import { MOST_SETTINGS_BYTES, parseSettingsFile } from '../../schemas/settings/settings-file.ts';
+import { MAX_SETTINGS_BYTES, parseSettingsFile } from '../../schemas/settings/settings-file.ts';
 import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
-import { whyUnread } from './why-unread.ts';
+import { unreadableReason } from './why-unread.ts';
 
 const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
@@ -47,13 +47,13 @@ function readText(file: string, mustExist: boolean): string | null {
     const { code } = error as NodeJS.ErrnoException;
     if (!mustExist && code === 'ENOENT') return null;
     if (code === 'ELOOP') throw refusal(`${file} is a symbolic link: name the file that it leads to`);
-    throw refusal(`${file} cannot be read: ${whyUnread(error as Error)}`);
+    throw refusal(`${file} cannot be read: ${unreadableReason(error as Error)}`);
   }
   try {
     const found = fstatSync(descriptor);
     if (!found.isFile()) throw refusal(`${file} is not a file`);
     if ((found.mode & 0o002) !== 0) throw refusal(`${file} can be written by everybody (chmod o-w ${file})`);
-    if (found.size > MOST_SETTINGS_BYTES) throw refusal(`${file} is larger than ${MOST_SETTINGS_BYTES} bytes`);
+    if (found.size > MAX_SETTINGS_BYTES) throw refusal(`${file} is larger than ${MAX_SETTINGS_BYTES} bytes`);
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);

@@ -34,7 +34,7 @@ export const screenNow = (now: number, window?: { readonly columns: number }): S
 let unheard = false;
 
 /** From here on the program goes on to its end also when nobody reads what it says. */
-export const goOnUnheard = (): void => {
+export const ignoreClosedOutput = (): void => {
   unheard = true;
 };
 

@@ -1,5 +1,5 @@
 import type { Access } from '../../fleet/access.ts';
-import { systemChance, systemClock } from '../../runtime/clock.ts';
+import { systemClock, systemRandom } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { createLog } from '../../runtime/log.ts';
 import { visible } from '../../runtime/safe-text.ts';
@@ -27,7 +27,7 @@ export async function withSession<T>(
     connect: settings.zookeeper.connect,
     ...allowed.session,
     clock: systemClock,
-    chance: systemChance,
+    random: systemRandom,
     log: createLog({ level: 'silent' }),
   });
   try {

@@ -2,7 +2,7 @@ import { mkdtemp, open, readFile, realpath, rename, rm, stat, writeFile } from '
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { syncDirectory } from '../../runtime/durable-file.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 import type { Git } from '../run/process.ts';
 
 /** A repository's own config while it is changed. Names are those of settings, in full; values are single lines. */
@@ -30,7 +30,7 @@ const LOCK_PAUSE_MS = 25;
  * @throws FleetError CONFIG_LOCKED
  */
 export async function changeConfig<T>(git: Git, gitDir: string, change: (edit: ConfigEdit) => Promise<T>): Promise<T> {
-  const named = (await git.tell(['rev-parse', '--git-path', 'config'], { gitDir })).replace(/\n$/, '');
+  const named = (await git.output(['rev-parse', '--git-path', 'config'], { gitDir })).replace(/\n$/, '');
   const config = await realpath(resolve(gitDir, named));
   const scratch = await mkdtemp(join(tmpdir(), 'gitfleet-config-'));
   const copy = join(scratch, 'config');
@@ -81,16 +81,16 @@ async function takeLock(git: Git, lock: string) {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       if (tries === LOCK_TRIES) throw locked(lock);
-      await git.leash.clock.sleep(LOCK_PAUSE_MS);
+      await git.sandbox.clock.sleep(LOCK_PAUSE_MS);
     }
   }
 }
 
 function createEdit(git: Git, gitDir: string, copy: string): ConfigEdit {
-  const tell = async (...words: string[]) => void (await git.tell(['config', '--file', copy, ...words], { gitDir }));
+  const tell = async (...words: string[]) => void (await git.output(['config', '--file', copy, ...words], { gitDir }));
   /** @param nothing the exit code that says that there is no such thing. */
   const askFor = async (nothing: number, ...words: string[]) => {
-    const said = await git.ask(['config', '--file', copy, ...words], { gitDir });
+    const said = await git.run(['config', '--file', copy, ...words], { gitDir });
     if (said.exitCode !== 0 && said.exitCode !== nothing) throw notReadable(gitDir, said.stderr);
     return said.exitCode === 0 ? said.stdout.toString('utf8') : '';
   };
@@ -104,14 +104,14 @@ function createEdit(git: Git, gitDir: string, copy: string): ConfigEdit {
     add: (key, value) => tell('--add', key, value),
     remove: async (key, value) => void (await askFor(5, '--fixed-value', '--unset-all', key, value)),
     removeSection: async (section) => {
-      const said = await git.ask(['config', '--file', copy, '--remove-section', section], { gitDir });
+      const said = await git.run(['config', '--file', copy, '--remove-section', section], { gitDir });
       if (said.exitCode !== 0 && !/no such section/i.test(said.stderr)) throw notReadable(gitDir, said.stderr);
     },
   };
 }
 
 export const notReadable = (path: string, words: string) =>
-  failure(
+  gitError(
     'NOT_A_REPOSITORY',
     'stall',
     `${path} is not a git repository that can be read: ${words}`,
@@ -119,7 +119,7 @@ export const notReadable = (path: string, words: string) =>
   );
 
 const locked = (lock: string) =>
-  failure(
+  gitError(
     'CONFIG_LOCKED',
     'stall',
     `${lock} is there: something else changes this repository's config, or was ended while it did; nothing was changed`,

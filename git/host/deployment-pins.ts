@@ -11,7 +11,9 @@ export const PINS = 'refs/deployments';
 /** The pins of one app. */
 export async function readPins(git: Git, gitDir: string, app: string): Promise<DeploymentPin[]> {
   const prefix = `${PINS}/${nameOf(app)}/`;
-  const lines = (await git.tell(['for-each-ref', '--format=%(objectname) %(refname)', prefix], { gitDir })).split('\n');
+  const lines = (await git.output(['for-each-ref', '--format=%(objectname) %(refname)', prefix], { gitDir })).split(
+    '\n',
+  );
   return lines.flatMap((line) => {
     const [commitId = '', ref = ''] = line.split(' ');
     const number = Number(/^[1-9]\d*$/.exec(ref.slice(prefix.length))?.[0]);
@@ -33,7 +35,7 @@ export async function changePins(
     ...change.remove.map((number) => `delete ${ref(number)}\n`),
   ];
   if (orders.length === 0) return;
-  await git.tell(['update-ref', '--stdin'], { gitDir, input: orders.join(''), config: PATIENCE });
+  await git.output(['update-ref', '--stdin'], { gitDir, input: orders.join(''), config: PATIENCE });
 }
 
 /** Another hook may be at the same refs. Git's own patience is a tenth of a second. */
@@ -44,7 +46,7 @@ async function commitsHere(git: Git, gitDir: string, pins: readonly DeploymentPi
   const named = pins.filter(({ commitId }) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(commitId));
   if (named.length === 0) return [];
   const input = named.map(({ commitId }) => `${commitId}\n`).join('');
-  const said = (await git.tell(['cat-file', '--batch-check=%(objecttype)'], { gitDir, input })).split('\n');
+  const said = (await git.output(['cat-file', '--batch-check=%(objecttype)'], { gitDir, input })).split('\n');
   return named.filter((_, at) => said[at] === 'commit');
 }
 

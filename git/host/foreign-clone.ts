@@ -22,9 +22,9 @@ const TIMEOUT_MS = 30_000;
  * @param gitDir its `.git`, or itself where it is bare.
  */
 export async function readForeign(git: Git, gitDir: string, signal: AbortSignal): Promise<ForeignRepository> {
-  const call: GitCall = { gitDir, cwd: '/', timeoutMs: TIMEOUT_MS, mostBytes: 64 * 1024, signal };
+  const call: GitCall = { gitDir, cwd: '/', timeoutMs: TIMEOUT_MS, maxBytes: 64 * 1024, signal };
   const ask = async (...args: string[]) => {
-    const said = await git.ask(args, call);
+    const said = await git.run(args, call);
     return said.exitCode === 0 ? said.stdout.toString('utf8').trim() : '';
   };
   const head = await ask('rev-parse', '--verify', '--quiet', '--end-of-options', 'HEAD^{commit}');
@@ -50,17 +50,17 @@ export async function differencesFrom(
   const gitDir = await mkdtemp(join(scratch, 'compare-'));
   try {
     const format = `--object-format=${objectFormatOf(commitId)}`;
-    await git.tell(['init', '--quiet', '--bare', '--template=', format, '--', gitDir], { signal });
+    await git.output(['init', '--quiet', '--bare', '--template=', format, '--', gitDir], { signal });
     await writeAttributes(gitDir);
     await mkdir(join(gitDir, 'objects', 'info'), { recursive: true });
     await writeFile(join(gitDir, 'objects', 'info', 'alternates'), `${objects}\n`);
     // Started in our own: theirs may be gone at any time, and git then says so.
     const call: GitCall = { gitDir, workTree: directory, cwd: gitDir, signal };
-    await git.tell(['read-tree', checkedCommitId(commitId)], call);
-    await git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+    await git.output(['read-tree', checkedCommitId(commitId)], call);
+    await git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
     const flags = ['--name-only', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', '--ignore-submodules=all'];
-    const changed = await git.tell(['diff-index', ...flags, commitId, '--'], call);
-    const strangers = await git.tell(['ls-files', '--others', '--directory', '-z'], call);
+    const changed = await git.output(['diff-index', ...flags, commitId, '--'], call);
+    const strangers = await git.output(['ls-files', '--others', '--directory', '-z'], call);
     const filled = await filledSubmodules(git, directory, call);
     return [...changed.split('\0'), ...strangers.split('\0'), ...filled].filter((name) => name !== '');
   } finally {
@@ -70,7 +70,7 @@ export async function differencesFrom(
 
 /** What lies in a submodule is no part of the commit; git is not asked about it, because that would read its config. */
 async function filledSubmodules(git: Git, directory: string, call: GitCall): Promise<string[]> {
-  const listed = (await git.tell(['ls-files', '--stage', '-z'], call)).split('\0');
+  const listed = (await git.output(['ls-files', '--stage', '-z'], call)).split('\0');
   const paths = listed.filter((line) => line.startsWith('160000 ')).map((line) => line.slice(line.indexOf('\t') + 1));
   const contents = await Promise.all(paths.map((path) => readdir(join(directory, path)).catch(() => [])));
   return paths.filter((_, at) => (contents[at]?.length ?? 0) > 0);

@@ -9,7 +9,7 @@ import { type RunResult, run } from '../../runtime/process.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
-import { failure, gitFailure } from '../run/errors.ts';
+import { gitError, gitFailure } from '../run/errors.ts';
 import { forPublisher } from './publisher-hints.ts';
 
 /**
@@ -70,7 +70,7 @@ export function createRemote(options: RemoteOptions): Remote {
       clock: options.clock,
       timeoutMs: options.timeoutMs ?? 30_000,
       ...(signal ? { signal } : {}),
-      mostBytes: 64 * 1024 * 1024,
+      maxBytes: 64 * 1024 * 1024,
       keep: 'all',
     });
     options.log.debug({ git: args[0], exitCode: result.exitCode, ended: result.ended }, 'git ran');
@@ -94,7 +94,7 @@ export function createRemote(options: RemoteOptions): Remote {
         .catch((error: Error) => {
           const hint = '`git log` in the clone shows what there is; fetch first if it is new';
           const reason = `${JSON.stringify(rev)} names no commit in ${where}${moreWords(error)}`;
-          throw failure('NO_SUCH_REV', 'stall', reason, hint, error);
+          throw gitError('NO_SUCH_REV', 'stall', reason, hint, error);
         });
       return checkedCommitId(said.trim());
     },
@@ -189,11 +189,11 @@ function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string):
   const named = there[0];
   if (there.length > 1) {
     const hint = `write out which one you mean: refs/heads/${rev} or refs/tags/${rev}`;
-    throw failure('AMBIGUOUS_REV', 'stall', `${JSON.stringify(rev)} is a branch and a tag of ${clean(url)}`, hint);
+    throw gitError('AMBIGUOUS_REV', 'stall', `${JSON.stringify(rev)} is a branch and a tag of ${clean(url)}`, hint);
   }
   if (named === undefined) {
     const reason = `${JSON.stringify(rev)} is no branch or tag of ${clean(url)}`;
-    throw failure('NO_SUCH_REV', 'stall', reason, '`git ls-remote` shows what there is; a full commit id works too');
+    throw gitError('NO_SUCH_REV', 'stall', reason, '`git ls-remote` shows what there is; a full commit id works too');
   }
   return checkedCommitId(refs.get(`${named}^{}`) ?? refs.get(named) ?? '');
 }

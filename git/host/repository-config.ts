@@ -8,7 +8,7 @@ import { notReadable } from './config-edit.ts';
  * are single lines. Reading knows nothing of the user's or the machine's config.
  */
 export async function readRepositoryConfig(git: Git, gitDir: string): Promise<Record<string, string>> {
-  const said = await git.ask(['config', '--local', '--null', '--get-regexp', '^gitfleet\\.'], { gitDir });
+  const said = await git.run(['config', '--local', '--null', '--get-regexp', '^gitfleet\\.'], { gitDir });
   if (said.exitCode === 1) return {};
   if (said.exitCode !== 0) throw notReadable(gitDir, said.stderr);
   const entries = said.stdout.toString('utf8').split('\0').filter(Boolean);
@@ -26,7 +26,7 @@ export async function readRepositoryConfig(git: Git, gitDir: string): Promise<Re
 export async function gitDirOf(git: Git, path: string): Promise<string> {
   const found = await stat(path).catch(() => null);
   if (!found?.isDirectory()) throw notReadable(path, 'there is no such directory');
-  const said = await git.ask(['rev-parse', '--absolute-git-dir'], { gitDir: path, cwd: path });
+  const said = await git.run(['rev-parse', '--absolute-git-dir'], { gitDir: path, cwd: path });
   if (said.exitCode === 0) return said.stdout.toString('utf8').trim();
   throw notReadable(path, said.stderr);
 }
@@ -34,18 +34,18 @@ export async function gitDirOf(git: Git, path: string): Promise<string> {
 /** A branch's commit, null where there is no such branch. */
 export async function branchTip(git: Git, gitDir: string, branch: string): Promise<string | null> {
   const name = `refs/heads/${branch}^{commit}`;
-  const said = await git.ask(['rev-parse', '--verify', '--quiet', '--end-of-options', name], { gitDir });
+  const said = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', name], { gitDir });
   return said.exitCode === 0 ? said.stdout.toString('utf8').trim() : null;
 }
 
 /** The newest of some commits, as they are dated. */
 export async function newestCommit(git: Git, gitDir: string, commitIds: readonly string[]): Promise<string> {
   const args = ['rev-list', '--no-walk=sorted', '--max-count=1', '--stdin'];
-  return (await git.tell(args, { gitDir, input: `${commitIds.join('\n')}\n` })).trim();
+  return (await git.output(args, { gitDir, input: `${commitIds.join('\n')}\n` })).trim();
 }
 
 /** As a publisher records it from a clone (remote.ts): with its control characters written out. */
 export async function commitTitle(git: Git, gitDir: string, commitId: string): Promise<string> {
-  const said = await git.tell(['log', '-1', '--format=%s', '--end-of-options', commitId, '--'], { gitDir });
+  const said = await git.output(['log', '-1', '--format=%s', '--end-of-options', commitId, '--'], { gitDir });
   return visible(said.trim(), 200);
 }

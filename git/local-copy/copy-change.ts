@@ -9,8 +9,8 @@ import { packOf } from './pack-writer.ts';
 import { isPlainObject, isPlainPath } from './plain-objects.ts';
 
 /** Reading, hashing and looking through so much holds the event loop for some hundredths of a second at the most. */
-const MOST_BYTES = 256 * 1024;
-const MOST_READS = 400;
+const MAX_BYTES = 256 * 1024;
+const MAX_READS = 400;
 
 /**
  * Brings a small change without a process, from an origin whose objects are a directory of ours on this machine: what
@@ -24,12 +24,12 @@ export async function copyChange(
   objects: string,
   base: CommitId,
   commitId: CommitId,
-  mostBytes: number,
+  maxBytes: number,
   signal: AbortSignal,
 ): Promise<Difference | null> {
   const taken = new Map<string, FoundObject>();
   const older = { ...repository, reader: remembering(repository) };
-  const newer = takingFrom(repository, objects, taken, Math.min(mostBytes, MOST_BYTES));
+  const newer = takingFrom(repository, objects, taken, Math.min(maxBytes, MAX_BYTES));
   const difference = await readDifference(older, base, commitId, newer).catch((error: unknown) => {
     repository.log.debug({ error }, 'the change is left to git');
     return null;
@@ -51,15 +51,15 @@ function takingFrom(
   repository: Repository,
   objects: string,
   taken: Map<string, FoundObject>,
-  mostBytes: number,
+  maxBytes: number,
 ): ObjectReader {
-  let left = mostBytes;
+  let left = maxBytes;
   let reads = 0;
   return {
     async read(id) {
       const before = taken.get(id);
       if (before) return before;
-      const found = reads++ < MOST_READS ? readLoose(objects, id, left) : null;
+      const found = reads++ < MAX_READS ? readLoose(objects, id, left) : null;
       if (!found) return withoutEmptyTree(await repository.reader.read(id));
       left -= found.size;
       taken.set(id, found);

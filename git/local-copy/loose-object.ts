@@ -9,9 +9,9 @@ import { hashOf } from '../objects/tree-diff.ts';
  * disk only. Null where it does not lie there so, or is no small file, or anything else than what its name says.
  * @param mostBytes of the object and of its file.
  */
-export function readLoose(objects: string, id: string, mostBytes: number): FoundObject | null {
-  const deflated = readSmall(join(objects, id.slice(0, 2), id.slice(2)), mostBytes);
-  const whole = deflated && inflated(deflated, mostBytes + MOST_HEADER);
+export function readLoose(objects: string, id: string, maxBytes: number): FoundObject | null {
+  const deflated = readSmall(join(objects, id.slice(0, 2), id.slice(2)), maxBytes);
+  const whole = deflated && inflated(deflated, maxBytes + MAX_HEADER);
   if (!whole) return null;
   const end = whole.indexOf(0);
   const [, type, size] = /^(commit|tree|blob) (\d+)$/.exec(whole.toString('latin1', 0, Math.max(end, 0))) ?? [];
@@ -20,10 +20,10 @@ export function readLoose(objects: string, id: string, mostBytes: number): Found
   return { id, type, size: content.length, content };
 }
 
-const MOST_HEADER = 32;
+const MAX_HEADER = 32;
 
 /** Neither a link nor a pipe, whose other end could keep us waiting, is followed. */
-function readSmall(file: string, mostBytes: number): Buffer | null {
+function readSmall(file: string, maxBytes: number): Buffer | null {
   let descriptor: number;
   try {
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
@@ -32,7 +32,7 @@ function readSmall(file: string, mostBytes: number): Buffer | null {
   }
   try {
     const found = fstatSync(descriptor);
-    return found.isFile() && found.size <= mostBytes ? readFileSync(descriptor) : null;
+    return found.isFile() && found.size <= maxBytes ? readFileSync(descriptor) : null;
   } catch {
     return null;
   } finally {

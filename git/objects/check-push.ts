@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
-import { createGit, type Git, type Leash } from '../run/process.ts';
+import { createGit, type Git, type GitSandbox } from '../run/process.ts';
 import { type ContentRules, checkTree } from './content.ts';
 import { createObjectReader } from './object-reader.ts';
 
@@ -10,12 +10,12 @@ import { createObjectReader } from './object-reader.ts';
  * inside the repository's own objects.
  * @param quarantine what git says it is; a directory anywhere else is passed over, since a pusher's words are no proof.
  */
-export async function gitOfPush(leash: Leash, gitDir: string, quarantine: string): Promise<Git> {
+export async function gitOfPush(sandbox: GitSandbox, gitDir: string, quarantine: string): Promise<Git> {
   const objects = await realpath(join(gitDir, 'objects'));
   const aside = quarantine === '' ? null : await realpath(quarantine).catch(() => null);
-  if (aside === null || dirname(aside) !== objects) return createGit(leash);
+  if (aside === null || dirname(aside) !== objects) return createGit(sandbox);
   const marks = { GIT_OBJECT_DIRECTORY: aside, GIT_ALTERNATE_OBJECT_DIRECTORIES: alternate(objects) };
-  return createGit({ ...leash, marks: { ...leash.marks, ...marks } });
+  return createGit({ ...sandbox, marks: { ...sandbox.marks, ...marks } });
 }
 
 /** Git splits the list at colons, and takes a quoted word as it is. */
@@ -29,7 +29,7 @@ export async function checkPushed(
   rules: ContentRules,
   signal: AbortSignal,
 ): Promise<void> {
-  const reader = createObjectReader(git.leash, gitDir);
+  const reader = createObjectReader(git.sandbox, gitDir);
   try {
     await checkTree({ directory: gitDir, git, reader, rules }, commitId, signal);
   } finally {
@@ -38,7 +38,7 @@ export async function checkPushed(
 }
 
 /** Nobody writes more by hand. */
-const MOST_TOP_FILE_BYTES = 1024 * 1024;
+const MAX_TOP_FILE_BYTES = 1024 * 1024;
 
 /** A file at the top of a commit; null where there is none. @throws FleetError TOO_LARGE */
 export async function readTopFile(
@@ -47,10 +47,10 @@ export async function readTopFile(
   commitId: CommitId,
   name: string,
 ): Promise<{ kind: 'file'; content: Buffer } | { kind: 'other' } | null> {
-  const listed = await git.tell(['ls-tree', '-z', '--full-tree', '--end-of-options', commitId, name], { gitDir });
+  const listed = await git.output(['ls-tree', '-z', '--full-tree', '--end-of-options', commitId, name], { gitDir });
   const [, mode, id] = /^(\d+) \w+ ([0-9a-f]+)\t/.exec(listed) ?? [];
   if (id === undefined) return null;
   if (!mode?.startsWith('100')) return { kind: 'other' };
-  const said = await git.ask(['cat-file', 'blob', id], { gitDir, mostBytes: MOST_TOP_FILE_BYTES });
+  const said = await git.run(['cat-file', 'blob', id], { gitDir, maxBytes: MAX_TOP_FILE_BYTES });
   return { kind: 'file', content: said.stdout };
 }

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 import { type NameLimits, nameProblem, symlinkProblem } from './hostile-names.ts';
 import { readTree, SUBMODULE, SYMLINK, type TreeEntry } from './tree.ts';
 
@@ -15,21 +15,21 @@ export interface ContentRules extends NameLimits {
   readonly submodules: 'refuse' | 'ignore';
   readonly lfs: 'refuse' | 'pointers';
   readonly symlinks: 'contained' | 'forbid' | 'allow';
-  readonly mostEntries: number;
-  readonly mostTotalBytes: number;
-  readonly mostFileBytes: number;
+  readonly maxEntries: number;
+  readonly maxTotalBytes: number;
+  readonly maxFileBytes: number;
 }
 
 export const CONTENT_RULES: ContentRules = {
   submodules: 'refuse',
   lfs: 'refuse',
   symlinks: 'contained',
-  mostEntries: 200_000,
-  mostDepth: 64,
-  mostPathBytes: 1_024,
-  mostSegmentBytes: 255,
-  mostTotalBytes: 16 * 1024 ** 3,
-  mostFileBytes: 4 * 1024 ** 3,
+  maxEntries: 200_000,
+  maxDepth: 64,
+  maxPathBytes: 1_024,
+  maxSegmentBytes: 255,
+  maxTotalBytes: 16 * 1024 ** 3,
+  maxFileBytes: 4 * 1024 ** 3,
 };
 
 /** The whole tree and the room for it at `directory`. @returns all its entries. */
@@ -51,10 +51,10 @@ export async function checkTree(
   signal: AbortSignal,
 ): Promise<TreeEntry[]> {
   const { rules } = repository;
-  const entries = await readTree(repository, commitId, rules.mostEntries, signal);
+  const entries = await readTree(repository, commitId, rules.maxEntries, signal);
   await checkEntries(repository, entries);
   const total = sumOf(entries);
-  if (total > rules.mostTotalBytes) throw tooLarge(`the tree has ${total} bytes, more than ${rules.mostTotalBytes}`);
+  if (total > rules.maxTotalBytes) throw tooLarge(`the tree has ${total} bytes, more than ${rules.maxTotalBytes}`);
   if (rules.lfs === 'refuse') await refusePointers(repository, entries);
   return entries;
 }
@@ -71,7 +71,7 @@ export async function checkEntries(
     const problem = nameProblem(path, rules);
     if (problem) throw unsafe(path, problem);
     if (mode === SUBMODULE && rules.submodules === 'refuse') throw submodule(path);
-    if ((size ?? 0) > rules.mostFileBytes) throw tooLarge(`${JSON.stringify(path)} has ${size} bytes`);
+    if ((size ?? 0) > rules.maxFileBytes) throw tooLarge(`${JSON.stringify(path)} has ${size} bytes`);
   }
   if (rules.symlinks === 'allow') return;
   const links = entries.filter(({ mode }) => mode === SYMLINK);
@@ -106,14 +106,14 @@ async function refusePointers(repository: Pick<Repository, 'reader'>, entries: r
     .map((path) => JSON.stringify(path))
     .join(', ');
   const reason = `${pointers.length} files are Git LFS pointers, not content: ${names}`;
-  throw failure('LFS_POINTERS', 'stall', reason, 'commit the files themselves, or allow pointers in the settings');
+  throw gitError('LFS_POINTERS', 'stall', reason, 'commit the files themselves, or allow pointers in the settings');
 }
 
 async function checkRoom(directory: string, total: number): Promise<void> {
   const room = await roomAt(directory);
   if (room === null || room >= total) return;
   const hint = 'free disk space on this server; the agent tries again by itself';
-  throw failure('NO_SPACE', 'retry', `the commit needs ${total} bytes at ${directory}, ${room} are free`, hint);
+  throw gitError('NO_SPACE', 'retry', `the commit needs ${total} bytes at ${directory}, ${room} are free`, hint);
 }
 
 /** Of the nearest directory that exists. */
@@ -127,14 +127,14 @@ async function roomAt(directory: string): Promise<number | null> {
 
 function unsafe(path: string, problem: string) {
   const hint = 'correct it in the repository and publish the new commit';
-  return failure('UNSAFE_TREE', 'stall', `${JSON.stringify(path.slice(0, 200))} ${problem}`, hint);
+  return gitError('UNSAFE_TREE', 'stall', `${JSON.stringify(path.slice(0, 200))} ${problem}`, hint);
 }
 
 function submodule(path: string) {
   const hint = 'commit the files themselves, or let the settings of the agent ignore submodules';
-  return failure('SUBMODULES', 'stall', `${JSON.stringify(path)} is a submodule`, hint);
+  return gitError('SUBMODULES', 'stall', `${JSON.stringify(path)} is a submodule`, hint);
 }
 
 function tooLarge(reason: string) {
-  return failure('TOO_LARGE', 'stall', reason, 'raise the limits of the agent, or publish a smaller tree');
+  return gitError('TOO_LARGE', 'stall', reason, 'raise the limits of the agent, or publish a smaller tree');
 }

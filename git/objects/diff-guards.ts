@@ -3,18 +3,18 @@ import { folded, nameProblem } from './hostile-names.ts';
 import { SYMLINK } from './tree.ts';
 import type { DiffEntry } from './tree-diff.ts';
 
-export const MOST_ENTRIES = 200;
+export const MAX_ENTRIES = 200;
 
 /** Who writes a difference: we, file by file; git, into the same tree; or git, after all of the commit was judged anew. */
-export type Way = { readonly by: 'us' } | { readonly by: 'git' | 'git after a look at all'; readonly why: string };
+export type DiffWay = { readonly by: 'us' } | { readonly by: 'git' | 'git after a look at all'; readonly why: string };
 
 /**
  * Pure: how a difference gets into a tree that is proved to be the other commit. We write plain files that come, change
  * and go. Symlinks are left to git; so is, with all of the commit, whatever may mean something for entries that do not
  * differ, or that only a look at all names can judge.
  */
-export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): Way {
-  const whole = (why: string): Way => ({ by: 'git after a look at all', why });
+export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): DiffWay {
+  const whole = (why: string): DiffWay => ({ by: 'git after a look at all', why });
   const paths = new Set<string>();
   let odd: string | null = null;
   for (const { from, to, status, path } of diff) {

@@ -1,7 +1,7 @@
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
 import { checkEntries, isPointer } from './content.ts';
-import { MOST_ENTRIES, wayOf } from './diff-guards.ts';
+import { MAX_ENTRIES, wayOf } from './diff-guards.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { checkedObject, type DiffEntry, diffTrees } from './tree-diff.ts';
 
@@ -30,7 +30,7 @@ export async function readDifference(
   const { reader = repository.reader, sizes = repository.sizes } = newer ? { reader: newer, sizes: newer } : {};
   // The old commit may be gone from the store; that is no failure of the new one.
   const known = (await repository.reader.read(from)) !== null;
-  const diff = known ? await diffTrees(repository, from, to, MOST_ENTRIES, reader) : null;
+  const diff = known ? await diffTrees(repository, from, to, MAX_ENTRIES, reader) : null;
   const way = diff === null ? null : wayOf(diff, repository.rules);
   const readable = diff !== null && way?.by !== 'git after a look at all';
   const blobs = readable ? await readBlobs({ ...repository, reader, sizes }, diff) : null;
@@ -43,7 +43,7 @@ export async function readDifference(
   return { from, to, diff, blobs, byGit: way && 'why' in way ? way.why : byGit };
 }
 
-const MOST_BYTES = 64 * 1024 ** 2;
+const MAX_BYTES = 64 * 1024 ** 2;
 
 /** The content of what is new, by id; null where it is too much to hold, or could be an LFS pointer. */
 async function readBlobs(repository: Repository, diff: readonly DiffEntry[]): Promise<Map<string, Buffer> | null> {
@@ -51,7 +51,7 @@ async function readBlobs(repository: Repository, diff: readonly DiffEntry[]): Pr
   const sizes = await Promise.all(kept.map(({ id }) => repository.sizes.read(id)));
   const entries = kept.map((entry, at) => ({ ...entry, size: sizes[at]?.size ?? null }));
   await checkEntries(repository, entries);
-  if (entries.reduce((sum, { size }) => sum + (size ?? 0), 0) > MOST_BYTES) return null;
+  if (entries.reduce((sum, { size }) => sum + (size ?? 0), 0) > MAX_BYTES) return null;
   const found = await Promise.all(entries.map(({ id }) => repository.reader.read(id)));
   const blobs = new Map<string, Buffer>();
   for (const [at, { id, path }] of entries.entries()) {

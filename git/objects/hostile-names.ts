@@ -1,23 +1,23 @@
 /** Pure rules about the names and link targets of a tree; content.ts applies them. */
 export interface NameLimits {
-  readonly mostDepth: number;
-  readonly mostPathBytes: number;
-  readonly mostSegmentBytes: number;
+  readonly maxDepth: number;
+  readonly maxPathBytes: number;
+  readonly maxSegmentBytes: number;
 }
 
 /** Why a path of a tree must not be written, or null. */
 export function nameProblem(path: string, limits: NameLimits): string | null {
-  if (PLAIN.test(path) && path.length <= limits.mostSegmentBytes && path.length <= limits.mostPathBytes) {
-    if (path.length < 2 * limits.mostDepth) return null;
+  if (PLAIN.test(path) && path.length <= limits.maxSegmentBytes && path.length <= limits.maxPathBytes) {
+    if (path.length < 2 * limits.maxDepth) return null;
   }
   if (path === '' || path.startsWith('/')) return 'is not a path inside the tree';
   if (/[\u0000-\u001f\u007f]/.test(path)) return 'has a control character';
-  if (Buffer.byteLength(path) > limits.mostPathBytes) return `is longer than ${limits.mostPathBytes} bytes`;
+  if (Buffer.byteLength(path) > limits.maxPathBytes) return `is longer than ${limits.maxPathBytes} bytes`;
   const segments = path.split('/');
-  if (segments.length > limits.mostDepth) return `is deeper than ${limits.mostDepth} directories`;
+  if (segments.length > limits.maxDepth) return `is deeper than ${limits.maxDepth} directories`;
   for (const segment of segments) {
     if (segment === '' || segment === '.' || segment === '..') return 'has an empty or a dot segment';
-    if (Buffer.byteLength(segment) > limits.mostSegmentBytes) return 'has a segment that is too long';
+    if (Buffer.byteLength(segment) > limits.maxSegmentBytes) return 'has a segment that is too long';
     if (looksLikeDotGit(segment)) return 'is spelled like .git';
   }
   return null;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { killGroup } from '../../runtime/process.ts';
-import { failure } from '../run/errors.ts';
-import { environment, type Leash, preamble, withPlainUmask } from '../run/process.ts';
+import { gitError } from '../run/errors.ts';
+import { environment, type GitSandbox, preamble, withPlainUmask } from '../run/process.ts';
 
 export interface FoundObject {
   readonly id: string;
@@ -29,7 +29,7 @@ interface Question {
 }
 
 export function createObjectReader(
-  leash: Leash,
+  sandbox: GitSandbox,
   directory: string,
   what: 'contents' | 'sizes' = 'contents',
 ): ObjectReader {
@@ -37,8 +37,8 @@ export function createObjectReader(
 
   function start(): Conversation {
     const args = [...preamble({ gitDir: directory }), 'cat-file', what === 'sizes' ? '--batch-check' : '--batch'];
-    const stdio = ['pipe', 'pipe', 'ignore', ...(leash.lockFd === undefined ? [] : [leash.lockFd])] as const;
-    const options = { cwd: directory, env: environment(leash), detached: true, stdio: [...stdio] };
+    const stdio = ['pipe', 'pipe', 'ignore', ...(sandbox.lockFd === undefined ? [] : [sandbox.lockFd])] as const;
+    const options = { cwd: directory, env: environment(sandbox), detached: true, stdio: [...stdio] };
     const started = converse(
       withPlainUmask(() => spawn('git', args, options)),
       what,
@@ -82,7 +82,7 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
     gone();
     const hint = 'the object store of this app may be damaged; the agent tries again by itself';
     for (const question of asked) {
-      question.fail(failure('STORE_BROKEN', 'retry', `the object reader died: ${cause}`, hint, cause));
+      question.fail(gitError('STORE_BROKEN', 'retry', `the object reader died: ${cause}`, hint, cause));
     }
     hold(false);
   }

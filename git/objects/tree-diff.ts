@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
 import { objectFormatOf } from '../run/commit-id.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 import type { FoundObject, ObjectReader } from './object-reader.ts';
 import { type DiffSide, entriesThatDiffer } from './tree-entries.ts';
 
@@ -59,7 +59,7 @@ export function checkedObject(
 ): FoundObject {
   if (found?.type === type && hashOf(type, found.content, id) === id) return found;
   const hint = 'the object store of this app is damaged; the agent makes a new one beside it and goes on serving';
-  throw failure('STORE_BROKEN', 'retry', `object ${id} (${what}) is absent or not what its name says`, hint);
+  throw gitError('STORE_BROKEN', 'retry', `object ${id} (${what}) is absent or not what its name says`, hint);
 }
 
 export function hashOf(type: string, content: Buffer, like: string): string {

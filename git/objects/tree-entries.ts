@@ -1,4 +1,4 @@
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 
 /** One side of an entry: the mode as git spells it; 000000 and no id where there is nothing. */
 export interface DiffSide {
@@ -51,7 +51,7 @@ function endOf(tree: Buffer, at: number, idBytes: number): number {
   const zero = tree.indexOf(0, at);
   const next = zero + 1 + idBytes;
   if (zero >= 0 && next <= tree.length) return next;
-  throw failure('STORE_BROKEN', 'retry', 'a tree object is cut short', 'git fsck in the repository names it');
+  throw gitError('STORE_BROKEN', 'retry', 'a tree object is cut short', 'git fsck in the repository names it');
 }
 
 /** How many bytes are alike from one end on; compared in halves, since a loop over bytes takes longer. */

@@ -1,6 +1,6 @@
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 
 export const DIRECTORY = '040000';
 export const SYMLINK = '120000';
@@ -27,11 +27,11 @@ export async function readTree(
 ): Promise<TreeEntry[]> {
   const tooMany = (cause?: unknown) => {
     const hint = 'raise the limits of the agent, or publish a smaller tree';
-    return failure('TOO_LARGE', 'stall', `the tree has more than ${most} entries`, hint, cause);
+    return gitError('TOO_LARGE', 'stall', `the tree has more than ${most} entries`, hint, cause);
   };
   const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', '--end-of-options', commitId];
-  const call = { gitDir: repository.directory, signal, mostBytes: most * 160 };
-  const listed = await repository.git.tell(args, call).catch((error: { code?: unknown }) => {
+  const call = { gitDir: repository.directory, signal, maxBytes: most * 160 };
+  const listed = await repository.git.output(args, call).catch((error: { code?: unknown }) => {
     throw error?.code === 'TOO_LARGE' ? tooMany(error) : error;
   });
   const entries: TreeEntry[] = [];

@@ -5,12 +5,12 @@ import type { Difference } from '../objects/difference.ts';
 import { objectFormatOf } from '../run/commit-id.ts';
 import type { Access } from '../run/credentials.ts';
 import { type FetchLimits, watchProgress } from '../run/deadline.ts';
-import { failure, gitFailure } from '../run/errors.ts';
+import { gitError, gitFailure } from '../run/errors.ts';
 import type { FetchOutcome, FetchRequest } from '../store.ts';
 import { onNextPack } from './pack-watch.ts';
-import { acquit, isSound, isSuspect, replaceStore } from './replace-store.ts';
+import { clearSuspicion, isSound, isSuspect, replaceStore } from './replace-store.ts';
 import { exists, formatOf, isPinned, makeRepository, pin, pinned, type Repository, unpin } from './repository.ts';
-import { sweepFetch } from './stale-files.ts';
+import { removeStaleOfFetch } from './stale-files.ts';
 
 /**
  * Brings exactly one commit into the store, pins it and proves that it is a commit. One try, in this order: it is
@@ -40,7 +40,7 @@ export async function fetchCommit(
       await replaceStore(repository, commitId, from);
       return { network: true };
     }
-    await acquit(repository);
+    await clearSuspicion(repository);
   }
   await makeFor(repository, commitId);
   const [here, found] = await Promise.all([isPinned(repository, commitId), repository.reader.read(commitId)]);
@@ -77,9 +77,9 @@ async function copyWhere(
   const objects = await repository.originDirectories(url);
   if (objects === null || !(await isPinned(repository, base))) return null;
   try {
-    return await copyChange(repository, objects, base, commitId, limits.mostBytes, signal);
+    return await copyChange(repository, objects, base, commitId, limits.maxBytes, signal);
   } catch (error) {
-    await sweepFetch(repository.directory);
+    await removeStaleOfFetch(repository.directory);
     throw error;
   }
 }
@@ -93,13 +93,13 @@ async function fetchAbsent(repository: Repository, request: FetchRequest, fetch:
     await bring(repository, request, fetch).catch(async (error: { code?: unknown }) => {
       if (error.code !== 'STORE_LOCKED') throw error;
       // It is our turn to write, so the lock is a leftover.
-      await sweepFetch(repository.directory);
+      await removeStaleOfFetch(repository.directory);
       await bring(repository, request, fetch);
     });
     repository.fresh.add(commitId);
     await repository.failpoint('fetch.pinned');
   } catch (error) {
-    await sweepFetch(repository.directory);
+    await removeStaleOfFetch(repository.directory);
     if ((error as { code?: unknown }).code === 'TOO_LARGE') await unpin(repository, commitId);
     throw error;
   }
@@ -120,7 +120,7 @@ async function bring(repository: Repository, request: FetchRequest, fetch: Fetch
   await unpin(repository, commitId);
   if (!found) throw gitFailure('git fetch', `fatal: remote error: not our ref ${commitId}`);
   const hint = 'publish the id of a commit; `git rev-parse <name>^{commit}` prints the commit of a tag';
-  throw failure('NOT_A_COMMIT', 'stall', `${commitId} is a ${found.type}, not a commit`, hint);
+  throw gitError('NOT_A_COMMIT', 'stall', `${commitId} is a ${found.type}, not a commit`, hint);
 }
 
 /** Words of servers that may well have the commit but give only what they advertise. */
@@ -166,8 +166,8 @@ function refspecsOf(ref: string | undefined): string[] {
 
 async function dropFallback(repository: Repository): Promise<void> {
   const call = { gitDir: repository.directory };
-  const refs = await repository.git.tell(['for-each-ref', '--format=delete %(refname)', 'refs/fallback/'], call);
-  if (refs !== '') await repository.git.tell(['update-ref', '--stdin'], { ...call, input: refs });
+  const refs = await repository.git.output(['for-each-ref', '--format=delete %(refname)', 'refs/fallback/'], call);
+  if (refs !== '') await repository.git.output(['update-ref', '--stdin'], { ...call, input: refs });
 }
 
 /** A commit with its whole tree, which an earlier fetch brought and nobody pins (or pinned, if a crash came first). */
@@ -175,7 +175,7 @@ async function isWhole(repository: Repository, commitId: CommitId): Promise<bool
   const found = await repository.reader.read(commitId);
   if (found?.type !== 'commit') return false;
   const args = ['rev-list', '--objects', '--quiet', '--no-walk', commitId, '--'];
-  return (await repository.git.ask(args, { gitDir: repository.directory })).exitCode === 0;
+  return (await repository.git.run(args, { gitDir: repository.directory })).exitCode === 0;
 }
 
 /** The store's hash is that of its first commit; while nothing is pinned it may still change. */
@@ -191,7 +191,7 @@ async function makeFor(repository: Repository, commitId: CommitId): Promise<void
     return makeRepository(repository, wanted);
   }
   const hint = 'one app keeps one hash; publish a commit of the same kind, or use another app for this repository';
-  throw failure('OBJECT_FORMAT', 'stall', `the store is ${present}, the commit id is ${wanted}`, hint);
+  throw gitError('OBJECT_FORMAT', 'stall', `the store is ${present}, the commit id is ${wanted}`, hint);
 }
 
 function fetcher(
@@ -205,7 +205,7 @@ function fetcher(
     const watch = watchProgress(repository.clock, limits);
     const options = ['--progress', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
     try {
-      const said = await repository.git.ask(
+      const said = await repository.git.run(
         ['fetch', ...options, '--no-auto-maintenance', ...depth, '--', url, ...refspecs],
         {
           gitDir: repository.directory,
@@ -252,10 +252,10 @@ const FETCH_SETTINGS = [
 function overdue(why: 'silent' | 'total' | 'size', limits: FetchLimits) {
   if (why === 'size') {
     const hint = 'raise the size limit of the agent, or publish a smaller repository';
-    return failure('TOO_LARGE', 'stall', `the fetch brought more than ${limits.mostBytes} bytes`, hint);
+    return gitError('TOO_LARGE', 'stall', `the fetch brought more than ${limits.maxBytes} bytes`, hint);
   }
   const hint = 'the git server accepts connections but does not get on; the agent tries again by itself';
   const ms = why === 'silent' ? limits.silentMs : limits.totalMs;
   const reason = why === 'silent' ? `no progress for ${ms} ms` : `not done after ${ms} ms`;
-  return failure('FETCH_FAILED', 'retry', `git fetch: ${reason}`, hint);
+  return gitError('FETCH_FAILED', 'retry', `git fetch: ${reason}`, hint);
 }

@@ -15,7 +15,7 @@ export async function isSuspect(repository: Repository): Promise<boolean> {
   return (await stat(markOf(repository)).catch(() => null)) !== null;
 }
 
-export async function suspect(repository: Repository, why: unknown): Promise<void> {
+export async function markSuspect(repository: Repository, why: unknown): Promise<void> {
   repository.log.warn({ error: why }, 'the object store is in doubt; the next fetch looks at all of it');
   await writeFile(markOf(repository), '');
 }
@@ -24,12 +24,12 @@ export async function suspect(repository: Repository, why: unknown): Promise<voi
 export async function doubting<T>(repository: Repository, work: Promise<T>): Promise<T> {
   return work.catch(async (error: unknown) => {
     const { code } = error as { code?: unknown };
-    if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await suspect(repository, error);
+    if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await markSuspect(repository, error);
     throw error;
   });
 }
 
-export async function acquit(repository: Repository): Promise<void> {
+export async function clearSuspicion(repository: Repository): Promise<void> {
   await rm(markOf(repository), { force: true });
 }
 
@@ -39,7 +39,7 @@ export async function isSound(repository: Repository, hashed: boolean): Promise<
   if (pins === null) return false;
   if (pins.length === 0 && !hashed) return true;
   const flags = ['--no-dangling', '--no-reflogs', '--no-progress', ...(hashed ? [] : ['--connectivity-only'])];
-  return (await repository.git.ask(['fsck', ...flags, ...pins], { gitDir: repository.directory })).exitCode === 0;
+  return (await repository.git.run(['fsck', ...flags, ...pins], { gitDir: repository.directory })).exitCode === 0;
 }
 
 /** Makes a store from nothing with `bring`, which fetches one commit into it, then puts it in the place of the old one. */
@@ -69,7 +69,7 @@ export async function replaceStore(
   await rename(fresh.directory, repository.directory);
   repository.reader.close();
   repository.sizes.close();
-  await acquit(repository);
+  await clearSuspicion(repository);
   await rm(brokenOf(repository), { recursive: true, force: true });
   repository.log.warn('the broken object store was replaced by a new one');
 }
@@ -102,9 +102,9 @@ async function emptyBeside(repository: Repository): Promise<Repository> {
   const directory = freshOf(repository);
   await rm(directory, { recursive: true, force: true });
   await makeRepository(repository, await formatOf(repository).catch(() => 'sha1' as const), directory);
-  const { leash } = repository.git;
-  const reader = createObjectReader(leash, directory);
-  return { ...repository, directory, reader, sizes: createObjectReader(leash, directory, 'sizes') };
+  const { sandbox } = repository.git;
+  const reader = createObjectReader(sandbox, directory);
+  return { ...repository, directory, reader, sizes: createObjectReader(sandbox, directory, 'sizes') };
 }
 
 /** The commits of the work trees that we know, the spare's included. */

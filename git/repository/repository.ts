@@ -1,14 +1,14 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Turn } from '../../runtime/mutex.ts';
+import type { Mutex } from '../../runtime/mutex.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { OriginDirectories } from '../local-copy/origin-directory.ts';
 import type { ContentRules } from '../objects/content.ts';
 import type { FoundObject, ObjectReader } from '../objects/object-reader.ts';
 import { checkedCommitId, type ObjectFormat } from '../run/commit-id.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 import type { Failpoint } from '../run/failpoints.ts';
 import type { Git } from '../run/process.ts';
 
@@ -24,7 +24,7 @@ export interface Repository {
   /** The same, for sizes alone. */
   readonly sizes: ObjectReader;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
   readonly rules: ContentRules;
   readonly diffEngine: boolean;
@@ -37,7 +37,7 @@ export interface Repository {
   /** Indexes that follow their files just now, by admin directory. */
   readonly catchingUp: Map<string, Promise<void>>;
   /** Whatever writes refs, packs or the shallow list does so in this turn: a lock found there is then stale. */
-  readonly writing: Turn;
+  readonly writing: Mutex;
 }
 
 const ATTRIBUTES = '* -text -eol -crlf -ident -filter -working-tree-encoding -export-subst -export-ignore\n';
@@ -56,7 +56,7 @@ export async function makeRepository(repository: Repository, format: ObjectForma
   await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
   await mkdir(aside, { mode: 0o700 });
   await chmod(aside, 0o700);
-  await repository.git.tell(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', aside]);
+  await repository.git.output(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, '--', aside]);
   await writeAttributes(aside);
   await repository.failpoint('store.made-aside');
   await rename(aside, directory);
@@ -84,18 +84,18 @@ export async function isPinned(repository: Repository, commitId: CommitId): Prom
 }
 
 export async function pin(repository: Repository, commitId: CommitId): Promise<void> {
-  await repository.git.tell(['update-ref', pinOf(commitId), commitId], { gitDir: repository.directory });
+  await repository.git.output(['update-ref', pinOf(commitId), commitId], { gitDir: repository.directory });
 }
 
 export async function unpin(repository: Repository, commitId: CommitId): Promise<void> {
   if (!(await exists(repository))) return;
-  await repository.git.tell(['update-ref', '-d', pinOf(commitId)], { gitDir: repository.directory });
+  await repository.git.output(['update-ref', '-d', pinOf(commitId)], { gitDir: repository.directory });
 }
 
 export async function pinned(repository: Repository): Promise<CommitId[]> {
   if (!(await exists(repository))) return [];
   const args = ['for-each-ref', '--format=%(objectname) %(objecttype) %(refname)', 'refs/pins/'];
-  const lines = (await repository.git.tell(args, { gitDir: repository.directory })).split('\n');
+  const lines = (await repository.git.output(args, { gitDir: repository.directory })).split('\n');
   return lines.flatMap((line) => {
     const [id, type, ref] = line.split(' ');
     return id && type === 'commit' && ref === `refs/pins/${id}` ? [checkedCommitId(id)] : [];
@@ -113,5 +113,5 @@ export async function pinNames({ directory }: Pick<Repository, 'directory'>): Pr
 
 /** What a caller gets who asks to write a commit that was never fetched. */
 export function notHere(commitId: CommitId) {
-  return failure('COMMIT_ABSENT', 'retry', `commit ${commitId} is not in the store`, 'fetch it first');
+  return gitError('COMMIT_ABSENT', 'retry', `commit ${commitId} is not in the store`, 'fetch it first');
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
  * only fill the disk. Right only where no git of ours writes: within the store's writing turn, or at start-up after
  * the orphans were ended. Never used on a repository that is not ours.
  */
-export async function sweepFetch(store: string): Promise<void> {
+export async function removeStaleOfFetch(store: string): Promise<void> {
   const top = ['shallow.lock', 'packed-refs.lock', 'packed-refs.new', 'config.lock', 'HEAD.lock', 'gc.pid'];
   await Promise.all([
     ...top.map((name) => rm(join(store, name), { force: true })),
@@ -19,8 +19,8 @@ export async function sweepFetch(store: string): Promise<void> {
 }
 
 /** All of the store, at start-up: also loose halves, locks of work trees and packs without an index. */
-export async function sweepStore(store: string): Promise<void> {
-  await sweepFetch(store);
+export async function removeStaleOfStore(store: string): Promise<void> {
+  await removeStaleOfFetch(store);
   const objects = join(store, 'objects');
   for (const fan of (await list(objects)).filter(({ name }) => /^[0-9a-f]{2}$/.test(name))) {
     await removeIn(join(objects, fan.name), (name) => name.startsWith('tmp_obj_'));
@@ -28,14 +28,15 @@ export async function sweepStore(store: string): Promise<void> {
   const packs = (await list(join(objects, 'pack'))).map(({ name }) => name);
   const lonely = packs.filter((name) => name.endsWith('.pack') && !packs.includes(name.replace(/pack$/, 'idx')));
   await Promise.all(lonely.map((name) => rm(join(objects, 'pack', name), { force: true })));
-  for (const admin of await list(join(store, 'worktrees'))) await sweepWorkTree(join(store, 'worktrees', admin.name));
+  for (const admin of await list(join(store, 'worktrees')))
+    await removeStaleOfWorkTree(join(store, 'worktrees', admin.name));
 }
 
 /** The index of a part of a work tree, while git fills it. */
 export const PART = 'gitfleet-part-';
 
 /** What writing into one work tree leaves when it is killed half-way. */
-export async function sweepWorkTree(admin: string): Promise<void> {
+export async function removeStaleOfWorkTree(admin: string): Promise<void> {
   const left = (name: string) => /^sharedindex|\.lock$|\.new$/.test(name) || name.startsWith(PART);
   await removeIn(admin, left);
 }

@@ -1,5 +1,5 @@
 import type { CommitId } from '../../schemas/values.ts';
-import { failure } from './errors.ts';
+import { gitError } from './errors.ts';
 
 /**
  * The last gate before an id reaches a command line or a path: whatever the layers above promised, nothing but
@@ -8,7 +8,7 @@ import { failure } from './errors.ts';
 export function checkedCommitId(id: string): CommitId {
   if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id) && !/^0+$/.test(id)) return id as CommitId;
   const hint = 'publish the full lower-case id of a commit';
-  throw failure('COMMIT_ID', 'stall', 'not a full commit id', hint);
+  throw gitError('COMMIT_ID', 'stall', 'not a full commit id', hint);
 }
 
 export type ObjectFormat = 'sha1' | 'sha256';

@@ -11,10 +11,10 @@ export interface FetchLimits {
   /** Ended in any case. */
   readonly totalMs: number;
   /** More received bytes than this end it too. */
-  readonly mostBytes: number;
+  readonly maxBytes: number;
 }
 
-export const FETCH_LIMITS: FetchLimits = { silentMs: 30_000, totalMs: 15 * 60_000, mostBytes: 4 * 1024 ** 3 };
+export const FETCH_LIMITS: FetchLimits = { silentMs: 30_000, totalMs: 15 * 60_000, maxBytes: 4 * 1024 ** 3 };
 
 type Overdue = 'silent' | 'total' | 'size';
 
@@ -47,7 +47,7 @@ export function watchProgress(clock: Clock, limits: FetchLimits): ProgressWatch 
     },
     saw(words) {
       const progress = readProgress(words);
-      if (progress.bytes > limits.mostBytes) return end('size');
+      if (progress.bytes > limits.maxBytes) return end('size');
       const further = progress.bytes >= received + CHUNK_BYTES;
       if (!further && (progress.counted === '' || progress.counted === counted)) return;
       counted = progress.counted;

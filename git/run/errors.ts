@@ -1,4 +1,4 @@
-import { type Failure, FleetError, type Next } from '../../runtime/errors.ts';
+import { type Failure, FleetError, type NextStep } from '../../runtime/errors.ts';
 import { clean } from '../../runtime/log.ts';
 
 /**
@@ -9,7 +9,7 @@ import { clean } from '../../runtime/log.ts';
 interface Row {
   readonly words: RegExp;
   readonly code: string;
-  readonly next: Next;
+  readonly next: NextStep;
   readonly hint: string;
 }
 
@@ -154,7 +154,7 @@ export function gitFailure(what: string, stderr: string, otherwise = 'GIT_FAILED
 }
 
 /** A failure we find ourselves, in the same shape as those of the table. */
-export function failure(code: string, next: Next, reason: string, hint: string, cause?: unknown): FleetError {
+export function gitError(code: string, next: NextStep, reason: string, hint: string, cause?: unknown): FleetError {
   const plain: Failure = { code, next, reason: clean(reason), hint };
   return cause === undefined ? new FleetError(plain) : new FleetError(plain, { cause });
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { classify, type FleetError } from '../../runtime/errors.ts';
 import { clean, type Logger } from '../../runtime/log.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
-import { failure, gitFailure } from './errors.ts';
+import { gitError, gitFailure } from './errors.ts';
 
 /**
  * The one legal way to start git. The environment is made from nothing, so that no setting of the machine or of the
@@ -13,7 +13,7 @@ import { failure, gitFailure } from './errors.ts';
  *
  * Not promised here: that a command ends soon by itself (deadline.ts watches fetches), or that it succeeds.
  */
-export interface Leash {
+export interface GitSandbox {
   readonly clock: Clock;
   readonly log: Logger;
   /** Where git, ssh and their helpers are looked up. */
@@ -39,7 +39,7 @@ export interface GitCall {
   readonly locks?: readonly string[] | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly mostBytes?: number | undefined;
+  readonly maxBytes?: number | undefined;
   readonly onOutput?: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
 }
 
@@ -51,16 +51,16 @@ interface GitSaid {
 }
 
 export interface Git {
-  readonly leash: Leash;
+  readonly sandbox: GitSandbox;
   /** Runs to its end, whatever the exit code. Rejects when it did not: aborted (the signal's reason), overdue, killed. */
-  ask(args: readonly string[], call?: GitCall): Promise<GitSaid>;
+  run(args: readonly string[], call?: GitCall): Promise<GitSaid>;
   /** The output of a command that must succeed; else the failure of errors.ts. */
-  tell(args: readonly string[], call?: GitCall): Promise<string>;
+  output(args: readonly string[], call?: GitCall): Promise<string>;
 }
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const TIMEOUT_MS = 10 * 60_000;
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Settings that hold for every git process. Literals of ours only: nothing from outside is ever added to this list. */
 export const HARDENING: readonly string[] = [
@@ -90,9 +90,9 @@ export const HARDENING: readonly string[] = [
 ];
 
 /** The whole environment of a git process. */
-export function environment(leash: Pick<Leash, 'path' | 'marks'>, protocols: readonly string[] = []) {
+export function environment(sandbox: Pick<GitSandbox, 'path' | 'marks'>, protocols: readonly string[] = []) {
   return {
-    PATH: leash.path ?? DEFAULT_PATH,
+    PATH: sandbox.path ?? DEFAULT_PATH,
     HOME: '/dev/null',
     LC_ALL: 'C',
     GIT_CONFIG_NOSYSTEM: '1',
@@ -104,7 +104,7 @@ export function environment(leash: Pick<Leash, 'path' | 'marks'>, protocols: rea
     GIT_NO_LAZY_FETCH: '1',
     GIT_OPTIONAL_LOCKS: '0',
     GIT_LFS_SKIP_SMUDGE: '1',
-    ...leash.marks,
+    ...sandbox.marks,
   };
 }
 
@@ -117,28 +117,28 @@ export function preamble(call: Pick<GitCall, 'gitDir' | 'workTree' | 'config'>):
   ];
 }
 
-export function createGit(leash: Leash): Git {
-  async function ask(args: readonly string[], call: GitCall = {}): Promise<GitSaid> {
-    const started = leash.clock.monotonic();
+export function createGit(sandbox: GitSandbox): Git {
+  async function runGit(args: readonly string[], call: GitCall = {}): Promise<GitSaid> {
+    const started = sandbox.clock.monotonic();
     const cwd = call.cwd ?? call.workTree ?? call.gitDir;
     const timeoutMs = call.timeoutMs ?? TIMEOUT_MS;
     const result = await withPlainUmask(() =>
       run(['git', ...preamble(call), ...args], {
         ...(cwd === undefined ? {} : { cwd }),
-        env: { ...environment(leash, call.protocols), ...call.env },
-        clock: leash.clock,
+        env: { ...environment(sandbox, call.protocols), ...call.env },
+        clock: sandbox.clock,
         timeoutMs,
         ...(call.signal === undefined ? {} : { signal: call.signal }),
         ...(call.input === undefined ? {} : { input: call.input }),
-        mostBytes: call.mostBytes ?? MOST_BYTES,
+        maxBytes: call.maxBytes ?? MAX_BYTES,
         keep: 'all',
-        ...(leash.lockFd === undefined ? {} : { inherit: [leash.lockFd] }),
+        ...(sandbox.lockFd === undefined ? {} : { inherit: [sandbox.lockFd] }),
         ...(call.onOutput === undefined ? {} : { onOutput: call.onOutput }),
       }),
     );
     const stderr = clean(result.stderr.toString('utf8'), 20_000);
-    const ms = Math.round(leash.clock.monotonic() - started);
-    leash.log.debug({ git: args[0], ms, exitCode: result.exitCode, ended: result.ended }, 'git ran');
+    const ms = Math.round(sandbox.clock.monotonic() - started);
+    sandbox.log.debug({ git: args[0], ms, exitCode: result.exitCode, ended: result.ended }, 'git ran');
     if (result.ended === 'exit' && result.exitCode !== null) {
       return { exitCode: result.exitCode, stdout: result.stdout, stderr };
     }
@@ -147,10 +147,10 @@ export function createGit(leash: Leash): Git {
   }
 
   return {
-    leash,
-    ask,
-    async tell(args, call) {
-      const said = await ask(args, call);
+    sandbox,
+    run: runGit,
+    async output(args, call) {
+      const said = await runGit(args, call);
       if (said.exitCode === 0) return said.stdout.toString('utf8');
       throw gitFailure(`git ${args[0]}`, said.stderr);
     },
@@ -174,19 +174,19 @@ function notEnded(command: string, result: RunResult, timeoutMs: number, signal:
   if (result.ended === 'abort') return signal?.reason;
   if (result.ended === 'timeout') {
     const hint = 'the machine or the git server is too slow or stuck; the agent tries again by itself';
-    return failure('GIT_TIMEOUT', 'retry', `git ${command} did not end within ${timeoutMs} ms`, hint);
+    return gitError('GIT_TIMEOUT', 'retry', `git ${command} did not end within ${timeoutMs} ms`, hint);
   }
   if (result.ended === 'too-much-output') {
     const hint = 'the repository is larger than the limits of the agent';
-    return failure('TOO_LARGE', 'stall', `git ${command} printed more than the limit`, hint);
+    return gitError('TOO_LARGE', 'stall', `git ${command} printed more than the limit`, hint);
   }
   if (result.ended === 'not-started') return notStarted(result);
   const hint = 'something outside gitfleet ended it, such as the kernel for want of memory; the agent tries again';
-  return failure('GIT_KILLED', 'retry', `git ${command} was ended by ${result.signal}`, hint);
+  return gitError('GIT_KILLED', 'retry', `git ${command} was ended by ${result.signal}`, hint);
 }
 
 function notStarted(result: RunResult): FleetError {
   if (result.cause?.code !== 'ENOENT') return classify(result.cause);
   const hint = 'install git on this server, or correct the PATH of the agent';
-  return failure('NO_GIT', 'stall', 'git was not found', hint, result.cause);
+  return gitError('NO_GIT', 'stall', 'git was not found', hint, result.cause);
 }

@@ -1,5 +1,5 @@
 import { type Backoff, fullJitter } from '../../runtime/backoff.ts';
-import type { Chance } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/clock.ts';
 import type { FleetError } from '../../runtime/errors.ts';
 
 /**
@@ -8,23 +8,23 @@ import type { FleetError } from '../../runtime/errors.ts';
  * commit that is not there may still be on its way (publish before push): asked for again some minutes long, no longer.
  * @param attempt 0 after the first failure.
  */
-export function nextTry(failure: FleetError, attempt: number, chance: Chance): number | null {
+export function fetchRetryMs(failure: FleetError, attempt: number, random: Random): number | null {
   if (failure.next !== 'retry') return null;
   const row = ROWS[failure.code] ?? OTHERS;
-  return attempt >= row.mostTries ? null : MINIMUM_MS + fullJitter(row.backoff, attempt, chance);
+  return attempt >= row.maxTries ? null : MINIMUM_MS + fullJitter(row.backoff, attempt, random);
 }
 
 const MINIMUM_MS = 20;
 
 interface Row {
   readonly backoff: Backoff;
-  readonly mostTries: number;
+  readonly maxTries: number;
 }
 
-const OTHERS: Row = { backoff: { firstMs: 500, mostMs: 60_000 }, mostTries: Number.POSITIVE_INFINITY };
+const OTHERS: Row = { backoff: { firstMs: 500, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY };
 
 const ROWS: Record<string, Row> = {
-  FETCH_FAILED: { backoff: { firstMs: 400, mostMs: 60_000 }, mostTries: Number.POSITIVE_INFINITY },
-  COMMIT_NOT_FOUND: { backoff: { firstMs: 1_000, mostMs: 30_000 }, mostTries: 25 },
-  NO_SPACE: { backoff: { firstMs: 2_000, mostMs: 60_000 }, mostTries: Number.POSITIVE_INFINITY },
+  FETCH_FAILED: { backoff: { firstMs: 400, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },
+  COMMIT_NOT_FOUND: { backoff: { firstMs: 1_000, maxMs: 30_000 }, maxTries: 25 },
+  NO_SPACE: { backoff: { firstMs: 2_000, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },
 };

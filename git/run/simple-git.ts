@@ -1,5 +1,5 @@
 import { type SimpleGit, simpleGit } from 'simple-git';
-import { environment, HARDENING, type Leash } from './process.ts';
+import { environment, type GitSandbox, HARDENING } from './process.ts';
 
 /**
  * simple-git on the leash of process.ts: same settings, same environment, no protocol. It serves the commands that
@@ -12,12 +12,12 @@ import { environment, HARDENING, type Leash } from './process.ts';
  * Its own guard is told to let our hardening through; those are literals of ours, and the guard is no boundary anyway:
  * a value from outside must stand after `--end-of-options` here too.
  */
-export function talk(
-  leash: Pick<Leash, 'path' | 'marks'>,
+export function simpleGitIn(
+  sandbox: Pick<GitSandbox, 'path' | 'marks'>,
   directory: string,
   env: Record<string, string> = {},
 ): SimpleGit {
-  const own = { ...environment(leash), ...env };
+  const own = { ...environment(sandbox), ...env };
   return simpleGit({
     baseDir: directory,
     config: [...HARDENING],

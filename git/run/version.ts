@@ -1,7 +1,7 @@
 import type { Git } from './process.ts';
 
 /** Older ones lack what process.ts relies on (`--end-of-options`, `core.fsync` is ignored but harmless). */
-const LEAST = [2, 34, 0];
+const MIN = [2, 34, 0];
 /** Older ones have known holes, unless the distribution mended them; none that our call shape opens. */
 const ADVISED = [2, 39, 4];
 
@@ -13,14 +13,14 @@ interface GitVersion {
 
 /** For doctor and the start of an agent. @throws FleetError NO_GIT. */
 export async function gitVersion(git: Git): Promise<GitVersion> {
-  return judgeVersion(await git.tell(['version']));
+  return judgeVersion(await git.output(['version']));
 }
 
 export function judgeVersion(said: string): GitVersion {
   const version = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(said);
   if (!version) return { version: said.trim().slice(0, 40), verdict: 'refused' };
   const numbers = [version[1], version[2], version[3] ?? '0'].map(Number);
-  const verdict = below(numbers, LEAST) ? 'refused' : below(numbers, ADVISED) ? 'old' : 'good';
+  const verdict = below(numbers, MIN) ? 'refused' : below(numbers, ADVISED) ? 'old' : 'good';
   return { version: version[0], verdict };
 }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { isAbort } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
-import { sweepWorkTree } from '../repository/stale-files.ts';
-import { type Contents, writeAnew } from './full-checkout.ts';
+import { removeStaleOfWorkTree } from '../repository/stale-files.ts';
+import { type Contents, checkOutInFull } from './full-checkout.ts';
 import { forgetIndexBehind } from './index-catch-up.ts';
 import { dropProof, indexIsOfThisBoot, noteBoot, readProof } from './proof.ts';
 import { noteRacy, trustProvedIndex } from './racy-index.ts';
@@ -39,7 +39,7 @@ export async function checkOut(
   await removeWorkTree(repository, directory);
   const tree = await addWorkTree(repository, directory, commitId);
   await noteBoot(tree);
-  if (!contents || !(await writeAnew(repository, tree, contents, signal, meanwhile))) {
+  if (!contents || !(await checkOutInFull(repository, tree, contents, signal, meanwhile))) {
     await forcedCheckout(repository, tree, commitId, signal, meanwhile);
   }
   await repository.failpoint('spare.checked-out');
@@ -56,7 +56,7 @@ async function overwrite(
   const proved = await readProof(tree);
   await dropProof(tree);
   await repository.failpoint('spare.dirty');
-  await sweepWorkTree(tree.admin);
+  await removeStaleOfWorkTree(tree.admin);
   if (proved !== null) await trustProvedIndex(repository, tree);
   await forgetIndexBehind(tree);
   if (!(await indexIsOfThisBoot(tree))) {
@@ -68,7 +68,7 @@ async function overwrite(
   await repository.failpoint('spare.checked-out');
   if (proved !== null) return 'proved'; // It had no strangers, and nobody writes there; the verification looks again.
   const clean = ['clean', '--quiet', '-ffdx'];
-  await repository.git.tell(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
+  await repository.git.output(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
   return 'unproved';
 }
 
@@ -81,7 +81,7 @@ async function forcedCheckout(
 ): Promise<void> {
   const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
   await noteRacy(tree);
-  const done = repository.git.tell(args, writingIn(tree, signal));
+  const done = repository.git.output(args, writingIn(tree, signal));
   meanwhile();
   await done;
 }

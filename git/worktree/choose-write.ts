@@ -5,7 +5,7 @@ import type { Repository } from '../repository/repository.ts';
 import { type Contents, contentsOf } from './full-checkout.ts';
 
 /** How a commit gets into the spare. */
-export interface Judgement {
+export interface WriteChoice {
   /** What to write into a spare that holds the base; null: git checks out all of the commit. */
   readonly difference: Difference | null;
   /** All of the commit; null where only a difference was looked at, or git alone knows how to write it. */
@@ -16,13 +16,13 @@ export interface Judgement {
  * Judges a commit from its objects alone, before a byte of it is written: what differs from the base, if the spare
  * holds one and that tells enough, else all of it. @throws FleetError of content.ts, STORE_BROKEN.
  */
-export async function judge(
+export async function chooseWrite(
   repository: Repository,
   base: CommitId | null,
   commitId: CommitId,
   directory: string,
   signal: AbortSignal,
-): Promise<Judgement> {
+): Promise<WriteChoice> {
   const difference = base === null ? null : await readDifference(repository, base, commitId);
   if (difference) return { difference, contents: null };
   const entries = await checkContent(repository, commitId, directory, signal);

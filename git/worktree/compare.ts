@@ -1,6 +1,6 @@
 import type { CommitId } from '../../schemas/values.ts';
-import type { Git, GitCall, Leash } from '../run/process.ts';
-import { talk } from '../run/simple-git.ts';
+import type { Git, GitCall, GitSandbox } from '../run/process.ts';
+import { simpleGitIn } from '../run/simple-git.ts';
 import type { Drift } from '../store.ts';
 import type { WorkTree } from './work-tree.ts';
 
@@ -11,13 +11,13 @@ import type { WorkTree } from './work-tree.ts';
  */
 type Index = 'believed' | 'hashed';
 
-const MOST_NAMES = 20;
+const MAX_NAMES = 20;
 
 /**
  * What git says, asked with the index of `call`. Writes nothing but, at most, fresher times into that index.
  * @param except patterns as in .gitignore.
  */
-export async function compare(
+export async function compareWorkTree(
   git: Git,
   tree: WorkTree,
   commitId: CommitId,
@@ -26,7 +26,7 @@ export async function compare(
   index: Index,
 ): Promise<Drift> {
   const [head, differing, strangers] = await Promise.all([
-    headOf(git.leash, tree),
+    headOf(git.sandbox, tree),
     differingFrom(git, commitId, except, call, index),
     strangersIn(git, except, call),
   ]);
@@ -39,8 +39,8 @@ export async function compare(
   };
 }
 
-async function headOf(leash: Leash, tree: WorkTree): Promise<CommitId | null> {
-  const git = talk(leash, tree.directory, { GIT_DIR: tree.admin });
+async function headOf(sandbox: GitSandbox, tree: WorkTree): Promise<CommitId | null> {
+  const git = simpleGitIn(sandbox, tree.directory, { GIT_DIR: tree.admin });
   const said = await git.raw('rev-parse', '--verify', 'HEAD').catch(() => '');
   return said === '' ? null : (said.trim() as CommitId);
 }
@@ -49,7 +49,7 @@ async function differingFrom(git: Git, commitId: CommitId, except: readonly stri
   const flags = ['--raw', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', '--ignore-submodules=all'];
   const paths = except.length === 0 ? [] : ['.', ...except.flatMap(excluding)];
   const command = index === 'hashed' ? 'diff-index' : 'diff';
-  const words = (await git.tell([command, ...flags, commitId, '--', ...paths], call)).split('\0');
+  const words = (await git.output([command, ...flags, commitId, '--', ...paths], call)).split('\0');
   const found: { status: string; path: string }[] = [];
   for (let at = 0; at + 1 < words.length; at += 2) {
     found.push({ status: (words[at] ?? '').split(' ')[4] ?? '', path: words[at + 1] ?? '' });
@@ -67,7 +67,7 @@ function excluding(pattern: string): string[] {
 async function strangersIn(git: Git, except: readonly string[], call: GitCall) {
   // A directory that holds nothing but excepted files is none either.
   const flags = except.length === 0 ? [] : ['--no-empty-directory', ...except.map((each) => `--exclude=${each}`)];
-  const listed = await git.tell(['ls-files', '--others', '--directory', '-z', ...flags], call);
+  const listed = await git.output(['ls-files', '--others', '--directory', '-z', ...flags], call);
   return listed
     .split('\0')
     .filter((path) => path !== '')
@@ -75,5 +75,5 @@ async function strangersIn(git: Git, except: readonly string[], call: GitCall) {
 }
 
 function names(entries: readonly { path: string }[]): string[] {
-  return entries.slice(0, MOST_NAMES).map(({ path }) => path);
+  return entries.slice(0, MAX_NAMES).map(({ path }) => path);
 }

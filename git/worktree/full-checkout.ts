@@ -68,7 +68,7 @@ const foldedOf = (path: string): string => folded(Buffer.from(path, 'latin1').to
 
 /** Where so many files are written by each, a second git pays for its start. */
 const FILES_EACH = 1_000;
-const MOST_PARTS = 4;
+const MAX_PARTS = 4;
 
 /**
  * Fills an empty work tree: git writes the files of a commit, several gits side by side where there are many, each from
@@ -77,7 +77,7 @@ const MOST_PARTS = 4;
  * @param meanwhile is called when git has begun.
  * @returns false where git left something else than expected: a checkout writes over it.
  */
-export async function writeAnew(
+export async function checkOutInFull(
   repository: Repository,
   tree: WorkTree,
   { commitId, files, image }: Contents,
@@ -85,7 +85,7 @@ export async function writeAnew(
   meanwhile: () => void,
 ): Promise<boolean> {
   const format = objectFormatOf(commitId);
-  const most = Math.min(MOST_PARTS, availableParallelism());
+  const most = Math.min(MAX_PARTS, availableParallelism());
   const parts = partsOf(image, Math.max(1, Math.min(most, Math.floor(files.length / FILES_EACH))), format);
   const names = parts.map((_, at) => join(tree.admin, `${PART}${at}`));
   await noteRacy(tree);
@@ -110,7 +110,7 @@ export async function writeAnew(
 
 async function writeOut(repository: Repository, tree: WorkTree, index: string, signal: AbortSignal): Promise<void> {
   const call = { ...writingIn(tree, signal), env: { GIT_INDEX_FILE: index }, locks: [`${index}.lock`] };
-  await repository.git.tell(['checkout-index', '--quiet', '--force', '--index', '--all'], call);
+  await repository.git.output(['checkout-index', '--quiet', '--force', '--index', '--all'], call);
 }
 
 /**

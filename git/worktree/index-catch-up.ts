@@ -27,7 +27,7 @@ export async function forgetIndexBehind(tree: WorkTree): Promise<void> {
 }
 
 /** Without anyone waiting but those who ask below. */
-export async function followUp(repository: Repository, tree: WorkTree): Promise<void> {
+export async function catchUpIndex(repository: Repository, tree: WorkTree): Promise<void> {
   await indexCaughtUp(repository, tree).catch((error: unknown) => {
     repository.log.info({ directory: tree.directory, error }, 'the index follows at the next inspection');
   });
@@ -51,7 +51,7 @@ async function catchUp(repository: Repository, tree: WorkTree): Promise<void> {
   if ((await findWorkTree(repository, tree.directory))?.admin !== tree.admin) return;
   await trustProvedIndex(repository, tree);
   const call = { ...writingIn(tree), input: paths };
-  await repository.git.tell(['update-index', '--add', '--remove', '-z', '--stdin'], call);
+  await repository.git.output(['update-index', '--add', '--remove', '-z', '--stdin'], call);
   await rm(join(tree.admin, BEHIND), { force: true });
   await repository.failpoint('spare.index-caught-up');
 }

@@ -35,7 +35,7 @@ export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat):
     bytes.writeUInt32BE(Number.parseInt(mode, 8), at + MODE_AT);
     bytes.writeUInt32BE(size % 2 ** 32, at + SIZE_AT);
     bytes.write(id, at + ID_AT, 'hex');
-    bytes.writeUInt16BE(Math.min(path.length, MOST_NAMED), at + pathFrom - 2);
+    bytes.writeUInt16BE(Math.min(path.length, MAX_NAMED), at + pathFrom - 2);
     bytes.write(path, at + pathFrom, 'latin1');
   }
   return { bytes, offsets };
@@ -74,7 +74,7 @@ const MODE_AT = 24;
 const SIZE_AT = 36;
 const ID_AT = 40;
 /** Longer paths have this length among their flags; the other flags are those of a merge and of git's own doings. */
-const MOST_NAMED = 0xfff;
+const MAX_NAMED = 0xfff;
 
 /** The id of the tree that these make, in the order of an index: every tree below it is hashed anew, as git would. */
 export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): string {

@@ -2,10 +2,10 @@ import { copyFile, mkdtemp, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
 import { checkedCommitId } from '../run/commit-id.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 import type { Git } from '../run/process.ts';
 import type { Drift } from '../store.ts';
-import { compare } from './compare.ts';
+import { compareWorkTree } from './compare.ts';
 import { isIndexBehind } from './index-catch-up.ts';
 import { hashedIndex, type InspectOptions } from './inspect.ts';
 import { indexIsOfThisBoot } from './proof.ts';
@@ -18,7 +18,7 @@ import { findWorkTree, type WorkTree } from './work-tree.ts';
  * @param scratch where that directory may be made.
  * @throws FleetError NOT_OUR_WORK_TREE; EACCES and its like where the store is not the caller's to read.
  */
-export async function lookAt(
+export async function inspectReadOnly(
   git: Git,
   store: string,
   release: string,
@@ -31,7 +31,7 @@ export async function lookAt(
   const tree = await findWorkTree({ directory: store }, release);
   if (!tree) {
     const hint = 'look again in a moment; if it stays so, publish the commit again and the agent takes it up';
-    throw failure('NOT_OUR_WORK_TREE', 'retry', `the store knows no work tree at ${release}`, hint);
+    throw gitError('NOT_OUR_WORK_TREE', 'retry', `the store knows no work tree at ${release}`, hint);
   }
   const own = await mkdtemp(join(scratch, 'gitfleet-verify-'));
   try {
@@ -40,7 +40,7 @@ export async function lookAt(
     const call = believed
       ? { gitDir: tree.admin, workTree: release, signal, env: { GIT_INDEX_FILE: index } }
       : await hashedIndex(git, tree, id, index, signal);
-    return await compare(git, tree, id, except, call, believed ? 'believed' : 'hashed');
+    return await compareWorkTree(git, tree, id, except, call, believed ? 'believed' : 'hashed');
   } finally {
     await rm(own, { recursive: true, force: true });
   }

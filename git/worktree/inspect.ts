@@ -2,10 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
-import { sweepWorkTree } from '../repository/stale-files.ts';
+import { removeStaleOfWorkTree } from '../repository/stale-files.ts';
 import type { Git, GitCall } from '../run/process.ts';
 import type { Drift } from '../store.ts';
-import { compare } from './compare.ts';
+import { compareWorkTree } from './compare.ts';
 import { indexCaughtUp } from './index-catch-up.ts';
 import { indexIsOfThisBoot, noteBoot } from './proof.ts';
 import { settleRacy } from './racy-index.ts';
@@ -34,13 +34,13 @@ export async function inspectWorkTree(
     await indexCaughtUp(repository, tree);
     await distrustOldBoot(repository, tree, commitId, signal);
     await settleRacy(repository, tree, signal);
-    return compare(git, tree, commitId, except, writingIn(tree, signal), 'believed');
+    return compareWorkTree(git, tree, commitId, except, writingIn(tree, signal), 'believed');
   }
   const index = join(tree.admin, 'gitfleet-inspect.new');
   try {
     await rm(index, { force: true });
     const call = await hashedIndex(git, tree, commitId, index, signal);
-    return await compare(git, tree, commitId, except, call, 'hashed');
+    return await compareWorkTree(git, tree, commitId, except, call, 'hashed');
   } finally {
     await rm(index, { force: true });
   }
@@ -56,18 +56,18 @@ export async function hashedIndex(
 ): Promise<GitCall> {
   const env = { GIT_INDEX_FILE: index };
   const call: GitCall = { gitDir: admin, workTree: directory, signal, env, locks: [`${index}.lock`] };
-  await git.tell(['read-tree', commitId], call);
-  await git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  await git.output(['read-tree', commitId], call);
+  await git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
   return call;
 }
 
 /** After a power loss the index may be half there, or remember times of files whose bytes were lost. */
 async function distrustOldBoot({ git }: Repository, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
   if (await indexIsOfThisBoot(tree)) return;
-  await sweepWorkTree(tree.admin);
+  await removeStaleOfWorkTree(tree.admin);
   await rm(join(tree.admin, 'index'), { force: true });
-  await git.tell(['read-tree', commitId], writingIn(tree, signal));
-  await git.ask(['update-index', '-q', '--refresh'], writingIn(tree, signal));
+  await git.output(['read-tree', commitId], writingIn(tree, signal));
+  await git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
   await noteBoot(tree);
 }
 

@@ -1,18 +1,18 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createTurn } from '../../runtime/mutex.ts';
+import { createMutex } from '../../runtime/mutex.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Difference } from '../objects/difference.ts';
 import { doubting } from '../repository/replace-store.ts';
 import { isPinned, notHere, type Repository } from '../repository/repository.ts';
 import { checkedCommitId } from '../run/commit-id.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 import type { Spare } from '../spare.ts';
 import { applyDiff } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { type Expected, expectedOf } from './checkout-proof.ts';
-import { type Judgement, judge } from './choose-write.ts';
-import { followUp, indexCaughtUp } from './index-catch-up.ts';
+import { chooseWrite, type WriteChoice } from './choose-write.ts';
+import { catchUpIndex, indexCaughtUp } from './index-catch-up.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
 import { allArrived, driftOf, mismatch, type Written } from './verify-spare.ts';
 import { findWorkTree, moveWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
@@ -44,10 +44,10 @@ const FOLLOW_UP_MS = 1_000;
  * at any point leaves a spare without note, which the next write makes good with a full checkout.
  */
 export function openSpare(repository: Repository, directory: string): ForesightedSpare {
-  const turn = createTurn();
+  const turn = createMutex();
   let written: Written | null = null;
   let lastProved: CommitId | null = null;
-  let ahead: { commitId: CommitId; base: CommitId | null; judgement: Promise<Judgement> } | null = null;
+  let ahead: { commitId: CommitId; base: CommitId | null; judgement: Promise<WriteChoice> } | null = null;
 
   async function proved(): Promise<CommitId | null> {
     const tree = await findWorkTree(repository, directory);
@@ -60,7 +60,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     if (base === commitId) return;
     const judgement = difference
       ? Promise.resolve({ difference, contents: null })
-      : judge(repository, base, commitId, directory, signal);
+      : chooseWrite(repository, base, commitId, directory, signal);
     judgement.catch(() => {});
     ahead = { commitId, base, judgement };
   }
@@ -96,8 +96,8 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     written = { commitId, ...(byDifference ? { difference, lasts: false } : { expected, arrived }) };
   }
 
-  async function judgement(base: CommitId | null, commitId: CommitId, signal: AbortSignal): Promise<Judgement> {
-    const now = () => judge(repository, base, commitId, directory, signal);
+  async function judgement(base: CommitId | null, commitId: CommitId, signal: AbortSignal): Promise<WriteChoice> {
+    const now = () => chooseWrite(repository, base, commitId, directory, signal);
     const early = ahead?.commitId === commitId && ahead.base === base ? ahead.judgement : null;
     ahead = null;
     return early ? early.catch(now) : now();
@@ -127,10 +127,10 @@ export function openSpare(repository: Repository, directory: string): Foresighte
   async function moveTo(release: string): Promise<void> {
     const tree = await present();
     if ((await readProof(tree)) === null) {
-      throw failure('NOT_PROVED', 'bug', `${directory} was not verified`, 'verify the spare before it is moved');
+      throw gitError('NOT_PROVED', 'bug', `${directory} was not verified`, 'verify the spare before it is moved');
     }
     const moved = await moveWorkTree(repository, tree, release);
-    repository.clock.after(FOLLOW_UP_MS, () => void turn(() => followUp(repository, moved)));
+    repository.clock.after(FOLLOW_UP_MS, () => void turn(() => catchUpIndex(repository, moved)));
   }
 
   async function takeOver(release: string): Promise<void> {
@@ -145,7 +145,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
   async function present(): Promise<WorkTree> {
     const tree = await findWorkTree(repository, directory);
     if (tree) return tree;
-    throw failure('NO_SPARE', 'retry', `there is no work tree at ${directory}`, 'the agent writes it anew by itself');
+    throw gitError('NO_SPARE', 'retry', `there is no work tree at ${directory}`, 'the agent writes it anew by itself');
   }
 
   return {

@@ -29,6 +29,6 @@ export async function settleRacy(repository: Repository, tree: WorkTree, signal:
   if ((await stat(join(tree.admin, RACY)).catch(() => null)) === null) return;
   const index = await stat(join(tree.admin, 'index')).catch(() => null);
   if (index === null || Math.floor(index.mtimeMs / 1_000) >= Math.floor(repository.clock.now() / 1_000)) return;
-  await repository.git.ask(['update-index', '-q', '--refresh'], writingIn(tree, signal));
+  await repository.git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
   await rm(join(tree.admin, RACY), { force: true });
 }

@@ -8,7 +8,7 @@ import { type WorkTree, writingIn } from './work-tree.ts';
  * change. For a release that is being served and that somebody else wrote into; a release in the making is written anew.
  * @param clean null: strangers stay; else they go, but for these patterns as in .gitignore.
  */
-export async function putRight(
+export async function restoreFiles(
   repository: Repository,
   tree: WorkTree,
   commitId: CommitId,
@@ -18,8 +18,8 @@ export async function putRight(
   const call = writingIn(tree, signal);
   await noteRacy(tree);
   const checkout = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
-  await repository.git.tell(checkout, call);
+  await repository.git.output(checkout, call);
   if (clean === null) return;
   const patterns = clean.map((pattern) => `--exclude=${pattern}`);
-  await repository.git.tell(['clean', '--quiet', '-ffdx', ...patterns], call);
+  await repository.git.output(['clean', '--quiet', '-ffdx', ...patterns], call);
 }

@@ -2,7 +2,7 @@ import { run } from '../../runtime/process.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Difference } from '../objects/difference.ts';
 import { pinNames, type Repository } from '../repository/repository.ts';
-import { failure, gitFailure } from '../run/errors.ts';
+import { gitError, gitFailure } from '../run/errors.ts';
 import { environment } from '../run/process.ts';
 import type { Drift } from '../store.ts';
 import { flushDifference, wronglyWritten } from './apply-diff.ts';
@@ -63,14 +63,14 @@ export async function allArrived(repository: Repository): Promise<boolean> {
  * engine fsyncs what it writes by itself.
  */
 async function flush(repository: Repository, tree: WorkTree): Promise<void> {
-  const { leash } = repository.git;
+  const { sandbox } = repository.git;
   const said = await run(['sync', '-f', '--', tree.directory, tree.admin], {
-    env: environment(leash),
+    env: environment(sandbox),
     clock: repository.clock,
     timeoutMs: 120_000,
-    mostBytes: 4_096,
+    maxBytes: 4_096,
     keep: 'tail',
-    ...(leash.lockFd === undefined ? {} : { inherit: [leash.lockFd] }),
+    ...(sandbox.lockFd === undefined ? {} : { inherit: [sandbox.lockFd] }),
   });
   if (said.exitCode !== 0) throw gitFailure('sync', said.stderr.toString('utf8'), 'IO_ERROR');
 }
@@ -85,7 +85,7 @@ export function mismatch(commitId: CommitId, drift: Drift) {
     ].flatMap(([word, names]) => (names.length === 0 ? [] : [`${word}: ${names.slice(0, 5).map(quoted).join(', ')}`])),
   ];
   const hint = 'the spare is written again from the objects; if it comes back, check disk and memory of this server';
-  return failure('TREE_MISMATCH', 'retry', `the tree is not ${commitId}: ${parts.join('; ')}`, hint);
+  return gitError('TREE_MISMATCH', 'retry', `the tree is not ${commitId}: ${parts.join('; ')}`, hint);
 }
 
 const quoted = (name: string) => JSON.stringify(name.slice(0, 100));

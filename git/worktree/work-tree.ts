@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../../runtime/durable-file.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
-import { failure } from '../run/errors.ts';
+import { gitError } from '../run/errors.ts';
 import type { GitCall } from '../run/process.ts';
 
 /**
@@ -67,14 +67,14 @@ export async function attachWorkTree(repository: Repository, directory: string, 
   const admin = await makeAdmin(repository, directory, commitId);
   const tree = { directory, admin };
   const call = writingIn(tree);
-  await repository.git.tell(['read-tree', commitId], call);
-  await repository.git.ask(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  await repository.git.output(['read-tree', commitId], call);
+  await repository.git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
   await pointTo(directory, admin);
   return tree;
 }
 
 async function makeAdmin(repository: Repository, directory: string, commitId: CommitId): Promise<string> {
-  const name = `${basename(directory).slice(0, 20)}-${Math.floor(repository.chance() * 2 ** 40).toString(36)}`;
+  const name = `${basename(directory).slice(0, 20)}-${Math.floor(repository.random() * 2 ** 40).toString(36)}`;
   const admin = join(repository.directory, 'worktrees', name);
   await mkdir(admin, { recursive: true, mode: 0o700 });
   await writeFile(join(admin, 'commondir'), '../..\n');
@@ -196,7 +196,7 @@ export async function refuseOthers(directory: string): Promise<void> {
 }
 
 function inTheWay(path: string) {
-  return failure(
+  return gitError(
     'PATH_TAKEN',
     'stall',
     `${path} is in the way and not ours`,

@@ -6,7 +6,7 @@ import { formatInstant } from '../../schemas/instant.ts';
 import type { Presence, Report } from '../../schemas/report.ts';
 import { ANY_URL, parseTarget } from '../../schemas/target.ts';
 import { backWords, nextWords } from '../next-commands.ts';
-import { presentStanding, type Standing } from '../verdict.ts';
+import { type AgentProgress, presentProgress } from '../verdict.ts';
 import { outputLines, phaseAge } from './agent-table.ts';
 import type { Screen, Tone } from './theme.ts';
 import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
@@ -42,7 +42,7 @@ export function agentLines(
   wayBack: Deployment | null = null,
 ): string[] {
   const targetVersion = present?.targetVersion ?? null;
-  const standing = presentStanding(view, targetVersion ?? '');
+  const standing = presentProgress(view, targetVersion ?? '');
   const waits = targetVersion === null && standing === 'silent' && view.presence?.problem === null;
   const words = waits ? 'online, waiting for a first target' : standingWords({ agentId: view.agentId, standing, view });
   return [
@@ -53,7 +53,7 @@ export function agentLines(
   ];
 }
 
-const TONE: Record<Standing, Tone> = {
+const TONE: Record<AgentProgress, Tone> = {
   active: 'good',
   overridden: 'busy',
   suspended: 'busy',
@@ -123,7 +123,11 @@ const NEXT_WORDS: Record<NonNullable<Report['error']>['next'], string> = {
 const fields = (all: readonly [string, string][]): string[] =>
   all.filter(([, value]) => value !== '').map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
 
-function nextLine({ agentId, presence, report }: AgentView, standing: Standing, wayBack: Deployment | null): string {
+function nextLine(
+  { agentId, presence, report }: AgentView,
+  standing: AgentProgress,
+  wayBack: Deployment | null,
+): string {
   const id = visible(agentId, 100);
   switch (standing) {
     case 'offline':

@@ -1,22 +1,22 @@
 import { visible } from '../../runtime/safe-text.ts';
-import type { AgentStanding } from '../verdict.ts';
+import type { JudgedAgent } from '../verdict.ts';
 import { aligned, type Cell, line } from './columns.ts';
 import type { Screen, Tone } from './theme.ts';
 import { age, driftWords, names, overrideWords, short, suspensionWords } from './words.ts';
 
 /** Above this many agents a screen shows counts and the agents that are not settled, instead of all. */
-export const MOST_SINGLE = 20;
+export const MAX_SINGLE = 20;
 /** More rows than this nobody reads; counts, causes and --json have the rest. */
-const MOST_ROWS = 40;
+const MAX_ROWS = 40;
 
 /**
  * Agents as a table: state, what each shows, for how long, and why. Where there are more than `mostLines`, or than a
  * person reads, the settled ones are only counted, and of the others the worst come first.
  */
-export function agentTable(agents: readonly AgentStanding[], screen: Screen, mostLines: number): string[] {
-  const most = Math.min(mostLines, MOST_ROWS);
+export function agentTable(agents: readonly JudgedAgent[], screen: Screen, maxLines: number): string[] {
+  const most = Math.min(maxLines, MAX_ROWS);
   const all = agents.map((agent) => rowOf(agent, screen.now));
-  const few = all.length <= Math.min(most - 1, MOST_SINGLE);
+  const few = all.length <= Math.min(most - 1, MAX_SINGLE);
   const rows = few ? all : all.filter((row) => row.rank < SETTLED).sort((a, b) => a.rank - b.rank);
   // One line is the heading's, one tells what was left out.
   const shown = rows.length <= most - 1 ? rows : rows.slice(0, Math.max(0, most - 2));
@@ -27,14 +27,14 @@ export function agentTable(agents: readonly AgentStanding[], screen: Screen, mos
 }
 
 /** `fetching`, or `failed: NO_SPACE`. */
-export function stateWords(agent: AgentStanding): string {
+export function stateWords(agent: JudgedAgent): string {
   const code = agent.standing === 'offline' ? undefined : agent.view.report?.error?.code;
   const { state } = rowOf(agent, 0);
   return code && agent.standing !== 'silent' ? `${state}: ${visible(code, 40)}` : state;
 }
 
 /** `950 active, 30 fetching, 2 failed`: the worst first. */
-export function tallyOf(agents: readonly AgentStanding[], now: number): string {
+export function tallyOf(agents: readonly JudgedAgent[], now: number): string {
   return tally(agents.map((agent) => rowOf(agent, now)));
 }
 
@@ -70,7 +70,7 @@ function tally(rows: readonly Row[]): string {
     .join(', ');
 }
 
-function rowOf({ agentId, standing, view }: AgentStanding, now: number): Row {
+function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
   const { report, reportedAt, presence } = view;
   const shows = short(report?.activeCommit);
   const drift = report && report.drift.length > 0 ? driftWords(report.drift) : '';
@@ -106,18 +106,18 @@ function rowOf({ agentId, standing, view }: AgentStanding, now: number): Row {
 }
 
 /** The agent's clock may be off: how old its phase was is told by it, how long ago it said so by the ensemble. */
-export function phaseAge({ report, reportedAt }: AgentStanding['view'], now: number): string {
+export function phaseAge({ report, reportedAt }: JudgedAgent['view'], now: number): string {
   if (!report || reportedAt === null) return '-';
   return age(Math.max(0, report.at - report.since) + Math.max(0, now - reportedAt));
 }
 
-function errorWords({ report }: AgentStanding['view']): string {
+function errorWords({ report }: JudgedAgent['view']): string {
   if (!report?.error) return '';
   const tries = report.error.next === 'retry' ? ` (try ${report.attempts})` : '';
   return `${visible(report.error.code, 40)}${tries}: ${visible(report.error.reason, 300)}`;
 }
 
-function waitWords({ report }: AgentStanding['view']): string {
+function waitWords({ report }: JudgedAgent['view']): string {
   if (report?.waitingFor) return `for ${visible(report.waitingFor, 200)}`;
   return report?.phase === 'awaiting' ? 'ready, waits for its permit' : '';
 }
@@ -126,8 +126,8 @@ function waitWords({ report }: AgentStanding['view']): string {
  * What fails, once per cause: code and reason, on which agents, what to do, and the last words of the step. `mostCauses`
  * keeps a fleet of different failures readable.
  */
-export function failureLines(agents: readonly AgentStanding[], screen: Screen, mostCauses = 5): string[] {
-  const causes = new Map<string, AgentStanding[]>();
+export function failureLines(agents: readonly JudgedAgent[], screen: Screen, maxCauses = 5): string[] {
+  const causes = new Map<string, JudgedAgent[]>();
   for (const agent of agents) {
     const { error, phase } = agent.view.report ?? {};
     if (!error || !['failed', 'working'].includes(agent.standing) || (error.next === 'wait' && phase !== 'failed'))
@@ -135,10 +135,10 @@ export function failureLines(agents: readonly AgentStanding[], screen: Screen, m
     const key = `${error.code}\n${error.hint}`;
     causes.set(key, [...(causes.get(key) ?? []), agent]);
   }
-  const waits = (group: AgentStanding[]) => (group[0]?.standing === 'failed' ? 0 : 1);
+  const waits = (group: JudgedAgent[]) => (group[0]?.standing === 'failed' ? 0 : 1);
   // What waits for a person comes before what is tried again.
   const worst = [...causes.values()].sort((a, b) => waits(a) - waits(b) || b.length - a.length);
-  const lines = worst.slice(0, mostCauses).flatMap((group) => {
+  const lines = worst.slice(0, maxCauses).flatMap((group) => {
     const report = group[0]?.view.report;
     const error = report?.error;
     if (!error) return [];
@@ -152,7 +152,7 @@ export function failureLines(agents: readonly AgentStanding[], screen: Screen, m
       ...outputLines(report.output).map((words) => line(screen, words)),
     ];
   });
-  const more = worst.length - mostCauses;
+  const more = worst.length - maxCauses;
   return more > 0 ? [...lines, line(screen, `  and ${more} other ${more === 1 ? 'cause' : 'causes'}`)] : lines;
 }
 

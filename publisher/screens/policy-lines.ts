@@ -3,7 +3,7 @@ import { wavesOf } from '../../fleet/waves.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import type { Policy } from '../../schemas/policy.ts';
 import { isSuspended } from '../../schemas/report.ts';
-import { nobodyNext, nobodyWords } from '../nobody.ts';
+import { noAgentNext, noAgentWords } from '../nobody.ts';
 import { waveName } from './wave-words.ts';
 import { names } from './words.ts';
 
@@ -27,17 +27,17 @@ export function wavesNow(policy: Policy, fleet: readonly AgentView[]): string[][
 /** One line for each wave, the first ones and the last where there are many; where none would go, why. */
 export function waveLines(policy: Policy, fleet: readonly AgentView[]): string[] {
   const waves = wavesNow(policy, fleet);
-  if (takingPart(fleet).length === 0) return [`  ${nobodyWords(fleet)}: ${nobodyNext(fleet)}`];
+  if (takingPart(fleet).length === 0) return [`  ${noAgentWords(fleet)}: ${noAgentNext(fleet)}`];
   if (waves.length === 0) return [`  ${noCanary(policy)}`];
   const lines = waves.map((wave, at) => {
     const name = waveName({ wave: at, policy });
     return `  ${name}: ${wave.length === 1 ? '' : `${wave.length} agents: `}${names(wave, 8)}`;
   });
-  const left = lines.length - MOST_LINES;
-  return left <= 0 ? lines : [...lines.slice(0, MOST_LINES - 1), `  ... and ${left} more`, lines.at(-1) ?? ''];
+  const left = lines.length - MAX_LINES;
+  return left <= 0 ? lines : [...lines.slice(0, MAX_LINES - 1), `  ... and ${left} more`, lines.at(-1) ?? ''];
 }
 
-const MOST_LINES = 12;
+const MAX_LINES = 12;
 
 const takingPart = (fleet: readonly AgentView[]): AgentView[] =>
   fleet.filter((view) => view.presence && !isSuspended(view.report));

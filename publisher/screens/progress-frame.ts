@@ -1,7 +1,7 @@
 import { deploymentName } from '../../schemas/deployment.ts';
 import type { Progress } from '../follow.ts';
 import { asSeen, staleLines } from '../freshness.ts';
-import { agentTable, MOST_SINGLE, tallyOf } from './agent-table.ts';
+import { agentTable, MAX_SINGLE, tallyOf } from './agent-table.ts';
 import { line } from './columns.ts';
 import type { Followed } from './progress-lines.ts';
 import type { Screen } from './theme.ts';
@@ -14,7 +14,7 @@ export function progressFrame(progress: Progress, { record }: Followed, window: 
   const screen = asSeen(stale, window);
   const { agents, reached, expected } = verdict;
   const old = staleLines(stale, window);
-  const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
+  const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const wave = waveWords(progress.rollout, agents, screen.now);
   const waves = wave === '' ? [] : [line(screen, `  ${wave}`)];
   const table = agentTable(agents, screen, rows - old.length - counts.length - waves.length - 1);

@@ -4,10 +4,10 @@ import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import { type Change, changeLines } from '../change.ts';
 import type { Ending, Progress } from '../follow.ts';
 import { type Stale, staleChange } from '../freshness.ts';
-import { nextWords, waysOn } from '../next-commands.ts';
-import { nobodyNext, nobodyWords } from '../nobody.ts';
-import type { AgentStanding } from '../verdict.ts';
-import { failureLines, MOST_SINGLE, outputLines, stateWords } from './agent-table.ts';
+import { nextCommands, nextWords } from '../next-commands.ts';
+import { noAgentNext, noAgentWords } from '../nobody.ts';
+import type { JudgedAgent } from '../verdict.ts';
+import { failureLines, MAX_SINGLE, outputLines, stateWords } from './agent-table.ts';
 import { placeLines } from './place-lines.ts';
 import type { Screen } from './theme.ts';
 import { abortWords, heldWords, waveWords } from './wave-words.ts';
@@ -28,7 +28,7 @@ export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'> 
 const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? ' of following' : ''}`;
 
 /** In a large fleet the first few agents of a cause tell it; the verdict counts the others. */
-const MOST_PER_CAUSE = 5;
+const MAX_PER_CAUSE = 5;
 
 export function createProgressLines(published: Followed): ProgressLines {
   const told = new Map<string, string>();
@@ -38,7 +38,7 @@ export function createProgressLines(published: Followed): ProgressLines {
   let toldWave = '';
 
   /** What became different about one agent; nothing where that is not worth a line. */
-  function agentLines(agent: AgentStanding, elapsedMs: number, quiet: boolean): string[] {
+  function agentLines(agent: JudgedAgent, elapsedMs: number, quiet: boolean): string[] {
     const error = agent.view.report?.error;
     const cause = error?.code ?? '';
     const key = `${agent.standing} ${cause}`;
@@ -47,7 +47,7 @@ export function createProgressLines(published: Followed): ProgressLines {
     told.set(agent.agentId, key);
     const times = (causes.get(key) ?? 0) + 1;
     causes.set(key, times);
-    if (quiet && times > MOST_PER_CAUSE) return [];
+    if (quiet && times > MAX_PER_CAUSE) return [];
     const words = `  ${visible(agent.agentId, 100)}: ${standingWords(agent)} (${spent(elapsedMs, published)})`;
     if (agent.standing !== 'failed') return [words];
     // What to do is said once, the step's own words each time: they may differ.
@@ -64,7 +64,7 @@ export function createProgressLines(published: Followed): ProgressLines {
       const wave = waveWords(progress.rollout, verdict.agents, null);
       if (wave !== '' && wave !== toldWave) lines.push(`  ${wave}`);
       toldWave = wave;
-      const quiet = verdict.expected > MOST_SINGLE;
+      const quiet = verdict.expected > MAX_SINGLE;
       for (const agent of verdict.agents) lines.push(...agentLines(agent, progress.elapsedMs, quiet));
       if (!progress.ending && progress.elapsedMs >= remindAt) {
         remindAt = progress.elapsedMs + REMIND_MS;
@@ -112,7 +112,7 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
     case 'converged':
       return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}`];
     case 'failed':
-      return [`${what} FAILED: ${count}`, nextWords(waysOn(ending, progress, 'gitfleet status'))];
+      return [`${what} FAILED: ${count}`, nextWords(nextCommands(ending, progress, 'gitfleet status'))];
     case 'rolled-back':
       return [
         `${what} ROLLED BACK: ${visible(progress.why, 300)}`,
@@ -120,9 +120,12 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
         `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that mends it`,
       ];
     case 'halted':
-      return [`${what} HALTED: ${visible(progress.why, 300)} (${count})`, nextWords(waysOn(ending, progress, null))];
+      return [
+        `${what} HALTED: ${visible(progress.why, 300)} (${count})`,
+        nextWords(nextCommands(ending, progress, null)),
+      ];
     case 'aborted':
-      return [`${what} ABORTED${abortWords(progress.why)} (${count})`, nextWords(waysOn(ending, progress, null))];
+      return [`${what} ABORTED${abortWords(progress.why)} (${count})`, nextWords(nextCommands(ending, progress, null))];
     case 'superseded':
       return [
         ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
@@ -139,8 +142,8 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
       const { takenOut } = progress.verdict;
       const then = takenOut.length > 0 ? 'it is resumed' : 'it comes';
       return [
-        `${what} is published, but ${nobodyWords(takenOut)}: each deploys it when ${then}`,
-        nextWords(['gitfleet status', nobodyNext(takenOut)]),
+        `${what} is published, but ${noAgentWords(takenOut)}: each deploys it when ${then}`,
+        nextWords(['gitfleet status', noAgentNext(takenOut)]),
       ];
     }
   }

@@ -1,6 +1,6 @@
 import { visible } from '../../runtime/safe-text.ts';
 import { staleChange } from '../freshness.ts';
-import { MOST_SINGLE, tallyOf } from './agent-table.ts';
+import { MAX_SINGLE, tallyOf } from './agent-table.ts';
 import { nextLines, rolloutLines, type StatusPicture, standings, statusLines } from './status-screen.ts';
 import type { Screen } from './theme.ts';
 import { standingWords } from './words.ts';
@@ -15,7 +15,7 @@ export function statusChanges(before: StatusPicture, after: StatusPicture, scree
   const agents = standings(after);
   const changed = agents.filter((agent) => told.get(agent.agentId) !== standingWords(agent));
   const gone = [...told.keys()].filter((id) => agents.every((agent) => agent.agentId !== id));
-  const single = changed.length <= MOST_SINGLE ? changed : changed.filter((agent) => agent.standing === 'failed');
+  const single = changed.length <= MAX_SINGLE ? changed : changed.filter((agent) => agent.standing === 'failed');
   lines.push(...single.map((agent) => `${visible(agent.agentId, 100)}: ${standingWords(agent)}`));
   lines.push(...gone.map((id) => `${visible(id, 100)}: nothing is known of it any more`));
   if (changed.length > single.length) lines.push(tallyOf(agents, screen.now));

@@ -4,7 +4,7 @@ import { deployment } from '../../schemas/deployment.ts';
 import { parseHold } from '../../schemas/hold.ts';
 import type { AgentOutput, StatusOutput } from '../../schemas/json-output.ts';
 import { ANY_URL, parseTarget } from '../../schemas/target.ts';
-import { presentStanding } from '../verdict.ts';
+import { presentProgress } from '../verdict.ts';
 import { type StatusPicture, verdictOf } from './status-screen.ts';
 
 /** `gitfleet status --json`. */
@@ -34,7 +34,7 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
 /** `gitfleet status AGENT --json`. */
 export const agentOutputOf = (view: AgentView, targetVersion: string): AgentOutput => ({
   ...view,
-  standing: presentStanding(view, targetVersion),
+  standing: presentProgress(view, targetVersion),
 });
 
 const coreOf = ({ url, commitId, relativePath }: { url: string; commitId: string; relativePath: string }) => ({

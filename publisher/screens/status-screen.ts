@@ -7,17 +7,17 @@ import { parseHold, parseQuarantine } from '../../schemas/hold.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
 import { ANY_URL, parseTarget } from '../../schemas/target.ts';
 import { asSeen, type Stale, staleLines } from '../freshness.ts';
-import { nextWords, type WayOn, waysOn } from '../next-commands.ts';
-import { nobodyNext, nobodyWords } from '../nobody.ts';
-import { judge, presentStanding, type Verdict } from '../verdict.ts';
-import { agentTable, failureLines, MOST_SINGLE, tallyOf } from './agent-table.ts';
+import { type NextCommands, nextCommands, nextWords } from '../next-commands.ts';
+import { noAgentNext, noAgentWords } from '../nobody.ts';
+import { judge, presentProgress, type Verdict } from '../verdict.ts';
+import { agentTable, failureLines, MAX_SINGLE, tallyOf } from './agent-table.ts';
 import { line } from './columns.ts';
 import type { Screen } from './theme.ts';
 import { abortWords, waveWords } from './wave-words.ts';
 import { age, count, names, short } from './words.ts';
 
 /** What `gitfleet status` looks at, at one moment. */
-export interface StatusPicture extends WayOn {
+export interface StatusPicture extends NextCommands {
   readonly app: string;
   readonly state: SharedState;
   readonly fleet: readonly AgentView[];
@@ -46,7 +46,7 @@ export function statusLines(picture: StatusPicture, window: Screen, rows = Numbe
   const agents = standings(picture);
   const old = staleLines(picture.stale, window);
   const above = [...old, ...[wantedLines, brakeLines, rolloutLines].flatMap((part) => part(picture, screen))];
-  const counts = agents.length > MOST_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
+  const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
   const last = lastLines(picture, verdictOf(picture), screen);
   // A window keeps its first and last lines and the table's worst rows; the causes go first, they stand in the rows too.
@@ -67,7 +67,7 @@ export function verdictOf({ state, fleet }: StatusPicture): Verdict {
 export const standings = ({ state, fleet }: StatusPicture) =>
   fleet.map((view) => ({
     agentId: view.agentId,
-    standing: presentStanding(view, state.config.targetVersion),
+    standing: presentProgress(view, state.config.targetVersion),
     view,
   }));
 
@@ -137,8 +137,8 @@ function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): st
   const offline = fleet.filter((view) => !view.presence).length;
   const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : unmatched(selection);
   if (verdict.expected === 0)
-    return [`${nobodyWords(fleet)}${away}`, nextWords([nobodyNext(fleet), ...waysOf(picture, verdict)])].map((words) =>
-      line(screen, words),
+    return [`${noAgentWords(fleet)}${away}`, nextWords([noAgentNext(fleet), ...waysOf(picture, verdict)])].map(
+      (words) => line(screen, words),
     );
   const wanted = parseTarget(state.config.data, ANY_URL);
   const where = wanted.ok ? short(wanted.target.commitId) : 'it';
@@ -164,7 +164,7 @@ function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
   const look = stuck ? `gitfleet status ${visible(stuck.agentId, 100)}` : null;
   // What goes on still has nothing to try again.
   const isOver = picture.rollout ? picture.rollout.state === ending : verdict.state === 'failed';
-  return waysOn(ending, { ...picture, isLed: picture.isLed && isOver }, look);
+  return nextCommands(ending, { ...picture, isLed: picture.isLed && isOver }, look);
 }
 
 /** Whether the picture is to say where a rollback would go: finding that out reads the whole history. */

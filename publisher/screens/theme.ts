@@ -1,9 +1,9 @@
 /** What a piece of a screen means; the entry decides whether that is a colour. */
 export type Tone = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
-export type Paint = (tone: Tone, text: string) => string;
+export type Theme = (tone: Tone, text: string) => string;
 
 /** No colour: what is not a terminal, and who asked for none. */
-export const plain: Paint = (_tone, text) => text;
+export const plain: Theme = (_tone, text) => text;
 
 /** What every screen is made for. */
 export interface Screen {
@@ -13,5 +13,5 @@ export interface Screen {
   readonly wraps: boolean;
   /** Ms since the epoch. */
   readonly now: number;
-  readonly paint: Paint;
+  readonly paint: Theme;
 }

@@ -1,7 +1,7 @@
 import { visible } from '../../runtime/safe-text.ts';
 import { durationOf } from '../../schemas/policy.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
-import type { AgentStanding } from '../verdict.ts';
+import type { JudgedAgent } from '../verdict.ts';
 import { age, names } from './words.ts';
 
 /**
@@ -9,7 +9,7 @@ import { age, names } from './words.ts';
  * @param agents as far as they are known here: who is not done is not called so.
  * @param now ms since the epoch; null: for a line that stays, which only says how long it takes.
  */
-export function waveWords(rollout: Rollout | null, agents: readonly AgentStanding[], now: number | null): string {
+export function waveWords(rollout: Rollout | null, agents: readonly JudgedAgent[], now: number | null): string {
   const held = heldWords(rollout);
   if (held !== null) return held;
   if (rollout?.state !== 'running') return '';
@@ -35,7 +35,7 @@ function watchedWords({ soakFrom, policy }: Rollout, now: number | null): string
 }
 
 /** What the agent says counts; of one that is not known here the rollout tells whom it passed over. */
-function isDone(agentId: string, { excused, late }: Rollout, agents: readonly AgentStanding[]): boolean {
+function isDone(agentId: string, { excused, late }: Rollout, agents: readonly JudgedAgent[]): boolean {
   const known = agents.find((agent) => agent.agentId === agentId);
   return known ? known.standing === 'active' : !excused.includes(agentId) && !late.includes(agentId);
 }

@@ -1,6 +1,6 @@
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
-import type { AgentStanding } from '../verdict.ts';
+import type { JudgedAgent } from '../verdict.ts';
 
 /** The words that every screen shares: short ids, ages, one agent's line. All text from outside passes `visible`. */
 export const short = (commitId: string | null | undefined): string =>
@@ -33,7 +33,7 @@ export const outcomeWord = (record: Deployment, current: boolean): string =>
   record.outcome?.state ?? (current ? 'current' : 'unjudged');
 
 /** What one agent is about, and for what it waits: `fetching, try 3: FETCH_FAILED connection refused`. */
-export function standingWords({ standing, view }: AgentStanding): string {
+export function standingWords({ standing, view }: JudgedAgent): string {
   const report = view.report;
   if (standing === 'offline') return 'offline';
   if (standing === 'silent') {
@@ -49,12 +49,12 @@ export function standingWords({ standing, view }: AgentStanding): string {
   return `${tries}${visible(error.code, 40)} ${visible(error.reason, 300)}`;
 }
 
-export function overrideWords({ report }: AgentStanding['view']): string {
+export function overrideWords({ report }: JudgedAgent['view']): string {
   const { by, reason } = report?.override ?? { by: '', reason: '' };
   return onServer(by, reason);
 }
 
-export function suspensionWords({ report }: AgentStanding['view']): string {
+export function suspensionWords({ report }: JudgedAgent['view']): string {
   const { by, why } = report?.suspended ?? { by: 'somebody', why: 'no reason is known' };
   return onServer(by, why);
 }
@@ -63,7 +63,7 @@ const onServer = (by: string, why: string): string =>
   `by ${visible(by, 100)} on the server${why === '' ? '' : `: ${visible(why, 200)}`}`;
 
 /** `awaiting` alone would leave the reader asking for what. */
-export const phaseWords = ({ report }: AgentStanding['view']): string =>
+export const phaseWords = ({ report }: JudgedAgent['view']): string =>
   report?.phase === 'awaiting' ? 'ready, waiting for its permit' : (report?.phase ?? '');
 
 export const nameAndCommit = (record: Deployment): string =>

@@ -3,7 +3,7 @@ import { readYaml } from '../text/yaml-text.ts';
 import { settingsError } from './settings-problems.ts';
 
 /** More is no settings file but somebody's mistake, and not worth a parser's memory. */
-export const MOST_SETTINGS_BYTES = 256 * 1024;
+export const MAX_SETTINGS_BYTES = 256 * 1024;
 
 /**
  * The settings file's text to a raw value: YAML 1.2, one document, no key twice, no tags and no aliases, which settings
@@ -11,7 +11,7 @@ export const MOST_SETTINGS_BYTES = 256 * 1024;
  * @throws FleetError SETTINGS with line and column; never with the text around it, which may be a misplaced secret.
  */
 export function parseSettingsFile(text: string, name: string): unknown {
-  const read = readYaml(text, 'settings', MOST_SETTINGS_BYTES);
+  const read = readYaml(text, 'settings', MAX_SETTINGS_BYTES);
   if (read.ok) return read.value;
   throw settingsError(read.problems.map((problem) => `${shown(name)}: ${problem}`));
 }

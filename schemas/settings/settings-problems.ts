@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { FleetError } from '../../runtime/errors.ts';
 import { refuse, shown } from '../refusal.ts';
-import { nearest } from '../text/suggest.ts';
+import { suggest } from '../text/suggest.ts';
 
 /** One failure out of all that is wrong with settings: what a person types next is in it. */
 export function sayProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): FleetError {
@@ -33,7 +33,7 @@ function sayIssue(schema: z.ZodType, issue: z.core.$ZodIssue): string[] {
   const where = issue.path.map(String).join('.');
   if (issue.code !== 'unrecognized_keys') return [`${where || 'the settings'}: ${issue.message}`];
   return issue.keys.map((key) => {
-    const meant = nearest(key, keysAt(schema, issue.path)) ?? elsewhere(schema, key);
+    const meant = suggest(key, keysAt(schema, issue.path)) ?? elsewhere(schema, key);
     const full = where === '' ? key : `${where}.${key}`;
     return `unknown setting ${shown(full)}${meant ? `: did you mean ${meant}?` : ''}`;
   });

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { shown } from '../refusal.ts';
-import { nearest } from '../text/suggest.ts';
+import { suggest } from '../text/suggest.ts';
 import { settingsError } from './settings-problems.ts';
 
 /**
@@ -110,7 +110,7 @@ function refuseUnknownVariables(environment: SettingsSources['environment']): vo
   if (unknown.length === 0) return;
   throw settingsError(
     unknown.map((name) => {
-      const meant = nearest(
+      const meant = suggest(
         name.slice('GITFLEET_'.length),
         known.map((each) => each.slice('GITFLEET_'.length)),
       );

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { FleetError } from '../../runtime/errors.ts';
 import { once } from '../../runtime/once.ts';
 import { stepMembers } from '../steps.ts';
-import { plainWords } from '../text/zod-messages.ts';
+import { zodMessages } from '../text/zod-messages.ts';
 import { AGENT_ID, APP_ZNODE } from '../znodes.ts';
 import {
   connectString,
@@ -163,7 +163,7 @@ export function parseSettings(merged: Readonly<Record<string, unknown>>, hostNam
 function parseAll(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
   const said = merged['agent'] ?? {};
   const withId = isRecord(said) ? { ...said, id: said['id'] ?? hostName } : said;
-  const parsed = settings().safeParse({ ...merged, agent: withId }, { error: plainWords });
+  const parsed = settings().safeParse({ ...merged, agent: withId }, { error: zodMessages });
   if (!parsed.success) throw sayProblems(settings(), parsed.error.issues);
   return parsed.data;
 }

@@ -7,9 +7,9 @@ import { type Refused, refuse, shown } from '../refusal.ts';
  *
  * Codes, in the order of the checks: EMPTY, SIZE, ENCODING, DUPLICATE, JSON.
  */
-export function parseStrictJson(bytes: Buffer, mostBytes: number): { ok: true; value: unknown } | Refused {
+export function parseStrictJson(bytes: Buffer, maxBytes: number): { ok: true; value: unknown } | Refused {
   if (bytes.length === 0) return refuse('EMPTY', 'the value is empty', HINT);
-  if (bytes.length > mostBytes) return refuse('SIZE', `${bytes.length} bytes, at most ${mostBytes} are read`, HINT);
+  if (bytes.length > maxBytes) return refuse('SIZE', `${bytes.length} bytes, at most ${maxBytes} are read`, HINT);
   const encoding = wrongEncoding(bytes);
   if (encoding) return refuse('ENCODING', encoding, 'write the value as UTF-8 without a byte order mark');
   const text = bytes.toString('utf8');

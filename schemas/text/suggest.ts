@@ -1,5 +1,5 @@
 /** The known name that somebody most likely meant: cut short, few letters wrong, other case. Null: none is near. */
-export function nearest(name: string, known: readonly string[]): string | null {
+export function suggest(name: string, known: readonly string[]): string | null {
   const bare = (text: string) => text.toLowerCase().replace(/[-_.]/g, '');
   const wanted = bare(name.slice(0, 64));
   const enough = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3));

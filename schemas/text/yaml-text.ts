@@ -8,10 +8,10 @@ import { parseDocument } from 'yaml';
 export function readYaml(
   text: string,
   what: string,
-  mostBytes: number,
+  maxBytes: number,
 ): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problems: readonly string[] } {
-  if (Buffer.byteLength(text) > mostBytes) {
-    return { ok: false, problems: [`the file is larger than ${mostBytes} bytes`] };
+  if (Buffer.byteLength(text) > maxBytes) {
+    return { ok: false, problems: [`the file is larger than ${maxBytes} bytes`] };
   }
   const document = parseDocument(text, { prettyErrors: true, resolveKnownTags: false });
   const found = [...document.errors, ...document.warnings];

@@ -4,7 +4,7 @@ import * as z from 'zod';
  * What is wrong with a value that a person wrote, where its schema has no words of its own: zod's speak of types and
  * patterns to whoever wrote the schema. Each follows the name of the value and a colon.
  */
-export const plainWords: z.core.$ZodErrorMap = (issue) => {
+export const zodMessages: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : wants(issue);
   if (issue.code === 'too_small') return `wants at least ${issue.minimum}${of(issue.origin)}`;
   if (issue.code === 'too_big') return `wants at most ${issue.maximum}${of(issue.origin)}`;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type StepParts, takeSteps } from '../../agent/act.ts';
+import { type ActParts, act } from '../../agent/act.ts';
 import type { WantedTarget } from '../../agent/plan.ts';
 import { emptyJournal, type Journal } from '../../agent/state/journal.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
@@ -18,19 +18,19 @@ async function settleTwice(during: (turn: AbortController) => void) {
   const said: string[] = [];
   let journal: Journal = emptyJournal;
   const parts = {
-    ...{ clock, chance: () => 0.5, failpoint: async () => {}, journal: () => journal },
+    ...{ clock, random: () => 0.5, failpoint: async () => {}, journal: () => journal },
     async remember(change: (before: Journal) => Journal) {
       if (said.length === 1) during(turn);
       journal = change(journal);
     },
-    standing: {
+    status: {
       working: (_: unknown, step: string) => void said.push(step),
       done: () => void said.push('done'),
       failed: () => void said.push('failed'),
     },
-  } as unknown as StepParts;
-  const memory = { checked: null, patience: { at: 0 } };
-  await takeSteps(parts, memory, ['settle', 'settle'], wanted, turn.signal, new AbortController().signal);
+  } as unknown as ActParts;
+  const memory = { checked: null, nextTry: { at: 0 } };
+  await act(parts, memory, ['settle', 'settle'], wanted, turn.signal, new AbortController().signal);
   return said;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Leave } from '../../agent/coordination/clearance.ts';
-import { type Doing, type Observed, plan, type Wanted } from '../../agent/plan.ts';
+import type { Clearance } from '../../agent/coordination/clearance.ts';
+import { type Action, type Observed, plan, type Wanted } from '../../agent/plan.ts';
 import type { Progress } from '../../agent/state/journal.ts';
 import type { Failure } from '../../runtime/errors.ts';
 import type { Target } from '../../schemas/target.ts';
@@ -8,7 +8,7 @@ import type { CommitId, TargetVersion } from '../../schemas/values.ts';
 
 const NEW = 'b'.repeat(40) as CommitId;
 const OLD = 'a'.repeat(40) as CommitId;
-const GO: Leave = { kind: 'go' };
+const GO: Clearance = { kind: 'go' };
 const wanted: Wanted = {
   kind: 'target',
   targetVersion: '5.100' as TargetVersion,
@@ -52,14 +52,14 @@ describe('the way from the origin to the link, nearest end first', () => {
 
 describe('what follows a step without another look', () => {
   /** What a step that went well leaves on the disk and in the journal. */
-  const after: Partial<Record<Doing, { observed?: Partial<Observed>; progress?: Partial<Progress> }>> = {
+  const after: Partial<Record<Action, { observed?: Partial<Observed>; progress?: Partial<Progress> }>> = {
     fetch: { observed: { stored: true } },
     write: { observed: { spare: NEW } },
     keep: { observed: { kept: 'checked', spare: null } },
     check: { observed: { kept: 'checked' } },
     swap: { observed: { place: { shown: NEW } }, progress: { activation: 'wanted' } },
   };
-  const starts: [string, Partial<Observed>, readonly Doing[]][] = [
+  const starts: [string, Partial<Observed>, readonly Action[]][] = [
     ['nothing is here', {}, ['fetch', 'write', 'keep']],
     ['the store has it', { stored: true }, ['write', 'keep']],
     ['a kept release has to be checked with objects that are gone', { kept: 'unchecked' }, ['fetch', 'check']],
@@ -80,11 +80,11 @@ describe('what follows a step without another look', () => {
 });
 
 describe('steps around the swap', () => {
-  const AWAIT: Leave = { kind: 'await', waitingFor: 'a permit' };
-  const NEVER: Leave = { kind: 'never', waitingFor: 'another target' };
+  const AWAIT: Clearance = { kind: 'await', waitingFor: 'a permit' };
+  const NEVER: Clearance = { kind: 'never', waitingFor: 'another target' };
   const ready: Observed = { ...empty, kept: 'checked' };
   const shows: Observed = { ...empty, place: { shown: NEW } };
-  const rows: [string, Observed, Partial<Progress>, Leave, string][] = [
+  const rows: [string, Observed, Partial<Progress>, Clearance, string][] = [
     ['a release that is not prepared: prepare', { ...ready, prepared: false }, {}, GO, 'prepare'],
     ['it is prepared without leave, too', { ...ready, prepared: false }, {}, AWAIT, 'prepare'],
     ['prepared and without leave: rest', ready, {}, AWAIT, 'awaiting'],

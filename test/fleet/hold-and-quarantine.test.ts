@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { type BrakeParts, hold, quarantine, unhold, unquarantine } from '../../fleet/hold-and-quarantine.ts';
+import { hold, quarantine, type SteeringParts, unhold, unquarantine } from '../../fleet/hold-and-quarantine.ts';
 import { type PublishRequest, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { encodeHold, parseHold, parseQuarantine } from '../../schemas/hold.ts';
@@ -15,7 +15,7 @@ const servers = realServers(1);
 const open = sessionsForTest();
 let paths: Znodes;
 let session: ReturnType<typeof open>;
-let parts: BrakeParts;
+let parts: SteeringParts;
 let now = 1_000;
 let count = 0;
 

@@ -74,8 +74,8 @@ describe("a repository's config", () => {
   it('is not touched while its lock stands there, and one says which file that is', async () => {
     const before = await readFile(config(), 'utf8');
     await writeFile(`${config()}.lock`, '');
-    const { ask, tell, leash } = gitOfHooks();
-    const hasty = { ask, tell, leash: { ...leash, clock: { ...systemClock, sleep: async () => {} } } };
+    const { run, output, sandbox } = gitOfHooks();
+    const hasty = { run, output, sandbox: { ...sandbox, clock: { ...systemClock, sleep: async () => {} } } };
     await expect(changeConfig(hasty, bare, (edit) => edit.set('own.key', 'x'))).rejects.toMatchObject({
       code: 'CONFIG_LOCKED',
       message: expect.stringContaining(`${config()}.lock is there`),

@@ -194,7 +194,7 @@ describe('what is not plain', () => {
 });
 
 it('is never more than the agent may fetch', async () => {
-  await startAnew('sha1', { limits: { mostBytes: 2_000 } });
+  await startAnew('sha1', { limits: { maxBytes: 2_000 } });
   await bring(origin.commit({ a: '1' }));
   const commitId = origin.commit({ a: randomBytes(4_000) });
   expect(await failureOf(store.fetch({ url: origin.url, commitId }, NEVER))).toMatchObject({ code: 'TOO_LARGE' });

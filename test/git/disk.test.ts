@@ -37,7 +37,7 @@ describe('a full disk', () => {
     const first = origin.commit({ a: 'one' });
     const big = origin.commit({ big: randomBytes(6_000_000) });
     const mounted = mount(join(base, 'state'), 'size=4m');
-    const store = await aStore(base, mounted ? {} : { limits: { mostBytes: 4_000_000 } });
+    const store = await aStore(base, mounted ? {} : { limits: { maxBytes: 4_000_000 } });
     await store.fetch({ url: origin.url, commitId: first }, NEVER);
     const live = await release(store, base, first);
     const failure = await failureOf(store.fetch({ url: origin.url, commitId: big }, NEVER));
@@ -56,7 +56,7 @@ describe('a full disk', () => {
     const first = origin.commit({ a: 'one' });
     const big = origin.commit({ big: randomBytes(3_000_000) });
     const mounted = mount(join(base, 'root'), 'size=2m');
-    const store = await aStore(base, mounted ? {} : { rules: { mostTotalBytes: 2_000_000 } });
+    const store = await aStore(base, mounted ? {} : { rules: { maxTotalBytes: 2_000_000 } });
     for (const commitId of [first, big]) await store.fetch({ url: origin.url, commitId }, NEVER);
     const live = await release(store, base, first);
     await store.spare(join(base, 'root/.gitfleet/shop/spare')).write(first, NEVER);

@@ -6,8 +6,8 @@ import type { GitStore } from '../../git/open-store.ts';
 import type { FetchLimits } from '../../git/run/deadline.ts';
 import { readProgress, watchProgress } from '../../git/run/deadline.ts';
 import { gitFailure } from '../../git/run/errors.ts';
-import { nextTry } from '../../git/run/retry.ts';
-import { systemChance, systemClock } from '../../runtime/clock.ts';
+import { fetchRetryMs } from '../../git/run/retry.ts';
+import { systemClock, systemRandom } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { type GitDaemon, startGitDaemon } from '../support/git/daemon.ts';
@@ -126,7 +126,7 @@ describe('a fetch through a bad network', () => {
     proxy = await startTcpProxy(daemon.port);
     const small = await aStore(join(base, `agent-${round++}`), {
       allowProtocols: ['git'],
-      limits: { mostBytes: 100_000 },
+      limits: { maxBytes: 100_000 },
     });
     const failure = await failureOf(small.fetch({ url: daemon.url('r.git') as RepositoryUrl, commitId }, NEVER));
     expect(failure).toMatchObject({ code: 'TOO_LARGE', next: 'stall' });
@@ -160,7 +160,7 @@ describe('a fetch through a bad network', () => {
         try {
           return await store.fetch({ url, commitId }, NEVER);
         } catch (error) {
-          const wait = error instanceof FleetError ? nextTry(error, attempt, systemChance) : null;
+          const wait = error instanceof FleetError ? fetchRetryMs(error, attempt, systemRandom) : null;
           if (wait === null) throw error;
           retries++;
           await systemClock.sleep(wait);
@@ -182,16 +182,16 @@ describe('the retry policy', () => {
   const of = (code: string, next: FleetError['next'] = 'retry') => new FleetError({ code, next, reason: '', hint: '' });
 
   it('tries again only what may pass by itself, ever slower, spread by chance', () => {
-    expect(nextTry(of('AUTH', 'stall'), 0, () => 0.5)).toBe(null);
-    expect(nextTry(of('INTERNAL', 'bug'), 0, () => 0.5)).toBe(null);
-    expect(nextTry(of('FETCH_FAILED'), 0, () => 0)).toBe(20);
-    expect(nextTry(of('FETCH_FAILED'), 0, () => 1)).toBe(420);
-    expect(nextTry(of('FETCH_FAILED'), 1, () => 1)).toBe(820);
-    expect(nextTry(of('FETCH_FAILED'), 1_000, () => 1)).toBe(60_020);
+    expect(fetchRetryMs(of('AUTH', 'stall'), 0, () => 0.5)).toBe(null);
+    expect(fetchRetryMs(of('INTERNAL', 'bug'), 0, () => 0.5)).toBe(null);
+    expect(fetchRetryMs(of('FETCH_FAILED'), 0, () => 0)).toBe(20);
+    expect(fetchRetryMs(of('FETCH_FAILED'), 0, () => 1)).toBe(420);
+    expect(fetchRetryMs(of('FETCH_FAILED'), 1, () => 1)).toBe(820);
+    expect(fetchRetryMs(of('FETCH_FAILED'), 1_000, () => 1)).toBe(60_020);
   });
 
   it('asks for an absent commit some minutes long, no longer', () => {
-    const waits = Array.from({ length: 30 }, (_, attempt) => nextTry(of('COMMIT_NOT_FOUND'), attempt, () => 0.5));
+    const waits = Array.from({ length: 30 }, (_, attempt) => fetchRetryMs(of('COMMIT_NOT_FOUND'), attempt, () => 0.5));
     expect(waits.indexOf(null)).toBe(25);
     const total = waits.reduce<number>((sum, ms) => sum + (ms ?? 0), 0);
     expect(total).toBeGreaterThan(120_000);
@@ -211,7 +211,7 @@ describe('progress', () => {
     });
     expect(readProgress('hello')).toEqual({ counted: '', bytes: 0 });
     const clock = steered();
-    const watch = watchProgress(clock, { silentMs: 100, totalMs: 1_000, mostBytes: 1e9 });
+    const watch = watchProgress(clock, { silentMs: 100, totalMs: 1_000, maxBytes: 1e9 });
     for (let at = 0; at < 5; at++) {
       clock.pass(90);
       watch.saw(`Receiving objects: ${at} (${at}/100)\r`);

@@ -133,7 +133,7 @@ describe('a tree that escapes or deceives', () => {
   });
 
   it('knows the rules for names and links one by one', () => {
-    const limits = { mostDepth: 3, mostPathBytes: 20, mostSegmentBytes: 10 };
+    const limits = { maxDepth: 3, maxPathBytes: 20, maxSegmentBytes: 10 };
     for (const good of ['a', 'a/b/c', '.gitignore', '.github/x', 'git~2', '...', 'a.git']) {
       expect(nameProblem(good, limits), good).toBe(null);
     }
@@ -191,7 +191,7 @@ describe('a tree that is too much', () => {
   });
 
   it('is refused by depth, by file and by total', async () => {
-    const tight = await aStore(join(base, 'tight'), { rules: { mostFileBytes: 1_000, mostTotalBytes: 5_000 } });
+    const tight = await aStore(join(base, 'tight'), { rules: { maxFileBytes: 1_000, maxTotalBytes: 5_000 } });
     const deep = origin.commit({ [`${'d/'.repeat(80)}f`]: '1' }, { orphan: true });
     expect((await refusal(deep, tight)).code).toBe('UNSAFE_TREE');
     const big = origin.commit({ big: 'x'.repeat(1_001) }, { orphan: true });

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { openStore } from '../../git/open-store.ts';
-import { systemChance, systemClock } from '../../runtime/clock.ts';
+import { systemClock, systemRandom } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 
@@ -26,7 +26,7 @@ const store = openStore({
   credentialFor: () => undefined,
   allowProtocols: ['file'],
   clock: systemClock,
-  chance: systemChance,
+  random: systemRandom,
   log: createLog({ level: 'silent' }),
   failpoint(name) {
     hits[name] = (hits[name] ?? 0) + 1;

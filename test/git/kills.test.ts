@@ -201,14 +201,14 @@ describe('kill -9', () => {
 
   it(`at ${RANDOM_KILLS} random moments does so too (seed ${SEED})`, async () => {
     let state = SEED;
-    const chance = () => {
+    const random = () => {
       state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
       return state / 2 ** 32;
     };
     for (let kills = 0; kills < RANDOM_KILLS; ) {
       const course = aCourse();
       for (let life = 0; life < 5 && kills < RANDOM_KILLS; life++, kills++) {
-        await live(course, {}, 60 + chance() * 700);
+        await live(course, {}, 60 + random() * 700);
       }
       await settles(course);
       rmSync(course.base, { recursive: true });

@@ -280,7 +280,7 @@ describe('children of a killed agent', () => {
     const fd = openSync(file, 'w');
     try {
       const git = createGit({ clock: systemClock, log: QUIET, lockFd: fd });
-      const said = await git.tell(['grandchild'], {
+      const said = await git.output(['grandchild'], {
         config: ['alias.grandchild=!readlink /proc/self/fd/3'],
         cwd: base,
       });
@@ -298,7 +298,7 @@ describe('the leash', () => {
     process.env['GIT_SSH_COMMAND'] = 'touch /tmp/never';
     process.env['CANARY'] = 'secret';
     try {
-      const said = await git.tell(['env'], { config: ['alias.env=!env'], cwd: base });
+      const said = await git.output(['env'], { config: ['alias.env=!env'], cwd: base });
       expect(said).not.toContain('CANARY');
       expect(said).not.toContain('touch /tmp/never');
       expect(said).toContain('GIT_ALLOW_PROTOCOL=\n');
@@ -310,7 +310,7 @@ describe('the leash', () => {
 
   it('kills the whole group at the deadline and says so', async () => {
     const config = ['alias.hang=!sleep 299 & sleep 299'];
-    const failure = await failureOf(git.tell(['hang'], { config, cwd: base, timeoutMs: 300 }));
+    const failure = await failureOf(git.output(['hang'], { config, cwd: base, timeoutMs: 300 }));
     expect(failure).toMatchObject({ code: 'GIT_TIMEOUT', next: 'retry' });
     await systemClock.sleep(50);
     const running = readdirSync('/proc')
@@ -359,6 +359,6 @@ exec ${real} "$@"
 
   it('says when there is no git', async () => {
     const none = createGit({ clock: systemClock, log: QUIET, path: base });
-    expect(await failureOf(none.tell(['version'], { cwd: base }))).toMatchObject({ code: 'NO_GIT', next: 'stall' });
+    expect(await failureOf(none.output(['version'], { cwd: base }))).toMatchObject({ code: 'NO_GIT', next: 'stall' });
   });
 });

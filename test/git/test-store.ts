@@ -3,7 +3,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type GitStore, openStore, type StoreOptions } from '../../git/open-store.ts';
 import type { Store } from '../../git/store.ts';
-import { systemChance, systemClock } from '../../runtime/clock.ts';
+import { systemClock, systemRandom } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { CommitId } from '../../schemas/values.ts';
@@ -18,7 +18,7 @@ export async function aStore(base: string, options: Partial<StoreOptions> = {}):
     credentialFor: () => undefined,
     allowProtocols: ['file'],
     clock: systemClock,
-    chance: systemChance,
+    random: systemRandom,
     log: QUIET,
     ...options,
   });

@@ -23,11 +23,11 @@ describe('a git that was ended by a signal', () => {
   }
 
   it('is asked once more', async () => {
-    expect(await (await git(1)).tell(['version'])).toBe('well\n');
-    expect((await (await git(1)).ask(['version'])).stdout.toString()).toBe('well\n');
+    expect(await (await git(1)).output(['version'])).toBe('well\n');
+    expect((await (await git(1)).run(['version'])).stdout.toString()).toBe('well\n');
   });
 
   it('is not asked for ever', async () => {
-    await expect((await git(2)).tell(['version'])).rejects.toMatchObject({ code: 'GIT_KILLED' });
+    await expect((await git(2)).output(['version'])).rejects.toMatchObject({ code: 'GIT_KILLED' });
   });
 });

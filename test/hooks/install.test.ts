@@ -58,14 +58,14 @@ function gitEnding(most: number): Git {
     if (calls > most) throw new Error('ended');
   };
   return {
-    leash: git.leash,
-    ask: async (...words) => {
+    sandbox: git.sandbox,
+    run: async (...words) => {
       count();
-      return await git.ask(...words);
+      return await git.run(...words);
     },
-    tell: async (...words) => {
+    output: async (...words) => {
       count();
-      return await git.tell(...words);
+      return await git.output(...words);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentView } from '../../fleet/fleet-view.ts';
 import { judge, outcomeOf } from '../../publisher/verdict.ts';
-import type { Next } from '../../runtime/errors.ts';
+import type { NextStep } from '../../runtime/errors.ts';
 import type { Phase, Presence, Report } from '../../schemas/report.ts';
 
 const VERSION = '5.100';
@@ -9,7 +9,7 @@ function agent(
   agentId: string,
   online: boolean,
   phase: Phase | null,
-  over: Partial<Report> & { next?: Next } = {},
+  over: Partial<Report> & { next?: NextStep } = {},
 ): AgentView {
   const { next, ...rest } = over;
   const error = next ? { code: 'FETCH_FAILED', reason: 'no', hint: '', next } : null;

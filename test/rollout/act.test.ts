@@ -6,10 +6,10 @@ import { type PublishParts, publishTarget } from '../../fleet/publish-transactio
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
-import { execute, takeLead } from '../../rollout/act.ts';
+import { act, takeLead } from '../../rollout/act.ts';
 import { change, type RollBack } from '../../rollout/action.ts';
 import type { Leadership } from '../../rollout/leadership.ts';
-import { type Look, look } from '../../rollout/observe.ts';
+import { type Observation, observe } from '../../rollout/observe.ts';
 import { plan } from '../../rollout/plan.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
@@ -57,7 +57,7 @@ const put = async (letter: string) =>
     via: 'publish',
   });
 const see = () =>
-  look(
+  observe(
     session,
     paths,
     async () => [],
@@ -98,16 +98,16 @@ describe('an order', () => {
   it('names its term and its version: permits and record change together, or not at all', async () => {
     const value = await begun();
     const seen = await see();
-    await execute(parts, mine, seen, change('wave', 'wave 1', { ...value, wave: 1 }, { grant: ['web-1', 'web-2'] }));
+    await act(parts, mine, seen, change('wave', 'wave 1', { ...value, wave: 1 }, { grant: ['web-1', 'web-2'] }));
     expect(await current()).toMatchObject({
       wave: 1,
       leader: { agentId: 'web-1', czxid: mine.term.fence.toString(16) },
     });
     expect((await session.children(paths.permits))?.toSorted()).toEqual(['web-1', 'web-2']);
     // Planned from the view before.
-    const late = execute(parts, mine, seen, change('permit', 'web-3', null, { grant: ['web-3'] }));
+    const late = act(parts, mine, seen, change('permit', 'web-3', null, { grant: ['web-3'] }));
     await expect(late).rejects.toMatchObject({ code: 'BAD_VERSION' });
-    await execute(parts, mine, await see(), change('permit', 'again', null, { grant: ['web-1'], revoke: ['web-2'] }));
+    await act(parts, mine, await see(), change('permit', 'again', null, { grant: ['web-1'], revoke: ['web-2'] }));
     expect(await session.children(paths.permits)).toEqual(['web-1']);
   });
 
@@ -117,12 +117,12 @@ describe('an order', () => {
     const other = await stand('web-2');
     await takeLead(parts, other, seen);
     const orders = [change('permit', 'x', null, { grant: ['web-1'] }), backOf(value)];
-    for (const order of orders) await execute(parts, mine, seen, order).catch(() => {});
+    for (const order of orders) await act(parts, mine, seen, order).catch(() => {});
     expect(await session.children(paths.permits)).toEqual([]);
     expect(await config()).toContain('b'.repeat(40));
     // Also one that read anew, but whose node is gone.
     await session.remove((mine.term.guard as { path: string }).path, ANY_VERSION);
-    const fresh = execute(parts, mine, await see(), change('note', 'x', { ...value, why: 'mine' }));
+    const fresh = act(parts, mine, await see(), change('note', 'x', { ...value, why: 'mine' }));
     await expect(fresh).rejects.toMatchObject({ code: 'NO_NODE' });
     expect(await current()).toMatchObject({ leader: { agentId: 'web-2' }, why: '' });
   });
@@ -131,7 +131,7 @@ describe('an order', () => {
 describe('the automatic rollback', () => {
   it('publishes base, quarantines, and ends the rollout, in one transaction', async () => {
     const value = await begun();
-    await execute(parts, mine, await see(), backOf(value));
+    await act(parts, mine, await see(), backOf(value));
     const [bad, back, quarantine] = await Promise.all([
       session.get(paths.deployment(2)),
       session.get(paths.deployment(3)),
@@ -157,10 +157,10 @@ describe('the automatic rollback', () => {
       parts = { ...parts, znodes: paths };
       mine = await stand('web-1');
       const value = await begun();
-      const seen: Look = await see();
+      const seen: Observation = await see();
       await write(value);
       const before = [await config(), (await session.children(paths.deployments))?.length];
-      await execute(parts, mine, seen, backOf(value)).catch(() => {});
+      await act(parts, mine, seen, backOf(value)).catch(() => {});
       expect([await config(), (await session.children(paths.deployments))?.length], who).toEqual(before);
       expect((await session.get(paths.quarantine))?.data.toString(), who).toBe('');
       expect((await readDeployment(session, paths, 2))?.outcome ?? null, who).toBeNull();

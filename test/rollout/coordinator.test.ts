@@ -7,7 +7,7 @@ import { readSharedState } from '../../fleet/shared-state.ts';
 import { retryRollout } from '../../publisher/retry.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
 import { type Coordinator, startCoordinator } from '../../rollout/coordinator.ts';
-import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
 import { encodePolicy, policy } from '../../schemas/policy.ts';
 import { parseRollout, type Rollout } from '../../schemas/rollout.ts';
@@ -48,7 +48,7 @@ async function fleet(count: number, options: (agentId: string) => ActorOptions =
 function coordinate(agentId: string) {
   const session = kit.open(kit.connect(), { sessionTimeoutMs: 4_000 });
   const newNonce = () => `nonce-${Math.random()}`;
-  const parts = { session, znodes: paths, access: openAccess, agentId, newNonce, clock, chance, log: silentLog };
+  const parts = { session, znodes: paths, access: openAccess, agentId, newNonce, clock, random, log: silentLog };
   const started = { coordinator: startCoordinator(parts), session };
   coordinators.push(started);
   return started;

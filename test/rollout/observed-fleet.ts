@@ -1,5 +1,5 @@
-import type { Order } from '../../rollout/action.ts';
-import type { AgentSeen, Core, Picture } from '../../rollout/observed.ts';
+import type { Action } from '../../rollout/action.ts';
+import type { AgentSeen, Core, Observed } from '../../rollout/observed.ts';
 import { type Deployment, deployment } from '../../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../../schemas/policy.ts';
 import { type Phase, type Report, report } from '../../schemas/report.ts';
@@ -93,7 +93,7 @@ export class World {
       .toSorted();
   }
 
-  picture(): Picture {
+  picture(): Observed {
     const { config, rollout } = this;
     const about = (number: number | undefined) => this.records.find((each) => each.number === number) ?? null;
     for (const each of this.agents.values()) if (each.online && each.report?.phase === 'active') each.well = this.now;
@@ -127,7 +127,7 @@ export class World {
   }
 
   /** As the transaction would. */
-  execute(order: Order): void {
+  execute(order: Action): void {
     if (order.do === 'rest') return;
     if (order.do === 'adopt') {
       if (this.config) this.config.recorded = true;

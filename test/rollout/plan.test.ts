@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Order } from '../../rollout/action.ts';
+import type { Action } from '../../rollout/action.ts';
 import { plan } from '../../rollout/plan.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
 import { World } from './observed-fleet.ts';
@@ -773,7 +773,7 @@ it('leaves a rollout alone whose state it does not know', () => {
 
 it('orders nothing twice', () => {
   const world = second(WAVES);
-  const seen: Order['do'][] = [];
+  const seen: Action['do'][] = [];
   for (let n = 0; n < 20; n++) {
     const order = plan(world.picture());
     seen.push(order.do);

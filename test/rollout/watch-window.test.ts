@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createVigil } from '../../rollout/watch-window.ts';
+import { createWatchWindow } from '../../rollout/watch-window.ts';
 
 /** Looks as [time of the ensemble, own clock], and for how long the leader has watched after the last one. */
 const rows: [string, readonly (readonly [number, number])[], number][] = [
@@ -52,7 +52,7 @@ const rows: [string, readonly (readonly [number, number])[], number][] = [
 
 describe('what a leader has watched itself', () => {
   it.each(rows)('%s', (_, looks, watched) => {
-    const vigil = createVigil();
+    const vigil = createWatchWindow();
     expect(looks.map(([now, monotonic]) => vigil.look(now, monotonic)).at(-1)).toBe(watched);
   });
 });

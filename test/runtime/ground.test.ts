@@ -60,7 +60,7 @@ describe('what is logged', () => {
 
 describe('delays', () => {
   it('full jitter stays between nothing and the ceiling, which doubles up to its most', () => {
-    const backoff = { firstMs: 100, mostMs: 1_000 };
+    const backoff = { firstMs: 100, maxMs: 1_000 };
     expect([0, 1, 2, 3, 4, 50].map((attempt) => fullJitter(backoff, attempt, () => 1))).toEqual([
       100, 200, 400, 800, 1_000, 1_000,
     ]);
@@ -68,7 +68,7 @@ describe('delays', () => {
   });
 
   it('spread stays around its middle', () => {
-    expect([0, 0.5, 1].map((chance) => Math.round(spread(1_000, 0.2, () => chance)))).toEqual([800, 1_000, 1_200]);
+    expect([0, 0.5, 1].map((random) => Math.round(spread(1_000, 0.2, () => random)))).toEqual([800, 1_000, 1_200]);
   });
 
   it('a sleep ends with its signal, and leaves no timer', async () => {

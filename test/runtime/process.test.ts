@@ -8,7 +8,7 @@ const options: RunOptions = {
   env: { PATH: process.env['PATH'] ?? '' },
   clock,
   timeoutMs: 20_000,
-  mostBytes: 1_000,
+  maxBytes: 1_000,
   keep: 'all',
 };
 const sh = (script: string, more: Partial<RunOptions> = {}) => run(['sh', '-c', script], { ...options, ...more });

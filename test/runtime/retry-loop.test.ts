@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { FleetError, type Next } from '../../runtime/errors.ts';
+import { FleetError, type NextStep } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { createPatience } from '../../runtime/retry-loop.ts';
+import { createRetryLoop } from '../../runtime/retry-loop.ts';
 
-const failure = (code: string, next: Next) =>
+const failure = (code: string, next: NextStep) =>
   new FleetError({ code, reason: `get /x: ${code}`, hint: 'mend it', next });
 
 function patient() {
@@ -12,13 +12,13 @@ function patient() {
   const clock: Clock = { ...systemClock, monotonic: () => now };
   const lines: Record<string, unknown>[] = [];
   const log = { warn: (fields: Record<string, unknown>) => lines.push(fields) } as unknown as Logger;
-  const patience = createPatience({ clock, chance: () => 1, log });
+  const retryLoop = createRetryLoop({ clock, random: () => 1, log });
   const fail = (error: FleetError): number => {
-    const wait = patience.failed(error, { path: '/x' }, 'failed');
+    const wait = retryLoop.failed(error, { path: '/x' }, 'failed');
     now += wait;
     return wait;
   };
-  return { clock, lines, patience, fail };
+  return { clock, lines, retryLoop, fail };
 }
 
 it('what a person must mend is said once with its hint, then every ten minutes, and tried within a minute', () => {
@@ -39,9 +39,9 @@ it('what mends by itself is tried as soon each time, and another failure is said
 });
 
 it('after a success the same failure is news, and tried again soon', () => {
-  const { lines, patience, fail } = patient();
+  const { lines, retryLoop, fail } = patient();
   for (let n = 0; n < 8; n++) fail(failure('NO_AUTH', 'stall'));
-  patience.wentWell();
+  retryLoop.wentWell();
   expect(fail(failure('NO_AUTH', 'stall'))).toBe(1_500);
   expect(lines).toHaveLength(2);
 });

@@ -3,7 +3,7 @@ import {
   encodeHold,
   encodeQuarantine,
   type Hold,
-  MOST_QUARANTINED,
+  MAX_QUARANTINED,
   parseHold,
   parseQuarantine,
 } from '../../schemas/hold.ts';
@@ -110,7 +110,7 @@ describe('the quarantine', () => {
   it('keeps the newest 200', () => {
     const many = Array.from({ length: 300 }, (_, n) => ({ ...entry, at: 1_000 - n }));
     const read = parseQuarantine(encodeQuarantine(many));
-    expect(read.value).toEqual(many.slice(0, MOST_QUARANTINED));
+    expect(read.value).toEqual(many.slice(0, MAX_QUARANTINED));
     expect(parseQuarantine(encodeQuarantine([]))).toEqual({ value: [], unreadable: null });
   });
 

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { parseStrictJson } from '../../schemas/text/strict-json.ts';
 
 const SEED = Date.now() % 2 ** 31;
-const MOST = 16 * 1024 * 1024;
+const MAX = 16 * 1024 * 1024;
 
 /** The value, or the code of the refusal. */
 function read(text: string): unknown {
-  const parsed = parseStrictJson(Buffer.from(text), MOST);
+  const parsed = parseStrictJson(Buffer.from(text), MAX);
   return parsed.ok ? parsed.value : parsed.failure.code;
 }
 
@@ -44,7 +44,7 @@ describe('parseStrictJson', () => {
   });
 
   it('says where, and never quotes what it read', () => {
-    const parsed = parseStrictJson(Buffer.from('{"a":"c4nary" c4nary}'), MOST);
+    const parsed = parseStrictJson(Buffer.from('{"a":"c4nary" c4nary}'), MAX);
     expect(!parsed.ok && parsed.failure.reason).toMatch(/^not JSON: syntax error at position \d+$/);
   });
 

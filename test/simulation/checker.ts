@@ -182,7 +182,7 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     isOver: () => whyNotOver(rollout()) === null,
     atFailpoint(server, name) {
       if (name === 'swap.intended') swapping(server);
-      if (name === 'settle.remembered' || name === 'back.remembered' || name === 'aftermath.remembered') {
+      if (name === 'settle.remembered' || name === 'back.remembered' || name === 'revert.remembered') {
         inFlight.delete(server.id);
       }
     },

@@ -77,7 +77,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     afterRun: (release) => void releases.push(release),
   };
   const people = openSession({
-    ...{ connect: '127.0.0.1:1', clock, chance: draw.fork().next, defaultAcl: 'open', sessionTimeoutMs: 6_000 },
+    ...{ connect: '127.0.0.1:1', clock, random: draw.fork().next, defaultAcl: 'open', sessionTimeoutMs: 6_000 },
     openLink: createFakeLine({ server: zookeeper, clock, latency: () => draw.next() * 20 }).openLink,
     log: createLog({ level: 'silent' }, { write: () => {} }),
   });
@@ -192,7 +192,7 @@ function somethingHappens(fleet: Fleet): void {
   const server = draw.pick(servers);
   const leader = servers.find(({ id }) => id === fleet.checker.rollout()?.leader?.agentId) ?? server;
   const whom = draw.often(0.4) ? leader : server;
-  const later = (mostMs: number, work: () => void) => void clock.after(draw.next() * mostMs, work);
+  const later = (maxMs: number, work: () => void) => void clock.after(draw.next() * maxMs, work);
   const events: [weight: number, happen: () => void][] = [
     [5, () => publish(fleet, draw.pick(['good', 'good', 'bad', 'flaky', 'sickens']))],
     [2, () => publish(fleet, draw.pick(['good', 'bad']), 'foreign')],

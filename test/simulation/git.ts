@@ -29,7 +29,7 @@ interface SimulatedGitParts {
  * file that names its commit.
  */
 export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }: SimulatedGitParts): GitStore {
-  const work = (mostMs: number, signal?: AbortSignal) => clock.sleep(draw.next() * mostMs, signal);
+  const work = (maxMs: number, signal?: AbortSignal) => clock.sleep(draw.next() * maxMs, signal);
 
   const spare: ForesightedSpare = {
     directory: spareDirectory,

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { type AgentParts, runAgent } from '../../agent/agent.ts';
-import type { Orders } from '../../agent/coordination/clearance.ts';
-import { createStanding } from '../../agent/coordination/status-report.ts';
-import { linkOf, placesOf } from '../../agent/disk/layout.ts';
-import { createChores } from '../../agent/maintenance.ts';
-import { reconcile } from '../../agent/repair-journal.ts';
+import type { RolloutView } from '../../agent/coordination/clearance.ts';
+import { createStatusReporter } from '../../agent/coordination/status-report.ts';
+import { layoutOf, linkOf } from '../../agent/disk/layout.ts';
+import { createMaintenance } from '../../agent/maintenance.ts';
+import { repairJournal } from '../../agent/repair-journal.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { patternsOf, preparationKey, stepsOf } from '../../agent/steps/release-file.ts';
@@ -84,7 +84,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     id,
   );
   const agent = agentSettings(settings);
-  const places = placesOf(agent.root, agent.state, world.app);
+  const layout = layoutOf(agent.root, agent.state, world.app);
   const line = createFakeLine({ server: world.zookeeper, clock: world.clock, latency: () => draw.next() * 20 });
   const objects = noObjects();
   let clock: ProcessClock | null = null;
@@ -95,20 +95,20 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
   let starts = 0;
 
   async function compose(now: ProcessClock, ends: Shutdown): Promise<void> {
-    const [chance, log] = [draw.fork().next, world.log(id)];
-    for (const directory of [places.releases, places.appState])
+    const [random, log] = [draw.fork().next, world.log(id)];
+    for (const directory of [layout.releases, layout.appState])
       await mkdir(directory, { recursive: true, mode: 0o755 });
-    let kept = await reconcile(places, await readJournal(places.appState), now.now());
+    let kept = await repairJournal(layout, await readJournal(layout.appState), now.now());
     journal = kept;
     const remember = async (change: (before: Journal) => Journal) => {
       const next = change(kept);
-      await writeJournal(places.appState, next);
+      await writeJournal(layout.appState, next);
       kept = next;
       if (clock === now) journal = next;
     };
     const session = openSession({
       ...{ connect: '127.0.0.1:1', openLink: line.openLink, defaultAcl: 'open', sessionTimeoutMs: SESSION_MS },
-      ...{ clock: now, chance, log },
+      ...{ clock: now, random, log },
     });
     ends.add('session', () => session.close());
     world.afterRun(() => {
@@ -117,7 +117,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     });
     const instanceId = `${id}-${starts}`;
     const card = { agentId: id, instanceId, machineId: id, pid: starts, host: id, labels, agentVersion: '0' };
-    const mechanics = { clock: now, chance, log, shutdown: ends, newNonce: () => `${instanceId}-${draw.next()}` };
+    const mechanics = { clock: now, random, log, shutdown: ends, newNonce: () => `${instanceId}-${draw.next()}` };
     const side = fleetSide({
       ...{
         session: world.planted === 'coordinators forget the guard of their term' ? unguarded(session) : session,
@@ -131,7 +131,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       ...mechanics,
     });
     const store = simulatedGit({
-      ...{ objects, clock: now, draw: draw.fork(), originUp: world.originUp, spareDirectory: places.spare },
+      ...{ objects, clock: now, draw: draw.fork(), originUp: world.originUp, spareDirectory: layout.spare },
     });
     const source = { own: agent, allowCommitted: false };
     const failpoint = async (name: FailpointName) => {
@@ -140,8 +140,8 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       await now.sleep(draw.next() * 5);
     };
     const parts = {
-      ...{ places, store, spare: store.spare(places.spare), journal: () => kept, remember },
-      ...{ clock: now, chance, log, failpoint, uid: process.getuid?.() ?? 0, originTurn: side.originTurn },
+      ...{ layout, store, spare: store.spare(layout.spare), journal: () => kept, remember },
+      ...{ clock: now, random, log, failpoint, uid: process.getuid?.() ?? 0, originTurn: side.originTurn },
       steps: {
         run: () => now.sleep(draw.next() * 500),
         check: () => Promise.reject(new Error('no command is checked here')),
@@ -153,31 +153,31 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       stepsOf: (release: string) => stepsOf(source, release),
       ...{ preparation: preparationKey(source), generated: patternsOf(agent), rereadMs: agent.reread },
     };
-    const standing = createStanding({ reporter: side.reporter, clock: now, log, agentId: id, agentVersion: '0' });
-    const chores = createChores({
+    const status = createStatusReporter({ reporter: side.reporter, clock: now, log, agentId: id, agentVersion: '0' });
+    const maintenance = createMaintenance({
       ...parts,
       ...{ retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace } },
-      ...{ inspectMs: agent.inspect, drift: agent.drift, onDrift: standing.drift },
+      ...{ inspectMs: agent.inspect, drift: agent.drift, onDrift: status.drift },
     });
-    const { follow, followOrders, joinedAt, confirm, blocked, originTurn } = side;
+    const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = side;
     const onChange = (ring: () => void) => void side.membership.onChange(ring);
     const shipped = {
       ...parts,
       follow,
-      followOrders,
+      followRollout,
       joinedAt,
-      confirm,
+      recheck,
       blocked,
       originTurn,
-      standing,
-      chores,
+      status,
+      maintenance,
       onChange,
     };
     await runAgent(withDefect(shipped, world.planted), ends.signal);
   }
 
   const server: SimulatedServer = {
-    ...{ id, line, journal: () => journal, shown: () => shownBy(linkOf(places, PATH)) },
+    ...{ id, line, journal: () => journal, shown: () => shownBy(linkOf(layout, PATH)) },
     get state() {
       return state;
     },
@@ -235,21 +235,21 @@ function unguarded(session: Session): Session {
 function withDefect(parts: AgentParts, planted: Planted | undefined): AgentParts {
   switch (planted) {
     case 'agents go without a permit': {
-      const free = (told: Orders): Orders => ({
+      const free = (told: RolloutView): RolloutView => ({
         ...told,
         rollout: told.rollout && { ...told.rollout, permits: false },
       });
-      const followOrders: AgentParts['followOrders'] = (tell, signal) =>
-        parts.followOrders((told) => tell(free(told)), signal);
-      return { ...parts, followOrders, confirm: async () => {} };
+      const followRollout: AgentParts['followRollout'] = (tell, signal) =>
+        parts.followRollout((told) => tell(free(told)), signal);
+      return { ...parts, followRollout, recheck: async () => {} };
     }
     case 'agents call themselves active before they are healthy': {
-      const { standing } = parts;
-      const working: typeof standing.working = (wanted, step, journal) => {
-        if (step === 'health') standing.rest(wanted, { kind: 'settled' }, journal);
-        else standing.working(wanted, step, journal);
+      const { status } = parts;
+      const working: typeof status.working = (wanted, step, journal) => {
+        if (step === 'health') status.rest(wanted, { kind: 'settled' }, journal);
+        else status.working(wanted, step, journal);
       };
-      return { ...parts, standing: { ...standing, working } };
+      return { ...parts, status: { ...status, working } };
     }
     default:
       return parts;

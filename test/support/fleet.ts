@@ -48,7 +48,7 @@ export class TestFleet {
       connect: zookeeper,
       defaultAcl: 'open',
       clock: systemClock,
-      chance: Math.random,
+      random: Math.random,
       log: silentLog,
     });
   }

@@ -20,7 +20,7 @@ describe('credentials', () => {
 
   it('are sent before the first request and the first one after each reconnect, also a hundred at once', async () => {
     const path = await openProxy(real.first.port);
-    const session = open(path.connect, { ...as('operator:o'), backoff: { firstMs: 1, mostMs: 20 } });
+    const session = open(path.connect, { ...as('operator:o'), backoff: { firstMs: 1, maxMs: 20 } });
     await session.create('/ours', bytes(''), 'persistent');
     for (let round = 0; round < 10; round++) {
       path.cut();

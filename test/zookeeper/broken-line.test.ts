@@ -101,7 +101,7 @@ describe('a broken line', () => {
 
   it('that is cut a hundred times under load loses no answer and tells no lie', async () => {
     const path = await proxied();
-    const backoff = { firstMs: 1, mostMs: 5 };
+    const backoff = { firstMs: 1, maxMs: 5 };
     const session = open(path.connect, { sessionTimeoutMs: SESSION_MS, backoff });
     await session.create('/counter', bytes('0'), 'persistent');
     let done = 0;

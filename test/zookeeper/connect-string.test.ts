@@ -74,11 +74,11 @@ describe('the next address', () => {
   it('never starts a round with the one that just failed', async () => {
     for (let seed = 0; seed < 50; seed++) {
       let drawn = seed;
-      const chance = () => {
+      const random = () => {
         drawn = (drawn * 16_807 + 11) % 2_147_483_647;
         return drawn / 2_147_483_647;
       };
-      const addresses = rotateAddresses([host('10.0.0.1'), host('10.0.0.2')], chance);
+      const addresses = rotateAddresses([host('10.0.0.1'), host('10.0.0.2')], random);
       await addresses.next();
       const failed = await addresses.next();
       expect((await addresses.next()).ip).not.toBe(failed.ip);

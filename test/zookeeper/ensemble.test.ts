@@ -9,7 +9,7 @@ const KILLS = process.env['GITFLEET_SOAK'] ? 20 : 6;
 const real = realServers(3);
 const open = sessionsForTest();
 const LONG = { deadlineMs: 60_000 };
-const backoff = { firstMs: 50, mostMs: 1_000 };
+const backoff = { firstMs: 50, maxMs: 1_000 };
 const bytes = (text: string) => Buffer.from(text);
 
 it(`${KILLS} leaders killed under writes: no acknowledged write lost, no lock held twice, watchers end at the last value`, {

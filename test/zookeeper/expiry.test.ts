@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { digestId } from '../../zookeeper/acl.ts';
 import type { LocalServers } from '../../zookeeper/local/servers.ts';
 import { joinMembership } from '../../zookeeper/recipes/membership.ts';
@@ -46,7 +46,7 @@ describe('after its session expired', () => {
   it('its credential is there before the first request of the new session, ten times', async () => {
     const credential = 'agent:secret';
     const acl = [{ scheme: 'digest', id: digestId('agent', 'secret'), permissions: 'cdrwa' }];
-    const backoff = { firstMs: 1, mostMs: 20 };
+    const backoff = { firstMs: 1, maxMs: 20 };
     const session = open(real.connect(), { auth: [{ scheme: 'digest', credential }], defaultAcl: acl, backoff });
     await session.create('/guarded', bytes('0'), 'persistent'); // The very first request.
     for (let version = 0; version < 10; version++) {
@@ -74,7 +74,7 @@ describe('an ensemble whose data were wiped', () => {
     expect(await next(stream)).toMatchObject({ exists: true });
     const identity = { instanceId: 'i', machineId: 'm' };
     const data = () => bytes(JSON.stringify(identity));
-    const options = { path: '/online/me', ...identity, data, clock, chance, log: session.told.log };
+    const options = { path: '/online/me', ...identity, data, clock, random, log: session.told.log };
     const member = joinMembership(session, options);
     await expect.poll(() => member.held(), wide).toBe(true);
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { askServer, explainRoles, serverStatus } from '../../zookeeper/four-letter.ts';
-import { startGuard } from '../../zookeeper/local/die-with-parent.ts';
+import { dieWithParent } from '../../zookeeper/local/die-with-parent.ts';
 import { type Distribution, findDistribution, type LocalServers, startServers } from '../../zookeeper/local/servers.ts';
 
 const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
@@ -79,7 +79,7 @@ describe('local servers', () => {
 
   it('its guard ends a server whose starter was killed', async () => {
     const sleeper = spawn('/bin/sh', ['-c', 'exec sleep 600'], { stdio: 'ignore', detached: true });
-    startGuard(sleeper.pid as number).stdin?.destroy(); // What the kernel does to our end when we are killed.
+    dieWithParent(sleeper.pid as number).stdin?.destroy(); // What the kernel does to our end when we are killed.
     await expect.poll(() => sleeper.signalCode, { timeout: 10_000 }).toBe('SIGKILL');
   });
 });

@@ -12,7 +12,7 @@ import { expire, next, sessionsForTest } from '../support/zookeeper/session.ts';
 /* The server's own secure port, which demands a certificate of every client. */
 const open = sessionsForTest();
 const wide = { timeout: 20_000 };
-const backoff = { firstMs: 10, mostMs: 100 };
+const backoff = { firstMs: 10, maxMs: 100 };
 let folder: string;
 let authority: Authority;
 let client: Certificate;

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { systemChance as chance, systemClock as clock } from '../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { standForElection } from '../../zookeeper/recipes/election.ts';
 import { realServers } from '../support/zookeeper/server.ts';
 import { expireById, sessionsForTest } from '../support/zookeeper/session.ts';
@@ -42,7 +42,7 @@ it(`no write of a thawed leader is accepted after its successor’s first, in ${
     const [sessionId, fence] = told.leading.split(' ') as [string, string];
     const before = told.accepted.length;
     await expect.poll(() => told.accepted.length, { timeout: 30_000, interval: 5 }).toBeGreaterThan(before);
-    const successor = standForElection(session, { path: '/leaders', clock, chance, log: session.told.log });
+    const successor = standForElection(session, { path: '/leaders', clock, random, log: session.told.log });
     old.kill('SIGSTOP');
     await expireById(BigInt(sessionId), real.connect());
     await expect.poll(() => successor.term?.fence, { timeout: 30_000, interval: 5 }).toBeDefined();

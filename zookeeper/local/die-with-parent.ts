@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
  * waits on the other end of a pipe, and when the kernel closes our end it kills the child. Not proven: a shell that
  * somebody kills first. End the guard before the child's pid can belong to somebody else.
  */
-export function startGuard(pid: number): ChildProcess {
+export function dieWithParent(pid: number): ChildProcess {
   const guard = spawn('/bin/sh', ['-c', 'read _; kill -9 "$0" 2>/dev/null', String(pid)], {
     env: {},
     detached: true,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ServerRole, serverStatus } from '../four-letter.ts';
-import { startGuard } from './die-with-parent.ts';
+import { dieWithParent } from './die-with-parent.ts';
 import type { ServersOptions } from './servers.ts';
 
 /** Where one server of a local ensemble lives. */
@@ -62,7 +62,7 @@ export function prepareServer(
     gone = new Promise((resolve) => {
       started.once('error', () => resolve()).once('exit', () => resolve());
     });
-    guard = started.pid === undefined ? undefined : startGuard(started.pid);
+    guard = started.pid === undefined ? undefined : dieWithParent(started.pid);
     void gone.then(() => {
       guard?.kill('SIGKILL'); // First, so that it never meets the pid of somebody else.
       if (child === started) child = undefined;

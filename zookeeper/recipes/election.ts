@@ -1,12 +1,20 @@
 import { type Backoff, fullJitter, spread } from '../../runtime/backoff.ts';
-import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { createPatience } from '../../runtime/retry-loop.ts';
+import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { whileConnected } from '../abortable.ts';
 import { nameOf } from '../paths.ts';
 import type { Session } from '../session.ts';
 import { inOrder, whoseTurn } from './contention.ts';
-import { type Held, hold, leavePlace, type Place, type PlaceOptions, takePlace, untilFirst } from './queue-node.ts';
+import {
+  enqueue,
+  type Held,
+  hold,
+  leaveQueue,
+  type QueueNode,
+  type QueueOptions,
+  waitUntilHead,
+} from './queue-node.ts';
 
 /** A stretch of leading. Its `fence` names the term; its `release` is `leave` of the candidacy. */
 export type Term = Omit<Held, 'release'>;
@@ -22,17 +30,17 @@ export interface Candidacy {
   leave(): Promise<void>;
 }
 
-interface ElectionOptions extends PlaceOptions {
+interface ElectionOptions extends QueueOptions {
   /** No more candidates than this: the others look again now and then. Default 7. */
   readonly most?: number;
   /** How often one who found no room looks again, ms; spread by 50 %. Default 30,000. */
   readonly lookAgainMs?: number;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
 }
 
-const AGAIN: Backoff = { firstMs: 200, mostMs: 15_000 };
+const AGAIN: Backoff = { firstMs: 200, maxMs: 15_000 };
 
 /**
  * One leader among the candidates, for as long as the candidacy lasts: who loses its session stands again by itself.
@@ -42,29 +50,29 @@ const AGAIN: Backoff = { firstMs: 200, mostMs: 15_000 };
  * the same session comes back in time and still stands first, a new term with the same fence begins.
  */
 export function standForElection(session: Session, options: ElectionOptions): Candidacy {
-  const { clock, chance, log, most = 7 } = options;
+  const { clock, random, log, most = 7 } = options;
   const stop = new AbortController();
   const listeners = new Set<(term: Term | undefined) => void>();
-  let place: Place | undefined;
+  let place: QueueNode | undefined;
   let term: Held | undefined;
 
   async function stand(): Promise<void> {
-    const patience = createPatience({ clock, chance, log }, (attempt) => fullJitter(AGAIN, attempt, chance));
+    const retryLoop = createRetryLoop({ clock, random, log }, (attempt) => fullJitter(AGAIN, attempt, random));
     while (!stop.signal.aborted) {
       try {
         place = await findRoom();
         while (place) {
-          const connection = await untilFirst(session, place, stop.signal);
+          const connection = await waitUntilHead(session, place, stop.signal);
           // Whoever left meanwhile waits for this to end; the place is theirs to give back.
           if (stop.signal.aborted) return;
           if (!connection) place = undefined;
           else await lead(hold(session, place, connection));
         }
-        patience.wentWell();
+        retryLoop.wentWell();
       } catch (error) {
         if (stop.signal.aborted || session.state === 'closed') return;
-        const wait = patience.failed(error, { path: options.path }, 'standing for election failed, again by itself');
-        if (place) await leavePlace(session, place);
+        const wait = retryLoop.failed(error, { path: options.path }, 'standing for election failed, again by itself');
+        if (place) await leaveQueue(session, place);
         place = undefined;
         await pause(wait);
       }
@@ -72,17 +80,17 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
   }
 
   /** A place among the first `most`, or undefined when there is none at present. */
-  async function findRoom(): Promise<Place | undefined> {
+  async function findRoom(): Promise<QueueNode | undefined> {
     await session.connected(stop.signal);
     const candidates = async () => (await session.children(options.path)) ?? [];
     if (inOrder(await candidates(), 'candidate-').length < most) {
-      const found = await takePlace(session, 'candidate-', options);
+      const found = await enqueue(session, 'candidate-', options);
       // Several may have seen the last room: those behind it step back.
       const turn = whoseTurn(await candidates(), nameOf(found.node));
       if (turn && turn.position < most && !stop.signal.aborted) return found;
-      await leavePlace(session, found);
+      await leaveQueue(session, found);
     }
-    await pause(spread(options.lookAgainMs ?? 30_000, 0.5, chance));
+    await pause(spread(options.lookAgainMs ?? 30_000, 0.5, random));
     return undefined;
   }
 
@@ -117,7 +125,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
     stop.abort(new DOMException('left the election', 'AbortError'));
     const leading = term;
     if (leading) await leading.release();
-    const gone = stood.then(() => (leading || !place ? undefined : leavePlace(session, place)));
+    const gone = stood.then(() => (leading || !place ? undefined : leaveQueue(session, place)));
     await whileConnected(session, gone);
   }
 

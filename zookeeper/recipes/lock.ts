@@ -1,6 +1,6 @@
 import { orAborted } from '../abortable.ts';
 import type { Session } from '../session.ts';
-import { type Held, hold, leavePlace, type PlaceOptions, takePlace, untilFirst } from './queue-node.ts';
+import { enqueue, type Held, hold, leaveQueue, type QueueOptions, waitUntilHead } from './queue-node.ts';
 
 /**
  * A lock for one holder at a time, given in the order in which it was asked for; a holder that dies or whose session is
@@ -10,15 +10,15 @@ import { type Held, hold, leavePlace, type PlaceOptions, takePlace, untilFirst }
  *
  * Asks until it is held; `signal` gives up. Survives lost sessions while it waits, at the price of its place.
  */
-export async function acquireLock(session: Session, options: PlaceOptions & { signal: AbortSignal }): Promise<Held> {
+export async function acquireLock(session: Session, options: QueueOptions & { signal: AbortSignal }): Promise<Held> {
   const { signal } = options;
   for (;;) {
-    const place = await orAborted(takePlace(session, 'lock-', options), signal, (late) => leavePlace(session, late));
+    const place = await orAborted(enqueue(session, 'lock-', options), signal, (late) => leaveQueue(session, late));
     try {
-      const connection = await untilFirst(session, place, signal);
+      const connection = await waitUntilHead(session, place, signal);
       if (connection) return hold(session, place, connection);
     } catch (error) {
-      void leavePlace(session, place);
+      void leaveQueue(session, place);
       throw error;
     }
   }

@@ -1,9 +1,9 @@
 import { type Backoff, fullJitter } from '../../runtime/backoff.ts';
-import type { Chance, Clock } from '../../runtime/clock.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { whileConnected } from '../abortable.ts';
 import { isCode, ZooKeeperError } from '../errors.ts';
-import type { AclEntry, Connection, Session, Snapshot } from '../session.ts';
+import type { AclEntry, ConnectedPeriod, Session, Snapshot } from '../session.ts';
 
 /**
  * One ephemeral node that says "I am here", kept for as long as its process lives: made again after the session
@@ -15,7 +15,7 @@ import type { AclEntry, Connection, Session, Snapshot } from '../session.ts';
  */
 export interface Membership {
   held(): boolean;
-  readonly standing: 'joining' | 'held' | 'refused' | 'left';
+  readonly state: 'joining' | 'held' | 'refused' | 'left';
   /** Who holds the node when it is not us. */
   readonly holder: Holder | null;
   /** Why joining fails at present. */
@@ -43,30 +43,30 @@ interface MembershipOptions {
   readonly data: () => Buffer;
   readonly acl?: readonly AclEntry[];
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger;
 }
 
-const AGAIN: Backoff = { firstMs: 200, mostMs: 15_000 };
+const AGAIN: Backoff = { firstMs: 200, maxMs: 15_000 };
 
 export function joinMembership(session: Session, options: MembershipOptions): Membership {
   const { path, clock, log } = options;
   const stop = new AbortController();
   const listeners = new Set<() => void>();
-  let standing: Membership['standing'] = 'joining';
+  let state: Membership['state'] = 'joining';
   let holder: Holder | null = null;
   let problem: ZooKeeperError | null = null;
-  let confirmed: { connection: Connection; czxid: bigint } | undefined;
+  let confirmed: { connection: ConnectedPeriod; czxid: bigint } | undefined;
   let newest = -1n;
   let stretch = new AbortController();
 
-  function stand(next: Membership['standing'], who: Holder | null, why: ZooKeeperError | null = null): void {
-    const same = standing === next && holder?.instanceId === who?.instanceId && problem?.code === why?.code;
-    standing = next;
+  function stand(next: Membership['state'], who: Holder | null, why: ZooKeeperError | null = null): void {
+    const same = state === next && holder?.instanceId === who?.instanceId && problem?.code === why?.code;
+    state = next;
     holder = who;
     problem = why;
     if (same) return;
-    log.debug({ path, standing, holder: who?.instanceId, code: why?.code }, 'presence');
+    log.debug({ path, state, holder: who?.instanceId, code: why?.code }, 'presence');
     for (const listener of [...listeners]) {
       try {
         listener();
@@ -92,7 +92,7 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
         const why = error instanceof ZooKeeperError ? error : null;
         if (!why) log.error({ error, path }, 'keeping the presence failed');
         if (!isCode(error, 'DEADLINE', 'CONNECTION_LOSS', 'NODE_EXISTS')) stand('joining', null, why);
-        await clock.sleep(fullJitter(AGAIN, attempt, options.chance), stop.signal).catch(() => {});
+        await clock.sleep(fullJitter(AGAIN, attempt, options.random), stop.signal).catch(() => {});
       }
     }
   }
@@ -125,17 +125,17 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
   }
 
   const acl = () => (options.acl ? { acl: options.acl } : {});
-  const held = () => confirmed !== undefined && !confirmed.connection.signal.aborted && standing === 'held';
-  const offState = session.onState((state) => {
-    if (state === 'connected') stretch.abort(new DOMException('connected anew', 'AbortError'));
-    else if (standing === 'held') stand('joining', null);
+  const held = () => confirmed !== undefined && !confirmed.connection.signal.aborted && state === 'held';
+  const offState = session.onState((connected) => {
+    if (connected === 'connected') stretch.abort(new DOMException('connected anew', 'AbortError'));
+    else if (state === 'held') stand('joining', null);
   });
   const kept = keep();
 
   return {
     held,
-    get standing() {
-      return standing;
+    get state() {
+      return state;
     },
     get holder() {
       return holder;
@@ -157,7 +157,7 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
       }
     },
     async leave() {
-      if (standing === 'left') return;
+      if (state === 'left') return;
       const mine = held() ? confirmed : undefined;
       offState();
       stop.abort(new DOMException('left', 'AbortError'));

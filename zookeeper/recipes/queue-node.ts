@@ -1,20 +1,20 @@
 import { whileConnected } from '../abortable.ts';
 import { below, nameOf, parentOf } from '../paths.ts';
-import { type AclEntry, ANY_VERSION, type Connection, type Operation, type Session } from '../session.ts';
+import { type AclEntry, ANY_VERSION, type ConnectedPeriod, type Operation, type Session } from '../session.ts';
 import { whoseTurn } from './contention.ts';
 
 /**
  * A place in a queue of ephemeral sequential nodes, and what is held once it is our turn. Shared by lock, election and
  * semaphore; each adds only when one may act.
  */
-export interface Place {
+export interface QueueNode {
   readonly node: string;
   /** The czxid of the node: larger for each later place, over all sessions. */
   readonly fence: bigint;
 }
 
 /** What a holder has. It stops acting when `signal` fires, and carries `guard` in every transaction it writes. */
-export interface Held extends Place {
+export interface Held extends QueueNode {
   /**
    * Fires when holding is no longer sure: the session is suspended, or the node is gone. Work stops then, at once; a
    * late signal harms nothing as long as every write carries the guard.
@@ -26,7 +26,7 @@ export interface Held extends Place {
   release(): Promise<void>;
 }
 
-export interface PlaceOptions {
+export interface QueueOptions {
   /** The parent of all places; it exists. */
   readonly path: string;
   readonly data?: Buffer;
@@ -34,15 +34,15 @@ export interface PlaceOptions {
 }
 
 /** Long enough that the answer is always found out (settle.ts), so that no node of ours is left without an owner. */
-export const PATIENT = { deadlineMs: 24 * 3_600_000 };
+export const UNTIL_ANSWERED = { deadlineMs: 24 * 3_600_000 };
 
-export async function takePlace(session: Session, prefix: string, options: PlaceOptions): Promise<Place> {
+export async function enqueue(session: Session, prefix: string, options: QueueOptions): Promise<QueueNode> {
   const acl = options.acl ? { acl: options.acl } : {};
   for (;;) {
     const start = below(options.path, prefix);
     const data = options.data ?? Buffer.alloc(0);
-    const node = await session.create(start, data, 'ephemeral-sequential', { ...PATIENT, ...acl });
-    const stat = await session.exists(node, PATIENT);
+    const node = await session.create(start, data, 'ephemeral-sequential', { ...UNTIL_ANSWERED, ...acl });
+    const stat = await session.exists(node, UNTIL_ANSWERED);
     if (stat) return { node, fence: stat.czxid };
   }
 }
@@ -51,12 +51,16 @@ export async function takePlace(session: Session, prefix: string, options: Place
  * Waits until the place is the first of its queue. Resolves to the stretch of connection in which it was seen to be,
  * or to null when the node is gone (its session was lost, or somebody removed it). Rejects when `signal` fires.
  */
-export async function untilFirst(session: Session, place: Place, signal: AbortSignal): Promise<Connection | null> {
+export async function waitUntilHead(
+  session: Session,
+  place: QueueNode,
+  signal: AbortSignal,
+): Promise<ConnectedPeriod | null> {
   const parent = parentOf(place.node) ?? '/';
   for (;;) {
     const connection = await session.connected(signal);
     signal.throwIfAborted();
-    const names = await session.children(parent, PATIENT);
+    const names = await session.children(parent, UNTIL_ANSWERED);
     signal.throwIfAborted();
     const turn = whoseTurn(names ?? [], nameOf(place.node));
     if (!turn) return null;
@@ -73,7 +77,7 @@ async function untilGone(session: Session, path: string, signal: AbortSignal): P
 }
 
 /** What is held from `connection` on, watched over. */
-export function hold(session: Session, place: Place, connection: Connection): Held {
+export function hold(session: Session, place: QueueNode, connection: ConnectedPeriod): Held {
   const over = new AbortController();
   const end = (why: string) => over.abort(new DOMException(why, 'AbortError'));
   const onStretchEnd = () => end('the session is not connected any more');
@@ -90,7 +94,7 @@ export function hold(session: Session, place: Place, connection: Connection): He
     release() {
       connection.signal.removeEventListener('abort', onStretchEnd);
       end('released');
-      released ??= leavePlace(session, place);
+      released ??= leaveQueue(session, place);
       return released;
     },
   };
@@ -100,7 +104,7 @@ export function hold(session: Session, place: Place, connection: Connection): He
  * Removes the node; a session that was lost meanwhile has taken it along. Never throws, and waits only while connected:
  * the removal itself goes on until it is done or the session is over.
  */
-export async function leavePlace(session: Session, place: Place): Promise<void> {
-  const removed = session.remove(place.node, ANY_VERSION, PATIENT).catch(() => {});
+export async function leaveQueue(session: Session, place: QueueNode): Promise<void> {
+  const removed = session.remove(place.node, ANY_VERSION, UNTIL_ANSWERED).catch(() => {});
   await whileConnected(session, removed);
 }

@@ -4,17 +4,17 @@ import { below } from '../paths.ts';
 import { ANY_VERSION, type Operation, type Session } from '../session.ts';
 import { inOrder } from './contention.ts';
 import {
+  enqueue,
   type Held,
   hold,
-  leavePlace,
-  PATIENT,
-  type Place,
-  type PlaceOptions,
-  takePlace,
-  untilFirst,
+  leaveQueue,
+  type QueueNode,
+  type QueueOptions,
+  UNTIL_ANSWERED,
+  waitUntilHead,
 } from './queue-node.ts';
 
-interface LeaseOptions extends PlaceOptions {
+interface LeaseOptions extends QueueOptions {
   /** How many may hold one at a time; the same for all who ask. */
   readonly leases: number;
   readonly signal: AbortSignal;
@@ -30,27 +30,27 @@ interface LeaseOptions extends PlaceOptions {
 export async function acquireLease(session: Session, options: LeaseOptions): Promise<Held> {
   const { signal } = options;
   for (;;) {
-    const place = await orAborted(takePlace(session, 'queue-', options), signal, (late) => leavePlace(session, late));
-    let lease: Place | null = null;
+    const place = await orAborted(enqueue(session, 'queue-', options), signal, (late) => leaveQueue(session, late));
+    let lease: QueueNode | null = null;
     try {
-      if (await untilFirst(session, place, signal)) {
+      if (await waitUntilHead(session, place, signal)) {
         const made = leaseForHead(session, place, options);
-        lease = await orAborted(made, signal, (late) => late && leavePlace(session, late));
+        lease = await orAborted(made, signal, (late) => late && leaveQueue(session, late));
       }
       if (!lease) continue;
       const connection = await session.connected(signal);
       // It may have gone with a session that was lost in this very moment.
-      const stat = await session.exists(lease.node, PATIENT);
+      const stat = await session.exists(lease.node, UNTIL_ANSWERED);
       if (stat?.ephemeralOwner === connection.sessionId) return hold(session, lease, connection);
     } catch (error) {
-      void leavePlace(session, lease ?? place);
+      void leaveQueue(session, lease ?? place);
       throw error;
     }
   }
 }
 
 /** Null when the place in the queue was lost meanwhile. */
-async function leaseForHead(session: Session, place: Place, options: LeaseOptions): Promise<Place | null> {
+async function leaseForHead(session: Session, place: QueueNode, options: LeaseOptions): Promise<QueueNode | null> {
   const acl = options.acl ? { acl: options.acl } : {};
   const data = options.data ?? Buffer.alloc(0);
   const path = below(options.path, 'lease-');
@@ -62,8 +62,8 @@ async function leaseForHead(session: Session, place: Place, options: LeaseOption
     if (!names) return null;
     if (inOrder(names, 'lease-').length >= options.leases) continue;
     try {
-      const node = (await session.transact(operations, PATIENT))[1]?.path as string;
-      const stat = await session.exists(node, PATIENT);
+      const node = (await session.transact(operations, UNTIL_ANSWERED))[1]?.path as string;
+      const stat = await session.exists(node, UNTIL_ANSWERED);
       return stat && { node, fence: stat.czxid };
     } catch (error) {
       if (isCode(error, 'NO_NODE')) return null;

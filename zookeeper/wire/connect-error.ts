@@ -1,5 +1,5 @@
 /** Why there is no line to a server, as a person says it, with the system's own code behind it where it has one. */
-export function lineTrouble(error: NodeJS.ErrnoException & { readonly hostname?: string }): string {
+export function connectError(error: NodeJS.ErrnoException & { readonly hostname?: string }): string {
   const { code = '', hostname = '', message } = error;
   const words = WORDS[code]?.(hostname);
   return words === undefined ? message : `${words} (${code})`;

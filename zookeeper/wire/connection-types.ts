@@ -4,7 +4,7 @@ import type { Address } from '../addresses.ts';
 import type { NodeStat } from '../session.ts';
 
 /** What the session layer and one link say to each other. */
-export interface Link {
+export interface Connection {
   /** `answered` is called exactly once, on the socket's stack where a reply comes: it only takes note. */
   send(type: number, payload: Payload, answered: (answer: Answer) => void): void;
   silentFor(): number;
@@ -54,14 +54,14 @@ interface Refusal {
 }
 interface Lost {
   readonly is: 'lost';
-  readonly end: LinkEnd;
+  readonly end: ConnectionEnd;
 }
 
 /**
  * `unreachable`: no TCP or TLS connection. `refused`: the server hung up at the handshake, because it has no quorum
  * or is behind what we saw. `silent`: nothing came for too long. `broken`: the line, or bytes that make no sense.
  */
-export interface LinkEnd {
+export interface ConnectionEnd {
   readonly why: 'unreachable' | 'refused' | 'silent' | 'broken' | 'expired' | 'auth-failed' | 'closed';
   readonly words: string;
 }
@@ -88,9 +88,9 @@ export interface TlsMaterial {
 }
 
 /** How one connection to one server is made; it never comes back, the next one is a new link. */
-export type OpenLink = (options: LinkOptions) => Link;
+export type OpenConnection = (options: ConnectionOptions) => Connection;
 
-export interface LinkOptions {
+export interface ConnectionOptions {
   readonly address: Address;
   readonly tls?: TlsMaterial | undefined;
   readonly sessionTimeoutMs: number;
@@ -106,5 +106,5 @@ export interface LinkOptions {
   /** The handshake succeeded. */
   readonly onUp: (handshake: Handshake) => void;
   /** Exactly once. */
-  readonly onEnd: (how: LinkEnd) => void;
+  readonly onEnd: (how: ConnectionEnd) => void;
 }

@@ -3,8 +3,8 @@ import { connect as tlsConnect } from 'node:tls';
 import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
 import jute, { type Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Address } from '../addresses.ts';
-import { lineTrouble } from './connect-error.ts';
-import type { Answer, Handshake, Link, LinkEnd, LinkOptions } from './connection-types.ts';
+import { connectError } from './connect-error.ts';
+import type { Answer, Connection, ConnectionEnd, ConnectionOptions, Handshake } from './connection-types.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
 import { RequestPacket } from './packets.ts';
@@ -17,7 +17,7 @@ import { Fields, readEvent, readPayload } from './replies.ts';
  * Guarantee: a link ends within the handshake limit or 3/5 of the session timeout when the server falls silent, each
  * call is answered once, and nothing that a peer sends can throw out of here.
  */
-export function openLink(options: LinkOptions): Link {
+export function openConnection(options: ConnectionOptions): Connection {
   const { clock } = options;
   const manager = new ConnectionManager(
     'address.comes.with.the.socket:1',
@@ -69,7 +69,7 @@ export function openLink(options: LinkOptions): Link {
   });
   socket.on('drain', () => guarded(() => manager.onSocketDrain()));
   socket.on('error', (error) =>
-    end({ why: phase === 'opening' ? 'unreachable' : 'broken', words: lineTrouble(error) }),
+    end({ why: phase === 'opening' ? 'unreachable' : 'broken', words: connectError(error) }),
   );
   socket.on('close', () => end({ why: phase === 'greeting' ? 'refused' : 'broken', words: 'the server hung up' }));
 
@@ -151,7 +151,7 @@ export function openLink(options: LinkOptions): Link {
     });
   }
 
-  function end(seen: LinkEnd): void {
+  function end(seen: ConnectionEnd): void {
     if (phase === 'ended') return;
     const how = closing ? CLOSED_BY_US : seen;
     phase = 'ended';
@@ -216,14 +216,14 @@ export function openLink(options: LinkOptions): Link {
   };
 }
 
-const CLOSED_BY_US: LinkEnd = { why: 'closed', words: 'closed by us' };
+const CLOSED_BY_US: ConnectionEnd = { why: 'closed', words: 'closed by us' };
 
 const unused = () => {};
 
 /** Says that a watch fired, and answers nothing. */
 const NUMBER_OF_EVENTS = -1;
 
-function openSocket(address: Address, tls: LinkOptions['tls']) {
+function openSocket(address: Address, tls: ConnectionOptions['tls']) {
   const at = { host: address.ip, port: address.port };
   if (!tls) return tcpConnect(at);
   const name = tls.servername ?? address.host;

@@ -3,7 +3,7 @@
  * it is whole, so that a reply cut in the middle dies with its socket; a length that no server sends is an error at
  * once and not a wait for bytes that never come. One cutter per socket.
  */
-export function frameCutter(onFrame: (frame: Buffer) => void, mostBytes = MOST_BYTES): (chunk: Buffer) => void {
+export function frameCutter(onFrame: (frame: Buffer) => void, maxBytes = MAX_BYTES): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
   let have = 0;
   let need = 4;
@@ -19,7 +19,7 @@ export function frameCutter(onFrame: (frame: Buffer) => void, mostBytes = MOST_B
     }
     for (need = 4; rest.length >= 4; need = 4) {
       const length = rest.readInt32BE(0);
-      if (length < 0 || length > mostBytes) throw new Error(`a frame of ${length} bytes`);
+      if (length < 0 || length > maxBytes) throw new Error(`a frame of ${length} bytes`);
       need = 4 + length;
       if (rest.length < need) break;
       const frame = rest.length === need ? rest : rest.subarray(0, need);
@@ -32,4 +32,4 @@ export function frameCutter(onFrame: (frame: Buffer) => void, mostBytes = MOST_B
 }
 
 /** Far above a server's own limit for a node (1 MB), since a list of children has none. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
+  baseMeanwhile,
+  type Clearance,
+  changesClearance,
+  clearanceOf,
   isUnproven,
-  type Leave,
-  leaveOf,
-  meanwhile,
-  NO_ORDERS,
-  type Orders,
+  NOTHING_VIEWED,
   type PolicyAnswer,
-  saysMore,
+  type RolloutView,
 } from '../../../agent/coordination/clearance.ts';
 import type { WantedTarget } from '../../../agent/plan.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../../schemas/rollout.ts';
@@ -20,7 +20,7 @@ const [OLD, NEW, BASE] = ['a', 'b', 'c'].map((letter) => letter.repeat(40)) as [
 const base = { deployment: 3, url: 'https://git.example.com/shop.git', commitId: BASE, relativePath: 'shop' };
 const read = parseRollout(Buffer.from(JSON.stringify({ deployment: 4, targetVersion: T, state: 'running', base })));
 const rollout = read as Rollout;
-const orders = (change: Partial<Rollout>, permit: TargetVersion | null = null): Orders => ({
+const view = (change: Partial<Rollout>, permit: TargetVersion | null = null): RolloutView => ({
   known: true,
   rollout: { ...rollout, ...change },
   unknown: null,
@@ -28,10 +28,10 @@ const orders = (change: Partial<Rollout>, permit: TargetVersion | null = null): 
   policy: 'not known',
 });
 
-const NO_ROLLOUT: Orders = { ...NO_ORDERS, known: true };
+const NO_ROLLOUT: RolloutView = { ...NOTHING_VIEWED, known: true };
 
 describe('leave to activate, where the rollout names the target', () => {
-  const rows: [Rollout['state'], TargetVersion | null, Leave['kind']][] = [
+  const rows: [Rollout['state'], TargetVersion | null, Clearance['kind']][] = [
     ['running', null, 'await'],
     ['running', BEFORE, 'await'],
     ['running', T, 'go'],
@@ -44,31 +44,31 @@ describe('leave to activate, where the rollout names the target', () => {
     ['rolled-back', T, 'never'],
   ];
   it.each(rows)('%s, permit %s: %s', (state, permit, kind) => {
-    expect(leaveOf(T, orders({ state }, permit), 'not known').kind).toBe(kind);
+    expect(clearanceOf(T, view({ state }, permit), 'not known').kind).toBe(kind);
   });
 
   it.each(ROLLOUT_STATES)('%s without permits: everybody goes', (state) => {
-    expect(leaveOf(T, orders({ state, permits: false }), 'not known')).toEqual({ kind: 'go' });
+    expect(clearanceOf(T, view({ state, permits: false }), 'not known')).toEqual({ kind: 'go' });
   });
 
   it('says for what it waits, and the same whatever a person or a wave changes', () => {
     for (const state of ['running', 'paused', 'halted'] as const) {
-      expect(leaveOf(T, orders({ state }), 'none')).toMatchObject({ waitingFor: 'a permit for d-4' });
+      expect(clearanceOf(T, view({ state }), 'none')).toMatchObject({ waitingFor: 'a permit for d-4' });
     }
-    expect(leaveOf(T, orders({ state: 'aborted' }), 'none')).toMatchObject({
+    expect(clearanceOf(T, view({ state: 'aborted' }), 'none')).toMatchObject({
       waitingFor: 'another target: d-4 is aborted',
     });
   });
 });
 
-const draining = (targetVersion: TargetVersion): Orders => ({
+const draining = (targetVersion: TargetVersion): RolloutView => ({
   ...{ known: true, rollout: null, permit: T, policy: 'not known' },
   unknown: { targetVersion, state: 'draining' },
 });
 
 describe('leave to activate, where it does not', () => {
-  const other = orders({ targetVersion: BEFORE, permits: false, state: 'proven' }, T);
-  const rows: [string, Orders, PolicyAnswer, Leave['kind']][] = [
+  const other = view({ targetVersion: BEFORE, permits: false, state: 'proven' }, T);
+  const rows: [string, RolloutView, PolicyAnswer, Clearance['kind']][] = [
     ['no policy: at once', other, 'none', 'go'],
     ['no rollout yet, no policy: at once', NO_ROLLOUT, 'none', 'go'],
     [
@@ -80,14 +80,14 @@ describe('leave to activate, where it does not', () => {
     ['nobody could say: wait', other, 'not known', 'await'],
     ['its rollout is in a state of a newer version: wait, even with a permit', draining(T), 'none', 'await'],
     ['that of an older target is: it says nothing about this one', draining(BEFORE), 'none', 'go'],
-    ['ZooKeeper has not answered: wait', NO_ORDERS, 'none', 'await'],
+    ['ZooKeeper has not answered: wait', NOTHING_VIEWED, 'none', 'await'],
   ];
   it.each(rows)('%s', (_, given, policy, kind) => {
-    expect(leaveOf(T, given, policy).kind).toBe(kind);
+    expect(clearanceOf(T, given, policy).kind).toBe(kind);
   });
 
   it('names the state that it does not know', () => {
-    expect(leaveOf(T, draining(T), 'none')).toMatchObject({ waitingFor: expect.stringMatching(/newer.*draining/) });
+    expect(clearanceOf(T, draining(T), 'none')).toMatchObject({ waitingFor: expect.stringMatching(/newer.*draining/) });
   });
 });
 
@@ -111,13 +111,13 @@ describe('what an agent without leave shows meanwhile', () => {
     ['the base counts whatever the rollout is about', { ...rollout, targetVersion: BEFORE }, {}, {}, true, BASE],
   ];
   it.each(rows)('%s', (_, given, links, owes, late, expected) => {
-    expect(meanwhile(wanted, given, links, owes as Record<string, unknown>, late)?.target.commitId ?? null).toBe(
+    expect(baseMeanwhile(wanted, given, links, owes as Record<string, unknown>, late)?.target.commitId ?? null).toBe(
       expected,
     );
   });
 
   it('is about the same targetVersion, so that reports and orders are', () => {
-    expect(meanwhile(wanted, rollout, {}, {}, true)).toMatchObject({ targetVersion: T, meanwhile: 3 });
+    expect(baseMeanwhile(wanted, rollout, {}, {}, true)).toMatchObject({ targetVersion: T, meanwhile: 3 });
     expect(parseRollout(encodeRollout(rollout))?.base).toEqual(base);
   });
 });
@@ -130,24 +130,24 @@ describe('a release that is active here', () => {
   };
   const target = (change: object): WantedTarget => ({ ...wanted, target: { ...wanted.target, ...change } });
   const override = { by: 'ann' } as NonNullable<WantedTarget['override']>;
-  const rows: [string, WantedTarget, Orders, boolean][] = [
-    ['its rollout goes on', wanted, orders({}), true],
-    ['its rollout goes on, with a permit', wanted, orders({}, T), true],
-    ['its rollout is paused', wanted, orders({ state: 'paused' }), true],
-    ['its rollout is halted', wanted, orders({ state: 'halted' }), true],
-    ['it is proven', wanted, orders({ state: 'proven' }), false],
-    ['its rollout has failed', wanted, orders({ state: 'failed' }), false],
-    ['its rollout was aborted', wanted, orders({ state: 'aborted' }), false],
-    ['its rollout was rolled back', wanted, orders({ state: 'rolled-back' }), false],
-    ['there was no policy', wanted, orders({ permits: false }), false],
-    ['the rollout is about another target', wanted, orders({ targetVersion: BEFORE }), false],
-    ['nobody said anything about a rollout', wanted, NO_ORDERS, false],
+  const rows: [string, WantedTarget, RolloutView, boolean][] = [
+    ['its rollout goes on', wanted, view({}), true],
+    ['its rollout goes on, with a permit', wanted, view({}, T), true],
+    ['its rollout is paused', wanted, view({ state: 'paused' }), true],
+    ['its rollout is halted', wanted, view({ state: 'halted' }), true],
+    ['it is proven', wanted, view({ state: 'proven' }), false],
+    ['its rollout has failed', wanted, view({ state: 'failed' }), false],
+    ['its rollout was aborted', wanted, view({ state: 'aborted' }), false],
+    ['its rollout was rolled back', wanted, view({ state: 'rolled-back' }), false],
+    ['there was no policy', wanted, view({ permits: false }), false],
+    ['the rollout is about another target', wanted, view({ targetVersion: BEFORE }), false],
+    ['nobody said anything about a rollout', wanted, NOTHING_VIEWED, false],
     ['there is no rollout', wanted, NO_ROLLOUT, false],
-    ['nothing was proven before', wanted, orders({ base: null }), true],
-    ['an earlier rollout has proven it, as on the way back', target({ commitId: BASE }), orders({}), false],
-    ['the same commit was proven at another place', target({ commitId: BASE, relativePath: 'web' }), orders({}), true],
-    ['it is the base, shown until there is leave', { ...wanted, meanwhile: 3 }, orders({}), false],
-    ['a person on this server chose it', { ...wanted, override }, orders({}), false],
+    ['nothing was proven before', wanted, view({ base: null }), true],
+    ['an earlier rollout has proven it, as on the way back', target({ commitId: BASE }), view({}), false],
+    ['the same commit was proven at another place', target({ commitId: BASE, relativePath: 'web' }), view({}), true],
+    ['it is the base, shown until there is leave', { ...wanted, meanwhile: 3 }, view({}), false],
+    ['a person on this server chose it', { ...wanted, override }, view({}), false],
   ];
   it.each(rows)('%s', (_, given, told, expected) => {
     expect(isUnproven(given, told)).toBe(expected);
@@ -158,11 +158,11 @@ describe('orders that come', () => {
   const target = { url: base.url, commitId: NEW, relativePath: 'shop' } as Target;
   const wanted: WantedTarget = { kind: 'target', targetVersion: T, target };
   const own = { ...wanted, target: { ...target, gitfleet: { policy: {} } } as Target };
-  const atOnce = (change: Partial<Rollout>) => orders({ permits: false, ...change });
-  const free: Orders = { ...NO_ROLLOUT, policy: 'none' };
-  const bound: Orders = { ...NO_ROLLOUT, policy: 'in force' };
+  const atOnce = (change: Partial<Rollout>) => view({ permits: false, ...change });
+  const free: RolloutView = { ...NO_ROLLOUT, policy: 'none' };
+  const bound: RolloutView = { ...NO_ROLLOUT, policy: 'in force' };
   const newBase = { ...base, deployment: 4, commitId: NEW };
-  const rows: [string, WantedTarget, Orders, Orders, boolean][] = [
+  const rows: [string, WantedTarget, RolloutView, RolloutView, boolean][] = [
     [
       'the rollout begins for everyone at once, with the base as it was',
       wanted,
@@ -178,19 +178,19 @@ describe('orders that come', () => {
       false,
     ],
     ['it is proven, and the new base', wanted, atOnce({}), atOnce({ state: 'proven', base: newBase }), true],
-    ['others are under way', wanted, orders({}), orders({ wave: 2, members: ['web-9'], late: ['web-8'] }), false],
-    ['a permit', wanted, orders({}), orders({}, T), true],
-    ['a permit for another target', wanted, orders({}), orders({}, BEFORE), false],
-    ['it is halted while this one waits', wanted, orders({}), orders({ state: 'halted' }), false],
-    ['it is halted after this one had its permit', wanted, orders({}, T), orders({ state: 'halted' }, T), true],
-    ['it is aborted', wanted, orders({}), orders({ state: 'aborted' }), true],
-    ['it is proven, with the same base', wanted, orders({}, T), orders({ state: 'proven' }, T), true],
-    ['ZooKeeper answers for the first time', wanted, NO_ORDERS, free, true],
+    ['others are under way', wanted, view({}), view({ wave: 2, members: ['web-9'], late: ['web-8'] }), false],
+    ['a permit', wanted, view({}), view({}, T), true],
+    ['a permit for another target', wanted, view({}), view({}, BEFORE), false],
+    ['it is halted while this one waits', wanted, view({}), view({ state: 'halted' }), false],
+    ['it is halted after this one had its permit', wanted, view({}, T), view({ state: 'halted' }, T), true],
+    ['it is aborted', wanted, view({}), view({ state: 'aborted' }), true],
+    ['it is proven, with the same base', wanted, view({}, T), view({ state: 'proven' }, T), true],
+    ['ZooKeeper answers for the first time', wanted, NOTHING_VIEWED, free, true],
     ['a policy comes', wanted, free, bound, true],
     ['a policy goes', wanted, bound, free, true],
     ['a policy goes, but the target has its own', own, bound, free, false],
   ];
   it.each(rows)('say more or not: %s', (_, given, before, now, expected) => {
-    expect(saysMore(given, before, now)).toBe(expected);
+    expect(changesClearance(given, before, now)).toBe(expected);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { followDesired } from '../../../agent/coordination/target-feed.ts';
+import { followTarget } from '../../../agent/coordination/target-feed.ts';
 import { type Clock, systemClock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/log.ts';
 import { errorFor } from '../../../zookeeper/result-codes.ts';
@@ -24,7 +24,7 @@ it('an agent without rights says so once with the hint, asks within a minute, an
   const log = { warn: (fields: unknown) => lines.push(fields), info: () => {} } as unknown as Logger;
   const parts = { session, path: '/x/config', rereadMs: 1, policy: () => ({ allow: [] }), accepted: () => null };
   const signal = new AbortController().signal;
-  for await (const { wanted } of followDesired({ ...parts, log, clock, chance: () => 0.5 }, signal)) {
+  for await (const { wanted } of followTarget({ ...parts, log, clock, random: () => 0.5 }, signal)) {
     expect(wanted.kind).toBe('nothing');
     break;
   }

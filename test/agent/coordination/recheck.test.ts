@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { confirmWanted } from '../../../agent/coordination/recheck.ts';
+import { recheckWanted } from '../../../agent/coordination/recheck.ts';
 import type { WantedTarget } from '../../../agent/plan.ts';
 import type { FleetError } from '../../../runtime/errors.ts';
 import { encodeQuarantine } from '../../../schemas/hold.ts';
@@ -41,7 +41,7 @@ const version = async () => targetVersionOf(((await session.get(paths.config)) a
 
 /** The code that it is refused with; `go` where it is not. */
 const answer = (asked: WantedTarget = wanted): Promise<string> =>
-  confirmWanted({ session, znodes: paths, agentId: 'web-1' }, asked, never).then(
+  recheckWanted({ session, znodes: paths, agentId: 'web-1' }, asked, never).then(
     () => 'go',
     ({ code, next, message }: FleetError) => `${code} ${next}: ${message}`,
   );
@@ -77,19 +77,19 @@ describe('right before the swap', () => {
 
   it('a rollout with permits needs one for this very target', async () => {
     await begin({ permits: true });
-    expect(await answer()).toContain('NO_LEAVE wait: the rollout changed right before the swap');
+    expect(await answer()).toContain('NOT_CLEARED wait: the rollout changed right before the swap');
     await session.create(paths.permit('web-1'), encodePermit('1.1' as never), 'persistent');
-    expect(await answer()).toContain('NO_LEAVE');
+    expect(await answer()).toContain('NOT_CLEARED');
     await session.set(paths.permit('web-1'), encodePermit(wanted.targetVersion), -1);
     expect(await answer()).toBe('go');
   });
 
   it('where no rollout names it, a policy holds it: that of the app, its own, or one that nobody can read', async () => {
-    expect(await answer({ ...wanted, target: { ...A, gitfleet: { policy: {} } } as Target })).toContain('NO_LEAVE');
+    expect(await answer({ ...wanted, target: { ...A, gitfleet: { policy: {} } } as Target })).toContain('NOT_CLEARED');
     await session.create(paths.policy, encodePolicy(policy().parse({})), 'persistent');
-    expect(await answer()).toContain('NO_LEAVE wait');
+    expect(await answer()).toContain('NOT_CLEARED wait');
     await session.set(paths.policy, Buffer.from('nobody can read this'), -1);
-    expect(await answer()).toContain('NO_LEAVE wait');
+    expect(await answer()).toContain('NOT_CLEARED wait');
     await session.set(paths.policy, encodePolicy(null), -1);
     expect(await answer()).toBe('go');
   });

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readlink, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { placesOf } from '../../../agent/disk/layout.ts';
+import { layoutOf } from '../../../agent/disk/layout.ts';
 import { readAdoptions } from '../../../agent/local/adoption-record.ts';
 import { NO_FAILPOINT } from '../../../agent/state/failpoints.ts';
 import { readJournal } from '../../../agent/state/journal.ts';
@@ -19,7 +19,7 @@ import { silentLog } from '../../support/log.ts';
 let top: string;
 let commitId: string;
 const at = (...names: string[]) => join(top, ...names);
-const places = () => placesOf(at('root'), at('state'), '/app/business');
+const layout = () => layoutOf(at('root'), at('state'), '/app/business');
 
 /** A link of another tool that leads to a clone. */
 beforeEach(async () => {
@@ -57,7 +57,7 @@ async function adoptedHere(failAt?: string) {
 
 async function expectOurs(): Promise<void> {
   expect(basename(await readlink(at('root/shop')))).toBe(commitId);
-  expect(await readJournal(places().appState)).toMatchObject({
+  expect(await readJournal(layout().appState)).toMatchObject({
     links: { shop: commitId },
     releases: { [commitId]: { endedWell: true, leftAt: null } },
   });
@@ -73,16 +73,16 @@ describe('an adoption whose end fails', () => {
   });
 
   it('is told as one that happened where its record cannot be written', async () => {
-    await mkdir(join(places().appState, 'adoptions.json.new', 'x'), { recursive: true });
+    await mkdir(join(layout().appState, 'adoptions.json.new', 'x'), { recursive: true });
     await expect(adoptedHere()).rejects.toMatchObject({ code: 'ADOPTED_NOT_NOTED' });
     await expectOurs();
-    expect(await readAdoptions(places().appState)).toEqual([]);
+    expect(await readAdoptions(layout().appState)).toEqual([]);
   });
 
   it('is none where it failed before the rename, and one that is ours already is refused as before', async () => {
     await expect(adoptedHere('swap.aside')).rejects.toThrow(/^EIO: the disk is ill$/);
     expect(await readlink(at('root/shop'))).toBe(at('theirs'));
-    expect((await readJournal(places().appState)).links).toEqual({});
+    expect((await readJournal(layout().appState)).links).toEqual({});
     expect((await adoptedHere()).adoption.commitId).toBe(commitId);
     await expectOurs();
     await expect(adoptedHere()).rejects.toMatchObject({ code: 'ALREADY_OURS' });

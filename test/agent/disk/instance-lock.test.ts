@@ -16,25 +16,25 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Ground, takeGround } from '../../../agent/disk/instance-lock.ts';
-import { type Places, placesOf } from '../../../agent/disk/layout.ts';
+import { type InstanceLock, takeInstanceLock } from '../../../agent/disk/instance-lock.ts';
+import { type Layout, layoutOf } from '../../../agent/disk/layout.ts';
 import { exitCodeOf } from '../../../cli/shell/exit-codes.ts';
 
 let top: string;
-let places: Places;
-const taken: Ground[] = [];
+let layout: Layout;
+const taken: InstanceLock[] = [];
 
 beforeEach(async () => {
   top = await mkdtemp(join(tmpdir(), 'gitfleet-ground-'));
-  places = placesOf(join(top, 'root'), join(top, 'state'), '/app/business');
+  layout = layoutOf(join(top, 'root'), join(top, 'state'), '/app/business');
 });
 afterEach(async () => {
   for (const ground of taken.splice(0)) await ground.release();
   await rm(top, { recursive: true, force: true });
 });
 
-async function take(at = places, id = 'web-1', waitMs = 0, machineIdFile?: string): Promise<Ground> {
-  const ground = await takeGround(at, id, waitMs, machineIdFile);
+async function take(at = layout, id = 'web-1', waitMs = 0, machineIdFile?: string): Promise<InstanceLock> {
+  const ground = await takeInstanceLock(at, id, waitMs, machineIdFile);
   taken.push(ground);
   return ground;
 }
@@ -44,7 +44,7 @@ const modeOf = async (...path: string[]) => (await stat(join(top, ...path))).mod
 describe('directories', () => {
   it('get their modes at every level that was made, whatever the umask', async () => {
     const before = process.umask(0o077);
-    const deep = placesOf(join(top, 'a/b/root'), join(top, 'c/d/state'), '/app/business');
+    const deep = layoutOf(join(top, 'a/b/root'), join(top, 'c/d/state'), '/app/business');
     await take(deep).finally(() => process.umask(before));
     for (const made of ['a', 'a/b', 'a/b/root', 'a/b/root/.gitfleet', 'c', 'c/d']) {
       expect([made, await modeOf(made)]).toEqual([made, 0o755]);
@@ -59,7 +59,9 @@ describe('directories', () => {
       const file = join(top, 'file.yml');
       await writeFile(file, 'kept');
       for (const path of [file, join(file, 'a/b')]) {
-        const error = await takeGround({ ...places, [name]: path }, 'web-1', 0).catch((thrown: unknown) => thrown);
+        const error = await takeInstanceLock({ ...layout, [name]: path }, 'web-1', 0).catch(
+          (thrown: unknown) => thrown,
+        );
         expect(error).toMatchObject({ code: 'SETTINGS', message: `agent.${name}: ${file} is not a directory` });
         expect(exitCodeOf(error)).toBe(2);
       }
@@ -71,10 +73,10 @@ describe('directories', () => {
 describe('the lock', () => {
   it('says STATE_TAKEN only where it is held, and else what flock says', async () => {
     await take();
-    await expect(takeGround(places, 'web-1', 0)).rejects.toMatchObject({ code: 'STATE_TAKEN' });
-    const other = { ...places, state: join(top, 'other') };
+    await expect(takeInstanceLock(layout, 'web-1', 0)).rejects.toMatchObject({ code: 'STATE_TAKEN' });
+    const other = { ...layout, state: join(top, 'other') };
     // A wait below nothing is one of the things that flock ends with an error of its own for.
-    const failed = takeGround(other, 'web-1', -1_000);
+    const failed = takeInstanceLock(other, 'web-1', -1_000);
     await expect(failed).rejects.toMatchObject({
       code: 'LOCK_FAILED',
       message: expect.stringContaining('71: flock: '),
@@ -84,44 +86,44 @@ describe('the lock', () => {
 
 describe('the machine', () => {
   const NONE = '/nonexistent/machine-id';
-  const owner = () => readFile(join(places.root, '.gitfleet/owner'), 'utf8');
+  const owner = () => readFile(join(layout.root, '.gitfleet/owner'), 'utf8');
 
   it('is named by the state directory where it has no name of its own, so that a reboot changes nothing', async () => {
-    await (await take(places, 'web-1', 0, NONE)).release();
-    const name = (await readFile(join(places.state, 'machine'), 'utf8')).trim();
+    await (await take(layout, 'web-1', 0, NONE)).release();
+    const name = (await readFile(join(layout.state, 'machine'), 'utf8')).trim();
     expect(await modeOf('state/machine')).toBe(0o600);
     // Nothing but what is kept takes part: a boot id here would be another one tomorrow.
     const digest = createHash('sha256').update(`web-1 ${name}`).digest('hex').slice(0, 16);
     expect(await owner()).toBe(`web-1 ${digest}\n`);
-    await (await take(places, 'web-1', 0, NONE)).release();
-    const copy = { ...places, state: join(top, 'copy') };
-    await expect(takeGround(copy, 'web-1', 0, NONE)).rejects.toMatchObject({ code: 'ROOT_TAKEN' });
+    await (await take(layout, 'web-1', 0, NONE)).release();
+    const copy = { ...layout, state: join(top, 'copy') };
+    await expect(takeInstanceLock(copy, 'web-1', 0, NONE)).rejects.toMatchObject({ code: 'ROOT_TAKEN' });
   });
 
   it.each(['', 'uninitialized\n'])('has no name where its file says %j', async (text) => {
     await writeFile(join(top, 'machine-id'), text);
-    await take(places, 'web-1', 0, join(top, 'machine-id'));
+    await take(layout, 'web-1', 0, join(top, 'machine-id'));
     expect(await modeOf('state/machine')).toBe(0o600);
   });
 
   it('is named by /etc/machine-id where there is one', async () => {
     await writeFile(join(top, 'machine-id'), `${'a1'.repeat(16)}\n`);
-    await take(places, 'web-1', 0, join(top, 'machine-id'));
+    await take(layout, 'web-1', 0, join(top, 'machine-id'));
     await expect(modeOf('state/machine')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 
 describe('a root that somebody prepared', () => {
   const secret = () => join(top, 'secret');
-  const ownerFile = () => join(places.root, '.gitfleet/owner');
+  const ownerFile = () => join(layout.root, '.gitfleet/owner');
   beforeEach(async () => {
-    await mkdir(join(places.root, '.gitfleet'), { recursive: true });
+    await mkdir(join(layout.root, '.gitfleet'), { recursive: true });
     await writeFile(secret(), 'hunter2 is the password\n');
     await chmod(secret(), 0o600);
   });
 
   async function refusedWith(code: string): Promise<void> {
-    const said = await takeGround(places, 'web-1', 0).then(
+    const said = await takeInstanceLock(layout, 'web-1', 0).then(
       async (ground) => await ground.release(),
       (error: Error) => error,
     );
@@ -154,10 +156,10 @@ describe('a root that somebody prepared', () => {
 
   it('where the root is a link of another user: SYMLINK; one of its own is followed', async () => {
     expect(process.getuid?.(), 'only root may give a link away').toBe(0);
-    await rename(places.root, join(top, 'away'));
-    await symlink(join(top, 'away'), places.root);
-    await (await takeGround(places, 'web-1', 0)).release();
-    await lchown(places.root, 4242, 4242);
+    await rename(layout.root, join(top, 'away'));
+    await symlink(join(top, 'away'), layout.root);
+    await (await takeInstanceLock(layout, 'web-1', 0)).release();
+    await lchown(layout.root, 4242, 4242);
     await refusedWith('SYMLINK');
   });
 
@@ -170,13 +172,13 @@ describe('a root that somebody prepared', () => {
 
   it('says "somebody else" where the owner file holds what we never wrote, and the name where we did', async () => {
     await writeFile(ownerFile(), await readFile(secret()));
-    await expect(takeGround(places, 'web-1', 0)).rejects.toMatchObject({
+    await expect(takeInstanceLock(layout, 'web-1', 0)).rejects.toMatchObject({
       code: 'ROOT_TAKEN',
-      message: `${places.root} belongs to somebody else`,
+      message: `${layout.root} belongs to somebody else`,
     });
     await writeFile(ownerFile(), `web-2 ${'0'.repeat(16)}\n`);
-    await expect(takeGround(places, 'web-1', 0)).rejects.toMatchObject({
-      message: `${places.root} belongs to agent web-2 of another machine`,
+    await expect(takeInstanceLock(layout, 'web-1', 0)).rejects.toMatchObject({
+      message: `${layout.root} belongs to agent web-2 of another machine`,
     });
   });
 });

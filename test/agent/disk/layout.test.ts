@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inspectPlace, type Places, placesOf } from '../../../agent/disk/layout.ts';
+import { inspectLink, type Layout, layoutOf } from '../../../agent/disk/layout.ts';
 import { swapLink } from '../../../agent/disk/releases.ts';
 import { classify } from '../../../runtime/errors.ts';
 import type { CommitId, RelativePath } from '../../../schemas/values.ts';
@@ -10,28 +10,28 @@ import type { CommitId, RelativePath } from '../../../schemas/values.ts';
 const COMMIT = 'c'.repeat(40) as CommitId;
 const uid = process.getuid?.() ?? 0;
 let top: string;
-let places: Places;
+let layout: Layout;
 
 beforeEach(async () => {
   top = await mkdtemp(join(tmpdir(), 'gitfleet-place-'));
-  places = placesOf(join(top, 'root'), join(top, 'root', 'var', 'state'), '/app/business');
-  await mkdir(join(places.releases, COMMIT), { recursive: true });
-  await mkdir(places.state, { recursive: true });
+  layout = layoutOf(join(top, 'root'), join(top, 'root', 'var', 'state'), '/app/business');
+  await mkdir(join(layout.releases, COMMIT), { recursive: true });
+  await mkdir(layout.state, { recursive: true });
 });
 afterEach(() => rm(top, { recursive: true, force: true }));
 
-const inspect = (path: string, ours: string[] = []) => inspectPlace(places, path as RelativePath, ours, uid);
-const at = (path: string) => join(places.root, path);
+const inspect = (path: string, ours: string[] = []) => inspectLink(layout, path as RelativePath, ours, uid);
+const at = (path: string) => join(layout.root, path);
 
 describe('a place that may be ours', () => {
   it('is absent, also where its parents are', async () => {
     expect(await inspect('shop')).toBe(null);
     expect(await inspect('web/eu/shop')).toBe(null);
-    expect(await readdir(places.root)).toEqual(['.gitfleet', 'var']);
+    expect(await readdir(layout.root)).toEqual(['.gitfleet', 'var']);
   });
 
   it('is our own link, and then says what it shows', async () => {
-    await swapLink(places, 'web/shop' as RelativePath, COMMIT);
+    await swapLink(layout, 'web/shop' as RelativePath, COMMIT);
     expect(await inspect('web/shop')).toBe(COMMIT);
   });
 });
@@ -44,21 +44,21 @@ describe('a link that a crash, or somebody else, left in our way', () => {
     ['a file', () => writeFile(aside(), 'half')],
   ])('is replaced where it is %s', async (_, leave) => {
     await leave();
-    await swapLink(places, 'shop' as RelativePath, COMMIT);
+    await swapLink(layout, 'shop' as RelativePath, COMMIT);
     expect(await inspect('shop')).toBe(COMMIT);
-    expect(await readdir(places.root)).not.toContain('.shop.gitfleet-new');
+    expect(await readdir(layout.root)).not.toContain('.shop.gitfleet-new');
   });
 
   it('is refused and stays where it is a directory', async () => {
     await mkdir(join(aside(), 'theirs'), { recursive: true });
-    const swapped = swapLink(places, 'shop' as RelativePath, COMMIT);
+    const swapped = swapLink(layout, 'shop' as RelativePath, COMMIT);
     await expect(swapped).rejects.toMatchObject({ code: 'OCCUPIED', next: 'stall' });
     expect(await readdir(aside())).toEqual(['theirs']);
   });
 });
 
 it('a link whose name leaves no room for the one beside it is said to be too long, not to be a defect', async () => {
-  const swapped = swapLink(places, 'n'.repeat(250) as RelativePath, COMMIT);
+  const swapped = swapLink(layout, 'n'.repeat(250) as RelativePath, COMMIT);
   const error = await swapped.catch((thrown: unknown) => classify(thrown));
   expect(error).toMatchObject({ code: 'NAME_TOO_LONG', next: 'stall' });
 });
@@ -68,7 +68,7 @@ describe('the parents of a link', () => {
     await mkdir(at('clients'), { mode: 0o750 });
     await chmod(at('clients'), 0o750);
     const before = process.umask(0o077);
-    await swapLink(places, 'clients/a/b/shop' as RelativePath, COMMIT).finally(() => process.umask(before));
+    await swapLink(layout, 'clients/a/b/shop' as RelativePath, COMMIT).finally(() => process.umask(before));
     const modes = ['clients', 'clients/a', 'clients/a/b'].map(async (name) => (await stat(at(name))).mode & 0o777);
     expect(await Promise.all(modes)).toEqual([0o750, 0o755, 0o755]);
   });
@@ -76,9 +76,9 @@ describe('the parents of a link', () => {
 
 describe('a root that a person names by a link of their own', () => {
   it('is that directory', async () => {
-    await symlink(places.root, join(top, 'named'));
-    const named = placesOf(join(top, 'named'), places.state, '/app/business');
-    expect(await inspectPlace(named, 'shop' as RelativePath, [], uid)).toBe(null);
+    await symlink(layout.root, join(top, 'named'));
+    const named = layoutOf(join(top, 'named'), layout.state, '/app/business');
+    expect(await inspectLink(named, 'shop' as RelativePath, [], uid)).toBe(null);
     await swapLink(named, 'shop' as RelativePath, COMMIT);
     expect(await inspect('shop')).toBe(COMMIT);
   });
@@ -128,7 +128,7 @@ describe('a place that is refused and stays untouched', () => {
 
   it('D90: a parent of another user: OWNER', async () => {
     await mkdir(at('web'));
-    await expect(inspectPlace(places, 'web/shop' as RelativePath, [], uid + 7)).resolves.toBe(null); // root may own it
+    await expect(inspectLink(layout, 'web/shop' as RelativePath, [], uid + 7)).resolves.toBe(null); // root may own it
     if (uid === 0) {
       await chown(at('web'), 4242, 4242);
       await expect(inspect('web/shop')).rejects.toMatchObject({ code: 'OWNER' });

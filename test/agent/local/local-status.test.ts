@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { awaitsLeave, type LocalStatus } from '../../../agent/local/local-status.ts';
+import { awaitsClearance, type LocalStatus } from '../../../agent/local/local-status.ts';
 
 const [A, NEW] = ['a'.repeat(40), 'b'.repeat(40)];
 const failure = { code: 'X', reason: '', hint: '', next: 'stall' } as const;
@@ -9,7 +9,7 @@ const made = { commitId: NEW, endedWell: false, leftAt: null, at: 1 };
 /** Made ready and not shown, where nothing else is said. */
 const ready: LocalStatus = {
   ...{ running: true, links: [{ ...shop, commitId: A }], accepted: null, releases: [made], override: null },
-  ...{ suspension: null, gaveUp: null, aftermath: null, refused: null, adoptions: [] },
+  ...{ suspension: null, gaveUp: null, reversal: null, refused: null, adoptions: [] },
   progress: { ...progress, activation: 'none' },
 };
 const override = { against: '5.1', url: '', commitId: A, relativePath: 'shop', by: 'ann', reason: '', at: 1 };
@@ -17,11 +17,11 @@ const gaveUp = { targetVersion: '5.1', commitId: NEW, relativePath: 'shop', fail
 
 describe('whether only leave to activate is missing', () => {
   it('where the release is made and, if it has to be, prepared', () => {
-    expect(awaitsLeave(ready, false)).toBe(true);
-    expect(awaitsLeave({ ...ready, links: [{ ...shop, commitId: null, instead: 'nothing' }] }, false)).toBe(true);
-    expect(awaitsLeave(ready, true)).toBe(false);
-    expect(awaitsLeave({ ...ready, releases: [{ ...made, prepared: 'key' }] }, true)).toBe(true);
-    expect(awaitsLeave({ ...ready, override: { ...override, counts: false } }, false)).toBe(true);
+    expect(awaitsClearance(ready, false)).toBe(true);
+    expect(awaitsClearance({ ...ready, links: [{ ...shop, commitId: null, instead: 'nothing' }] }, false)).toBe(true);
+    expect(awaitsClearance(ready, true)).toBe(false);
+    expect(awaitsClearance({ ...ready, releases: [{ ...made, prepared: 'key' }] }, true)).toBe(true);
+    expect(awaitsClearance({ ...ready, override: { ...override, counts: false } }, false)).toBe(true);
   });
 
   it.each<[string, Partial<LocalStatus>]>([
@@ -36,6 +36,6 @@ describe('whether only leave to activate is missing', () => {
     ['a person keeps another one', { override: { ...override, counts: true } }],
     ['a person suspended it', { suspension: { by: 'ann', why: '', at: 1 } }],
   ])('not where %s', (_, change) => {
-    expect(awaitsLeave({ ...ready, ...change }, false)).toBe(false);
+    expect(awaitsClearance({ ...ready, ...change }, false)).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StandingReporter } from '../../../agent/coordination/status-report.ts';
+import type { StatusReporter } from '../../../agent/coordination/status-report.ts';
 import type { Rest, Wanted } from '../../../agent/plan.ts';
 import { type Beat, findStuck } from '../../../agent/service/beats.ts';
 import { createLiveness } from '../../../agent/service/liveness.ts';
@@ -14,26 +14,26 @@ const HOUR = 60 * MINUTE;
 
 describe('findStuck', () => {
   it('takes a wait for life, for as long as it may last', () => {
-    const forEver = { at: 0, waitsFor: 'ZooKeeper', mostMs: null };
-    const bounded = { at: 1_000, waitsFor: 'fetch', mostMs: 500 };
+    const forEver = { at: 0, waitsFor: 'ZooKeeper', maxMs: null };
+    const bounded = { at: 1_000, waitsFor: 'fetch', maxMs: 500 };
     expect(findStuck(beats({}), 9e9)).toBeNull();
     expect(findStuck(beats({ forEver }), 9e9)).toBeNull();
     expect(findStuck(beats({ forEver, bounded }), 1_500)).toBeNull();
   });
 
   it('names the loop that is longest past its bound', () => {
-    const a = { at: 0, waitsFor: 'x', mostMs: 900 };
-    const b = { at: 500, waitsFor: 'y', mostMs: 100 };
-    expect(findStuck(beats({ a, b }), 1_000)).toEqual({ loop: 'b', waitsFor: 'y', sinceMs: 500, mostMs: 100 });
+    const a = { at: 0, waitsFor: 'x', maxMs: 900 };
+    const b = { at: 500, waitsFor: 'y', maxMs: 100 };
+    expect(findStuck(beats({ a, b }), 1_000)).toEqual({ loop: 'b', waitsFor: 'y', sinceMs: 500, maxMs: 100 });
     expect(findStuck(beats({ b, a }), 1_000)?.loop).toBe('b');
   });
 });
 
-const IDLE: StandingReporter = {
+const IDLE: StatusReporter = {
   begin() {},
   done() {},
   failed() {},
-  clearingUp() {},
+  reverting() {},
   working() {},
   rest() {},
   drift() {},
@@ -58,14 +58,14 @@ function watched() {
   };
   const stop = feedWatchdog({ notifier, beats: liveness.beats, clock, log: silentLog }, MINUTE);
   const fed = () => told.filter(({ said }) => said === 'WATCHDOG=1').map(({ at }) => at);
-  return { clock, liveness, standing: liveness.standing(IDLE), told, fed, calls, stop };
+  return { clock, liveness, status: liveness.watchStatus(IDLE), told, fed, calls, stop };
 }
 
 describe('the watchdog', () => {
   it('is fed three times within its time, by an agent whose ZooKeeper and git are away for days', async () => {
-    const { clock, standing, fed, stop } = watched();
+    const { clock, status, fed, stop } = watched();
     for (let look = 0; look < 3 * 24 * 60; look += 1) {
-      standing.rest(NOBODY, WAITING, JOURNAL);
+      status.rest(NOBODY, WAITING, JOURNAL);
       await clock.run(clock.monotonic() + MINUTE);
     }
     const times = fed();
@@ -79,40 +79,40 @@ describe('the watchdog', () => {
   });
 
   it.each([
-    ['a rest from which it does not wake', (s: StandingReporter) => s.rest(NOBODY, WAITING, JOURNAL), 7 * MINUTE],
-    ['a step that never ends', (s: StandingReporter) => s.working(NOBODY, 'write', JOURNAL), 25 * HOUR],
+    ['a rest from which it does not wake', (s: StatusReporter) => s.rest(NOBODY, WAITING, JOURNAL), 7 * MINUTE],
+    ['a step that never ends', (s: StatusReporter) => s.working(NOBODY, 'write', JOURNAL), 25 * HOUR],
   ])('gets nothing more after %s, and is told which loop it is', async (_, turn, within) => {
-    const { clock, standing, told, fed } = watched();
-    turn(standing);
+    const { clock, status, told, fed } = watched();
+    turn(status);
     await clock.run(within);
     const last = fed().at(-1) ?? 0;
     expect(last).toBeGreaterThan(0);
     expect(last).toBeLessThan(within - MINUTE / 3);
     expect(told.filter(({ said }) => said.startsWith('STATUS=stuck: the deployment loop waits for'))).toHaveLength(1);
-    standing.rest(NOBODY, WAITING, JOURNAL);
+    status.rest(NOBODY, WAITING, JOURNAL);
     await clock.run(clock.monotonic() + MINUTE);
     expect(fed().at(-1)).toBeGreaterThan(within);
   });
 
   it('gets nothing more when nobody answers for ZooKeeper, not even that it is away', async () => {
-    const { clock, liveness, standing, fed } = watched();
+    const { clock, liveness, status, fed } = watched();
     liveness.beat('ZooKeeper', 'an answer', 5 * MINUTE);
     for (let look = 0; look < 20; look += 1) {
-      standing.rest(NOBODY, WAITING, JOURNAL);
+      status.rest(NOBODY, WAITING, JOURNAL);
       await clock.run(clock.monotonic() + MINUTE);
     }
     expect(fed().at(-1)).toBeLessThanOrEqual(5 * MINUTE);
   });
 
   it('is ready at the first turn, and has one line for what the agent does', () => {
-    const { standing, calls } = watched();
+    const { status, calls } = watched();
     expect(calls).toEqual([]);
-    standing.rest(NOBODY, WAITING, JOURNAL);
-    standing.rest(NOBODY, WAITING, JOURNAL);
-    standing.working(NOBODY, 'fetch', JOURNAL);
+    status.rest(NOBODY, WAITING, JOURNAL);
+    status.rest(NOBODY, WAITING, JOURNAL);
+    status.working(NOBODY, 'fetch', JOURNAL);
     const failure = { code: 'DENIED', reason: 'no key', hint: '', next: 'stall' } as const;
-    standing.rest(NOBODY, { kind: 'failed', failure, retryInMs: null }, JOURNAL);
-    standing.rest(NOBODY, { kind: 'settled' }, { progress: { commitId: 'c'.repeat(40) } } as Journal);
+    status.rest(NOBODY, { kind: 'failed', failure, retryInMs: null }, JOURNAL);
+    status.rest(NOBODY, { kind: 'settled' }, { progress: { commitId: 'c'.repeat(40) } } as Journal);
     expect(calls).toEqual(['ready', 'waiting for ZooKeeper to answer', 'fetch', 'DENIED: no key', 'serves cccccccccc']);
   });
 });

@@ -69,9 +69,9 @@ describe('giving up', () => {
   const shown = journal({ links: { shop: NEW }, releases: { [A]: release(true, 10), [NEW]: release(false) } });
 
   it('after the swap goes back, before it does not', () => {
-    expect(giveUp(shown, wanted(NEW), 'health', failure, '').aftermath).toMatchObject({ back: A, step: 'health' });
+    expect(giveUp(shown, wanted(NEW), 'health', failure, '').reversal).toMatchObject({ back: A, step: 'health' });
     const before = { ...shown, links: { shop: A } };
-    expect(giveUp(before, wanted(NEW), 'prepare', failure, '').aftermath).toMatchObject({
+    expect(giveUp(before, wanted(NEW), 'prepare', failure, '').reversal).toMatchObject({
       back: null,
       step: 'prepare',
     });

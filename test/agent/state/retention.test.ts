@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
-import { showRelease } from '../../../agent/state/link-history.ts';
+import { noteShown } from '../../../agent/state/link-history.ts';
 import { begin, endWell, fail } from '../../../agent/state/progress.ts';
 import { chooseKept, nameable, superfluous } from '../../../agent/state/retention.ts';
 import type { Target } from '../../../schemas/target.ts';
@@ -55,7 +55,7 @@ describe('the release that a link goes back to', () => {
       const commitId = name.replace('!', '');
       const target = { url: `https://git.example.com/${repository}.git`, commitId, relativePath } as Target;
       const begun = begin(before, target, `${index}.1` as TargetVersion, null);
-      const shown = showRelease(begun, relativePath, commitId, index + 1);
+      const shown = noteShown(begun, relativePath, commitId, index + 1);
       const failure = { code: 'HEALTH_FAILED', reason: '', hint: '', next: 'stall' } as const;
       return name.endsWith('!') ? fail(shown, failure, 'health') : endWell(shown, target);
     }, emptyJournal);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placesOf } from '../../../agent/disk/layout.ts';
+import { layoutOf } from '../../../agent/disk/layout.ts';
 import type { WantedTarget } from '../../../agent/plan.ts';
 import { emptyJournal } from '../../../agent/state/journal.ts';
 import { createHealthWatch, type HealthWatch } from '../../../agent/steps/health-watch.ts';
@@ -32,7 +32,7 @@ function watch(steps: ReleaseSteps) {
   const ended = { endedWell: true, leftAt: 1, at: 0 };
   const health: HealthWatch = createHealthWatch(
     {
-      ...{ clock, log: silentLog, rereadMs: 10 * MINUTE, places: placesOf('/root', '/state', '/app/shop') },
+      ...{ clock, log: silentLog, rereadMs: 10 * MINUTE, layout: layoutOf('/root', '/state', '/app/shop') },
       journal: () => ({ ...journal, releases: { [OLD]: ended, [NEW]: ended } }),
       async stepsOf() {
         if (seen.throws) throw new Error('gitfleet.yml is gone');

@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { placesOf } from '../../../agent/disk/layout.ts';
+import { layoutOf } from '../../../agent/disk/layout.ts';
 import { adopt } from '../../../agent/local/adopt.ts';
 import { readLocalStatus } from '../../../agent/local/local-status.ts';
 import { type FailpointName, NO_FAILPOINT } from '../../../agent/state/failpoints.ts';
@@ -47,7 +47,7 @@ async function server(allow?: string): Promise<Server> {
     state,
     shop: join(root, 'shop'),
     adopt: (...more) => gitfleet(['agent', 'adopt', 'shop', ...words, ...more]),
-    journal: () => readJournal(placesOf(root, state, fleet.app).appState),
+    journal: () => readJournal(layoutOf(root, state, fleet.app).appState),
   };
 }
 
@@ -340,8 +340,8 @@ describe('an adoption that is disturbed', () => {
     } finally {
       await shutdown.stop();
       // Git children hold the lock too, and are ended without waiting; the next one to come is this same process.
-      const places = placesOf(at.root, at.state, fleet.app);
-      await until('the state is free', async () => (await readLocalStatus(places, systemClock)).running === false);
+      const layout = layoutOf(at.root, at.state, fleet.app);
+      await until('the state is free', async () => (await readLocalStatus(layout, systemClock)).running === false);
     }
   }
 

@@ -138,7 +138,7 @@ describe('a wait for health', () => {
     expect(shown(home, 'shop')).toBe(b);
     live(home);
     await fleet.reported('web-1', 'the failure', (found) => found.phase === 'failed' && found.activeCommit === a);
-    expect((await journalOf(home)).aftermath).toBeNull();
+    expect((await journalOf(home)).reversal).toBeNull();
   });
 
   it('does not go back to a release that somebody deleted, and links never lead nowhere', async () => {
@@ -151,8 +151,8 @@ describe('a wait for health', () => {
     const settings = JSON.parse(await readFile(home.args[3] as string, 'utf8'));
     settings.agent.health.start = '0s';
     await writeFile(home.args[3] as string, JSON.stringify(settings));
-    expect(await live(home, { FAILPOINT: 'aftermath.intended' }).ended).toBe('SIGKILL');
-    expect((await journalOf(home)).aftermath).toMatchObject({ back: a });
+    expect(await live(home, { FAILPOINT: 'revert.intended' }).ended).toBe('SIGKILL');
+    expect((await journalOf(home)).reversal).toMatchObject({ back: a });
     await rm(join(home.app, 'releases', a), { recursive: true });
     live(home);
     const report = await fleet.reported('web-1', 'the failure', (found) => found.phase === 'failed');

@@ -130,13 +130,13 @@ async function https(token: string, way: Way = straight): Promise<Https> {
 }
 
 /** One agent that may fetch from these places, each with what its prefix grants, and logs all it can. */
-async function agentFor(places: { ssh?: Ssh; https?: Https }): Promise<TestAgent> {
+async function agentFor(layout: { ssh?: Ssh; https?: Https }): Promise<TestAgent> {
   const grants = [
-    places.ssh && { prefix: places.ssh.prefix, sshKeyFile: places.ssh.keyFile, knownHosts: places.ssh.knownHosts },
-    places.https && {
-      prefix: places.https.prefix,
-      tokenFile: places.https.tokenFile,
-      caFile: places.https.authority.caFile,
+    layout.ssh && { prefix: layout.ssh.prefix, sshKeyFile: layout.ssh.keyFile, knownHosts: layout.ssh.knownHosts },
+    layout.https && {
+      prefix: layout.https.prefix,
+      tokenFile: layout.https.tokenFile,
+      caFile: layout.https.authority.caFile,
     },
   ];
   const credentials = grants.filter((grant) => grant !== undefined);

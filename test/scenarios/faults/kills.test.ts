@@ -70,11 +70,11 @@ const REACHED: Partial<Record<FailpointName, readonly Situation[]>> = {
   'remove.renamed': ['left-behind', 'at-once'],
   'remove.deleted': ['left-behind', 'at-once'],
   'remove.removed': ['left-behind'],
-  'aftermath.intended': ['sick'],
+  'revert.intended': ['sick'],
   'back.intended': ['sick'],
   'back.remembered': ['sick'],
-  'aftermath.ended': ['sick'],
-  'aftermath.remembered': ['sick'],
+  'revert.ended': ['sick'],
+  'revert.remembered': ['sick'],
 };
 /** Every step that a deployment comes by; a release with the file `sick` fails in its activate step. */
 const STEPS = {
@@ -87,7 +87,7 @@ const USUAL: readonly Situation[] = ['small'];
 
 interface Lane {
   readonly name: string;
-  readonly chance: Seeded;
+  readonly random: Seeded;
   readonly fleet: TestFleet;
   readonly origin: GitOrigin;
   home: AgentHome;
@@ -102,17 +102,17 @@ interface Lane {
   readonly damaged: boolean;
 }
 
-async function openLane(name: string, chance: Seeded, damaged: boolean): Promise<Lane> {
+async function openLane(name: string, random: Seeded, damaged: boolean): Promise<Lane> {
   const fleet = await TestFleet.create(servers.connect());
   const origin = createOrigin(join(fleet.directory, 'origin.git'));
   const tree = new Map<string, Node>();
-  for (let at = 0; at < 60; at++) tree.set(`d${at % 7}/f${at}`, aFile(chance));
+  for (let at = 0; at < 60; at++) tree.set(`d${at % 7}/f${at}`, aFile(random));
   tree.set('current', { kind: 'link', to: 'd1/f1' });
   const home = agentHome(fleet, name, {}, { home: '0' });
   const wanted = '' as CommitId;
   const lane: Lane = {
     name,
-    chance,
+    random,
     fleet,
     origin,
     home,
@@ -134,10 +134,10 @@ async function closeLane(lane: Lane): Promise<void> {
   await lane.fleet.stop();
 }
 
-const aFile = (chance: Seeded): Node => ({
+const aFile = (random: Seeded): Node => ({
   kind: 'file',
-  content: `${chance.next()}\n`.repeat(1 + chance.below(200)),
-  executable: chance.often(0.1),
+  content: `${random.next()}\n`.repeat(1 + random.below(200)),
+  executable: random.often(0.1),
 });
 
 /** The agent of this lane starts again from nothing, as on a new server. */
@@ -153,22 +153,22 @@ async function emptyServer(lane: Lane): Promise<void> {
 
 /** Commits a change and makes it the target. */
 async function publish(lane: Lane, size: 'small' | 'pushed' | 'large'): Promise<void> {
-  const { chance, tree } = lane;
+  const { random, tree } = lane;
   const paths = [...tree.keys()].filter((path) => path !== 'current');
   if (size === 'large') {
-    for (const path of paths) if (chance.often(0.8)) tree.set(path, aFile(chance));
-    tree.set('current', { kind: 'link', to: chance.pick(paths) });
+    for (const path of paths) if (random.often(0.8)) tree.set(path, aFile(random));
+    tree.set('current', { kind: 'link', to: random.pick(paths) });
     // A directory where a file was, and a file where a directory was.
     if (tree.has('turn')) tree.delete('turn');
     else for (const path of [...tree.keys()].filter((name) => name.startsWith('turn/'))) tree.delete(path);
-    tree.set(chance.often(0.5) ? 'turn' : 'turn/inner', aFile(chance));
+    tree.set(random.often(0.5) ? 'turn' : 'turn/inner', aFile(random));
   }
   // Not what has just gone: a file above a directory is no tree.
   const there = paths.filter((path) => tree.has(path));
-  for (let changes = 1 + chance.below(4); changes > 0; changes--) tree.set(chance.pick(there), aFile(chance));
-  if (chance.often(0.5)) tree.set(`new/${chance.below(1_000)}`, aFile(chance));
+  for (let changes = 1 + random.below(4); changes > 0; changes--) tree.set(random.pick(there), aFile(random));
+  if (random.often(0.5)) tree.set(`new/${random.below(1_000)}`, aFile(random));
   const goes = paths.filter((path) => path.startsWith('new/'));
-  if (chance.often(0.3) && goes.length > 0) tree.delete(chance.pick(goes));
+  if (random.often(0.3) && goes.length > 0) tree.delete(random.pick(goes));
   const commitId = commitTree(lane.origin, tree, size === 'pushed' ? 'loose' : 'packed');
   readers.expect(commitId, tree as Tree);
   lane.trees.set(commitId, new Map(tree));
@@ -244,7 +244,7 @@ async function killSick(lane: Lane, name: FailpointName): Promise<void> {
   await until(`${lane.name}: it is back`, async () => {
     const journal = JSON.parse(readFileSync(join(lane.home.appState, 'journal.json'), 'utf8'));
     return (
-      journal.aftermath === null && journal.gaveUp?.commitId === lane.wanted && shown(lane.home, PATH) !== lane.wanted
+      journal.reversal === null && journal.gaveUp?.commitId === lane.wanted && shown(lane.home, PATH) !== lane.wanted
     );
   });
   // The one before, or an older one, where its agent ended before it could say that this one was proven, too.
@@ -274,18 +274,18 @@ async function converge(lane: Lane): Promise<Life> {
 }
 
 async function killAtRandom(lane: Lane): Promise<void> {
-  const { chance } = lane;
-  if (chance.often(0.1)) await emptyServer(lane);
-  if (chance.often(0.5)) {
+  const { random } = lane;
+  if (random.often(0.1)) await emptyServer(lane);
+  if (random.often(0.5)) {
     const life = await converge(lane);
-    if (chance.often(0.5)) await systemClock.sleep(chance.below(2_500));
-    await publish(lane, chance.pick(['large', 'small', 'pushed']));
-    await systemClock.sleep(chance.below(chance.often(0.5) ? 400 : 2_500));
+    if (random.often(0.5)) await systemClock.sleep(random.below(2_500));
+    await publish(lane, random.pick(['large', 'small', 'pushed']));
+    await systemClock.sleep(random.below(random.often(0.5) ? 400 : 2_500));
     await life.kill('SIGKILL');
   } else {
-    if (chance.often(0.5)) await publish(lane, 'small');
+    if (random.often(0.5)) await publish(lane, 'small');
     const life = live(lane);
-    await systemClock.sleep(chance.below(2_000));
+    await systemClock.sleep(random.below(2_000));
     await life.kill('SIGKILL');
   }
 }
@@ -330,15 +330,15 @@ function namesBelow(home: AgentHome): string[] {
 
 describe('kill -9 of a real agent', () => {
   it(`at every failpoint and at random moments leaves one whole commit, and a restart converges alone (seed ${SEED})`, async () => {
-    const chance = seeded(SEED);
+    const random = seeded(SEED);
     const killed: Record<string, number> = Object.fromEntries(FAILPOINTS.map((name) => [name, 0]));
-    let random = 0;
+    let randomKills = 0;
     let torn: readonly string[] = [];
     // What damages the store stays in one lane: there, and only there, HEAD cannot be read for a moment.
     const orders: (() => Promise<void>)[][] = [];
     const lanes: Lane[] = [];
     for (let at = 0; at < LANES; at++) {
-      lanes.push(await openLane(`lane-${at}`, chance.fork(), at === 0));
+      lanes.push(await openLane(`lane-${at}`, random.fork(), at === 0));
       orders.push([]);
     }
     const give = (lane: Lane, order: () => Promise<void>) => orders[lanes.indexOf(lane)]?.push(order);
@@ -356,14 +356,14 @@ describe('kill -9 of a real agent', () => {
       const lane = lanes[next++ % LANES] as Lane;
       give(lane, async () => {
         await killAtRandom(lane);
-        random++;
+        randomKills++;
       });
     }
     try {
       await Promise.all(
         lanes.map(async (lane, at) => {
           const mine = orders[at] ?? [];
-          while (mine.length > 0) await mine.splice(lane.chance.below(mine.length), 1)[0]?.();
+          while (mine.length > 0) await mine.splice(lane.random.below(mine.length), 1)[0]?.();
           await settles(lane);
         }),
       );
@@ -372,7 +372,7 @@ describe('kill -9 of a real agent', () => {
       const armed = Object.values(killed).reduce((sum, count) => sum + count, 0);
       console.log(
         [
-          `seed ${SEED}: ${armed + random} kills, ${armed} at failpoints, ${random} at random moments`,
+          `seed ${SEED}: ${armed + randomKills} kills, ${armed} at failpoints, ${randomKills} at random moments`,
           ...Object.entries(killed).map(([name, count]) => `  ${name}: ${count}`),
           `readers: ${JSON.stringify(tally)}`,
           ...problems,

@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 interface Course {
-  readonly chance: Seeded;
+  readonly random: Seeded;
   readonly fleet: TestFleet;
   readonly origin: GitOrigin;
   readonly home: AgentHome;
@@ -50,7 +50,7 @@ interface Course {
   readonly story: string[];
 }
 
-async function begin(name: string, chance: Seeded): Promise<Course> {
+async function begin(name: string, random: Seeded): Promise<Course> {
   const fleet = await TestFleet.create(servers.connect());
   fleets.push(fleet);
   const origin = createOrigin(join(fleet.directory, 'origin.git'));
@@ -59,15 +59,15 @@ async function begin(name: string, chance: Seeded): Promise<Course> {
   const may = new Map(PATHS.map((path) => [path, new Set<CommitId | null>([null])]));
   const life = startLife(home);
   lives.push(life);
-  return { chance, fleet, origin, home, life, tree: new Map(), commits: new Map(), may, story: [] };
+  return { random, fleet, origin, home, life, tree: new Map(), commits: new Map(), may, story: [] };
 }
 
 const NAMES = ['a', 'b', 'c', 'ä', 'with space', '-dash', '.hidden'];
-const somePath = (chance: Seeded): string =>
-  Array.from({ length: 1 + chance.below(3) }, () => chance.pick(NAMES)).join('/');
+const somePath = (random: Seeded): string =>
+  Array.from({ length: 1 + random.below(3) }, () => random.pick(NAMES)).join('/');
 
-function someBytes(chance: Seeded, length = chance.below(3_000)): string {
-  return Buffer.from(Array.from({ length }, () => chance.below(256))).toString('latin1');
+function someBytes(random: Seeded, length = random.below(3_000)): string {
+  return Buffer.from(Array.from({ length }, () => random.below(256))).toString('latin1');
 }
 
 /** At this path and nowhere above or below it: files become directories, and directories files. */
@@ -78,45 +78,45 @@ function put(tree: Map<string, Node>, path: string, node: Node): void {
   tree.set(path, node);
 }
 
-function change(tree: Map<string, Node>, chance: Seeded): void {
+function change(tree: Map<string, Node>, random: Seeded): void {
   const paths = [...tree.keys()];
-  const path = paths.length > 0 && chance.often(0.7) ? chance.pick(paths) : somePath(chance);
+  const path = paths.length > 0 && random.often(0.7) ? random.pick(paths) : somePath(random);
   const node = tree.get(path);
-  switch (chance.below(7)) {
+  switch (random.below(7)) {
     case 0:
-      put(tree, path, { kind: 'file', content: `${chance.next()}\n`, executable: false });
+      put(tree, path, { kind: 'file', content: `${random.next()}\n`, executable: false });
       return;
     case 1:
-      put(tree, path, { kind: 'file', content: someBytes(chance), executable: chance.often(0.3) });
+      put(tree, path, { kind: 'file', content: someBytes(random), executable: random.often(0.3) });
       return;
     case 2:
-      put(tree, path, { kind: 'link', to: chance.pick(NAMES) });
+      put(tree, path, { kind: 'link', to: random.pick(NAMES) });
       return;
     case 3:
       tree.delete(path);
       return;
     case 4: // A rename.
       tree.delete(path);
-      put(tree, somePath(chance), node ?? { kind: 'file', content: '', executable: false });
+      put(tree, somePath(random), node ?? { kind: 'file', content: '', executable: false });
       return;
     case 5: // A mode, where there is one.
       if (node?.kind === 'file') tree.set(path, { ...node, executable: !node.executable });
       return;
     default: // Other bytes of the same length: what git tells apart by content alone, within one second.
-      if (node?.kind === 'file') tree.set(path, { ...node, content: someBytes(chance, node.content.length) });
+      if (node?.kind === 'file') tree.set(path, { ...node, content: someBytes(random, node.content.length) });
   }
 }
 
 function nextCommit(course: Course): CommitId {
-  const { chance, tree } = course;
-  if (chance.often(0.05)) tree.clear();
-  for (let changes = 1 + chance.below(chance.often(0.2) ? 60 : 6); changes > 0; changes--) change(tree, chance);
-  const commitId = commitTree(course.origin, tree, chance.pick(['packed', 'loose']));
+  const { random, tree } = course;
+  if (random.often(0.05)) tree.clear();
+  for (let changes = 1 + random.below(random.often(0.2) ? 60 : 6); changes > 0; changes--) change(tree, random);
+  const commitId = commitTree(course.origin, tree, random.pick(['packed', 'loose']));
   course.commits.set(commitId, new Map(tree));
   return commitId;
 }
 
-const anyCommit = (course: Course): CommitId => course.chance.pick([...course.commits.keys()]);
+const anyCommit = (course: Course): CommitId => course.random.pick([...course.commits.keys()]);
 
 async function set(course: Course, target: { url?: string; commitId: string; relativePath: string }): Promise<void> {
   course.story.push(`${target.commitId.slice(0, 10)} at ${target.relativePath}`);
@@ -125,8 +125,8 @@ async function set(course: Course, target: { url?: string; commitId: string; rel
 
 /** None to three kills at random moments, and a start after each. */
 async function killSometimes(course: Course): Promise<void> {
-  while (course.chance.often(0.3)) {
-    const afterMs = course.chance.below(course.chance.often(0.5) ? 150 : 1_500);
+  while (course.random.often(0.3)) {
+    const afterMs = course.random.below(course.random.often(0.5) ? 150 : 1_500);
     await systemClock.sleep(afterMs);
     await course.life.kill('SIGKILL');
     course.story.push(`killed after ${afterMs} ms`);
@@ -136,13 +136,13 @@ async function killSometimes(course: Course): Promise<void> {
 }
 
 async function accepted(course: Course, isLast: boolean): Promise<void> {
-  const { chance, may } = course;
-  const roll = chance.next();
+  const { random, may } = course;
+  const roll = random.next();
   const commitId = course.commits.size === 0 || roll < 0.6 ? nextCommit(course) : anyCommit(course);
-  const relativePath = chance.often(0.75) ? 'shop' : chance.pick(PATHS);
+  const relativePath = random.often(0.75) ? 'shop' : random.pick(PATHS);
   await set(course, { commitId, relativePath });
   await killSometimes(course);
-  if (!isLast && chance.often(0.2)) {
+  if (!isLast && random.often(0.2)) {
     may.get(relativePath)?.add(commitId);
     course.story.push('overtaken');
     return;
@@ -156,20 +156,20 @@ async function accepted(course: Course, isLast: boolean): Promise<void> {
   checkLinks(course);
   // What was overtaken is over: from here on no path changes that is not asked to.
   for (const path of PATHS) may.set(path, new Set([shown(course.home, path)]));
-  if (chance.often(0.4)) await until('the spare is ready', async () => spareOf(course.home) === commitId);
+  if (random.often(0.4)) await until('the spare is ready', async () => spareOf(course.home) === commitId);
 }
 
 /** A target that no agent may take, of every kind: by its url, path, id, and by what the commit holds. */
 async function refused(course: Course): Promise<void> {
-  const { chance } = course;
+  const { random } = course;
   const relativePath = 'shop';
   const odd = (path: string, node: Node): CommitId => {
     const tree = new Map(course.tree);
     put(tree, path, node);
-    return commitTree(course.origin, tree, chance.pick(['packed', 'loose']));
+    return commitTree(course.origin, tree, random.pick(['packed', 'loose']));
   };
   const good = anyCommit(course);
-  const target = chance.pick([
+  const target = random.pick([
     () => ({ commitId: good, relativePath, url: 'https://elsewhere.example/shop.git' }),
     () => ({ commitId: good, relativePath: '../up' }),
     () => ({ commitId: good, relativePath: '.gitfleet/x' }),
@@ -202,7 +202,7 @@ async function runCourse(course: Course): Promise<void> {
       const isLast = at === TARGETS;
       // `sites` is refused because links of ours are below it; and what a refusal leaves must be known.
       const certain = [...course.may.values()].every((each) => each.size === 1 && !each.has(null));
-      if (certain && !isLast && course.chance.often(0.3)) await refused(course);
+      if (certain && !isLast && course.random.often(0.3)) await refused(course);
       else if (at <= PATHS.length) await first(course, PATHS[at - 1] as string);
       else await accepted(course, isLast);
     }
@@ -234,9 +234,9 @@ async function first(course: Course, relativePath: string): Promise<void> {
 
 describe('any sequence of targets', () => {
   it(`ends with trees equal to the last accepted ones (${AGENTS} x ${TARGETS} targets, seed ${SEED})`, async () => {
-    const chance = seeded(SEED);
+    const random = seeded(SEED);
     const courses: Course[] = [];
-    for (let at = 1; at <= AGENTS; at++) courses.push(await begin(`web-${at}`, chance.fork()));
+    for (let at = 1; at <= AGENTS; at++) courses.push(await begin(`web-${at}`, random.fork()));
     await Promise.all(courses.map(runCourse));
     const stories = courses.flatMap(({ story }) => story);
     const count = (words: RegExp) => stories.filter((line) => words.test(line)).length;

@@ -22,8 +22,8 @@ afterEach(() => fleet.stop());
 /** A fleet whose coordinator is this test: it is elected first, and says what it wants. */
 async function led(agents: number): Promise<{ agents: TestAgent[]; origin: Origin }> {
   fleet = await TestFleet.create(servers.connect());
-  const [path, clock, chance] = [fleet.znodes.election, systemClock, Math.random] as const;
-  const candidacy = standForElection(fleet.session, { path, data: Buffer.from('{}'), clock, chance, log: silentLog });
+  const [path, clock, random] = [fleet.znodes.election, systemClock, Math.random] as const;
+  const candidacy = standForElection(fleet.session, { path, data: Buffer.from('{}'), clock, random, log: silentLog });
   await until('this test leads', async () => candidacy.term !== undefined);
   await fleet.session.set(fleet.znodes.policy, encodePolicy(policy().parse({ canary: 1 })), ANY_VERSION);
   const started = await fleet.startAgents(agents, { settings: { zookeeper: { sessionTimeout: '4s' } } });

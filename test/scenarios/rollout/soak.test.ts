@@ -109,6 +109,6 @@ describe('a release that is healthy at first', { timeout: BOUND_MS }, () => {
     expect(await shows()).toEqual([next, next, next]);
     expect(await canary.log()).not.toContain('the active release is not well');
     const journal = join(canary.state, 'apps', fleet.app.slice(1).replaceAll('/', '+'), 'journal.json');
-    expect(JSON.parse(await readFile(journal, 'utf8'))).toMatchObject({ gaveUp: null, aftermath: null });
+    expect(JSON.parse(await readFile(journal, 'utf8'))).toMatchObject({ gaveUp: null, reversal: null });
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach } from 'vitest';
-import { systemChance as chance, systemClock as clock } from '../../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../../runtime/clock.ts';
 import type { SessionOptions } from '../../../zookeeper/open-session.ts';
 import type { Session } from '../../../zookeeper/session.ts';
 import { openProxy } from '../proxy.ts';
@@ -45,7 +45,7 @@ const STRAIGHT = 1;
 
 export function fakeKit(): ZooKeeperKit {
   const server = createFakeServer(clock);
-  const latency = () => chance() * 2;
+  const latency = () => random() * 2;
   const lines = new Map<number, FakeLine>([[STRAIGHT, createFakeLine({ server, clock, latency })]]);
   const openSession = sessionsForTest();
   afterEach(() => {

@@ -1,6 +1,6 @@
 import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
 import { afterEach } from 'vitest';
-import { systemChance as chance, systemClock as clock } from '../../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../../runtime/clock.ts';
 import { createLog, type Logger } from '../../../runtime/log.ts';
 import { openSession, type SessionOptions } from '../../../zookeeper/open-session.ts';
 import type { Session, SessionState } from '../../../zookeeper/session.ts';
@@ -24,7 +24,7 @@ export function sessionsForTest(): (
   return (connect, options = {}) => {
     const lines: Record<string, unknown>[] = [];
     const log = createLog({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
-    const defaults = { sessionTimeoutMs: 6_000, defaultAcl: 'open' as const, clock, chance, log };
+    const defaults = { sessionTimeoutMs: 6_000, defaultAcl: 'open' as const, clock, random, log };
     const session = openSession({ ...defaults, connect, ...options });
     open.push(session);
     const told: Told = { states: [], log, lines };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { systemChance as chance, systemClock as clock } from '../../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../../runtime/clock.ts';
 import { joinMembership } from '../../../zookeeper/recipes/membership.ts';
 import type { ZooKeeperKit } from '../../support/zookeeper/kit.ts';
 
@@ -13,7 +13,7 @@ export function membershipSuite(kit: ZooKeeperKit): void {
     path = '/online/web-1',
   ) {
     const data = () => Buffer.from(JSON.stringify({ instanceId, machineId, host: 'web-1' }));
-    return joinMembership(session, { path, instanceId, machineId, data, clock, chance, log: session.told.log });
+    return joinMembership(session, { path, instanceId, machineId, data, clock, random, log: session.told.log });
   }
 
   async function opened() {
@@ -31,7 +31,7 @@ export function membershipSuite(kit: ZooKeeperKit): void {
       expect(stat?.czxid).toBe(member.fence);
       await member.leave();
       expect(await session.exists('/online/plain')).toBeNull();
-      expect([member.standing, member.held(), member.fence]).toEqual(['left', false, undefined]);
+      expect([member.state, member.held(), member.fence]).toEqual(['left', false, undefined]);
     });
 
     it('comes back after its session expired, with a higher fence', async () => {
@@ -40,7 +40,7 @@ export function membershipSuite(kit: ZooKeeperKit): void {
       await expect.poll(() => member.held(), wide).toBe(true);
       const before = member.fence as bigint;
       const states: string[] = [];
-      member.onChange(() => states.push(member.standing));
+      member.onChange(() => states.push(member.state));
       await kit.expire(session);
       await expect.poll(() => session.vitals().generation, wide).toBe(2);
       await expect.poll(() => member.held(), wide).toBe(true);
@@ -78,7 +78,7 @@ export function membershipSuite(kit: ZooKeeperKit): void {
       const second = join(await opened(), 'i2', 'm1', '/online/twice');
       await expect.poll(() => second.held(), wide).toBe(true);
       const { fence } = second;
-      await expect.poll(() => first.standing, wide).toBe('refused');
+      await expect.poll(() => first.state, wide).toBe('refused');
       expect(first.holder?.instanceId).toBe('i2');
       await older.barrier('/');
       expect([second.held(), second.fence]).toEqual([true, fence]);
@@ -91,7 +91,7 @@ export function membershipSuite(kit: ZooKeeperKit): void {
       const holder = join(session, 'i1', 'm1', '/online/clone');
       await expect.poll(() => holder.held(), wide).toBe(true);
       const clone = join(other, 'i2', 'm2', '/online/clone');
-      await expect.poll(() => clone.standing, wide).toBe('refused');
+      await expect.poll(() => clone.state, wide).toBe('refused');
       expect(clone.held()).toBe(false);
       expect(clone.holder).toMatchObject({ instanceId: 'i1', machineId: 'm1' });
       expect(holder.held()).toBe(true);

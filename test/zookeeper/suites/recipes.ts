@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { systemChance as chance, systemClock as clock } from '../../../runtime/clock.ts';
+import { systemClock as clock, systemRandom as random } from '../../../runtime/clock.ts';
 import { inOrder, whoseTurn } from '../../../zookeeper/recipes/contention.ts';
 import { type Candidacy, standForElection } from '../../../zookeeper/recipes/election.ts';
 import { acquireLock } from '../../../zookeeper/recipes/lock.ts';
@@ -12,7 +12,7 @@ export function recipesSuite(kit: ZooKeeperKit): void {
   const never = () => new AbortController().signal;
   const wide = { timeout: 30_000 };
   const bytes = (text: string) => Buffer.from(text);
-  const backoff = { firstMs: 5, mostMs: 50 };
+  const backoff = { firstMs: 5, maxMs: 50 };
 
   async function crowd(size: number, path: string) {
     const sessions = Array.from({ length: size }, () => kit.open(kit.connect(), { backoff }));
@@ -181,7 +181,7 @@ export function recipesSuite(kit: ZooKeeperKit): void {
   describe('the election', () => {
     const leaders = (candidates: Candidacy[]) => candidates.filter((one) => one.term !== undefined);
     function stand(session: ReturnType<ZooKeeperKit['open']>, path: string, more: { most?: number } = {}): Candidacy {
-      return standForElection(session, { path, clock, chance, log: session.told.log, lookAgainMs: 200, ...more });
+      return standForElection(session, { path, clock, random, log: session.told.log, lookAgainMs: 200, ...more });
     }
 
     it('has one leader and at most seven candidates of fifty, through the deaths of leaders', async () => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../../runtime/clock.ts';
-import type { Answer, Link, LinkEnd, OpenLink } from '../../../../zookeeper/wire/connection-types.ts';
+import type { Answer, Connection, ConnectionEnd, OpenConnection } from '../../../../zookeeper/wire/connection-types.ts';
 import { beatTimes, watchSilence } from '../../../../zookeeper/wire/heartbeat.ts';
 import type { FakeServer } from './server.ts';
 import { readRequest } from './wire.ts';
@@ -8,7 +8,7 @@ import { readRequest } from './wire.ts';
 export type LineMode = 'pass' | 'drop' | 'mute' | 'refuse';
 
 export interface FakeLine {
-  readonly openLink: OpenLink;
+  readonly openLink: OpenConnection;
   mode(mode: LineMode): void;
   /** Ends every open link now. */
   cut(): void;
@@ -29,7 +29,7 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
   const open = new Map<() => void, () => bigint>();
   let mode: LineMode = 'pass';
 
-  const openLink: OpenLink = (options) => {
+  const openLink: OpenConnection = (options) => {
     let phase: 'greeting' | 'up' | 'ended' = 'greeting';
     let sessionId = 0n;
     let lastAt = { there: 0, back: 0 };
@@ -102,7 +102,7 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
       }
     }
 
-    function end(how: LinkEnd): void {
+    function end(how: ConnectionEnd): void {
       if (phase === 'ended') return;
       phase = 'ended';
       stopTimers();
@@ -163,7 +163,7 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
         if (phase === 'up' && !torn.there && (mode === 'pass' || mode === 'mute')) server.end(sessionId);
         end({ why: 'closed', words: 'closed by us' });
       },
-    } satisfies Link;
+    } satisfies Connection;
   };
 
   return {
