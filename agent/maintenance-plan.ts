@@ -33,13 +33,13 @@ const TIDY_MS = 3_600_000;
 export function taskDue(
   times: MaintenanceTimes,
   state: ChoreState,
-  inspectMs: number,
+  verifyMs: number,
   now: number,
 ): MaintenanceTask | { readonly inMs: number } {
   const start = startOf(times);
   if (now < start) return { inMs: start - now };
   if (!state.spareIsActive) return { do: 'spare', from: state.superfluous[0] ?? null };
-  const inspectAt = inspectionAt(times, inspectMs);
+  const inspectAt = inspectionAt(times, verifyMs);
   if (now >= inspectAt) return { do: 'inspect' };
   const [release] = state.superfluous;
   if (release !== undefined) return { do: 'remove', release };
@@ -49,9 +49,9 @@ export function taskDue(
 }
 
 /** When the active tree is to be compared with its commit next. */
-export function inspectionAt(times: MaintenanceTimes, inspectMs: number): number {
+export function inspectionAt(times: MaintenanceTimes, verifyMs: number): number {
   const start = startOf(times);
-  return times.inspectedAt === null ? start : Math.max(start, times.inspectedAt + inspectMs);
+  return times.inspectedAt === null ? start : Math.max(start, times.inspectedAt + verifyMs);
 }
 
 const startOf = ({ settledAt, restUntil }: MaintenanceTimes): number =>

@@ -24,7 +24,7 @@ interface ChoreParts {
   readonly log: Logger;
   readonly retention: RetentionRule;
   /** How often the active tree is compared with its commit, ms. */
-  readonly inspectMs: number;
+  readonly verifyMs: number;
   readonly drift: 'observe' | 'heal';
   /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
   readonly generated: readonly string[];
@@ -116,12 +116,12 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
       perhaps(active, settledFor, signal, async (now) => {
         const [releases, proved] = await Promise.all([listReleases(parts.layout), parts.spare.proved()]);
         const old = superfluous(releases, parts.journal(), parts.retention, clock.now());
-        const due = taskDue(times, { spareIsActive: proved === active, superfluous: old }, parts.inspectMs, now);
+        const due = taskDue(times, { spareIsActive: proved === active, superfluous: old }, parts.verifyMs, now);
         return 'inMs' in due ? due : () => perform(due, active, signal);
       }),
     watch: (served, signal, drift) =>
       perhaps(served, null, signal, async (now) => {
-        const inMs = inspectionAt(times, parts.inspectMs) - now;
+        const inMs = inspectionAt(times, parts.verifyMs) - now;
         if (inMs > 0) return { inMs };
         return async () => {
           await inspect(parts, served, signal, drift === 'observe' ? drift : parts.drift);

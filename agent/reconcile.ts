@@ -23,7 +23,7 @@ import { readSuspension } from './state/suspension.ts';
 import type { HealthWatch } from './steps/health-watch.ts';
 
 export interface ReconcileParts extends ActParts, ObserveParts {
-  readonly rereadMs: number;
+  readonly resyncMs: number;
   readonly maintenance: Maintenance;
   /** Why this agent may not act now although there is a target, such as another process that holds its name. */
   readonly blocked: () => string | null;
@@ -101,7 +101,7 @@ export async function reconcileOnce(
 /** Null: at once. */
 function soonest(parts: ReconcileParts, dueInMs: readonly (number | null)[]): number | null {
   const first = Math.min(...dueInMs.map((ms) => ms ?? Number.POSITIVE_INFINITY));
-  return first === 0 ? null : Math.min(first, spread(parts.rereadMs, 0.2, parts.random));
+  return first === 0 ? null : Math.min(first, spread(parts.resyncMs, 0.2, parts.random));
 }
 
 /** What is served meanwhile, while the target waits, is refused or has failed. Null: nothing is. */

@@ -84,7 +84,7 @@ export interface WatchOptions {
   /** Ends the stream. */
   readonly signal: AbortSignal;
   /** The slow re-read that keeps one lost watch from stranding us; ms, default 60,000, spread by 20 %. */
-  readonly rereadMs?: number;
+  readonly resyncMs?: number;
 }
 
 interface Vitals {

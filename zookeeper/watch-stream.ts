@@ -7,7 +7,7 @@ import type { Caller } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { WatchOptions } from './session.ts';
 
-const REREAD_MS = 60_000;
+const RESYNC_MS = 60_000;
 const AGAIN: Backoff = { firstMs: 100, maxMs: 15_000 };
 
 export interface StreamParts {
@@ -27,7 +27,7 @@ export interface StreamParts {
 export function streamOf<T, Mark>(
   parts: StreamParts,
   path: string,
-  { signal, rereadMs = REREAD_MS }: WatchOptions,
+  { signal, resyncMs = RESYNC_MS }: WatchOptions,
   /** Called once; what it returns is called for each read, and `caller` then hears the item or the failure. */
   source: (caller: Caller<T>) => (last: Mark | undefined) => void,
   /** What is kept of an item to know the next one by; the item itself may be large, and belongs to who asked. */
@@ -95,7 +95,7 @@ export function streamOf<T, Mark>(
 
   /** One lost event must not strand us: now and then the bell rings by itself. */
   function rereadSlowly(): () => void {
-    return parts.clock.after(spread(rereadMs, 0.2, parts.random), () => {
+    return parts.clock.after(spread(resyncMs, 0.2, parts.random), () => {
       cancelReread = rereadSlowly();
       ring();
     });

@@ -12,7 +12,7 @@ export interface RolloutFeedParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly agentId: string;
-  readonly rereadMs: number;
+  readonly resyncMs: number;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -50,7 +50,7 @@ async function watchNode(
   const retryLoop = createRetryLoop(parts);
   while (!signal.aborted) {
     try {
-      for await (const snapshot of parts.session.watch(path, { signal, rereadMs: parts.rereadMs })) {
+      for await (const snapshot of parts.session.watch(path, { signal, resyncMs: parts.resyncMs })) {
         told(snapshot);
         retryLoop.wentWell();
       }

@@ -10,7 +10,7 @@ import type { Journal } from '../state/journal.ts';
 interface TargetFeedParts {
   readonly session: Session;
   readonly path: string;
-  readonly rereadMs: number;
+  readonly resyncMs: number;
   readonly policy: () => UrlPolicy;
   readonly accepted: () => Journal['accepted'];
   readonly log: Logger;
@@ -33,7 +33,7 @@ export async function* followTarget(parts: TargetFeedParts, signal: AbortSignal)
   let told = false;
   while (!signal.aborted) {
     try {
-      for await (const snapshot of parts.session.watch(parts.path, { signal, rereadMs: parts.rereadMs })) {
+      for await (const snapshot of parts.session.watch(parts.path, { signal, resyncMs: parts.resyncMs })) {
         if (!told) parts.log.info({ path: parts.path, empty: !hasContent(snapshot) }, `watching ${parts.path}`);
         told = true;
         const judged = await judge(parts, snapshot);

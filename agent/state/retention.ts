@@ -3,9 +3,9 @@ import { repositoryOf } from './link-history.ts';
 
 export interface RetentionRule {
   /** Releases that ended well, the active one included. */
-  readonly keep: number;
+  readonly keepReleases: number;
   /** Releases that failed, kept for diagnosis. */
-  readonly keepFailed: number;
+  readonly keepFailedReleases: number;
   /** Ms that a release stays readable after another one took over: running processes may still hold it. */
   readonly graceMs: number;
 }
@@ -29,8 +29,8 @@ export function superfluous(
     .sort((a, b) => b.at - a.at);
   const lastGood = known.find((release) => release.endedWell)?.commitId;
   const beyond = [
-    ...known.filter((release) => release.endedWell).slice(rule.keep),
-    ...known.filter((release) => !release.endedWell).slice(rule.keepFailed),
+    ...known.filter((release) => release.endedWell).slice(rule.keepReleases),
+    ...known.filter((release) => !release.endedWell).slice(rule.keepFailedReleases),
   ];
   return beyond
     .filter(({ commitId, leftAt }) => !shown.has(commitId) && commitId !== lastGood && inPast(leftAt, rule, now))

@@ -19,7 +19,7 @@ export interface HealthWatch {
 }
 
 type HealthWatchParts = Pick<ApplyParts, 'layout' | 'journal' | 'stepsOf' | 'probe' | 'clock' | 'log'> & {
-  readonly rereadMs: number;
+  readonly resyncMs: number;
 };
 
 interface Watched {
@@ -43,7 +43,7 @@ export function createHealthWatch(parts: HealthWatchParts, failed: () => void): 
   /** Resolves to how long to wait for the next look. */
   async function lookAt(now: Watched, signal: AbortSignal): Promise<number> {
     const { health: rule } = await parts.stepsOf(releaseOf(parts.layout, now.wanted.target.commitId));
-    if (!rule) return parts.rereadMs;
+    if (!rule) return parts.resyncMs;
     const wrong = await sample(rule, factsIn(parts, now.wanted), parts.probe, signal);
     if (signal.aborted) return 0;
     const before = now.tally.last?.wrong ?? null;
@@ -66,7 +66,7 @@ export function createHealthWatch(parts: HealthWatchParts, failed: () => void): 
       return await lookAt(now, signal);
     } catch (error) {
       if (!signal.aborted) parts.log.warn({ err: classify(error) }, 'the active release could not be looked at');
-      return parts.rereadMs;
+      return parts.resyncMs;
     }
   }
 
@@ -82,7 +82,7 @@ export function createHealthWatch(parts: HealthWatchParts, failed: () => void): 
     async run(signal) {
       while (!signal.aborted) {
         const now = watched;
-        const waitMs = now && !now.failure ? await attempt(now, signal) : parts.rereadMs;
+        const waitMs = now && !now.failure ? await attempt(now, signal) : parts.resyncMs;
         await bell.wait(waitMs, signal);
       }
     },

@@ -17,7 +17,7 @@ const NOT: CoordinatorAccess = { stands: false, auth: [] };
  * @throws FleetError SETTINGS, also where the file is another role's: such a leader's orders would all be refused.
  */
 export async function coordinatorAccess({ coordinator }: Settings, own: SessionAccess): Promise<CoordinatorAccess> {
-  if (!coordinator.stand) return NOT;
+  if (!coordinator.candidate) return NOT;
   const file = coordinator.authFile;
   const auth = file === undefined ? [] : (await readAuth(file)).auth;
   const { roles } = own;

@@ -77,8 +77,8 @@ export function fleetSide(parts: FleetSideParts) {
   const desired = { session, path: paths.config, policy, log, clock, random };
   const orders = {
     ...{ session, znodes: paths, agentId, log, clock, random },
-    get rereadMs() {
-      return live().reread;
+    get resyncMs() {
+      return live().resyncInterval;
     },
   };
   const leases = () => (live().fetchLeases === 'off' ? null : Number(live().fetchLeases));
@@ -91,10 +91,10 @@ export function fleetSide(parts: FleetSideParts) {
       while (!signal.aborted) {
         again = new AbortController();
         const round = AbortSignal.any([signal, again.signal]);
-        yield* followTarget({ ...desired, rereadMs: live().reread, accepted }, round);
+        yield* followTarget({ ...desired, resyncMs: live().resyncInterval, accepted }, round);
       }
     },
-    reread: () => again.abort(),
+    resyncInterval: () => again.abort(),
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
     recheck: (wanted: WantedTarget, signal: AbortSignal) => recheckWanted(orders, wanted, signal),

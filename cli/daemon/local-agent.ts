@@ -58,7 +58,7 @@ export async function openLocalAgent(
     path: commandPath,
     rules: agent.content,
     failpoint,
-    limits: { silentMs: agent.fetch.silent, totalMs: agent.fetch.total },
+    limits: { silentMs: agent.fetch.stallTimeout, totalMs: agent.fetch.timeout },
   });
   shutdown.add('store', () => store.close());
   await store.recover();
@@ -106,7 +106,7 @@ export function localParts(
     stepsOf: (release: string) => stepsOf(stepsSource(live()), release),
     preparation: preparationKey(stepsSource(agent)),
     generated: patternsOf(agent),
-    rereadMs: agent.reread,
+    resyncMs: agent.resyncInterval,
   };
 }
 

@@ -27,7 +27,7 @@ export function pulseOf(
   let cancelStatus: (() => void) | null = null;
   const pulse = createLiveness({
     clock,
-    restMs: () => live().reread * 1.2,
+    restMs: () => live().resyncInterval * 1.2,
     onFirstTurn() {
       void manager.tell('READY=1');
       onReady();

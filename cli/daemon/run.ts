@@ -87,17 +87,17 @@ interface Serving {
 }
 
 async function serve({ settings, read, log, shutdown, manager, hear, failpoint }: Serving): Promise<void> {
-  let reread = () => {};
+  let resyncInterval = () => {};
   const onApplied = ({ log: { level } }: Settings) => {
     log.level = level;
-    reread();
+    resyncInterval();
   };
   const reload = createReload({ running: settings, read, notifier: manager, log, onApplied });
   const live = lastOf(agentSettings, reload.settings);
   const agent = live();
   const local = await openLocalAgent(settings, agent, log, shutdown, failpoint, undefined, live);
   const fleet = await joinFleet(settings, agent, local, log, shutdown, live);
-  reread = fleet.reread;
+  resyncInterval = fleet.resyncInterval;
   const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
   const counted = await countedBy(settings, agent, pulse, fleet.vitals, log, shutdown);
@@ -110,11 +110,11 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   const maintenance = createMaintenance({
     ...parts,
     get retention() {
-      const { keep, keepFailed, grace } = live();
-      return { keep, keepFailed, graceMs: grace };
+      const { keepReleases, keepFailedReleases, releaseGrace } = live();
+      return { keepReleases, keepFailedReleases, graceMs: releaseGrace };
     },
-    get inspectMs() {
-      return live().inspect;
+    get verifyMs() {
+      return live().verifyInterval;
     },
     get drift() {
       return live().drift;
@@ -142,8 +142,8 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
       get generated() {
         return patternsOf(live());
       },
-      get rereadMs() {
-        return live().reread;
+      get resyncMs() {
+        return live().resyncInterval;
       },
     },
     shutdown.signal,

@@ -94,7 +94,7 @@ async function checkSpace(path: string): Promise<Finding> {
   const free = found.bavail * found.bsize;
   const inodes = found.files === 0 ? 1 : found.ffree / found.files;
   const says = `${path}: ${(free / GIB).toFixed(1)} GiB free, ${Math.round(inodes * 100)} % of the inodes`;
-  const hint = 'a release needs room for a second tree; agent.keep says how many are kept';
+  const hint = 'a release needs room for a second tree; agent.keepReleases says how many are kept';
   if (free < GIB / 10 || inodes < 0.01) return failed('disk', says, hint);
   return free < GIB || inodes < 0.05 ? warning('disk', says, hint) : ok('disk', says);
 }

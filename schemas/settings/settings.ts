@@ -43,7 +43,7 @@ const members = {
   coordinator: z
     .strictObject({
       /** Whether this agent may lead rollouts: one of few does, elected among all that may. */
-      stand: z.boolean({ error: 'wants true or false' }).prefault(true),
+      candidate: z.boolean({ error: 'wants true or false' }).prefault(true),
       /** The coordinator's credential. Absent: this agent stands only where the app was made with `init --open`. */
       authFile: path().optional(),
     })
@@ -93,15 +93,15 @@ const agent = once(() =>
       /** No: whoever can push must not be able to choose what this server runs. */
       allowRepositorySteps: z.boolean({ error: 'wants true or false' }).prefault(false),
       /** Releases that ended well, the active one included: rollbacks to them need no network. */
-      keep: z.int().min(1).max(1_000).prefault(5),
+      keepReleases: z.int().min(1).max(1_000).prefault(5),
       /** Releases that failed, for a look at what went wrong. */
-      keepFailed: z.int().min(0).max(1_000).prefault(2),
+      keepFailedReleases: z.int().min(0).max(1_000).prefault(2),
       /** How long processes that still run from an older release may read it. */
-      grace: duration('1h'),
+      releaseGrace: duration('1h'),
       /** A watch may be lost in ways nobody thought of; then a target is late by this, not lost. Spread by 20 %. */
-      reread: duration('60s', { least: '1s', most: '1h' }),
+      resyncInterval: duration('60s', { least: '1s', most: '1h' }),
       /** How often the whole active tree is compared with its commit; costs a look at every file. */
-      inspect: duration('10m', { least: '1s' }),
+      verifyInterval: duration('10m', { least: '1s' }),
       /** Found differences are reported; `heal` also puts the files right. An application that writes there loses it. */
       drift: z.enum(['observe', 'heal']).prefault('observe'),
       /** What a commit may contain. Submodules and LFS would deploy as empty directories and as stubs. */
@@ -122,8 +122,8 @@ const agent = once(() =>
       fetch: z
         .strictObject({
           /** Without progress a fetch is ended and tried again; a slow line that gets on is left alone. */
-          silent: duration('30s', { least: '1s' }),
-          total: duration('15m', { least: '1s' }),
+          stallTimeout: duration('30s', { least: '1s' }),
+          timeout: duration('15m', { least: '1s' }),
         })
         .prefault({}),
     })

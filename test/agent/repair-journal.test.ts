@@ -35,7 +35,7 @@ describe('the disk is the truth', () => {
     const repaired = await repairJournal(layout, journal, 9);
     expect(repaired.links).toEqual({ shop: A });
     expect(repaired.releases[B]?.leftAt).toBe(9);
-    expect(superfluous([A, B], repaired, { keep: 1, keepFailed: 0, graceMs: 0 }, 9)).toEqual([B]);
+    expect(superfluous([A, B], repaired, { keepReleases: 1, keepFailedReleases: 0, graceMs: 0 }, 9)).toEqual([B]);
   });
 
   it('a link that somebody removed, or turned elsewhere, is none of ours any more', async () => {

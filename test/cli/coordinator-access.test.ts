@@ -29,7 +29,7 @@ async function access(authFile: string | null, coordinator: Record<string, unkno
 
 it('an agent of an open app stands, unless its settings say no', async () => {
   expect(await access(null)).toEqual({ stands: true, auth: [] });
-  expect(await access(null, { stand: false })).toEqual({ stands: false, auth: [] });
+  expect(await access(null, { candidate: false })).toEqual({ stands: false, auth: [] });
 });
 
 it('where the app has rights only who holds the credential stands, in a file of its own or beside the agent’s', async () => {
@@ -39,7 +39,7 @@ it('where the app has rights only who holds the credential stands, in a file of 
     auth: [{ scheme: 'digest', credential: expect.stringMatching(/^coordinator:/) }],
   });
   expect((await access(file('both'))).stands).toBe(true);
-  expect((await access(file('both'), { stand: false })).stands).toBe(false);
+  expect((await access(file('both'), { candidate: false })).stands).toBe(false);
 });
 
 it('the file of another role, and one that others may read, are refused at the start', async () => {

@@ -37,7 +37,7 @@ describe('a fleet of ten', () => {
 
   it('sends nothing but pings and the slow re-read when idle', async () => {
     fleet = await TestFleet.create(servers.connect());
-    await fleet.startAgents(10, { settings: { agent: { reread: '1h' } } });
+    await fleet.startAgents(10, { settings: { agent: { resyncInterval: '1h' } } });
     await fleet.online(10);
     const origin = await fleet.origin();
     const said = await fleet.publish({ url: origin.url, commitId: await origin.commit('first', { a: '1' }) });

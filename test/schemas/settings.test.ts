@@ -39,9 +39,9 @@ it('what is wrong is said in words of a person, with the value where it may have
     [{ zookeeper: 'zk1:2181' }, 'zookeeper: is no list of settings such as connect and sessionTimeout'],
     [{ zookeeper: { connect: 'zk1;zk2' } }, 'zookeeper.connect: wants hosts such as .*; not "zk1;zk2"'],
     [{ app: 'shop' }, 'app: wants a znode such as /app/business; not "shop"'],
-    [{ agent: { keep: 0 } }, 'agent.keep: wants at least 1'],
-    [{ agent: { keep: 9_999 } }, 'agent.keep: wants at most 1000'],
-    [{ agent: { keep: 1.5 } }, 'agent.keep: wants a whole number'],
+    [{ agent: { keepReleases: 0 } }, 'agent.keepReleases: wants at least 1'],
+    [{ agent: { keepReleases: 9_999 } }, 'agent.keepReleases: wants at most 1000'],
+    [{ agent: { keepReleases: 1.5 } }, 'agent.keepReleases: wants a whole number'],
     [{ agent: { drift: 'mend' } }, 'agent.drift: wants observe or heal'],
     [{ agent: { labels: 'web' } }, 'agent.labels: wants names with a value each'],
     [{ agent: { allowUrls: 'https://h' } }, 'agent.allowUrls: wants a list'],
@@ -74,17 +74,17 @@ describe('defaults', () => {
         passEnvironment: [],
         allowRepositorySteps: false,
         fetchLeases: 16,
-        keep: 5,
-        keepFailed: 2,
-        grace: 3_600_000,
-        reread: 60_000,
-        inspect: 600_000,
+        keepReleases: 5,
+        keepFailedReleases: 2,
+        releaseGrace: 3_600_000,
+        resyncInterval: 60_000,
+        verifyInterval: 600_000,
         drift: 'observe',
         generated: [],
         content: { submodules: 'refuse', lfs: 'refuse', symlinks: 'contained' },
-        fetch: { silent: 30_000, total: 900_000 },
+        fetch: { stallTimeout: 30_000, timeout: 900_000 },
       },
-      coordinator: { stand: true },
+      coordinator: { candidate: true },
       publisher: { timeout: 300_000 },
       log: { level: 'info' },
     });
@@ -149,13 +149,13 @@ describe('a wrong setting', () => {
     ...UNSAFE_UNITS.map((unit) => ({ agent: { restart: [unit] } })),
     { agent: { restart: ['a.service', 'a.service'] } },
     { agent: { restartTimeout: '0s' } },
-    { agent: { keep: 0 } },
-    { agent: { keep: 1.5 } },
-    { agent: { keep: '5' } },
-    { agent: { grace: 60 } },
-    { agent: { grace: '60' } },
-    { agent: { reread: '0s' } },
-    { agent: { reread: '2h' } },
+    { agent: { keepReleases: 0 } },
+    { agent: { keepReleases: 1.5 } },
+    { agent: { keepReleases: '5' } },
+    { agent: { releaseGrace: 60 } },
+    { agent: { releaseGrace: '60' } },
+    { agent: { resyncInterval: '0s' } },
+    { agent: { resyncInterval: '2h' } },
     { zookeeper: { connect: 'a', sessionTimeout: '1s' } },
     { zookeeper: { connect: 'a', tls: { certFile: '/c' } } },
     { log: { level: 'loud' } },
@@ -205,8 +205,8 @@ describe('mergeSettings', () => {
       environment: {
         GITFLEET_ALLOW_URL: 'https://a, https://b https://c',
         GITFLEET_LABEL: 'role=web,zone=b=c,empty=',
-        GITFLEET_KEEP: '7',
-        GITFLEET_KEEP_FAILED: 'many',
+        GITFLEET_KEEP_RELEASES: '7',
+        GITFLEET_KEEP_FAILED_RELEASES: 'many',
         GITFLEET_ACTIVATE: '/usr/local/bin/my reload',
         GITFLEET_STATE: '',
       },
@@ -215,8 +215,8 @@ describe('mergeSettings', () => {
       agent: {
         allowUrls: ['https://a', 'https://b', 'https://c'],
         labels: { role: 'web', zone: 'b=c', empty: '' },
-        keep: 7,
-        keepFailed: 'many',
+        keepReleases: 7,
+        keepFailedReleases: 'many',
         activate: { command: ['/usr/local/bin/my reload'] },
       },
     });
@@ -253,7 +253,7 @@ describe('mergeSettings', () => {
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
-      /^agent\.(credentials|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.stand/;
+      /^agent\.(credentials|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate/;
     const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);

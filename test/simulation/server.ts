@@ -78,7 +78,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       app: world.app,
       agent: {
         ...{ id, root: `/${id}/root`, state: `/${id}/state`, labels, allowUrls: ['https://git.example.com/shop'] },
-        ...{ health: HEALTH, keep: 2, grace: '30s', inspect: '5m' },
+        ...{ health: HEALTH, keepReleases: 2, releaseGrace: '30s', verifyInterval: '5m' },
       },
     },
     id,
@@ -151,13 +151,19 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
         return world.isHealthy(commitId, id) ? null : 'it answers 500';
       },
       stepsOf: (release: string) => stepsOf(source, release),
-      ...{ preparation: preparationKey(source), generated: patternsOf(agent), rereadMs: agent.reread },
+      ...{ preparation: preparationKey(source), generated: patternsOf(agent), resyncMs: agent.resyncInterval },
     };
     const status = createStatusReporter({ reporter: side.reporter, clock: now, log, agentId: id, agentVersion: '0' });
     const maintenance = createMaintenance({
       ...parts,
-      ...{ retention: { keep: agent.keep, keepFailed: agent.keepFailed, graceMs: agent.grace } },
-      ...{ inspectMs: agent.inspect, drift: agent.drift, onDrift: status.drift },
+      ...{
+        retention: {
+          keepReleases: agent.keepReleases,
+          keepFailedReleases: agent.keepFailedReleases,
+          graceMs: agent.releaseGrace,
+        },
+      },
+      ...{ verifyMs: agent.verifyInterval, drift: agent.drift, onDrift: status.drift },
     });
     const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = side;
     const onChange = (ring: () => void) => void side.membership.onChange(ring);

@@ -166,7 +166,7 @@ describe('after a reconnect', () => {
     const writer = open(real.connect());
     await writer.create('/deaf', bytes('1'), 'persistent');
     const stop = new AbortController();
-    const stream = session.watch('/deaf', { signal: stop.signal, rereadMs: 300 })[Symbol.asyncIterator]();
+    const stream = session.watch('/deaf', { signal: stop.signal, resyncMs: 300 })[Symbol.asyncIterator]();
     await next(stream);
     path.rewrite((frame) => (frame.readInt32BE(4) === -1 ? Buffer.alloc(0) : frame));
     await writer.set('/deaf', bytes('2'), 0);

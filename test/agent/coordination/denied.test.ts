@@ -22,7 +22,7 @@ it('an agent without rights says so once with the hint, asks within a minute, an
     },
   } as unknown as Session;
   const log = { warn: (fields: unknown) => lines.push(fields), info: () => {} } as unknown as Logger;
-  const parts = { session, path: '/x/config', rereadMs: 1, policy: () => ({ allow: [] }), accepted: () => null };
+  const parts = { session, path: '/x/config', resyncMs: 1, policy: () => ({ allow: [] }), accepted: () => null };
   const signal = new AbortController().signal;
   for await (const { wanted } of followTarget({ ...parts, log, clock, random: () => 0.5 }, signal)) {
     expect(wanted.kind).toBe('nothing');

@@ -19,16 +19,23 @@ describe('changeSettings', () => {
     const read = parse({
       zookeeper: { connect: 'zk2' },
       app: '/app/other',
-      agent: { id: 'web-2', root: '/srv/other', state: '/var/other', allowUrls: ['https://b'], drift: 'heal', keep: 9 },
+      agent: {
+        id: 'web-2',
+        root: '/srv/other',
+        state: '/var/other',
+        allowUrls: ['https://b'],
+        drift: 'heal',
+        keepReleases: 9,
+      },
       log: { level: 'debug' },
       publisher: { timeout: '1m' },
     });
     const { settings, applied, needRestart } = changeSettings(running, read);
-    expect(applied).toEqual(['agent.activate', 'agent.allowUrls', 'agent.drift', 'agent.keep', 'log.level']);
+    expect(applied).toEqual(['agent.activate', 'agent.allowUrls', 'agent.drift', 'agent.keepReleases', 'log.level']);
     expect(needRestart).toEqual(['agent.id', 'agent.root', 'agent.state', 'app', 'zookeeper.connect']);
     expect(settings).toEqual({
       ...running,
-      agent: { ...parse({}).agent, allowUrls: ['https://b'], drift: 'heal', keep: 9 },
+      agent: { ...parse({}).agent, allowUrls: ['https://b'], drift: 'heal', keepReleases: 9 },
       log: { level: 'debug' },
     });
     // Put back, nothing waits for a restart any more.

@@ -59,7 +59,7 @@ describe('the release to go back to', () => {
 
   it('is never let go by retention', () => {
     const kept = { links: { shop: NEW }, releases: { ...releases, [B]: release(true, 20, 1) }, base: base(A) };
-    const rule = { keep: 1, keepFailed: 0, graceMs: 0 };
+    const rule = { keepReleases: 1, keepFailedReleases: 0, graceMs: 0 };
     expect(superfluous([A, B, C], kept, rule, 1_000)).not.toContain(A);
     expect(superfluous([A, B, C], { ...kept, base: null }, rule, 1_000)).toContain(A);
   });

@@ -8,7 +8,7 @@ import type { TargetVersion } from '../../../schemas/values.ts';
 
 const HOUR = 3_600_000;
 const NOW = 100 * HOUR;
-const rule = { keep: 2, keepFailed: 1, graceMs: HOUR };
+const rule = { keepReleases: 2, keepFailedReleases: 1, graceMs: HOUR };
 
 function journal(shown: string, releases: Record<string, [endedWell: boolean, at: number, leftAt: number | null]>) {
   const entries = Object.entries(releases).map(([id, [endedWell, at, leftAt]]) => [id, { endedWell, at, leftAt }]);
@@ -33,12 +33,12 @@ describe('which releases may go', () => {
 
   it('never drops the newest that ended well', () => {
     const state = journal('b', { a: [true, 1, 2], b: [false, 3, null] });
-    expect(superfluous(['a', 'b'], state, { ...rule, keep: 0, keepFailed: 0 }, NOW)).toEqual([]);
+    expect(superfluous(['a', 'b'], state, { ...rule, keepReleases: 0, keepFailedReleases: 0 }, NOW)).toEqual([]);
   });
 
   it('leaves a release readable for its grace', () => {
     const state = journal('c', { a: [true, 1, NOW - HOUR + 1], b: [true, 2, 5], c: [true, 3, null] });
-    const one = { ...rule, keep: 1 };
+    const one = { ...rule, keepReleases: 1 };
     expect(superfluous(['a', 'b', 'c'], state, one, NOW)).toEqual(['b']);
     expect(superfluous(['a', 'b', 'c'], state, one, NOW + 1)).toEqual(['a', 'b']);
   });

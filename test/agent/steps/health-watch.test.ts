@@ -32,7 +32,7 @@ function watch(steps: ReleaseSteps) {
   const ended = { endedWell: true, leftAt: 1, at: 0 };
   const health: HealthWatch = createHealthWatch(
     {
-      ...{ clock, log: silentLog, rereadMs: 10 * MINUTE, layout: layoutOf('/root', '/state', '/app/shop') },
+      ...{ clock, log: silentLog, resyncMs: 10 * MINUTE, layout: layoutOf('/root', '/state', '/app/shop') },
       journal: () => ({ ...journal, releases: { [OLD]: ended, [NEW]: ended } }),
       async stepsOf() {
         if (seen.throws) throw new Error('gitfleet.yml is gone');

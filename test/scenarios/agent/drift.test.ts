@@ -12,7 +12,7 @@ afterEach(() => fleet.stop());
 
 async function deployed(settings: object) {
   fleet = await TestFleet.create(servers.connect());
-  const agent = await fleet.startAgent('web-1', { settings: { agent: { inspect: '1s', ...settings } } });
+  const agent = await fleet.startAgent('web-1', { settings: { agent: { verifyInterval: '1s', ...settings } } });
   await fleet.online(1);
   const origin = await fleet.origin();
   const commitId = await origin.commit('a', { 'src/app.js': 'one', 'src/gone.js': 'two', keep: 'three' });
@@ -42,7 +42,7 @@ describe('an active release that somebody wrote into', () => {
   });
 
   it('is looked at anew when its commit is published again: what was changed is right, what is not of it stays', async () => {
-    const { at, publish } = await deployed({ inspect: '5m' });
+    const { at, publish } = await deployed({ verifyInterval: '5m' });
     await writeFile(at('src/app.js'), 'changed');
     await writeFile(at('stranger'), 'x');
     expect((await publish()).exitCode).toBe(0);

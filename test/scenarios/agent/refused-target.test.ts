@@ -210,7 +210,7 @@ describe('targets whose commit is the trouble', () => {
 
   it('D74: a commit that refs/replace maps away, at the origin and in the store, is shown as it is', async () => {
     // Old releases and their objects go at once, so that the second showing is made from the store.
-    await running({ settings: { agent: { keep: 1, keepFailed: 0, grace: '0s' } } });
+    await running({ settings: { agent: { keepReleases: 1, keepFailedReleases: 0, releaseGrace: '0s' } } });
     const real = await origin.commit('real', { index: 'real' });
     const evil = await origin.commit('evil', { index: 'evil', more: 'evil' });
     await git(origin.bare, 'replace', real, evil);
@@ -276,7 +276,7 @@ describe('targets whose place is the trouble', () => {
   });
 
   it('D90: a parent that others can write or own, or that is a file; mended, the target deploys by itself', async () => {
-    commitId = await running({ settings: { agent: { reread: '1s' } } });
+    commitId = await running({ settings: { agent: { resyncInterval: '1s' } } });
     await writeFile(at('file'), 'precious');
     await refusedAt('NOT_DIR', 'file/web');
     await refusedAt('NOT_DIR', 'file/deep/web');

@@ -67,7 +67,7 @@ describe('gitfleet agent rollback', () => {
 
   it('is obeyed at the slow tick where nothing can be watched', async () => {
     fleet = await TestFleet.create(servers.connect());
-    const home = agentHome(fleet, 'web-1', { reread: '1s' });
+    const home = agentHome(fleet, 'web-1', { resyncInterval: '1s' });
     const preload = join(fleet.directory, 'no-inotify.mjs');
     await writeFile(
       preload,

@@ -175,7 +175,7 @@ describe('gitfleet.yml in a commit', () => {
     const { agent, origin, ran } = await server((program) => ({
       allowRepositorySteps: true,
       activate: { command: [program] },
-      inspect: '1s',
+      verifyInterval: '1s',
     }));
     const steps =
       'prepare: { command: [sh, -c, "echo made > made"] }\nactivate: { command: ["false"] }\ngenerated: [made]\n';
@@ -216,7 +216,7 @@ describe('shared paths', () => {
     const { agent, origin } = await server(() => ({
       shared: ['uploads', 'var/log'],
       prepare: { command: ['sh', '-c', 'echo prepared >> uploads/said'] },
-      ...{ drift: 'heal', inspect: '1s', keep: 1, keepFailed: 0, grace: '0s' },
+      ...{ drift: 'heal', verifyInterval: '1s', keepReleases: 1, keepFailedReleases: 0, releaseGrace: '0s' },
     }));
     const a = await origin.commit('a', { f: 'a' });
     const b = await origin.commit('b', { f: 'b' });

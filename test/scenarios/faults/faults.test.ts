@@ -315,7 +315,7 @@ describe('a release edited by hand', () => {
   it('is reported with file names, kept as it is, and its files are right again when it is shown anew', async () => {
     const before = { index: file('a'), 'd/e': file('deep'), 'd/gone': file('gone') };
     const a = commit(before);
-    const settings = { allowUrls: [origin.url], inspect: '1s' };
+    const settings = { allowUrls: [origin.url], verifyInterval: '1s' };
     home = agentHome(fleet, 'web-1', settings);
     start();
     await set(a);

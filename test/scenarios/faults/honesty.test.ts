@@ -54,7 +54,12 @@ describe('active means proved', () => {
   });
 
   it('after the journal was lost no release goes that a link shows', async () => {
-    const { agent, origin } = await one({ keep: 1, keepFailed: 0, grace: '0s', inspect: '1s' });
+    const { agent, origin } = await one({
+      keepReleases: 1,
+      keepFailedReleases: 0,
+      releaseGrace: '0s',
+      verifyInterval: '1s',
+    });
     const [a, b, c] = [
       await origin.commit('a', { f: 'a' }),
       await origin.commit('b', { f: 'b' }),
@@ -129,7 +134,7 @@ describe('a report', () => {
   });
 
   it('says a refused target beside an override, and the link that was removed is free again', async () => {
-    const { agent, origin } = await one({ reread: '1s' });
+    const { agent, origin } = await one({ resyncInterval: '1s' });
     const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
     await publish(origin, a);
     await publish(origin, b);

@@ -145,7 +145,7 @@ async function emptyServer(lane: Lane): Promise<void> {
   await readers.unwatch(join(lane.home.root, PATH));
   rmSync(lane.home.directory, { recursive: true, force: true });
   lane.homes += 1;
-  const kept = { keep: 1, keepFailed: 0, grace: `${GRACE_MS}ms`, inspect: '1s' };
+  const kept = { keepReleases: 1, keepFailedReleases: 0, releaseGrace: `${GRACE_MS}ms`, verifyInterval: '1s' };
   const settings = { ...kept, ...STEPS, allowUrls: [lane.origin.url] };
   lane.home = agentHome(lane.fleet, lane.name, settings, { home: String(lane.homes) });
   await readers.watch(join(lane.home.root, PATH), GRACE_MS, { storeMayBeAway: lane.damaged });
@@ -185,7 +185,7 @@ function live(lane: Lane, failpoint?: string, situation?: Situation): Life {
   rmSync(reached, { force: true });
   return begin(lane, lane.home, {
     ...(failpoint === undefined ? {} : { FAILPOINT: failpoint, FAILPOINT_LOG: reached }),
-    ...(situation === 'left-behind' ? { GITFLEET_GRACE: '3s' } : {}),
+    ...(situation === 'left-behind' ? { GITFLEET_RELEASE_GRACE: '3s' } : {}),
   });
 }
 

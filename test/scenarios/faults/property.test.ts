@@ -54,7 +54,13 @@ async function begin(name: string, random: Seeded): Promise<Course> {
   const fleet = await TestFleet.create(servers.connect());
   fleets.push(fleet);
   const origin = createOrigin(join(fleet.directory, 'origin.git'));
-  const settings = { keep: 2, keepFailed: 1, grace: '1s', inspect: '1s', allowUrls: [origin.url] };
+  const settings = {
+    keepReleases: 2,
+    keepFailedReleases: 1,
+    releaseGrace: '1s',
+    verifyInterval: '1s',
+    allowUrls: [origin.url],
+  };
   const home = agentHome(fleet, name, settings);
   const may = new Map(PATHS.map((path) => [path, new Set<CommitId | null>([null])]));
   const life = startLife(home);
