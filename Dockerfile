@@ -23,6 +23,7 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends git openssh-client ca-certificates \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/gitfleet
+COPY LICENSE ./
 COPY --from=build /opt/gitfleet/package.json ./
 COPY --from=build /opt/gitfleet/node_modules node_modules
 COPY --from=build /opt/gitfleet/dist dist

@@ -85,9 +85,14 @@ async function unpack(tarball, stage) {
   put(stage, '/usr/bin/gitfleet', (file) => symlinkSync('../lib/gitfleet/current/bin/gitfleet', file));
 
   const documents = `/usr/share/doc/gitfleet`;
-  for (const name of ['README.md', 'CHANGELOG.md', 'docs']) {
+  for (const name of ['README.md', 'CHANGELOG.md', 'docs', 'examples']) {
     put(stage, `${documents}/${name}`, (file) => cpSync(join(ROOT, name), file, { recursive: true }));
   }
+  // Debian's name for the licence, at Debian's place.
+  const copyright = readFileSync(join(ROOT, 'packaging/debian/copyright'), 'utf8')
+    .replaceAll('@VERSION@', version)
+    .replace('@LICENSE@', readFileSync(join(ROOT, 'LICENSE'), 'utf8').trimEnd());
+  put(stage, `${documents}/copyright`, (file) => writeFileSync(file, copyright));
   return version;
 }
 

@@ -44,7 +44,7 @@ describe('the tarball of npm pack', () => {
 
   it('installs without a registry, and has what the command needs and nothing of the project besides', async () => {
     const home = join(scratch, 'prefix/lib/node_modules/gitfleet');
-    const top = ['CHANGELOG.md', 'README.md', 'dist', 'node_modules', 'package.json', 'packaging'];
+    const top = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'node_modules', 'package.json', 'packaging'];
     expect(readdirSync(home).toSorted()).toEqual(top);
     expect(readdirSync(join(home, 'node_modules'))).not.toContain('vitest');
     const env = cleanEnvironment();
