@@ -23,12 +23,11 @@ export async function checkKept(parts: ApplyParts, commitId: CommitId, signal: A
   await parts.store.putRight(release, commitId, signal, null);
   const still = await wrongFiles(parts, commitId, except, signal);
   if (still.length === 0) return;
-  throw new FleetError({
-    code: 'TREE_MISMATCH',
-    reason: `the kept release of ${commitId.slice(0, 12)} cannot be made its commit: ${still.slice(0, 5).join(', ')}`,
-    hint: `something writes into ${release} again and again; stop it, the agent tries again by itself`,
-    next: 'retry',
-  });
+  throw FleetError.of(
+    'TREE_MISMATCH',
+    `the kept release of ${commitId.slice(0, 12)} cannot be made its commit: ${still.slice(0, 5).join(', ')}`,
+    `something writes into ${release} again and again; stop it, the agent tries again by itself`,
+  );
 }
 
 async function wrongFiles(parts: ApplyParts, commitId: CommitId, except: readonly string[], signal: AbortSignal) {
@@ -59,9 +58,4 @@ export async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: A
 }
 
 const preparedWrongly = (names: readonly string[]): FleetError =>
-  new FleetError({
-    code: 'PREPARE_CHANGED',
-    reason: `the prepare step changed files of the commit: ${names.slice(0, 5).join(', ')}`,
-    hint: 'let it write elsewhere, or list what it makes in agent.generated; then publish again',
-    next: 'stall',
-  });
+  FleetError.of('PREPARE_CHANGED', `the prepare step changed files of the commit: ${names.slice(0, 5).join(', ')}`);

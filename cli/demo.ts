@@ -157,12 +157,7 @@ async function watching(log: string): Promise<void> {
     if ((await readFile(log, 'utf8').catch(() => '')).includes('watching')) return;
     await systemClock.sleep(50, shutdown.signal);
   }
-  throw new FleetError({
-    code: 'DEMO_FAILED',
-    reason: 'an agent did not come up within 30 s',
-    hint: `its log: ${log}`,
-    next: 'stall',
-  });
+  throw FleetError.of('DEMO_FAILED', 'an agent did not come up within 30 s', `its log: ${log}`);
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {
@@ -202,12 +197,10 @@ async function shown(argv: readonly string[], cwd: string, print = true): Promis
     onOutput: (_, chunk) => lines('', chunk),
   });
   if (result.exitCode === 0) return result.stdout.toString('utf8');
-  throw new FleetError({
-    code: 'DEMO_FAILED',
-    reason: `${argv.slice(0, 4).join(' ')} ... ended with ${result.exitCode ?? result.signal ?? result.ended}`,
-    hint: 'the lines above say why',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'DEMO_FAILED',
+    `${argv.slice(0, 4).join(' ')} ... ended with ${result.exitCode ?? result.signal ?? result.ended}`,
+  );
 }
 
 /** Of this machine only what programs need to run; no GITFLEET_ or GIT_ settings of the person's take part. */

@@ -47,12 +47,10 @@ async function refuseOpenApp(settings: Settings): Promise<void> {
   const online = await withSession(settings, (session) => onlineInOpenApp(session, znodes(settings.app)));
   if (online === null) return;
   const agents = online === 0 ? '' : `, ${count(online, 'agent')} online`;
-  throw new FleetError({
-    code: 'APP_OPEN',
-    reason: `${settings.app} is open${agents}: with rights, whoever has no credential file would be shut out`,
-    hint: 'gitfleet init --close writes the files; then give agents and publishers theirs. Nothing was changed',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'APP_OPEN',
+    `${settings.app} is open${agents}: with rights, whoever has no credential file would be shut out`,
+  );
 }
 
 const fileOf = (directory: string, role: string): string => join(directory, `${role}.auth`);

@@ -13,22 +13,12 @@ export function checkHold(data: Buffer, now: number): void {
 export function readHold(data: Buffer, now: number): Hold | null {
   const { value, unreadable } = parseHold(data, now);
   if (unreadable === null) return value;
-  throw new FleetError({
-    code: 'HOLD',
-    reason: `${unreadable}, which counts as a hold`,
-    hint: 'an operator empties it with: gitfleet unhold',
-    next: 'wait',
-  });
+  throw FleetError.of('HOLD', `${unreadable}, which counts as a hold`, 'an operator empties it with: gitfleet unhold');
 }
 
 export function holdRefusal(held: Hold): FleetError {
   const owner = visible(held.owner, 100);
-  return new FleetError({
-    code: 'HOLD',
-    reason: holdWords(held),
-    hint: `ask ${owner}; an operator ends it with: gitfleet unhold`,
-    next: 'wait',
-  });
+  return FleetError.of('HOLD', holdWords(held), `ask ${owner}; an operator ends it with: gitfleet unhold`);
 }
 
 /** `ann holds publishing since ... until ...: why`. */
@@ -42,24 +32,22 @@ export function checkQuarantine(data: Buffer, commitId: string): void {
   const entry = readQuarantine(data).find((commit) => commit.commitId === commitId);
   if (!entry) return;
   const short = commitId.slice(0, 12);
-  throw new FleetError({
-    code: 'QUARANTINED',
-    reason: quarantineWords(entry),
-    hint: `publish another commit; or lift it: gitfleet unquarantine ${short}; or publish it all the same: gitfleet publish ${short} --force -m WHY`,
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'QUARANTINED',
+    quarantineWords(entry),
+    `publish another commit; or lift it: gitfleet unquarantine ${short}; or publish it all the same: gitfleet publish ${short} --force -m WHY`,
+  );
 }
 
 /** @throws FleetError QUARANTINED where the znode holds something else than a list of commits. */
 export function readQuarantine(data: Buffer): readonly Quarantined[] {
   const { value, unreadable } = parseQuarantine(data);
   if (unreadable === null) return value;
-  throw new FleetError({
-    code: 'QUARANTINED',
-    reason: `${unreadable}, so every commit counts as quarantined`,
-    hint: 'look at it with a ZooKeeper client; empty, or a list of ours, makes it readable again',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'QUARANTINED',
+    `${unreadable}, so every commit counts as quarantined`,
+    'look at it with a ZooKeeper client; empty, or a list of ours, makes it readable again',
+  );
 }
 
 /** `9dbcdf1ee3ab is in quarantine since ... (bob): why`. */

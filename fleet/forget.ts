@@ -54,10 +54,5 @@ async function removePermit(session: Session, znodes: Znodes, agentId: string): 
 function holderRefuses(agentId: string, online: NodeData): FleetError {
   const card = parsePresence(online.data);
   const holder = card ? `process ${card.pid} on ${visible(card.host, 100)}` : 'somebody whose presence cannot be read';
-  return new FleetError({
-    code: 'ONLINE',
-    reason: `${visible(agentId, 100)} is online: ${holder} holds its name`,
-    hint: 'stop that agent first (on the server: systemctl stop gitfleet-agent); an online agent would only report again',
-    next: 'stall',
-  });
+  return FleetError.of('ONLINE', `${visible(agentId, 100)} is online: ${holder} holds its name`);
 }

@@ -156,14 +156,11 @@ async function settle(parts: PublishParts, record: Deployment, lost: ZooKeeperEr
     return { mzxid: found.stat.czxid, mtime: found.stat.ctime };
   } catch {
     const name = `${deploymentName(record.number)} ${record.target.commitId.slice(0, 12)}`;
-    throw new FleetError(
-      {
-        code: 'PUBLISH_UNKNOWN',
-        reason: `ZooKeeper went away while ${name} was being written: it may be published`,
-        hint: 'when ZooKeeper answers again, gitfleet status shows whether it is; publish again if it is not',
-        next: 'retry',
-      },
-      { cause: lost },
+    throw FleetError.of(
+      'PUBLISH_UNKNOWN',
+      `ZooKeeper went away while ${name} was being written: it may be published`,
+      undefined,
+      lost,
     );
   }
 }
@@ -228,12 +225,10 @@ const isLostReply = (error: unknown): boolean =>
   isCode(error, 'CONNECTION_LOSS', 'DEADLINE') && error.outcome === 'unknown';
 
 const behind = (number: number): FleetError =>
-  new FleetError({
-    code: 'DEPLOYMENTS_BEHIND',
-    reason: `the deployments znode says ${number - 1}, but ${deploymentName(number)} is there already; nothing was written`,
-    hint: 'it was restored or set by hand: set it to the highest n of its d-<n> children',
-    next: 'stall',
-  });
+  FleetError.of(
+    'DEPLOYMENTS_BEHIND',
+    `the deployments znode says ${number - 1}, but ${deploymentName(number)} is there already; nothing was written`,
+  );
 
 async function readFresh(parts: PublishParts): Promise<SharedState> {
   await parts.session.barrier(parts.znodes.config);
@@ -246,10 +241,9 @@ function conflict(state: SharedState): FleetError {
     winner && isRecorded(state)
       ? `${winner.author} published ${winner.target.commitId.slice(0, 12)} as ${deploymentName(winner.number)} first`
       : 'another ZooKeeper client set the config first';
-  return new FleetError({
-    code: 'CONFLICT',
-    reason: `${who}; nothing of yours was written`,
-    hint: 'look at it (gitfleet status), then publish again if yours should follow',
-    next: 'stall',
-  });
+  return FleetError.of(
+    'CONFLICT',
+    `${who}; nothing of yours was written`,
+    'look at it (gitfleet status), then publish again if yours should follow',
+  );
 }

@@ -54,12 +54,11 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
 }
 
 export function appMissing(app: string): FleetError {
-  return new FleetError({
-    code: 'APP_MISSING',
-    reason: `${app} is not set up on this ZooKeeper`,
-    hint: `run once: gitfleet init --app ${app} (check --zookeeper, a chroot included)`,
-    next: 'stall',
-  });
+  return FleetError.of(
+    'APP_MISSING',
+    `${app} is not set up on this ZooKeeper`,
+    `run once: gitfleet init --app ${app} (check --zookeeper, a chroot included)`,
+  );
 }
 
 /**
@@ -76,10 +75,8 @@ function lastNumber(node: NodeData): number {
   const text = node.data.toString('utf8').trim();
   const last = text === '' ? 0 : Number(text);
   if (Number.isSafeInteger(last) && last >= 0) return last;
-  throw new FleetError({
-    code: 'DEPLOYMENTS_UNREADABLE',
-    reason: `the deployments znode holds ${JSON.stringify(text.slice(0, 40))} instead of the last number`,
-    hint: 'somebody else wrote it: set it to the highest n of its d-<n> children',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'DEPLOYMENTS_UNREADABLE',
+    `the deployments znode holds ${JSON.stringify(text.slice(0, 40))} instead of the last number`,
+  );
 }

@@ -152,10 +152,9 @@ function repositoryOf(options: StoreOptions): Repository {
 /** Paths come from our own layers, but end up in files that git reads line by line. */
 function checkedPath(path: string): string {
   if (/^(\/[^/\u0000-\u001f]+)+$/.test(path) && !/\/\.\.?(\/|$)/.test(path)) return path;
-  throw gitError('PATH', 'bug', `not a plain absolute path: ${JSON.stringify(path)}`, 'resolve the path first');
+  throw gitError('INTERNAL', `not a plain absolute path: ${JSON.stringify(path)}`);
 }
 
 function notOurs(directory: string) {
-  const hint = 'the release is made anew when its commit is deployed again';
-  return gitError('NOT_OUR_WORK_TREE', 'retry', `${directory} is no work tree of this store`, hint);
+  return gitError('NOT_OUR_WORK_TREE', `${directory} is no work tree of this store`);
 }

@@ -1,4 +1,5 @@
 import { checkHold, checkQuarantine } from '../fleet/admission.ts';
+import type { Code } from '../runtime/codes.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import { refuse } from '../schemas/refusal.ts';
 import { parseReleaseFile } from '../schemas/release-file.ts';
@@ -20,7 +21,15 @@ export type GateAnswer =
   | { readonly kind: 'refused' | 'unknown'; readonly failure: FleetError };
 
 /** What says something about the commit or about the app; anything else says only that we could not find out. */
-const REFUSALS = ['HOLD', 'QUARANTINED', 'RELEASE_FILE', 'UNSAFE_TREE', 'SUBMODULES', 'LFS_POINTERS', 'TOO_LARGE'];
+const REFUSALS: readonly Code[] = [
+  'HOLD',
+  'QUARANTINED',
+  'RELEASE_FILE',
+  'UNSAFE_TREE',
+  'SUBMODULES',
+  'LFS_POINTERS',
+  'TOO_LARGE',
+];
 
 /** Whether a commit could be deployed if it were pushed now. First what the repository alone can tell. */
 export async function askGate(parts: GateParts, commitId: string): Promise<GateAnswer> {

@@ -122,18 +122,11 @@ export async function refuseUnclear(found: HookFile): Promise<void> {
 /** @throws FleetError HOOK_EDITED */
 export function refuseEdited({ file, state }: HookFile): void {
   if (state !== 'edited') return;
-  throw new FleetError({
-    code: 'HOOK_EDITED',
-    reason: `${file} was changed since gitfleet wrote it; nothing was touched`,
-    hint: `move what you added into a file of its own, remove ${file}, and run this again`,
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'HOOK_EDITED',
+    `${file} was changed since gitfleet wrote it; nothing was touched`,
+    `move what you added into a file of its own, remove ${file}, and run this again`,
+  );
 }
 
-const exists = (why: string): FleetError =>
-  new FleetError({
-    code: 'HOOK_EXISTS',
-    reason: `${why}; nothing was touched`,
-    hint: 'keep the hook you want under that name, move the other away, and run this again',
-    next: 'stall',
-  });
+const exists = (why: string): FleetError => FleetError.of('HOOK_EXISTS', `${why}; nothing was touched`);

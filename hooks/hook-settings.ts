@@ -110,12 +110,10 @@ function readSection(members: Readonly<Record<string, string>>): HookSettings | 
 }
 
 const wrong = (section: string): FleetError =>
-  new FleetError({
-    code: 'HOOK_SETTINGS',
-    reason: `the settings [gitfleet ${JSON.stringify(section)}] in this repository's git config are incomplete or wrong`,
-    hint: 'on the git host run gitfleet hook install again, or take it out with gitfleet hook uninstall',
-    next: 'stall',
-  });
+  FleetError.of(
+    'HOOK_SETTINGS',
+    `the settings [gitfleet ${JSON.stringify(section)}] in this repository's git config are incomplete or wrong`,
+  );
 
 /** What has no flag is told as a variable. */
 export const tlsVariables = (hook: HookSettings): Record<string, string> => ({

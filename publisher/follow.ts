@@ -158,12 +158,7 @@ async function look({ session, znodes }: FollowParts, targetVersion: string): Pr
   return { config, fleet, found };
 }
 
-const NOT_CONNECTED = new FleetError({
-  code: 'UNREACHABLE',
-  reason: 'the connection is lost',
-  hint: 'it is made again by itself',
-  next: 'retry',
-});
+const NOT_CONNECTED = FleetError.of('UNREACHABLE', 'the connection is lost', 'it is made again by itself');
 
 /** With nobody online there is nothing to watch; but agents may just be coming back from a lost session. */
 const NOBODY_AFTER_MS = 10_000;

@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import type { Code } from '../runtime/codes.ts';
 import { classify } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
 import { line } from './screens/columns.ts';
@@ -49,7 +50,7 @@ export function createFreshness(clock: Pick<Clock, 'now' | 'monotonic'>): Freshn
 }
 
 const UNANSWERED: Omit<Stale, 'since'> = { reason: 'no answer', refusal: null };
-const REFUSALS: ReadonlySet<string> = new Set(['NO_AUTH', 'AUTH_FAILED']);
+const REFUSALS: ReadonlySet<Code> = new Set(['NO_AUTH', 'AUTH_FAILED']);
 
 /** What `work` gives, or null where it takes longer than `ms`; the work goes on. */
 export function within<T>(clock: Pick<Clock, 'after'>, ms: number, work: Promise<T>): Promise<T | null> {

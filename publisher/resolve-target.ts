@@ -60,7 +60,7 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
 async function repositoryUrl(remote: Remote, asked: Asked): Promise<RepositoryUrl> {
   const found = asked.url ?? (await remote.inferUrl(asked.directory).catch(() => null));
   if (!found) {
-    throw refusal(
+    throw FleetError.of(
       'URL',
       'this is no clone with an origin, so the repository is unknown',
       'give it: --url https://host/shop.git',
@@ -77,7 +77,7 @@ async function repositoryUrl(remote: Remote, asked: Asked): Promise<RepositoryUr
 function placeOf(asked: Asked, current: Target | null): RelativePath {
   const text = asked.relativePath ?? current?.relativePath;
   if (text === undefined) {
-    throw refusal(
+    throw FleetError.of(
       'PATH',
       'nothing was published yet, so the place on the servers is unknown',
       'give it: --relative-path shop',
@@ -91,7 +91,7 @@ function placeOf(asked: Asked, current: Target | null): RelativePath {
 async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promise<CommitId> {
   const rev = asked.rev ?? 'HEAD';
   if (rev.startsWith('-') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{/.test(rev)) {
-    throw refusal(
+    throw FleetError.of(
       'REF',
       `"${visible(rev, 200)}" is no plain branch, tag or commit id`,
       'such as main, v1.2 or 1f2e3d4',
@@ -111,7 +111,8 @@ async function checkRemote(
     answer = await remote.has(url, commitId);
   } catch (error) {
     const { code, message } = classify(error);
-    if (code === 'REPOSITORY_NOT_FOUND') return { warning: null, refusal: refusal(code, message, NOT_FOUND_HINT) };
+    if (code === 'REPOSITORY_NOT_FOUND')
+      return { warning: null, refusal: FleetError.of(code, message, NOT_FOUND_HINT) };
     const why = `${code}: ${visible(message, 300)}`;
     return {
       warning: `the repository could not be asked (${why}); the agents will tell whether they reach it`,
@@ -123,7 +124,7 @@ async function checkRemote(
     const reason = `${visible(url)} does not have ${short}`;
     return {
       warning: null,
-      refusal: refusal('COMMIT_NOT_ON_REMOTE', reason, 'git push it first; or publish with --no-check'),
+      refusal: FleetError.of('COMMIT_NOT_ON_REMOTE', reason, 'git push it first; or publish with --no-check'),
     };
   }
   const unsure = answer === 'unknown' ? `${short} is no branch or tag there, and the server gives nothing else` : null;
@@ -136,6 +137,3 @@ const NOT_FOUND_HINT =
 async function titleOf(remote: Remote, directory: string, commitId: CommitId): Promise<string> {
   return await remote.title(directory, commitId).catch(() => '');
 }
-
-const refusal = (code: string, reason: string, hint: string): FleetError =>
-  new FleetError({ code, reason, hint, next: 'stall' });

@@ -1,6 +1,6 @@
 import { type Published, type PublishParts, publishTarget } from '../fleet/publish-transaction.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
-import { type Failure, FleetError } from '../runtime/errors.ts';
+import { FleetError, type OwnFailure } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget } from '../schemas/target.ts';
@@ -11,7 +11,7 @@ import { currentRollout, type SteerParts } from './steer-rollout.ts';
 type Retry =
   | { readonly do: 'publish' }
   | { readonly do: 'nothing'; readonly said: string }
-  | { readonly do: 'refuse'; readonly failure: Failure };
+  | { readonly do: 'refuse'; readonly failure: OwnFailure };
 
 /** Pure, and total over the states. A new try is a new deployment: agents that failed try again, others are done. */
 export function retry(rollout: Rollout): Retry {

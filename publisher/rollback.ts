@@ -34,20 +34,10 @@ export async function findWayBack(session: Session, znodes: Znodes): Promise<Dep
 }
 
 const nothingProven = (): FleetError =>
-  new FleetError({
-    code: 'NOTHING_PROVEN',
-    reason: 'no earlier deployment of this app is proven, so there is nothing safe to return to',
-    hint: 'choose one yourself: gitfleet history, then gitfleet rollback d-<n>',
-    next: 'stall',
-  });
+  FleetError.of('NOTHING_PROVEN', 'no earlier deployment of this app is proven, so there is nothing safe to return to');
 
 export const deploymentUnknown = (number: number): FleetError =>
-  new FleetError({
-    code: 'DEPLOYMENT_UNKNOWN',
-    reason: `${deploymentName(number)} is not in the history`,
-    hint: 'gitfleet history shows what is',
-    next: 'stall',
-  });
+  FleetError.of('DEPLOYMENT_UNKNOWN', `${deploymentName(number)} is not in the history`);
 
 /**
  * The newest proven deployment before the current one that shows something else and is not in quarantine. Where the

@@ -80,23 +80,13 @@ export async function currentRollout({ session, znodes, clock, patienceMs }: Ste
 }
 
 const NOTHING_PUBLISHED = (): FleetError =>
-  new FleetError({
-    ...{ code: 'NOTHING_PUBLISHED', reason: 'nothing was published yet, so nothing rolls out' },
-    ...{ hint: 'gitfleet publish', next: 'stall' },
-  });
+  FleetError.of('NOTHING_PUBLISHED', 'nothing was published yet, so nothing rolls out');
 
 const ROLLOUT_NEWER = (state: string): FleetError =>
-  new FleetError({
-    code: 'ROLLOUT_NEWER',
-    reason: `the rollout is in the state ${clean(state, 40)}, which this version does not know`,
-    hint: 'use the version of gitfleet that leads it; gitfleet publish and gitfleet rollback are possible',
-    next: 'stall',
-  });
+  FleetError.of('ROLLOUT_NEWER', `the rollout is in the state ${clean(state, 40)}, which this version does not know`);
 
 const NO_COORDINATOR = (): FleetError =>
-  new FleetError({
-    code: 'NO_COORDINATOR',
-    reason: 'no coordinator has taken up what was published: no agent that may lead rollouts is online',
-    hint: 'start one, with coordinator.authFile in its settings; gitfleet status shows who is online',
-    next: 'retry',
-  });
+  FleetError.of(
+    'NO_COORDINATOR',
+    'no coordinator has taken up what was published: no agent that may lead rollouts is online',
+  );

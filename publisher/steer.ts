@@ -1,4 +1,4 @@
-import type { Failure } from '../runtime/errors.ts';
+import type { OwnFailure } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Rollout, RolloutState } from '../schemas/rollout.ts';
@@ -21,7 +21,7 @@ interface Word {
 export type Steered =
   | { readonly do: 'write'; readonly rollout: Rollout; readonly said: string }
   | { readonly do: 'nothing'; readonly said: string }
-  | { readonly do: 'refuse'; readonly failure: Failure };
+  | { readonly do: 'refuse'; readonly failure: OwnFailure };
 
 /** Pure, and total: every verb has an answer in every state. Said twice it is done once. */
 export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {

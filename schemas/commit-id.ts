@@ -8,7 +8,7 @@ import type { CommitId } from './values.ts';
 export function parseCommitId(text: string): { ok: true; commitId: CommitId } | Refused {
   if (isCommitId(text)) return { ok: true, commitId: text };
   const why = /^0+$/.test(text) ? 'the all-zero id names no commit' : `${shown(text)} is not a full commit id`;
-  return refuse('COMMIT', `commitId: ${why}`, 'give the full lower-case id, as `git rev-parse HEAD` prints it');
+  return refuse('COMMIT', `commitId: ${why}`);
 }
 
 export function isCommitId(text: string): text is CommitId {

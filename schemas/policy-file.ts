@@ -30,5 +30,4 @@ export function parsePolicyFile(text: string, name: string): Policy {
   );
 }
 
-const refusal = (reasons: readonly string[]): FleetError =>
-  new FleetError(refuse('POLICY', reasons, 'docs/rollouts.md lists every member, its default and examples').failure);
+const refusal = (reasons: readonly string[]): FleetError => new FleetError(refuse('POLICY', reasons).failure);

@@ -1,21 +1,22 @@
-import type { Failure } from '../runtime/errors.ts';
+import { CODES, type Code } from '../runtime/codes.ts';
+import type { OwnFailure } from '../runtime/errors.ts';
 import { clean } from '../runtime/log.ts';
 
 /**
- * How this folder says no. A value from outside is judged without throwing: the answer is the value or a Failure whose
+ * How this folder says no. A value from outside is judged without throwing: the answer is the value or a failure whose
  * `reason` may go into logs, znodes and terminals as it stands. A refusal is always a `stall`: the same bytes are
  * refused again, so only a person, or the next target, changes anything.
  */
 export interface Refused {
   readonly ok: false;
-  readonly failure: Failure;
+  readonly failure: OwnFailure;
 }
 
 /** An operator reads one screen, not sixteen KiB of what somebody sent us. */
 const MAX_ISSUES = 5;
 const MAX_CHARACTERS = 200;
 
-export function refuse(code: string, reasons: string | readonly string[], hint: string): Refused {
+export function refuse(code: Code, reasons: string | readonly string[], hint: string = CODES[code].hint): Refused {
   const all = typeof reasons === 'string' ? [reasons] : reasons;
   const reason = all
     .slice(0, MAX_ISSUES)

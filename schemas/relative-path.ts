@@ -9,7 +9,7 @@ import type { RelativePath } from './values.ts';
 export function parseRelativePath(text: string): { ok: true; relativePath: RelativePath } | Refused {
   const why = violation(text);
   if (why === '') return { ok: true, relativePath: text as RelativePath };
-  return refuse('PATH', `relativePath: ${why}`, 'give plain segments below the root of the agents, such as shop/web');
+  return refuse('PATH', `relativePath: ${why}`);
 }
 
 const MAX_BYTES = 255;

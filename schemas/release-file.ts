@@ -27,6 +27,4 @@ export function parseReleaseFile(text: string): { readonly ok: true; readonly st
 }
 
 const refused = (reason: string): Refused =>
-  refuse('RELEASE_FILE', reason.startsWith(RELEASE_FILE) ? reason : `${RELEASE_FILE}: ${reason}`, HINT);
-
-const HINT = `docs/steps.md lists every member of ${RELEASE_FILE}; mend it and publish the new commit`;
+  refuse('RELEASE_FILE', reason.startsWith(RELEASE_FILE) ? reason : `${RELEASE_FILE}: ${reason}`);

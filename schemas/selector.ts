@@ -26,12 +26,12 @@ const MAX_SELECTOR_CHARACTERS = 500;
 /** Never throws. Code SELECTOR. */
 export function parseSelector(text: string): { ok: true; selector: Selector } | Refused {
   if (text.length > MAX_SELECTOR_CHARACTERS) {
-    return refuse('SELECTOR', `a selector of ${text.length} characters, at most ${MAX_SELECTOR_CHARACTERS}`, HINT);
+    return refuse('SELECTOR', `a selector of ${text.length} characters, at most ${MAX_SELECTOR_CHARACTERS}`);
   }
   const terms: SelectorTerm[] = [];
   for (const piece of splitTerms(text)) {
     const term = parseTerm(piece);
-    if (term === null) return refuse('SELECTOR', `${shown(piece)} is no term of a selector`, HINT);
+    if (term === null) return refuse('SELECTOR', `${shown(piece)} is no term of a selector`);
     terms.push(term);
   }
   return { ok: true, selector: terms };
@@ -47,8 +47,6 @@ export function matches(selector: Selector, labels: Readonly<Record<string, stri
     return is === 'in' ? among : !among;
   });
 }
-
-const HINT = 'such as role=web,zone!=b or "zone in (a,b),!spare": terms with commas between them';
 
 const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?';
 const EXISTS = new RegExp(`^(!?)\\s*(${LABEL})$`);

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Failure, FleetError } from '../runtime/errors.ts';
+import { FleetError, type OwnFailure } from '../runtime/errors.ts';
 import { parseCommitId } from './commit-id.ts';
 import { foreignPolicy } from './policy.ts';
 import { type Refused, refuse, shown } from './refusal.ts';
@@ -53,11 +53,11 @@ export const MAX_TARGET_BYTES = 16 * 1024;
 export function parseTarget(
   bytes: Buffer,
   policy: UrlPolicy,
-): { ok: true; target: Target } | { ok: false; failure: Failure } {
+): { ok: true; target: Target } | { ok: false; failure: OwnFailure } {
   const json = parseStrictJson(bytes, MAX_TARGET_BYTES);
   if (!json.ok) return json;
   const shaped = shape.safeParse(json.value);
-  if (!shaped.success) return refuse('SHAPE', shaped.error.issues.flatMap(sayIssue), HINT);
+  if (!shaped.success) return refuse('SHAPE', shaped.error.issues.flatMap(sayIssue));
   const { gitfleet } = shaped.data;
   const unknown = gitfleet?.must?.filter((name) => !Object.hasOwn(additions.shape, name)) ?? [];
   if (unknown.length > 0) return mustUnknown(unknown);
@@ -89,11 +89,9 @@ export function encodeTarget(target: Target): Buffer {
   return bytes;
 }
 
-const HINT = 'write the members url, commitId and relativePath as strings, and no others beside gitfleet';
-
 function mustUnknown(names: readonly string[]): Refused {
   const reason = `the target demands what this version does not know: ${names.slice(0, 5).map(shown).join(', ')}`;
-  return refuse('MUST_UNKNOWN', reason, 'update gitfleet here, or publish without these members in gitfleet.must');
+  return refuse('MUST_UNKNOWN', reason);
 }
 
 /** One sentence per issue, made of names we know and values that went through `shown`. */

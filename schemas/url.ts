@@ -1,3 +1,4 @@
+import type { Code } from '../runtime/codes.ts';
 import { type Refused, refuse, shown } from './refusal.ts';
 import type { Credential, RepositoryUrl } from './values.ts';
 
@@ -98,10 +99,9 @@ const SCP = /^([A-Za-z_][A-Za-z0-9_.-]*)@([^:/@[\]]+):(?!\/\/)(.*)$/;
 /** Percent codes of what needs none (`%2e`), of separators and of control bytes: second spellings, or worse. */
 const BAD_PERCENT = /%(?![0-9A-Fa-f]{2})|%(?:[01].|7f|2[def]|5[cf]|7e|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
 
-const HINT = 'give a url such as https://host/team/shop.git or ssh://git@host/team/shop.git';
 const LIST = 'if agents shall fetch it, list the prefix in their settings (agent.allowUrls, --allow-url)';
 
-function bad(code: string, reason: string, hint = HINT): Refused {
+function bad(code: Code, reason: string, hint?: string): Refused {
   return refuse(code, `url: ${reason}`, hint);
 }
 
@@ -127,7 +127,7 @@ function splitAuthority(text: string, scheme: string, authority: string, path: s
   const at = authority.lastIndexOf('@');
   const user = authority.slice(0, Math.max(0, at));
   if (at >= 0 && (scheme !== 'ssh' || !USER.test(user))) {
-    return bad('CREDENTIALS', `${shown(text)} carries a user or a password`, CREDENTIALS_HINT);
+    return bad('CREDENTIALS', `${shown(text)} carries a user or a password`);
   }
   const [, host, , port] = /^(\[[0-9a-f:.]*\]|[^:]*)(:(.*))?$/.exec(authority.slice(at + 1)) ?? [];
   if (host === undefined || !isHost(scheme, host)) return bad('URL', `${shown(text)} has no plain host name`);
@@ -141,8 +141,6 @@ function splitAuthority(text: string, scheme: string, authority: string, path: s
     return bad('URL', `${shown(text)} is not in its plain spelling`);
   return { ok: true, parts };
 }
-
-const CREDENTIALS_HINT = "take it out of the url; the agents' settings give credentials by prefix (agent.credentials)";
 
 function join({ scheme, user, host, port, path }: Parts): string {
   return `${scheme}://${user === '' ? '' : `${user}@`}${host}${port === '' ? '' : `:${port}`}${path}`;

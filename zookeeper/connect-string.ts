@@ -60,8 +60,6 @@ function refused(what: string): ZooKeeperError {
     {
       code: 'BAD_CONNECT_STRING',
       reason: `the ZooKeeper connect string is refused: ${what}`,
-      hint: 'write it as host1:2181,host2:2181,host3:2181 with an optional /path behind',
-      next: 'stall',
     },
     { path: '/', outcome: 'none' },
   );

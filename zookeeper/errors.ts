@@ -1,4 +1,5 @@
-import { FleetError, type NextStep } from '../runtime/errors.ts';
+import type { Code } from '../runtime/codes.ts';
+import { FleetError } from '../runtime/errors.ts';
 
 /** `none`: the server did not do it. `unknown`: it may have; find out before trying again. */
 export type Outcome = 'none' | 'unknown';
@@ -10,7 +11,7 @@ export class ZooKeeperError extends FleetError {
   readonly failedAt: number | undefined;
 
   constructor(
-    failure: { code: string; reason: string; hint: string; next: NextStep },
+    failure: { code: Code; reason: string; hint?: string },
     at: { path: string; outcome: Outcome; failedAt?: number; cause?: unknown },
   ) {
     super(failure, { cause: at.cause });
@@ -22,6 +23,6 @@ export class ZooKeeperError extends FleetError {
 }
 
 /** True for a ZooKeeperError of one of these codes, e.g. `isCode(error, 'BAD_VERSION', 'NODE_EXISTS')`. */
-export function isCode(error: unknown, ...codes: string[]): error is ZooKeeperError {
+export function isCode(error: unknown, ...codes: Code[]): error is ZooKeeperError {
   return error instanceof ZooKeeperError && codes.includes(error.code);
 }

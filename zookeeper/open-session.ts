@@ -199,7 +199,6 @@ function checkTls(tls: TlsMaterial | undefined): void {
     createSecureContext(tls);
   } catch (cause) {
     const reason = `the TLS material is refused: ${(cause as Error).message}`;
-    const hint = 'give certificates and key as PEM that belong together, and the passphrase when the key has one';
-    throw new ZooKeeperError({ code: 'BAD_TLS', reason, hint, next: 'stall' }, { path: '/', outcome: 'none', cause });
+    throw new ZooKeeperError({ code: 'BAD_TLS', reason }, { path: '/', outcome: 'none', cause });
   }
 }

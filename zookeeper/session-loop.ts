@@ -219,7 +219,7 @@ export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
   void live().catch((error: unknown) => {
     if (closing.signal.aborted) return;
     life.failure = new ZooKeeperError(
-      { code: 'INTERNAL', reason: String(error), hint: 'please report it', next: 'bug' },
+      { code: 'INTERNAL', reason: String(error) },
       { path: '/', outcome: 'unknown', cause: error },
     );
     log.error({ error }, 'the zookeeper session ends by a defect of ours');

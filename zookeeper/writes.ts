@@ -13,6 +13,7 @@ import { type AclEntry, ANY_VERSION, type Operation, type OperationResult, type 
 type Writes = Pick<Session, 'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'barrier' | 'setAcl'>;
 
 const MAX_BYTES = 1_000_000;
+const SMALLER = 'a node holds at most 1,000,000 bytes; keep large things in git';
 const MANY_BYTES = 100_000;
 
 /**
@@ -69,6 +70,7 @@ export function createWrites(options: {
         ...request,
         outcome: 'none',
         words: 'the transaction is larger than 1,000,000 bytes',
+        hint: SMALLER,
       });
     }
     const results = (await calls.ask(request, deadline)).payload.results ?? [];
@@ -93,7 +95,7 @@ export function createWrites(options: {
     if (operation.op !== 'create' && operation.op !== 'set') return;
     const { length } = operation.data;
     if (length > MAX_BYTES)
-      throw failureOfCode('TOO_LARGE', { ...at, words: `${length} bytes are too many for a node` });
+      throw failureOfCode('TOO_LARGE', { ...at, words: `${length} bytes are too many for a node`, hint: SMALLER });
     if (length > MANY_BYTES)
       options.log.warn({ path: operation.path, length }, 'a large node is slow to hand to a fleet');
   }

@@ -46,18 +46,7 @@ function refuseQuarantined(data: Buffer, commitId: string): void {
   }
 }
 
-const superseded = (reason: string): FleetError =>
-  new FleetError({
-    code: 'NO_LONGER_WANTED',
-    reason,
-    hint: 'the newer target is on its way to this agent; nothing is to be done',
-    next: 'retry',
-  });
+const superseded = (reason: string): FleetError => FleetError.of('NO_LONGER_WANTED', reason);
 
 const notCleared = (waitingFor: string): FleetError =>
-  new FleetError({
-    code: 'NOT_CLEARED',
-    reason: `the rollout changed right before the swap: it waits for ${waitingFor}`,
-    hint: 'nothing is to be done here; see gitfleet status',
-    next: 'wait',
-  });
+  FleetError.of('NOT_CLEARED', `the rollout changed right before the swap: it waits for ${waitingFor}`);

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { parseTarget, targetVersionOf } from '../../schemas/target.ts';
@@ -59,7 +60,8 @@ async function judge(parts: TargetFeedParts, seen: Snapshot): Promise<TargetHear
   if (!judged.ok) return { write, wanted: { kind: 'refused', targetVersion, failure: judged.failure } };
   const accepted = parts.accepted();
   if (accepted && wentBack(accepted, stat.mzxid)) {
-    if (stat.mtime <= accepted.mtime) return { write, wanted: { kind: 'refused', targetVersion, failure: WENT_BACK } };
+    if (stat.mtime <= accepted.mtime)
+      return { write, wanted: { kind: 'refused', targetVersion, failure: wentBackFailure() } };
     parts.log.warn({ targetVersion, accepted: accepted.targetVersion }, 'ZooKeeper was set back; its target is newer');
   }
   return { write, wanted: { kind: 'target', targetVersion, target: judged.target } };
@@ -76,12 +78,11 @@ async function withoutLag(parts: TargetFeedParts, seen: Snapshot): Promise<Snaps
 
 const wentBack = (accepted: NonNullable<Journal['accepted']>, mzxid: bigint): boolean => mzxid < BigInt(accepted.mzxid);
 
-const WENT_BACK = {
-  code: 'TARGET_WENT_BACK',
-  reason: 'config is older than the target that this agent accepted last: ZooKeeper lost writes or was restored',
-  hint: 'what runs was kept; publish the target that should run, which makes it the newest again',
-  next: 'stall',
-} as const;
+const wentBackFailure = () =>
+  FleetError.of(
+    'TARGET_WENT_BACK',
+    'config is older than the target that this agent accepted last: ZooKeeper lost writes or was restored',
+  ).toFailure();
 
 export const nothingHeard = (why: string): TargetHeard => ({ write: null, wanted: { kind: 'nothing', why } });
 const hasContent = (snapshot: Snapshot): boolean => snapshot.exists && snapshot.data.length > 0;

@@ -4,6 +4,7 @@ import { chmod, type FileHandle, lstat, mkdir, open, readFile, stat } from 'node
 import { dirname, join, resolve } from 'node:path';
 import { endOrphans } from '../../git/run/orphans.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
+import type { Code } from '../../runtime/codes.ts';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { clean } from '../../runtime/log.ts';
@@ -75,14 +76,11 @@ export async function takeInstanceLock(
 async function makeNamed(setting: 'root' | 'state', path: string, mode: number): Promise<void> {
   await makeDirectory(path, mode).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw error;
-    throw new FleetError(
-      {
-        code: 'SETTINGS',
-        reason: `agent.${setting}: ${await inTheWay(path)} is not a directory`,
-        hint: `name another directory as agent.${setting} (--${setting}), or move the file away`,
-        next: 'stall',
-      },
-      { cause: error },
+    throw FleetError.of(
+      'SETTINGS',
+      `agent.${setting}: ${await inTheWay(path)} is not a directory`,
+      `name another directory as agent.${setting} (--${setting}), or move the file away`,
+      error,
     );
   });
 }
@@ -112,12 +110,11 @@ async function takeOwner(layout: Layout, agentId: string, machine: string, waitM
   if (present === '') await handle.write(mine, 0);
   else if (present !== mine) {
     await handle.close();
-    throw new FleetError({
-      code: 'ROOT_TAKEN',
-      reason: `${layout.root} belongs to ${ownerIn(present, digest(machine))}`,
-      hint: `give this agent a root of its own; if that agent is gone for good, remove ${file}`,
-      next: 'stall',
-    });
+    throw FleetError.of(
+      'ROOT_TAKEN',
+      `${layout.root} belongs to ${ownerIn(present, digest(machine))}`,
+      `give this agent a root of its own; if that agent is gone for good, remove ${file}`,
+    );
   }
   return handle;
 }
@@ -131,7 +128,7 @@ function ownerIn(text: string, machine: string): string {
 }
 
 /** Node has no flock(2); util-linux's flock(1) locks the description that we share with it and leaves it to us. */
-async function takeLock(file: string, mode: number, code: string, what: string, waitMs: number): Promise<FileHandle> {
+async function takeLock(file: string, mode: number, code: Code, what: string, waitMs: number): Promise<FileHandle> {
   const handle = await openOwn(file, mode);
   const result = await run(['flock', '--timeout', String(waitMs / 1_000), '--exclusive', '3'], {
     env: { PATH: '/usr/bin:/bin' },
@@ -159,12 +156,11 @@ async function openOwn(file: string, mode: number): Promise<FileHandle> {
   // A second name of the file would be a link by another word.
   if (there && found?.isFile() && found.nlink === 1 && (found.uid === uid() || found.uid === 0)) return there;
   await there?.close();
-  throw new FleetError({
-    code: 'OWNER',
-    reason: `${file} is not a file of the agent's own; it was not touched`,
-    hint: 'see who put it there, then remove it',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'OWNER',
+    `${file} is not a file of the agent's own; it was not touched`,
+    'see who put it there, then remove it',
+  );
 }
 
 const unless =
@@ -177,23 +173,18 @@ const unless =
 const uid = (): number => process.getuid?.() ?? 0;
 
 /** Only a silent 1 says that the lock is held: an error has another code, and BusyBox's flock prints with its 1. */
-function notLocked(result: RunResult, file: string, code: string, what: string): FleetError {
+function notLocked(result: RunResult, file: string, code: Code, what: string): FleetError {
   if (result.ended === 'not-started') {
     const reason = 'the command flock is not on this server';
-    return new FleetError({ code: 'NO_FLOCK', reason, hint: 'install util-linux', next: 'stall' });
+    return FleetError.of('NO_FLOCK', reason);
   }
   const words = clean(result.stderr.toString('utf8').trim(), 500);
   if (result.exitCode === 1 && words === '') {
     const hint = `one agent per directory: see who holds it with: fuser -v ${file}`;
-    return new FleetError({ code, reason: `another agent works with ${what}`, hint, next: 'stall' });
+    return FleetError.of(code, `another agent works with ${what}`, hint);
   }
   const how = result.ended === 'exit' ? `flock exited with ${result.exitCode}` : `flock was ended (${result.ended})`;
-  return new FleetError({
-    code: 'LOCK_FAILED',
-    reason: `${file} could not be locked: ${how}${words && `: ${words}`}`,
-    hint: 'root and state want a local file system, or one with locks, and flock of util-linux',
-    next: 'stall',
-  });
+  return FleetError.of('LOCK_FAILED', `${file} could not be locked: ${how}${words && `: ${words}`}`);
 }
 
 /**

@@ -54,8 +54,8 @@ export async function inspectLink(
   for (const other of ours) {
     if (other === path) continue;
     if (path.startsWith(`${other}/`))
-      throw refusal('CONFLICT', `${other} is one of our links, so ${path} would be inside a release`);
-    if (other.startsWith(`${path}/`)) throw refusal('CONFLICT', `${other} is deployed below ${path}`);
+      throw FleetError.of('CONFLICT', `${other} is one of our links, so ${path} would be inside a release`, NESTED);
+    if (other.startsWith(`${path}/`)) throw FleetError.of('CONFLICT', `${other} is deployed below ${path}`, NESTED);
   }
   const segments = path.split('/');
   let at = layout.root;
@@ -74,30 +74,32 @@ async function refuseReserved(layout: Layout, path: RelativePath): Promise<void>
   for (const taken of [layout.state, join(layout.root, '.gitfleet')]) {
     const real = await realpath(taken).catch(() => resolve(taken));
     if (contains(real, wanted) || contains(wanted, real)) {
-      throw refusal('RESERVED', `${path} is, contains or lies in the agent's own ${taken}`);
+      throw FleetError.of('RESERVED', `${path} is, contains or lies in the agent's own ${taken}`);
     }
   }
 }
+
+const NESTED = 'choose another relativePath, or remove the old link on the server first';
 
 const contains = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(outer + sep);
 
 /** @throws FleetError SYMLINK, NOT_DIR, OWNER. */
 export function checkOwner(path: string, found: Stats, uid: number): void {
-  if (found.isSymbolicLink()) throw refusal('SYMLINK', `${path} is a symbolic link, not a directory of its own`);
-  if (!found.isDirectory()) throw refusal('NOT_DIR', `${path} is not a directory`);
+  if (found.isSymbolicLink()) throw FleetError.of('SYMLINK', `${path} is a symbolic link, not a directory of its own`);
+  if (!found.isDirectory()) throw FleetError.of('NOT_DIR', `${path} is not a directory`);
   // Root may own what the agent's user works in; anybody else could swap what we link.
   if (found.uid !== uid && found.uid !== 0)
-    throw refusal('OWNER', `${path} belongs to user ${found.uid}, not to the agent`);
+    throw FleetError.of('OWNER', `${path} belongs to user ${found.uid}, not to the agent`);
 }
 
 function checkDirectory(path: string, found: Stats, uid: number): void {
   checkOwner(path, found, uid);
   if ((found.mode & 0o1000) !== 0) return; // Sticky: others may write there, but not rename or remove our link.
-  if ((found.mode & 0o002) !== 0) throw refusal('OWNER', `${path} can be written by everybody`);
+  if ((found.mode & 0o002) !== 0) throw FleetError.of('OWNER', `${path} can be written by everybody`);
   // Where each user has a group of his own, a umask of 002 makes 0775 directories that are nobody else's; root's group
   // is root. Every other group has members who could put their own link in the place of ours.
   const group = (found.mode & 0o020) !== 0 && found.gid !== 0 && found.gid !== process.getgid?.();
-  if (group) throw refusal('OWNER', `${path} can be written by group ${found.gid}, which is not the agent's own`);
+  if (group) throw FleetError.of('OWNER', `${path} can be written by group ${found.gid}, which is not the agent's own`);
 }
 
 /** A person may name the root by a link of theirs or of root's: below it none is followed. */
@@ -111,29 +113,17 @@ async function ownLink(layout: Layout, link: string): Promise<CommitId | null> {
   const found = await lstatOrNull(link);
   if (!found) return null;
   if (!found.isSymbolicLink()) {
-    throw refusal('OCCUPIED', `${link} is there already and is not a link of ours; it was not touched`);
+    throw FleetError.of('OCCUPIED', `${link} is there already and is not a link of ours; it was not touched`);
   }
   const shown = relative(layout.releases, resolve(dirname(link), await readlink(link)));
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(shown)) return shown as CommitId;
-  throw refusal('OCCUPIED', `${link} is a link that leads elsewhere; it was not touched`);
+  throw FleetError.of('OCCUPIED', `${link} is a link that leads elsewhere; it was not touched`);
 }
 
 async function lstatOrNull(path: string): Promise<Stats | null> {
   return await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
-    if (error.code === 'ENOTDIR') throw refusal('NOT_DIR', `${dirname(path)} is not a directory`);
+    if (error.code === 'ENOTDIR') throw FleetError.of('NOT_DIR', `${dirname(path)} is not a directory`);
     throw error;
   });
 }
-
-const HINTS: Record<string, string> = {
-  RESERVED: 'choose another relativePath',
-  CONFLICT: 'choose another relativePath, or remove the old link on the server first',
-  SYMLINK: 'make it a real directory, or choose another relativePath',
-  NOT_DIR: 'move the file away, or choose another relativePath',
-  OWNER: 'chown it to the agent user and take write permission from others',
-  OCCUPIED: 'move it away, or choose another relativePath; the agent never deletes what it did not make',
-};
-
-const refusal = (code: string, reason: string): FleetError =>
-  new FleetError({ code, reason, hint: HINTS[code] ?? '', next: 'stall' });

@@ -35,12 +35,11 @@ async function replaceLink(target: string, aside: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     await rm(aside, { force: true }).catch(() => {
-      throw new FleetError({
-        code: 'OCCUPIED',
-        reason: `${aside} is in the way and is nothing of ours; it was not touched`,
-        hint: 'remove it: the new link is made there before it is renamed',
-        next: 'stall',
-      });
+      throw FleetError.of(
+        'OCCUPIED',
+        `${aside} is in the way and is nothing of ours; it was not touched`,
+        'remove it: the new link is made there before it is renamed',
+      );
     });
     await symlink(target, aside);
   }

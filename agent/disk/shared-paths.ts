@@ -43,9 +43,8 @@ function unlessMissing(error: NodeJS.ErrnoException): null {
 }
 
 const taken = (path: string, where: string): FleetError =>
-  new FleetError({
-    code: 'SHARED_TAKEN',
-    reason: `the commit has something at ${where}, where the shared path ${path} belongs`,
-    hint: `remove ${where} from the repository (a .gitkeep too: the agent makes the directory), or from agent.shared`,
-    next: 'stall',
-  });
+  FleetError.of(
+    'SHARED_TAKEN',
+    `the commit has something at ${where}, where the shared path ${path} belongs`,
+    `remove ${where} from the repository (a .gitkeep too: the agent makes the directory), or from agent.shared`,
+  );

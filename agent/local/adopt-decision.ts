@@ -70,7 +70,7 @@ export function decideAdoption(found: Found, wish: AdoptWish): { ok: true; adopt
       return refuse('NOTHING_THERE', `nothing is at ${path}`, hint);
     }
     case 'ours':
-      return refuse('ALREADY_OURS', `${path} is a link of ours and shows ${found.commitId}`, 'nothing is to be done');
+      return refuse('ALREADY_OURS', `${path} is a link of ours and shows ${found.commitId}`);
     case 'file':
       return refuse('OCCUPIED', `${path} is neither a directory nor a link`, 'move it away; it was not touched');
     case 'directory':
@@ -84,18 +84,23 @@ function decideDirectory(found: Extract<Found, { kind: 'directory' }>, wish: Ado
   const path = wish.relativePath;
   const { repository, differing } = found;
   if (repository === null) {
-    return refuse('NOT_A_CLONE', `${path} has no .git directory of its own`, MOVE_AWAY);
+    return refuse('NOT_A_CLONE', `${path} has no .git directory of its own`);
   }
-  if (repository.head === null) return refuse('NO_COMMIT', `HEAD of ${path} names no commit`, MOVE_AWAY);
+  if (repository.head === null)
+    return refuse(
+      'NO_COMMIT',
+      `HEAD of ${path} names no commit`,
+      'move it away, then publish to this path; it was not touched',
+    );
   const url = urlOf(repository.originUrl, wish);
   if (!url.ok) return url;
   if (differing.length > 0) {
     const more = differing.length > MAX_NAMES ? ` and ${differing.length - MAX_NAMES} more` : '';
     const reason = `${path} is not just its commit: ${differing.slice(0, MAX_NAMES).map(quoted).join(', ')}${more}`;
-    return refuse('NOT_CLEAN', reason, 'commit them, or move them out of the clone (ignored files too), and try again');
+    return refuse('NOT_CLEAN', reason);
   }
   if (found.asideTaken) {
-    return refuse('ASIDE_TAKEN', `${path}${BEFORE} is there already`, 'move it away: the clone gets that name');
+    return refuse('ASIDE_TAKEN', `${path}${BEFORE} is there already`);
   }
   const origin = parseUrl(repository.originUrl ?? '', { allow: wish.allowUrls });
   const isOfUrl = origin.ok && origin.url === url.url;
@@ -105,8 +110,8 @@ function decideDirectory(found: Extract<Found, { kind: 'directory' }>, wish: Ado
 function decideLink(found: Extract<Found, { kind: 'link' }>, wish: AdoptWish): Decision {
   const { leadsTo, directory, commitId } = found;
   const what = `${wish.relativePath} is a link to ${quoted(leadsTo)}`;
-  if (directory === null) return refuse('FOREIGN_LINK', `${what}, which is no directory`, MOVE_AWAY);
-  if (found.reserved) return refuse('FOREIGN_LINK', `${what}, in the agent's own directory`, MOVE_AWAY);
+  if (directory === null) return refuse('FOREIGN_LINK', `${what}, which is no directory`);
+  if (found.reserved) return refuse('FOREIGN_LINK', `${what}, in the agent's own directory`);
   if (commitId === null) {
     const hint = 'let a file REVISION there hold the full commit id, or remove the link and publish';
     return refuse('NO_COMMIT', `${what}, which names its commit neither in REVISION nor in a .git`, hint);
@@ -119,14 +124,13 @@ function decideLink(found: Extract<Found, { kind: 'link' }>, wish: AdoptWish): D
 type Decision = ReturnType<typeof decideAdoption>;
 
 const MAX_NAMES = 5;
-const MOVE_AWAY = 'move it away, then publish to this path; it was not touched';
 const quoted = (name: string) => JSON.stringify(clean(name).slice(0, 60));
 
 /** A person's word counts before what a foreign config says; either has to be below a prefix of the settings. */
 function urlOf(origin: string | null, wish: AdoptWish): { ok: true; url: RepositoryUrl } | Refused {
   const text = wish.url ?? origin;
   if (text === null) {
-    return refuse('NO_URL', 'nothing there says which repository it came from', 'name the repository with --url');
+    return refuse('NO_URL', 'nothing there says which repository it came from');
   }
   const parsed = parseUrl(text, { allow: wish.allowUrls });
   if (parsed.ok || wish.url !== null) return parsed;

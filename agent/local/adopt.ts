@@ -155,7 +155,7 @@ async function replaceDirectory(parts: AdoptParts, path: RelativePath, commitId:
   const aside = link + BEFORE;
   await rename(link, aside).catch((error: Error) => {
     const hint = 'what cannot be renamed, such as a mount point, cannot be adopted: move its content by hand';
-    throw notAdopted('NOT_ADOPTED', `${link} could not be renamed: ${error.message}`, hint, error);
+    throw FleetError.of('NOT_ADOPTED', `${link} could not be renamed: ${error.message}`, hint, error);
   });
   try {
     await swapLink(parts.layout, path, commitId, parts.failpoint);
@@ -163,10 +163,10 @@ async function replaceDirectory(parts: AdoptParts, path: RelativePath, commitId:
     const why = (error as Error).message;
     await putBack(aside, link).catch((second: Error) => {
       const reason = `${link} got no link (${why}), and could not be put back: ${second.message}`;
-      throw notAdopted('NOT_UNDONE', reason, `rename ${aside} to ${link} by hand`, error);
+      throw FleetError.of('NOT_UNDONE', reason, `rename ${aside} to ${link} by hand`, error);
     });
     const reason = `the link could not be put in place: ${why}; ${link} is the directory again`;
-    throw notAdopted('NOT_ADOPTED', reason, 'remove the cause and adopt again', error);
+    throw FleetError.of('NOT_ADOPTED', reason, 'remove the cause and adopt again', error);
   }
 }
 
@@ -177,11 +177,6 @@ async function putBack(aside: string, link: string): Promise<void> {
   await syncDirectory(join(link, '..'));
 }
 
-const notAdopted = (code: string, reason: string, hint: string, cause: unknown): FleetError =>
-  new FleetError({ code, reason, hint, next: 'stall' }, { cause });
-
 function changed(path: RelativePath): FleetError {
-  const hint = 'stop the tool that works there (a cron job, a deployment), then adopt again';
-  const reason = `${path} changed while its release was made ready; it was not touched`;
-  return new FleetError({ code: 'CHANGED_MEANWHILE', reason, hint, next: 'stall' });
+  return FleetError.of('CHANGED_MEANWHILE', `${path} changed while its release was made ready; it was not touched`);
 }

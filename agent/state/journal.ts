@@ -116,15 +116,7 @@ export async function readJournal(directory: string): Promise<Journal> {
   try {
     return journal.parse(JSON.parse(text));
   } catch (cause) {
-    throw new FleetError(
-      {
-        code: 'JOURNAL_UNREADABLE',
-        reason: `${file} is not a journal that this version can read`,
-        hint: 'after a downgrade use the newer agent again; else remove the file: links and releases are found on the disk',
-        next: 'stall',
-      },
-      { cause },
-    );
+    throw FleetError.of('JOURNAL_UNREADABLE', `${file} is not a journal that this version can read`, undefined, cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Failure, FleetError } from '../../runtime/errors.ts';
+import { FleetError, type OwnFailure } from '../../runtime/errors.ts';
 
 /**
  * A step or a health check of this release failed, and would again: this server gives the release up at this
@@ -9,7 +9,7 @@ export class StepFailure extends FleetError {
   /** Its last words, without control characters; the whole is in a file of the state directory. */
   readonly output: string;
 
-  constructor(failure: Omit<Failure, 'next'>, step: string, output = '', cause?: unknown) {
+  constructor(failure: Omit<OwnFailure, 'next'>, step: string, output = '', cause?: unknown) {
     super({ ...failure, next: 'stall' }, { cause });
     this.name = 'StepFailure';
     this.step = step;

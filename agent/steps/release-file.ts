@@ -56,9 +56,4 @@ async function readReleaseFile(file: string): Promise<string | null> {
 const MAX_BYTES = 256 * 1024;
 
 const notAFile = (why = 'not a plain file'): FleetError =>
-  new FleetError({
-    code: 'RELEASE_FILE',
-    reason: `${RELEASE_FILE} of the commit is ${why}`,
-    hint: 'commit it as a plain file, or remove it',
-    next: 'stall',
-  });
+  FleetError.of('RELEASE_FILE', `${RELEASE_FILE} of the commit is ${why}`, 'commit it as a plain file, or remove it');

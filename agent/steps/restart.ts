@@ -34,14 +34,11 @@ export async function restartUnits(
   if (result.ended === 'exit' && result.exitCode === 0) return;
   if (result.ended === 'abort') throw signal.reason;
   const said = clean(result.stderr.toString('utf8').trim(), 600);
-  throw new FleetError(
-    {
-      code: 'RESTART_FAILED',
-      reason: `systemctl restart ${units.join(' ')} ${howItEnded(result, timeoutMs)}${said && `: ${said}`}`,
-      hint: hintFor(result, said, units),
-      next: 'stall',
-    },
-    { cause: result.cause },
+  throw FleetError.of(
+    'RESTART_FAILED',
+    `systemctl restart ${units.join(' ')} ${howItEnded(result, timeoutMs)}${said && `: ${said}`}`,
+    hintFor(result, said, units),
+    result.cause,
   );
 }
 

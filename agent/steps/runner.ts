@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Code } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 import { clean, type Logger } from '../../runtime/log.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
@@ -91,7 +92,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     if (result.ended === 'abort') throw signal.reason;
     const words = output.trim() === '' ? '' : `: ${clean(output.trim().slice(-600))}`;
     const failure = {
-      code: `${name.replaceAll('-', '_').toUpperCase()}_FAILED`,
+      code: FAILED[name],
       reason: `${command[0]} ${how}${words}`,
       hint: `the output is in ${join(outputsIn(parts.state), `${name}.log`)}; mend the ${name} step and publish again`,
     };
@@ -120,6 +121,14 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     },
   };
 }
+
+const FAILED = {
+  prepare: 'PREPARE_FAILED',
+  'pre-activate': 'PRE_ACTIVATE_FAILED',
+  activate: 'ACTIVATE_FAILED',
+  'on-rollback': 'ON_ROLLBACK_FAILED',
+  'on-failure': 'ON_FAILURE_FAILED',
+} as const satisfies Record<StepName, Code>;
 
 function variablesOf(step: string, app: string, facts: StepFacts): Record<string, string> {
   const { failed } = facts;

@@ -28,10 +28,9 @@ export async function coordinatorAccess({ coordinator }: Settings, own: SessionA
     return scheme === 'digest' && (id === roles.coordinator || id === roles.operator);
   });
   if (leads || file === undefined) return { stands: leads, auth };
-  throw new FleetError({
-    code: 'SETTINGS',
-    reason: `coordinator.authFile ${file} is not the coordinator's credential of this app`,
-    hint: 'gitfleet init --credentials DIR wrote it as DIR/coordinator.auth',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'SETTINGS',
+    `coordinator.authFile ${file} is not the coordinator's credential of this app`,
+    'gitfleet init --credentials DIR wrote it as DIR/coordinator.auth',
+  );
 }

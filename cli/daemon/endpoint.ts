@@ -34,8 +34,7 @@ export async function serveEndpoint(of: EndpointOf): Promise<(inner: StatusRepor
   };
   const endpoint = await openEndpoint({ listen, health, metrics, log }).catch((cause: unknown) => {
     const reason = `${listen.host} port ${listen.port}: ${(cause as Error).message}`;
-    const hint = 'give agent.listen a port that is free, or take the setting away';
-    throw new FleetError({ code: 'LISTEN', reason, hint, next: 'stall' }, { cause });
+    throw FleetError.of('LISTEN', reason, undefined, cause);
   });
   shutdown.add('endpoint', () => endpoint.close());
   log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz and /metrics');

@@ -66,12 +66,10 @@ async function findRecorded(
 }
 
 const nothingToAttach = (state: SharedState): FleetError =>
-  new FleetError({
-    code: 'NOTHING_PUBLISHED',
-    reason:
-      state.config.data.length === 0
-        ? 'nothing is published yet'
-        : 'what config holds was set by another ZooKeeper client and has no deployment yet',
-    hint: 'gitfleet status shows where each agent stands',
-    next: 'stall',
-  });
+  FleetError.of(
+    'NOTHING_PUBLISHED',
+    state.config.data.length === 0
+      ? 'nothing is published yet'
+      : 'what config holds was set by another ZooKeeper client and has no deployment yet',
+    'gitfleet status shows where each agent stands',
+  );

@@ -31,12 +31,11 @@ export async function namedCommit(session: Session, paths: Znodes, word: string)
   if (fits.length === 1) return fits[0] as CommitId;
   const named = fits.length > 1 || word.startsWith('-') ? null : await inClone(word);
   if (named) return named;
-  throw new FleetError({
-    code: fits.length > 1 ? 'AMBIGUOUS_REV' : 'NO_SUCH_REV',
-    reason: `"${visible(word, 100)}" ${fits.length > 1 ? `begins ${fits.length} commits` : 'is no commit that the history or a clone here knows'}`,
-    hint: 'a full commit id, d-12, or at least 7 digits of an id that gitfleet history shows',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    fits.length > 1 ? 'AMBIGUOUS_REV' : 'NO_SUCH_REV',
+    `"${visible(word, 100)}" ${fits.length > 1 ? `begins ${fits.length} commits` : 'is no commit that the history or a clone here knows'}`,
+    'a full commit id, d-12, or at least 7 digits of an id that gitfleet history shows',
+  );
 }
 
 const inClone = (word: string): Promise<CommitId | null> =>

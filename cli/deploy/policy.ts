@@ -49,7 +49,4 @@ async function onPolicy(
 }
 
 const broken = (reason: string): FleetError =>
-  new FleetError({
-    ...{ code: 'POLICY', reason, next: 'stall' },
-    hint: 'no rollout goes on like that: gitfleet policy set FILE, or gitfleet policy unset',
-  });
+  FleetError.of('POLICY', reason, 'no rollout goes on like that: gitfleet policy set FILE, or gitfleet policy unset');

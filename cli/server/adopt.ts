@@ -89,14 +89,11 @@ export async function adoptHere(
       (second: unknown) => `; nor could the journal be written: ${classify(second).message}`,
     );
     const link = linkOf(layout, relativePath);
-    throw new FleetError(
-      {
-        code: 'ADOPTED_NOT_NOTED',
-        reason: `${link} shows ${commitId}, verified, and what was there is kept; but then: ${classify(error).message}${unnoted}`,
-        hint: 'remove the cause and start the agent: it goes on from what the link shows; do not adopt again',
-        next: 'stall',
-      },
-      { cause: error },
+    throw FleetError.of(
+      'ADOPTED_NOT_NOTED',
+      `${link} shows ${commitId}, verified, and what was there is kept; but then: ${classify(error).message}${unnoted}`,
+      'remove the cause and start the agent: it continues from what the link shows; do not adopt again',
+      error,
     );
   }
 }

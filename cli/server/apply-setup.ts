@@ -59,7 +59,8 @@ async function makeDirectory(item: Extract<SetupItem, { kind: 'directory' }>, wh
   const path = below(where.prefix, item.path);
   const found = await stat(path).catch(() => null);
   const ids = where.prefix === '/' ? await idsOf(where.user) : null;
-  if (found && !found.isDirectory()) throw failed(`${path} is there and is no directory`, 'move it away');
+  if (found && !found.isDirectory())
+    throw FleetError.of('SETUP_FAILED', `${path} is there and is no directory`, 'move it away');
   if (found) {
     if (!item.ofAgent || ids === null || found.uid === ids.uid) return { what: path, did: 'there' };
     const note = `belongs to user ${found.uid}, not to ${where.user}: chown ${where.user}: ${path} if it is for the agent`;
@@ -105,7 +106,11 @@ async function idsOf(user: string): Promise<{ uid: number; gid: number } | null>
 export async function command(argv: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await output(argv);
   if (exitCode !== 0)
-    throw failed(`${argv.join(' ')} failed: ${clean(stderr.trim(), 500)}`, 'mend that, and run it again');
+    throw FleetError.of(
+      'SETUP_FAILED',
+      `${argv.join(' ')} failed: ${clean(stderr.trim(), 500)}`,
+      'mend that, and run it again',
+    );
 }
 
 async function output(argv: readonly string[]) {
@@ -114,6 +119,3 @@ async function output(argv: readonly string[]) {
   const stderr = ran.cause ? String(ran.cause.message) : ran.stderr.toString('utf8');
   return { exitCode: ran.exitCode, stdout: ran.stdout.toString('utf8'), stderr };
 }
-
-const failed = (reason: string, hint: string): FleetError =>
-  new FleetError({ code: 'SETUP_FAILED', reason, hint, next: 'stall' });

@@ -71,18 +71,15 @@ async function decide(layout: Layout, journal: Journal, wanted: string | null, r
     return { against: accepted.targetVersion, url: '', commitId: chosen, relativePath, by, reason, at: clock.now() };
   }
   const place = link ? linkOf(layout, link.path as RelativePath) : 'this server';
-  throw new FleetError({
-    code: 'NOTHING_KEPT',
-    reason:
-      wanted === null
-        ? `no earlier release is kept that ${place} has shown, as far as is known, of the same repository and to a good end`
-        : `${JSON.stringify(wanted)} is not one kept release that ${place} has shown`,
-    hint:
-      known.length === 0
-        ? 'none is kept; publish an earlier commit instead'
-        : `name one to choose it all the same; kept, and shown there as far as is known: ${known.join(', ')}`,
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'NOTHING_KEPT',
+    wanted === null
+      ? `no earlier release is kept that ${place} has shown, as far as is known, of the same repository and to a good end`
+      : `${JSON.stringify(wanted)} is not one kept release that ${place} has shown`,
+    known.length === 0
+      ? 'none is kept; publish an earlier commit instead'
+      : `name one to choose it all the same; kept, and shown there as far as is known: ${known.join(', ')}`,
+  );
 }
 
 function namedBy(wanted: string, known: readonly string[]): string | null {
@@ -132,7 +129,7 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
     await shutdown.stop();
   }
   const because = ended as Rest | null;
-  if (because?.kind === 'failed') throw new FleetError(because.failure);
+  if (because?.kind === 'failed') throw FleetError.kept(because.failure);
   return true;
 }
 
@@ -153,16 +150,15 @@ async function untilDone(layout: Layout, override: Override, obeyMs: number): Pr
     const ours = progress?.targetVersion === against && progress.commitId === commitId ? progress : null;
     if (shown && ours?.activation === 'done') return;
     const failed = ours?.lastFailure ?? null;
-    if (failed && (failed.next === 'stall' || failed.next === 'bug')) throw new FleetError(failed);
+    if (failed && (failed.next === 'stall' || failed.next === 'bug')) throw FleetError.kept(failed);
     const newer = accepted?.targetVersion !== against;
     if (newer || clock.monotonic() > end) {
       const why = newer ? 'a newer target was published' : (failed?.reason ?? `${obeyMs / 1_000} s are over`);
-      throw new FleetError({
-        code: 'NOT_OBEYED',
-        reason: `${link} ${shown ? 'shows' : 'does not show'} ${commitId}, and its activation has not ended: ${why}`,
-        hint: newer ? 'see what runs now: gitfleet agent status' : 'the log of the agent says why',
-        next: 'stall',
-      });
+      throw FleetError.of(
+        'NOT_OBEYED',
+        `${link} ${shown ? 'shows' : 'does not show'} ${commitId}, and its activation has not ended: ${why}`,
+        newer ? 'see what runs now: gitfleet agent status' : 'the log of the agent says why',
+      );
     }
     await clock.sleep(10);
   }

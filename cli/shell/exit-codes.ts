@@ -1,3 +1,4 @@
+import type { Code } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 
 /** docs/design.md, section 7. From what was observed, never from what was intended. */
@@ -13,7 +14,7 @@ export const EXIT = {
   detached: 130,
 } as const;
 
-const BY_CODE: Record<string, number> = {
+const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   USAGE: EXIT.usage,
   SETTINGS: EXIT.usage,
   HOLD: EXIT.refused,
@@ -29,7 +30,6 @@ const BY_CODE: Record<string, number> = {
   PUBLISH_UNKNOWN: EXIT.unavailable,
   DEADLINE: EXIT.unavailable,
   CONNECTION_LOSS: EXIT.unavailable,
-  SESSION_LOST: EXIT.unavailable,
   UNREACHABLE: EXIT.unavailable,
   AUTH_FAILED: EXIT.unavailable,
   NO_AUTH: EXIT.unavailable,
@@ -37,7 +37,7 @@ const BY_CODE: Record<string, number> = {
 };
 
 /** What a person typed wrongly: refused before anything was asked of anybody. */
-const USAGE_CODES = [
+const USAGE_CODES: readonly Code[] = [
   'POLICY',
   'URL',
   'SCHEME',

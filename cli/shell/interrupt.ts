@@ -76,9 +76,8 @@ const aborted = (signal: AbortSignal): Promise<void> =>
   });
 
 const interrupted = (mayBe: string | null): FleetError =>
-  new FleetError({
-    code: 'INTERRUPTED',
-    reason: mayBe === null ? 'nothing was written' : `ZooKeeper has not answered: ${mayBe}`,
-    hint: mayBe === null ? 'give the command again when it shall be done' : 'gitfleet status shows whether it is',
-    next: 'stall',
-  });
+  FleetError.of(
+    'INTERRUPTED',
+    mayBe === null ? 'nothing was written' : `ZooKeeper has not answered: ${mayBe}`,
+    mayBe === null ? 'give the command again when it shall be done' : 'gitfleet status shows whether it is',
+  );

@@ -8,10 +8,9 @@ import type { Session } from '../../zookeeper/session.ts';
 export async function agentUnknown(session: Session, paths: Znodes, agentId: string): Promise<FleetError> {
   const [online, reported] = await Promise.all([session.children(paths.online), session.children(paths.agents)]);
   const meant = suggest(agentId, [...new Set([...(online ?? []), ...(reported ?? [])])].sort());
-  return new FleetError({
-    code: 'AGENT_UNKNOWN',
-    reason: `${visible(agentId, 100)} was never online here, and no report of it is left`,
-    hint: meant ? `did you mean ${visible(meant, 100)}?` : 'gitfleet status shows the agents of this app',
-    next: 'stall',
-  });
+  return FleetError.of(
+    'AGENT_UNKNOWN',
+    `${visible(agentId, 100)} was never online here, and no report of it is left`,
+    meant ? `did you mean ${visible(meant, 100)}?` : 'gitfleet status shows the agents of this app',
+  );
 }

@@ -19,12 +19,13 @@ export function explainRefusal(
   const users = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
   if (code === 'APP_MISSING' && users === '') {
     const hint = `run once: gitfleet init --app ${app}, for a trial without access rights with --open (check --zookeeper, a chroot included)`;
-    return new FleetError({ code, reason: message, hint, next: 'stall' }, { cause: error });
+    return FleetError.of(code, message, hint, error);
   }
   if (code !== 'NO_AUTH') return error;
   if (users === '') {
     const reason = `${app} has access rights, and no credential is given here (${message})`;
-    return refusal(
+    return FleetError.of(
+      'NO_AUTH',
       reason,
       'give a file that init wrote: --auth-file FILE, GITFLEET_AUTH_FILE, or zookeeper.authFile',
       error,
@@ -34,15 +35,13 @@ export function explainRefusal(
   const isRead = /^(get|exists|children)/i.test(message);
   if (isRead) {
     const reason = `the credential given here (${users}) is none of those of ${app} (${message})`;
-    return refusal(reason, 'give a file of the gitfleet init that made this app', error);
+    return FleetError.of('NO_AUTH', reason, 'give a file of the gitfleet init that made this app', error);
   }
   const role = roleThatMay(kindOf(znodes(app), error.path));
-  return refusal(
+  return FleetError.of(
+    'NO_AUTH',
     `the credential given here (${users}) does not allow this (${message})`,
     `give the one that init wrote for it: ${role}.auth, with --auth-file or GITFLEET_AUTH_FILE`,
     error,
   );
 }
-
-const refusal = (reason: string, hint: string, cause: unknown): FleetError =>
-  new FleetError({ code: 'NO_AUTH', reason, hint, next: 'stall' }, { cause });

@@ -7,14 +7,11 @@ export async function asOperator<T>(what: string, work: Promise<T>): Promise<T> 
     return await work;
   } catch (error) {
     if (!isCode(error, 'NO_AUTH')) throw error;
-    throw new FleetError(
-      {
-        code: 'NO_AUTH',
-        reason: `${what} is for the operator, and your credential is not theirs (${error.message})`,
-        hint: 'give the credential that init wrote: --auth-file DIR/operator.auth, or GITFLEET_AUTH_FILE',
-        next: 'stall',
-      },
-      { cause: error },
+    throw FleetError.of(
+      'NO_AUTH',
+      `${what} is for the operator, and your credential is not theirs (${error.message})`,
+      'give the credential that init wrote: --auth-file DIR/operator.auth, or GITFLEET_AUTH_FILE',
+      error,
     );
   }
 }

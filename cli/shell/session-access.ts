@@ -39,14 +39,19 @@ export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAcc
 export async function readAuth(file: string): Promise<CredentialFile> {
   if (/\/(digest|auth|sasl|ip|x509)[: ][^/]*$/.test(file)) {
     // What stands on a command line can be read by everybody on this machine; so it is not said again either.
-    throw refusal(
+    throw FleetError.of(
+      'SETTINGS',
       'zookeeper.authFile wants the name of a file, and this is a credential',
       'write it into a file, chmod 600',
     );
   }
   const parsed = parseCredentials((await readSecret(file)).toString('utf8'));
   if (!('badLine' in parsed)) return parsed;
-  throw refusal(`line ${parsed.badLine} of ${file} is no credential`, 'such as: auth digest:user:password');
+  throw FleetError.of(
+    'SETTINGS',
+    `line ${parsed.badLine} of ${file} is no credential`,
+    'such as: auth digest:user:password',
+  );
 }
 
 async function readTls(tls: NonNullable<Settings['zookeeper']['tls']>) {
@@ -60,17 +65,15 @@ async function readTls(tls: NonNullable<Settings['zookeeper']['tls']>) {
 async function readSecret(file: string): Promise<Buffer> {
   const content = await read(file);
   if (((await stat(file)).mode & 0o077) === 0) return content;
-  throw refusal(`${file} holds a secret and others may read it`, `chmod 600 ${file}`);
+  throw FleetError.of('SETTINGS', `${file} holds a secret and others may read it`, `chmod 600 ${file}`);
 }
 
 async function read(file: string): Promise<Buffer> {
   return await readFile(file).catch((error: Error) => {
-    throw refusal(
+    throw FleetError.of(
+      'SETTINGS',
       `${file} cannot be read: ${unreadableReason(error)}`,
       'check the name in the settings, and the owner of the file',
     );
   });
 }
-
-const refusal = (reason: string, hint: string): FleetError =>
-  new FleetError({ code: 'SETTINGS', reason, hint, next: 'stall' });

@@ -46,24 +46,18 @@ function readText(file: string, mustExist: boolean): string | null {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!mustExist && code === 'ENOENT') return null;
-    if (code === 'ELOOP') throw refusal(`${file} is a symbolic link: name the file that it leads to`);
-    throw refusal(`${file} cannot be read: ${unreadableReason(error as Error)}`);
+    if (code === 'ELOOP') throw FleetError.of('SETTINGS', `${file} is a symbolic link: name the file that it leads to`);
+    throw FleetError.of('SETTINGS', `${file} cannot be read: ${unreadableReason(error as Error)}`);
   }
   try {
     const found = fstatSync(descriptor);
-    if (!found.isFile()) throw refusal(`${file} is not a file`);
-    if ((found.mode & 0o002) !== 0) throw refusal(`${file} can be written by everybody (chmod o-w ${file})`);
-    if (found.size > MAX_SETTINGS_BYTES) throw refusal(`${file} is larger than ${MAX_SETTINGS_BYTES} bytes`);
+    if (!found.isFile()) throw FleetError.of('SETTINGS', `${file} is not a file`);
+    if ((found.mode & 0o002) !== 0)
+      throw FleetError.of('SETTINGS', `${file} can be written by everybody (chmod o-w ${file})`);
+    if (found.size > MAX_SETTINGS_BYTES)
+      throw FleetError.of('SETTINGS', `${file} is larger than ${MAX_SETTINGS_BYTES} bytes`);
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);
   }
 }
-
-const refusal = (reason: string): FleetError =>
-  new FleetError({
-    code: 'SETTINGS',
-    reason,
-    hint: 'docs/settings.md shows every setting with an example',
-    next: 'stall',
-  });

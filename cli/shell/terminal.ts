@@ -44,13 +44,7 @@ function stdoutFailed(error: NodeJS.ErrnoException): void {
   if (!unheard) process.exit();
 }
 
-const notSaid = (error: Error): FleetError =>
-  new FleetError({
-    code: 'OUTPUT_FAILED',
-    reason: `standard output: ${error.message}`,
-    hint: 'what was asked for may be done all the same: gitfleet status, with an output that takes it',
-    next: 'stall',
-  });
+const notSaid = (error: Error): FleetError => FleetError.of('OUTPUT_FAILED', `standard output: ${error.message}`);
 
 /** Says a failure the same way everywhere: code, reason, what to do next. Returns the exit code. */
 export function fail(error: unknown, json: boolean): number {
@@ -72,5 +66,4 @@ export function fail(error: unknown, json: boolean): number {
   return exitCode;
 }
 
-export const usage = (reason: string, hint: string): FleetError =>
-  new FleetError({ code: 'USAGE', reason, hint, next: 'stall' });
+export const usage = (reason: string, hint: string): FleetError => FleetError.of('USAGE', reason, hint);

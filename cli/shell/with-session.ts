@@ -62,9 +62,8 @@ function because(session: Session): string {
 }
 
 const unreachable = (session: Session, connect: string, waitMs: number): FleetError =>
-  new FleetError({
-    code: 'UNREACHABLE',
-    reason: `no ZooKeeper of ${connect} answered within ${Math.round(waitMs / 1_000)} s${because(session)}`,
-    hint: `see who does: gitfleet zk status -z ${connect}`,
-    next: 'retry',
-  });
+  FleetError.of(
+    'UNREACHABLE',
+    `no ZooKeeper of ${connect} answered within ${Math.round(waitMs / 1_000)} s${because(session)}`,
+    `see who does: gitfleet zk status -z ${connect}`,
+  );

@@ -13,12 +13,7 @@ export async function startLocalZooKeeper(count: 1 | 3, ports?: readonly number[
   const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
   const distribution = await findDistribution({ ZOOKEEPER_HOME, JAVA_HOME, PATH });
   if ('missing' in distribution) {
-    throw new FleetError({
-      code: 'NO_ZOOKEEPER',
-      reason: 'there is no ZooKeeper on this machine to run',
-      hint: distribution.missing,
-      next: 'stall',
-    });
+    throw FleetError.of('NO_ZOOKEEPER', 'there is no ZooKeeper on this machine to run', distribution.missing);
   }
   const directory = await mkdtemp(join(tmpdir(), 'gitfleet-zookeeper-'));
   const options = { count, distribution, directory, clock: systemClock, ...(ports ? { ports } : {}) };

@@ -111,17 +111,11 @@ function createEdit(git: Git, gitDir: string, copy: string): ConfigEdit {
 }
 
 export const notReadable = (path: string, words: string) =>
-  gitError(
-    'NOT_A_REPOSITORY',
-    'stall',
-    `${path} is not a git repository that can be read: ${words}`,
-    'name a bare repository, such as /srv/git/shop.git, that this user owns',
-  );
+  gitError('NOT_A_REPOSITORY', `${path} is not a git repository that can be read: ${words}`);
 
 const locked = (lock: string) =>
   gitError(
     'CONFIG_LOCKED',
-    'stall',
     `${lock} is there: something else changes this repository's config, or was ended while it did; nothing was changed`,
     'wait for it; where no git runs in this repository, remove that file and run this again',
   );

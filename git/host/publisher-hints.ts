@@ -1,3 +1,4 @@
+import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 
 /**
@@ -12,10 +13,16 @@ export function forPublisher(found: FleetError): FleetError {
 const SEE_WORDS = 'see the words of git in the reason; mend it, then type it again';
 
 /** What errors.ts says of these is about the repository, and true for everybody who asks it. */
-const FOR_ALL = new Set(['REPOSITORY_NOT_FOUND', 'REDIRECTED', 'DUMB_HTTP', 'OBJECT_FORMAT', 'COMMIT_NOT_FOUND']);
+const FOR_ALL: ReadonlySet<Code> = new Set([
+  'REPOSITORY_NOT_FOUND',
+  'REDIRECTED',
+  'DUMB_HTTP',
+  'OBJECT_FORMAT',
+  'COMMIT_NOT_FOUND',
+]);
 
 /** For a full id the server is asked too, but need not answer. */
-const HINTS: Readonly<Record<string, string>> = {
+const HINTS: Readonly<Partial<Record<Code, string>>> = {
   FETCH_FAILED: 'check that this machine reaches the git server, then type it again; or give a full commit id',
   AUTH: 'check the key or password that git has here: git ls-remote asks the same way; or give a full commit id',
   HOST_KEY: 'compare the host key with its owner, then put it into your known_hosts; or give a full commit id',

@@ -94,7 +94,7 @@ export function createRemote(options: RemoteOptions): Remote {
         .catch((error: Error) => {
           const hint = '`git log` in the clone shows what there is; fetch first if it is new';
           const reason = `${JSON.stringify(rev)} names no commit in ${where}${moreWords(error)}`;
-          throw gitError('NO_SUCH_REV', 'stall', reason, hint, error);
+          throw gitError('NO_SUCH_REV', reason, hint, error);
         });
       return checkedCommitId(said.trim());
     },
@@ -189,11 +189,11 @@ function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string):
   const named = there[0];
   if (there.length > 1) {
     const hint = `write out which one you mean: refs/heads/${rev} or refs/tags/${rev}`;
-    throw gitError('AMBIGUOUS_REV', 'stall', `${JSON.stringify(rev)} is a branch and a tag of ${clean(url)}`, hint);
+    throw gitError('AMBIGUOUS_REV', `${JSON.stringify(rev)} is a branch and a tag of ${clean(url)}`, hint);
   }
   if (named === undefined) {
     const reason = `${JSON.stringify(rev)} is no branch or tag of ${clean(url)}`;
-    throw gitError('NO_SUCH_REV', 'stall', reason, '`git ls-remote` shows what there is; a full commit id works too');
+    throw gitError('NO_SUCH_REV', reason, '`git ls-remote` shows what there is; a full commit id works too');
   }
   return checkedCommitId(refs.get(`${named}^{}`) ?? refs.get(named) ?? '');
 }
@@ -201,7 +201,7 @@ function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string):
 function notAnswered(said: RunResult): FleetError {
   if (said.ended === 'exit') return forPublisher(gitFailure('git', said.stderr.toString('utf8'), 'FETCH_FAILED'));
   const hint = 'check that this machine reaches the git server, and that git is installed';
-  return new FleetError({ code: 'FETCH_FAILED', next: 'retry', hint, reason: `git ended with ${said.ended}` });
+  return FleetError.of('FETCH_FAILED', `git ended with ${said.ended}`, hint);
 }
 
 /** `main` or `origin/main`, as git shows them, and what both are called in their own repository. */

@@ -106,14 +106,13 @@ async function refusePointers(repository: Pick<Repository, 'reader'>, entries: r
     .map((path) => JSON.stringify(path))
     .join(', ');
   const reason = `${pointers.length} files are Git LFS pointers, not content: ${names}`;
-  throw gitError('LFS_POINTERS', 'stall', reason, 'commit the files themselves, or allow pointers in the settings');
+  throw gitError('LFS_POINTERS', reason);
 }
 
 async function checkRoom(directory: string, total: number): Promise<void> {
   const room = await roomAt(directory);
   if (room === null || room >= total) return;
-  const hint = 'free disk space on this server; the agent tries again by itself';
-  throw gitError('NO_SPACE', 'retry', `the commit needs ${total} bytes at ${directory}, ${room} are free`, hint);
+  throw gitError('NO_SPACE', `the commit needs ${total} bytes at ${directory}, ${room} are free`);
 }
 
 /** Of the nearest directory that exists. */
@@ -126,15 +125,13 @@ async function roomAt(directory: string): Promise<number | null> {
 }
 
 function unsafe(path: string, problem: string) {
-  const hint = 'correct it in the repository and publish the new commit';
-  return gitError('UNSAFE_TREE', 'stall', `${JSON.stringify(path.slice(0, 200))} ${problem}`, hint);
+  return gitError('UNSAFE_TREE', `${JSON.stringify(path.slice(0, 200))} ${problem}`);
 }
 
 function submodule(path: string) {
-  const hint = 'commit the files themselves, or let the settings of the agent ignore submodules';
-  return gitError('SUBMODULES', 'stall', `${JSON.stringify(path)} is a submodule`, hint);
+  return gitError('SUBMODULES', `${JSON.stringify(path)} is a submodule`);
 }
 
 function tooLarge(reason: string) {
-  return gitError('TOO_LARGE', 'stall', reason, 'raise the limits of the agent, or publish a smaller tree');
+  return gitError('TOO_LARGE', reason, 'raise the limits of the agent, or publish a smaller tree');
 }

@@ -82,7 +82,7 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
     gone();
     const hint = 'the object store of this app may be damaged; the agent tries again by itself';
     for (const question of asked) {
-      question.fail(gitError('STORE_BROKEN', 'retry', `the object reader died: ${cause}`, hint, cause));
+      question.fail(gitError('STORE_BROKEN', `the object reader died: ${cause}`, hint, cause));
     }
     hold(false);
   }

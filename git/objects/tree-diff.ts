@@ -58,8 +58,7 @@ export function checkedObject(
   what: string = `a ${type}`,
 ): FoundObject {
   if (found?.type === type && hashOf(type, found.content, id) === id) return found;
-  const hint = 'the object store of this app is damaged; the agent makes a new one beside it and goes on serving';
-  throw gitError('STORE_BROKEN', 'retry', `object ${id} (${what}) is absent or not what its name says`, hint);
+  throw gitError('STORE_BROKEN', `object ${id} (${what}) is absent or not what its name says`);
 }
 
 export function hashOf(type: string, content: Buffer, like: string): string {

@@ -51,7 +51,7 @@ function endOf(tree: Buffer, at: number, idBytes: number): number {
   const zero = tree.indexOf(0, at);
   const next = zero + 1 + idBytes;
   if (zero >= 0 && next <= tree.length) return next;
-  throw gitError('STORE_BROKEN', 'retry', 'a tree object is cut short', 'git fsck in the repository names it');
+  throw gitError('STORE_BROKEN', 'a tree object is cut short', 'git fsck in the repository names it');
 }
 
 /** How many bytes are alike from one end on; compared in halves, since a loop over bytes takes longer. */

@@ -27,7 +27,7 @@ export async function readTree(
 ): Promise<TreeEntry[]> {
   const tooMany = (cause?: unknown) => {
     const hint = 'raise the limits of the agent, or publish a smaller tree';
-    return gitError('TOO_LARGE', 'stall', `the tree has more than ${most} entries`, hint, cause);
+    return gitError('TOO_LARGE', `the tree has more than ${most} entries`, hint, cause);
   };
   const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', '--end-of-options', commitId];
   const call = { gitDir: repository.directory, signal, maxBytes: most * 160 };

@@ -119,8 +119,7 @@ async function bring(repository: Repository, request: FetchRequest, fetch: Fetch
   if (found?.type === 'commit') return;
   await unpin(repository, commitId);
   if (!found) throw gitFailure('git fetch', `fatal: remote error: not our ref ${commitId}`);
-  const hint = 'publish the id of a commit; `git rev-parse <name>^{commit}` prints the commit of a tag';
-  throw gitError('NOT_A_COMMIT', 'stall', `${commitId} is a ${found.type}, not a commit`, hint);
+  throw gitError('NOT_A_COMMIT', `${commitId} is a ${found.type}, not a commit`);
 }
 
 /** Words of servers that may well have the commit but give only what they advertise. */
@@ -191,7 +190,7 @@ async function makeFor(repository: Repository, commitId: CommitId): Promise<void
     return makeRepository(repository, wanted);
   }
   const hint = 'one app keeps one hash; publish a commit of the same kind, or use another app for this repository';
-  throw gitError('OBJECT_FORMAT', 'stall', `the store is ${present}, the commit id is ${wanted}`, hint);
+  throw gitError('OBJECT_FORMAT', `the store is ${present}, the commit id is ${wanted}`, hint);
 }
 
 function fetcher(
@@ -252,10 +251,10 @@ const FETCH_SETTINGS = [
 function overdue(why: 'silent' | 'total' | 'size', limits: FetchLimits) {
   if (why === 'size') {
     const hint = 'raise the size limit of the agent, or publish a smaller repository';
-    return gitError('TOO_LARGE', 'stall', `the fetch brought more than ${limits.maxBytes} bytes`, hint);
+    return gitError('TOO_LARGE', `the fetch brought more than ${limits.maxBytes} bytes`, hint);
   }
   const hint = 'the git server accepts connections but does not get on; the agent tries again by itself';
   const ms = why === 'silent' ? limits.silentMs : limits.totalMs;
   const reason = why === 'silent' ? `no progress for ${ms} ms` : `not done after ${ms} ms`;
-  return gitError('FETCH_FAILED', 'retry', `git fetch: ${reason}`, hint);
+  return gitError('FETCH_FAILED', `git fetch: ${reason}`, hint);
 }

@@ -113,5 +113,5 @@ export async function pinNames({ directory }: Pick<Repository, 'directory'>): Pr
 
 /** What a caller gets who asks to write a commit that was never fetched. */
 export function notHere(commitId: CommitId) {
-  return gitError('COMMIT_ABSENT', 'retry', `commit ${commitId} is not in the store`, 'fetch it first');
+  return gitError('COMMIT_ABSENT', `commit ${commitId} is not in the store`);
 }

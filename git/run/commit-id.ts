@@ -7,8 +7,7 @@ import { gitError } from './errors.ts';
  */
 export function checkedCommitId(id: string): CommitId {
   if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id) && !/^0+$/.test(id)) return id as CommitId;
-  const hint = 'publish the full lower-case id of a commit';
-  throw gitError('COMMIT_ID', 'stall', 'not a full commit id', hint);
+  throw gitError('COMMIT_ID', 'not a full commit id');
 }
 
 export type ObjectFormat = 'sha1' | 'sha256';

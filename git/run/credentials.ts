@@ -24,8 +24,7 @@ export async function accessTo(
   const parsed = new URL(url);
   const protocol = parsed.protocol.slice(0, -1);
   if (!allowProtocols.includes(protocol)) {
-    const hint = 'list a prefix of this protocol in the settings of the agent, or publish an https or ssh url';
-    throw gitError('PROTOCOL_REFUSED', 'stall', `urls with ${protocol}: are not allowed here`, hint);
+    throw gitError('PROTOCOL_REFUSED', `urls with ${protocol}: are not allowed here`);
   }
   const protocols = [protocol];
   if (protocol === 'ssh') return { config: [], protocols, env: await sshEnvironment(credential) };
@@ -80,7 +79,7 @@ async function checkToken(file: string): Promise<void> {
   const line = (await readFile(file, 'latin1')).replace(/\n$/, '');
   if (/^[\x21-\x7e]+$/.test(line) && !line.startsWith(':')) return;
   const hint = 'it must hold one line, either the token or user:token, without blanks';
-  throw gitError('CREDENTIAL_FILE', 'stall', `tokenFile ${file} does not hold a token`, hint);
+  throw gitError('CREDENTIAL_FILE', `tokenFile ${file} does not hold a token`, hint);
 }
 
 /**
@@ -89,7 +88,7 @@ async function checkToken(file: string): Promise<void> {
  */
 async function checkFile(member: string, file: string, kind: 'secret' | 'public'): Promise<void> {
   const refuse = (why: string, hint: string, cause?: unknown) =>
-    gitError('CREDENTIAL_FILE', 'stall', `${member} ${file} ${why}`, hint, cause);
+    gitError('CREDENTIAL_FILE', `${member} ${file} ${why}`, hint, cause);
   if (!/^\/[A-Za-z0-9_./@+,:=-]+$/.test(file)) {
     throw refuse('is not a plain absolute path', 'use a path of letters, digits and . _ / @ + , : = - only');
   }

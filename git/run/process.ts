@@ -173,20 +173,17 @@ export function withPlainUmask<T>(start: () => T): T {
 function notEnded(command: string, result: RunResult, timeoutMs: number, signal: AbortSignal | undefined): unknown {
   if (result.ended === 'abort') return signal?.reason;
   if (result.ended === 'timeout') {
-    const hint = 'the machine or the git server is too slow or stuck; the agent tries again by itself';
-    return gitError('GIT_TIMEOUT', 'retry', `git ${command} did not end within ${timeoutMs} ms`, hint);
+    return gitError('GIT_TIMEOUT', `git ${command} did not end within ${timeoutMs} ms`);
   }
   if (result.ended === 'too-much-output') {
     const hint = 'the repository is larger than the limits of the agent';
-    return gitError('TOO_LARGE', 'stall', `git ${command} printed more than the limit`, hint);
+    return gitError('TOO_LARGE', `git ${command} printed more than the limit`, hint);
   }
   if (result.ended === 'not-started') return notStarted(result);
-  const hint = 'something outside gitfleet ended it, such as the kernel for want of memory; the agent tries again';
-  return gitError('GIT_KILLED', 'retry', `git ${command} was ended by ${result.signal}`, hint);
+  return gitError('GIT_KILLED', `git ${command} was ended by ${result.signal}`);
 }
 
 function notStarted(result: RunResult): FleetError {
   if (result.cause?.code !== 'ENOENT') return classify(result.cause);
-  const hint = 'install git on this server, or correct the PATH of the agent';
-  return gitError('NO_GIT', 'stall', 'git was not found', hint, result.cause);
+  return gitError('NO_GIT', 'git was not found', undefined, result.cause);
 }

@@ -1,5 +1,6 @@
 import { type Backoff, fullJitter } from '../../runtime/backoff.ts';
 import type { Random } from '../../runtime/clock.ts';
+import type { Code } from '../../runtime/codes.ts';
 import type { FleetError } from '../../runtime/errors.ts';
 
 /**
@@ -23,7 +24,7 @@ interface Row {
 
 const OTHERS: Row = { backoff: { firstMs: 500, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY };
 
-const ROWS: Record<string, Row> = {
+const ROWS: Readonly<Partial<Record<Code, Row>>> = {
   FETCH_FAILED: { backoff: { firstMs: 400, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },
   COMMIT_NOT_FOUND: { backoff: { firstMs: 1_000, maxMs: 30_000 }, maxTries: 25 },
   NO_SPACE: { backoff: { firstMs: 2_000, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },

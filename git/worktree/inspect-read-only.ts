@@ -31,7 +31,7 @@ export async function inspectReadOnly(
   const tree = await findWorkTree({ directory: store }, release);
   if (!tree) {
     const hint = 'look again in a moment; if it stays so, publish the commit again and the agent takes it up';
-    throw gitError('NOT_OUR_WORK_TREE', 'retry', `the store knows no work tree at ${release}`, hint);
+    throw gitError('NOT_OUR_WORK_TREE', `the store knows no work tree at ${release}`, hint);
   }
   const own = await mkdtemp(join(scratch, 'gitfleet-verify-'));
   try {

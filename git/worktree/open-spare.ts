@@ -127,7 +127,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
   async function moveTo(release: string): Promise<void> {
     const tree = await present();
     if ((await readProof(tree)) === null) {
-      throw gitError('NOT_PROVED', 'bug', `${directory} was not verified`, 'verify the spare before it is moved');
+      throw gitError('NOT_PROVED', `${directory} was not verified`);
     }
     const moved = await moveWorkTree(repository, tree, release);
     repository.clock.after(FOLLOW_UP_MS, () => void turn(() => catchUpIndex(repository, moved)));
@@ -145,7 +145,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
   async function present(): Promise<WorkTree> {
     const tree = await findWorkTree(repository, directory);
     if (tree) return tree;
-    throw gitError('NO_SPARE', 'retry', `there is no work tree at ${directory}`, 'the agent writes it anew by itself');
+    throw gitError('NO_SPARE', `there is no work tree at ${directory}`);
   }
 
   return {

@@ -85,7 +85,7 @@ export function mismatch(commitId: CommitId, drift: Drift) {
     ].flatMap(([word, names]) => (names.length === 0 ? [] : [`${word}: ${names.slice(0, 5).map(quoted).join(', ')}`])),
   ];
   const hint = 'the spare is written again from the objects; if it comes back, check disk and memory of this server';
-  return gitError('TREE_MISMATCH', 'retry', `the tree is not ${commitId}: ${parts.join('; ')}`, hint);
+  return gitError('TREE_MISMATCH', `the tree is not ${commitId}: ${parts.join('; ')}`, hint);
 }
 
 const quoted = (name: string) => JSON.stringify(name.slice(0, 100));

@@ -196,10 +196,5 @@ export async function refuseOthers(directory: string): Promise<void> {
 }
 
 function inTheWay(path: string) {
-  return gitError(
-    'PATH_TAKEN',
-    'stall',
-    `${path} is in the way and not ours`,
-    'move it away; gitfleet never deletes it',
-  );
+  return gitError('PATH_TAKEN', `${path} is in the way and not ours`);
 }

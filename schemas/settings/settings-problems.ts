@@ -6,14 +6,13 @@ import { suggest } from '../text/suggest.ts';
 /** One failure out of all that is wrong with settings: what a person types next is in it. */
 export function sayProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): FleetError {
   const reasons = issues.flatMap((issue) => sayIssue(schema, issue));
-  return settingsError(reasons, issues.some(isConnect) ? CONNECT_HINT : LIST_HINT);
+  return settingsError(reasons, issues.some(isConnect) ? CONNECT_HINT : undefined);
 }
 
-const LIST_HINT = 'docs/settings.md lists every setting, its default and an example';
 const CONNECT_HINT = 'name the ZooKeeper servers: -z HOSTS or GITFLEET_ZOOKEEPER; docs/settings.md lists every setting';
 const isConnect = ({ path }: z.core.$ZodIssue): boolean => path.join('.') === 'zookeeper.connect';
 
-export function settingsError(reasons: readonly string[], hint = LIST_HINT): FleetError {
+export function settingsError(reasons: readonly string[], hint?: string): FleetError {
   return new FleetError(refuse('SETTINGS', reasons, hint).failure);
 }
 

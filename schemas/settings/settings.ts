@@ -172,12 +172,11 @@ function parseAll(merged: Readonly<Record<string, unknown>>, hostName: string): 
 export function agentSettings({ agent }: Settings): AgentSettings {
   const { root } = agent;
   if (root !== undefined) return { ...agent, root };
-  throw new FleetError({
-    code: 'SETTINGS',
-    reason: 'agent.root is missing: below it the links to the releases appear',
-    hint: 'give --root DIR, GITFLEET_ROOT or agent.root in the settings file',
-    next: 'stall',
-  });
+  throw FleetError.of(
+    'SETTINGS',
+    'agent.root is missing: below it the links to the releases appear',
+    'give --root DIR, GITFLEET_ROOT or agent.root in the settings file',
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -8,23 +8,21 @@ import { type Refused, refuse, shown } from '../refusal.ts';
  * Codes, in the order of the checks: EMPTY, SIZE, ENCODING, DUPLICATE, JSON.
  */
 export function parseStrictJson(bytes: Buffer, maxBytes: number): { ok: true; value: unknown } | Refused {
-  if (bytes.length === 0) return refuse('EMPTY', 'the value is empty', HINT);
-  if (bytes.length > maxBytes) return refuse('SIZE', `${bytes.length} bytes, at most ${maxBytes} are read`, HINT);
+  if (bytes.length === 0) return refuse('EMPTY', 'the value is empty');
+  if (bytes.length > maxBytes) return refuse('SIZE', `${bytes.length} bytes, at most ${maxBytes} are read`);
   const encoding = wrongEncoding(bytes);
-  if (encoding) return refuse('ENCODING', encoding, 'write the value as UTF-8 without a byte order mark');
+  if (encoding) return refuse('ENCODING', encoding);
   const text = bytes.toString('utf8');
   const twice = duplicateKey(text);
-  if (twice !== undefined) return refuse('DUPLICATE', `the member ${shown(twice)} is there twice`, HINT);
+  if (twice !== undefined) return refuse('DUPLICATE', `the member ${shown(twice)} is there twice`);
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch (error) {
     // The parser's message quotes its input, which may hold a secret: only the place is taken from it.
     const place = /position \d+/.exec(String(error))?.[0];
-    return refuse('JSON', place ? `not JSON: syntax error at ${place}` : 'not JSON', HINT);
+    return refuse('JSON', place ? `not JSON: syntax error at ${place}` : 'not JSON');
   }
 }
-
-const HINT = 'write one JSON object, for example with `gitfleet publish`';
 
 /** Empty when the bytes are UTF-8 without a mark, else what they are. */
 function wrongEncoding(bytes: Buffer): string {

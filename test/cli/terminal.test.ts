@@ -14,10 +14,10 @@ describe('a failure on the command line', () => {
       next: 'stall',
     } as const;
     expect(fail(new FleetError(taken), false)).toBe(6);
-    fail(new FleetError({ ...taken, code: 'DEFECT', hint: '', next: 'bug' }, { cause: new Error('lost') }), false);
+    fail(new FleetError({ ...taken, code: 'INTERNAL', hint: '', next: 'bug' }, { cause: new Error('lost') }), false);
     expect(write.mock.calls).toEqual([
       ['gitfleet: STATE_TAKEN: another agent works there\n  since noon\n  see who\n'],
-      [expect.stringMatching(/^gitfleet: DEFECT: .*\n {2}since noon\nError: lost\n/)],
+      [expect.stringMatching(/^gitfleet: INTERNAL: .*\n {2}since noon\nError: lost\n/)],
     ]);
   });
 });

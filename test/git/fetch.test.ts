@@ -8,6 +8,7 @@ import { readProgress, watchProgress } from '../../git/run/deadline.ts';
 import { gitFailure } from '../../git/run/errors.ts';
 import { fetchRetryMs } from '../../git/run/retry.ts';
 import { systemClock, systemRandom } from '../../runtime/clock.ts';
+import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { type GitDaemon, startGitDaemon } from '../support/git/daemon.ts';
@@ -179,7 +180,7 @@ describe('a fetch through a bad network', () => {
 });
 
 describe('the retry policy', () => {
-  const of = (code: string, next: FleetError['next'] = 'retry') => new FleetError({ code, next, reason: '', hint: '' });
+  const of = (code: Code, next: FleetError['next'] = 'retry') => new FleetError({ code, next, reason: '', hint: '' });
 
   it('tries again only what may pass by itself, ever slower, spread by chance', () => {
     expect(fetchRetryMs(of('AUTH', 'stall'), 0, () => 0.5)).toBe(null);

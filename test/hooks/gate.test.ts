@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { askGate, type GateParts } from '../../hooks/gate.ts';
+import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
 
 const COMMIT = 'c'.repeat(40);
 const NOTHING = Buffer.alloc(0);
-const fails = (code: string) => async () => {
+const fails = (code: Code) => async () => {
   throw new FleetError({ code, reason: 'because', hint: 'do', next: 'stall' });
 };
 const brakes = (hold: Buffer, quarantine: Buffer = NOTHING) => ({ readBrakes: async () => ({ hold, quarantine }) });
@@ -57,7 +58,7 @@ describe('the gate', () => {
     expect(answer.kind !== 'open' && answer.failure.message).toMatch(reason);
   });
 
-  it.each(['UNREACHABLE', 'AUTH_FAILED', 'APP_MISSING', 'DEADLINE'])('has no answer: %s', async (code) => {
+  it.each(['UNREACHABLE', 'AUTH_FAILED', 'APP_MISSING', 'DEADLINE'] as const)('has no answer: %s', async (code) => {
     expect(await ask({ readBrakes: fails(code) })).toMatchObject({ kind: 'unknown', failure: { code } });
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createFreshness, staleChange, staleLines, within } from '../../publisher/freshness.ts';
 import { plain } from '../../publisher/screens/theme.ts';
+import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';
 
@@ -10,7 +11,7 @@ async function pass(clock: VirtualClock, ms: number): Promise<void> {
   await clock.run(clock.monotonic() + ms);
   await over;
 }
-const failure = (code: string) =>
+const failure = (code: Code) =>
   new FleetError({ code, reason: `get /c: ${code}`, hint: `${code} helps`, next: 'stall' });
 
 describe('a picture', () => {

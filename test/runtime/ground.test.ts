@@ -21,9 +21,9 @@ describe('classify is total', () => {
   });
 
   it('leaves a FleetError as it is', () => {
-    const failure = new FleetError({ code: 'X', reason: 'r', hint: 'h', next: 'wait' });
+    const failure = new FleetError({ code: 'HOLD', reason: 'r', hint: 'h', next: 'wait' });
     expect(classify(failure)).toBe(failure);
-    expect(failure.toFailure()).toEqual({ code: 'X', reason: 'r', hint: 'h', next: 'wait' });
+    expect(failure.toFailure()).toEqual({ code: 'HOLD', reason: 'r', hint: 'h', next: 'wait' });
   });
 });
 
@@ -39,7 +39,7 @@ describe('what is logged', () => {
     const text = logged((log) => {
       log.info(`fetching ${url}`);
       log.info({ url, deep: { list: [url], a: { b: { c: { d: { url } } } } }, err: new Error(`failed: ${url}`) }, 'x');
-      log.warn({ err: new FleetError({ code: 'A', reason: url, hint: url, next: 'retry' }) }, url);
+      log.warn({ err: new FleetError({ code: 'FETCH_FAILED', reason: url, hint: url, next: 'retry' }) }, url);
     });
     expect(text).toContain('//***@git.example.com');
     expect(text).not.toContain('hunter2');

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
+import type { Code } from '../../runtime/codes.ts';
 import { FleetError, type NextStep } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
 
-const failure = (code: string, next: NextStep) =>
+const failure = (code: Code, next: NextStep) =>
   new FleetError({ code, reason: `get /x: ${code}`, hint: 'mend it', next });
 
 function patient() {

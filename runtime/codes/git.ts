@@ -1,0 +1,113 @@
+import type { CodeRows } from './row.ts';
+
+/** The git host, the way to it, and the object store that holds what came from it. */
+export const GIT = {
+  FETCH_FAILED: {
+    next: 'retry',
+    about: 'origin',
+    means: 'The git host cannot be reached, broke off, or did not finish in time.',
+    hint: 'check that this server reaches the git server; the agent tries again by itself',
+  },
+  COMMIT_NOT_FOUND: {
+    next: 'retry',
+    about: 'origin',
+    means: 'The repository does not have the commit, or does not give it by its id alone.',
+    hint: 'push the commit to the repository of this url; if it is there, name its branch as ref',
+  },
+  REPOSITORY_NOT_FOUND: {
+    next: 'stall',
+    about: 'origin',
+    means: 'The git host has no repository at this url, or hides it from these credentials.',
+    hint: 'check the url; some servers also say this when the credentials may not see the repository',
+  },
+  AUTH: {
+    next: 'stall',
+    about: 'origin',
+    means: 'The git host refused the credentials, or none are set for this url.',
+    hint: 'check sshKeyFile or tokenFile in the settings for this url, and that this server may read the repository',
+  },
+  HOST_KEY: {
+    next: 'stall',
+    about: 'origin',
+    means: 'The ssh key of the git host is unknown, or is not the one that is known for it.',
+    hint: 'compare the host key with its owner, then put it into the knownHosts file of this url',
+  },
+  TLS: {
+    next: 'stall',
+    about: 'origin',
+    means: 'The TLS certificate of the git host is not trusted, has expired, or is for another host.',
+    hint: 'check the certificate of the server, and caFile in the settings for this url',
+  },
+  CREDENTIAL_FILE: {
+    next: 'stall',
+    about: 'server',
+    means: 'A credential, certificate or known_hosts file for this url is missing, unusable, or open to others.',
+    hint: 'check name, content and mode of the file in agent.credentials; a secret must have mode 0600',
+  },
+  REDIRECTED: {
+    next: 'stall',
+    about: 'origin',
+    means: 'The git host redirects to another address.',
+    hint: 'redirects are never followed; publish the address that the server redirects to',
+  },
+  DUMB_HTTP: {
+    next: 'stall',
+    about: 'origin',
+    means: 'The web server answers without the smart git protocol, with plain files or with a web page.',
+    hint: 'check that the url is a git repository; serve it with git http-backend, or over ssh',
+  },
+  ORIGIN_OWNER: {
+    next: 'stall',
+    about: 'origin',
+    means: 'Git refuses a local repository that belongs to another user.',
+    hint: "the repository at the file url must belong to the agent's user; or serve it over ssh or https",
+  },
+  GIT_FAILED: {
+    next: 'retry',
+    about: 'server',
+    means: 'A git command failed with words that gitfleet does not know.',
+    hint: 'see the words of git in the reason; the agent tries again by itself',
+  },
+  GIT_TIMEOUT: {
+    next: 'retry',
+    about: 'server',
+    means: 'A git command took too long and was ended.',
+    hint: 'the machine or the git server is too slow or stuck; the agent tries again by itself',
+  },
+  GIT_KILLED: {
+    next: 'retry',
+    about: 'server',
+    means: 'A git command was ended by a signal.',
+    hint: 'something outside gitfleet ended it, such as the kernel for want of memory; the agent tries again',
+  },
+  STORE_LOCKED: {
+    next: 'retry',
+    about: 'server',
+    means: 'A lock file of git is in the object store.',
+    hint: 'another git works in the store, or was killed there; the agent clears its own stale locks and tries again',
+  },
+  STORE_BROKEN: {
+    next: 'retry',
+    about: 'server',
+    means: 'Objects in the local store of this app are missing or damaged.',
+    hint: 'the object store of this app is damaged; the agent makes a new one beside it and continues to serve',
+  },
+  COMMIT_ABSENT: {
+    next: 'retry',
+    about: 'server',
+    means: 'The local store does not have the commit, such as after it was replaced.',
+    hint: 'nothing is to be done: the agent fetches it again',
+  },
+  NO_SPARE: {
+    next: 'retry',
+    about: 'server',
+    means: 'The work tree in which the next release is written has disappeared.',
+    hint: 'nothing is to be done: the agent writes it again',
+  },
+  NOT_OUR_WORK_TREE: {
+    next: 'retry',
+    about: 'server',
+    means: 'The local store does not know the release directory, such as after it was replaced.',
+    hint: 'publish the commit again if it stays so: the release is written again',
+  },
+} as const satisfies CodeRows;
