@@ -12,7 +12,7 @@ export const ADOPT = {
     next: 'stall',
     about: 'request',
     means: 'The path is already a link of gitfleet.',
-    hint: 'nothing is to be done',
+    hint: 'nothing to do',
   },
   NOT_A_CLONE: {
     next: 'stall',

@@ -37,7 +37,7 @@ export const COMMIT = {
     next: 'stall',
     about: 'commit',
     means: 'The history of the commit contains objects that git fsck refuses.',
-    hint: 'the repository holds objects that git fsck refuses; repair it and publish another commit',
+    hint: 'repair the repository (git fsck names the objects), then publish another commit',
   },
   NOT_A_COMMIT: {
     next: 'stall',

@@ -6,7 +6,7 @@ export const DEFECTS = {
     next: 'bug',
     about: 'gitfleet',
     means: 'gitfleet met an error that it does not know.',
-    hint: 'this is a defect in gitfleet: please report it with the log lines around it',
+    hint: 'please report this defect in gitfleet with the log lines around it',
   },
   NOT_PROVED: {
     next: 'bug',
@@ -18,13 +18,13 @@ export const DEFECTS = {
     next: 'bug',
     about: 'gitfleet',
     means: 'A ZooKeeper session was used after it had been closed.',
-    hint: 'the session was closed before this call: please report it with the log lines around it',
+    hint: 'please report it with the log lines around it',
   },
   BAD_PATH: {
     next: 'bug',
     about: 'gitfleet',
     means: 'gitfleet asked ZooKeeper for a path that is not one.',
-    hint: 'a path is / or /segment/segment, without empty or dot segments; please report it',
+    hint: 'please report it with the log lines around it',
   },
   BAD_ARGUMENTS: {
     next: 'bug',

@@ -12,7 +12,7 @@ export const SERVER = {
     next: 'retry',
     about: 'server',
     means: 'The file system does not accept writes.',
-    hint: 'the file system is read-only; remount it for writing',
+    hint: 'remount the file system for writing; the agent tries again by itself',
   },
   PERMISSION: {
     next: 'retry',
@@ -42,7 +42,7 @@ export const SERVER = {
     next: 'retry',
     about: 'server',
     means: 'The operating system reports that a path is in use.',
-    hint: 'something holds the named path, such as a mount; the agent tries again',
+    hint: 'release the named path, such as by unmounting it; the agent tries again by itself',
   },
   IO_ERROR: {
     next: 'retry',
@@ -54,7 +54,7 @@ export const SERVER = {
     next: 'retry',
     about: 'server',
     means: 'A file or directory disappeared while the agent worked with it.',
-    hint: 'something outside removed the named path; the agent tries again',
+    hint: 'find out what removed the named path; the agent tries again by itself',
   },
   NOT_DIR: {
     next: 'stall',
@@ -72,7 +72,7 @@ export const SERVER = {
     next: 'stall',
     about: 'server',
     means: 'A path of the agent belongs to another user, or other users can write to it.',
-    hint: 'chown it to the agent user and take write permission from others',
+    hint: 'chown it to the agent user and remove write permission for others',
   },
   OCCUPIED: {
     next: 'stall',
@@ -120,13 +120,13 @@ export const SERVER = {
     next: 'stall',
     about: 'server',
     means: 'The port for /healthz and /metrics cannot be opened.',
-    hint: 'give agent.listen a port that is free, or take the setting away',
+    hint: 'give agent.listen a port that is free, or remove the setting',
   },
   JOURNAL_UNREADABLE: {
     next: 'stall',
     about: 'server',
     means: 'The journal in the state directory is damaged, or a newer version of gitfleet wrote it.',
-    hint: 'after a downgrade use the newer agent again; else remove the file: links and releases are found on the disk',
+    hint: 'after a downgrade, use the newer agent again; otherwise remove the file: the agent finds links and releases on the disk',
   },
   TREE_MISMATCH: {
     next: 'retry',

@@ -96,7 +96,7 @@ export const TARGET = {
     next: 'stall',
     about: 'target',
     means: 'The commit id uses another hash than the repository or the store of this app.',
-    hint: 'the repository and the commit id differ in their hash (40 digits: sha1, 64 digits: sha256)',
+    hint: 'publish an id in the hash of the repository (40 digits: sha1, 64 digits: sha256)',
   },
   PATH: {
     next: 'stall',

@@ -67,7 +67,7 @@ export const TYPED = {
     next: 'stall',
     about: 'request',
     means: 'The history has no deployment of this number.',
-    hint: 'gitfleet history shows what is',
+    hint: 'see gitfleet history for the deployments that there are',
   },
   AGENT_UNKNOWN: {
     next: 'stall',
@@ -96,9 +96,8 @@ export const TYPED = {
   OUTPUT_FAILED: {
     next: 'stall',
     about: 'request',
-    means:
-      'Standard output does not take what the command prints, such as on a full disk; the command may have done its work.',
-    hint: 'what was asked for may be done all the same: gitfleet status, with an output that takes it',
+    means: 'Standard output does not accept what the command prints, such as on a full disk.',
+    hint: 'run gitfleet status with an output that accepts it: the command may have done its work',
   },
   NO_AGENT: {
     next: 'stall',
@@ -141,7 +140,7 @@ export const TYPED = {
     next: 'stall',
     about: 'request',
     means: 'Hooks that gitfleet did not write are in the way; nothing was changed.',
-    hint: 'keep the hook you want under that name, move the other away, and run this again',
+    hint: 'keep one hook under that name, move the other away, and run this again',
   },
   HOOK_SETTINGS: {
     next: 'stall',
