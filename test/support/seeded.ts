@@ -4,6 +4,9 @@ export const SEED = Number(process.env['GITFLEET_SEED'] ?? Date.now() % 2 ** 31)
 /** True for the long runs (npm run soak:...): the same tests with larger counts. */
 export const SOAK = process.env['GITFLEET_SOAK'] === '1';
 
+/** True where an answer within seconds matters more than the counts (npm run test:quick). */
+export const QUICK = process.env['GITFLEET_QUICK'] === '1';
+
 /** Chance that a seed repeats. */
 export interface Seeded {
   /** In [0, 1). */
