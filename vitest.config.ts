@@ -1,24 +1,32 @@
 import { defineConfig } from 'vitest/config';
-import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { lanes } from './test/support/lanes.ts';
 
-/** The file that takes longest begins first, so that the other worker does all the rest meanwhile. */
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = (file: TestSpecification) => file.moduleId.includes('/test/simulation/');
-    const sorted = await super.sort(files);
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
-  }
-}
+const { quick, simulation, processes } = lanes();
+
+export const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks', maxWorkers: 2 } as const;
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/build.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // Two cores run a ZooKeeper, an origin and several agents per file: more files at once only measure the scheduler.
-    maxWorkers: 2,
-    pool: 'forks',
-    sequence: { sequencer: LongestFirst },
+    ...common,
+    projects: [
+      {
+        extends: true,
+        // One set of modules for all files of a worker: most of the time would go into loading them again.
+        test: { name: 'quick', include: quick, isolate: false, setupFiles: ['test/support/no-processes.ts'] },
+      },
+      {
+        extends: true,
+        test: { name: 'simulation', include: simulation, setupFiles: ['test/support/no-processes.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'processes',
+          include: processes,
+          globalSetup: ['test/support/build.ts'],
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

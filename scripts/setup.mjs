@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCES = ['agent', 'cli', 'fleet', 'git', 'hooks', 'publisher', 'rollout', 'runtime', 'schemas', 'zookeeper'];
 
-/** @param {{ allowed: boolean, debian?: string[] }} options `allowed` false (--no-setup): only check and say. */
+/**
+ * @param {{ allowed: boolean, debian?: string[], packagesOnly?: boolean }} options `allowed` false (--no-setup): only
+ * check and say. `packagesOnly`: for what runs the sources and starts no process.
+ */
 export function setUp(options) {
   checkNode();
   if (packagesStale()) {
@@ -16,6 +19,7 @@ export function setUp(options) {
       run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
     });
   }
+  if (options.packagesOnly) return;
   if (buildStale())
     step(options, 'npm run build (TypeScript to dist/)', () => run('npm', ['run', '--silent', 'build']));
   debianPackages(options);

@@ -1,13 +1,24 @@
-// npm test [-- vitest's arguments] [-- --no-setup]: set-up, then all tests on real parts; last line: the count.
+// npm test [-- vitest's arguments] [-- --no-setup]: set-up, then all tests on real parts; then the slowest files; last
+// line: the count. npm run test:quick is --quick: the lanes that start no process (test/support/lanes.ts).
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setUp } from './setup.mjs';
 
+const OURS = ['--no-setup', '--quick'];
+const SLOWEST = 10;
+/** No process is started; of the simulation one share, with few schedules. */
+const QUICK = ['--project', 'quick', '--project', 'simulation', '--exclude', 'test/simulation/schedules-[2-9].test.ts'];
+
 const args = process.argv.slice(2);
-setUp({ allowed: !args.includes('--no-setup'), debian: ['sshd', 'kazoo', 'openssl', 'systemd'] });
+const quick = args.includes('--quick');
+setUp({
+  allowed: !args.includes('--no-setup'),
+  packagesOnly: quick,
+  debian: ['sshd', 'kazoo', 'openssl', 'systemd'],
+});
 const root = fileURLToPath(new URL('..', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'gitfleet-test-'));
 const results = join(scratch, 'results.json');
@@ -20,9 +31,10 @@ const run = spawnSync(
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${results}`,
-    ...args.filter((arg) => arg !== '--no-setup'),
+    ...(quick ? QUICK : []),
+    ...args.filter((arg) => !OURS.includes(arg)),
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', env: quick ? { ...process.env, GITFLEET_QUICK: '1' } : process.env },
 );
 let failed = true;
 try {
@@ -30,9 +42,21 @@ try {
   // A file that could not be loaded has no failed test of its own: `success` knows.
   failed = !counted.success || counted.numPassedTests === 0;
   const broken = counted.numFailedTests || (counted.success ? 0 : 1);
+  for (const line of slowest(counted.testResults)) console.log(line);
   console.log(`${counted.numPassedTests} passed, ${broken} failed, ${counted.numPendingTests} skipped`);
 } catch {
   console.log('0 passed, 1 failed');
 }
 rmSync(scratch, { recursive: true, force: true });
 process.exit(run.status === 0 && !failed ? 0 : 1);
+
+/** Where the time went; a file's time is that of its tests and their hooks. */
+function slowest(files) {
+  const seconds = ({ startTime, endTime }) => (endTime - startTime) / 1_000;
+  const sorted = files.toSorted((a, b) => seconds(b) - seconds(a)).slice(0, SLOWEST);
+  if (sorted.length < 2) return [];
+  return [
+    `the ${sorted.length} slowest files:`,
+    ...sorted.map((file) => `${seconds(file).toFixed(1).padStart(8)} s  ${relative(root, file.name)}`),
+  ];
+}

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plan } from '../../rollout/plan.ts';
 import { amountOf } from '../../schemas/policy.ts';
-import { seeded } from '../support/seeded.ts';
+import { QUICK, SEED, seeded } from '../support/seeded.ts';
 import { World } from './observed-fleet.ts';
 
 /** A policy as people write them; a soak and a deadline of minutes. */
@@ -111,7 +111,9 @@ function act(world: World, agentId: string, fails: boolean): void {
 const defined = (policy: Script['policy']) =>
   Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 
-describe('whatever agents, servers and publishers do', () => {
+const RUNS = QUICK ? 60 : 300;
+
+describe(`whatever agents, servers and publishers do (seed ${SEED})`, () => {
   it('never are more agents between permit and report than the policy allows', () => {
     fc.assert(
       fc.property(scripts, (script) => {
@@ -127,7 +129,7 @@ describe('whatever agents, servers and publishers do', () => {
           expect(open.length).toBeLessThanOrEqual(most);
         });
       }),
-      { numRuns: 300 },
+      { seed: SEED, numRuns: RUNS },
     );
   });
 
@@ -139,7 +141,7 @@ describe('whatever agents, servers and publishers do', () => {
         const ended = state === 'proven' || state === 'failed' || (state === 'halted' && why !== '');
         expect(ended, `${state}: ${orders.slice(-5).join(' | ')}`).toBe(true);
       }),
-      { numRuns: 300 },
+      { seed: SEED, numRuns: RUNS },
     );
   });
 
@@ -150,7 +152,7 @@ describe('whatever agents, servers and publishers do', () => {
         const { world, orders } = run({ ...script, failing: 0, leaving: 0 }, () => {}, 0.2);
         expect(world.quarantine, orders.slice(-5).join(' | ')).toEqual([]);
       }),
-      { numRuns: 300 },
+      { seed: SEED, numRuns: RUNS },
     );
   });
 
@@ -162,7 +164,7 @@ describe('whatever agents, servers and publishers do', () => {
           if (record.via === 'rollback') expect(world.records[at + 1]?.via ?? 'publish').toBe('publish');
         }
       }),
-      { numRuns: 300 },
+      { seed: SEED, numRuns: RUNS },
     );
   });
 });

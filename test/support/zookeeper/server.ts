@@ -10,6 +10,7 @@ import {
   type ServersOptions,
   startServers,
 } from '../../../zookeeper/local/servers.ts';
+import '../starts-processes.ts';
 
 interface RealServers {
   /** With a chroot of its own per call, so that the cases of a file do not meet. */
