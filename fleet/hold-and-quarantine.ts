@@ -1,4 +1,4 @@
-import { clean } from '../runtime/log.ts';
+import { clean } from '../runtime/safe-text.ts';
 import { encodeHold, encodeQuarantine, type Hold, parseHold, type Quarantined } from '../schemas/hold.ts';
 import type { CommitId } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';

@@ -1,5 +1,5 @@
 import { FleetError } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { clean } from '../runtime/safe-text.ts';
 import { type Deployment, deployment, deploymentName, parseDeployment, UNREADABLE } from '../schemas/deployment.ts';
 import { ANY_URL, encodeTarget, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import { toJson } from '../schemas/text/lenient-json.ts';

@@ -1,4 +1,4 @@
-import { clean } from '../runtime/log.ts';
+import { clean } from '../runtime/safe-text.ts';
 import { encodeQuarantine, type Quarantined } from '../schemas/hold.ts';
 import type { CommitId } from '../schemas/values.ts';
 import type { PublishRequest } from './publish-transaction.ts';

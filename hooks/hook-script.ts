@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { quoted } from '../runtime/shell-word.ts';
+import { shellQuoted } from '../runtime/shell-word.ts';
 import type { Gate } from './hook-settings.ts';
 
 export type HookName = 'post-receive' | 'pre-receive';
@@ -66,14 +66,14 @@ fi
 ${OWN_ENVIRONMENT}unset GIT_QUARANTINE_PATH
 trap '' HUP INT PIPE
 deploy() {
-  printf %s "$input" 2>/dev/null | ${quoted(program)} ${quoted(script)} hook post-receive --repository "$repository"
+  printf %s "$input" 2>/dev/null | ${shellQuoted(program)} ${shellQuoted(script)} hook post-receive --repository "$repository"
 }
-if [ -x ${quoted(program)} ] && [ -f ${quoted(script)} ]; then
+if [ -x ${shellQuoted(program)} ] && [ -f ${shellQuoted(script)} ]; then
   deploy
   # Node listens to signals again as it starts: ended by a Ctrl-C or hang-up before it could ignore that.
   case $? in 129 | 130) deploy ;; esac
 else
-  echo 'gitfleet: not deployed:' ${quoted(program)} or ${quoted(script)} 'is not there any more; run gitfleet hook install again' >&2
+  echo 'gitfleet: not deployed:' ${shellQuoted(program)} or ${shellQuoted(script)} 'is not there any more; run gitfleet hook install again' >&2
 fi
 exit $code
 `;
@@ -86,8 +86,8 @@ fi
 
 quarantine=$GIT_QUARANTINE_PATH
 ${OWN_ENVIRONMENT}unset GIT_QUARANTINE_PATH
-if [ -x ${quoted(program)} ] && [ -f ${quoted(script)} ]; then
-  printf %s "$input" | ${quoted(program)} ${quoted(script)} hook pre-receive --repository "$repository" --quarantine "$quarantine"
+if [ -x ${shellQuoted(program)} ] && [ -f ${shellQuoted(script)} ]; then
+  printf %s "$input" | ${shellQuoted(program)} ${shellQuoted(script)} hook pre-receive --repository "$repository" --quarantine "$quarantine"
   case $? in
     0) exit 0 ;;
     5) exit 1 ;;

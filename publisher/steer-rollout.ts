@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { clean } from '../runtime/safe-text.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import { encodeRollout, parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';

@@ -1,19 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { clean } from './safe-text.ts';
 
 export type { Logger };
-
-/** `//user:secret@` in anything that looks like a url; also a lone token before the `@`. */
-const USERINFO = /\/\/[^/@\s]*@/g;
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
-
-/**
- * The one place where text from outside (git's words, a command's output, a refused value) is made safe to log,
- * report and print: credentials in urls are masked, control bytes dropped, the length bounded.
- */
-export function clean(text: string, most = 2_000): string {
-  const safe = text.replace(USERINFO, (m) => (m === '//git@' ? m : '//***@')).replace(CONTROL, '');
-  return safe.length > most ? `${safe.slice(0, most)}… (${safe.length - most} more)` : safe;
-}
 
 interface LogSettings {
   level: string;

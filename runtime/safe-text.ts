@@ -1,17 +1,56 @@
-import { clean } from './log.ts';
+/**
+ * The one door through which text from outside (git's words, a command's output, a refused value, a znode) reaches a
+ * log, a report, a terminal or a line of JSON. Guarantee: credentials in urls are masked, the length is bounded, and
+ * no character that paints the screen, hides itself or turns the text around goes out as it is. What it does not do:
+ * judge whether a name is one; that is for the grammar of the name.
+ *
+ * - `clean` drops such characters and keeps line breaks and tabs: for logs and reports.
+ * - `visible` shows them, `\u001b[31mred`, on one line: for terminals, where a name must not look like another name.
+ * - `jsonLine` escapes them, so that a reader of JSON gets the value exactly: for `--json`.
+ */
 
-/** Control and format characters, separators that break lines, and lone surrogates; the joiner of emoji may stay. */
-const HIDDEN = /(?!\u200d)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/** `//user:secret@` in anything that looks like a url; also a lone token before the `@`. */
+const USERINFO = /\/\/[^/@\s]*@/g;
+/** Control and format characters, separators that break lines, and lone surrogates. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/** The joiner of an emoji, which may stay; elsewhere it is invisible and makes one name of two. */
+const JOINER = /(?<=\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?)\u200d(?=\p{Extended_Pictographic})/gu;
 const SHORT: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/**
- * Text from outside on one line of a terminal, with what it hides shown instead of dropped: `\u001b[31mred`. A name
- * that carries an escape sequence can so neither paint the screen nor look like another name. Masks and cuts as `clean`.
- */
-export function visible(text: string, most?: number): string {
-  const shown = text.replace(HIDDEN, (character) => SHORT[character] ?? escaped(character.codePointAt(0) as number));
-  return clean(shown, most);
+export function clean(text: string, maxLength = 2_000): string {
+  return bounded(
+    masked(replaceHidden(text, (hidden) => (hidden === '\n' || hidden === '\t' ? hidden : ''))),
+    maxLength,
+  );
 }
 
-const escaped = (code: number): string =>
-  code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
+export function visible(text: string, maxLength = 2_000): string {
+  return bounded(masked(replaceHidden(text, (hidden) => SHORT[hidden] ?? escaped(hidden))), maxLength);
+}
+
+/** `JSON.stringify` for a terminal. */
+export function jsonLine(value: unknown): string {
+  const units = (hidden: string) => hidden.replace(/[^]/g, (unit) => hex(unit.charCodeAt(0)));
+  return replaceHidden(JSON.stringify(value), units);
+}
+
+function replaceHidden(text: string, by: (hidden: string) => string): string {
+  if (!text.includes('\u200d')) return text.replace(HIDDEN, by);
+  const joiners = new Set([...text.matchAll(JOINER)].map((match) => match.index));
+  return text.replace(HIDDEN, (hidden, at: number) => (joiners.has(at) ? hidden : by(hidden)));
+}
+
+const masked = (text: string): string => text.replace(USERINFO, (m) => (m === '//git@' ? m : '//***@'));
+
+function bounded(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  const kept = text.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '');
+  return `${kept}… (${text.length - kept.length} more)`;
+}
+
+function escaped(hidden: string): string {
+  const code = hidden.codePointAt(0) as number;
+  return code > 0xffff ? `\\u{${code.toString(16)}}` : hex(code);
+}
+
+const hex = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;

@@ -1,6 +1,6 @@
 import { CODES, type Code } from '../runtime/codes.ts';
 import type { OwnFailure } from '../runtime/errors.ts';
-import { clean } from '../runtime/log.ts';
+import { clean } from '../runtime/safe-text.ts';
 
 /**
  * How this folder says no. A value from outside is judged without throwing: the answer is the value or a failure whose

@@ -47,7 +47,7 @@ export async function orAborted<T>(
 }
 
 /** Waits for `work`, but only while the session is connected: what needs a server must not hold up a shutdown. */
-export async function whileConnected(session: Session, work: Promise<unknown>): Promise<void> {
+export async function orDisconnected(session: Session, work: Promise<unknown>): Promise<void> {
   if (session.state !== 'connected') return;
   let off = () => {};
   const away = new Promise<void>((resolve) => {

@@ -2,13 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Random } from '../runtime/clock.ts';
 import type { Host } from './connect-string.ts';
-
-/** One address to try; `host` is the name it was found under. */
-export interface Address {
-  readonly host: string;
-  readonly ip: string;
-  readonly port: number;
-}
+import type { Address } from './wire/connection-types.ts';
 
 interface Addresses {
   /** The next address to try; rejects when no name of the round could be resolved. */

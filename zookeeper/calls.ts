@@ -1,7 +1,7 @@
 import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
-import { type Deadlines, type Timed, watchDeadlines } from './deadlines.ts';
-import type { Outcome, ZooKeeperError } from './errors.ts';
+import { type Deadline, type Deadlines, type Timed, watchDeadlines } from './deadlines.ts';
+import type { WriteOutcome, ZooKeeperError } from './errors.ts';
 import { errorFor, failureOfCode } from './result-codes.ts';
 import type { SessionLoop } from './session-loop.ts';
 import type { Answer, Reply } from './wire/connection-types.ts';
@@ -15,9 +15,6 @@ export interface Request {
   /** A write is never sent twice: when its answer is lost, the outcome is `unknown`. */
   readonly writes: boolean;
 }
-
-/** When a public call must have answered, as a point of the monotonic clock. */
-export type Deadline = number;
 
 /** Who is told how a call ended, once. May be called on the socket's stack. */
 export interface Caller<T = Reply> {
@@ -130,7 +127,7 @@ class Call implements Timed {
     }
   }
 
-  #closed(outcome: Outcome): ZooKeeperError {
+  #closed(outcome: WriteOutcome): ZooKeeperError {
     return this.#desk.lifeline.failure ?? failureOfCode('CLOSED', { ...this.#request, outcome });
   }
 

@@ -1,5 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { Deadline } from './calls.ts';
+
+/** When a public call must have answered, as a point of the monotonic clock. */
+export type Deadline = number;
 
 /** Something that must be over by its deadline. The links are the watch's own. */
 export interface Timed {

@@ -2,17 +2,17 @@ import type { Code } from '../runtime/codes.ts';
 import { FleetError } from '../runtime/errors.ts';
 
 /** `none`: the server did not do it. `unknown`: it may have; find out before trying again. */
-export type Outcome = 'none' | 'unknown';
+export type WriteOutcome = 'none' | 'unknown';
 
 export class ZooKeeperError extends FleetError {
   readonly path: string;
-  readonly outcome: Outcome;
+  readonly outcome: WriteOutcome;
   /** In a transaction: the index of the operation that was refused. */
   readonly failedAt: number | undefined;
 
   constructor(
     failure: { code: Code; reason: string; hint?: string },
-    at: { path: string; outcome: Outcome; failedAt?: number; cause?: unknown },
+    at: { path: string; outcome: WriteOutcome; failedAt?: number; cause?: unknown },
   ) {
     super(failure, { cause: at.cause });
     this.name = 'ZooKeeperError';

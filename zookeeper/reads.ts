@@ -1,5 +1,6 @@
 import { fromRecords } from './acl.ts';
-import type { Caller, Calls, Deadline, Request } from './calls.ts';
+import type { Caller, Calls, Request } from './calls.ts';
+import type { Deadline } from './deadlines.ts';
 import { isCode, type ZooKeeperError } from './errors.ts';
 import { problemOfPath } from './paths.ts';
 import type { Requests } from './requests.ts';

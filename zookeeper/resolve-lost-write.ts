@@ -1,6 +1,6 @@
 import type { ZooKeeperError } from './errors.ts';
 import { isCode } from './errors.ts';
-import { below, nameOf, parentOf } from './paths.ts';
+import { childPath, nameOf, parentOf } from './paths.ts';
 import type { NodeData, NodeStat, Operation, OperationResult } from './session.ts';
 
 /** What settling needs of the session; every read happens behind a quorum write on a new connection. */
@@ -98,7 +98,7 @@ async function lookForCreated(
 async function lookForSequential(path: string, witness: Evidence): Promise<Mark> {
   const parent = parentOf(path) ?? '/';
   const name = ((await witness.children(parent)) ?? []).find((child) => child.startsWith(nameOf(path)));
-  return name === undefined ? { is: 'not-done' } : { is: 'done', result: { path: below(parent, name) } };
+  return name === undefined ? { is: 'not-done' } : { is: 'done', result: { path: childPath(parent, name) } };
 }
 
 function lookForSet(operation: Operation & { op: 'set' }, before: bigint, found: NodeData | null): Mark {

@@ -1,5 +1,5 @@
 import type { Code } from '../runtime/codes.ts';
-import { type Outcome, ZooKeeperError } from './errors.ts';
+import { type WriteOutcome, ZooKeeperError } from './errors.ts';
 
 /** What a server's result code means for us. Source: KeeperException.Code of ZooKeeper 3.9. */
 const MEANINGS: Readonly<Record<number, Code>> = {
@@ -41,7 +41,7 @@ const UNSURE = new Set([-1, -2, -3, -4, -7, -122]);
 export function errorFor(resultCode: number, at: { op: string; path: string; failedAt?: number }): ZooKeeperError {
   const known = MEANINGS[resultCode];
   const code = known ?? 'UNKNOWN_CODE';
-  const outcome: Outcome = !known || UNSURE.has(resultCode) ? 'unknown' : 'none';
+  const outcome: WriteOutcome = !known || UNSURE.has(resultCode) ? 'unknown' : 'none';
   const reason = `${at.op} ${at.path}: ${code}${known ? '' : ` ${resultCode}`}`;
   return new ZooKeeperError({ code, reason }, { ...at, outcome });
 }
@@ -49,7 +49,7 @@ export function errorFor(resultCode: number, at: { op: string; path: string; fai
 /** A failure that no server said: ours, or the line's. */
 export function failureOfCode(
   code: Code,
-  at: { op: string; path: string; outcome: Outcome; words?: string; hint?: string },
+  at: { op: string; path: string; outcome: WriteOutcome; words?: string; hint?: string },
 ): ZooKeeperError {
   const reason = `${at.op} ${at.path}: ${at.words ?? code}`;
   const said = at.hint === undefined ? { code, reason } : { code, reason, hint: at.hint };

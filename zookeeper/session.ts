@@ -1,3 +1,7 @@
+import type { NodeStat } from './wire/connection-types.ts';
+
+export type { NodeStat } from './wire/connection-types.ts';
+
 /**
  * The contract of our lasting ZooKeeper handle. One Session lives as long as its program and rides on one server
  * session after another. Its states, and the duty each puts on the caller:
@@ -23,18 +27,6 @@ export interface ConnectedPeriod {
   readonly timeoutMs: number;
   /** Fires when this stretch ends (suspended, lost, closed). A later stretch has a signal of its own. */
   readonly signal: AbortSignal;
-}
-
-export interface NodeStat {
-  readonly version: number;
-  readonly czxid: bigint;
-  readonly mzxid: bigint;
-  /** Ms since the epoch, by the server's clock. */
-  readonly ctime: number;
-  readonly mtime: number;
-  /** The session id of the owner, 0n for a persistent node. */
-  readonly ephemeralOwner: bigint;
-  readonly numChildren: number;
 }
 
 export interface NodeData {

@@ -1,9 +1,10 @@
 import { fullJitter } from '../runtime/backoff.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { Calls, Deadline } from './calls.ts';
+import type { Calls } from './calls.ts';
+import type { Deadline } from './deadlines.ts';
 import { isCode } from './errors.ts';
-import { below, parentOf, problemOfPath, withChroot, withoutChroot } from './paths.ts';
+import { childPath, parentOf, problemOfPath, withChroot, withoutChroot } from './paths.ts';
 import { createReads, type Reads } from './reads.ts';
 import { type Requests, requestsBelow } from './requests.ts';
 import { type Evidence, resolveLostWrite } from './resolve-lost-write.ts';
@@ -157,7 +158,8 @@ export function createWrites(options: {
 
   async function removeTree(path: string, deadline: Deadline): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      for (const name of (await reads.childrenBy(path, deadline)) ?? []) await removeTree(below(path, name), deadline);
+      for (const name of (await reads.childrenBy(path, deadline)) ?? [])
+        await removeTree(childPath(path, name), deadline);
       try {
         await apply([{ op: 'remove', path, version: ANY_VERSION }], deadline);
         return;

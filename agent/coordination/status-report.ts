@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { FleetError } from '../../runtime/errors.ts';
-import { clean, type Logger } from '../../runtime/log.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { MAX_OUTPUT_CHARACTERS, type Phase, type Report } from '../../schemas/report.ts';
 import type { Action, Rest, Wanted, WantedTarget } from '../plan.ts';
 import type { Journal, Reversal } from '../state/journal.ts';

@@ -1,5 +1,5 @@
 import type { ForeignRepository } from '../../git/host/foreign-clone.ts';
-import { clean } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { type Refused, refuse } from '../../schemas/refusal.ts';
 import { parseUrl } from '../../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';

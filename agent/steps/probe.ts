@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
-import { clean } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import type { HealthCheck } from '../../schemas/steps.ts';
 import { howItEnded, type StepFacts, type StepRunner } from './runner.ts';
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { clean } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
 
 export interface RestartUnits {

@@ -8,7 +8,7 @@ import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
 import { isCode } from '../../zookeeper/errors.ts';
-import { explainRoles, type ServerStatus, serverStatus } from '../../zookeeper/four-letter.ts';
+import { explainRoles, type ServerStatus, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 import { explainRefusal } from '../shell/refused-access.ts';

@@ -1,8 +1,8 @@
 import type { Screen } from '../../publisher/screens/theme.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
-import { clean } from '../../runtime/log.ts';
+
 import { once } from '../../runtime/once.ts';
-import { visible } from '../../runtime/safe-text.ts';
+import { clean, visible } from '../../runtime/safe-text.ts';
 import type { ErrorOutput } from '../../schemas/json-output.ts';
 import { coloursWanted, painter, redraws } from './colours.ts';
 import { exitCodeOf } from './exit-codes.ts';

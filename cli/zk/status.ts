@@ -1,7 +1,7 @@
 import { systemClock } from '../../runtime/clock.ts';
-import { clean } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
-import { explainRoles, serverStatus } from '../../zookeeper/four-letter.ts';
+import { explainRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 import type { Call } from '../program.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';

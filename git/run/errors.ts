@@ -1,6 +1,6 @@
 import { CODES, type Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { clean } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 
 /**
  * From git's words to our codes, in one table. Git runs with LC_ALL=C, so its words are stable English; what a server

@@ -6,7 +6,8 @@ import { fullJitter, spread } from '../../runtime/backoff.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { classify, FleetError, isAbort } from '../../runtime/errors.ts';
-import { clean, createLog } from '../../runtime/log.ts';
+import { createLog } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { createShutdown } from '../../runtime/shutdown.ts';
 
 describe('classify is total', () => {

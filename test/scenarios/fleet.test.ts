@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
-import { askServer } from '../../zookeeper/four-letter.ts';
+import { askServer } from '../../zookeeper/wire/four-letter.ts';
 import { git } from '../support/commands.ts';
 import { shownCommit, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
-import { askServer, explainRoles, serverStatus } from '../../zookeeper/four-letter.ts';
+import { askServer, explainRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 import { dieWithParent } from '../../zookeeper/local/die-with-parent.ts';
 import { type Distribution, findDistribution, type LocalServers, startServers } from '../../zookeeper/local/servers.ts';
 

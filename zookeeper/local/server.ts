@@ -1,9 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ServerRole, serverStatus } from '../four-letter.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type ServerRole, serverStatus } from '../wire/four-letter.ts';
 import { dieWithParent } from './die-with-parent.ts';
-import type { ServersOptions } from './servers.ts';
+import type { Distribution } from './distribution.ts';
+
+/** How each server of a local ensemble runs. */
+export interface ServerOptions {
+  readonly distribution: Distribution;
+  readonly clock: Clock;
+  /** ZooKeeper's unit of time, ms. Session timeouts lie between 2 and 120 of it. Default 500. */
+  readonly tickTime?: number;
+  /** false (the default) skips fsync: for trials and tests, where a power loss does not matter. */
+  readonly durable?: boolean;
+  /** Further lines of its zoo.cfg. */
+  readonly config?: Readonly<Record<string, string | number>>;
+  /** Further Java system properties. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** How long it may take to serve, ms. Default 30,000. */
+  readonly startTimeoutMs?: number;
+}
 
 /** Where one server of a local ensemble lives. */
 export interface ServerPlace {
@@ -37,7 +54,7 @@ export interface LocalServer {
 export function prepareServer(
   place: ServerPlace,
   ensemble: readonly ServerPlace[],
-  options: ServersOptions,
+  options: ServerOptions,
 ): LocalServer {
   const { clock } = options;
   const dataDirectory = join(place.directory, 'data');
@@ -126,7 +143,7 @@ export function prepareServer(
 function describeServer(
   place: ServerPlace,
   ensemble: readonly ServerPlace[],
-  options: ServersOptions,
+  options: ServerOptions,
   dataDirectory: string,
 ): string {
   const settings: Record<string, string | number> = {
@@ -148,7 +165,7 @@ function describeServer(
   return `${[...lines, ...(ensemble.length > 1 ? members : [])].join('\n')}\n`;
 }
 
-function javaArguments(options: ServersOptions, configFile: string): string[] {
+function javaArguments(options: ServerOptions, configFile: string): string[] {
   const properties: Record<string, string> = {
     'java.awt.headless': 'true',
     'zookeeper.jmx.log4j.disable': 'true',

@@ -1,31 +1,17 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Distribution } from './distribution.ts';
-import { type LocalServer, prepareServer, type ServerPlace } from './server.ts';
+import { type LocalServer, prepareServer, type ServerOptions, type ServerPlace } from './server.ts';
 
 export { type Distribution, type DistributionEnvironment, findDistribution } from './distribution.ts';
 export type { LocalServer } from './server.ts';
 
-export interface ServersOptions {
+export interface ServersOptions extends ServerOptions {
   readonly count: 1 | 3;
-  readonly distribution: Distribution;
   /** Data and logs go below it; made when missing, and then also removed by `stop`. */
   readonly directory: string;
-  readonly clock: Clock;
   /** Client ports, one per server; free ones are taken where this is not given. */
   readonly ports?: readonly number[];
-  /** ZooKeeper's unit of time, ms. Session timeouts lie between 2 and 120 of it. Default 500. */
-  readonly tickTime?: number;
-  /** false (the default) skips fsync: for trials and tests, where a power loss does not matter. */
-  readonly durable?: boolean;
-  /** Further lines of each zoo.cfg. */
-  readonly config?: Readonly<Record<string, string | number>>;
-  /** Further Java system properties. */
-  readonly properties?: Readonly<Record<string, string>>;
-  /** How long the servers may take to serve, ms. Default 30,000. */
-  readonly startTimeoutMs?: number;
 }
 
 export interface LocalServers {

@@ -2,14 +2,14 @@ import { type Backoff, fullJitter, spread } from '../../runtime/backoff.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
-import { whileConnected } from '../abortable.ts';
+import { orDisconnected } from '../abortable.ts';
 import { nameOf } from '../paths.ts';
 import type { Session } from '../session.ts';
 import { inOrder, whoseTurn } from './contention.ts';
 import {
   enqueue,
   type Held,
-  hold,
+  holdNode,
   leaveQueue,
   type QueueNode,
   type QueueOptions,
@@ -66,7 +66,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
           // Whoever left meanwhile waits for this to end; the place is theirs to give back.
           if (stop.signal.aborted) return;
           if (!connection) place = undefined;
-          else await lead(hold(session, place, connection));
+          else await lead(holdNode(session, place, connection));
         }
         retryLoop.wentWell();
       } catch (error) {
@@ -126,7 +126,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
     const leading = term;
     if (leading) await leading.release();
     const gone = stood.then(() => (leading || !place ? undefined : leaveQueue(session, place)));
-    await whileConnected(session, gone);
+    await orDisconnected(session, gone);
   }
 
   return {

@@ -1,6 +1,6 @@
 import { orAborted } from '../abortable.ts';
 import type { Session } from '../session.ts';
-import { enqueue, type Held, hold, leaveQueue, type QueueOptions, waitUntilHead } from './queue-node.ts';
+import { enqueue, type Held, holdNode, leaveQueue, type QueueOptions, waitUntilHead } from './queue-node.ts';
 
 /**
  * A lock for one holder at a time, given in the order in which it was asked for; a holder that dies or whose session is
@@ -16,7 +16,7 @@ export async function acquireLock(session: Session, options: QueueOptions & { si
     const place = await orAborted(enqueue(session, 'lock-', options), signal, (late) => leaveQueue(session, late));
     try {
       const connection = await waitUntilHead(session, place, signal);
-      if (connection) return hold(session, place, connection);
+      if (connection) return holdNode(session, place, connection);
     } catch (error) {
       void leaveQueue(session, place);
       throw error;

@@ -1,7 +1,7 @@
 import { type Backoff, fullJitter } from '../../runtime/backoff.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { whileConnected } from '../abortable.ts';
+import { orDisconnected } from '../abortable.ts';
 import { isCode, ZooKeeperError } from '../errors.ts';
 import type { AclEntry, ConnectedPeriod, Session, Snapshot } from '../session.ts';
 
@@ -162,7 +162,7 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
       offState();
       stop.abort(new DOMException('left', 'AbortError'));
       stand('left', null);
-      await whileConnected(session, kept);
+      await orDisconnected(session, kept);
       if (!mine) return;
       try {
         const stat = await session.exists(path);

@@ -1,5 +1,5 @@
-import { whileConnected } from '../abortable.ts';
-import { below, nameOf, parentOf } from '../paths.ts';
+import { orDisconnected } from '../abortable.ts';
+import { childPath, nameOf, parentOf } from '../paths.ts';
 import { type AclEntry, ANY_VERSION, type ConnectedPeriod, type Operation, type Session } from '../session.ts';
 import { whoseTurn } from './contention.ts';
 
@@ -39,7 +39,7 @@ export const UNTIL_ANSWERED = { deadlineMs: 24 * 3_600_000 };
 export async function enqueue(session: Session, prefix: string, options: QueueOptions): Promise<QueueNode> {
   const acl = options.acl ? { acl: options.acl } : {};
   for (;;) {
-    const start = below(options.path, prefix);
+    const start = childPath(options.path, prefix);
     const data = options.data ?? Buffer.alloc(0);
     const node = await session.create(start, data, 'ephemeral-sequential', { ...UNTIL_ANSWERED, ...acl });
     const stat = await session.exists(node, UNTIL_ANSWERED);
@@ -67,7 +67,7 @@ export async function waitUntilHead(
     // A stretch that ended while we read proves nothing: look again in the next one.
     if (turn.before === undefined && !connection.signal.aborted) return connection;
     if (turn.before !== undefined) {
-      await untilGone(session, below(parent, turn.before), AbortSignal.any([signal, connection.signal]));
+      await untilGone(session, childPath(parent, turn.before), AbortSignal.any([signal, connection.signal]));
     }
   }
 }
@@ -77,7 +77,7 @@ async function untilGone(session: Session, path: string, signal: AbortSignal): P
 }
 
 /** What is held from `connection` on, watched over. */
-export function hold(session: Session, place: QueueNode, connection: ConnectedPeriod): Held {
+export function holdNode(session: Session, place: QueueNode, connection: ConnectedPeriod): Held {
   const over = new AbortController();
   const end = (why: string) => over.abort(new DOMException(why, 'AbortError'));
   const onStretchEnd = () => end('the session is not connected any more');
@@ -106,5 +106,5 @@ export function hold(session: Session, place: QueueNode, connection: ConnectedPe
  */
 export async function leaveQueue(session: Session, place: QueueNode): Promise<void> {
   const removed = session.remove(place.node, ANY_VERSION, UNTIL_ANSWERED).catch(() => {});
-  await whileConnected(session, removed);
+  await orDisconnected(session, removed);
 }

@@ -1,12 +1,12 @@
 import { orAborted } from '../abortable.ts';
 import { isCode } from '../errors.ts';
-import { below } from '../paths.ts';
+import { childPath } from '../paths.ts';
 import { ANY_VERSION, type Operation, type Session } from '../session.ts';
 import { inOrder } from './contention.ts';
 import {
   enqueue,
   type Held,
-  hold,
+  holdNode,
   leaveQueue,
   type QueueNode,
   type QueueOptions,
@@ -41,7 +41,7 @@ export async function acquireLease(session: Session, options: LeaseOptions): Pro
       const connection = await session.connected(signal);
       // It may have gone with a session that was lost in this very moment.
       const stat = await session.exists(lease.node, UNTIL_ANSWERED);
-      if (stat?.ephemeralOwner === connection.sessionId) return hold(session, lease, connection);
+      if (stat?.ephemeralOwner === connection.sessionId) return holdNode(session, lease, connection);
     } catch (error) {
       void leaveQueue(session, lease ?? place);
       throw error;
@@ -53,7 +53,7 @@ export async function acquireLease(session: Session, options: LeaseOptions): Pro
 async function leaseForHead(session: Session, place: QueueNode, options: LeaseOptions): Promise<QueueNode | null> {
   const acl = options.acl ? { acl: options.acl } : {};
   const data = options.data ?? Buffer.alloc(0);
-  const path = below(options.path, 'lease-');
+  const path = childPath(options.path, 'lease-');
   const operations: Operation[] = [
     { op: 'remove', path: place.node, version: ANY_VERSION },
     { op: 'create', path, data, mode: 'ephemeral-sequential', ...acl },

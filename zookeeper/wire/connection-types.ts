@@ -1,7 +1,5 @@
 import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Address } from '../addresses.ts';
-import type { NodeStat } from '../session.ts';
 
 /** What the session layer and one link say to each other. */
 export interface Connection {
@@ -36,6 +34,20 @@ export interface ReplyPayload {
   /** Of a transaction, one per operation. That it was refused is said by each of them and not by the reply. */
   readonly results?: readonly PartResult[];
 }
+
+/** What a server says of a node beside its content. */
+export interface NodeStat {
+  readonly version: number;
+  readonly czxid: bigint;
+  readonly mzxid: bigint;
+  /** Ms since the epoch, by the server's clock. */
+  readonly ctime: number;
+  readonly mtime: number;
+  /** The session id of the owner, 0n for a persistent node. */
+  readonly ephemeralOwner: bigint;
+  readonly numChildren: number;
+}
+
 export interface Stat extends NodeStat {
   /** The version of the access list. */
   readonly aversion: number;
@@ -85,6 +97,13 @@ export interface TlsMaterial {
   readonly key?: string | Buffer;
   readonly passphrase?: string;
   readonly servername?: string;
+}
+
+/** One address to try; `host` is the name it was found under. */
+export interface Address {
+  readonly host: string;
+  readonly ip: string;
+  readonly port: number;
 }
 
 /** How one connection to one server is made; it never comes back, the next one is a new link. */

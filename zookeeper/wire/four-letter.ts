@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 
 export type ServerRole = 'leader' | 'follower' | 'observer' | 'standalone' | 'unreachable';
 
