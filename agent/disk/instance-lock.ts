@@ -7,8 +7,8 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { Code } from '../../runtime/codes.ts';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { clean } from '../../runtime/safe-text.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { checkOwner, type Layout, statOfRoot } from './layout.ts';
 import { encodeOwner, ownerFile, parseOwner } from './owner-file.ts';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { clean } from '../../runtime/safe-text.ts';
 import { run } from '../../runtime/process.ts';
+import { clean } from '../../runtime/safe-text.ts';
 
 /** Where a service manager listens (sd_notify(3)); where none does, nothing is said and nothing fails. */
 export interface Notifier {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { clean } from '../../runtime/safe-text.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
+import { clean } from '../../runtime/safe-text.ts';
 
 export interface RestartUnits {
   /** Names of services, as the settings checked them. */

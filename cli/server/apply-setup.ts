@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { clean } from '../../runtime/safe-text.ts';
 import { run } from '../../runtime/process.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { below, type SetupItem } from './server-setup.ts';
 
 /** What one item came to. `note`: what a person should know about it. */

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import type { Clock } from '../../runtime/clock.ts';
 import { classify, type FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { clean } from '../../runtime/safe-text.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { gitError, gitFailure } from './errors.ts';
 
 /**

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
-import { askServer, explainRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 import { dieWithParent } from '../../zookeeper/local/die-with-parent.ts';
 import { type Distribution, findDistribution, type LocalServers, startServers } from '../../zookeeper/local/servers.ts';
+import { askServer, explainRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 
 const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
 const distribution = (await findDistribution({ ZOOKEEPER_HOME, JAVA_HOME, PATH })) as Distribution;
