@@ -9,7 +9,7 @@ import { FleetError } from '../runtime/errors.ts';
 import { run as runProcess } from '../runtime/process.ts';
 import { shellWord } from '../runtime/shell-word.ts';
 import { createShutdown } from '../runtime/shutdown.ts';
-import type { Call } from './program.ts';
+import type { Call } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
 import { say, warn } from './shell/terminal.ts';
 import { untilStopped } from './shell/until-stopped.ts';

@@ -11,7 +11,7 @@ import type { Settings } from '../schemas/settings/settings.ts';
 import { znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
-import type { Call } from './program.ts';
+import type { Call } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
 import { readSettings } from './shell/settings.ts';
 import { say, usage } from './shell/terminal.ts';

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import {
   type Call,
@@ -17,12 +16,7 @@ import { agentVerbs } from './verbs-agent.ts';
 import { deployVerbs, publishVerb } from './verbs-deploy.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
-
-export type { Call };
-
-export const version: string = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
+import { version } from './version.ts';
 
 /**
  * The command table.

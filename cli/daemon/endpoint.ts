@@ -8,7 +8,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import { version } from '../program.ts';
+import { version } from '../version.ts';
 
 export interface EndpointOf {
   readonly listen: { readonly host: string; readonly port: number };

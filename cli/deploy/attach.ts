@@ -8,7 +8,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import type { AttachedOutput, EndingOutput } from '../../schemas/json-output.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { namedDeployment } from '../shell/named-deployment.ts';
 import { readSettings } from '../shell/settings.ts';

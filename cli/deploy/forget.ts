@@ -2,7 +2,7 @@ import { forgetAgent } from '../../fleet/forget.ts';
 import { forgottenLines } from '../../publisher/screens/brake-lines.ts';
 import type { ForgetOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { agentUnknown } from '../shell/known-agent.ts';
 import { asOperator } from '../shell/rights.ts';

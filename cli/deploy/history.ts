@@ -4,7 +4,7 @@ import { historyLines } from '../../publisher/screens/history-screen.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, screenNow, usage } from '../shell/terminal.ts';

@@ -5,7 +5,7 @@ import { planLines, planOutputOf, planPublish } from '../../publisher/plan.ts';
 import { publishWords } from '../../publisher/screens/publish-words.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, screenNow } from '../shell/terminal.ts';

@@ -7,7 +7,7 @@ import type { PolicyOutput } from '../../schemas/json-output.ts';
 import { parsePolicyFile } from '../../schemas/policy-file.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { readSettings } from '../shell/settings.ts';

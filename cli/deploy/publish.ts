@@ -3,7 +3,7 @@ import { publish } from '../../publisher/publish.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
 import { readSettings } from '../shell/settings.ts';

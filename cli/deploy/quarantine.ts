@@ -5,7 +5,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { QuarantineOutput } from '../../schemas/json-output.ts';
 import { ANY_URL, parseTarget } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';

@@ -3,7 +3,7 @@ import { systemClock as clock } from '../../runtime/clock.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import type { SteerOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';

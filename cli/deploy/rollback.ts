@@ -13,7 +13,7 @@ import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import { ANY_URL, parseTarget, targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
 import { namedDeployment } from '../shell/named-deployment.ts';

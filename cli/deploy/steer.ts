@@ -6,7 +6,7 @@ import { systemClock as clock } from '../../runtime/clock.ts';
 import type { SteerOutput } from '../../schemas/json-output.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';

@@ -3,7 +3,7 @@ import { unholdLines } from '../../publisher/screens/brake-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { HoldOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { asOperator } from '../shell/rights.ts';

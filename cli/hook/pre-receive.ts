@@ -18,7 +18,7 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import { RELEASE_FILE } from '../../schemas/steps.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { warn } from '../shell/terminal.ts';
 import { withSession } from '../shell/with-session.ts';

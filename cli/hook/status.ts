@@ -7,8 +7,8 @@ import { type HookStatus, inspectHooks, problemsOf } from '../../hooks/inspect.t
 import { classify, type Failure } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import type { Call } from '../command-table.ts';
 import { ownCommand } from '../own-command.ts';
-import type { Call } from '../program.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say } from '../shell/terminal.ts';
 import { withSession } from '../shell/with-session.ts';

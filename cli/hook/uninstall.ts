@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { uninstallHook } from '../../hooks/install.ts';
+import type { Call } from '../command-table.ts';
 import { ownCommand } from '../own-command.ts';
-import type { Call } from '../program.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say, usage } from '../shell/terminal.ts';
 import { gitOfHooks } from './git-of-hooks.ts';

@@ -3,7 +3,7 @@ import { dropOverride, readOverride } from '../../agent/state/override.ts';
 import { dropSuspension, readSuspension } from '../../agent/state/suspension.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { agentSettings } from '../../schemas/settings/settings.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { becomeAgentUser } from '../shell/agent-user.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';

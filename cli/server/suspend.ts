@@ -4,7 +4,7 @@ import { readLocalStatus } from '../../agent/local/local-status.ts';
 import { writeSuspension } from '../../agent/state/suspension.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { agentSettings } from '../../schemas/settings/settings.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { becomeAgentUser } from '../shell/agent-user.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Call } from '../command-table.ts';
 import { packagingFile } from '../packaging-files.ts';
-import type { Call } from '../program.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say, warn } from '../shell/terminal.ts';
 import { applyItem, command, type Where } from './apply-setup.ts';

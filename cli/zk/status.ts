@@ -2,7 +2,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
 import { explainRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';

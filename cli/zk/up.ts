@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { systemClock } from '../../runtime/clock.ts';
 import type { LocalServers } from '../../zookeeper/local/servers.ts';
-import type { Call } from '../program.ts';
+import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
 import { untilStopped } from '../shell/until-stopped.ts';
