@@ -30,7 +30,7 @@ export function visible(text: string, maxLength = 2_000): string {
 
 /** `JSON.stringify` for a terminal. */
 export function jsonLine(value: unknown): string {
-  const units = (hidden: string) => hidden.replace(/[^]/g, (unit) => hex(unit.charCodeAt(0)));
+  const units = (hidden: string) => hidden.replace(/[\s\S]/g, (unit) => hex(unit.charCodeAt(0)));
   return replaceHidden(JSON.stringify(value), units);
 }
 
