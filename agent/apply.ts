@@ -92,11 +92,11 @@ export async function apply(
 
 async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { url, commitId, gitfleet } = wanted.target;
-  const turn = await originTurn(url, signal);
+  const turn = url && (await originTurn(url, signal));
   try {
     await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
   } finally {
-    void turn.release();
+    void turn?.release();
   }
 }
 

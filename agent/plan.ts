@@ -1,5 +1,5 @@
 import type { Failure } from '../runtime/errors.ts';
-import type { Target } from '../schemas/target.ts';
+import type { JudgedTarget } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Clearance } from './coordination/clearance.ts';
 import type { Progress } from './state/journal.ts';
@@ -18,7 +18,7 @@ export type Wanted =
   | {
       readonly kind: 'target';
       readonly targetVersion: TargetVersion;
-      readonly target: Target;
+      readonly target: JudgedTarget;
       /** Set where a person on this server chose another commit than the fleet's. */
       readonly override?: Override;
       /** The deployment of the rollout's base, where that is shown until this agent has leave for the fleet's target. */

@@ -1,5 +1,5 @@
 import { spread } from '../runtime/backoff.ts';
-import type { CommitId } from '../schemas/values.ts';
+import { isCommitId } from '../schemas/commit-id.ts';
 import { type ActMemory, type ActParts, act, recordFailure } from './act.ts';
 import {
   baseMeanwhile,
@@ -109,14 +109,14 @@ async function watchServed(parts: ReconcileParts, wanted: Wanted, turn: AbortSig
   const { links, progress } = parts.journal();
   const path = wanted.kind === 'target' ? wanted.target.relativePath : progress?.relativePath;
   const served = path === undefined ? undefined : links[path];
-  return served === undefined ? null : await parts.maintenance.watch(served as CommitId, turn, drift);
+  return served !== undefined && isCommitId(served) ? await parts.maintenance.watch(served, turn, drift) : null;
 }
 
 /** The journal follows the disk, keeps the base for the time when nobody can be asked, and says what is refused. */
 async function repair(parts: ReconcileParts, { view, heard }: Memory): Promise<void> {
   const before = parts.journal();
   let repaired = await repairJournal(parts.layout, before, parts.clock.now());
-  const base = view.rollout?.base;
+  const base = view.base?.target;
   if (base && (repaired.base?.commitId !== base.commitId || repaired.base.relativePath !== base.relativePath)) {
     repaired = { ...repaired, base: { commitId: base.commitId, relativePath: base.relativePath } };
   }
@@ -139,9 +139,9 @@ function isLate(parts: ReconcileParts, wanted: Wanted, write: TargetHeard['write
   return joinedAt === undefined || joinedAt > write.mzxid;
 }
 
-function insteadOf(wanted: Wanted, { rollout }: RolloutView, journal: Journal, late: boolean): Wanted {
+function insteadOf(wanted: Wanted, { base }: RolloutView, journal: Journal, late: boolean): Wanted {
   if (wanted.kind !== 'target') return wanted;
-  return baseMeanwhile(wanted, rollout, journal.links, journal.owed, late) ?? wanted;
+  return baseMeanwhile(wanted, base, journal.links, journal.owed, late) ?? wanted;
 }
 
 /** What a person who suspends does not stop: their own word until it is done, and what follows a swap that has happened. */

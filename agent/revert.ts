@@ -1,6 +1,6 @@
-import { classify } from '../runtime/errors.ts';
+import { classify, FleetError } from '../runtime/errors.ts';
 import { commandOf, type StepName } from '../schemas/steps.ts';
-import type { CommitId, RelativePath } from '../schemas/values.ts';
+import { type KeptTarget, parseKept } from '../schemas/target.ts';
 import type { ApplyParts } from './apply.ts';
 import { linkOf, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
@@ -49,13 +49,13 @@ function onTheDisk(journal: Journal, failed: Reversal): Reversal {
 }
 
 async function swapBack(parts: ApplyParts, failed: Reversal, back: string): Promise<void> {
-  const path = failed.relativePath as RelativePath;
+  const { relativePath: path, commitId } = keptBy(failed, back);
   await parts.remember((journal) => ({
     ...journal,
     owed: { ...journal.owed, [path]: { commitId: back, previous: failed.commitId } },
   }));
   await parts.failpoint('back.intended');
-  await swapLink(parts.layout, path, back as CommitId, parts.failpoint);
+  await swapLink(parts.layout, path, commitId, parts.failpoint);
   await parts.remember((journal) => noteShown(journal, path, back, parts.clock.now()));
   parts.log.warn({ commitId: back, failed: failed.commitId, code: failed.code }, 'swapped back');
   await parts.failpoint('back.remembered');
@@ -66,9 +66,16 @@ function factsOf(parts: ApplyParts, failed: Reversal, commitId: string): StepFac
     ...{ commitId, targetVersion: failed.targetVersion, deployment: failed.deployment },
     previousCommitId: commitId === failed.commitId ? failed.back : failed.commitId,
     release: releaseOf(parts.layout, commitId),
-    link: linkOf(parts.layout, failed.relativePath as RelativePath),
+    link: linkOf(parts.layout, keptBy(failed, commitId).relativePath),
     failed: { step: failed.step, commitId: failed.commitId, code: failed.code },
   };
+}
+
+/** @throws FleetError COMMIT, PATH. */
+function keptBy({ relativePath }: Reversal, commitId: string): KeptTarget {
+  const kept = parseKept({ commitId, relativePath });
+  if (!kept.ok) throw new FleetError(kept.failure);
+  return kept.target;
 }
 
 function paid(journal: Journal, path: string): Journal {

@@ -78,7 +78,7 @@ export function openStore(options: StoreOptions): GitStore {
     },
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
-      const access = () => accessTo(request.url, options.credentialFor(request.url), options.allowProtocols);
+      const access = (url: RepositoryUrl) => accessTo(url, options.credentialFor(url), options.allowProtocols);
       const arrived = (difference: Difference | null) => {
         for (const spare of spares.values()) void spare.readAhead(commitId, signal, difference).catch(() => {});
       };

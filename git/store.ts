@@ -2,7 +2,8 @@ import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
 import type { Spare } from './spare.ts';
 
 export interface FetchRequest {
-  readonly url: RepositoryUrl;
+  /** Null: only what is in the store already, nobody is asked for it. */
+  readonly url: RepositoryUrl | null;
   readonly commitId: CommitId;
   /** A branch or tag that may contain the commit, for servers that refuse an exact commit. */
   readonly ref?: string | undefined;

@@ -7,7 +7,7 @@ import type { TargetVersion } from './values.ts';
 
 /**
  * `rollout`: the course of one deployment over the fleet. Read leniently: members of a newer coordinator are ignored.
- * It counts only where `targetVersion` is that of config; whoever reads it compares first.
+ * It counts only where `targetVersion` is that of config, all but `base`; whoever reads it compares first.
  */
 export const ROLLOUT_STATES = [
   'running', // the coordinator grants permits, wave by wave
@@ -89,6 +89,16 @@ export type Rollout = z.infer<ReturnType<typeof rollout>>;
 
 /** Null for an empty node and for what is not readable as this. */
 export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout(), data);
+
+const withForeignBase = once(() => rollout().omit({ base: true }).extend({ base: z.unknown() }));
+
+/** As an agent reads it: `base` is whatever somebody wrote there, until that agent's own rules have judged it. */
+export function parseOrders(data: Buffer): { rollout: Omit<Rollout, 'base'>; base: unknown } | null {
+  const read = fromJson(withForeignBase(), data);
+  if (read === null) return null;
+  const { base, ...rollout } = read;
+  return { rollout, base };
+}
 
 const ofAnyState = once(() => z.object({ targetVersion: targetVersion(), state: z.string() }));
 

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { FleetError, type OwnFailure } from '../runtime/errors.ts';
+import { FleetError } from '../runtime/errors.ts';
 import { parseCommitId } from './commit-id.ts';
 import { foreignPolicy } from './policy.ts';
 import { type Refused, refuse, shown } from './refusal.ts';
 import { parseRelativePath } from './relative-path.ts';
 import { parseStrictJson } from './text/strict-json.ts';
-import { ANY_URL, checkAllowed, parseUrlSpelling, type UrlPolicy } from './url.ts';
+import { type AllowList, ANY_URL, checkAllowed, parseUrlSpelling, type UrlPolicy } from './url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from './values.ts';
 
 /**
@@ -20,6 +20,19 @@ export interface Target {
   readonly relativePath: RelativePath;
   readonly gitfleet?: TargetAdditions | undefined;
 }
+
+/** Private, so that the type checker takes neither a literal nor a changed copy of a judged target for one. */
+declare class Judged {
+  private readonly judged: true;
+}
+
+/** A target that an agent's own rules took: no other one reaches git or the disk. Only a parser of this file makes it. */
+export type AllowedTarget = Target & Judged;
+
+/** What is kept on the server already: it may be shown, and nothing is ever fetched for it. */
+export type KeptTarget = Omit<Target, 'url'> & { readonly url: null } & Judged;
+
+export type JudgedTarget = AllowedTarget | KeptTarget;
 
 const additions = z.object({
   /** n of `deployments/d-<n>`. */
@@ -50,10 +63,9 @@ export const MAX_TARGET_BYTES = 16 * 1024;
  * Never throws. The checks, in this order, and the first that fails decides the code: bytes (EMPTY, SIZE, ENCODING,
  * DUPLICATE, JSON), SHAPE, MUST_UNKNOWN, url (URL, SCHEME, CREDENTIALS, HOST), COMMIT, PATH, NOT_ALLOWED.
  */
-export function parseTarget(
-  bytes: Buffer,
-  policy: UrlPolicy,
-): { ok: true; target: Target } | { ok: false; failure: OwnFailure } {
+export function parseTarget(bytes: Buffer, policy: AllowList): { ok: true; target: AllowedTarget } | Refused;
+export function parseTarget(bytes: Buffer, policy: UrlPolicy): { ok: true; target: Target } | Refused;
+export function parseTarget(bytes: Buffer, policy: UrlPolicy): { ok: true; target: AllowedTarget } | Refused {
   const json = parseStrictJson(bytes, MAX_TARGET_BYTES);
   if (!json.ok) return json;
   const shaped = shape.safeParse(json.value);
@@ -70,7 +82,26 @@ export function parseTarget(
   const allowed = checkAllowed(url.url, policy);
   if (!allowed.ok) return allowed;
   const contract = { url: url.url, commitId: commit.commitId, relativePath: path.relativePath };
-  return { ok: true, target: gitfleet === undefined ? contract : { ...contract, gitfleet } };
+  const target: Target = gitfleet === undefined ? contract : { ...contract, gitfleet };
+  return { ok: true, target: target as AllowedTarget };
+}
+
+/** The same for members that are no bytes of their own, as those of a rollout's base. */
+export function parseMembers(members: unknown, { allow }: AllowList): { ok: true; target: AllowedTarget } | Refused {
+  return parseTarget(Buffer.from(JSON.stringify(members) ?? ''), { allow });
+}
+
+/** What a record on the server's own disk names: by the rules for commit and path; it has no repository to be judged. */
+export function parseKept(
+  named: Record<'commitId' | 'relativePath', string>,
+  gitfleet?: TargetAdditions,
+): { ok: true; target: KeptTarget } | Refused {
+  const commit = parseCommitId(named.commitId);
+  if (!commit.ok) return commit;
+  const path = parseRelativePath(named.relativePath);
+  if (!path.ok) return path;
+  const target = { url: null, commitId: commit.commitId, relativePath: path.relativePath, gitfleet };
+  return { ok: true, target: target as KeptTarget };
 }
 
 /** A target out of its three members, as history or a rollout remembers them. @throws FleetError as parseTarget says. */
@@ -104,4 +135,4 @@ function sayIssue(issue: z.core.$ZodIssue): string[] {
 
 /** What whoever reads or writes a target needs beside it. */
 export { compareTargetVersions, parseTargetVersion, targetVersionOf } from './target-version.ts';
-export { ANY_URL, type UrlPolicy } from './url.ts';
+export { type AllowList, ANY_URL, type UrlPolicy } from './url.ts';

@@ -15,6 +15,11 @@ export interface UrlPolicy {
   readonly allow: readonly string[] | 'any';
 }
 
+/** The policy of who fetches: an agent's own list. */
+export interface AllowList {
+  readonly allow: readonly string[];
+}
+
 /** For publishers: each agent decides for itself what it fetches. */
 export const ANY_URL: UrlPolicy = { allow: 'any' };
 

@@ -98,6 +98,21 @@ describe('layers', () => {
     expect(found).toEqual([]);
   });
 
+  it('makes a target that an agent acts on in its parser alone', () => {
+    const cast = /\bas (AllowedTarget|KeptTarget|JudgedTarget|RepositoryUrl|RelativePath)\b/g;
+    const found = sources()
+      .filter((file) => file.startsWith('agent/') || file.startsWith('schemas/') || file === 'cli/daemon/fleet-side.ts')
+      .flatMap((file) => (read(file).match(cast) ?? []).map((each) => `${file}: ${each}`))
+      .sort();
+    expect(found).toEqual([
+      'agent/local/adopt.ts: as RepositoryUrl', // The clone that a person on this server names, of its own directory.
+      'schemas/relative-path.ts: as RelativePath',
+      'schemas/target.ts: as AllowedTarget',
+      'schemas/target.ts: as KeptTarget',
+      'schemas/url.ts: as RepositoryUrl',
+    ]);
+  });
+
   it('takes clock and chance as arguments outside runtime/', () => {
     const taken = /\b(Date\.now\(|new Date\(\)|setTimeout\(|setInterval\(|Math\.random\()/;
     const code = (file: string) => read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');

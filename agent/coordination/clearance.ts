@@ -1,13 +1,16 @@
 import type { ForeignRollout, Rollout } from '../../schemas/rollout.ts';
 import type { Target } from '../../schemas/target.ts';
-import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
+import type { TargetVersion } from '../../schemas/values.ts';
+import type { Base } from '../base.ts';
 import type { WantedTarget } from '../plan.ts';
 
 /** What the rollout says to this agent. */
 export interface RolloutView {
   /** False until ZooKeeper has answered once. */
   readonly known: boolean;
-  readonly rollout: Rollout | null;
+  readonly rollout: Omit<Rollout, 'base'> | null;
+  /** The rollout's, where this agent's own rules take it. */
+  readonly base: Base | null;
   /** The rollout instead, where it is in a state that only a newer version knows. */
   readonly unknown: ForeignRollout | null;
   /** The targetVersion that this agent may activate. */
@@ -20,15 +23,11 @@ export interface RolloutView {
 export type PolicyAnswer = 'none' | 'in force' | 'not known';
 
 export const NOTHING_VIEWED: RolloutView = {
-  known: false,
-  rollout: null,
-  unknown: null,
-  permit: null,
-  policy: 'not known',
+  ...{ known: false, rollout: null, base: null, unknown: null, permit: null, policy: 'not known' },
 };
 
 /** The target's own policy counts before the app's. */
-export const policyFor = (target: Target, { policy }: RolloutView): PolicyAnswer =>
+export const policyFor = (target: Pick<Target, 'gitfleet'>, { policy }: RolloutView): PolicyAnswer =>
   target.gitfleet?.policy === undefined ? policy : 'in force';
 
 export type Clearance =
@@ -68,20 +67,21 @@ export function clearanceOf(targetVersion: TargetVersion, view: RolloutView, pol
  * Whether a release that is active here has still to show that it is well: its rollout goes on and has not proven it,
  * nor an earlier one, nor did a person on this server choose it. Pure.
  */
-export function isUnproven(wanted: WantedTarget, { rollout }: RolloutView): boolean {
+export function isUnproven(wanted: WantedTarget, { rollout, base }: RolloutView): boolean {
   if (wanted.override !== undefined || wanted.meanwhile !== undefined) return false;
   if (!rollout?.permits || rollout.targetVersion !== wanted.targetVersion || !isOpen(rollout)) return false;
-  const { base } = rollout;
-  return base?.commitId !== wanted.target.commitId || base.relativePath !== wanted.target.relativePath;
+  const proven = base?.target;
+  return proven?.commitId !== wanted.target.commitId || proven.relativePath !== wanted.target.relativePath;
 }
 
-const isOpen = ({ state }: Rollout): boolean => state === 'running' || state === 'paused' || state === 'halted';
+const isOpen = ({ state }: Pick<Rollout, 'state'>): boolean =>
+  state === 'running' || state === 'paused' || state === 'halted';
 
 /** Whether orders that came say anything to this agent that the ones before did not; pure. */
 export function changesClearance(wanted: WantedTarget, before: RolloutView, now: RolloutView): boolean {
   const [was, is] = [before, now].map((view) => {
     const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
-    return JSON.stringify([leave, view.rollout?.base, isUnproven(wanted, view)]);
+    return JSON.stringify([leave, view.base, isUnproven(wanted, view)]);
   });
   return was !== is;
 }
@@ -93,20 +93,15 @@ export function changesClearance(wanted: WantedTarget, before: RolloutView, now:
  */
 export function baseMeanwhile(
   wanted: WantedTarget,
-  rollout: Rollout | null,
+  base: Base | null,
   shown: Readonly<Record<string, string>>,
   owed: Readonly<Record<string, unknown>>,
   late: boolean,
 ): WantedTarget | null {
-  const base = rollout?.base;
   const { relativePath, commitId } = wanted.target;
   if (!base || shown[relativePath] === commitId) return null;
   if (!late && shown[relativePath] !== undefined) return null;
-  if (shown[base.relativePath] === base.commitId && !(base.relativePath in owed)) return null;
-  const target = {
-    url: base.url as RepositoryUrl,
-    commitId: base.commitId as CommitId,
-    relativePath: base.relativePath as RelativePath,
-  };
+  const { target } = base;
+  if (shown[target.relativePath] === target.commitId && !(target.relativePath in owed)) return null;
   return { kind: 'target', targetVersion: wanted.targetVersion, target, meanwhile: base.deployment };
 }

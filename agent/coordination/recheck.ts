@@ -11,7 +11,7 @@ import { type RolloutFeedParts, readRolloutView } from './rollout-feed.ts';
  * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NOT_CLEARED.
  */
 export async function recheckWanted(
-  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId'>,
+  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy'>,
   wanted: WantedTarget,
   signal: AbortSignal,
 ): Promise<void> {
@@ -27,10 +27,10 @@ export async function recheckWanted(
   // An empty or missing config removes nothing and takes nothing back.
   const changed = config && config.data.length > 0 && targetVersionOf(config.stat) !== wanted.targetVersion;
   if (changed) throw superseded('config changed while this release was made ready');
-  const { rollout } = view;
   if (wanted.meanwhile !== undefined) {
     const { commitId, relativePath } = wanted.target;
-    if (rollout?.base?.commitId === commitId && rollout.base.relativePath === relativePath) return;
+    const proven = view.base?.target;
+    if (proven?.commitId === commitId && proven.relativePath === relativePath) return;
     throw superseded('the last proven target changed while this release was made ready');
   }
   const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));

@@ -2,10 +2,12 @@ import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
-import { parsePermit, parseRollout, unknownState } from '../../schemas/rollout.ts';
+import { parseOrders, parsePermit, unknownState } from '../../schemas/rollout.ts';
+import type { AllowList } from '../../schemas/target.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
+import { type Base, parseBase } from '../base.ts';
 import { NOTHING_VIEWED, type PolicyAnswer, type RolloutView } from './clearance.ts';
 
 export interface RolloutFeedParts {
@@ -13,6 +15,8 @@ export interface RolloutFeedParts {
   readonly znodes: Znodes;
   readonly agentId: string;
   readonly resyncMs: number;
+  /** What this agent takes for a base. */
+  readonly policy: () => AllowList;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -28,14 +32,15 @@ export async function followRollout(
   signal: AbortSignal,
 ): Promise<void> {
   const { znodes, agentId } = parts;
+  const judged = judgeBase(parts);
   let seen: Partial<RolloutView> = {};
   const note = (change: typeof seen) => {
     seen = { ...seen, ...change };
-    const { rollout, unknown = null, permit, policy = 'not known' } = seen;
-    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, unknown, permit, policy });
+    const { rollout, base = null, unknown = null, permit, policy = 'not known' } = seen;
+    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, base, unknown, permit, policy });
   };
   await Promise.all([
-    watchNode(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot))), signal),
+    watchNode(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot), judged)), signal),
     watchNode(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
     watchNode(parts, znodes.policy, (snapshot) => note({ policy: policyOf(dataOf(snapshot)) }), signal),
   ]);
@@ -63,23 +68,50 @@ async function watchNode(
 }
 
 /** The orders as they are now, read anew. @throws ZooKeeperError. */
-export async function readRolloutView({
-  session,
-  znodes,
-  agentId,
-}: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId'>): Promise<RolloutView> {
+export async function readRolloutView(
+  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy'>,
+): Promise<RolloutView> {
+  const { session, znodes, agentId } = parts;
   const [rollout, permit, policy] = await Promise.all([
     session.get(znodes.rollout),
     session.get(znodes.permit(agentId)),
     session.get(znodes.policy).then((node) => policyOf(node?.data), unlessDenied),
   ]);
   const said = { permit: permitOf(permit?.data), policy };
-  return { ...NOTHING_VIEWED, known: true, ...rolloutOf(rollout?.data), ...said };
+  return {
+    ...NOTHING_VIEWED,
+    known: true,
+    ...rolloutOf(rollout?.data, (base) => baseOf(parseBase(base, parts.policy()))),
+    ...said,
+  };
 }
 
 const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
-const rolloutOf = (data: Buffer | undefined): Pick<RolloutView, 'rollout' | 'unknown'> =>
-  data ? { rollout: parseRollout(data), unknown: unknownState(data) } : { rollout: null, unknown: null };
+
+function rolloutOf(
+  data: Buffer | undefined,
+  judged: (base: unknown) => Base | null,
+): Pick<RolloutView, 'rollout' | 'base' | 'unknown'> {
+  const { rollout, base } = (data && parseOrders(data)) ?? { rollout: null, base: null };
+  return { rollout, base: base == null ? null : judged(base), unknown: data ? unknownState(data) : null };
+}
+
+const baseOf = (judged: ReturnType<typeof parseBase>): Base | null => (judged.ok ? judged.base : null);
+
+/** Says once why a base is none: a rollout is written many times with the same one. */
+function judgeBase({ policy, log }: RolloutFeedParts): (base: unknown) => Base | null {
+  let said = '';
+  return (value) => {
+    const judged = parseBase(value, policy());
+    const { code = '', reason = '', hint } = judged.ok ? {} : judged.failure;
+    const word = `${code} ${reason}`;
+    if (!judged.ok && word !== said)
+      log.error({ code, reason, hint }, 'base of the rollout refused, what runs is kept');
+    said = word;
+    return baseOf(judged);
+  };
+}
+
 const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null);
 
 /** One that cannot be read is no reason to go without. */

@@ -2,8 +2,7 @@ import type { Clock, Random } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
-import { parseTarget, targetVersionOf } from '../../schemas/target.ts';
-import type { UrlPolicy } from '../../schemas/url.ts';
+import { type AllowList, parseTarget, targetVersionOf } from '../../schemas/target.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
 import type { Wanted } from '../plan.ts';
 import type { Journal } from '../state/journal.ts';
@@ -12,7 +11,7 @@ interface TargetFeedParts {
   readonly session: Session;
   readonly path: string;
   readonly resyncMs: number;
-  readonly policy: () => UrlPolicy;
+  readonly policy: () => AllowList;
   readonly accepted: () => Journal['accepted'];
   readonly log: Logger;
   readonly clock: Clock;

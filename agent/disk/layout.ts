@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { FleetError } from '../../runtime/errors.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
 import type { CommitId, RelativePath } from '../../schemas/values.ts';
 
 /** Where an agent puts things: its root, its state and the directory of one app's releases below the root. */
@@ -116,7 +117,7 @@ async function ownLink(layout: Layout, link: string): Promise<CommitId | null> {
     throw FleetError.of('OCCUPIED', `${link} is there already and is not a link of ours; it was not touched`);
   }
   const shown = relative(layout.releases, resolve(dirname(link), await readlink(link)));
-  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(shown)) return shown as CommitId;
+  if (isCommitId(shown)) return shown;
   throw FleetError.of('OCCUPIED', `${link} is a link that leads elsewhere; it was not touched`);
 }
 

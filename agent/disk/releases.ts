@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promi
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { syncDirectory } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
 import type { CommitId, RelativePath } from '../../schemas/values.ts';
 import { type Failpoint, NO_FAILPOINT } from '../state/failpoints.ts';
 import { type Layout, linkOf, releaseOf } from './layout.ts';
@@ -57,7 +58,7 @@ async function openFrom(made: string, parent: string): Promise<void> {
 /** The commits whose release directories are on the disk. */
 export async function listReleases(layout: Layout): Promise<CommitId[]> {
   const names = await readdir(layout.releases);
-  return names.filter((name) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name)) as CommitId[];
+  return names.filter(isCommitId);
 }
 
 /** A swap that a crash cut short leaves a link aside; nobody reads it. */

@@ -6,6 +6,7 @@ import { differencesFrom } from '../../git/host/foreign-clone.ts';
 import type { FetchOutcome } from '../../git/store.ts';
 import { syncDirectory } from '../../runtime/durable-file.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
+import { parseMembers } from '../../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
 import { type ApplyParts, apply } from '../apply.ts';
 import { linkOf, releaseOf } from '../disk/layout.ts';
@@ -49,7 +50,7 @@ export async function adopt(
   const { relativePath } = wish;
   const adoption = await judge(parts, wish, signal);
   const { commitId, url, from } = adoption;
-  await makeRelease(parts, relativePath, adoption, signal);
+  await makeRelease(parts, wish, adoption, signal);
   const gone = from.kind === 'link' ? await shownOnlyThere(parts, from.directory, commitId, signal) : [];
   // The tool that was here may not know that it is to be retired, nor a person who works in the clone.
   const now = await judge(parts, wish, signal);
@@ -83,11 +84,13 @@ async function judge(parts: AdoptParts, wish: AdoptWish, signal: AbortSignal): P
 /** By the agent's own steps, so that a release that was adopted is like any other. */
 async function makeRelease(
   parts: AdoptParts,
-  relativePath: RelativePath,
+  { relativePath, allowUrls }: AdoptWish,
   { commitId, url, from }: Adoption,
   signal: AbortSignal,
 ): Promise<void> {
-  const wanted = { kind: 'target', targetVersion: NO_WRITE, target: { url, commitId, relativePath } } as const;
+  const judged = parseMembers({ url, commitId, relativePath }, { allow: allowUrls });
+  if (!judged.ok) throw new FleetError(judged.failure);
+  const wanted = { kind: 'target', targetVersion: NO_WRITE, target: judged.target } as const;
   const step = (doing: Action) => apply({ ...parts, recheck: async () => {} }, doing, wanted, signal, signal);
   const isMade = () => isThere(releaseOf(parts.layout, commitId));
   const ownGit = join(linkOf(parts.layout, relativePath), '.git');

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { failure } from '../../schemas/failure.ts';
+import { parseKept } from '../../schemas/target.ts';
 
 /** How one link showed a release last. */
 const showing = z.object({
@@ -114,10 +115,29 @@ export async function readJournal(directory: string): Promise<Journal> {
   });
   if (text === null) return emptyJournal;
   try {
-    return journal.parse(JSON.parse(text));
+    return judged(journal.parse(JSON.parse(text)));
   } catch (cause) {
     throw FleetError.of('JOURNAL_UNREADABLE', `${file} is not a journal that this version can read`, undefined, cause);
   }
+}
+
+/**
+ * Without the entries whose commit or path no target may have: an earlier version took them from a rollout unjudged, or
+ * somebody else wrote them, and each of them leads to the disk.
+ */
+function judged(read: Journal): Journal {
+  const isLegal = (commitId: string, relativePath: string) => parseKept({ commitId, relativePath }).ok;
+  const legal = <T extends { commitId: string; relativePath: string }>(entry: T | null): T | null =>
+    entry && isLegal(entry.commitId, entry.relativePath) ? entry : null;
+  const { reversal, owed, links } = read;
+  const { back = null, relativePath = '' } = reversal ?? {};
+  return {
+    ...read,
+    ...{ base: legal(read.base), progress: legal(read.progress), gaveUp: legal(read.gaveUp) },
+    reversal: back === null || isLegal(back, relativePath) ? legal(reversal) : null,
+    links: Object.fromEntries(Object.entries(links).filter(([path, commitId]) => isLegal(commitId, path))),
+    owed: Object.fromEntries(Object.entries(owed).filter(([path, { commitId }]) => isLegal(commitId, path))),
+  };
 }
 
 export async function writeJournal(directory: string, value: Journal): Promise<void> {

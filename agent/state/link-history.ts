@@ -59,5 +59,4 @@ export function repositoryOf({ progress, releases }: Journal, path: string, comm
   return begun ?? releases[commitId]?.shownAt?.[path]?.url;
 }
 
-/** An empty url is how an override and a target from the journal say that they have none. */
-const urlOf = (url: string | undefined): { url?: string } => (url ? { url } : {});
+const urlOf = (url: string | undefined): { url?: string } => (url === undefined ? {} : { url });

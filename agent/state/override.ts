@@ -2,7 +2,8 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { syncDirectory, writeDurably } from '../../runtime/durable-file.ts';
-import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
+import { parseKept } from '../../schemas/target.ts';
+import type { TargetVersion } from '../../schemas/values.ts';
 import type { Wanted } from '../plan.ts';
 import type { Journal } from './journal.ts';
 
@@ -10,16 +11,19 @@ import type { Journal } from './journal.ts';
  * A person's word on this server that beats the fleet's target until a newer target comes. `gitfleet agent rollback`
  * writes it to `<state>/apps/<app>/override.json`; the agent obeys it, with or without a ZooKeeper, and reports it.
  */
-const override = z.object({
-  /** The target it was given against: it ends when another one is wanted. */
-  against: z.string(),
-  url: z.string(),
-  commitId: z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/),
-  relativePath: z.string(),
-  by: z.string(),
-  reason: z.string(),
-  at: z.number(),
-});
+const override = z
+  .object({
+    /** The target it was given against: it ends when another one is wanted. */
+    against: z.string(),
+    /** Empty, and never asked: what it names is kept here. */
+    url: z.string(),
+    commitId: z.string(),
+    relativePath: z.string(),
+    by: z.string(),
+    reason: z.string(),
+    at: z.number(),
+  })
+  .refine((named) => parseKept(named).ok);
 export type Override = z.infer<typeof override>;
 
 export const OVERRIDE_FILE = 'override.json';
@@ -55,10 +59,7 @@ export function applyOverride(wanted: Wanted, override: Override | null, journal
   if (override === null || override.against !== newest) return wanted;
   // Once it is obeyed, a refused target is said beside it, not hidden behind it.
   if (wanted.kind === 'refused' && links[override.relativePath] === override.commitId) return { ...wanted, override };
-  const target = {
-    url: override.url as RepositoryUrl,
-    commitId: override.commitId as CommitId,
-    relativePath: override.relativePath as RelativePath,
-  };
-  return { kind: 'target', targetVersion: override.against as TargetVersion, target, override };
+  const kept = parseKept(override);
+  if (!kept.ok) return wanted;
+  return { kind: 'target', targetVersion: override.against as TargetVersion, target: kept.target, override };
 }

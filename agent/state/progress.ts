@@ -1,14 +1,14 @@
 import type { Failure } from '../../runtime/errors.ts';
 import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
-import type { Target } from '../../schemas/target.ts';
-import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
+import { type JudgedTarget, parseKept } from '../../schemas/target.ts';
+import type { TargetVersion } from '../../schemas/values.ts';
 import type { Wanted, WantedTarget } from '../plan.ts';
 import type { Journal, Progress } from './journal.ts';
 import { noteFailed, noteWell, repositoryOf } from './link-history.ts';
 import { chooseBack } from './retention.ts';
 
 /** Whether the journal's progress is about this target; an override is another one at the same targetVersion. */
-export function isBegun(journal: Journal, targetVersion: TargetVersion, target: Target): boolean {
+export function isBegun(journal: Journal, targetVersion: TargetVersion, target: JudgedTarget): boolean {
   const { progress } = journal;
   if (progress?.targetVersion !== targetVersion) return false;
   return progress.commitId === target.commitId && progress.relativePath === target.relativePath;
@@ -20,7 +20,7 @@ export function isBegun(journal: Journal, targetVersion: TargetVersion, target: 
  */
 export function begin(
   journal: Journal,
-  target: Target,
+  target: JudgedTarget,
   targetVersion: TargetVersion,
   write: { mzxid: bigint; mtime: number } | null,
   late = false,
@@ -34,7 +34,7 @@ export function begin(
       targetVersion,
       commitId: target.commitId,
       relativePath: target.relativePath,
-      url: target.url || repositoryOf(journal, relativePath, commitId),
+      url: target.url ?? repositoryOf(journal, relativePath, commitId),
       deployment: target.gitfleet?.deployment,
       attempts: 0,
       lastFailure: null,
@@ -93,17 +93,13 @@ export function isDone({ progress, links }: Journal): boolean {
 export function unfinished(journal: Journal): WantedTarget | null {
   const { progress } = journal;
   if (!progress || !isHalfway(journal)) return null;
-  const target = {
-    url: '' as RepositoryUrl,
-    commitId: progress.commitId as CommitId,
-    relativePath: progress.relativePath as RelativePath,
-    ...(progress.deployment === undefined ? {} : { gitfleet: { deployment: progress.deployment } }),
-  };
-  return { kind: 'target', targetVersion: progress.targetVersion as TargetVersion, target };
+  const { targetVersion, deployment } = progress;
+  const kept = parseKept(progress, deployment === undefined ? undefined : { deployment });
+  return kept.ok ? { kind: 'target', targetVersion: targetVersion as TargetVersion, target: kept.target } : null;
 }
 
 /** The link is about to be swapped; a crash from here on still runs the activate command. */
-export function intendActivation(journal: Journal, { commitId, relativePath }: Target): Journal {
+export function intendActivation(journal: Journal, { commitId, relativePath }: JudgedTarget): Journal {
   const before = journal.links[relativePath] ?? null;
   return {
     ...journal,
@@ -114,8 +110,8 @@ export function intendActivation(journal: Journal, { commitId, relativePath }: T
 }
 
 /** The target's release is shown, and nothing is left to do. */
-export function endWell(journal: Journal, { url, commitId, relativePath }: Target): Journal {
-  const proven = noteWell(journal, relativePath, commitId, url || repositoryOf(journal, relativePath, commitId));
+export function endWell(journal: Journal, { url, commitId, relativePath }: JudgedTarget): Journal {
+  const proven = noteWell(journal, relativePath, commitId, url ?? repositoryOf(journal, relativePath, commitId));
   const { [relativePath]: _paid, ...owed } = journal.owed;
   return {
     ...proven,

@@ -77,7 +77,7 @@ export function fleetSide(parts: FleetSideParts) {
   const policy = () => ({ allow: live().allowUrls });
   const desired = { session, path: paths.config, policy, log, clock, random };
   const orders = {
-    ...{ session, znodes: paths, agentId, log, clock, random },
+    ...{ session, znodes: paths, agentId, policy, log, clock, random },
     get resyncMs() {
       return live().resyncInterval;
     },
@@ -90,16 +90,22 @@ export function fleetSide(parts: FleetSideParts) {
     /** Anew at each change of the settings, by which the same target may be judged otherwise. */
     async *follow(accepted: () => Journal['accepted'], signal: AbortSignal) {
       while (!signal.aborted) {
-        again = new AbortController();
         const round = AbortSignal.any([signal, again.signal]);
         yield* followTarget({ ...desired, resyncMs: live().resyncInterval, accepted }, round);
       }
     },
-    resyncInterval: () => again.abort(),
+    resyncInterval: () => {
+      const before = again;
+      again = new AbortController();
+      before.abort();
+    },
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
     recheck: (wanted: WantedTarget, signal: AbortSignal) => recheckWanted(orders, wanted, signal),
-    followRollout: (tell: (told: RolloutView) => void, signal: AbortSignal) => followRollout(orders, tell, signal),
+    /** Anew then too: the base that they carry is judged like the target. */
+    async followRollout(tell: (told: RolloutView) => void, signal: AbortSignal) {
+      while (!signal.aborted) await followRollout(orders, tell, AbortSignal.any([signal, again.signal]));
+    },
     joinedAt: () => membership.fence,
     originTurn: createFetchLease({
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('fetch') },

@@ -27,14 +27,16 @@ import { removeStaleOfFetch } from './stale-files.ts';
 export async function fetchCommit(
   repository: Repository,
   request: WantedCommit,
-  access: () => Promise<Access>,
+  access: (url: RepositoryUrl) => Promise<Access>,
   limits: FetchLimits,
   signal: AbortSignal,
   arrived: (difference: Difference | null) => void = () => {},
 ): Promise<FetchOutcome> {
-  const { commitId } = request;
-  const from = async (into: Repository, wanted: CommitId) =>
-    fetchAbsent(into, { ...request, commitId: wanted }, fetcher(into, request.url, await access(), limits, signal));
+  const { url, commitId } = request;
+  const from = async (into: Repository, wanted: CommitId) => {
+    if (url === null) throw fromNowhere(wanted);
+    await fetchAbsent(into, { ...request, commitId: wanted }, fetcher(into, url, await access(url), limits, signal));
+  };
   if (await isSuspect(repository)) {
     if (!(await isSound(repository, true))) {
       await replaceStore(repository, commitId, from);
@@ -68,12 +70,12 @@ interface WantedCommit extends FetchRequest {
 async function copyWhere(
   repository: Repository,
   { url, base, commitId }: WantedCommit,
-  access: () => Promise<Access>,
+  access: (url: RepositoryUrl) => Promise<Access>,
   limits: FetchLimits,
   signal: AbortSignal,
 ): Promise<Difference | null> {
-  if (base === null || base.length !== commitId.length || !url.startsWith('file:')) return null;
-  await access(); // Refuses what the settings do not allow.
+  if (url === null || base === null || base.length !== commitId.length || !url.startsWith('file:')) return null;
+  await access(url); // Refuses what the settings do not allow.
   const objects = await repository.originDirectories(url);
   if (objects === null || !(await isPinned(repository, base))) return null;
   try {
@@ -83,6 +85,9 @@ async function copyWhere(
     throw error;
   }
 }
+
+const fromNowhere = (commitId: CommitId): Error =>
+  gitError('NOT_KEPT', `${commitId} is not in the store, and nothing names its repository`);
 
 type Fetcher = (depth: readonly string[], refspecs: readonly string[]) => Promise<void>;
 

@@ -98,6 +98,12 @@ export const GIT = {
     means: 'The local store does not have the commit, such as after it was replaced.',
     hint: 'nothing to do: the agent fetches it again',
   },
+  NOT_KEPT: {
+    next: 'stall',
+    about: 'server',
+    means: 'A kept commit was asked for that this server does not have, and no repository is known for it.',
+    hint: 'publish the commit: a target names its repository',
+  },
   NO_SPARE: {
     next: 'retry',
     about: 'server',

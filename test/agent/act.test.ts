@@ -3,13 +3,13 @@ import { type ActParts, act } from '../../agent/act.ts';
 import type { WantedTarget } from '../../agent/plan.ts';
 import { emptyJournal, type Journal } from '../../agent/state/journal.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
-import type { Target } from '../../schemas/target.ts';
-import type { CommitId, TargetVersion } from '../../schemas/values.ts';
+import type { TargetVersion } from '../../schemas/values.ts';
+import { allowedTarget } from '../support/allowed-target.ts';
 
 const wanted: WantedTarget = {
   kind: 'target',
   targetVersion: '5.100' as TargetVersion,
-  target: { url: 'file:///srv/shop.git', commitId: 'a'.repeat(40) as CommitId, relativePath: 'shop' } as Target,
+  target: allowedTarget({ url: 'file:///srv/shop.git', commitId: 'a'.repeat(40), relativePath: 'shop' }),
 };
 
 /** `settle` stands for any step: all that it does is to remember. `during` is called while the first one does. */

@@ -3,8 +3,8 @@ import type { Clearance } from '../../agent/coordination/clearance.ts';
 import { type Action, type Observed, plan, type Wanted } from '../../agent/plan.ts';
 import type { Progress } from '../../agent/state/journal.ts';
 import type { Failure } from '../../runtime/errors.ts';
-import type { Target } from '../../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';
+import { allowedTarget } from '../support/allowed-target.ts';
 
 const NEW = 'b'.repeat(40) as CommitId;
 const OLD = 'a'.repeat(40) as CommitId;
@@ -12,7 +12,7 @@ const GO: Clearance = { kind: 'go' };
 const wanted: Wanted = {
   kind: 'target',
   targetVersion: '5.100' as TargetVersion,
-  target: { url: 'file:///srv/shop.git', commitId: NEW, relativePath: 'shop' } as Target,
+  target: allowedTarget({ url: 'file:///srv/shop.git', commitId: NEW, relativePath: 'shop' }),
 };
 const fresh: Progress = {
   targetVersion: '5.100',

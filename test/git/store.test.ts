@@ -40,6 +40,14 @@ describe('a store', () => {
     expect(git('worktree', 'list', '--porcelain')).toContain(directory);
   });
 
+  it('asks nobody where no repository is named, and has what is pinned all the same', async () => {
+    const store = await aStore(base);
+    const commitId = origin.commit({ kept: 'x' });
+    expect(await failureOf(store.fetch({ url: null, commitId }, NEVER))).toMatchObject({ code: 'NOT_KEPT' });
+    await store.fetch({ url: origin.url, commitId }, NEVER);
+    expect(await store.fetch({ url: null, commitId }, NEVER)).toEqual({ network: false });
+  });
+
   it('follows forward, backward, force-pushed, unrelated and deleted branches, and tags', async () => {
     const store = await aStore(base);
     const a = origin.commit({ a: '1', 'dir/b': '2' });

@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import { FleetError } from '../../runtime/errors.ts';
-import { encodeTarget, parseTarget, type Target } from '../../schemas/target.ts';
+import {
+  type AllowedTarget,
+  encodeTarget,
+  type JudgedTarget,
+  parseMembers,
+  parseTarget,
+  type Target,
+} from '../../schemas/target.ts';
 import {
   compareTargetVersions,
   isTargetVersion,
@@ -14,6 +21,21 @@ const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 const contract = { url: URL, commitId: COMMIT, relativePath: PATH };
 const parse = (value: unknown, allow: readonly string[] = ['https://git.example.com']) =>
   parseTarget(bytes(value), { allow });
+
+describe('a target that an agent may act on', () => {
+  it('is one that its own list took, by its type too: no other target, and no changed copy', () => {
+    const judged = parseMembers(contract, { allow: ['https://git.example.com'] });
+    if (!judged.ok) throw new FleetError(judged.failure);
+    expectTypeOf(judged.target).toEqualTypeOf<AllowedTarget>();
+    const copy = { ...judged.target, relativePath: judged.target.relativePath };
+    expectTypeOf(copy).not.toExtend<JudgedTarget>();
+    expectTypeOf<Target>().not.toExtend<JudgedTarget>();
+    const anybodys = parseTarget(bytes(contract), ANY_URL);
+    expectTypeOf<Extract<typeof anybodys, { ok: true }>['target']>().not.toExtend<JudgedTarget>();
+    expect(parseMembers(contract, { allow: [] })).toMatchObject({ failure: { code: 'NOT_ALLOWED' } });
+    expect(parseMembers(undefined, { allow: [] })).toMatchObject({ failure: { code: 'EMPTY' } });
+  });
+});
 
 describe('gitfleet in a target', () => {
   it('keeps what we know and drops what we do not', () => {

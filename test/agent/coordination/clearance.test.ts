@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Base } from '../../../agent/base.ts';
 import {
   baseMeanwhile,
   type Clearance,
@@ -11,18 +12,26 @@ import {
 } from '../../../agent/coordination/clearance.ts';
 import type { WantedTarget } from '../../../agent/plan.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../../schemas/rollout.ts';
-import type { Target } from '../../../schemas/target.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
+import { allowedTarget } from '../../support/allowed-target.ts';
 
 const T = '5.100' as TargetVersion;
 const BEFORE = '4.100' as TargetVersion;
 const [OLD, NEW, BASE] = ['a', 'b', 'c'].map((letter) => letter.repeat(40)) as [string, string, string];
-const base = { deployment: 3, url: 'https://git.example.com/shop.git', commitId: BASE, relativePath: 'shop' };
-const read = parseRollout(Buffer.from(JSON.stringify({ deployment: 4, targetVersion: T, state: 'running', base })));
+const url = 'https://git.example.com/shop.git';
+const proven = { deployment: 3, url, commitId: BASE, relativePath: 'shop' };
+const read = parseRollout(
+  Buffer.from(JSON.stringify({ deployment: 4, targetVersion: T, state: 'running', base: proven })),
+);
 const rollout = read as Rollout;
-const view = (change: Partial<Rollout>, permit: TargetVersion | null = null): RolloutView => ({
+const base: Base = { deployment: 3, target: allowedTarget({ url, commitId: BASE, relativePath: 'shop' }) };
+const view = (
+  { base: given = base, ...change }: Partial<Omit<Rollout, 'base'>> & { base?: Base | null },
+  permit: TargetVersion | null = null,
+): RolloutView => ({
   known: true,
   rollout: { ...rollout, ...change },
+  base: given,
   unknown: null,
   permit,
   policy: 'not known',
@@ -62,7 +71,7 @@ describe('leave to activate, where the rollout names the target', () => {
 });
 
 const draining = (targetVersion: TargetVersion): RolloutView => ({
-  ...{ known: true, rollout: null, permit: T, policy: 'not known' },
+  ...{ known: true, rollout: null, base: null, permit: T, policy: 'not known' },
   unknown: { targetVersion, state: 'draining' },
 });
 
@@ -95,20 +104,18 @@ describe('what an agent without leave shows meanwhile', () => {
   const wanted: WantedTarget = {
     kind: 'target',
     targetVersion: T,
-    target: { url: base.url, commitId: NEW, relativePath: 'shop' } as Target,
+    target: allowedTarget({ url, commitId: NEW, relativePath: 'shop' }),
   };
   const owed = { shop: { commitId: BASE, previous: null } };
-  const rows: [string, Rollout | null, Record<string, string>, object, boolean, string | null][] = [
-    ['it serves something and was online: stays', rollout, { shop: OLD }, {}, false, null],
-    ['it serves nothing here: the base', rollout, {}, {}, false, BASE],
-    ['it serves only another place: the base', rollout, { other: OLD }, {}, false, BASE],
-    ['it was away at publish: the base', rollout, { shop: OLD }, {}, true, BASE],
-    ['it is at the base: stays, and makes the target ready', rollout, { shop: BASE }, {}, true, null],
-    ['the base is shown but not activated: goes on with it', rollout, { shop: BASE }, owed, true, BASE],
-    ['it shows the target already: stays', rollout, { shop: NEW }, {}, true, null],
-    ['nothing was ever proven: stays', { ...rollout, base: null }, {}, {}, true, null],
-    ['there is no rollout: stays', null, {}, {}, true, null],
-    ['the base counts whatever the rollout is about', { ...rollout, targetVersion: BEFORE }, {}, {}, true, BASE],
+  const rows: [string, Base | null, Record<string, string>, object, boolean, string | null][] = [
+    ['it serves something and was online: stays', base, { shop: OLD }, {}, false, null],
+    ['it serves nothing here: the base', base, {}, {}, false, BASE],
+    ['it serves only another place: the base', base, { other: OLD }, {}, false, BASE],
+    ['it was away at publish: the base', base, { shop: OLD }, {}, true, BASE],
+    ['it is at the base: stays, and makes the target ready', base, { shop: BASE }, {}, true, null],
+    ['the base is shown but not activated: goes on with it', base, { shop: BASE }, owed, true, BASE],
+    ['it shows the target already: stays', base, { shop: NEW }, {}, true, null],
+    ['nothing was ever proven, or there is no rollout: stays', null, {}, {}, true, null],
   ];
   it.each(rows)('%s', (_, given, links, owes, late, expected) => {
     expect(baseMeanwhile(wanted, given, links, owes as Record<string, unknown>, late)?.target.commitId ?? null).toBe(
@@ -117,8 +124,8 @@ describe('what an agent without leave shows meanwhile', () => {
   });
 
   it('is about the same targetVersion, so that reports and orders are', () => {
-    expect(baseMeanwhile(wanted, rollout, {}, {}, true)).toMatchObject({ targetVersion: T, meanwhile: 3 });
-    expect(parseRollout(encodeRollout(rollout))?.base).toEqual(base);
+    expect(baseMeanwhile(wanted, base, {}, {}, true)).toMatchObject({ targetVersion: T, meanwhile: 3 });
+    expect(parseRollout(encodeRollout(rollout))?.base).toEqual(proven);
   });
 });
 
@@ -126,9 +133,12 @@ describe('a release that is active here', () => {
   const wanted: WantedTarget = {
     kind: 'target',
     targetVersion: T,
-    target: { url: base.url, commitId: NEW, relativePath: 'shop' } as Target,
+    target: allowedTarget({ url, commitId: NEW, relativePath: 'shop' }),
   };
-  const target = (change: object): WantedTarget => ({ ...wanted, target: { ...wanted.target, ...change } });
+  const target = (change: object): WantedTarget => ({
+    ...wanted,
+    target: allowedTarget({ url, commitId: NEW, relativePath: 'shop', ...change }),
+  });
   const override = { by: 'ann' } as NonNullable<WantedTarget['override']>;
   const rows: [string, WantedTarget, RolloutView, boolean][] = [
     ['its rollout goes on', wanted, view({}), true],
@@ -155,13 +165,13 @@ describe('a release that is active here', () => {
 });
 
 describe('orders that come', () => {
-  const target = { url: base.url, commitId: NEW, relativePath: 'shop' } as Target;
+  const target = allowedTarget({ url, commitId: NEW, relativePath: 'shop' });
   const wanted: WantedTarget = { kind: 'target', targetVersion: T, target };
-  const own = { ...wanted, target: { ...target, gitfleet: { policy: {} } } as Target };
-  const atOnce = (change: Partial<Rollout>) => view({ permits: false, ...change });
+  const own = { ...wanted, target: allowedTarget({ ...target, gitfleet: { policy: {} } }) };
+  const atOnce = (change: Parameters<typeof view>[0]) => view({ permits: false, ...change });
   const free: RolloutView = { ...NO_ROLLOUT, policy: 'none' };
   const bound: RolloutView = { ...NO_ROLLOUT, policy: 'in force' };
-  const newBase = { ...base, deployment: 4, commitId: NEW };
+  const newBase: Base = { deployment: 4, target };
   const rows: [string, WantedTarget, RolloutView, RolloutView, boolean][] = [
     [
       'the rollout begins for everyone at once, with the base as it was',

@@ -5,18 +5,20 @@ import type { FleetError } from '../../../runtime/errors.ts';
 import { encodeQuarantine } from '../../../schemas/hold.ts';
 import { encodePolicy, policy } from '../../../schemas/policy.ts';
 import { encodePermit, encodeRollout, rollout } from '../../../schemas/rollout.ts';
-import { encodeTarget, type Target, targetOf, targetVersionOf } from '../../../schemas/target.ts';
+import { encodeTarget, targetVersionOf } from '../../../schemas/target.ts';
 import { znodes } from '../../../schemas/znodes.ts';
 import { digestId } from '../../../zookeeper/acl.ts';
 import type { NodeData, Session } from '../../../zookeeper/session.ts';
+import { allowedTarget } from '../../support/allowed-target.ts';
 import { realServers } from '../../support/zookeeper/server.ts';
 import { sessionsForTest } from '../../support/zookeeper/session.ts';
 
 const servers = realServers(1);
 const open = sessionsForTest();
 const never = new AbortController().signal;
-const A = targetOf({ url: 'https://git.example.com/shop.git', commitId: 'a'.repeat(40), relativePath: 'shop' });
-const B = targetOf({ ...A, commitId: 'b'.repeat(40) });
+const url = 'https://git.example.com/shop.git';
+const A = allowedTarget({ url, commitId: 'a'.repeat(40), relativePath: 'shop' });
+const B = allowedTarget({ ...A, commitId: 'b'.repeat(40) });
 
 const SOMEBODY = { scheme: 'digest', id: digestId('somebody', 'else'), permissions: 'cdrwa' };
 
@@ -41,7 +43,7 @@ const version = async () => targetVersionOf(((await session.get(paths.config)) a
 
 /** The code that it is refused with; `go` where it is not. */
 const answer = (asked: WantedTarget = wanted): Promise<string> =>
-  recheckWanted({ session, znodes: paths, agentId: 'web-1' }, asked, never).then(
+  recheckWanted({ session, znodes: paths, agentId: 'web-1', policy: () => ({ allow: [url] }) }, asked, never).then(
     () => 'go',
     ({ code, next, message }: FleetError) => `${code} ${next}: ${message}`,
   );
@@ -85,7 +87,9 @@ describe('right before the swap', () => {
   });
 
   it('where no rollout names it, a policy holds it: that of the app, its own, or one that nobody can read', async () => {
-    expect(await answer({ ...wanted, target: { ...A, gitfleet: { policy: {} } } as Target })).toContain('NOT_CLEARED');
+    expect(await answer({ ...wanted, target: allowedTarget({ ...A, gitfleet: { policy: {} } }) })).toContain(
+      'NOT_CLEARED',
+    );
     await session.create(paths.policy, encodePolicy(policy().parse({})), 'persistent');
     expect(await answer()).toContain('NOT_CLEARED wait');
     await session.set(paths.policy, Buffer.from('nobody can read this'), -1);

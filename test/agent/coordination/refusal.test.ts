@@ -5,13 +5,18 @@ import { describe, expect, it } from 'vitest';
 import type { Wanted } from '../../../agent/plan.ts';
 import { emptyJournal, readJournal, writeJournal } from '../../../agent/state/journal.ts';
 import { noteRefusal } from '../../../agent/state/progress.ts';
-import type { Target } from '../../../schemas/target.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
+import { allowedTarget } from '../../support/allowed-target.ts';
 
 const targetVersion = '5.1' as TargetVersion;
 const failure = { code: 'URL', reason: 'not allowed', hint: 'allow it', next: 'stall' } as const;
 const refused: Wanted = { kind: 'refused', targetVersion, failure };
-const accepted: Wanted = { kind: 'target', targetVersion, target: {} as Target };
+const target = allowedTarget({
+  url: 'https://git.example.com/shop.git',
+  commitId: 'a'.repeat(40),
+  relativePath: 'shop',
+});
+const accepted: Wanted = { kind: 'target', targetVersion, target };
 const noted = { ...emptyJournal, refused: { targetVersion, failure } };
 
 describe('what the newest target is refused for', () => {

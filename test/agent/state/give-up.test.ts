@@ -3,8 +3,8 @@ import type { WantedTarget } from '../../../agent/plan.ts';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
 import { begin, gaveUpOn, giveUp } from '../../../agent/state/progress.ts';
 import { chooseBack, superfluous } from '../../../agent/state/retention.ts';
-import type { Target } from '../../../schemas/target.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
+import { allowedTarget } from '../../support/allowed-target.ts';
 
 const [A, B, C, NEW] = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(40)) as [string, string, string, string];
 const shop = 'file:///srv/shop.git';
@@ -16,7 +16,7 @@ const failure = { code: 'HEALTH_FAILED', reason: 'refused', hint: '', next: 'sta
 const wanted = (commitId: string, targetVersion = '5.100'): WantedTarget => ({
   kind: 'target',
   targetVersion: targetVersion as TargetVersion,
-  target: { url: shop, commitId, relativePath: 'shop' } as Target,
+  target: allowedTarget({ url: shop, commitId, relativePath: 'shop' }),
 });
 const journal = (change: Partial<Journal>): Journal => ({ ...emptyJournal, ...change });
 

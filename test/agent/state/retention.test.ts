@@ -3,8 +3,8 @@ import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
 import { noteShown } from '../../../agent/state/link-history.ts';
 import { begin, endWell, fail } from '../../../agent/state/progress.ts';
 import { chooseKept, nameable, superfluous } from '../../../agent/state/retention.ts';
-import type { Target } from '../../../schemas/target.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
+import { allowedTarget } from '../../support/allowed-target.ts';
 
 const HOUR = 3_600_000;
 const NOW = 100 * HOUR;
@@ -52,34 +52,36 @@ describe('the release that a link goes back to', () => {
   /** What an agent remembers after these targets, in this order; `name!` fails its health checks. */
   function journalAfter(...targets: [relativePath: string, repository: string, commitId: string][]): Journal {
     return targets.reduce((before, [relativePath, repository, name], index) => {
-      const commitId = name.replace('!', '');
-      const target = { url: `https://git.example.com/${repository}.git`, commitId, relativePath } as Target;
+      const commitId = name.replace('!', '').repeat(40);
+      const target = allowedTarget({ url: `https://git.example.com/${repository}.git`, commitId, relativePath });
       const begun = begin(before, target, `${index}.1` as TargetVersion, null);
       const shown = noteShown(begun, relativePath, commitId, index + 1);
       const failure = { code: 'HEALTH_FAILED', reason: '', hint: '', next: 'stall' } as const;
       return name.endsWith('!') ? fail(shown, failure, 'health') : endWell(shown, target);
     }, emptyJournal);
   }
-  const back = (journal: Journal, path = 'shop') => chooseKept(journal, { path, commitId: journal.links[path] ?? '' });
-  const named = (journal: Journal) => nameable(journal, { path: 'shop', commitId: journal.links['shop'] ?? '' });
+  const back = (journal: Journal, path = 'shop') =>
+    chooseKept(journal, { path, commitId: journal.links[path] ?? '' })?.[0] ?? null;
+  const named = (journal: Journal) =>
+    nameable(journal, { path: 'shop', commitId: journal.links['shop'] ?? '' }).map(([letter]) => letter);
 
   it('is one that this very link has shown', () => {
     const journal = journalAfter(
       ['shop', 'shop', 'a'],
-      ['mine', 'mine', 'm'],
-      ['mine', 'mine', 'n'],
+      ['mine', 'mine', 'd'],
+      ['mine', 'mine', 'e'],
       ['shop', 'shop', 'b'],
     );
     expect(back(journal)).toBe('a');
-    expect(back(journal, 'mine')).toBe('m');
+    expect(back(journal, 'mine')).toBe('d');
     expect(named(journal)).toEqual(['a']);
   });
 
   it('is of the same repository; of another one only where a person names it', () => {
-    const journal = journalAfter(['shop', 'shop', 'a'], ['shop', 'mine', 'm'], ['shop', 'shop', 'b']);
+    const journal = journalAfter(['shop', 'shop', 'a'], ['shop', 'mine', 'd'], ['shop', 'shop', 'b']);
     expect(back(journal)).toBe('a');
-    expect(named(journal)).toEqual(['a', 'm']);
-    expect(back(journalAfter(['shop', 'mine', 'm'], ['shop', 'shop', 'a']))).toBeNull();
+    expect(named(journal)).toEqual(['a', 'd']);
+    expect(back(journalAfter(['shop', 'mine', 'd'], ['shop', 'shop', 'a']))).toBeNull();
   });
 
   it('ended well at this link, whatever it did at another', () => {

@@ -5,8 +5,8 @@ import { emptyJournal } from '../../../agent/state/journal.ts';
 import { createHealthWatch, type HealthWatch } from '../../../agent/steps/health-watch.ts';
 import { parseReleaseFile } from '../../../schemas/release-file.ts';
 import type { ReleaseSteps } from '../../../schemas/steps.ts';
-import type { Target } from '../../../schemas/target.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
+import { allowedTarget } from '../../support/allowed-target.ts';
 import { silentLog } from '../../support/log.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -15,7 +15,7 @@ const MINUTE = 60_000;
 const wanted = (targetVersion = '5.100', commitId = NEW): WantedTarget => ({
   kind: 'target',
   targetVersion: targetVersion as TargetVersion,
-  target: { url: 'file:///srv/shop.git', commitId, relativePath: 'shop' } as Target,
+  target: allowedTarget({ url: 'file:///srv/shop.git', commitId, relativePath: 'shop' }),
 });
 const rule = (more: string): ReleaseSteps => {
   const parsed = parseReleaseFile(`health: { checks: [{ tcp: "a:1" }, { tcp: "b:2" }], ${more} }`);

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../runtime/clock.ts';
 import { encodeQuarantine } from '../../../schemas/hold.ts';
@@ -9,7 +10,8 @@ import { targetVersionOf } from '../../../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../../../schemas/values.ts';
 import { standForElection } from '../../../zookeeper/recipes/election.ts';
 import { ANY_VERSION } from '../../../zookeeper/session.ts';
-import { shown } from '../../support/agent/agent-process.ts';
+import { agentHome, shown, startLife } from '../../support/agent/agent-process.ts';
+import { git } from '../../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { silentLog } from '../../support/log.ts';
 import { until } from '../../support/until.ts';
@@ -175,6 +177,50 @@ describe('without leave', () => {
     await fleet.reported(joins.id, 'c', activeOn(c));
     await order(bad, { state: 'proven', base: base(origin, c) });
     for (const agent of [leaves, stays]) await fleet.reported(agent.id, 'c', activeOn(c));
+  });
+
+  it('a base that this agent would refuse as a target is none: not fetched, not shown, not activated', async () => {
+    const { origin } = await led(0);
+    const evil = await fleet.origin('evil');
+    const activated = join(fleet.directory, 'activated');
+    const activate = { command: ['/bin/sh', '-c', `echo "$GITFLEET_COMMIT" >> ${activated}`] };
+    const home = agentHome(fleet, 'web-1', { allowUrls: [origin.url], activate });
+    const life = startLife(home);
+    try {
+      await fleet.online(1);
+      const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
+      const bad = await evil.commit('bad', { f: 'bad' });
+      const attack = { state: 'paused', permits: true } as const;
+      await order(await target(origin, a), { permits: false });
+      await fleet.reported('web-1', 'a', activeOn(a));
+
+      await fleet.setConfig(JSON.stringify({ url: origin.url, commitId: b, relativePath: 'fresh' }));
+      const node = await fleet.session.get(fleet.znodes.config);
+      const version = targetVersionOf((node as NonNullable<typeof node>).stat);
+      const outside = { deployment: 3, url: evil.url, commitId: bad, relativePath: '../outside' };
+      for (const hostile of [
+        outside,
+        { ...outside, url: origin.url, commitId: a },
+        { ...outside, relativePath: 'shop' },
+      ])
+        await order(version, { ...attack, base: hostile });
+      await order(version, { ...attack, base: outside });
+      await awaits('web-1');
+      await systemClock.sleep(1_000);
+
+      expect(await readdir(home.directory)).not.toContain('outside');
+      expect((await readdir(home.root)).sort()).toEqual(['.gitfleet', 'shop']);
+      expect(await readdir(join(home.app, 'releases'))).not.toContain(bad);
+      await expect(git(join(home.appState, 'store.git'), 'cat-file', '-e', bad)).rejects.toThrow();
+      expect(await readFile(activated, 'utf8')).toBe(`${a}\n`);
+      expect(await shownCommit(home.root, 'shop')).toBe(a);
+      expect(await readFile(home.logFile, 'utf8')).toMatch(/"code":"PATH".*base of the rollout refused/);
+      // A permit is all that it waits for.
+      await permit('web-1', version);
+      await fleet.reported('web-1', 'b', activeOn(b));
+    } finally {
+      await life.kill('SIGTERM');
+    }
   });
 
   it('who was online keeps what it serves, though it is not the base', async () => {

@@ -2,7 +2,7 @@
  * A leader that ignores every signal: it goes on writing with the guard of a term until the servers refuse it. The
  * test freezes this process (SIGSTOP) in the midst of that. It runs what `npm run build` made, and talks over IPC.
  */
-import { systemChance as chance, systemClock as clock } from '../../../dist/runtime/clock.js';
+import { systemClock as clock, systemRandom as random } from '../../../dist/runtime/clock.js';
 import { createLog } from '../../../dist/runtime/log.js';
 import { openSession } from '../../../dist/zookeeper/open-session.js';
 import { standForElection } from '../../../dist/zookeeper/recipes/election.js';
@@ -10,8 +10,8 @@ import { standForElection } from '../../../dist/zookeeper/recipes/election.js';
 const [connect, election, value] = process.argv.slice(2);
 const log = createLog({ level: 'silent' });
 const backoff = { firstMs: 5, mostMs: 50 };
-const session = openSession({ connect, sessionTimeoutMs: 20_000, defaultAcl: 'open', backoff, clock, chance, log });
-const candidacy = standForElection(session, { path: election, clock, chance, log });
+const session = openSession({ connect, sessionTimeoutMs: 20_000, defaultAcl: 'open', backoff, clock, random, log });
+const candidacy = standForElection(session, { path: election, clock, random, log });
 
 candidacy.onChange(async (term) => {
   if (!term) return;

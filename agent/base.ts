@@ -1,0 +1,26 @@
+import * as z from 'zod';
+import { once } from '../runtime/once.ts';
+import { type Refused, refuse } from '../schemas/refusal.ts';
+import { type AllowedTarget, type AllowList, parseMembers } from '../schemas/target.ts';
+
+/** The fleet's last proven target, where this agent's own rules take it. */
+export interface Base {
+  readonly deployment: number;
+  readonly target: AllowedTarget;
+}
+
+const shape = once(() => z.looseObject({ deployment: z.int().positive() }));
+
+/**
+ * Judges `base` of a rollout as config is judged: it is fetched, shown and activated without a permit, and whoever may
+ * write the one could write the other. A refused base is no base.
+ */
+export function parseBase(value: unknown, policy: AllowList): { ok: true; base: Base } | Refused {
+  const shaped = shape().safeParse(value);
+  if (!shaped.success) return refuse('SHAPE', 'base: no object with the number of its deployment', HINT);
+  const { deployment, ...members } = shaped.data;
+  const judged = parseMembers(members, policy);
+  return judged.ok ? { ok: true, base: { deployment, target: judged.target } } : judged;
+}
+
+const HINT = 'whoever writes the rollout has to name the last proven target in full';
