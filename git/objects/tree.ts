@@ -1,3 +1,4 @@
+import type { Code } from '../../runtime/codes.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
 import { gitError } from '../run/errors.ts';
@@ -31,7 +32,7 @@ export async function readTree(
   };
   const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', '--end-of-options', commitId];
   const call = { gitDir: repository.directory, signal, maxBytes: most * 160 };
-  const listed = await repository.git.output(args, call).catch((error: { code?: unknown }) => {
+  const listed = await repository.git.output(args, call).catch((error: { code?: Code }) => {
     throw error?.code === 'TOO_LARGE' ? tooMany(error) : error;
   });
   const entries: TreeEntry[] = [];

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import type { Code } from '../../runtime/codes.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { copyChange } from '../local-copy/copy-change.ts';
 import type { Difference } from '../objects/difference.ts';
@@ -105,7 +106,7 @@ async function fetchAbsent(repository: Repository, request: FetchRequest, fetch:
     await repository.failpoint('fetch.pinned');
   } catch (error) {
     await removeStaleOfFetch(repository.directory);
-    if ((error as { code?: unknown }).code === 'TOO_LARGE') await unpin(repository, commitId);
+    if ((error as { code?: Code }).code === 'TOO_LARGE') await unpin(repository, commitId);
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Code } from '../../runtime/codes.ts';
 import { isAbort } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -31,7 +32,7 @@ export async function checkOut(
     try {
       return await overwrite(repository, present, commitId, signal, meanwhile);
     } catch (error) {
-      if (signal.aborted || isAbort(error) || (error as { code?: unknown }).code === 'NO_SPACE') throw error;
+      if (signal.aborted || isAbort(error) || (error as { code?: Code }).code === 'NO_SPACE') throw error;
       repository.log.warn({ directory, error }, 'the work tree could not be overwritten; making it anew');
     }
   }
