@@ -9,7 +9,7 @@ import { standForElection } from '../../../dist/zookeeper/recipes/election.js';
 
 const [connect, election, value] = process.argv.slice(2);
 const log = createLog({ level: 'silent' });
-const backoff = { firstMs: 5, mostMs: 50 };
+const backoff = { firstMs: 5, maxMs: 50 };
 const session = openSession({ connect, sessionTimeoutMs: 20_000, defaultAcl: 'open', backoff, clock, random, log });
 const candidacy = standForElection(session, { path: election, clock, random, log });
 
