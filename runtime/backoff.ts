@@ -6,7 +6,7 @@ export interface Backoff {
 }
 
 /**
- * Full jitter: a delay drawn evenly from 0 to min(mostMs, firstMs * 2^attempt), so that a thousand clients which
+ * Full jitter: a delay drawn evenly from 0 to min(maxMs, firstMs * 2^attempt), so that a thousand clients which
  * failed in the same instant do not come back in the same instant.
  * @param attempt 0 for the first retry.
  */

@@ -7,7 +7,7 @@ import { hashOf } from '../objects/tree-diff.ts';
 /**
  * One object that lies as a file of its own below `objects`, a directory of somebody else's: read at once, so for a local
  * disk only. Null where it does not lie there so, or is no small file, or anything else than what its name says.
- * @param mostBytes of the object and of its file.
+ * @param maxBytes of the object and of its file.
  */
 export function readLoose(objects: string, id: string, maxBytes: number): FoundObject | null {
   const deflated = readSmall(join(objects, id.slice(0, 2), id.slice(2)), maxBytes);
