@@ -11,8 +11,8 @@ import { shellWord } from '../runtime/shell-word.ts';
 import { createShutdown } from '../runtime/shutdown.ts';
 import type { Call } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
+import { untilStopped } from './shell/signals.ts';
 import { say, warn } from './shell/terminal.ts';
-import { untilStopped } from './shell/until-stopped.ts';
 import { startLocalZooKeeper } from './zk/local-zookeeper.ts';
 
 const AGENTS = ['web-1', 'web-2', 'web-3'];

@@ -13,9 +13,9 @@ import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { Call } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
+import { withSession } from './shell/session.ts';
 import { readSettings } from './shell/settings.ts';
 import { say, usage } from './shell/terminal.ts';
-import { withSession } from './shell/with-session.ts';
 
 /**
  * `gitfleet init`: makes what an app needs, with rights for five roles and a credential file for each; `--open`

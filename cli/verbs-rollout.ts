@@ -2,24 +2,29 @@ import type { Command } from 'commander';
 import { type CommandTable, example, shared } from './command-table.ts';
 import { waiting } from './verbs-deploy.ts';
 
+/** The four verbs share a file, as those of the policy do. */
+const steering = (verb: 'pause' | 'resume' | 'abort' | 'promote') => async () => ({
+  run: (await import('./deploy/steer.ts'))[verb],
+});
+
 /** How deployments roll out, and a person's word about the one that goes on. */
 export function rolloutVerbs({ root, verb }: CommandTable): void {
   const why = (command: Command): Command => command.option('-m, --message <why>', 'the reason, for everybody to see');
   example(
-    why(shared(verb(root, 'pause', 'no more permits for the rollout that goes on', () => import('./deploy/pause.ts')))),
+    why(shared(verb(root, 'pause', 'no more permits for the rollout that goes on', steering('pause')))),
     'gitfleet pause -m "the shop is slow"',
   );
   example(
     why(
-      shared(
-        verb(root, 'resume', 'let a paused or halted rollout go on', () => import('./deploy/resume.ts')),
-      ).description('Lets a paused rollout go on. One that its policy halted goes on without the agents that failed.'),
+      shared(verb(root, 'resume', 'let a paused or halted rollout go on', steering('resume'))).description(
+        'Lets a paused rollout go on. One that its policy halted goes on without the agents that failed.',
+      ),
     ),
     'gitfleet resume',
   );
   example(
     why(
-      shared(verb(root, 'abort', 'end a rollout where it is', () => import('./deploy/abort.ts'))).description(
+      shared(verb(root, 'abort', 'end a rollout where it is', steering('abort'))).description(
         'Ends a rollout where it is: nobody activates its target any more, and what runs stays. gitfleet rollback goes back.',
       ),
     ),
@@ -27,7 +32,7 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
   );
   example(
     why(
-      shared(verb(root, 'promote', 'let the next wave go', () => import('./deploy/promote.ts'))).description(
+      shared(verb(root, 'promote', 'let the next wave go', steering('promote'))).description(
         'Lets the next wave go as soon as this one is well, without its soak, and without a word more after the canary.',
       ),
     ),

@@ -6,9 +6,8 @@ import { newNonce } from '../../runtime/nonce.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
-import { sessionAccess } from '../shell/session-access.ts';
+import { coordinatorAccess, sessionAccess } from '../shell/session-access.ts';
 import { version } from '../version.ts';
-import { coordinatorAccess } from './coordinator-access.ts';
 import { fleetSide } from './fleet-side.ts';
 import type { LocalAgent } from './local-agent.ts';
 

@@ -1,10 +1,10 @@
 import { createLiveness, type Liveness } from '../../agent/service/liveness.ts';
+import { createNotifier, type Notifier } from '../../agent/service/notify.ts';
 import { feedWatchdog } from '../../agent/service/watchdog.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
-import type { ServiceManager } from './service-manager.ts';
 
 /** A status line more often than this would cost more than it tells. */
 const STATUS_MS = 1_000;
@@ -12,6 +12,20 @@ const STATUS_MS = 1_000;
 const ASK_MS = 60_000;
 /** Each call has a deadline of its own, far below this. */
 const ANSWER_MS = 5 * 60_000;
+
+export interface ServiceManager extends Notifier {
+  /** The time within which the manager wants to hear of us, ms; null: it does not watch. */
+  readonly watchdogMs: number | null;
+}
+
+/** Who started us, by the variables of sd_notify(3) and sd_watchdog_enabled(3). */
+export function serviceManager(log: Logger): ServiceManager {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC, WATCHDOG_PID, PATH } = process.env;
+  const path = PATH ?? '/usr/local/bin:/usr/bin:/bin';
+  const usec = Number(WATCHDOG_USEC);
+  const watches = usec > 0 && (WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === process.pid);
+  return { ...createNotifier({ socket, path, clock, log }), watchdogMs: socket && watches ? usec / 1_000 : null };
+}
 
 /**
  * Tells the service manager how the agent is: ready at its first turn, what it does, and that its loops live.

@@ -22,9 +22,8 @@ import { holdSignals, onSignals } from '../shell/signals.ts';
 import { version } from '../version.ts';
 import { joinFleet } from './join-fleet.ts';
 import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
-import { pulseOf, whileConnected } from './pulse.ts';
+import { pulseOf, type ServiceManager, serviceManager, whileConnected } from './pulse.ts';
 import { createReload } from './reload.ts';
-import { type ServiceManager, serviceManager } from './service-manager.ts';
 
 /**
  * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C; SIGHUP reads the settings anew.

@@ -10,11 +10,11 @@ import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
-import { namedDeployment } from '../shell/named-deployment.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, screenNow } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { EXIT_OF, followOptions, followPublished } from './follow-published.ts';
+import { namedDeployment } from './operands.ts';
 
 /**
  * `gitfleet attach [d-N]`: follows a deployment again, from what the fleet shows now, with the exit codes of publish. One

@@ -3,12 +3,12 @@ import { forgottenLines } from '../../publisher/screens/brake-lines.ts';
 import type { ForgetOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
+import { asOperator } from '../shell/access.ts';
 import { EXIT } from '../shell/exit-codes.ts';
-import { agentUnknown } from '../shell/known-agent.ts';
-import { asOperator } from '../shell/rights.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
+import { agentUnknown } from './operands.ts';
 
 /** `gitfleet forget AGENT`. */
 export async function run({ options, words }: Call): Promise<number> {

@@ -6,9 +6,9 @@ import { parseQuarantine } from '../../schemas/hold.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, screenNow, usage } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 
 export async function run({ options }: Call): Promise<number> {
   const most = Number(options['number'] ?? 20);

@@ -5,13 +5,13 @@ import { parseDuration } from '../../schemas/duration.ts';
 import type { HoldOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
+import { asOperator } from '../shell/access.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
-import { asOperator } from '../shell/rights.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 
 /** `gitfleet hold -m WHY [--for 2h]`: nobody publishes until its end, or until somebody ends it. */
 export async function run({ options }: Call): Promise<number> {

@@ -7,9 +7,9 @@ import { systemClock } from '../../runtime/clock.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, screenNow } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { resolveAsked } from './resolve-asked.ts';
 
 /** `gitfleet plan [REV]`: what publish would do, found out the same way, and nothing written. */

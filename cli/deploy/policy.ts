@@ -10,10 +10,9 @@ import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
-import { readSettings } from '../shell/settings.ts';
+import { withSession } from '../shell/session.ts';
+import { readSettings, unreadableReason } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
-import { unreadableReason } from '../shell/why-unread.ts';
-import { withSession } from '../shell/with-session.ts';
 
 /** `gitfleet policy show | set FILE | unset`. */
 export const show = (call: Call): Promise<number> => onPolicy(call, async () => false);

@@ -6,9 +6,9 @@ import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { usage, warn } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
 import { resolveAsked } from './resolve-asked.ts';
 

@@ -9,10 +9,10 @@ import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
-import { namedCommit } from './named-commit.ts';
+import { namedCommit } from './operands.ts';
 
 /** `gitfleet quarantine COMMIT -m WHY`: nobody publishes it, no agent activates it. */
 export async function run({ options, words }: Call): Promise<number> {

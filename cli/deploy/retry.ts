@@ -7,9 +7,9 @@ import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { followOptions, followPublished } from './follow-published.ts';
 
 /** `gitfleet retry`: publishes the same target again after a rollout that failed, was halted or aborted. */

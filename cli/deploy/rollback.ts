@@ -16,11 +16,11 @@ import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
-import { namedDeployment } from '../shell/named-deployment.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
+import { namedDeployment } from './operands.ts';
 import { remoteOfUser } from './resolve-asked.ts';
 
 /** `gitfleet rollback [d-N]`: publishes an earlier deployment's target as a new deployment. */

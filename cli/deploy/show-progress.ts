@@ -8,7 +8,7 @@ import {
 } from '../../publisher/screens/progress-lines.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import type { EndingOutput } from '../../schemas/json-output.ts';
-import { openLiveScreen } from '../shell/live-screen.ts';
+import { openLiveScreen } from '../shell/screen.ts';
 import { isLive, say, screenNow, stdout } from '../shell/terminal.ts';
 
 /** Shows a deployment's progress: a live table on a terminal, plain lines elsewhere, one JSON value for machines. */

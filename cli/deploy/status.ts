@@ -18,10 +18,10 @@ import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
-import { agentUnknown } from '../shell/known-agent.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, screenNow, usage } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
+import { agentUnknown } from './operands.ts';
 import { watchStatus } from './watch-status.ts';
 
 /** `gitfleet status [AGENT]`: exits 0 when it could be read, whatever it shows. */

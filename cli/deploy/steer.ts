@@ -10,9 +10,9 @@ import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 
 const NEXT: Record<Exclude<Steering, 'abort'>, string[]> = {
   pause: ['gitfleet resume', 'gitfleet abort'],
@@ -20,8 +20,13 @@ const NEXT: Record<Exclude<Steering, 'abort'>, string[]> = {
   promote: ['gitfleet attach'],
 };
 
-/** `gitfleet pause | resume | abort | promote`: a person's word about the rollout that goes on. */
-export function steerVerb(verb: Steering): (call: Call) => Promise<number> {
+/** `gitfleet pause | resume | abort | promote`: what a person decides about the rollout in progress. */
+export const pause = steerVerb('pause');
+export const resume = steerVerb('resume');
+export const abort = steerVerb('abort');
+export const promote = steerVerb('promote');
+
+function steerVerb(verb: Steering): (call: Call) => Promise<number> {
   return async ({ options }) => {
     const settings = await readSettings(options);
     return await withSession(settings, async (session) => {

@@ -4,12 +4,12 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { HoldOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
+import { asOperator } from '../shell/access.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
-import { asOperator } from '../shell/rights.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 
 /** `gitfleet unhold`: publishing is free again, whoever held it. */
 export async function run({ options }: Call): Promise<number> {

@@ -6,10 +6,10 @@ import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
-import { namedCommit } from './named-commit.ts';
+import { namedCommit } from './operands.ts';
 
 /** `gitfleet unquarantine COMMIT`. */
 export async function run({ options, words }: Call): Promise<number> {

@@ -4,7 +4,7 @@ import { statusOutputOf } from '../../publisher/screens/status-output.ts';
 import { type StatusPicture, statusLines } from '../../publisher/screens/status-screen.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { EXIT } from '../shell/exit-codes.ts';
-import { openLiveScreen } from '../shell/live-screen.ts';
+import { openLiveScreen } from '../shell/screen.ts';
 import { isLive, say, screenNow, stdout } from '../shell/terminal.ts';
 
 /**

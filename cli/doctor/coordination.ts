@@ -11,7 +11,7 @@ import { isCode } from '../../zookeeper/errors.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 import { explainRoles, type ServerStatus, serverStatus } from '../../zookeeper/wire/four-letter.ts';
-import { explainRefusal } from '../shell/refused-access.ts';
+import { explainRefusal } from '../shell/access.ts';
 import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 

@@ -15,12 +15,10 @@ import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { ownCommand } from '../own-command.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
-import { gitOfHooks } from './git-of-hooks.ts';
-import { elsewhere } from './hooks-elsewhere.ts';
-import { notTheReceiver } from './receiver.ts';
+import { elsewhere, gitOfHooks, notTheReceiver } from './environment.ts';
 
 /** `gitfleet hook install`: needs no ZooKeeper to succeed; where one answers it says whom a push will reach. */
 export async function run({ options, words }: Call): Promise<number> {

@@ -23,10 +23,10 @@ import type { Call } from '../command-table.ts';
 import { followPublished, sayPublished } from '../deploy/follow-published.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { withSession } from '../shell/session.ts';
 import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { failureLines, readHookInput, settingsOfHook } from './call.ts';
-import { gitOfHooks, onceMore } from './git-of-hooks.ts';
+import { gitOfHooks, onceMore } from './environment.ts';
 
 /** What a push waits for at most: for ZooKeeper to answer, and for the truth about a reply that was lost. */
 const ANSWER_MS = 5_000;

@@ -20,10 +20,10 @@ import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { withSession } from '../shell/session.ts';
 import { warn } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { failureLines, readHookInput, settingsOfHook } from './call.ts';
-import { gitOfHooks } from './git-of-hooks.ts';
+import { gitOfHooks } from './environment.ts';
 
 /** A gate holds a push: shorter than what post-receive waits, which asks the same ZooKeeper once more. */
 const ANSWER_MS = 3_000;

@@ -10,12 +10,10 @@ import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { ownCommand } from '../own-command.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { withSession } from '../shell/session.ts';
 import { say } from '../shell/terminal.ts';
-import { withSession } from '../shell/with-session.ts';
 import { settingsOfHook } from './call.ts';
-import { gitOfHooks } from './git-of-hooks.ts';
-import { elsewhere } from './hooks-elsewhere.ts';
-import { notTheReceiver } from './receiver.ts';
+import { elsewhere, gitOfHooks, notTheReceiver } from './environment.ts';
 
 const ANSWER_MS = 5_000;
 

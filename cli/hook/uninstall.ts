@@ -5,7 +5,7 @@ import type { Call } from '../command-table.ts';
 import { ownCommand } from '../own-command.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say, usage } from '../shell/terminal.ts';
-import { gitOfHooks } from './git-of-hooks.ts';
+import { gitOfHooks } from './environment.ts';
 
 /** `gitfleet hook uninstall`: asks no ZooKeeper, and leaves what is deployed as it is. */
 export async function run({ options, words }: Call): Promise<number> {

@@ -5,10 +5,9 @@ import { writeSuspension } from '../../agent/state/suspension.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { agentSettings } from '../../schemas/settings/settings.ts';
 import type { Call } from '../command-table.ts';
-import { becomeAgentUser } from '../shell/agent-user.ts';
+import { becomeAgentUser, noAgent } from '../shell/agent-user.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
-import { noAgent } from '../shell/no-agent.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
 

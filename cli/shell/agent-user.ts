@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { FleetError } from '../../runtime/errors.ts';
 
 /**
  * Root who works with an agent's directories becomes the agent's user for the rest of this process: what root leaves
@@ -12,3 +13,7 @@ export async function becomeAgentUser(state: string): Promise<void> {
   process.setgid?.(found.gid);
   process.setuid?.(found.uid);
 }
+
+/** The agent's directories are its own to make, with its user: without them a command on a server has nothing to say. */
+export const noAgent = (appState: string): FleetError =>
+  FleetError.of('NO_AGENT', `no agent of this app keeps its state here: there is no ${appState}`);

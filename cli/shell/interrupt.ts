@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { deploymentName } from '../../schemas/deployment.ts';
+import { SILENT_MS } from './session.ts';
 import { warn } from './terminal.ts';
-import { SILENT_MS } from './with-session.ts';
 
 /** For so long after Ctrl-C the outcome of a write is still waited for: far more than a server that answers takes. */
 const PATIENCE_MS = 2_000;

@@ -4,7 +4,6 @@ import { FleetError } from '../../runtime/errors.ts';
 import { parseSettings, type Settings } from '../../schemas/settings/settings.ts';
 import { MAX_SETTINGS_BYTES, parseSettingsFile } from '../../schemas/settings/settings-file.ts';
 import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
-import { unreadableReason } from './why-unread.ts';
 
 const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
@@ -61,3 +60,6 @@ function readText(file: string, mustExist: boolean): string | null {
     closeSync(descriptor);
   }
 }
+
+/** Why a file cannot be read, without the call and the name that Node adds: whoever says this has named the file. */
+export const unreadableReason = (error: Error): string => error.message.replace(/, \w+(?: '.*')?$/s, '');

@@ -16,3 +16,16 @@ export function onSignals(take: (signal: NodeJS.Signals) => void): void {
   handle = take;
   for (const signal of held.splice(0)) take(signal);
 }
+
+/** Resolves at the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+export function untilStopped(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const stop = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve(signal);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  });
+}

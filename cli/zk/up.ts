@@ -3,8 +3,8 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { LocalServers } from '../../zookeeper/local/servers.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { untilStopped } from '../shell/signals.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
-import { untilStopped } from '../shell/until-stopped.ts';
 import { startLocalZooKeeper } from './local-zookeeper.ts';
 
 /** `gitfleet zk up`: serves until Ctrl-C, then leaves nothing behind. */

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gitOfHooks } from '../../cli/hook/git-of-hooks.ts';
+import { gitOfHooks } from '../../cli/hook/environment.ts';
 import { changeConfig } from '../../git/host/config-edit.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { git } from '../support/commands.ts';

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gitOfHooks } from '../../cli/hook/git-of-hooks.ts';
+import { gitOfHooks } from '../../cli/hook/environment.ts';
 import { readRepositoryConfig } from '../../git/host/repository-config.ts';
 import type { Git } from '../../git/run/process.ts';
 import { type HookSettings, hookSettings, publishCommand } from '../../hooks/hook-settings.ts';

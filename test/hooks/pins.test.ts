@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gitOfHooks } from '../../cli/hook/git-of-hooks.ts';
+import { gitOfHooks } from '../../cli/hook/environment.ts';
 import { changePins, readPins } from '../../git/host/deployment-pins.ts';
 import { comparePins } from '../../hooks/pins.ts';
 import { createOrigin, type GitOrigin } from '../support/git/origin.ts';

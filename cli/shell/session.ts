@@ -6,7 +6,7 @@ import { visible } from '../../runtime/safe-text.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import { explainRefusal } from './refused-access.ts';
+import { explainRefusal } from './access.ts';
 import { sessionAccess } from './session-access.ts';
 import { warn } from './terminal.ts';
 

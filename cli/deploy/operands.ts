@@ -1,13 +1,24 @@
+/** What a person names on the command line: a deployment, a commit, an agent. */
 import { readQuarantine } from '../../fleet/admission.ts';
 import { readHistory } from '../../fleet/history.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
 import { deploymentName } from '../../schemas/deployment.ts';
+import { suggest } from '../../schemas/text/suggest.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
+import { usage } from '../shell/terminal.ts';
 import { remoteOfUser } from './resolve-asked.ts';
+
+/** `d-12` as a person types it; null where nothing was typed. @throws FleetError USAGE */
+export function namedDeployment(word: string | undefined): number | null {
+  if (word === undefined) return null;
+  const number = Number(/^d-([1-9]\d{0,14})$/.exec(word)?.[1]);
+  if (Number.isSafeInteger(number)) return number;
+  throw usage(`${JSON.stringify(word.slice(0, 60))} is no deployment`, 'such as d-12; gitfleet history shows them');
+}
 
 /**
  * The commit that a person named for the quarantine: a full id, `d-12`, the beginning of an id that the history or the
@@ -42,3 +53,14 @@ const inClone = (word: string): Promise<CommitId | null> =>
   remoteOfUser()
     .resolveRef(process.cwd(), word)
     .catch(() => null);
+
+/** No such agent is known; perhaps another name was meant. */
+export async function agentUnknown(session: Session, paths: Znodes, agentId: string): Promise<FleetError> {
+  const [online, reported] = await Promise.all([session.children(paths.online), session.children(paths.agents)]);
+  const meant = suggest(agentId, [...new Set([...(online ?? []), ...(reported ?? [])])].sort());
+  return FleetError.of(
+    'AGENT_UNKNOWN',
+    `${visible(agentId, 100)} was never online here, and no report of it is left`,
+    meant ? `did you mean ${visible(meant, 100)}?` : 'gitfleet status shows the agents of this app',
+  );
+}

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
-import { openLiveScreen } from '../../cli/shell/live-screen.ts';
+import { openLiveScreen } from '../../cli/shell/screen.ts';
 
 const fd = openSync('/dev/null', 'w');
 afterEach(() => closeSync(fd));

@@ -1,5 +1,6 @@
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { constants } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { createGit, type Git } from '../../git/run/process.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
@@ -30,11 +31,27 @@ export function onceMore(git: Git): Git {
   };
 }
 
+/** Where git passes our files over without a word because core.hooksPath is set, or other repositories use them too. */
+export async function elsewhere(gitDir: string): Promise<string[]> {
+  const directory = join(gitDir, 'hooks');
+  const ours = await realpath(directory).catch(() => directory);
+  const found: string[] = [];
+  if (dirname(ours) !== (await realpath(gitDir))) {
+    found.push(`${directory} leads to ${ours}: every repository that uses it runs these hooks too`);
+  }
+  const asked = await hooksDirectory(gitDir);
+  if (asked !== null && asked !== ours) {
+    found.push(`core.hooksPath is set, so git looks for hooks in ${asked} and never runs those in ${directory}`);
+    found.push(`git -C ${gitDir} config core.hooksPath ${ours} makes it look here again`);
+  }
+  return found;
+}
+
 /**
  * Where git itself looks for the hooks of a repository, null where it does not say. It is asked as this user's push would
  * ask it: core.hooksPath may be set for the user or the whole machine, which our own git never reads.
  */
-export async function hooksDirectory(gitDir: string): Promise<string | null> {
+async function hooksDirectory(gitDir: string): Promise<string | null> {
   const names = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'GIT_CONFIG_GLOBAL', 'GIT_CONFIG_SYSTEM', 'GIT_CONFIG_NOSYSTEM'];
   const env = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const said = await run(['git', `--git-dir=${gitDir}`, 'rev-parse', '--git-path', 'hooks'], {
@@ -49,3 +66,22 @@ export async function hooksDirectory(gitDir: string): Promise<string | null> {
   const directory = resolve(gitDir, said.stdout.toString('utf8').replace(/\n$/, ''));
   return await realpath(directory).catch(() => directory);
 }
+
+/**
+ * Whether this process can speak for whoever receives pushes into a repository: a credential that it can read may be
+ * closed to that user. Null: it can; else why it cannot, in words.
+ */
+export async function notTheReceiver(gitDir: string): Promise<string | null> {
+  const me = process.geteuid?.() ?? 0;
+  const { uid: owner } = await stat(gitDir);
+  const writes = await access(join(gitDir, 'objects'), constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return isReceiver(me, owner, writes)
+    ? null
+    : `${gitDir} belongs to the user with uid ${owner}, and this is uid ${me}`;
+}
+
+/** Several may receive into one repository that they all may write; root may write everywhere, and receives nowhere else. */
+export const isReceiver = (me: number, owner: number, writes: boolean): boolean => me === owner || (me !== 0 && writes);

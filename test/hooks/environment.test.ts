@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { onceMore } from '../../cli/hook/git-of-hooks.ts';
+import { isReceiver, onceMore } from '../../cli/hook/environment.ts';
 import { createGit, DEFAULT_PATH } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { silentLog as log } from '../support/log.ts';
@@ -30,5 +30,17 @@ describe('a git that was ended by a signal', () => {
 
   it('is not asked for ever', async () => {
     await expect((await git(2)).output(['version'])).rejects.toMatchObject({ code: 'GIT_KILLED' });
+  });
+});
+
+describe('a credential that this user can read can be read by whoever receives the pushes', () => {
+  it.each([
+    ['its owner', 1000, 1000, true, true],
+    ['root, whose repository it is', 0, 0, true, true],
+    ['root, who may write everything', 0, 1000, true, false],
+    ['one of several who share it', 1001, 1000, true, true],
+    ['somebody who may only read it', 1001, 1000, false, false],
+  ])('%s', (_, me, owner, writes, expected) => {
+    expect(isReceiver(me, owner, writes)).toBe(expected);
   });
 });

@@ -1,3 +1,0 @@
-import { steerVerb } from './steer.ts';
-
-export const run = steerVerb('pause');
