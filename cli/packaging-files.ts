@@ -35,10 +35,10 @@ export function fill(name: PackagingFile, facts: Partial<Facts>): string {
 
 /** Lines of a unit. A directory that is missing keeps nobody from starting: the agent says which it misses. */
 export const writable = (directories: readonly string[]): string =>
-  directories.map((directory) => `ReadWritePaths=${quoted(`-${directory}`)}`).join('\n');
+  directories.map((directory) => `ReadWritePaths=${unitWord(`-${directory}`)}`).join('\n');
 
 /** A word of a unit file: systemd expands `%` and `$`, and splits at blanks. */
-export const quoted = (word: string): string => {
+export const unitWord = (word: string): string => {
   const text = word.replaceAll('%', '%%').replace(/[\\"]/g, (found) => `\\${found}`);
   return /^[A-Za-z0-9_.,:=+@/%-]+$/.test(text) ? text : `"${text}"`;
 };

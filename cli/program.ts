@@ -11,7 +11,7 @@ import {
   withoutHelpOfUnknown,
 } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
-import { fail } from './shell/terminal.ts';
+import { sayFailure } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
 import { deployVerbs, publishVerb } from './verbs-deploy.ts';
 import { hookVerbs } from './verbs-hook.ts';
@@ -41,7 +41,7 @@ export async function program(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.converged;
     const wrong = usageOf(error, root, words);
-    return wrong ? fail(wrong, argv.includes('--json')) : EXIT.usage;
+    return wrong ? sayFailure(wrong, argv.includes('--json')) : EXIT.usage;
   }
   return table.exitCode;
 }

@@ -1,6 +1,6 @@
 import { config } from 'zod/v4/core';
 import { program } from './program.ts';
-import { fail } from './shell/terminal.ts';
+import { sayFailure } from './shell/terminal.ts';
 
 // zod would write and compile code for each schema at its first use: most of ours are used once in a process.
 config({ jitless: true });
@@ -10,6 +10,6 @@ program(process.argv.slice(2)).then(
     process.exitCode = exitCode;
   },
   (error: unknown) => {
-    process.exitCode = fail(error, process.argv.includes('--json'));
+    process.exitCode = sayFailure(error, process.argv.includes('--json'));
   },
 );

@@ -65,7 +65,7 @@ export function pulseOf(
  * A second loop: now and then ZooKeeper is asked, and whatever comes back (also that it is away) shows that the handle
  * lives. One that never comes back means that nobody will tell us of a new target any more.
  */
-export function whileConnected(answers: () => Promise<unknown>, pulse: Liveness, shutdown: Shutdown): void {
+export function beatOfSession(answers: () => Promise<unknown>, pulse: Liveness, shutdown: Shutdown): void {
   let cancel = () => {};
   let over = false;
   function ask(): void {

@@ -22,7 +22,7 @@ import { holdSignals, onSignals } from '../shell/signals.ts';
 import { version } from '../version.ts';
 import { joinFleet } from './join-fleet.ts';
 import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
-import { pulseOf, type ServiceManager, serviceManager, whileConnected } from './pulse.ts';
+import { beatOfSession, pulseOf, type ServiceManager, serviceManager } from './pulse.ts';
 import { createReload } from './reload.ts';
 
 /**
@@ -132,7 +132,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   log.info({ root, state, app: settings.app, version }, 'agent started');
   const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = fleet;
   const shared = { follow, followRollout, joinedAt, recheck, blocked, originTurn };
-  whileConnected(fleet.answers, pulse, shutdown);
+  beatOfSession(fleet.answers, pulse, shutdown);
   await runAgent(
     {
       ...{ ...parts, ...shared, onChange, status, maintenance: pulse.maintenance(maintenance) },

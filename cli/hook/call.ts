@@ -30,7 +30,7 @@ export async function readHookInput(): Promise<string> {
  * A failure on the terminal of whoever pushed, as the command line says it too: what, code, reason, and what to do. Text
  * from outside makes no line of its own there.
  */
-export function failureLines(what: string, error: unknown): string[] {
+export function pushFailureLines(what: string, error: unknown): string[] {
   const { code, message, hint } = classify(error);
   const [first = '', ...more] = message.trim().split('\n');
   return [

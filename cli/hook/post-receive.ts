@@ -25,7 +25,7 @@ import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
-import { failureLines, readHookInput, settingsOfHook } from './call.ts';
+import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
 import { gitOfHooks, onceMore } from './environment.ts';
 
 /** What a push waits for at most: for ZooKeeper to answer, and for the truth about a reply that was lost. */
@@ -156,10 +156,10 @@ function sayPassedOver({ chosen, passedOver }: Choice): void {
 }
 
 function sayNotPinned(error: unknown): void {
-  warn(...failureLines('deployed, but not kept under refs/deployments', error));
+  warn(...pushFailureLines('deployed, but not kept under refs/deployments', error));
 }
 
 function sayNotDeployed(error: unknown): void {
   const unknown = classify(error).code === 'PUBLISH_UNKNOWN';
-  warn(...failureLines(unknown ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed', error));
+  warn(...pushFailureLines(unknown ? 'pushed; whether it deploys is not known' : 'pushed, but not deployed', error));
 }

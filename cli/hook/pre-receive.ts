@@ -22,7 +22,7 @@ import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { warn } from '../shell/terminal.ts';
-import { failureLines, readHookInput, settingsOfHook } from './call.ts';
+import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
 import { gitOfHooks } from './environment.ts';
 
 /** A gate holds a push: shorter than what post-receive waits, which asks the same ZooKeeper once more. */
@@ -88,7 +88,7 @@ function tell({ hook, branch, commitId }: Candidate | Unclear, answer: GateAnswe
     : answer.kind === 'refused'
       ? `refused: ${what} could not be deployed`
       : `refused: the gate is strict and has no answer about ${what}`;
-  const lines = failureLines(said, answer.failure);
+  const lines = pushFailureLines(said, answer.failure);
   // What to do says the post-receive hook, which meets the same.
   warn(...(passes ? lines.slice(0, 1) : lines));
   return passes;

@@ -5,7 +5,7 @@ import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
-import { below, type SetupItem } from './server-setup.ts';
+import { type SetupItem, underPrefix } from './server-setup.ts';
 
 /** What one item came to. `note`: what a person should know about it. */
 export interface Applied {
@@ -56,7 +56,7 @@ async function makeUser({ name, home }: Extract<SetupItem, { kind: 'user' }>, wh
 }
 
 async function makeDirectory(item: Extract<SetupItem, { kind: 'directory' }>, where: Where): Promise<Applied> {
-  const path = below(where.prefix, item.path);
+  const path = underPrefix(where.prefix, item.path);
   const found = await stat(path).catch(() => null);
   const ids = where.prefix === '/' ? await idsOf(where.user) : null;
   if (found && !found.isDirectory())
@@ -76,7 +76,7 @@ async function makeDirectory(item: Extract<SetupItem, { kind: 'directory' }>, wh
 }
 
 async function makeFile(item: Extract<SetupItem, { kind: 'file' }>, where: Where): Promise<Applied> {
-  const path = below(where.prefix, item.path);
+  const path = underPrefix(where.prefix, item.path);
   const there = await readFile(path, 'utf8').catch(() => null);
   if (there === item.content) return { what: path, did: 'there' };
   if (there !== null && item.keep) return { what: path, did: 'kept' };
@@ -89,7 +89,7 @@ async function makeFile(item: Extract<SetupItem, { kind: 'file' }>, where: Where
 }
 
 async function removeFile(file: string, where: Where): Promise<Applied> {
-  const path = below(where.prefix, file);
+  const path = underPrefix(where.prefix, file);
   if ((await lstat(path).catch(() => null)) === null)
     return { what: path, did: 'there', note: 'not wanted, not there' };
   if (!where.dryRun) await rm(path);

@@ -9,7 +9,15 @@ import { packagingFile } from '../packaging-files.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
 import { type Applied, applyItem, command, type Where } from './apply-setup.ts';
-import { below, PACKAGED_UNIT, POLKIT_RULE, SETTINGS_FILE, serverSetup, UNIT, UNIT_FILE } from './server-setup.ts';
+import {
+  PACKAGED_UNIT,
+  POLKIT_RULE,
+  SETTINGS_FILE,
+  serverSetup,
+  UNIT,
+  UNIT_FILE,
+  underPrefix,
+} from './server-setup.ts';
 
 /**
  * `gitfleet agent install`: makes of this server what the Debian package would, and what the settings say about unit and
@@ -18,8 +26,8 @@ import { below, PACKAGED_UNIT, POLKIT_RULE, SETTINGS_FILE, serverSetup, UNIT, UN
 export async function run({ options }: Call): Promise<number> {
   const where = whereOf(options);
   const template = await readFile(packagingFile('gitfleet.yml'), 'utf8');
-  const settings = await settingsOfServer(below(where.prefix, SETTINGS_FILE), template);
-  const packaged = await exists(below(where.prefix, PACKAGED_UNIT));
+  const settings = await settingsOfServer(underPrefix(where.prefix, SETTINGS_FILE), template);
+  const packaged = await exists(underPrefix(where.prefix, PACKAGED_UNIT));
   const facts = { settings, user: where.user, command: ownCommand(), packaged, template };
   const applied: Applied[] = [];
   for (const item of serverSetup(facts)) {

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
-import { fill, quoted, writable } from '../packaging-files.ts';
+import { fill, unitWord, writable } from '../packaging-files.ts';
 
 /** One thing that a server has once an agent is installed on it. */
 export type SetupItem =
@@ -51,7 +51,7 @@ export function serverSetup({ settings, user, command, packaged, template }: Set
 
 function unit({ root, state }: AgentSettings, user: string, command: readonly string[]): SetupItem {
   const writes = state === OPEN.state ? [root] : [root, state];
-  return file(UNIT_FILE, fill('gitfleet-agent.service', { gitfleet: command.map(quoted).join(' '), user, writes }));
+  return file(UNIT_FILE, fill('gitfleet-agent.service', { gitfleet: command.map(unitWord).join(' '), user, writes }));
 }
 
 const dropIn = (directories: readonly string[]): string =>
@@ -63,4 +63,4 @@ const file = (path: string, content: string): SetupItem => ({ kind: 'file', path
 export const UNINSTALLED: readonly string[] = [UNIT_FILE, DROP_IN, POLKIT_RULE];
 
 /** Below another directory than `/`, for images and trials. */
-export const below = (prefix: string, path: string): string => join(prefix, path);
+export const underPrefix = (prefix: string, path: string): string => join(prefix, path);

@@ -6,13 +6,13 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { say, warn } from '../shell/terminal.ts';
 import { applyItem, command, type Where } from './apply-setup.ts';
 import { sayApplied, settingsOfServer, whereOf } from './install.ts';
-import { below, PACKAGED_UNIT, SETTINGS_FILE, UNINSTALLED, UNIT } from './server-setup.ts';
+import { PACKAGED_UNIT, SETTINGS_FILE, UNINSTALLED, UNIT, underPrefix } from './server-setup.ts';
 
 /** `gitfleet agent uninstall`: the agent ends and does not come back; what it keeps stays, unless `--purge` is given. */
 export async function run({ options }: Call): Promise<number> {
   const where = whereOf(options);
   const purge = options['purge'] === true;
-  const packaged = await exists(below(where.prefix, PACKAGED_UNIT));
+  const packaged = await exists(underPrefix(where.prefix, PACKAGED_UNIT));
   const live = where.prefix === '/' && !where.dryRun && (await exists('/run/systemd/system'));
   if (live) await command(['systemctl', 'disable', '--now', '--quiet', UNIT]).catch(() => {});
   for (const path of UNINSTALLED) sayApplied(await applyItem({ kind: 'absent', path }, where), where.dryRun);
@@ -29,8 +29,8 @@ export async function run({ options }: Call): Promise<number> {
 /** Settings and state. What is served stays served, and so does the user to whom it belongs. */
 async function removeData(where: Where): Promise<void> {
   const template = await readFile(packagingFile('gitfleet.yml'), 'utf8');
-  const { root, state } = await settingsOfServer(below(where.prefix, SETTINGS_FILE), template);
-  const doomed = [below(where.prefix, state), below(where.prefix, dirname(SETTINGS_FILE))];
+  const { root, state } = await settingsOfServer(underPrefix(where.prefix, SETTINGS_FILE), template);
+  const doomed = [underPrefix(where.prefix, state), underPrefix(where.prefix, dirname(SETTINGS_FILE))];
   for (const path of doomed) {
     const strangers = path === doomed[0] ? await notOurs(path) : [];
     if (strangers.length > 0) warn(`${path} was kept: ${strangers[0]} is not of an agent`);
@@ -39,8 +39,8 @@ async function removeData(where: Where): Promise<void> {
       say(`${path}: ${where.dryRun ? 'would be ' : ''}removed`);
     }
   }
-  if (await exists(join(below(where.prefix, root), '.gitfleet'))) {
-    say(`${below(where.prefix, root)} and the user ${where.user} were kept: somebody may still serve from there`);
+  if (await exists(join(underPrefix(where.prefix, root), '.gitfleet'))) {
+    say(`${underPrefix(where.prefix, root)} and the user ${where.user} were kept: somebody may still serve from there`);
   } else if (where.prefix === '/' && !where.dryRun) {
     await command(['userdel', where.user]).catch(() => {});
     say(`user ${where.user}: removed`);

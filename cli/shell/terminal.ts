@@ -40,14 +40,14 @@ export const ignoreClosedOutput = (): void => {
 
 /** A reader that went away (`gitfleet history | head -1`) is no failure of ours: it ends quietly. */
 function stdoutFailed(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') process.exitCode = fail(notSaid(error), false);
+  if (error.code !== 'EPIPE') process.exitCode = sayFailure(notSaid(error), false);
   if (!unheard) process.exit();
 }
 
 const notSaid = (error: Error): FleetError => FleetError.of('OUTPUT_FAILED', `standard output: ${error.message}`);
 
 /** Says a failure the same way everywhere: code, reason, what to do next. Returns the exit code. */
-export function fail(error: unknown, json: boolean): number {
+export function sayFailure(error: unknown, json: boolean): number {
   const failure = classify(error);
   const exitCode = exitCodeOf(failure);
   if (json) {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { fail } from '../../cli/shell/terminal.ts';
+import { sayFailure } from '../../cli/shell/terminal.ts';
 import { FleetError } from '../../runtime/errors.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -13,8 +13,11 @@ describe('a failure on the command line', () => {
       hint: 'see who',
       next: 'stall',
     } as const;
-    expect(fail(new FleetError(taken), false)).toBe(6);
-    fail(new FleetError({ ...taken, code: 'INTERNAL', hint: '', next: 'bug' }, { cause: new Error('lost') }), false);
+    expect(sayFailure(new FleetError(taken), false)).toBe(6);
+    sayFailure(
+      new FleetError({ ...taken, code: 'INTERNAL', hint: '', next: 'bug' }, { cause: new Error('lost') }),
+      false,
+    );
     expect(write.mock.calls).toEqual([
       ['gitfleet: STATE_TAKEN: another agent works there\n  since noon\n  see who\n'],
       [expect.stringMatching(/^gitfleet: INTERNAL: .*\n {2}since noon\nError: lost\n/)],

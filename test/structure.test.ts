@@ -1,0 +1,109 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { circles, exportsOf, importsOf, readSource, sourcesOf } from './support/imports.ts';
+
+const FOLDERS = ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'agent', 'publisher', 'hooks', 'rollout', 'cli'];
+
+/** Circles that are still there. An entry that is no longer needed fails the test: remove it. */
+const CIRCLES_LEFT: readonly { files: readonly string[]; why: string }[] = [
+  {
+    files: ['git/objects/content.ts', 'git/objects/tree.ts', 'git/repository/repository.ts'],
+    why: 'the readers of objects take the whole repository as their parameter',
+  },
+  {
+    files: ['fleet/publish-transaction.ts', 'fleet/quarantine-list.ts'],
+    why: 'the list picks members of the request that publishes',
+  },
+  {
+    files: ['agent/coordination/clearance.ts', 'agent/plan.ts', 'agent/state/override.ts'],
+    why: 'what is wanted is declared beside the plan',
+  },
+  {
+    files: ['agent/apply.ts', 'agent/prepare.ts', 'agent/steps/run.ts'],
+    why: 'the steps take all the parts of apply instead of what they use',
+  },
+  {
+    files: ['publisher/nobody.ts', 'publisher/screens/words.ts', 'publisher/verdict.ts'],
+    why: 'a rule about agents stands among the words of the screens',
+  },
+  {
+    files: ['publisher/follow.ts', 'publisher/rollout-status.ts'],
+    why: 'the type of an ending is declared where it is awaited',
+  },
+];
+
+/** Names that files of several folders export: those of the same thing, and those that still have two meanings. */
+const SHARED_NAMES: Readonly<Record<string, string>> = {
+  'run in cli and runtime': 'what the command table calls in the file of each verb; runtime/process.ts runs a program',
+  'act in agent and rollout': 'both control loops name their four acts alike',
+  'observe in agent and rollout': 'both control loops name their four acts alike',
+  'plan in agent and rollout': 'both control loops name their four acts alike',
+  'Action in agent and rollout': 'both control loops name their four acts alike',
+  'Observed in agent and rollout': 'both control loops name their four acts alike',
+  'FAILPOINTS in agent and git': 'git and agent are blind to one another; each has points of its own, in one shape',
+  'Failpoint in agent and git': 'git and agent are blind to one another; each has points of its own, in one shape',
+  'FailpointName in agent and git': 'git and agent are blind to one another; each has points of its own, in one shape',
+  'NO_FAILPOINT in agent and git': 'git and agent are blind to one another; each has points of its own, in one shape',
+  'hold in fleet and schemas': 'the act and the schema of what it writes',
+  'quarantine in fleet and schemas': 'the act and the schema of what it writes',
+  'Access in fleet and git': 'rights of znodes; how git logs in: not yet renamed',
+  'Change in publisher and rollout': 'commits between two targets; the writes of an action: not yet renamed',
+  'JudgedAgent in publisher and rollout': 'two judgements of an agent, not yet one rule in schemas/report.ts',
+  'Progress in agent and publisher': 'of one agent; of a followed deployment: not yet renamed',
+  'Published in fleet and rollout': 'what a publish resolves to; what the coordinator observed: not yet renamed',
+  'begin in agent and rollout': 'an agent’s progress with a target; a rollout: not yet renamed',
+  'outcomeOf in publisher and rollout': 'two tellings of how a deployment ended: not yet one',
+  'stateWords twice in publisher': 'of a rollout; of an agent: not yet renamed',
+};
+
+const sources = sourcesOf(FOLDERS);
+
+describe('the house', () => {
+  it('has no circle of files, the imports of types counted', () => {
+    const graph = new Map(
+      sources.map((file) => [file, importsOf(file, readSource(file)).map(({ of }) => of)] as const),
+    );
+    expect(circles(graph)).toEqual(CIRCLES_LEFT.map(({ files }) => files).toSorted());
+  });
+
+  it('finds a circle wherever one enters it', () => {
+    const graph = new Map([
+      ['a', ['b', 'd']],
+      ['b', ['c']],
+      ['c', ['b', 'e']],
+      ['d', ['e']],
+      ['e', []],
+    ]);
+    expect(circles(graph)).toEqual([['b', 'c']]);
+    expect(circles(new Map([...graph, ['e', ['a']]]))).toEqual([['a', 'b', 'c', 'd', 'e']]);
+  });
+
+  it('exports each name from one file, but for what has a reason', () => {
+    const folders = new Map<string, string[]>();
+    for (const file of sources) {
+      for (const name of new Set(exportsOf(readSource(file)))) {
+        folders.set(name, [...(folders.get(name) ?? []), file.split('/')[0] as string]);
+      }
+    }
+    const shared = [...folders].flatMap(([name, of]) => {
+      const different = [...new Set(of)].toSorted();
+      if (of.length === 1) return [];
+      return [different.length > 1 ? `${name} in ${different.join(' and ')}` : `${name} twice in ${different[0]}`];
+    });
+    expect(shared.toSorted()).toEqual(Object.keys(SHARED_NAMES).toSorted());
+  });
+
+  it('has no folder whose list does not fit on a screen', () => {
+    const root = join(import.meta.dirname, '..');
+    const all = [...FOLDERS, 'test', 'scripts', 'bench', 'packaging', 'docs'].flatMap((top) => [
+      top,
+      ...readdirSync(join(root, top), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1)),
+    ]);
+    const long = all.filter((folder) => readdirSync(join(root, folder)).length > 25);
+    expect(long).toEqual([]);
+    expect(all).toContain('cli/deploy');
+  });
+});
