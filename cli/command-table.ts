@@ -3,14 +3,14 @@ import type { FleetError } from '../runtime/errors.ts';
 import { EXIT } from './shell/exit-codes.ts';
 import { stderr, stdout, usage } from './shell/terminal.ts';
 
-/** What every verb gets: its options as commander read them, and the words after it. */
+/** What every verb gets: its options as commander parsed them, and the operands after it. */
 export interface Call {
   readonly options: Readonly<Record<string, unknown>>;
   readonly words: readonly string[];
 }
 
 type Run = (call: Call) => Promise<number>;
-/** One verb's file, loaded only when it is called: a publish does not pay for the agent. Resolves to the exit code. */
+/** Loads a verb's file when it is called: a publish does not pay for the agent. `run` resolves to the exit code. */
 type Load = () => Promise<{ run: Run }>;
 
 /** What the verbs are registered with. */
@@ -30,7 +30,7 @@ export function createCommandTable(version: string, instead: Readonly<Record<str
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
-    // What was typed wrongly is said by usageOf, as every other failure.
+    // usageOf reports what was typed wrongly, in the form of every other failure.
     .configureOutput({
       outputError: () => {},
       writeOut: (text) => void stdout().write(text),
@@ -61,8 +61,8 @@ export function createCommandTable(version: string, instead: Readonly<Record<str
 const HELP = ['help', '--help', '-h'];
 
 /**
- * The words that commander gets: where help is asked about a verb that there is not, the same without asking for help,
- * since commander then says what was probably meant, and else shows the help of something else as if that were it.
+ * The words that commander gets. For a verb that does not exist, they are the same words without the request for help:
+ * commander then suggests the nearest verb, instead of showing the help of another command.
  */
 export function withoutHelpOfUnknown(root: Command, argv: readonly string[]): readonly string[] {
   let at = root;
@@ -78,30 +78,35 @@ export function withoutHelpOfUnknown(root: Command, argv: readonly string[]): re
 const childOf = (command: Command, word: string): Command | undefined =>
   command.commands.find((one) => [one.name(), ...one.aliases()].includes(word));
 
-/** The verb that these words call, in full such as `gitfleet agent run`; as far as it is known. */
+/** The full name of the verb that these words call, such as `gitfleet agent run`, as far as it exists. */
 function verbOf(command: Command, argv: readonly string[]): string {
   const [word, ...rest] = argv;
   const next = word === undefined ? undefined : childOf(command, word);
   return next ? `${command.name()} ${verbOf(next, rest)}` : command.name();
 }
 
-/** Commander's words for what was typed wrongly, with the name that was probably meant. Null: it has shown its help. */
+/** Options that people know from other tools, and what does it here. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  '--dry-run': 'gitfleet plan shows what publish would do, and writes nothing;',
+  '-v': 'gitfleet version, or gitfleet -V;',
+};
+
+/** What was typed wrongly, with the nearest name. Null: commander has shown its help. */
 export function usageOf(error: CommanderError, root: Command, argv: readonly string[]): FleetError | null {
   if (error.code.startsWith('commander.help')) return null;
   const [reason = '', ...more] = error.message.replace(/^error: /, '').split('\n');
   const meant = more.join(' ').replace(/^\(|\)$/g, '');
-  return usage(reason, `${meant === '' ? '' : `${meant} `}${verbOf(root, argv)} --help shows how`);
+  const instead = INSTEAD[/^unknown option '(.+)'$/.exec(reason)?.[1] ?? ''] ?? meant;
+  return usage(reason, `${instead === '' ? '' : `${instead} `}${verbOf(root, argv)} --help shows how`);
 }
 
 export const shared = (command: Command): Command =>
   command
-    .addOption(new Option('-z, --zookeeper <hosts>', 'connect string, a chroot may follow (GITFLEET_ZOOKEEPER)'))
+    .addOption(new Option('-z, --zookeeper <hosts>', 'connect string, optionally with a chroot (GITFLEET_ZOOKEEPER)'))
     .addOption(new Option('--app <znode>', 'the app znode (GITFLEET_APP), default /app/business'))
-    .addOption(
-      new Option('--auth-file <file>', 'who you are to ZooKeeper: a file of gitfleet init (GITFLEET_AUTH_FILE)'),
-    )
-    .addOption(new Option('--settings <file>', 'settings file, default /etc/gitfleet/gitfleet.yml where it exists'))
-    .addOption(new Option('--json', 'for machines: one JSON value per line (docs/cli.md)'));
+    .addOption(new Option('--auth-file <file>', 'credential file made by gitfleet init (GITFLEET_AUTH_FILE)'))
+    .addOption(new Option('--settings <file>', 'settings file, default /etc/gitfleet/gitfleet.yml if it exists'))
+    .addOption(new Option('--json', 'print one JSON value per line (docs/cli.md)'));
 
 /** For options that may be given several times. */
 export const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
@@ -113,8 +118,8 @@ export const example = (command: Command, ...lines: string[]): Command =>
   );
 
 /**
- * Where a value was forgotten (`publish --url --force`) the next option would silently become it. One that is meant is
- * written with its option: `--message=-5%`.
+ * Refuses an option as the value of another: in `publish --url --force`, commander would take `--force` as the url. A
+ * value that begins with a dash is written with its option: `--message=-5%`.
  */
 export function refuseOptionsAsValues(command: Command, argv: readonly string[]): void {
   for (const option of command.options) {
@@ -123,7 +128,7 @@ export function refuseOptionsAsValues(command: Command, argv: readonly string[])
     option.argParser((value: string, before: unknown) => {
       const attached = argv.includes(`${option.long}=${value}`) || argv.includes(`${option.short}${value}`);
       if (/^-./.test(value) && !attached) {
-        throw new InvalidArgumentError(`It looks like an option; if it is meant, write ${option.long}=${value}`);
+        throw new InvalidArgumentError(`It looks like an option; to give it as a value, write ${option.long}=${value}`);
       }
       return parse ? parse(value, before) : value;
     });

@@ -11,15 +11,15 @@ import {
   withoutHelpOfUnknown,
 } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
-import { sayFailure } from './shell/terminal.ts';
+import { say, sayFailure } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
-import { deployVerbs, publishVerb } from './verbs-deploy.ts';
+import { brakeVerbs, deployVerbs, forgetVerb, publishVerb } from './verbs-deploy.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
 import { version } from './version.ts';
 
 /**
- * The command table.
+ * Runs the verb that these words call and resolves to its exit code. Each verb's file is loaded when it is called.
  * @param instead run in place of a verb's own file, by its full name such as `agent run`: for the entries of tests.
  */
 export async function program(
@@ -28,7 +28,7 @@ export async function program(
 ): Promise<number> {
   const table = createCommandTable(version, instead);
   const { root } = table;
-  // A push and a publish are waited for: to make the other verbs too would take them two milliseconds.
+  // People wait for a push and a publish: registering the other verbs as well would cost two milliseconds.
   if (argv[0] === 'publish' || argv[0] === 'deploy') publishVerb(table);
   else if (argv[0] === 'hook') hookVerbs(table);
   else allVerbs(table);
@@ -46,42 +46,55 @@ export async function program(
   return table.exitCode;
 }
 
+/** In the groups of `gitfleet --help`, which come in this order. */
 function allVerbs(table: CommandTable): void {
-  const { root, verb } = table;
-
-  example(
-    shared(verb(root, 'init', 'make the app znode and what belongs under it; repeatable', () => import('./init.ts')))
-      .option('--open', 'for trials: a ZooKeeper without access rights')
-      .option('--close', 'give rights to an app that is open: who has no credential file then is shut out')
-      .option('--credentials <dir>', 'where the credential files are or will be, default ./gitfleet-credentials'),
-    'gitfleet init -z zk1:2181,zk2:2181,zk3:2181 --credentials /root/gitfleet-credentials',
-    'gitfleet init --open -z 127.0.0.1:2181',
-  );
-
-  agentVerbs(table);
+  const { root } = table;
+  root.commandsGroup('Deploy:');
   deployVerbs(table);
+  root.commandsGroup('Steer:');
   rolloutVerbs(table);
-
+  brakeVerbs(table);
+  root.commandsGroup('Servers:');
+  agentVerbs(table);
+  doctorVerb(table);
+  forgetVerb(table);
+  root.commandsGroup('Repository:');
   hookVerbs(table);
+  root.commandsGroup('Set-up:');
+  setUpVerbs(table);
+  root.helpCommand('help [command]', 'show the help of a command');
+}
 
+function doctorVerb({ root, verb }: CommandTable): void {
   example(
-    shared(
-      verb(
-        root,
-        'doctor',
-        'check what a deployment needs from this machine, and say what to do',
-        () => import('./doctor/doctor.ts'),
-      ),
-    )
-      .option('--root <dir>', 'root of the agent: looks with its eyes too')
+    shared(verb(root, 'doctor', 'check what a deployment needs from this machine', () => import('./doctor/doctor.ts')))
+      .description(
+        'Checks what a deployment needs from this machine, and says what to do about each problem. Changes nothing. With a' +
+          ' root, it checks as the agent of this server does. Exits 0 if nothing failed, 1 if something did.',
+      )
+      .option('--root <dir>', 'root of the agent: check as the agent does')
       .option('--state <dir>', 'state directory of the agent')
-      .option('--id <name>', 'agent id, default the host name')
+      .option('--id <name>', 'agent id, default: the host name')
       .option('--allow-url <prefix>', 'as for agent run', collect),
     'gitfleet doctor',
     'gitfleet doctor --settings /etc/gitfleet/gitfleet.yml --json',
   );
+}
 
-  const zk = root.command('zk').description('ZooKeeper servers').exitOverride();
+function setUpVerbs({ root, verb }: CommandTable): void {
+  example(
+    shared(verb(root, 'init', 'create an app in ZooKeeper, with its credentials', () => import('./init.ts')))
+      .description(
+        'Creates the app znode and what belongs below it, with access rights and a credential file for each role. Can be' +
+          ' run again: it keeps what is there, and never changes an existing target.',
+      )
+      .option('--open', 'for trials: no access rights')
+      .option('--close', 'give access rights to an open app: clients without a credential file lose access')
+      .option('--credentials <dir>', 'directory of the credential files, default ./gitfleet-credentials'),
+    'gitfleet init -z zk1:2181,zk2:2181,zk3:2181 --credentials /root/gitfleet-credentials',
+    'gitfleet init --open -z 127.0.0.1:2181',
+  );
+  const zk = root.command('zk').description('start and check ZooKeeper servers').exitOverride();
   example(
     verb(zk, 'up', 'run ZooKeeper servers on loopback until Ctrl-C, for trials', () => import('./zk/up.ts'))
       .option('--servers <count>', '1 or 3', '1')
@@ -89,17 +102,25 @@ function allVerbs(table: CommandTable): void {
     'gitfleet zk up --servers 3',
   );
   example(
-    shared(verb(zk, 'status', "each server's role", () => import('./zk/status.ts'))),
+    shared(verb(zk, 'status', 'show the role of each server', () => import('./zk/status.ts'))),
     'gitfleet zk status -z zk1,zk2,zk3',
   );
-
   example(
     verb(
       root,
       'demo',
-      'a whole fleet on this machine, from the first push to a rollback',
+      'run a whole fleet on this machine, from the first push to a rollback',
       () => import('./demo.ts'),
-    ).option('--exit', 'end after the show'),
+    ).option('--exit', 'end after the last step'),
     'npm run demo -- --exit',
+  );
+  example(
+    verb(root, 'version', 'print the version', async () => ({
+      run: async () => {
+        say(version);
+        return EXIT.converged;
+      },
+    })),
+    'gitfleet version',
   );
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type CommandTable, collect, example, shared } from './command-table.ts';
 import { holdSignals } from './shell/signals.ts';
 
-/** The daemon, and what a person does about it on its own server. */
+/** The daemon, and what a person does about it on its server. */
 export function agentVerbs({ root, verb }: CommandTable): void {
   const agent = root.command('agent').description('the daemon on a server').exitOverride();
   example(
@@ -12,12 +12,12 @@ export function agentVerbs({ root, verb }: CommandTable): void {
         return import('./daemon/run.ts');
       }),
     )
-      .option('--root <dir>', 'below it the links appear')
-      .option('--state <dir>', 'the store and the journal of this agent')
-      .option('--id <name>', 'agent id, default the host name')
-      .option('--label <key=value>', 'a label of this server, repeatable', collect)
-      .option('--allow-url <prefix>', 'a repository prefix this agent may fetch from, repeatable', collect)
-      .option('--activate <program>', 'program to run after each swap (arguments: in the settings file)'),
+      .option('--root <dir>', 'directory below which the links appear')
+      .option('--state <dir>', 'directory for the store and the journal of this agent')
+      .option('--id <name>', 'agent id, default: the host name')
+      .option('--label <key=value>', 'a label of this server; repeatable', collect)
+      .option('--allow-url <prefix>', 'a repository prefix that this agent may fetch from; repeatable', collect)
+      .option('--activate <program>', 'program to run after each swap (arguments: settings file)'),
     'gitfleet agent run -z zk1:2181,zk2:2181,zk3:2181 --root /srv/www --state /var/lib/gitfleet --allow-url https://git.example.com/shop',
   );
 
@@ -25,29 +25,22 @@ export function agentVerbs({ root, verb }: CommandTable): void {
     command
       .option('--user <name>', 'the user that the agent runs as, default gitfleet')
       .option('--prefix <dir>', 'work below this directory instead of /, for images and trials')
-      .option('--dry-run', 'only say what would be done');
+      .option('--dry-run', 'only show what would be done');
   example(
     onServer(
-      verb(
-        agent,
-        'install',
-        'make of this server what the Debian package would: user, directories, settings file, unit, and the leave to' +
-          ' restart the units of agent.restart; repeatable, also after a change of the settings',
-        () => import('./server/install.ts'),
-      ),
+      verb(agent, 'install', 'set up this server as the Debian package does', () => import('./server/install.ts')),
+    ).description(
+      'Sets up this server as the Debian package does: user, directories, settings file, systemd unit, and the polkit' +
+        ' rule that allows the agent to restart the units of agent.restart. Run it again after a change of the settings;' +
+        ' without a change it does nothing.',
     ),
     'sudo gitfleet agent install',
     'gitfleet agent install --dry-run',
   );
   example(
-    onServer(
-      verb(
-        agent,
-        'uninstall',
-        'stop the agent and take away its unit; settings, state and what is served stay',
-        () => import('./server/uninstall.ts'),
-      ),
-    ).option('--purge', 'remove settings and state too; what is served stays'),
+    onServer(verb(agent, 'uninstall', 'stop the agent and remove its unit', () => import('./server/uninstall.ts')))
+      .description('Stops the agent and removes its unit. Settings, state and what is served stay.')
+      .option('--purge', 'remove settings and state too; what is served stays'),
     'sudo gitfleet agent uninstall',
   );
 
@@ -55,7 +48,7 @@ export function agentVerbs({ root, verb }: CommandTable): void {
     shared(command)
       .option('--root <dir>', 'root of the agent')
       .option('--state <dir>', 'state directory of the agent')
-      .option('--id <name>', 'agent id, default the host name');
+      .option('--id <name>', 'agent id, default: the host name');
   example(
     here(
       verb(
@@ -96,30 +89,28 @@ export function agentVerbs({ root, verb }: CommandTable): void {
       verb(
         agent,
         'adopt <relativePath>',
-        'take over a clean clone, or a link as Capistrano makes it; the agent must be stopped. A clone is renamed to' +
-          ' <relativePath>.before-gitfleet and our link renamed into its place: for the instant between these two' +
-          ' renames the path does not exist. A link is replaced in one rename. What was there is kept',
+        'take over a clone, or a release link of Capistrano',
         () => import('./server/adopt.ts'),
       ),
     )
-      .option('--url <url>', 'the repository as agents reach it, default: what the clone, or the mirror, has as origin')
+      .description(
+        'Takes over a clean clone, or a link as Capistrano makes it. Stop the agent first. A clone is renamed to' +
+          ' <relativePath>.before-gitfleet, and the link of gitfleet is renamed into its place: for the instant between' +
+          ' these two renames the path does not exist. A link is replaced in one rename. What was there is kept.',
+      )
+      .option('--url <url>', 'the repository as agents reach it, default: the origin of the clone or mirror')
       .option('--allow-url <prefix>', 'as for agent run', collect)
-      .option('-m, --message <why>', 'the reason, for agent status'),
+      .option('-m, --message <why>', 'the reason, shown in agent status'),
     'gitfleet agent adopt shop --url https://git.example.com/shop.git -m "from pull by cron"',
   );
   example(
-    here(verb(agent, 'status', 'how this server stands, from its own disk', () => import('./server/status.ts'))),
+    here(verb(agent, 'status', 'show the state of this server, from its own disk', () => import('./server/status.ts'))),
     'gitfleet agent status --json',
   );
   example(
-    here(
-      verb(
-        agent,
-        'verify',
-        'whether what this server shows is its commit; changes nothing, and an agent may run',
-        () => import('./server/verify.ts'),
-      ),
-    ).option('--deep', 'hash every file again, instead of trusting sizes and times'),
+    here(verb(agent, 'verify', 'check that what this server shows is its commit', () => import('./server/verify.ts')))
+      .description('Checks that what this server shows is its commit. Changes nothing; the agent may run meanwhile.')
+      .option('--deep', 'hash every file again, instead of trusting sizes and times'),
     'gitfleet agent verify --deep',
   );
 }

@@ -1,76 +1,77 @@
 import type { Command } from 'commander';
 import { type CommandTable, example, shared } from './command-table.ts';
 
-/** By itself too: of what is waited for, it alone is made. */
+/** Also registered alone: a publish is waited for, and does not pay for the other verbs. */
 export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
   example(
     waiting(
       targeting(
-        shared(
-          verb(root, 'publish [rev]', 'make a commit what the whole fleet shows', () => import('./deploy/publish.ts')),
-        )
+        shared(verb(root, 'publish [rev]', 'deploy a commit to the whole fleet', () => import('./deploy/publish.ts')))
           .alias('deploy')
           .description(
-            'Makes a commit what the whole fleet shows. REV is a branch, a tag, a short or a full id; without it, HEAD.' +
-              " In a clone the repository is its origin, and the place on the servers is the present target's. With" +
-              ' --url, --relative-path and a full id no clone is needed. The repository is asked whether it has the' +
-              ' commit before anything is written.',
+            'Deploys a commit to the whole fleet. REV is a branch, a tag, or a short or full commit id; the default is' +
+              " HEAD. In a clone, the repository is the clone's origin, and the path on the servers is that of the current" +
+              ' target. With --url, --relative-path and a full commit id, no clone is needed. Before anything is written,' +
+              ' gitfleet checks that the repository has the commit.',
           ),
       ),
-    ).option('--force', 'lift the quarantine of this commit, with -m WHY; a hold stays'),
+    ).option('--force', 'lift the quarantine of this commit (requires -m WHY); a hold still applies'),
     'gitfleet publish main -m "new checkout"',
     'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',
   );
 }
 
-/** The verbs of whoever deploys and of whoever is on call. */
+/** The verbs for deploying, and for the person on call. */
 export function deployVerbs({ root, verb }: CommandTable): void {
   publishVerb({ root, verb });
   example(
     targeting(
-      shared(verb(root, 'plan [rev]', 'what publish would do, and what stops it', () => import('./deploy/plan.ts'))),
+      shared(
+        verb(root, 'plan [rev]', 'show what publish would do, and what blocks it', () => import('./deploy/plan.ts')),
+      ),
     )
       .description(
-        'Finds out what publish would do, the same way, and writes nothing: what changes, who would take part, who is' +
-          ' offline, and what stops it.',
+        'Shows what publish would do, found in the same way, and writes nothing: what changes, which agents would take' +
+          ' part, which are offline, and what blocks it.',
       )
       .option('--force', 'as for publish')
-      .option('--exit-code', 'exit 1 where the target would change'),
+      .option('--exit-code', 'exit 10 if the target would change'),
     'gitfleet plan main',
-    'gitfleet plan --exit-code v1.2 || gitfleet publish v1.2',
+    'gitfleet plan --exit-code v1.2; [ $? -eq 10 ] && gitfleet publish v1.2',
   );
   example(
     followable(
-      shared(verb(root, 'attach [deployment]', 'follow a deployment again', () => import('./deploy/attach.ts'))),
+      shared(verb(root, 'attach [deployment]', 'follow a deployment', () => import('./deploy/attach.ts'))),
     ).description(
-      'Follows a deployment again, the present one where none is named, with the exit codes of publish. One that' +
-        ' something newer replaced has ended: its record says how.',
+      'Follows a deployment, by default the current one, with the exit codes of publish. A deployment that a newer one' +
+        ' replaced has ended: attach shows how its record says it ended.',
     ),
     'gitfleet attach',
     'gitfleet attach d-12 --timeout 10m',
   );
   example(
     shared(
-      verb(root, 'status [agent]', 'what is wanted, and where each agent stands', () => import('./deploy/status.ts')),
+      verb(root, 'status [agent]', 'show the target and the state of each agent', () => import('./deploy/status.ts')),
     )
       .description(
-        'What is wanted, what is in its way, and where each agent stands with it: settled, at work and since when,' +
-          ' failing with code and hint, silent, or offline. With a name: all about that agent. Exits 0 when it could be' +
-          ' read, whatever it shows.',
+        'Shows the target, what blocks it, and the state of each agent: settled, at work and for how long, failing with' +
+          ' code and hint, silent, or offline. With a name: everything about that agent. Exits 0 if the state could be' +
+          ' read, whatever it is.',
       )
-      .option('-w, --watch', 'go on looking until Ctrl-C; on a terminal redrawn in place')
+      .option('-w, --watch', 'keep watching until Ctrl-C; on a terminal, redraw in place')
       .option('-l, --selector <labels>', 'only agents with these labels, such as role=web,zone!=b'),
     'gitfleet status',
     'gitfleet status web-3',
     'gitfleet status --watch -l "role=web,zone in (a,b)"',
   );
   example(
-    shared(verb(root, 'history', 'the deployments, newest first', () => import('./deploy/history.ts')))
+    shared(verb(root, 'history', 'list the deployments, newest first', () => import('./deploy/history.ts')))
       .description(
-        'The deployments, newest first: commit, how it ended, how many agents reached it, when, who and why. The star' +
-          ' marks what is wanted now; rollback goes to the newest earlier one that is proven.',
+        'Lists the deployments, newest first: commit, outcome, how many agents reached it, when, who and why. The star' +
+          ' marks the current one; rollback returns to the newest earlier deployment that is proven, that is, one that' +
+          ' every expected agent reached.',
       )
-      .option('-n, --number <count>', 'how many, default 20'),
+      .option('-n, --number <count>', 'how many to list, default 20'),
     'gitfleet history -n 5',
   );
   example(
@@ -79,57 +80,61 @@ export function deployVerbs({ root, verb }: CommandTable): void {
         verb(
           root,
           'rollback [deployment]',
-          'publish an earlier deployment again',
+          'return the fleet to an earlier deployment',
           () => import('./deploy/rollback.ts'),
         ),
       ),
     )
       .description(
-        'Publishes the target of an earlier deployment again: the newest proven one before the present, or the one' +
-          ' that is named. Agents keep what was proven, so it needs no repository. The branch is left alone.',
+        'Publishes the target of an earlier deployment again: the one you name, or the newest proven one before the' +
+          ' current. Agents keep what was proven, so the repository is not needed. The branch is not changed.',
       )
-      .option('--quarantine', 'put what is left behind in quarantine, so that no push brings it back'),
+      .option('--quarantine', 'quarantine the commit that is replaced, so that no push brings it back'),
     'gitfleet rollback',
     'gitfleet rollback d-12 --quarantine -m "checkout broken"',
   );
-  brakeVerbs({ root, verb });
 }
 
-/** What stops a deployment, and what a server that is gone left behind. */
-function brakeVerbs({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
+/** What stops a deployment. */
+export function brakeVerbs({ root, verb }: CommandTable): void {
   example(
-    shared(verb(root, 'hold', 'stop publishing', () => import('./deploy/hold.ts')))
+    shared(verb(root, 'hold', 'stop publishing for a while', () => import('./deploy/hold.ts')))
       .description(
-        'Stops publishing until its end, or until unhold. Who tries is told who holds, why and until when. What is' +
-          " under way goes on. One's own hold can be changed; somebody else's cannot.",
+        'Stops publishing until the hold expires, or until unhold. A publish that is refused says who holds, why and' +
+          ' until when. A rollout in progress continues. You can change your own hold, but not that of another person.',
       )
-      .option('-m, --message <why>', 'the reason, for whoever is stopped')
-      .option('--for <duration>', 'such as 2h; without it until unhold'),
+      .option('-m, --message <why>', 'the reason, shown with each refusal')
+      .option('--for <duration>', 'how long, such as 2h; default: until unhold'),
     'gitfleet hold -m "inventory" --for 2h',
   );
   example(
-    shared(verb(root, 'unhold', 'publishing is free again', () => import('./deploy/unhold.ts'))),
+    shared(verb(root, 'unhold', 'allow publishing again', () => import('./deploy/unhold.ts'))),
     'gitfleet unhold',
   );
   example(
-    shared(verb(root, 'quarantine <commit>', 'refuse a commit everywhere', () => import('./deploy/quarantine.ts')))
+    shared(verb(root, 'quarantine <commit>', 'refuse a commit on every agent', () => import('./deploy/quarantine.ts')))
       .description(
-        'Refuses a commit: nobody publishes it, no agent activates it; one that shows it keeps it. COMMIT is an id, the' +
-          ' beginning of one that history shows, d-12, or a name in the clone one stands in.',
+        'Refuses a commit: it cannot be published, and no agent activates it. An agent that shows it already keeps it.' +
+          ' COMMIT is a full id, the beginning of an id in the history, d-12, or a name in the current clone.',
       )
-      .option('-m, --message <why>', 'the reason, for whoever is refused'),
+      .option('-m, --message <why>', 'the reason, shown with each refusal'),
     'gitfleet quarantine d-12 -m "empties the cart"',
   );
   example(
     shared(verb(root, 'unquarantine <commit>', 'allow a commit again', () => import('./deploy/unquarantine.ts'))),
     'gitfleet unquarantine 1f2e3d4',
   );
+}
+
+/** What a server that is gone left behind. */
+export function forgetVerb({ root, verb }: CommandTable): void {
   example(
     shared(
-      verb(root, 'forget <agent>', 'remove what an agent that is gone left', () => import('./deploy/forget.ts')),
+      verb(root, 'forget <agent>', 'remove the report of an agent that is gone', () => import('./deploy/forget.ts')),
     ).description(
-      'Removes the report of an agent that is offline, so that status does not show it any more. An agent that is online' +
-        ' is refused, unless its report belongs to a former state directory (NO_AUTH): then it is written anew.',
+      'Removes the report of an agent that is offline, so that status no longer lists it. For an agent that is online,' +
+        ' forget is refused, unless its report belongs to a former state directory (NO_AUTH): then the agent writes a' +
+        ' new one.',
     ),
     'gitfleet forget web-9',
   );
@@ -138,16 +143,16 @@ function brakeVerbs({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
 const targeting = (command: Command): Command =>
   command
     .option('--url <url>', "the repository as the agents reach it, default: the clone's origin")
-    .option('--relative-path <path>', "where on each server, default: the current target's")
-    .option('--no-check', 'do not ask the repository whether it has the commit');
+    .option('--relative-path <path>', "path of the link on each server, default: the current target's")
+    .option('--no-check', 'do not check that the repository has the commit');
 
 const followable = (command: Command): Command =>
   command.option('--timeout <duration>', 'how long to follow, default 5m').addHelpText(
     'after',
     `
 Exit codes:
-  0 converged   1 failed   3 rolled back   4 timed out, or nobody online
-  5 refused: hold, quarantine   6 superseded, or somebody was faster
+  0 converged   1 failed   3 rolled back   4 timed out, or no agent online
+  5 refused: hold, quarantine   6 superseded, or published by another first
   7 ZooKeeper or credentials unavailable
   130 detached by Ctrl-C: gitfleet attach follows again`,
   );
@@ -156,4 +161,4 @@ export const waiting = (command: Command): Command =>
   followable(command)
     .option('--wait', 'follow the fleet until it has settled (default)')
     .option('--detach', 'return as soon as the target is written')
-    .option('-m, --message <why>', 'the reason, for history');
+    .option('-m, --message <why>', 'the reason, shown in history');

@@ -1,38 +1,38 @@
 import { type CommandTable, example, shared } from './command-table.ts';
 
-/** The verbs of whoever runs a git host, and what the installed hooks call. */
+/** The verbs for a git host, and what the installed hooks call. */
 export function hookVerbs({ root, verb }: CommandTable): void {
   const hook = root.command('hook').description('deploy by git push').exitOverride();
   example(
     shared(
-      verb(
-        hook,
-        'install [repository]',
-        'let a bare repository deploy a branch, or the branches of a pattern',
-        () => import('./hook/install.ts'),
-      ),
+      verb(hook, 'install [repository]', 'make pushes to a bare repository deploy', () => import('./hook/install.ts')),
     )
       .description(
-        'Lets a bare repository deploy a branch, or the branches of a pattern, whenever they are pushed. Run it again for' +
-          ' further branches and apps; for the same branch and app it updates that installation and says what changed. A' +
-          ' hook that is there already is kept and called first. docs/push.md tells more.',
+        'Makes each push of a branch, or of the branches that match a pattern, to a bare repository deploy. Run it again' +
+          ' for further branches and apps; for the same branch and app it updates that installation and says what' +
+          ' changed. An existing hook is kept and called first. See docs/push.md.',
       )
       .option('--branch <pattern>', "the branches that deploy, such as 'release/*', default main")
-      .requiredOption('--relative-path <path>', 'where on each server')
+      .requiredOption('--relative-path <path>', 'path of the link on each server')
       .option('--url <url>', 'the repository as the agents reach it, default file://<repository>')
       .option(
         '--gate [mode]',
-        'refuse pushes that could not be deployed; where there is no answer: lenient (default) lets them through,' +
-          ' strict does not',
+        'refuse pushes that cannot be deployed; if that cannot be found out, lenient (default) accepts the push and' +
+          ' strict refuses it',
       ),
     'gitfleet hook install /srv/git/shop.git --relative-path shop --url ssh://git@git.example.com/srv/git/shop.git',
     "gitfleet hook install /srv/git/shop.git --branch 'release/*' --app /app/live --relative-path live --gate=strict",
   );
   example(
-    verb(hook, 'uninstall [repository]', 'put a repository back to how it was', () => import('./hook/uninstall.ts'))
+    verb(
+      hook,
+      'uninstall [repository]',
+      'make pushes to a repository no longer deploy',
+      () => import('./hook/uninstall.ts'),
+    )
       .description(
-        'Takes installations out of a repository. With the last one the hooks that were there before are back, and git' +
-          ' receives as it did. What is deployed stays deployed.',
+        'Removes installations from a repository. Removing the last one restores the earlier hooks and the receive' +
+          ' settings of git. What is deployed stays deployed.',
       )
       .option('--branch <pattern>', 'only the installations of this branch or pattern')
       .option('--app <znode>', 'only the installations for this app')
@@ -40,20 +40,20 @@ export function hookVerbs({ root, verb }: CommandTable): void {
     "gitfleet hook uninstall /srv/git/shop.git --branch 'release/*'",
   );
   example(
-    verb(hook, 'status [repository]', 'whether a push would deploy, and where', () => import('./hook/status.ts'))
+    verb(hook, 'status [repository]', 'show whether a push would deploy, and where', () => import('./hook/status.ts'))
       .description(
-        'Says what is installed for which branch, whether git will run it, and whether each ZooKeeper answers and would' +
-          ' let the hook publish. Changes nothing. Exits 0 when a push would deploy, 1 when something is in the way, 7' +
-          ' when that is ZooKeeper or the credential.',
+        'Shows what is installed for which branch, whether git runs it, and whether each ZooKeeper answers and lets the' +
+          ' hook publish. Changes nothing. Exits 0 if a push would deploy, 1 if something prevents it, and 7 if that is' +
+          ' ZooKeeper or the credential.',
       )
       .option('--json', 'for machines: one JSON value per line'),
     'gitfleet hook status /srv/git/shop.git',
   );
-  verb(hook, 'post-receive', 'what the installed hook calls', () => import('./hook/post-receive.ts')).requiredOption(
+  verb(hook, 'post-receive', 'called by the installed hook', () => import('./hook/post-receive.ts')).requiredOption(
     '--repository <dir>',
     'the repository that received',
   );
-  verb(hook, 'pre-receive', 'what the installed gate calls', () => import('./hook/pre-receive.ts'))
+  verb(hook, 'pre-receive', 'called by the installed gate', () => import('./hook/pre-receive.ts'))
     .requiredOption('--repository <dir>', 'the repository that receives')
-    .option('--quarantine <dir>', 'where git keeps what is not received yet', '');
+    .option('--quarantine <dir>', 'where git keeps what it has not accepted yet', '');
 }

@@ -7,51 +7,57 @@ const steering = (verb: 'pause' | 'resume' | 'abort' | 'promote') => async () =>
   run: (await import('./deploy/steer.ts'))[verb],
 });
 
-/** How deployments roll out, and a person's word about the one that goes on. */
+/** How deployments roll out, and what a person decides about the rollout in progress. */
 export function rolloutVerbs({ root, verb }: CommandTable): void {
-  const why = (command: Command): Command => command.option('-m, --message <why>', 'the reason, for everybody to see');
+  const why = (command: Command): Command =>
+    command.option('-m, --message <why>', 'the reason, shown in status and history');
   example(
-    why(shared(verb(root, 'pause', 'no more permits for the rollout that goes on', steering('pause')))),
+    why(shared(verb(root, 'pause', 'stop the rollout before the next agents activate', steering('pause')))),
     'gitfleet pause -m "the shop is slow"',
   );
   example(
     why(
-      shared(verb(root, 'resume', 'let a paused or halted rollout go on', steering('resume'))).description(
-        'Lets a paused rollout go on. One that its policy halted goes on without the agents that failed.',
+      shared(verb(root, 'resume', 'continue a paused or halted rollout', steering('resume'))).description(
+        'Continues a paused rollout. A rollout that its policy halted continues without the agents that failed.',
       ),
     ),
     'gitfleet resume',
   );
   example(
     why(
-      shared(verb(root, 'abort', 'end a rollout where it is', steering('abort'))).description(
-        'Ends a rollout where it is: nobody activates its target any more, and what runs stays. gitfleet rollback goes back.',
+      shared(verb(root, 'abort', 'end the rollout where it is', steering('abort'))).description(
+        'Ends the rollout where it is: no further agent activates its target, and each keeps what it shows. To return to' +
+          ' an earlier deployment, use gitfleet rollback.',
       ),
     ),
     'gitfleet abort -m "wrong branch"',
   );
   example(
     why(
-      shared(verb(root, 'promote', 'let the next wave go', steering('promote'))).description(
-        'Lets the next wave go as soon as this one is well, without its soak, and without a word more after the canary.',
+      shared(verb(root, 'promote', 'start the next wave early', steering('promote'))).description(
+        'Starts the next wave as soon as this one is healthy, without its soak time and without further confirmation' +
+          ' after the canary.',
       ),
     ),
     'gitfleet promote -m "looks good"',
   );
   example(
     waiting(
-      shared(verb(root, 'retry', 'publish again what failed', () => import('./deploy/retry.ts'))).description(
-        'Publishes the same target again after a rollout that failed, was halted or aborted: agents that have it are' +
-          ' done, the others try again.',
+      shared(verb(root, 'retry', 'publish a failed deployment again', () => import('./deploy/retry.ts'))).description(
+        'Publishes the same target again after a rollout that failed, was halted or was aborted: agents that have it' +
+          ' are done, the others try again.',
       ),
     ),
     'gitfleet retry -m "the database is back"',
   );
 
-  const policy = root.command('policy').description('how deployments roll out').exitOverride();
+  const policy = root
+    .command('policy')
+    .description('how deployments roll out: canary, waves, health, budgets')
+    .exitOverride();
   example(
     shared(
-      verb(policy, 'show', 'the policy, and the waves it makes now', async () => ({
+      verb(policy, 'show', 'show the policy and the waves that it makes now', async () => ({
         run: (await import('./deploy/policy.ts')).show,
       })),
     ),
@@ -59,17 +65,17 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
   );
   example(
     shared(
-      verb(policy, 'set <file>', 'check a policy and put it in force', async () => ({
+      verb(policy, 'set <file>', 'check a policy and apply it', async () => ({
         run: (await import('./deploy/policy.ts')).set,
       })),
     ).description(
-      'Checks a policy file (YAML or JSON, docs/rollouts.md) and puts it in force for rollouts that begin from now on.',
+      'Checks a policy file (YAML or JSON, docs/rollouts.md) and applies it to rollouts that begin from now on.',
     ),
     'gitfleet policy set policy.yml',
   );
   example(
     shared(
-      verb(policy, 'unset', 'without a policy all agents go at once', async () => ({
+      verb(policy, 'unset', 'remove the policy: all agents then deploy at once', async () => ({
         run: (await import('./deploy/policy.ts')).unset,
       })),
     ),

@@ -28,6 +28,6 @@ export async function run({ options, words }: Call): Promise<number> {
     const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now, policy });
     if (options['json']) say(JSON.stringify(planOutputOf(plan)));
     else say(...planLines(plan, publishWords({ options, rev: words[0] }), screenNow(now)));
-    return options['exitCode'] === true && plan.changes ? EXIT.failed : EXIT.converged;
+    return options['exitCode'] === true && plan.changes ? EXIT.changes : EXIT.converged;
   });
 }

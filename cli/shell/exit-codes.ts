@@ -11,6 +11,8 @@ export const EXIT = {
   refused: 5,
   conflict: 6,
   unavailable: 7,
+  /** Of `plan --exit-code` alone: a code that no failure has. */
+  changes: 10,
   detached: 130,
 } as const;
 

@@ -17,8 +17,10 @@ const examples = [...DOC.matchAll(/```json (\w+)\n(.*)\n```/g)].map(
 /** The verbs that a help text lists. */
 async function verbsOf(...command: string[]): Promise<string[]> {
   const { stdout } = await gitfleet([...command, '--help']);
-  const list = stdout.slice(stdout.indexOf('Commands:')).split('\n').slice(1);
-  return list.flatMap((line) => /^ {2}([a-z][a-z-]*)/.exec(line)?.[1] ?? []).filter((verb) => verb !== 'help');
+  return stdout
+    .split('\n')
+    .flatMap((line) => /^ {2}([a-z][a-z-]*)/.exec(line)?.[1] ?? [])
+    .filter((verb) => verb !== 'help');
 }
 
 describe('docs/cli.md', () => {
@@ -36,6 +38,28 @@ describe('docs/cli.md', () => {
 });
 
 describe('--help', () => {
+  it('lists the verbs in groups, each verb once', async () => {
+    const { stdout } = await gitfleet(['--help']);
+    const headings = [...stdout.matchAll(/^([A-Z][A-Za-z-]+):$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(['Options', 'Deploy', 'Steer', 'Servers', 'Repository', 'Set-up']);
+    const verbs = await verbsOf();
+    expect(verbs).toEqual([...new Set(verbs)]);
+  });
+
+  it.each([
+    [['publish', '--dry-run'], 'gitfleet plan shows what publish would do'],
+    [['-v'], 'gitfleet version'],
+  ])('%j names what does it here', async (words, said) => {
+    const { exitCode, stderr } = await gitfleet(words);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(said) });
+  });
+
+  it('version is -V', async () => {
+    const { stdout } = await gitfleet(['-V']);
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(await gitfleet(['version'])).toMatchObject({ exitCode: 0, stdout });
+  });
+
   it('of every verb says what it does, with an example, in lines that fit', async () => {
     const groups = ['agent', 'hook', 'zk', 'policy'];
     const verbs = (await verbsOf()).flatMap((verb) => (groups.includes(verb) ? [] : [[verb]]));

@@ -38,7 +38,7 @@ describe('what changes is shown', () => {
     const inClone = (...args: string[]) =>
       gitfleet([...args, '-z', fleet.zookeeper, '--app', fleet.app], { cwd: origin.clone });
     const fresh = await inClone('plan', a, '--relative-path', 'shop', '--exit-code');
-    expect(fresh).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('1 agent would take part: web-1') });
+    expect(fresh).toMatchObject({ exitCode: 10, stdout: expect.stringContaining('1 agent would take part: web-1') });
     expect((await fleet.session.get(fleet.znodes.config))?.data.length).toBe(0);
     await inClone('publish', a, '--relative-path', 'shop');
 
