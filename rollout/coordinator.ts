@@ -7,6 +7,7 @@ import type { Logger } from '../runtime/log.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
+import { followChildren, followNode } from '../zookeeper/follow.ts';
 import { standForElection, type Term } from '../zookeeper/recipes/election.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { act, takeLead } from './act.ts';
@@ -128,18 +129,18 @@ async function pause(
 }
 
 /** Everything whose change may call for an order; reports are polled instead, so that their number costs no watches. */
-async function ring({ session, znodes, log }: CoordinatorParts, bell: Bell, signal: AbortSignal): Promise<void> {
-  const drain = async (stream: AsyncIterable<unknown>) => {
-    for await (const _ of stream) bell.ring();
-  };
+async function ring(parts: CoordinatorParts, bell: Bell, signal: AbortSignal): Promise<void> {
+  const { session, znodes, clock, random, log } = parts;
+  const at = (path: string) => ({ session, path, clock, random, log, failing: 'cannot watch a znode, retrying' });
   const nodes = [znodes.config, znodes.rollout, znodes.policy, znodes.quarantine];
-  const streams = nodes.map((path) => drain(session.watch(path, { signal })));
-  await Promise.all(
-    [...streams, drain(session.watchChildren(znodes.online, { signal }))].map((stream) =>
-      // The slow look sees what a watch that ended does not tell.
-      stream.catch((error: unknown) => signal.aborted || log.warn({ err: classify(error) }, 'a watch ended')),
-    ),
-  );
+  const streams = [
+    ...nodes.map((path) => followNode(at(path), bell.ring, signal)),
+    followChildren(at(znodes.online), bell.ring, signal),
+  ];
+  const drain = async (stream: AsyncIterable<unknown>) => {
+    for await (const _ of stream);
+  };
+  await Promise.all(streams.map(drain));
 }
 
 /**

@@ -1,11 +1,11 @@
 import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
 import { parseOrders, parsePermit, unknownState } from '../../schemas/rollout.ts';
 import type { AllowList } from '../../schemas/target.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import { isCode } from '../../zookeeper/errors.ts';
+import { followNode } from '../../zookeeper/follow.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
 import { type Base, parseBase } from '../base.ts';
 import { NOTHING_VIEWED, type PolicyAnswer, type RolloutView } from './clearance.ts';
@@ -23,8 +23,8 @@ export interface RolloutFeedParts {
 }
 
 /**
- * Tells the orders each time they change: three watches, whatever the fleet's size. Ends only with `signal`: whatever
- * fails on the way is logged and tried again.
+ * Tells the rollout view each time it changes: three watches, whatever the fleet's size. Ends only with `signal`: a
+ * failure on the way is logged and the read is tried again.
  */
 export async function followRollout(
   parts: RolloutFeedParts,
@@ -40,31 +40,21 @@ export async function followRollout(
     if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, base, unknown, permit, policy });
   };
   await Promise.all([
-    watchNode(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot), judged)), signal),
-    watchNode(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
-    watchNode(parts, znodes.policy, (snapshot) => note({ policy: policyOf(dataOf(snapshot)) }), signal),
+    tellEach(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot), judged)), signal),
+    tellEach(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
+    tellEach(parts, znodes.policy, (snapshot) => note({ policy: policyOf(dataOf(snapshot)) }), signal),
   ]);
 }
 
-async function watchNode(
+async function tellEach(
   parts: RolloutFeedParts,
   path: string,
-  told: (snapshot: Snapshot) => void,
+  tell: (snapshot: Snapshot) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const retryLoop = createRetryLoop(parts);
-  while (!signal.aborted) {
-    try {
-      for await (const snapshot of parts.session.watch(path, { signal, resyncMs: parts.resyncMs })) {
-        told(snapshot);
-        retryLoop.wentWell();
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      const pause = retryLoop.failed(error, { path }, 'reading the rollout failed, again by itself');
-      await parts.clock.sleep(pause, signal).catch(() => {});
-    }
-  }
+  const { session, resyncMs, clock, random, log } = parts;
+  const options = { session, path, resyncMs, clock, random, log, failing: 'cannot read the rollout, retrying' };
+  for await (const _ of followNode(options, tell, signal));
 }
 
 /** The orders as they are now, read anew. @throws ZooKeeperError. */

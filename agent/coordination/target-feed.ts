@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { type AllowList, parseTarget, targetVersionOf } from '../../schemas/target.ts';
+import { followNode } from '../../zookeeper/follow.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
 import type { Wanted } from '../plan.ts';
 import type { Journal } from '../state/journal.ts';
@@ -25,27 +25,18 @@ export interface TargetHeard {
 }
 
 /**
- * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: whatever fails on
- * the way is logged and tried again.
+ * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: a failure on the way
+ * is logged and the read is tried again.
  */
 export async function* followTarget(parts: TargetFeedParts, signal: AbortSignal): AsyncGenerator<TargetHeard> {
-  const retryLoop = createRetryLoop(parts);
+  const { path, log } = parts;
   let told = false;
-  while (!signal.aborted) {
-    try {
-      for await (const snapshot of parts.session.watch(parts.path, { signal, resyncMs: parts.resyncMs })) {
-        if (!told) parts.log.info({ path: parts.path, empty: !hasContent(snapshot) }, `watching ${parts.path}`);
-        told = true;
-        const judged = await judge(parts, snapshot);
-        retryLoop.wentWell();
-        yield judged;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      const pause = retryLoop.failed(error, { path: parts.path }, 'reading the target failed, again by itself');
-      await parts.clock.sleep(pause, signal).catch(() => {});
-    }
-  }
+  const read = (snapshot: Snapshot): Promise<TargetHeard> => {
+    if (!told) log.info({ path, empty: !hasContent(snapshot) }, `watching ${path}`);
+    told = true;
+    return judge(parts, snapshot);
+  };
+  yield* followNode({ ...parts, failing: 'cannot read the target, retrying' }, read, signal);
 }
 
 async function judge(parts: TargetFeedParts, seen: Snapshot): Promise<TargetHeard> {

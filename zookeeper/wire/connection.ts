@@ -1,231 +1,253 @@
-import { isIP, connect as tcpConnect } from 'node:net';
-import { connect as tlsConnect } from 'node:tls';
 import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
 import jute, { type Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import { connectError } from './connect-error.ts';
-import type { Address, Answer, Connection, ConnectionEnd, ConnectionOptions, Handshake } from './connection-types.ts';
+import type { Answer, Connection, ConnectionEnd, ConnectionOptions } from './connection-types.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
+import { createManager } from './manager.ts';
 import { RequestPacket } from './packets.ts';
 import { Fields, readEvent, readPayload } from './replies.ts';
+import { openSocket } from './socket.ts';
 
 /**
- * One connection to one server, from the first packet to its end: it never comes back, the next one is a new link.
+ * One connection to one server, from the first packet to its end: it never comes back, the next one is a new connection.
  * The client package greets, pings, numbers and queues the packets; everything it gets wrong about a connection is kept
  * away from it: it never connects by itself, sees no answer and no event, and is thrown away with its socket.
- * Guarantee: a link ends within the handshake limit or 3/5 of the session timeout when the server falls silent, each
- * call is answered once, and nothing that a peer sends can throw out of here.
+ * Guarantee: a connection ends within the handshake limit or 3/5 of the session timeout when the server falls silent,
+ * each call is answered once, and nothing that a peer sends can throw out of here.
+ *
+ *   opening ── TCP or TLS is up ──▶ greeting ── handshake ──▶ up ──▶ ended
+ *      └────────────────────────────────┴──────────────────────────────▲
+ *
+ * - `opening`: the socket is being connected. Ends as `unreachable`, also at the handshake limit.
+ * - `greeting`: our greeting and the credentials are sent. A server that hangs up now has `refused` us; `expired` and
+ *   `auth-failed` are what it says in words.
+ * - `up`: requests are sent; pings go out, and silence is measured. `onUp` has been called.
+ * - `ended`: by `end`, once: timers and socket are gone, and everything that was unanswered is answered `lost`. A
+ *   connection that we close (`closing`) always ends as `closed`.
  */
 export function openConnection(options: ConnectionOptions): Connection {
-  const { clock } = options;
-  const manager = new ConnectionManager(
-    'address.comes.with.the.socket:1',
-    {
-      sessionTimeout: options.sessionTimeoutMs,
-      spinDelay: 0,
-      ...(options.resume ? { sessionId: options.resume.id, sessionPassword: options.resume.password } : {}),
-    },
-    onManagerState,
-  );
-  const { CONNECTING, CONNECTED, CLOSED, SESSION_EXPIRED, AUTHENTICATION_FAILED } = ConnectionManager.STATES;
-  let phase: 'opening' | 'greeting' | 'up' | 'ended' = 'opening';
-  /** The server answers our goodbye by hanging up: no trouble of the line. */
-  let closing = false;
-  let onManagersStack = 0;
-  let silentLimitMs = Number.POSITIVE_INFINITY;
-  let rttMs: number | undefined;
-  let pingedAt = 0;
-
-  manager.xid = 1;
-  manager.zxid.writeBigInt64BE(options.lastZxid);
-  manager.watcherManager = { isEmpty: () => true };
-  // The manager's own ping waits for the socket to fall idle in both directions; the heartbeat does not.
-  manager.updateTimeout = (ms) => {
-    manager.sessionTimeout = ms;
-    manager.pingTimeout = 0;
+  const line: Line = {
+    options,
+    manager: createManager(options, (state) => onManagerState(line, state)),
+    socket: openSocket(options.address, options.tls),
+    silence: watchSilence(options.clock),
+    phase: 'opening',
+    closing: false,
+    onManagersStack: 0,
+    silentLimitMs: Number.POSITIVE_INFINITY,
+    rttMs: undefined,
+    pingedAt: 0,
+    stopTimers: () => {},
   };
-  for (const { scheme, credential } of options.auth) manager.addAuthInfo(scheme, Buffer.from(credential));
-
-  const silence = watchSilence(clock);
-  const socket = openSocket(options.address, options.tls);
-  const cut = frameCutter(onFrame);
-  let stopTimers = clock.after(options.handshakeMs, () =>
-    end({ why: phase === 'opening' ? 'unreachable' : 'silent', words: `no handshake in ${options.handshakeMs} ms` }),
-  );
-
-  manager.socket = socket;
-  manager.setState(CONNECTING);
-  socket.setNoDelay();
-  socket.on(options.tls ? 'secureConnect' : 'connect', () =>
-    guarded(() => {
-      phase = 'greeting';
-      manager.onSocketConnected();
-    }),
-  );
-  socket.on('data', (chunk: Buffer) => {
-    silence.heard();
-    guarded(() => cut(chunk));
-  });
-  socket.on('drain', () => guarded(() => manager.onSocketDrain()));
-  socket.on('error', (error) =>
-    end({ why: phase === 'opening' ? 'unreachable' : 'broken', words: connectError(error) }),
-  );
-  socket.on('close', () => end({ why: phase === 'greeting' ? 'refused' : 'broken', words: 'the server hung up' }));
-
-  /** Runs what may call into the client; whatever it throws ends this link and goes no further. */
-  function guarded(work: () => void): void {
-    if (phase === 'ended') return;
-    onManagersStack++;
-    try {
-      work();
-    } catch (error) {
-      end({ why: 'broken', words: `unreadable bytes: ${error instanceof Error ? error.message : String(error)}` });
-    } finally {
-      onManagersStack--;
-    }
-  }
-
-  function onFrame(frame: Buffer): void {
-    if (phase === 'ended') return;
-    if (manager.state === CONNECTING) {
-      if (frame.length < 40 || frame.readInt32BE(4) !== 0) throw new Error('the handshake is not a ZooKeeper server’s');
-      manager.onSocketData(frame);
-      return;
-    }
-    if (frame.length < 20) throw new Error(`a reply of ${frame.length} bytes`);
-    const number = frame.readInt32BE(4);
-    if (number > 0) onAnswer(number, new Fields(frame, 8));
-    else if (number === NUMBER_OF_EVENTS) onEvent(new Fields(frame, 20));
-    else {
-      if (number === jute.XID_PING) rttMs = clock.monotonic() - pingedAt;
-      manager.onSocketData(frame);
-    }
-  }
-
-  /** A server answers in the order in which it was asked. */
-  function onAnswer(number: number, fields: Fields): void {
-    const packet = manager.pendingQueue[0]?.request;
-    if (packet?.header.xid !== number) throw new Error(`the answer to ${number}, which is not what was asked next`);
-    const zxid = fields.long();
-    const resultCode = fields.int();
-    const answer: Answer =
-      resultCode === 0
-        ? { is: 'reply', payload: readPayload(packet.header.type, fields), zxid }
-        : { is: 'refusal', resultCode, zxid };
-    manager.pendingQueue.shift(); // Not before: where the bytes make no sense, it is among those to be told.
-    if (packet instanceof RequestPacket) packet.answered(answer);
-  }
-
-  function onEvent(fields: Fields): void {
-    const { type, path } = readEvent(fields);
-    options.onEvent(type, path);
-  }
-
-  function onManagerState(state: number): void {
-    if (state === SESSION_EXPIRED) end({ why: 'expired', words: 'the server does not know this session any more' });
-    if (state === AUTHENTICATION_FAILED) end({ why: 'auth-failed', words: 'the server refuses the credential' });
-    if (state === CONNECTED && phase === 'greeting') welcome();
-  }
-
-  function welcome(): void {
-    phase = 'up';
-    stopTimers();
-    const timeoutMs = manager.sessionTimeout;
-    const { pingMs, silentMs } = beatTimes(timeoutMs);
-    silentLimitMs = silentMs;
-    const stopSilence = silence.limit(silentMs, () => end({ why: 'silent', words: `silent for ${silentMs} ms` }));
-    let stopPing = clock.after(pingMs, ping);
-    stopTimers = () => {
-      stopSilence();
-      stopPing();
-    };
-    function ping() {
-      pingedAt = clock.monotonic();
-      guarded(() => manager.onSocketTimeout());
-      if (phase === 'up') stopPing = clock.after(pingMs, ping);
-    }
-    const handshake: Handshake = { id: manager.sessionId, password: manager.sessionPassword, timeoutMs };
-    queueMicrotask(() => {
-      if (phase === 'up') options.onUp(handshake);
-    });
-  }
-
-  function end(seen: ConnectionEnd): void {
-    if (phase === 'ended') return;
-    const how = closing ? CLOSED_BY_US : seen;
-    phase = 'ended';
-    stopTimers();
-    manager.removeAllListeners();
-    manager.state = CLOSED;
-    socket.removeAllListeners();
-    socket.on('error', () => {});
-    socket.destroy();
-    const lost = unanswered();
-    manager.pendingQueue = [];
-    manager.packetQueue.queue = [];
-    const tell = () => {
-      options.onEnd(how);
-      for (const packet of lost) packet.answered({ is: 'lost', end: how });
-    };
-    // Never on the client's stack: what we tell runs other people's code.
-    if (onManagersStack > 0) queueMicrotask(tell);
-    else tell();
-  }
-
-  /** What was asked, whether it is written already or the socket is full; not the client's own packets. */
-  function unanswered(): RequestPacket[] {
-    const packets = [...manager.pendingQueue, ...manager.packetQueue.queue].map(({ request }) => request);
-    return packets.filter((packet) => packet instanceof RequestPacket);
-  }
-
-  function send(type: number, payload: Payload, answered: (answer: Answer) => void): void {
-    if (phase !== 'up') {
-      answered({ is: 'lost', end: { why: 'broken', words: 'the link has ended' } });
-      return;
-    }
-    gather();
-    guarded(() => manager.queue(new RequestPacket(type, payload, answered), unused));
-  }
-
-  /** What is asked in one go leaves in one write: a write to a socket costs more than all else of a small request. */
-  function gather(): void {
-    if (socket.writableCorked > 0) return;
-    socket.cork();
-    process.nextTick(() => socket.uncork());
-  }
-
+  line.stopTimers = limitHandshake(line);
+  listen(line);
   return {
-    send,
-    silentFor: silence.forHowLong,
-    silentLimitMs: () => silentLimitMs,
-    rttMs: () => rttMs,
-    waiting: () => unanswered().length,
-    cut: (words) => end({ why: 'silent', words }),
-    async close(withinMs) {
-      closing = true;
-      if (phase === 'up') {
-        const hungUp = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-        const stop = new AbortController();
-        guarded(() => manager.close());
-        await Promise.race([hungUp, clock.sleep(withinMs, stop.signal).catch(() => {})]);
-        stop.abort();
-      }
-      end(CLOSED_BY_US);
-    },
+    send: (type, payload, answered) => send(line, type, payload, answered),
+    silentFor: line.silence.forHowLong,
+    silentLimitMs: () => line.silentLimitMs,
+    rttMs: () => line.rttMs,
+    waiting: () => unanswered(line).length,
+    cut: (words) => end(line, { why: 'silent', words }),
+    close: (withinMs) => close(line, withinMs),
   };
 }
 
+interface Line {
+  readonly options: ConnectionOptions;
+  readonly manager: ReturnType<typeof createManager>;
+  readonly socket: ReturnType<typeof openSocket>;
+  readonly silence: ReturnType<typeof watchSilence>;
+  phase: 'opening' | 'greeting' | 'up' | 'ended';
+  /** The server answers our goodbye by hanging up, which is no failure of the line. */
+  closing: boolean;
+  /** How many calls into the client are under way: what we tell runs other people's code, never on its stack. */
+  onManagersStack: number;
+  silentLimitMs: number;
+  rttMs: number | undefined;
+  pingedAt: number;
+  /** Of the phase. */
+  stopTimers: () => void;
+}
+
+const { CONNECTING, CONNECTED, CLOSED, SESSION_EXPIRED, AUTHENTICATION_FAILED } = ConnectionManager.STATES;
 const CLOSED_BY_US: ConnectionEnd = { why: 'closed', words: 'closed by us' };
-
 const unused = () => {};
-
 /** Says that a watch fired, and answers nothing. */
 const NUMBER_OF_EVENTS = -1;
 
-function openSocket(address: Address, tls: ConnectionOptions['tls']) {
-  const at = { host: address.ip, port: address.port };
-  if (!tls) return tcpConnect(at);
-  const name = tls.servername ?? address.host;
-  // An address is no server name to send; the certificate is then checked against the address itself.
-  return tlsConnect({ ...tls, ...at, ...(isIP(name) ? { servername: '' } : { servername: name }) });
+function limitHandshake(line: Line): () => void {
+  const { clock, handshakeMs } = line.options;
+  return clock.after(handshakeMs, () =>
+    end(line, {
+      why: line.phase === 'opening' ? 'unreachable' : 'silent',
+      words: `no handshake in ${handshakeMs} ms`,
+    }),
+  );
+}
+
+function listen(line: Line): void {
+  const { manager, socket, silence, options } = line;
+  const cut = frameCutter((frame) => onFrame(line, frame));
+  manager.socket = socket;
+  manager.setState(CONNECTING);
+  socket.setNoDelay();
+  socket.on(options.tls ? 'secureConnect' : 'connect', () => guarded(line, () => greet(line)));
+  socket.on('data', (chunk: Buffer) => {
+    silence.heard();
+    guarded(line, () => cut(chunk));
+  });
+  socket.on('drain', () => guarded(line, () => manager.onSocketDrain()));
+  socket.on('error', (error) =>
+    end(line, { why: line.phase === 'opening' ? 'unreachable' : 'broken', words: connectError(error) }),
+  );
+  socket.on('close', () =>
+    end(line, { why: line.phase === 'greeting' ? 'refused' : 'broken', words: 'the server hung up' }),
+  );
+}
+
+/** Runs what may call into the client; whatever it throws ends this connection and goes no further. */
+function guarded(line: Line, work: () => void): void {
+  if (line.phase === 'ended') return;
+  line.onManagersStack++;
+  try {
+    work();
+  } catch (error) {
+    end(line, { why: 'broken', words: `unreadable bytes: ${error instanceof Error ? error.message : String(error)}` });
+  } finally {
+    line.onManagersStack--;
+  }
+}
+
+function greet(line: Line): void {
+  line.phase = 'greeting';
+  line.manager.onSocketConnected();
+}
+
+function onFrame(line: Line, frame: Buffer): void {
+  if (line.phase === 'ended') return;
+  const { manager, options } = line;
+  if (manager.state === CONNECTING) {
+    if (frame.length < 40 || frame.readInt32BE(4) !== 0) throw new Error('the handshake is not a ZooKeeper server’s');
+    manager.onSocketData(frame);
+    return;
+  }
+  if (frame.length < 20) throw new Error(`a reply of ${frame.length} bytes`);
+  const number = frame.readInt32BE(4);
+  if (number > 0) onAnswer(line, number, new Fields(frame, 8));
+  else if (number === NUMBER_OF_EVENTS) {
+    const { type, path } = readEvent(new Fields(frame, 20));
+    options.onEvent(type, path);
+  } else {
+    if (number === jute.XID_PING) line.rttMs = options.clock.monotonic() - line.pingedAt;
+    manager.onSocketData(frame);
+  }
+}
+
+/** A server answers in the order in which it was asked. */
+function onAnswer({ manager }: Line, number: number, fields: Fields): void {
+  const packet = manager.pendingQueue[0]?.request;
+  if (packet?.header.xid !== number) throw new Error(`the answer to ${number}, which is not what was asked next`);
+  const zxid = fields.long();
+  const resultCode = fields.int();
+  const answer: Answer =
+    resultCode === 0
+      ? { is: 'reply', payload: readPayload(packet.header.type, fields), zxid }
+      : { is: 'refusal', resultCode, zxid };
+  manager.pendingQueue.shift(); // Not before: where the bytes make no sense, it is among those to be told.
+  if (packet instanceof RequestPacket) packet.answered(answer);
+}
+
+function onManagerState(line: Line, state: number): void {
+  if (state === SESSION_EXPIRED) end(line, { why: 'expired', words: 'the server does not know this session any more' });
+  if (state === AUTHENTICATION_FAILED) end(line, { why: 'auth-failed', words: 'the server refuses the credential' });
+  if (state === CONNECTED && line.phase === 'greeting') rise(line);
+}
+
+function rise(line: Line): void {
+  const { manager, options } = line;
+  line.phase = 'up';
+  line.stopTimers();
+  const timeoutMs = manager.sessionTimeout;
+  const { pingMs, silentMs } = beatTimes(timeoutMs);
+  line.silentLimitMs = silentMs;
+  const stopSilence = line.silence.limit(silentMs, () =>
+    end(line, { why: 'silent', words: `silent for ${silentMs} ms` }),
+  );
+  const stopPings = pingEvery(line, pingMs);
+  line.stopTimers = () => {
+    stopSilence();
+    stopPings();
+  };
+  const handshake = { id: manager.sessionId, password: manager.sessionPassword, timeoutMs };
+  queueMicrotask(() => {
+    if (line.phase === 'up') options.onUp(handshake);
+  });
+}
+
+function pingEvery(line: Line, pingMs: number): () => void {
+  const { clock } = line.options;
+  let cancel = clock.after(pingMs, ping);
+  function ping(): void {
+    line.pingedAt = clock.monotonic();
+    guarded(line, () => line.manager.onSocketTimeout());
+    if (line.phase === 'up') cancel = clock.after(pingMs, ping);
+  }
+  return () => cancel();
+}
+
+function end(line: Line, seen: ConnectionEnd): void {
+  if (line.phase === 'ended') return;
+  const { manager, socket, options } = line;
+  const how = line.closing ? CLOSED_BY_US : seen;
+  line.phase = 'ended';
+  line.stopTimers();
+  manager.removeAllListeners();
+  manager.state = CLOSED;
+  socket.removeAllListeners();
+  socket.on('error', () => {});
+  socket.destroy();
+  const lost = unanswered(line);
+  manager.pendingQueue = [];
+  manager.packetQueue.queue = [];
+  const tell = () => {
+    options.onEnd(how);
+    for (const packet of lost) packet.answered({ is: 'lost', end: how });
+  };
+  if (line.onManagersStack > 0) queueMicrotask(tell);
+  else tell();
+}
+
+/** What was asked, whether it is written already or the socket is full; not the client's own packets. */
+function unanswered({ manager }: Line): RequestPacket[] {
+  const packets = [...manager.pendingQueue, ...manager.packetQueue.queue].map(({ request }) => request);
+  return packets.filter((packet) => packet instanceof RequestPacket);
+}
+
+function send(line: Line, type: number, payload: Payload, answered: (answer: Answer) => void): void {
+  if (line.phase !== 'up') {
+    answered({ is: 'lost', end: { why: 'broken', words: 'the link has ended' } });
+    return;
+  }
+  gather(line);
+  guarded(line, () => line.manager.queue(new RequestPacket(type, payload, answered), unused));
+}
+
+/** What is asked in one go leaves in one write: a write to a socket costs more than all else of a small request. */
+function gather({ socket }: Line): void {
+  if (socket.writableCorked > 0) return;
+  socket.cork();
+  process.nextTick(() => socket.uncork());
+}
+
+async function close(line: Line, withinMs: number): Promise<void> {
+  line.closing = true;
+  if (line.phase === 'up') {
+    const hungUp = new Promise<void>((resolve) => line.socket.once('close', () => resolve()));
+    const stop = new AbortController();
+    guarded(line, () => line.manager.close());
+    await Promise.race([hungUp, line.options.clock.sleep(withinMs, stop.signal).catch(() => {})]);
+    stop.abort();
+  }
+  end(line, CLOSED_BY_US);
 }
