@@ -1,4 +1,7 @@
-/** Who wants to look again, and when: at which path a watch rings whom. A bell carries no data and may ring in vain. */
+/**
+ * Which watch looks again, and when: at each path hang the bells that a watch event rings. A bell carries no data and may
+ * ring in vain.
+ */
 interface Bell {
   ring(): void;
 }
@@ -7,12 +10,30 @@ export interface Bells {
   /** `bell` rings when a watch on this path fires; the returned function takes it away. */
   hang(path: string, bell: Bell): () => void;
   ring(path: string): void;
+  /** Rings off the caller's stack, and once for all events of a batch, which nearly always has one. */
+  ringSoon(path: string): void;
   ringAll(): void;
   count(): number;
 }
 
+const SOON = Promise.resolve();
+
 export function createBells(): Bells {
   const byPath = new Map<string, Set<Bell>>();
+  const alsoRung = new Set<string>();
+  let rung: string | undefined;
+  const ring = (path: string) => ringEach(byPath.get(path));
+
+  function ringBatch(): void {
+    const path = rung as string;
+    rung = undefined;
+    ring(path);
+    if (alsoRung.size === 0) return;
+    const others = [...alsoRung];
+    alsoRung.clear();
+    for (const other of others) ring(other);
+  }
+
   return {
     hang(path, bell) {
       const bells = byPath.get(path) ?? new Set();
@@ -22,7 +43,13 @@ export function createBells(): Bells {
         if (bells.size === 0 && byPath.get(path) === bells) byPath.delete(path);
       };
     },
-    ring: (path) => ringEach(byPath.get(path)),
+    ring,
+    ringSoon(path) {
+      if (rung === undefined) {
+        rung = path;
+        void SOON.then(ringBatch);
+      } else if (path !== rung) alsoRung.add(path);
+    },
     ringAll() {
       for (const bells of byPath.values()) ringEach(bells);
     },

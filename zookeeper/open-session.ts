@@ -2,7 +2,6 @@ import { createSecureContext } from 'node:tls';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { onAbort } from './abortable.ts';
 import { OPEN } from './acl.ts';
 import { createBells } from './bells.ts';
 import { createCalls } from './calls.ts';
@@ -12,8 +11,9 @@ import { withoutChroot } from './paths.ts';
 import { createReads } from './reads.ts';
 import { requestsBelow } from './requests.ts';
 import { failureOfCode } from './result-codes.ts';
-import type { AclEntry, Session, SessionState } from './session.ts';
-import { startSessionLoop } from './session-loop.ts';
+import type { AclEntry, ConnectedPeriod, Session, SessionState } from './session.ts';
+import { type SessionLoop, startSessionLoop } from './session-loop.ts';
+import { createStateChanges, type StateChanges } from './state-changes.ts';
 import { createWatches } from './watch.ts';
 import { openConnection } from './wire/connection.ts';
 import type { AuthEntry, OpenConnection, TlsMaterial } from './wire/connection-types.ts';
@@ -44,25 +44,20 @@ export interface SessionOptions {
   readonly log: Logger;
 }
 
-const SOON = Promise.resolve();
-
 /**
- * Opens the one lasting handle of a program (session.ts says what it promises). Returns at once and connects by
- * itself; throws only for options that can never work: BAD_CONNECT_STRING, BAD_TLS, BAD_ARGUMENTS.
+ * Opens the one lasting handle of a program (session.ts says what it promises). Returns at once and connects in the
+ * background; throws only for options that can never work: BAD_CONNECT_STRING, BAD_TLS, BAD_ARGUMENTS.
  */
 export function openSession(options: SessionOptions): Session {
   const { clock, random, log } = options;
   const { hosts, chroot } = parseConnectString(options.connect);
   checkTls(options.tls);
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 15_000;
-  const listeners = new Set<(state: SessionState) => void>();
+  const openedAt = clock.monotonic();
   const bells = createBells();
-  const waiters = new Set<() => void>();
-  const alsoRung = new Set<string>();
-  let rung: string | undefined;
+  const changes = createStateChanges(log);
   let cancelReread = () => {};
   let closed: Promise<void> | undefined;
-  const openedAt = clock.monotonic();
 
   const lifeline = startSessionLoop({
     hosts,
@@ -74,32 +69,12 @@ export function openSession(options: SessionOptions): Session {
     clock,
     random,
     log,
-    onEvent: (_type, path) => ringSoon(withoutChroot(chroot, path)),
+    onEvent: (_type, path) => bells.ringSoon(withoutChroot(chroot, path)),
     onState: (state) => queueMicrotask(() => announce(state)),
   });
 
-  /** Off the socket's stack, and once for all events of a batch, which nearly always has one. */
-  function ringSoon(path: string): void {
-    if (rung === undefined) {
-      rung = path;
-      void SOON.then(ringAllRung);
-    } else if (path !== rung) alsoRung.add(path);
-  }
-
-  function ringAllRung(): void {
-    const path = rung as string;
-    rung = undefined;
-    bells.ring(path);
-    if (alsoRung.size === 0) return;
-    const others = [...alsoRung];
-    alsoRung.clear();
-    for (const other of others) bells.ring(other);
-  }
-
   function announce(state: SessionState): void {
-    const woken = [...waiters];
-    waiters.clear();
-    for (const wake of woken) wake();
+    changes.wakeWaiting();
     cancelReread();
     if (state === 'connected' && lifeline.reconnects > 0) {
       cancelReread = clock.after(random() * (options.rereadSpreadMs ?? 200), bells.ringAll);
@@ -108,64 +83,25 @@ export function openSession(options: SessionOptions): Session {
       bells.ringAll();
       calls.close();
     }
-    for (const listener of [...listeners]) {
-      try {
-        listener(state);
-      } catch (error) {
-        log.error({ error }, 'a listener to the session’s state threw');
-      }
-    }
-  }
-
-  function onceChanged(changed: () => void): () => void {
-    waiters.add(changed);
-    return () => waiters.delete(changed);
-  }
-
-  /** Resolves after the next change of state, or when `signal` fires. */
-  function nextState(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const off = onceChanged(done);
-      const stopListening = signal ? onAbort(signal, done) : () => {};
-      function done() {
-        stopListening();
-        off();
-        resolve();
-      }
-    });
+    changes.tellListeners(state);
   }
 
   const requests = requestsBelow(chroot);
+  const { onceChanged } = changes;
   const calls = createCalls({ lifeline, clock, onceChanged, defaultMs: () => (lifeline.timeoutMs * 2) / 3 });
   const reads = createReads(requests, calls);
   const defaultAcl = options.defaultAcl === 'open' ? OPEN : options.defaultAcl;
   const writes = createWrites({ chroot, requests, calls, reads, defaultAcl, lifeline, clock, random, log });
-  const watches = createWatches({
-    ...{ reads, calls, bells, clock, random, log },
-    closedByUs: () => lifeline.state === 'closed' && !lifeline.failure,
-    barrier: writes.barrier,
-  });
+  const closedByUs = () => lifeline.state === 'closed' && !lifeline.failure;
+  const watches = createWatches({ reads, calls, bells, closedByUs, barrier: writes.barrier, clock, random, log });
 
   return {
     get state() {
       lifeline.now();
       return lifeline.state;
     },
-    async connected(signal) {
-      for (;;) {
-        const connection = lifeline.now()?.connection;
-        if (connection) return connection;
-        if (lifeline.state === 'closed') {
-          throw lifeline.failure ?? failureOfCode('CLOSED', { op: 'connected', path: '/', outcome: 'none' });
-        }
-        signal?.throwIfAborted();
-        await nextState(signal);
-      }
-    },
-    onState(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    connected: (signal) => connected(lifeline, changes, signal),
+    onState: changes.onState,
     get: reads.get,
     exists: reads.exists,
     children: reads.children,
@@ -190,6 +126,18 @@ export function openSession(options: SessionOptions): Session {
       return closed;
     },
   };
+}
+
+async function connected(lifeline: SessionLoop, changes: StateChanges, signal?: AbortSignal): Promise<ConnectedPeriod> {
+  for (;;) {
+    const connection = lifeline.now()?.connection;
+    if (connection) return connection;
+    if (lifeline.state === 'closed') {
+      throw lifeline.failure ?? failureOfCode('CLOSED', { op: 'connected', path: '/', outcome: 'none' });
+    }
+    signal?.throwIfAborted();
+    await changes.next(signal);
+  }
 }
 
 /** Bad material would else look like an unreachable server for ever. */

@@ -9,6 +9,8 @@ import { enqueue, type Held, holdNode, leaveQueue, type QueueOptions, waitUntilH
  * still holds, and no lock over a network can change that.
  *
  * Asks until it is held; `signal` gives up. Survives lost sessions while it waits, at the price of its place.
+ *
+ * Nothing in gitfleet itself needs a lock: it is here for programs that use this folder as a library.
  */
 export async function acquireLock(session: Session, options: QueueOptions & { signal: AbortSignal }): Promise<Held> {
   const { signal } = options;

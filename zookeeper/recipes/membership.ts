@@ -1,29 +1,85 @@
 import { type Backoff, fullJitter } from '../../runtime/backoff.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { createRetryLoop, type RetryLoop } from '../../runtime/retry-loop.ts';
 import { orDisconnected } from '../abortable.ts';
 import { isCode, ZooKeeperError } from '../errors.ts';
 import type { AclEntry, ConnectedPeriod, Session, Snapshot } from '../session.ts';
 
 /**
  * One ephemeral node that says "I am here", kept for as long as its process lives: made again after the session
- * expired, after somebody removed it, and after an ensemble was wiped. It names an instance (one process) and a machine:
+ * expired, after it was removed, and after an ensemble was wiped. It names an instance (one process) and a machine:
  * a node left by a dead process of the same machine is taken over at once, one held by another machine is a clone with
  * our name, and is refused with its holder named, until it goes away.
- * Guarantee: `held()` is true only in a stretch of connection in which the server showed us the node as ours. Of two live
+ * Guarantee: `held()` is true only in a period of connection in which the server showed us the node as ours. Of two live
  * processes with one machineId the later one gets it; that there is only one is for a lock on the machine to say.
+ *
+ *   joining ── the node is seen as ours ──▶ held ── the session is suspended or lost ──▶ joining
+ *      │  ▲                                  │
+ *      │  └─ the holder's node went away ─┐  │ another process has the node
+ *      └─── another machine holds it ──▶ refused
+ *   any ── leave() ──▶ left
+ *
+ * `joining` with a `problem` cannot be held until a person acts or the servers change (rights, a quota, a session that may
+ * hold no ephemerals): it is logged once, `onChange` is told, and joining is tried again.
  */
+export function joinMembership(session: Session, options: MembershipOptions): Membership {
+  const member: Member = {
+    session,
+    options,
+    stop: new AbortController(),
+    listeners: new Set(),
+    round: new AbortController(),
+    state: 'joining',
+    holder: null,
+    problem: null,
+    confirmed: undefined,
+    newest: -1n,
+  };
+  const offState = session.onState((connected) => {
+    if (connected === 'connected') member.round.abort(new DOMException('connected again', 'AbortError'));
+    else if (member.state === 'held') enter(member, 'joining', null);
+  });
+  const kept = keep(member);
+  return {
+    held: () => isHeld(member),
+    get state() {
+      return member.state;
+    },
+    get holder() {
+      return member.holder;
+    },
+    get problem() {
+      return member.problem;
+    },
+    get fence() {
+      return isHeld(member) ? member.confirmed?.czxid : undefined;
+    },
+    onChange(listener) {
+      member.listeners.add(listener);
+      return () => member.listeners.delete(listener);
+    },
+    refresh: () => refresh(member),
+    async leave() {
+      if (member.state === 'left') return;
+      offState();
+      await leave(member, kept);
+    },
+  };
+}
+
 export interface Membership {
   held(): boolean;
   readonly state: 'joining' | 'held' | 'refused' | 'left';
   /** Who holds the node when it is not us. */
   readonly holder: Holder | null;
-  /** Why joining fails at present. */
+  /** Why joining fails at present, where waiting alone does not help. */
   readonly problem: ZooKeeperError | null;
   /** The czxid of our node, larger for each later holder; undefined while it is not held. */
   readonly fence: bigint | undefined;
+  /** After each change of state, holder or problem. */
   onChange(listener: () => void): () => void;
-  /** Writes `data()` anew; does nothing while the node is not held. */
+  /** Writes `data()` again; does nothing while the node is not held. */
   refresh(): Promise<void>;
   /** Removes the node if it is ours. Idempotent; never throws. */
   leave(): Promise<void>;
@@ -47,131 +103,143 @@ interface MembershipOptions {
   readonly log: Logger;
 }
 
+interface Member {
+  readonly session: Session;
+  readonly options: MembershipOptions;
+  readonly stop: AbortController;
+  readonly listeners: Set<() => void>;
+  /** Ends the present watch, so that a new period of connection looks again. */
+  round: AbortController;
+  state: Membership['state'];
+  holder: Holder | null;
+  problem: ZooKeeperError | null;
+  /** Where and in which period the server showed us the node as ours. */
+  confirmed: { readonly connection: ConnectedPeriod; readonly czxid: bigint } | undefined;
+  /** The czxid of our newest node; -1 before the first. */
+  newest: bigint;
+}
+
 const AGAIN: Backoff = { firstMs: 200, maxMs: 15_000 };
 
-export function joinMembership(session: Session, options: MembershipOptions): Membership {
-  const { path, clock, log } = options;
-  const stop = new AbortController();
-  const listeners = new Set<() => void>();
-  let state: Membership['state'] = 'joining';
-  let holder: Holder | null = null;
-  let problem: ZooKeeperError | null = null;
-  let confirmed: { connection: ConnectedPeriod; czxid: bigint } | undefined;
-  let newest = -1n;
-  let stretch = new AbortController();
+function enter(
+  member: Member,
+  state: Membership['state'],
+  holder: Holder | null,
+  problem: ZooKeeperError | null = null,
+): void {
+  const { path, log } = member.options;
+  const sameProblem = member.problem?.code === problem?.code;
+  const same = member.state === state && member.holder?.instanceId === holder?.instanceId && sameProblem;
+  member.state = state;
+  member.holder = holder;
+  member.problem = problem;
+  if (same) return;
+  log.debug({ path, state, holder: holder?.instanceId, code: problem?.code }, 'presence');
+  for (const listener of [...member.listeners]) {
+    try {
+      listener();
+    } catch (error) {
+      log.error({ error }, 'a listener to the presence threw');
+    }
+  }
+}
 
-  function stand(next: Membership['state'], who: Holder | null, why: ZooKeeperError | null = null): void {
-    const same = state === next && holder?.instanceId === who?.instanceId && problem?.code === why?.code;
-    state = next;
-    holder = who;
-    problem = why;
-    if (same) return;
-    log.debug({ path, state, holder: who?.instanceId, code: why?.code }, 'presence');
-    for (const listener of [...listeners]) {
-      try {
-        listener();
-      } catch (error) {
-        log.error({ error }, 'a listener to the presence threw');
+async function keep(member: Member): Promise<void> {
+  const { session, stop, options } = member;
+  const { clock, random } = options;
+  const retryLoop = createRetryLoop(options, (attempt) => fullJitter(AGAIN, attempt, random));
+  while (!stop.signal.aborted) {
+    member.round = new AbortController();
+    const signal = AbortSignal.any([stop.signal, member.round.signal]);
+    try {
+      for await (const snapshot of session.watch(options.path, { signal })) {
+        await look(member, snapshot);
+        if (member.problem === null) retryLoop.wentWell();
       }
+      // A new period of connection: look again, also at a node that has not changed.
+      if (session.state === 'closed') return;
+    } catch (error) {
+      if (stop.signal.aborted || session.state === 'closed') return;
+      const wait = fail(member, error, retryLoop);
+      await clock.sleep(wait, stop.signal).catch(() => {});
     }
   }
+}
 
-  async function keep(): Promise<void> {
-    for (let attempt = 0; !stop.signal.aborted; attempt++) {
-      stretch = new AbortController();
-      try {
-        for await (const snapshot of session.watch(path, { signal: AbortSignal.any([stop.signal, stretch.signal]) })) {
-          await look(snapshot);
-          attempt = 0;
-        }
-        if (session.state === 'closed') return;
-        attempt = -1; // A new stretch of connection: look again, also at a node that has not changed.
-      } catch (error) {
-        if (stop.signal.aborted || session.state === 'closed') return;
-        if (stretch.signal.aborted) attempt = -1;
-        const why = error instanceof ZooKeeperError ? error : null;
-        if (!why) log.error({ error, path }, 'keeping the presence failed');
-        if (!isCode(error, 'DEADLINE', 'CONNECTION_LOSS', 'NODE_EXISTS')) stand('joining', null, why);
-        await clock.sleep(fullJitter(AGAIN, attempt, options.random), stop.signal).catch(() => {});
-      }
-    }
+/** What the next look settles is no problem. Returns how long to wait, ms. */
+function fail(member: Member, error: unknown, retryLoop: RetryLoop): number {
+  const { path, random } = member.options;
+  if (isCode(error, 'DEADLINE', 'CONNECTION_LOSS', 'NODE_EXISTS')) return fullJitter(AGAIN, 0, random);
+  enter(member, 'joining', null, error instanceof ZooKeeperError ? error : null);
+  return retryLoop.failed(error, { path }, 'cannot show that this process is online, retrying');
+}
+
+/** One look at the node, with what it asks for. Its own writes ring the watch, which looks again. */
+async function look(member: Member, snapshot: Snapshot): Promise<void> {
+  const { session, options } = member;
+  const connection = await session.connected(member.stop.signal);
+  member.confirmed = undefined;
+  if (snapshot.exists && snapshot.stat.ephemeralOwner === connection.sessionId) {
+    member.confirmed = { connection, czxid: snapshot.stat.czxid };
+    member.newest = snapshot.stat.czxid;
+    return enter(member, 'held', null);
   }
-
-  /** One look at the node, with what it asks for. Its own writes ring the watch, which looks again. */
-  async function look(snapshot: Snapshot): Promise<void> {
-    const connection = await session.connected(stop.signal);
-    confirmed = undefined;
-    if (snapshot.exists && snapshot.stat.ephemeralOwner === connection.sessionId) {
-      confirmed = { connection, czxid: snapshot.stat.czxid };
-      newest = snapshot.stat.czxid;
-      return stand('held', null);
-    }
-    const create = { op: 'create', path, data: options.data(), mode: 'ephemeral', ...acl() } as const;
-    if (!snapshot.exists) {
-      await session.transact([create]);
-      return;
-    }
-    const found = readHolder(snapshot.data);
-    const clone = found.instanceId !== options.instanceId && found.machineId !== options.machineId;
-    // Somebody of our own machine took our node while we live: the newer process has it, we do not fight.
-    const superseded = found.instanceId !== options.instanceId && newest >= 0n && snapshot.stat.czxid > newest;
-    if (clone || superseded) {
-      const words = 'this name is held by somebody else: give each machine a name of its own';
-      if (holder?.instanceId !== found.instanceId) log.error({ path, holder: found.instanceId }, words);
-      return stand('refused', found);
-    }
-    // Ours, of a session that is over or will be: of an earlier process of this machine, or of this one.
-    await session.transact([{ op: 'remove', path, version: snapshot.stat.version }, create]);
+  const { path, acl } = options;
+  const create = { op: 'create', path, data: options.data(), mode: 'ephemeral', ...(acl ? { acl } : {}) } as const;
+  if (!snapshot.exists) {
+    await session.transact([create]);
+    return;
   }
-
-  const acl = () => (options.acl ? { acl: options.acl } : {});
-  const held = () => confirmed !== undefined && !confirmed.connection.signal.aborted && state === 'held';
-  const offState = session.onState((connected) => {
-    if (connected === 'connected') stretch.abort(new DOMException('connected anew', 'AbortError'));
-    else if (state === 'held') stand('joining', null);
+  const found = readHolder(snapshot.data);
+  if (isTaken(member, found, snapshot.stat.czxid)) return refuse(member, found);
+  // Ours, of a session that is over or will be: of an earlier process of this machine, or of this one.
+  const { version, ephemeralOwner } = snapshot.stat;
+  await session.transact([{ op: 'remove', path, version }, create]).catch((error: unknown) => {
+    // Where only the operator may delete presences, the node goes with its session; then the watch rings.
+    if (!isCode(error, 'NO_AUTH') || ephemeralOwner === 0n) throw error;
+    if (member.holder === null) options.log.info({ path }, 'waiting until the session of an earlier process ends');
+    enter(member, 'joining', found);
   });
-  const kept = keep();
+}
 
-  return {
-    held,
-    get state() {
-      return state;
-    },
-    get holder() {
-      return holder;
-    },
-    get problem() {
-      return problem;
-    },
-    get fence() {
-      return held() ? confirmed?.czxid : undefined;
-    },
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    async refresh() {
-      const found = held() ? await session.get(path) : null;
-      if (found && found.stat.ephemeralOwner === confirmed?.connection.sessionId) {
-        await session.set(path, options.data(), found.stat.version);
-      }
-    },
-    async leave() {
-      if (state === 'left') return;
-      const mine = held() ? confirmed : undefined;
-      offState();
-      stop.abort(new DOMException('left', 'AbortError'));
-      stand('left', null);
-      await orDisconnected(session, kept);
-      if (!mine) return;
-      try {
-        const stat = await session.exists(path);
-        if (stat?.ephemeralOwner === mine.connection.sessionId) await session.remove(path, stat.version);
-      } catch (error) {
-        log.debug({ error, path }, 'the presence goes with its session');
-      }
-    },
-  };
+/** By a clone on another machine, or by a newer process of our own machine, with which we do not fight. */
+function isTaken({ options, newest }: Member, found: Holder, czxid: bigint): boolean {
+  if (found.instanceId === options.instanceId) return false;
+  return found.machineId !== options.machineId || (newest >= 0n && czxid > newest);
+}
+
+function refuse(member: Member, found: Holder): void {
+  const { path, log } = member.options;
+  if (member.holder?.instanceId !== found.instanceId) {
+    log.error({ path, holder: found.instanceId }, 'another process holds this name: give each machine its own name');
+  }
+  enter(member, 'refused', found);
+}
+
+const isHeld = ({ confirmed, state }: Member): boolean =>
+  confirmed !== undefined && !confirmed.connection.signal.aborted && state === 'held';
+
+async function refresh(member: Member): Promise<void> {
+  const { session, options } = member;
+  const found = isHeld(member) ? await session.get(options.path) : null;
+  if (found && found.stat.ephemeralOwner === member.confirmed?.connection.sessionId) {
+    await session.set(options.path, options.data(), found.stat.version);
+  }
+}
+
+async function leave(member: Member, kept: Promise<void>): Promise<void> {
+  const { session, options } = member;
+  const mine = isHeld(member) ? member.confirmed : undefined;
+  member.stop.abort(new DOMException('left', 'AbortError'));
+  enter(member, 'left', null);
+  await orDisconnected(session, kept);
+  if (!mine) return;
+  try {
+    const stat = await session.exists(options.path);
+    if (stat?.ephemeralOwner === mine.connection.sessionId) await session.remove(options.path, stat.version);
+  } catch (error) {
+    options.log.debug({ error, path: options.path }, 'the presence goes with its session');
+  }
 }
 
 function readHolder(data: Buffer): Holder {
@@ -179,7 +247,7 @@ function readHolder(data: Buffer): Holder {
   try {
     said = JSON.parse(data.toString('utf8'));
   } catch {
-    // Written by somebody else: nobody we know holds it.
+    // Not written by gitfleet: no instance that we know holds it.
   }
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   return { instanceId: text(said?.instanceId) || 'unknown', machineId: text(said?.machineId), data };
