@@ -15,7 +15,7 @@ export function fullJitter(backoff: Backoff, attempt: number, random: Random): n
   return random() * ceiling;
 }
 
-/** `ms` give or take `share` (0.2 is 20 %), so that a fleet's periodic work spreads by itself. */
+/** `ms` give or take `share` (0.2 is 20 %), so that a fleet's periodic work spreads out. */
 export function spread(ms: number, share: number, random: Random): number {
   return ms * (1 - share + 2 * share * random());
 }

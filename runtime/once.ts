@@ -7,7 +7,7 @@ export function once<T>(make: () => T): () => T {
   };
 }
 
-/** What `make` gives of the present input, made anew only where that is another one. */
+/** What `make` gives of the present input, made again only where that is another one. */
 export function lastOf<In extends object, T>(make: (input: In) => T, input: () => In): () => T {
   let last: { readonly of: In; readonly value: T } | null = null;
   return () => {

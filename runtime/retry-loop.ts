@@ -3,9 +3,9 @@ import type { Clock, Random } from './clock.ts';
 import { classify, type FleetError } from './errors.ts';
 import type { Logger } from './log.ts';
 
-/** What mends by itself is asked again after so long; spread by 50 %. */
+/** What passes without a person is tried again after so long; spread by 50 %. */
 const SOON_MS = 1_000;
-/** What a person must mend: the wait doubles up to this, so with its spread it stays below a minute. */
+/** What a person must fix: the wait doubles up to this, so with its spread it stays below a minute. */
 const SELDOM_MS = 40_000;
 const SAY_AGAIN_MS = 600_000;
 
@@ -26,7 +26,7 @@ export interface RetryLoop {
   wentWell(): void;
 }
 
-/** @param soon the wait after the nth failure in a row (from 0) of a kind that mends by itself. */
+/** @param soon the wait after the nth failure in a row (from 0) of a kind that passes without a person. */
 export function createRetryLoop(
   { clock, random, log }: RetryLoopParts,
   soon: (attempt: number) => number = () => spread(SOON_MS, 0.5, random),

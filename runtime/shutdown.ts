@@ -7,7 +7,7 @@ export interface Shutdown {
   readonly signal: AbortSignal;
   /** Runs `release` when the process stops; the returned function takes it back. */
   add(name: string, release: () => Promise<void> | void): () => void;
-  /** Asks for a stop: whoever works ends at a safe point. Nothing is released yet. */
+  /** Asks for a stop: work ends at its next safe point. Nothing is released yet. */
   ask(): void;
   /** Asks, and releases everything. Idempotent: a second call waits for the first. */
   stop(): Promise<void>;

@@ -17,7 +17,7 @@ const MAX_HOSTS = 64;
 
 /**
  * Reads `host[:port],host[:port]...[/chroot]`. Blanks around a host are forgiven and a host named twice counts once;
- * everything else that is odd is refused with the words to mend it (BAD_CONNECT_STRING), since a client that guesses
+ * everything else that is odd is refused with the words to fix it (BAD_CONNECT_STRING), since a client that guesses
  * here looks for its servers for ever. IPv6 addresses stand in brackets.
  */
 export function parseConnectString(text: string): ConnectString {

@@ -22,7 +22,7 @@ export interface Deadlines {
 
 /**
  * The deadlines of all calls of a session on one timer. It is set to the earliest of them and not touched when that
- * call is answered, since nearly every call is: whoever it then finds late is told, and it is set anew for the rest.
+ * call is answered, since nearly every call is: the calls that it then finds late are told, and it is set again for the rest.
  * They hang in a list through themselves: a Set that one joins and leaves again and again makes a new table now and
  * then, and the old ones chain what was in them through the garbage collector's generations.
  */

@@ -14,11 +14,11 @@ export interface Evidence {
 }
 
 /**
- * Makes a write say what happened also when its answer is lost with the connection. The link it went over is gone, and
+ * Makes a write say what happened also when its answer is lost with the connection. The connection it went over is gone, and
  * with it everything still on its way: the servers take nothing more from it once the session speaks from elsewhere.
  * So after a quorum write what can be read is final, and each operation is looked for by the marks it leaves:
  * done (the result is read back), not done (sent again, which then says why not), or not to be told (the error stays
- * `unknown`). What defeats it: somebody who writes the very same bytes at the same version, or who removes at once
+ * `unknown`). What defeats it: another client that writes the very same bytes at the same version, or that removes at once
  * what we created; use unique content (an id, a nonce) where that matters.
  */
 export async function resolveLostWrite(
@@ -94,7 +94,7 @@ async function lookForCreated(
   return ours ? { is: 'done', result: { path } } : { is: 'not-done' };
 }
 
-/** The name carries an id that nobody else makes (writes.ts). */
+/** The name carries an id that no other client makes (writes.ts). */
 async function lookForSequential(path: string, witness: Evidence): Promise<Mark> {
   const parent = parentOf(path) ?? '/';
   const name = ((await witness.children(parent)) ?? []).find((child) => child.startsWith(nameOf(path)));

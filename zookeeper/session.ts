@@ -9,23 +9,23 @@ export type { NodeStat } from './wire/connection-types.ts';
  * - `connecting`: no server session yet. Calls wait for one, up to their deadline.
  * - `connected`:  a server answered lately. Reads are at most a follower's lag old.
  * - `suspended`:  the socket is lost, or silent for 3/5 of the session timeout. The server may still count us in, or
- *                 may not: whoever leads or holds a lock stops acting NOW (its signal has fired). Calls wait.
+ *                 may not: a leader or lock holder stops acting NOW (its signal has fired). Calls wait.
  * - `lost`:       expired, or silent for the whole session timeout. Ephemerals are to be taken for gone; a new
- *                 generation is being made. After it every ephemeral, watch and election is made anew.
+ *                 generation is being made. After it every ephemeral, watch and election is made again.
  * - `closed`:     closed by us or refused for good (`AUTH_FAILED`); every call fails.
  *
  * Legal steps: connecting -> connected -> suspended -> connected | lost; lost -> connected; any -> closed.
  */
 export type SessionState = 'connecting' | 'connected' | 'suspended' | 'lost' | 'closed';
 
-/** One stretch of being connected. */
+/** One period of being connected. */
 export interface ConnectedPeriod {
   /** Counts server sessions of this handle, from 1; the same number means the same ephemerals. */
   readonly generation: number;
   readonly sessionId: bigint;
   /** As negotiated with the server, ms. */
   readonly timeoutMs: number;
-  /** Fires when this stretch ends (suspended, lost, closed). A later stretch has a signal of its own. */
+  /** Fires when this period ends (suspended, lost, closed). A later period has a signal of its own. */
   readonly signal: AbortSignal;
 }
 
@@ -81,7 +81,7 @@ export interface WatchOptions {
 
 interface Vitals {
   readonly state: SessionState;
-  /** Of the present stretch; 0 while there is none. */
+  /** Of the present period; 0 while there is none. */
   readonly generation: number;
   /** 1, and one more each time the ensemble was found to have lost what we had seen. */
   readonly incarnation: number;
@@ -102,7 +102,7 @@ interface Vitals {
  */
 export interface Session {
   readonly state: SessionState;
-  /** The current stretch; waits for one. Rejects when `signal` fires or the session is closed for good. */
+  /** The current period; waits for one. Rejects when `signal` fires or the session is closed for good. */
   connected(signal?: AbortSignal): Promise<ConnectedPeriod>;
   /** Called after each change of state; the returned function takes it back. */
   onState(listener: (state: SessionState) => void): () => void;
@@ -136,7 +136,7 @@ export interface Session {
 
   /**
    * The latest snapshot of a node as an endless stream: coalescing (a slow reader skips what is outdated), works before
-   * the node exists, re-reads after each reconnect and slowly by itself, never goes backward within one incarnation of
+   * the node exists, re-reads after each reconnect and now and then, never goes backward within one incarnation of
    * the ensemble. The first item is the present state; after that one per change and one per re-read that differs.
    */
   watch(path: string, options: WatchOptions): AsyncIterable<Snapshot>;

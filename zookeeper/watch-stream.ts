@@ -19,10 +19,10 @@ export interface StreamParts {
 }
 
 /**
- * The machine below a watch. It is `dirty` from the ring of a bell to the next read, reads only while somebody waits
+ * The machine below a watch. It is `dirty` from the ring of a bell to the next read, reads only while a caller waits
  * for an item, one read at a time, and gives an item only where it differs from the last one given. So rings that come
- * while nobody waits, or while a read is under way, cost one read together. Ends with its signal, with `return()`, and
- * with the session; a failure that a person must mend is thrown to whoever waits.
+ * while no caller waits, or while a read is under way, cost one read together. Ends with its signal, with `return()`, and
+ * with the session; a failure that a person must fix is thrown to the caller that waits.
  */
 export function streamOf<T, Mark>(
   parts: StreamParts,
@@ -84,7 +84,7 @@ export function streamOf<T, Mark>(
       return;
     }
     dirty = true;
-    // At a deadline the read has waited for a server long enough: it goes on waiting at once.
+    // At a deadline the read has waited for a server long enough: it waits again at once.
     const pause = error.code === 'DEADLINE' ? 0 : fullJitter(AGAIN, attempt++, parts.random);
     if (pause > 0) parts.log.warn({ path, code: error.code }, 'a watch could not be read; again soon');
     cancelPause = parts.clock.after(pause, () => {
@@ -93,7 +93,7 @@ export function streamOf<T, Mark>(
     });
   }
 
-  /** One lost event must not strand us: now and then the bell rings by itself. */
+  /** One lost event must not strand us: now and then the bell rings without one. */
   function rereadSlowly(): () => void {
     return parts.clock.after(spread(resyncMs, 0.2, parts.random), () => {
       cancelReread = rereadSlowly();

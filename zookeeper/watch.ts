@@ -16,7 +16,7 @@ interface WatchParts extends StreamParts {
  * Watches as streams of the latest state. A watch event, a reconnect and a slow timer all ring the same bell, and a
  * bell means only: read again and leave a new watch. So a lost event costs at most the slow re-read, a slow reader
  * skips what is outdated, and what is yielded was read from a server at least as new as any that we heard before.
- * A failure that passes is waited out; one that a person must mend (NO_AUTH) ends the stream with its error.
+ * A failure that passes is waited out; one that a person must fix (NO_AUTH) ends the stream with its error.
  */
 export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watchChildren'> {
   const { reads, calls, log } = parts;
@@ -85,7 +85,7 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
 
 /**
  * What tells one state of a node from another: its content changes only with its mzxid, and czxid and version tell a
- * node that a restored ensemble made anew. Null where there is none.
+ * node that a restored ensemble made again. Null where there is none.
  */
 type Mark = Pick<NodeStat, 'czxid' | 'mzxid' | 'version'> | null;
 

@@ -12,10 +12,10 @@ export async function run({ options }: Call): Promise<number> {
   const stopped = untilStopped();
   const count = Number(options['servers']);
   if (count !== 1 && count !== 3)
-    throw usage('--servers wants 1 or 3', 'an ensemble needs a majority, so two are no safer than one');
+    throw usage('--servers must be 1 or 3', 'an ensemble needs a majority, so two are no safer than one');
   const first = options['port'] === undefined ? null : Number(options['port']);
   if (first !== null && !(Number.isSafeInteger(first) && first > 0 && first + count <= 65_536)) {
-    throw usage('--port wants a port number', 'gitfleet zk up --port 2181');
+    throw usage('--port must be a port number', 'gitfleet zk up --port 2181');
   }
   const ports = first === null ? undefined : Array.from({ length: count }, (_, at) => first + at);
   for (const port of ports ?? []) await refuseTaken(port);
@@ -25,19 +25,19 @@ export async function run({ options }: Call): Promise<number> {
   say(
     'for trials only: without fsync and access rights; its data goes with it',
     `next: gitfleet init --open -z ${servers.connectString}`,
-    'Ctrl-C ends it',
+    'Ctrl-C stops it',
   );
   const died = await Promise.race([stopped.then(() => null), untilOneDies(servers)]);
   await servers.stop();
   if (died !== null) {
-    warn(`the server on port ${died} ended by itself or was killed; the others were stopped too`);
+    warn(`the server on port ${died} exited or was killed; the other servers were stopped too`);
     return EXIT.failed;
   }
-  say('ended; nothing is left');
+  say('stopped; nothing is left');
   return EXIT.converged;
 }
 
-/** Somebody else's server on our port would answer for ours. */
+/** Another server on our port would answer for ours. */
 async function refuseTaken(port: number): Promise<void> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {

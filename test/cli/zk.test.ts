@@ -12,7 +12,7 @@ afterEach(async () => {
 async function zkUp(servers: 1 | 3): Promise<{ up: Started; connect: string }> {
   const up = await start(['zk', 'up', '--servers', String(servers)]);
   running.push(up);
-  await up.prints(/^Ctrl-C ends it$/m);
+  await up.prints(/^Ctrl-C stops it$/m);
   const [, connect = ''] = /^ZooKeeper serves: (\S+)$/m.exec(up.said) ?? [];
   return { up, connect };
 }

@@ -6,7 +6,7 @@ import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
 
 const failure = (code: Code, next: NextStep) =>
-  new FleetError({ code, reason: `get /x: ${code}`, hint: 'mend it', next });
+  new FleetError({ code, reason: `get /x: ${code}`, hint: 'fix it', next });
 
 function patient() {
   let now = 0;
@@ -22,16 +22,16 @@ function patient() {
   return { clock, lines, retryLoop, fail };
 }
 
-it('what a person must mend is said once with its hint, then every ten minutes, and tried within a minute', () => {
+it('what a person must fix is said once with its hint, then every ten minutes, and tried within a minute', () => {
   const { clock, lines, fail } = patient();
   let longest = 0;
   while (clock.monotonic() < 1_300_000) longest = Math.max(longest, fail(failure('NO_AUTH', 'stall')));
   expect(longest).toBe(60_000);
   expect(lines).toHaveLength(3);
-  expect(lines[0]).toMatchObject({ hint: 'mend it', path: '/x' });
+  expect(lines[0]).toMatchObject({ hint: 'fix it', path: '/x' });
 });
 
-it('what mends by itself is tried as soon each time, and another failure is said at once', () => {
+it('what passes without a person is tried as soon each time, and another failure is said at once', () => {
   const { lines, fail } = patient();
   for (let n = 0; n < 10; n++) expect(fail(failure('CONNECTION_LOSS', 'retry'))).toBe(1_500);
   expect(lines).toHaveLength(1);

@@ -20,7 +20,7 @@ const INSTALL = 'on Debian or Ubuntu: apt-get install --no-install-recommends';
 
 /**
  * Finds a ZooKeeper server to run: `ZOOKEEPER_HOME` as unpacked from the Apache archive, else the jars of Debian's
- * `libzookeeper-java`. A `ZOOKEEPER_HOME` that holds none is an error and not skipped: somebody meant it.
+ * `libzookeeper-java`. A `ZOOKEEPER_HOME` that holds none is an error and not skipped: it was set on purpose.
  */
 export async function findDistribution(env: DistributionEnvironment): Promise<Distribution | { missing: string }> {
   const java = await findJava(env);

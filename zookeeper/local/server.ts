@@ -39,7 +39,7 @@ export interface LocalServer {
   readonly pid: number | undefined;
   /** Its present role, asked now. */
   role(): Promise<ServerRole>;
-  /** Sends a signal; SIGSTOP freezes it, SIGCONT lets it go on, SIGKILL is a crash. */
+  /** Sends a signal; SIGSTOP freezes it, SIGCONT lets it continue, SIGKILL is a crash. */
   kill(signal: NodeJS.Signals): void;
   /** Ends the process (also a frozen one) and waits for its end. The data stay. */
   stop(): Promise<void>;
@@ -81,7 +81,7 @@ export function prepareServer(
     });
     guard = started.pid === undefined ? undefined : dieWithParent(started.pid);
     void gone.then(() => {
-      guard?.kill('SIGKILL'); // First, so that it never meets the pid of somebody else.
+      guard?.kill('SIGKILL'); // First, so that it never meets the pid of another process.
       if (child === started) child = undefined;
     });
     await log.close();

@@ -24,7 +24,7 @@ export interface LocalServers {
 /**
  * Starts real ZooKeeper servers as children on loopback and resolves once every one serves. They die with us, also
  * when we are killed: each has a guard that ends it as soon as our end of a pipe closes. Ports are chosen free, and
- * chosen anew when somebody takes one before the server does (unless they were given).
+ * chosen again when another process takes one before the server does (unless they were given).
  */
 export async function startServers(options: ServersOptions): Promise<LocalServers> {
   const made = await mkdir(options.directory, { recursive: true });
@@ -35,7 +35,7 @@ export async function startServers(options: ServersOptions): Promise<LocalServer
     const stop = async () => {
       await Promise.all(servers.map((server) => server.stop()));
       await Promise.all(places.map((place) => rm(place.directory, { recursive: true, force: true })));
-      if (made) await rmdir(options.directory).catch(() => {}); // Not empty: somebody else keeps files there.
+      if (made) await rmdir(options.directory).catch(() => {}); // Not empty: other files are kept there.
     };
     try {
       await Promise.all(servers.map((server) => server.start()));

@@ -2,7 +2,7 @@
  * Whose turn is it, and whom do I watch? The one question of everything that contends by sequential nodes (lock,
  * election, semaphore), answered from a list of names alone. Guarantee: of one list exactly one name is first, and
  * each other one watches exactly the name before it, so that one that leaves wakes one and not all. What breaks it:
- * the server's counter, which starts anew when the parent is removed and made again.
+ * the server's counter, which starts again when the parent is removed and made again.
  */
 interface Turn {
   /** 0 for the one whose turn it is. */

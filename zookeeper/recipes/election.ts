@@ -16,7 +16,7 @@ import {
   waitUntilHead,
 } from './queue-node.ts';
 
-/** A stretch of leading. Its `fence` names the term; its `release` is `leave` of the candidacy. */
+/** A period of leading. Its `fence` names the term; its `release` is `leave` of the candidacy. */
 export type Term = Omit<Held, 'release'>;
 
 export interface Candidacy {
@@ -43,7 +43,7 @@ interface ElectionOptions extends QueueOptions {
 const AGAIN: Backoff = { firstMs: 200, maxMs: 15_000 };
 
 /**
- * One leader among the candidates, for as long as the candidacy lasts: who loses its session stands again by itself.
+ * One leader among the candidates, for as long as the candidacy lasts: a candidate that loses its session stands again automatically.
  * Few stand (7), because each candidate is a node and a watch, and a fleet needs a leader and not a thousand heirs.
  * Guarantee: terms have rising fences, and of writes that carry a term's guard none is accepted after the next term
  * began. What breaks it: writes without the guard, as with a lock. A term ends with its signal on `suspended`; when
@@ -63,7 +63,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
         place = await findRoom();
         while (place) {
           const connection = await waitUntilHead(session, place, stop.signal);
-          // Whoever left meanwhile waits for this to end; the place is theirs to give back.
+          // `leave` waits for this to end, and gives the place back.
           if (stop.signal.aborted) return;
           if (!connection) place = undefined;
           else await lead(holdNode(session, place, connection));
@@ -71,7 +71,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
         retryLoop.wentWell();
       } catch (error) {
         if (stop.signal.aborted || session.state === 'closed') return;
-        const wait = retryLoop.failed(error, { path: options.path }, 'standing for election failed, again by itself');
+        const wait = retryLoop.failed(error, { path: options.path }, 'cannot stand for election, retrying');
         if (place) await leaveQueue(session, place);
         place = undefined;
         await pause(wait);
@@ -103,7 +103,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
       held.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     term = undefined;
-    log.info({ path: options.path, fence: held.fence.toString(16) }, 'leading no more');
+    log.info({ path: options.path, fence: held.fence.toString(16) }, 'lost leadership');
     tell(undefined);
   }
 

@@ -33,7 +33,7 @@ export interface QueueOptions {
   readonly acl?: readonly AclEntry[];
 }
 
-/** Long enough that the answer is always found out (settle.ts), so that no node of ours is left without an owner. */
+/** Long enough that the answer is always found out (resolve-lost-write.ts), so that no node of ours is left without an owner. */
 export const UNTIL_ANSWERED = { deadlineMs: 24 * 3_600_000 };
 
 export async function enqueue(session: Session, prefix: string, options: QueueOptions): Promise<QueueNode> {
@@ -48,8 +48,8 @@ export async function enqueue(session: Session, prefix: string, options: QueueOp
 }
 
 /**
- * Waits until the place is the first of its queue. Resolves to the stretch of connection in which it was seen to be,
- * or to null when the node is gone (its session was lost, or somebody removed it). Rejects when `signal` fires.
+ * Waits until the place is the first of its queue. Resolves to the period of connection in which it was seen to be,
+ * or to null when the node is gone (its session was lost, or it was removed). Rejects when `signal` fires.
  */
 export async function waitUntilHead(
   session: Session,
@@ -64,7 +64,7 @@ export async function waitUntilHead(
     signal.throwIfAborted();
     const turn = whoseTurn(names ?? [], nameOf(place.node));
     if (!turn) return null;
-    // A stretch that ended while we read proves nothing: look again in the next one.
+    // A period that ended while we read proves nothing: look again in the next one.
     if (turn.before === undefined && !connection.signal.aborted) return connection;
     if (turn.before !== undefined) {
       await untilGone(session, childPath(parent, turn.before), AbortSignal.any([signal, connection.signal]));
@@ -80,9 +80,9 @@ async function untilGone(session: Session, path: string, signal: AbortSignal): P
 export function holdNode(session: Session, place: QueueNode, connection: ConnectedPeriod): Held {
   const over = new AbortController();
   const end = (why: string) => over.abort(new DOMException(why, 'AbortError'));
-  const onStretchEnd = () => end('the session is not connected any more');
-  connection.signal.addEventListener('abort', onStretchEnd, { once: true });
-  if (connection.signal.aborted) onStretchEnd();
+  const onPeriodEnd = () => end('the session is not connected any more');
+  connection.signal.addEventListener('abort', onPeriodEnd, { once: true });
+  if (connection.signal.aborted) onPeriodEnd();
   untilGone(session, place.node, over.signal)
     .catch(() => {})
     .finally(() => end('the node is gone'));
@@ -92,7 +92,7 @@ export function holdNode(session: Session, place: QueueNode, connection: Connect
     signal: over.signal,
     guard: { op: 'check', path: place.node, version: ANY_VERSION },
     release() {
-      connection.signal.removeEventListener('abort', onStretchEnd);
+      connection.signal.removeEventListener('abort', onPeriodEnd);
       end('released');
       released ??= leaveQueue(session, place);
       return released;
@@ -102,7 +102,7 @@ export function holdNode(session: Session, place: QueueNode, connection: Connect
 
 /**
  * Removes the node; a session that was lost meanwhile has taken it along. Never throws, and waits only while connected:
- * the removal itself goes on until it is done or the session is over.
+ * the removal itself continues until it is done or the session is over.
  */
 export async function leaveQueue(session: Session, place: QueueNode): Promise<void> {
   const removed = session.remove(place.node, ANY_VERSION, UNTIL_ANSWERED).catch(() => {});

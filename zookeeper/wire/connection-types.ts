@@ -1,7 +1,7 @@
 import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../../runtime/clock.ts';
 
-/** What the session layer and one link say to each other. */
+/** What the session layer and one connection say to each other. */
 export interface Connection {
   /** `answered` is called exactly once, on the socket's stack where a reply comes: it only takes note. */
   send(type: number, payload: Payload, answered: (answer: Answer) => void): void;
@@ -11,11 +11,11 @@ export interface Connection {
   waiting(): number;
   /** Ends it now, as silent. */
   cut(words: string): void;
-  /** Ends the server session, waiting at most `withinMs` for the server to say so, then ends the link. */
+  /** Ends the server session, waiting at most `withinMs` for the server to say so, then ends the connection. */
   close(withinMs: number): Promise<void>;
 }
 
-/** A reply, the server's refusal, or the end of the link before either came. */
+/** A reply, the server's refusal, or the end of the connection before either came. */
 export type Answer = Reply | Refusal | Lost;
 
 export interface Reply {
@@ -78,7 +78,7 @@ export interface ConnectionEnd {
   readonly words: string;
 }
 
-/** A server session's identity: enough to ride on with it over another link. */
+/** A server session's identity: enough to continue it over another connection. */
 export interface Handshake {
   readonly id: Buffer;
   readonly password: Buffer;
@@ -106,7 +106,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** How one connection to one server is made; it never comes back, the next one is a new link. */
+/** How one connection to one server is made; it never comes back, the next one is a new connection. */
 export type OpenConnection = (options: ConnectionOptions) => Connection;
 
 export interface ConnectionOptions {
@@ -114,7 +114,7 @@ export interface ConnectionOptions {
   readonly tls?: TlsMaterial | undefined;
   readonly sessionTimeoutMs: number;
   readonly handshakeMs: number;
-  /** The session to ride on with; a new one where it is missing. */
+  /** The session to continue; a new one where it is missing. */
   readonly resume?: Handshake | undefined;
   /** A server that is behind this transaction refuses us. */
   readonly lastZxid: bigint;

@@ -12,7 +12,7 @@ import { openSocket } from './socket.ts';
 /**
  * One connection to one server, from the first packet to its end: it never comes back, the next one is a new connection.
  * The client package greets, pings, numbers and queues the packets; everything it gets wrong about a connection is kept
- * away from it: it never connects by itself, sees no answer and no event, and is thrown away with its socket.
+ * away from it: it never opens a socket, sees no answer and no event, and is thrown away with its socket.
  * Guarantee: a connection ends within the handshake limit or 3/5 of the session timeout when the server falls silent,
  * each call is answered once, and nothing that a peer sends can throw out of here.
  *
@@ -226,7 +226,7 @@ function unanswered({ manager }: Line): RequestPacket[] {
 
 function send(line: Line, type: number, payload: Payload, answered: (answer: Answer) => void): void {
   if (line.phase !== 'up') {
-    answered({ is: 'lost', end: { why: 'broken', words: 'the link has ended' } });
+    answered({ is: 'lost', end: { why: 'broken', words: 'the connection has ended' } });
     return;
   }
   gather(line);

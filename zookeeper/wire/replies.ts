@@ -9,7 +9,7 @@ import type { PartResult, ReplyPayload, Stat } from './connection-types.ts';
 const { OP_CODES } = jute;
 const view = new DataView(new ArrayBuffer(8));
 
-/** Reads the fields of one frame in their order. Whatever is cut short throws, and the link that it came over ends. */
+/** Reads the fields of one frame in their order. Whatever is cut short throws, and the connection that it came over ends. */
 export class Fields {
   #frame: Buffer;
   #at: number;
