@@ -7,7 +7,7 @@ import type { Logger } from '../runtime/log.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
-import { followChildren, followNode } from '../zookeeper/follow.ts';
+import { followChildren, followNode } from '../zookeeper/follow-node.ts';
 import { standForElection, type Term } from '../zookeeper/recipes/election.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { act, takeLead } from './act.ts';

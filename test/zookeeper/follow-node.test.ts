@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { followChildren, followNode } from '../../zookeeper/follow.ts';
+import { followChildren, followNode } from '../../zookeeper/follow-node.ts';
 import { errorFor } from '../../zookeeper/result-codes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { fakeKit } from '../support/zookeeper/kit.ts';
@@ -20,9 +20,9 @@ function follow(session: ReturnType<typeof kit.open>, path: string, signal: Abor
 }
 
 /** As a watch ends where the node may not be read. */
-async function* refused(): AsyncGenerator<never> {
-  throw errorFor(-102, { op: 'get', path: '/shut' });
-}
+const refused = (): AsyncIterable<never> => ({
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(errorFor(-102, { op: 'get', path: '/shut' })) }),
+});
 
 const textOf = (snapshot: { exists: boolean; data?: Buffer }): string => String(snapshot.data ?? 'none');
 const warned = (session: ReturnType<typeof kit.open>) => session.told.lines.filter(({ level }) => level === 'warn');
