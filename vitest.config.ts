@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: processes,
-          globalSetup: ['test/support/build.ts'],
+          globalSetup: ['test/support/build.ts', 'test/support/zookeeper/of-workers.ts'],
           sequence: { groupOrder: 1 },
         },
       },

@@ -20,7 +20,7 @@ describe('the lanes of the tests', () => {
     expect(wayToProcesses('test/scenarios/fleet.test.ts')?.at(-1)).toBe('node:child_process');
     expect(wayToProcesses('test/runtime/process.test.ts')).toEqual(['test/support/starts-processes.ts']);
     expect(wayToProcesses('test/fleet/app.test.ts')).toEqual([
-      'test/support/zookeeper/server.ts',
+      'test/support/zookeeper/shared.ts',
       'test/support/starts-processes.ts',
     ]);
   });

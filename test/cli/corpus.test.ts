@@ -9,13 +9,13 @@ import { toJson } from '../../schemas/text/lenient-json.ts';
 import { cleanEnvironment, git, gitfleet, MAIN, type Ran } from '../support/commands.ts';
 import { type Origin, TestFleet } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
-import { realServers } from '../support/zookeeper/server.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
 /**
  * Bad input on the command line, with the real binary: rows C01 to C11 of the project's table of bad inputs. None hangs,
  * none prints a stack trace or a secret, each says code and next step, and none writes anything.
  */
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 let origin: Origin;
 let first: string;

@@ -6,16 +6,17 @@ import { checkNode } from '../../cli/doctor/programs.ts';
 import type { Ran } from '../support/commands.ts';
 import { gitfleet } from '../support/commands.ts';
 import { TestFleet } from '../support/fleet.ts';
-import { realServers } from '../support/zookeeper/server.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const fleets: TestFleet[] = [];
 afterEach(async () => {
   for (const fleet of fleets.splice(0)) await fleet.stop();
 });
 
 async function newFleet(options = { open: true }): Promise<TestFleet> {
-  const fleet = await TestFleet.create(servers.connect(), undefined, options);
+  // A closed app keeps open ones out of the folder above it.
+  const fleet = await TestFleet.create(servers.connect(), options.open ? undefined : '/closed/shop', options);
   fleets.push(fleet);
   return fleet;
 }

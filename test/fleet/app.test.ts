@@ -3,10 +3,10 @@ import { openAccess, ROLES, type RoleIds, roleAccess } from '../../fleet/access.
 import { initApp, onlineInOpenApp } from '../../fleet/app.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { digestId } from '../../zookeeper/acl.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const open = sessionsForTest();
 
 it('closing an open app closes what publishers, coordinators and agents made in it', async () => {

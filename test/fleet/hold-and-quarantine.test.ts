@@ -8,10 +8,10 @@ import { encodeHold, parseHold, parseQuarantine } from '../../schemas/hold.ts';
 import { targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const open = sessionsForTest();
 let paths: Znodes;
 let session: ReturnType<typeof open>;

@@ -10,10 +10,10 @@ import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '..
 import { znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const open = sessionsForTest();
 const proxied = proxiesForTest();
 let paths: ReturnType<typeof znodes>;
@@ -27,7 +27,7 @@ beforeEach(async () => {
   paths = znodes(`/app/p${++count}`);
   observer = open(servers.connect());
   await initApp(observer, paths, openAccess);
-  proxy = await proxied(servers.first.port);
+  proxy = await proxied(servers);
   const session = open(proxy.connect, { sessionTimeoutMs: 4_000 });
   let nonce = 0;
   parts = { session, znodes: paths, access: openAccess, now: () => 1_000, newNonce: () => `nonce-${count}-${++nonce}` };

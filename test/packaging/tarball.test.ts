@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cleanEnvironment } from '../support/commands.ts';
 import { TestFleet } from '../support/fleet.ts';
-import { realServers } from '../support/zookeeper/server.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
 const exec = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
-const servers = realServers(1);
+const servers = sharedServer();
 
 describe('the tarball of npm pack', () => {
   let scratch: string;

@@ -9,11 +9,11 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { targetOf } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 import * as make from './fixtures.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const open = sessionsForTest();
 const proxied = proxiesForTest();
 let paths: Znodes;
@@ -26,7 +26,7 @@ beforeEach(async () => {
   paths = znodes(`/app/follow${++count}`);
   observer = open(servers.connect());
   await initApp(observer, paths, openAccess);
-  proxy = await proxied(servers.first.port);
+  proxy = await proxied(servers);
   const session = open(proxy.connect, { sessionTimeoutMs: 4_000 });
   let nonce = 0;
   parts = { session, znodes: paths, access: openAccess, now: Date.now, newNonce: () => `n${count}-${++nonce}` };

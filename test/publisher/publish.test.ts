@@ -12,10 +12,10 @@ import { encodeTarget, type Target, targetOf } from '../../schemas/target.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const open = sessionsForTest();
 let paths: Znodes;
 let session: Session;

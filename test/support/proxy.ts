@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach } from 'vitest';
+import type { Way } from './zookeeper/shared.ts';
 
 /**
  * A TCP proxy on loopback that breaks the path between a client and one server in every way a network can.
@@ -33,19 +34,21 @@ export interface TcpProxy {
 }
 
 /** Opens proxies for one test file; every one is stopped after its case. */
-export function proxiesForTest(): (port: number) => Promise<TcpProxy> {
+export function proxiesForTest(): (target: number | Way) => Promise<TcpProxy> {
   const open: TcpProxy[] = [];
   afterEach(async () => {
     await Promise.all(open.splice(0).map((proxy) => proxy.stop()));
   });
-  return async (port) => {
-    const proxy = await openProxy(port);
+  return async (target) => {
+    const proxy = await openProxy(target);
     open.push(proxy);
     return proxy;
   };
 }
 
-export async function openProxy(targetPort: number): Promise<TcpProxy> {
+/** @param target a port of ours; with a chroot, sessions by way of this proxy stay below it. */
+export async function openProxy(target: number | Way): Promise<TcpProxy> {
+  const [targetPort, chroot] = typeof target === 'number' ? [target, ''] : [target.port, target.chroot];
   const pairs = new Set<Pair>();
   let mode: ProxyMode = 'pass';
   let delayMs = 0;
@@ -125,7 +128,7 @@ export async function openProxy(targetPort: number): Promise<TcpProxy> {
 
   return {
     port,
-    connect: `127.0.0.1:${port}`,
+    connect: `127.0.0.1:${port}${chroot}`,
     get accepted() {
       return accepted;
     },

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { digestId } from '../../zookeeper/acl.ts';
 import { type AclEntry, ANY_VERSION } from '../../zookeeper/session.ts';
 import { openProxy } from '../support/proxy.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
-const real = realServers(1);
+const real = sharedServer();
 const open = sessionsForTest();
 const bytes = (text: string) => Buffer.from(text);
 const wide = { timeout: 20_000 };
@@ -19,7 +19,7 @@ describe('credentials', () => {
   });
 
   it('are sent before the first request and the first one after each reconnect, also a hundred at once', async () => {
-    const path = await openProxy(real.first.port);
+    const path = await openProxy(real);
     const session = open(path.connect, { ...as('operator:o'), backoff: { firstMs: 1, maxMs: 20 } });
     await session.create('/ours', bytes(''), 'persistent');
     for (let round = 0; round < 10; round++) {

@@ -3,18 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 import { proxiesForTest } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { next, sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
 /*
  * Bytes that make no sense, and lines that break at the worst moment. The bare client goes deaf, crashes the process,
  * or hangs; here it is one reconnect, and nothing is thrown outside (vitest fails on an uncaught exception).
  */
 const SESSION_MS = 6_000;
-const real = realServers(1);
+const real = sharedServer();
 const open = sessionsForTest();
 const openProxy = proxiesForTest();
-const proxied = () => openProxy(real.first.port);
+const proxied = () => openProxy(real);
 const bytes = (text: string) => Buffer.from(text);
 
 async function worksAgain(session: Session): Promise<void> {

@@ -7,10 +7,11 @@ import { digestId } from '../../zookeeper/acl.ts';
 import type { LocalServers } from '../../zookeeper/local/servers.ts';
 import { joinMembership } from '../../zookeeper/recipes/membership.ts';
 import { openProxy } from '../support/proxy.ts';
-import { realServers, startServersForTest } from '../support/zookeeper/server.ts';
 import { expire, next, sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
+import { startServersForTest } from '../support/zookeeper/start.ts';
 
-const real = realServers(1);
+const real = sharedServer();
 const open = sessionsForTest();
 const bytes = (text: string) => Buffer.from(text);
 const wide = { timeout: 20_000 };
@@ -95,7 +96,7 @@ describe('an ensemble whose data were wiped', () => {
   });
 
   it('is told from one that was only away: the session and its ephemeral are still there', async () => {
-    const path = await openProxy(real.first.port);
+    const path = await openProxy(real);
     const session = open(path.connect, { sessionTimeoutMs: 20_000 });
     const before = await session.connected();
     await session.create('/still', bytes(''), 'ephemeral');

@@ -1,9 +1,9 @@
 import { Socket } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
-import { realServers } from '../support/zookeeper/server.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
-const real = realServers(1);
+const real = sharedServer();
 const open = sessionsForTest();
 afterEach(() => vi.restoreAllMocks());
 
@@ -14,7 +14,7 @@ it('what is asked in one go leaves in one write, in its order, and what is asked
   // Node calls one of these for each write to the system. A ping is no answer to anybody: 12 bytes, told apart by that.
   const writes: number[] = [];
   const count = ({ remotePort }: Socket, bytes: number) => {
-    if (remotePort === real.first.port && bytes > 12) writes.push(bytes);
+    if (remotePort === real.port && bytes > 12) writes.push(bytes);
   };
   const { _write, _writev } = Socket.prototype;
   vi.spyOn(Socket.prototype, '_write').mockImplementation(function (this: Socket, chunk, encoding, done) {

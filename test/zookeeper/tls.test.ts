@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalServers } from '../../zookeeper/local/servers.ts';
 import type { TlsMaterial } from '../../zookeeper/open-session.ts';
 import { type Authority, type Certificate, makeAuthority } from '../support/certificates.ts';
-import { startServersForTest } from '../support/zookeeper/server.ts';
 import { expire, next, sessionsForTest } from '../support/zookeeper/session.ts';
+import { startServersForTest } from '../support/zookeeper/start.ts';
 
 /* The server's own secure port, which demands a certificate of every client. */
 const open = sessionsForTest();

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { standForElection } from '../../zookeeper/recipes/election.ts';
-import { realServers } from '../support/zookeeper/server.ts';
 import { expireById, sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
 /*
  * The old leader is a process of its own that writes without pause and heeds no signal. Each round freezes it, ends
  * its session on the server as a timeout would, lets a successor write once, and thaws it.
  */
 const ROUNDS = 100;
-const real = realServers(1);
+const real = sharedServer();
 const open = sessionsForTest();
 const children: ChildProcess[] = [];
 afterEach(() => {

@@ -10,10 +10,10 @@ import { znodes } from '../../../schemas/znodes.ts';
 import { digestId } from '../../../zookeeper/acl.ts';
 import type { NodeData, Session } from '../../../zookeeper/session.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
 import { sessionsForTest } from '../../support/zookeeper/session.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const open = sessionsForTest();
 const never = new AbortController().signal;
 const url = 'https://git.example.com/shop.git';

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(async () => {
   await fleet.stop();

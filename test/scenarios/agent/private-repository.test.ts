@@ -8,9 +8,9 @@ import { type Authority, type HttpsOrigin, makeAuthority, startHttpsOrigin } fro
 import { freePort, makeKey, type Sshd, startSshd } from '../../support/git/sshd.ts';
 import { watchProcesses } from '../../support/processes.ts';
 import { openProxy } from '../../support/proxy.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 let origin: Origin;
 /** Newest last; ended in the opposite order. */

@@ -6,9 +6,9 @@ import { git, gitfleet } from '../../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { processesIn } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 /** Of the agent that a test started by itself. */
 let life: Life | null = null;

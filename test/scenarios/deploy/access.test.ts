@@ -7,10 +7,10 @@ import type { Session } from '../../../zookeeper/session.ts';
 import { gitfleet } from '../../support/commands.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
 import { sessionsForTest } from '../../support/zookeeper/session.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 const openSession = sessionsForTest();

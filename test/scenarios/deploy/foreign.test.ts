@@ -5,9 +5,9 @@ import { afterEach, expect, it } from 'vitest';
 import { readHistory } from '../../../fleet/history.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 

@@ -4,13 +4,13 @@ import { cleanEnvironment, MAIN } from '../../support/commands.ts';
 import { TestFleet } from '../../support/fleet.ts';
 import { openProxy, type TcpProxy } from '../../support/proxy.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 let proxy: TcpProxy;
 beforeEach(async () => {
-  proxy = await openProxy(servers.first.port);
+  proxy = await openProxy(servers);
 });
 afterEach(async () => {
   await fleet.stop();

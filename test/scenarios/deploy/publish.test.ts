@@ -6,9 +6,9 @@ import { readDeployment, readHistory } from '../../../fleet/history.ts';
 import { cleanEnvironment, git, gitfleet, MAIN } from '../../support/commands.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 

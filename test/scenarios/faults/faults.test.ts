@@ -30,13 +30,13 @@ import { createOrigin, type GitOrigin } from '../../support/git/origin.ts';
 import { commitTree, meant, type Node, onDisk } from '../../support/model-tree.ts';
 import { processesIn } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /**
  * What an agent does when its machine or its origin fails it: what is served is read without pause meanwhile, the
  * report says the code, and the agent goes on by itself when the cause ends.
  */
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 let origin: GitOrigin;
 let home: AgentHome;

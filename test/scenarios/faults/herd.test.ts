@@ -8,14 +8,14 @@ import { freePort, untilListening } from '../../support/git/sshd.ts';
 import { commitTree, meant, type Node, onDisk } from '../../support/model-tree.ts';
 import { SOAK } from '../../support/seeded.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /** Fifty in the soak (npm run soak:herd); as many as two cores start in passing elsewhere. */
 const AGENTS = SOAK ? 50 : 20;
 /** Connections that the daemon serves at once; beyond them it drops one, as a busy server does. */
 const DAEMON_TAKES = 8;
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 let lives: Life[] = [];
 let end = async () => {};

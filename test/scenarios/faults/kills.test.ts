@@ -20,7 +20,7 @@ import { commitTree, meant, type Node, onDisk, type Tree } from '../../support/m
 import { processesIn } from '../../support/processes.ts';
 import { SEED, type Seeded, SOAK, seeded } from '../../support/seeded.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /**
  * Real agent processes are killed (SIGKILL) at every failpoint and at random moments of first and next deployments,
@@ -33,7 +33,7 @@ const LANES = SOAK ? 4 : 5;
 const GRACE_MS = 1_000;
 const PATH = 'sites/shop';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const folder = temporaryDirectory('agent-kills');
 let readers: LinkReaders;
 beforeAll(() => {

@@ -17,7 +17,7 @@ import { createOrigin, type GitOrigin } from '../../support/git/origin.ts';
 import { commitTree, meant, type Node, onDisk, type Tree } from '../../support/model-tree.ts';
 import { SEED, type Seeded, SOAK, seeded } from '../../support/seeded.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /**
  * Whatever targets come, in whatever order, with kills between: the links end at the last accepted target of their
@@ -27,7 +27,7 @@ const AGENTS = SOAK ? 6 : 3;
 const TARGETS = SOAK ? 100 : 12;
 const PATHS = ['shop', 'sites/a', 'sites/b'];
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleets: TestFleet[] = [];
 let lives: Life[] = [];
 afterEach(async () => {

@@ -7,9 +7,9 @@ import { encodePolicy, policy } from '../../../schemas/policy.ts';
 import { ANY_VERSION } from '../../../zookeeper/session.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 const services: Server[] = [];
 let fleet: TestFleet;
 afterEach(async () => {

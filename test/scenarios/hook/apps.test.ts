@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { git } from '../../support/commands.ts';
 import { type Origin, shownCommit, TestFleet } from '../../support/fleet.ts';
 import { commitOnly, startPush } from '../../support/git/host.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 /** Two apps on one ZooKeeper, and one repository that both are pushed to. */
 let shop: TestFleet;
 let till: TestFleet;

@@ -5,9 +5,9 @@ import { encodeHold, encodeQuarantine } from '../../../schemas/hold.ts';
 import { git, gitfleet } from '../../support/commands.ts';
 import { type Origin, TestFleet } from '../../support/fleet.ts';
 import { commitOnly, startPush } from '../../support/git/host.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 let origin: Origin;
 beforeEach(async () => {

@@ -9,9 +9,9 @@ import { cleanEnvironment, git, gitfleet, gitSaying } from '../../support/comman
 import { type Origin, shownCommit, TestFleet } from '../../support/fleet.ts';
 import { commitOnly, startPush } from '../../support/git/host.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 

@@ -5,9 +5,9 @@ import { git } from '../../support/commands.ts';
 import { type Origin, shownCommit, TestFleet } from '../../support/fleet.ts';
 import { commitOnly, type GitHost, startGitHost } from '../../support/git/host.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 let host: GitHost;
 let origin: Origin;

@@ -15,9 +15,9 @@ import { git } from '../../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { silentLog } from '../../support/log.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 

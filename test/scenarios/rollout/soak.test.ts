@@ -5,11 +5,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parseRollout, type Rollout } from '../../../schemas/rollout.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /** Says "hangs", never "slow". */
 const BOUND_MS = 180_000;
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 

@@ -3,9 +3,9 @@ import type { Report } from '../../../schemas/report.ts';
 import { shown } from '../../support/agent/agent-process.ts';
 import { shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
-import { realServers } from '../../support/zookeeper/server.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-const servers = realServers(1);
+const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 

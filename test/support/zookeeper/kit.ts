@@ -5,8 +5,8 @@ import type { Session } from '../../../zookeeper/session.ts';
 import { openProxy } from '../proxy.ts';
 import { createFakeLine, type FakeLine, type LineMode } from './fake/line.ts';
 import { createFakeServer } from './fake/server.ts';
-import { realServers } from './server.ts';
 import { expire, sessionsForTest, type Told } from './session.ts';
+import { sharedServer } from './shared.ts';
 
 /** A way to one server that the test can break. */
 export interface Line {
@@ -30,13 +30,13 @@ export interface ZooKeeperKit {
 
 /** Call it at the top of a test file: the server lives as long as the file's cases. */
 export function realKit(): ZooKeeperKit {
-  const real = realServers(1);
+  const real = sharedServer();
   const open = sessionsForTest();
   return {
     name: 'real',
     connect: real.connect,
     open,
-    openLine: () => openProxy(real.first.port),
+    openLine: () => openProxy(real),
     expire: (session) => expire(session, real.connect()),
   };
 }

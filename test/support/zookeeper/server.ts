@@ -3,14 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { systemClock as clock } from '../../../runtime/clock.ts';
-import {
-  findDistribution,
-  type LocalServer,
-  type LocalServers,
-  type ServersOptions,
-  startServers,
-} from '../../../zookeeper/local/servers.ts';
-import '../starts-processes.ts';
+import type { LocalServer, LocalServers, ServersOptions } from '../../../zookeeper/local/servers.ts';
+import { startServersForTest } from './start.ts';
 
 interface RealServers {
   /** With a chroot of its own per call, so that the cases of a file do not meet. */
@@ -23,8 +17,8 @@ interface RealServers {
 }
 
 /**
- * Real servers for the cases of one test file: started before the first, ended after the last. They keep their data
- * in memory where the machine has such a file system, and skip fsync.
+ * Real servers for the cases of one test file alone, which may kill, freeze, restart, configure and count on them:
+ * started before the first case, ended after the last. Other files take the one of their worker (shared.ts).
  */
 export function realServers(count: 1 | 3, options: Partial<ServersOptions> = {}): RealServers {
   let running: LocalServers;
@@ -57,15 +51,4 @@ export function realServers(count: 1 | 3, options: Partial<ServersOptions> = {})
     leader: () => withRole((role) => role === 'leader' || role === 'standalone'),
     follower: () => withRole((role) => role === 'follower'),
   };
-}
-
-export async function startServersForTest(
-  count: 1 | 3,
-  folder: string,
-  options: Partial<ServersOptions> = {},
-): Promise<LocalServers> {
-  const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
-  const distribution = await findDistribution({ ZOOKEEPER_HOME, JAVA_HOME, PATH });
-  if ('missing' in distribution) throw new Error(`these tests run on a real ZooKeeper: ${distribution.missing}`);
-  return startServers({ count, distribution, directory: join(folder, 'servers'), clock, ...options });
 }

@@ -2,7 +2,7 @@
  * A leader that ignores every signal: it keeps writing with the guard of a term until the servers refuse it. The
  * test freezes this process (SIGSTOP) in the midst of that. It runs what `npm run build` made, and talks over IPC.
  */
-import { systemRandom as random, systemClock as clock } from '../../../dist/runtime/clock.js';
+import { systemClock as clock, systemRandom as random } from '../../../dist/runtime/clock.js';
 import { createLog } from '../../../dist/runtime/log.js';
 import { openSession } from '../../../dist/zookeeper/open-session.js';
 import { standForElection } from '../../../dist/zookeeper/recipes/election.js';
