@@ -15,12 +15,12 @@ import { FAILPOINTS } from '../../git/run/failpoints.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
+import { SEED, SOAK } from '../support/seeded.ts';
 import { aStore, inCommit, NEVER, onDisk } from './test-store.ts';
 
-/** Times that the whole course runs with kills at random moments; the soak runs more of them. */
-const RANDOM_KILLS = Number(process.env['GITFLEET_KILLS'] ?? 15);
-const HITS_EACH = Number(process.env['GITFLEET_KILLS_AT_EACH'] ?? 1);
-const SEED = Number(process.env['GITFLEET_SEED'] ?? Math.floor(Math.random() * 1e9));
+/** Kills at random moments of the course, and at each failpoint (npm run soak:git). */
+const RANDOM_KILLS = Number(process.env['GITFLEET_KILLS'] ?? (SOAK ? 150 : 5));
+const HITS_EACH = Number(process.env['GITFLEET_KILLS_AT_EACH'] ?? (SOAK ? 3 : 1));
 
 const ROOT = join(import.meta.dirname, '../..');
 let base: string;
