@@ -27,7 +27,6 @@ const NOT_YET = [
   'docs/metrics.md',
   'docs/push.md',
   'docs/rollouts.md',
-  'docs/settings.md',
   'docs/speed.md',
   'docs/steps.md',
   'docs/znodes.md',

@@ -17,20 +17,31 @@ interface Row {
   example: string;
 }
 
-const unquote = (text = '') => text.trim().replaceAll('`', '');
-const rows: Row[] = DOC.split('\n')
-  .filter((line) => /^\| `/.test(line))
-  .map((line) => {
-    const [, setting, flag, variable, fallback, example] = line.split('|').map(unquote);
-    return { setting, flag, variable, fallback, example } as Row;
-  });
+/** `- **name**: meaning`, and below it the facts: default, example, and flag and variable where there are any. */
+const ENTRY =
+  /^- \*\*`([^`]+)`\*\*: .+ - Default: (.+?)\. Example: `(.+?)`\.(?: Flag: (.+?)\.)?(?: Variable: `(.+?)`\.)?$/;
+const unquote = (text = '') => text.replaceAll('`', '');
+const entries = DOC.split(/\n(?=- |\n|#)/)
+  .filter((text) => text.startsWith('- **'))
+  .map((text) => text.replace(/\s+/g, ' '));
+const rows: Row[] = entries.map((text) => {
+  const [, setting = '', fallback, example, flag, variable] = ENTRY.exec(text) ?? [];
+  return {
+    setting,
+    flag: unquote(flag),
+    variable: unquote(variable),
+    fallback: unquote(fallback),
+    example: unquote(example),
+  };
+});
 const rowOf = (setting: string) => rows.find((row) => row.setting === setting);
 
 /** What `--allow-url` is called in code. */
 const camel = (flag: string) => flag.replace(/^--/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 describe('docs/settings.md', () => {
-  it('has a row for every setting of the schema, and no other', () => {
+  it('has an entry for every setting of the schema, and no other', () => {
+    expect(entries.filter((text) => !ENTRY.test(text))).toEqual([]);
     expect(rows.map((row) => row.setting).toSorted()).toEqual(settingNames(settings()).toSorted());
   });
 
