@@ -24,11 +24,8 @@ const NOT_YET = [
   'CHANGELOG.md',
   'docs/cli.md',
   'docs/install.md',
-  'docs/metrics.md',
   'docs/push.md',
   'docs/rollouts.md',
-  'docs/speed.md',
-  'docs/steps.md',
   'docs/znodes.md',
   'docs/zookeeper.md',
 ];
