@@ -75,6 +75,26 @@ describe('plain English', () => {
   });
 });
 
+describe('the map of rooms in design.md', () => {
+  const SOURCES = ['agent', 'cli', 'fleet', 'git', 'hooks', 'publisher', 'rollout', 'runtime', 'schemas', 'zookeeper'];
+  const isFolder = (path: string) => statSync(join(ROOT, path)).isDirectory();
+  const rooms = SOURCES.flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .map((name) => `${folder}/${name}`)
+      .filter(isFolder),
+  );
+  const rows = read('docs/design.md').match(/^\| `[a-z]+\/.*$/gm) ?? [];
+  const named = rows.flatMap((row) =>
+    [...(row.split('|')[1] ?? '').matchAll(/`([a-z/-]+)\/`/g)].map(([, room]) => room),
+  );
+
+  it('has each room of the tree, and none that is not there', () => {
+    expect(rooms.filter((room) => !named.includes(room))).toEqual([]);
+    expect(named.filter((room) => !isFolder(room as string))).toEqual([]);
+    expect(rooms.length).toBeGreaterThan(20);
+  });
+});
+
 describe('the way of a target to the disk', () => {
   it('is told the same in README and design, in at most five files, each of which imports the next', () => {
     const ways = ['README.md', 'docs/design.md'].map(
