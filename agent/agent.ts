@@ -3,8 +3,9 @@
  *
  * Everything that may have changed rings the same bell (a watch event, a reconnect, a slow tick, the end of a backoff)
  * and carries nothing: each turn looks at the newest target and at the disk itself. The newest target wins: it
- * interrupts whatever runs, except from pre-activate to the end of activate. Follow a target from here: desired.ts (what is
- * wanted), leave.ts (whether this agent may go), observe.ts (what is there), plan.ts (the next step), apply.ts (doing it).
+ * interrupts whatever runs, except from pre-activate to the end of activate. Follow a target from here to the disk:
+ * reconcile.ts (one pass: what is wanted, what is there, what plan.ts chooses), act.ts (actions and their failures),
+ * apply.ts (one action), disk/releases.ts (the swap). How the target is read: coordination/target-feed.ts.
  */
 import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';

@@ -59,7 +59,7 @@ async function fleet() {
   const url = `--url file://${bare}`;
   shots.push(['What a publish would do', 'gitfleet plan next', await run(`gitfleet plan next ${url}`)]);
   shots.push([
-    'By hand',
+    'A publish by hand',
     'gitfleet publish next -m "new prices"',
     await run(`gitfleet publish next ${url} -m 'new prices'`),
   ]);
@@ -70,20 +70,20 @@ async function fleet() {
   await empty();
   type('gitfleet status --watch');
   await sleep(2_500);
-  shots.push(['While it goes on', 'gitfleet status --watch', screen().split('\n').slice(1).join('\n')]);
+  shots.push(['During a deployment', 'gitfleet status --watch', screen().split('\n').slice(1).join('\n')]);
   tmux('send-keys', 'C-c');
   await sleep(6_000);
 
   commit(clone, 'A mistake', { slow: null, broken: '' });
   git(clone, 'push', '-q', 'origin', 'main:refs/heads/broken');
   shots.push(['A deployment that fails', 'gitfleet publish broken', await run(`gitfleet publish broken ${url}`)]);
-  shots.push(['At three in the morning', 'gitfleet status', await run('gitfleet status')]);
+  shots.push(['Status after a failure', 'gitfleet status', await run('gitfleet status')]);
   shots.push(['One server', 'gitfleet status web-2', await run('gitfleet status web-2')]);
-  shots.push(['Back', 'gitfleet rollback -m "broken"', await run('gitfleet rollback -m broken')]);
-  shots.push(['What happened', 'gitfleet history', await run('gitfleet history')]);
+  shots.push(['A rollback', 'gitfleet rollback -m "broken"', await run('gitfleet rollback -m broken')]);
+  shots.push(['The history', 'gitfleet history', await run('gitfleet history')]);
   const here = `--id web-1 --root '${join(directory, 'web-1/www')}' --state '${join(directory, 'web-1/state')}'`;
   const doctor = await run(`gitfleet doctor ${here} --allow-url 'file://${join(directory, 'git')}'`);
-  shots.push(['Is everything there that it needs?', 'gitfleet doctor', doctor]);
+  shots.push(['A check of one machine', 'gitfleet doctor', doctor]);
 }
 
 /** The activate command makes what the captures are about: a slow start, and one that fails. */
@@ -172,7 +172,7 @@ try {
   const intro = [
     '# What it looks like',
     '',
-    `Made by \`npm run captures\` from a real fleet; a terminal has ${COLUMNS} columns and ${ROWS} rows here. Colours are left out.`,
+    `Made by \`npm run captures\` from a real fleet, on a terminal of ${COLUMNS} columns and ${ROWS} rows, without colours.`,
   ];
   const parts = shots.map(([title, command, text]) => `## ${title}\n\n    $ ${command}\n${indented(text)}`);
   writeFileSync(join(root, 'docs/captures.md'), `${[...intro, '', ...parts].join('\n')}\n`);
