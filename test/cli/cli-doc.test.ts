@@ -10,7 +10,7 @@ const DOC = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8')
 const shapes = Object.entries<unknown>(output).filter((each): each is [string, z.ZodType] =>
   each[0].endsWith('Output'),
 );
-const examples = [...DOC.matchAll(/```json (\w+)\n(.*)\n```/g)].map(
+const examples = [...DOC.matchAll(/^```json (\w+)\n([^`]*)\n```$/gm)].map(
   ([, name = '', value = '']) => [name, value] as const,
 );
 
@@ -31,6 +31,7 @@ describe('docs/cli.md', () => {
 
   it('names every shape and every exit code', () => {
     expect(examples.length).toBeGreaterThan(5);
+    expect(examples).toHaveLength(DOC.match(/^```json/gm)?.length ?? 0);
     for (const [name] of shapes) expect(DOC).toContain(`\`${name}\``);
     const codes = [...DOC.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
     expect(codes).toEqual(Object.values(EXIT));
