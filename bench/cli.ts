@@ -45,7 +45,7 @@ async function measure(connect: string, directory: string): Promise<void> {
     JSON.stringify({
       number,
       target,
-      author: 'ann',
+      by: 'ann',
       reason: 'bench',
       via: 'publish',
       nonce: '0',

@@ -17,14 +17,14 @@ export function readHold(data: Buffer, now: number): Hold | null {
 }
 
 export function holdRefusal(held: Hold): FleetError {
-  const owner = visible(held.owner, 100);
-  return FleetError.of('HOLD', holdWords(held), `ask ${owner}; an operator ends it with: gitfleet unhold`);
+  const by = visible(held.by, 100);
+  return FleetError.of('HOLD', holdWords(held), `ask ${by}; an operator ends it with: gitfleet unhold`);
 }
 
 /** `ann holds publishing since ... until ...: why`. */
-export function holdWords({ owner, reason, since, end }: Hold): string {
+export function holdWords({ by, reason, at, end }: Hold): string {
   const until = end === null ? 'until somebody ends it' : `until ${formatInstant(end)}`;
-  return `${visible(owner, 100)} holds publishing since ${formatInstant(since)} ${until}: ${visible(reason, 300)}`;
+  return `${visible(by, 100)} holds publishing since ${formatInstant(at)} ${until}: ${visible(reason, 300)}`;
 }
 
 /** A commit that failed is neither published nor activated again. @throws FleetError QUARANTINED */

@@ -31,14 +31,14 @@ interface Held {
  */
 export async function hold(
   parts: SteeringParts,
-  wanted: { readonly owner: string; readonly reason: string; readonly end: number | null },
+  wanted: { readonly by: string; readonly reason: string; readonly end: number | null },
 ): Promise<Held> {
-  const owner = clean(wanted.owner, 200);
+  const by = clean(wanted.by, 200);
   return await change(parts, parts.znodes.hold, (data) => {
     const held = readHold(data, parts.now());
-    if (held && held.owner !== owner) throw holdRefusal(held);
-    const since = held?.since ?? parts.now();
-    const value = { owner, reason: clean(wanted.reason, 500), since, end: wanted.end };
+    if (held && held.by !== by) throw holdRefusal(held);
+    const at = held?.at ?? parts.now();
+    const value = { by, reason: clean(wanted.reason, 500), at, end: wanted.end };
     const same = held !== null && held.reason === value.reason && held.end === value.end;
     return { value: { hold: value, changed: !same }, data: same ? null : encodeHold(value) };
   });

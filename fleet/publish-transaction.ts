@@ -14,7 +14,7 @@ import { isRecorded, readSharedState, type SharedState } from './shared-state.ts
 
 export interface PublishRequest {
   readonly target: Target;
-  readonly author: string;
+  readonly by: string;
   readonly reason: string;
   readonly via: 'publish' | 'rollback' | 'hook';
   readonly ref?: string | null;
@@ -97,7 +97,7 @@ export async function publishOnce(
   const record = deployment.parse({
     number,
     target: { url: request.target.url, commitId: request.target.commitId, relativePath: request.target.relativePath },
-    author: clean(request.author, 200),
+    by: clean(request.by, 200),
     reason: clean(request.reason, 500),
     via: request.via,
     ref: request.ref ?? null,
@@ -175,7 +175,7 @@ async function adopt(parts: PublishParts, state: SharedState): Promise<void> {
   const record = deployment.parse({
     number: state.deployments.last + 1,
     target: { url: foreign.url, commitId: foreign.commitId, relativePath: foreign.relativePath },
-    author: 'foreign writer',
+    by: 'foreign writer',
     reason: judged.ok ? 'config was set by another ZooKeeper client' : `refused: ${judged.failure.code}`,
     via: 'adopted',
     nonce: parts.newNonce(),
@@ -239,7 +239,7 @@ function conflict(state: SharedState): FleetError {
   const winner = state.lastRecord;
   const who =
     winner && isRecorded(state)
-      ? `${winner.author} published ${winner.target.commitId.slice(0, 12)} as ${deploymentName(winner.number)} first`
+      ? `${winner.by} published ${winner.target.commitId.slice(0, 12)} as ${deploymentName(winner.number)} first`
       : 'another ZooKeeper client set the config first';
   return FleetError.of(
     'CONFLICT',

@@ -23,13 +23,11 @@ export function quarantineEntry(
  */
 export function quarantineAfter(
   commits: readonly Quarantined[],
-  { target, author, force, quarantines }: Pick<PublishRequest, 'target' | 'author' | 'force' | 'quarantines'>,
+  { target, by, force, quarantines }: Pick<PublishRequest, 'target' | 'by' | 'force' | 'quarantines'>,
   at: number,
 ): { data: Buffer | null; lifted: Quarantined | null } {
   const lifted = (force && commits.find((each) => each.commitId === target.commitId)) || null;
-  const left = quarantines
-    ? quarantineEntry(quarantines.commitId, { by: author, reason: quarantines.reason }, at)
-    : null;
+  const left = quarantines ? quarantineEntry(quarantines.commitId, { by, reason: quarantines.reason }, at) : null;
   const added = left && commits.every((each) => each.commitId !== left.commitId) ? [left] : [];
   if (!lifted && added.length === 0) return { data: null, lifted: null };
   return { data: encodeQuarantine([...added, ...commits.filter((each) => each !== lifted)]), lifted };

@@ -45,7 +45,7 @@ export interface Progress extends NextCommands {
   /** Its rollout in waves; null: there is no policy, or no coordinator has taken it up. */
   readonly rollout: Rollout | null;
   /** Why it ended so, where the coordinator says it. */
-  readonly why: string;
+  readonly reason: string;
 }
 
 /** What we write where no coordinator judges. */
@@ -112,7 +112,7 @@ export async function* follow(
     const elapsedMs = now - started;
     const ruled = ruledBy(led);
     const picture = { verdict, superseded, ruled, freshMs: waits || freshSince === null ? null : now - freshSince };
-    const { ending, why } = await rolledBackOr(parts, published, endingOf(picture, elapsedMs, timeoutMs), led);
+    const { ending, reason } = await rolledBackOr(parts, published, endingOf(picture, elapsedMs, timeoutMs), led);
     if (ending && (!ruled || ending === 'timed-out')) {
       const written = record(parts, published, verdict, ending);
       await (stale ? within(clock, ANSWER_MS, written) : written);
@@ -120,7 +120,7 @@ export async function* follow(
     const replaced = ending === 'superseded' || ending === 'rolled-back';
     const supersededBy = replaced ? await readCurrent(parts) : null;
     const wayBack = ending && ENDED_BADLY.has(ending) && !stale ? await findWayBack(parts.session, parts.znodes) : null;
-    const told = { verdict, elapsedMs, ending, stale, supersededBy, wayBack, why };
+    const told = { verdict, elapsedMs, ending, stale, supersededBy, wayBack, reason };
     yield { ...told, rollout: led.rollout, isLed: led.isLed };
     if (ending) return;
     if (!waits) await clock.sleep(pollMs(expected.size), signal).catch(() => {});
@@ -169,10 +169,12 @@ async function rolledBackOr(
   { record }: Pick<Published, 'record'>,
   ending: Ending | null,
   { rollout }: RolloutStatus,
-): Promise<{ ending: Ending | null; why: string }> {
-  if (ending !== 'superseded') return { ending, why: ending ? (rollout?.why ?? '') : '' };
+): Promise<{ ending: Ending | null; reason: string }> {
+  if (ending !== 'superseded') return { ending, reason: ending ? (rollout?.reason ?? '') : '' };
   const outcome = (await readDeployment(session, znodes, record.number).catch(() => null))?.outcome;
-  return outcome?.state === 'rolled-back' ? { ending: 'rolled-back', why: outcome.why ?? '' } : { ending, why: '' };
+  return outcome?.state === 'rolled-back'
+    ? { ending: 'rolled-back', reason: outcome.reason ?? '' }
+    : { ending, reason: '' };
 }
 
 interface Picture {

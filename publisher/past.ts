@@ -30,7 +30,7 @@ export function pastLines(record: Deployment, now: number): string[] {
   const { outcome } = record;
   if (!outcome) return [`${nameAndCommit(record)} was superseded before anybody judged it`, 'next: gitfleet history'];
   const by = outcome.by === '' ? '' : `, judged by ${visible(outcome.by, 100)}`;
-  const why = outcome.why ? `: ${visible(outcome.why, 300)}` : '';
+  const why = outcome.reason ? `: ${visible(outcome.reason, 300)}` : '';
   return [
     ...outcome.missing.map(({ agentId, code }) => `  ${visible(agentId, 100)}: ${visible(code, 100)}`),
     `${nameAndCommit(record)}: ${outcome.state} ${age(now - outcome.at)} ago, ${outcome.reached}/${outcome.expected} agents${by}${why}`,

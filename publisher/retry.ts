@@ -47,7 +47,7 @@ export function retry(rollout: Rollout): Retry {
  */
 export async function retryRollout(
   parts: PublishParts & SteerParts,
-  word: { readonly by: string; readonly why: string },
+  word: { readonly by: string; readonly reason: string },
 ): Promise<Published | { readonly said: string; readonly rollout: Rollout }> {
   const since = await readSharedState(parts.session, parts.znodes);
   const { rollout } = await currentRollout(parts);
@@ -59,8 +59,8 @@ export async function retryRollout(
   const back = since.lastRecord?.via === 'rollback';
   return await publishTarget(parts, since, {
     target: parsed.target,
-    author: word.by,
-    reason: word.why === '' ? `${deploymentName(rollout.deployment)} again` : word.why,
+    by: word.by,
+    reason: word.reason === '' ? `${deploymentName(rollout.deployment)} again` : word.reason,
     // What was a way back stays one: no canary, no soak.
     via: back ? 'rollback' : 'publish',
     returnsTo: back ? (since.lastRecord?.returnsTo ?? null) : null,

@@ -34,7 +34,7 @@ const LOOK_MS = 100;
 export async function steerRollout(
   parts: SteerParts,
   verb: Steering,
-  word: { readonly by: string; readonly why: string },
+  word: { readonly by: string; readonly reason: string },
 ): Promise<Exclude<Steered, { do: 'refuse' }> & { readonly rollout: Rollout }> {
   const { session, znodes, clock } = parts;
   let meant: Rollout | null = null;

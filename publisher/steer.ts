@@ -12,7 +12,7 @@ export type Steering = (typeof STEERING)[number];
 /** Who says so, and why. */
 interface Word {
   readonly by: string;
-  readonly why: string;
+  readonly reason: string;
   /** Ms since the epoch. */
   readonly at: number;
 }
@@ -44,9 +44,9 @@ export function steer(verb: Steering, rollout: Rollout, word: Word): Steered {
       return nothing(`${stateWords(rollout)}; nothing goes on`);
     case 'abort':
       if (isOpen(state)) {
-        const why = `aborted by ${word.by}${word.why === '' ? '' : `: ${word.why}`}`;
+        const reason = `aborted by ${word.by}${word.reason === '' ? '' : `: ${word.reason}`}`;
         return write(
-          { state: 'aborted', why, members: [], permits: true },
+          { state: 'aborted', reason, members: [], permits: true },
           'is aborted: nobody activates it any more, what runs stays',
         );
       }
@@ -91,7 +91,7 @@ function goOn(
       const failed = rollout.failures.map((each) => each.agentId);
       const excused = [...new Set([...rollout.excused, ...failed])].toSorted();
       const without = failed.length === 0 ? '' : ` without ${names(failed)}`;
-      return write({ ...promoted, state: 'running', why: '', excused, waveAt: 0 }, `goes on${without}${passes}`);
+      return write({ ...promoted, state: 'running', reason: '', excused, waveAt: 0 }, `goes on${without}${passes}`);
     }
     case 'proven':
       return nothing('is proven already');
@@ -101,14 +101,14 @@ function goOn(
 }
 
 /** `has failed: web-1 ...`: how a rollout ended or stopped, for a person. */
-export function stateWords({ state, why }: Rollout): string {
+export function stateWords({ state, reason }: Rollout): string {
   const words: Record<RolloutState, string> = {
     ...{ running: 'goes on', paused: 'is paused', halted: 'is halted', proven: 'is proven' },
     ...{ failed: 'has failed', aborted: 'is aborted', 'rolled-back': 'was rolled back' },
   };
-  if (why === '') return words[state];
-  if (state === 'aborted') return `is aborted${abortWords(why)}`;
-  return `${words[state]} (${visible(why, 300)})`;
+  if (reason === '') return words[state];
+  if (state === 'aborted') return `is aborted${abortWords(reason)}`;
+  return `${words[state]} (${visible(reason, 300)})`;
 }
 
 function over(name: string, verb: Steering, rollout?: Rollout): Steered {

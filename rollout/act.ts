@@ -102,7 +102,7 @@ async function rollBack(
 ): Promise<void> {
   const request = {
     target: targetOf(order.base),
-    author: `coordinator ${leadership.agentId}`,
+    by: `coordinator ${leadership.agentId}`,
     reason: `automatic, after ${deploymentName(order.rollout.deployment)}: ${order.why}`,
     via: 'rollback',
     returnsTo: order.base.deployment,

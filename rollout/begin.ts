@@ -11,7 +11,7 @@ import { outcomeOf } from './summary.ts';
 /** A target that has no rollout yet gets one; the deployment before it is over with that, if it was not before. */
 export function begin(picture: Observed, wanted: Published, record: Deployment): Action {
   const begun = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
-  const why = `${deploymentName(record.number)} starts${begun.why === '' ? '' : `: ${begun.why}`}`;
+  const why = `${deploymentName(record.number)} starts${begun.reason === '' ? '' : `: ${begun.reason}`}`;
   return change('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
 }
 
@@ -24,7 +24,7 @@ function continued({ rollout: before, left, now }: Observed, record: Deployment,
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
   if (!sameCore(left.target, wanted.target) || left.via === 'rollback') return null;
   if (wanted.policy && !isDeepStrictEqual(wanted.policy, before.policy)) return null;
-  const tries = { late: [], latePermitted: [], excused: [], failures: [], waveAt: now, soakFrom: null };
+  const tries = { late: [], latePermitted: [], excused: [], failures: [], waveAt: now, soakAt: null };
   return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
 }
 
@@ -35,14 +35,14 @@ function fresh(picture: Observed, wanted: Published, record: Deployment): Rollou
   const rollout: Rollout = {
     ...{ deployment: record.number, targetVersion: wanted.targetVersion, leader: null, wave: 0, state: 'running' },
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
-    ...{ canary: [], members: [], waveAt: now, soakFrom: null, promoted: null, late: [], latePermitted: [] },
+    ...{ canary: [], members: [], waveAt: now, soakAt: null, promoted: null, late: [], latePermitted: [] },
     wayBack: record.via === 'rollback',
-    ...{ excused: [], why: '', failures: [], steered: [] },
+    ...{ excused: [], reason: '', failures: [], steered: [] },
   };
-  if (!wanted.target) return { ...rollout, state: 'failed', why: 'no agent can read what config holds' };
+  if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {
     const why = `${policy.unreadable}: gitfleet policy set FILE mends it`;
-    return { ...rollout, state: 'halted', permits: true, why };
+    return { ...rollout, state: 'halted', permits: true, reason: why };
   }
   return inForce ? { ...rollout, ...firstWave(picture, inForce, before?.canary ?? []) } : rollout;
 }
@@ -80,7 +80,7 @@ function endOfLast(picture: Observed, record: Deployment) {
 /** A target that nobody can read is over before it began. */
 function endOfThis(picture: Observed, begun: Rollout) {
   if (begun.state !== 'failed') return null;
-  return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.why) };
+  return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.reason) };
 }
 
 export function sameCore(one: Core, other: Core): boolean {

@@ -158,7 +158,7 @@ function tell(log: Logger, { picture }: Observation, order: Action): void {
   const { rollout, unknownState } = picture;
   const deployment = rollout ? deploymentName(rollout.deployment) : null;
   // Orders, and what holds everything; that a wave takes its time is the normal course.
-  const worth = order.do !== 'rest' || (rollout?.why ?? '') !== '' || unknownState !== null;
+  const worth = order.do !== 'rest' || (rollout?.reason ?? '') !== '' || unknownState !== null;
   log[worth ? 'info' : 'debug'](
     { deployment, wave: rollout?.wave ?? null, order: order.do, why: order.why },
     `${order.do}: ${order.why}`,

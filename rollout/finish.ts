@@ -14,17 +14,17 @@ import { failuresIn, namesOf, outcomeOf, type Summary, showWords, summarize } fr
  */
 export function finish(picture: Observed, wanted: Published, rollout: Rollout, policy: Policy, broken: Broken): Action {
   const tally = summarize(picture, rollout, policy);
-  const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakFrom: null };
+  const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakAt: null };
   const base = wayBack(picture, rollout);
   const stays =
     policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base, broken) : '';
   if (policy.onFailure !== 'rollback' || stays !== '' || !base || !wanted.target) {
     const why = stays === '' ? broken.why : `${broken.why}; no rollback: ${stays}`;
-    return change('halt', why, { ...ended, state: 'halted', why });
+    return change('halt', why, { ...ended, state: 'halted', reason: why });
   }
   return {
     ...{ do: 'roll back', why: broken.why, base, commitId: wanted.target.commitId },
-    rollout: { ...ended, base, state: 'rolled-back', why: broken.why },
+    rollout: { ...ended, base, state: 'rolled-back', reason: broken.why },
     outcome: { number: rollout.deployment, outcome: outcomeOf(picture, ended, 'rolled-back', broken.why) },
   };
 }
@@ -63,16 +63,16 @@ export function prove(
   const done = tally.of('done');
   const number = rollout.deployment;
   const failed = tally.of('failed');
-  const ended = { ...rollout, members: [], soakFrom: null, failures: failuresIn(rollout, failed) };
+  const ended = { ...rollout, members: [], soakAt: null, failures: failuresIn(rollout, failed) };
   if ((done.length === 0 && failed.length === 0) || !target) return rest('no agent shows it yet');
   // Who was excused is no reason to fail, but somebody has to show it.
   const bad = broken ?? (done.length === 0 ? `${namesOf(failed)} failed, and no agent shows it` : null);
   if (bad) {
     const outcome = outcomeOf(picture, rollout, 'failed', bad);
-    return change('fail', bad, { ...ended, state: 'failed', why: bad }, { outcome: { number, outcome } });
+    return change('fail', bad, { ...ended, state: 'failed', reason: bad }, { outcome: { number, outcome } });
   }
   const without = tally.of('failed', 'out', 'offline', 'gone');
   const why = `${showWords(done.length)}${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
-  const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, why: '' };
+  const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, reason: '' };
   return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
 }

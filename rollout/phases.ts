@@ -20,10 +20,10 @@ export function advance(picture: Observed, wanted: Published, before: Rollout, p
   if (broken && policy.onFailure !== 'continue') return finish(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);
   const held = whyHeld(now, policy, tally);
-  const soakFrom = isSettled(now, tally) ? now.soakFrom : null;
-  if (held) return settle('note', held, before, { ...now, why: held, soakFrom }, tally, []);
-  const going = now.why === '' ? now : { ...now, why: '' };
-  if (!isSettled(going, tally)) return permit(before, { ...going, soakFrom: null }, policy, tally);
+  const soakAt = isSettled(now, tally) ? now.soakAt : null;
+  if (held) return settle('note', held, before, { ...now, reason: held, soakAt }, tally, []);
+  const going = now.reason === '' ? now : { ...now, reason: '' };
+  if (!isSettled(going, tally)) return permit(before, { ...going, soakAt: null }, policy, tally);
   return (
     soak(picture, before, going, policy, tally) ??
     next(picture, wanted, before, going, policy, tally, broken?.why ?? null)
@@ -129,16 +129,16 @@ function soak(picture: Observed, before: Rollout, rollout: Rollout, policy: Poli
   const passed = rollout.promoted?.wave === rollout.wave;
   const soakMs = durationOf(policy.soak);
   if (passed) return null;
-  if (soakMs > 0 && rollout.soakFrom === null) {
+  if (soakMs > 0 && rollout.soakAt === null) {
     const why = `wave ${rollout.wave} is done, it soaks for ${policy.soak}`;
-    return settle('soak', why, before, { ...rollout, soakFrom: picture.now }, tally, []);
+    return settle('soak', why, before, { ...rollout, soakAt: picture.now }, tally, []);
   }
-  if (soakMs > picture.now - (rollout.soakFrom ?? 0)) {
+  if (soakMs > picture.now - (rollout.soakAt ?? 0)) {
     return settle('note', `wave ${rollout.wave} soaks for ${policy.soak}`, before, rollout, tally, []);
   }
   if (policy.promote === 'auto' || !isCanary(rollout, policy)) return null;
   const why = 'the canary is well: waiting for gitfleet promote';
-  return settle('note', why, before, { ...rollout, why }, tally, []);
+  return settle('note', why, before, { ...rollout, reason: why }, tally, []);
 }
 
 function next(
@@ -154,7 +154,7 @@ function next(
   if (left.length === 0) return prove(picture, wanted, rollout, tally, broken);
   const busy = hanging(rollout, tally);
   const members = nextWave(policy, left.filter((each) => !busy.includes(each)).map(candidate), tally.all);
-  const wave = { ...rollout, wave: rollout.wave + 1, members, waveAt: picture.now, soakFrom: null };
+  const wave = { ...rollout, wave: rollout.wave + 1, members, waveAt: picture.now, soakAt: null };
   const begun = permit(before, wave, policy, tally) as Change;
   return { ...begun, do: 'wave', why: `wave ${wave.wave}: ${namesOf(members.map((agentId) => ({ agentId })))}` };
 }

@@ -26,11 +26,11 @@ export function plan(picture: Observed): Action {
     case 'running':
       return running(picture, wanted, rollout);
     case 'paused':
-      return rest(`paused by ${rollout.paused?.by ?? 'somebody'}: ${rollout.paused?.why ?? ''}`);
+      return rest(`paused by ${rollout.paused?.by ?? 'somebody'}: ${rollout.paused?.reason ?? ''}`);
     case 'halted':
       // It halted because nobody could read the policy; a person has mended that.
       if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return begin(picture, wanted, wanted.record);
-      return rest(`halted: ${rollout.why}`);
+      return rest(`halted: ${rollout.reason}`);
     case 'proven':
       return rest('proven');
     case 'failed':
@@ -42,11 +42,11 @@ export function plan(picture: Observed): Action {
 
 function running(picture: Observed, wanted: Published, rollout: Rollout): Action {
   if (!rollout.permits) return unphased(picture, wanted, rollout);
-  if (rollout.policy === null) return change('halt', NO_POLICY, { ...rollout, state: 'halted', why: NO_POLICY });
+  if (rollout.policy === null) return change('halt', NO_POLICY, { ...rollout, state: 'halted', reason: NO_POLICY });
   const quarantined = wanted.target && inQuarantine(picture, wanted.target.commitId);
   if (quarantined === null) return advance(picture, wanted, rollout, rollout.policy);
   const why = `the commit is in quarantine: ${quarantined}`;
-  return change('halt', why, { ...rollout, state: 'halted', why });
+  return change('halt', why, { ...rollout, state: 'halted', reason: why });
 }
 
 const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE mends it';
@@ -54,9 +54,9 @@ const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE mends it'
 /** A person's word ended it: whoever gave it may not have been able to write the outcome. */
 function ended(picture: Observed, { record }: Published, rollout: Rollout): Action {
   const judged = record?.outcome && record.outcome.state !== 'timed-out';
-  if (judged || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.why}`);
-  const outcome = outcomeOf(picture, rollout, 'aborted', rollout.why);
-  return change('outcome', rollout.why, null, { outcome: { number: rollout.deployment, outcome } });
+  if (judged || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.reason}`);
+  const outcome = outcomeOf(picture, rollout, 'aborted', rollout.reason);
+  return change('outcome', rollout.reason, null, { outcome: { number: rollout.deployment, outcome } });
 }
 
 const isWithoutPolicy = (rollout: Rollout): boolean => rollout.permits && rollout.policy === null;

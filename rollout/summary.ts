@@ -36,7 +36,7 @@ export function outcomeOf(picture: Observed, rollout: Rollout, state: Outcome['s
       .slice(0, MAX_NAMED)
       .map((each) => ({ agentId: each.agentId, code: failureOf(each, rollout).code })),
     by: 'coordinator',
-    ...(why === '' ? {} : { why }),
+    ...(why === '' ? {} : { reason: why }),
   };
 }
 

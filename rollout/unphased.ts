@@ -19,14 +19,19 @@ export function unphased(picture: Observed, { target }: Published, rollout: Roll
   if (expected.length === 0 || !target) return rest('no agent is online');
   if (done.length === expected.length) {
     const why = showWords(done.length);
-    const proven: Rollout = { ...rollout, state: 'proven', base: { deployment: number, ...target }, why: '' };
+    const proven: Rollout = { ...rollout, state: 'proven', base: { deployment: number, ...target }, reason: '' };
     return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
   }
   if (done.length + ended.length === expected.length) {
     const why = `${namesOf(ended)} will not without a person`;
     const failures = failuresIn(rollout, ended);
     const outcome = outcomeOf(picture, rollout, 'failed', why);
-    return change('fail', why, { ...rollout, state: 'failed', why, failures }, { outcome: { number, outcome } });
+    return change(
+      'fail',
+      why,
+      { ...rollout, state: 'failed', reason: why, failures },
+      { outcome: { number, outcome } },
+    );
   }
   return rest(`${done.length} of ${expected.length} agents show it`);
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { said } from './said.ts';
 import { fromJson } from './text/lenient-json.ts';
 
 /** What a newer version wrote there and this one does not know: no reason to take its record for a foreign write. */
@@ -25,7 +26,7 @@ export const outcome = z.object({
   missing: z.array(z.object({ agentId: z.string(), code: z.string() })).default([]),
   by: z.string().default(''),
   /** Why it ended so, a sentence for people; absent where the state says it all. */
-  why: z.string().optional(),
+  reason: z.string().optional(),
 });
 export type Outcome = z.infer<typeof outcome>;
 
@@ -33,8 +34,7 @@ export type Outcome = z.infer<typeof outcome>;
 export const deployment = z.object({
   number: z.number().int().positive(),
   target: targetCore,
-  author: z.string(),
-  reason: z.string(),
+  ...said.shape,
   /** Where it came from: a person's `publish` or `rollback`, git's `hook`, or a foreign writer (`adopted`). */
   via: z.enum(['publish', 'rollback', 'hook', 'adopted', OTHER]).catch(OTHER),
   ref: z.string().nullable().default(null),
@@ -46,9 +46,8 @@ export const deployment = z.object({
   adopts: z.string().nullable().default(null),
   /** Of `rollback`: the deployment it returned to. */
   returnsTo: z.number().int().nullable().default(null),
-  /** What its commit was in quarantine for, where `--force` lifted that; author and reason above say who did and why. */
-  lifted: z.object({ by: z.string(), reason: z.string(), at: z.number() }).nullable().default(null),
-  at: z.number(),
+  /** What its commit was in quarantine for, where `--force` lifted that; `by` and `reason` above say who did and why. */
+  lifted: said.nullable().default(null),
   outcome: outcome.nullable().default(null),
 });
 export type Deployment = z.infer<typeof deployment>;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isCommitId } from './commit-id.ts';
+import { said } from './said.ts';
 import { fromJson, toJson } from './text/lenient-json.ts';
 
 /**
@@ -9,9 +10,7 @@ import { fromJson, toJson } from './text/lenient-json.ts';
  * Unlike reports these are never read leniently as "nothing": a brake that cannot be read is on.
  */
 export const hold = z.object({
-  reason: z.string(),
-  owner: z.string(),
-  since: z.number(),
+  ...said.shape,
   /** Ms since the epoch; null: until a person ends it. */
   end: z.number().nullable().default(null),
 });
@@ -19,9 +18,7 @@ export type Hold = z.infer<typeof hold>;
 
 export const quarantined = z.object({
   commitId: z.string().refine(isCommitId, 'is no commit id'),
-  reason: z.string(),
-  by: z.string(),
-  at: z.number(),
+  ...said.shape,
 });
 export type Quarantined = z.infer<typeof quarantined>;
 

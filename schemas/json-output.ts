@@ -5,6 +5,7 @@ import { hold, quarantined } from './hold.ts';
 import { policy } from './policy.ts';
 import { presence, report } from './report.ts';
 import { ROLLOUT_STATES } from './rollout.ts';
+import { said } from './said.ts';
 
 /*
  * What each verb prints with `--json`: one value per line, described with examples in docs/cli.md. Members may be added;
@@ -79,8 +80,8 @@ export const statusOutput = z.strictObject({
       wave: z.int(),
       /** The agents of the present wave. */
       members: z.array(z.string()),
-      why: z.string(),
-      paused: z.strictObject({ by: z.string(), why: z.string(), at: z.number() }).nullable(),
+      reason: z.string(),
+      paused: said.strict().nullable(),
     })
     .nullable(),
   /** Of the agents that are online now. */

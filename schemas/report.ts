@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
 import { failure } from './failure.ts';
+import { said } from './said.ts';
 import { fromJson } from './text/lenient-json.ts';
 
 /** Where an agent stands with the target it judged. */
@@ -45,15 +46,15 @@ export const report = once(() =>
     /** The last words of the step that failed, without control characters; at most MOST_OUTPUT_CHARACTERS. */
     output: z.string().nullable().default(null),
     /** Set while a person on the server keeps it out of every rollout. */
-    suspended: z.object({ by: z.string(), why: z.string(), at: z.number() }).nullable().default(null),
+    suspended: said.nullable().default(null),
     /** Set while a person on the server keeps it on another commit than the target's. */
-    override: z.object({ by: z.string(), reason: z.string(), at: z.number() }).nullable().default(null),
+    override: said.nullable().default(null),
     /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
     drift: z.array(z.string()).default([]),
     /** Tries at this targetVersion so far. */
     attempts: z.number().int().default(0),
     /** Since when the phase holds. */
-    since: z.number(),
+    phaseAt: z.number(),
     at: z.number(),
     agentVersion: z.string().default(''),
   }),
@@ -75,7 +76,7 @@ export const presence = once(() =>
     host: z.string(),
     labels: z.record(z.string(), z.string()).default({}),
     agentVersion: z.string().default(''),
-    since: z.number(),
+    startedAt: z.number(),
     /** What keeps this agent from reporting, where something does. */
     problem: z.string().nullable().default(null),
   }),

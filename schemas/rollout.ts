@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
 import { foreignPolicy } from './policy.ts';
+import { said } from './said.ts';
 import { isTargetVersion } from './target-version.ts';
 import { fromJson, toJson } from './text/lenient-json.ts';
 import type { TargetVersion } from './values.ts';
@@ -44,10 +45,7 @@ export const rollout = once(() =>
     wave: z.int().min(0).default(0),
     state: z.enum(ROLLOUT_STATES),
     base: base().nullable().default(null),
-    paused: z
-      .object({ by: z.string(), why: z.string().default(''), at: z.number() })
-      .nullable()
-      .default(null),
+    paused: said.nullable().default(null),
     /** False: everybody goes at once, there was no policy when it began. */
     permits: z.boolean().default(true),
     /** The policy in force, as it was when the rollout began; null without one. */
@@ -63,10 +61,10 @@ export const rollout = once(() =>
     /** When the present wave began, or went on after a pause; 0: whoever leads takes its next look for that. */
     waveAt: z.number().default(0),
     /** Since when all of the present wave are done: the soak. Null: not yet. */
-    soakFrom: z.number().nullable().default(null),
+    soakAt: z.number().nullable().default(null),
     /** Who let this wave pass without its soak, and the canary without more words; it counts for that wave alone. */
-    promoted: z
-      .object({ by: z.string(), why: z.string().default(''), at: z.number(), wave: z.int().min(0) })
+    promoted: said
+      .extend({ wave: z.int().min(0) })
       .nullable()
       .default(null),
     /** Agents that were not done within the deadline: failed, until they report otherwise. */
@@ -76,11 +74,9 @@ export const rollout = once(() =>
     /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
     excused: z.array(z.string()).default([]),
     /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */
-    why: z.string().default(''),
+    reason: z.string().default(''),
     /** What people said about it, newest first; at most 20. */
-    steered: z
-      .array(z.object({ verb: z.string(), by: z.string(), why: z.string().default(''), at: z.number() }))
-      .default([]),
+    steered: z.array(said.extend({ verb: z.string() })).default([]),
     /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */
     failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
   }),

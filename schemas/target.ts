@@ -39,8 +39,8 @@ const additions = z.object({
   deployment: z.int().min(1).optional(),
   /** The branch or tag that was published: a help for servers that refuse an exact commit, and for people. */
   ref: z.string().optional(),
-  author: z.string().optional(),
-  message: z.string().optional(),
+  by: z.string().optional(),
+  reason: z.string().optional(),
   /** How this one deployment rolls out, instead of the app's `policy`. */
   policy: z.lazy(foreignPolicy).optional(),
   /** Members of `gitfleet` that a reader has to understand; else it refuses the target. */

@@ -57,7 +57,7 @@ export const TREE: readonly ZnodeRow[] = [
   {
     path: 'hold',
     mode: 'persistent',
-    content: 'reason, owner and end of a hold; empty: none',
+    content: 'hold (schemas/hold.ts); empty: none',
     writtenBy: 'operator',
     watchedBy: 'read by publishers and gates',
   },

@@ -79,7 +79,7 @@ export function createStatusReporter(parts: {
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
-      since: last.since,
+      phaseAt: last.since,
       at: parts.clock.now(),
       agentVersion: parts.agentVersion,
     };
@@ -130,8 +130,8 @@ export function createStatusReporter(parts: {
           'settled',
         );
       } else if (because.kind === 'suspended') {
-        const { by, why } = because.suspension;
-        parts.log.warn({ by, why, commitId: said.activeCommit }, 'suspended by a person on this server');
+        const { by, reason } = because.suspension;
+        parts.log.warn({ by, reason, commitId: said.activeCommit }, 'suspended by a person on this server');
       } else if (because.kind === 'waiting' || because.kind === 'awaiting') {
         parts.log.info({ waitingFor: because.waitingFor }, `waiting for ${because.waitingFor}`);
       } else if (wanted.kind === 'refused') {
@@ -150,7 +150,7 @@ const activeCommit = (journal: Journal, path: string | null): string | null =>
 
 const overrideOf = ({ by, reason, at }: Override) => ({ by: clean(by, 100), reason: clean(reason, 300), at });
 
-const suspendedBy = ({ by, why, at }: Suspension) => ({ by: clean(by, 100), why: clean(why, 300), at });
+const suspendedBy = ({ by, reason, at }: Suspension) => ({ by: clean(by, 100), reason: clean(reason, 300), at });
 
 /** The tail of what the step printed, so that the log alone tells the story. */
 const output = (failure: FleetError) =>

@@ -1,14 +1,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
 import { syncDirectory, writeDurably } from '../../runtime/durable-file.ts';
+import { type Said, said } from '../../schemas/said.ts';
 
 /**
  * A person took this server out: its agent goes on reporting, and neither fetches nor swaps for the fleet until
  * `gitfleet agent resume`. In `<state>/apps/<app>/suspended.json`.
  */
-const suspension = z.object({ by: z.string(), why: z.string(), at: z.number() });
-export type Suspension = z.infer<typeof suspension>;
+export type Suspension = Said;
 
 export const SUSPENSION_FILE = 'suspended.json';
 
@@ -20,15 +19,15 @@ export async function readSuspension(appState: string): Promise<Suspension | nul
   });
   if (text === null) return null;
   try {
-    return suspension.parse(JSON.parse(text));
+    return said.parse(JSON.parse(text));
   } catch {
-    return { by: 'somebody', why: `${SUSPENSION_FILE} cannot be read`, at: 0 };
+    return { by: 'somebody', reason: `${SUSPENSION_FILE} cannot be read`, at: 0 };
   }
 }
 
 export async function writeSuspension(appState: string, value: Suspension): Promise<void> {
   // Whoever runs the command, root perhaps: the agent's user has to read it. The directory keeps others out.
-  await writeDurably(join(appState, SUSPENSION_FILE), `${JSON.stringify(suspension.parse(value))}\n`, 0o644);
+  await writeDurably(join(appState, SUSPENSION_FILE), `${JSON.stringify(said.parse(value))}\n`, 0o644);
 }
 
 export async function dropSuspension(appState: string): Promise<void> {

@@ -25,7 +25,7 @@ interface FleetSideParts {
   readonly access: Access;
   readonly app: string;
   /** Who this agent is, as its presence says it. */
-  readonly card: Omit<Presence, 'since' | 'problem'>;
+  readonly card: Omit<Presence, 'startedAt' | 'problem'>;
   /** The digest id of the agent's own credential, which alone may write its presence and its report. */
   readonly ownId: string;
   /** Whether it stands for election, to lead rollouts. */
@@ -47,7 +47,7 @@ export function fleetSide(parts: FleetSideParts) {
   const { session, access, ownId, live, clock, random, log, shutdown } = parts;
   const { agentId, instanceId, machineId } = parts.card;
   const paths = znodes(parts.app);
-  const card: Presence = { ...parts.card, since: clock.now(), problem: null };
+  const card: Presence = { ...parts.card, startedAt: clock.now(), problem: null };
   const membership = joinMembership(session, {
     ...{ path: paths.presence(agentId), instanceId, machineId, clock, random, log },
     data: () => toJson(presence(), card),

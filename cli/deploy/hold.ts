@@ -23,7 +23,7 @@ export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const now = systemClock.now();
-    const wanted = { owner: author(process.env), reason, end: forMs === null ? null : now + forMs };
+    const wanted = { by: author(process.env), reason, end: forMs === null ? null : now + forMs };
     const parts = { session, znodes: znodes(settings.app), now: () => now };
     const held = await asOperator(
       'a hold',

@@ -34,7 +34,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce, beforeWrite };
     const publishing = publish(parts, since, {
       target: resolved.target,
-      author: by,
+      by,
       reason: message ?? resolved.title,
       via: 'publish',
       ref: resolved.target.gitfleet?.ref ?? null,

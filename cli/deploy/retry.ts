@@ -22,8 +22,8 @@ export async function run({ options }: Call): Promise<number> {
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;
     const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce, clock, beforeWrite };
-    const why = (options['message'] as string | undefined) ?? '';
-    const found = await interrupt.outcomeOf(retryRollout(parts, { by, why }));
+    const reason = (options['message'] as string | undefined) ?? '';
+    const found = await interrupt.outcomeOf(retryRollout(parts, { by, reason }));
     if ('record' in found) return await followPublished(session, paths, found, following, undefined, interrupt);
     const { deployment, state } = found.rollout;
     const said: SteerOutput = { deployment, state, changed: false, said: found.said };

@@ -42,7 +42,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const quarantines = options['quarantine'] === true ? leftBehind(left, target.commitId, reason) : null;
     const interrupt = takeInterrupt();
     const publishing = publish({ ...parts, beforeWrite: interrupt.beforeWrite }, since, {
-      ...{ target, author: by, reason, quarantines },
+      ...{ target, by, reason, quarantines },
       via: 'rollback',
       returnsTo,
     });

@@ -30,7 +30,7 @@ function steerVerb(verb: Steering): (call: Call) => Promise<number> {
   return async ({ options }) => {
     const settings = await readSettings(options);
     return await withSession(settings, async (session) => {
-      const word = { by: author(process.env), why: (options['message'] as string | undefined) ?? '' };
+      const word = { by: author(process.env), reason: (options['message'] as string | undefined) ?? '' };
       const parts = { session, znodes: znodes(settings.app), clock };
       const steered = await written(`${verb} may be done`, () => steerRollout(parts, verb, word));
       const changed = steered.do === 'write';

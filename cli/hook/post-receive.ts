@@ -99,7 +99,7 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
         publish: async (since, target) =>
           await publish(parts, since, {
             target,
-            author: author(process.env),
+            by: author(process.env),
             reason: asked.message ?? (await commitTitle(git, repository, target.commitId)),
             via: 'hook',
             ref: `refs/heads/${branch}`,
@@ -126,7 +126,7 @@ async function tell(
   const followed = result.kind === 'published' ? result.published : await withPrevious(result.current);
   const sayAlready = () => {
     const as = followed
-      ? ` as ${deploymentName(followed.record.number)} by ${visible(followed.record.author, 100)}${againWords(followed.record)}`
+      ? ` as ${deploymentName(followed.record.number)} by ${visible(followed.record.by, 100)}${againWords(followed.record)}`
       : '';
     say(`gitfleet: ${branch} is at ${result.tip.slice(0, 10)}, published already${as}`);
   };

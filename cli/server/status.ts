@@ -113,8 +113,10 @@ function refusalLines({ refused }: LocalStatus): string[] {
 
 function suspensionLines({ suspension }: LocalStatus, now: number): string[] {
   if (!suspension) return [];
-  const { by, why, at } = suspension;
-  return [`  suspended by ${visible(by, 100)}, ${age(now - at)} ago${why === '' ? '' : `: ${visible(why, 200)}`}`];
+  const { by, reason, at } = suspension;
+  return [
+    `  suspended by ${visible(by, 100)}, ${age(now - at)} ago${reason === '' ? '' : `: ${visible(reason, 200)}`}`,
+  ];
 }
 
 function overrideLines({ override }: LocalStatus, now: number): string[] {

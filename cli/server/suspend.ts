@@ -20,7 +20,7 @@ export async function run({ options }: Call): Promise<number> {
   const agent = agentSettings(settings);
   await becomeAgentUser(agent.state);
   const layout = layoutOf(agent.root, agent.state, settings.app);
-  const suspension = { by: author(process.env), why: String(options['message'] ?? ''), at: clock.now() };
+  const suspension = { by: author(process.env), reason: String(options['message'] ?? ''), at: clock.now() };
   await writeSuspension(layout.appState, suspension).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? noAgent(layout.appState) : error;
   });

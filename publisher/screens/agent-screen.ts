@@ -66,7 +66,7 @@ const TONE: Record<AgentProgress, Tone> = {
 function presenceLines(presence: Presence, now: number): string[] {
   const labels = Object.entries(presence.labels).map(([key, value]) => `${visible(key, 70)}=${visible(value, 70)}`);
   return fields([
-    ['online', `for ${age(now - presence.since)}, since ${formatInstant(presence.since)}`],
+    ['online', `for ${age(now - presence.startedAt)}, since ${formatInstant(presence.startedAt)}`],
     ['host', `${visible(presence.host, 200)}, process ${presence.pid}`],
     ['version', visible(presence.agentVersion, 40)],
     ['labels', labels.join(', ')],

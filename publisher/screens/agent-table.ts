@@ -84,7 +84,7 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
       return row('failed', 'bad', 0, since, both(errorWords(view)));
     case 'silent': {
       const problem = presence?.problem;
-      const online = presence ? `online for ${age(now - presence.since)}` : 'online';
+      const online = presence ? `online for ${age(now - presence.startedAt)}` : 'online';
       // Not since when it is silent, which nobody knows: it may have come long before this target.
       return row('silent', 'busy', 2, '-', problem ? visible(problem, 300) : `${online}, has not answered yet`);
     }
@@ -108,7 +108,7 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
 /** The agent's clock may be off: how old its phase was is told by it, how long ago it said so by the ensemble. */
 export function phaseAge({ report, reportedAt }: JudgedAgent['view'], now: number): string {
   if (!report || reportedAt === null) return '-';
-  return age(Math.max(0, report.at - report.since) + Math.max(0, now - reportedAt));
+  return age(Math.max(0, report.at - report.phaseAt) + Math.max(0, now - reportedAt));
 }
 
 function errorWords({ report }: JudgedAgent['view']): string {

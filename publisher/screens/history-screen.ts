@@ -27,7 +27,7 @@ export function historyLines(
       { text: outcome, ...(tone ? { tone } : {}) },
       { text: record.outcome ? `${record.outcome.reached}/${record.outcome.expected}` : '' },
       { text: `${age(screen.now - record.at)} ago` },
-      { text: cut(visible(record.author, 100), 20) },
+      { text: cut(visible(record.by, 100), 20) },
       {
         text: [
           refused.has(record.target.commitId) ? '(in quarantine) ' : '',

@@ -115,20 +115,23 @@ export function verdictLines(progress: Progress, ending: Ending, followed: Follo
       return [`${what} FAILED: ${count}`, nextWords(nextCommands(ending, progress, 'gitfleet status'))];
     case 'rolled-back':
       return [
-        `${what} ROLLED BACK: ${visible(progress.why, 300)}`,
+        `${what} ROLLED BACK: ${visible(progress.reason, 300)}`,
         `  ${short(record.target.commitId)} is in quarantine${instead ? `; the fleet goes back to ${short(instead.target.commitId)} as ${deploymentName(instead.number)}` : ''}`,
         `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that mends it`,
       ];
     case 'halted':
       return [
-        `${what} HALTED: ${visible(progress.why, 300)} (${count})`,
+        `${what} HALTED: ${visible(progress.reason, 300)} (${count})`,
         nextWords(nextCommands(ending, progress, null)),
       ];
     case 'aborted':
-      return [`${what} ABORTED${abortWords(progress.why)} (${count})`, nextWords(nextCommands(ending, progress, null))];
+      return [
+        `${what} ABORTED${abortWords(progress.reason)} (${count})`,
+        nextWords(nextCommands(ending, progress, null)),
+      ];
     case 'superseded':
       return [
-        ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.author, 100)}`] : []),
+        ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.by, 100)}`] : []),
         `${what} was superseded: something newer was published (${count})`,
         `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}`,
       ];
@@ -155,7 +158,7 @@ export function publishedLines({ record, previous }: Followed, change: Change | 
   const { lifted } = record;
   const places = placeLines(previous?.target ?? null, record.target);
   return [
-    `${deploymentName(record.number)}: ${stepWords(record, previous)} at ${record.target.relativePath}, by ${visible(record.author, 100)}${title}`,
+    `${deploymentName(record.number)}: ${stepWords(record, previous)} at ${record.target.relativePath}, by ${visible(record.by, 100)}${title}`,
     ...(lifted
       ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
       : []),
@@ -176,7 +179,7 @@ function stepWords({ target }: Deployment, previous: Deployment | null): string 
 export function attachedLines({ record, previous }: Followed, now: number): string[] {
   const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
   return [
-    `${nameAndCommit(record)}, published ${age(now - record.at)} ago by ${visible(record.author, 100)}${title}`,
+    `${nameAndCommit(record)}, published ${age(now - record.at)} ago by ${visible(record.by, 100)}${title}`,
     ...placeLines(previous?.target ?? null, record.target),
   ];
 }

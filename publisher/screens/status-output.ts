@@ -21,7 +21,7 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
     deployment: isRecorded(state) ? deployment.parse(state.lastRecord) : null,
     hold: parseHold(state.hold.data, now).value,
     rollout: rollout && {
-      ...{ state: rollout.state, wave: rollout.wave, members: rollout.members, why: rollout.why },
+      ...{ state: rollout.state, wave: rollout.wave, members: rollout.members, reason: rollout.reason },
       paused: rollout.paused,
     },
     reached,

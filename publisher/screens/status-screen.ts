@@ -88,9 +88,9 @@ function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
   ];
 }
 
-function whoAndWhy({ author, at, reason }: Deployment, now: number): string {
+function whoAndWhy({ by, at, reason }: Deployment, now: number): string {
   const why = reason === '' ? '' : `: ${visible(reason, 120)}`;
-  return `${visible(author, 100)}, ${age(now - at)} ago${why}`;
+  return `${visible(by, 100)}, ${age(now - at)} ago${why}`;
 }
 
 /** Who stopped publishing, and whether what is wanted is in quarantine. */
@@ -110,7 +110,7 @@ export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
   const { rollout } = picture;
   if (!rollout) return [];
   const words = waveWords(rollout, standings(picture), screen.now);
-  const why = visible(rollout.why, 300);
+  const why = visible(rollout.reason, 300);
   switch (rollout.state) {
     case 'proven':
       return [];
@@ -121,7 +121,7 @@ export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
     case 'halted':
       return [line(screen, `  HALTED: ${why}`, 'bad')];
     case 'aborted':
-      return [line(screen, `  its rollout was aborted${abortWords(rollout.why)}`, 'bad')];
+      return [line(screen, `  its rollout was aborted${abortWords(rollout.reason)}`, 'bad')];
     default:
       return [
         line(screen, `  its rollout ${rollout.state === 'failed' ? 'failed' : 'was rolled back'}: ${why}`, 'bad'),

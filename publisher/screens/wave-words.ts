@@ -26,11 +26,11 @@ export function waveWords(rollout: Rollout | null, agents: readonly JudgedAgent[
 }
 
 /** Null: it is not watched, or not yet. */
-function watchedWords({ soakFrom, policy }: Rollout, now: number | null): string | null {
-  if (soakFrom === null || policy === null) return null;
+function watchedWords({ soakAt, policy }: Rollout, now: number | null): string | null {
+  if (soakAt === null || policy === null) return null;
   if (now === null) return `to be watched for ${policy.soak}`;
   // The times of a rollout are of another clock than ours.
-  const passed = Math.min(Math.max(0, now - soakFrom), durationOf(policy.soak));
+  const passed = Math.min(Math.max(0, now - soakAt), durationOf(policy.soak));
   return `watched for ${age(passed)} of ${policy.soak}`;
 }
 
@@ -45,14 +45,14 @@ export const waveName = ({ wave, policy }: Pick<Rollout, 'wave' | 'policy'>): st
   wave === 0 && policy?.canary !== undefined ? 'canary' : `wave ${wave}`;
 
 /** What follows the word `aborted`: ` by ann: lunch`, for the reason itself begins with it; of any other `: lunch`. */
-export const abortWords = (why: string): string =>
-  why.startsWith('aborted by ') ? visible(why.slice('aborted'.length), 300) : `: ${visible(why, 300)}`;
+export const abortWords = (reason: string): string =>
+  reason.startsWith('aborted by ') ? visible(reason.slice('aborted'.length), 300) : `: ${visible(reason, 300)}`;
 
 /** What the whole rollout waits for; null: only for the agents of its wave. */
 export function heldWords(rollout: Rollout | null): string | null {
   if (rollout?.state === 'paused') {
-    const { by = 'somebody', why = '' } = rollout.paused ?? {};
-    return `paused by ${visible(by, 100)}${why === '' ? '' : `: ${visible(why, 200)}`}`;
+    const { by = 'somebody', reason = '' } = rollout.paused ?? {};
+    return `paused by ${visible(by, 100)}${reason === '' ? '' : `: ${visible(reason, 200)}`}`;
   }
-  return rollout?.state === 'running' && rollout.why !== '' ? visible(rollout.why, 300) : null;
+  return rollout?.state === 'running' && rollout.reason !== '' ? visible(rollout.reason, 300) : null;
 }

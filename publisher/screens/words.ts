@@ -55,12 +55,12 @@ export function overrideWords({ report }: JudgedAgent['view']): string {
 }
 
 export function suspensionWords({ report }: JudgedAgent['view']): string {
-  const { by, why } = report?.suspended ?? { by: 'somebody', why: 'no reason is known' };
-  return onServer(by, why);
+  const { by, reason } = report?.suspended ?? { by: 'somebody', reason: 'no reason is known' };
+  return onServer(by, reason);
 }
 
-const onServer = (by: string, why: string): string =>
-  `by ${visible(by, 100)} on the server${why === '' ? '' : `: ${visible(why, 200)}`}`;
+const onServer = (by: string, reason: string): string =>
+  `by ${visible(by, 100)} on the server${reason === '' ? '' : `: ${visible(reason, 200)}`}`;
 
 /** `awaiting` alone would leave the reader asking for what. */
 export const phaseWords = ({ report }: JudgedAgent['view']): string =>

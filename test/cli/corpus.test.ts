@@ -228,10 +228,10 @@ describe('what was typed rightly', () => {
   it('C11 names and titles that carry escape sequences are shown, not obeyed', async () => {
     const agentId = 'web-\u202e\u001b[2J';
     const paths = fleet.znodes;
-    const card = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: '\u001b]0;h\u0007', since: 1 };
+    const card = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: '\u001b]0;h\u0007', startedAt: 1 };
     await fleet.session.create(`${paths.online}/web-odd`, toJson(presence(), presence().parse(card)), 'ephemeral');
     const value = {
-      ...{ agentId, targetVersion: null, phase: 'failed', activeCommit: '\u001b[1m', since: 1, at: 1 },
+      ...{ agentId, targetVersion: null, phase: 'failed', activeCommit: '\u001b[1m', phaseAt: 1, at: 1 },
       error: { code: 'X\u001b[5m', reason: 'r\u009b31m', hint: 'h\u0007', next: 'stall' },
       output: 'one\u001b[31m\ntwo\r',
     };

@@ -36,35 +36,35 @@ const version = async (path: string) => (await session.get(path))?.stat.version;
 
 describe('a hold', () => {
   it('names owner, reason, begin and end; said twice it is written once', async () => {
-    const wanted = { owner: 'ann', reason: 'inventory', end: 9_000 };
+    const wanted = { by: 'ann', reason: 'inventory', end: 9_000 };
     expect(await hold(parts, wanted)).toMatchObject({ changed: true });
     const before = await version(paths.hold);
     now = 2_000;
-    expect(await hold(parts, wanted)).toMatchObject({ changed: false, hold: { since: 1_000 } });
+    expect(await hold(parts, wanted)).toMatchObject({ changed: false, hold: { at: 1_000 } });
     expect(await version(paths.hold)).toBe(before);
-    expect(await held()).toEqual({ owner: 'ann', reason: 'inventory', since: 1_000, end: 9_000 });
+    expect(await held()).toEqual({ by: 'ann', reason: 'inventory', at: 1_000, end: 9_000 });
   });
 
   it('is prolonged by its owner, and not taken over by another while it is in force', async () => {
-    await hold(parts, { owner: 'ann', reason: 'inventory', end: 9_000 });
-    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
-    const other = { owner: 'bob', reason: 'mine', end: null };
+    await hold(parts, { by: 'ann', reason: 'inventory', end: 9_000 });
+    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
+    const other = { by: 'bob', reason: 'mine', end: null };
     await expect(hold(parts, other)).rejects.toMatchObject({
       code: 'HOLD',
       message: expect.stringContaining('ann holds publishing'),
       hint: expect.stringContaining('gitfleet unhold'),
     });
-    await hold(parts, { owner: 'ann', reason: 'inventory', end: 1_500 });
+    await hold(parts, { by: 'ann', reason: 'inventory', end: 1_500 });
     now = 1_500;
-    expect(await hold(parts, other)).toMatchObject({ changed: true, hold: { owner: 'bob', since: 1_500 } });
+    expect(await hold(parts, other)).toMatchObject({ changed: true, hold: { by: 'bob', at: 1_500 } });
   });
 
   it('is ended once; one that cannot be read too', async () => {
-    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
-    expect(await unhold(parts)).toMatchObject({ owner: 'ann' });
+    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
+    expect(await unhold(parts)).toMatchObject({ by: 'ann' });
     expect(await unhold(parts)).toBe(null);
     await session.set(paths.hold, Buffer.from('stop!'), -1);
-    await expect(hold(parts, { owner: 'ann', reason: 'r', end: null })).rejects.toMatchObject({ code: 'HOLD' });
+    await expect(hold(parts, { by: 'ann', reason: 'r', end: null })).rejects.toMatchObject({ code: 'HOLD' });
     expect(await unhold(parts)).toBe('unreadable');
     expect((await read(paths.hold)).length).toBe(0);
   });
@@ -77,14 +77,14 @@ describe('a hold', () => {
         ...session,
         async get(path: string) {
           const node = await session.get(path);
-          const bobs = { owner: 'bob', reason: 'faster', since: 1, end: null };
+          const bobs = { by: 'bob', reason: 'faster', at: 1, end: null };
           if (!raced) await session.set(paths.hold, encodeHold(bobs), -1);
           raced = true;
           return node;
         },
       },
     };
-    const ours = hold(racing, { owner: 'ann', reason: 'inventory', end: null });
+    const ours = hold(racing, { by: 'ann', reason: 'inventory', end: null });
     await expect(ours).rejects.toMatchObject({ message: expect.stringContaining('bob holds publishing') });
   });
 });
@@ -120,7 +120,7 @@ describe('quarantine', () => {
 describe('a publish', () => {
   async function publishes(commitId: CommitId, over: Partial<PublishRequest> = {}) {
     const target = targetOf({ url: 'https://h.example.com/r.git', commitId, relativePath: 'shop' });
-    const request = { target, author: 'carl', reason: 'hotfix', via: 'publish' as const, ...over };
+    const request = { target, by: 'carl', reason: 'hotfix', via: 'publish' as const, ...over };
     const writing = { ...parts, access: openAccess, newNonce: () => `n${Math.random()}` };
     return await publishTarget(writing, await readSharedState(session, paths), request);
   }
@@ -134,7 +134,7 @@ describe('a publish', () => {
     });
     const { record } = await publishes(BAD, { force: true });
     expect(record).toMatchObject({
-      author: 'carl',
+      by: 'carl',
       reason: 'hotfix',
       lifted: { by: 'ann', reason: 'burns', at: 1_000 },
     });
@@ -145,7 +145,7 @@ describe('a publish', () => {
 
   it('by force lifts no hold, and is plain where nothing is quarantined', async () => {
     expect((await publishes(GOOD, { force: true })).record.lifted).toBe(null);
-    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
+    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
     await expect(publishes(BAD, { force: true })).rejects.toMatchObject({ code: 'HOLD' });
   });
 
@@ -157,7 +157,7 @@ describe('a publish', () => {
   it('may put what it leaves in quarantine, in the same transaction or not at all', async () => {
     await publishes(BAD);
     const leaving = { via: 'rollback' as const, quarantines: { commitId: BAD, reason: 'burns' } };
-    await hold(parts, { owner: 'ann', reason: 'inventory', end: null });
+    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
     await expect(publishes(GOOD, leaving)).rejects.toMatchObject({ code: 'HOLD' });
     expect(await quarantined()).toEqual([]);
     await unhold(parts);

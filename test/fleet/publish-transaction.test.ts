@@ -37,7 +37,7 @@ const target = (letter: string): Target =>
   targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });
 const request = (letter: string) => ({
   target: target(letter),
-  author: 'ann',
+  by: 'ann',
   reason: letter,
   via: 'publish' as const,
 });
@@ -114,7 +114,7 @@ describe('the publish transaction', () => {
   it('of fifty at once on one look, one stands', async () => {
     const state = await readSharedState(observer, paths);
     const all = await Promise.allSettled(
-      Array.from({ length: 50 }, (_, at) => publishTarget(parts, state, { ...request('a'), author: `p${at}` })),
+      Array.from({ length: 50 }, (_, at) => publishTarget(parts, state, { ...request('a'), by: `p${at}` })),
     );
     const won = all.filter((result) => result.status === 'fulfilled');
     expect(won.length).toBe(1);

@@ -27,7 +27,7 @@ const ask = (more: Partial<GateParts> = {}) =>
   );
 
 describe('the gate', () => {
-  const held = (end: number | null) => encodeHold({ reason: 'fair week', owner: 'ann', since: 1, end });
+  const held = (end: number | null) => encodeHold({ reason: 'fair week', by: 'ann', at: 1, end });
   const bad = (commitId: string) => encodeQuarantine([{ commitId, reason: 'burns', by: 'ann', at: 1 } as never]);
 
   it.each([

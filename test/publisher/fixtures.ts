@@ -27,7 +27,7 @@ export const WINDOW: Screen = { ...SCREEN, wraps: false };
 
 export const record = (over: Partial<Deployment> = {}): Deployment =>
   deployment.parse({
-    ...{ number: 7, target: { url: URL, commitId: NEW, relativePath: 'shop' }, author: 'ann', reason: 'Prices go up' },
+    ...{ number: 7, target: { url: URL, commitId: NEW, relativePath: 'shop' }, by: 'ann', reason: 'Prices go up' },
     ...{ via: 'publish', nonce: 'n', previous: 6, at: NOW - 5 * MINUTE, ...over },
   });
 
@@ -49,12 +49,12 @@ export function agent(agentId: string, facts: AgentFacts = {}): AgentView {
   const { online, reportedAt = NOW - 5 * MINUTE, ...said } = facts;
   const card = {
     ...{ agentId, instanceId: 'i', machineId: 'm', pid: 4711, host: `${agentId}.example.com` },
-    ...{ labels: { role: 'web', zone: 'a' }, agentVersion: '0.1.0', since: NOW - 3 * HOUR },
+    ...{ labels: { role: 'web', zone: 'a' }, agentVersion: '0.1.0', startedAt: NOW - 3 * HOUR },
   };
   const at = reportedAt ?? 0;
   const about = {
     ...{ agentId, targetVersion: VERSION, deployment: 7, phase: 'active', activeCommit: NEW, desiredCommit: NEW },
-    ...{ relativePath: 'shop', since: at - 2 * SECOND, at, agentVersion: '0.1.0' },
+    ...{ relativePath: 'shop', phaseAt: at - 2 * SECOND, at, agentVersion: '0.1.0' },
   };
   return {
     agentId,
@@ -90,14 +90,18 @@ const before = { activeCommit: OLD } as const;
 
 /** One of each. */
 export const MIXED: readonly AgentView[] = [
-  agent('db-1', { phase: 'suspended', suspended: { by: 'carl', why: 'disk is swapped', at: NOW - HOUR }, ...before }),
+  agent('db-1', {
+    phase: 'suspended',
+    suspended: { by: 'carl', reason: 'disk is swapped', at: NOW - HOUR },
+    ...before,
+  }),
   agent('web-1'),
   agent('web-2', { phase: 'fetching', reportedAt: NOW - 12 * SECOND, ...before }),
   agent('web-3', { phase: 'failed', attempts: 1, reportedAt: NOW - 4 * MINUTE, ...before, ...refused }),
   agent('web-4', { phase: 'failed', attempts: 3, reportedAt: NOW - 40 * SECOND, ...before, ...unreachable }),
   agent('web-5', { online: false, reportedAt: NOW - 2 * HOUR, targetVersion: OLDER, ...before }),
   agent('web-6', {
-    online: { since: NOW - 20 * SECOND },
+    online: { startedAt: NOW - 20 * SECOND },
     targetVersion: OLDER,
     reportedAt: NOW - 26 * HOUR,
     ...before,

@@ -31,7 +31,7 @@ beforeEach(async () => {
 
 async function publish(letter: string): Promise<Published> {
   const target = targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });
-  const request = { target, author: 'ann', reason: '', via: 'publish' } as const;
+  const request = { target, by: 'ann', reason: '', via: 'publish' } as const;
   return publishTarget(parts, await readSharedState(parts.session, paths), request);
 }
 
@@ -66,9 +66,9 @@ describe('whoever waits for a rollout in waves', () => {
     ['paused', 'timed-out'],
   ] satisfies [RolloutState, Ending][])('ends, while it is %s, as %s', async (state, ends) => {
     const published = await publish('a');
-    await put(value(published, state, { why: 'web-1 failed' }));
-    const { ending: found, why, rollout: seen } = await ending(published, 300);
-    expect({ found, why, state: seen?.state }).toEqual({ found: ends, why: 'web-1 failed', state });
+    await put(value(published, state, { reason: 'web-1 failed' }));
+    const { ending: found, reason, rollout: seen } = await ending(published, 300);
+    expect({ found, reason, state: seen?.state }).toEqual({ found: ends, reason: 'web-1 failed', state });
     const outcome = (await readDeployment(parts.session, paths, 1))?.outcome?.state ?? null;
     // The coordinator's word; that nobody waited long enough is ours.
     expect(outcome).toBe(ends === 'timed-out' ? 'timed-out' : null);
@@ -81,7 +81,7 @@ describe('whoever waits for a rollout in waves', () => {
     const last = await ending(published, 60_000, async () => {
       if (gone) return;
       gone = true;
-      const why = 'canary web-1 failed: HEALTH_FAILED';
+      const reason = 'canary web-1 failed: HEALTH_FAILED';
       const outcome = {
         state: 'rolled-back',
         at: 1,
@@ -89,12 +89,12 @@ describe('whoever waits for a rollout in waves', () => {
         expected: 1,
         missing: [],
         by: 'coordinator',
-        why,
+        reason,
       } as const;
       await writeOutcome(parts.session, paths, 1, { ...outcome, missing: [] });
       await put(value(await publish('a'), 'running'));
     });
-    expect(last).toMatchObject({ ending: 'rolled-back', why: 'canary web-1 failed: HEALTH_FAILED' });
+    expect(last).toMatchObject({ ending: 'rolled-back', reason: 'canary web-1 failed: HEALTH_FAILED' });
     expect(last.supersededBy).toMatchObject({ number: 2 });
   });
 });
@@ -105,9 +105,9 @@ it('says the wave, the soak, the pause and what holds it', () => {
   });
   expect(waveWords(null, [], null)).toBe('');
   expect(waveWords(going, [], null)).toBe('canary: web-1');
-  expect(waveWords({ ...going, wave: 2, soakFrom: 1 }, [], null)).toBe('wave 2: web-1, done, to be watched for 0s');
-  expect(waveWords({ ...going, why: 'no agent is online' }, [], null)).toBe('no agent is online');
-  expect(waveWords({ ...going, state: 'paused', paused: { by: 'ann', why: 'lunch', at: 1 } }, [], null)).toBe(
+  expect(waveWords({ ...going, wave: 2, soakAt: 1 }, [], null)).toBe('wave 2: web-1, done, to be watched for 0s');
+  expect(waveWords({ ...going, reason: 'no agent is online' }, [], null)).toBe('no agent is online');
+  expect(waveWords({ ...going, state: 'paused', paused: { by: 'ann', reason: 'lunch', at: 1 } }, [], null)).toBe(
     'paused by ann: lunch',
   );
   expect(waveWords({ ...going, state: 'proven', members: [] }, [], null)).toBe('');

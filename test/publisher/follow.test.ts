@@ -32,10 +32,10 @@ beforeEach(async () => {
   parts = { session, znodes: paths, access: openAccess, now: Date.now, newNonce: () => `n${count}-${++nonce}` };
 });
 
-async function publishNow(author: string, digit = 'a') {
+async function publishNow(by: string, digit = 'a') {
   const target = targetOf({ url: 'https://h.example.com/r.git', commitId: digit.repeat(40), relativePath: 'shop' });
   const direct = { ...parts, session: observer };
-  const request = { target, author, reason: '', via: 'publish' as const };
+  const request = { target, by, reason: '', via: 'publish' as const };
   return await publishTarget(direct, await readSharedState(observer, paths), request);
 }
 
@@ -77,7 +77,7 @@ it('names what superseded, where that has a record', async () => {
   const published = await publishNow('ann');
   await publishNow('bob');
   expect(await following(published, 300_000)).toMatchObject([
-    { ending: 'superseded', supersededBy: { number: 2, author: 'bob' } },
+    { ending: 'superseded', supersededBy: { number: 2, by: 'bob' } },
   ]);
   await observer.set(paths.config, Buffer.from('{}'), -1);
   expect(await following(published, 300_000)).toMatchObject([{ ending: 'superseded', supersededBy: null }]);

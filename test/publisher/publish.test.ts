@@ -34,19 +34,19 @@ const target = (letter: string): Target =>
   targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });
 const state = () => readSharedState(session, paths);
 const publishOn = (since: Awaited<ReturnType<typeof state>>, letter: string) =>
-  publish(parts, since, { target: target(letter), author: 'ann', reason: letter, via: 'publish' });
+  publish(parts, since, { target: target(letter), by: 'ann', reason: letter, via: 'publish' });
 const publishNow = async (letter: string) => publishOn(await state(), letter);
 const outcomeOf = async (number: number) => (await readDeployment(session, paths, number))?.outcome ?? null;
 
 async function comesOnline(agentId: string): Promise<void> {
-  const value = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', since: 1 };
+  const value = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', startedAt: 1 };
   await session.create(paths.presence(agentId), toJson(presence(), presence().parse(value)), 'ephemeral');
 }
 
 /** As an agent that got there, at what config holds now. */
 async function reportsActive(agentId: string): Promise<void> {
   const { targetVersion } = (await state()).config;
-  const value = { agentId, targetVersion, phase: 'active', activeCommit: null, since: 1, at: 1 };
+  const value = { agentId, targetVersion, phase: 'active', activeCommit: null, phaseAt: 1, at: 1 };
   await session.ensure(paths.report(agentId));
   await session.set(paths.report(agentId), toJson(report(), report().parse(value)), -1);
 }
@@ -56,7 +56,7 @@ describe('a publish judges what it replaced', () => {
     await comesOnline('web-1');
     const old = await state();
     await publishNow('a');
-    await session.set(paths.hold, encodeHold({ reason: 'r', owner: 'bob', since: 1, end: null }), -1);
+    await session.set(paths.hold, encodeHold({ reason: 'r', by: 'bob', at: 1, end: null }), -1);
     await expect(publishNow('b')).rejects.toMatchObject({ code: 'HOLD' });
     await expect(publishOn(old, 'b')).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(await outcomeOf(1)).toBe(null);

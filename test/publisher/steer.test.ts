@@ -3,11 +3,11 @@ import { STEERING, type Steering, steer } from '../../publisher/steer.ts';
 import { policy } from '../../schemas/policy.ts';
 import { ROLLOUT_STATES, type Rollout, type RolloutState, rollout } from '../../schemas/rollout.ts';
 
-const word = { by: 'ann', why: 'shop is slow', at: 5_000 };
+const word = { by: 'ann', reason: 'shop is slow', at: 5_000 };
 
 function inState(state: RolloutState, more: Partial<Rollout> = {}): Rollout {
   const failures = state === 'halted' ? [{ agentId: 'web-1', code: 'HEALTH', reason: '500' }] : [];
-  const paused = state === 'paused' ? { by: 'bob', why: 'lunch', at: 1_000 } : null;
+  const paused = state === 'paused' ? { by: 'bob', reason: 'lunch', at: 1_000 } : null;
   const given = {
     deployment: 7,
     targetVersion: '1a.1',
@@ -77,18 +77,18 @@ describe('a word', () => {
 
   it('of resume after a halt lets pass who failed, and promote also the soak', () => {
     expect(steer('resume', inState('halted'), word)).toMatchObject({
-      rollout: { excused: ['web-1'], why: '', promoted: null },
+      rollout: { excused: ['web-1'], reason: '', promoted: null },
       said: 'd-7 goes on without web-1',
     });
     expect(steer('promote', inState('halted'), word)).toMatchObject({ rollout: { promoted: { by: 'ann', wave: 2 } } });
   });
 
   it('that was given before is shown on one line, whatever it holds', () => {
-    const why = 'lunch\n\u001b[2Jd-8 is proven';
-    expect(steer('pause', inState('aborted', { why }), word)).toMatchObject({
+    const reason = 'lunch\n\u001b[2Jd-8 is proven';
+    expect(steer('pause', inState('aborted', { reason }), word)).toMatchObject({
       said: 'd-7 is aborted: lunch\\n\\u001b[2Jd-8 is proven; nothing goes on',
     });
-    expect(steer('pause', inState('paused', { paused: { by: 'a\nb', why, at: 1 } }), word)).toMatchObject({
+    expect(steer('pause', inState('paused', { paused: { by: 'a\nb', reason, at: 1 } }), word)).toMatchObject({
       said: 'd-7 is paused already, by a\\nb',
     });
   });
@@ -140,7 +140,7 @@ describe('a word', () => {
   });
 
   it('is kept with twenty others', () => {
-    const steered = Array.from({ length: 20 }, () => ({ verb: 'pause', by: 'x', why: '', at: 0 }));
+    const steered = Array.from({ length: 20 }, () => ({ verb: 'pause', by: 'x', reason: '', at: 0 }));
     const next = steer('pause', inState('running', { steered }), word);
     expect(next.do === 'write' && next.rollout.steered).toHaveLength(20);
   });

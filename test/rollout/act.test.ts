@@ -52,7 +52,7 @@ const target = (letter: string): Target =>
 const put = async (letter: string) =>
   publishTarget(parts, await readSharedState(session, paths), {
     target: target(letter),
-    author: 'ann',
+    by: 'ann',
     reason: '',
     via: 'publish',
   });
@@ -89,7 +89,7 @@ function backOf(value: Rollout): RollBack {
   const outcome: Outcome = { state: 'rolled-back', at: 1, reached: 0, expected: 1, missing: [], by: 'coordinator' };
   return {
     ...{ do: 'roll back', why: 'web-1 failed', base: { deployment: 1, ...core('a') }, commitId: 'b'.repeat(40) },
-    rollout: { ...value, state: 'rolled-back', why: 'web-1 failed' },
+    rollout: { ...value, state: 'rolled-back', reason: 'web-1 failed' },
     outcome: { number: 2, outcome },
   };
 }
@@ -122,9 +122,9 @@ describe('an order', () => {
     expect(await config()).toContain('b'.repeat(40));
     // Also one that read anew, but whose node is gone.
     await session.remove((mine.term.guard as { path: string }).path, ANY_VERSION);
-    const fresh = act(parts, mine, await see(), change('note', 'x', { ...value, why: 'mine' }));
+    const fresh = act(parts, mine, await see(), change('note', 'x', { ...value, reason: 'mine' }));
     await expect(fresh).rejects.toMatchObject({ code: 'NO_NODE' });
-    expect(await current()).toMatchObject({ leader: { agentId: 'web-2' }, why: '' });
+    expect(await current()).toMatchObject({ leader: { agentId: 'web-2' }, reason: '' });
   });
 });
 
@@ -177,7 +177,7 @@ it('leaves a rollout alone whose state is of a newer version, until something el
   await takeLead(parts, mine, seen);
   expect(JSON.parse((await session.get(paths.rollout))?.data.toString() ?? '')).toEqual(newer);
   const steering = { session, znodes: paths, clock: systemClock };
-  const word = { by: 'ann', why: '' };
+  const word = { by: 'ann', reason: '' };
   await expect(steerRollout(steering, 'pause', word)).rejects.toMatchObject({ code: 'ROLLOUT_NEWER' });
   await put('e');
   expect(plan((await see()).picture).do).toBe('start');
@@ -197,7 +197,7 @@ it('promotes the wave that was looked at, and no other one that began meanwhile'
     },
   } as unknown as typeof session;
   const steering = { session: racing, znodes: paths, clock: systemClock };
-  const steered = await steerRollout(steering, 'promote', { by: 'bob', why: '' });
+  const steered = await steerRollout(steering, 'promote', { by: 'bob', reason: '' });
   expect(steered).toMatchObject({ do: 'nothing', said: expect.stringContaining('canary is over') });
   expect(await current()).toMatchObject({ wave: 1, promoted: null });
 });
@@ -235,7 +235,7 @@ it('a publisher leaves the word about a rollout in waves to the coordinator, als
   await begun();
   await publish(parts, await readSharedState(session, paths), {
     target: target('c'),
-    author: 'ann',
+    by: 'ann',
     reason: '',
     via: 'publish',
   });

@@ -59,7 +59,7 @@ const target = (letter: string): Target =>
 
 async function publish(letter: string): Promise<number> {
   const since = await readSharedState(observer, paths);
-  const request = { target: target(letter), author: 'ann', reason: letter, via: 'publish' } as const;
+  const request = { target: target(letter), by: 'ann', reason: letter, via: 'publish' } as const;
   return (await publishTarget(publisher, since, request)).record.number;
 }
 
@@ -111,7 +111,7 @@ describe('the coordinator', () => {
     });
     expect(await readDeployment(observer, paths, 3)).toMatchObject({
       via: 'rollback',
-      author: 'coordinator web-1',
+      by: 'coordinator web-1',
       returnsTo: 1,
     });
     const quarantine = await observer.get(paths.quarantine);
@@ -174,10 +174,10 @@ describe('the coordinator', () => {
     await inState(1, 'proven');
     await setPolicy({ canary: 1, maxParallel: 3, soak: '2s', deadline: '1s' });
     await publish('b');
-    await inState(2, 'running', (rollout) => rollout.soakFrom !== null);
+    await inState(2, 'running', (rollout) => rollout.soakAt !== null);
     await kit.expire(dying);
     await until('judged', async () => (await outcomeOf(2))?.state === 'rolled-back');
-    expect((await outcomeOf(2))?.why).toContain('canary web-0 failed: GONE went away after it was active');
+    expect((await outcomeOf(2))?.reason).toContain('canary web-0 failed: GONE went away after it was active');
     expect(actors.slice(1).flatMap((actor) => actor.activated.map(({ letter }) => letter))).not.toContain('b');
   });
 
@@ -190,18 +190,18 @@ describe('the coordinator', () => {
     await publish('b');
     await inState(2, 'running', (rollout) => rollout.wave === 1);
     const steering = { session: observer, znodes: paths, clock };
-    await steerRollout(steering, 'pause', { by: 'ann', why: 'lunch' });
+    await steerRollout(steering, 'pause', { by: 'ann', reason: 'lunch' });
     await until('who had a permit is done', async () => shown().startsWith('bb'));
     coordinate('web-2');
     await kit.expire(first.session);
     await until('a new leader', async () => (await current())?.leader?.agentId === 'web-2');
-    expect(await current()).toMatchObject({ state: 'paused', paused: { by: 'ann', why: 'lunch' }, wave: 1 });
+    expect(await current()).toMatchObject({ state: 'paused', paused: { by: 'ann', reason: 'lunch' }, wave: 1 });
     expect(shown()).toBe('bbaa');
-    await steerRollout(steering, 'resume', { by: 'ann', why: '' });
+    await steerRollout(steering, 'resume', { by: 'ann', reason: '' });
     await inState(2, 'running', (rollout) => rollout.wave === 2);
-    await steerRollout(steering, 'abort', { by: 'ann', why: 'wrong branch' });
+    await steerRollout(steering, 'abort', { by: 'ann', reason: 'wrong branch' });
     await until('judged', async () => (await outcomeOf(2))?.state === 'aborted');
-    expect(await outcomeOf(2)).toMatchObject({ why: 'aborted by ann: wrong branch' });
+    expect(await outcomeOf(2)).toMatchObject({ reason: 'aborted by ann: wrong branch' });
     expect(shown().endsWith('a')).toBe(true);
   });
 
@@ -214,16 +214,16 @@ describe('the coordinator', () => {
     await setPolicy({ canary: 1, maxParallel: 1, onFailure: 'pause' });
     await publish('b');
     const halted = await inState(2, 'halted');
-    expect(halted.why).toBe('web-2 failed: HEALTH_FAILED GET /up answered 500');
+    expect(halted.reason).toBe('web-2 failed: HEALTH_FAILED GET /up answered 500');
     expect(halted.failures).toMatchObject([{ agentId: 'web-2', code: 'HEALTH_FAILED' }]);
     expect(shown()).toBe('baaa');
     bad.pop();
-    const again = await retryRollout({ ...publisher, clock }, { by: 'ann', why: 'the database is back' });
+    const again = await retryRollout({ ...publisher, clock }, { by: 'ann', reason: 'the database is back' });
     expect(again).toMatchObject({ record: { number: 3, reason: 'the database is back' } });
     expect(await inState(3, 'proven')).toMatchObject({ canary: ['web-1'], base: { deployment: 3 } });
     expect(shown()).toBe('bbbb');
     expect(actors.map((actor) => actor.activated.length)).toEqual([2, 3, 2, 2]);
-    expect(await retryRollout({ ...publisher, clock }, { by: 'ann', why: '' })).toMatchObject({
+    expect(await retryRollout({ ...publisher, clock }, { by: 'ann', reason: '' })).toMatchObject({
       rollout: { deployment: 3 },
     });
   });
@@ -235,8 +235,8 @@ describe('the coordinator', () => {
     await inState(1, 'proven');
     await setPolicy({ canary: 'role=none' });
     await observer.set(paths.config, Buffer.from(JSON.stringify(target('b'))), -1);
-    const held = await inState(2, 'running', (rollout) => rollout.why !== '');
-    expect(held.why).toBe('no agent that is online is chosen as canary by role=none');
+    const held = await inState(2, 'running', (rollout) => rollout.reason !== '');
+    expect(held.reason).toBe('no agent that is online is chosen as canary by role=none');
     expect(await readDeployment(observer, paths, 2)).toMatchObject({ via: 'adopted' });
     expect(shown()).toBe('aaa');
   });

@@ -54,7 +54,7 @@ export class World {
     this.writes += 1;
     const number = this.records.length + 1;
     const previous = number > 1 ? number - 1 : null;
-    const written = { number, target: core(letter), author: 'ann', reason: '', via: 'publish', nonce: 'n', previous };
+    const written = { number, target: core(letter), by: 'ann', reason: '', via: 'publish', nonce: 'n', previous };
     this.records.push(deployment.parse({ ...written, at: this.now, ...more }));
     const targetVersion = `${(0x100 + this.writes).toString(16)}.${this.now}` as TargetVersion;
     this.config = { targetVersion, target: core(letter), policy, recorded: true };
@@ -74,7 +74,7 @@ export class World {
   /** The agent reports this phase about what config holds now. */
   say(agentId: string, phase: Phase, more: Record<string, unknown> = {}): void {
     const { targetVersion } = this;
-    const said = { agentId, targetVersion, phase, activeCommit: null, since: this.now, at: this.now, ...more };
+    const said = { agentId, targetVersion, phase, activeCommit: null, phaseAt: this.now, at: this.now, ...more };
     this.agent(agentId).report = report().parse(said);
   }
 

@@ -137,8 +137,8 @@ describe(`whatever agents, servers and publishers do (seed ${SEED})`, () => {
     fc.assert(
       fc.property(scripts, (script) => {
         const { world, orders } = run(script, () => {});
-        const { state, why } = world.rollout ?? {};
-        const ended = state === 'proven' || state === 'failed' || (state === 'halted' && why !== '');
+        const { state, reason } = world.rollout ?? {};
+        const ended = state === 'proven' || state === 'failed' || (state === 'halted' && reason !== '');
         expect(ended, `${state}: ${orders.slice(-5).join(' | ')}`).toBe(true);
       }),
       { seed: SEED, numRuns: RUNS },

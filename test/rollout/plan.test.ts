@@ -165,10 +165,10 @@ describe('waves', () => {
     settle(world);
     finish(world);
     expect(settle(world)).toContain('waiting for gitfleet promote');
-    expect(world.rollout?.why).toContain('waiting for gitfleet promote');
-    if (world.rollout) world.rollout = { ...world.rollout, promoted: { by: 'ann', why: '', at: 0, wave: 0 } };
+    expect(world.rollout?.reason).toContain('waiting for gitfleet promote');
+    if (world.rollout) world.rollout = { ...world.rollout, promoted: { by: 'ann', reason: '', at: 0, wave: 0 } };
     settle(world);
-    expect(world.rollout).toMatchObject({ wave: 1, why: '' });
+    expect(world.rollout).toMatchObject({ wave: 1, reason: '' });
   });
 
   it('take one zone at a time', () => {
@@ -382,7 +382,8 @@ describe('a failure before the permit', () => {
     world.now += 601_000;
     settle(world);
     expect(world.rollout).toMatchObject({ state: 'halted', late: ['web-1'], latePermitted: [] });
-    if (world.rollout) world.rollout = { ...world.rollout, state: 'running', waveAt: 0, why: '', excused: ['web-1'] };
+    if (world.rollout)
+      world.rollout = { ...world.rollout, state: 'running', waveAt: 0, reason: '', excused: ['web-1'] };
     world.sayAll('awaiting');
     settle(world);
     expect(world.permitted()).toEqual(['web-1']);
@@ -446,11 +447,11 @@ describe('who was done and went away', () => {
     const world = soaking({ offlineBudget: 0 });
     goAway(world, 'web-1');
     expect(settle(world)).toContain('1 of 8 agents are offline (web-1), the policy allows 0');
-    expect(world.rollout).toMatchObject({ wave: 0, soakFrom: null });
+    expect(world.rollout).toMatchObject({ wave: 0, soakAt: null });
     world.agent('web-1').online = true;
     world.now += 100_000;
     expect(settle(world)).toBe('wave 0 soaks for 5m');
-    expect(world.rollout?.soakFrom).toBe(world.now);
+    expect(world.rollout?.soakAt).toBe(world.now);
   });
 
   it('of the present wave stops its soak, and has failed at the deadline', () => {
@@ -581,14 +582,14 @@ describe('agents that are away', () => {
     world.agent('web-4').online = false;
     world.sayAll('awaiting');
     expect(settle(world)).toContain('2 of 8 agents are offline (web-3, web-4), the policy allows 1');
-    expect(world.rollout?.why).toContain('2 of 8 agents are offline');
+    expect(world.rollout?.reason).toContain('2 of 8 agents are offline');
     expect(world.permitted()).toEqual([]);
     world.agent('web-4').online = true;
     settle(world);
     expect(world.permitted()).toEqual(
       ['web-1', 'web-2', 'web-5', 'web-6'].filter((id) => world.rollout?.members.includes(id)),
     );
-    expect(world.rollout?.why).toBe('');
+    expect(world.rollout?.reason).toBe('');
   });
 
   it('leave the budget after seven days', () => {
@@ -642,7 +643,7 @@ describe('agents that are away', () => {
     expect(settle(world)).toBe('no agent that is online is chosen as canary by role=canary');
     world.join('web-9', { role: 'canary' });
     settle(world);
-    expect(world.rollout).toMatchObject({ canary: ['web-9'], members: ['web-9'], why: '' });
+    expect(world.rollout).toMatchObject({ canary: ['web-9'], members: ['web-9'], reason: '' });
   });
 
   it('are canary again when they come back with the commit, also where nobody else is chosen', () => {
@@ -689,7 +690,7 @@ describe('another target', () => {
     settle(world);
     world.publish('c');
     settle(world);
-    expect(world.records[1]?.outcome).toMatchObject({ state: 'superseded', why: 'd-3 came instead' });
+    expect(world.records[1]?.outcome).toMatchObject({ state: 'superseded', reason: 'd-3 came instead' });
     expect(world.rollout).toMatchObject({ deployment: 3, base: { deployment: 1 }, wave: 0 });
   });
 
@@ -701,7 +702,7 @@ describe('another target', () => {
     finish(world);
     settle(world);
     expect(world.rollout?.wave).toBe(1);
-    const paused = { by: 'ann', why: 'lunch', at: world.now };
+    const paused = { by: 'ann', reason: 'lunch', at: world.now };
     if (world.rollout) world.rollout = { ...world.rollout, state: 'paused', paused };
     world.publish('b', { via: 'adopted' });
     expect(settle(world)).toBe('paused by ann: lunch');
@@ -739,7 +740,7 @@ describe('another target', () => {
     settle(world);
     expect(world.rollout).toMatchObject({
       state: 'failed',
-      why: 'no agent can read what config holds',
+      reason: 'no agent can read what config holds',
       base: { deployment: 1 },
     });
   });

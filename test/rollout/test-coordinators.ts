@@ -31,7 +31,7 @@ export async function startActor(
   options: ActorOptions = {},
 ): Promise<Actor> {
   const card = { agentId, instanceId: agentId, machineId: agentId, pid: 1, host: 'h', labels: options.labels ?? {} };
-  const online = toJson(presence(), { ...card, agentVersion: '', since: 0, problem: null });
+  const online = toJson(presence(), { ...card, agentVersion: '', startedAt: 0, problem: null });
   await session.create(paths.presence(agentId), online, 'ephemeral');
   let stopped = false;
   let shown: string | null = null;
@@ -43,7 +43,7 @@ export async function startActor(
     const key = `${targetVersion} ${phase}`;
     if (told === key) return;
     told = key;
-    const said = { agentId, targetVersion, phase, activeCommit: shown?.repeat(40) ?? null, since: 0, at: 0, ...more };
+    const said = { agentId, targetVersion, phase, activeCommit: shown?.repeat(40) ?? null, phaseAt: 0, at: 0, ...more };
     const data = toJson(report(), report().parse(said));
     const there = await session.exists(paths.report(agentId));
     if (there) await session.set(paths.report(agentId), data, -1);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { PHASES, parseReport } from '../../schemas/report.ts';
 
-const report = { agentId: 'web-1', targetVersion: '5.100', phase: 'active', activeCommit: null, since: 1, at: 2 };
+const report = { agentId: 'web-1', targetVersion: '5.100', phase: 'active', activeCommit: null, phaseAt: 1, at: 2 };
 const read = (value: object) => parseReport(Buffer.from(JSON.stringify(value)));
 
 it.each(PHASES)('reads the phase %s', (phase) => {
@@ -14,7 +14,7 @@ it('reads a report of a newer agent: unknown members are dropped, an unknown pha
   expect(newer).not.toHaveProperty('tomorrow');
 });
 
-it.each([[{}], [{ ...report, agentId: 1 }], [{ ...report, phase: undefined, since: 'x' }], [[]]])(
+it.each([[{}], [{ ...report, agentId: 1 }], [{ ...report, phase: undefined, phaseAt: 'x' }], [[]]])(
   'reads nothing from what is no report',
   (value) => {
     expect(read(value)).toBeNull();

@@ -21,21 +21,21 @@ const rollout: Rollout = {
   wave: 1,
   state: 'paused',
   base: { deployment: 11, url: URL, commitId: COMMIT, relativePath: PATH },
-  paused: { by: 'ann', why: 'lunch', at: 1_700_000_000_001 },
+  paused: { by: 'ann', reason: 'lunch', at: 1_700_000_000_001 },
   permits: true,
   policy: policy().parse({ canary: 1, soak: '5m' }),
   startedAt: 1_700_000_000_000,
   canary: ['web-1'],
   members: ['web-2', 'web-3'],
   waveAt: 1_700_000_000_000,
-  soakFrom: null,
+  soakAt: null,
   promoted: null,
   late: [],
   latePermitted: [],
   wayBack: false,
   excused: [],
-  steered: [{ verb: 'pause', by: 'ann', why: 'lunch', at: 1_700_000_000_001 }],
-  why: '',
+  steered: [{ verb: 'pause', by: 'ann', reason: 'lunch', at: 1_700_000_000_001 }],
+  reason: '',
   failures: [{ agentId: 'web-2', code: 'HEALTH', reason: 'GET /up: 500' }],
 };
 
@@ -60,14 +60,14 @@ describe('rollout', () => {
       canary: [],
       members: [],
       waveAt: 0,
-      soakFrom: null,
+      soakAt: null,
       promoted: null,
       late: [],
       latePermitted: [],
       wayBack: false,
       excused: [],
       steered: [],
-      why: '',
+      reason: '',
       failures: [],
     });
   });
@@ -90,7 +90,7 @@ describe('a permit', () => {
 });
 
 describe('the hold', () => {
-  const hold: Hold = { reason: 'sale', owner: 'ann', since: 1_000, end: 5_000 };
+  const hold: Hold = { reason: 'sale', by: 'ann', at: 1_000, end: 5_000 };
 
   it('is in force until its end, or until a person ends it', () => {
     expect(parseHold(encodeHold(hold), 4_999)).toEqual({ value: hold, unreadable: null });

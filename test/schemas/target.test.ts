@@ -39,7 +39,7 @@ describe('a target that an agent may act on', () => {
 
 describe('gitfleet in a target', () => {
   it('keeps what we know and drops what we do not', () => {
-    const gitfleet = { deployment: 12, ref: 'main', author: 'ann', message: 'why', must: ['ref'] };
+    const gitfleet = { deployment: 12, ref: 'main', by: 'ann', reason: 'why', must: ['ref'] };
     const parsed = parse({ ...contract, gitfleet: { ...gitfleet, later: { deep: [1] } } });
     expect(parsed).toEqual({ ok: true, target: { ...contract, gitfleet } });
   });

@@ -195,7 +195,7 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
         return;
       }
       if (record.state === 'paused' && !record.paused?.by) violate('paused by nobody');
-      if (['halted', 'failed', 'aborted'].includes(record.state) && record.why === '')
+      if (['halted', 'failed', 'aborted'].includes(record.state) && record.reason === '')
         violate(`${record.state}, and no word why`);
       if (record.state === 'rolled-back') violate('the record is rolled back, and config holds what it was about');
       for (const server of servers) {

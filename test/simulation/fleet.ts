@@ -134,7 +134,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   rest &&= checker.isOver();
   checker.atEnd(servers);
   const last = checker.rollout();
-  tell(`ended ${rest ? '' : 'NOT '}as ${last?.state}: ${last?.why}`);
+  tell(`ended ${rest ? '' : 'NOT '}as ${last?.state}: ${last?.reason}`);
   for (const server of servers) server.kill();
   for (const release of releases) release();
   void people.close();
@@ -301,7 +301,7 @@ function publishCommit(fleet: Fleet, commitId: string, how: 'ours' | 'foreign', 
   };
   fleet.ask(
     readSharedState(people, paths)
-      .then((state) => publishTarget(parts, state, { target, author: 'ann', reason: what, via: 'publish' }))
+      .then((state) => publishTarget(parts, state, { target, by: 'ann', reason: what, via: 'publish' }))
       .catch(failed),
   );
 }
@@ -314,7 +314,7 @@ function backByHand(fleet: Fleet): void {
 function say({ people, paths, clock, tell, ask }: Fleet, verb: (typeof STEERING)[number]): void {
   tell(`a person says ${verb}`);
   ask(
-    steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', why: 'to see' }).then(
+    steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', reason: 'to see' }).then(
       ({ said }) => tell(`${verb}: ${said}`),
       (error: unknown) => tell(`${verb} is refused: ${(error as Error).message}`),
     ),

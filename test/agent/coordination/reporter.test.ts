@@ -8,7 +8,7 @@ import { createVirtualClock } from '../../support/virtual-clock.ts';
 
 const reportOf = (phase: Phase, targetVersion: string): Report =>
   parseReport(
-    Buffer.from(JSON.stringify({ agentId: 'web-1', targetVersion, phase, activeCommit: null, since: 0, at: 0 })),
+    Buffer.from(JSON.stringify({ agentId: 'web-1', targetVersion, phase, activeCommit: null, phaseAt: 0, at: 0 })),
   ) as Report;
 
 /** What is written when the stages begin at these times; the last one is where the agent rests. */

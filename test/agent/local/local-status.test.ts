@@ -34,7 +34,7 @@ describe('whether only leave to activate is missing', () => {
     ['a newer target is refused', { refused: { targetVersion: '6.1', failure } }],
     ['something else is in its place', { links: [{ ...shop, commitId: null, instead: 'a directory' }] }],
     ['a person keeps another one', { override: { ...override, counts: true } }],
-    ['a person suspended it', { suspension: { by: 'ann', why: '', at: 1 } }],
+    ['a person suspended it', { suspension: { by: 'ann', reason: '', at: 1 } }],
   ])('not where %s', (_, change) => {
     expect(awaitsClearance({ ...ready, ...change }, false)).toBe(false);
   });

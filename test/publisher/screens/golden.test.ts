@@ -49,7 +49,7 @@ async function shows(name: string, lines: readonly string[]): Promise<void> {
 /** What config holds on all of them. */
 const PRESENT = presentTargetOf(make.picture([]).state);
 
-const hold = { owner: 'bob', reason: 'inventory', since: NOW - HOUR, end: NOW + 2 * HOUR };
+const hold = { by: 'bob', reason: 'inventory', at: NOW - HOUR, end: NOW + 2 * HOUR };
 const entry = (commitId: CommitId) => ({ commitId, reason: 'empties the cart', by: 'ann', at: NOW - 2 * HOUR });
 const stale = { since: NOW - 12 * SECOND, reason: 'get /app/business/config: DEADLINE', refusal: null };
 const refused = { ...stale, reason: 'get /app/business/config: NO_AUTH', refusal: 'give another credential' };
@@ -78,13 +78,20 @@ describe('status', () => {
     ['status-wave', make.picture(MIXED.slice(1, 3), {}, { state: 'running', wave: 2, members: ['web-1', 'web-2'] })],
     [
       'status-paused',
-      make.picture(MIXED.slice(1, 3), {}, { state: 'paused', paused: { by: 'ann', why: 'the shop is slow', at: NOW } }),
+      make.picture(
+        MIXED.slice(1, 3),
+        {},
+        { state: 'paused', paused: { by: 'ann', reason: 'the shop is slow', at: NOW } },
+      ),
     ],
     [
       'status-halted',
-      make.picture(MIXED.slice(1, 4), {}, { state: 'halted', why: '1 of at most 0 agents failed: web-3' }),
+      make.picture(MIXED.slice(1, 4), {}, { state: 'halted', reason: '1 of at most 0 agents failed: web-3' }),
     ],
-    ['status-aborted', make.picture(MIXED.slice(1, 4), {}, { state: 'aborted', why: 'aborted by ann: wrong branch' })],
+    [
+      'status-aborted',
+      make.picture(MIXED.slice(1, 4), {}, { state: 'aborted', reason: 'aborted by ann: wrong branch' }),
+    ],
     ['status-stale', { ...make.picture(MIXED.slice(0, 3)), stale }],
     ['status-unreadable', { ...make.picture(MIXED.slice(0, 3)), stale: refused }],
   ])('%s', async (name, picture) => {
@@ -98,16 +105,16 @@ describe('status', () => {
         state: 'running',
         members: ['web-1', 'web-3'],
         policy: rule,
-        soakFrom: NOW - 14 * SECOND,
+        soakAt: NOW - 14 * SECOND,
       };
       return statusLines(make.picture(fleet, {}, { ...soaks, ...more }), SCREEN)[2];
     };
     const well = [make.agent('web-1'), make.agent('web-3')];
     const failed = [MIXED[1], MIXED[3]] as typeof MIXED;
     expect(second(well, {})).toBe('  canary: web-1, web-3, done, watched for 14 s of 2m');
-    expect(second(well, { soakFrom: NOW - HOUR })).toMatch(/watched for 2 min of 2m$/);
-    expect(second(well, { soakFrom: NOW + HOUR })).toMatch(/watched for 0\.0 s of 2m$/);
-    expect(second(well, { soakFrom: null })).toBe('  canary: web-1, web-3');
+    expect(second(well, { soakAt: NOW - HOUR })).toMatch(/watched for 2 min of 2m$/);
+    expect(second(well, { soakAt: NOW + HOUR })).toMatch(/watched for 0\.0 s of 2m$/);
+    expect(second(well, { soakAt: null })).toBe('  canary: web-1, web-3');
     expect(second(failed, { excused: ['web-3'] })).toBe('  canary: web-1, done without web-3, watched for 14 s of 2m');
     expect(second(failed, { members: ['web-3'] })).toBe('  canary: goes on without web-3, watched for 14 s of 2m');
     expect(second([], { excused: ['web-3'] })).toBe('  canary: web-1, done without web-3, watched for 14 s of 2m');
@@ -159,7 +166,7 @@ describe('status', () => {
 
   it('never takes more than the window has, however low and narrow it is', () => {
     const worst = {
-      ...make.picture(THOUSAND, { hold, quarantined: [entry(NEW)] }, { state: 'halted', why: 'x' }),
+      ...make.picture(THOUSAND, { hold, quarantined: [entry(NEW)] }, { state: 'halted', reason: 'x' }),
       stale,
     };
     const followedPictures = [worst, make.picture(MIXED), make.picture(ODD), make.picture([], { config: '', hold })];
@@ -198,7 +205,7 @@ describe('status', () => {
     const kept = { override, activeCommit: OLD, desiredCommit: OLD, deployment: null };
     const views = [
       make.agent('web-1', kept),
-      make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', why: '', at: NOW - HOUR } }),
+      make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', reason: '', at: NOW - HOUR } }),
     ];
     await shows('agent-kept', [
       ...views.flatMap((view) => agentLines(view, PRESENT, SCREEN)),
@@ -217,7 +224,7 @@ describe('status', () => {
 const followed = { record: make.record(), previous: make.previous(), targetVersion: VERSION };
 const progress = (fleet: typeof MIXED, elapsedMs: number, ending: Ending | null, over: Partial<Progress> = {}) => ({
   ...{ verdict: judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
-  ...{ stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, why: '', ...over },
+  ...{ stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, reason: '', ...over },
 });
 
 describe('a deployment that is followed', () => {
@@ -253,7 +260,7 @@ describe('a deployment that is followed', () => {
   });
 
   it('says once that it was aborted', () => {
-    const over = { isLed: true, why: 'aborted by ann: wrong branch' };
+    const over = { isLed: true, reason: 'aborted by ann: wrong branch' };
     const lines = createProgressLines(followed).next(progress([make.agent('web-1')], 4_200, 'aborted', over));
     expect(lines).toContain('d-7 9dbcdf1ee3 ABORTED by ann: wrong branch (1/1 agents at 9dbcdf1ee3)');
   });
@@ -262,20 +269,20 @@ describe('a deployment that is followed', () => {
     [
       'the soak of the last wave',
       true,
-      { soakFrom: 1 },
+      { soakAt: 1 },
       '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1, done, to be watched for 2m)',
     ],
     ['the look of the coordinator', true, {}, '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1)'],
     [
       'a person',
       true,
-      { why: 'the canary is well: waiting for gitfleet promote' },
+      { reason: 'the canary is well: waiting for gitfleet promote' },
       'the canary is well: waiting for gitfleet promote (11 s)',
     ],
     [
       'a leader',
       false,
-      { soakFrom: 1 },
+      { soakAt: 1 },
       '1/1 active after 11 s; no coordinator leads the rollout: it goes on when one is back (gitfleet status)',
     ],
   ] as const)('waits for %s where all agents show it, and says so', (_, isLed, more, says) => {
@@ -289,13 +296,13 @@ describe('a deployment that is followed', () => {
 
   it.each(['converged', 'superseded', 'timed-out', 'nobody'] as const)('in plain lines: %s', async (ending) => {
     const fleet = ending === 'nobody' ? [] : ending === 'converged' ? [make.agent('web-1')] : MIXED.slice(1, 3);
-    const instead = make.record({ number: 8, author: 'bob', target: { ...followed.record.target, commitId: OLD } });
+    const instead = make.record({ number: 8, by: 'bob', target: { ...followed.record.target, commitId: OLD } });
     const over = ending === 'superseded' ? { supersededBy: instead } : {};
     await shows(`follow-${ending}`, createProgressLines(followed).next(progress(fleet, 4_200, ending, over)));
   });
 
   it('names who has to act where all that are online are taken out', () => {
-    const out = make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', why: '', at: NOW - HOUR } });
+    const out = make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', reason: '', at: NOW - HOUR } });
     expect(
       createProgressLines(followed)
         .next(progress([out], 11 * SECOND, 'nobody'))
@@ -506,7 +513,7 @@ it('what stops a deployment, and who is refused', async () => {
     ...refused(() => checkHold(Buffer.from('stop!'), NOW)),
     ...refused(() => checkQuarantine(encodeQuarantine([entry(NEW)]), NEW)),
     ...refused(() => checkQuarantine(Buffer.from('{}'), NEW)),
-    ...refused(() => checkHold(encodeHold({ ...hold, since: 1e300 }), NOW)),
+    ...refused(() => checkHold(encodeHold({ ...hold, at: 1e300 }), NOW)),
     ...refused(() => checkHold(encodeHold({ ...hold, end: NOW }), NOW)),
   ]);
 });
@@ -519,7 +526,7 @@ it('history', async () => {
       number: 11,
       target: target(OLD),
       returnsTo: 9,
-      author: '店長',
+      by: '店長',
       outcome: make.outcome('proven', 3, 3),
     }),
     make.record({ number: 10, at: NOW - 3 * HOUR, outcome: make.outcome('failed', 1, 3), reason: '\u001b[31mred' }),
@@ -528,7 +535,7 @@ it('history', async () => {
       number: 8,
       at: NOW - 90 * 24 * HOUR,
       outcome: make.outcome('superseded', 0, 3),
-      author: 'a'.repeat(60),
+      by: 'a'.repeat(60),
     }),
     make.record({ number: 7, at: NOW - 91 * 24 * HOUR, reason: 'r'.repeat(300) }),
     make.record({ number: 6, at: NOW - 92 * 24 * HOUR, target: target(OLD), returnsTo: 4, reason: 'back to d-4' }),

@@ -47,12 +47,12 @@ describe('an active release that somebody wrote into', () => {
     await writeFile(at('stranger'), 'x');
     expect((await publish()).exitCode).toBe(0);
     expect(await readFile(at('src/app.js'), 'utf8')).toBe('one');
-    const { since } = await fleet.reported('web-1', 'what stays', (found) => found.drift.join() === 'stranger');
+    const { phaseAt } = await fleet.reported('web-1', 'what stays', (found) => found.drift.join() === 'stranger');
     await rm(at('stranger'));
     expect((await publish()).exitCode).toBe(0);
     const clean = await fleet.reported('web-1', 'that nothing is left', (found) => found.phase === 'active');
     expect(clean.drift).toEqual([]);
-    expect(clean.since).toBeGreaterThan(since);
+    expect(clean.phaseAt).toBeGreaterThan(phaseAt);
   });
 
   it('is put right where the settings say so, and what steps generated stays', async () => {
@@ -107,9 +107,9 @@ describe('what is served while another target is wanted', () => {
     const { agent, at } = await deployed({ drift: 'heal' });
     const here = ['--root', agent.root, '--state', agent.state, '--id', agent.id, '--app', fleet.app];
     expect(await gitfleet(['agent', 'suspend', '-m', 'trying something', ...here])).toMatchObject({ exitCode: 0 });
-    const { since } = await drifts('suspended', []);
+    const { phaseAt } = await drifts('suspended', []);
     await writeFile(at('src/app.js'), 'changed');
-    expect((await drifts('suspended', ['src/app.js'])).since).toBe(since);
+    expect((await drifts('suspended', ['src/app.js'])).phaseAt).toBe(phaseAt);
     expect((await fleet.run('status')).stdout).toMatch(
       /web-1 +suspended .*: trying something; 1 file is not the commit's/,
     );

@@ -79,8 +79,8 @@ describe('hold', () => {
       gitfleet([...args, '-z', fleet.zookeeper, '--app', fleet.app], { env: { GITFLEET_AUTHOR: author } });
     const first = await by('ann', 'hold', '-m', 'inventory', '--for', '2h', '--json');
     const [held] = shaped(first.stdout, output.holdOutput);
-    expect(held).toMatchObject({ changed: true, hold: { owner: 'ann', reason: 'inventory' } });
-    expect((held?.hold?.end ?? 0) - (held?.hold?.since ?? 0)).toBe(2 * 3_600_000);
+    expect(held).toMatchObject({ changed: true, hold: { by: 'ann', reason: 'inventory' } });
+    expect((held?.hold?.end ?? 0) - (held?.hold?.at ?? 0)).toBe(2 * 3_600_000);
     expect(await by('bob', 'hold', '-m', 'mine')).toMatchObject({
       exitCode: 5,
       stderr: expect.stringContaining('ann holds publishing'),
@@ -97,7 +97,7 @@ describe('hold', () => {
     );
     expect(plan?.blockers).toMatchObject([{ code: 'HOLD' }]);
     expect(shaped((await by('bob', 'unhold', '--json')).stdout, output.holdOutput)).toMatchObject([
-      { changed: true, hold: { owner: 'ann' } },
+      { changed: true, hold: { by: 'ann' } },
     ]);
     expect(shaped((await by('bob', 'unhold', '--json')).stdout, output.holdOutput)).toEqual([
       { changed: false, hold: null },
@@ -329,7 +329,7 @@ it('a thousand agents are shown by status, with one session and no watch', async
     targetVersion,
     phase: 'active',
     activeCommit: commitId,
-    since: 1,
+    phaseAt: 1,
     at: 1,
   });
   await Promise.all(

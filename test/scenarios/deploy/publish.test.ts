@@ -23,16 +23,16 @@ describe('publish by hand', () => {
     const { targetOf } = await import('../../../schemas/target.ts');
     // Both have read before either writes: the race at its sharpest, without luck.
     const since = await readSharedState(fleet.session, fleet.znodes);
-    const one = async (commitId: string, author: string) => {
+    const one = async (commitId: string, by: string) => {
       const target = targetOf({ url: origin.url, commitId, relativePath: 'shop' });
       const parts = {
         session: fleet.session,
         znodes: fleet.znodes,
         access: openAccess,
         now: Date.now,
-        newNonce: () => author,
+        newNonce: () => by,
       };
-      return await publish(parts, since, { target, author, reason: '', via: 'publish' });
+      return await publish(parts, since, { target, by, reason: '', via: 'publish' });
     };
     const ended = await Promise.allSettled([one(a, 'ann'), one(b, 'bob')]);
     const winner = ended.findIndex((result) => result.status === 'fulfilled');
@@ -233,7 +233,7 @@ describe('rollback and history', () => {
     const origin = await fleet.origin();
     const commitId = await origin.commit('a', { f: 'a' });
     const { encodeHold, encodeQuarantine } = await import('../../../schemas/hold.ts');
-    const hold = encodeHold({ reason: 'inventory', owner: 'ann', since: 1, end: null });
+    const hold = encodeHold({ reason: 'inventory', by: 'ann', at: 1, end: null });
     await fleet.session.set(fleet.znodes.hold, hold, -1);
     const held = await fleet.publish({ url: origin.url, commitId }, '--detach');
     expect(held).toMatchObject({ exitCode: 5 });

@@ -35,7 +35,7 @@ describe('a gate', () => {
   it('refuses a push while publishing is held, with the reason, and takes it afterwards', async () => {
     await install('--gate');
     const commitId = await commitOnly(origin.clone, 'one');
-    await brake(fleet.znodes.hold, encodeHold({ reason: 'fair week', owner: 'ann', since: Date.now(), end: null }));
+    await brake(fleet.znodes.hold, encodeHold({ reason: 'fair week', by: 'ann', at: Date.now(), end: null }));
     const held = await push();
     expect(held.exitCode).toBe(1);
     expect(held.said).toMatch(

@@ -83,7 +83,7 @@ describe('leave to activate', () => {
     expect(writes).toBeLessThanOrEqual(5);
     expect([shows(two), shows(three)]).toEqual([null, null]);
 
-    await order(first, { state: 'paused', paused: { by: 'ann', why: 'lunch', at: 1 } });
+    await order(first, { state: 'paused', paused: { by: 'ann', reason: 'lunch', at: 1 } });
     await permit(two.id, first);
     await fleet.reported(two.id, 'a, permitted before', activeOn(a));
     await order(first, { state: 'halted' });

@@ -109,7 +109,7 @@ describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
     const commits: string[] = [];
     const phases: [string, (found: Rollout) => boolean][] = [
       ['at the canary', ({ wave, state }) => wave === 0 && state === 'running'],
-      ['while the canary soaks', ({ wave, soakFrom }) => wave === 0 && soakFrom !== null],
+      ['while the canary soaks', ({ wave, soakAt }) => wave === 0 && soakAt !== null],
       ['in a later wave', ({ wave }) => wave === 1],
     ];
     const killed = new Set<string>();
@@ -172,7 +172,7 @@ describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
     });
     const a = await origin.commit('a', { page: 'a' });
     await publish(origin, a, '--detach');
-    const waiting = await reached('the canary is well', (found) => found.why.includes('gitfleet promote'));
+    const waiting = await reached('the canary is well', (found) => found.reason.includes('gitfleet promote'));
     expect(waiting.members).toEqual(['web-1']);
     expect(await fleet.run('promote', '-m', 'looks good')).toMatchObject({
       exitCode: 0,
@@ -182,7 +182,7 @@ describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
     // At once: waves are short here.
     await steerRollout({ session: fleet.session, znodes: fleet.znodes, clock: systemClock }, 'pause', {
       by: 'ann',
-      why: 'lunch',
+      reason: 'lunch',
     });
     const again = await fleet.run('pause', '-m', 'tea');
     expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('d-1 is paused already, by ann') });
@@ -193,7 +193,7 @@ describe('a rollout with a policy', { timeout: BOUND_MS }, () => {
     for (const agent of fleet.agents) await agent.restart();
     await fleet.online(4);
     await reached('a new leader', (found) => found.leader?.czxid !== before.leader?.czxid);
-    expect(await rollout()).toMatchObject({ state: 'paused', paused: { why: 'lunch' }, wave: before.wave });
+    expect(await rollout()).toMatchObject({ state: 'paused', paused: { reason: 'lunch' }, wave: before.wave });
     expect((await shows()).filter((commit) => commit === a).length).toBeLessThan(4);
     expect(await fleet.run('resume')).toMatchObject({ exitCode: 0 });
     await reached('proven', (found) => found.state === 'proven');

@@ -77,7 +77,7 @@ describe('a release that is healthy at first', { timeout: BOUND_MS }, () => {
     await setPolicy('canary: 1\nmaxParallel: 2\nsoak: 1h\n');
     const bad = await origin.commit('bad', { page: 'two' });
     const waiting = fleet.publish({ url: origin.url, commitId: bad }, '--timeout', '2m');
-    await reached('the soak of the canary', ({ deployment, soakFrom }) => deployment === 2 && soakFrom !== null);
+    await reached('the soak of the canary', ({ deployment, soakAt }) => deployment === 2 && soakAt !== null);
     expect(await fleet.report(canary.id)).toMatchObject({ phase: 'active', activeCommit: bad });
     if (kills) await canary.kill('SIGKILL');
     makeSick(canary, bad);

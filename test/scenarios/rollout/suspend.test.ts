@@ -32,7 +32,7 @@ describe('gitfleet agent suspend', () => {
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
     expect(said.stdout).toContain(`keeps showing ${a}`);
     const report = await fleet.reported('web-1', 'the suspension', (found) => found.phase === 'suspended');
-    expect(report).toMatchObject({ activeCommit: a, error: null, suspended: { why: 'new disk' } });
+    expect(report).toMatchObject({ activeCommit: a, error: null, suspended: { reason: 'new disk' } });
 
     // It is not expected: the deployment converges without it.
     expect(await fleet.publish({ url: origin.url, commitId: b })).toMatchObject({ exitCode: 0 });
@@ -69,7 +69,7 @@ describe('gitfleet agent suspend', () => {
     await fleet.reported('web-1', 'kept', ({ phase, override }) => phase === 'active' && override !== null);
     await fleet.onServer(agent, 'suspend', '-m', 'leave it');
     const both = ({ suspended, override }: Report) =>
-      suspended?.why === 'leave it' && override?.reason === 'b is broken';
+      suspended?.reason === 'leave it' && override?.reason === 'b is broken';
     const report = await fleet.reported('web-1', 'kept and suspended', both);
     expect(report).toMatchObject({ phase: 'suspended', activeCommit: a });
     expect((await fleet.run('status')).stdout).toMatch(/web-1 +suspended .*by \S+ on the server: leave it/);
