@@ -92,7 +92,7 @@ describe('encodeTarget', () => {
   it('never writes what every agent would refuse', () => {
     const wrong = { ...legal, relativePath: '..' as Target['relativePath'] };
     expect(() => encodeTarget(wrong)).toThrow(FleetError);
-    const long = { ...legal, gitfleet: { message: 'x'.repeat(20_000) } };
+    const long = { ...legal, gitfleet: { reason: 'x'.repeat(20_000) } };
     expect(() => encodeTarget(long)).toThrow(/at most 16384/);
   });
 });
