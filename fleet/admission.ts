@@ -1,18 +1,17 @@
 import { FleetError } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
-import { type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
+import { type Brake, type Hold, inForce, type Quarantined } from '../schemas/hold.ts';
 import { formatInstant } from '../schemas/instant.ts';
 
 /** Publishing is stopped while a hold is in force; one that cannot be read counts as on. @throws FleetError HOLD */
-export function checkHold(data: Buffer, now: number): void {
-  const held = readHold(data, now);
+export function checkHold(brake: Brake<Hold | null>, now: number): void {
+  const held = heldNow(brake, now);
   if (held) throw holdRefusal(held);
 }
 
 /** The hold in force at `now`. @throws FleetError HOLD where the znode holds something else. */
-export function readHold(data: Buffer, now: number): Hold | null {
-  const { value, unreadable } = parseHold(data, now);
-  if (unreadable === null) return value;
+export function heldNow({ value, unreadable }: Brake<Hold | null>, now: number): Hold | null {
+  if (unreadable === null) return inForce(value, now);
   throw FleetError.of('HOLD', `${unreadable}, which counts as a hold`, 'an operator empties it with: gitfleet unhold');
 }
 
@@ -28,8 +27,8 @@ export function holdWords({ by, reason, at, end }: Hold): string {
 }
 
 /** A commit that failed is neither published nor activated again. @throws FleetError QUARANTINED */
-export function checkQuarantine(data: Buffer, commitId: string): void {
-  const entry = readQuarantine(data).find((commit) => commit.commitId === commitId);
+export function checkQuarantine(brake: Brake<readonly Quarantined[]>, commitId: string): void {
+  const entry = quarantinedIn(brake).find((commit) => commit.commitId === commitId);
   if (!entry) return;
   const short = commitId.slice(0, 12);
   throw FleetError.of(
@@ -40,8 +39,7 @@ export function checkQuarantine(data: Buffer, commitId: string): void {
 }
 
 /** @throws FleetError QUARANTINED where the znode holds something else than a list of commits. */
-export function readQuarantine(data: Buffer): readonly Quarantined[] {
-  const { value, unreadable } = parseQuarantine(data);
+export function quarantinedIn({ value, unreadable }: Brake<readonly Quarantined[]>): readonly Quarantined[] {
   if (unreadable === null) return value;
   throw FleetError.of(
     'QUARANTINED',

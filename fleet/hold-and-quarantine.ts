@@ -1,10 +1,18 @@
 import { clean } from '../runtime/safe-text.ts';
-import { encodeHold, encodeQuarantine, type Hold, parseHold, type Quarantined } from '../schemas/hold.ts';
+import {
+  encodeHold,
+  encodeQuarantine,
+  type Hold,
+  inForce,
+  parseHold,
+  parseQuarantine,
+  type Quarantined,
+} from '../schemas/hold.ts';
 import type { CommitId } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
-import { holdRefusal, readHold, readQuarantine } from './admission.ts';
+import { heldNow, holdRefusal, quarantinedIn } from './admission.ts';
 import { quarantineEntry } from './quarantine-list.ts';
 import { appMissing } from './shared-state.ts';
 
@@ -35,7 +43,7 @@ export async function hold(
 ): Promise<Held> {
   const by = clean(wanted.by, 200);
   return await change(parts, parts.znodes.hold, (data) => {
-    const held = readHold(data, parts.now());
+    const held = heldNow(parseHold(data), parts.now());
     if (held && held.by !== by) throw holdRefusal(held);
     const at = held?.at ?? parts.now();
     const value = { by, reason: clean(wanted.reason, 500), at, end: wanted.end };
@@ -47,8 +55,11 @@ export async function hold(
 /** Ends a hold, whoever holds it, one that cannot be read too. Resolves to what was ended; null where nothing was held. */
 export async function unhold(parts: SteeringParts): Promise<Hold | 'unreadable' | null> {
   return await change(parts, parts.znodes.hold, (data) => {
-    const { value, unreadable } = parseHold(data, parts.now());
-    return { value: unreadable === null ? value : 'unreadable', data: data.length === 0 ? null : encodeHold(null) };
+    const { value, unreadable } = parseHold(data);
+    return {
+      value: unreadable === null ? inForce(value, parts.now()) : 'unreadable',
+      data: data.length === 0 ? null : encodeHold(null),
+    };
   });
 }
 
@@ -60,7 +71,7 @@ export async function quarantine(
 ): Promise<{ readonly entry: Quarantined; readonly changed: boolean }> {
   const entry = quarantineEntry(commitId, wanted, parts.now());
   return await change<{ entry: Quarantined; changed: boolean }>(parts, parts.znodes.quarantine, (data) => {
-    const commits = readQuarantine(data);
+    const commits = quarantinedIn(parseQuarantine(data));
     const there = commits.find((each) => each.commitId === commitId);
     if (there) return { value: { entry: there, changed: false }, data: null };
     return { value: { entry, changed: true }, data: encodeQuarantine([entry, ...commits]) };
@@ -70,7 +81,7 @@ export async function quarantine(
 /** Takes a commit out of quarantine. Resolves to its entry; null where there was none. */
 export async function unquarantine(parts: SteeringParts, commitId: CommitId): Promise<Quarantined | null> {
   return await change(parts, parts.znodes.quarantine, (data) => {
-    const commits = readQuarantine(data);
+    const commits = quarantinedIn(parseQuarantine(data));
     const there = commits.find((each) => each.commitId === commitId) ?? null;
     return { value: there, data: there && encodeQuarantine(commits.filter((each) => each !== there)) };
   });

@@ -1,16 +1,16 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/safe-text.ts';
 import { type Deployment, deployment, deploymentName, parseDeployment, UNREADABLE } from '../schemas/deployment.ts';
-import { ANY_URL, encodeTarget, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
+import { encodeTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import { toJson } from '../schemas/text/lenient-json.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
 import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
-import { checkHold, checkQuarantine, readQuarantine } from './admission.ts';
+import { checkHold, checkQuarantine, quarantinedIn } from './admission.ts';
 import { quarantineAfter } from './quarantine-list.ts';
-import { isRecorded, readSharedState, type SharedState } from './shared-state.ts';
+import { isPublished, readSharedState, type SharedState } from './shared-state.ts';
 
 export interface PublishRequest {
   readonly target: Target;
@@ -65,8 +65,8 @@ export async function publishTarget(
   for (let state = since; ; state = await readFresh(parts)) {
     state = await recordForeign(parts, state);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
-    checkHold(state.hold.data, parts.now());
-    if (!request.force) checkQuarantine(state.quarantine.data, request.target.commitId);
+    checkHold(state.hold, parts.now());
+    if (!request.force) checkQuarantine(state.quarantine, request.target.commitId);
     const published = await publishOnce(parts, state, request);
     if (published) return published;
   }
@@ -75,7 +75,7 @@ export async function publishTarget(
 /** Gives a foreign write of `config` that has no record yet its own, and returns the state after it. */
 export async function recordForeign(parts: PublishParts, since: SharedState): Promise<SharedState> {
   let state = since;
-  while (state.config.data.length > 0 && !isRecorded(state)) {
+  while (isPublished(state.config) && !state.current) {
     await adopt(parts, state);
     state = await readFresh(parts);
   }
@@ -93,7 +93,7 @@ export async function publishOnce(
   first: readonly Operation[] = [],
 ): Promise<Published | null> {
   const number = state.deployments.last + 1;
-  const quarantine = quarantineAfter(readQuarantine(state.quarantine.data), request, parts.now());
+  const quarantine = quarantineAfter(quarantinedIn(state.quarantine), request, parts.now());
   const record = deployment.parse({
     number,
     target: { url: request.target.url, commitId: request.target.commitId, relativePath: request.target.relativePath },
@@ -170,13 +170,13 @@ async function settle(parts: PublishParts, record: Deployment, lost: ZooKeeperEr
  * that targetVersion. Nothing when the value cannot be read as a target: agents refuse it too.
  */
 async function adopt(parts: PublishParts, state: SharedState): Promise<void> {
-  const judged = parseTarget(state.config.data, ANY_URL);
-  const foreign = judged.ok ? judged.target : { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
+  const { target, refused } = state.config;
+  const foreign = target ?? { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
   const record = deployment.parse({
     number: state.deployments.last + 1,
     target: { url: foreign.url, commitId: foreign.commitId, relativePath: foreign.relativePath },
     by: 'foreign writer',
-    reason: judged.ok ? 'config was set by another ZooKeeper client' : `refused: ${judged.failure.code}`,
+    reason: refused ? `refused: ${refused.code}` : 'config was set by another ZooKeeper client',
     via: 'adopted',
     nonce: parts.newNonce(),
     previous: state.lastRecord?.number ?? null,
@@ -236,11 +236,10 @@ async function readFresh(parts: PublishParts): Promise<SharedState> {
 }
 
 function conflict(state: SharedState): FleetError {
-  const winner = state.lastRecord;
-  const who =
-    winner && isRecorded(state)
-      ? `${winner.by} published ${winner.target.commitId.slice(0, 12)} as ${deploymentName(winner.number)} first`
-      : 'another ZooKeeper client set the config first';
+  const winner = state.current;
+  const who = winner
+    ? `${winner.by} published ${winner.target.commitId.slice(0, 12)} as ${deploymentName(winner.number)} first`
+    : 'another ZooKeeper client set the config first';
   return FleetError.of(
     'CONFLICT',
     `${who}; nothing of yours was written`,

@@ -1,33 +1,45 @@
-import { FleetError } from '../runtime/errors.ts';
+import { type Failure, FleetError } from '../runtime/errors.ts';
 import { type Deployment, parseDeployment } from '../schemas/deployment.ts';
-import { targetVersionOf } from '../schemas/target.ts';
+import { type Brake, type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
+import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import type { CallOptions, NodeData, Session } from '../zookeeper/session.ts';
+import type { CallOptions, NodeData, NodeStat, Session } from '../zookeeper/session.ts';
 
-/** One znode as it was read: what a transaction that was planned from it has to name. */
+/** What a transaction that was planned from a znode has to name. */
 export interface Versioned {
   readonly version: number;
-  readonly data: Buffer;
 }
 
-/** What a publisher reads before it plans its transaction: a picture whose every part carries its version. */
-export interface SharedState {
-  readonly config: Versioned & {
-    readonly targetVersion: TargetVersion;
-    readonly mzxid: bigint;
-    readonly mtime: number;
-  };
-  readonly hold: Versioned;
-  readonly quarantine: Versioned;
-  readonly deployments: Versioned & { readonly last: number };
-  /** The record of the last number; null where there is none yet or retention took it. */
-  readonly lastRecord: (Deployment & { readonly czxid: bigint; readonly version: number }) | null;
+/** What config holds: a target, or why it is none; both null where nothing was published yet. */
+export interface ConfigContent {
+  readonly target: Target | null;
+  readonly refused: Failure | null;
 }
 
 /**
- * Reads the shared state of an app. The parts are read one after another's back, so they may be of different moments:
- * that is harmless, since whoever writes names every version.
+ * The shared state as a publisher reads it before it plans its transaction: each part parsed once, here, and with its
+ * version. Behind this door nobody parses a znode again.
+ */
+export interface SharedState {
+  readonly config: Versioned &
+    ConfigContent & {
+      readonly targetVersion: TargetVersion;
+      readonly mzxid: bigint;
+      readonly mtime: number;
+    };
+  readonly hold: Versioned & Brake<Hold | null>;
+  readonly quarantine: Versioned & Brake<readonly Quarantined[]>;
+  readonly deployments: Versioned & { readonly last: number };
+  /** The record of the last number; null where there is none yet or retention took it. */
+  readonly lastRecord: Deployment | null;
+  /** The record of what config holds; null: another ZooKeeper client set it, and it has no record yet. */
+  readonly current: Deployment | null;
+}
+
+/**
+ * Reads the shared state of an app. The parts are read side by side, so they may be of different moments: that is
+ * harmless, since whoever writes names every version.
  * @throws FleetError APP_MISSING where `gitfleet init` was not run on this ZooKeeper.
  */
 export async function readSharedState(session: Session, znodes: Znodes, options?: CallOptions): Promise<SharedState> {
@@ -36,22 +48,41 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
   );
   if (!config || !hold || !quarantine || !deployments) throw appMissing(znodes.app);
   const last = lastNumber(deployments);
-  const record = last > 0 ? await session.get(znodes.deployment(last), options) : null;
-  const parsed = record && parseDeployment(record.data);
+  const node = last > 0 ? await session.get(znodes.deployment(last), options) : null;
+  const record = node && parseDeployment(node.data);
+  const targetVersion = targetVersionOf(config.stat);
   return {
     config: {
       version: config.stat.version,
-      data: config.data,
-      targetVersion: targetVersionOf(config.stat),
+      ...parseConfig(config.data),
+      targetVersion,
       mzxid: config.stat.mzxid,
       mtime: config.stat.mtime,
     },
-    hold: { version: hold.stat.version, data: hold.data },
-    quarantine: { version: quarantine.stat.version, data: quarantine.data },
-    deployments: { version: deployments.stat.version, data: deployments.data, last },
-    lastRecord: record && parsed ? { ...parsed, czxid: record.stat.czxid, version: record.stat.version } : null,
+    hold: { version: hold.stat.version, ...parseHold(hold.data) },
+    quarantine: { version: quarantine.stat.version, ...parseQuarantine(quarantine.data) },
+    deployments: { version: deployments.stat.version, last },
+    lastRecord: record,
+    current: node && record && isOf(record, node.stat, config.stat.mzxid, targetVersion) ? record : null,
   };
 }
+
+/** By the contract alone: which urls may be fetched is each agent's decision. */
+export function parseConfig(data: Buffer): ConfigContent {
+  if (data.length === 0) return { target: null, refused: null };
+  const judged = parseTarget(data, ANY_URL);
+  return judged.ok ? { target: judged.target, refused: null } : { target: null, refused: judged.failure };
+}
+
+/** Whether anything was ever published, readable or not. */
+export const isPublished = ({ target, refused }: ConfigContent): boolean => target !== null || refused !== null;
+
+/**
+ * A target's record is the one whose czxid is config's mzxid (our transaction wrote both), or the one that adopts its
+ * targetVersion. Members inside the target prove nothing: a foreign writer may have copied them.
+ */
+const isOf = (record: Deployment, { czxid }: NodeStat, mzxid: bigint, targetVersion: TargetVersion): boolean =>
+  record.adopts === null ? czxid === mzxid : record.adopts === targetVersion;
 
 export function appMissing(app: string): FleetError {
   return FleetError.of(
@@ -59,16 +90,6 @@ export function appMissing(app: string): FleetError {
     `${app} is not set up on this ZooKeeper`,
     `run once: gitfleet init --app ${app} (check --zookeeper, a chroot included)`,
   );
-}
-
-/**
- * A target's record is the one whose czxid is config's mzxid (our transaction wrote both), or the one that adopts its
- * targetVersion. Members inside the target prove nothing: a foreign writer may have copied them.
- */
-export function isRecorded(state: SharedState): boolean {
-  const record = state.lastRecord;
-  if (!record) return false;
-  return record.adopts === null ? record.czxid === state.config.mzxid : record.adopts === state.config.targetVersion;
 }
 
 function lastNumber(node: NodeData): number {

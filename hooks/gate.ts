@@ -1,6 +1,7 @@
 import { checkHold, checkQuarantine } from '../fleet/admission.ts';
 import type { Code } from '../runtime/codes.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
+import type { Brake, Hold, Quarantined } from '../schemas/hold.ts';
 import { refuse } from '../schemas/refusal.ts';
 import { parseReleaseFile } from '../schemas/release-file.ts';
 import { RELEASE_FILE } from '../schemas/steps.ts';
@@ -8,8 +9,11 @@ import { RELEASE_FILE } from '../schemas/steps.ts';
 /** What a gate looks at for one commit; each may fail, and then there is no answer. */
 export interface GateParts {
   readonly now: () => number;
-  /** The two brakes of the app, as their znodes hold them. */
-  readonly readBrakes: () => Promise<{ readonly hold: Buffer; readonly quarantine: Buffer }>;
+  /** The two brakes of the app, as they were read. */
+  readonly readBrakes: () => Promise<{
+    readonly hold: Brake<Hold | null>;
+    readonly quarantine: Brake<readonly Quarantined[]>;
+  }>;
   readonly readReleaseFile: () => Promise<{ kind: 'file'; content: Buffer } | { kind: 'other' } | null>;
   /** What an agent would refuse to write. @throws FleetError */
   readonly checkContent: () => Promise<void>;

@@ -1,8 +1,8 @@
 import type { Recorded } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
-import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
+import type { SharedState } from '../fleet/shared-state.ts';
 import { classify } from '../runtime/errors.ts';
-import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
+import type { Target } from '../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
 
 interface PostReceiveParts {
@@ -52,16 +52,16 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
 }
 
 function currentOf(state: SharedState): Recorded | null {
-  const { lastRecord: record, config } = state;
-  return record && isRecorded(state) ? { record, targetVersion: config.targetVersion } : null;
+  const { current: record, config } = state;
+  return record ? { record, targetVersion: config.targetVersion } : null;
 }
 
 function shows(state: SharedState, target: Target): boolean {
-  const current = parseTarget(state.config.data, ANY_URL);
+  const current = state.config.target;
   return (
-    current.ok &&
-    current.target.url === target.url &&
-    current.target.commitId === target.commitId &&
-    current.target.relativePath === target.relativePath
+    current !== null &&
+    current.url === target.url &&
+    current.commitId === target.commitId &&
+    current.relativePath === target.relativePath
   );
 }

@@ -1,7 +1,7 @@
 import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
 import { readDeployment, writeOutcome } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
-import { isRecorded, readSharedState } from '../fleet/shared-state.ts';
+import { readSharedState } from '../fleet/shared-state.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import type { Deployment, Outcome } from '../schemas/deployment.ts';
@@ -199,7 +199,7 @@ function endingOf({ verdict, superseded, ruled, freshMs }: Picture, elapsedMs: n
 /** The deployment that config shows now; null where a foreign writer set it, or it cannot be read. */
 async function readCurrent({ session, znodes }: FollowParts): Promise<Deployment | null> {
   const state = await readSharedState(session, znodes).catch(() => null);
-  return state && isRecorded(state) ? state.lastRecord : null;
+  return state?.current ?? null;
 }
 
 /** Four milliseconds of waiting per agent read keeps a large fleet's picture from loading the server. */

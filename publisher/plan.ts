@@ -1,12 +1,12 @@
 import { checkHold, checkQuarantine } from '../fleet/admission.ts';
 import type { AgentView } from '../fleet/fleet-view.ts';
-import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
+import { isPublished, type SharedState } from '../fleet/shared-state.ts';
 import { classify, type Failure } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { PlanOutput } from '../schemas/json-output.ts';
 import type { Policy } from '../schemas/policy.ts';
-import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
+import type { Target } from '../schemas/target.ts';
 import { changeLines } from './change.ts';
 import { noAgentNext, noAgentWords } from './nobody.ts';
 import type { Resolved } from './resolve-target.ts';
@@ -43,16 +43,15 @@ export function planPublish(
   resolved: Resolved,
   { force, now, policy = null }: { readonly force: boolean; readonly now: number; readonly policy?: Policy | null },
 ): Plan {
-  const parsed = parseTarget(state.config.data, ANY_URL);
-  const current = parsed.ok ? parsed.target : null;
+  const current = state.config.target;
   const { target } = resolved;
   const online = fleet.filter((view) => view.presence);
   const suspended = online.filter((view) => presentProgress(view, state.config.targetVersion) === 'suspended');
-  const foreign = state.config.data.length > 0 && !isRecorded(state);
+  const foreign = isPublished(state.config) && !state.current;
   const checks = [
-    () => checkHold(state.hold.data, now),
+    () => checkHold(state.hold, now),
     () => {
-      if (!force) checkQuarantine(state.quarantine.data, target.commitId);
+      if (!force) checkQuarantine(state.quarantine, target.commitId);
     },
     () => {
       if (resolved.refusal) throw resolved.refusal;
@@ -60,7 +59,7 @@ export function planPublish(
   ];
   return {
     ...{ app, resolved, current, suspended, policy },
-    currentName: isRecorded(state) && state.lastRecord ? deploymentName(state.lastRecord.number) : null,
+    currentName: state.current && deploymentName(state.current.number),
     // A foreign write that has no record yet gets one first.
     deployment: state.deployments.last + (foreign ? 2 : 1),
     changes: current === null || !sameTarget(current, target),

@@ -1,7 +1,7 @@
 import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
 import { forgetOldest, writeOutcome } from '../fleet/history.ts';
 import { type Published, type PublishParts, type PublishRequest, publishTarget } from '../fleet/publish-transaction.ts';
-import { isRecorded, type SharedState } from '../fleet/shared-state.ts';
+import { isPublished, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
 import { parseRollout } from '../schemas/rollout.ts';
 import { judge, outcomeOf } from './verdict.ts';
@@ -23,7 +23,7 @@ export async function publish(parts: PublishParts, since: SharedState, request: 
 
 /** Whether nothing is left to be said about what config holds. */
 function isJudged(state: SharedState): boolean {
-  return state.config.data.length === 0 || (isRecorded(state) && hasEnded(state.lastRecord));
+  return !isPublished(state.config) || hasEnded(state.current);
 }
 
 /** In waves the coordinator has the word: all agents may show what is not proven yet, as while it soaks. */

@@ -6,7 +6,7 @@ import { classify, FleetError } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
 import { parseRelativePath } from '../schemas/relative-path.ts';
-import { ANY_URL, parseTarget, type Target } from '../schemas/target.ts';
+import { ANY_URL, type Target } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
 import { type Change, readChange } from './change.ts';
@@ -39,14 +39,14 @@ export interface Resolved {
  * @throws FleetError REF, URL, PATH and what git says.
  */
 export async function resolveTarget(remote: Remote, state: SharedState, asked: Asked): Promise<Resolved> {
-  const current = parseTarget(state.config.data, ANY_URL);
+  const current = state.config.target;
   const rev = asked.rev?.toLowerCase() ?? '';
   const complete = asked.url !== null && isCommitId(rev);
   const url = await repositoryUrl(remote, asked);
-  const relativePath = placeOf(asked, current.ok ? current.target : null);
+  const relativePath = placeOf(asked, current);
   const commitId = complete ? (rev as CommitId) : await commitOf(remote, asked, url);
   const ref = complete || asked.rev === null || isCommitId(rev) ? undefined : asked.rev;
-  const from = current.ok ? current.target.commitId : null;
+  const from = current?.commitId ?? null;
   const clone = complete ? null : asked.directory;
   const [checked, title, change] = await Promise.all([
     asked.check ? checkRemote(remote, url, commitId) : { warning: null, refusal: null },

@@ -3,9 +3,8 @@ import { readSharedState } from '../fleet/shared-state.ts';
 import { FleetError, type OwnFailure } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import { stateWords } from './steer.ts';
-import { currentRollout, type SteerParts } from './steer-rollout.ts';
+import { currentRollout, NOTHING_PUBLISHED, type SteerParts } from './steer-rollout.ts';
 
 /** What `retry` does: publish the same target again, nothing, or refuse. */
 type Retry =
@@ -54,16 +53,17 @@ export async function retryRollout(
   const judged = retry(rollout);
   if (judged.do === 'refuse') throw new FleetError(judged.failure);
   if (judged.do === 'nothing') return { said: judged.said, rollout };
-  const parsed = parseTarget(since.config.data, ANY_URL);
-  if (!parsed.ok) throw new FleetError(parsed.failure);
+  const { target, refused } = since.config;
+  if (refused) throw FleetError.kept(refused);
+  if (!target) throw NOTHING_PUBLISHED();
   const back = since.lastRecord?.via === 'rollback';
   return await publishTarget(parts, since, {
-    target: parsed.target,
+    target,
     by: word.by,
     reason: word.reason === '' ? `${deploymentName(rollout.deployment)} again` : word.reason,
     // What was a way back stays one: no canary, no soak.
     via: back ? 'rollback' : 'publish',
     returnsTo: back ? (since.lastRecord?.returnsTo ?? null) : null,
-    ref: parsed.target.gitfleet?.ref ?? null,
+    ref: target.gitfleet?.ref ?? null,
   });
 }

@@ -1,8 +1,8 @@
-import { readQuarantine } from '../fleet/admission.ts';
+import { quarantinedIn } from '../fleet/admission.ts';
 import { readHistory } from '../fleet/history.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
-import type { Quarantined } from '../schemas/hold.ts';
+import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
@@ -27,7 +27,12 @@ export async function findRollback(
 export async function findWayBack(session: Session, znodes: Znodes): Promise<Deployment | null> {
   try {
     const quarantine = await session.get(znodes.quarantine);
-    return await findRollback(session, znodes, null, readQuarantine(quarantine?.data ?? Buffer.alloc(0)));
+    return await findRollback(
+      session,
+      znodes,
+      null,
+      quarantinedIn(parseQuarantine(quarantine?.data ?? Buffer.alloc(0))),
+    );
   } catch {
     return null;
   }

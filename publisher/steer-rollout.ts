@@ -79,7 +79,7 @@ export async function currentRollout({ session, znodes, clock, patienceMs }: Ste
   }
 }
 
-const NOTHING_PUBLISHED = (): FleetError =>
+export const NOTHING_PUBLISHED = (): FleetError =>
   FleetError.of('NOTHING_PUBLISHED', 'nothing was published yet, so nothing rolls out');
 
 const ROLLOUT_NEWER = (state: string): FleetError =>

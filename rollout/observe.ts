@@ -1,10 +1,9 @@
 import { readDeployment, readHistory } from '../fleet/history.ts';
-import { isRecorded, readSharedState, type SharedState } from '../fleet/shared-state.ts';
+import { isPublished, readSharedState, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
-import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
+import type { Quarantined } from '../schemas/hold.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
-import { ANY_URL, parseTarget } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { AgentSeen, Observed, Published } from './observed.ts';
@@ -38,7 +37,7 @@ export async function observe(
   const rollout = rolloutNode && parseRollout(rolloutNode.data);
   const { targetVersion } = state.config;
   const moved = rollout !== null && rollout.targetVersion !== targetVersion;
-  const quarantine = parseQuarantine(state.quarantine.data);
+  const { quarantine } = state;
   const foreign = rolloutNode && unknownState(rolloutNode.data);
   const isLost = quarantine.value.some(({ commitId }) => commitId === rollout?.base?.commitId);
   const agentsSeen = isOver(rollout, moved) ? [] : await agents(rollout);
@@ -68,14 +67,13 @@ const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
 
 function wantedOf(state: SharedState): Published | null {
   const { config } = state;
-  if (config.data.length === 0) return null;
-  const judged = parseTarget(config.data, ANY_URL);
-  const target = judged.ok ? judged.target : null;
+  if (!isPublished(config)) return null;
+  const { target } = config;
   return {
     targetVersion: config.targetVersion,
     target: target && { url: target.url, commitId: target.commitId, relativePath: target.relativePath },
     policy: target?.gitfleet?.policy ?? null,
-    record: isRecorded(state) ? state.lastRecord : null,
+    record: state.current,
   };
 }
 
@@ -86,7 +84,7 @@ async function lastProven(
   state: SharedState,
   quarantined: readonly Quarantined[],
 ): Promise<Deployment | null> {
-  const current = isRecorded(state) ? state.lastRecord?.number : undefined;
+  const current = state.current?.number;
   const refused = new Set<string>(quarantined.map((each) => each.commitId));
   const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
   const fits = ({ number, outcome, target }: Deployment) =>

@@ -34,13 +34,17 @@ export interface Brake<T> {
   readonly unreadable: string | null;
 }
 
-/** The hold that is in force at `now`; null where publishing is free. */
-export function parseHold(data: Buffer, now: number): Brake<Hold | null> {
+/** The hold that was set last, over or not: see inForce. Null: none. */
+export function parseHold(data: Buffer): Brake<Hold | null> {
   if (data.length === 0) return { value: null, unreadable: null };
   const read = fromJson(hold, data);
   if (read === null) return { value: null, unreadable: 'the hold znode holds something that is no hold' };
-  return { value: read.end !== null && read.end <= now ? null : read, unreadable: null };
+  return { value: read, unreadable: null };
 }
+
+/** The hold where it is in force at `now`; null where publishing is free. */
+export const inForce = (value: Hold | null, now: number): Hold | null =>
+  value === null || (value.end !== null && value.end <= now) ? null : value;
 
 export function parseQuarantine(data: Buffer): Brake<readonly Quarantined[]> {
   if (data.length === 0) return { value: [], unreadable: null };

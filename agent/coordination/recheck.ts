@@ -1,5 +1,6 @@
 import { checkQuarantine } from '../../fleet/admission.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
+import { parseQuarantine } from '../../schemas/hold.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
 import type { WantedTarget } from '../plan.ts';
 import { clearanceOf, policyFor } from './clearance.ts';
@@ -40,7 +41,7 @@ export async function recheckWanted(
 /** For an agent a quarantine is something to wait for: a person may lift it, or another target comes. */
 function refuseQuarantined(data: Buffer, commitId: string): void {
   try {
-    checkQuarantine(data, commitId);
+    checkQuarantine(parseQuarantine(data), commitId);
   } catch (error) {
     throw new FleetError({ ...classify(error).toFailure(), next: 'wait' }, { cause: error });
   }

@@ -1,5 +1,5 @@
 import { type Recorded, readDeployment, readRecorded } from '../../fleet/history.ts';
-import { isRecorded, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { isPublished, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { endingOfPast, pastLines } from '../../publisher/past.ts';
 import { deploymentUnknown } from '../../publisher/rollback.ts';
 import { attachedLines } from '../../publisher/screens/progress-lines.ts';
@@ -58,7 +58,7 @@ async function findRecorded(
   state: SharedState,
   wanted: number | null,
 ): Promise<Recorded> {
-  const number = wanted ?? (isRecorded(state) ? state.lastRecord?.number : undefined);
+  const number = wanted ?? state.current?.number;
   if (number === undefined) throw nothingToAttach(state);
   const found = await readRecorded(session, paths, number);
   if (!found) throw deploymentUnknown(number);
@@ -68,7 +68,7 @@ async function findRecorded(
 const nothingToAttach = (state: SharedState): FleetError =>
   FleetError.of(
     'NOTHING_PUBLISHED',
-    state.config.data.length === 0
+    !isPublished(state.config)
       ? 'nothing is published yet'
       : 'what config holds was set by another ZooKeeper client and has no deployment yet',
     'gitfleet status shows where each agent stands',

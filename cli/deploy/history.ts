@@ -1,8 +1,7 @@
 import { readHistory } from '../../fleet/history.ts';
-import { isRecorded, readSharedState } from '../../fleet/shared-state.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
 import { historyLines } from '../../publisher/screens/history-screen.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { parseQuarantine } from '../../schemas/hold.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -21,10 +20,10 @@ export async function run({ options }: Call): Promise<number> {
       readSharedState(session, paths),
       readHistory(session, paths, most + 1),
     ]);
-    const current = isRecorded(state) ? (state.lastRecord?.number ?? null) : null;
+    const current = state.current?.number ?? null;
     if (options['json']) for (const record of history.slice(0, most)) say(JSON.stringify(record));
     else {
-      const quarantined = parseQuarantine(state.quarantine.data).value;
+      const quarantined = state.quarantine.value;
       say(...historyLines(history, current, screenNow(systemClock.now()), quarantined, most));
     }
     return EXIT.converged;

@@ -1,10 +1,11 @@
 /** What a person names on the command line: a deployment, a commit, an agent. */
-import { readQuarantine } from '../../fleet/admission.ts';
+import { quarantinedIn } from '../../fleet/admission.ts';
 import { readHistory } from '../../fleet/history.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
 import { deploymentName } from '../../schemas/deployment.ts';
+import { parseQuarantine } from '../../schemas/hold.ts';
 import { suggest } from '../../schemas/text/suggest.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
@@ -36,7 +37,7 @@ export async function namedCommit(session: Session, paths: Znodes, word: string)
   if (deployed !== undefined && isCommitId(deployed)) return deployed;
   const known = [
     ...history.map((record) => record.target.commitId),
-    ...readQuarantine(node?.data ?? Buffer.alloc(0)).map((each) => each.commitId),
+    ...quarantinedIn(parseQuarantine(node?.data ?? Buffer.alloc(0))).map((each) => each.commitId),
   ].filter(isCommitId);
   const fits = [...new Set(known)].filter((commitId) => /^[0-9a-f]{7,}$/.test(wanted) && commitId.startsWith(wanted));
   if (fits.length === 1) return fits[0] as CommitId;

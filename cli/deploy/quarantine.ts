@@ -3,7 +3,6 @@ import { readSharedState } from '../../fleet/shared-state.ts';
 import { quarantineLines } from '../../publisher/screens/brake-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { QuarantineOutput } from '../../schemas/json-output.ts';
-import { ANY_URL, parseTarget } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
@@ -30,8 +29,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const { entry, changed } = await written('it may be in quarantine', () => quarantine(parts, commitId, word));
     if (options['json']) say(JSON.stringify({ quarantined: entry, changed } satisfies QuarantineOutput));
     else {
-      const current = parseTarget(state.config.data, ANY_URL);
-      const isWanted = current.ok && current.target.commitId === commitId;
+      const isWanted = state.config.target?.commitId === commitId;
       say(...quarantineLines(settings.app, entry, isWanted, changed));
     }
     return EXIT.converged;

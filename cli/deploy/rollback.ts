@@ -1,6 +1,6 @@
-import { readQuarantine } from '../../fleet/admission.ts';
+import { quarantinedIn } from '../../fleet/admission.ts';
 import { recordForeign } from '../../fleet/publish-transaction.ts';
-import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
 import { type Change, readChange } from '../../publisher/change.ts';
 import { publish } from '../../publisher/publish.ts';
 import { findRollback } from '../../publisher/rollback.ts';
@@ -10,7 +10,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
-import { ANY_URL, parseTarget, targetOf } from '../../schemas/target.ts';
+import { targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
@@ -33,9 +33,9 @@ export async function run({ options, words }: Call): Promise<number> {
     const paths = znodes(settings.app);
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce };
     const since = await recordForeign(parts, await readSharedState(session, paths));
-    const to = await findRollback(session, paths, wanted, readQuarantine(since.quarantine.data));
+    const to = await findRollback(session, paths, wanted, quarantinedIn(since.quarantine));
     const target = targetOf(to.target);
-    const left = currentCommit(since);
+    const left = since.config.target?.commitId ?? null;
     // Of a rollback, what that one returned to: so history names each commit by the deployment that brought it.
     const returnsTo = to.returnsTo ?? to.number;
     const reason = (options['message'] as string | undefined) ?? `back to ${deploymentName(returnsTo)}`;
@@ -69,11 +69,6 @@ async function stillThere(undone: Deployment, to: Deployment, change: Change): P
     .branchWith(process.cwd(), commitId, asked)
     .catch(() => null);
   return branchLines(undone, to, change, branch);
-}
-
-function currentCommit({ config }: SharedState): CommitId | null {
-  const current = parseTarget(config.data, ANY_URL);
-  return current.ok ? current.target.commitId : null;
 }
 
 function leftBehind(left: CommitId | null, to: CommitId, reason: string) {

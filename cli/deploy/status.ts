@@ -1,5 +1,5 @@
 import { type AgentView, readAgent, readFleet } from '../../fleet/fleet-view.ts';
-import { isRecorded, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
 import { readRolloutStatus } from '../../publisher/rollout-status.ts';
 import { agentLines, presentTargetOf } from '../../publisher/screens/agent-screen.ts';
@@ -70,7 +70,7 @@ function wayBackOf(session: Session, paths: Znodes): (state: SharedState) => Pro
   let found: Deployment | null = null;
   return async (state) => {
     // What has no record yet gets one by the rollback itself, and only then it is known what lies before it.
-    if (!isRecorded(state)) return null;
+    if (!state.current) return null;
     const now = `${state.config.targetVersion} ${state.quarantine.version}`;
     if (now !== known || found === null) found = await findWayBack(session, paths);
     known = now;

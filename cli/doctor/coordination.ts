@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { isOpen } from '../../fleet/access.ts';
 import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
+import { type ConfigContent, parseConfig } from '../../fleet/shared-state.ts';
 import { systemClock as clock, systemRandom } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
-import { ANY_URL, parseTarget, type Target } from '../../schemas/target.ts';
+import type { Target } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
 import { isCode } from '../../zookeeper/errors.ts';
@@ -98,10 +99,10 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
       checkClocks(session, paths, allowed),
       checkPublishing(settings, session, paths),
     ]);
-    const judged = config && config.data.length > 0 ? parseTarget(config.data, ANY_URL) : null;
+    const judged = parseConfig(config?.data ?? Buffer.alloc(0));
     return {
       findings: [...rightsFindings(settings, wrong, allowed), ...publishing, targetFinding(paths, judged), skew],
-      target: judged?.ok ? judged.target : null,
+      target: judged.target,
     };
   } catch (error) {
     return { findings: [fromError('app', explainRefusal(error, settings, allowed))], target: null };
@@ -145,10 +146,11 @@ async function checkPublishing({ agent }: Settings, session: Session, paths: Zno
   return [failed('publish', 'this credential may look, and not publish', hint)];
 }
 
-function targetFinding(paths: Znodes, judged: ReturnType<typeof parseTarget> | null): Finding {
-  if (judged === null) return ok('target', 'nothing published yet');
-  if (judged.ok) return ok('target', `${judged.target.commitId.slice(0, 12)} at ${judged.target.relativePath}`);
-  const { code, reason, hint } = judged.failure;
+function targetFinding(paths: Znodes, judged: ConfigContent): Finding {
+  const { target, refused } = judged;
+  if (target) return ok('target', `${target.commitId.slice(0, 12)} at ${target.relativePath}`);
+  if (!refused) return ok('target', 'nothing published yet');
+  const { code, reason, hint } = refused;
   return failed('target', `${paths.config} is refused by every agent: ${code} ${reason}`, hint);
 }
 

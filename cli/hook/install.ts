@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readFleet } from '../../fleet/fleet-view.ts';
+import { parseConfig } from '../../fleet/shared-state.ts';
 import { isBranchPattern } from '../../hooks/branch-pattern.ts';
 import { type Gate, type HookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { installHook } from '../../hooks/install.ts';
@@ -9,7 +10,7 @@ import { placeLines } from '../../publisher/screens/place-lines.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { parseRelativePath } from '../../schemas/relative-path.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
-import { ANY_URL, parseTarget } from '../../schemas/target.ts';
+import { ANY_URL } from '../../schemas/target.ts';
 import { parseUrl } from '../../schemas/url.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
@@ -97,8 +98,8 @@ function warnNoApp(app: string): void {
 
 /** What is shown now may come from elsewhere: the first push here would take its app over. */
 function warnTakesOver(config: Buffer, hook: HookSettings): void {
-  const current = parseTarget(config, ANY_URL);
-  const moves = current.ok ? placeLines(current.target, hook) : [];
+  const { target } = parseConfig(config);
+  const moves = target ? placeLines(target, hook) : [];
   if (moves.length > 0) warn(`warning: a push here takes ${hook.app} over from what it shows now:`, ...moves);
 }
 

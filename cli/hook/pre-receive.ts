@@ -1,4 +1,4 @@
-import { readSharedState } from '../../fleet/shared-state.ts';
+import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { readRepositoryConfig } from '../../git/host/repository-config.ts';
 import { checkPushed, gitOfPush, readTopFile } from '../../git/objects/check-push.ts';
 import { CONTENT_RULES } from '../../git/objects/content.ts';
@@ -67,12 +67,11 @@ async function ask(git: Git, repository: string, { hook, commitId }: Candidate):
   }
 }
 
-async function readBrakes(settings: Settings): Promise<{ hold: Buffer; quarantine: Buffer }> {
+async function readBrakes(settings: Settings): Promise<Pick<SharedState, 'hold' | 'quarantine'>> {
   return await withSession(
     settings,
     async (session) => {
-      const { hold, quarantine } = await readSharedState(session, znodes(settings.app), { deadlineMs: ANSWER_MS });
-      return { hold: hold.data, quarantine: quarantine.data };
+      return await readSharedState(session, znodes(settings.app), { deadlineMs: ANSWER_MS });
     },
     ANSWER_MS,
   );

@@ -1,10 +1,9 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
-import { isRecorded, type SharedState } from '../../fleet/shared-state.ts';
+import { isPublished, type SharedState } from '../../fleet/shared-state.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import { formatInstant } from '../../schemas/instant.ts';
 import type { Presence, Report } from '../../schemas/report.ts';
-import { ANY_URL, parseTarget } from '../../schemas/target.ts';
 import { backWords, nextWords } from '../next-commands.ts';
 import { type AgentProgress, presentProgress } from '../verdict.ts';
 import { outputLines, phaseAge } from './agent-table.ts';
@@ -22,12 +21,11 @@ export interface PresentTarget {
 
 /** Null where nothing is published yet. */
 export function presentTargetOf(state: SharedState): PresentTarget | null {
-  if (state.config.data.length === 0) return null;
-  const wanted = parseTarget(state.config.data, ANY_URL);
+  if (!isPublished(state.config)) return null;
   return {
     targetVersion: state.config.targetVersion,
-    commitId: wanted.ok ? wanted.target.commitId : null,
-    deployment: isRecorded(state) ? (state.lastRecord?.number ?? null) : null,
+    commitId: state.config.target?.commitId ?? null,
+    deployment: state.current?.number ?? null,
   };
 }
 

@@ -1,11 +1,10 @@
 import { holdWords, quarantineWords } from '../../fleet/admission.ts';
 import type { AgentView } from '../../fleet/fleet-view.ts';
-import { isRecorded, type SharedState } from '../../fleet/shared-state.ts';
+import { isPublished, type SharedState } from '../../fleet/shared-state.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
-import { parseHold, parseQuarantine } from '../../schemas/hold.ts';
+import { inForce } from '../../schemas/hold.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
-import { ANY_URL, parseTarget } from '../../schemas/target.ts';
 import { asSeen, type Stale, staleLines } from '../freshness.ts';
 import { type NextCommands, nextCommands, nextWords } from '../next-commands.ts';
 import { noAgentNext, noAgentWords } from '../nobody.ts';
@@ -41,7 +40,7 @@ export interface Selection {
  * @param rows lines that the screen may take; Infinity where it scrolls.
  */
 export function statusLines(picture: StatusPicture, window: Screen, rows = Number.POSITIVE_INFINITY): string[] {
-  if (picture.state.config.data.length === 0) return emptyLines(picture, window).slice(0, rows);
+  if (!isPublished(picture.state.config)) return emptyLines(picture, window).slice(0, rows);
   const screen = asSeen(picture.stale, window);
   const agents = standings(picture);
   const old = staleLines(picture.stale, window);
@@ -72,15 +71,15 @@ export const standings = ({ state, fleet }: StatusPicture) =>
   }));
 
 function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
-  const record = isRecorded(state) ? state.lastRecord : null;
+  const record = state.current;
   const name = record ? deploymentName(record.number) : 'set by another ZooKeeper client';
-  const wanted = parseTarget(state.config.data, ANY_URL);
-  if (!wanted.ok) {
-    const { code, reason, hint } = wanted.failure;
+  const { target, refused: failure } = state.config;
+  if (!target) {
+    const { code = '', reason = '', hint = '' } = failure ?? {};
     const refused = `${app}: ${name} is refused by everybody: ${code} ${visible(reason, 300)}`;
     return [line(screen, refused, 'bad'), line(screen, `  ${hint}`)];
   }
-  const { commitId, relativePath, url } = wanted.target;
+  const { commitId, relativePath, url } = target;
   const who = record ? whoAndWhy(record, screen.now) : `${age(screen.now - state.config.mtime)} ago`;
   return [
     line(screen, `${app}: ${name} wants ${short(commitId)} at ${relativePath} from ${visible(url)}`),
@@ -95,14 +94,13 @@ function whoAndWhy({ by, at, reason }: Deployment, now: number): string {
 
 /** Who stopped publishing, and whether what is wanted is in quarantine. */
 function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
-  const held = parseHold(state.hold.data, screen.now);
-  const refused = parseQuarantine(state.quarantine.data);
-  const wanted = parseTarget(state.config.data, ANY_URL);
-  const entry = wanted.ok ? refused.value.find((each) => each.commitId === wanted.target.commitId) : undefined;
+  const held = inForce(state.hold.value, screen.now);
+  const { config, hold, quarantine } = state;
+  const entry = quarantine.value.find((each) => each.commitId === config.target?.commitId);
   return [
-    ...(held.value ? [holdWords(held.value)] : []),
+    ...(held ? [holdWords(held)] : []),
     ...(entry ? [`${quarantineWords(entry)}; agents that do not show it keep what they serve`] : []),
-    ...[held.unreadable, refused.unreadable].filter((words) => words !== null),
+    ...[hold.unreadable, quarantine.unreadable].filter((words) => words !== null),
   ].map((words) => line(screen, `  ${words}`, 'busy'));
 }
 
@@ -140,8 +138,8 @@ function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): st
     return [`${noAgentWords(fleet)}${away}`, nextWords([noAgentNext(fleet), ...waysOf(picture, verdict)])].map(
       (words) => line(screen, words),
     );
-  const wanted = parseTarget(state.config.data, ANY_URL);
-  const where = wanted.ok ? short(wanted.target.commitId) : 'it';
+  const { target } = state.config;
+  const where = target ? short(target.commitId) : 'it';
   const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;
   const stuck = stuckOf(verdict) !== undefined;
   const tone = verdict.state === 'converged' ? 'good' : stuck ? 'bad' : undefined;

@@ -4,7 +4,7 @@ import { initApp } from '../../fleet/app.ts';
 import { hold, quarantine, type SteeringParts, unhold, unquarantine } from '../../fleet/hold-and-quarantine.ts';
 import { type PublishRequest, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
-import { encodeHold, parseHold, parseQuarantine } from '../../schemas/hold.ts';
+import { encodeHold, inForce, parseHold, parseQuarantine } from '../../schemas/hold.ts';
 import { targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
@@ -30,7 +30,7 @@ beforeEach(async () => {
 const BAD = 'b'.repeat(40) as CommitId;
 const GOOD = 'a'.repeat(40) as CommitId;
 const read = async (path: string) => (await session.get(path))?.data ?? Buffer.alloc(0);
-const held = async () => parseHold(await read(paths.hold), now).value;
+const held = async () => inForce(parseHold(await read(paths.hold)).value, now);
 const quarantined = async () => parseQuarantine(await read(paths.quarantine)).value;
 const version = async (path: string) => (await session.get(path))?.stat.version;
 

@@ -2,14 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { askGate, type GateParts } from '../../hooks/gate.ts';
 import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { encodeHold, encodeQuarantine } from '../../schemas/hold.ts';
+import { encodeHold, encodeQuarantine, parseHold, parseQuarantine } from '../../schemas/hold.ts';
 
 const COMMIT = 'c'.repeat(40);
 const NOTHING = Buffer.alloc(0);
 const fails = (code: Code) => async () => {
   throw new FleetError({ code, reason: 'because', hint: 'do', next: 'stall' });
 };
-const brakes = (hold: Buffer, quarantine: Buffer = NOTHING) => ({ readBrakes: async () => ({ hold, quarantine }) });
+const brakes = (hold: Buffer, quarantine: Buffer = NOTHING) => ({
+  readBrakes: async () => ({ hold: parseHold(hold), quarantine: parseQuarantine(quarantine) }),
+});
 const releaseFile = (text: string) => ({
   readReleaseFile: async () => ({ kind: 'file' as const, content: Buffer.from(text) }),
 });

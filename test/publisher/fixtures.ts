@@ -1,9 +1,9 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
-import type { SharedState } from '../../fleet/shared-state.ts';
+import { parseConfig, type SharedState } from '../../fleet/shared-state.ts';
 import type { StatusPicture } from '../../publisher/screens/status-screen.ts';
 import { plain, type Screen } from '../../publisher/screens/theme.ts';
 import { type Deployment, deployment, type Outcome } from '../../schemas/deployment.ts';
-import { encodeHold, encodeQuarantine, type Hold } from '../../schemas/hold.ts';
+import type { Hold } from '../../schemas/hold.ts';
 import { type Presence, presence, type Report, report } from '../../schemas/report.ts';
 import { type Rollout, rollout as rolloutSchema } from '../../schemas/rollout.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';
@@ -161,11 +161,12 @@ export function state(facts: StateFacts = {}): SharedState {
   const { config = TARGET, record: last = record(), hold = null, quarantined = [] } = facts;
   const mzxid = 0x1fn;
   return {
-    config: { version: 7, data: Buffer.from(config), targetVersion: VERSION, mzxid, mtime: NOW - 5 * MINUTE },
-    hold: { version: 0, data: encodeHold(hold) },
-    quarantine: { version: 0, data: encodeQuarantine(quarantined) },
-    deployments: { version: 7, data: Buffer.from('7'), last: last?.number ?? 0 },
-    lastRecord: last && { ...last, czxid: mzxid, version: 0 },
+    config: { version: 7, ...parseConfig(Buffer.from(config)), targetVersion: VERSION, mzxid, mtime: NOW - 5 * MINUTE },
+    hold: { version: 0, value: hold, unreadable: null },
+    quarantine: { version: 0, value: quarantined, unreadable: null },
+    deployments: { version: 7, last: last?.number ?? 0 },
+    lastRecord: last,
+    current: last,
   };
 }
 

@@ -103,10 +103,10 @@ describe('the coordinator', () => {
       1, 0, 0, 0, 0, 0,
     ]);
     expect(back.base).toMatchObject({ deployment: 3, commitId: 'a'.repeat(40) });
-    const why = 'canary web-1 failed: HEALTH_FAILED GET /up answered 500';
+    const reason = 'canary web-1 failed: HEALTH_FAILED GET /up answered 500';
     expect(await outcomeOf(2)).toMatchObject({
       state: 'rolled-back',
-      why,
+      reason,
       missing: expect.arrayContaining([{ agentId: 'web-1', code: 'HEALTH_FAILED' }]),
     });
     expect(await readDeployment(observer, paths, 3)).toMatchObject({
@@ -116,7 +116,7 @@ describe('the coordinator', () => {
     });
     const quarantine = await observer.get(paths.quarantine);
     expect(parseQuarantine(quarantine?.data ?? Buffer.alloc(0)).value).toMatchObject([
-      { commitId: 'b'.repeat(40), reason: why },
+      { commitId: 'b'.repeat(40), reason },
     ]);
     await expect(publish('b')).rejects.toMatchObject({ code: 'QUARANTINED' });
     await publish('c');

@@ -3,6 +3,7 @@ import {
   encodeHold,
   encodeQuarantine,
   type Hold,
+  inForce,
   MAX_QUARANTINED,
   parseHold,
   parseQuarantine,
@@ -93,14 +94,14 @@ describe('the hold', () => {
   const hold: Hold = { reason: 'sale', by: 'ann', at: 1_000, end: 5_000 };
 
   it('is in force until its end, or until a person ends it', () => {
-    expect(parseHold(encodeHold(hold), 4_999)).toEqual({ value: hold, unreadable: null });
-    expect(parseHold(encodeHold(hold), 5_000)).toEqual({ value: null, unreadable: null });
-    expect(parseHold(encodeHold({ ...hold, end: null }), 1e15).value).toEqual({ ...hold, end: null });
-    expect(parseHold(encodeHold(null), 0)).toEqual({ value: null, unreadable: null });
+    expect(parseHold(encodeHold(hold))).toEqual({ value: hold, unreadable: null });
+    expect([inForce(hold, 4_999), inForce(hold, 5_000)]).toEqual([hold, null]);
+    expect(inForce({ ...hold, end: null }, 1e15)).toEqual({ ...hold, end: null });
+    expect(parseHold(encodeHold(null))).toEqual({ value: null, unreadable: null });
   });
 
   it('counts as on where it cannot be read', () => {
-    for (const text of ['x', '{}', '[]', ' ']) expect(parseHold(Buffer.from(text), 0).unreadable).not.toBeNull();
+    for (const text of ['x', '{}', '[]', ' ']) expect(parseHold(Buffer.from(text)).unreadable).not.toBeNull();
   });
 });
 

@@ -28,7 +28,7 @@ import { asksForWayBack, statusLines } from '../../../publisher/screens/status-s
 import { judge } from '../../../publisher/verdict.ts';
 import { classify, FleetError } from '../../../runtime/errors.ts';
 import { type Deployment, UNREADABLE } from '../../../schemas/deployment.ts';
-import { encodeHold, encodeQuarantine } from '../../../schemas/hold.ts';
+import { encodeHold, encodeQuarantine, parseHold, parseQuarantine } from '../../../schemas/hold.ts';
 import { policy as policySchema } from '../../../schemas/policy.ts';
 import { type Rollout, rollout as rolloutSchema } from '../../../schemas/rollout.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../../schemas/values.ts';
@@ -508,13 +508,13 @@ it('what stops a deployment, and who is refused', async () => {
     ...unquarantineLines(app, NEW, entry(NEW)),
     ...unquarantineLines(app, NEW, null),
     ...forgottenLines('web-\u001b9'),
-    ...refused(() => checkHold(encodeHold(hold), NOW)),
-    ...refused(() => checkHold(encodeHold(forEver), NOW)),
-    ...refused(() => checkHold(Buffer.from('stop!'), NOW)),
-    ...refused(() => checkQuarantine(encodeQuarantine([entry(NEW)]), NEW)),
-    ...refused(() => checkQuarantine(Buffer.from('{}'), NEW)),
-    ...refused(() => checkHold(encodeHold({ ...hold, at: 1e300 }), NOW)),
-    ...refused(() => checkHold(encodeHold({ ...hold, end: NOW }), NOW)),
+    ...refused(() => checkHold(parseHold(encodeHold(hold)), NOW)),
+    ...refused(() => checkHold(parseHold(encodeHold(forEver)), NOW)),
+    ...refused(() => checkHold(parseHold(Buffer.from('stop!')), NOW)),
+    ...refused(() => checkQuarantine(parseQuarantine(encodeQuarantine([entry(NEW)])), NEW)),
+    ...refused(() => checkQuarantine(parseQuarantine(Buffer.from('{}')), NEW)),
+    ...refused(() => checkHold(parseHold(encodeHold({ ...hold, at: 1e300 })), NOW)),
+    ...refused(() => checkHold(parseHold(encodeHold({ ...hold, end: NOW })), NOW)),
   ]);
 });
 

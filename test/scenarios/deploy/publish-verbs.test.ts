@@ -104,7 +104,7 @@ describe('hold', () => {
     ]);
     expect((await by('bob', 'unhold')).stdout).toContain('was not held');
     const node = await fleet.session.get(fleet.znodes.hold);
-    expect(node && parseHold(node.data, 0).value).toBe(null);
+    expect(node && parseHold(node.data).value).toBe(null);
     expect((await fleet.publish({ url: origin.url, commitId }, '--detach')).exitCode).toBe(0);
   });
 });
