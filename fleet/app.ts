@@ -1,7 +1,7 @@
-import type { Znodes } from '../schemas/znodes.ts';
+import { initialZnodes, type ZnodeKind, type Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../zookeeper/session.ts';
-import { type Access, isOpen, type NodeKind } from './access.ts';
+import { type Access, isOpen } from './access.ts';
 
 interface InitResult {
   readonly made: string[];
@@ -18,7 +18,7 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
   const parent = znodes.app.slice(0, znodes.app.lastIndexOf('/'));
   // Above the app znode stands what several apps share: readable for all roles, made only where it is missing.
   if (parent !== '') await session.ensure(parent, { acl: access.of('app') });
-  for (const [path, kind] of nodesOf(znodes)) {
+  for (const [path, kind] of initialZnodes(znodes.app)) {
     const acl = access.of(kind);
     try {
       await session.create(path, Buffer.alloc(0), 'persistent', { acl });
@@ -38,7 +38,7 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
 
 /** Where everybody may do everything with the whole app, as `init --open` makes it: how many agents are online. Else null. */
 export async function onlineInOpenApp(session: Session, znodes: Znodes): Promise<number | null> {
-  const found = await Promise.all(nodesOf(znodes).map(([path]) => unlessRefused(session.getAcl(path))));
+  const found = await Promise.all(initialZnodes(znodes.app).map(([path]) => unlessRefused(session.getAcl(path))));
   if (!found.every((node) => node !== null && isOpen(node.acl))) return null;
   return ((await session.children(znodes.online)) ?? []).length;
 }
@@ -80,25 +80,7 @@ async function unlessGone(change: Promise<void>): Promise<void> {
 }
 
 /** What a path of the app, or the nearest node of it above, is; what lies outside belongs to the operator as `app` does. */
-export function kindOf(znodes: Znodes, path: string): NodeKind {
-  const found = nodesOf(znodes).filter(([node]) => path === node || path.startsWith(`${node}/`));
+export function kindOf(znodes: Znodes, path: string): ZnodeKind {
+  const found = initialZnodes(znodes.app).filter(([node]) => path === node || path.startsWith(`${node}/`));
   return found.sort(([a], [b]) => b.length - a.length)[0]?.[1] ?? 'app';
-}
-
-/** Every znode that an app starts with, and which rights it gets. */
-export function nodesOf(znodes: Znodes): [string, NodeKind][] {
-  return [
-    [znodes.app, 'app'],
-    [znodes.hold, 'hold'],
-    [znodes.quarantine, 'quarantine'],
-    [znodes.policy, 'policy'],
-    [znodes.deployments, 'deployments'],
-    [znodes.rollout, 'rollout'],
-    [znodes.permits, 'permits'],
-    [znodes.online, 'online'],
-    [znodes.agents, 'agents'],
-    [znodes.election, 'election'],
-    [znodes.fetch, 'fetch'],
-    [znodes.config, 'config'],
-  ];
 }

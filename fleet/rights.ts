@@ -1,8 +1,7 @@
-import type { Znodes } from '../schemas/znodes.ts';
+import { initialZnodes, type Znodes } from '../schemas/znodes.ts';
 import { isCode, type ZooKeeperError } from '../zookeeper/errors.ts';
 import type { AclEntry, CallOptions, Session } from '../zookeeper/session.ts';
 import { type Access, isOpen } from './access.ts';
-import { nodesOf } from './app.ts';
 
 /** How the rights of one znode differ from those that `gitfleet init` gives. */
 interface WrongRights {
@@ -20,7 +19,7 @@ const MAX_CHILDREN = 200;
  */
 export async function wrongRights(session: Session, znodes: Znodes, access: Access): Promise<WrongRights[]> {
   const own = await Promise.all(
-    nodesOf(znodes).map(async ([path, kind]): Promise<WrongRights | null> => {
+    initialZnodes(znodes.app).map(async ([path, kind]): Promise<WrongRights | null> => {
       const found = await aclOf(session, path);
       if (found === null) return { path, how: 'missing' };
       if (isOpen(found) && !isOpen(access.of(kind))) return { path, how: 'open' };

@@ -1,102 +1,223 @@
+import { parseDeployment } from './deployment.ts';
+import { parseHold, parseQuarantine } from './hold.ts';
+import { parsePolicy } from './policy.ts';
+import { parsePresence, parseReport } from './report.ts';
+import { parsePermit, parseRollout } from './rollout.ts';
+import { ANY_URL, parseTarget } from './target.ts';
+
 /**
- * The whole shared state, declared once: path, mode, content, who writes and who watches. docs/znodes.md is generated
- * from TREE; `znodes(app)` gives the paths. Rights of each role: fleet/access.ts.
+ * The whole shared state of an app, one row for each znode: where it is, what it holds, who may do what with it, who
+ * writes and watches it. Paths (`znodes`), access lists (fleet/access.ts), `gitfleet init` (fleet/app.ts) and
+ * docs/znodes.md are all made from these rows; nothing about a znode is written down a second time.
  */
-interface ZnodeRow {
-  /** Relative to the app znode; `<...>` stands for a name. */
+export interface ZnodeRow {
+  /** Relative to the app znode, which is ''; `<...>` stands for a name. */
   readonly path: string;
   readonly mode: 'persistent' | 'ephemeral' | 'ephemeral sequential';
+  /** What it holds, in words. */
   readonly content: string;
+  /** Reads what it holds; total: another program may have written anything. Null: nothing is read from it. */
+  readonly parse: ((data: Buffer) => unknown) | null;
+  /**
+   * Letters of ZooKeeper (create, delete, read, write) of publisher, coordinator, agent and viewer. The operator has all
+   * of them everywhere. Create and delete are about the children.
+   */
+  readonly rights: readonly [publisher: string, coordinator: string, agent: string, viewer: string];
+  /** `init` makes it, empty; all others come and go with what they stand for. */
+  readonly made: 'init' | 'later';
   readonly writtenBy: string;
   readonly watchedBy: string;
 }
 
-export const TREE: readonly ZnodeRow[] = [
-  {
+const READ = ['r', 'r', 'r', 'r'] as const;
+
+export const ZNODES = {
+  app: {
+    path: '',
+    mode: 'persistent',
+    content: 'nothing: the app znode itself',
+    parse: null,
+    rights: READ,
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  config: {
     path: 'config',
     mode: 'persistent',
-    content: 'target (schemas/target.ts)',
+    content: 'target (schemas/target.ts); empty: nothing was published yet',
+    parse: (data) => parseTarget(data, ANY_URL),
+    rights: ['rw', 'rw', 'r', 'r'],
+    made: 'init',
     writtenBy: 'publish transaction; any foreign writer',
     watchedBy: 'every agent, coordinator',
   },
-  {
+  deployments: {
     path: 'deployments',
     mode: 'persistent',
     content: 'the last deployment number, decimal',
-    writtenBy: 'publish transaction; whoever adopts a foreign target',
+    parse: null,
+    rights: ['cdrw', 'cdrw', 'r', 'r'],
+    made: 'init',
+    writtenBy: 'publish transaction; the adoption of a foreign target',
     watchedBy: '-',
   },
-  {
+  deployment: {
     path: 'deployments/d-<n>',
     mode: 'persistent',
     content: 'deployment record (schemas/deployment.ts), newest 200 kept',
-    writtenBy: 'publish transaction; whoever adopts a foreign target; its outcome by whoever judges',
+    parse: parseDeployment,
+    rights: ['rw', 'rw', 'r', 'r'],
+    made: 'later',
+    writtenBy: 'publish transaction; the adoption of a foreign target; its outcome by the coordinator or a publisher',
     watchedBy: '-',
   },
-  {
+  rollout: {
     path: 'rollout',
     mode: 'persistent',
-    content: 'rollout record (schemas/rollout.ts)',
-    writtenBy: 'coordinator; operators',
+    content:
+      'rollout record (schemas/rollout.ts): deployment, term, state, policy in force, present wave, last proven target, what people said',
+    parse: parseRollout,
+    rights: ['r', 'rw', 'r', 'r'],
+    made: 'init',
+    writtenBy: 'coordinator; operators (versioned writes)',
     watchedBy: 'every agent, coordinator; a waiting publisher polls',
   },
-  {
+  permits: {
+    path: 'permits',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: ['r', 'cdrw', 'r', 'r'],
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  permit: {
     path: 'permits/<agentId>',
     mode: 'persistent',
     content: 'targetVersion that the agent may activate',
+    parse: parsePermit,
+    rights: ['r', 'rw', 'r', 'r'],
+    made: 'later',
     writtenBy: 'coordinator',
     watchedBy: 'that agent',
   },
-  {
+  policy: {
     path: 'policy',
     mode: 'persistent',
-    content: 'default policy; empty: everyone at once',
+    content: 'default policy (schemas/policy.ts); empty: all agents at once',
+    parse: parsePolicy,
+    rights: READ,
+    made: 'init',
     writtenBy: 'operator',
-    watchedBy: 'coordinator, agents; these go by it where no rollout has begun',
+    watchedBy: 'coordinator; agents, which follow it while no rollout has begun',
   },
-  {
+  hold: {
     path: 'hold',
     mode: 'persistent',
     content: 'hold (schemas/hold.ts); empty: none',
+    parse: parseHold,
+    rights: READ,
+    made: 'init',
     writtenBy: 'operator',
     watchedBy: 'read by publishers and gates',
   },
-  {
+  quarantine: {
     path: 'quarantine',
     mode: 'persistent',
-    content: 'the newest 200 refused commits with reasons; empty: none',
+    content: 'the newest 200 refused commits with reasons (schemas/hold.ts); empty: none',
+    parse: parseQuarantine,
+    // A publisher lifts one by --force, in the transaction that publishes.
+    rights: ['rw', 'rw', 'r', 'r'],
+    made: 'init',
     writtenBy: 'operator, coordinator; publish --force and rollback --quarantine',
     watchedBy: 'coordinator; read by publishers, gates and agents',
   },
-  {
+  online: {
+    path: 'online',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    // Only the operator deletes a presence: it goes with its session.
+    rights: ['r', 'r', 'cr', 'r'],
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: 'coordinator (children)',
+  },
+  presence: {
     path: 'online/<agentId>',
     mode: 'ephemeral',
     content: 'presence (schemas/report.ts)',
+    parse: parsePresence,
+    rights: READ,
+    made: 'later',
     writtenBy: 'that agent',
-    watchedBy: 'that agent, coordinator (children)',
+    watchedBy: 'that agent',
   },
-  {
+  agents: {
+    path: 'agents',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: ['r', 'r', 'cr', 'r'],
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  report: {
     path: 'agents/<agentId>',
     mode: 'persistent',
     content: 'last report (schemas/report.ts)',
+    parse: parseReport,
+    rights: READ,
+    made: 'later',
     writtenBy: 'that agent, only while it owns its presence',
     watchedBy: 'polled by the coordinator and a waiting publisher',
   },
-  {
+  election: {
     path: 'election',
-    mode: 'ephemeral sequential',
-    content: 'at most 7 candidates',
-    writtenBy: 'agents that may lead',
-    watchedBy: 'the one after',
+    mode: 'persistent',
+    content: 'nothing; at most 7 candidates below it',
+    parse: null,
+    rights: ['r', 'cdrw', 'r', 'r'],
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
   },
-  {
+  candidate: {
+    path: 'election/<candidate>',
+    mode: 'ephemeral sequential',
+    content: 'an agent that may lead rollouts; the first one leads',
+    parse: null,
+    rights: READ,
+    made: 'later',
+    writtenBy: 'that agent',
+    watchedBy: 'the candidate after it',
+  },
+  fetch: {
     path: 'fetch',
-    mode: 'ephemeral sequential',
-    content: 'leases on the origin',
-    writtenBy: 'agents about to ask the origin',
-    watchedBy: 'the one after; the leases by the head of the queue',
+    mode: 'persistent',
+    content: 'nothing; the leases on the origin below it',
+    parse: null,
+    rights: ['r', 'r', 'cdr', 'r'],
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
   },
-];
+  lease: {
+    path: 'fetch/<lease>',
+    mode: 'ephemeral sequential',
+    content: 'an agent that asks the origin, or waits for its turn',
+    parse: null,
+    rights: READ,
+    made: 'later',
+    writtenBy: 'that agent',
+    watchedBy: 'the one after it; all leases by the head of the queue',
+  },
+} as const satisfies Readonly<Record<string, ZnodeRow>>;
+
+export type ZnodeKind = keyof typeof ZNODES;
 
 /** An app znode: absolute, no trailing slash, plain segments. */
 export const APP_ZNODE = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){1,8}$/;
@@ -105,23 +226,36 @@ export const AGENT_ID = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
 
 export type Znodes = ReturnType<typeof znodes>;
 
+/** The paths of one app. */
 export function znodes(app: string) {
+  const at = (kind: ZnodeKind) => `${app}/${ZNODES[kind].path}`;
+  const named = (kind: ZnodeKind) => (name: string | number) => at(kind).replace(/<\w+>/, () => String(name));
   return {
     app,
-    config: `${app}/config`,
-    deployments: `${app}/deployments`,
-    deployment: (n: number) => `${app}/deployments/d-${n}`,
-    rollout: `${app}/rollout`,
-    permits: `${app}/permits`,
-    permit: (agentId: string) => `${app}/permits/${agentId}`,
-    policy: `${app}/policy`,
-    hold: `${app}/hold`,
-    quarantine: `${app}/quarantine`,
-    online: `${app}/online`,
-    presence: (agentId: string) => `${app}/online/${agentId}`,
-    agents: `${app}/agents`,
-    report: (agentId: string) => `${app}/agents/${agentId}`,
-    election: `${app}/election`,
-    fetch: `${app}/fetch`,
+    config: at('config'),
+    deployments: at('deployments'),
+    deployment: named('deployment'),
+    rollout: at('rollout'),
+    permits: at('permits'),
+    permit: named('permit'),
+    policy: at('policy'),
+    hold: at('hold'),
+    quarantine: at('quarantine'),
+    online: at('online'),
+    presence: named('presence'),
+    agents: at('agents'),
+    report: named('report'),
+    election: at('election'),
+    fetch: at('fetch'),
   };
+}
+
+/** What `init` makes, in this order: config last, so that whoever finds it finds everything. */
+export function initialZnodes(app: string): [path: string, kind: ZnodeKind][] {
+  const rows = Object.entries(ZNODES) as [ZnodeKind, ZnodeRow][];
+  const made = rows.filter(([kind, row]) => row.made === 'init' && kind !== 'config');
+  return [...made.map(([kind]) => kind), 'config' as const].map((kind) => {
+    const { path } = ZNODES[kind];
+    return [path === '' ? app : `${app}/${path}`, kind];
+  });
 }

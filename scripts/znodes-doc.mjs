@@ -2,7 +2,7 @@
 // the file is what it would write (exit 1: it is not); a file may be named instead of docs/znodes.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { TREE } from '../dist/schemas/znodes.js';
+import { ZNODES } from '../dist/schemas/znodes.js';
 
 const COLUMNS = [
   ['znode', (row) => `\`${row.path}\``],
@@ -12,24 +12,44 @@ const COLUMNS = [
   ['watched by', (row) => row.watchedBy],
 ];
 
+const RIGHTS = [
+  ['znode', (row) => `\`${row.path}\``],
+  ...['publisher', 'coordinator', 'agent', 'viewer'].map((role, at) => [role, (row) => row.rights[at]]),
+];
+
+const ROWS = Object.values(ZNODES).filter((row) => row.path !== '');
 const line = (cells) => `| ${cells.join(' | ')} |`;
+const table = (columns) =>
+  [
+    columns.map(([title]) => title),
+    columns.map(() => '---'),
+    ...ROWS.map((row) => columns.map(([, cell]) => cell(row).replaceAll('|', '\\|'))),
+  ]
+    .map(line)
+    .join('\n');
 const text = `<!-- Made by \`npm run docs\` from schemas/znodes.ts; a test fails when the two differ. -->
 
 # Znodes
 
-The whole shared state of one app, below its app znode (\`/app/business\` by default; \`--app\`). \`gitfleet init\` makes what
-is always there. Any ZooKeeper client may read it; one that deploys without us sets \`config\` and nothing else. Why it is
-like this, and how a target is published: [design.md](design.md), section 3.
+The whole shared state of one app, below its app znode (\`/app/business\` by default; \`--app\`). \`gitfleet init\` creates the
+znodes without a name in angle brackets. A client that deploys without gitfleet sets \`config\` and nothing else. How a
+target is published, and why: [design.md](design.md), section 3.
 
-${line(COLUMNS.map(([title]) => title))}
-${line(COLUMNS.map(() => '---'))}
-${TREE.map((row) => line(COLUMNS.map(([, cell]) => cell(row).replaceAll('|', '\\|')))).join('\n')}
+${table(COLUMNS)}
+
+## Rights
+
+The letters are those of ZooKeeper: create and delete (about the children), read, write. The operator has all of them
+everywhere. Reports and presences carry one more entry, \`rw\` for the agent that created them. \`init --open\` makes an app
+in which everybody may do everything.
+
+${table(RIGHTS)}
 `;
 
 const args = process.argv.slice(2);
 const file = args.find((arg) => !arg.startsWith('--')) ?? fileURLToPath(new URL('../docs/znodes.md', import.meta.url));
 if (!args.includes('--check')) writeFileSync(file, text);
 else if (readFileSync(file, 'utf8') !== text) {
-  console.error(`${file} is not what schemas/znodes.ts says: npm run docs writes it anew`);
+  console.error(`${file} is not what schemas/znodes.ts says: npm run docs writes it`);
   process.exitCode = 1;
 }

@@ -159,7 +159,7 @@ async function checkClocks(session: Session, paths: Znodes, { access }: SessionA
   const path = `${paths.fetch}/doctor-${randomUUID()}`;
   try {
     const before = clock.now();
-    await session.create(path, Buffer.alloc(0), 'ephemeral', { acl: access.of('fetch') });
+    await session.create(path, Buffer.alloc(0), 'ephemeral', { acl: access.of('lease') });
     const after = clock.now();
     const stat = await session.exists(path);
     await session.remove(path, ANY_VERSION);

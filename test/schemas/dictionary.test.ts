@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { TREE } from '../../schemas/znodes.ts';
+import { ZNODES } from '../../schemas/znodes.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DOC = readFileSync(join(ROOT, 'docs/dictionary.md'), 'utf8');
@@ -39,6 +39,6 @@ describe('docs/dictionary.md', () => {
       expect(existsSync(join(ROOT, file)), file).toBe(true);
       if (name) expect(readFileSync(join(ROOT, file), 'utf8')).toMatch(new RegExp(`^export .*\\b${name}\\b`, 'm'));
     }
-    if (znode) expect(TREE.map((row) => row.path)).toContain(znode);
+    if (znode) expect(Object.values(ZNODES).map((row) => row.path)).toContain(znode);
   });
 });

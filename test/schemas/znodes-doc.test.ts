@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { TREE } from '../../schemas/znodes.ts';
+import { ZNODES } from '../../schemas/znodes.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DOC = readFileSync(join(ROOT, 'docs/znodes.md'), 'utf8');
@@ -17,10 +17,16 @@ describe('docs/znodes.md', () => {
   });
 
   it('has one row per row of the tree, with all that the row says', () => {
-    const rows = DOC.split('\n').filter((line) => line.startsWith('| `'));
     const plain = (text: string) => text.replace(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll('`', '');
-    const cells = rows.map((row) => row.split(' | ').map((cell) => plain(cell).replace(/^\| | \|$/g, '')));
-    expect(cells).toEqual(TREE.map((row) => [row.path, row.mode, row.content, row.writtenBy, row.watchedBy]));
+    const cellsOf = (part: string) =>
+      part
+        .split('\n')
+        .filter((line) => line.startsWith('| `'))
+        .map((row) => row.split(' | ').map((cell) => plain(cell).replace(/^\| | \|$/g, '')));
+    const [tree = '', rights = ''] = DOC.split('## Rights');
+    const rows = Object.values(ZNODES).filter((row) => row.path !== '');
+    expect(cellsOf(tree)).toEqual(rows.map((row) => [row.path, row.mode, row.content, row.writtenBy, row.watchedBy]));
+    expect(cellsOf(rights)).toEqual(rows.map((row) => [row.path, ...row.rights]));
   });
 
   it('is missed as soon as one word of it differs', () => {
