@@ -7,7 +7,7 @@ import type { Znodes } from '../../schemas/znodes.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import { followNode } from '../../zookeeper/follow-node.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
-import { type Base, parseBase } from '../base.ts';
+import { type Base, parseBase } from '../state/base.ts';
 import { NOTHING_VIEWED, type PolicyAnswer, type RolloutView } from './clearance.ts';
 
 export interface RolloutFeedParts {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { Base } from '../../../agent/base.ts';
 import {
   baseMeanwhile,
   type Clearance,
@@ -11,6 +10,7 @@ import {
   type RolloutView,
 } from '../../../agent/coordination/clearance.ts';
 import type { WantedTarget } from '../../../agent/plan.ts';
+import type { Base } from '../../../agent/state/base.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../../schemas/rollout.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';

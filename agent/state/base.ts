@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { once } from '../runtime/once.ts';
-import { type Refused, refuse } from '../schemas/refusal.ts';
-import { type AllowedTarget, type AllowList, parseMembers } from '../schemas/target.ts';
+import { once } from '../../runtime/once.ts';
+import { type Refused, refuse } from '../../schemas/refusal.ts';
+import { type AllowedTarget, type AllowList, parseMembers } from '../../schemas/target.ts';
 
 /** The fleet's last proven target, where this agent's own rules take it. */
 export interface Base {
