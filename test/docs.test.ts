@@ -25,7 +25,6 @@ const NOT_YET = [
   'docs/push.md',
   'docs/rollouts.md',
   'docs/znodes.md',
-  'docs/zookeeper.md',
   'cli',
   'publisher',
   'schemas',
