@@ -1,7 +1,38 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { logLinesTo } from './log-lines.ts';
 import { clean } from './safe-text.ts';
 
 export type { Logger };
+
+/**
+ * The log of a program: JSON lines, in which every string and every error message has passed `clean`. A log call never
+ * throws and never ends what calls it, whatever it is given and wherever the lines go: what cannot be written is dropped
+ * and counted (log-lines.ts).
+ */
+export function createLog(settings: LogSettings, destination?: DestinationStream): Logger {
+  const { level, bindings = {} } = settings;
+  if (level === 'silent') return SILENT;
+  const lines = logLinesTo(STDOUT, (lost, code) => noteOf(bindings, lost, code));
+  const options = {
+    level,
+    base: bindings,
+    timestamp: () => `,"time":"${timeNow()}"`,
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: Record<string, unknown>) => cleanFields(fields),
+    },
+    hooks: {
+      logMethod(this: Logger, args: Parameters<Logger['info']>, method: Logger['info']) {
+        try {
+          method.apply(this, args.map((arg) => (typeof arg === 'string' ? clean(arg) : arg)) as typeof args);
+        } catch (error) {
+          lines.lose(error);
+        }
+      },
+    },
+  };
+  return pino(options, destination ?? lines);
+}
 
 interface LogSettings {
   level: string;
@@ -9,30 +40,24 @@ interface LogSettings {
   bindings?: Record<string, unknown>;
 }
 
-/** JSON lines; strings of every line and of error messages pass `clean`. */
-export function createLog(settings: LogSettings, destination?: DestinationStream): Logger {
-  if (settings.level === 'silent') return SILENT;
-  const options = {
-    level: settings.level,
-    base: settings.bindings ?? {},
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: {
-      level: (label: string) => ({ level: label }),
-      log: (fields: Record<string, unknown>) => cleanFields(fields),
-    },
-    hooks: {
-      logMethod(this: Logger, args: Parameters<Logger['info']>, method: Logger['info']) {
-        return method.apply(this, args.map((arg) => (typeof arg === 'string' ? clean(arg) : arg)) as typeof args);
-      },
-    },
-  };
-  return destination ? pino(options, destination) : pino(options);
+const STDOUT = 1;
+const timeNow = () => new Date().toISOString();
+
+function noteOf(bindings: Record<string, unknown>, lost: number, code: string): string {
+  const msg = `${lost} log ${lost === 1 ? 'line was' : 'lines were'} lost: the log could not be written (${code})`;
+  return JSON.stringify({ level: 'warn', time: timeNow(), ...bindings, lost, code, msg });
 }
 
 const nothing = () => {};
 /** What most commands have in the place of a log: they need not load one. */
 const SILENT = {
-  ...{ level: 'silent', trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing, fatal: nothing },
+  level: 'silent',
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  fatal: nothing,
   child: () => SILENT,
 } as unknown as Logger;
 
