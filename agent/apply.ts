@@ -6,12 +6,13 @@ import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
-import type { Action, WantedTarget } from './plan.ts';
+import type { Action } from './plan.ts';
 import { checkKept, prepare } from './prepare.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
 import { noteRelease, noteShown } from './state/link-history.ts';
 import { endWell, intendActivation } from './state/progress.ts';
+import type { WantedTarget } from './state/wanted.ts';
 import { awaitHealth } from './steps/health.ts';
 import type { Probe } from './steps/probe.ts';
 import { factsOf, runStep } from './steps/run.ts';
@@ -39,26 +40,30 @@ export interface ApplyParts {
   readonly recheck: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
 }
 
-/**
- * Performs one step and decides nothing. `turn` fires when a newer target arrives, `stop` at the end of this process:
- * from pre-activate to the end of activate only that interrupts, and a swap is never cut in half.
- */
+/** From pre-activate to the end of activate only `stop` counts. */
+export interface Signals {
+  /** Fires when something else is wanted, and with `stop`. */
+  readonly interrupt: AbortSignal;
+  /** Fires at the end of this process. */
+  readonly stop: AbortSignal;
+}
+
+/** Performs one action and decides nothing. A swap is never cut in half. */
 export async function apply(
   parts: ApplyParts,
-  step: Action,
+  action: Action,
   wanted: WantedTarget,
-  turn: AbortSignal,
-  stop: AbortSignal,
+  { interrupt, stop }: Signals,
 ): Promise<void> {
   const { spare, layout } = parts;
   const { commitId } = wanted.target;
-  switch (step) {
+  switch (action) {
     case 'fetch':
-      await fetch(parts, wanted, turn);
+      await fetch(parts, wanted, interrupt);
       return;
     case 'write':
-      await spare.write(commitId, turn);
-      await spare.verify(commitId, turn);
+      await spare.write(commitId, interrupt);
+      await spare.verify(commitId, interrupt);
       return;
     case 'keep':
       await parts.remember((journal) => noteRelease(journal, commitId, parts.clock.now()));
@@ -66,14 +71,14 @@ export async function apply(
       await spare.moveTo(releaseOf(layout, commitId));
       return;
     case 'check':
-      await checkKept(parts, commitId, turn);
+      await checkKept(parts, commitId, interrupt);
       return;
     case 'prepare':
-      await prepare(parts, wanted, turn);
+      await prepare(parts, wanted, interrupt);
       return;
     case 'swap':
-      // A person on this server needs no leave from ZooKeeper, which may be what is broken.
-      if (!wanted.override) await parts.recheck(wanted, turn);
+      // A person on this server needs no permit from ZooKeeper, which may be what is broken.
+      if (!wanted.override) await parts.recheck(wanted, interrupt);
       await runStep(parts, 'pre-activate', wanted, stop);
       await parts.failpoint('pre-activate.ended');
       await swap(parts, wanted);
@@ -82,7 +87,7 @@ export async function apply(
       await activate(parts, wanted, stop);
       return;
     case 'health':
-      await health(parts, wanted, turn);
+      await health(parts, wanted, interrupt);
       return;
     case 'settle':
       await parts.remember((journal) => endWell(journal, wanted.target));
@@ -92,11 +97,11 @@ export async function apply(
 
 async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { url, commitId, gitfleet } = wanted.target;
-  const turn = url && (await originTurn(url, signal));
+  const lease = url && (await originTurn(url, signal));
   try {
     await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
   } finally {
-    void turn?.release();
+    void lease?.release();
   }
 }
 

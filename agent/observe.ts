@@ -3,8 +3,9 @@ import type { GitStore } from '../git/open-store.ts';
 import type { GitSpare } from '../git/worktree/open-spare.ts';
 import { classify } from '../runtime/errors.ts';
 import { inspectLink, type Layout, releaseOf } from './disk/layout.ts';
-import type { Observed, WantedTarget } from './plan.ts';
+import type { Observed } from './plan.ts';
 import type { Journal } from './state/journal.ts';
+import type { WantedTarget } from './state/wanted.ts';
 
 export interface ObserveParts {
   readonly layout: Layout;

@@ -1,30 +1,9 @@
 import type { Failure } from '../runtime/errors.ts';
-import type { JudgedTarget } from '../schemas/target.ts';
-import type { CommitId, TargetVersion } from '../schemas/values.ts';
+import type { CommitId } from '../schemas/values.ts';
 import type { Clearance } from './coordination/clearance.ts';
-import type { Progress } from './state/journal.ts';
-import type { Override } from './state/override.ts';
+import type { Journal, Progress } from './state/journal.ts';
 import type { Suspension } from './state/suspension.ts';
-
-/** What the shared state asks of this agent, after judging. */
-export type Wanted =
-  | { readonly kind: 'nothing'; readonly why: string }
-  | {
-      readonly kind: 'refused';
-      readonly targetVersion: TargetVersion;
-      readonly failure: Failure;
-      readonly override?: Override;
-    }
-  | {
-      readonly kind: 'target';
-      readonly targetVersion: TargetVersion;
-      readonly target: JudgedTarget;
-      /** Set where a person on this server chose another commit than the fleet's. */
-      readonly override?: Override;
-      /** The deployment of the rollout's base, where that is shown until this agent has leave for the fleet's target. */
-      readonly meanwhile?: number;
-    };
-export type WantedTarget = Extract<Wanted, { kind: 'target' }>;
+import type { Wanted } from './state/wanted.ts';
 
 /** What is on the disk right now, as far as it matters for the wanted target. */
 export interface Observed {
@@ -40,7 +19,7 @@ export interface Observed {
   readonly prepared: boolean;
 }
 
-/** Where nothing is wanted there is nothing to look at. */
+/** For where there is nothing to look at. */
 export const NOTHING_OBSERVED: Observed = {
   place: { shown: null },
   kept: 'absent',
@@ -50,8 +29,8 @@ export const NOTHING_OBSERVED: Observed = {
 };
 
 /**
- * One step, and what follows it without another look where it goes well: what any look would then say. Each step but
- * `rest` changes the disk or the journal; after the last the agent looks again.
+ * One action, and what follows it without another look where it goes well: what any look would then say. Each action
+ * changes the disk or the journal; after the last the agent looks again.
  */
 export type Decision =
   | { readonly do: 'rest'; readonly because: Rest }
@@ -61,7 +40,7 @@ export type Action = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' |
 export type Rest =
   | { readonly kind: 'settled' }
   | { readonly kind: 'waiting'; readonly waitingFor: string }
-  /** Everything is ready; only leave to activate is missing. */
+  /** Everything is ready; only the clearance to activate is missing. */
   | { readonly kind: 'awaiting'; readonly waitingFor: string }
   | { readonly kind: 'suspended'; readonly suspension: Suspension }
   | {
@@ -72,21 +51,25 @@ export type Rest =
       readonly output?: string;
     };
 
+/** What became of the wanted target so far. */
+export interface Past {
+  readonly progress: Progress | null;
+  /** The release failed here at this targetVersion, and is not tried again. */
+  readonly gaveUp: Journal['gaveUp'];
+  /** How long a failed try still has to wait, 0 when its time has come, null: it is not repeated automatically. */
+  readonly retryInMs: number | null;
+}
+
 /**
- * The next step towards the wanted target; pure, so every row of its table is a test. Read top down: what cannot be
+ * The next action towards the wanted target; pure, so every row of its table is a test. Read top down: what cannot be
  * wanted, what is done, what failed and waits, and then the way from the origin to the link, nearest end first.
- * @param retryInMs how long a failed try still has to wait, 0 when its time has come, null: not by itself.
- * @param leave whether the rollout lets this agent activate.
+ * @param clearance whether this agent may activate it.
  */
-export function plan(
-  wanted: Wanted,
-  observed: Observed,
-  progress: Progress | null,
-  retryInMs: number | null,
-  leave: Clearance,
-): Decision {
+export function plan(wanted: Wanted, observed: Observed, past: Past, clearance: Clearance): Decision {
+  const { progress, gaveUp, retryInMs } = past;
   if (wanted.kind === 'nothing') return rest({ kind: 'waiting', waitingFor: wanted.why });
   if (wanted.kind === 'refused') return rest({ kind: 'failed', failure: wanted.failure, retryInMs: null });
+  if (gaveUp) return restGivenUp(gaveUp);
   if ('failure' in observed.place) return rest({ kind: 'failed', failure: observed.place.failure, retryInMs: null });
 
   const { commitId } = wanted.target;
@@ -96,14 +79,14 @@ export function plan(
   const shown = observed.place.shown === commitId;
   if (shown && progress?.activation === 'activated') return { do: 'health' };
   if (shown && progress?.activation !== 'none') return { do: 'activate' };
-  if (!shown && leave.kind === 'never') return rest({ kind: 'waiting', waitingFor: leave.waitingFor });
+  if (!shown && clearance.kind === 'never') return rest({ kind: 'waiting', waitingFor: clearance.waitingFor });
 
   if (observed.kept === 'checked') {
     if (shown) return { do: 'settle' };
     if (!observed.prepared) return { do: 'prepare' };
-    return leave.kind === 'go'
+    return clearance.kind === 'go'
       ? { do: 'swap', next: ['activate'] }
-      : rest({ kind: 'awaiting', waitingFor: leave.waitingFor });
+      : rest({ kind: 'awaiting', waitingFor: clearance.waitingFor });
   }
   if (observed.kept === 'unchecked') return observed.stored ? { do: 'check' } : { do: 'fetch', next: ['check'] };
   if (observed.spare === commitId) return { do: 'keep' };
@@ -112,3 +95,8 @@ export function plan(
 }
 
 const rest = (because: Rest): Decision => ({ do: 'rest', because });
+
+function restGivenUp({ failure, output }: NonNullable<Journal['gaveUp']>): Decision {
+  const failed = { kind: 'failed', failure, retryInMs: null } as const;
+  return rest(output === '' ? failed : { ...failed, output });
+}

@@ -3,9 +3,9 @@ import type { CommitId } from '../schemas/values.ts';
 import type { ApplyParts } from './apply.ts';
 import { releaseOf } from './disk/layout.ts';
 import { linkShared } from './disk/shared-paths.ts';
-import type { WantedTarget } from './plan.ts';
 import type { Journal } from './state/journal.ts';
 import { noteRelease } from './state/link-history.ts';
+import type { WantedTarget } from './state/wanted.ts';
 import { patternsOf } from './steps/release-file.ts';
 import { runStep } from './steps/run.ts';
 

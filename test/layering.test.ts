@@ -219,35 +219,18 @@ const NOT_YET: readonly Remaining[] = [
   },
   { file: 'git/worktree/verify-spare.ts', of: ['git/store.ts'], why: 'drift is still declared at the top' },
   {
-    file: 'agent/coordination/clearance.ts',
-    of: ['agent/plan.ts'],
-    why: 'what is wanted is still declared beside the plan',
-  },
-  {
-    file: 'agent/coordination/recheck.ts',
-    of: ['agent/plan.ts'],
-    why: 'what is wanted is still declared beside the plan',
-  },
-  {
     file: 'agent/coordination/status-report.ts',
     of: ['agent/plan.ts'],
-    why: 'what is wanted is still declared beside the plan',
+    why: 'the reporter is still called by the loop',
   },
-  {
-    file: 'agent/coordination/target-feed.ts',
-    of: ['agent/plan.ts'],
-    why: 'what is wanted is still declared beside the plan',
-  },
-  { file: 'agent/state/override.ts', of: ['agent/plan.ts'], why: 'what is wanted is still declared beside the plan' },
-  { file: 'agent/state/progress.ts', of: ['agent/plan.ts'], why: 'what is wanted is still declared beside the plan' },
   {
     file: 'agent/steps/health-watch.ts',
-    of: ['agent/apply.ts', 'agent/plan.ts'],
+    of: ['agent/apply.ts'],
     why: 'steps still take all the parts of apply',
   },
   {
     file: 'agent/steps/run.ts',
-    of: ['agent/apply.ts', 'agent/plan.ts'],
+    of: ['agent/apply.ts'],
     why: 'steps still take all the parts of apply',
   },
   {

@@ -16,10 +16,6 @@ const CIRCLES_LEFT: readonly { files: readonly string[]; why: string }[] = [
     why: 'the list picks members of the request that publishes',
   },
   {
-    files: ['agent/coordination/clearance.ts', 'agent/plan.ts', 'agent/state/override.ts'],
-    why: 'what is wanted is declared beside the plan',
-  },
-  {
     files: ['agent/apply.ts', 'agent/prepare.ts', 'agent/steps/run.ts'],
     why: 'the steps take all the parts of apply instead of what they use',
   },

@@ -1,8 +1,8 @@
 import type { ForeignRollout, Rollout } from '../../schemas/rollout.ts';
 import type { Target } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
-import type { WantedTarget } from '../plan.ts';
 import type { Base } from '../state/base.ts';
+import type { WantedTarget } from '../state/wanted.ts';
 
 /** What the rollout says to this agent. */
 export interface RolloutView {

@@ -2,7 +2,7 @@ import { checkQuarantine } from '../../fleet/admission.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
-import type { WantedTarget } from '../plan.ts';
+import type { WantedTarget } from '../state/wanted.ts';
 import { clearanceOf, policyFor } from './clearance.ts';
 import { type RolloutFeedParts, readRolloutView } from './rollout-feed.ts';
 

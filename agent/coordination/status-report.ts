@@ -3,10 +3,11 @@ import type { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import { MAX_OUTPUT_CHARACTERS, type Phase, type Report } from '../../schemas/report.ts';
-import type { Action, Rest, Wanted, WantedTarget } from '../plan.ts';
+import type { Action, Rest } from '../plan.ts';
 import type { Journal, Reversal } from '../state/journal.ts';
 import type { Override } from '../state/override.ts';
 import type { Suspension } from '../state/suspension.ts';
+import type { Wanted, WantedTarget } from '../state/wanted.ts';
 import { StepFailure } from '../steps/failure.ts';
 import type { Reporter } from './reporter.ts';
 

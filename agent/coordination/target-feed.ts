@@ -4,8 +4,8 @@ import type { Logger } from '../../runtime/log.ts';
 import { type AllowList, parseTarget, targetVersionOf } from '../../schemas/target.ts';
 import { followNode } from '../../zookeeper/follow-node.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
-import type { Wanted } from '../plan.ts';
 import type { Journal } from '../state/journal.ts';
+import { nothingHeard, type TargetHeard } from '../state/wanted.ts';
 
 interface TargetFeedParts {
   readonly session: Session;
@@ -16,12 +16,6 @@ interface TargetFeedParts {
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-export interface TargetHeard {
-  readonly wanted: Wanted;
-  /** The write that it comes from; null where there is nothing to want. */
-  readonly write: { readonly mzxid: bigint; readonly mtime: number } | null;
 }
 
 /**
@@ -74,5 +68,4 @@ const wentBackFailure = () =>
     'config is older than the target that this agent accepted last: ZooKeeper lost writes or was restored',
   ).toFailure();
 
-export const nothingHeard = (why: string): TargetHeard => ({ write: null, wanted: { kind: 'nothing', why } });
 const hasContent = (snapshot: Snapshot): boolean => snapshot.exists && snapshot.data.length > 0;

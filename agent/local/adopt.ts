@@ -91,7 +91,8 @@ async function makeRelease(
   const judged = parseMembers({ url, commitId, relativePath }, { allow: allowUrls });
   if (!judged.ok) throw new FleetError(judged.failure);
   const wanted = { kind: 'target', targetVersion: NO_WRITE, target: judged.target } as const;
-  const step = (doing: Action) => apply({ ...parts, recheck: async () => {} }, doing, wanted, signal, signal);
+  const step = (action: Action) =>
+    apply({ ...parts, recheck: async () => {} }, action, wanted, { interrupt: signal, stop: signal });
   const isMade = () => isThere(releaseOf(parts.layout, commitId));
   const ownGit = join(linkOf(parts.layout, relativePath), '.git');
   const brought = await bring(parts, from.kind === 'directory' && from.isOfUrl ? ownGit : null, url, commitId, signal);

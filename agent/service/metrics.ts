@@ -2,8 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Session, SessionState } from '../../zookeeper/session.ts';
 import type { StatusReporter } from '../coordination/status-report.ts';
-import type { Wanted } from '../plan.ts';
 import type { Journal } from '../state/journal.ts';
+import type { Wanted } from '../state/wanted.ts';
 
 interface Metrics {
   /** The same reporter, counting what passes. */

@@ -53,6 +53,15 @@ export function noteFailed(journal: Journal, path: string, commitId: string): Jo
   return { ...journal, releases: { ...journal.releases, [commitId]: { ...release, ...shownAt, endedWell: false } } };
 }
 
+/** The fleet's last proven target. Returns the same object where it is known already, or none was heard of. */
+export function noteBase(journal: Journal, base: Base | undefined): Journal {
+  const { commitId, relativePath } = journal.base ?? {};
+  if (!base || (base.commitId === commitId && base.relativePath === relativePath)) return journal;
+  return { ...journal, base: { commitId: base.commitId, relativePath: base.relativePath } };
+}
+
+type Base = NonNullable<Journal['base']>;
+
 /** The repository of what this link shows, or is about to show, at `commitId`; undefined: not known. */
 export function repositoryOf({ progress, releases }: Journal, path: string, commitId: string): string | undefined {
   const begun = progress?.relativePath === path && progress.commitId === commitId ? progress.url : undefined;

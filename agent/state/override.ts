@@ -3,9 +3,6 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { syncDirectory, writeDurably } from '../../runtime/durable-file.ts';
 import { parseKept } from '../../schemas/target.ts';
-import type { TargetVersion } from '../../schemas/values.ts';
-import type { Wanted } from '../plan.ts';
-import type { Journal } from './journal.ts';
 
 /**
  * A person's word on this server that beats the fleet's target until a newer target comes. `gitfleet agent rollback`
@@ -47,19 +44,4 @@ export async function writeOverride(appState: string, value: Override): Promise<
 export async function dropOverride(appState: string): Promise<void> {
   await rm(join(appState, OVERRIDE_FILE), { force: true });
   await syncDirectory(appState);
-}
-
-/**
- * What this server shall show, given what the fleet wants: the override's commit while the target it was given against
- * is still the newest that was accepted; else the fleet's. Pure.
- */
-export function applyOverride(wanted: Wanted, override: Override | null, journal: Journal): Wanted {
-  const { accepted, links } = journal;
-  const newest = wanted.kind === 'target' ? wanted.targetVersion : accepted?.targetVersion;
-  if (override === null || override.against !== newest) return wanted;
-  // Once it is obeyed, a refused target is said beside it, not hidden behind it.
-  if (wanted.kind === 'refused' && links[override.relativePath] === override.commitId) return { ...wanted, override };
-  const kept = parseKept(override);
-  if (!kept.ok) return wanted;
-  return { kind: 'target', targetVersion: override.against as TargetVersion, target: kept.target, override };
 }

@@ -2,10 +2,10 @@ import type { Failure } from '../../runtime/errors.ts';
 import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
 import { type JudgedTarget, parseKept } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
-import type { Wanted, WantedTarget } from '../plan.ts';
 import type { Journal, Progress } from './journal.ts';
 import { noteFailed, noteWell, repositoryOf } from './link-history.ts';
 import { chooseBack } from './retention.ts';
+import type { Wanted, WantedTarget } from './wanted.ts';
 
 /** Whether the journal's progress is about this target; an override is another one at the same targetVersion. */
 export function isBegun(journal: Journal, targetVersion: TargetVersion, target: JudgedTarget): boolean {

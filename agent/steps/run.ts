@@ -1,7 +1,7 @@
 import { commandOf, type StepName } from '../../schemas/steps.ts';
 import type { ApplyParts } from '../apply.ts';
 import { linkOf, releaseOf } from '../disk/layout.ts';
-import type { WantedTarget } from '../plan.ts';
+import type { WantedTarget } from '../state/wanted.ts';
 import type { StepFacts } from './runner.ts';
 
 /** Runs the step where there is one. @throws StepFailure, and RELEASE_FILE. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type ActParts, act } from '../../agent/act.ts';
-import type { WantedTarget } from '../../agent/plan.ts';
 import { emptyJournal, type Journal } from '../../agent/state/journal.ts';
+import type { WantedTarget } from '../../agent/state/wanted.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
 import { allowedTarget } from '../support/allowed-target.ts';
@@ -13,14 +13,14 @@ const wanted: WantedTarget = {
 };
 
 /** `settle` stands for any step: all that it does is to remember. `during` is called while the first one does. */
-async function settleTwice(during: (turn: AbortController) => void) {
-  const turn = new AbortController();
+async function settleTwice(during: (interruption: AbortController) => void) {
+  const interruption = new AbortController();
   const said: string[] = [];
   let journal: Journal = emptyJournal;
   const parts = {
     ...{ clock, random: () => 0.5, failpoint: async () => {}, journal: () => journal },
     async remember(change: (before: Journal) => Journal) {
-      if (said.length === 1) during(turn);
+      if (said.length === 1) during(interruption);
       journal = change(journal);
     },
     status: {
@@ -30,7 +30,10 @@ async function settleTwice(during: (turn: AbortController) => void) {
     },
   } as unknown as ActParts;
   const memory = { checked: null, nextTry: { at: 0 } };
-  await act(parts, memory, ['settle', 'settle'], wanted, turn.signal, new AbortController().signal);
+  await act(parts, memory, ['settle', 'settle'], wanted, {
+    interrupt: interruption.signal,
+    stop: new AbortController().signal,
+  });
   return said;
 }
 
@@ -39,7 +42,7 @@ it('what follows a step that went well is done', async () => {
 });
 
 it('nothing follows a step during which something else came to be wanted, however that step ended', async () => {
-  expect(await settleTwice((turn) => turn.abort())).toEqual(['settle', 'done']);
+  expect(await settleTwice((interruption) => interruption.abort())).toEqual(['settle', 'done']);
 });
 
 it('nothing follows a step that failed', async () => {

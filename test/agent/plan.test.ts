@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Clearance } from '../../agent/coordination/clearance.ts';
-import { type Action, type Observed, plan, type Wanted } from '../../agent/plan.ts';
+import { type Action, type Observed, type Past, plan } from '../../agent/plan.ts';
 import type { Progress } from '../../agent/state/journal.ts';
+import type { Wanted } from '../../agent/state/wanted.ts';
 import type { Failure } from '../../runtime/errors.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';
 import { allowedTarget } from '../support/allowed-target.ts';
@@ -23,6 +24,7 @@ const fresh: Progress = {
   activation: 'none',
 };
 const empty: Observed = { place: { shown: OLD }, kept: 'absent', spare: null, stored: false, prepared: true };
+const past = (progress: Progress | null, retryInMs: number | null = 0): Past => ({ progress, gaveUp: null, retryInMs });
 const failure: Failure = { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' };
 
 describe('the way from the origin to the link, nearest end first', () => {
@@ -46,7 +48,7 @@ describe('the way from the origin to the link, nearest end first', () => {
     ['done, but somebody turned the link back: swap again', { kept: 'checked' }, { activation: 'done' }, 'swap'],
   ];
   it.each(rows)('%s', (_, observed, progress, expected) => {
-    expect(plan(wanted, { ...empty, ...observed }, { ...fresh, ...progress }, 0, GO).do).toBe(expected);
+    expect(plan(wanted, { ...empty, ...observed }, past({ ...fresh, ...progress }), GO).do).toBe(expected);
   });
 });
 
@@ -69,10 +71,10 @@ describe('what follows a step without another look', () => {
   it.each(starts)('is what a look would say, where %s', (_, found, expected) => {
     let observed: Observed = { ...empty, ...found };
     let progress: Progress = fresh;
-    const first = plan(wanted, observed, progress, 0, GO);
+    const first = plan(wanted, observed, past(progress), GO);
     expect(first.do === 'rest' ? [] : [first.do, ...(first.next ?? [])]).toEqual(expected);
     for (const step of expected) {
-      expect(plan(wanted, observed, progress, 0, GO).do).toBe(step);
+      expect(plan(wanted, observed, past(progress), GO).do).toBe(step);
       observed = { ...observed, ...after[step]?.observed };
       progress = { ...progress, ...after[step]?.progress };
     }
@@ -96,15 +98,15 @@ describe('steps around the swap', () => {
     ['also where leave was taken back since', shows, { activation: 'activated' }, NEVER, 'health'],
     ['and what was swapped is activated', shows, { activation: 'wanted' }, NEVER, 'activate'],
   ];
-  it.each(rows)('%s', (_, observed, progress, leave, expected) => {
-    const step = plan(wanted, observed, { ...fresh, ...progress }, 0, leave);
+  it.each(rows)('%s', (_, observed, progress, clearance, expected) => {
+    const step = plan(wanted, observed, past({ ...fresh, ...progress }), clearance);
     expect(step.do === 'rest' ? step.because.kind : step.do).toBe(expected);
   });
 });
 
 describe('reasons to rest', () => {
   it('waits where there is no target, and removes nothing', () => {
-    expect(plan({ kind: 'nothing', why: 'a first target' }, empty, null, 0, GO)).toEqual({
+    expect(plan({ kind: 'nothing', why: 'a first target' }, empty, past(null), GO)).toEqual({
       do: 'rest',
       because: { kind: 'waiting', waitingFor: 'a first target' },
     });
@@ -112,21 +114,34 @@ describe('reasons to rest', () => {
 
   it('keeps what runs under a refused target', () => {
     const refused: Wanted = { kind: 'refused', targetVersion: '6.1' as TargetVersion, failure };
-    expect(plan(refused, empty, fresh, 0, GO)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
+    expect(plan(refused, empty, past(fresh), GO)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
   });
 
   it('says why there cannot be a link, also when the release is ready', () => {
     const observed: Observed = { ...empty, place: { failure }, kept: 'checked' };
-    expect(plan(wanted, observed, fresh, 0, GO)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
+    expect(plan(wanted, observed, past(fresh), GO)).toMatchObject({ do: 'rest', because: { kind: 'failed', failure } });
+  });
+
+  it('rests where the release failed here before, with the last words of its step', () => {
+    const gaveUp = { targetVersion: '5.100', commitId: NEW, relativePath: 'shop', failure, output: 'no module' };
+    const because = { kind: 'failed', failure, retryInMs: null };
+    expect(plan(wanted, empty, { ...past(fresh), gaveUp }, GO)).toEqual({
+      do: 'rest',
+      because: { ...because, output: 'no module' },
+    });
+    expect(plan(wanted, empty, { ...past(fresh), gaveUp: { ...gaveUp, output: '' } }, GO)).toEqual({
+      do: 'rest',
+      because,
+    });
   });
 
   it('sits out the backoff of a failed try, then goes on where the disk is', () => {
     const failed = { ...fresh, lastFailure: failure, attempts: 1 };
-    expect(plan(wanted, empty, failed, 800, GO)).toEqual({
+    expect(plan(wanted, empty, past(failed, 800), GO)).toEqual({
       do: 'rest',
       because: { kind: 'failed', failure, retryInMs: 800 },
     });
-    expect(plan(wanted, { ...empty, stored: true }, failed, 0, GO).do).toBe('write');
+    expect(plan(wanted, { ...empty, stored: true }, past(failed), GO).do).toBe('write');
   });
 
   it('does not run a failed activate command again by itself', () => {
@@ -136,7 +151,7 @@ describe('reasons to rest', () => {
       lastFailure: { ...failure, next: 'stall' },
       attempts: 1,
     };
-    expect(plan(wanted, { ...empty, place: { shown: NEW } }, failed, null, GO)).toMatchObject({
+    expect(plan(wanted, { ...empty, place: { shown: NEW } }, past(failed, null), GO)).toMatchObject({
       do: 'rest',
       because: { kind: 'failed', retryInMs: null },
     });

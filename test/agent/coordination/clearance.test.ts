@@ -9,8 +9,8 @@ import {
   type PolicyAnswer,
   type RolloutView,
 } from '../../../agent/coordination/clearance.ts';
-import type { WantedTarget } from '../../../agent/plan.ts';
 import type { Base } from '../../../agent/state/base.ts';
+import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../../schemas/rollout.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { recheckWanted } from '../../../agent/coordination/recheck.ts';
-import type { WantedTarget } from '../../../agent/plan.ts';
+import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import type { FleetError } from '../../../runtime/errors.ts';
 import { encodeQuarantine } from '../../../schemas/hold.ts';
 import { encodePolicy, policy } from '../../../schemas/policy.ts';

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Wanted } from '../../../agent/plan.ts';
 import { emptyJournal, readJournal, writeJournal } from '../../../agent/state/journal.ts';
 import { noteRefusal } from '../../../agent/state/progress.ts';
+import type { Wanted } from '../../../agent/state/wanted.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';
 

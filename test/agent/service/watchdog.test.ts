@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { StatusReporter } from '../../../agent/coordination/status-report.ts';
-import type { Rest, Wanted } from '../../../agent/plan.ts';
+import type { Rest } from '../../../agent/plan.ts';
 import { type Beat, findStuck } from '../../../agent/service/beats.ts';
 import { createLiveness } from '../../../agent/service/liveness.ts';
 import { feedWatchdog } from '../../../agent/service/watchdog.ts';
 import type { Journal } from '../../../agent/state/journal.ts';
+import type { Wanted } from '../../../agent/state/wanted.ts';
 import { silentLog } from '../../support/log.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { WantedTarget } from '../../../agent/plan.ts';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
 import { begin, gaveUpOn, giveUp } from '../../../agent/state/progress.ts';
 import { chooseBack, superfluous } from '../../../agent/state/retention.ts';
+import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';
 

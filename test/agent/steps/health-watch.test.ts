@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { layoutOf } from '../../../agent/disk/layout.ts';
-import type { WantedTarget } from '../../../agent/plan.ts';
 import { emptyJournal } from '../../../agent/state/journal.ts';
+import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import { createHealthWatch, type HealthWatch } from '../../../agent/steps/health-watch.ts';
 import { parseReleaseFile } from '../../../schemas/release-file.ts';
 import type { ReleaseSteps } from '../../../schemas/steps.ts';
