@@ -4,7 +4,7 @@ import { type ApplyParts, apply, type Signals } from './apply.ts';
 import type { StatusReporter } from './coordination/status-report.ts';
 import type { Action } from './plan.ts';
 import { type NextTry, nextTryAfter } from './retry.ts';
-import { fail, giveUp } from './state/progress.ts';
+import { actionFailed, givenUp } from './state/activation.ts';
 import type { WantedTarget } from './state/wanted.ts';
 import { StepFailure } from './steps/failure.ts';
 
@@ -71,8 +71,8 @@ export async function recordFailure(
   const failure = classify(error);
   const gone = error instanceof StepFailure && !wanted.override ? error : null;
   await parts.remember((journal) => {
-    const failed = fail(journal, failure.toFailure(), action);
-    return gone ? giveUp(failed, wanted, gone.step, failure.toFailure(), gone.output) : failed;
+    const failed = actionFailed(journal, failure.toFailure(), action);
+    return gone ? givenUp(failed, wanted, gone.step, failure.toFailure(), gone.output) : failed;
   });
   if (gone) await parts.failpoint('revert.intended');
   const attempts = parts.journal().progress?.attempts ?? 1;

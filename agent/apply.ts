@@ -8,10 +8,10 @@ import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
 import type { Action } from './plan.ts';
 import { checkKept, prepare } from './prepare.ts';
+import { activated, intendActivation, wellActive } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
 import { noteRelease, noteShown } from './state/link-history.ts';
-import { endWell, intendActivation } from './state/progress.ts';
 import type { WantedTarget } from './state/wanted.ts';
 import { awaitHealth } from './steps/health.ts';
 import type { Probe } from './steps/probe.ts';
@@ -90,7 +90,7 @@ export async function apply(
       await health(parts, wanted, interrupt);
       return;
     case 'settle':
-      await parts.remember((journal) => endWell(journal, wanted.target));
+      await parts.remember((journal) => wellActive(journal, wanted.target));
       return;
   }
 }
@@ -125,10 +125,7 @@ async function activate(parts: ApplyParts, wanted: WantedTarget, stop: AbortSign
   await parts.failpoint('activate.ended');
   // A person who goes back on this server judges by themselves.
   if (!steps.health || wanted.override) return await remembered(parts, wanted);
-  await parts.remember((journal) => ({
-    ...journal,
-    progress: journal.progress && { ...journal.progress, activation: 'activated' },
-  }));
+  await parts.remember(activated);
   await parts.failpoint('activate.remembered');
 }
 
@@ -140,6 +137,6 @@ async function health(parts: ApplyParts, wanted: WantedTarget, signal: AbortSign
 }
 
 async function remembered(parts: ApplyParts, wanted: WantedTarget): Promise<void> {
-  await parts.remember((journal) => endWell(journal, wanted.target));
+  await parts.remember((journal) => wellActive(journal, wanted.target));
   await parts.failpoint('settle.remembered');
 }

@@ -107,7 +107,7 @@ function isLate({ journal, joinedAt }: Circumstances, wanted: Wanted, write: Tar
 
 function insteadOf(wanted: Wanted, { base }: RolloutView, journal: Journal, late: boolean): Wanted | null {
   if (wanted.kind !== 'target') return null;
-  return baseMeanwhile(wanted, base, journal.links, journal.owed, late);
+  return baseMeanwhile(wanted, base, journal.links, journal.pendingActivation, late);
 }
 
 /** What a person who suspends this server does not stop: an earlier word of a person, and what follows a swap. */

@@ -12,6 +12,7 @@ import { listReleases } from './disk/releases.ts';
 import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue } from './maintenance-plan.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
+import { noteRemoved } from './state/link-history.ts';
 import { type RetentionRule, superfluous } from './state/retention.ts';
 import { patternsOf } from './steps/release-file.ts';
 
@@ -187,7 +188,7 @@ async function remove(parts: ChoreParts, release: string): Promise<void> {
 
 async function forget(parts: ChoreParts, release: string): Promise<void> {
   await parts.store.unpin(release as CommitId);
-  await parts.remember(({ releases: { [release]: _gone, ...rest }, ...journal }) => ({ ...journal, releases: rest }));
+  await parts.remember((journal) => noteRemoved(journal, release));
 }
 
 /** A target that a newer one or a crash overtook was pinned and never became a release. */

@@ -3,8 +3,7 @@ import type { CommitId } from '../schemas/values.ts';
 import type { ApplyParts } from './apply.ts';
 import { releaseOf } from './disk/layout.ts';
 import { linkShared } from './disk/shared-paths.ts';
-import type { Journal } from './state/journal.ts';
-import { noteRelease } from './state/link-history.ts';
+import { notePrepared } from './state/link-history.ts';
 import type { WantedTarget } from './state/wanted.ts';
 import { patternsOf } from './steps/release-file.ts';
 import { runStep } from './steps/run.ts';
@@ -49,11 +48,7 @@ export async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: A
     const wrong = await wrongFiles(parts, commitId, generated, signal);
     if (wrong.length > 0) throw preparedWrongly(wrong);
   }
-  await parts.remember((journal) => {
-    const known = noteRelease(journal, commitId, parts.clock.now());
-    const prepared = { ...known.releases[commitId], prepared: parts.preparation, generated };
-    return { ...known, releases: { ...known.releases, [commitId]: prepared as Journal['releases'][string] } };
-  });
+  await parts.remember((journal) => notePrepared(journal, commitId, parts.preparation, generated, parts.clock.now()));
   await parts.failpoint('prepare.remembered');
 }
 

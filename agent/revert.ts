@@ -4,15 +4,16 @@ import { type KeptTarget, parseKept } from '../schemas/target.ts';
 import type { ApplyParts } from './apply.ts';
 import { linkOf, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
+import { intendReturn, returned, reverted } from './state/activation.ts';
 import type { Journal, Reversal } from './state/journal.ts';
 import { noteShown } from './state/link-history.ts';
 import { chooseBack } from './state/retention.ts';
 import type { StepFacts } from './steps/runner.ts';
 
 /**
- * What follows the failure of a step or of health, without network and before anything else: the link goes back to the
- * release that was good, which is then activated; on-failure has the last word. Each part is repeated after a crash.
- * What fails here is added to the reason of the failure, for nothing more can be done than to say it.
+ * What follows the failure of a step or a health check, without network and before anything else: the link goes back to
+ * the release that was good, which is then activated; on-failure runs last. Each part is repeated after a crash. What
+ * fails here is added to the reason of the failure: nothing more can be done about it.
  */
 export async function revert(parts: ApplyParts, intended: Reversal, stop: AbortSignal): Promise<void> {
   const failed = onTheDisk(parts.journal(), intended);
@@ -34,15 +35,15 @@ export async function revert(parts: ApplyParts, intended: Reversal, stop: AbortS
     await swapBack(parts, failed, failed.back);
     await attempt('on-rollback', failed.back);
     const well = await attempt('activate', failed.back);
-    if (well) await parts.remember((journal) => paid(journal, failed.relativePath));
+    if (well) await parts.remember((journal) => returned(journal, failed));
   }
   await attempt('on-failure', failed.commitId);
   await parts.failpoint('revert.ended');
-  await parts.remember((journal) => noted(journal, failed, troubles));
+  await parts.remember((journal) => reverted(journal, failed, troubles));
   await parts.failpoint('revert.remembered');
 }
 
-/** A release that somebody deleted since is nothing to go back to; the journal was brought to the disk right before. */
+/** A release that was deleted since cannot be shown; the journal was brought to the disk right before. */
 function onTheDisk(journal: Journal, failed: Reversal): Reversal {
   if (failed.back === null || failed.back in journal.releases) return failed;
   return { ...failed, back: chooseBack(journal, failed.relativePath, failed.commitId) };
@@ -50,10 +51,7 @@ function onTheDisk(journal: Journal, failed: Reversal): Reversal {
 
 async function swapBack(parts: ApplyParts, failed: Reversal, back: string): Promise<void> {
   const { relativePath: path, commitId } = keptBy(failed, back);
-  await parts.remember((journal) => ({
-    ...journal,
-    owed: { ...journal.owed, [path]: { commitId: back, previous: failed.commitId } },
-  }));
+  await parts.remember((journal) => intendReturn(journal, failed, back));
   await parts.failpoint('back.intended');
   await swapLink(parts.layout, path, commitId, parts.failpoint);
   await parts.remember((journal) => noteShown(journal, path, back, parts.clock.now()));
@@ -76,23 +74,4 @@ function keptBy({ relativePath }: Reversal, commitId: string): KeptTarget {
   const kept = parseKept({ commitId, relativePath });
   if (!kept.ok) throw new FleetError(kept.failure);
   return kept.target;
-}
-
-function paid(journal: Journal, path: string): Journal {
-  const { [path]: _paid, ...owed } = journal.owed;
-  return { ...journal, owed };
-}
-
-/** Where this server stands now belongs to the reason: it is what somebody wants to know first. */
-function noted(journal: Journal, { back, step }: Reversal, troubles: readonly string[]): Journal {
-  const { gaveUp } = journal;
-  if (!gaveUp) return { ...journal, reversal: null };
-  const swapped = step !== 'prepare' && step !== 'pre-activate';
-  const stands = back
-    ? `back on ${back.slice(0, 12)}`
-    : swapped
-      ? 'still shown, nothing proven to go back to'
-      : 'not shown';
-  const reason = [`${stands}: ${gaveUp.failure.reason}`, ...troubles].join('; ');
-  return { ...journal, reversal: null, gaveUp: { ...gaveUp, failure: { ...gaveUp.failure, reason } } };
 }

@@ -89,19 +89,20 @@ export function changesClearance(wanted: WantedTarget, before: RolloutView, now:
 /**
  * What an agent without leave shows meanwhile: what it serves; but one that serves nothing at that place, or was not
  * online when the target was published, goes to the last proven target. Null: it stays as it is.
- * @param shown what links show, by relativePath.
+ * @param shown what links show, and
+ * @param pending those whose activation is pending, by relativePath.
  */
 export function baseMeanwhile(
   wanted: WantedTarget,
   base: Base | null,
   shown: Readonly<Record<string, string>>,
-  owed: Readonly<Record<string, unknown>>,
+  pending: Readonly<Record<string, unknown>>,
   late: boolean,
 ): WantedTarget | null {
   const { relativePath, commitId } = wanted.target;
   if (!base || shown[relativePath] === commitId) return null;
   if (!late && shown[relativePath] !== undefined) return null;
   const { target } = base;
-  if (shown[target.relativePath] === target.commitId && !(target.relativePath in owed)) return null;
+  if (shown[target.relativePath] === target.commitId && !(target.relativePath in pending)) return null;
   return { kind: 'target', targetVersion: wanted.targetVersion, target, meanwhile: base.deployment };
 }

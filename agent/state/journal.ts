@@ -18,6 +18,26 @@ const showing = z.object({
  * What an agent must remember over a crash, in `<state>/apps/<app>/journal.json`: which target it accepted last, how far
  * it got with it, and what each of its links shows. Intent is written before effect; the disk itself stays the truth
  * (observe.ts), so a journal that is behind costs a repeated step and nothing else.
+ *
+ * The activation of the target that was begun is `progress.activation`; its transitions are in activation.ts:
+ *
+ *     begin --> none -- intendActivation --> wanted -- activated --> activated -- wellActive --> done
+ *
+ *     none       nothing of it is shown yet, or it was shown before this target came. The agent fetches, writes,
+ *                verifies, prepares, awaits its permit. A release that is shown already goes to `done` by wellActive.
+ *     wanted     the link is about to be swapped or was; the activate command has not ended well. `begin` goes here at
+ *                once, where that is pending from before. Without health checks wellActive leads from here to `done`.
+ *     activated  the activate command has ended well; the health checks have not decided.
+ *     done       shown, and nothing is left to do. A link that was turned back is swapped again: intendActivation.
+ *     failed     activate or health failed, from wanted, activated, or done (a health check later): actionFailed.
+ *                Failures of other actions are counted in `attempts` and change nothing here.
+ *
+ * Beside it, for each link, `pendingActivation` is set from intendActivation to wellActive: it outlives `progress`, so
+ * that a target which begins later still runs the activate command that is missing.
+ *
+ * A release whose step or health failed, at whatever point, is given up (givenUp): `gaveUp` says that it is not tried
+ * again at this targetVersion, and `reversal` what is still to be done about it. While `reversal` is set, revert.ts goes
+ * before any target: intendReturn, the link goes back, returned once the earlier release is activated, reverted.
  */
 const journal = z.object({
   format: z.literal(1),
@@ -42,17 +62,16 @@ const journal = z.object({
       deployment: z.number().optional(),
       attempts: z.number().int(),
       lastFailure: failure.nullable(),
-      /**
-       * `wanted`: the link was or is about to be swapped, the activate command has not ended well yet; `activated`: it
-       * has, and the health checks have not decided yet.
-       */
+      /** As drawn above. */
       activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),
     })
     .nullable(),
   /** Every link we made, by relativePath, and the commit it shows. */
   links: z.record(z.string(), z.string()),
   /** Links whose activate command has not ended well for the commit they show, and what they showed before it. */
-  owed: z.record(z.string(), z.object({ commitId: z.string(), previous: z.string().nullable() })).default({}),
+  pendingActivation: z
+    .record(z.string(), z.object({ commitId: z.string(), previous: z.string().nullable() }))
+    .default({}),
   /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. */
   releases: z.record(
     z.string(),
@@ -102,8 +121,16 @@ export type Progress = NonNullable<Journal['progress']>;
 export type Reversal = NonNullable<Journal['reversal']>;
 
 export const emptyJournal: Journal = {
-  ...{ format: 1, accepted: null, progress: null, links: {}, owed: {}, releases: {} },
-  ...{ reversal: null, gaveUp: null, refused: null, base: null },
+  format: 1,
+  accepted: null,
+  progress: null,
+  links: {},
+  pendingActivation: {},
+  releases: {},
+  reversal: null,
+  gaveUp: null,
+  refused: null,
+  base: null,
 };
 
 /** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
@@ -129,14 +156,18 @@ function judged(read: Journal): Journal {
   const isLegal = (commitId: string, relativePath: string) => parseKept({ commitId, relativePath }).ok;
   const legal = <T extends { commitId: string; relativePath: string }>(entry: T | null): T | null =>
     entry && isLegal(entry.commitId, entry.relativePath) ? entry : null;
-  const { reversal, owed, links } = read;
+  const { reversal, pendingActivation, links } = read;
   const { back = null, relativePath = '' } = reversal ?? {};
   return {
     ...read,
-    ...{ base: legal(read.base), progress: legal(read.progress), gaveUp: legal(read.gaveUp) },
+    base: legal(read.base),
+    progress: legal(read.progress),
+    gaveUp: legal(read.gaveUp),
     reversal: back === null || isLegal(back, relativePath) ? legal(reversal) : null,
     links: Object.fromEntries(Object.entries(links).filter(([path, commitId]) => isLegal(commitId, path))),
-    owed: Object.fromEntries(Object.entries(owed).filter(([path, { commitId }]) => isLegal(commitId, path))),
+    pendingActivation: Object.fromEntries(
+      Object.entries(pendingActivation).filter(([path, { commitId }]) => isLegal(commitId, path)),
+    ),
   };
 }
 

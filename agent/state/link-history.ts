@@ -9,6 +9,25 @@ export const noteRelease = (journal: Journal, commitId: string, now: number): Jo
   },
 });
 
+/** What the release lacked besides the commit's files is in it now, made by `preparation`. */
+export function notePrepared(
+  journal: Journal,
+  commitId: string,
+  preparation: string,
+  generated: string[],
+  now: number,
+): Journal {
+  const known = noteRelease(journal, commitId, now);
+  const release = known.releases[commitId];
+  const prepared = release && { ...release, prepared: preparation, generated };
+  return prepared ? { ...known, releases: { ...known.releases, [commitId]: prepared } } : known;
+}
+
+export function noteRemoved({ releases, ...journal }: Journal, commitId: string): Journal {
+  const { [commitId]: _removed, ...rest } = releases;
+  return { ...journal, releases: rest };
+}
+
 /** The link shows `commitId` now; the release it showed before has been left, unless another link shows it still. */
 export function noteShown(journal: Journal, path: string, commitId: string, now: number): Journal {
   const known = noteRelease(noteLeft(journal, path, now), commitId, now);

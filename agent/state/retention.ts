@@ -77,7 +77,7 @@ export function chooseBack(journal: Journal, path: string, failed: string): stri
   const good = (commitId: string | null | undefined): commitId is string =>
     commitId != null && commitId !== failed && journal.releases[commitId]?.endedWell === true;
   const base = journal.base?.relativePath === path ? journal.base.commitId : null;
-  const found = [base, journal.owed[path]?.previous].find(good);
+  const found = [base, journal.pendingActivation[path]?.previous].find(good);
   return found ?? chooseKept(journal, { path, commitId: failed });
 }
 

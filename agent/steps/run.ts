@@ -22,9 +22,9 @@ export function factsOf(
   { target, targetVersion }: WantedTarget,
 ): StepFacts {
   const { commitId, relativePath, gitfleet } = target;
-  const { owed, links } = journal();
+  const { pendingActivation, links } = journal();
   // Before the swap the link shows what will be the previous one.
-  const previous = links[relativePath] === commitId ? owed[relativePath]?.previous : links[relativePath];
+  const previous = links[relativePath] === commitId ? pendingActivation[relativePath]?.previous : links[relativePath];
   return {
     ...{ commitId, targetVersion, previousCommitId: previous ?? null },
     release: releaseOf(layout, commitId),

@@ -176,7 +176,7 @@ describe('what an agent pursues', () => {
       'the base, shown and not yet activated',
       {
         view: running,
-        journal: serves(BASE, { accepted: null, owed: { shop: { commitId: BASE, previous: OLD } } }),
+        journal: serves(BASE, { accepted: null, pendingActivation: { shop: { commitId: BASE, previous: OLD } } }),
         joinedAt: JOINED_AFTER,
       },
       'base: c',

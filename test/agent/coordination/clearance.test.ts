@@ -106,14 +106,14 @@ describe('what an agent without leave shows meanwhile', () => {
     targetVersion: T,
     target: allowedTarget({ url, commitId: NEW, relativePath: 'shop' }),
   };
-  const owed = { shop: { commitId: BASE, previous: null } };
+  const pendingActivation = { shop: { commitId: BASE, previous: null } };
   const rows: [string, Base | null, Record<string, string>, object, boolean, string | null][] = [
     ['it serves something and was online: stays', base, { shop: OLD }, {}, false, null],
     ['it serves nothing here: the base', base, {}, {}, false, BASE],
     ['it serves only another place: the base', base, { other: OLD }, {}, false, BASE],
     ['it was away at publish: the base', base, { shop: OLD }, {}, true, BASE],
     ['it is at the base: stays, and makes the target ready', base, { shop: BASE }, {}, true, null],
-    ['the base is shown but not activated: goes on with it', base, { shop: BASE }, owed, true, BASE],
+    ['the base is shown but not activated: goes on with it', base, { shop: BASE }, pendingActivation, true, BASE],
     ['it shows the target already: stays', base, { shop: NEW }, {}, true, null],
     ['nothing was ever proven, or there is no rollout: stays', null, {}, {}, true, null],
   ];

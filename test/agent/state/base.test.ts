@@ -118,7 +118,7 @@ describe('a record on the disk of the server', () => {
       ...{ attempts: 0, lastFailure: null, activation: 'wanted' },
     },
     links: { [relativePath]: commitId },
-    owed: { [relativePath]: { commitId, previous: null } },
+    pendingActivation: { [relativePath]: { commitId, previous: null } },
     reversal: {
       ...{ commitId, relativePath, targetVersion: T, deployment: 1 },
       ...{ step: 'health', code: 'HEALTH_FAILED', back: null },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { begin, givenUp } from '../../../agent/state/activation.ts';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
-import { begin, gaveUpOn, giveUp } from '../../../agent/state/progress.ts';
+import { gaveUpOn } from '../../../agent/state/progress.ts';
 import { chooseBack, superfluous } from '../../../agent/state/retention.ts';
 import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
@@ -22,19 +23,27 @@ const journal = (change: Partial<Journal>): Journal => ({ ...emptyJournal, ...ch
 
 describe('the release to go back to', () => {
   const releases = { [A]: release(true, 10), [B]: release(true, 20), [C]: release(false, 30), [NEW]: release(false) };
-  const owed = { shop: { commitId: NEW, previous: B } };
+  const pendingActivation = { shop: { commitId: NEW, previous: B } };
   const base = (commitId: string, relativePath = 'shop') => ({ commitId, relativePath });
   const rows: [string, Partial<Journal>, string | null][] = [
-    ['the last proven one of the fleet', { releases, owed, base: base(A) }, A],
-    ['what was shown before, where the fleet has proven none', { releases, owed }, B],
-    ['that, too, where the proven one is not here', { releases, owed, base: base('e'.repeat(40)) }, B],
-    ['that, too, where the proven one stands at another place', { releases, owed, base: base(A, 'other') }, B],
+    ['the last proven one of the fleet', { releases, pendingActivation, base: base(A) }, A],
+    ['what was shown before, where the fleet has proven none', { releases, pendingActivation }, B],
+    ['that, too, where the proven one is not here', { releases, pendingActivation, base: base('e'.repeat(40)) }, B],
     [
-      'not the failed one, though the fleet has proven it',
-      { releases: { ...releases, [NEW]: release(true) }, owed, base: base(NEW) },
+      'that, too, where the proven one stands at another place',
+      { releases, pendingActivation, base: base(A, 'other') },
       B,
     ],
-    ['not one that never ended well here', { releases, owed: { shop: { commitId: NEW, previous: C } } }, B],
+    [
+      'not the failed one, though the fleet has proven it',
+      { releases: { ...releases, [NEW]: release(true) }, pendingActivation, base: base(NEW) },
+      B,
+    ],
+    [
+      'not one that never ended well here',
+      { releases, pendingActivation: { shop: { commitId: NEW, previous: C } } },
+      B,
+    ],
     [
       'the one left last by this link, of the same repository, and nothing of another link or repository',
       {
@@ -69,16 +78,16 @@ describe('giving up', () => {
   const shown = journal({ links: { shop: NEW }, releases: { [A]: release(true, 10), [NEW]: release(false) } });
 
   it('after the swap goes back, before it does not', () => {
-    expect(giveUp(shown, wanted(NEW), 'health', failure, '').reversal).toMatchObject({ back: A, step: 'health' });
+    expect(givenUp(shown, wanted(NEW), 'health', failure, '').reversal).toMatchObject({ back: A, step: 'health' });
     const before = { ...shown, links: { shop: A } };
-    expect(giveUp(before, wanted(NEW), 'prepare', failure, '').reversal).toMatchObject({
+    expect(givenUp(before, wanted(NEW), 'prepare', failure, '').reversal).toMatchObject({
       back: null,
       step: 'prepare',
     });
   });
 
   it('holds for this very target: the same targetVersion, commit and place', () => {
-    const gave = giveUp(shown, wanted(NEW), 'health', failure, 'words');
+    const gave = givenUp(shown, wanted(NEW), 'health', failure, 'words');
     expect(gaveUpOn(gave, wanted(NEW))).toMatchObject({ failure, output: 'words' });
     expect(gaveUpOn(gave, wanted(NEW, '6.100'))).toBeNull();
     expect(gaveUpOn(gave, wanted(A))).toBeNull();

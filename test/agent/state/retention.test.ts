@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { actionFailed, begin, wellActive } from '../../../agent/state/activation.ts';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
 import { noteShown } from '../../../agent/state/link-history.ts';
-import { begin, endWell, fail } from '../../../agent/state/progress.ts';
 import { chooseKept, nameable, superfluous } from '../../../agent/state/retention.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';
@@ -57,7 +57,7 @@ describe('the release that a link goes back to', () => {
       const begun = begin(before, target, `${index}.1` as TargetVersion, null);
       const shown = noteShown(begun, relativePath, commitId, index + 1);
       const failure = { code: 'HEALTH_FAILED', reason: '', hint: '', next: 'stall' } as const;
-      return name.endsWith('!') ? fail(shown, failure, 'health') : endWell(shown, target);
+      return name.endsWith('!') ? actionFailed(shown, failure, 'health') : wellActive(shown, target);
     }, emptyJournal);
   }
   const back = (journal: Journal, path = 'shop') =>

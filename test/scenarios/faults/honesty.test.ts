@@ -115,7 +115,7 @@ describe('the activate command', () => {
     await publish(origin, b);
     expect(await shownCommit(agent.root, 'shop')).toBe(b);
     expect((await readFile(log, 'utf8')).split('\n').filter(Boolean)).toEqual(['a', `b ${a}`, `a ${b}`, `b ${a}`]);
-    // The same once more: it ended well, nothing is owed.
+    // The same once more: it ended well, no activation is pending.
     await publish(origin, b);
     expect((await readFile(log, 'utf8')).split('\n').filter(Boolean).length).toBe(4);
   });
