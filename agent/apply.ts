@@ -1,13 +1,11 @@
 import type { GitStore } from '../git/open-store.ts';
 import type { GitSpare } from '../git/worktree/open-spare.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
-import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
 import type { Action } from './plan.ts';
-import { checkKept, prepare } from './prepare.ts';
+import { checkKept, type PrepareParts, prepare } from './prepare.ts';
 import { activated, intendActivation, wellActive } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
@@ -15,27 +13,33 @@ import { noteRelease, noteShown } from './state/link-history.ts';
 import type { WantedTarget } from './state/wanted.ts';
 import { awaitHealth } from './steps/health.ts';
 import type { Probe } from './steps/probe.ts';
-import { factsOf, runStep } from './steps/run.ts';
-import type { StepRunner } from './steps/runner.ts';
+import { factsOf, runStep, type StepParts } from './steps/run.ts';
 
-export interface ApplyParts {
+interface FetchParts {
+  readonly store: Pick<GitStore, 'fetch'>;
+  readonly originTurn: TakeOriginTurn;
+}
+
+interface SwapParts {
   readonly layout: Layout;
+  readonly clock: Clock;
+  readonly failpoint: Failpoint;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+}
+
+interface ActivateParts extends StepParts {
+  readonly failpoint: Failpoint;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+}
+
+interface HealthParts extends ActivateParts {
+  readonly clock: Clock;
+  readonly probe: Probe;
+}
+
+export interface ApplyParts extends FetchParts, PrepareParts, SwapParts, HealthParts {
   readonly store: GitStore;
   readonly spare: GitSpare;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly steps: StepRunner;
-  readonly probe: Probe;
-  /** What is done with the release at this path. @throws FleetError RELEASE_FILE. */
-  readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
-  readonly preparation: string;
-  /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
-  readonly generated: readonly string[];
-  readonly failpoint: Failpoint;
-  readonly originTurn: TakeOriginTurn;
-  /** The journal as it is, and its durable replacement. */
-  readonly journal: () => Journal;
-  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
   /** Asks ZooKeeper once more, right before the swap, whether this is still wanted. @throws FleetError when not. */
   readonly recheck: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
 }
@@ -95,7 +99,7 @@ export async function apply(
   }
 }
 
-async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+async function fetch({ store, originTurn }: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { url, commitId, gitfleet } = wanted.target;
   const lease = url && (await originTurn(url, signal));
   try {
@@ -109,7 +113,7 @@ async function fetch({ store, originTurn }: ApplyParts, wanted: WantedTarget, si
  * The only visible step. Intent first: `activation: wanted` is durable before the link moves, so that a crash right
  * after the rename still runs the activate command.
  */
-async function swap(parts: ApplyParts, { target }: WantedTarget): Promise<void> {
+async function swap(parts: SwapParts, { target }: WantedTarget): Promise<void> {
   const { commitId, relativePath } = target;
   await parts.remember((journal) => intendActivation(noteRelease(journal, commitId, parts.clock.now()), target));
   await parts.failpoint('swap.intended');
@@ -118,7 +122,7 @@ async function swap(parts: ApplyParts, { target }: WantedTarget): Promise<void> 
   await parts.failpoint('swap.remembered');
 }
 
-async function activate(parts: ApplyParts, wanted: WantedTarget, stop: AbortSignal): Promise<void> {
+async function activate(parts: ActivateParts, wanted: WantedTarget, stop: AbortSignal): Promise<void> {
   const steps = await parts.stepsOf(releaseOf(parts.layout, wanted.target.commitId));
   if (wanted.override) await runStep(parts, 'on-rollback', wanted, stop);
   await runStep(parts, 'activate', wanted, stop);
@@ -129,14 +133,14 @@ async function activate(parts: ApplyParts, wanted: WantedTarget, stop: AbortSign
   await parts.failpoint('activate.remembered');
 }
 
-async function health(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+async function health(parts: HealthParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { health: rule } = await parts.stepsOf(releaseOf(parts.layout, wanted.target.commitId));
   if (rule) await awaitHealth(rule, factsOf(parts, wanted), parts.probe, parts.clock, signal);
   await parts.failpoint('health.ended');
   await remembered(parts, wanted);
 }
 
-async function remembered(parts: ApplyParts, wanted: WantedTarget): Promise<void> {
+async function remembered(parts: ActivateParts, wanted: WantedTarget): Promise<void> {
   await parts.remember((journal) => wellActive(journal, wanted.target));
   await parts.failpoint('settle.remembered');
 }

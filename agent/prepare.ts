@@ -1,18 +1,39 @@
+import type { GitStore } from '../git/open-store.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
 import type { CommitId } from '../schemas/values.ts';
-import type { ApplyParts } from './apply.ts';
-import { releaseOf } from './disk/layout.ts';
+import { type Layout, releaseOf } from './disk/layout.ts';
 import { linkShared } from './disk/shared-paths.ts';
+import type { Failpoint } from './state/failpoints.ts';
+import type { Journal } from './state/journal.ts';
 import { notePrepared } from './state/link-history.ts';
 import type { WantedTarget } from './state/wanted.ts';
 import { patternsOf } from './steps/release-file.ts';
-import { runStep } from './steps/run.ts';
+import { runStep, type StepParts } from './steps/run.ts';
+
+interface CheckParts {
+  readonly layout: Layout;
+  readonly store: Pick<GitStore, 'attach' | 'inspect' | 'putRight'>;
+  readonly log: Logger;
+  readonly journal: () => Journal;
+  /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
+  readonly generated: readonly string[];
+}
+
+export interface PrepareParts extends CheckParts, StepParts {
+  readonly clock: Clock;
+  /** What a release has to be prepared by (steps/release-file.ts). */
+  readonly preparation: string;
+  readonly failpoint: Failpoint;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+}
 
 /**
  * A kept release is shown (again) only if its files are the commit's. Files that somebody changed are put right in place,
  * since running processes may still read there; what is not of the commit stays, and is reported by the inspection.
  */
-export async function checkKept(parts: ApplyParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
+export async function checkKept(parts: CheckParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
   const release = releaseOf(parts.layout, commitId);
   await parts.store.attach(release, commitId);
   const except = parts.journal().releases[commitId]?.generated ?? [];
@@ -25,18 +46,18 @@ export async function checkKept(parts: ApplyParts, commitId: CommitId, signal: A
   throw FleetError.of(
     'TREE_MISMATCH',
     `the kept release of ${commitId.slice(0, 12)} cannot be made its commit: ${still.slice(0, 5).join(', ')}`,
-    `something writes into ${release} again and again; stop it, the agent tries again by itself`,
+    `stop what writes into ${release}; the agent tries again automatically`,
   );
 }
 
-async function wrongFiles(parts: ApplyParts, commitId: CommitId, except: readonly string[], signal: AbortSignal) {
+async function wrongFiles(parts: CheckParts, commitId: CommitId, except: readonly string[], signal: AbortSignal) {
   const release = releaseOf(parts.layout, commitId);
   const drift = await parts.store.inspect(release, commitId, signal, { except: [...parts.generated, ...except] });
   return [...(drift.head === commitId ? [] : ['HEAD']), ...drift.changed, ...drift.missing];
 }
 
 /** In the release, which was verified and which nothing shows yet: what it lacks besides the commit's files. */
-export async function prepare(parts: ApplyParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+export async function prepare(parts: PrepareParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { commitId } = wanted.target;
   const release = releaseOf(parts.layout, commitId);
   const steps = await parts.stepsOf(release);

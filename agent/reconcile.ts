@@ -21,7 +21,7 @@ import { type ObserveParts, observe } from './observe.ts';
 import { type Decision, NOTHING_OBSERVED, plan } from './plan.ts';
 import { repairJournal } from './repair-journal.ts';
 import { revert } from './revert.ts';
-import { begin } from './state/activation.ts';
+import { beginTarget } from './state/activation.ts';
 import { noteBase } from './state/link-history.ts';
 import { readOverride } from './state/override.ts';
 import { gaveUpOn, isBegun, noteRefusal } from './state/progress.ts';
@@ -105,7 +105,7 @@ async function beginOnce(parts: ReconcileParts, memory: Memory, wanted: WantedTa
   if (isBegun(parts.journal(), targetVersion, target)) return;
   memory.checked = null;
   memory.nextTry = { at: 0 };
-  await parts.remember((journal) => begin(journal, target, targetVersion, pursuit.accepts, pursuit.late));
+  await parts.remember((journal) => beginTarget(journal, target, targetVersion, pursuit.accepts, pursuit.late));
   await parts.failpoint('begin.remembered');
   parts.status.begin(wanted);
 }

@@ -1,21 +1,32 @@
+import type { Clock } from '../runtime/clock.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
 import { commandOf, type StepName } from '../schemas/steps.ts';
 import { type KeptTarget, parseKept } from '../schemas/target.ts';
-import type { ApplyParts } from './apply.ts';
-import { linkOf, releaseOf } from './disk/layout.ts';
+import { type Layout, linkOf, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
 import { intendReturn, returned, reverted } from './state/activation.ts';
+import type { Failpoint } from './state/failpoints.ts';
 import type { Journal, Reversal } from './state/journal.ts';
 import { noteShown } from './state/link-history.ts';
 import { chooseBack } from './state/retention.ts';
+import type { StepParts } from './steps/run.ts';
 import type { StepFacts } from './steps/runner.ts';
+
+interface RevertParts extends StepParts {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly failpoint: Failpoint;
+  readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
+}
 
 /**
  * What follows the failure of a step or a health check, without network and before anything else: the link goes back to
  * the release that was good, which is then activated; on-failure runs last. Each part is repeated after a crash. What
  * fails here is added to the reason of the failure: nothing more can be done about it.
  */
-export async function revert(parts: ApplyParts, intended: Reversal, stop: AbortSignal): Promise<void> {
+export async function revert(parts: RevertParts, intended: Reversal, stop: AbortSignal): Promise<void> {
   const failed = onTheDisk(parts.journal(), intended);
   const troubles: string[] = [];
   const attempt = async (name: StepName, commitId: string) => {
@@ -49,7 +60,7 @@ function onTheDisk(journal: Journal, failed: Reversal): Reversal {
   return { ...failed, back: chooseBack(journal, failed.relativePath, failed.commitId) };
 }
 
-async function swapBack(parts: ApplyParts, failed: Reversal, back: string): Promise<void> {
+async function swapBack(parts: RevertParts, failed: Reversal, back: string): Promise<void> {
   const { relativePath: path, commitId } = keptBy(failed, back);
   await parts.remember((journal) => intendReturn(journal, failed, back));
   await parts.failpoint('back.intended');
@@ -59,7 +70,7 @@ async function swapBack(parts: ApplyParts, failed: Reversal, back: string): Prom
   await parts.failpoint('back.remembered');
 }
 
-function factsOf(parts: ApplyParts, failed: Reversal, commitId: string): StepFacts {
+function factsOf(parts: RevertParts, failed: Reversal, commitId: string): StepFacts {
   return {
     ...{ commitId, targetVersion: failed.targetVersion, deployment: failed.deployment },
     previousCommitId: commitId === failed.commitId ? failed.back : failed.commitId,

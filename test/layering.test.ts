@@ -224,16 +224,6 @@ const NOT_YET: readonly Remaining[] = [
     why: 'the reporter is still called by the loop',
   },
   {
-    file: 'agent/steps/health-watch.ts',
-    of: ['agent/apply.ts'],
-    why: 'steps still take all the parts of apply',
-  },
-  {
-    file: 'agent/steps/run.ts',
-    of: ['agent/apply.ts'],
-    why: 'steps still take all the parts of apply',
-  },
-  {
     file: 'publisher/change.ts',
     of: ['publisher/screens/columns.ts', 'publisher/screens/theme.ts', 'publisher/screens/words.ts'],
     why: 'act and screen still in one file',

@@ -16,10 +16,6 @@ const CIRCLES_LEFT: readonly { files: readonly string[]; why: string }[] = [
     why: 'the list picks members of the request that publishes',
   },
   {
-    files: ['agent/apply.ts', 'agent/prepare.ts', 'agent/steps/run.ts'],
-    why: 'the steps take all the parts of apply instead of what they use',
-  },
-  {
     files: ['publisher/nobody.ts', 'publisher/screens/words.ts', 'publisher/verdict.ts'],
     why: 'a rule about agents stands among the words of the screens',
   },
@@ -48,7 +44,6 @@ const SHARED_NAMES: Readonly<Record<string, string>> = {
   'JudgedAgent in publisher and rollout': 'two judgements of an agent, not yet one rule in schemas/report.ts',
   'Progress in agent and publisher': 'of one agent; of a followed deployment: not yet renamed',
   'Published in fleet and rollout': 'what a publish resolves to; what the coordinator observed: not yet renamed',
-  'begin in agent and rollout': 'an agent’s progress with a target; a rollout: not yet renamed',
   'outcomeOf in publisher and rollout': 'two tellings of how a deployment ended: not yet one',
   'stateWords twice in publisher': 'of a rollout; of an agent: not yet renamed',
 };

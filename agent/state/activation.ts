@@ -16,7 +16,7 @@ import type { WantedTarget } from './wanted.ts';
  * A new target begins, with no attempts yet. Where the link shows its commit already and the activation of that is
  * pending (a crash, a failure, a newer target in between), it still is.
  */
-export function begin(
+export function beginTarget(
   journal: Journal,
   target: JudgedTarget,
   targetVersion: TargetVersion,

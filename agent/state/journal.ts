@@ -21,12 +21,12 @@ const showing = z.object({
  *
  * The activation of the target that was begun is `progress.activation`; its transitions are in activation.ts:
  *
- *     begin --> none -- intendActivation --> wanted -- activated --> activated -- wellActive --> done
+ *     beginTarget --> none -- intendActivation --> wanted -- activated --> activated -- wellActive --> done
  *
  *     none       nothing of it is shown yet, or it was shown before this target came. The agent fetches, writes,
  *                verifies, prepares, awaits its permit. A release that is shown already goes to `done` by wellActive.
- *     wanted     the link is about to be swapped or was; the activate command has not ended well. `begin` goes here at
- *                once, where that is pending from before. Without health checks wellActive leads from here to `done`.
+ *     wanted     the link is about to be swapped or was; the activate command has not ended well. beginTarget goes
+ *                here at once, where that is pending from before. Without health checks wellActive leads to `done`.
  *     activated  the activate command has ended well; the health checks have not decided.
  *     done       shown, and nothing is left to do. A link that was turned back is swapped again: intendActivation.
  *     failed     activate or health failed, from wanted, activated, or done (a health check later): actionFailed.

@@ -1,13 +1,15 @@
 import { createBell } from '../../runtime/bell.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
-import type { ApplyParts } from '../apply.ts';
+import type { Logger } from '../../runtime/log.ts';
 import { releaseOf } from '../disk/layout.ts';
 import { chooseBack } from '../state/retention.ts';
 import type { WantedTarget } from '../state/wanted.ts';
 import type { StepFailure } from './failure.ts';
 import { sample, unhealthy } from './health.ts';
 import { addSample, type HealthTally, judgeActive, noSample } from './health-judge.ts';
-import { factsOf } from './run.ts';
+import type { Probe } from './probe.ts';
+import { factsOf, type StepParts } from './run.ts';
 import type { StepFacts } from './runner.ts';
 
 /** Goes on looking at a release that is active and that its rollout has not proven. */
@@ -18,9 +20,12 @@ export interface HealthWatch {
   run(signal: AbortSignal): Promise<void>;
 }
 
-type HealthWatchParts = Pick<ApplyParts, 'layout' | 'journal' | 'stepsOf' | 'probe' | 'clock' | 'log'> & {
+interface HealthWatchParts extends Pick<StepParts, 'layout' | 'journal' | 'stepsOf'> {
+  readonly probe: Probe;
+  readonly clock: Clock;
+  readonly log: Logger;
   readonly resyncMs: number;
-};
+}
 
 interface Watched {
   readonly wanted: WantedTarget;

@@ -1,12 +1,20 @@
-import { commandOf, type StepName } from '../../schemas/steps.ts';
-import type { ApplyParts } from '../apply.ts';
-import { linkOf, releaseOf } from '../disk/layout.ts';
+import { commandOf, type ReleaseSteps, type StepName } from '../../schemas/steps.ts';
+import { type Layout, linkOf, releaseOf } from '../disk/layout.ts';
+import type { Journal } from '../state/journal.ts';
 import type { WantedTarget } from '../state/wanted.ts';
-import type { StepFacts } from './runner.ts';
+import type { StepFacts, StepRunner } from './runner.ts';
+
+export interface StepParts {
+  readonly layout: Layout;
+  readonly journal: () => Journal;
+  readonly steps: StepRunner;
+  /** What is done with the release at this path. @throws FleetError RELEASE_FILE. */
+  readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
+}
 
 /** Runs the step where there is one. @throws StepFailure, and RELEASE_FILE. */
 export async function runStep(
-  parts: ApplyParts,
+  parts: StepParts,
   name: StepName,
   wanted: WantedTarget,
   signal: AbortSignal,
@@ -18,7 +26,7 @@ export async function runStep(
 
 /** What a step of this target is told. */
 export function factsOf(
-  { layout, journal }: Pick<ApplyParts, 'layout' | 'journal'>,
+  { layout, journal }: Pick<StepParts, 'layout' | 'journal'>,
   { target, targetVersion }: WantedTarget,
 ): StepFacts {
   const { commitId, relativePath, gitfleet } = target;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   actionFailed,
   activated,
-  begin,
+  beginTarget,
   givenUp,
   intendActivation,
   intendReturn,
@@ -22,7 +22,7 @@ import { allowedTarget } from '../../support/allowed-target.ts';
 const [NEW, OLD] = ['b'.repeat(40), 'a'.repeat(40)] as [string, string];
 const target = (commitId: string) => allowedTarget({ url: 'file:///srv/shop.git', commitId, relativePath: 'shop' });
 const begun = (journal: Journal, commitId: string, version = '5.100') =>
-  begin(journal, target(commitId), version as TargetVersion, null);
+  beginTarget(journal, target(commitId), version as TargetVersion, null);
 const failure: Failure = { code: 'HEALTH_FAILED', reason: 'answers 500', hint: '', next: 'stall' };
 
 /** The steps of a deployment, each as the agent takes it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { begin, givenUp } from '../../../agent/state/activation.ts';
+import { beginTarget, givenUp } from '../../../agent/state/activation.ts';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
 import { gaveUpOn } from '../../../agent/state/progress.ts';
 import { chooseBack, superfluous } from '../../../agent/state/retention.ts';
@@ -91,7 +91,7 @@ describe('giving up', () => {
     expect(gaveUpOn(gave, wanted(NEW))).toMatchObject({ failure, output: 'words' });
     expect(gaveUpOn(gave, wanted(NEW, '6.100'))).toBeNull();
     expect(gaveUpOn(gave, wanted(A))).toBeNull();
-    const begun = begin(gave, wanted(A).target, wanted(A).targetVersion, null);
+    const begun = beginTarget(gave, wanted(A).target, wanted(A).targetVersion, null);
     expect(gaveUpOn(begun, wanted(NEW))).not.toBeNull();
   });
 });
@@ -100,10 +100,12 @@ describe('a target that came while this agent was away', () => {
   const write = { mzxid: 5n, mtime: 100 };
   it('stays late over restarts, overrides and the base in between', () => {
     const { target, targetVersion } = wanted(NEW);
-    const late = begin(emptyJournal, wanted(A).target, targetVersion, write, true);
+    const late = beginTarget(emptyJournal, wanted(A).target, targetVersion, write, true);
     expect(late.accepted?.late).toBe(true);
-    expect(begin(late, target, targetVersion, write, false).accepted?.late).toBe(true);
-    expect(begin(late, target, targetVersion, null).accepted?.late).toBe(true);
-    expect(begin(late, target, '6.100' as TargetVersion, { mzxid: 6n, mtime: 100 }).accepted?.late).toBeUndefined();
+    expect(beginTarget(late, target, targetVersion, write, false).accepted?.late).toBe(true);
+    expect(beginTarget(late, target, targetVersion, null).accepted?.late).toBe(true);
+    expect(
+      beginTarget(late, target, '6.100' as TargetVersion, { mzxid: 6n, mtime: 100 }).accepted?.late,
+    ).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actionFailed, begin, wellActive } from '../../../agent/state/activation.ts';
+import { actionFailed, beginTarget, wellActive } from '../../../agent/state/activation.ts';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
 import { noteShown } from '../../../agent/state/link-history.ts';
 import { chooseKept, nameable, superfluous } from '../../../agent/state/retention.ts';
@@ -54,7 +54,7 @@ describe('the release that a link goes back to', () => {
     return targets.reduce((before, [relativePath, repository, name], index) => {
       const commitId = name.replace('!', '').repeat(40);
       const target = allowedTarget({ url: `https://git.example.com/${repository}.git`, commitId, relativePath });
-      const begun = begin(before, target, `${index}.1` as TargetVersion, null);
+      const begun = beginTarget(before, target, `${index}.1` as TargetVersion, null);
       const shown = noteShown(begun, relativePath, commitId, index + 1);
       const failure = { code: 'HEALTH_FAILED', reason: '', hint: '', next: 'stall' } as const;
       return name.endsWith('!') ? actionFailed(shown, failure, 'health') : wellActive(shown, target);
