@@ -16,6 +16,7 @@ import { createFakeServer } from '../support/zookeeper/fake/server.ts';
 import { type Checker, type CommitKind, createChecker, DEADLINE_MS, type Nature, SOAK } from './checker.ts';
 import { newDisks } from './disk.ts';
 import { PATH, type SimulatedServer, simulatedServer, type World } from './server.ts';
+import { transcribe } from './transcript.ts';
 
 interface Run {
   readonly violations: readonly string[];
@@ -27,6 +28,15 @@ interface Run {
 
 interface RunOptions {
   readonly planted?: World['planted'];
+  /** What happens, in place of what chance makes up; its story then tells also what the fleet did about it. */
+  readonly script?: Script;
+}
+
+/** The first deployment of a good commit is over when it begins; after it everything that is broken heals. */
+export interface Script {
+  readonly servers: number;
+  readonly policy: object;
+  readonly play: (fleet: Fleet, seconds: (count: number) => Promise<unknown>) => Promise<void>;
 }
 
 const APP = '/app/business';
@@ -45,8 +55,11 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const zookeeper = createFakeServer(clock);
   const paths = znodes(APP);
   const story: string[] = [];
-  const tell = (words: string) => void story.push(`${(clock.monotonic() / 1_000).toFixed(1)} s ${words}`);
   const commits = new Map<string, Made>();
+  const named = (words: string) => namedIn(words, commits);
+  const tell = options.script
+    ? (words: string) => void story.push(`${minutes(clock.monotonic())} ${named(words)}`)
+    : (words: string) => void story.push(`${(clock.monotonic() / 1_000).toFixed(1)} s ${words}`);
   /** When servers were last in trouble of their own, and which of them still are. */
   let troubleAt = Number.NEGATIVE_INFINITY;
   const nature: Nature = {
@@ -76,12 +89,13 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
     },
     afterRun: (release) => void releases.push(release),
   };
+  const peoplesLatency = draw.fork();
   const people = openSession({
     ...{ connect: '127.0.0.1:1', clock, random: draw.fork().next, defaultAcl: 'open', sessionTimeoutMs: 6_000 },
-    openLink: createFakeLine({ server: zookeeper, clock, latency: () => draw.next() * 20 }).openLink,
+    openLink: createFakeLine({ server: zookeeper, clock, latency: () => peoplesLatency.next() * 20 }).openLink,
     log: createLog({ level: 'silent' }, { write: () => {} }),
   });
-  const count = 3 + draw.below(3);
+  const count = options.script?.servers ?? 3 + draw.below(3);
   const servers = Array.from({ length: count }, (_, at) => newServer(world, at, draw));
   const asked = new Set<Promise<unknown>>();
   const fleet: Fleet = {
@@ -108,16 +122,21 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
 
   checker.isPerson((await done(clock, people.connected())).sessionId);
   await done(clock, initApp(people, paths, openAccess));
-  const policy = policyOf(draw);
+  const policy = options.script ? encodePolicy(policySchema().parse(options.script.policy)) : policyOf(draw);
   await done(clock, people.set(paths.policy, policy, -1));
   tell(`${count} servers, policy ${policy.toString('utf8')}`);
   for (const server of servers) await server.start();
   publish(fleet, 'good');
   await clock.run(clock.monotonic() + 5 * MINUTE, () => checker.rollout()?.state === 'proven');
-  const events = 2 + draw.below(8);
-  for (let event = 0; event < events; event++) {
-    somethingHappens(fleet);
-    await clock.run(clock.monotonic() + draw.next() ** 2 * 60_000);
+  if (options.script) {
+    transcribe({ zookeeper, paths, tell });
+    await options.script.play(fleet, (seconds) => clock.run(clock.monotonic() + seconds * 1_000));
+  } else {
+    const events = 2 + draw.below(8);
+    for (let event = 0; event < events; event++) {
+      somethingHappens(fleet);
+      await clock.run(clock.monotonic() + draw.next() ** 2 * 60_000);
+    }
   }
   tell('all faults end');
   fleet.origin(true);
@@ -141,6 +160,18 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   return { violations: checker.violations, story, ending: last?.state ?? 'none' };
 }
 
+const minutes = (ms: number): string => new Date(ms).toISOString().slice(14, 19);
+
+/** Commits by their kind and number, since their ids say nothing to a reader. */
+function namedIn(words: string, commits: ReadonlyMap<string, Made>): string {
+  let named = words;
+  for (const [number, [commitId, { kind }]] of [...commits].entries()) {
+    const name = `${kind}-${number + 1}`;
+    named = named.replaceAll(new RegExp(`${commitId.slice(0, 7)}[0-9a-f]*`, 'g'), name);
+  }
+  return named;
+}
+
 /** Healthy for as long as the health rule asks for, and not for as long as the soak. */
 const SICK_AFTER_MS = 7_000;
 
@@ -149,7 +180,7 @@ interface Made {
   readonly sickOn: string;
 }
 
-interface Fleet {
+export interface Fleet {
   readonly draw: Seeded;
   readonly clock: World['clock'];
   readonly people: ReturnType<typeof openSession>;
@@ -188,75 +219,20 @@ function policyOf(draw: Seeded): Buffer {
 
 /** One thing of those that happen to fleets. */
 function somethingHappens(fleet: Fleet): void {
-  const { draw, servers, tell, clock } = fleet;
+  const { draw, servers } = fleet;
   const server = draw.pick(servers);
-  const leader = servers.find(({ id }) => id === fleet.checker.rollout()?.leader?.agentId) ?? server;
-  const whom = draw.often(0.4) ? leader : server;
-  const later = (maxMs: number, work: () => void) => void clock.after(draw.next() * maxMs, work);
+  const whom = draw.often(0.4) ? leaderOf(fleet, server) : server;
+  const within = (maxMs: number) => draw.next() * maxMs;
   const events: [weight: number, happen: () => void][] = [
     [5, () => publish(fleet, draw.pick(['good', 'good', 'bad', 'flaky', 'sickens']))],
     [2, () => publish(fleet, draw.pick(['good', 'bad']), 'foreign')],
-    [
-      3,
-      () => {
-        tell(`${whom.id} is killed`);
-        fleet.trouble();
-        whom.kill();
-        later(60_000, () => void whom.start());
-      },
-    ],
-    [
-      3,
-      () => {
-        tell(`${whom.id} is frozen`);
-        fleet.trouble();
-        whom.freeze();
-        later(20_000, whom.thaw);
-      },
-    ],
-    [
-      2,
-      () => {
-        tell(`${whom.id} loses its line`);
-        fleet.trouble();
-        whom.line.mode(draw.pick(['drop', 'refuse']));
-        later(20_000, () => whom.line.mode('pass'));
-      },
-    ],
-    [
-      1,
-      () => {
-        tell('every line is cut');
-        fleet.trouble();
-        for (const each of servers) each.line.cut();
-      },
-    ],
-    [
-      1,
-      () => {
-        tell('every agent is killed');
-        fleet.trouble();
-        for (const each of servers) each.kill();
-        for (const each of servers) later(10_000, () => void each.start());
-      },
-    ],
-    [
-      1,
-      () => {
-        tell('the origin goes away');
-        fleet.origin(false);
-        later(120_000, () => fleet.origin(true));
-      },
-    ],
-    [
-      1,
-      () => {
-        const joiner = newServer(fleet.world, servers.length, draw);
-        tell(`${joiner.id} joins`);
-        servers.push(joiner);
-        void joiner.start();
-      },
-    ],
+    [3, () => kill(fleet, [whom], () => within(60_000))],
+    [3, () => freeze(fleet, whom, within(20_000))],
+    [2, () => loseLine(fleet, whom, draw.pick(['drop', 'refuse']), within(20_000))],
+    [1, () => cutLines(fleet)],
+    [1, () => kill(fleet, servers, () => within(10_000))],
+    [1, () => loseOrigin(fleet, within(120_000))],
+    [1, () => join(fleet)],
     [3, () => say(fleet, draw.pick([...STEERING, 'resume', 'promote']))],
     [1, () => backByHand(fleet)],
   ];
@@ -269,10 +245,55 @@ function somethingHappens(fleet: Fleet): void {
   }
 }
 
+/** Who leads the rollout now. */
+export const leaderOf = (fleet: Fleet, otherwise: SimulatedServer): SimulatedServer =>
+  fleet.servers.find(({ id }) => id === fleet.checker.rollout()?.leader?.agentId) ?? otherwise;
+
+/** Each is there again after as many ms as `forMs` says. */
+export function kill({ tell, trouble, clock, servers }: Fleet, whom: SimulatedServer[], forMs: () => number): void {
+  tell(whom === servers ? 'every agent is killed' : `${whom.map(({ id }) => id)} is killed`);
+  trouble();
+  for (const each of whom) each.kill();
+  for (const each of [...whom]) clock.after(forMs(), () => void each.start());
+}
+
+export function freeze({ tell, trouble, clock }: Fleet, whom: SimulatedServer, forMs: number): void {
+  tell(`${whom.id} is frozen`);
+  trouble();
+  whom.freeze();
+  clock.after(forMs, whom.thaw);
+}
+
+export function loseLine(fleet: Fleet, whom: SimulatedServer, how: 'drop' | 'refuse', forMs: number): void {
+  fleet.tell(`${whom.id} loses its line`);
+  fleet.trouble();
+  whom.line.mode(how);
+  fleet.clock.after(forMs, () => whom.line.mode('pass'));
+}
+
+export function cutLines({ tell, trouble, servers }: Fleet): void {
+  tell('every line is cut');
+  trouble();
+  for (const each of servers) each.line.cut();
+}
+
+export function loseOrigin({ tell, origin, clock }: Fleet, forMs: number): void {
+  tell('the origin goes away');
+  origin(false);
+  clock.after(forMs, () => origin(true));
+}
+
+export function join({ world, servers, draw, tell }: Fleet): void {
+  const joiner = newServer(world, servers.length, draw);
+  tell(`${joiner.id} joins`);
+  servers.push(joiner);
+  void joiner.start();
+}
+
 let serial = 0;
 
 /** Publishes a new commit: as our publisher does, or as any ZooKeeper client might. */
-function publish(fleet: Fleet, kind: CommitKind, how: 'ours' | 'foreign' = 'ours'): void {
+export function publish(fleet: Fleet, kind: CommitKind, how: 'ours' | 'foreign' = 'ours'): void {
   const { draw, commits } = fleet;
   const commitId = Array.from({ length: 40 }, () => draw.below(16).toString(16)).join('');
   const sick = fleet.draw.pick(fleet.servers).id;
@@ -307,11 +328,11 @@ function publishCommit(fleet: Fleet, commitId: string, how: 'ours' | 'foreign', 
 }
 
 /** A person rolls back to any commit that was published before. */
-function backByHand(fleet: Fleet): void {
-  publishCommit(fleet, fleet.draw.pick([...fleet.commits.keys()]), 'ours', 'again, by hand');
+export function backByHand(fleet: Fleet, to = fleet.draw.pick([...fleet.commits.keys()])): void {
+  publishCommit(fleet, to, 'ours', 'again, by hand');
 }
 
-function say({ people, paths, clock, tell, ask }: Fleet, verb: (typeof STEERING)[number]): void {
+export function say({ people, paths, clock, tell, ask }: Fleet, verb: (typeof STEERING)[number]): void {
   tell(`a person says ${verb}`);
   ask(
     steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', reason: 'to see' }).then(

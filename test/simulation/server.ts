@@ -85,7 +85,9 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
   );
   const agent = agentSettings(settings);
   const layout = layoutOf(agent.root, agent.state, world.app);
-  const line = createFakeLine({ server: world.zookeeper, clock: world.clock, latency: () => draw.next() * 20 });
+  // A source each, so that a request more or less changes nothing else of a run.
+  const [latency, lives] = [draw.fork(), draw.fork()];
+  const line = createFakeLine({ server: world.zookeeper, clock: world.clock, latency: () => latency.next() * 20 });
   const objects = noObjects();
   let clock: ProcessClock | null = null;
   let shutdown: Shutdown | null = null;
@@ -95,7 +97,8 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
   let starts = 0;
 
   async function compose(now: ProcessClock, ends: Shutdown): Promise<void> {
-    const [random, log] = [draw.fork().next, world.log(id)];
+    const [life, log] = [lives.fork(), world.log(id)];
+    const random = life.fork().next;
     for (const directory of [layout.releases, layout.appState])
       await mkdir(directory, { recursive: true, mode: 0o755 });
     let kept = await repairJournal(layout, await readJournal(layout.appState), now.now());
@@ -117,7 +120,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     });
     const instanceId = `${id}-${starts}`;
     const card = { agentId: id, instanceId, machineId: id, pid: starts, host: id, labels, agentVersion: '0' };
-    const mechanics = { clock: now, random, log, shutdown: ends, newNonce: () => `${instanceId}-${draw.next()}` };
+    const mechanics = { clock: now, random, log, shutdown: ends, newNonce: () => `${instanceId}-${life.next()}` };
     const side = fleetSide({
       ...{
         session: world.planted === 'coordinators forget the guard of their term' ? unguarded(session) : session,
@@ -131,23 +134,23 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       ...mechanics,
     });
     const store = simulatedGit({
-      ...{ objects, clock: now, draw: draw.fork(), originUp: world.originUp, spareDirectory: layout.spare },
+      ...{ objects, clock: now, draw: life.fork(), originUp: world.originUp, spareDirectory: layout.spare },
     });
     const source = { own: agent, allowCommitted: false };
     const failpoint = async (name: FailpointName) => {
       world.atFailpoint(server, name);
       // A crash may come between any two of them.
-      await now.sleep(draw.next() * 5);
+      await now.sleep(life.next() * 5);
     };
     const parts = {
       ...{ layout, store, spare: store.spare(layout.spare), journal: () => kept, remember },
       ...{ clock: now, random, log, failpoint, uid: process.getuid?.() ?? 0, originTurn: side.originTurn },
       steps: {
-        run: () => now.sleep(draw.next() * 500),
+        run: () => now.sleep(life.next() * 500),
         check: () => Promise.reject(new Error('no command is checked here')),
       },
       probe: async (_: unknown, { commitId }: { commitId: string }, signal: AbortSignal) => {
-        await now.sleep(draw.next() * 200, signal);
+        await now.sleep(life.next() * 200, signal);
         return world.isHealthy(commitId, id) ? null : 'it answers 500';
       },
       stepsOf: (release: string) => stepsOf(source, release),
