@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 import { lanes } from './test/support/lanes.ts';
 
 const { quick, simulation, processes } = lanes();
+const LEAVES_NOTHING = 'test/support/leaves-nothing.ts';
+const NO_PROCESSES = 'test/support/no-processes.ts';
 
 export const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks', maxWorkers: 2 } as const;
 
@@ -11,18 +13,25 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // One set of modules for all files of a worker: most of the time would go into loading them again.
-        test: { name: 'quick', include: quick, isolate: false, setupFiles: ['test/support/no-processes.ts'] },
+        test: {
+          name: 'quick',
+          include: quick,
+          setupFiles: [LEAVES_NOTHING, NO_PROCESSES],
+          env: { VITEST_LANE: 'quick' },
+          // One set of modules for all files of a worker: most of the time would go into loading them again.
+          isolate: false,
+        },
       },
       {
         extends: true,
-        test: { name: 'simulation', include: simulation, setupFiles: ['test/support/no-processes.ts'] },
+        test: { name: 'simulation', include: simulation, setupFiles: [LEAVES_NOTHING, NO_PROCESSES] },
       },
       {
         extends: true,
         test: {
           name: 'processes',
           include: processes,
+          setupFiles: [LEAVES_NOTHING],
           globalSetup: ['test/support/build.ts', 'test/support/zookeeper/of-workers.ts'],
           sequence: { groupOrder: 1 },
         },

@@ -52,6 +52,16 @@ export function processesIn(directory: string): SeenProcess[] {
   });
 }
 
+/** Every process that hangs below this one now. */
+export function processesBelow(root: number): SeenProcess[] {
+  const all = new Map(pids().flatMap((pid) => [[pid, standing(pid)] as const]));
+  return [...all].flatMap(([pid, found]) =>
+    found && pid !== root && isBelow(pid, root, all)
+      ? [{ pid, ...found, command: read(pid, 'cmdline'), environment: '' }]
+      : [],
+  );
+}
+
 interface Standing {
   readonly parent: number;
   readonly startedAt: string;
