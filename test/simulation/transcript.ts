@@ -33,7 +33,10 @@ export function transcribe({ zookeeper, paths, tell }: TranscribeParts): void {
     if (rollout) {
       news('leader', rollout.leader?.agentId ?? null);
       const wave = rollout.permits ? `, wave ${rollout.wave} of ${rollout.members.join(' ') || 'nobody'}` : '';
-      news(`rollout ${rollout.deployment}`, `${rollout.state}${wave}${rollout.reason === '' ? '' : `: ${rollout.reason}`}`);
+      news(
+        `rollout ${rollout.deployment}`,
+        `${rollout.state}${wave}${rollout.reason === '' ? '' : `: ${rollout.reason}`}`,
+      );
     }
     for (const id of zookeeper.namesBelow(paths.agents).toSorted()) {
       const report = parseReport(data(paths.report(id)));
