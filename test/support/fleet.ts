@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { openAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { parseReport, type Report } from '../../schemas/report.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
@@ -57,9 +59,15 @@ export class TestFleet {
   static async create(zookeeper: string, app = someApp(), options = { open: true }): Promise<TestFleet> {
     const directory = await mkdtemp(join(tmpdir(), 'gitfleet-fleet-'));
     const fleet = new TestFleet(directory, zookeeper, app);
-    const made = await fleet.run('init', ...(options.open ? ['--open'] : []));
-    if (made.exitCode !== 0) throw new Error(`init failed: ${made.stderr}`);
+    // What `init --open` does, without its process: nearly every test begins with it.
+    if (options.open) await initApp(fleet.session, fleet.znodes, openAccess);
+    else await fleet.initClosed();
     return fleet;
+  }
+
+  private async initClosed(): Promise<void> {
+    const made = await this.run('init');
+    if (made.exitCode !== 0) throw new Error(`init failed: ${made.stderr}`);
   }
 
   get znodes() {
