@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { lanes } from './test/support/lanes.ts';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 const { quick, simulation, processes } = lanes();
 const LEAVES_NOTHING = 'test/support/leaves-nothing.ts';
@@ -10,6 +11,7 @@ export const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks',
 export default defineConfig({
   test: {
     ...common,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

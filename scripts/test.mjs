@@ -1,13 +1,14 @@
 // npm test [-- vitest's arguments] [-- --no-setup]: set-up, then all tests on real parts; then the slowest files; last
-// line: the count. npm run test:quick is --quick: the lanes that start no process (test/support/lanes.ts).
+// line: the count. With --record it notes how long each file took (test/support/longest-first.ts). npm run test:quick
+// is --quick: the lanes that start no process (test/support/lanes.ts).
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setUp } from './setup.mjs';
 
-const OURS = ['--no-setup', '--quick'];
+const OURS = ['--no-setup', '--quick', '--record'];
 const SLOWEST = 10;
 /** No process is started; of the simulation one share, with few schedules. */
 const QUICK = ['--project', 'quick', '--project', 'simulation', '--exclude', 'test/simulation/schedules-[2-9].test.ts'];
@@ -42,6 +43,7 @@ try {
   // A file that could not be loaded has no failed test of its own: `success` knows.
   failed = !counted.success || counted.numPassedTests === 0;
   const broken = counted.numFailedTests || (counted.success ? 0 : 1);
+  if (args.includes('--record')) record(counted.testResults);
   for (const line of slowest(counted.testResults)) console.log(line);
   console.log(`${counted.numPassedTests} passed, ${broken} failed, ${counted.numPendingTests} skipped`);
 } catch {
@@ -50,13 +52,23 @@ try {
 rmSync(scratch, { recursive: true, force: true });
 process.exit(run.status === 0 && !failed ? 0 : 1);
 
+function secondsOf({ startTime, endTime }) {
+  return (endTime - startTime) / 1_000;
+}
+
 /** Where the time went; a file's time is that of its tests and their hooks. */
 function slowest(files) {
-  const seconds = ({ startTime, endTime }) => (endTime - startTime) / 1_000;
-  const sorted = files.toSorted((a, b) => seconds(b) - seconds(a)).slice(0, SLOWEST);
+  const sorted = files.toSorted((a, b) => secondsOf(b) - secondsOf(a)).slice(0, SLOWEST);
   if (sorted.length < 2) return [];
   return [
     `the ${sorted.length} slowest files:`,
-    ...sorted.map((file) => `${seconds(file).toFixed(1).padStart(8)} s  ${relative(root, file.name)}`),
+    ...sorted.map((file) => `${secondsOf(file).toFixed(1).padStart(8)} s  ${relative(root, file.name)}`),
   ];
+}
+
+/** Only the long ones: the order of the others does not matter. */
+function record(files) {
+  const known = files.map((file) => [relative(root, file.name), Math.round(secondsOf(file))]);
+  const long = known.filter(([, seconds]) => seconds >= 5).sort(([a], [b]) => (a < b ? -1 : 1));
+  writeFileSync(join(root, 'test/support/durations.json'), `${JSON.stringify(Object.fromEntries(long), null, 2)}\n`);
 }
