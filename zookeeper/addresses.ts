@@ -1,57 +1,91 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Random } from '../runtime/clock.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
 import type { Host } from './connect-string.ts';
+import { createLookUps, type Resolve } from './look-ups.ts';
 import type { Address } from './wire/connection-types.ts';
 
-interface Addresses {
-  /** The next address to try; rejects when no name of the round could be resolved. */
+export interface Addresses {
+  /**
+   * The next address to try. Rejects when no name of the round could be resolved, and as soon as `signal` (of
+   * rotateAddresses) fires.
+   */
   next(): Promise<Address>;
-  /** How many the last look-up gave: one name may stand for several servers. */
+  /** How many there are: one name may stand for several servers. */
   readonly count: number;
 }
 
-type Resolve = (host: string) => Promise<string[]>;
+interface AddressOptions {
+  readonly random: Random;
+  readonly clock: Clock;
+  /** Ends everything that is under way. */
+  readonly signal: AbortSignal;
+  readonly resolve?: Resolve;
+}
 
 /**
- * Whom to try next. Each round looks every name up again (so a change in DNS is followed), takes all addresses of a
- * name, and goes through them in a new random order, except that the address tried last comes last: it is the one
- * that just failed us.
+ * Which address to try next. Each round looks every name up again (so a change in DNS is followed), takes all addresses
+ * of a name, and goes through them in a new random order, except that the address tried last comes last: it is the one
+ * that just failed. Guarantee: an address that is known is handed out at once, whichever name still hangs; the others
+ * join when their names are resolved, and each look-up has a deadline of its own (look-ups.ts).
  */
-export function rotateAddresses(hosts: readonly Host[], random: Random, resolve: Resolve = resolveAll): Addresses {
-  let round: Address[] = [];
+export function rotateAddresses(hosts: readonly Host[], options: AddressOptions): Addresses {
+  const { random, clock, signal, resolve = resolveAll } = options;
+  const names = [...new Set(hosts.map(({ host }) => host).filter((host) => !isIP(host)))];
+  const lookUps = createLookUps(resolve, clock, signal);
+  const untried = new Map<string, Address>();
+  const seen = new Set<string>();
   let count = hosts.length;
   let last: Address | undefined;
 
-  async function newRound(): Promise<Address[]> {
-    const found = await Promise.allSettled(hosts.map(({ host }) => (isIP(host) ? [host] : resolve(host))));
-    const addresses = new Map<string, Address>();
-    for (const [at, result] of found.entries()) {
-      const { host, port } = hosts[at] as Host;
-      for (const ip of result.status === 'fulfilled' ? result.value : [])
-        addresses.set(`${ip} ${port}`, { host, ip, port });
+  function offer(host: string, ips: readonly string[]): void {
+    for (const { port } of hosts.filter((one) => one.host === host)) {
+      for (const ip of ips) {
+        const key = `${ip} ${port}`;
+        if (!seen.has(key)) untried.set(key, { host, ip, port });
+        seen.add(key);
+      }
     }
-    const failed = found.find((result) => result.status === 'rejected');
-    if (addresses.size === 0) throw failed?.reason ?? new Error('no address');
-    count = addresses.size;
-    return shuffle([...addresses.values()], random).toSorted(
-      (a, b) => Number(isSame(a, last)) - Number(isSame(b, last)),
-    );
+  }
+
+  async function newRound(): Promise<void> {
+    if (seen.size > 0) count = seen.size;
+    seen.clear();
+    for (const { host } of hosts) if (isIP(host)) offer(host, [host]);
+    if (names.length === 0) return;
+    lookUps.start(shuffle([...names], random), offer);
+    // Names that answer at about the same time are drawn from as one, so that a fleet does not prefer the fastest.
+    await lookUps.settled(GATHER_MS);
+    if (untried.size === 0) await lookUps.firstOrAll();
   }
 
   return {
     async next() {
-      if (round.length === 0) round = await newRound();
-      last = round.shift() as Address;
-      return last;
+      signal.throwIfAborted();
+      if (untried.size === 0) await newRound();
+      signal.throwIfAborted();
+      const found = draw(untried, last, random);
+      if (!found) throw lookUps.failure() ?? new Error('no address');
+      last = found;
+      return found;
     },
     get count() {
-      return count;
+      return Math.max(count, seen.size);
     },
   };
 }
 
-const isSame = (a: Address, b: Address | undefined) => a.ip === b?.ip && a.port === b.port;
+const GATHER_MS = 100;
+
+/** Takes one of them, the last one tried only where there is no other. */
+function draw(untried: Map<string, Address>, last: Address | undefined, random: Random): Address | undefined {
+  const all = [...untried];
+  const others = all.filter(([, address]) => address.ip !== last?.ip || address.port !== last?.port);
+  const from = others.length > 0 ? others : all;
+  const [key, address] = from[from.length > 1 ? Math.floor(random() * from.length) : 0] ?? [];
+  if (key !== undefined) untried.delete(key);
+  return address;
+}
 
 async function resolveAll(host: string): Promise<string[]> {
   return (await lookup(host, { all: true })).map(({ address }) => address);

@@ -114,6 +114,7 @@ export function openSession(options: SessionOptions): Session {
       incarnation: lifeline.incarnation,
       reconnects: lifeline.reconnects,
       trouble: lifeline.trouble,
+      roundsWithoutListener: lifeline.roundsWithoutListener,
       silentMs: lifeline.now()?.link.silentFor(),
       roundTripMs: lifeline.now()?.link.rttMs(),
       callsWaiting: calls.waiting(),

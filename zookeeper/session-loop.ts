@@ -2,7 +2,7 @@ import jute from 'node-zookeeper-client/lib/jute/index.js';
 import { type Backoff, fullJitter } from '../runtime/backoff.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { rotateAddresses } from './addresses.ts';
+import { type Addresses, rotateAddresses } from './addresses.ts';
 import type { Host } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { SessionState } from './session.ts';
@@ -36,15 +36,15 @@ export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
     incarnation: 1,
     reconnects: 0,
     trouble: null,
-    now: () => now(loop.states),
+    roundsWithoutListener: 0,
+    now: () => now(states),
     saw: (zxid) => saw(shown, zxid),
-    close: () => close(loop.states),
+    close: () => close(states),
   };
-  const loop: Loop = {
-    options,
-    addresses: rotateAddresses(options.hosts, options.random),
-    states: initialStates(options, shown),
-  };
+  const states = initialStates(options, shown);
+  const { random, clock } = options;
+  const addresses = rotateAddresses(options.hosts, { random, clock, signal: states.closing.signal });
+  const loop: Loop = { options, addresses, states };
   void keepConnecting(loop).catch((error: unknown) => endByDefect(loop, error));
   return shown;
 }
@@ -75,22 +75,26 @@ export interface SessionLoop extends Readonly<Shown> {
 
 interface Loop {
   readonly options: SessionLoopOptions;
-  readonly addresses: ReturnType<typeof rotateAddresses>;
+  readonly addresses: Addresses;
   readonly states: SessionStates;
 }
 
 async function keepConnecting(loop: Loop): Promise<void> {
   const { states, addresses } = loop;
   const { backoff, clock, random, log } = loop.options;
+  let withoutListener = 0;
   for (let first = true; states.shown.state !== 'closed'; first = false) {
     if (!first) await clock.sleep(fullJitter(backoff, states.attempt++, random), states.closing.signal);
     const address = await addresses.next().catch((error: Error) => {
+      if (states.closing.signal.aborted) return undefined;
       states.shown.trouble = connectError(error);
-      log.warn({ error }, 'no ZooKeeper host name can be resolved');
+      log.warn({ error }, 'no ZooKeeper host name can be resolved, retrying');
       return undefined;
     });
     if (!address || states.closing.signal.aborted) continue;
     const how = await connect(loop, address);
+    withoutListener = how.noListener ? withoutListener + 1 : 0;
+    states.shown.roundsWithoutListener = Math.floor(withoutListener / addresses.count);
     states.shown.trouble = `${address.host}:${address.port}: ${how.words}`;
     const level = how.why === 'closed' ? 'debug' : 'info';
     log[level]({ host: address.host, ip: address.ip, port: address.port, ...how }, 'zookeeper connection ended');
@@ -104,7 +108,7 @@ function connect(loop: Loop, address: Address): Promise<ConnectionEnd> {
     const mine: Connection = options.openLink({
       ...options,
       address,
-      handshakeMs: Math.min(5_000, options.sessionTimeoutMs / addresses.count),
+      handshakeMs: handshakeLimit(options.sessionTimeoutMs, addresses.count, states.attempt),
       resume: states.session,
       lastZxid: forgetsPast(loop) ? 0n : states.shown.lastZxid,
       onUp: (handshake) => void greet(loop, mine, handshake),
@@ -115,6 +119,16 @@ function connect(loop: Loop, address: Address): Promise<ConnectionEnd> {
     });
     states.connection = mine;
   });
+}
+
+/**
+ * How long a server may take from the first packet to the handshake: the session timeout dealt out to all addresses, so
+ * that a healthy one is reached before the session is lost, but 1 s at the least, and twice as long after each round in
+ * which none was reached: far or overloaded servers are slow, and a limit that they cannot meet would never be.
+ */
+export function handshakeLimit(sessionTimeoutMs: number, addresses: number, attempt: number): number {
+  const share = Math.max(1_000, Math.min(5_000, sessionTimeoutMs / addresses));
+  return Math.round(Math.min(10_000, share * 2 ** Math.min(10, Math.floor(attempt / addresses))));
 }
 
 async function greet(loop: Loop, mine: Connection, handshake: Handshake): Promise<void> {

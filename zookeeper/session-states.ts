@@ -71,6 +71,8 @@ export interface Shown {
   reconnects: number;
   /** Why the last connection failed or ended, for a person; null while none has. */
   trouble: string | null;
+  /** Rounds in a row in which every address refused the connection at once, since nothing listens there. */
+  roundsWithoutListener: number;
 }
 
 export function initialStates(options: SessionStatesOptions, shown: Shown): SessionStates {

@@ -88,6 +88,8 @@ interface Vitals {
   readonly reconnects: number;
   /** Why the last connection failed or ended; null while none has. */
   readonly trouble: string | null;
+  /** Rounds in a row in which every server refused the connection, since nothing listens on its port. */
+  readonly roundsWithoutListener: number;
   readonly silentMs: number | undefined;
   readonly roundTripMs: number | undefined;
   readonly callsWaiting: number;

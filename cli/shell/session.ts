@@ -13,6 +13,16 @@ import { warn } from './terminal.ts';
 /** How long a person or a hook waits for a quorum before giving up (docs/design.md, section 7). */
 const QUORUM_MS = 30_000;
 
+/**
+ * Where nothing listens on the port of any server, waiting longer is of no use to a person. Not for the short wait of a
+ * hook, which may just span a restart.
+ */
+const NO_LISTENER_MS = 4_000;
+const LOOK_MS = 250;
+
+/** A command is one of few clients: it may try again soon. */
+const BACKOFF = { firstMs: 100, maxMs: 1_000 };
+
 /** A person hears what is waited for after so long. */
 export const SILENT_MS = 2_000;
 
@@ -26,6 +36,7 @@ export async function withSession<T>(
   const session = openSession({
     connect: settings.zookeeper.connect,
     ...allowed.session,
+    backoff: BACKOFF,
     clock: systemClock,
     random: systemRandom,
     log: createLog({ level: 'silent' }),
@@ -43,19 +54,35 @@ export async function withSession<T>(
 async function connectedWithin(session: Session, connect: string, waitMs: number): Promise<void> {
   const given = new AbortController();
   const cancel = systemClock.after(waitMs, () => given.abort(unreachable(session, connect, waitMs)));
+  const patient = waitMs < 2 * NO_LISTENER_MS;
+  const stopLooking = patient ? () => {} : whenNothingListens(session, () => given.abort(noListener(session, connect)));
   const left = Math.round((waitMs - SILENT_MS) / 1_000);
   const quiet = systemClock.after(SILENT_MS, () => {
-    if (left > 0) warn(`no answer from ${connect} yet${because(session)}; giving up in ${left} s`);
+    if (left <= 0) return;
+    const soon = !patient && session.vitals().roundsWithoutListener > 0;
+    const end = soon ? 'giving up soon' : `giving up in ${left} s`;
+    warn(`no answer from ${connect} yet${because(session)}; ${end}`);
   });
   try {
     await session.connected(given.signal);
   } finally {
     cancel();
     quiet();
+    stopLooking();
   }
 }
 
-/** A refused port, a wrong name and a silent host are mended in three different ways. */
+/** Calls `action` once every server has refused the connection in two rounds, and a while has passed. */
+function whenNothingListens(session: Session, action: () => void): () => void {
+  let cancel = systemClock.after(NO_LISTENER_MS, look);
+  function look(): void {
+    if (session.vitals().roundsWithoutListener >= 2) action();
+    else cancel = systemClock.after(LOOK_MS, look);
+  }
+  return () => cancel();
+}
+
+/** A refused port, a wrong name and a silent host are fixed in three different ways. */
 function because(session: Session): string {
   const { trouble } = session.vitals();
   return trouble === null ? '' : `: ${visible(trouble, 300)}`;
@@ -66,4 +93,11 @@ const unreachable = (session: Session, connect: string, waitMs: number): FleetEr
     'UNREACHABLE',
     `no ZooKeeper of ${connect} answered within ${Math.round(waitMs / 1_000)} s${because(session)}`,
     `see who does: gitfleet zk status -z ${connect}`,
+  );
+
+const noListener = (session: Session, connect: string): FleetError =>
+  FleetError.of(
+    'UNREACHABLE',
+    `no ZooKeeper listens at ${connect}${because(session)}`,
+    `check host and port, then start the servers; see who answers: gitfleet zk status -z ${connect}`,
   );

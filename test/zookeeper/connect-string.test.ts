@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { rotateAddresses } from '../../zookeeper/addresses.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
 
 describe('a connect string', () => {
@@ -51,47 +50,4 @@ describe('a connect string', () => {
 it('a connect string of ten thousand hosts is refused', () => {
   const text = Array.from({ length: 10_000 }, (_, n) => `h${n}`).join();
   expect(() => parseConnectString(text)).toThrow('it names 10000 hosts, 64 are the most');
-});
-
-describe('the next address', () => {
-  const host = (name: string) => ({ host: name, port: 1 });
-
-  it('goes through every address of every name, once per round, and looks up again each round', async () => {
-    let lookups = 0;
-    const resolve = async (name: string) => {
-      lookups++;
-      return name === 'many' ? ['10.0.0.1', '10.0.0.2'] : ['10.0.0.3'];
-    };
-    const addresses = rotateAddresses([host('many'), host('one')], () => 0.5, resolve);
-    for (let round = 1; round <= 3; round++) {
-      const ips = [await addresses.next(), await addresses.next(), await addresses.next()].map(({ ip }) => ip);
-      expect(ips.toSorted()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
-      expect(lookups).toBe(2 * round);
-    }
-    expect(addresses.count).toBe(3);
-  });
-
-  it('never starts a round with the one that just failed', async () => {
-    for (let seed = 0; seed < 50; seed++) {
-      let drawn = seed;
-      const random = () => {
-        drawn = (drawn * 16_807 + 11) % 2_147_483_647;
-        return drawn / 2_147_483_647;
-      };
-      const addresses = rotateAddresses([host('10.0.0.1'), host('10.0.0.2')], random);
-      await addresses.next();
-      const failed = await addresses.next();
-      expect((await addresses.next()).ip).not.toBe(failed.ip);
-    }
-  });
-
-  it('lives with a name that does not resolve as long as another does', async () => {
-    const resolve = async (name: string) => {
-      if (name === 'gone') throw new Error('ENOTFOUND gone');
-      return ['10.0.0.1'];
-    };
-    const addresses = rotateAddresses([host('gone'), host('here')], () => 0, resolve);
-    expect((await addresses.next()).host).toBe('here');
-    await expect(rotateAddresses([host('gone')], () => 0, resolve).next()).rejects.toThrow('ENOTFOUND');
-  });
 });

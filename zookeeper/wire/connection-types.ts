@@ -76,6 +76,8 @@ interface Lost {
 export interface ConnectionEnd {
   readonly why: 'unreachable' | 'refused' | 'silent' | 'broken' | 'expired' | 'auth-failed' | 'closed';
   readonly words: string;
+  /** The machine is there and nothing listens on the port (ECONNREFUSED). */
+  readonly noListener?: boolean;
 }
 
 /** A server session's identity: enough to continue it over another connection. */

@@ -98,8 +98,12 @@ function listen(line: Line): void {
     guarded(line, () => cut(chunk));
   });
   socket.on('drain', () => guarded(line, () => manager.onSocketDrain()));
-  socket.on('error', (error) =>
-    end(line, { why: line.phase === 'opening' ? 'unreachable' : 'broken', words: connectError(error) }),
+  socket.on('error', (error: NodeJS.ErrnoException) =>
+    end(line, {
+      why: line.phase === 'opening' ? 'unreachable' : 'broken',
+      words: connectError(error),
+      noListener: error.code === 'ECONNREFUSED',
+    }),
   );
   socket.on('close', () =>
     end(line, { why: line.phase === 'greeting' ? 'refused' : 'broken', words: 'the server hung up' }),
