@@ -31,13 +31,13 @@ export async function run({ options }: Call): Promise<number> {
     const show = playShow(directory);
     const ended = await Promise.race([show, stopped]);
     if (typeof ended === 'string') {
-      // The command that runs is ended, and what just starts gets known, before all of it is taken down.
+      // End the running command, and learn of what is just starting, before everything is stopped.
       shutdown.ask();
       await show.catch(() => {});
       return EXIT.detached;
     }
     if (options['exit']) return ended.exitCode;
-    say('', 'It stays up for you to play with; Ctrl-C ends it and leaves nothing behind.');
+    say('', 'The fleet keeps running for you to try; Ctrl-C stops it and removes everything.');
     await stopped;
     return ended.exitCode;
   } finally {
@@ -74,11 +74,11 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
   const first = await push(clone, 'Shop opens', 'Welcome to the shop\n');
   await push(clone, 'Prices go up', 'Welcome to the shop, now dearer\n');
 
-  title('6. the second thoughts: gitfleet rollback');
-  // In the clone, which tells what goes and what stays on the branch.
+  title('6. going back: gitfleet rollback');
+  // In the clone, which knows the commits that go and the branch that keeps them.
   await gitfleet(['rollback', '-z', z, '-m', 'customers complain'], clone);
 
-  title('7. what the fleet shows now');
+  title('7. the fleet now');
   await gitfleet(['status', '-z', z], directory);
   await gitfleet(['history', '-z', z], directory);
   const verdict = await inspectAgents(directory, first);
@@ -92,13 +92,13 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
     `                   node ${shellWord(MAIN)} status`,
     `                   node ${shellWord(MAIN)} history`,
     `                   node ${shellWord(MAIN)} rollback d-2`,
-    `   a fault:        kill -9 ${agents.at(-1)?.pid} ends ${AGENTS.at(-1)}, which is not started again here; the others go on`,
+    `   a fault:        kill -9 ${agents.at(-1)?.pid} stops ${AGENTS.at(-1)}, which nothing restarts here; the others continue`,
   );
   say('', `demo: ${verdict.reached}/${AGENTS.length} agents at ${first}`);
   return { exitCode: verdict.reached === AGENTS.length ? EXIT.converged : EXIT.failed };
 }
 
-/** For whoever plays on in the clone: a plain `git push` goes somewhere, and a commit needs no name on this machine. */
+/** For trying more in the clone: a plain `git push` has a destination, and a commit needs no user name on this machine. */
 const AS_CLONED = {
   'branch.main.remote': 'origin',
   'branch.main.merge': 'refs/heads/main',
@@ -117,7 +117,7 @@ async function push(clone: string, message: string, text: string): Promise<strin
   return (await git(['rev-parse', 'HEAD'], clone)).trim();
 }
 
-/** Looks at the disks of the agents, not at what they say about themselves. */
+/** Reads the disks of the agents, not their reports. */
 async function inspectAgents(directory: string, commitId: string): Promise<{ reached: number }> {
   let reached = 0;
   for (const id of AGENTS) {
@@ -151,7 +151,7 @@ function startAgent(id: string, zookeeper: string, directory: string): ChildProc
   return child;
 }
 
-/** An agent that watches says so in its log. */
+/** Resolves once the agent's log says that it watches. */
 async function watching(log: string): Promise<void> {
   for (let tries = 0; tries < 600; tries += 1) {
     if ((await readFile(log, 'utf8').catch(() => '')).includes('watching')) return;
@@ -169,7 +169,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
   cancel();
 }
 
-/** Runs one gitfleet command as a person would and shows what it prints. */
+/** Runs one gitfleet command and shows what it prints. */
 async function gitfleet(args: readonly string[], cwd: string): Promise<void> {
   const words = args.filter((arg, at) => arg !== '-z' && args[at - 1] !== '-z');
   say(`   $ gitfleet ${words.map(shellWord).join(' ')}`);

@@ -18,9 +18,9 @@ import { readSettings } from './shell/settings.ts';
 import { say, usage } from './shell/terminal.ts';
 
 /**
- * `gitfleet init`: makes what an app needs, with rights for five roles and a credential file for each; `--open`
- * without any rights, for trials. Running it again changes no content, and uses the credentials that are there. An app
- * that is open is closed only by `--close`, since that takes it from whoever works with it.
+ * `gitfleet init`: creates what an app needs, with rights for five roles and a credential file for each; with `--open`,
+ * without rights, for trials. Running it again changes no content, and uses the credential files that exist. Only
+ * `--close` closes an open app, because its users then need credentials.
  */
 export async function run({ options }: Call): Promise<number> {
   const given = await readSettings(options);
@@ -49,13 +49,13 @@ async function refuseOpenApp(settings: Settings): Promise<void> {
   const agents = online === 0 ? '' : `, ${count(online, 'agent')} online`;
   throw FleetError.of(
     'APP_OPEN',
-    `${settings.app} is open${agents}: with rights, whoever has no credential file would be shut out`,
+    `${settings.app} is open${agents}: with access rights, clients without a credential file lose access`,
   );
 }
 
 const fileOf = (directory: string, role: string): string => join(directory, `${role}.auth`);
 
-/** The node itself, or the first above it that is there; ZooKeeper tells this to everybody. */
+/** The node itself, or the nearest one above it that exists; ZooKeeper tells this to every client. */
 async function nearest(session: Session, path: string): Promise<string> {
   if (path === '' || (await session.exists(path))) return path || '/';
   return await nearest(session, path.slice(0, path.lastIndexOf('/')));
@@ -66,23 +66,23 @@ function otherCredentials(there: string, wanted: string, directory: string | nul
   if (there === wanted) {
     return usage(
       `${there} was set up with other credentials than ${ours}`,
-      'give the directory that init wrote then: gitfleet init --credentials DIR; or choose another --app',
+      'give the directory that init wrote at that time: gitfleet init --credentials DIR; or choose another --app',
     );
   }
   return usage(
     `${wanted} cannot be made: ${there} belongs to an app with other credentials than ${ours}`,
-    `give the credentials that made ${there}: gitfleet init --credentials DIR; or choose an --app that is not below it`,
+    `give the credentials that made ${there}: gitfleet init --credentials DIR; or choose an --app outside ${there}`,
   );
 }
 
 interface Credentials {
   /** The operator's file. */
   readonly operator: string;
-  /** Takes away again what was made here and nobody knows. */
+  /** Removes the files that were made here, which no znode knows. */
   remove(): Promise<void>;
 }
 
-/** Files that are there are kept: they are what the znodes know. */
+/** Existing files are kept: the znodes know their credentials. */
 async function writeCredentials(directory: string): Promise<Credentials> {
   const made = await mkdir(directory, { recursive: true, mode: 0o700 });
   if (made !== undefined) await chmod(directory, 0o700);
@@ -104,30 +104,30 @@ async function writeCredentials(directory: string): Promise<Credentials> {
 async function rolesOf(file: string) {
   const parsed = parseCredentials(await readFile(file, 'utf8'));
   if ('roles' in parsed && parsed.roles) return parsed.roles;
-  throw usage(`${file} is not a credential file of init`, 'remove it if it is nothing of yours, and run init again');
+  throw usage(`${file} is not a credential file of init`, 'move it away if you do not need it, and run init again');
 }
 
-/** A copy would ask for the agent's part, which may be wrong and is of no interest here. */
+/** A plain copy would read the agent's settings, which may be invalid and do not matter here. */
 const asOperator = (settings: Settings, authFile: string): Settings =>
   Object.create(settings, { zookeeper: { value: { ...settings.zookeeper, authFile } } });
 
 function words(app: string, result: Awaited<ReturnType<typeof initApp>>, directory: string | null): string[] {
-  const count = `${app}: ${result.made.length} znodes made, ${result.present.length} were there already`;
+  const count = `${app}: ${result.made.length} znodes created, ${result.present.length} existed already`;
   if (directory === null) {
     return [
       count,
-      'open: whoever reaches this ZooKeeper can deploy',
+      'open: everyone who reaches this ZooKeeper can deploy',
       'next: gitfleet agent run, then gitfleet publish',
     ];
   }
   return [
     count,
-    `credentials in ${directory}, for you alone; give each place only its own:`,
+    `credentials in ${directory}, readable by you alone; give each place only its own:`,
     '  agent.auth        every server, as zookeeper.authFile in its settings',
-    '  publisher.auth    who publishes, and the git host: GITFLEET_AUTH_FILE',
+    '  publisher.auth    people who publish, and the git host: GITFLEET_AUTH_FILE',
     '  coordinator.auth  servers that may lead rollouts, besides agent.auth',
-    '  viewer.auth       who only looks',
-    '  operator.auth     you: keep it safe, it can do everything',
+    '  viewer.auth       read only',
+    '  operator.auth     you: keep it safe, it has all rights',
     'next: gitfleet agent run, then gitfleet publish',
   ];
 }

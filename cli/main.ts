@@ -4,7 +4,7 @@
  * value is a function, and keeps beside it what V8 made of that script: a start neither looks for files nor compiles.
  * For what publishes there is a second script, with no other verb in it: shorter, and so loaded sooner.
  * V8 refuses what another version or other flags made, and compiles as ever; it does not look for damage, so we do.
- * Nothing is written here: whoever runs gitfleet need not be trusted by others who run it. The script's name holds its
+ * Nothing is written here: users of one installation need not trust one another. The script's name holds its
  * hash and all of it is in memory from here on, so an upgrade under a running agent mixes no versions.
  */
 import { readFileSync } from 'node:fs';

@@ -18,7 +18,7 @@ interface Facts {
   readonly units: readonly string[];
 }
 
-/** A template with its blanks filled; every blank of the template has to be given. */
+/** A template with its blanks filled. Every blank of the template must be given. */
 export function fill(name: PackagingFile, facts: Partial<Facts>): string {
   const blanks: Record<string, string | undefined> = {
     GITFLEET: facts.gitfleet,
@@ -33,7 +33,7 @@ export function fill(name: PackagingFile, facts: Partial<Facts>): string {
   });
 }
 
-/** Lines of a unit. A directory that is missing keeps nobody from starting: the agent says which it misses. */
+/** Lines of a unit. A missing directory does not prevent the start: the agent says which one is missing. */
 export const writable = (directories: readonly string[]): string =>
   directories.map((directory) => `ReadWritePaths=${unitWord(`-${directory}`)}`).join('\n');
 

@@ -4,7 +4,7 @@
  */
 const PATTERN = /^[A-Za-z0-9_*][A-Za-z0-9_.+#@=,/*-]{0,199}$/;
 const NOT_A_NAME = /^refs\/|\.\.|\/\/|\/\.|[./]$|\.lock(\/|$)|\*{3}/;
-/** More would let a hostile branch name keep the matcher busy, and nobody could say what they mean. */
+/** With more, a hostile branch name could keep the matcher busy, and the pattern would be unreadable. */
 const MAX_STARS = 4;
 
 export function isBranchPattern(text: string): boolean {
@@ -26,7 +26,7 @@ export function compareStrictness(a: string, b: string): number {
   return stars(a) - stars(b) || said(b) - said(a) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** Branches are named by whoever pushes; only such a name is ever deployed by a pattern. */
+/** The pusher chooses a branch's name; a pattern only ever deploys such a name. */
 function isPlainBranch(branch: string): boolean {
   return /^[\p{L}\p{N}_][\p{L}\p{N}_.+#@=,/-]{0,199}$/u.test(branch);
 }

@@ -19,7 +19,7 @@ export interface GateParts {
   readonly checkContent: () => Promise<void>;
 }
 
-/** `refused`: it could not be deployed. `unknown`: nobody could say. */
+/** `refused`: it could not be deployed. `unknown`: there was no answer. */
 export type GateAnswer =
   | { readonly kind: 'open' }
   | { readonly kind: 'refused' | 'unknown'; readonly failure: FleetError };

@@ -50,7 +50,7 @@ async function isSame(file: string, earlier: string): Promise<boolean> {
 }
 
 /**
- * Writes a hook of ours. A hook of somebody else is kept aside first, from where ours calls it; there is no instant
+ * Writes a hook of ours. A hook that is not ours is kept aside first, from where ours calls it; there is no instant
  * without a hook. Resolves to what changed, in words; empty: nothing did.
  * @throws FleetError HOOK_EDITED, HOOK_EXISTS
  */
@@ -67,7 +67,7 @@ export async function placeHook(hooks: string, name: HookName, text: string): Pr
   return [`${found.file} written; the hook that was there is kept as ${EARLIER}/${name} and called first`];
 }
 
-/** Takes a hook of ours away and puts back what was there before. Somebody else's is left alone. */
+/** Removes a hook of ours and restores the earlier one. A hook that is not ours is left alone. */
 export async function removeHook(hooks: string, name: HookName): Promise<string[]> {
   const found = await lookAtHook(hooks, name);
   refuseEdited(found);
@@ -116,7 +116,7 @@ export async function refuseUnclear(found: HookFile): Promise<void> {
   if (state !== 'foreign') return;
   if ((await lstat(file)).isDirectory()) throw exists(`${file} is no file`);
   if (!earlier || earlierIsSame) return;
-  throw exists(`${file} is somebody else's, and so is ${earlier}, which was there before gitfleet came`);
+  throw exists(`${file} is not ours, and neither is ${earlier}, which was there before gitfleet`);
 }
 
 /** @throws FleetError HOOK_EDITED */

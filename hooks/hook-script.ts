@@ -11,7 +11,7 @@ export const EARLIER = 'before-gitfleet';
 const MARK = /^# gitfleet (?:post|pre)-receive hook/m;
 const CHECKSUM = /^# checksum ([0-9a-f]{64})\n/m;
 
-/** What stands in a hook file: somebody else's, ours as we wrote it, or ours with a hand in it. */
+/** The content of a hook file: not ours, ours as written, or ours and edited since. */
 export type HookText = 'foreign' | 'ours' | 'edited';
 
 export function judgeHook(text: string): HookText {
@@ -54,7 +54,7 @@ unset SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF
  * call a push failed.
  */
 const postReceive = ([program, script]: readonly [string, string]): string => `
-# Whoever pushed may go away: what was received is deployed all the same. The earlier hook hears of it, as it always did.
+# If the pusher disconnects, what was received is deployed nevertheless. The earlier hook still gets the signals.
 trap '' HUP INT PIPE
 ${PRELUDE}code=0
 trap : HUP INT PIPE
@@ -73,7 +73,7 @@ if [ -x ${shellQuoted(program)} ] && [ -f ${shellQuoted(script)} ]; then
   # Node listens to signals again as it starts: ended by a Ctrl-C or hang-up before it could ignore that.
   case $? in 129 | 130) deploy ;; esac
 else
-  echo 'gitfleet: not deployed:' ${shellQuoted(program)} or ${shellQuoted(script)} 'is not there any more; run gitfleet hook install again' >&2
+  echo 'gitfleet: not deployed:' ${shellQuoted(program)} or ${shellQuoted(script)} 'is missing; run gitfleet hook install again' >&2
 fi
 exit $code
 `;
@@ -93,6 +93,6 @@ if [ -x ${shellQuoted(program)} ] && [ -f ${shellQuoted(script)} ]; then
     5) exit 1 ;;
   esac
 fi
-echo 'gitfleet: the gate gave no answer; ${gate === 'strict' ? 'it is strict, so the push is refused' : 'the push goes on'}' >&2
+echo 'gitfleet: the gate gave no answer; ${gate === 'strict' ? 'it is strict, so the push is refused' : 'the push is accepted'}' >&2
 exit ${gate === 'strict' ? 1 : 0}
 `;

@@ -6,10 +6,7 @@ import { parseUrl } from '../schemas/url.ts';
 import type { RelativePath, RepositoryUrl } from '../schemas/values.ts';
 import { isBranchPattern } from './branch-pattern.ts';
 
-/**
- * Whether a push is asked before it is taken: `lenient` lets it through, with a warning, where the answer could not be
- * had; `strict` refuses it then.
- */
+/** Whether pushes are checked before git accepts them. Without an answer, `lenient` accepts with a warning; `strict` refuses. */
 export type Gate = 'lenient' | 'strict';
 
 /**
@@ -53,7 +50,7 @@ export interface BrokenSettings {
   /** As its name says; null: it does not say. */
   readonly branch: string | null;
   readonly app: string | null;
-  /** A gate that cannot be read counts as strict: somebody wanted one. */
+  /** A gate that cannot be read counts as strict: one was asked for. */
   readonly gate: Gate | null;
   readonly failure: FleetError;
 }
@@ -122,7 +119,7 @@ export const tlsVariables = (hook: HookSettings): Record<string, string> => ({
   ...(hook.tlsKeyFile === null ? {} : { GITFLEET_TLS_KEY_FILE: hook.tlsKeyFile }),
 });
 
-/** What the hook does, for a person to type in any shell on this host. */
+/** What the hook does, as a command to type in any shell on this host. */
 export function publishCommand(hook: HookSettings, commitId: string): string {
   const variables = Object.entries(tlsVariables(hook)).map(([name, value]) => `${name}=${shellWord(value)}`);
   const words = ['gitfleet', 'publish', commitId, '--url', hook.url, '--relative-path', hook.relativePath];

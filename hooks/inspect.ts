@@ -65,7 +65,7 @@ export function problemsOf({ hooks, broken, files, pushOptions }: HookStatus): s
     if (!needed) {
       if (state === 'ours' || state === 'edited') found.push(`${file} is left over; ${AGAIN}`);
     } else if (state === 'absent') found.push(`${file} is missing; ${AGAIN}`);
-    else if (state === 'foreign') found.push(`${file} is somebody else's: ${whyForeign(more)}`);
+    else if (state === 'foreign') found.push(`${file} is not ours: ${whyForeign(more)}`);
     else if (!executable) found.push(`${file} cannot be executed, so git passes it over; chmod +x ${file}`);
     if (needed && state === 'edited') found.push(`${file} was changed since gitfleet wrote it; ${OWN_FILE}`);
   }

@@ -45,7 +45,7 @@ export async function installHook(
     for (const [name, value] of Object.entries(settings)) await config.set(`gitfleet.${section}.${name}`, value);
     return await setUpReceive(config);
   });
-  // As it is now: somebody else may be installing another app.
+  // Read again: another process may be installing another app.
   const now = hookSettings(await readRepositoryConfig(git, gitDir));
   const changes = [
     ...differences(before.find((hook) => sectionOf(hook) === section) ?? null, settings),

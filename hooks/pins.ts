@@ -5,7 +5,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
 /**
- * Brings the pins of an app to its history: as many newest deployments as it keeps records of, whoever published them,
+ * Brings the pins of an app to its history: as many newest deployments as it keeps records of, by any publisher,
  * each at the commit of its record where this repository has it. So what an earlier hook could not pin, because it was
  * ended or the disk was full, is pinned by the next one.
  * @param newest the number of the last deployment.
@@ -26,7 +26,7 @@ export async function pinDeployments(
 }
 
 /**
- * The newest is always written: pins of an app that was made anew, with its numbers from 1 again, are overwritten one
+ * The newest is always written: pins of an app that was created again, with its numbers from 1, are overwritten one
  * by one.
  */
 export function comparePins(

@@ -26,8 +26,8 @@ export type PostReceiveResult = { readonly newest: number } & (
 
 /**
  * Brings config to the branch's tip. The order is what makes racing pushes end on the tip: config's version first, then
- * the tip, then a write that holds only if config is still that version. Whoever wrote in between makes us look again;
- * a push that moved the branch after our look runs this hook itself. Somebody else already published the tip: success.
+ * the tip, then a write that holds only if config is still that version. If another publisher wrote in between, we look again;
+ * a push that moved the branch after our look runs this hook itself. If the tip is published already, that is success.
  */
 export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveResult> {
   for (;;) {

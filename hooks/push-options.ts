@@ -9,11 +9,11 @@ export interface PushOptions {
   readonly message: string | null;
   /** How long to follow the fleet, ms. */
   readonly timeoutMs: number;
-  /** Lines for whoever pushed, about what was not understood. A push never fails by that. */
+  /** Lines for the pusher about options that were not understood. They never fail a push. */
   readonly warnings: readonly string[];
 }
 
-/** As long as somebody looks at a terminal; `gitfleet publish` follows longer. */
+/** About as long as a person watches a push; `gitfleet publish` follows longer. */
 const FOLLOW_MS = 60_000;
 const MIN_MS = 1_000;
 /** The connection that carries the push stands open meanwhile. */
@@ -22,7 +22,7 @@ const MAX_OPTIONS = 100;
 
 const KNOWN = 'gitfleet.wait, gitfleet.message, gitfleet.timeout';
 
-/** Options without our prefix belong to somebody else and are passed over; of one given twice the last one counts. */
+/** Options without our prefix belong to other tools and are ignored; if one is given twice, the last one counts. */
 export function parsePushOptions(options: readonly string[]): PushOptions {
   const warnings: string[] = [];
   let [wait, message, timeoutMs]: [boolean, string | null, number] = [true, null, FOLLOW_MS];
@@ -38,15 +38,15 @@ export function parsePushOptions(options: readonly string[]): PushOptions {
 }
 
 const WANTED: Record<string, string> = {
-  wait: 'wants yes or no',
-  message: 'wants text',
-  timeout: `wants a time from ${formatDuration(MIN_MS)} to ${formatDuration(MAX_MS)}, such as 2m`,
+  wait: 'must be yes or no',
+  message: 'must be text',
+  timeout: `must be a duration from ${formatDuration(MIN_MS)} to ${formatDuration(MAX_MS)}, such as 2m`,
 };
 
 function warning(name: string, value: string | undefined): string {
   const given = `"${visible(value ?? '', 60)}"`;
-  const why = Object.hasOwn(WANTED, name) ? `${WANTED[name]}, not ${given}` : `is not known; there are ${KNOWN}`;
-  return `gitfleet: push option gitfleet.${visible(name, 60)} ${why}; the push goes on without it`;
+  const why = Object.hasOwn(WANTED, name) ? `${WANTED[name]}, not ${given}` : `is unknown; the options are ${KNOWN}`;
+  return `gitfleet: push option gitfleet.${visible(name, 60)} ${why}; the push ignores it`;
 }
 
 function isPatience(value: string | undefined): value is string {

@@ -47,11 +47,11 @@ export function createReload(parts: {
       settings = change.settings;
       const { applied, needRestart } = change;
       if (applied.length > 0) parts.onApplied(settings);
-      log.info({ applied }, applied.length > 0 ? `settings read anew: ${applied.join(', ')}` : 'settings unchanged');
-      if (needRestart.length > 0) log.warn({ needRestart }, `only a restart applies: ${needRestart.join(', ')}`);
+      log.info({ applied }, applied.length > 0 ? `settings reloaded: ${applied.join(', ')}` : 'settings unchanged');
+      if (needRestart.length > 0) log.warn({ needRestart }, `these need a restart: ${needRestart.join(', ')}`);
     } catch (error) {
       const { code, message, hint } = classify(error);
-      log.error({ code, reason: message, hint }, 'the new settings were refused, the old ones go on');
+      log.error({ code, reason: message, hint }, 'new settings rejected; keeping the current ones');
     }
   }
 

@@ -17,7 +17,7 @@ import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
 const ANSWER_MS = 10_000;
-/** Holds end, and ages are told, by clocks of different machines: a person notices from about here on. */
+/** Holds end, and ages are shown, by the clocks of different machines: people notice differences from about here. */
 const MAX_SKEW_MS = 5_000;
 
 interface Coordination {
@@ -76,7 +76,7 @@ async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
         `${name(status)} does not say its role`,
         'allow it: 4lw.commands.whitelist=srvr,ruok',
       );
-    const hint = 'start it, or mend its name in zookeeper.connect; the fleet needs a majority of them';
+    const hint = 'start it, or correct its name in zookeeper.connect; the fleet needs a majority of the servers';
     return (away.length - quiet.length) * 2 > hosts.length
       ? failed('zookeeper', `${name(status)} does not answer: ${status.reason ?? ''}`, hint)
       : warning('zookeeper', `${name(status)} does not answer: ${status.reason ?? ''}`, hint);
@@ -116,7 +116,7 @@ function rightsFindings(
 ): Finding[] {
   const open = isOpen(access.of('app'));
   const who = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
-  const as = who === '' ? 'nobody in particular' : who;
+  const as = who === '' ? 'anonymous' : who;
   const names = (how: (typeof wrong)[number]['how']) => wrong.filter((one) => one.how === how).map(({ path }) => path);
   const close = names('open').includes(settings.app) ? ' --close' : '';
   const again = `gitfleet init${close} --app ${settings.app} gives every znode its rights again`;
@@ -127,11 +127,11 @@ function rightsFindings(
     findings.push(failed('rights', `${settings.app} has access rights, and no credential is given here`, hint));
   } else if (open) {
     const hint = 'fine for trials; else: gitfleet init --close --credentials DIR';
-    findings.push(warning('rights', 'whoever reaches this ZooKeeper can deploy', hint));
+    findings.push(warning('rights', 'everyone who reaches this ZooKeeper can deploy', hint));
   } else if (names('differs').length > 0) {
     findings.push(failed('rights', `other rights than init gives: ${some(names('differs'))}`, again));
   }
-  if (names('open').length > 0) findings.push(failed('rights', `everybody may change ${some(names('open'))}`, again));
+  if (names('open').length > 0) findings.push(failed('rights', `everyone may change ${some(names('open'))}`, again));
   if (names('missing').length > 0) findings.push(failed('rights', `missing: ${some(names('missing'))}`, again));
   if (findings.length === 0) findings.push(ok('rights', `as init gives them; we are ${as}`));
   return findings;
@@ -142,8 +142,8 @@ async function checkPublishing({ agent }: Settings, session: Session, paths: Zno
   if (agent.root !== undefined) return [];
   if ((await publishRefusal(session, paths)) === null) return [ok('publish', 'this credential may publish')];
   const hint =
-    'to publish, give publisher.auth of gitfleet init: --auth-file or GITFLEET_AUTH_FILE; only to look this is enough';
-  return [failed('publish', 'this credential may look, and not publish', hint)];
+    'to publish, give publisher.auth of gitfleet init: --auth-file or GITFLEET_AUTH_FILE; to read, this credential is enough';
+  return [failed('publish', 'this credential may read, but not publish', hint)];
 }
 
 function targetFinding(paths: Znodes, judged: ConfigContent): Finding {
@@ -168,7 +168,7 @@ async function checkClocks(session: Session, paths: Znodes, { access }: SessionA
     const says = `${(skewMs / 1_000).toFixed(1)} s apart from the ZooKeeper server`;
     return skewMs <= MAX_SKEW_MS
       ? ok('clock', says)
-      : warning('clock', says, 'run chrony or systemd-timesyncd on both');
+      : warning('clock', says, 'run chrony or systemd-timesyncd on both machines');
   } catch (error) {
     if (isCode(error, 'NO_AUTH', 'NO_NODE')) return ok('clock', 'not measured: this credential may create no node');
     throw error;

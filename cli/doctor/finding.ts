@@ -1,7 +1,7 @@
 import { classify } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 
-/** What one check of `gitfleet doctor` found. `warn`: it works, but a person should know. `fail`: it will not work. */
+/** What one check of `gitfleet doctor` found. `warn`: it works, but may need attention. `fail`: it will not work. */
 export interface Finding {
   readonly check: string;
   readonly verdict: 'ok' | 'warn' | 'fail';
@@ -36,7 +36,7 @@ export function findingLines(about: string, findings: readonly Finding[]): strin
 }
 
 function verdictLine(fails: number, warns: number, all: number): string {
-  const warned = warns === 0 ? '' : `, ${warns} to know about`;
-  if (fails === 0) return `all ${all} checks passed${warned}`;
-  return `${fails} of ${all} checks FAILED${warned}: mend the first one first, others may follow from it`;
+  const warned = warns === 0 ? '' : `, ${warns} ${warns === 1 ? 'warning' : 'warnings'}`;
+  if (fails > 0) return `${fails} of ${all} checks FAILED${warned}: fix the first one first, others may follow from it`;
+  return warns === 0 ? `all ${all} checks passed` : `${all - warns} of ${all} checks passed${warned}`;
 }

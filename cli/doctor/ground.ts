@@ -10,7 +10,7 @@ import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
 const GIB = 2 ** 30;
 
-/** Root and state directory: whose they are, who may write there, what is free, and whether somebody else is there. */
+/** Root and state directory: owner, modes, free space, and whether another agent uses them. */
 export async function checkGround(settings: Settings & { agent: { root: string } }, clock: Clock): Promise<Finding[]> {
   const { agent, app } = settings;
   const layout = layoutOf(agent.root, agent.state, app);
@@ -32,13 +32,13 @@ async function checkDirectory(name: 'root' | 'state', path: string, closed: numb
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return ok(name, `${path} does not exist yet; the agent makes it`);
-    return failed(name, `${path} cannot be looked at: ${message}`, 'run doctor as the agent’s user, or as root');
+    return failed(name, `${path} cannot be looked at: ${message}`, 'run doctor as the user of the agent, or as root');
   }
-  if (!found.isDirectory()) return failed(name, `${path} is no directory`, `name a directory as agent.${name}`);
+  if (!found.isDirectory()) return failed(name, `${path} is not a directory`, `name a directory as agent.${name}`);
   const mode = (found.mode & 0o7777).toString(8).padStart(4, '0');
   const sticky = (found.mode & 0o1000) !== 0;
   if ((found.mode & closed) !== 0 && !(name === 'root' && sticky)) {
-    const who = name === 'state' ? 'others may look into it' : 'everybody may write there';
+    const who = name === 'state' ? 'others may look into it' : 'everyone may write there';
     return failed(name, `${path} has mode ${mode}: ${who}`, `chmod ${name === 'state' ? '700' : 'o-w'} ${path}`);
   }
   return ok(name, `${path}, mode ${mode}, user ${found.uid}`);
@@ -58,7 +58,7 @@ async function checkOwner(layout: Layout, agentId: string, running: boolean | nu
   const owner = await readOwner(layout.root);
   if (owner === null) return ok('owner', 'no agent has taken this root yet');
   if (owner !== 'unknown' && owner.agentId === agentId) return ok('owner', `the root belongs to ${agentId}`);
-  const whose = owner === 'unknown' ? 'somebody else' : `agent ${owner.agentId}`;
+  const whose = owner === 'unknown' ? 'another user' : `agent ${owner.agentId}`;
   // The name may have been given to the agent alone, and this one is only the host's.
   const same =
     owner === 'unknown' ? [] : [`if that is the agent of this server, look again with --id ${owner.agentId}`];
@@ -68,7 +68,8 @@ async function checkOwner(layout: Layout, agentId: string, running: boolean | nu
 }
 
 function checkRunning(running: boolean | null): Finding {
-  if (running === null) return warning('agent', 'whether it runs is not known: no flock here', 'install util-linux');
+  if (running === null)
+    return warning('agent', 'unknown whether it runs: flock is not installed', 'install util-linux');
   if (running) return ok('agent', 'it runs');
   return warning('agent', 'it does not run', 'systemctl start gitfleet-agent, or: gitfleet agent run');
 }

@@ -23,7 +23,7 @@ export async function checkGit(sandbox: GitSandbox): Promise<Finding> {
     if (verdict === 'good') return ok('git', `version ${version}`);
     if (verdict === 'refused')
       return failed('git', `version ${version} is too old`, 'gitfleet needs git 2.34 or newer');
-    const holes = 'has known holes (such as CVE-2024-32002), unless your distribution mended them';
+    const holes = 'has known holes (such as CVE-2024-32002), unless your distribution fixed them';
     return warning(
       'git',
       `version ${version} ${holes}`,

@@ -5,8 +5,8 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import { readSettings } from '../shell/settings.ts';
 
 /**
- * The settings of one installation. Nothing of whoever pushes takes part, nor of the machine: a deployment is what the
- * hook was installed for. @throws FleetError SETTINGS
+ * The settings of one installation. Neither the pusher's environment nor the machine's settings file takes part: a push
+ * deploys what the hook was installed for. @throws FleetError SETTINGS
  */
 export async function settingsOfHook(hook: HookSettings): Promise<Settings> {
   const { zookeeper, app, authFile, settings } = hook;
@@ -14,7 +14,7 @@ export async function settingsOfHook(hook: HookSettings): Promise<Settings> {
   return await readSettings(flags, { environment: tlsVariables(hook) });
 }
 
-/** What git told the hook: lines of a push of any size; what is longer than ten megabytes is no push of this world. */
+/** What git wrote to the hook's standard input. Read up to ten megabytes, more than any real push has. */
 export async function readHookInput(): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -27,8 +27,8 @@ export async function readHookInput(): Promise<string> {
 }
 
 /**
- * A failure on the terminal of whoever pushed, as the command line says it too: what, code, reason, and what to do. Text
- * from outside makes no line of its own there.
+ * A failure on the terminal of the pusher, in the form of the command line: what, code, reason, what to do. Text from
+ * outside cannot make lines of its own.
  */
 export function pushFailureLines(what: string, error: unknown): string[] {
   const { code, message, hint } = classify(error);

@@ -31,7 +31,7 @@ export function onceMore(git: Git): Git {
   };
 }
 
-/** Where git passes our files over without a word because core.hooksPath is set, or other repositories use them too. */
+/** Whether git silently ignores our files because core.hooksPath is set, or other repositories use them too. */
 export async function elsewhere(gitDir: string): Promise<string[]> {
   const directory = join(gitDir, 'hooks');
   const ours = await realpath(directory).catch(() => directory);
@@ -41,8 +41,8 @@ export async function elsewhere(gitDir: string): Promise<string[]> {
   }
   const asked = await hooksDirectory(gitDir);
   if (asked !== null && asked !== ours) {
-    found.push(`core.hooksPath is set, so git looks for hooks in ${asked} and never runs those in ${directory}`);
-    found.push(`git -C ${gitDir} config core.hooksPath ${ours} makes it look here again`);
+    found.push(`core.hooksPath is set, so git runs the hooks in ${asked} and never those in ${directory}`);
+    found.push(`to make git use them: git -C ${gitDir} config core.hooksPath ${ours}`);
   }
   return found;
 }
@@ -68,8 +68,8 @@ async function hooksDirectory(gitDir: string): Promise<string | null> {
 }
 
 /**
- * Whether this process can speak for whoever receives pushes into a repository: a credential that it can read may be
- * closed to that user. Null: it can; else why it cannot, in words.
+ * Whether this process runs as a user that receives pushes into a repository: another user may not be able to read the
+ * credential that this one can. Null if it does, else why not, in words.
  */
 export async function notTheReceiver(gitDir: string): Promise<string | null> {
   const me = process.geteuid?.() ?? 0;
@@ -83,5 +83,5 @@ export async function notTheReceiver(gitDir: string): Promise<string | null> {
     : `${gitDir} belongs to the user with uid ${owner}, and this is uid ${me}`;
 }
 
-/** Several may receive into one repository that they all may write; root may write everywhere, and receives nowhere else. */
+/** Several users may receive into a repository that all of them may write. Root may write everywhere: only as its owner. */
 export const isReceiver = (me: number, owner: number, writes: boolean): boolean => me === owner || (me !== 0 && writes);

@@ -21,7 +21,7 @@ import { readSettings } from '../shell/settings.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
 import { elsewhere, gitOfHooks, notTheReceiver } from './environment.ts';
 
-/** `gitfleet hook install`: needs no ZooKeeper to succeed; where one answers it says whom a push will reach. */
+/** `gitfleet hook install`: succeeds without ZooKeeper. If one answers, it says which agents a push reaches. */
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   const repository = await realpath(resolve(words[0] ?? '.')).catch(() => resolve(words[0] ?? '.'));
@@ -31,7 +31,7 @@ export async function run({ options, words }: Call): Promise<number> {
   if (!path.ok) throw new FleetError(path.failure);
   const branch = (options['branch'] as string | undefined) ?? 'main';
   if (!isBranchPattern(branch)) {
-    throw usage('--branch wants the plain name of a branch, or a pattern', "such as main, release/2 or 'release/*'");
+    throw usage('--branch must be a plain branch name or a pattern', "such as main, release/2 or 'release/*'");
   }
   const { authFile, tls } = settings.zookeeper;
   const hook: HookSettings = {
@@ -54,8 +54,9 @@ export async function run({ options, words }: Call): Promise<number> {
     say(`${installed.file} deploys ${branch} to ${settings.app} at ${path.relativePath}${gated}`);
     say(`  agents fetch from ${url.url}`);
     for (const change of installed.changes) say(`  ${change}`);
-    if (installed.changes.length === 0) say('  nothing changed: it was installed like this already');
-    if (url.url.startsWith('file:')) warn('warning: only agents on this machine can fetch that; for others give --url');
+    if (installed.changes.length === 0) say('  nothing changed: already installed in this way');
+    if (url.url.startsWith('file:'))
+      warn('warning: only agents on this machine can fetch from there; for others give --url');
   }
   await warnReceiver(installed.gitDir);
   warnTwoPlaces(hook, installed.hooks);
@@ -70,7 +71,7 @@ function gateOption(option: unknown): Gate | null {
   const gate = option === true ? 'lenient' : option;
   if (gate !== 'lenient' && gate !== 'strict') {
     throw usage(
-      `--gate wants lenient or strict, not ${String(option)}`,
+      `--gate must be lenient or strict, not ${String(option)}`,
       'write --gate=strict, or the repository before --gate',
     );
   }
@@ -79,31 +80,31 @@ function gateOption(option: unknown): Gate | null {
 
 async function warnReceiver(gitDir: string): Promise<void> {
   const why = await notTheReceiver(gitDir);
-  if (why) warn(`warning: ${why}: run this as whoever receives the pushes there`);
+  if (why) warn(`warning: ${why}: run this as the user that receives the pushes there`);
 }
 
 /** An app has one target, so each push of the other branch would move it to another place. */
 function warnTwoPlaces(hook: HookSettings, hooks: readonly HookSettings[]): void {
   const others = hooks.filter(({ app, relativePath }) => app === hook.app && relativePath !== hook.relativePath);
   for (const { branch, relativePath } of others) {
-    warn(`warning: ${branch} deploys ${hook.app} to ${relativePath}: the app is only ever where it was deployed last`);
+    warn(`warning: ${branch} deploys ${hook.app} to ${relativePath}: an app is only where it was deployed last`);
   }
 }
 
-/** It may be made later; or another name was meant, and each push would go to both. */
+/** The app may be created later; or another name was meant, and each push would deploy to both. */
 function warnNoApp(app: string): void {
   warn(`warning: ${app} is not set up on this ZooKeeper yet: gitfleet init --app ${app}`);
-  warn(`warning: if another app was meant, take this one out again: gitfleet hook uninstall --app ${app}`);
+  warn(`warning: if you meant another app, remove this one again: gitfleet hook uninstall --app ${app}`);
 }
 
-/** What is shown now may come from elsewhere: the first push here would take its app over. */
+/** The app may show another repository now, which the first push here replaces. */
 function warnTakesOver(config: Buffer, hook: HookSettings): void {
   const { target } = parseConfig(config);
   const moves = target ? placeLines(target, hook) : [];
-  if (moves.length > 0) warn(`warning: a push here takes ${hook.app} over from what it shows now:`, ...moves);
+  if (moves.length > 0) warn(`warning: a push here replaces what ${hook.app} shows now:`, ...moves);
 }
 
-/** A push may take the app over from elsewhere, and without a policy it reaches every server in the same second. */
+/** A push may replace another repository, and without a policy it reaches every server in the same second. */
 async function warnWhatAPushDoes(settings: Settings, hook: HookSettings): Promise<void> {
   try {
     await withSession(
@@ -122,7 +123,9 @@ async function warnWhatAPushDoes(settings: Settings, hook: HookSettings): Promis
       5_000,
     );
   } catch {
-    warn(`warning: no ZooKeeper of ${settings.zookeeper.connect} answers now, so whom a push will reach is not known`);
+    warn(
+      `warning: no ZooKeeper of ${settings.zookeeper.connect} answers, so the agents that a push reaches are unknown`,
+    );
     warn('warning: without a policy a push deploys to all servers at once');
   }
 }

@@ -28,14 +28,14 @@ import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
 import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
 import { gitOfHooks, onceMore } from './environment.ts';
 
-/** What a push waits for at most: for ZooKeeper to answer, and for the truth about a reply that was lost. */
+/** How long a push waits at most for ZooKeeper to answer, and to find out what became of a lost reply. */
 const ANSWER_MS = 5_000;
 const SETTLE_MS = 10_000;
 
 /**
  * What the installed post-receive hook calls. The push is over by now and cannot fail any more; whatever goes wrong is
- * said on the pusher's terminal with the command that publishes later. Always exits 0. Whoever pushed may go away: what
- * was received is deployed all the same.
+ * said on the pusher's terminal with the command that publishes later. Always exits 0. If the pusher disconnects, what
+ * was received is deployed nevertheless.
  */
 export async function run({ options }: Call): Promise<number> {
   ignoreClosedOutput();
@@ -49,7 +49,7 @@ export async function run({ options }: Call): Promise<number> {
     warn(...asked.warnings);
     for (const { failure } of broken) sayNotDeployed(failure);
     if (hooks.length + broken.length === 0) {
-      warn('gitfleet: nothing is deployed: its hook is here, but the git config of this repository names no app');
+      warn('gitfleet: nothing is deployed: the hook is installed, but the git config of this repository names no app');
       warn('  on the git host run gitfleet hook install, or remove the hook with gitfleet hook uninstall');
     }
     const turn = createMutex();

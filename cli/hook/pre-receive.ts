@@ -25,7 +25,7 @@ import { warn } from '../shell/terminal.ts';
 import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
 import { gitOfHooks } from './environment.ts';
 
-/** A gate holds a push: shorter than what post-receive waits, which asks the same ZooKeeper once more. */
+/** A gate delays a push: shorter than the wait of post-receive, which asks the same ZooKeeper again. */
 const ANSWER_MS = 3_000;
 /** The largest tree that agents take is read in a second or two. */
 const CONTENT_MS = 15_000;
@@ -77,18 +77,18 @@ async function readBrakes(settings: Settings): Promise<Pick<SharedState, 'hold' 
   );
 }
 
-/** Whether the push may go on. */
+/** Whether the push may continue. */
 function tell({ hook, branch, commitId }: Candidate | Unclear, answer: GateAnswer): boolean {
   if (answer.kind === 'open') return true;
   const what = `${visible(branch, 100)} ${commitId.slice(0, 10)} for ${hook.app ?? 'some app'}`;
   const passes = answer.kind === 'unknown' && hook.gate === 'lenient';
   const said = passes
-    ? `the gate has no answer about ${what}, the push goes on`
+    ? `the gate has no answer about ${what}, so it accepts the push`
     : answer.kind === 'refused'
       ? `refused: ${what} could not be deployed`
       : `refused: the gate is strict and has no answer about ${what}`;
   const lines = pushFailureLines(said, answer.failure);
-  // What to do says the post-receive hook, which meets the same.
+  // The post-receive hook meets the same failure and says what to do.
   warn(...(passes ? lines.slice(0, 1) : lines));
   return passes;
 }

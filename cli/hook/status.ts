@@ -40,7 +40,7 @@ export async function run({ options, words }: Call): Promise<number> {
 async function unsure(gitDir: string): Promise<string[]> {
   const why = await notTheReceiver(gitDir);
   return why
-    ? [`${why}, so this does not say what a push would find; run it as whoever receives the pushes there`]
+    ? [`${why}, so this does not show what a push would find; run it as the user that receives the pushes there`]
     : [];
 }
 
@@ -67,7 +67,7 @@ async function askZooKeeper(hook: HookSettings): Promise<Failure | null> {
   }
 }
 
-const WHOSE = { ours: 'ours', edited: 'ours, edited', foreign: "somebody else's", absent: 'missing' };
+const WHOSE = { ours: 'ours', edited: 'ours, edited', foreign: 'not ours', absent: 'missing' };
 
 function lines({ hooks, files, pushOptions, pins }: HookStatus, asked: readonly Asked[], problems: string[]): string[] {
   if (hooks.length === 0 && problems.length === 0) return ['nothing is installed', 'next: gitfleet hook install'];

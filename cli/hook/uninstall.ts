@@ -20,9 +20,9 @@ export async function run({ options, words }: Call): Promise<number> {
     say(JSON.stringify(done));
     return EXIT.converged;
   }
-  for (const hook of done.removed) say(`${hook.branch} deploys to ${hook.app} no more`);
+  for (const hook of done.removed) say(`${hook.branch} no longer deploys to ${hook.app}`);
   for (const change of done.changes) say(`  ${change}`);
-  for (const { branch, app } of done.hooks) say(`${branch} goes on deploying to ${app}`);
+  for (const { branch, app } of done.hooks) say(`${branch} still deploys to ${app}`);
   if (done.removed.length === 0 && done.changes.length === 0) say('nothing was installed');
   else say('what is deployed stays deployed, and refs/deployments keeps its commits');
   return EXIT.converged;

@@ -49,17 +49,17 @@ export async function run({ options, words }: Call): Promise<number> {
     if (options['json']) say(JSON.stringify({ relativePath, commitId, url, from: adoption.from.kind, before, gone }));
     else {
       say(`${link} shows ${commitId}, verified, of ${url}`);
-      say(`what was there is at ${before}, as it was; remove it when nobody needs it any more`);
-      if (gone.length > 0) say(`shown until now and no part of the commit: ${listed(gone)}`);
+      say(`the earlier content is unchanged at ${before}; remove it when it is no longer needed`);
+      if (gone.length > 0) say(`no longer shown, because not part of the commit: ${listed(gone)}`);
       say(
-        'next: start the agent; it keeps this while the fleet wants the same:',
+        'next: start the agent; it keeps this commit while the fleet has the same target:',
         `  gitfleet publish --url ${url} --relative-path ${relativePath} ${commitId}`,
       );
     }
     return EXIT.converged;
   } catch (error) {
     if (!isAbort(error)) throw stopFirst(error);
-    warn('stopped; nothing that was there was touched');
+    warn('stopped; nothing was changed');
     return EXIT.detached;
   } finally {
     await shutdown.stop();
@@ -119,7 +119,7 @@ async function openParts(settings: Settings, agent: AgentSettings, shutdown: Shu
 function stopFirst(error: unknown): FleetError {
   const failure = classify(error);
   if (failure.code !== 'STATE_TAKEN') return failure;
-  const hint = 'stop the agent for this, adopt, and start it again';
+  const hint = 'stop the agent, adopt, and start it again';
   return new FleetError({ ...failure.toFailure(), hint }, { cause: error });
 }
 

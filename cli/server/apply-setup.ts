@@ -7,7 +7,7 @@ import { run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import { type SetupItem, underPrefix } from './server-setup.ts';
 
-/** What one item came to. `note`: what a person should know about it. */
+/** The result for one item. `note`: what to know about it. */
 export interface Applied {
   readonly what: string;
   readonly did: 'there' | 'kept' | 'made' | 'changed' | 'removed' | 'skipped';
@@ -60,14 +60,14 @@ async function makeDirectory(item: Extract<SetupItem, { kind: 'directory' }>, wh
   const found = await stat(path).catch(() => null);
   const ids = where.prefix === '/' ? await idsOf(where.user) : null;
   if (found && !found.isDirectory())
-    throw FleetError.of('SETUP_FAILED', `${path} is there and is no directory`, 'move it away');
+    throw FleetError.of('SETUP_FAILED', `${path} exists and is not a directory`, 'move it away');
   if (found) {
     if (!item.ofAgent || ids === null || found.uid === ids.uid) return { what: path, did: 'there' };
     const note = `belongs to user ${found.uid}, not to ${where.user}: chown ${where.user}: ${path} if it is for the agent`;
     return { what: path, did: 'kept', note };
   }
   if (!where.dryRun) {
-    // Parents that are missing too are for everybody to pass.
+    // Missing parents are made too, passable for all users.
     await mkdir(path, { recursive: true, mode: 0o755 });
     await chmod(path, item.mode);
     if (item.ofAgent && ids) await chown(path, ids.uid, ids.gid);
@@ -90,8 +90,7 @@ async function makeFile(item: Extract<SetupItem, { kind: 'file' }>, where: Where
 
 async function removeFile(file: string, where: Where): Promise<Applied> {
   const path = underPrefix(where.prefix, file);
-  if ((await lstat(path).catch(() => null)) === null)
-    return { what: path, did: 'there', note: 'not wanted, not there' };
+  if ((await lstat(path).catch(() => null)) === null) return { what: path, did: 'there', note: 'not needed, absent' };
   if (!where.dryRun) await rm(path);
   return { what: path, did: 'removed' };
 }
@@ -109,7 +108,7 @@ export async function command(argv: readonly string[]): Promise<void> {
     throw FleetError.of(
       'SETUP_FAILED',
       `${argv.join(' ')} failed: ${clean(stderr.trim(), 500)}`,
-      'mend that, and run it again',
+      'fix that, and run the command again',
     );
 }
 

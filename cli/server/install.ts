@@ -20,8 +20,8 @@ import {
 } from './server-setup.ts';
 
 /**
- * `gitfleet agent install`: makes of this server what the Debian package would, and what the settings say about unit and
- * polkit. Run again it changes nothing, or what was changed in the settings.
+ * `gitfleet agent install`: sets up this server as the Debian package does, with what the settings say about the unit and
+ * polkit. Run again, it applies what changed in the settings, or does nothing.
  */
 export async function run({ options }: Call): Promise<number> {
   const where = whereOf(options);
@@ -44,10 +44,10 @@ export async function run({ options }: Call): Promise<number> {
 export function whereOf(options: Call['options']): Where {
   const prefix = resolve(String(options['prefix'] ?? '/'));
   const user = String(options['user'] ?? 'gitfleet');
-  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) throw usage('--user wants the plain name of a user', 'such as gitfleet');
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(user)) throw usage('--user must be a plain user name', 'such as gitfleet');
   const dryRun = options['dryRun'] === true;
   if (prefix === '/' && !dryRun && process.getuid?.() !== 0) {
-    throw usage('only root may change the machine', 'sudo, or --dry-run to see what it would do, or --prefix DIR');
+    throw usage('only root may change this machine', 'use sudo, or --dry-run to see the changes, or --prefix DIR');
   }
   return { prefix, dryRun, user };
 }
@@ -77,7 +77,7 @@ export function sayApplied({ what, did, note }: Applied, dryRun: boolean): void 
   say(`${what}: ${would}${WORDS[did]}${note === undefined ? '' : ` (${note})`}`);
 }
 
-/** What neither we nor the unit can help. */
+/** Problems that neither this command nor the unit can solve. */
 async function warnOfHoles({ root, state, restart }: AgentSettings, { prefix }: Where): Promise<void> {
   for (const path of [root, state]) {
     if (/^\/(home|root|run\/user)(\/|$)/.test(path)) {
@@ -85,11 +85,11 @@ async function warnOfHoles({ root, state, restart }: AgentSettings, { prefix }: 
     }
   }
   if (restart.length > 0 && prefix === '/' && !(await exists('/usr/share/polkit-1'))) {
-    warn(`warning: polkit is not here, so nobody reads ${POLKIT_RULE}: apt-get install polkitd`);
+    warn(`warning: polkit is not installed, so ${POLKIT_RULE} has no effect: apt-get install polkitd`);
   }
 }
 
-/** Lets systemd know. What is not done is said, with what to type. */
+/** Tells systemd. Says what was not done, with the command to type. */
 async function enable(applied: readonly Applied[], { prefix, dryRun }: Where): Promise<void> {
   const changes = applied.filter(({ did }) => did === 'made' || did === 'changed' || did === 'removed');
   const changed = changes.length > 0;
@@ -98,7 +98,7 @@ async function enable(applied: readonly Applied[], { prefix, dryRun }: Where): P
   else if (prefix !== '/') say(`${changed ? 'installed' : 'nothing changed'} below ${prefix}; there, ${edit}`);
   else if (!(await exists('/run/systemd/system'))) {
     say(changed ? 'installed' : 'nothing changed');
-    warn(`systemd does not run here, so the unit was not enabled; where it does: systemctl enable --now ${UNIT}`);
+    warn(`systemd is not running here, so the unit was not enabled; once it is: systemctl enable --now ${UNIT}`);
   } else if (!changed) say(`nothing changed; to start it: systemctl enable --now ${UNIT}`);
   else {
     await command(['systemctl', 'daemon-reload']);

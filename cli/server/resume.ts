@@ -10,8 +10,8 @@ import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
 
 /**
- * `gitfleet agent resume`: ends a suspension and takes a local rollback back; the running agent goes to the fleet's
- * target at once.
+ * `gitfleet agent resume`: ends a suspension and a local rollback. A running agent goes to the target of the fleet at
+ * once.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -19,7 +19,7 @@ export async function run({ options }: Call): Promise<number> {
   await becomeAgentUser(agent.state);
   const { appState } = layoutOf(agent.root, agent.state, settings.app);
   const [override, suspension] = await Promise.all([readOverride(appState), readSuspension(appState)]);
-  // The override first: what it kept away must not come for the moment between the two.
+  // The override first: otherwise the target that it blocks could activate in between.
   if (override) await dropOverride(appState);
   if (suspension) await dropSuspension(appState);
   const ended = [

@@ -44,7 +44,7 @@ export async function run({ options, words }: Call): Promise<number> {
   if (options['json']) say(JSON.stringify({ ...override, ms }));
   else {
     say(`${linkOf(layout, override.relativePath as RelativePath)} shows ${override.commitId} (${ms} ms, by ${by})`);
-    say('it holds on this server until the next target is published', 'next: gitfleet rollback for the whole fleet');
+    say('this holds on this server until the next target is published', 'next: gitfleet rollback for the whole fleet');
   }
   return EXIT.converged;
 }
@@ -87,7 +87,7 @@ function namedBy(wanted: string, known: readonly string[]): string | null {
   return wanted.length >= 4 && found.length === 1 ? (found[0] ?? null) : null;
 }
 
-/** False: an agent holds the directories, and will do it. */
+/** False: a running agent holds the directories, and does it. */
 async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boolean> {
   const log = createLog({ level: 'silent' });
   const shutdown = createShutdown((name, error) => warn(`stopping ${name} failed: ${error}`));
@@ -133,7 +133,7 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
   return true;
 }
 
-/** No ZooKeeper takes part: the fleet's wish is unknown here. */
+/** ZooKeeper takes no part: the target of the fleet is unknown here. */
 async function* nobodyAsked(): AsyncGenerator<never> {}
 
 /**

@@ -21,7 +21,7 @@ import { say } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent status`: how this server stands, from its own disk, whether or not an agent runs and ZooKeeper
- * answers. What the fleet wants by now is not known here. Exits 0 when it could be read, whatever it shows.
+ * answers. The current target of the fleet is not known here. Exits 0 if the state could be read, whatever it is.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -37,7 +37,8 @@ export async function run({ options }: Call): Promise<number> {
 function statusLines(agentId: string, app: string, status: LocalStatus, prepares: boolean, now: number): string[] {
   const { running, links, releases } = status;
   const awaits = awaitsClearance(status, prepares);
-  const runs = running === null ? 'whether it runs is unknown: no flock here' : running ? 'it runs' : 'it does not run';
+  const runs =
+    running === null ? 'unknown whether it runs: flock is not installed' : running ? 'it runs' : 'it does not run';
   return [
     `agent ${agentId} of ${app}: ${runs}`,
     ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
@@ -56,7 +57,7 @@ function statusLines(agentId: string, app: string, status: LocalStatus, prepares
 }
 
 const linkLine = ({ link, commitId, instead }: ShownLink): string =>
-  `  ${link} ${commitId === null ? `is ${instead}, no link of ours` : `shows ${commitId}`}`;
+  `  ${link} ${commitId === null ? `is ${instead}, not a link of gitfleet` : `shows ${commitId}`}`;
 
 function releaseLine(release: KeptRelease, { links, gaveUp }: LocalStatus, now: number): string {
   const { commitId, endedWell, leftAt, at } = release;
@@ -76,7 +77,7 @@ function targetLines({ accepted, progress, gaveUp }: LocalStatus, awaits: boolea
   const tries = attempts === 0 ? '' : `, ${attempts} failed ${attempts === 1 ? 'try' : 'tries'}`;
   return [
     `  accepted ${short(commitId)} at ${relativePath} (targetVersion ${targetVersion}${written})`,
-    `  activation ${awaits ? `waits for leave${permitOf(progress)}: the release is made ready` : activation}${tries}`,
+    `  activation ${awaits ? `waits for its turn${permitOf(progress)}: the release is ready` : activation}${tries}`,
     ...(lastFailure && gaveUp?.targetVersion !== targetVersion
       ? [
           `  last failure ${lastFailure.code}: ${visible(lastFailure.reason, 300)}`,
@@ -98,7 +99,7 @@ function failureLines({ gaveUp, reversal, accepted }: LocalStatus): string[] {
     `  gave up ${short(commitId)}: ${failure.code}: ${visible(failure.reason, 500)}`,
     `    ${visible(failure.hint, 300)}`,
     ...words.map((line) => `    | ${visible(line, 200)}`),
-    ...(reversal ? ['  clearing up after it is not ended yet'] : []),
+    ...(reversal ? ['  the local rollback after it has not finished yet'] : []),
   ];
 }
 
@@ -130,14 +131,14 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
 /** The verdict, and what to type next. */
 function lastLine(status: LocalStatus, awaits: boolean): string {
   const { running, links, accepted, progress, gaveUp, refused, override, suspension } = status;
-  if (suspension) return 'next: gitfleet agent resume follows the fleet again';
+  if (suspension) return 'next: gitfleet agent resume to follow the fleet again';
   if (running === false) return 'next: systemctl start gitfleet-agent, or: gitfleet agent run';
-  if (override?.counts) return 'next: gitfleet agent resume follows the fleet again';
-  if (refused) return 'what is shown is kept; next: what the hint says';
+  if (override?.counts) return 'next: gitfleet agent resume to follow the fleet again';
+  if (refused) return 'what is shown stays; next: follow the hint above';
   const shown = links.find((link) => link.relativePath === progress?.relativePath)?.commitId;
   if (progress && shown === progress.commitId && progress.activation === 'done') return 'settled on what it accepted';
   if (gaveUp && gaveUp.targetVersion === accepted?.targetVersion)
-    return 'gave up; next: mend it, then gitfleet publish';
-  if (awaits) return 'ready, waiting for leave to activate; next: gitfleet status shows how the rollout goes';
+    return 'gave up; next: fix the cause, then gitfleet publish';
+  if (awaits) return 'ready, waiting for its turn to activate; next: gitfleet status shows the rollout';
   return progress ? 'not there yet; next: the log of the agent' : 'waiting for a target; next: gitfleet publish';
 }

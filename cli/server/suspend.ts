@@ -31,9 +31,9 @@ export async function run({ options }: Call): Promise<number> {
     const shown = links.flatMap(({ link, commitId }) =>
       commitId === null ? [] : [`${link} keeps showing ${commitId}`],
     );
-    say(`${agentId} is suspended: no rollout changes this server any more`, ...shown);
-    if (running === false) say('no agent runs here: the next one to start obeys it');
-    say('next: gitfleet agent resume follows the fleet again');
+    say(`${agentId} is suspended: no rollout changes this server until it is resumed`, ...shown);
+    if (running === false) say('no agent is running here: the suspension holds when one starts');
+    say('next: gitfleet agent resume to follow the fleet again');
   }
   return EXIT.converged;
 }

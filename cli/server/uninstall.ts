@@ -8,7 +8,7 @@ import { applyItem, command, type Where } from './apply-setup.ts';
 import { sayApplied, settingsOfServer, whereOf } from './install.ts';
 import { PACKAGED_UNIT, SETTINGS_FILE, UNINSTALLED, UNIT, underPrefix } from './server-setup.ts';
 
-/** `gitfleet agent uninstall`: the agent ends and does not come back; what it keeps stays, unless `--purge` is given. */
+/** `gitfleet agent uninstall`: stops the agent and removes its unit; its data stays unless `--purge` is given. */
 export async function run({ options }: Call): Promise<number> {
   const where = whereOf(options);
   const purge = options['purge'] === true;
@@ -26,21 +26,23 @@ export async function run({ options }: Call): Promise<number> {
   return EXIT.converged;
 }
 
-/** Settings and state. What is served stays served, and so does the user to whom it belongs. */
+/** Removes settings and state. What is served stays, and with it the user that owns it. */
 async function removeData(where: Where): Promise<void> {
   const template = await readFile(packagingFile('gitfleet.yml'), 'utf8');
   const { root, state } = await settingsOfServer(underPrefix(where.prefix, SETTINGS_FILE), template);
   const doomed = [underPrefix(where.prefix, state), underPrefix(where.prefix, dirname(SETTINGS_FILE))];
   for (const path of doomed) {
     const strangers = path === doomed[0] ? await notOurs(path) : [];
-    if (strangers.length > 0) warn(`${path} was kept: ${strangers[0]} is not of an agent`);
+    if (strangers.length > 0) warn(`${path} was kept: ${strangers[0]} does not belong to an agent`);
     else if (await exists(path)) {
       if (!where.dryRun) await rm(path, { recursive: true });
       say(`${path}: ${where.dryRun ? 'would be ' : ''}removed`);
     }
   }
   if (await exists(join(underPrefix(where.prefix, root), '.gitfleet'))) {
-    say(`${underPrefix(where.prefix, root)} and the user ${where.user} were kept: somebody may still serve from there`);
+    say(
+      `${underPrefix(where.prefix, root)} and the user ${where.user} were kept: a service may still serve from there`,
+    );
   } else if (where.prefix === '/' && !where.dryRun) {
     await command(['userdel', where.user]).catch(() => {});
     say(`user ${where.user}: removed`);

@@ -54,7 +54,7 @@ export async function run({ options }: Call): Promise<number> {
 }
 
 function linkLines({ link, commitId, instead, drift, clean }: VerifiedLink, deep: boolean): string[] {
-  if (drift === null) return [`${link} is ${instead}, no link of ours`];
+  if (drift === null) return [`${link} is ${instead}, not a link of gitfleet`];
   const how = deep ? 'every file hashed again' : 'by sizes and times';
   if (clean) return [`${link} is ${commitId}, ${how}`];
   return [
@@ -73,7 +73,7 @@ const longest = ({ changed, missing, strangers }: NonNullable<VerifiedLink['drif
   Math.max(changed.length, missing.length, strangers.length);
 
 function lastLine(verified: readonly VerifiedLink[], clean: boolean, deep: boolean): string {
-  if (verified.length === 0) return 'no link yet, so there was nothing to compare; next: gitfleet agent status';
+  if (verified.length === 0) return 'no link yet, so nothing to compare; next: gitfleet agent status';
   if (clean) return deep ? 'all is as committed' : 'all is as committed; --deep hashes every file again';
-  return 'next: publish the commit again and the agent puts changed files right (agent.drift: heal does so by itself)';
+  return 'next: publish the commit again to restore changed files (with agent.drift: heal, the agent does so automatically)';
 }

@@ -7,8 +7,8 @@ import { isCode } from '../../zookeeper/errors.ts';
 import type { SessionAccess } from './session-access.ts';
 
 /**
- * What ZooKeeper or we say about rights, in the words of whoever gave a credential, or none: it names a znode, a person
- * wants to know whose file it takes. Everything else comes back as it is.
+ * Puts a refusal of ZooKeeper into the words of the person who gave a credential, or none: ZooKeeper names a znode, a
+ * person needs the name of the credential file. Returns every other error unchanged.
  */
 export function explainRefusal(
   error: unknown,
@@ -18,7 +18,7 @@ export function explainRefusal(
   const { code, message } = classify(error);
   const users = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
   if (code === 'APP_MISSING' && users === '') {
-    const hint = `run once: gitfleet init --app ${app}, for a trial without access rights with --open (check --zookeeper, a chroot included)`;
+    const hint = `run once: gitfleet init --app ${app} (--open for a trial without access rights); check --zookeeper and its chroot`;
     return FleetError.of(code, message, hint, error);
   }
   if (code !== 'NO_AUTH') return error;
@@ -34,8 +34,8 @@ export function explainRefusal(
   if (!isCode(error, 'NO_AUTH')) return error;
   const isRead = /^(get|exists|children)/i.test(message);
   if (isRead) {
-    const reason = `the credential given here (${users}) is none of those of ${app} (${message})`;
-    return FleetError.of('NO_AUTH', reason, 'give a file of the gitfleet init that made this app', error);
+    const reason = `the credential given here (${users}) does not belong to ${app} (${message})`;
+    return FleetError.of('NO_AUTH', reason, 'give a credential file of the gitfleet init that created this app', error);
   }
   const role = roleThatMay(kindOf(znodes(app), error.path));
   return FleetError.of(
@@ -46,7 +46,7 @@ export function explainRefusal(
   );
 }
 
-/** ZooKeeper's "no" names a znode; a person wants to know whose credential it takes. @throws FleetError NO_AUTH */
+/** For work that needs the operator's credential, and says so if ZooKeeper refuses. @throws FleetError NO_AUTH */
 export async function asOperator<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -54,7 +54,7 @@ export async function asOperator<T>(what: string, work: Promise<T>): Promise<T> 
     if (!isCode(error, 'NO_AUTH')) throw error;
     throw FleetError.of(
       'NO_AUTH',
-      `${what} is for the operator, and your credential is not theirs (${error.message})`,
+      `${what} requires the operator's credential, and yours is another one (${error.message})`,
       'give the credential that init wrote: --auth-file DIR/operator.auth, or GITFLEET_AUTH_FILE',
       error,
     );

@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { FleetError } from '../../runtime/errors.ts';
 
 /**
- * Root who works with an agent's directories becomes the agent's user for the rest of this process: what root leaves
- * there nobody else could read, the agent neither. Nothing changes where the state is root's own or not there yet.
+ * If root works with an agent's directories, this process becomes the agent's user until its end: the agent could not
+ * read files that root leaves there. Nothing changes if the state directory belongs to root or does not exist.
  */
 export async function becomeAgentUser(state: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
@@ -14,6 +14,6 @@ export async function becomeAgentUser(state: string): Promise<void> {
   process.setuid?.(found.uid);
 }
 
-/** The agent's directories are its own to make, with its user: without them a command on a server has nothing to say. */
+/** Only the agent creates its directories, as its user: without them a command on a server has nothing to show. */
 export const noAgent = (appState: string): FleetError =>
   FleetError.of('NO_AGENT', `no agent of this app keeps its state here: there is no ${appState}`);

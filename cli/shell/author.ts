@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 
 /**
- * Who publishes, for history: the person behind sudo or a git host's account rather than the user that runs the
- * process. It is what the environment says, no proof.
+ * The author of a deployment, for history: the person behind sudo or a git host's account, rather than the user that
+ * runs the process. It is what the environment says, not a proof.
  */
 export function author(env: Readonly<Record<string, string | undefined>>): string {
   const named = env['GITFLEET_AUTHOR'] ?? env['GL_USERNAME'] ?? env['REMOTE_USER'] ?? env['SUDO_USER'];

@@ -1,7 +1,7 @@
 import type { Code } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 
-/** docs/design.md, section 7. From what was observed, never from what was intended. */
+/** The exit codes (docs/design.md, section 7). They tell what was observed, never what was intended. */
 export const EXIT = {
   converged: 0,
   failed: 1,
@@ -38,7 +38,7 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   INTERRUPTED: EXIT.detached,
 };
 
-/** What a person typed wrongly: refused before anything was asked of anybody. */
+/** Input that is wrong as typed: refused before any other machine is asked. */
 const USAGE_CODES: readonly Code[] = [
   'POLICY',
   'URL',

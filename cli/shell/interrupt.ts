@@ -4,17 +4,17 @@ import { deploymentName } from '../../schemas/deployment.ts';
 import { SILENT_MS } from './session.ts';
 import { warn } from './terminal.ts';
 
-/** For so long after Ctrl-C the outcome of a write is still waited for: far more than a server that answers takes. */
+/** How long the outcome of a write is awaited after Ctrl-C: far longer than a server that answers needs. */
 const PATIENCE_MS = 2_000;
 
 /**
- * Ctrl-C while something is written: not the end of the process in the middle of it, but the end of what was not sent
- * yet, and a word about what was.
+ * Ctrl-C during a write. The process does not end in the middle of it: what was not sent is not sent any more, and the
+ * command says what was.
  */
 export interface Interrupt {
   /** Fires at Ctrl-C. */
   readonly signal: AbortSignal;
-  /** To be called before a deployment is sent. @throws FleetError INTERRUPTED: nothing is sent any more. */
+  /** Call it before a deployment is sent. @throws FleetError INTERRUPTED: do not send it. */
   readonly beforeWrite: (deployment: number) => void;
   /**
    * The outcome of work that writes; after Ctrl-C only for a moment longer.
@@ -48,10 +48,10 @@ export function takeInterrupt(
         throw interrupted(sent === null ? (what ?? null) : `${sent} may be published`);
       })();
       const told = clock.sleep(SILENT_MS, over.signal).then(() => {
-        if (sent !== null) tell(`no answer about ${sent} yet; looking whether it is published`);
+        if (sent !== null) tell(`no answer about ${sent} yet; checking whether it is published`);
         else if (what !== undefined) tell(`no answer yet: ${what}`);
       });
-      // What is not waited for any more is nobody's failure.
+      // A promise that is no longer awaited must not count as an unhandled failure.
       for (const each of [work, given, told]) each.catch(() => {});
       return await Promise.race([work, given]).finally(() => over.abort());
     },
@@ -59,7 +59,7 @@ export function takeInterrupt(
   };
 }
 
-/** One write that is no deployment. @param mayBe what is said of it where its outcome is not known: `d-3 may be paused`. */
+/** One write that is not a deployment. @param mayBe said if its outcome is unknown, such as `d-3 may be paused`. */
 export async function written<T>(mayBe: string, work: () => Promise<T>): Promise<T> {
   const interrupt = takeInterrupt();
   try {
@@ -79,5 +79,5 @@ const interrupted = (mayBe: string | null): FleetError =>
   FleetError.of(
     'INTERRUPTED',
     mayBe === null ? 'nothing was written' : `ZooKeeper has not answered: ${mayBe}`,
-    mayBe === null ? 'give the command again when it shall be done' : 'gitfleet status shows whether it is',
+    mayBe === null ? 'run the command again to retry' : 'gitfleet status shows whether it happened',
   );

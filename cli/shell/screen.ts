@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { width as cellsOf } from '../../publisher/screens/columns.ts';
 import { visible } from '../../runtime/safe-text.ts';
 
-/** Lines that are drawn again in place, below what was printed so far. */
+/** Lines that are redrawn in place, below what was printed before. */
 interface LiveScreen {
   /** Cells per line, and lines that a frame may take, as the window is now. */
   readonly columns: number;
@@ -76,7 +76,7 @@ export function openLiveScreen(stream: NodeJS.WriteStream & { readonly fd: numbe
 
 /**
  * Hides the cursor until the returned function is called, the process ends, or it is stopped (Ctrl-Z).
- * @param again what was drawn is somewhere else after a stop: the next frame starts anew.
+ * @param again called after a stop, when the last frame is somewhere else: the next frame starts from scratch.
  */
 function keepCursor(stream: { readonly fd: number }, again: () => void): () => void {
   // Synchronous: while a process exits nothing else is written any more. A terminal that is gone needs no cursor.

@@ -7,16 +7,16 @@ import { digestId } from '../../zookeeper/acl.ts';
 import type { SessionOptions } from '../../zookeeper/open-session.ts';
 import { unreadableReason } from './settings.ts';
 
-/** Who we are to ZooKeeper, and which rights what we create gets. */
+/** The credentials of a session, and the rights of the znodes that it creates. */
 export interface SessionAccess {
   readonly access: Access;
-  /** Null: the ZooKeeper is taken for an open one. */
+  /** Null: the ZooKeeper counts as an open one. */
   readonly roles: RoleIds | null;
   readonly session: Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'defaultAcl'>;
 }
 
 /**
- * Reads the files that the settings name. Without roles in `authFile` the ZooKeeper is taken for an open one.
+ * Reads the files that the settings name. If `authFile` has no roles, the ZooKeeper counts as an open one.
  * @throws FleetError SETTINGS
  */
 export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAccess> {
@@ -71,11 +71,11 @@ export async function coordinatorAccess({ coordinator }: Settings, own: SessionA
 /** @throws FleetError SETTINGS */
 export async function readAuth(file: string): Promise<CredentialFile> {
   if (/\/(digest|auth|sasl|ip|x509)[: ][^/]*$/.test(file)) {
-    // What stands on a command line can be read by everybody on this machine; so it is not said again either.
+    // Every user of this machine can read a command line; the message does not repeat the credential.
     throw FleetError.of(
       'SETTINGS',
-      'zookeeper.authFile wants the name of a file, and this is a credential',
-      'write it into a file, chmod 600',
+      'zookeeper.authFile must be the name of a file, but this is a credential',
+      'write it into a file and chmod 600 the file',
     );
   }
   const parsed = parseCredentials((await readSecret(file)).toString('utf8'));
@@ -98,7 +98,7 @@ async function readTls(tls: NonNullable<Settings['zookeeper']['tls']>) {
 async function readSecret(file: string): Promise<Buffer> {
   const content = await read(file);
   if (((await stat(file)).mode & 0o077) === 0) return content;
-  throw FleetError.of('SETTINGS', `${file} holds a secret and others may read it`, `chmod 600 ${file}`);
+  throw FleetError.of('SETTINGS', `${file} holds a secret, and others may read it`, `chmod 600 ${file}`);
 }
 
 async function read(file: string): Promise<Buffer> {
@@ -106,7 +106,7 @@ async function read(file: string): Promise<Buffer> {
     throw FleetError.of(
       'SETTINGS',
       `${file} cannot be read: ${unreadableReason(error)}`,
-      'check the name in the settings, and the owner of the file',
+      'check the name in the settings and the owner of the file',
     );
   });
 }

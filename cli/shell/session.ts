@@ -23,7 +23,7 @@ const LOOK_MS = 250;
 /** A command is one of few clients: it may try again soon. */
 const BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
-/** A person hears what is waited for after so long. */
+/** After this time without an answer, the command says what it waits for. */
 export const SILENT_MS = 2_000;
 
 /** Opens a session for one command and closes it whatever happens. @throws FleetError UNREACHABLE */
@@ -82,7 +82,7 @@ function whenNothingListens(session: Session, action: () => void): () => void {
   return () => cancel();
 }
 
-/** A refused port, a wrong name and a silent host are fixed in three different ways. */
+/** A refused port, a wrong name and a silent host have three different remedies. */
 function because(session: Session): string {
   const { trouble } = session.vitals();
   return trouble === null ? '' : `: ${visible(trouble, 300)}`;

@@ -8,7 +8,7 @@ import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
 const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
 interface ReadFrom {
-  /** False: what works on this server alone must not fail for want of an address that it never calls. */
+  /** False: a command that works on this server alone must not fail because an address that it never calls is missing. */
   readonly zookeeper?: boolean;
   /** In place of this process's. The default file is then not read either: only what was named counts. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -61,5 +61,5 @@ function readText(file: string, mustExist: boolean): string | null {
   }
 }
 
-/** Why a file cannot be read, without the call and the name that Node adds: whoever says this has named the file. */
+/** Why a file cannot be read, without the call and the name that Node adds: the message names the file already. */
 export const unreadableReason = (error: Error): string => error.message.replace(/, \w+(?: '.*')?$/s, '');

@@ -1,4 +1,4 @@
-/** A signal that comes while a program is still being loaded is kept for it, instead of ending the process half-way. */
+/** Signals that arrive while a program is loaded are kept for it, instead of ending the process half-way. */
 const held: NodeJS.Signals[] = [];
 let handle: (signal: NodeJS.Signals) => void = (signal) => void held.push(signal);
 let holding = false;

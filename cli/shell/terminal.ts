@@ -7,7 +7,7 @@ import type { ErrorOutput } from '../../schemas/json-output.ts';
 import { coloursWanted, painter, redraws } from './colours.ts';
 import { exitCodeOf } from './exit-codes.ts';
 
-/** Made when something is said: Node takes a millisecond for each. */
+/** Made at first use: Node takes a millisecond for each. */
 export const stdout = once(() => process.stdout.on('error', stdoutFailed));
 export const stderr = once(() => process.stderr.on('error', () => {}));
 
@@ -33,12 +33,12 @@ export const screenNow = (now: number, window?: { readonly columns: number }): S
 
 let unheard = false;
 
-/** From here on the program goes on to its end also when nobody reads what it says. */
+/** From here on the program continues to its end even if its output is no longer read. */
 export const ignoreClosedOutput = (): void => {
   unheard = true;
 };
 
-/** A reader that went away (`gitfleet history | head -1`) is no failure of ours: it ends quietly. */
+/** A reader that went away (`gitfleet history | head -1`) is not a failure: the program ends silently. */
 function stdoutFailed(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.exitCode = sayFailure(notSaid(error), false);
   if (!unheard) process.exit();
@@ -46,7 +46,7 @@ function stdoutFailed(error: NodeJS.ErrnoException): void {
 
 const notSaid = (error: Error): FleetError => FleetError.of('OUTPUT_FAILED', `standard output: ${error.message}`);
 
-/** Says a failure the same way everywhere: code, reason, what to do next. Returns the exit code. */
+/** Prints a failure in the one form: code, reason, what to do next. Returns the exit code. */
 export function sayFailure(error: unknown, json: boolean): number {
   const failure = classify(error);
   const exitCode = exitCodeOf(failure);

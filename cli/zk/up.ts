@@ -7,7 +7,7 @@ import { untilStopped } from '../shell/signals.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
 import { startLocalZooKeeper } from './local-zookeeper.ts';
 
-/** `gitfleet zk up`: serves until Ctrl-C, then leaves nothing behind. */
+/** `gitfleet zk up`: serves until Ctrl-C, then removes everything. */
 export async function run({ options }: Call): Promise<number> {
   const stopped = untilStopped();
   const count = Number(options['servers']);
@@ -23,21 +23,21 @@ export async function run({ options }: Call): Promise<number> {
   say(`ZooKeeper serves: ${servers.connectString}`);
   say(`  ${servers.servers.map(({ port, pid }) => `port ${port} pid ${pid}`).join(', ')}`);
   say(
-    'for trials only: without fsync and access rights; its data goes with it',
+    'for trials only: no fsync, no access rights, and the data is removed at the end',
     `next: gitfleet init --open -z ${servers.connectString}`,
     'Ctrl-C stops it',
   );
   const died = await Promise.race([stopped.then(() => null), untilOneDies(servers)]);
   await servers.stop();
   if (died !== null) {
-    warn(`the server on port ${died} exited or was killed; the other servers were stopped too`);
+    warn(`the server on port ${died} exited or was killed; the others were stopped too`);
     return EXIT.failed;
   }
   say('stopped; nothing is left');
   return EXIT.converged;
 }
 
-/** Another server on our port would answer for ours. */
+/** Another server on this port would answer in place of ours. */
 async function refuseTaken(port: number): Promise<void> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {

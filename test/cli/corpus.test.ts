@@ -118,7 +118,7 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
   it.each([
     ['a password in the url', ['--url', 'https://ann:secret@h.example.com/r.git'], /CREDENTIALS/],
     ['a token in the url', ['--url', 'https://secret@h.example.com/r.git'], /CREDENTIALS/],
-    ['a credential in place of its file', ['--auth-file', 'digest:ann:secret'], /wants the name of a file/],
+    ['a credential in place of its file', ['--auth-file', 'digest:ann:secret'], /must be the name of a file/],
   ])('C06 %s', async (_, args, words) => {
     refused(await inClone('publish', first, '--relative-path', 'shop', ...args), 2, words);
   });
@@ -187,7 +187,7 @@ describe('what was typed rightly', () => {
       refused(
         await closed.run('hold', '-m', 'x'),
         7,
-        /NO_AUTH: [\s\S]*no credential is given here [\s\S]*a hold is for the operator[\s\S]*--auth-file/,
+        /NO_AUTH: [\s\S]*no credential is given here [\s\S]*a hold requires the operator's credential[\s\S]*--auth-file/,
       );
     } finally {
       await closed.stop();

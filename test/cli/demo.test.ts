@@ -34,7 +34,7 @@ describe('demo', () => {
 
   it('stays up for a person until Ctrl-C, and then leaves nothing', async () => {
     const shown = await demo();
-    await shown.prints(/Ctrl-C ends it/);
+    await shown.prints(/Ctrl-C stops it/);
     const [, zookeeper = ''] = await shown.prints(/GITFLEET_ZOOKEEPER=(\S+)/);
     expect((await gitfleet(['status', '-z', zookeeper])).stdout).toContain('web-3');
     const [, clone = ''] = await shown.prints(/cd (\S+); edit, git commit -a, git push/);

@@ -41,7 +41,7 @@ describe('doctor', () => {
     expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
     const said = Object.fromEntries(findings(ran).map(({ check, verdict, says }) => [check, `${verdict} ${says}`]));
     expect(said).toMatchObject({
-      rights: 'warn whoever reaches this ZooKeeper can deploy',
+      rights: 'warn everyone who reaches this ZooKeeper can deploy',
       target: `ok ${commitId.slice(0, 12)} at shop`,
       agent: 'ok it runs',
       owner: 'ok the root belongs to web-1',
@@ -72,7 +72,7 @@ describe('doctor', () => {
     await chmod(agent.state, 0o700);
   });
 
-  it('names znodes that everybody may change, that have other rights, and that are missing', async () => {
+  it('names znodes that everyone may change, that have other rights, and that are missing', async () => {
     const fleet = await newFleet({ open: false });
     const as = (role: string) => ['--auth-file', join(fleet.directory, 'gitfleet-credentials', `${role}.auth`)];
     for (const [role, exitCode, fails] of [
@@ -100,7 +100,7 @@ describe('doctor', () => {
     const mixed = await gitfleet(['doctor', '-z', fleet.zookeeper, '--app', other.app, ...as('operator'), '--json']);
     expect(mixed.exitCode).toBe(1);
     const says = wrong(mixed).map((finding) => finding.says);
-    expect(says.find((words) => words.startsWith('everybody may change'))).toContain(other.znodes.quarantine);
+    expect(says.find((words) => words.startsWith('everyone may change'))).toContain(other.znodes.quarantine);
     expect(says).toContain(`other rights than init gives: ${other.znodes.hold}`);
     expect(says).toContain(`missing: ${other.znodes.policy}`);
     expect(znodes.app).not.toBe(other.app);
@@ -143,7 +143,7 @@ describe('its words', () => {
       /^web-1\n {2}ok {4}node {5}v20\n {2}warn {2}disk {5}1 GiB[^\u001b]+\n {17}make room\n/,
     );
     expect(lines.at(-1)).toBe(
-      '1 of 3 checks FAILED, 1 to know about: mend the first one first, others may follow from it',
+      '1 of 3 checks FAILED, 1 warning: fix the first one first, others may follow from it',
     );
   });
   it('know which node is old', () => {

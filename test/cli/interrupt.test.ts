@@ -51,7 +51,7 @@ it("without Ctrl-C there is no end to waiting, and afterwards it is nobody's", a
   interrupt.outcomeOf(never).finally(() => (known = true));
   await clock.run(3_600_000);
   expect(known).toBe(false);
-  expect(told).toEqual(['no answer about d-31 yet; looking whether it is published']);
+  expect(told).toEqual(['no answer about d-31 yet; checking whether it is published']);
   interrupt.release();
   expect(source.listenerCount('SIGINT')).toBe(0);
 });

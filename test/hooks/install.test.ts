@@ -89,7 +89,7 @@ describe('the installed hook', () => {
     await rm(join(odd, 'node'));
     const gone = await repository.runHook('post-receive', INPUT);
     expect(gone).toMatchObject({ exitCode: 0, stdout: '' });
-    expect(gone.stderr).toContain(`gitfleet: not deployed: ${odd}/node or ${odd}/main.mjs is not there any more`);
+    expect(gone.stderr).toContain(`gitfleet: not deployed: ${odd}/node or ${odd}/main.mjs is missing`);
   });
 
   it('passes nothing on that could change how gitfleet itself runs, H05 included', async () => {
@@ -354,7 +354,7 @@ describe('installing again', () => {
     const { link } = await import('node:fs/promises');
     await rm(file);
     await link(join(repository.bare, 'hooks/before-gitfleet/post-receive'), file);
-    expect(await problems()).toEqual([expect.stringMatching(/somebody else's: an installation ended before ours was/)]);
+    expect(await problems()).toEqual([expect.stringMatching(/not ours: an installation ended before ours was/)]);
     const interrupted = await repository.picture();
     await install();
     expect(await problems()).toEqual([]);
@@ -406,7 +406,7 @@ describe('the status of a repository', () => {
     [
       'somebody replaced it, or it never came',
       () => foreign('post-receive'),
-      /somebody else's: ours is not there, or not any more; run .* again, which keeps both/,
+      /not ours: ours is not there, or not any more; run .* again, which keeps both/,
     ],
     [
       'push options are off',

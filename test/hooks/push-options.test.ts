@@ -16,23 +16,23 @@ describe('push options', () => {
   });
 
   it.each([
-    ['gitfleet.wiat=no', 'gitfleet.wiat is not known; there are gitfleet.wait, gitfleet.message, gitfleet.timeout'],
-    ['gitfleet.wait', 'gitfleet.wait wants yes or no, not ""'],
-    ['gitfleet.wait=maybe', 'wants yes or no, not "maybe"'],
-    ['gitfleet.message=', 'wants text'],
-    ['gitfleet.timeout=5', 'wants a time from 1s to 1h, such as 2m, not "5"'],
-    ['gitfleet.timeout=10ms', 'wants a time from 1s'],
-    ['gitfleet.timeout=2d', 'wants a time from 1s'],
-    ['gitfleet.__proto__=x', 'gitfleet.__proto__ is not known'],
-    ['gitfleet.', 'gitfleet. is not known'],
+    ['gitfleet.wiat=no', 'gitfleet.wiat is unknown; the options are gitfleet.wait, gitfleet.message, gitfleet.timeout'],
+    ['gitfleet.wait', 'gitfleet.wait must be yes or no, not ""'],
+    ['gitfleet.wait=maybe', 'must be yes or no, not "maybe"'],
+    ['gitfleet.message=', 'must be text'],
+    ['gitfleet.timeout=5', 'must be a duration from 1s to 1h, such as 2m, not "5"'],
+    ['gitfleet.timeout=10ms', 'must be a duration from 1s'],
+    ['gitfleet.timeout=2d', 'must be a duration from 1s'],
+    ['gitfleet.__proto__=x', 'gitfleet.__proto__ is unknown'],
+    ['gitfleet.', 'gitfleet. is unknown'],
     ['gitfleet.wait=\u001b[2Jx', 'not "\\u001b[2Jx"'],
-    ['gitfleet.a\ngitfleet: d-1: 3/3', 'gitfleet.a\\ngitfleet: d-1: 3/3 is not known'],
+    ['gitfleet.a\ngitfleet: d-1: 3/3', 'gitfleet.a\\ngitfleet: d-1: 3/3 is unknown'],
   ])('%j is warned about and changes nothing', (option, words) => {
     const { warnings, ...rest } = parsePushOptions([option]);
     expect({ ...rest, warnings: [] }).toEqual(DEFAULTS);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(words);
-    expect(warnings[0]).toContain('the push goes on');
+    expect(warnings[0]).toContain('the push ignores it');
   });
 
   it('are read from where git leaves them, and not beyond', () => {

@@ -137,10 +137,10 @@ describe('the Debian package', () => {
     const pid = await agentIs('MainPID');
     await settings({ nonsense: true });
     await machine.sh('systemctl reload gitfleet-agent');
-    await until('a refusal', async () => (await journal()).includes('the new settings were refused'));
+    await until('a refusal', async () => (await journal()).includes('new settings rejected'));
     await settings({ drift: 'heal' });
     await machine.sh('systemctl reload gitfleet-agent');
-    await until('a change', async () => (await journal()).includes('settings read anew: agent.drift'));
+    await until('a change', async () => (await journal()).includes('settings reloaded: agent.drift'));
     await until('it is ready again', async () => (await agentIs('SubState')) === 'running');
     expect(await agentIs('MainPID')).toBe(pid);
   });
@@ -152,7 +152,7 @@ describe('the Debian package', () => {
     const before = [await property('shop', 'MainPID'), await property('other', 'MainPID')];
     await settings({ restart: ['shop.service'] });
     await machine.sh('systemctl reload gitfleet-agent');
-    await until('a change', async () => (await journal()).includes('settings read anew: agent.drift, agent.restart'));
+    await until('a change', async () => (await journal()).includes('settings reloaded: agent.drift, agent.restart'));
     const refused = await publish('without leave');
     expect(refused.exitCode).toBe(1);
     expect(refused.said).toMatch(/RESTART_FAILED[\s\S]*gitfleet agent install/);

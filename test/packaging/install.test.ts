@@ -117,7 +117,7 @@ describe('gitfleet agent uninstall', () => {
   it('keeps a state directory in which somebody else has files', async () => {
     await install();
     writeFileSync(join(prefix, 'var/lib/gitfleet/precious'), '');
-    expect((await uninstall('--purge')).stderr).toMatch(/was kept: precious is not of an agent/);
+    expect((await uninstall('--purge')).stderr).toMatch(/was kept: precious does not belong to an agent/);
     expect(readdirSync(join(prefix, 'var/lib/gitfleet'))).toEqual(['precious']);
   });
 });

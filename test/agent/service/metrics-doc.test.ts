@@ -13,6 +13,7 @@ it('docs/metrics.md has every metric with its kind, and no other', async () => {
     incarnation: 1,
     reconnects: 0,
     trouble: null,
+    roundsWithoutListener: 0,
     silentMs: 0,
     roundTripMs: 1,
     callsWaiting: 0,

@@ -159,7 +159,7 @@ describe('adopting a clone', () => {
     expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(1);
     const taken = await adopt();
     expect(taken.exitCode).toBe(6);
-    expect(taken.stderr).toMatch(/STATE_TAKEN[\s\S]*stop the agent for this/);
+    expect(taken.stderr).toMatch(/STATE_TAKEN[\s\S]*stop the agent, adopt/);
     await agent.kill('SIGTERM');
     expect((await adopt()).exitCode).toBe(0);
     await agent.restart();
@@ -282,7 +282,7 @@ describe('adopting a link of Capistrano', () => {
     await reader;
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
     expect(said.stdout).toContain('no part of the commit: log\n');
-    expect(said.stdout).toContain(`what was there is at ${release}`);
+    expect(said.stdout).toContain(`the earlier content is unchanged at ${release}`);
     expect({ missing, enough: reads > 100 }).toEqual({ missing: 0, enough: true });
     expect(await shownCommit(root, 'shop')).toBe(commitId);
     expect(await traces(release)).toEqual(before);

@@ -87,7 +87,7 @@ describe('an agent under a service manager', () => {
     await reload((settings) => {
       settings.agent['allowUrl'] = ['file:///'];
     });
-    await logs(home, /"code":"SETTINGS".*did you mean.*the old ones go on/);
+    await logs(home, /"code":"SETTINGS".*did you mean.*keeping the current ones/);
     expect((await fleet.report('web-1'))?.phase).toBe('failed');
 
     await reload((settings) => {
@@ -95,8 +95,8 @@ describe('an agent under a service manager', () => {
       settings.agent['allowUrls'] = [`file://${fleet.directory}`];
       settings.agent['state'] = join(home.directory, 'other');
     });
-    await logs(home, /settings read anew: agent\.allowUrls/);
-    await logs(home, /only a restart applies: agent\.state/);
+    await logs(home, /settings reloaded: agent\.allowUrls/);
+    await logs(home, /these need a restart: agent\.state/);
     await until('the target is judged anew', async () => settledOn(home, 'shop', commitId));
     expect(await life.kill('SIGTERM')).toBe(0);
   });

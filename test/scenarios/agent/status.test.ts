@@ -58,7 +58,7 @@ describe('gitfleet agent status', () => {
     expect(await statusOf(agent)).toMatchObject({ running: false, links: [{ commitId: a }] });
     await rm(link);
     await mkdir(link);
-    expect((await fleet.onServer(agent, 'status')).stdout).toContain(`${link} is a directory, no link of ours`);
+    expect((await fleet.onServer(agent, 'status')).stdout).toContain(`${link} is a directory, not a link of gitfleet`);
     await servers.first.restart();
   });
 
@@ -95,7 +95,7 @@ describe('gitfleet agent status', () => {
         /\n {2}refused the newest target \(targetVersion \S+\): URL: url: "file:\/\/\/nope\.git": /,
       );
       expect(stdout).toContain(`\n    ${error?.hint}\n`);
-      expect(stdout).toMatch(/\nwhat is shown is kept; next: what the hint says\n$/);
+      expect(stdout).toMatch(/\nwhat is shown stays; next: follow the hint above\n$/);
       return stdout;
     };
     expect(await refuse()).toContain('no target accepted yet');

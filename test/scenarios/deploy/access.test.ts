@@ -91,7 +91,7 @@ it('init again changes no content, and with other credentials it is refused', as
   const operator = await as(join(fleet.directory, 'gitfleet-credentials/operator.auth'));
   await operator.set(fleet.znodes.config, Buffer.from('precious'), -1);
   const again = await fleet.run('init');
-  expect(again.stdout).toContain('0 znodes made, 12 were there already');
+  expect(again.stdout).toContain('0 znodes created, 12 existed already');
   expect((await operator.get(fleet.znodes.config))?.data.toString()).toBe('precious');
   const other = await fleet.run('init', '--credentials', join(fleet.directory, 'other'));
   expect(other).toMatchObject({ exitCode: 2 });
@@ -106,7 +106,7 @@ it('init closes an app that is open only when it is told to', async () => {
   await fleet.online(1);
   const refused = await fleet.run('init');
   expect(refused).toMatchObject({ exitCode: 5, stdout: '' });
-  expect(refused.stderr).toMatch(/APP_OPEN: .*is open, 1 agent online: .* shut out\n.*gitfleet init --close/);
+  expect(refused.stderr).toMatch(/APP_OPEN: .*is open, 1 agent online: .* lose access\n.*gitfleet init --close/);
   expect(existsSync(join(fleet.directory, 'gitfleet-credentials'))).toBe(false);
   const stranger = await as(null);
   await stranger.set(fleet.znodes.config, Buffer.alloc(0), -1);
@@ -114,7 +114,7 @@ it('init closes an app that is open only when it is told to', async () => {
   expect((await fleet.run('init', '--open', '--close')).exitCode).toBe(2);
   expect((await fleet.run('init', '--close')).exitCode).toBe(0);
   const again = await fleet.run('init');
-  expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('12 were there already') });
+  expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('12 existed already') });
   await expect(stranger.set(fleet.znodes.config, Buffer.from('x'), -1)).rejects.toMatchObject(denied);
 });
 

@@ -46,7 +46,7 @@ describe('whoever lacks a credential is told which one', () => {
     const init = ['init', '-z', fleet.zookeeper, '--app', `/of-bob${count}/shop`, '--credentials', other];
     expect((await gitfleet(init)).exitCode).toBe(0);
     const asStranger = await fleet.run('status', '--auth-file', join(other, 'viewer.auth'));
-    expect(asStranger.stderr).toContain(`(viewer) is none of those of ${fleet.app}`);
+    expect(asStranger.stderr).toContain(`(viewer) does not belong to ${fleet.app}`);
   });
 
   it('and --open is advised to nobody who has one', async () => {
@@ -54,7 +54,7 @@ describe('whoever lacks a credential is told which one', () => {
     const given = await gitfleet([...missing, '--auth-file', file('viewer')]);
     expect(given.stderr).toContain('run once: gitfleet init --app /elsewhere/shop (');
     expect(given.stderr).not.toContain('--open');
-    expect((await gitfleet(missing)).stderr).toContain('for a trial without access rights with --open');
+    expect((await gitfleet(missing)).stderr).toContain('--open for a trial without access rights');
   });
 });
 

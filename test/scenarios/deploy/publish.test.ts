@@ -190,7 +190,7 @@ describe('publish by hand', () => {
     fleet = await TestFleet.create(servers.connect());
     const said = await gitfleet(['status', '-z', fleet.zookeeper, '--app', '/app/other']);
     expect(said.exitCode).toBe(7);
-    expect(said.stderr).toContain('gitfleet init --app /app/other, for a trial without access rights with --open');
+    expect(said.stderr).toContain('gitfleet init --app /app/other (--open for a trial without access rights)');
   });
 });
 

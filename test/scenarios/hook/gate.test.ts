@@ -191,6 +191,6 @@ describe('hook status by somebody else than whoever receives', () => {
     const said = await gitfleet(['hook', 'status', origin.bare]);
     expect(said).toMatchObject({ exitCode: 1, stderr: '' });
     expect(said.stdout).toContain(`PROBLEM: ${origin.bare} belongs to the user with uid 65534, and this is uid 0`);
-    expect(said.stdout).toContain('run it as whoever receives the pushes there');
+    expect(said.stdout).toContain('run it as the user that receives the pushes there');
   });
 });

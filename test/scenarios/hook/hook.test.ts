@@ -197,12 +197,12 @@ describe('hook install', () => {
     expect((await again()).stderr).not.toContain('hooksPath');
     const forUser = join(fleet.directory, 'gitconfig');
     await writeFile(forUser, '[core]\n\thooksPath = /srv/hooks\n');
-    expect((await again({ GIT_CONFIG_GLOBAL: forUser })).stderr).toContain('git looks for hooks in /srv/hooks');
+    expect((await again({ GIT_CONFIG_GLOBAL: forUser })).stderr).toContain('git runs the hooks in /srv/hooks');
     await git(origin.bare, 'config', 'core.hooksPath', 'elsewhere');
     const said = await again();
     expect(said).toMatchObject({ exitCode: 0 });
-    expect(said.stderr).toContain(`git looks for hooks in ${origin.bare}/elsewhere and never runs those in`);
-    const [, mend] = /warning: git (-C .*) makes it look here again/.exec(said.stderr) ?? [];
+    expect(said.stderr).toContain(`git runs the hooks in ${origin.bare}/elsewhere and never those in`);
+    const [, mend] = /warning: to make git use them: git (-C .*)/.exec(said.stderr) ?? [];
     await git('/', ...String(mend).split(' '));
     expect((await again({ GIT_CONFIG_GLOBAL: forUser })).stderr).not.toContain('hooksPath');
   });
@@ -218,7 +218,7 @@ describe('hook install', () => {
     expect((await install('shop')).stderr).not.toContain('takes');
     const place = 'the place changes: from shop to mine; shop stays as it is';
     expect((await install('mine')).stderr).toMatch(
-      new RegExp(`warning: a push here takes ${fleet.app} over.*\n  ${place}`),
+      new RegExp(`warning: a push here replaces what ${fleet.app} shows.*\n  ${place}`),
     );
     expect((await pushed('two')).stderr).toContain(place);
     expect((await install('mine', '--url', 'https://git.example.com/mine.git')).stderr).toContain('repository changes');

@@ -132,7 +132,7 @@ describe('push options', () => {
     const push = host.push(origin.clone, '--quiet', ...options, url, 'HEAD:main');
     expect(await push.ended).toBe(0);
     expect(push.said).toMatch(/remote: d-1: [0-9a-f]{10} at shop, by \S+ {2}for the fair/);
-    expect(push.said).toContain('push option gitfleet.color is not known');
+    expect(push.said).toContain('push option gitfleet.color is unknown');
     expect(push.said).toMatch(/not waited for \(gitfleet\.wait=no\).*\n.*next: gitfleet attach d-1/);
     expect(push.said).not.toMatch(/agents at|ci\.skip/);
     await converges(commitId);

@@ -72,9 +72,9 @@ describe('leave to activate', () => {
     });
     // On the server this is no failure either; what the disk does not know is not said.
     const local = (await fleet.onServer(one, 'status')).stdout;
-    expect(local).toContain('  activation waits for leave: the release is made ready\n');
+    expect(local).toContain('  activation waits for its turn: the release is ready\n');
     expect(local).toMatch(new RegExp(`  kept ${a.slice(0, 10)} not shown yet, made .* ago\\n`));
-    expect(local).toContain('ready, waiting for leave to activate; next: gitfleet status');
+    expect(local).toContain('ready, waiting for its turn to activate; next: gitfleet status');
     await order(first, {});
     await permit(one.id, first);
     await fleet.reported(one.id, 'a', activeOn(a));
