@@ -50,7 +50,7 @@ async function replaceLink(target: string, aside: string): Promise<void> {
 const asideOf = (link: string): string => join(dirname(link), `.${basename(link)}.gitfleet-new`);
 
 /** Directories that we made are readable by others whatever the umask was; what was there keeps its mode. */
-async function openFrom(made: string, parent: string): Promise<void> {
+export async function openFrom(made: string, parent: string): Promise<void> {
   const top = resolve(made);
   for (let at = resolve(parent); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
 }

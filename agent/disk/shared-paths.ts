@@ -1,18 +1,21 @@
-import { lstat, mkdir, readlink, symlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readlink, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Layout } from './layout.ts';
+import { openFrom } from './releases.ts';
 
 /**
  * Puts a link in the place of each shared path of a release, to a directory that all releases share. Repeatable; made
  * before anything shows the release. What is in the shared directories is the application's: it is never touched.
+ * Directories that are made here can be entered by every user, whatever the umask.
  * @param paths plain relative paths, as the settings checked them.
  * @throws FleetError SHARED_TAKEN where the commit has something there.
  */
 export async function linkShared(layout: Layout, release: string, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const home = join(layout.shared, path);
-    await mkdir(home, { recursive: true, mode: 0o755 });
+    const made = await mkdir(home, { recursive: true });
+    if (made !== undefined) await openFrom(made, home);
     const link = join(release, path);
     await makeParents(release, path);
     const target = relative(dirname(link), home);
@@ -32,8 +35,10 @@ async function makeParents(release: string, path: string): Promise<void> {
   for (const segment of segments) {
     at = join(at, segment);
     const found = await lstat(at).catch(unlessMissing);
-    if (found === null) await mkdir(at, { mode: 0o755 });
-    else if (!found.isDirectory()) throw taken(path, relative(release, at));
+    if (found === null) {
+      await mkdir(at);
+      await chmod(at, 0o755);
+    } else if (!found.isDirectory()) throw taken(path, relative(release, at));
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { withPlainUmask } from '../../git/run/process.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Code } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
@@ -69,18 +70,21 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     signal: AbortSignal,
   ) {
     const output = outputTail();
-    const result = await run(argv, {
-      cwd: facts.release,
-      env: { ...parts.passed(), PATH: path, LANG: 'C.UTF-8', ...variablesOf(name, parts.app, facts) },
-      clock,
-      timeoutMs,
-      gentleMs: GENTLE_MS,
-      signal,
-      maxBytes: 4_096,
-      keep: 'tail',
-      onStarted: (pid) => name !== 'health' && noteStep(parts.state, pid),
-      onOutput: (_, chunk) => output.add(chunk),
-    });
+    const started = () =>
+      run(argv, {
+        cwd: facts.release,
+        env: { ...parts.passed(), PATH: path, LANG: 'C.UTF-8', ...variablesOf(name, parts.app, facts) },
+        clock,
+        timeoutMs,
+        gentleMs: GENTLE_MS,
+        signal,
+        maxBytes: 4_096,
+        keep: 'tail',
+        onStarted: (pid) => name !== 'health' && noteStep(parts.state, pid),
+        onOutput: (_, chunk) => output.add(chunk),
+      });
+    // The application's user must be able to read what a step makes, such as node_modules.
+    const result = await withPlainUmask(started);
     return { result, output: output.text() };
   }
 

@@ -142,9 +142,7 @@ describe('its words', () => {
     expect(lines.join('\n')).toMatch(
       /^web-1\n {2}ok {4}node {5}v20\n {2}warn {2}disk {5}1 GiB[^\u001b]+\n {17}make room\n/,
     );
-    expect(lines.at(-1)).toBe(
-      '1 of 3 checks FAILED, 1 warning: fix the first one first, others may follow from it',
-    );
+    expect(lines.at(-1)).toBe('1 of 3 checks FAILED, 1 warning: fix the first one first, others may follow from it');
   });
   it('know which node is old', () => {
     expect(checkNode('20.18.3').verdict).toBe('fail');

@@ -43,6 +43,8 @@ describe('gitfleet agent install', () => {
     expect(mode('srv/www')).toBe(0o755);
     expect(read(UNIT)).toMatch(/^ExecStart=\S*node \S*main\.cjs agent run$/m);
     expect(read(UNIT)).toMatch(/^ReadWritePaths=-\/srv\/www$/m);
+    // What a step makes is for the user of the application too.
+    expect(read(UNIT)).toMatch(/^UMask=0022$/m);
     const made = all();
     const second = await install();
     expect(second).toMatchObject({ exitCode: 0, stderr: '' });
