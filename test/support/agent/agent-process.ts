@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { CommitId } from '../../../schemas/values.ts';
 import { cleanEnvironment } from '../commands.ts';
 import type { TestFleet } from '../fleet.ts';
+import { BUNDLED_ENTRY } from './bundle-entry.ts';
 
 /** What one agent keeps over its lives: directories, settings, and the log of all of them. */
 export interface AgentHome {
@@ -57,11 +58,9 @@ export interface Life {
   kill(signal: NodeJS.Signals): Promise<NodeJS.Signals | number>;
 }
 
-const ENTRY = join(import.meta.dirname, 'agent-entry.mjs');
-
 export function startLife(home: AgentHome, environment: Record<string, string> = {}): Life {
   const log = openSync(home.logFile, 'a');
-  const child: ChildProcess = spawn(process.execPath, [ENTRY, ...home.args], {
+  const child: ChildProcess = spawn(process.execPath, [BUNDLED_ENTRY, ...home.args], {
     cwd: '/',
     env: cleanEnvironment(environment),
     stdio: ['ignore', log, log],
