@@ -4,20 +4,37 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ZNODES } from '../dist/schemas/znodes.js';
 
-const COLUMNS = [
-  ['znode', (row) => `\`${row.path}\``],
-  ['mode', (row) => row.mode],
-  ['content', (row) => row.content.replace(/schemas\/[a-z-]+\.ts/g, (file) => `[${file}](../${file})`)],
-  ['written by', (row) => row.writtenBy],
-  ['watched by', (row) => row.watchedBy],
-];
+const COLUMNS = 120;
+const ROWS = Object.values(ZNODES).filter((row) => row.path !== '');
+const linked = (text) => text.replace(/schemas\/[a-z-]+\.ts/g, (file) => `[${file}](../${file})`);
+
+/** One znode: what it holds, and below it who writes it and who watches it. */
+const entry = ({ path, mode, content, writtenBy, watchedBy }) =>
+  [
+    ...wrapped('- ', `**\`${path}\`** (${mode}): ${linked(content)}`),
+    ...wrapped('  - ', `Written by: ${writtenBy}`),
+    ...wrapped('  - ', `Watched by: ${watchedBy}`),
+  ].join('\n');
+
+/** In lines of at most COLUMNS, the later ones below the text of the first. */
+function wrapped(lead, text) {
+  const lines = [];
+  let line = lead.trimEnd();
+  for (const word of text.split(' ')) {
+    if (`${line} ${word}`.length > COLUMNS) {
+      lines.push(line);
+      line = ' '.repeat(lead.length - 1);
+    }
+    line = `${line} ${word}`;
+  }
+  return [...lines, line];
+}
 
 const RIGHTS = [
   ['znode', (row) => `\`${row.path}\``],
   ...['publisher', 'coordinator', 'agent', 'viewer'].map((role, at) => [role, (row) => row.rights[at]]),
 ];
 
-const ROWS = Object.values(ZNODES).filter((row) => row.path !== '');
 const line = (cells) => `| ${cells.join(' | ')} |`;
 const table = (columns) =>
   [
@@ -31,17 +48,17 @@ const text = `<!-- Made by \`npm run docs\` from schemas/znodes.ts; a test fails
 
 # Znodes
 
-The whole shared state of one app, below its app znode (\`/app/business\` by default; \`--app\`). \`gitfleet init\` creates the
-znodes without a name in angle brackets. A client that deploys without gitfleet sets \`config\` and nothing else. How a
-target is published, and why: [design.md](design.md), section 3.
+The whole shared state of one app, below its app znode (\`/app/business\` by default; \`--app\`). \`gitfleet init\` creates
+the znodes without a name in angle brackets. A client that deploys without gitfleet sets \`config\` and nothing else. How
+a target is published, and why: [design.md](design.md), section 3.
 
-${table(COLUMNS)}
+${ROWS.map(entry).join('\n')}
 
 ## Rights
 
-The letters are those of ZooKeeper: create and delete (about the children), read, write. The operator has all of them
-everywhere. Reports and presences carry one more entry, \`rw\` for the agent that created them. \`init --open\` makes an app
-in which everybody may do everything.
+The letters are those of ZooKeeper: create and delete (of children), read, write. The operator has all of them on every
+znode. A report and a presence have one more entry: \`rw\` for the agent that created them. In an app made with
+\`init --open\` everyone may do everything.
 
 ${table(RIGHTS)}
 `;

@@ -16,17 +16,21 @@ describe('docs/znodes.md', () => {
     expect(check(join(ROOT, 'docs/znodes.md'))).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it('has one row per row of the tree, with all that the row says', () => {
+  it('has one entry per row of the tree, with all that the row says', () => {
     const plain = (text: string) => text.replace(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll('`', '');
-    const cellsOf = (part: string) =>
-      part
-        .split('\n')
-        .filter((line) => line.startsWith('| `'))
-        .map((row) => row.split(' | ').map((cell) => plain(cell).replace(/^\| | \|$/g, '')));
     const [tree = '', rights = ''] = DOC.split('## Rights');
     const rows = Object.values(ZNODES).filter((row) => row.path !== '');
-    expect(cellsOf(tree)).toEqual(rows.map((row) => [row.path, row.mode, row.content, row.writtenBy, row.watchedBy]));
-    expect(cellsOf(rights)).toEqual(rows.map((row) => [row.path, ...row.rights]));
+    const entries = tree
+      .split(/\n(?=- )/)
+      .slice(1)
+      .map((entry) => plain(entry).replace(/\s+/g, ' ').trim())
+      .map((entry) => /^- \*\*(.+?)\*\* \((.+?)\): (.+) - Written by: (.+) - Watched by: (.+)$/.exec(entry)?.slice(1));
+    expect(entries).toEqual(rows.map((row) => [row.path, row.mode, row.content, row.writtenBy, row.watchedBy]));
+    const cells = rights
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .map((row) => row.split(' | ').map((cell) => plain(cell).replace(/^\| | \|$/g, '')));
+    expect(cells).toEqual(rows.map((row) => [row.path, ...row.rights]));
   });
 
   it('is missed as soon as one word of it differs', () => {
