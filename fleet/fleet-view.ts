@@ -1,4 +1,6 @@
+import { FleetError } from '../runtime/errors.ts';
 import { type Presence, parsePresence, parseReport, type Report } from '../schemas/report.ts';
+import { matches, parseSelector } from '../schemas/selector.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
 
@@ -48,3 +50,14 @@ const viewOf = (agentId: string, presence: NodeData | null, report: NodeData | n
   report: report && parseReport(report.data),
   reportedAt: report?.stat.mtime ?? null,
 });
+
+/**
+ * Which agents `-l` chooses. Labels come with the presence, so an agent that is offline is chosen by no selector but the
+ * absent one. @throws FleetError SELECTOR
+ */
+export function selectedBy(text: unknown): (view: AgentView) => boolean {
+  if (text === undefined) return () => true;
+  const parsed = parseSelector(String(text));
+  if (!parsed.ok) throw new FleetError(parsed.failure);
+  return ({ presence }) => presence !== null && matches(parsed.selector, presence.labels);
+}

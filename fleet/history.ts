@@ -1,4 +1,5 @@
 import { type Deployment, type Outcome, outcome as outcomeSchema, parseDeployment } from '../schemas/deployment.ts';
+import type { Quarantined } from '../schemas/hold.ts';
 import { targetVersionOf } from '../schemas/target-version.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
@@ -13,6 +14,22 @@ export async function readHistory(session: Session, znodes: Znodes, most: number
   const numbers = (await numbersOf(session, znodes)).slice(0, most);
   const records = await Promise.all(numbers.map((n) => readDeployment(session, znodes, n)));
   return records.filter((record) => record !== null);
+}
+
+/**
+ * The newest proven deployment that may be activated and that `fits`. Who asks differs on purpose: a coordinator wants
+ * what was proven last, the same target too, since late joiners go there; a person who rolls back wants to leave what
+ * config holds, and after a rollback not to return to what was just left.
+ */
+export function newestProven(
+  history: readonly Deployment[],
+  quarantined: readonly Quarantined[],
+  fits: (record: Deployment) => boolean,
+): Deployment | undefined {
+  const refused = new Set<string>(quarantined.map((each) => each.commitId));
+  return history.find(
+    (record) => record.outcome?.state === 'proven' && !refused.has(record.target.commitId) && fits(record),
+  );
 }
 
 export async function readDeployment(session: Session, znodes: Znodes, number: number): Promise<Deployment | null> {

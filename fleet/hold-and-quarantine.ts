@@ -37,7 +37,7 @@ interface Held {
  * @param end ms since the epoch; null: until somebody ends it.
  * @throws FleetError HOLD where somebody else holds it, or the znode is not readable.
  */
-export async function hold(
+export async function setHold(
   parts: SteeringParts,
   wanted: { readonly by: string; readonly reason: string; readonly end: number | null },
 ): Promise<Held> {
@@ -64,7 +64,7 @@ export async function unhold(parts: SteeringParts): Promise<Hold | 'unreadable' 
 }
 
 /** Puts a commit in quarantine; the first reason stands. @throws FleetError QUARANTINED where the znode is unreadable. */
-export async function quarantine(
+export async function quarantineCommit(
   parts: SteeringParts,
   commitId: CommitId,
   wanted: { readonly by: string; readonly reason: string },

@@ -1,7 +1,6 @@
 import { clean } from '../runtime/safe-text.ts';
 import { encodeQuarantine, type Quarantined } from '../schemas/hold.ts';
 import type { CommitId } from '../schemas/values.ts';
-import type { PublishRequest } from './publish-transaction.ts';
 
 /*
  * What the list of quarantined commits becomes. Pure: who calls has read it, and writes what comes out with the
@@ -17,13 +16,21 @@ export function quarantineEntry(
   return { commitId, reason: clean(word.reason, 500), by: clean(word.by, 200), at };
 }
 
+/** What of a publish concerns the quarantine. */
+interface QuarantineChange {
+  readonly target: { readonly commitId: CommitId };
+  readonly by: string;
+  readonly force?: boolean;
+  readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
+}
+
 /**
  * What a publish changes about the quarantine: by force it lifts that of its own commit, and a rollback puts in what it
  * leaves, where the first reason stands. `data` is null where nothing changes.
  */
 export function quarantineAfter(
   commits: readonly Quarantined[],
-  { target, by, force, quarantines }: Pick<PublishRequest, 'target' | 'by' | 'force' | 'quarantines'>,
+  { target, by, force, quarantines }: QuarantineChange,
   at: number,
 ): { data: Buffer | null; lifted: Quarantined | null } {
   const lifted = (force && commits.find((each) => each.commitId === target.commitId)) || null;

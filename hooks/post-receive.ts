@@ -2,7 +2,7 @@ import type { Recorded } from '../fleet/history.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
 import type { SharedState } from '../fleet/shared-state.ts';
 import { classify } from '../runtime/errors.ts';
-import type { Target } from '../schemas/target.ts';
+import { isSameTarget, type Target } from '../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
 
 interface PostReceiveParts {
@@ -41,7 +41,8 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
       relativePath: parts.relativePath,
       gitfleet: { ref: `refs/heads/${parts.branch}` },
     };
-    if (shows(state, target)) return { kind: 'already', tip, newest, current: currentOf(state) };
+    if (state.config.target && isSameTarget(state.config.target, target))
+      return { kind: 'already', tip, newest, current: currentOf(state) };
     try {
       const published = await parts.publish(state, target);
       return { kind: 'published', published, tip, newest: published.record.number };
@@ -54,14 +55,4 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
 function currentOf(state: SharedState): Recorded | null {
   const { current: record, config } = state;
   return record ? { record, targetVersion: config.targetVersion } : null;
-}
-
-function shows(state: SharedState, target: Target): boolean {
-  const current = state.config.target;
-  return (
-    current !== null &&
-    current.url === target.url &&
-    current.commitId === target.commitId &&
-    current.relativePath === target.relativePath
-  );
 }

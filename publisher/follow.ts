@@ -9,11 +9,16 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
+import {
+  ENDING_OF_STATE,
+  type NextCommands,
+  type RolloutStatus,
+  readRolloutStatus,
+  ruledBy,
+} from './current-rollout.ts';
 import { ANSWER_MS, createFreshness, REDRAW_MS, type Stale, within } from './freshness.ts';
-import type { NextCommands } from './next-commands.ts';
 import { findWayBack } from './rollback.ts';
-import { BY_STATE, type RolloutStatus, readRolloutStatus, ruledBy } from './rollout-status.ts';
-import { judge, outcomeOf, type Verdict } from './verdict.ts';
+import { type Ending, judgeDeployment, outcomeOfVerdict, type Verdict } from './verdict.ts';
 
 interface FollowParts {
   readonly session: Session;
@@ -23,17 +28,7 @@ interface FollowParts {
   readonly by: string;
 }
 
-export type Ending =
-  | 'converged'
-  | 'failed'
-  | 'rolled-back' // and the last proven target was published in its place
-  | 'halted' // the policy stopped its rollout: a person decides
-  | 'aborted' // a person ended its rollout
-  | 'superseded'
-  | 'timed-out'
-  | 'nobody';
-
-export interface Progress extends NextCommands {
+export interface DeploymentProgress extends NextCommands {
   readonly verdict: Verdict;
   readonly elapsedMs: number;
   /** Null while it goes on. */
@@ -71,12 +66,12 @@ export async function* follow(
   published: Pick<Published, 'targetVersion' | 'record'>,
   timeoutMs: number,
   signal: AbortSignal,
-): AsyncGenerator<Progress> {
+): AsyncGenerator<DeploymentProgress> {
   const { clock } = parts;
   const started = clock.monotonic();
   const expected = new Set<string>();
   let freshSince: number | null = null;
-  let verdict: Verdict = judge([], expected, published.targetVersion);
+  let verdict: Verdict = judgeDeployment([], expected, published.targetVersion);
   let led: RolloutStatus = { rollout: null, isLed: false };
   const freshness = createFreshness(clock);
   let looking: Promise<Look> | null = null;
@@ -98,7 +93,7 @@ export async function* follow(
           // Whoever spoke of this target was there after it was published, also before we looked.
           if (view.presence || view.report?.targetVersion === published.targetVersion) expected.add(view.agentId);
         }
-        verdict = judge(fleet, expected, published.targetVersion);
+        verdict = judgeDeployment(fleet, expected, published.targetVersion);
         freshSince ??= clock.monotonic();
       }
     } catch (error) {
@@ -136,7 +131,7 @@ async function record(
 ): Promise<void> {
   const outcome = OUTCOME[ending];
   if (!outcome) return;
-  const judged = outcomeOf(verdict, outcome, clock.now(), by);
+  const judged = outcomeOfVerdict(verdict, outcome, clock.now(), by);
   await writeOutcome(session, znodes, published.record.number, judged).catch(() => {});
 }
 
@@ -188,7 +183,7 @@ interface Picture {
 function endingOf({ verdict, superseded, ruled, freshMs }: Picture, elapsedMs: number, most: number): Ending | null {
   const late = elapsedMs >= most;
   if (freshMs === null) return late ? 'timed-out' : null;
-  if (ruled) return BY_STATE[ruled.state] ?? (superseded ? 'superseded' : late ? 'timed-out' : null);
+  if (ruled) return ENDING_OF_STATE[ruled.state] ?? (superseded ? 'superseded' : late ? 'timed-out' : null);
   if (verdict.state === 'converged') return 'converged';
   if (superseded) return 'superseded';
   if (verdict.state === 'failed') return 'failed';

@@ -1,10 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Code } from '../runtime/codes.ts';
 import { classify } from '../runtime/errors.ts';
-import { visible } from '../runtime/safe-text.ts';
-import { line } from './screens/columns.ts';
-import type { Screen } from './screens/theme.ts';
-import { age } from './screens/words.ts';
 
 /** An answer that takes longer makes what is shown stale, on every screen. */
 export const ANSWER_MS = 2_000;
@@ -59,31 +55,3 @@ export function within<T>(clock: Pick<Clock, 'after'>, ms: number, work: Promise
     work.then(resolve, reject).finally(cancel);
   });
 }
-
-/** Above a picture that is stale. */
-export function staleLines(stale: Stale | null, screen: Screen): string[] {
-  if (!stale) return [];
-  const silence = age(screen.now - stale.since);
-  const reason = visible(stale.reason, 200);
-  const seen = line(screen, '  what follows is what was seen then; agents go on serving what they serve');
-  if (stale.refusal === null)
-    return [line(screen, `STALE: ZooKeeper has not answered for ${silence} (${reason})`, 'bad'), seen];
-  return [
-    line(screen, `STALE: ZooKeeper refuses to be read, for ${silence} now (${reason})`, 'bad'),
-    line(screen, `  ${visible(stale.refusal, 200)}`),
-    seen,
-  ];
-}
-
-/** What became different, where lines stay: once that it is stale, once that it is not any more. */
-export function staleChange(before: Stale | null, after: Stale | null): string[] {
-  if (before && !after) return ['ZooKeeper answers again'];
-  if (!after || (before && (before.refusal === null) === (after.refusal === null))) return [];
-  const reason = visible(after.reason, 200);
-  if (after.refusal === null) return [`STALE: ZooKeeper does not answer (${reason})`];
-  return [`STALE: ZooKeeper refuses to be read (${reason}): ${visible(after.refusal, 200)}`];
-}
-
-/** The screen that shows what was seen: ages of agents count up to then, and not on over what nobody knows. */
-export const asSeen = (stale: Stale | null, screen: Screen): Screen =>
-  stale ? { ...screen, now: stale.since } : screen;

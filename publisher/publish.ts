@@ -4,7 +4,7 @@ import { type Published, type PublishParts, type PublishRequest, publishTarget }
 import { isPublished, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
 import { parseRollout } from '../schemas/rollout.ts';
-import { judge, outcomeOf } from './verdict.ts';
+import { judgeDeployment, outcomeOfVerdict } from './verdict.ts';
 
 /**
  * The act of publishing: publish, then judge the deployment that this replaced, if nobody did or will, by the picture from
@@ -55,7 +55,7 @@ async function judgeReplaced(
 ): Promise<void> {
   // A server that is gone for good leaves its last report behind, about an older target: it is not waited for.
   const expected = fleet.filter((view) => view.presence || view.report?.targetVersion === targetVersion);
-  const verdict = judge(fleet, new Set(expected.map((view) => view.agentId)), targetVersion);
+  const verdict = judgeDeployment(fleet, new Set(expected.map((view) => view.agentId)), targetVersion);
   const ended = verdict.state === 'converged' ? 'proven' : verdict.state === 'failed' ? 'failed' : 'superseded';
-  await writeOutcome(session, znodes, replaced.number, outcomeOf(verdict, ended, now(), 'publisher'));
+  await writeOutcome(session, znodes, replaced.number, outcomeOfVerdict(verdict, ended, now(), 'publisher'));
 }

@@ -1,8 +1,9 @@
 import { quarantinedIn } from '../fleet/admission.ts';
-import { readHistory } from '../fleet/history.ts';
+import { newestProven, readHistory } from '../fleet/history.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
+import { isSameTarget } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
@@ -57,17 +58,9 @@ export function lastProven(
   const [current] = history;
   if (!current) return undefined;
   const from = current.returnsTo ?? current.number;
-  const refused = new Set<string>(quarantined.map((each) => each.commitId));
-  return history.find(
-    (record) =>
-      record.number < from &&
-      record.outcome?.state === 'proven' &&
-      !sameTarget(record, current) &&
-      !refused.has(record.target.commitId),
+  return newestProven(
+    history,
+    quarantined,
+    ({ number, target }) => number < from && !isSameTarget(target, current.target),
   );
 }
-
-const sameTarget = (a: Deployment, b: Deployment): boolean =>
-  a.target.url === b.target.url &&
-  a.target.commitId === b.target.commitId &&
-  a.target.relativePath === b.target.relativePath;

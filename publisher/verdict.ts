@@ -1,7 +1,6 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
-import type { Outcome } from '../schemas/deployment.ts';
-import { isSuspended } from '../schemas/report.ts';
-import { takenOut } from './nobody.ts';
+import type { Deployment, Outcome } from '../schemas/deployment.ts';
+import { hasGivenUp, isOverridden, isSuspended } from '../schemas/report.ts';
 
 /** Where one agent stands with one targetVersion. */
 export type AgentProgress =
@@ -34,7 +33,11 @@ export interface Verdict {
  * or since, but for those that a person suspended. `failed` is said only when every other expected agent has settled,
  * so that the count is final.
  */
-export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>, targetVersion: string): Verdict {
+export function judgeDeployment(
+  fleet: readonly AgentView[],
+  expected: ReadonlySet<string>,
+  targetVersion: string,
+): Verdict {
   const agents = fleet
     .filter((view) => expected.has(view.agentId))
     .map((view) => ({ agentId: view.agentId, standing: standingOf(view, targetVersion), view }))
@@ -51,9 +54,9 @@ export function judge(fleet: readonly AgentView[], expected: ReadonlySet<string>
 function standingOf(view: AgentView, targetVersion: string): AgentProgress {
   if (isSuspended(view.report)) return 'suspended';
   const report = view.report?.targetVersion === targetVersion ? view.report : null;
-  if (report?.override && !report.error) return 'overridden';
+  if (isOverridden(report)) return 'overridden';
   if (report?.phase === 'active') return 'active';
-  if (report?.error && (report.error.next === 'stall' || report.error.next === 'bug')) return 'failed';
+  if (hasGivenUp(report)) return 'failed';
   if (!view.presence) return 'offline';
   return report ? 'working' : 'silent';
 }
@@ -63,7 +66,7 @@ export const presentProgress = (view: AgentView, targetVersion: string): AgentPr
   view.presence ? standingOf(view, targetVersion) : 'offline';
 
 /** What history keeps of a verdict. */
-export function outcomeOf(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {
+export function outcomeOfVerdict(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {
   const missing = verdict.agents
     .filter((agent) => agent.standing !== 'active')
     .slice(0, 20)
@@ -72,4 +75,35 @@ export function outcomeOf(verdict: Verdict, state: Outcome['state'], at: number,
       code: standing === 'failed' || standing === 'working' ? (view.report?.error?.code ?? standing) : standing,
     }));
   return { state, at, reached: verdict.reached, expected: verdict.expected, missing, by };
+}
+
+/** Online, and taken out of every rollout by a person on the server. */
+export const takenOut = (fleet: readonly AgentView[]): AgentView[] =>
+  fleet.filter((view) => view.presence && isSuspended(view.report));
+
+/** How the wait for a deployment ended. */
+export type Ending =
+  | 'converged'
+  | 'failed'
+  | 'rolled-back' // and the last proven target was published in its place
+  | 'halted' // the policy stopped its rollout: a person decides
+  | 'aborted' // a person ended its rollout
+  | 'superseded'
+  | 'timed-out'
+  | 'nobody';
+
+/**
+ * How a deployment ended that config does not hold any more: by its record; one that nobody judged was superseded.
+ */
+export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'nobody' | 'timed-out' | 'halted'> {
+  switch (outcome?.state) {
+    case 'proven':
+      return 'converged';
+    case 'failed':
+    case 'aborted':
+    case 'rolled-back':
+      return outcome.state;
+    default:
+      return 'superseded';
+  }
 }

@@ -5,7 +5,7 @@ import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts
 import { targetOf } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { ANY_VERSION, type Operation } from '../zookeeper/session.ts';
-import type { Action, Change, RollBack } from './action.ts';
+import type { Action, RollBack, RolloutChange } from './action.ts';
 import { type Leadership, leaderOf } from './leadership.ts';
 import type { Observation } from './observe.ts';
 
@@ -44,7 +44,12 @@ export async function takeLead(parts: PublishParts, leadership: Leadership, seen
   return written?.stat?.mtime ?? parts.now();
 }
 
-async function write(parts: PublishParts, leadership: Leadership, seen: Observation, order: Change): Promise<void> {
+async function write(
+  parts: PublishParts,
+  leadership: Leadership,
+  seen: Observation,
+  order: RolloutChange,
+): Promise<void> {
   const { session, znodes } = parts;
   await session.transact([
     leadership.term.guard,

@@ -2,7 +2,7 @@ import type { Outcome } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 
 /** What the coordinator does next. Every order but `rest` and `adopt` is one transaction (act.ts). */
-export type Action = Rest | Adopt | Change | RollBack;
+export type Action = Rest | Adopt | RolloutChange | RollBack;
 
 /** Nothing to do before something changes, or time has passed. */
 interface Rest {
@@ -16,7 +16,7 @@ interface Adopt {
   readonly why: string;
 }
 
-export interface Change {
+export interface RolloutChange {
   readonly do: 'start' | 'wave' | 'permit' | 'soak' | 'note' | 'halt' | 'prove' | 'fail' | 'outcome';
   readonly why: string;
   /** The record to write, without the term that the executor puts into it; null: as it is. */
@@ -40,11 +40,11 @@ export interface RollBack {
 
 export const rest = (why: string): Rest => ({ do: 'rest', why });
 
-export function change(
-  name: Change['do'],
+export function changing(
+  name: RolloutChange['do'],
   why: string,
   rollout: Rollout | null,
-  more: Partial<Pick<Change, 'grant' | 'revoke' | 'outcome'>> = {},
-): Change {
+  more: Partial<Pick<RolloutChange, 'grant' | 'revoke' | 'outcome'>> = {},
+): RolloutChange {
   return { do: name, why, rollout, grant: [], revoke: [], outcome: null, ...more };
 }

@@ -1,5 +1,5 @@
 import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
-import { isSuspended, type Report } from '../schemas/report.ts';
+import { hasGivenUp, isOverridden, isSuspended, type Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
 import type { AgentSeen, Observed } from './observed.ts';
@@ -15,7 +15,7 @@ export type AgentState =
   | 'offline'
   | 'forgotten'; // offline for so long that it leaves the offline budget
 
-export interface JudgedAgent {
+export interface RolloutAgent {
   readonly agentId: string;
   readonly standing: AgentState;
   readonly seen: AgentSeen;
@@ -32,7 +32,7 @@ export interface JudgedAgent {
 const IN_FLIGHT: readonly Report['phase'][] = ['swapping', 'activating', 'checking'];
 
 /** Pure: the same picture gives the same answer to every leader. */
-export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, time: Time): JudgedAgent {
+export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, time: Time): RolloutAgent {
   const { agentId, online } = seen;
   const { now } = time;
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
@@ -42,14 +42,14 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   // What hangs is down already; the way back must not wait for it.
   const takes = under && !(elsewhere && rollout.wayBack);
   const lost = rollout.latePermitted.includes(agentId);
-  const is = (standing: AgentState, inFlight = false, overdue = false): JudgedAgent => ({
+  const is = (standing: AgentState, inFlight = false, overdue = false): RolloutAgent => ({
     ...{ agentId, standing, seen, inFlight, overdue, elsewhere, hadPermit: permitted || lost },
   });
-  if (isOut(seen.report, report)) return is('out', permitted);
+  if (isSuspended(seen.report) || isOverridden(report)) return is('out', permitted);
   const isActive = report?.phase === 'active';
   // Without waves nobody is watched: it was there, and that is all that was asked.
   if (isActive && (online || !rollout.permits)) return is('done');
-  if (isFailed(report)) return is('failed');
+  if (hasGivenUp(report)) return is('failed');
   const ready = online && report?.phase === 'awaiting' && !permitted;
   // Who was late before its permit, and is ready now, was only slow.
   if (ready && !lost) return is('ready');
@@ -94,22 +94,13 @@ function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, pol
   if (isPast(permit.at, policy, time)) return false;
   const about = report?.targetVersion ?? '';
   if (!isTargetVersion(about) || compareTargetVersions(about, given) < 0) return true;
-  return about === given && report?.phase !== 'active' && !isFailed(report);
-}
-
-function isOut(last: Report | null, about: Report | null): boolean {
-  return isSuspended(last) || (about?.override != null && about.error === null);
-}
-
-/** What it says itself: a failure that no further try of its own mends. */
-function isFailed(report: Report | null): boolean {
-  return report?.error?.next === 'stall' || report?.error?.next === 'bug';
+  return about === given && report?.phase !== 'active' && !hasGivenUp(report);
 }
 
 /** The code and the reason, as a rollout record and an outcome keep them. */
-export function failureOf({ agentId, seen, standing }: JudgedAgent, rollout: Rollout) {
+export function failureOf({ agentId, seen, standing }: RolloutAgent, rollout: Rollout) {
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
-  const error = isFailed(report) ? report?.error : null;
+  const error = hasGivenUp(report) ? report?.error : null;
   if (error) return { agentId, code: error.code, reason: error.reason.slice(0, 300) };
   if (standing !== 'failed') return { agentId, code: standing, reason: '' };
   const last = report?.error ? `: ${report.error.code} ${report.error.reason}`.slice(0, 200) : '';

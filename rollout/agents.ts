@@ -3,7 +3,7 @@ import { parsePermit, type Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
-import type { Change } from './action.ts';
+import type { RolloutChange } from './action.ts';
 import type { AgentSeen } from './observed.ts';
 
 /**
@@ -14,7 +14,7 @@ import type { AgentSeen } from './observed.ts';
 interface KnownAgents {
   read(rollout: Rollout | null): Promise<readonly AgentSeen[]>;
   /** What an order of ours that was accepted did to the permits. */
-  note(order: Change, targetVersion: TargetVersion): void;
+  note(order: RolloutChange, targetVersion: TargetVersion): void;
   /** The next look reads everything, permits too: after an order whose end is not known. */
   forget(): void;
 }
@@ -73,7 +73,7 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     };
   }
 
-  function note({ grant, revoke }: Change, targetVersion: TargetVersion): void {
+  function note({ grant, revoke }: RolloutChange, targetVersion: TargetVersion): void {
     const permit = { targetVersion, at: ensembleNow() };
     for (const [ids, given] of [[grant, permit] as const, [revoke, null] as const]) {
       for (const id of ids) {

@@ -4,31 +4,36 @@ import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
 import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { type Action, change } from './action.ts';
-import type { Core, Observed, Published } from './observed.ts';
+import { isSameTarget } from '../schemas/target.ts';
+import { type Action, changing } from './action.ts';
+import type { Core, Observed, WantedDeployment } from './observed.ts';
 import { outcomeOf } from './summary.ts';
 
 /** A target that has no rollout yet gets one; the deployment before it is over with that, if it was not before. */
-export function begin(picture: Observed, wanted: Published, record: Deployment): Action {
+export function beginRollout(picture: Observed, wanted: WantedDeployment, record: Deployment): Action {
   const begun = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
   const why = `${deploymentName(record.number)} starts${begun.reason === '' ? '' : `: ${begun.reason}`}`;
-  return change('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
+  return changing('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
 }
 
 /**
  * The same three members again while a rollout goes on: it goes on, with its canary, its wave and its pause. A target
  * with a policy of its own that is not the one in force is obeyed: that begins anew.
  */
-function continued({ rollout: before, left, now }: Observed, record: Deployment, wanted: Published): Rollout | null {
+function continued(
+  { rollout: before, left, now }: Observed,
+  record: Deployment,
+  wanted: WantedDeployment,
+): Rollout | null {
   const going = before?.state === 'running' || before?.state === 'paused';
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
-  if (!sameCore(left.target, wanted.target) || left.via === 'rollback') return null;
+  if (!isSameTarget(left.target, wanted.target) || left.via === 'rollback') return null;
   if (wanted.policy && !isDeepStrictEqual(wanted.policy, before.policy)) return null;
   const tries = { late: [], latePermitted: [], excused: [], failures: [], waveAt: now, soakAt: null };
   return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
 }
 
-function fresh(picture: Observed, wanted: Published, record: Deployment): Rollout {
+function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment): Rollout {
   const { rollout: before, policy, now } = picture;
   const rule = wanted.policy ?? policy.value;
   const inForce = rule && record.via === 'rollback' ? rollbackRule(rule) : rule;
@@ -81,10 +86,6 @@ function endOfLast(picture: Observed, record: Deployment) {
 function endOfThis(picture: Observed, begun: Rollout) {
   if (begun.state !== 'failed') return null;
   return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.reason) };
-}
-
-export function sameCore(one: Core, other: Core): boolean {
-  return one.url === other.url && one.commitId === other.commitId && one.relativePath === other.relativePath;
 }
 
 const core = ({ url, commitId, relativePath }: Core): Core => ({ url, commitId, relativePath });

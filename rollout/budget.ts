@@ -1,10 +1,10 @@
 import { amountOf, type Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { failureOf, type JudgedAgent } from './agent-state.ts';
+import { failureOf, type RolloutAgent } from './agent-state.ts';
 import { namesOf, type Summary } from './summary.ts';
 
 /** The failures that nobody has let pass yet. */
-export function failuresOf(tally: Summary, rollout: Rollout): readonly JudgedAgent[] {
+export function failuresOf(tally: Summary, rollout: Rollout): readonly RolloutAgent[] {
   return tally.of('failed').filter((each) => !rollout.excused.includes(each.agentId));
 }
 
@@ -31,11 +31,11 @@ export function brokenBudget(tally: Summary, rollout: Rollout, policy: Policy): 
 const MAX_CODES = 3;
 
 /** `web-1, web-2 failed: HEALTH_FAILED GET /up answered 500; web-3 failed: DISK_FULL`: one reason for each code. */
-function words(failed: readonly JudgedAgent[], rollout: Rollout): string {
+function words(failed: readonly RolloutAgent[], rollout: Rollout): string {
   const codes = [...new Set(failed.map((each) => failureOf(each, rollout).code))];
   const sentences = codes.slice(0, MAX_CODES).map((code) => {
     const same = failed.filter((each) => failureOf(each, rollout).code === code);
-    return `${namesOf(same)} failed: ${code} ${failureOf(same[0] as JudgedAgent, rollout).reason}`.trim();
+    return `${namesOf(same)} failed: ${code} ${failureOf(same[0] as RolloutAgent, rollout).reason}`.trim();
   });
   return sentences.join('; ');
 }

@@ -1,10 +1,10 @@
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { type Action, change, rest } from './action.ts';
-import { sameCore } from './begin.ts';
+import { isSameTarget } from '../schemas/target.ts';
+import { type Action, changing, rest } from './action.ts';
 import { type Broken, failuresOf } from './budget.ts';
-import { inQuarantine, type Observed, type Published } from './observed.ts';
+import { inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
 import { failuresIn, namesOf, outcomeOf, type Summary, showWords, summarize } from './summary.ts';
 
 /**
@@ -12,7 +12,13 @@ import { failuresIn, namesOf, outcomeOf, type Summary, showWords, summarize } fr
  * somebody had leave to activate is sent back and refused from now on; a full disk or a lost origin before that is none
  * of its fault.
  */
-export function finish(picture: Observed, wanted: Published, rollout: Rollout, policy: Policy, broken: Broken): Action {
+export function finish(
+  picture: Observed,
+  wanted: WantedDeployment,
+  rollout: Rollout,
+  policy: Policy,
+  broken: Broken,
+): Action {
   const tally = summarize(picture, rollout, policy);
   const ended: Rollout = { ...rollout, failures: failuresIn(rollout, failuresOf(tally, rollout)), soakAt: null };
   const base = wayBack(picture, rollout);
@@ -20,7 +26,7 @@ export function finish(picture: Observed, wanted: Published, rollout: Rollout, p
     policy.onFailure === 'rollback' && wanted.target ? whyNotBack(picture, wanted.target, base, broken) : '';
   if (policy.onFailure !== 'rollback' || stays !== '' || !base || !wanted.target) {
     const why = stays === '' ? broken.why : `${broken.why}; no rollback: ${stays}`;
-    return change('halt', why, { ...ended, state: 'halted', reason: why });
+    return changing('halt', why, { ...ended, state: 'halted', reason: why });
   }
   return {
     ...{ do: 'roll back', why: broken.why, base, commitId: wanted.target.commitId },
@@ -41,13 +47,13 @@ function wayBack(picture: Observed, { base }: Rollout): Rollout['base'] {
 /** Empty: there is somewhere to go back to. */
 function whyNotBack(
   picture: Observed,
-  target: NonNullable<Published['target']>,
+  target: NonNullable<WantedDeployment['target']>,
   base: Rollout['base'],
   { byCommit }: Broken,
 ): string {
   if (!byCommit) return 'none of them had a permit yet, so it is not the commit';
   if (!base) return 'nothing was proven before it';
-  if (sameCore(base, target)) return `${deploymentName(base.deployment)}, the last proven one, is the same target`;
+  if (isSameTarget(base, target)) return `${deploymentName(base.deployment)}, the last proven one, is the same target`;
   const quarantined = inQuarantine(picture, base.commitId);
   return quarantined === null ? '' : `${deploymentName(base.deployment)} is in quarantine: ${quarantined}`;
 }
@@ -55,7 +61,7 @@ function whyNotBack(
 /** Nobody is left to go: it ended well, or as well as the policy takes. */
 export function prove(
   picture: Observed,
-  { target }: Published,
+  { target }: WantedDeployment,
   rollout: Rollout,
   tally: Summary,
   broken: string | null,
@@ -69,10 +75,10 @@ export function prove(
   const bad = broken ?? (done.length === 0 ? `${namesOf(failed)} failed, and no agent shows it` : null);
   if (bad) {
     const outcome = outcomeOf(picture, rollout, 'failed', bad);
-    return change('fail', bad, { ...ended, state: 'failed', reason: bad }, { outcome: { number, outcome } });
+    return changing('fail', bad, { ...ended, state: 'failed', reason: bad }, { outcome: { number, outcome } });
   }
   const without = tally.of('failed', 'out', 'offline', 'gone');
   const why = `${showWords(done.length)}${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
   const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, reason: '' };
-  return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
+  return changing('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
 }

@@ -1,12 +1,11 @@
-import { readDeployment, readHistory } from '../fleet/history.ts';
+import { newestProven, readDeployment, readHistory } from '../fleet/history.ts';
 import { isPublished, readSharedState, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
-import type { Quarantined } from '../schemas/hold.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
-import type { AgentSeen, Observed, Published } from './observed.ts';
+import type { AgentSeen, Observed, WantedDeployment } from './observed.ts';
 
 /** What one look at the shared state found, with the versions that an order planned from it names. */
 export interface Observation {
@@ -48,7 +47,7 @@ export async function observe(
     rollout,
     unknownState: foreign?.targetVersion === targetVersion ? foreign.state : null,
     left: moved ? await readDeployment(session, znodes, rollout.deployment) : null,
-    proven: rollout && !moved && !isLost ? null : await lastProven(session, znodes, state, quarantine.value),
+    proven: rollout && !moved && !isLost ? null : await provenBefore(session, znodes, state),
     quarantine,
     agents: agentsSeen,
     now: at,
@@ -65,7 +64,7 @@ export async function observe(
 const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
   !moved && rollout !== null && ['proven', 'failed', 'rolled-back', 'paused'].includes(rollout.state);
 
-function wantedOf(state: SharedState): Published | null {
+function wantedOf(state: SharedState): WantedDeployment | null {
   const { config } = state;
   if (!isPublished(config)) return null;
   const { target } = config;
@@ -77,17 +76,8 @@ function wantedOf(state: SharedState): Published | null {
   };
 }
 
-/** The newest that somebody judged so, a coordinator or a publisher, and that may be activated still. */
-async function lastProven(
-  session: Session,
-  znodes: Znodes,
-  state: SharedState,
-  quarantined: readonly Quarantined[],
-): Promise<Deployment | null> {
-  const current = state.current?.number;
-  const refused = new Set<string>(quarantined.map((each) => each.commitId));
+/** Whoever judged it so, a coordinator or a publisher. */
+async function provenBefore(session: Session, znodes: Znodes, state: SharedState): Promise<Deployment | null> {
   const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
-  const fits = ({ number, outcome, target }: Deployment) =>
-    number !== current && outcome?.state === 'proven' && !refused.has(target.commitId);
-  return history.find(fits) ?? null;
+  return newestProven(history, state.quarantine.value, ({ number }) => number !== state.current?.number) ?? null;
 }

@@ -12,7 +12,7 @@ export type Core = Deployment['target'];
 export interface Observed {
   readonly now: number;
   /** Of `config`; null: nothing was published yet. */
-  readonly wanted: Published | null;
+  readonly wanted: WantedDeployment | null;
   readonly policy: { readonly value: Policy | null; readonly unreadable: string | null };
   readonly rollout: Rollout | null;
   /** The state of the rollout of what config holds, where this version does not know it; `rollout` is null then. */
@@ -27,7 +27,7 @@ export interface Observed {
   readonly watched: number;
 }
 
-export interface Published {
+export interface WantedDeployment {
   readonly targetVersion: TargetVersion;
   /** Null: no agent can read it. */
   readonly target: Core | null;

@@ -1,18 +1,18 @@
 import { atLeastOne, canaryOf, nextWave, type WaveAgent } from '../fleet/waves.ts';
 import { amountOf, durationOf, type Policy } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { type Action, type Change, change, rest } from './action.ts';
-import type { JudgedAgent } from './agent-state.ts';
+import { type Action, changing, type RolloutChange, rest } from './action.ts';
+import type { RolloutAgent } from './agent-state.ts';
 import { brokenBudget } from './budget.ts';
 import { finish, prove } from './finish.ts';
-import type { Observed, Published } from './observed.ts';
+import type { Observed, WantedDeployment } from './observed.ts';
 import { namesOf, type Summary, summarize } from './summary.ts';
 
 /**
  * A rollout with a policy goes on: who is late is noted, a broken budget stops it, a wave that is done soaks and gives
  * way to the next, and who is ready gets a permit as long as not too many are between permit and report.
  */
-export function advance(picture: Observed, wanted: Published, before: Rollout, policy: Policy): Action {
+export function advance(picture: Observed, wanted: WantedDeployment, before: Rollout, policy: Policy): Action {
   const timed = before.waveAt === 0 ? { ...before, waveAt: picture.now } : before;
   const tally = summarize(picture, timed, policy);
   const rollout = withLate(timed, tally);
@@ -33,7 +33,7 @@ export function advance(picture: Observed, wanted: Published, before: Rollout, p
 function withLate(rollout: Rollout, tally: Summary): Rollout {
   const overdue = tally.agents.filter((each) => each.overdue);
   if (overdue.length === 0) return rollout;
-  const add = (known: readonly string[], more: readonly JudgedAgent[]) =>
+  const add = (known: readonly string[], more: readonly RolloutAgent[]) =>
     [...new Set([...known, ...more.map((each) => each.agentId)])].toSorted();
   const permitted = overdue.filter((each) => each.hadPermit);
   return { ...rollout, late: add(rollout.late, overdue), latePermitted: add(rollout.latePermitted, permitted) };
@@ -54,14 +54,14 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Summary): Rollout 
   return { ...rollout, canary, members: canary };
 }
 
-function withOthers(policy: Policy, kept: readonly string[], others: readonly JudgedAgent[], all: number): string[] {
+function withOthers(policy: Policy, kept: readonly string[], others: readonly RolloutAgent[], all: number): string[] {
   const more = others.filter((each) => !kept.includes(each.agentId)).map(candidate);
   const candidates = [...kept.map((agentId) => ({ agentId, labels: {} })), ...more];
   return [...new Set([...kept, ...canaryOf(policy, candidates, kept, all)])].toSorted();
 }
 
 /** On the way back: those that another target keeps busy, as long as there are others to go. */
-function hanging(rollout: Rollout, tally: Summary): readonly JudgedAgent[] {
+function hanging(rollout: Rollout, tally: Summary): readonly RolloutAgent[] {
   const left = tally.of('ready', 'working');
   const busy = rollout.wayBack ? left.filter((each) => each.elsewhere) : [];
   return busy.length < left.length ? busy : [];
@@ -87,14 +87,14 @@ function whyHeld(rollout: Rollout, policy: Policy, tally: Summary): string | nul
 const isCanary = (rollout: Rollout, policy: Policy): boolean => policy.canary !== undefined && rollout.wave === 0;
 
 /** Went away after it was done. */
-const isLost = ({ standing, inFlight }: JudgedAgent): boolean => standing === 'gone' && !inFlight;
+const isLost = ({ standing, inFlight }: RolloutAgent): boolean => standing === 'gone' && !inFlight;
 
 /** Every agent of the wave is done, or failed within the budget; and who was of the canary is there still. */
 function isSettled(rollout: Rollout, tally: Summary): boolean {
   return openOf(rollout, tally, 'ready').length === 0;
 }
 
-function openOf({ members, canary }: Rollout, tally: Summary, ...more: 'ready'[]): readonly JudgedAgent[] {
+function openOf({ members, canary }: Rollout, tally: Summary, ...more: 'ready'[]): readonly RolloutAgent[] {
   return tally
     .of('working', 'gone', ...more)
     .filter((each) => members.includes(each.agentId) || (isLost(each) && canary.includes(each.agentId)));
@@ -118,10 +118,10 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summar
 }
 
 /** Those who may activate at any moment; who is late with a permit loses it in the same order. */
-const inFlight = (tally: Summary): readonly JudgedAgent[] =>
+const inFlight = (tally: Summary): readonly RolloutAgent[] =>
   tally.agents.filter((each) => each.inFlight && !isRevoked(each));
 
-const isRevoked = ({ standing, inFlight, seen }: JudgedAgent): boolean =>
+const isRevoked = ({ standing, inFlight, seen }: RolloutAgent): boolean =>
   inFlight && seen.permit !== null && (standing === 'failed' || standing === 'out');
 
 /** Null: the wave has been well for long enough. */
@@ -143,7 +143,7 @@ function soak(picture: Observed, before: Rollout, rollout: Rollout, policy: Poli
 
 function next(
   picture: Observed,
-  wanted: Published,
+  wanted: WantedDeployment,
   before: Rollout,
   rollout: Rollout,
   policy: Policy,
@@ -155,15 +155,15 @@ function next(
   const busy = hanging(rollout, tally);
   const members = nextWave(policy, left.filter((each) => !busy.includes(each)).map(candidate), tally.all);
   const wave = { ...rollout, wave: rollout.wave + 1, members, waveAt: picture.now, soakAt: null };
-  const begun = permit(before, wave, policy, tally) as Change;
+  const begun = permit(before, wave, policy, tally) as RolloutChange;
   return { ...begun, do: 'wave', why: `wave ${wave.wave}: ${namesOf(members.map((agentId) => ({ agentId })))}` };
 }
 
-const candidate = ({ agentId, seen }: JudgedAgent): WaveAgent => ({ agentId, labels: seen.labels });
+const candidate = ({ agentId, seen }: RolloutAgent): WaveAgent => ({ agentId, labels: seen.labels });
 
 /** One order where anything is to be written, else a rest. */
 function settle(
-  name: Change['do'],
+  name: RolloutChange['do'],
   why: string,
   before: Rollout,
   rollout: Rollout,
@@ -173,5 +173,5 @@ function settle(
   const revoke = tally.agents.filter(isRevoked).map((each) => each.agentId);
   const changed = JSON.stringify(rollout) !== JSON.stringify(before);
   if (!changed && grant.length + revoke.length === 0) return rest(why);
-  return change(name, why, changed ? rollout : null, { grant, revoke });
+  return changing(name, why, changed ? rollout : null, { grant, revoke });
 }

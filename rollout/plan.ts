@@ -3,9 +3,9 @@
  * target without a rollout gets one), wave.ts (a policy's rollout goes on), and below (what needs no more than a look).
  */
 import type { Rollout } from '../schemas/rollout.ts';
-import { type Action, change, rest } from './action.ts';
-import { begin } from './begin.ts';
-import { inQuarantine, type Observed, type Published } from './observed.ts';
+import { type Action, changing, rest } from './action.ts';
+import { beginRollout } from './begin.ts';
+import { inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
 import { advance } from './phases.ts';
 import { outcomeOf } from './summary.ts';
 import { unphased } from './unphased.ts';
@@ -21,7 +21,7 @@ export function plan(picture: Observed): Action {
   if (!wanted.record) return { do: 'adopt', why: 'config was set by another ZooKeeper client' };
   if (unknownState !== null)
     return rest(`its rollout is ${unknownState}, which this version does not know: it is left alone`);
-  if (rollout?.targetVersion !== wanted.targetVersion) return begin(picture, wanted, wanted.record);
+  if (rollout?.targetVersion !== wanted.targetVersion) return beginRollout(picture, wanted, wanted.record);
   switch (rollout.state) {
     case 'running':
       return running(picture, wanted, rollout);
@@ -29,7 +29,7 @@ export function plan(picture: Observed): Action {
       return rest(`paused by ${rollout.paused?.by ?? 'somebody'}: ${rollout.paused?.reason ?? ''}`);
     case 'halted':
       // It halted because nobody could read the policy; a person has mended that.
-      if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return begin(picture, wanted, wanted.record);
+      if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return beginRollout(picture, wanted, wanted.record);
       return rest(`halted: ${rollout.reason}`);
     case 'proven':
       return rest('proven');
@@ -40,23 +40,23 @@ export function plan(picture: Observed): Action {
   }
 }
 
-function running(picture: Observed, wanted: Published, rollout: Rollout): Action {
+function running(picture: Observed, wanted: WantedDeployment, rollout: Rollout): Action {
   if (!rollout.permits) return unphased(picture, wanted, rollout);
-  if (rollout.policy === null) return change('halt', NO_POLICY, { ...rollout, state: 'halted', reason: NO_POLICY });
+  if (rollout.policy === null) return changing('halt', NO_POLICY, { ...rollout, state: 'halted', reason: NO_POLICY });
   const quarantined = wanted.target && inQuarantine(picture, wanted.target.commitId);
   if (quarantined === null) return advance(picture, wanted, rollout, rollout.policy);
   const why = `the commit is in quarantine: ${quarantined}`;
-  return change('halt', why, { ...rollout, state: 'halted', reason: why });
+  return changing('halt', why, { ...rollout, state: 'halted', reason: why });
 }
 
 const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE mends it';
 
 /** A person's word ended it: whoever gave it may not have been able to write the outcome. */
-function ended(picture: Observed, { record }: Published, rollout: Rollout): Action {
+function ended(picture: Observed, { record }: WantedDeployment, rollout: Rollout): Action {
   const judged = record?.outcome && record.outcome.state !== 'timed-out';
   if (judged || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.reason}`);
   const outcome = outcomeOf(picture, rollout, 'aborted', rollout.reason);
-  return change('outcome', rollout.reason, null, { outcome: { number: rollout.deployment, outcome } });
+  return changing('outcome', rollout.reason, null, { outcome: { number: rollout.deployment, outcome } });
 }
 
 const isWithoutPolicy = (rollout: Rollout): boolean => rollout.permits && rollout.policy === null;

@@ -1,13 +1,13 @@
 import type { Outcome } from '../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { type AgentState, failureOf, type JudgedAgent, judgeAgent } from './agent-state.ts';
+import { type AgentState, failureOf, judgeAgent, type RolloutAgent } from './agent-state.ts';
 import type { Observed } from './observed.ts';
 
 /** All agents that are known, where each stands, and how to count them. */
 export interface Summary {
-  readonly agents: readonly JudgedAgent[];
-  of(...standings: AgentState[]): readonly JudgedAgent[];
+  readonly agents: readonly RolloutAgent[];
+  of(...standings: AgentState[]): readonly RolloutAgent[];
   /** How many a share is a share of: without those a person took out, or that are gone for good. */
   readonly all: number;
 }
@@ -44,7 +44,7 @@ export function outcomeOf(picture: Observed, rollout: Rollout, state: Outcome['s
 const MAX_NAMED = 20;
 
 /** For the record: every id, so that a person can excuse them all, and the reasons of the first ones. */
-export function failuresIn(rollout: Rollout, failed: readonly JudgedAgent[]): Rollout['failures'] {
+export function failuresIn(rollout: Rollout, failed: readonly RolloutAgent[]): Rollout['failures'] {
   const all = failed.map((each) => failureOf(each, rollout));
   return all.map((each, at) => (at < MAX_NAMED ? each : { ...each, reason: '' }));
 }

@@ -1,17 +1,17 @@
 import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
-import { type Action, change, rest } from './action.ts';
-import type { JudgedAgent } from './agent-state.ts';
-import type { Observed, Published } from './observed.ts';
+import { type Action, changing, rest } from './action.ts';
+import type { RolloutAgent } from './agent-state.ts';
+import type { Observed, WantedDeployment } from './observed.ts';
 import { failuresIn, NO_DEADLINE, namesOf, outcomeOf, showWords, summarize } from './summary.ts';
 
 /**
  * Without a policy everybody goes at once and needs nobody's leave; what is left to do is to say how it ended. Expected
  * are the agents that are online, or said something about this target: one of those that went away is waited for.
  */
-export function unphased(picture: Observed, { target }: Published, rollout: Rollout): Action {
+export function unphased(picture: Observed, { target }: WantedDeployment, rollout: Rollout): Action {
   const tally = summarize(picture, rollout, NO_DEADLINE);
-  const spoke = ({ seen }: JudgedAgent) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
+  const spoke = ({ seen }: RolloutAgent) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
   const expected = tally.agents.filter((each) => spoke(each) && !isSuspended(each.seen.report));
   const done = expected.filter(({ standing }) => standing === 'done');
   const ended = expected.filter(({ standing }) => standing === 'failed' || standing === 'out');
@@ -20,13 +20,13 @@ export function unphased(picture: Observed, { target }: Published, rollout: Roll
   if (done.length === expected.length) {
     const why = showWords(done.length);
     const proven: Rollout = { ...rollout, state: 'proven', base: { deployment: number, ...target }, reason: '' };
-    return change('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
+    return changing('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
   }
   if (done.length + ended.length === expected.length) {
     const why = `${namesOf(ended)} will not without a person`;
     const failures = failuresIn(rollout, ended);
     const outcome = outcomeOf(picture, rollout, 'failed', why);
-    return change(
+    return changing(
       'fail',
       why,
       { ...rollout, state: 'failed', reason: why, failures },

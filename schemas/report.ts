@@ -64,6 +64,13 @@ export type Report = z.infer<ReturnType<typeof report>>;
 /** A person's word on the server holds whatever the target is, until that person takes it back. */
 export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
 
+/** Its own tries are over: only a person, or a newer target, changes that. */
+export const hasGivenUp = (last: Report | null): boolean =>
+  last?.error?.next === 'stall' || last?.error?.next === 'bug';
+
+/** A person on the server keeps it on another commit, and it shows that one. */
+export const isOverridden = (last: Report | null): boolean => last?.override != null && last.error === null;
+
 /** `online/<agentId>`: who holds this id, for as long as its session lives. */
 export const presence = once(() =>
   z.object({

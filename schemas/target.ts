@@ -104,6 +104,12 @@ export function parseKept(
   return { ok: true, target: target as KeptTarget };
 }
 
+/** Whether two targets ask for the same: what we add in `gitfleet` does not make another one of it. */
+export const isSameTarget = (one: TargetMembers, other: TargetMembers): boolean =>
+  one.url === other.url && one.commitId === other.commitId && one.relativePath === other.relativePath;
+
+type TargetMembers = Record<'url' | 'commitId' | 'relativePath', string>;
+
 /** A target out of its three members, as history or a rollout remembers them. @throws FleetError as parseTarget says. */
 export function targetOf({ url, commitId, relativePath }: Record<'url' | 'commitId' | 'relativePath', string>): Target {
   const judged = parseTarget(Buffer.from(JSON.stringify({ url, commitId, relativePath })), ANY_URL);

@@ -223,40 +223,6 @@ const NOT_YET: readonly Remaining[] = [
     of: ['agent/plan.ts'],
     why: 'the reporter is still called by the loop',
   },
-  {
-    file: 'publisher/change.ts',
-    of: ['publisher/screens/columns.ts', 'publisher/screens/theme.ts', 'publisher/screens/words.ts'],
-    why: 'act and screen still in one file',
-  },
-  {
-    file: 'publisher/freshness.ts',
-    of: ['publisher/screens/columns.ts', 'publisher/screens/theme.ts', 'publisher/screens/words.ts'],
-    why: 'act and screen still in one file',
-  },
-  { file: 'publisher/next-commands.ts', of: ['publisher/screens/words.ts'], why: 'next commands are still sentences' },
-  { file: 'publisher/nobody.ts', of: ['publisher/screens/words.ts'], why: 'a rule and its sentence still in one file' },
-  { file: 'publisher/past.ts', of: ['publisher/screens/words.ts'], why: 'act and screen still in one file' },
-  {
-    file: 'publisher/plan.ts',
-    of: [
-      'publisher/screens/columns.ts',
-      'publisher/screens/place-lines.ts',
-      'publisher/screens/policy-lines.ts',
-      'publisher/screens/theme.ts',
-      'publisher/screens/words.ts',
-    ],
-    why: 'act and screen still in one file',
-  },
-  {
-    file: 'publisher/steer-rollout.ts',
-    of: ['publisher/screens/wave-words.ts'],
-    why: 'steering still writes its sentences',
-  },
-  {
-    file: 'publisher/steer.ts',
-    of: ['publisher/screens/wave-words.ts', 'publisher/screens/words.ts'],
-    why: 'steering still writes its sentences',
-  },
 ];
 
 const sources = (): string[] => sourcesOf(Object.keys(MAY_IMPORT));

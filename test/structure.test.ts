@@ -11,18 +11,6 @@ const CIRCLES_LEFT: readonly { files: readonly string[]; why: string }[] = [
     files: ['git/objects/content.ts', 'git/objects/tree.ts', 'git/repository/repository.ts'],
     why: 'the readers of objects take the whole repository as their parameter',
   },
-  {
-    files: ['fleet/publish-transaction.ts', 'fleet/quarantine-list.ts'],
-    why: 'the list picks members of the request that publishes',
-  },
-  {
-    files: ['publisher/nobody.ts', 'publisher/screens/words.ts', 'publisher/verdict.ts'],
-    why: 'a rule about agents stands among the words of the screens',
-  },
-  {
-    files: ['publisher/follow.ts', 'publisher/rollout-status.ts'],
-    why: 'the type of an ending is declared where it is awaited',
-  },
 ];
 
 /** Names that files of several folders export: those of the same thing, and those that still have two meanings. */
@@ -37,15 +25,7 @@ const SHARED_NAMES: Readonly<Record<string, string>> = {
   'Failpoint in agent and git': 'git and agent are blind to one another; each has points of its own, in one shape',
   'FailpointName in agent and git': 'git and agent are blind to one another; each has points of its own, in one shape',
   'NO_FAILPOINT in agent and git': 'git and agent are blind to one another; each has points of its own, in one shape',
-  'hold in fleet and schemas': 'the act and the schema of what it writes',
-  'quarantine in fleet and schemas': 'the act and the schema of what it writes',
   'Access in fleet and git': 'rights of znodes; how git logs in: not yet renamed',
-  'Change in publisher and rollout': 'commits between two targets; the writes of an action: not yet renamed',
-  'JudgedAgent in publisher and rollout': 'two judgements of an agent, not yet one rule in schemas/report.ts',
-  'Progress in agent and publisher': 'of one agent; of a followed deployment: not yet renamed',
-  'Published in fleet and rollout': 'what a publish resolves to; what the coordinator observed: not yet renamed',
-  'outcomeOf in publisher and rollout': 'two tellings of how a deployment ended: not yet one',
-  'stateWords twice in publisher': 'of a rollout; of an agent: not yet renamed',
 };
 
 const sources = sourcesOf(FOLDERS);

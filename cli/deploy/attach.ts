@@ -1,8 +1,9 @@
 import { type Recorded, readDeployment, readRecorded } from '../../fleet/history.ts';
 import { isPublished, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
-import { endingOfPast, pastLines } from '../../publisher/past.ts';
 import { deploymentUnknown } from '../../publisher/rollback.ts';
+import { pastLines } from '../../publisher/screens/history-screen.ts';
 import { attachedLines } from '../../publisher/screens/progress-lines.ts';
+import { endingOfPast } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { AttachedOutput, EndingOutput } from '../../schemas/json-output.ts';

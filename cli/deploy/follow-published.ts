@@ -1,6 +1,7 @@
 import type { Change } from '../../publisher/change.ts';
-import { type Ending, follow } from '../../publisher/follow.ts';
+import { follow } from '../../publisher/follow.ts';
 import { attachWords, detachedLines, type Followed, publishedLines } from '../../publisher/screens/progress-lines.ts';
+import type { Ending } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { PublishedOutput } from '../../schemas/json-output.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';

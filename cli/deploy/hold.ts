@@ -1,4 +1,4 @@
-import { hold } from '../../fleet/hold-and-quarantine.ts';
+import { setHold } from '../../fleet/hold-and-quarantine.ts';
 import { holdLines } from '../../publisher/screens/brake-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { parseDuration } from '../../schemas/duration.ts';
@@ -27,7 +27,7 @@ export async function run({ options }: Call): Promise<number> {
     const parts = { session, znodes: znodes(settings.app), now: () => now };
     const held = await asOperator(
       'a hold',
-      written('the hold may be set', () => hold(parts, wanted)),
+      written('the hold may be set', () => setHold(parts, wanted)),
     );
     if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
     else say(...holdLines(settings.app, held.hold));

@@ -1,8 +1,8 @@
 import { readFleet } from '../../fleet/fleet-view.ts';
 import { readPolicy } from '../../fleet/policy.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
-import { planLines, planOutputOf, planPublish } from '../../publisher/plan.ts';
-import { publishWords } from '../../publisher/screens/publish-words.ts';
+import { planPublish } from '../../publisher/plan.ts';
+import { planLines, planOutputOf, publishWords } from '../../publisher/screens/plan-screen.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';

@@ -1,4 +1,4 @@
-import { quarantine } from '../../fleet/hold-and-quarantine.ts';
+import { quarantineCommit } from '../../fleet/hold-and-quarantine.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { quarantineLines } from '../../publisher/screens/brake-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -26,7 +26,7 @@ export async function run({ options, words }: Call): Promise<number> {
     ]);
     const parts = { session, znodes: paths, now: () => systemClock.now() };
     const word = { by: author(process.env), reason };
-    const { entry, changed } = await written('it may be in quarantine', () => quarantine(parts, commitId, word));
+    const { entry, changed } = await written('it may be in quarantine', () => quarantineCommit(parts, commitId, word));
     if (options['json']) say(JSON.stringify({ quarantined: entry, changed } satisfies QuarantineOutput));
     else {
       const isWanted = state.config.target?.commitId === commitId;

@@ -1,4 +1,5 @@
 import { retryRollout } from '../../publisher/retry.ts';
+import { retryWords } from '../../publisher/screens/steer-words.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import type { SteerOutput } from '../../schemas/json-output.ts';
@@ -26,8 +27,9 @@ export async function run({ options }: Call): Promise<number> {
     const found = await interrupt.outcomeOf(retryRollout(parts, { by, reason }));
     if ('record' in found) return await followPublished(session, paths, found, following, undefined, interrupt);
     const { deployment, state } = found.rollout;
-    const said: SteerOutput = { deployment, state, changed: false, said: found.said };
-    say(following.json ? JSON.stringify(said) : found.said);
+    const words = retryWords(found.do, found.rollout);
+    const said: SteerOutput = { deployment, state, changed: false, said: words };
+    say(following.json ? JSON.stringify(said) : words);
     return EXIT.converged;
   });
 }

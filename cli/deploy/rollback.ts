@@ -4,7 +4,7 @@ import { readSharedState } from '../../fleet/shared-state.ts';
 import { type Change, readChange } from '../../publisher/change.ts';
 import { publish } from '../../publisher/publish.ts';
 import { findRollback } from '../../publisher/rollback.ts';
-import { branchLines } from '../../publisher/screens/branch-lines.ts';
+import { branchLines } from '../../publisher/screens/change-lines.ts';
 import { short } from '../../publisher/screens/words.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { newNonce } from '../../runtime/nonce.ts';

@@ -1,9 +1,9 @@
-import type { Progress } from '../../publisher/follow.ts';
-import { progressFrame } from '../../publisher/screens/progress-frame.ts';
+import type { DeploymentProgress } from '../../publisher/follow.ts';
 import {
   createProgressLines,
   endedFailures,
   type Followed,
+  progressFrame,
   verdictLines,
 } from '../../publisher/screens/progress-lines.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
@@ -13,7 +13,7 @@ import { isLive, say, screenNow, stdout } from '../shell/terminal.ts';
 
 /** Shows a deployment's progress: a live table on a terminal, plain lines elsewhere, one JSON value for machines. */
 interface ProgressShow {
-  next(progress: Progress): void;
+  next(progress: DeploymentProgress): void;
   /** Idempotent; also where no ending came. */
   close(): void;
 }

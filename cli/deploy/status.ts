@@ -1,7 +1,7 @@
-import { type AgentView, readAgent, readFleet } from '../../fleet/fleet-view.ts';
+import { type AgentView, readAgent, readFleet, selectedBy } from '../../fleet/fleet-view.ts';
 import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { readRolloutStatus } from '../../publisher/current-rollout.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
-import { readRolloutStatus } from '../../publisher/rollout-status.ts';
 import { agentLines, presentTargetOf } from '../../publisher/screens/agent-screen.ts';
 import { agentOutputOf, statusOutputOf } from '../../publisher/screens/status-output.ts';
 import {
@@ -10,7 +10,6 @@ import {
   type StatusPicture,
   statusLines,
 } from '../../publisher/screens/status-screen.ts';
-import { selectedBy } from '../../publisher/selection.ts';
 import { presentProgress } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Deployment } from '../../schemas/deployment.ts';

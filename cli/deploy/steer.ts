@@ -1,5 +1,6 @@
-import { nextCommands, nextWords } from '../../publisher/next-commands.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
+import { nextCommands, nextWords } from '../../publisher/screens/next-commands.ts';
+import { steerWords } from '../../publisher/screens/steer-words.ts';
 import type { Steering } from '../../publisher/steer.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
@@ -35,9 +36,10 @@ function steerVerb(verb: Steering): (call: Call) => Promise<number> {
       const steered = await written(`${verb} may be done`, () => steerRollout(parts, verb, word));
       const changed = steered.do === 'write';
       const { deployment, state } = steered.rollout;
-      const said: SteerOutput = { deployment, state, changed, said: steered.said };
+      const words = steerWords(steered);
+      const said: SteerOutput = { deployment, state, changed, said: words };
       if (options['json']) say(JSON.stringify(said));
-      else say(steered.said, ...(changed ? [nextWords(await waysAfter(verb, session, parts.znodes))] : []));
+      else say(words, ...(changed ? [nextWords(await waysAfter(verb, session, parts.znodes))] : []));
       return EXIT.converged;
     });
   };

@@ -1,6 +1,5 @@
 import { ANSWER_MS, createFreshness, REDRAW_MS } from '../../publisher/freshness.ts';
-import { statusChanges } from '../../publisher/screens/status-changes.ts';
-import { statusOutputOf } from '../../publisher/screens/status-output.ts';
+import { statusChanges, statusOutputOf } from '../../publisher/screens/status-output.ts';
 import { type StatusPicture, statusLines } from '../../publisher/screens/status-screen.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { EXIT } from '../shell/exit-codes.ts';

@@ -6,7 +6,7 @@ import { parseConfig } from '../../fleet/shared-state.ts';
 import { isBranchPattern } from '../../hooks/branch-pattern.ts';
 import { type Gate, type HookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { installHook } from '../../hooks/install.ts';
-import { placeLines } from '../../publisher/screens/place-lines.ts';
+import { placeLines } from '../../publisher/screens/change-lines.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { parseRelativePath } from '../../schemas/relative-path.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';

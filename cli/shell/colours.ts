@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { plain, type Theme, type Tone } from '../../publisher/screens/theme.ts';
+import { plain, type Theme, type Tone } from '../../publisher/screens/columns.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,4 +1,4 @@
-import type { Screen } from '../../publisher/screens/theme.ts';
+import type { Screen } from '../../publisher/screens/columns.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 
 import { once } from '../../runtime/once.ts';

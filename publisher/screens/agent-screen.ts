@@ -4,10 +4,10 @@ import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import { formatInstant } from '../../schemas/instant.ts';
 import type { Presence, Report } from '../../schemas/report.ts';
-import { backWords, nextWords } from '../next-commands.ts';
 import { type AgentProgress, presentProgress } from '../verdict.ts';
 import { outputLines, phaseAge } from './agent-table.ts';
-import type { Screen, Tone } from './theme.ts';
+import type { Screen, Tone } from './columns.ts';
+import { backWords, nextWords } from './next-commands.ts';
 import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
 
 /** What config holds. */

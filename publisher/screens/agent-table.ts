@@ -1,7 +1,7 @@
 import { visible } from '../../runtime/safe-text.ts';
 import type { JudgedAgent } from '../verdict.ts';
+import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, line } from './columns.ts';
-import type { Screen, Tone } from './theme.ts';
 import { age, driftWords, names, overrideWords, short, suspensionWords } from './words.ts';
 
 /** Above this many agents a screen shows counts and the agents that are not settled, instead of all. */

@@ -1,9 +1,9 @@
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName, UNREADABLE } from '../../schemas/deployment.ts';
 import type { Quarantined } from '../../schemas/hold.ts';
+import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, cut } from './columns.ts';
-import type { Screen, Tone } from './theme.ts';
-import { age, outcomeWord, short } from './words.ts';
+import { age, nameAndCommit, outcomeWord, short } from './words.ts';
 
 /**
  * `gitfleet history`: newest first; the star marks what config shows.
@@ -73,4 +73,23 @@ function marks({ returnsTo, lifted, reason }: Deployment): string {
     lifted === null ? '' : `(out of the quarantine of ${visible(lifted.by, 40)}: ${visible(lifted.reason, 80)}) `;
   // What was returned to is known: older records named the rollback that had returned there before.
   return `${back}${from}${ownWords ? visible(reason, 200) : words}`;
+}
+
+/** What to add where it is published already: that it has ended badly, and how it is tried again; else nothing. */
+export function againWords({ outcome }: Deployment): string {
+  if (outcome?.state !== 'failed' && outcome?.state !== 'aborted') return '';
+  return `; it ${outcome.state === 'failed' ? 'has failed' : 'was aborted'}: gitfleet retry tries it again`;
+}
+
+/** `d-5 1f2e3d4c5b: proven 2 h ago, 3/3 agents, judged by ann`, and who is missing. */
+export function pastLines(record: Deployment, now: number): string[] {
+  const { outcome } = record;
+  if (!outcome) return [`${nameAndCommit(record)} was superseded before anybody judged it`, 'next: gitfleet history'];
+  const by = outcome.by === '' ? '' : `, judged by ${visible(outcome.by, 100)}`;
+  const why = outcome.reason ? `: ${visible(outcome.reason, 300)}` : '';
+  return [
+    ...outcome.missing.map(({ agentId, code }) => `  ${visible(agentId, 100)}: ${visible(code, 100)}`),
+    `${nameAndCommit(record)}: ${outcome.state} ${age(now - outcome.at)} ago, ${outcome.reached}/${outcome.expected} agents${by}${why}`,
+    'next: gitfleet status shows what is wanted now',
+  ];
 }

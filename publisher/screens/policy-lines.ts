@@ -3,9 +3,8 @@ import { wavesOf } from '../../fleet/waves.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import type { Policy } from '../../schemas/policy.ts';
 import { isSuspended } from '../../schemas/report.ts';
-import { noAgentNext, noAgentWords } from '../nobody.ts';
 import { waveName } from './wave-words.ts';
-import { names } from './words.ts';
+import { names, noAgentNext, noAgentWords } from './words.ts';
 
 /** The policy in force as its file would say it, and the waves of now. */
 export function policyLines(app: string, policy: Policy | null, fleet: readonly AgentView[]): string[] {

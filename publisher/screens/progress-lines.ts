@@ -1,21 +1,21 @@
 import type { Published } from '../../fleet/publish-transaction.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
-import { type Change, changeLines } from '../change.ts';
-import type { Ending, Progress } from '../follow.ts';
-import { type Stale, staleChange } from '../freshness.ts';
-import { nextCommands, nextWords } from '../next-commands.ts';
-import { noAgentNext, noAgentWords } from '../nobody.ts';
-import type { JudgedAgent } from '../verdict.ts';
-import { failureLines, MAX_SINGLE, outputLines, stateWords } from './agent-table.ts';
-import { placeLines } from './place-lines.ts';
-import type { Screen } from './theme.ts';
+import type { Change } from '../change.ts';
+import type { DeploymentProgress } from '../follow.ts';
+import type { Stale } from '../freshness.ts';
+import type { Ending, JudgedAgent } from '../verdict.ts';
+import { agentTable, failureLines, MAX_SINGLE, outputLines, stateWords, tallyOf } from './agent-table.ts';
+import { changeLines, placeLines } from './change-lines.ts';
+import { line, type Screen } from './columns.ts';
+import { nextCommands, nextWords } from './next-commands.ts';
+import { asSeen, staleChange, staleLines } from './stale-lines.ts';
 import { abortWords, heldWords, waveWords } from './wave-words.ts';
-import { age, nameAndCommit, short, standingWords } from './words.ts';
+import { age, nameAndCommit, names, noAgentNext, noAgentWords, short, standingWords } from './words.ts';
 
 /** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
 interface ProgressLines {
-  next(progress: Progress): string[];
+  next(progress: DeploymentProgress): string[];
 }
 
 /** A waiting person hears at least this often what is waited for. */
@@ -76,7 +76,7 @@ export function createProgressLines(published: Followed): ProgressLines {
   };
 }
 
-function waitingFor({ verdict, elapsedMs, rollout, isLed }: Progress, followed: Followed): string[] {
+function waitingFor({ verdict, elapsedMs, rollout, isLed }: DeploymentProgress, followed: Followed): string[] {
   const after = spent(elapsedMs, followed);
   const counted = `${verdict.reached}/${verdict.expected} active after ${after}`;
   if (rollout && !isLed) {
@@ -101,7 +101,7 @@ function waitingFor({ verdict, elapsedMs, rollout, isLed }: Progress, followed: 
 }
 
 /** The last lines: the verdict, and the next command to type. */
-export function verdictLines(progress: Progress, ending: Ending, followed: Followed): string[] {
+export function verdictLines(progress: DeploymentProgress, ending: Ending, followed: Followed): string[] {
   const { record } = followed;
   const { reached, expected } = progress.verdict;
   const what = nameAndCommit(record);
@@ -195,4 +195,28 @@ export const attachWords = ({ number }: Pick<Deployment, 'number'>): string =>
   `next: gitfleet attach ${deploymentName(number)}`;
 
 /** What failed, in full, after a live table that had no room for it. */
-export const endedFailures = ({ verdict }: Progress, screen: Screen): string[] => failureLines(verdict.agents, screen);
+export const endedFailures = ({ verdict }: DeploymentProgress, screen: Screen): string[] =>
+  failureLines(verdict.agents, screen);
+
+/** The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. */
+export function progressFrame(
+  progress: DeploymentProgress,
+  { record }: Followed,
+  window: Screen,
+  rows: number,
+): string[] {
+  const { verdict, elapsedMs, stale } = progress;
+  const screen = asSeen(stale, window);
+  const { agents, reached, expected } = verdict;
+  const old = staleLines(stale, window);
+  const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
+  const wave = waveWords(progress.rollout, agents, screen.now);
+  const waves = wave === '' ? [] : [line(screen, `  ${wave}`)];
+  const table = agentTable(agents, screen, rows - old.length - counts.length - waves.length - 1);
+  const open = agents.filter((agent) => agent.standing !== 'active').map((agent) => agent.agentId);
+  const waits = expected === 0 ? 'an agent to come online' : open.length === 0 ? null : names(open, 3);
+  const count = `${deploymentName(record.number)}: ${reached}/${expected} agents at ${short(record.target.commitId)}`;
+  const last = `${count}, ${age(elapsedMs)}${waits ? `; waiting for ${waits}` : ''}`;
+  // In the lowest of windows it stays that the picture is old, and how far it is.
+  return [...[...old, ...counts, ...table, ...waves].slice(0, rows - 1), line(screen, last, 'strong')];
+}

@@ -1,8 +1,13 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
+import { visible } from '../../runtime/safe-text.ts';
 import { inForce } from '../../schemas/hold.ts';
 import type { AgentOutput, StatusOutput } from '../../schemas/json-output.ts';
 import { presentProgress } from '../verdict.ts';
-import { type StatusPicture, verdictOf } from './status-screen.ts';
+import { MAX_SINGLE, tallyOf } from './agent-table.ts';
+import type { Screen } from './columns.ts';
+import { staleChange } from './stale-lines.ts';
+import { nextLines, rolloutLines, type StatusPicture, standings, statusLines, verdictOf } from './status-screen.ts';
+import { standingWords } from './words.ts';
 
 /** `gitfleet status --json`. */
 export function statusOutputOf(picture: StatusPicture, now: number): StatusOutput {
@@ -37,3 +42,20 @@ const coreOf = ({ url, commitId, relativePath }: { url: string; commitId: string
   commitId,
   relativePath,
 });
+
+/** What became different between two pictures, one plain line each: for logs, where nothing is drawn in place. */
+export function statusChanges(before: StatusPicture, after: StatusPicture, screen: Screen): string[] {
+  if (before.state.config.targetVersion !== after.state.config.targetVersion) return statusLines(after, screen);
+  const lines = staleChange(before.stale, after.stale);
+  const rollout = rolloutLines(after, screen);
+  if (rollout.join() !== rolloutLines(before, screen).join()) lines.push(...rollout, ...nextLines(after, screen));
+  const told = new Map(standings(before).map((agent) => [agent.agentId, standingWords(agent)]));
+  const agents = standings(after);
+  const changed = agents.filter((agent) => told.get(agent.agentId) !== standingWords(agent));
+  const gone = [...told.keys()].filter((id) => agents.every((agent) => agent.agentId !== id));
+  const single = changed.length <= MAX_SINGLE ? changed : changed.filter((agent) => agent.standing === 'failed');
+  lines.push(...single.map((agent) => `${visible(agent.agentId, 100)}: ${standingWords(agent)}`));
+  lines.push(...gone.map((id) => `${visible(id, 100)}: nothing is known of it any more`));
+  if (changed.length > single.length) lines.push(tallyOf(agents, screen.now));
+  return lines;
+}

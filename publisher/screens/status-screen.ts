@@ -5,15 +5,16 @@ import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import { inForce } from '../../schemas/hold.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
-import { asSeen, type Stale, staleLines } from '../freshness.ts';
-import { type NextCommands, nextCommands, nextWords } from '../next-commands.ts';
-import { noAgentNext, noAgentWords } from '../nobody.ts';
-import { judge, presentProgress, type Verdict } from '../verdict.ts';
+import type { NextCommands } from '../current-rollout.ts';
+import type { Stale } from '../freshness.ts';
+import { judgeDeployment, presentProgress, type Verdict } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, tallyOf } from './agent-table.ts';
+import type { Screen } from './columns.ts';
 import { line } from './columns.ts';
-import type { Screen } from './theme.ts';
+import { nextCommands, nextWords } from './next-commands.ts';
+import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
-import { age, count, names, short } from './words.ts';
+import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
 
 /** What `gitfleet status` looks at, at one moment. */
 export interface StatusPicture extends NextCommands {
@@ -60,7 +61,7 @@ export function statusLines(picture: StatusPicture, window: Screen, rows = Numbe
 /** Expected are the agents that are online now. */
 export function verdictOf({ state, fleet }: StatusPicture): Verdict {
   const online = new Set(fleet.filter((view) => view.presence).map((view) => view.agentId));
-  return judge(fleet, online, state.config.targetVersion);
+  return judgeDeployment(fleet, online, state.config.targetVersion);
 }
 
 export const standings = ({ state, fleet }: StatusPicture) =>

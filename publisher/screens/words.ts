@@ -1,6 +1,7 @@
+import type { AgentView } from '../../fleet/fleet-view.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
-import type { JudgedAgent } from '../verdict.ts';
+import { type JudgedAgent, takenOut } from '../verdict.ts';
 
 /** The words that every screen shares: short ids, ages, one agent's line. All text from outside passes `visible`. */
 export const short = (commitId: string | null | undefined): string =>
@@ -73,4 +74,16 @@ export function driftWords(files: readonly string[]): string {
   const shown = files.slice(0, 3).map((name) => visible(name, 80));
   const many = files.length === 1 ? '1 file is' : `${files.length} files are`;
   return `${many} not the commit's: ${shown.join(', ')}${files.length > 3 ? ' ...' : ''}`;
+}
+
+/** Why no agent takes part, where none does: nobody is online, or persons took all of them out. */
+export const noAgentWords = (fleet: readonly AgentView[]): string =>
+  takenOut(fleet).length > 0 ? 'every agent that is online is suspended' : 'no agent is online';
+
+/** What ends that. */
+export function noAgentNext(fleet: readonly AgentView[]): string {
+  const out = takenOut(fleet);
+  return out.length > 0
+    ? `on the server of ${names(out.map((view) => view.agentId))}, gitfleet agent resume`
+    : 'on a server, gitfleet agent run';
 }

@@ -1,7 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { hold, quarantine, type SteeringParts, unhold, unquarantine } from '../../fleet/hold-and-quarantine.ts';
+import {
+  quarantineCommit,
+  type SteeringParts,
+  setHold,
+  unhold,
+  unquarantine,
+} from '../../fleet/hold-and-quarantine.ts';
 import { type PublishRequest, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { encodeHold, inForce, parseHold, parseQuarantine } from '../../schemas/hold.ts';
@@ -37,34 +43,34 @@ const version = async (path: string) => (await session.get(path))?.stat.version;
 describe('a hold', () => {
   it('names owner, reason, begin and end; said twice it is written once', async () => {
     const wanted = { by: 'ann', reason: 'inventory', end: 9_000 };
-    expect(await hold(parts, wanted)).toMatchObject({ changed: true });
+    expect(await setHold(parts, wanted)).toMatchObject({ changed: true });
     const before = await version(paths.hold);
     now = 2_000;
-    expect(await hold(parts, wanted)).toMatchObject({ changed: false, hold: { at: 1_000 } });
+    expect(await setHold(parts, wanted)).toMatchObject({ changed: false, hold: { at: 1_000 } });
     expect(await version(paths.hold)).toBe(before);
     expect(await held()).toEqual({ by: 'ann', reason: 'inventory', at: 1_000, end: 9_000 });
   });
 
   it('is prolonged by its owner, and not taken over by another while it is in force', async () => {
-    await hold(parts, { by: 'ann', reason: 'inventory', end: 9_000 });
-    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: 9_000 });
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
     const other = { by: 'bob', reason: 'mine', end: null };
-    await expect(hold(parts, other)).rejects.toMatchObject({
+    await expect(setHold(parts, other)).rejects.toMatchObject({
       code: 'HOLD',
       message: expect.stringContaining('ann holds publishing'),
       hint: expect.stringContaining('gitfleet unhold'),
     });
-    await hold(parts, { by: 'ann', reason: 'inventory', end: 1_500 });
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: 1_500 });
     now = 1_500;
-    expect(await hold(parts, other)).toMatchObject({ changed: true, hold: { by: 'bob', at: 1_500 } });
+    expect(await setHold(parts, other)).toMatchObject({ changed: true, hold: { by: 'bob', at: 1_500 } });
   });
 
   it('is ended once; one that cannot be read too', async () => {
-    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
     expect(await unhold(parts)).toMatchObject({ by: 'ann' });
     expect(await unhold(parts)).toBe(null);
     await session.set(paths.hold, Buffer.from('stop!'), -1);
-    await expect(hold(parts, { by: 'ann', reason: 'r', end: null })).rejects.toMatchObject({ code: 'HOLD' });
+    await expect(setHold(parts, { by: 'ann', reason: 'r', end: null })).rejects.toMatchObject({ code: 'HOLD' });
     expect(await unhold(parts)).toBe('unreadable');
     expect((await read(paths.hold)).length).toBe(0);
   });
@@ -84,16 +90,16 @@ describe('a hold', () => {
         },
       },
     };
-    const ours = hold(racing, { by: 'ann', reason: 'inventory', end: null });
+    const ours = setHold(racing, { by: 'ann', reason: 'inventory', end: null });
     await expect(ours).rejects.toMatchObject({ message: expect.stringContaining('bob holds publishing') });
   });
 });
 
 describe('quarantine', () => {
   it('keeps the first reason, newest first, and takes one out', async () => {
-    await quarantine(parts, BAD, { by: 'ann', reason: 'burns' });
-    await quarantine(parts, GOOD, { by: 'ann', reason: 'too' });
-    expect(await quarantine(parts, BAD, { by: 'bob', reason: 'other' })).toMatchObject({
+    await quarantineCommit(parts, BAD, { by: 'ann', reason: 'burns' });
+    await quarantineCommit(parts, GOOD, { by: 'ann', reason: 'too' });
+    expect(await quarantineCommit(parts, BAD, { by: 'bob', reason: 'other' })).toMatchObject({
       changed: false,
       entry: { by: 'ann', reason: 'burns' },
     });
@@ -105,13 +111,15 @@ describe('quarantine', () => {
 
   it('of twenty put in at once holds all twenty', async () => {
     const ids = Array.from({ length: 20 }, (_, at) => String(at + 10).repeat(20) as CommitId);
-    await Promise.all(ids.map((id) => quarantine(parts, id, { by: 'ann', reason: 'r' })));
+    await Promise.all(ids.map((id) => quarantineCommit(parts, id, { by: 'ann', reason: 'r' })));
     expect((await quarantined()).map((each) => each.commitId).sort()).toEqual(ids.sort());
   });
 
   it('that cannot be read is not overwritten', async () => {
     await session.set(paths.quarantine, Buffer.from('{"v":2}'), -1);
-    await expect(quarantine(parts, BAD, { by: 'ann', reason: 'r' })).rejects.toMatchObject({ code: 'QUARANTINED' });
+    await expect(quarantineCommit(parts, BAD, { by: 'ann', reason: 'r' })).rejects.toMatchObject({
+      code: 'QUARANTINED',
+    });
     await expect(unquarantine(parts, BAD)).rejects.toMatchObject({ code: 'QUARANTINED' });
     expect(String(await read(paths.quarantine))).toBe('{"v":2}');
   });
@@ -126,8 +134,8 @@ describe('a publish', () => {
   }
 
   it('by force lifts the quarantine of its commit in the same transaction, and its record says so', async () => {
-    await quarantine(parts, BAD, { by: 'ann', reason: 'burns' });
-    await quarantine(parts, GOOD, { by: 'ann', reason: 'stays' });
+    await quarantineCommit(parts, BAD, { by: 'ann', reason: 'burns' });
+    await quarantineCommit(parts, GOOD, { by: 'ann', reason: 'stays' });
     await expect(publishes(BAD)).rejects.toMatchObject({
       code: 'QUARANTINED',
       hint: expect.stringContaining('gitfleet unquarantine bbbbbbbbbbbb'),
@@ -145,7 +153,7 @@ describe('a publish', () => {
 
   it('by force lifts no hold, and is plain where nothing is quarantined', async () => {
     expect((await publishes(GOOD, { force: true })).record.lifted).toBe(null);
-    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
     await expect(publishes(BAD, { force: true })).rejects.toMatchObject({ code: 'HOLD' });
   });
 
@@ -157,7 +165,7 @@ describe('a publish', () => {
   it('may put what it leaves in quarantine, in the same transaction or not at all', async () => {
     await publishes(BAD);
     const leaving = { via: 'rollback' as const, quarantines: { commitId: BAD, reason: 'burns' } };
-    await hold(parts, { by: 'ann', reason: 'inventory', end: null });
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
     await expect(publishes(GOOD, leaving)).rejects.toMatchObject({ code: 'HOLD' });
     expect(await quarantined()).toEqual([]);
     await unhold(parts);

@@ -1,7 +1,7 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
 import { parseConfig, type SharedState } from '../../fleet/shared-state.ts';
+import { plain, type Screen } from '../../publisher/screens/columns.ts';
 import type { StatusPicture } from '../../publisher/screens/status-screen.ts';
-import { plain, type Screen } from '../../publisher/screens/theme.ts';
 import { type Deployment, deployment, type Outcome } from '../../schemas/deployment.ts';
 import type { Hold } from '../../schemas/hold.ts';
 import { type Presence, presence, type Report, report } from '../../schemas/report.ts';

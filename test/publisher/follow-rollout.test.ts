@@ -4,8 +4,9 @@ import { initApp } from '../../fleet/app.ts';
 import { readDeployment, writeOutcome } from '../../fleet/history.ts';
 import { type Published, type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
-import { type Ending, follow, type Progress } from '../../publisher/follow.ts';
+import { type DeploymentProgress, follow } from '../../publisher/follow.ts';
 import { waveWords } from '../../publisher/screens/wave-words.ts';
+import type { Ending } from '../../publisher/verdict.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { policy } from '../../schemas/policy.ts';
 import { encodeRollout, type Rollout, type RolloutState, rollout } from '../../schemas/rollout.ts';
@@ -41,8 +42,12 @@ const value = ({ record, targetVersion }: Published, state: RolloutState, more: 
 });
 const put = (next: Rollout) => parts.session.set(paths.rollout, encodeRollout(next), ANY_VERSION);
 
-async function ending(published: Published, timeoutMs: number, onLook = async (_: Progress) => {}): Promise<Progress> {
-  let last: Progress | undefined;
+async function ending(
+  published: Published,
+  timeoutMs: number,
+  onLook = async (_: DeploymentProgress) => {},
+): Promise<DeploymentProgress> {
+  let last: DeploymentProgress | undefined;
   for await (const progress of follow(
     { ...parts, clock, by: 'me' },
     published,
@@ -52,7 +57,7 @@ async function ending(published: Published, timeoutMs: number, onLook = async (_
     last = progress;
     await onLook(progress);
   }
-  return last as Progress;
+  return last as DeploymentProgress;
 }
 
 describe('whoever waits for a rollout in waves', () => {

@@ -4,7 +4,7 @@ import { initApp } from '../../fleet/app.ts';
 import { writeOutcome } from '../../fleet/history.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
-import { follow, type Progress } from '../../publisher/follow.ts';
+import { type DeploymentProgress, follow } from '../../publisher/follow.ts';
 import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { targetOf } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
@@ -42,8 +42,8 @@ async function publishNow(by: string, digit = 'a') {
 /** Ten times as fast as the world, so that ten seconds of nobody are one. */
 const hasty: Clock = { ...systemClock, monotonic: () => 10 * systemClock.monotonic() };
 
-async function all(stream: AsyncGenerator<Progress>): Promise<Progress[]> {
-  const seen: Progress[] = [];
+async function all(stream: AsyncGenerator<DeploymentProgress>): Promise<DeploymentProgress[]> {
+  const seen: DeploymentProgress[] = [];
   for await (const progress of stream) seen.push(progress);
   return seen;
 }

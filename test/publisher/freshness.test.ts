@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createFreshness, staleChange, staleLines, within } from '../../publisher/freshness.ts';
-import { plain } from '../../publisher/screens/theme.ts';
+import { createFreshness, within } from '../../publisher/freshness.ts';
+import { plain } from '../../publisher/screens/columns.ts';
+import { staleChange, staleLines } from '../../publisher/screens/stale-lines.ts';
 import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts';

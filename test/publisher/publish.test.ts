@@ -36,7 +36,7 @@ const state = () => readSharedState(session, paths);
 const publishOn = (since: Awaited<ReturnType<typeof state>>, letter: string) =>
   publish(parts, since, { target: target(letter), by: 'ann', reason: letter, via: 'publish' });
 const publishNow = async (letter: string) => publishOn(await state(), letter);
-const outcomeOf = async (number: number) => (await readDeployment(session, paths, number))?.outcome ?? null;
+const outcomeOfVerdict = async (number: number) => (await readDeployment(session, paths, number))?.outcome ?? null;
 
 async function comesOnline(agentId: string): Promise<void> {
   const value = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', startedAt: 1 };
@@ -59,11 +59,11 @@ describe('a publish judges what it replaced', () => {
     await session.set(paths.hold, encodeHold({ reason: 'r', by: 'bob', at: 1, end: null }), -1);
     await expect(publishNow('b')).rejects.toMatchObject({ code: 'HOLD' });
     await expect(publishOn(old, 'b')).rejects.toMatchObject({ code: 'CONFLICT' });
-    expect(await outcomeOf(1)).toBe(null);
+    expect(await outcomeOfVerdict(1)).toBe(null);
     await session.set(paths.hold, Buffer.alloc(0), -1);
     await reportsActive('web-1');
     await publishNow('b');
-    expect(await outcomeOf(1)).toMatchObject({ state: 'proven', reached: 1, expected: 1 });
+    expect(await outcomeOfVerdict(1)).toMatchObject({ state: 'proven', reached: 1, expected: 1 });
     expect((await findRollback(session, paths, null)).number).toBe(1);
   });
 
@@ -76,10 +76,10 @@ describe('a publish judges what it replaced', () => {
     await comesOnline('web-1');
     await reportsActive('web-1');
     await publishNow('c');
-    expect(await outcomeOf(2)).toMatchObject({ state: 'proven', reached: 2, expected: 2 });
+    expect(await outcomeOfVerdict(2)).toMatchObject({ state: 'proven', reached: 2, expected: 2 });
     // Online and silent is not proven.
     await publishNow('d');
-    expect(await outcomeOf(3)).toMatchObject({ state: 'superseded', reached: 0, expected: 1 });
+    expect(await outcomeOfVerdict(3)).toMatchObject({ state: 'superseded', reached: 0, expected: 1 });
   });
 
   it('also where a foreign writer had set it, so that rollback returns to it', async () => {
@@ -140,6 +140,6 @@ describe('a record of a newer version', () => {
     expect(kept).toMatchObject({ via: 'webhook', signature: 's' });
     const ended = { ...newer, outcome: { state: 'newer-word', at: 1, reached: 0, expected: 1 } };
     await session.set(paths.deployment(2), Buffer.from(JSON.stringify(ended)), -1);
-    expect(await outcomeOf(2)).toMatchObject({ state: 'other' });
+    expect(await outcomeOfVerdict(2)).toMatchObject({ state: 'other' });
   });
 });

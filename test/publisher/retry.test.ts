@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retry } from '../../publisher/retry.ts';
+import { type RetryDecision, retry } from '../../publisher/retry.ts';
 import { policyLines, waveLines, wavesNow } from '../../publisher/screens/policy-lines.ts';
 import { policy } from '../../schemas/policy.ts';
 import { parsePolicyFile } from '../../schemas/policy-file.ts';
@@ -7,21 +7,19 @@ import { presence } from '../../schemas/report.ts';
 import { ROLLOUT_STATES, type RolloutState, rollout } from '../../schemas/rollout.ts';
 import { agent } from './fixtures.ts';
 
-const TABLE: Record<RolloutState, ReturnType<typeof retry>['do']> = {
+const TABLE: Record<RolloutState, RetryDecision> = {
   ...{ running: 'nothing', paused: 'nothing', halted: 'publish', proven: 'nothing' },
   ...{ failed: 'publish', aborted: 'publish', 'rolled-back': 'refuse' },
 };
 
 describe('retry', () => {
   it.each(ROLLOUT_STATES)('while %s', (state) => {
-    expect(retry(rollout().parse({ deployment: 7, targetVersion: '1a.1', state })).do).toBe(TABLE[state]);
+    expect(retry(rollout().parse({ deployment: 7, targetVersion: '1a.1', state }))).toBe(TABLE[state]);
   });
 
   it('tries those again that a proven rollout went on without', () => {
     const failures = [{ agentId: 'web-1', code: 'HEALTH_FAILED' }];
-    expect(retry(rollout().parse({ deployment: 7, targetVersion: '1a.1', state: 'proven', failures })).do).toBe(
-      'publish',
-    );
+    expect(retry(rollout().parse({ deployment: 7, targetVersion: '1a.1', state: 'proven', failures }))).toBe('publish');
   });
 });
 

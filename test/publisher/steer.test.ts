@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { retryWords, steerWords } from '../../publisher/screens/steer-words.ts';
 import { STEERING, type Steering, steer } from '../../publisher/steer.ts';
 import { policy } from '../../schemas/policy.ts';
 import { ROLLOUT_STATES, type Rollout, type RolloutState, rollout } from '../../schemas/rollout.ts';
@@ -47,13 +48,16 @@ describe('every verb in every state', () => {
   it.each(rows)('$verb while $state: $becomes', ({ verb, state, becomes }) => {
     const steered = steer(verb, inState(state), word);
     if (becomes === 'refused') {
-      expect(steered).toMatchObject({ do: 'refuse', failure: { code: 'ROLLOUT_OVER', next: 'stall' } });
+      expect(steered.do).toBe('refuse');
+      expect(() => steerWords(steered)).toThrow(expect.objectContaining({ code: 'ROLLOUT_OVER', next: 'stall' }));
       return;
     }
     if (becomes === 'same') {
-      expect(steered).toMatchObject({ do: 'nothing', said: expect.stringMatching(/^d-7 /) });
+      expect(steered.do).toBe('nothing');
+      expect(steerWords(steered)).toMatch(/^d-7 /);
       return;
     }
+    expect(steerWords(steered)).toMatch(/^d-7 /);
     expect(steered).toMatchObject({ do: 'write', rollout: { state: becomes, steered: [{ verb, ...word }] } });
   });
 
@@ -76,51 +80,45 @@ describe('a word', () => {
   });
 
   it('of resume after a halt lets pass who failed, and promote also the soak', () => {
-    expect(steer('resume', inState('halted'), word)).toMatchObject({
-      rollout: { excused: ['web-1'], reason: '', promoted: null },
-      said: 'd-7 goes on without web-1',
-    });
+    const resumed = steer('resume', inState('halted'), word);
+    expect(resumed).toMatchObject({ rollout: { excused: ['web-1'], reason: '', promoted: null } });
+    expect(steerWords(resumed)).toBe('d-7 continues without web-1');
     expect(steer('promote', inState('halted'), word)).toMatchObject({ rollout: { promoted: { by: 'ann', wave: 2 } } });
   });
 
   it('that was given before is shown on one line, whatever it holds', () => {
     const reason = 'lunch\n\u001b[2Jd-8 is proven';
-    expect(steer('pause', inState('aborted', { reason }), word)).toMatchObject({
-      said: 'd-7 is aborted: lunch\\n\\u001b[2Jd-8 is proven; nothing goes on',
-    });
-    expect(steer('pause', inState('paused', { paused: { by: 'a\nb', reason, at: 1 } }), word)).toMatchObject({
-      said: 'd-7 is paused already, by a\\nb',
-    });
+    expect(steerWords(steer('pause', inState('aborted', { reason }), word))).toBe(
+      'd-7 is aborted: lunch\\n\\u001b[2Jd-8 is proven; nothing is in progress',
+    );
+    const paused = inState('paused', { paused: { by: 'a\nb', reason, at: 1 } });
+    expect(steerWords(steer('pause', paused, word))).toBe('d-7 is paused already, by a\\nb');
   });
 
   it('of abort is told once', () => {
     const aborted = steer('abort', inState('running'), word);
     if (aborted.do !== 'write') throw new Error(aborted.do);
-    expect(steer('abort', aborted.rollout, word)).toMatchObject({
-      said: 'd-7 is aborted by ann: shop is slow; nothing goes on',
-    });
+    expect(steerWords(steer('abort', aborted.rollout, word))).toBe(
+      'd-7 is aborted by ann: shop is slow; nothing is in progress',
+    );
   });
 
   it('calls the wave as status does', () => {
-    const said = (wave: number) => {
-      const promoted = steer('promote', inState('running', { wave }), word);
-      return promoted.do === 'refuse' ? '' : promoted.said;
-    };
+    const said = (wave: number) => steerWords(steer('promote', inState('running', { wave }), word));
     expect(said(0)).toMatch(/^d-7 canary is promoted: /);
     expect(said(2)).toMatch(/^d-7 wave 2 is promoted: /);
-    expect(steer('promote', inState('paused', { wave: 0 }), word)).toMatchObject({
-      said: 'd-7 goes on; canary passes without its soak',
-    });
+    expect(steerWords(steer('promote', inState('paused', { wave: 0 }), word))).toBe(
+      'd-7 continues; canary passes without its soak',
+    );
   });
 
   it('of promote is for one wave', () => {
     const promoted = { ...word, wave: 1 };
     expect(steer('promote', inState('running', { promoted }), word).do).toBe('write');
     expect(steer('promote', inState('running', { promoted: { ...word, wave: 2 } }), word).do).toBe('nothing');
-    expect(steer('promote', inState('running', { permits: false }), word)).toMatchObject({
-      do: 'nothing',
-      said: expect.stringContaining('it has no waves'),
-    });
+    const everywhere = steer('promote', inState('running', { permits: false }), word);
+    expect(everywhere.do).toBe('nothing');
+    expect(steerWords(everywhere)).toContain('it has no waves');
   });
 
   it('of pause and abort reaches those who needed no permits, and resume lets them go again', () => {
@@ -133,10 +131,16 @@ describe('a word', () => {
   });
 
   it('where the policy cannot be read says what to do', () => {
-    expect(steer('resume', inState('halted', { policy: null }), word)).toMatchObject({
-      do: 'nothing',
-      said: expect.stringContaining('gitfleet policy set FILE'),
-    });
+    const resumed = steer('resume', inState('halted', { policy: null }), word);
+    expect(resumed.do).toBe('nothing');
+    expect(steerWords(resumed)).toContain('gitfleet policy set FILE');
+  });
+
+  it('refused by retry names the way out', () => {
+    const back = inState('rolled-back', { reason: 'canary web-1 failed' });
+    expect(() => retryWords('refuse', back)).toThrow(expect.objectContaining({ code: 'QUARANTINED', next: 'stall' }));
+    for (const state of ['proven', 'paused', 'running'] as const)
+      expect(retryWords('nothing', inState(state))).toMatch(/^d-7 is (proven|paused|in progress)/);
   });
 
   it('is kept with twenty others', () => {

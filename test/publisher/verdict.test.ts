@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentView } from '../../fleet/fleet-view.ts';
-import { judge, outcomeOf } from '../../publisher/verdict.ts';
+import { judgeDeployment, outcomeOfVerdict } from '../../publisher/verdict.ts';
 import type { NextStep } from '../../runtime/errors.ts';
 import type { Phase, Presence, Report } from '../../schemas/report.ts';
 
@@ -16,7 +16,7 @@ function agent(
   const report = phase && ({ agentId, targetVersion: VERSION, phase, error, attempts: 1, ...rest } as Report);
   return { agentId, presence: online ? ({ agentId } as Presence) : null, report, reportedAt: report && 1 };
 }
-const verdictOf = (fleet: AgentView[]) => judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION);
+const verdictOf = (fleet: AgentView[]) => judgeDeployment(fleet, new Set(fleet.map((view) => view.agentId)), VERSION);
 
 describe('the verdict over a fleet', () => {
   it('is converged when every expected agent is active at this target', () => {
@@ -32,7 +32,7 @@ describe('the verdict over a fleet', () => {
   });
 
   it('is not converged when nobody is expected', () => {
-    expect(judge([agent('a', true, 'active')], new Set(), VERSION).state).toBe('nobody');
+    expect(judgeDeployment([agent('a', true, 'active')], new Set(), VERSION).state).toBe('nobody');
   });
 
   it('goes on while a failure is retried', () => {
@@ -60,7 +60,7 @@ describe('the verdict over a fleet', () => {
       agent('b', false, null),
       agent('c', true, null),
     ]);
-    expect(outcomeOf(verdict, 'failed', 1, 'me').missing).toEqual([
+    expect(outcomeOfVerdict(verdict, 'failed', 1, 'me').missing).toEqual([
       { agentId: 'a', code: 'FETCH_FAILED' },
       { agentId: 'b', code: 'offline' },
       { agentId: 'c', code: 'silent' },

@@ -2,6 +2,7 @@ import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
 import { publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
+import { steerWords } from '../../publisher/screens/steer-words.ts';
 import { STEERING } from '../../publisher/steer.ts';
 import { steerRollout } from '../../publisher/steer-rollout.ts';
 import { createLog } from '../../runtime/log.ts';
@@ -335,10 +336,9 @@ export function backByHand(fleet: Fleet, to = fleet.draw.pick([...fleet.commits.
 export function say({ people, paths, clock, tell, ask }: Fleet, verb: (typeof STEERING)[number]): void {
   tell(`a person says ${verb}`);
   ask(
-    steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', reason: 'to see' }).then(
-      ({ said }) => tell(`${verb}: ${said}`),
-      (error: unknown) => tell(`${verb} is refused: ${(error as Error).message}`),
-    ),
+    steerRollout({ session: people, znodes: paths, clock }, verb, { by: 'ann', reason: 'to see' })
+      .then((steered) => tell(`${verb}: ${steerWords(steered)}`))
+      .catch((error: unknown) => tell(`${verb} is refused: ${(error as Error).message}`)),
   );
 }
 

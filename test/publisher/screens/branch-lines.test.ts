@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { branchLines } from '../../../publisher/screens/branch-lines.ts';
+import { branchLines } from '../../../publisher/screens/change-lines.ts';
 import { NEW, OLD, previous, record } from '../fixtures.ts';
 
 const undone = record({ ref: 'refs/heads/main' });

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { checkHold, checkQuarantine } from '../../../fleet/admission.ts';
-import { type Change, changeLines } from '../../../publisher/change.ts';
-import type { Ending, Progress } from '../../../publisher/follow.ts';
-import { againWords, pastLines } from '../../../publisher/past.ts';
-import { planLines, planOutputOf, planPublish } from '../../../publisher/plan.ts';
+import type { Change } from '../../../publisher/change.ts';
+import type { DeploymentProgress } from '../../../publisher/follow.ts';
+import { planPublish } from '../../../publisher/plan.ts';
 import { agentLines, presentTargetOf } from '../../../publisher/screens/agent-screen.ts';
 import {
   forgottenLines,
@@ -12,20 +11,22 @@ import {
   unholdLines,
   unquarantineLines,
 } from '../../../publisher/screens/brake-lines.ts';
+import { changeLines } from '../../../publisher/screens/change-lines.ts';
 import { width } from '../../../publisher/screens/columns.ts';
-import { historyLines } from '../../../publisher/screens/history-screen.ts';
-import { progressFrame } from '../../../publisher/screens/progress-frame.ts';
+import { againWords, historyLines, pastLines } from '../../../publisher/screens/history-screen.ts';
+import { planLines, planOutputOf, publishWords } from '../../../publisher/screens/plan-screen.ts';
 import {
   attachedLines,
   createProgressLines,
   detachedLines,
   endedFailures,
+  progressFrame,
   publishedLines,
 } from '../../../publisher/screens/progress-lines.ts';
-import { publishWords } from '../../../publisher/screens/publish-words.ts';
-import { statusChanges } from '../../../publisher/screens/status-changes.ts';
+import { statusChanges } from '../../../publisher/screens/status-output.ts';
 import { asksForWayBack, statusLines } from '../../../publisher/screens/status-screen.ts';
-import { judge } from '../../../publisher/verdict.ts';
+import type { Ending } from '../../../publisher/verdict.ts';
+import { judgeDeployment } from '../../../publisher/verdict.ts';
 import { classify, FleetError } from '../../../runtime/errors.ts';
 import { type Deployment, UNREADABLE } from '../../../schemas/deployment.ts';
 import { encodeHold, encodeQuarantine, parseHold, parseQuarantine } from '../../../schemas/hold.ts';
@@ -222,8 +223,13 @@ describe('status', () => {
 });
 
 const followed = { record: make.record(), previous: make.previous(), targetVersion: VERSION };
-const progress = (fleet: typeof MIXED, elapsedMs: number, ending: Ending | null, over: Partial<Progress> = {}) => ({
-  ...{ verdict: judge(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
+const progress = (
+  fleet: typeof MIXED,
+  elapsedMs: number,
+  ending: Ending | null,
+  over: Partial<DeploymentProgress> = {},
+) => ({
+  ...{ verdict: judgeDeployment(fleet, new Set(fleet.map((view) => view.agentId)), VERSION), elapsedMs, ending },
   ...{ stale: null, supersededBy: null, wayBack: null, rollout: null, isLed: false, reason: '', ...over },
 });
 
@@ -251,7 +257,7 @@ describe('a deployment that is followed', () => {
     ['aborted', true, 'next: BACK; gitfleet retry'],
   ] as const)('%s (led: %s): the way back is the one that rollback takes, or none is named', (ending, isLed, next) => {
     const wayBack = make.record({ number: 3, target: { ...followed.record.target, commitId: OLD } });
-    const last = (over: Partial<Progress>) =>
+    const last = (over: Partial<DeploymentProgress>) =>
       createProgressLines(followed)
         .next(progress([make.agent('web-1')], 4_200, ending, { isLed, ...over }))
         .at(-1);

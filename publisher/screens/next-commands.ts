@@ -1,13 +1,6 @@
-import type { Deployment } from '../schemas/deployment.ts';
-import { nameAndCommit } from './screens/words.ts';
-
-/** What decides which commands are any use. */
-export interface NextCommands {
-  /** Where `gitfleet rollback` would go; null: nowhere, or that is not known. */
-  readonly wayBack: Deployment | null;
-  /** A retry is a word to the coordinator: without one it would be refused. */
-  readonly isLed: boolean;
-}
+import type { Deployment } from '../../schemas/deployment.ts';
+import type { NextCommands } from '../current-rollout.ts';
+import { nameAndCommit } from './words.ts';
 
 /**
  * What to type where a deployment has ended badly, or stands still until a person decides; config holds it still.

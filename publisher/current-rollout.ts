@@ -1,0 +1,93 @@
+import type { Clock } from '../runtime/clock.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { clean } from '../runtime/safe-text.ts';
+import type { Deployment } from '../schemas/deployment.ts';
+import { parseRollout, type Rollout, type RolloutState, unknownState } from '../schemas/rollout.ts';
+import { targetVersionOf } from '../schemas/target.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import type { Session } from '../zookeeper/session.ts';
+import type { Ending } from './verdict.ts';
+
+/** What the coordinator says about one deployment. */
+export interface RolloutStatus {
+  /** The last record of this deployment's rollout in waves. */
+  readonly rollout: Rollout | null;
+  /** Somebody leads, or will in a moment. */
+  readonly isLed: boolean;
+}
+
+export async function readRolloutStatus(
+  session: Session,
+  znodes: Znodes,
+  targetVersion: string,
+): Promise<RolloutStatus> {
+  const [node, candidates] = await Promise.all([session.get(znodes.rollout), session.children(znodes.election)]);
+  const rollout = node && parseRollout(node.data);
+  const isLed = (candidates ?? []).length > 0;
+  return { rollout: rollout?.permits && rollout.targetVersion === targetVersion ? rollout : null, isLed };
+}
+
+/** The rollout whose state is the verdict: the leader's word, while there is one or it is the last. */
+export const ruledBy = ({ rollout, isLed }: RolloutStatus): Rollout | null =>
+  rollout && (isLed || ENDING_OF_STATE[rollout.state]) ? rollout : null;
+
+/** How a rollout ends for whoever waits; absent: it goes on. */
+export const ENDING_OF_STATE: Partial<Record<RolloutState, Ending>> = {
+  proven: 'converged',
+  failed: 'failed',
+  halted: 'halted',
+  aborted: 'aborted',
+  'rolled-back': 'rolled-back',
+};
+
+/** What decides which commands are any use. */
+export interface NextCommands {
+  /** Where `gitfleet rollback` would go; null: nowhere, or that is not known. */
+  readonly wayBack: Deployment | null;
+  /** A retry is a word to the coordinator: without one it would be refused. */
+  readonly isLed: boolean;
+}
+
+export interface SteerParts {
+  readonly session: Session;
+  readonly znodes: Znodes;
+  readonly clock: Clock;
+  /** How long a coordinator that just begins is waited for, ms. */
+  readonly patienceMs?: number;
+}
+
+interface CurrentRollout {
+  readonly rollout: Rollout;
+  readonly version: number;
+}
+
+/** A leader is elected and has begun within a second or two. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 100;
+
+/** The rollout of what config holds; waits for a coordinator that has not begun it yet. */
+export async function currentRollout({ session, znodes, clock, patienceMs }: SteerParts): Promise<CurrentRollout> {
+  const until = clock.monotonic() + (patienceMs ?? PATIENCE_MS);
+  for (;;) {
+    const [config, node] = await Promise.all([session.get(znodes.config), session.get(znodes.rollout)]);
+    if (!config || config.data.length === 0) throw NOTHING_PUBLISHED();
+    const rollout = node && parseRollout(node.data);
+    if (node && rollout?.targetVersion === targetVersionOf(config.stat)) return { rollout, version: node.stat.version };
+    const foreign = node && unknownState(node.data);
+    if (foreign?.targetVersion === targetVersionOf(config.stat)) throw ROLLOUT_NEWER(foreign.state);
+    if (clock.monotonic() >= until) throw NO_COORDINATOR();
+    await clock.sleep(LOOK_MS);
+  }
+}
+
+export const NOTHING_PUBLISHED = (): FleetError =>
+  FleetError.of('NOTHING_PUBLISHED', 'nothing was published yet, so nothing rolls out');
+
+const ROLLOUT_NEWER = (state: string): FleetError =>
+  FleetError.of('ROLLOUT_NEWER', `the rollout is in the state ${clean(state, 40)}, which this version does not know`);
+
+const NO_COORDINATOR = (): FleetError =>
+  FleetError.of(
+    'NO_COORDINATOR',
+    'no coordinator has taken up what was published: no agent that may lead rollouts is online',
+  );

@@ -1,0 +1,112 @@
+import type { AgentView } from '../../fleet/fleet-view.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { shellWord } from '../../runtime/shell-word.ts';
+import { deploymentName } from '../../schemas/deployment.ts';
+import type { PlanOutput } from '../../schemas/json-output.ts';
+import type { Target } from '../../schemas/target.ts';
+import type { PublishPlan } from '../plan.ts';
+import { changeLines, placeLines } from './change-lines.ts';
+import { line, type Screen } from './columns.ts';
+import { waveLines, wavesNow } from './policy-lines.ts';
+import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
+
+/**
+ * `gitfleet plan`.
+ * @param publish the command that would do this: a bare one would take another commit.
+ */
+export function planLines(plan: PublishPlan, publish: string, screen: Screen): string[] {
+  const { resolved, current, takePart, suspended, offline, blockers } = plan;
+  const { target, warning, change } = resolved;
+  const before = current ? `${short(current.commitId)}${plan.currentName ? ` (${plan.currentName})` : ''} -> ` : '';
+  const places = placeLines(current, target);
+  const where = `at ${target.relativePath} from ${visible(target.url)}`;
+  const ids = (views: readonly AgentView[]) =>
+    names(
+      views.map((view) => view.agentId),
+      10,
+    );
+  return [
+    line(
+      screen,
+      `${plan.app}: ${deploymentName(plan.deployment)} would be ${before}${short(target.commitId)} ${where}`,
+    ),
+    ...places.map((each) => line(screen, each)),
+    ...changeLines(change, places.length > 0, screen),
+    ...(change.ahead === null && change.from ? ['  which commits lie between them is not known here'] : []),
+    ...(warning ? [line(screen, `  warning: ${warning}`, 'busy')] : []),
+    line(
+      screen,
+      takePart.length === 0
+        ? `  ${noAgentWords(suspended)}: ${noAgentNext(suspended)}`
+        : `  ${count(takePart.length, 'agent')} would take part: ${ids(takePart)}`,
+    ),
+    ...(plan.policy && takePart.length > 0 ? waveLines(plan.policy, takePart) : []).map((each) => line(screen, each)),
+    ...(suspended.length > 0 ? [line(screen, `  ${suspended.length} suspended on the server: ${ids(suspended)}`)] : []),
+    ...(offline.length > 0
+      ? [line(screen, `  ${offline.length} offline, each catches up alone: ${offlineWords(offline, screen.now)}`)]
+      : []),
+    ...blockers.flatMap(({ code, reason, hint }) => [
+      line(screen, `blocked by ${code}: ${visible(reason, 500)}`, 'bad'),
+      line(screen, `  ${hint}`),
+    ]),
+    lastWords(plan, publish),
+  ];
+}
+
+function lastWords({ changes, blockers }: PublishPlan, publish: string): string {
+  if (blockers.length > 0) return 'nothing was written; a publish now would be refused';
+  return changes
+    ? `nothing was written; next: ${publish}`
+    : `nothing was written; config holds this target already: ${publish} has every agent check it again`;
+}
+
+function offlineWords(offline: readonly AgentView[], now: number): string {
+  const seen = ({ agentId, reportedAt }: AgentView) =>
+    reportedAt === null ? agentId : `${agentId} (last report ${age(now - reportedAt)} ago)`;
+  return names(offline.map(seen));
+}
+
+/** `gitfleet plan --json`. */
+export function planOutputOf(plan: PublishPlan): PlanOutput {
+  const { resolved, current, takePart, suspended, offline, blockers, changes, deployment } = plan;
+  const core = ({ url, commitId, relativePath }: Target) => ({ url, commitId, relativePath });
+  return {
+    ...{ changes, deployment, warning: resolved.warning, blockers: [...blockers] },
+    current: current && core(current),
+    target: core(resolved.target),
+    change: { ...resolved.change, titles: [...resolved.change.titles] },
+    agents: takePart.map((view) => view.agentId),
+    waves: plan.policy ? wavesNow(plan.policy, takePart) : [],
+    suspended: suspended.map((view) => view.agentId),
+    offline: offline.map(({ agentId, reportedAt }) => ({ agentId, reportedAt })),
+  };
+}
+
+/** What was typed after `gitfleet plan`: options by their names in commander, and the revision. */
+interface Typed {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly rev: string | undefined;
+}
+
+/** The `gitfleet publish` that does what `gitfleet plan` was asked about, for a shell in the same directory. */
+export function publishWords({ options, rev }: Typed): string {
+  const valued = VALUED.flatMap(([name, flag]) => {
+    const value = options[name];
+    if (typeof value !== 'string') return [];
+    // Whatever looks like an option is taken for a value only where it is attached.
+    return value.startsWith('-') ? [`${flag}=${value}`] : [flag, value];
+  });
+  const typed = [...(rev === undefined ? [] : [rev]), ...valued, ...(options['check'] === false ? ['--no-check'] : [])];
+  const force = options['force'] === true ? ' --force -m WHY' : '';
+  return visible(`gitfleet publish${typed.map((word) => ` ${shellWord(word)}`).join('')}${force}`, 2_000);
+}
+
+/** Those that decide what is published, and where. */
+const VALUED = [
+  ['url', '--url'],
+  ['relativePath', '--relative-path'],
+  ['zookeeper', '--zookeeper'],
+  ['app', '--app'],
+  ['authFile', '--auth-file'],
+  ['settings', '--settings'],
+] as const;
