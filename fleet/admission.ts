@@ -22,7 +22,7 @@ export function holdRefusal(held: Hold): FleetError {
 
 /** `ann holds publishing since ... until ...: why`. */
 export function holdWords({ by, reason, at, end }: Hold): string {
-  const until = end === null ? 'until somebody ends it' : `until ${formatInstant(end)}`;
+  const until = end === null ? 'until gitfleet unhold' : `until ${formatInstant(end)}`;
   return `${visible(by, 100)} holds publishing since ${formatInstant(at)} ${until}: ${visible(reason, 300)}`;
 }
 

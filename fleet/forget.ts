@@ -53,6 +53,6 @@ async function removePermit(session: Session, znodes: Znodes, agentId: string): 
 
 function holderRefuses(agentId: string, online: NodeData): FleetError {
   const card = parsePresence(online.data);
-  const holder = card ? `process ${card.pid} on ${visible(card.host, 100)}` : 'somebody whose presence cannot be read';
+  const holder = card ? `process ${card.pid} on ${visible(card.host, 100)}` : 'a process whose presence cannot be read';
   return FleetError.of('ONLINE', `${visible(agentId, 100)} is online: ${holder} holds its name`);
 }

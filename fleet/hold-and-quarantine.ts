@@ -34,7 +34,7 @@ interface Held {
 
 /**
  * Stops publishing. One's own hold is changed and keeps its beginning.
- * @param end ms since the epoch; null: until somebody ends it.
+ * @param end ms since the epoch; null: until gitfleet unhold.
  * @throws FleetError HOLD where somebody else holds it, or the znode is not readable.
  */
 export async function setHold(

@@ -153,10 +153,10 @@ async function look({ session, znodes }: FollowParts, targetVersion: string): Pr
   return { config, fleet, found };
 }
 
-const NOT_CONNECTED = FleetError.of('UNREACHABLE', 'the connection is lost', 'it is made again by itself');
+const NOT_CONNECTED = FleetError.of('UNREACHABLE', 'the connection is lost', 'gitfleet reconnects automatically');
 
 /** With nobody online there is nothing to watch; but agents may just be coming back from a lost session. */
-const NOBODY_AFTER_MS = 10_000;
+const NO_AGENTS_AFTER_MS = 10_000;
 
 /** What superseded it may be its own rollback, which its record tells. */
 async function rolledBackOr(
@@ -187,7 +187,7 @@ function endingOf({ verdict, superseded, ruled, freshMs }: Picture, elapsedMs: n
   if (verdict.state === 'converged') return 'converged';
   if (superseded) return 'superseded';
   if (verdict.state === 'failed') return 'failed';
-  if (verdict.state === 'nobody') return late || freshMs >= NOBODY_AFTER_MS ? 'nobody' : null;
+  if (verdict.state === 'no-agents') return late || freshMs >= NO_AGENTS_AFTER_MS ? 'no-agents' : null;
   return late ? 'timed-out' : null;
 }
 

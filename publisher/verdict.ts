@@ -19,8 +19,8 @@ export interface JudgedAgent {
 }
 
 export interface Verdict {
-  /** `nobody`: no agent is expected, which is not converged. */
-  readonly state: 'converged' | 'failed' | 'running' | 'nobody';
+  /** `no-agents`: no agent is expected, which is not converged. */
+  readonly state: 'converged' | 'failed' | 'running' | 'no-agents';
   readonly reached: number;
   readonly expected: number;
   readonly agents: readonly JudgedAgent[];
@@ -45,7 +45,7 @@ export function judgeDeployment(
   const count = (...wanted: AgentProgress[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
   const reached = count('active');
   const summary = { reached, expected: agents.length, agents, takenOut: takenOut(fleet) };
-  if (agents.length === 0) return { state: 'nobody', ...summary };
+  if (agents.length === 0) return { state: 'no-agents', ...summary };
   if (reached === agents.length) return { state: 'converged', ...summary };
   const settled = reached + count('failed', 'overridden');
   return { state: settled === agents.length ? 'failed' : 'running', ...summary };
@@ -90,12 +90,12 @@ export type Ending =
   | 'aborted' // a person ended its rollout
   | 'superseded'
   | 'timed-out'
-  | 'nobody';
+  | 'no-agents';
 
 /**
  * How a deployment ended that config does not hold any more: by its record; one that nobody judged was superseded.
  */
-export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'nobody' | 'timed-out' | 'halted'> {
+export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'no-agents' | 'timed-out' | 'halted'> {
   switch (outcome?.state) {
     case 'proven':
       return 'converged';

@@ -46,7 +46,7 @@ function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment):
   };
   if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {
-    const why = `${policy.unreadable}: gitfleet policy set FILE mends it`;
+    const why = `${policy.unreadable}: gitfleet policy set FILE fixes it`;
     return { ...rollout, state: 'halted', permits: true, reason: why };
   }
   return inForce ? { ...rollout, ...firstWave(picture, inForce, before?.canary ?? []) } : rollout;

@@ -26,7 +26,7 @@ export function plan(picture: Observed): Action {
     case 'running':
       return running(picture, wanted, rollout);
     case 'paused':
-      return rest(`paused by ${rollout.paused?.by ?? 'somebody'}: ${rollout.paused?.reason ?? ''}`);
+      return rest(`paused by ${rollout.paused?.by ?? 'unknown'}: ${rollout.paused?.reason ?? ''}`);
     case 'halted':
       // It halted because nobody could read the policy; a person has mended that.
       if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return beginRollout(picture, wanted, wanted.record);
@@ -49,7 +49,7 @@ function running(picture: Observed, wanted: WantedDeployment, rollout: Rollout):
   return changing('halt', why, { ...rollout, state: 'halted', reason: why });
 }
 
-const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE mends it';
+const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE fixes it';
 
 /** A person's word ended it: whoever gave it may not have been able to write the outcome. */
 function ended(picture: Observed, { record }: WantedDeployment, rollout: Rollout): Action {

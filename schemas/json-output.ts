@@ -42,8 +42,8 @@ export const attachedOutput = z.strictObject({ attached: deployment, targetVersi
 
 /** `publish`, `rollback`, `retry`, `attach`: last line, unless detached. */
 export const endingOutput = z.strictObject({
-  ending: z.enum(['converged', 'failed', 'rolled-back', 'halted', 'aborted', 'superseded', 'timed-out', 'nobody']),
-  state: z.enum(['converged', 'failed', 'running', 'nobody']),
+  ending: z.enum(['converged', 'failed', 'rolled-back', 'halted', 'aborted', 'superseded', 'timed-out', 'no-agents']),
+  state: z.enum(['converged', 'failed', 'running', 'no-agents']),
   reached: z.int(),
   expected: z.int(),
   elapsedMs: z.int(),

@@ -11,7 +11,7 @@ import { fromJson } from './text/lenient-json.ts';
 
 /** 3, or `25%` of the agents that are counted. */
 const amount = (least: 0 | 1) => {
-  const error = `wants a whole number from ${least}, or a share from ${least}% to 100%`;
+  const error = `must be a whole number from ${least}, or a share from ${least}% to 100%`;
   const share = least === 0 ? /^(?:100|[1-9]?\d)%$/ : /^(?:100|[1-9]\d?)%$/;
   // Where only one of them has the right type, the union answers with the words of that one.
   return z.union([z.int({ error }).min(least, { error }), z.string().regex(share, { error })], { error });
@@ -19,12 +19,12 @@ const amount = (least: 0 | 1) => {
 export type Amount = number | string;
 
 const wait = (most: string) =>
-  z.string({ error: 'wants a duration such as 10s or 5m' }).refine((text) => {
+  z.string({ error: 'must be a duration such as 10s or 5m' }).refine((text) => {
     const ms = parseDuration(text);
     return ms !== null && ms <= (parseDuration(most) as number);
-  }, `wants a duration such as 10s or 5m, at most ${most}`);
+  }, `must be a duration such as 10s or 5m, at most ${most}`);
 
-const CANARY = 'wants a whole number from 1, a share such as 10%, or a selector such as role=canary';
+const CANARY = 'must be a whole number from 1, a share such as 10%, or a selector such as role=canary';
 const atLeastOne = once(() => amount(1));
 const isCanary = (value: Amount): boolean =>
   atLeastOne().safeParse(value).success || (typeof value === 'string' && parseSelector(value).ok);
@@ -37,12 +37,12 @@ const members = () => ({
   /** A label such as zone: no wave then has agents of two of its values. */
   byLabel: z
     .string()
-    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, 'wants the name of a label, such as zone')
+    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, 'must be the name of a label, such as zone')
     .optional(),
   /** How long a finished wave has to stay well before the next one goes. */
   soak: wait('24d').prefault('0s'),
   /** `manual`: after the canary a person has to say `promote`. */
-  promote: z.enum(['auto', 'manual'], { error: 'wants auto or manual' }).prefault('auto'),
+  promote: z.enum(['auto', 'manual'], { error: 'must be auto or manual' }).prefault('auto'),
   /** How many agents may fail before `onFailure`; in the canary none may. */
   failureBudget: amount(0).prefault(0),
   /** How many of the known agents may be offline; above it no wave starts until some are back. */
@@ -50,7 +50,7 @@ const members = () => ({
   /** How long the agents of a wave may take; who is not done by then counts as failed. */
   deadline: wait('24d').prefault('15m'),
   onFailure: z
-    .enum(['rollback', 'pause', 'continue'], { error: 'wants rollback, pause or continue' })
+    .enum(['rollback', 'pause', 'continue'], { error: 'must be rollback, pause or continue' })
     .prefault('rollback'),
 });
 

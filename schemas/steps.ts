@@ -15,15 +15,15 @@ const UNSPEAKABLE = /(?![\t\n])\p{Cc}/u;
 
 const word = () =>
   z
-    .string({ error: 'wants text' })
+    .string({ error: 'must be text' })
     .min(1, 'is empty')
     .refine((text) => !UNSPEAKABLE.test(text), 'has a control character');
 
 /** Program and arguments; no shell takes part. */
 const command = () =>
   z
-    .array(word(), { error: 'wants a list of program and arguments, such as [npm, ci, --omit=dev]' })
-    .min(1, 'wants at least a program');
+    .array(word(), { error: 'must be a list of program and arguments, such as [npm, ci, --omit=dev]' })
+    .min(1, 'must name at least a program');
 
 /** @param timeout the default: then the command and all that it started is killed. */
 const step = (timeout: string) => z.strictObject({ command: command(), timeout: duration(timeout, { least: '1s' }) });
@@ -34,28 +34,31 @@ const check = () =>
       /** GET: the status has to be one of `status`. Redirects are not followed. */
       http: z
         .string()
-        .refine((text) => /^https?:\/\/[^\s@\p{Cc}]+$/u.test(text) && URL.canParse(text), 'wants http://host:port/path')
+        .refine(
+          (text) => /^https?:\/\/[^\s@\p{Cc}]+$/u.test(text) && URL.canParse(text),
+          'must be http://host:port/path',
+        )
         .optional(),
       status: z.array(z.int().min(100).max(599)).min(1).optional(),
       /** A connection is accepted. */
       tcp: z
         .string()
-        .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):[1-9]\d{0,4}$/, 'wants host:port')
-        .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'wants a port up to 65535')
+        .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):[1-9]\d{0,4}$/, 'must be host:port')
+        .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must be a port up to 65535')
         .optional(),
       /** Exits with 0. */
       command: command().optional(),
       /** `systemctl is-active` says so. */
       unit: z
         .string()
-        .regex(/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/, 'wants a unit such as shop.service')
+        .regex(/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/, 'must be a unit such as shop.service')
         .optional(),
       /** Of one look. */
       timeout: duration('5s', { least: '100ms', most: '10m' }),
     })
     .refine(
       ({ http, tcp, command, unit }) => [http, tcp, command, unit].filter((each) => each !== undefined).length === 1,
-      'wants exactly one of http, tcp, command and unit',
+      'must have exactly one of http, tcp, command and unit',
     )
     .refine(({ http, status }) => status === undefined || http !== undefined, 'has a status without http');
 export type HealthCheck = z.infer<ReturnType<typeof check>>;
@@ -64,7 +67,7 @@ const health = () =>
   z
     .strictObject({
       /** All of them have to be well. */
-      checks: z.array(check()).min(1, 'wants at least one check').max(20),
+      checks: z.array(check()).min(1, 'must have at least one check').max(20),
       /** Between two looks. */
       interval: duration('1s', { least: '100ms', most: '10m' }),
       /** So many looks one after another have to be well... */
@@ -78,7 +81,7 @@ const health = () =>
       /** By then it has to be healthy. */
       deadline: duration('2m', { least: '1s' }),
     })
-    .refine((all) => all.deadline > all.healthyFor, 'wants a deadline that is later than healthyFor');
+    .refine((all) => all.deadline > all.healthyFor, 'must be a deadline that is later than healthyFor');
 
 /** Below the release, in one spelling, none inside another, and nothing of git's or ours. */
 const sharedPaths = () =>
@@ -88,7 +91,7 @@ const sharedPaths = () =>
     .superRefine((paths, context) => {
       const refuse = (message: string) => context.addIssue({ code: 'custom', message });
       for (const path of paths) {
-        if (!parseRelativePath(path).ok) refuse('wants plain paths inside the release, such as uploads or var/log');
+        if (!parseRelativePath(path).ok) refuse('must be plain paths inside the release, such as uploads or var/log');
         if (path === RELEASE_FILE) refuse(`cannot share ${RELEASE_FILE}`);
         if (paths.some((other) => other !== path && other.startsWith(`${path}/`))) refuse(`${path} holds another one`);
       }
@@ -107,8 +110,8 @@ const generated = () =>
         .min(1)
         .max(200)
         .refine((pattern) => !/\p{Cc}/u.test(pattern), 'has a control character')
-        .refine((pattern) => !pattern.startsWith('!'), 'wants what is made, not what is not')
-        .refine(namesSomething, 'wants patterns with a name in them, such as node_modules/ or *.pyc'),
+        .refine((pattern) => !pattern.startsWith('!'), 'must name what is made, not exceptions (!)')
+        .refine(namesSomething, 'must be patterns with a name in them, such as node_modules/ or *.pyc'),
     )
     .max(100);
 

@@ -21,7 +21,7 @@ export const EXIT_OF: Record<Ending, number> = {
   aborted: EXIT.failed,
   superseded: EXIT.conflict,
   'timed-out': EXIT.notConverged,
-  nobody: EXIT.notConverged,
+  'no-agents': EXIT.notConverged,
 };
 
 interface FollowOptions {

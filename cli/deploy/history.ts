@@ -12,7 +12,7 @@ import { say, screenNow, usage } from '../shell/terminal.ts';
 export async function run({ options }: Call): Promise<number> {
   const most = Number(options['number'] ?? 20);
   if (!Number.isSafeInteger(most) || most < 1)
-    throw usage('--number wants a whole number from 1', 'gitfleet history -n 20');
+    throw usage('--number must be a whole number from 1', 'gitfleet history -n 20');
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);

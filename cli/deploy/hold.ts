@@ -13,13 +13,13 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
 
-/** `gitfleet hold -m WHY [--for 2h]`: nobody publishes until its end, or until somebody ends it. */
+/** `gitfleet hold -m WHY [--for 2h]`: nobody publishes until its end, or until gitfleet unhold. */
 export async function run({ options }: Call): Promise<number> {
   const reason = options['message'] as string | undefined;
-  if (!reason) throw usage('a hold wants a reason', 'such as: gitfleet hold -m "inventory" --for 2h');
+  if (!reason) throw usage('hold requires a reason (-m)', 'such as: gitfleet hold -m "inventory" --for 2h');
   const forMs = options['for'] === undefined ? null : parseDuration(String(options['for']));
   if (options['for'] !== undefined && !forMs)
-    throw usage('--for wants a duration of at most 24 days', 'such as 2h or 30m');
+    throw usage('--for must be a duration of at most 24 days', 'such as 2h or 30m');
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const now = systemClock.now();

@@ -48,4 +48,4 @@ async function onPolicy(
 }
 
 const broken = (reason: string): FleetError =>
-  FleetError.of('POLICY', reason, 'no rollout goes on like that: gitfleet policy set FILE, or gitfleet policy unset');
+  FleetError.of('POLICY', reason, 'no rollout continues with it: gitfleet policy set FILE, or gitfleet policy unset');

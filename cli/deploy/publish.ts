@@ -19,7 +19,7 @@ import { resolveAsked } from './resolve-asked.ts';
 export async function run({ options, words }: Call): Promise<number> {
   const message = options['message'] as string | undefined;
   const force = options['force'] === true;
-  if (force && !message) throw usage('--force lifts a quarantine and wants a reason', 'say why: --force -m WHY');
+  if (force && !message) throw usage('--force lifts a quarantine and requires a reason', 'say why: --force -m WHY');
   const settings = await readSettings(options);
   const by = author(process.env);
   const following = followOptions(options, settings, by);

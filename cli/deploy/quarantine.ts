@@ -16,7 +16,8 @@ import { namedCommit } from './operands.ts';
 /** `gitfleet quarantine COMMIT -m WHY`: nobody publishes it, no agent activates it. */
 export async function run({ options, words }: Call): Promise<number> {
   const reason = options['message'] as string | undefined;
-  if (!reason) throw usage('a quarantine wants a reason', 'such as: gitfleet quarantine d-12 -m "empties the cart"');
+  if (!reason)
+    throw usage('quarantine requires a reason (-m)', 'such as: gitfleet quarantine d-12 -m "empties the cart"');
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);

@@ -79,7 +79,7 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
   return [
     ...fields([
       ['shows', report.activeCommit === null ? 'nothing' : visible(report.activeCommit, 64)],
-      ['wants', visible(wantedCommit(report, present) ?? '', 64)],
+      ['target', visible(wantedCommit(report, present) ?? '', 64)],
       ['path', report.relativePath === null ? '' : visible(report.relativePath, 255)],
       ['report', `${at}, about ${aboutWords(report, present)}`],
       [
@@ -112,8 +112,8 @@ function aboutWords({ targetVersion, deployment }: Report, present: PresentTarge
 }
 
 const NEXT_WORDS: Record<NonNullable<Report['error']>['next'], string> = {
-  retry: 'it is tried again by itself',
-  wait: 'it goes on by itself when that changes',
+  retry: 'the agent retries automatically',
+  wait: 'the agent continues automatically when that changes',
   stall: 'a person has to act, or publish another commit',
   bug: 'a defect of gitfleet: please report it with the log of this agent',
 };
@@ -129,21 +129,23 @@ function nextLine(
   const id = visible(agentId, 100);
   switch (standing) {
     case 'offline':
-      return `next: on the server, gitfleet agent status and its log; gone for good: gitfleet forget ${id}`;
+      return `next: on the server: gitfleet agent status, and its log; gone for good: gitfleet forget ${id}`;
     case 'failed':
       return nextWords([
-        ...['what the hint says', 'on the server, gitfleet agent status and its log'],
+        ...['follow the hint', 'on the server: gitfleet agent status, and its log'],
         ...(wayBack ? [backWords(wayBack)] : []),
       ]);
     case 'overridden':
     case 'suspended':
-      return 'next: on the server, gitfleet agent resume follows the fleet again';
+      return 'next: on the server, gitfleet agent resume (follow the fleet again)';
     case 'silent':
       return presence?.problem?.includes('NO_AUTH')
         ? `next: where its state directory is a new one: gitfleet forget ${id}`
-        : 'next: on the server, gitfleet agent status and its log';
+        : 'next: on the server: gitfleet agent status, and its log';
     case 'working':
-      return report?.error ? 'next: what the hint says; the agent goes on by itself' : 'it goes on by itself';
+      return report?.error
+        ? 'next: follow the hint; the agent retries automatically'
+        : 'nothing to do: the agent is working on it';
     case 'active':
       return 'settled';
   }

@@ -5,13 +5,13 @@ import type { Hold, Quarantined } from '../../schemas/hold.ts';
 /** What the verbs say that stop a deployment, or take away what a server left; each also where nothing had to be done. */
 export const holdLines = (app: string, held: Hold): string[] => [
   `${app}: ${holdWords(held)}`,
-  'what is under way goes on; next: gitfleet unhold ends it',
+  'a deployment in progress continues; next: gitfleet unhold ends the hold',
 ];
 
 export function unholdLines(app: string, ended: Hold | 'unreadable' | null): string[] {
   if (ended === null) return [`${app}: publishing was not held`];
-  if (ended === 'unreadable') return [`${app}: what stood in the hold znode and nobody could read is removed`];
-  return [`${app}: publishing is free again; ended: ${holdWords(ended)}`];
+  if (ended === 'unreadable') return [`${app}: the unreadable content of the hold znode was removed`];
+  return [`${app}: publishing is allowed again; ended: ${holdWords(ended)}`];
 }
 
 /**

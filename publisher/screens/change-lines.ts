@@ -17,7 +17,7 @@ export function changeLines({ from, to, ahead, behind, titles }: Change, elsewhe
     return [
       elsewhere
         ? '  the commit stays the same'
-        : '  the same commit again: every agent checks it, and puts right what somebody changed',
+        : '  the same commit again: every agent checks it and restores modified files',
     ];
   if (ahead === null || behind === null) return [];
   const shown = titles.slice(0, MAX_TITLES);

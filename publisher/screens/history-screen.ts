@@ -84,12 +84,12 @@ export function againWords({ outcome }: Deployment): string {
 /** `d-5 1f2e3d4c5b: proven 2 h ago, 3/3 agents, judged by ann`, and who is missing. */
 export function pastLines(record: Deployment, now: number): string[] {
   const { outcome } = record;
-  if (!outcome) return [`${nameAndCommit(record)} was superseded before anybody judged it`, 'next: gitfleet history'];
+  if (!outcome) return [`${nameAndCommit(record)} was superseded before it was judged`, 'next: gitfleet history'];
   const by = outcome.by === '' ? '' : `, judged by ${visible(outcome.by, 100)}`;
   const why = outcome.reason ? `: ${visible(outcome.reason, 300)}` : '';
   return [
     ...outcome.missing.map(({ agentId, code }) => `  ${visible(agentId, 100)}: ${visible(code, 100)}`),
     `${nameAndCommit(record)}: ${outcome.state} ${age(now - outcome.at)} ago, ${outcome.reached}/${outcome.expected} agents${by}${why}`,
-    'next: gitfleet status shows what is wanted now',
+    'next: gitfleet status shows the present target',
   ];
 }

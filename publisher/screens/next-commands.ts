@@ -15,9 +15,9 @@ export function nextCommands(
   const back = wayBack ? [backWords(wayBack)] : [];
   switch (ending) {
     case 'failed':
-      return [...(look ? [look] : []), ...back, ...(isLed ? ['gitfleet retry where the cause is over'] : [])];
+      return [...(look ? [look] : []), ...back, ...(isLed ? ['gitfleet retry (once the cause is fixed)'] : [])];
     case 'halted':
-      return [...back, 'gitfleet resume lets these fail and goes on', 'gitfleet retry', 'gitfleet abort'];
+      return [...back, 'gitfleet resume (continue without these agents)', 'gitfleet retry', 'gitfleet abort'];
     case 'aborted':
       return [...back, 'gitfleet retry'];
   }

@@ -43,7 +43,7 @@ export function planLines(plan: PublishPlan, publish: string, screen: Screen): s
     ...(plan.policy && takePart.length > 0 ? waveLines(plan.policy, takePart) : []).map((each) => line(screen, each)),
     ...(suspended.length > 0 ? [line(screen, `  ${suspended.length} suspended on the server: ${ids(suspended)}`)] : []),
     ...(offline.length > 0
-      ? [line(screen, `  ${offline.length} offline, each catches up alone: ${offlineWords(offline, screen.now)}`)]
+      ? [line(screen, `  ${offline.length} offline, catching up automatically: ${offlineWords(offline, screen.now)}`)]
       : []),
     ...blockers.flatMap(({ code, reason, hint }) => [
       line(screen, `blocked by ${code}: ${visible(reason, 500)}`, 'bad'),

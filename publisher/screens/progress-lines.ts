@@ -80,7 +80,7 @@ function waitingFor({ verdict, elapsedMs, rollout, isLed }: DeploymentProgress, 
   const after = spent(elapsedMs, followed);
   const counted = `${verdict.reached}/${verdict.expected} active after ${after}`;
   if (rollout && !isLed) {
-    return [`  ${counted}; no coordinator leads the rollout: it goes on when one is back (gitfleet status)`];
+    return [`  ${counted}; no coordinator leads the rollout: it continues when one is back (gitfleet status)`];
   }
   const held = heldWords(rollout);
   if (held !== null) return [`  ${held} (${after})`];
@@ -117,7 +117,7 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       return [
         `${what} ROLLED BACK: ${visible(progress.reason, 300)}`,
         `  ${short(record.target.commitId)} is in quarantine${instead ? `; the fleet goes back to ${short(instead.target.commitId)} as ${deploymentName(instead.number)}` : ''}`,
-        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that mends it`,
+        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that fixes it`,
       ];
     case 'halted':
       return [
@@ -139,13 +139,13 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       return [
         `${what} still running after ${spent(progress.elapsedMs, followed)}: ${count}`,
         ...waitingFor(progress, followed),
-        `next: gitfleet attach ${name} (agents go on by themselves; nothing is lost)`,
+        `next: gitfleet attach ${name} (agents continue without it; nothing is lost)`,
       ];
-    case 'nobody': {
+    case 'no-agents': {
       const { takenOut } = progress.verdict;
       const then = takenOut.length > 0 ? 'it is resumed' : 'it comes';
       return [
-        `${what} is published, but ${noAgentWords(takenOut)}: each deploys it when ${then}`,
+        `${what} is published, but ${noAgentWords(takenOut)}: each agent deploys it when ${then}`,
         nextWords(['gitfleet status', noAgentNext(takenOut)]),
       ];
     }
@@ -186,7 +186,7 @@ export function attachedLines({ record, previous }: Followed, now: number): stri
 
 /** What Ctrl-C leaves: the way back. */
 export const detachedLines = ({ record }: Followed): string[] => [
-  'detached: the fleet goes on by itself',
+  'detached: the fleet continues without this command',
   attachWords(record),
 ];
 

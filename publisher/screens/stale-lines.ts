@@ -8,7 +8,7 @@ export function staleLines(stale: Stale | null, screen: Screen): string[] {
   if (!stale) return [];
   const silence = age(screen.now - stale.since);
   const reason = visible(stale.reason, 200);
-  const seen = line(screen, '  what follows is what was seen then; agents go on serving what they serve');
+  const seen = line(screen, '  the data below is the last known state; agents keep serving what they serve');
   if (stale.refusal === null)
     return [line(screen, `STALE: ZooKeeper has not answered for ${silence} (${reason})`, 'bad'), seen];
   return [

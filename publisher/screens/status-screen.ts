@@ -77,7 +77,7 @@ function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
   const { target, refused: failure } = state.config;
   if (!target) {
     const { code = '', reason = '', hint = '' } = failure ?? {};
-    const refused = `${app}: ${name} is refused by everybody: ${code} ${visible(reason, 300)}`;
+    const refused = `${app}: ${name} is refused by every agent: ${code} ${visible(reason, 300)}`;
     return [line(screen, refused, 'bad'), line(screen, `  ${hint}`)];
   }
   const { commitId, relativePath, url } = target;
@@ -177,7 +177,7 @@ function badEnding({ rollout }: StatusPicture, verdict: Verdict): 'failed' | 'ha
 
 /** Labels come with the presence: who is offline is chosen by no selector, and must not be thought well for that. */
 const unmatched = (selection?: Selection | null): string =>
-  selection && selection.offline > 0 ? `; ${count(selection.offline, 'agent')} offline, whose labels nobody knows` : '';
+  selection && selection.offline > 0 ? `; ${count(selection.offline, 'agent')} offline, labels unknown` : '';
 
 const nobodyChosen = (selection: Selection): string[] => [
   `no online agent matches -l ${visible(selection.selector, 200)}; ${selection.online} others online${unmatched(selection)}`,

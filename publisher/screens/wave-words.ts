@@ -20,7 +20,7 @@ export function waveWords(rollout: Rollout | null, agents: readonly JudgedAgent[
   if (watched === null) return `${name}: ${names(members)}`;
   const undone = members.filter((id) => !isDone(id, rollout, agents));
   const done = members.filter((id) => !undone.includes(id));
-  if (done.length === 0) return `${name}: goes on without ${names(undone)}, ${watched}`;
+  if (done.length === 0) return `${name}: continues without ${names(undone)}, ${watched}`;
   const without = undone.length === 0 ? '' : ` without ${names(undone)}`;
   return `${name}: ${names(done)}, done${without}, ${watched}`;
 }
@@ -51,7 +51,7 @@ export const abortWords = (reason: string): string =>
 /** What the whole rollout waits for; null: only for the agents of its wave. */
 export function heldWords(rollout: Rollout | null): string | null {
   if (rollout?.state === 'paused') {
-    const { by = 'somebody', reason = '' } = rollout.paused ?? {};
+    const { by = 'unknown', reason = '' } = rollout.paused ?? {};
     return `paused by ${visible(by, 100)}${reason === '' ? '' : `: ${visible(reason, 200)}`}`;
   }
   return rollout?.state === 'running' && rollout.reason !== '' ? visible(rollout.reason, 300) : null;

@@ -56,7 +56,7 @@ export function overrideWords({ report }: JudgedAgent['view']): string {
 }
 
 export function suspensionWords({ report }: JudgedAgent['view']): string {
-  const { by, reason } = report?.suspended ?? { by: 'somebody', reason: 'no reason is known' };
+  const { by, reason } = report?.suspended ?? { by: 'unknown', reason: 'no reason is known' };
   return onServer(by, reason);
 }
 

@@ -30,7 +30,7 @@ export const ZOOKEEPER = {
     next: 'retry',
     about: 'coordination',
     means: 'The session now belongs to another server of the ensemble.',
-    hint: 'nothing to do: it is tried again by itself',
+    hint: 'nothing to do: the agent retries automatically',
   },
   QUEUE_FULL: {
     next: 'retry',
@@ -42,19 +42,19 @@ export const ZOOKEEPER = {
     next: 'retry',
     about: 'coordination',
     means: 'A ZooKeeper server gave up an operation that took too long.',
-    hint: 'nothing to do: it is tried again by itself',
+    hint: 'nothing to do: the agent retries automatically',
   },
   REQUEST_TIMEOUT: {
     next: 'retry',
     about: 'coordination',
     means: 'A ZooKeeper server did not get a request through the ensemble in time.',
-    hint: 'nothing to do: it is tried again by itself',
+    hint: 'nothing to do: the agent retries automatically',
   },
   THROTTLED: {
     next: 'retry',
     about: 'coordination',
     means: 'The ZooKeeper server limits requests because it is overloaded.',
-    hint: 'give the ZooKeeper servers more resources, or use them less; it is tried again by itself',
+    hint: 'give the ZooKeeper servers more resources, or use them less; the agent retries automatically',
   },
   NOT_READ_ONLY: {
     next: 'retry',
@@ -66,13 +66,13 @@ export const ZOOKEEPER = {
     next: 'retry',
     about: 'coordination',
     means: 'The new configuration of the ensemble has no quorum.',
-    hint: 'wait until the ensemble is reconfigured; it is tried again by itself',
+    hint: 'wait until the ensemble is reconfigured; the agent retries automatically',
   },
   RECONFIG_IN_PROGRESS: {
     next: 'retry',
     about: 'coordination',
     means: 'The ensemble is being reconfigured.',
-    hint: 'wait until the ensemble is reconfigured; it is tried again by itself',
+    hint: 'wait until the ensemble is reconfigured; the agent retries automatically',
   },
   SYSTEM_ERROR: {
     next: 'retry',

@@ -17,7 +17,7 @@ export function duration(fallback: string, bounds: { least?: string; most?: stri
   const least = parseDuration(bounds.least ?? '0s') as number;
   const most = parseDuration(bounds.most ?? '24d') as number;
   return z
-    .string({ error: 'wants a duration such as 10s or 5m' })
+    .string({ error: 'must be a duration such as 10s or 5m' })
     .transform((text, context) => {
       const ms = parseDuration(text);
       if (ms !== null && ms >= least && ms <= most) return ms;
@@ -31,8 +31,8 @@ export function duration(fallback: string, bounds: { least?: string; most?: stri
 /** An absolute path. Relative ones of flags and variables are made absolute before they come here. */
 export function path() {
   return z
-    .string({ error: 'wants a path' })
-    .refine((text) => text.startsWith('/') && !/[\u0000-\u001f]/.test(text), 'wants an absolute path')
+    .string({ error: 'must be a path' })
+    .refine((text) => text.startsWith('/') && !/[\u0000-\u001f]/.test(text), 'must be an absolute path')
     .transform((text) => resolve(text));
 }
 
@@ -46,7 +46,7 @@ export function connectString() {
     if (slash >= 0 && !CHROOT.test(text.slice(slash).trim())) return false;
     return hosts.length <= 64 && hosts.every((host) => Number(HOST.exec(host)?.[1] ?? 1) <= 65_535 && HOST.test(host));
   };
-  const wants = 'wants hosts such as zk1:2181,zk2:2181,zk3:2181, a /path may follow';
+  const wants = 'must be hosts such as zk1:2181,zk2:2181,zk3:2181, a /path may follow';
   return z
     .string({ error: (issue) => (issue.input === undefined ? `is missing; it ${wants}` : wants) })
     .refine(legal, notThis(wants));
@@ -56,7 +56,7 @@ export function connectString() {
 export function loopbackAddress() {
   const ADDRESS = /^(?:(127(?:\.\d{1,3}){3}|localhost|\[::1\]):)?(\d{1,5})$/;
   return z
-    .union([z.string(), z.int()], { error: 'wants a port, or a loopback address such as 127.0.0.1:9180' })
+    .union([z.string(), z.int()], { error: 'must be a port, or a loopback address such as 127.0.0.1:9180' })
     .transform((given, context) => {
       const [, host, digits] = ADDRESS.exec(String(given)) ?? [];
       const port = Number(digits);
@@ -75,14 +75,14 @@ export function loopbackAddress() {
 export function serviceUnit() {
   const UNIT = /^(?=.{9,255}$)[A-Za-z0-9_][A-Za-z0-9:_.-]*(?:@(?:[A-Za-z0-9:_.-]|\\x[0-9a-f]{2})+)?\.service$/;
   return z
-    .string({ error: 'wants a unit such as shop.service' })
-    .regex(UNIT, 'wants the full name of a unit such as shop.service')
+    .string({ error: 'must be a unit such as shop.service' })
+    .regex(UNIT, 'must be the full name of a unit such as shop.service')
     .refine((unit) => unit !== 'gitfleet-agent.service', 'would restart the agent itself in the middle of its work');
 }
 
 /** A repository prefix in its one spelling. */
 export function urlPrefix() {
-  return z.string({ error: 'wants a prefix such as https://git.example.com/shop' }).transform((text, context) => {
+  return z.string({ error: 'must be a prefix such as https://git.example.com/shop' }).transform((text, context) => {
     const parsed = parsePrefix(text);
     if (parsed.ok) return parsed.prefix;
     context.addIssue({ code: 'custom', message: (parsed as Refused).failure.reason.replace(/^url: /, '') });
@@ -95,10 +95,10 @@ export function labels() {
   const word = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?)$/;
   const plain = ([key, value]: [string, string]) => word.test(key) && (value === '' || word.test(value));
   return z
-    .record(z.string(), z.string({ error: 'wants text; quote numbers and true or false' }))
+    .record(z.string(), z.string({ error: 'must be text; quote numbers and true or false' }))
     .refine(
       (all) => Object.entries(all).every(plain),
-      'wants labels such as role=web: letters, digits and . _ - / inside',
+      'must be labels such as role=web: letters, digits and . _ - / inside',
     )
     .prefault({});
 }

@@ -33,17 +33,17 @@ const members = {
         .strictObject({ caFile: path().optional(), certFile: path().optional(), keyFile: path().optional() })
         .refine(
           (tls) => (tls.certFile === undefined) === (tls.keyFile === undefined),
-          'wants certFile and keyFile together',
+          'must have certFile and keyFile together',
         )
         .optional(),
     })
     .prefault({} as { connect: string }),
   /** The znode that the first users had; other apps get names of their own. */
-  app: z.string().regex(APP_ZNODE, notThis('wants a znode such as /app/business')).prefault('/app/business'),
+  app: z.string().regex(APP_ZNODE, notThis('must be a znode such as /app/business')).prefault('/app/business'),
   coordinator: z
     .strictObject({
       /** Whether this agent may lead rollouts: one of few does, elected among all that may. */
-      candidate: z.boolean({ error: 'wants true or false' }).prefault(true),
+      candidate: z.boolean({ error: 'must be true or false' }).prefault(true),
       /** The coordinator's credential. Absent: this agent stands only where the app was made with `init --open`. */
       authFile: path().optional(),
     })
@@ -65,7 +65,7 @@ const agent = once(() =>
   z
     .strictObject({
       /** Default: the host name. */
-      id: z.string().regex(AGENT_ID, 'wants a plain name: letters, digits and . _ -, at most 100'),
+      id: z.string().regex(AGENT_ID, 'must be a plain name: letters, digits and . _ -, at most 100'),
       /** No default: what is below it gets served, so a person names it. */
       root: path().optional(),
       /** Where the file system hierarchy puts what a daemon keeps. */
@@ -88,10 +88,10 @@ const agent = once(() =>
       restartTimeout: duration('2m', { least: '1s' }),
       /** Variables of the agent's own environment that steps see too; nothing else of it reaches them. */
       passEnvironment: z
-        .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'wants names of variables'))
+        .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be names of variables'))
         .prefault([]),
       /** No: whoever can push must not be able to choose what this server runs. */
-      allowRepositorySteps: z.boolean({ error: 'wants true or false' }).prefault(false),
+      allowRepositorySteps: z.boolean({ error: 'must be true or false' }).prefault(false),
       /** Releases that ended well, the active one included: rollbacks to them need no network. */
       keepReleases: z.int().min(1).max(1_000).prefault(5),
       /** Releases that failed, for a look at what went wrong. */
@@ -117,7 +117,7 @@ const agent = once(() =>
       listen: loopbackAddress().optional(),
       /** How many agents may ask the origin at a time, over the whole fleet: git servers refuse the eleventh. */
       fetchLeases: z
-        .union([z.int().min(1).max(10_000), z.literal('off')], { error: 'wants a whole number from 1, or off' })
+        .union([z.int().min(1).max(10_000), z.literal('off')], { error: 'must be a whole number from 1, or off' })
         .prefault(16),
       fetch: z
         .strictObject({
@@ -127,8 +127,8 @@ const agent = once(() =>
         })
         .prefault({}),
     })
-    .refine((agent) => agent.root !== agent.state, 'wants root and state to be two directories; they are the same one')
-    .refine((agent) => agent.root !== '/' && agent.state !== '/', 'wants root and state below /'),
+    .refine((agent) => agent.root !== agent.state, 'root and state must be two different directories')
+    .refine((agent) => agent.root !== '/' && agent.state !== '/', 'root and state must be below /'),
 );
 
 /**

@@ -6,19 +6,19 @@ import * as z from 'zod';
  */
 export const zodMessages: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : wants(issue);
-  if (issue.code === 'too_small') return `wants at least ${issue.minimum}${of(issue.origin)}`;
-  if (issue.code === 'too_big') return `wants at most ${issue.maximum}${of(issue.origin)}`;
-  if (issue.code === 'invalid_value') return `wants ${issue.values.map(String).join(' or ')}`;
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}${of(issue.origin)}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}${of(issue.origin)}`;
+  if (issue.code === 'invalid_value') return `must be ${issue.values.map(String).join(' or ')}`;
   return undefined;
 };
 
 const KINDS: Readonly<Record<string, string>> = {
-  string: 'wants text; quote numbers and true or false',
-  int: 'wants a whole number',
-  number: 'wants a number',
-  boolean: 'wants true or false',
-  array: 'wants a list',
-  record: 'wants names with a value each',
+  string: 'must be text; quote numbers and true or false',
+  int: 'must be a whole number',
+  number: 'must be a number',
+  boolean: 'must be true or false',
+  array: 'must be a list',
+  record: 'must be names with a value each',
 };
 
 function wants({ expected, inst }: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidType>): string | undefined {

@@ -54,8 +54,8 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
   it.each([
     ['C01 an option where a value is missing', ['publish', '--url', '--force'], /--url.*looks like an option/],
     ['C01 a value missing at the end', ['publish', '--url'], /argument missing/],
-    ['C01 --force without a reason', ['publish', 'main', '--force'], /wants a reason/],
-    ['C01 a hold without a reason', ['hold'], /wants a reason/],
+    ['C01 --force without a reason', ['publish', 'main', '--force'], /requires a reason/],
+    ['C01 a hold without a reason', ['hold'], /requires a reason/],
     ['C02 an unknown option', ['publish', '--comit'], /unknown option '--comit'/],
     ['C02 one letter wrong', ['status', '--wacth'], /Did you mean --watch\?/],
     ['C02 an unknown verb', ['stauts'], /Did you mean status\?/],

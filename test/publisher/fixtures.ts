@@ -83,7 +83,7 @@ const broken = failure(
 const unreachable = failure(
   'FETCH_FAILED',
   'Could not resolve host: git.example.com',
-  'check that this server reaches the repository; it is tried again by itself',
+  'check that this server reaches the repository; the agent retries automatically',
   'retry',
 );
 const before = { activeCommit: OLD } as const;

@@ -63,7 +63,7 @@ it('does not say that nobody is online while ZooKeeper does not answer', async (
   const fresh = seen.slice(last + 1);
   // Agents come back as we do: the ten seconds begin with the first answer.
   expect(fresh.length).toBeGreaterThan(1);
-  expect(fresh.at(-1)).toMatchObject({ ending: 'nobody' });
+  expect(fresh.at(-1)).toMatchObject({ ending: 'no-agents' });
 });
 
 it('ends as timed out where ZooKeeper stays away', async () => {

@@ -46,7 +46,7 @@ describe('a picture', () => {
     expect(staleLines(stale, screen)).toEqual([
       'STALE: ZooKeeper refuses to be read, for 2 min now (get /c: NO_AUTH)',
       '  NO_AUTH helps',
-      '  what follows is what was seen then; agents go on serving what they serve',
+      '  the data below is the last known state; agents keep serving what they serve',
     ]);
     expect(staleChange(null, stale)).toEqual(['STALE: ZooKeeper refuses to be read (get /c: NO_AUTH): NO_AUTH helps']);
   });

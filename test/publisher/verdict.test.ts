@@ -32,7 +32,7 @@ describe('the verdict over a fleet', () => {
   });
 
   it('is not converged when nobody is expected', () => {
-    expect(judgeDeployment([agent('a', true, 'active')], new Set(), VERSION).state).toBe('nobody');
+    expect(judgeDeployment([agent('a', true, 'active')], new Set(), VERSION).state).toBe('no-agents');
   });
 
   it('goes on while a failure is retried', () => {

@@ -37,15 +37,15 @@ it('without a connect string the hint names the flag and the variable', () => {
 it('what is wrong is said in words of a person, with the value where it may have come from elsewhere', () => {
   for (const [raw, words] of [
     [{ zookeeper: 'zk1:2181' }, 'zookeeper: is no list of settings such as connect and sessionTimeout'],
-    [{ zookeeper: { connect: 'zk1;zk2' } }, 'zookeeper.connect: wants hosts such as .*; not "zk1;zk2"'],
-    [{ app: 'shop' }, 'app: wants a znode such as /app/business; not "shop"'],
-    [{ agent: { keepReleases: 0 } }, 'agent.keepReleases: wants at least 1'],
-    [{ agent: { keepReleases: 9_999 } }, 'agent.keepReleases: wants at most 1000'],
-    [{ agent: { keepReleases: 1.5 } }, 'agent.keepReleases: wants a whole number'],
-    [{ agent: { drift: 'mend' } }, 'agent.drift: wants observe or heal'],
-    [{ agent: { labels: 'web' } }, 'agent.labels: wants names with a value each'],
-    [{ agent: { allowUrls: 'https://h' } }, 'agent.allowUrls: wants a list'],
-    [{ agent: { credentials: [{}] } }, 'agent.credentials.0.prefix: wants a prefix such as'],
+    [{ zookeeper: { connect: 'zk1;zk2' } }, 'zookeeper.connect: must be hosts such as .*; not "zk1;zk2"'],
+    [{ app: 'shop' }, 'app: must be a znode such as /app/business; not "shop"'],
+    [{ agent: { keepReleases: 0 } }, 'agent.keepReleases: must be at least 1'],
+    [{ agent: { keepReleases: 9_999 } }, 'agent.keepReleases: must be at most 1000'],
+    [{ agent: { keepReleases: 1.5 } }, 'agent.keepReleases: must be a whole number'],
+    [{ agent: { drift: 'mend' } }, 'agent.drift: must be observe or heal'],
+    [{ agent: { labels: 'web' } }, 'agent.labels: must be names with a value each'],
+    [{ agent: { allowUrls: 'https://h' } }, 'agent.allowUrls: must be a list'],
+    [{ agent: { credentials: [{}] } }, 'agent.credentials.0.prefix: must be a prefix such as'],
   ] as const) {
     expect(complaint(() => parse(raw))).toMatch(new RegExp(`^${words}`));
   }
@@ -53,7 +53,7 @@ it('what is wrong is said in words of a person, with the value where it may have
 
 it('one directory for root and state is called one', () => {
   const agent = { root: '/nope', state: '/nope' };
-  expect(complaint(() => parse({ agent }))).toContain('they are the same one');
+  expect(complaint(() => parse({ agent }))).toContain('must be two different directories');
 });
 
 describe('defaults', () => {
@@ -97,7 +97,7 @@ describe('defaults', () => {
   });
 
   it('are no way around a host name that is no plain name', () => {
-    expect(complaint(() => parseSettings(connect, 'host name').agent)).toMatch(/^agent.id: wants a plain name/);
+    expect(complaint(() => parseSettings(connect, 'host name').agent)).toMatch(/^agent.id: must be a plain name/);
   });
 });
 

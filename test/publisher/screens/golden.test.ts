@@ -117,15 +117,15 @@ describe('status', () => {
     expect(second(well, { soakAt: NOW + HOUR })).toMatch(/watched for 0\.0 s of 2m$/);
     expect(second(well, { soakAt: null })).toBe('  canary: web-1, web-3');
     expect(second(failed, { excused: ['web-3'] })).toBe('  canary: web-1, done without web-3, watched for 14 s of 2m');
-    expect(second(failed, { members: ['web-3'] })).toBe('  canary: goes on without web-3, watched for 14 s of 2m');
+    expect(second(failed, { members: ['web-3'] })).toBe('  canary: continues without web-3, watched for 14 s of 2m');
     expect(second([], { excused: ['web-3'] })).toBe('  canary: web-1, done without web-3, watched for 14 s of 2m');
   });
 
   it.each([
-    [null, 'gitfleet status web-3; BACK; gitfleet retry where the cause is over'],
+    [null, 'gitfleet status web-3; BACK; gitfleet retry (once the cause is fixed)'],
     ['running', 'gitfleet status web-3; BACK'],
-    ['failed', 'gitfleet status web-3; BACK; gitfleet retry where the cause is over'],
-    ['halted', 'BACK; gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort'],
+    ['failed', 'gitfleet status web-3; BACK; gitfleet retry (once the cause is fixed)'],
+    ['halted', 'BACK; gitfleet resume (continue without these agents); gitfleet retry; gitfleet abort'],
     ['aborted', 'BACK; gitfleet retry'],
   ] as const)(
     '%s: says what to do next as its publish did, and names a way back only where there is one',
@@ -251,9 +251,9 @@ describe('a deployment that is followed', () => {
   });
 
   it.each([
-    ['failed', true, 'next: gitfleet status; BACK; gitfleet retry where the cause is over'],
+    ['failed', true, 'next: gitfleet status; BACK; gitfleet retry (once the cause is fixed)'],
     ['failed', false, 'next: gitfleet status; BACK'],
-    ['halted', true, 'next: BACK; gitfleet resume lets these fail and goes on; gitfleet retry; gitfleet abort'],
+    ['halted', true, 'next: BACK; gitfleet resume (continue without these agents); gitfleet retry; gitfleet abort'],
     ['aborted', true, 'next: BACK; gitfleet retry'],
   ] as const)('%s (led: %s): the way back is the one that rollback takes, or none is named', (ending, isLed, next) => {
     const wayBack = make.record({ number: 3, target: { ...followed.record.target, commitId: OLD } });
@@ -289,7 +289,7 @@ describe('a deployment that is followed', () => {
       'a leader',
       false,
       { soakAt: 1 },
-      '1/1 active after 11 s; no coordinator leads the rollout: it goes on when one is back (gitfleet status)',
+      '1/1 active after 11 s; no coordinator leads the rollout: it continues when one is back (gitfleet status)',
     ],
   ] as const)('waits for %s where all agents show it, and says so', (_, isLed, more, says) => {
     const given = { deployment: 7, targetVersion: VERSION, state: 'running', wave: 2, members: ['web-1'], ...more };
@@ -300,8 +300,8 @@ describe('a deployment that is followed', () => {
     expect(lines.at(-1)).toBe(`  ${says}`);
   });
 
-  it.each(['converged', 'superseded', 'timed-out', 'nobody'] as const)('in plain lines: %s', async (ending) => {
-    const fleet = ending === 'nobody' ? [] : ending === 'converged' ? [make.agent('web-1')] : MIXED.slice(1, 3);
+  it.each(['converged', 'superseded', 'timed-out', 'no-agents'] as const)('in plain lines: %s', async (ending) => {
+    const fleet = ending === 'no-agents' ? [] : ending === 'converged' ? [make.agent('web-1')] : MIXED.slice(1, 3);
     const instead = make.record({ number: 8, by: 'bob', target: { ...followed.record.target, commitId: OLD } });
     const over = ending === 'superseded' ? { supersededBy: instead } : {};
     await shows(`follow-${ending}`, createProgressLines(followed).next(progress(fleet, 4_200, ending, over)));
@@ -311,10 +311,10 @@ describe('a deployment that is followed', () => {
     const out = make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', reason: '', at: NOW - HOUR } });
     expect(
       createProgressLines(followed)
-        .next(progress([out], 11 * SECOND, 'nobody'))
+        .next(progress([out], 11 * SECOND, 'no-agents'))
         .slice(-2),
     ).toEqual([
-      'd-7 9dbcdf1ee3 is published, but every agent that is online is suspended: each deploys it when it is resumed',
+      'd-7 9dbcdf1ee3 is published, but every agent that is online is suspended: each agent deploys it when it is resumed',
       'next: gitfleet status; on the server of web-2, gitfleet agent resume',
     ]);
   });

@@ -237,7 +237,7 @@ describe('rollback and history', () => {
     await fleet.session.set(fleet.znodes.hold, hold, -1);
     const held = await fleet.publish({ url: origin.url, commitId }, '--detach');
     expect(held).toMatchObject({ exitCode: 5 });
-    expect(held.stderr).toMatch(/ann holds publishing since .* until somebody ends it: inventory/);
+    expect(held.stderr).toMatch(/ann holds publishing since .* until gitfleet unhold: inventory/);
     await fleet.session.set(fleet.znodes.hold, Buffer.alloc(0), -1);
     const bad = encodeQuarantine([{ commitId: commitId as never, reason: 'burns', by: 'bob', at: 1 }]);
     await fleet.session.set(fleet.znodes.quarantine, bad, -1);
