@@ -4,6 +4,7 @@ import { type Bell, createBell } from '../runtime/bell.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { createRetryLoop } from '../runtime/retry-loop.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
@@ -84,8 +85,9 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
   const vigil = createWatchWindow();
   const watched = (at: number) => vigil.look(at, clock.monotonic());
   const executeParts = { ...parts, now };
+  const retryLoop = createRetryLoop(parts, (attempt) => fullJitter(AGAIN, attempt, random));
   let told = { why: '', at: 0 };
-  for (let failures = 0; !term.signal.aborted; ) {
+  for (let conflicts = 0; !term.signal.aborted; ) {
     try {
       const seen = await observe(session, znodes, agents.read, now, watched);
       if (term.signal.aborted) break;
@@ -102,17 +104,26 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
       if (order.do === 'rest') await pause(parts, bell, seen, clock.monotonic() - told.at, term.signal);
       else await act(executeParts, leadership, seen, order);
       if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
-      failures = 0;
+      conflicts = 0;
+      retryLoop.wentWell();
     } catch (error) {
       if (term.signal.aborted) break;
       agents.forget();
-      // Somebody wrote first: the next look shows what.
-      if (!isCode(error, 'BAD_VERSION'))
-        log.warn({ err: classify(error) }, 'an order was not carried out, looking again');
-      await clock.sleep(fullJitter(AGAIN, failures++, random), term.signal).catch(() => {});
+      // Another client wrote first: the next look shows what.
+      const wait = isCode(error, 'BAD_VERSION')
+        ? fullJitter(AGAIN, conflicts++, random)
+        : retryLoop.failed(error, { path: znodes.rollout }, 'an order was not carried out, retrying');
+      await waitFor(wait, bell, clock, term.signal);
     }
   }
   await ringing;
+}
+
+/** What a person must fix may take long; what they change rings the bell. */
+async function waitFor(ms: number, bell: Bell, clock: Clock, signal: AbortSignal): Promise<void> {
+  const least = Math.min(ms, AGAIN.maxMs);
+  await clock.sleep(least, signal).catch(() => {});
+  if (ms > least) await bell.wait(ms - least, signal);
 }
 
 /** Until the bell, or until the reports of a rollout that runs are due. */

@@ -46,3 +46,15 @@ it('after a success the same failure is news, and tried again soon', () => {
   expect(fail(failure('NO_AUTH', 'stall'))).toBe(1_500);
   expect(lines).toHaveLength(2);
 });
+
+it('a failure is known by its code and its subject: one with a new name in its text each time is said once', () => {
+  const { lines, fail } = patient();
+  for (let n = 0; n < 30; n++) fail(FleetError.of('NO_SPACE', `write /state/.tmp-${n}: no space left`));
+  expect(lines).toHaveLength(1);
+});
+
+it('failures that take turns are each said once', () => {
+  const { lines, fail } = patient();
+  for (let n = 0; n < 30; n++) fail(failure(n % 2 ? 'CONNECTION_LOSS' : 'DEADLINE', 'retry'));
+  expect(lines).toHaveLength(2);
+});
