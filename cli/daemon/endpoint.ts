@@ -6,7 +6,9 @@ import { createMetrics } from '../../agent/service/metrics.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
+import type { Membership } from '../../zookeeper/recipes/membership.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { version } from '../version.ts';
 
@@ -15,6 +17,8 @@ export interface EndpointOf {
   readonly app: string;
   readonly pulse: Pick<Liveness, 'beats' | 'status'>;
   readonly vitals: () => ReturnType<Session['vitals']>;
+  /** Whether the fleet sees this agent as online, and what keeps it from that. */
+  readonly presence: () => Pick<Membership, 'state' | 'problem'>;
   readonly log: Logger;
   readonly shutdown: Shutdown;
 }
@@ -24,13 +28,15 @@ export interface EndpointOf {
  * reporter be counted. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
  */
 export async function serveEndpoint(of: EndpointOf): Promise<(inner: StatusReporter) => StatusReporter> {
-  const { listen, app, pulse, vitals, log, shutdown } = of;
+  const { listen, app, pulse, vitals, presence, log, shutdown } = of;
   const metrics = createMetrics({ app, version, vitals, clock });
   const health = () => {
     const stuck = findStuck(pulse.beats, clock.monotonic());
     const { state, trouble } = vitals();
     const session = { session: state, sessionTrouble: state === 'connected' ? null : trouble };
-    return { alive: stuck === null, doing: pulse.status(), stuck: stuck?.loop ?? null, ...session };
+    const { state: online, problem } = presence();
+    const fleet = { presence: online, presenceProblem: problem && `${problem.code}: ${clean(problem.message, 300)}` };
+    return { alive: stuck === null, doing: pulse.status(), stuck: stuck?.loop ?? null, ...session, ...fleet };
   };
   const endpoint = await openEndpoint({ listen, health, metrics, log }).catch((cause: unknown) => {
     const reason = `${listen.host} port ${listen.port}: ${(cause as Error).message}`;

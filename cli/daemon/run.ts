@@ -13,7 +13,6 @@ import { createLog, type Logger } from '../../runtime/log.ts';
 import { lastOf } from '../../runtime/once.ts';
 import { createShutdown, type Shutdown } from '../../runtime/shutdown.ts';
 import { type AgentSettings, agentSettings, type Settings } from '../../schemas/settings/settings.ts';
-import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { becomeAgentUser } from '../shell/agent-user.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -100,7 +99,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   resyncInterval = fleet.resyncInterval;
   const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
-  const counted = await countedBy(settings, agent, pulse, fleet.vitals, log, shutdown);
+  const counted = await countedBy(settings, agent, pulse, fleet, log, shutdown);
   const status = counted(
     pulse.watchStatus(
       createStatusReporter({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version }),
@@ -155,13 +154,13 @@ async function countedBy(
   { app }: Settings,
   { listen }: AgentSettings,
   pulse: Liveness,
-  vitals: () => ReturnType<Session['vitals']>,
+  { vitals, membership }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership'>,
   log: Logger,
   shutdown: Shutdown,
 ): Promise<(inner: StatusReporter) => StatusReporter> {
   if (!listen) return (inner) => inner;
   const { serveEndpoint } = await import('./endpoint.ts');
-  return await serveEndpoint({ listen, app, pulse, vitals, log, shutdown });
+  return await serveEndpoint({ listen, app, pulse, vitals, presence: () => membership, log, shutdown });
 }
 
 /** All of a user's inotify instances may be used up by others: the slow tick looks as well. */

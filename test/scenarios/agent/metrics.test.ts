@@ -68,6 +68,8 @@ it('an agent that is asked tells how it does, on loopback only', async () => {
     doing: `serves ${good.slice(0, 10)}`,
     session: 'connected',
     stuck: null,
+    presence: 'held',
+    presenceProblem: null,
   });
 
   const bad = await origin.commit('b', { bad: '' });
