@@ -8,6 +8,11 @@ type PackagingFile = 'gitfleet-agent.service' | 'gitfleet.yml' | '50-gitfleet.ru
 export const packagingFile = (name: PackagingFile): string =>
   fileURLToPath(new URL(`../../packaging/${name}`, import.meta.url));
 
+export const UNIT = 'gitfleet-agent.service';
+export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
+/** Where the Debian package has its unit. */
+export const PACKAGED_UNIT = `/usr/lib/systemd/system/${UNIT}`;
+
 interface Facts {
   /** How the unit starts us: a program, and what comes before its arguments. */
   readonly gitfleet: string;
@@ -17,6 +22,9 @@ interface Facts {
   /** The units that the agent may restart. */
   readonly units: readonly string[];
 }
+
+/** The user that a unit runs as; null where it names none. */
+export const userOfUnit = (text: string): string | null => /^User=(\S+)$/m.exec(text)?.[1] ?? null;
 
 /** A template with its blanks filled. Every blank of the template must be given. */
 export function fill(name: PackagingFile, facts: Partial<Facts>): string {

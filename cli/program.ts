@@ -75,8 +75,10 @@ function doctorVerb({ root, verb }: CommandTable): void {
       .option('--root <dir>', 'root of the agent: check as the agent does')
       .option('--state <dir>', 'state directory of the agent')
       .option('--id <name>', 'agent id, default: the host name')
-      .option('--allow-url <prefix>', 'as for agent run', collect),
+      .option('--allow-url <prefix>', 'as for agent run', collect)
+      .option('--url <url>', 'a repository to try as the agent does, also before anything is published'),
     'gitfleet doctor',
+    'gitfleet doctor --url ssh://git@git.example.com/srv/git/shop.git',
     'gitfleet doctor --settings /etc/gitfleet/gitfleet.yml --json',
   );
 }

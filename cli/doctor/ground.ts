@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
-import { lstat, stat, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, lstat, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Layout, layoutOf } from '../../agent/disk/layout.ts';
 import { ownerFile, readOwner } from '../../agent/disk/owner-file.ts';
@@ -40,6 +41,22 @@ async function checkDirectory(name: 'root' | 'state', path: string, closed: numb
   if ((found.mode & closed) !== 0 && !(name === 'root' && sticky)) {
     const who = name === 'state' ? 'others may look into it' : 'everyone may write there';
     return failed(name, `${path} has mode ${mode}: ${who}`, `chmod ${name === 'state' ? '700' : 'o-w'} ${path}`);
+  }
+  const me = process.geteuid?.() ?? found.uid;
+  const writes =
+    name === 'state'
+      ? found.uid === me
+      : await access(path, constants.W_OK).then(
+          () => true,
+          () => false,
+        );
+  if (!writes) {
+    const says = `${path} belongs to the user with uid ${found.uid}; checked as uid ${me}, which may not use it`;
+    return failed(
+      name,
+      says,
+      `run doctor as the user of the agent, or as root; if it is the agent's: chown ${me} ${path}`,
+    );
   }
   return ok(name, `${path}, mode ${mode}, user ${found.uid}`);
 }

@@ -5,7 +5,6 @@ import { probeRemote } from '../../git/host/probe-remote.ts';
 import type { GitSandbox } from '../../git/run/process.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
-import type { Target } from '../../schemas/target.ts';
 import { checkAllowed, credentialFor, parseUrl } from '../../schemas/url.ts';
 import type { RepositoryUrl } from '../../schemas/values.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
@@ -13,12 +12,12 @@ import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 const ANSWER_MS = 15_000;
 
 /**
- * Whether this agent could fetch: the repository of the present target asked with the agent's own credentials, and
- * the host behind every allowed prefix.
+ * Whether this agent could fetch: the host behind every allowed prefix, and each of these repositories, asked with the
+ * agent's own credentials.
  */
 export async function checkOrigins(
   agent: AgentSettings,
-  target: Target | null,
+  repositories: readonly RepositoryUrl[],
   sandbox: GitSandbox,
   clock: Clock,
 ): Promise<Finding[]> {
@@ -26,7 +25,11 @@ export async function checkOrigins(
     return [failed('urls', 'no url is allowed, so every target is refused', 'list a prefix in agent.allowUrls')];
   }
   const hosts = await Promise.all(agent.allowUrls.map((prefix) => checkPrefix(prefix, clock)));
-  return target === null ? hosts : [...hosts, await checkRepository(agent, target.url, sandbox)];
+  if (repositories.length === 0) {
+    const hint = 'name one to try it as the agent does: gitfleet doctor --url URL';
+    return [...hosts, warning('repository', 'nothing is published yet, so no repository was tried', hint)];
+  }
+  return [...hosts, ...(await Promise.all(repositories.map((url) => checkRepository(agent, url, sandbox))))];
 }
 
 async function checkRepository(agent: AgentSettings, url: RepositoryUrl, sandbox: GitSandbox): Promise<Finding> {

@@ -5,6 +5,7 @@ import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
+import { idsOfUser } from '../shell/agent-user.ts';
 import { type SetupItem, underPrefix } from './server-setup.ts';
 
 /** The result for one item. `note`: what to know about it. */
@@ -39,7 +40,7 @@ export async function applyItem(item: SetupItem, where: Where): Promise<Applied>
 async function makeUser({ name, home }: Extract<SetupItem, { kind: 'user' }>, where: Where): Promise<Applied> {
   const what = `user ${name}`;
   if (where.prefix !== '/') return { what, did: 'skipped', note: 'only on the machine itself' };
-  if ((await idsOf(name)) !== null) return { what, did: 'there' };
+  if ((await idsOfUser(name)) !== null) return { what, did: 'there' };
   if (!where.dryRun) {
     const options = [
       '--system',
@@ -58,7 +59,7 @@ async function makeUser({ name, home }: Extract<SetupItem, { kind: 'user' }>, wh
 async function makeDirectory(item: Extract<SetupItem, { kind: 'directory' }>, where: Where): Promise<Applied> {
   const path = underPrefix(where.prefix, item.path);
   const found = await stat(path).catch(() => null);
-  const ids = where.prefix === '/' ? await idsOf(where.user) : null;
+  const ids = where.prefix === '/' ? await idsOfUser(where.user) : null;
   if (found && !found.isDirectory())
     throw FleetError.of('SETUP_FAILED', `${path} exists and is not a directory`, 'move it away');
   if (found) {
@@ -93,12 +94,6 @@ async function removeFile(file: string, where: Where): Promise<Applied> {
   if ((await lstat(path).catch(() => null)) === null) return { what: path, did: 'there', note: 'not needed, absent' };
   if (!where.dryRun) await rm(path);
   return { what: path, did: 'removed' };
-}
-
-async function idsOf(user: string): Promise<{ uid: number; gid: number } | null> {
-  const found = await output(['getent', 'passwd', user]);
-  const [, , uid, gid] = (found.exitCode === 0 ? found.stdout : '').split(':').map(Number);
-  return uid && gid ? { uid, gid } : null;
 }
 
 /** @throws FleetError SETUP_FAILED with what it said. */

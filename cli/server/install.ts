@@ -5,19 +5,12 @@ import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
 import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
 import type { Call } from '../command-table.ts';
 import { ownCommand } from '../own-command.ts';
-import { packagingFile } from '../packaging-files.ts';
+import { PACKAGED_UNIT, packagingFile, UNIT, UNIT_FILE } from '../packaging-files.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { DEFAULT_FILE as SETTINGS_FILE } from '../shell/settings.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
 import { type Applied, applyItem, command, type Where } from './apply-setup.ts';
-import {
-  PACKAGED_UNIT,
-  POLKIT_RULE,
-  SETTINGS_FILE,
-  serverSetup,
-  UNIT,
-  UNIT_FILE,
-  underPrefix,
-} from './server-setup.ts';
+import { POLKIT_RULE, serverSetup, underPrefix } from './server-setup.ts';
 
 /**
  * `gitfleet agent install`: sets up this server as the Debian package does, with what the settings say about the unit and

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
-import { fill, unitWord, writable } from '../packaging-files.ts';
+import { fill, UNIT_FILE, unitWord, writable } from '../packaging-files.ts';
+import { DEFAULT_FILE as SETTINGS_FILE } from '../shell/settings.ts';
 
 /** One thing that a server has once an agent is installed on it. */
 export type SetupItem =
@@ -11,13 +12,8 @@ export type SetupItem =
   | { readonly kind: 'file'; readonly path: string; readonly content: string; readonly keep: boolean }
   | { readonly kind: 'absent'; readonly path: string };
 
-export const SETTINGS_FILE = '/etc/gitfleet/gitfleet.yml';
-export const UNIT = 'gitfleet-agent.service';
-export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
 const DROP_IN = `${UNIT_FILE}.d/10-settings.conf`;
 export const POLKIT_RULE = '/etc/polkit-1/rules.d/50-gitfleet.rules';
-/** Where the Debian package has its unit. */
-export const PACKAGED_UNIT = `/usr/lib/systemd/system/${UNIT}`;
 /** What packaged unit and StateDirectory open for writing already. */
 const OPEN = { root: '/srv/www', state: '/var/lib/gitfleet' };
 

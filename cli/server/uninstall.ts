@@ -1,12 +1,13 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Call } from '../command-table.ts';
-import { packagingFile } from '../packaging-files.ts';
+import { PACKAGED_UNIT, packagingFile, UNIT } from '../packaging-files.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { DEFAULT_FILE as SETTINGS_FILE } from '../shell/settings.ts';
 import { say, warn } from '../shell/terminal.ts';
 import { applyItem, command, type Where } from './apply-setup.ts';
 import { sayApplied, settingsOfServer, whereOf } from './install.ts';
-import { PACKAGED_UNIT, SETTINGS_FILE, UNINSTALLED, UNIT, underPrefix } from './server-setup.ts';
+import { UNINSTALLED, underPrefix } from './server-setup.ts';
 
 /** `gitfleet agent uninstall`: stops the agent and removes its unit; its data stays unless `--purge` is given. */
 export async function run({ options }: Call): Promise<number> {

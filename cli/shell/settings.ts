@@ -1,11 +1,12 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { hostname } from 'node:os';
 import { FleetError } from '../../runtime/errors.ts';
 import { parseSettings, type Settings } from '../../schemas/settings/settings.ts';
 import { MAX_SETTINGS_BYTES, parseSettingsFile } from '../../schemas/settings/settings-file.ts';
-import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
+import { mergeSettings, type SettingOrigin, settingOrigins } from '../../schemas/settings/settings-sources.ts';
 
-const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
+/** What is read where none is named; the Debian package and `agent install` put it there. */
+export const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
 interface ReadFrom {
   /** False: a command that works on this server alone must not fail because an address that it never calls is missing. */
@@ -15,27 +16,46 @@ interface ReadFrom {
 }
 
 /**
- * The settings of this call: flags over GITFLEET_* over the settings file. The default file may be missing, a named one
- * may not. @throws FleetError SETTINGS
+ * The settings of this call: flags, then a file named with --settings, then GITFLEET_*, then another file. The default
+ * file may be missing, a named one may not. @throws FleetError SETTINGS
  */
 export async function readSettings(flags: Readonly<Record<string, unknown>>, from: ReadFrom = {}): Promise<Settings> {
-  const environment = from.environment ?? process.env;
-  const named = flags['settings'] ?? environment['GITFLEET_SETTINGS'];
-  const file = named ? String(named) : from.environment ? null : DEFAULT_FILE;
-  const text = file === null ? null : readText(file, Boolean(named));
-  const merged = mergeSettings({
-    flags,
-    environment,
-    directory: process.cwd(),
-    ...(text === null ? {} : { file: parseSettingsFile(text, String(file)) }),
-  });
+  const merged = mergeSettings(readSources(flags, from));
   if (from.zookeeper === false) merged['zookeeper'] ??= { connect: 'localhost' };
   return parseSettings(merged, hostname());
 }
 
+interface Origins {
+  readonly origins: readonly SettingOrigin[];
+  /** The settings file; null where none is read. */
+  readonly file: string | null;
+}
+
+/** Where the settings of this call come from. @throws FleetError SETTINGS */
+export function readOrigins(flags: Readonly<Record<string, unknown>>): Origins {
+  const sources = readSources(flags, {});
+  return { origins: settingOrigins(sources), file: sources.file === undefined ? null : sources.name };
+}
+
+function readSources(flags: Readonly<Record<string, unknown>>, from: ReadFrom) {
+  const environment = from.environment ?? process.env;
+  const named = flags['settings'] ?? environment['GITFLEET_SETTINGS'];
+  const name = named ? String(named) : from.environment ? null : DEFAULT_FILE;
+  const text = name === null ? null : readText(name, Boolean(named));
+  return {
+    flags,
+    environment,
+    directory: process.cwd(),
+    fileIsFlag: flags['settings'] !== undefined,
+    name: String(name),
+    file: text === null ? undefined : parseSettingsFile(text, String(name)),
+  };
+}
+
 /**
- * A settings file decides what is fetched and run, so only its owner may write it; a pipe or a device is none. A link is
- * none either: whoever may write where it leads would decide. Read at once: it is small, and nothing else can begin before.
+ * A settings file decides what is fetched and run. So it belongs to root or to the user that reads it, and no other user
+ * may write it. A pipe, a device and a link are refused: the owner of what a link leads to would decide. Read
+ * synchronously: it is small, and nothing else can begin before.
  */
 function readText(file: string, mustExist: boolean): string | null {
   let descriptor: number;
@@ -51,14 +71,25 @@ function readText(file: string, mustExist: boolean): string | null {
   try {
     const found = fstatSync(descriptor);
     if (!found.isFile()) throw FleetError.of('SETTINGS', `${file} is not a file`);
-    if ((found.mode & 0o002) !== 0)
-      throw FleetError.of('SETTINGS', `${file} can be written by everybody (chmod o-w ${file})`);
+    refuseForeign(file, found);
     if (found.size > MAX_SETTINGS_BYTES)
       throw FleetError.of('SETTINGS', `${file} is larger than ${MAX_SETTINGS_BYTES} bytes`);
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** @throws FleetError SETTINGS where another user could decide what stands in the file. */
+function refuseForeign(file: string, { mode, uid }: Stats): void {
+  if ((mode & 0o022) !== 0) {
+    const who = (mode & 0o002) !== 0 ? 'every user' : 'its group';
+    throw FleetError.of('SETTINGS', `${file} can be written by ${who}`, `chmod go-w ${file}`);
+  }
+  const me = process.geteuid?.() ?? uid;
+  if (uid === 0 || uid === me) return;
+  const reason = `${file} belongs to the user with uid ${uid}, and this command runs as uid ${me}`;
+  throw FleetError.of('SETTINGS', reason, `run it as that user, or: chown ${me === 0 ? 'root' : me} ${file}`);
 }
 
 /** Why a file cannot be read, without the call and the name that Node adds: the message names the file already. */

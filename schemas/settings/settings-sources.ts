@@ -4,8 +4,9 @@ import { suggest } from '../text/suggest.ts';
 import { settingsError } from './settings-problems.ts';
 
 /**
- * Where a setting comes from: flags over GITFLEET_* variables over the settings file, setting by setting; a list in one
- * place replaces the list of another. Pure: whoever calls reads argv, environment and file.
+ * Where settings come from: flags over GITFLEET_* variables over the settings file, setting by setting. A file that was
+ * named on the command line comes before the variables, as the flags do: what a person types wins over what the shell
+ * happens to hold. A list in one place replaces the list of another. Pure: the caller reads argv, environment and file.
  */
 interface SettingsSources {
   /** As the command line names them in code (`allowUrl`); what is no setting (`json`, `detach`) is passed over. */
@@ -13,6 +14,8 @@ interface SettingsSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The parsed settings file; undefined where there is none. */
   readonly file?: unknown;
+  /** The file was named on the command line. */
+  readonly fileIsFlag?: boolean;
   /** Relative paths of flags and variables are meant from here. */
   readonly directory?: string;
 }
@@ -22,16 +25,51 @@ export function mergeSettings(sources: SettingsSources): Record<string, unknown>
   refuseUnknownVariables(sources.environment);
   const merged = copySections(sources.file);
   for (const row of SETTING_SOURCES) {
-    const flag = row.flag === undefined ? undefined : readFlag(row, sources.flags[row.flag]);
-    const value = flag ?? readVariable(row, sources.environment[row.variable]);
-    if (value === undefined) continue;
-    place(
-      merged,
-      row.setting.split('.'),
-      row.kind === 'path' ? resolve(sources.directory ?? '/', String(value)) : value,
-    );
+    const { from, value } = choose(row, sources);
+    if (from !== 'flag' && from !== 'variable') continue;
+    const placed = row.kind === 'path' ? resolve(sources.directory ?? '/', String(value)) : value;
+    place(merged, row.setting.split('.'), placed);
   }
   return merged;
+}
+
+/** Where one setting comes from. `ignored`: a variable that is set and does not count, because a named file says it. */
+export interface SettingOrigin {
+  readonly setting: string;
+  readonly from: 'flag' | 'variable' | 'file';
+  /** `--zookeeper`, `GITFLEET_ZOOKEEPER`; of a file nothing. */
+  readonly name: string;
+  readonly ignored: string | null;
+}
+
+/** The origin of each setting that is given and can be given in several places. */
+export function settingOrigins(sources: SettingsSources): SettingOrigin[] {
+  return SETTING_SOURCES.flatMap((row) => {
+    const { from } = choose(row, sources);
+    if (from === null) return [];
+    const { setting, variable, flag = '' } = row;
+    const isSet = readVariable(row, sources.environment[variable]) !== undefined;
+    const name = { flag: `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, variable, file: '' }[
+      from
+    ];
+    return [{ setting, from, name, ignored: from === 'file' && isSet ? variable : null }];
+  });
+}
+
+function choose(row: SettingSource, sources: SettingsSources) {
+  const flag = row.flag === undefined ? undefined : readFlag(row, sources.flags[row.flag]);
+  if (flag !== undefined) return { from: 'flag', value: flag } as const;
+  const written = isWritten(sources.file, row.setting.split('.'));
+  if (written && sources.fileIsFlag) return { from: 'file', value: undefined } as const;
+  const value = readVariable(row, sources.environment[row.variable]);
+  if (value !== undefined) return { from: 'variable', value } as const;
+  return { from: written ? 'file' : null, value: undefined } as const;
+}
+
+/** Whether a file has a value there; null counts as not written. */
+function isWritten(file: unknown, [key, ...rest]: readonly string[]): boolean {
+  if (key === undefined) return file !== undefined && file !== null;
+  return isSection(file) && isWritten(file[key], rest);
 }
 
 type Kind = 'text' | 'number' | 'path' | 'list' | 'pairs' | 'program';

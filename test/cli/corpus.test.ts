@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -141,10 +141,15 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     },
   );
 
-  it('C09 a settings file that everybody may write, a link, a directory, a gigabyte, a pipe', async () => {
+  it('C09 a settings file that others may write, one of another user, a link, a directory, a gigabyte, a pipe', async () => {
     const at = (name: string) => join(directory, name);
     await writeFile(at('open.yml'), '{}');
     await chmod(at('open.yml'), 0o666);
+    await writeFile(at('group.yml'), '{}');
+    await chmod(at('group.yml'), 0o664);
+    await writeFile(at('theirs.yml'), '{}');
+    expect(process.geteuid?.(), 'only root may give a file away').toBe(0);
+    await chown(at('theirs.yml'), 65_534, 65_534);
     await writeFile(at('good.yml'), '{}');
     await symlink('good.yml', at('link.yml'));
     await mkdir(at('dir.yml'));
@@ -152,7 +157,9 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     await truncate(at('huge.yml'), 2 ** 30);
     await promisify(execFile)('mkfifo', [at('pipe.yml')]);
     for (const [name, words] of [
-      ['open.yml', /written by everybody/],
+      ['open.yml', /written by every user\n {2}chmod go-w /],
+      ['group.yml', /written by its group\n {2}chmod go-w /],
+      ['theirs.yml', /belongs to the user with uid 65534, and this command runs as uid 0\n {2}.*chown root /],
       ['link.yml', /symbolic link/],
       ['dir.yml', /not a file/],
       ['huge.yml', /larger than/],

@@ -1,8 +1,10 @@
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Finding, failed, findingLines, ok, warning } from '../../cli/doctor/finding.ts';
+import { checkGround } from '../../cli/doctor/ground.ts';
 import { checkNode } from '../../cli/doctor/programs.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import type { Ran } from '../support/commands.ts';
 import { gitfleet } from '../support/commands.ts';
 import { TestFleet } from '../support/fleet.ts';
@@ -70,6 +72,114 @@ describe('doctor', () => {
     const refused = await fleet.run('doctor', ...here, '--json');
     expect(wrong(refused).map(({ check }) => check)).toContain('urls');
     await chmod(agent.state, 0o700);
+  });
+
+  it('checks as the user of the agent if root runs it, and tries a repository before anything is published', async () => {
+    expect(process.geteuid?.(), 'only root can become another user').toBe(0);
+    const fleet = await newFleet({ open: false });
+    const origin = await fleet.origin();
+    await origin.commit('a', { f: 'a' });
+    const at = (name: string) => join(fleet.directory, name);
+    const auth = at('agent.auth');
+    await copyFile(join(fleet.directory, 'gitfleet-credentials/agent.auth'), auth);
+    for (const name of ['state', 'root']) {
+      await mkdir(at(name), { mode: 0o700 });
+      await chown(at(name), 65_534, 65_534);
+    }
+    await chmod(fleet.directory, 0o755);
+    await writeFile(at('key'), 'no key', { mode: 0o600 });
+    const prefix = 'ssh://git@git.example.invalid/srv';
+    const settings = (sshKeyFile: string, knownHosts: string) => ({
+      zookeeper: { connect: fleet.zookeeper, authFile: auth },
+      app: fleet.app,
+      agent: {
+        ...{ root: at('root'), state: at('state'), id: 'web-1' },
+        allowUrls: [`file://${fleet.directory}`, prefix],
+        credentials: [{ prefix, sshKeyFile, knownHosts }],
+      },
+    });
+    const file = at('gitfleet.yml');
+    const doctor = (...more: string[]) => gitfleet(['doctor', '--settings', file, '--json', ...more]);
+    const fails = (ran: Ran) => wrong(ran).map(({ check, says }) => `${check}: ${says}`);
+
+    await writeFile(file, JSON.stringify(settings(at('key'), at('no-hosts'))));
+    const first = await doctor();
+    expect(first.exitCode).toBe(1);
+    expect(findings(first).find(({ check }) => check === 'user')?.says).toContain('the user of the agent, uid 65534');
+    expect(fails(first)).toEqual([
+      `credential: SETTINGS: ${auth} cannot be read: EACCES: permission denied`,
+      `credentials: sshKeyFile ${at('key')} cannot be read by uid 65534: EACCES`,
+      `credentials: knownHosts ${at('no-hosts')} cannot be read by uid 65534: ENOENT`,
+    ]);
+    expect(findings(first).find(({ check }) => check === 'repository')).toMatchObject({
+      verdict: 'warn',
+      says: 'nothing is published yet, so no repository was tried',
+    });
+
+    for (const each of [auth, at('key')]) await chown(each, 65_534, 65_534);
+    await writeFile(at('hosts'), '', { mode: 0o644 });
+    await writeFile(file, JSON.stringify(settings(at('key'), at('hosts'))));
+    expect(await doctor()).toMatchObject({ exitCode: 0 });
+
+    // A repository that the agent's user cannot read, which root could.
+    await chmod(origin.bare, 0o700);
+    const refused = await doctor('--url', origin.url);
+    expect(refused.exitCode).toBe(1);
+    expect(fails(refused)).toEqual([expect.stringMatching(/^repository: /)]);
+  });
+
+  it('fails on a state directory of another user than the one that checks', async () => {
+    const fleet = await newFleet();
+    const [state, root] = [join(fleet.directory, 'state'), join(fleet.directory, 'root')];
+    await mkdir(state, { mode: 0o700 });
+    await chown(state, 65_534, 65_534);
+    const settings = { app: fleet.app, agent: { id: 'web-1', state, root } };
+    const [found] = await checkGround(settings as Parameters<typeof checkGround>[0], systemClock);
+    expect(found).toMatchObject({
+      verdict: 'fail',
+      says: `${state} belongs to the user with uid 65534; checked as uid 0, which may not use it`,
+    });
+  });
+
+  it('says where the settings come from; a file named on the command line comes before variables', async () => {
+    const fleet = await newFleet();
+    const file = join(fleet.directory, 'named.yml');
+    await writeFile(file, JSON.stringify({ zookeeper: { connect: fleet.zookeeper }, app: fleet.app }));
+    const env = { GITFLEET_ZOOKEEPER: '127.0.0.1:1', GITFLEET_LOG_LEVEL: 'warn' };
+    const said = (ran: Ran) =>
+      findings(ran)
+        .filter(({ check }) => check === 'settings')
+        .map(({ verdict, says }) => `${verdict} ${says}`);
+    const named = await gitfleet(['doctor', '--settings', file, '--json'], { env });
+    expect(named.exitCode).toBe(0);
+    expect(said(named)).toEqual([
+      `ok log.level from GITFLEET_LOG_LEVEL; the rest from ${file}`,
+      `warn GITFLEET_ZOOKEEPER is set and not used: ${file}, named with --settings, gives zookeeper.connect`,
+    ]);
+    const flag = await gitfleet(['doctor', '-z', fleet.zookeeper, '--json'], {
+      env: { ...env, GITFLEET_SETTINGS: file },
+    });
+    expect(said(flag)).toEqual([
+      `ok zookeeper.connect from --zookeeper; log.level from GITFLEET_LOG_LEVEL; the rest from ${file}`,
+    ]);
+  });
+
+  it('warns where a commit could read the credential of the coordinator', async () => {
+    const fleet = await newFleet({ open: false });
+    const at = (name: string) => join(fleet.directory, name);
+    const authFile = (role: string) => join(fleet.directory, `gitfleet-credentials/${role}.auth`);
+    const settings = (allowRepositorySteps: boolean) => ({
+      zookeeper: { connect: fleet.zookeeper, authFile: authFile('agent') },
+      app: fleet.app,
+      agent: { root: at('root'), state: at('state'), allowUrls: [`file://${fleet.directory}`], allowRepositorySteps },
+      coordinator: { authFile: authFile('coordinator') },
+    });
+    for (const allowed of [true, false]) {
+      await writeFile(at('gitfleet.yml'), JSON.stringify(settings(allowed)));
+      const ran = await gitfleet(['doctor', '--settings', at('gitfleet.yml'), '--json']);
+      const steps = findings(ran).filter(({ check }) => check === 'steps');
+      expect(steps.map(({ verdict }) => verdict)).toEqual(allowed ? ['warn'] : []);
+    }
   });
 
   it('names znodes that everyone may change, that have other rights, and that are missing', async () => {

@@ -3,7 +3,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import { agentSettings, parseSettings, settings } from '../../schemas/settings/settings.ts';
 import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
 import { settingNames } from '../../schemas/settings/settings-problems.ts';
-import { mergeSettings, SETTING_SOURCES } from '../../schemas/settings/settings-sources.ts';
+import { mergeSettings, SETTING_SOURCES, settingOrigins } from '../../schemas/settings/settings-sources.ts';
 
 const HOST = 'web-1';
 /** What systemctl would take for a pattern, an option, a path or several words, and the agent itself. */
@@ -197,6 +197,36 @@ describe('mergeSettings', () => {
     });
     expect(mergeSettings({ flags: {}, environment: {}, file })).toEqual(file);
     expect(file.agent.root).toBe('/file');
+  });
+
+  it('takes a file that was named on the command line over variables, which fill what it leaves out', () => {
+    const sources = { flags: { app: '/app/flag' }, environment: { ...environment, GITFLEET_ID: 'env' }, file };
+    expect(mergeSettings({ ...sources, fileIsFlag: true })).toEqual({
+      ...file,
+      app: '/app/flag',
+      agent: { ...file.agent, id: 'env' },
+    });
+    const nothing = { app: null, agent: { root: null } };
+    const { agent } = mergeSettings({ flags: {}, environment, file: nothing, fileIsFlag: true });
+    expect(agent).toEqual({ root: '/env' });
+  });
+
+  it('says where each setting comes from, and which variable does not count', () => {
+    const sources = { flags: { app: '/app/flag', allowUrl: ['https://x'] }, environment, file };
+    const told = (fileIsFlag: boolean) =>
+      Object.fromEntries(
+        settingOrigins({ ...sources, fileIsFlag }).map(({ setting, from, name, ignored }) => [
+          setting,
+          [from, name, ignored],
+        ]),
+      );
+    const same = {
+      app: ['flag', '--app', null],
+      'agent.allowUrls': ['flag', '--allow-url', null],
+      'agent.labels': ['file', '', null],
+    };
+    expect(told(false)).toEqual({ ...same, 'agent.root': ['variable', 'GITFLEET_ROOT', null] });
+    expect(told(true)).toEqual({ ...same, 'agent.root': ['file', '', 'GITFLEET_ROOT'] });
   });
 
   it('reads lists, labels, numbers and programs from one variable each', () => {
