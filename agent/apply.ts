@@ -1,5 +1,4 @@
-import type { GitStore } from '../git/open-store.ts';
-import type { GitSpare } from '../git/worktree/open-spare.ts';
+import type { Spare, Store } from '../git/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
@@ -16,7 +15,7 @@ import type { Probe } from './steps/probe.ts';
 import { factsOf, runStep, type StepParts } from './steps/run.ts';
 
 interface FetchParts {
-  readonly store: Pick<GitStore, 'fetch'>;
+  readonly store: Pick<Store, 'fetch'>;
   readonly originTurn: TakeOriginTurn;
 }
 
@@ -38,8 +37,8 @@ interface HealthParts extends ActivateParts {
 }
 
 export interface ApplyParts extends FetchParts, PrepareParts, SwapParts, HealthParts {
-  readonly store: GitStore;
-  readonly spare: GitSpare;
+  readonly store: Store;
+  readonly spare: Spare;
   /** Asks ZooKeeper once more, right before the swap, whether this is still wanted. @throws FleetError when not. */
   readonly recheck: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
 }

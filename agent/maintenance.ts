@@ -1,6 +1,5 @@
-import type { GitStore } from '../git/open-store.ts';
-import { isClean } from '../git/worktree/inspect.ts';
-import type { GitSpare } from '../git/worktree/open-spare.ts';
+import type { Spare, Store } from '../git/store.ts';
+import { isClean } from '../git/worktree/compare.ts';
 import { spread } from '../runtime/backoff.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
@@ -18,8 +17,8 @@ import { patternsOf } from './steps/release-file.ts';
 
 interface ChoreParts {
   readonly layout: Layout;
-  readonly store: GitStore;
-  readonly spare: GitSpare;
+  readonly store: Store;
+  readonly spare: Spare;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -165,7 +164,7 @@ export async function exceptIn(
 }
 
 async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<void> {
-  await parts.store.putRight(releaseOf(parts.layout, active), active, signal, await exceptIn(parts, active));
+  await parts.store.restore(releaseOf(parts.layout, active), active, signal, await exceptIn(parts, active));
   parts.log.info({ commitId: active }, 'the active release is its commit again');
 }
 

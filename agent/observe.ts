@@ -1,6 +1,5 @@
 import { lstat } from 'node:fs/promises';
-import type { GitStore } from '../git/open-store.ts';
-import type { GitSpare } from '../git/worktree/open-spare.ts';
+import type { Spare, Store } from '../git/store.ts';
 import { classify } from '../runtime/errors.ts';
 import { inspectLink, type Layout, releaseOf } from './disk/layout.ts';
 import type { Observed } from './plan.ts';
@@ -9,8 +8,8 @@ import type { WantedTarget } from './state/wanted.ts';
 
 export interface ObserveParts {
   readonly layout: Layout;
-  readonly store: GitStore;
-  readonly spare: GitSpare;
+  readonly store: Store;
+  readonly spare: Spare;
   readonly uid: number;
   /** What a release has to be prepared by (release-steps.ts). */
   readonly preparation: string;

@@ -1,4 +1,4 @@
-import type { GitStore } from '../git/open-store.ts';
+import type { Store } from '../git/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -14,7 +14,7 @@ import { runStep, type StepParts } from './steps/run.ts';
 
 interface CheckParts {
   readonly layout: Layout;
-  readonly store: Pick<GitStore, 'attach' | 'inspect' | 'putRight'>;
+  readonly store: Pick<Store, 'attach' | 'inspect' | 'restore'>;
   readonly log: Logger;
   readonly journal: () => Journal;
   /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
@@ -40,7 +40,7 @@ export async function checkKept(parts: CheckParts, commitId: CommitId, signal: A
   const wrong = await wrongFiles(parts, commitId, except, signal);
   if (wrong.length === 0) return;
   parts.log.warn({ commitId, drift: wrong }, 'a kept release is not its commit any more: putting it right');
-  await parts.store.putRight(release, commitId, signal, null);
+  await parts.store.restore(release, commitId, signal, null);
   const still = await wrongFiles(parts, commitId, except, signal);
   if (still.length === 0) return;
   throw FleetError.of(

@@ -1,6 +1,6 @@
-import { fetchRetryMs } from '../git/run/retry.ts';
-import { fullJitter, spread } from '../runtime/backoff.ts';
+import { type Backoff, fullJitter, spread } from '../runtime/backoff.ts';
 import type { Random } from '../runtime/clock.ts';
+import type { Code } from '../runtime/codes.ts';
 import type { FleetError } from '../runtime/errors.ts';
 import type { Action } from './plan.ts';
 
@@ -31,3 +31,30 @@ export function nextTryAfter(
   if (failure.next === 'bug') return { at: now + spread(STALLED_MS, 0.2, random) };
   return { at: now + fullJitter(LOCAL, attempts - 1, random) };
 }
+
+/**
+ * Pure: after how many ms to try a failed fetch again, or null to leave it until something changes. An origin that
+ * fifty agents ask in the same instant resets half of them, so first retries are quick, and spread by full jitter. A
+ * commit that is not there may still be on its way (publish before push): asked for again some minutes long, no longer.
+ * @param attempt 0 after the first failure.
+ */
+export function fetchRetryMs(failure: FleetError, attempt: number, random: Random): number | null {
+  if (failure.next !== 'retry') return null;
+  const row = FETCH_BACKOFF[failure.code] ?? OTHER_CODES;
+  return attempt >= row.maxTries ? null : MIN_MS + fullJitter(row.backoff, attempt, random);
+}
+
+const MIN_MS = 20;
+
+interface FetchBackoff {
+  readonly backoff: Backoff;
+  readonly maxTries: number;
+}
+
+const OTHER_CODES: FetchBackoff = { backoff: { firstMs: 500, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY };
+
+const FETCH_BACKOFF: Readonly<Partial<Record<Code, FetchBackoff>>> = {
+  FETCH_FAILED: { backoff: { firstMs: 400, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },
+  COMMIT_NOT_FOUND: { backoff: { firstMs: 1_000, maxMs: 30_000 }, maxTries: 25 },
+  NO_SPACE: { backoff: { firstMs: 2_000, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },
+};

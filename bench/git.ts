@@ -2,8 +2,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type GitStore, openStore } from '../git/open-store.ts';
+import { openStore } from '../git/open-store.ts';
 import { createGit } from '../git/run/process.ts';
+import type { Store } from '../git/store.ts';
 import { systemClock, systemRandom } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
@@ -209,7 +210,7 @@ async function bareFetch(agent: Agent, at: Bench, commitId: CommitId): Promise<v
 
 interface Agent {
   readonly base: string;
-  readonly store: GitStore;
+  readonly store: Store;
   readonly releases: string;
 }
 

@@ -2,7 +2,7 @@ import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMutex } from '../runtime/mutex.ts';
 import type { CommitId, Credential, RepositoryUrl } from '../schemas/values.ts';
-import { createOriginDirectories } from './local-copy/origin-directory.ts';
+import { createLocalCopy } from './local-copy/copy-change.ts';
 import { CONTENT_RULES, type ContentRules } from './objects/content.ts';
 import type { Difference } from './objects/difference.ts';
 import { createObjectReader } from './objects/object-reader.ts';
@@ -10,19 +10,19 @@ import { recover } from './recover.ts';
 import { fetchCommit } from './repository/fetch.ts';
 import { gc } from './repository/gc.ts';
 import { doubting, isSuspect, markSuspect } from './repository/replace-store.ts';
-import { isPinned, notHere, pinned, type Repository, unpin } from './repository/repository.ts';
+import { isPinned, notHere, pinned, unpin } from './repository/repository.ts';
 import { checkedCommitId } from './run/commit-id.ts';
 import { accessTo } from './run/credentials.ts';
 import { FETCH_LIMITS, type FetchLimits } from './run/deadline.ts';
 import { gitError } from './run/errors.ts';
-import { type Failpoint, NO_FAILPOINT } from './run/failpoints.ts';
+import { type GitFailpoint, NO_GIT_FAILPOINT } from './run/failpoints.ts';
 import { marksOf } from './run/orphans.ts';
 import { createGit } from './run/process.ts';
-import type { Drift, Store } from './store.ts';
-import { type InspectOptions, inspectWorkTree } from './worktree/inspect.ts';
-import { type ForesightedSpare, type GitSpare, openSpare } from './worktree/open-spare.ts';
+import type { Store } from './store.ts';
+import { inspectWorkTree } from './worktree/inspect.ts';
+import { type OpenSpare, openSpare } from './worktree/open-spare.ts';
 import { restoreFiles } from './worktree/restore-files.ts';
-import { attachWorkTree, findWorkTree, removeWorkTree } from './worktree/work-tree.ts';
+import { attachWorkTree, findWorkTree, removeWorkTree, type WorkTree } from './worktree/work-tree.ts';
 
 export interface StoreOptions {
   /** `<state>/apps/<app>/store.git`: absolute, without `..`, ours alone. Its parents are made with mode 0700. */
@@ -43,36 +43,31 @@ export interface StoreOptions {
   /** False: always git's own full checkout, never the diff engine. */
   readonly diffEngine?: boolean | undefined;
   /** Only for crash tests. */
-  readonly failpoint?: Failpoint | undefined;
-}
-
-/** What our store offers beyond the contract that everybody codes against. */
-export interface GitStore extends Store {
-  spare(directory: string): GitSpare;
-  inspect(directory: string, commitId: CommitId, signal: AbortSignal, options?: InspectOptions): Promise<Drift>;
-  /** Makes a release that drifted its commit again, in place. */
-  putRight(directory: string, commitId: CommitId, signal: AbortSignal, clean: readonly string[] | null): Promise<void>;
-  /** Takes a directory of files for a work tree of the commit, if it is none of this store yet; touches no file. */
-  attach(directory: string, commitId: CommitId): Promise<void>;
-  /** Idle time: packs what many small fetches left, and drops what nothing pins or shows any more. */
-  tidy(signal: AbortSignal): Promise<void>;
-  /** Ends the resident children; the store may be used again, and starts new ones then. */
-  close(): void;
+  readonly failpoint?: GitFailpoint | undefined;
 }
 
 /** Opens the store of one app. Touches no disk: `recover` makes it and clears what a crash left. */
-export function openStore(options: StoreOptions): GitStore {
-  const repository = repositoryOf(options);
+export function openStore(options: StoreOptions): Store {
+  const store = partsOf(options);
   const limits = { ...FETCH_LIMITS, ...options.limits };
-  const spares = new Map<string, ForesightedSpare>();
+  const spares = new Map<string, OpenSpare>();
+  /** Whatever writes refs, packs or the shallow list does so in this turn: a lock that is found there is then stale. */
+  const writing = createMutex();
+  const copyChange = store.diffEngine ? createLocalCopy(store, store.rules, limits.maxBytes) : null;
+
+  async function workTreeAt(directory: string): Promise<WorkTree> {
+    const tree = await findWorkTree(store, checkedPath(directory));
+    if (tree) return tree;
+    throw gitError('NOT_OUR_WORK_TREE', `${directory} is no work tree of this store`);
+  }
 
   return {
-    directory: repository.directory,
+    directory: store.directory,
     async has(commitId) {
-      if (await isSuspect(repository)) return false;
-      return isPinned(repository, checkedCommitId(commitId)).catch(async (error: { code?: unknown }) => {
+      if (await isSuspect(store)) return false;
+      return isPinned(store, checkedCommitId(commitId)).catch(async (error: { code?: unknown }) => {
         if (error.code !== 'STORE_BROKEN') throw error;
-        await markSuspect(repository, error);
+        await markSuspect(store, error);
         return false;
       });
     },
@@ -82,51 +77,50 @@ export function openStore(options: StoreOptions): GitStore {
       const arrived = (difference: Difference | null) => {
         for (const spare of spares.values()) void spare.readAhead(commitId, signal, difference).catch(() => {});
       };
-      return repository.writing(() => {
+      return writing(() => {
         const base = [...spares.values()].find(({ lastProved }) => lastProved !== null)?.lastProved ?? null;
         const wanted = { ...request, commitId, base };
-        return doubting(repository, fetchCommit(repository, wanted, access, limits, signal, arrived));
+        return doubting(store, fetchCommit(store, wanted, { access, limits, copy: copyChange, arrived }, signal));
       });
     },
-    unpin: (commitId) => repository.writing(() => unpin(repository, checkedCommitId(commitId))),
-    pinned: () => pinned(repository),
+    unpin: (commitId) => writing(() => unpin(store, checkedCommitId(commitId))),
+    pinned: () => pinned(store),
     spare(directory) {
       const path = checkedPath(directory);
-      const spare = spares.get(path) ?? openSpare(repository, path);
+      const spare = spares.get(path) ?? openSpare(store, path);
       spares.set(path, spare);
       return spare;
     },
     async inspect(directory, commitId, signal, inspection) {
       const id = checkedCommitId(commitId);
-      const tree = await findWorkTree(repository, checkedPath(directory));
-      if (!tree) throw notOurs(directory);
-      if (!(await isPinned(repository, id))) throw notHere(id);
-      return doubting(repository, inspectWorkTree(repository, tree, id, signal, inspection));
+      const tree = await workTreeAt(directory);
+      if (!(await isPinned(store, id))) throw notHere(id);
+      return doubting(store, inspectWorkTree(store, tree, id, signal, inspection));
     },
     async attach(directory, commitId) {
       const path = checkedPath(directory);
       const id = checkedCommitId(commitId);
-      await repository.writing(async () => {
-        if (!(await findWorkTree(repository, path))) await attachWorkTree(repository, path, id);
+      await writing(async () => {
+        if (!(await findWorkTree(store, path))) await attachWorkTree(store, path, id);
       });
     },
-    async putRight(directory, commitId, signal, clean) {
+    async restore(directory, commitId, signal, clean) {
       const id = checkedCommitId(commitId);
-      const tree = await findWorkTree(repository, checkedPath(directory));
-      if (!tree) throw notOurs(directory);
-      await repository.writing(() => doubting(repository, restoreFiles(repository, tree, id, clean, signal)));
+      const tree = await workTreeAt(directory);
+      await writing(() => doubting(store, restoreFiles(store.git, tree, id, clean, signal)));
     },
-    removeWorkTree: (directory) => removeWorkTree(repository, checkedPath(directory)),
-    recover: () => repository.writing(() => recover(repository)),
-    tidy: (signal) => repository.writing(() => gc(repository, signal)),
+    removeWorkTree: (directory) => removeWorkTree(store, checkedPath(directory)),
+    recover: () => writing(() => recover(store)),
+    tidy: (signal) => writing(() => gc(store, signal)),
     close() {
-      repository.reader.close();
-      repository.sizes.close();
+      store.reader.close();
+      store.sizes.close();
     },
   };
 }
 
-function repositoryOf(options: StoreOptions): Repository {
+/** What the rooms of this folder take as it is: a repository, its work trees, the rules of content. */
+function partsOf(options: StoreOptions) {
   const directory = checkedPath(options.directory);
   const { clock, random, log, path, lockFd } = options;
   const git = createGit({ clock, log, path, lockFd, marks: marksOf(directory) });
@@ -140,12 +134,9 @@ function repositoryOf(options: StoreOptions): Repository {
     log,
     rules: { ...CONTENT_RULES, ...options.rules },
     diffEngine: options.diffEngine ?? true,
-    originDirectories: createOriginDirectories(clock),
-    failpoint: options.failpoint ?? NO_FAILPOINT,
-    fresh: new Set(),
-    lately: new Map(),
-    catchingUp: new Map(),
-    writing: createMutex(),
+    failpoint: options.failpoint ?? NO_GIT_FAILPOINT,
+    fresh: new Set<CommitId>(),
+    catchingUp: new Map<string, Promise<void>>(),
   };
 }
 
@@ -153,8 +144,4 @@ function repositoryOf(options: StoreOptions): Repository {
 function checkedPath(path: string): string {
   if (/^(\/[^/\u0000-\u001f]+)+$/.test(path) && !/\/\.\.?(\/|$)/.test(path)) return path;
   throw gitError('INTERNAL', `not a plain absolute path: ${JSON.stringify(path)}`);
-}
-
-function notOurs(directory: string) {
-  return gitError('NOT_OUR_WORK_TREE', `${directory} is no work tree of this store`);
 }

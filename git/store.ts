@@ -1,5 +1,11 @@
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
-import type { Spare } from './spare.ts';
+import type { Drift } from './worktree/compare.ts';
+import type { InspectOptions } from './worktree/inspect.ts';
+
+/**
+ * What an agent gets from git: one store for each app, and in it the spare. Everything in this folder serves this
+ * contract; open-store.ts fulfils it. How a commit becomes a release is told in worktree/open-spare.ts.
+ */
 
 export interface FetchRequest {
   /** Null: only what is in the store already, nobody is asked for it. */
@@ -10,16 +16,26 @@ export interface FetchRequest {
 }
 
 export interface FetchOutcome {
-  /** False when the commit was in the store already: nothing was asked of any server. */
+  /** False when the commit was in the store already: no server was asked. */
   readonly network: boolean;
 }
 
-/** How a work tree differs from its commit; all lists empty: it does not. At most 20 names each. */
-export interface Drift {
-  readonly head: CommitId | null;
-  readonly changed: readonly string[];
-  readonly missing: readonly string[];
-  readonly strangers: readonly string[];
+/** The next release in the making: invisible to readers until it is moved and linked. */
+export interface Spare {
+  readonly directory: string;
+  /** The commit that the spare was proved to be, or null when it is absent, half-made or in doubt. */
+  proved(): Promise<CommitId | null>;
+  /** Makes the spare hold exactly this commit (which the store has). Safe to repeat after any crash. */
+  write(commitId: CommitId, signal: AbortSignal): Promise<void>;
+  /** Proves HEAD, tree and absence of strangers; throws TREE_MISMATCH with the names that differ. */
+  verify(commitId: CommitId, signal: AbortSignal): Promise<void>;
+  /** Renames the proved spare to `release`; afterwards the spare is absent. */
+  moveTo(release: string): Promise<void>;
+  /**
+   * Makes a release that is no longer needed the spare: to bring it to another commit costs less than a new tree. It
+   * counts as unproved, for readers may have written there. The old spare, if there is one, is deleted.
+   */
+  takeOver(release: string): Promise<void>;
 }
 
 /**
@@ -32,7 +48,7 @@ export interface Store {
   has(commitId: CommitId): Promise<boolean>;
   /**
    * Brings exactly this commit into the store and pins it; asks a server only when it is absent. Afterwards the object
-   * is proved to be a commit. One try: whoever calls decides about another.
+   * is proved to be a commit. One try: the caller decides about another.
    */
   fetch(request: FetchRequest, signal: AbortSignal): Promise<FetchOutcome>;
   /** Drops the pin; the objects go with the next clean-up. */
@@ -41,9 +57,17 @@ export interface Store {
   /** The work tree at `directory`, which need not exist yet, as the next release in the making. */
   spare(directory: string): Spare;
   /** Compares a whole work tree (HEAD, every file, strangers, ignored ones included) with the commit. */
-  inspect(directory: string, commitId: CommitId, signal: AbortSignal): Promise<Drift>;
+  inspect(directory: string, commitId: CommitId, signal: AbortSignal, options?: InspectOptions): Promise<Drift>;
+  /** Restores the files of a release that drifted, in place. @param clean null: strangers stay; else what to keep. */
+  restore(directory: string, commitId: CommitId, signal: AbortSignal, clean: readonly string[] | null): Promise<void>;
+  /** Takes a directory of files for a work tree of the commit, if it is none of this store yet; touches no file. */
+  attach(directory: string, commitId: CommitId): Promise<void>;
   /** Deletes a work tree and what the store keeps about it; gone already is success. */
   removeWorkTree(directory: string): Promise<void>;
   /** Start-up: makes an absent store, removes what a crash left behind (locks, temp packs, half-made work trees). */
   recover(): Promise<void>;
+  /** Idle time: packs what many small fetches left, and drops what is neither pinned nor shown. */
+  tidy(signal: AbortSignal): Promise<void>;
+  /** Ends the resident children; the store may be used again, and starts new ones then. */
+  close(): void;
 }

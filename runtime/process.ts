@@ -7,7 +7,7 @@ export interface RunOptions {
   env: Record<string, string>;
   clock: Clock;
   timeoutMs: number;
-  /** At deadline or abort the group first gets SIGTERM and this long to end by itself; without it SIGKILL at once. */
+  /** At deadline or abort the group first gets SIGTERM and this long to end; without it SIGKILL at once. */
   gentleMs?: number;
   signal?: AbortSignal;
   input?: string | Buffer;

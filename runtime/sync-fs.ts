@@ -99,7 +99,9 @@ export const readFile = (async (...[path, options]: Args<typeof promises.readFil
   return content ?? (await promises.readFile(path, options));
 }) as typeof promises.readFile;
 
-/** Null: no small file, which the other thread may read or refuse. Not to wait for the other end of a pipe: O_NONBLOCK. */
+/**
+ * Null: no small file, which the other thread may read or refuse. O_NONBLOCK: never wait for the other end of a pipe.
+ */
 function readSmall(path: PathLike, options: Args<typeof promises.readFile>[1]): string | Buffer | null {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -125,7 +127,7 @@ export const open = (async (...[path, flags, mode]: Args<typeof promises.open>) 
   return descriptor === null ? await promises.open(path, flags, mode) : handleOf(descriptor);
 }) as unknown as typeof promises.open;
 
-/** Null: neither a file that is made now nor a directory, whose opening could wait for somebody. */
+/** Null: neither a file that is made now nor a directory, whose opening could block. */
 function openSmall(path: PathLike, flags?: string | number, mode?: Mode): number | null {
   if (flags === 'wx') return openSync(path, flags, mode);
   if (flags !== 'r') return null;

@@ -180,45 +180,6 @@ interface Remaining {
 const NOT_YET: readonly Remaining[] = [
   { file: 'schemas/text/strict-json.ts', of: ['schemas/refusal.ts'], why: 'it refuses in the words of the contract' },
   {
-    file: 'git/objects/content.ts',
-    of: ['git/repository/repository.ts'],
-    why: 'readers of objects still take the whole repository',
-  },
-  {
-    file: 'git/objects/difference.ts',
-    of: ['git/repository/repository.ts'],
-    why: 'readers of objects still take the whole repository',
-  },
-  {
-    file: 'git/objects/tree-diff.ts',
-    of: ['git/repository/repository.ts'],
-    why: 'readers of objects still take the whole repository',
-  },
-  {
-    file: 'git/objects/tree.ts',
-    of: ['git/repository/repository.ts'],
-    why: 'readers of objects still take the whole repository',
-  },
-  {
-    file: 'git/repository/fetch.ts',
-    of: ['git/local-copy/copy-change.ts', 'git/store.ts'],
-    why: 'fetch chooses the short cut itself; its request is declared at the top',
-  },
-  {
-    file: 'git/repository/repository.ts',
-    of: ['git/local-copy/origin-directory.ts'],
-    why: 'the repository still has the short cut among its parts',
-  },
-  { file: 'git/worktree/compare.ts', of: ['git/store.ts'], why: 'drift is still declared at the top' },
-  { file: 'git/worktree/inspect-read-only.ts', of: ['git/store.ts'], why: 'drift is still declared at the top' },
-  { file: 'git/worktree/inspect.ts', of: ['git/store.ts'], why: 'drift is still declared at the top' },
-  {
-    file: 'git/worktree/open-spare.ts',
-    of: ['git/spare.ts'],
-    why: 'the spare’s contract is still declared at the top',
-  },
-  { file: 'git/worktree/verify-spare.ts', of: ['git/store.ts'], why: 'drift is still declared at the top' },
-  {
     file: 'agent/coordination/status-report.ts',
     of: ['agent/plan.ts'],
     why: 'the reporter is still called by the loop',

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Git } from '../../git/run/process.ts';
-import type { Drift } from '../../git/store.ts';
-import { isClean } from '../../git/worktree/inspect.ts';
+import { type Drift, isClean } from '../../git/worktree/compare.ts';
 import { inspectReadOnly } from '../../git/worktree/inspect-read-only.ts';
 import type { ReleaseSteps } from '../../schemas/steps.ts';
 import type { CommitId } from '../../schemas/values.ts';

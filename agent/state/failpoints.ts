@@ -1,4 +1,4 @@
-import { FAILPOINTS as GIT_FAILPOINTS, type FailpointName as GitFailpointName } from '../../git/run/failpoints.ts';
+import { GIT_FAILPOINTS, type GitFailpointName } from '../../git/run/failpoints.ts';
 
 /**
  * Named places where a crash would hurt most, the git layer's included. Off (a no-op) unless a test entry passes a hook

@@ -19,14 +19,14 @@ export interface ConfigEdit {
   removeSection(section: string): Promise<void>;
 }
 
-/** Whoever changes it by git holds its lock for milliseconds; five seconds are many of them, on a slow disk too. */
+/** A git that changes it holds its lock for milliseconds; five seconds are enough on a slow disk too. */
 const LOCK_TRIES = 200;
 const LOCK_PAUSE_MS = 25;
 
 /**
- * Changes a repository's config all at once: whoever reads it, and whatever ends us, it is what it was or what it shall
- * be. The change is made by git on a copy, then put in place under git's own lock, with owner and mode as they were.
- * @param change is called again on what is there then, where somebody changed the config meanwhile.
+ * Changes a repository's config all at once: a reader, and a crash at any point, finds it as it was or as it shall be.
+ * The change is made by git on a copy, then put in place under git's own lock, with owner and mode as they were.
+ * @param change is called again on what is there then, where the config changed meanwhile.
  * @throws FleetError CONFIG_LOCKED
  */
 export async function changeConfig<T>(git: Git, gitDir: string, change: (edit: ConfigEdit) => Promise<T>): Promise<T> {

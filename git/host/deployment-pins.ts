@@ -21,7 +21,9 @@ export async function readPins(git: Git, gitDir: string, app: string): Promise<D
   });
 }
 
-/** Makes pins, for those commits that are here, and removes others. All or nothing; what is there already is success. */
+/**
+ * Makes pins, for those commits that are here, and removes others. All or nothing; what is there already is success.
+ */
 export async function changePins(
   git: Git,
   gitDir: string,

@@ -5,7 +5,7 @@ import { writeAttributes } from '../repository/repository.ts';
 import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
 import type { Git, GitCall } from '../run/process.ts';
 
-/** What a repository that somebody else made says about itself; claims, to be checked. */
+/** What a repository that is not ours says about itself; claims, to be checked. */
 export interface ForeignRepository {
   /** Null: it has no commit, or is none that git can read. */
   readonly head: CommitId | null;

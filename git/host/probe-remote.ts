@@ -5,7 +5,8 @@ import { createGit, type GitSandbox } from '../run/process.ts';
 
 /**
  * Asks the repository at `url` for its refs exactly as an agent would: same credential, same environment, nothing of
- * the caller's. Resolves when it answered. For doctor. @throws FleetError AUTH, HOST_KEY, NOT_FOUND, CREDENTIAL_FILE ...
+ * the caller's. Resolves when it answered. For doctor. @throws FleetError AUTH, HOST_KEY, NOT_FOUND, CREDENTIAL_FILE
+ * ...
  */
 export async function probeRemote(
   sandbox: GitSandbox,

@@ -2,8 +2,8 @@ import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 
 /**
- * The failure of a git that a publisher ran, with what helps there: the hints of errors.ts speak to whoever looks after
- * an agent, which has credentials and a store of its own and tries again by itself.
+ * The failure of a git that a publisher ran, with what helps there: the hints of errors.ts speak to the operator of an
+ * agent, which has credentials and a store of its own and tries again automatically.
  */
 export function forPublisher(found: FleetError): FleetError {
   const hint = HINTS[found.code] ?? (FOR_ALL.has(found.code) ? found.hint : SEE_WORDS);
@@ -12,7 +12,7 @@ export function forPublisher(found: FleetError): FleetError {
 
 const SEE_WORDS = 'see the words of git in the reason; mend it, then type it again';
 
-/** What errors.ts says of these is about the repository, and true for everybody who asks it. */
+/** What errors.ts says of these is about the repository, and true for every client. */
 const FOR_ALL: ReadonlySet<Code> = new Set([
   'REPOSITORY_NOT_FOUND',
   'REDIRECTED',

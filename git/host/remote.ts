@@ -27,7 +27,9 @@ export interface Remote {
   has(url: RepositoryUrl, commitId: CommitId, signal?: AbortSignal): Promise<'tip' | 'has' | 'absent' | 'unknown'>;
   /** The fetch url that the clone at `directory` has for its upstream or for origin; as written, so check it. */
   inferUrl(directory: string): Promise<string | null>;
-  /** At most 50 commits reachable from `to` and not from `from`, newest first; empty when the clone lacks one of them. */
+  /**
+   * At most 50 commits reachable from `to` and not from `from`, newest first; empty when the clone lacks one of them.
+   */
   commitTitles(directory: string, from: CommitId, to: CommitId): Promise<CommitTitle[]>;
   /**
    * How many commits `to` has that `from` lacks, and the other way round; null where the clone does not tell, since it
@@ -35,8 +37,8 @@ export interface Remote {
    */
   compare(directory: string, from: CommitId, to: CommitId): Promise<{ ahead: number; behind: number } | null>;
   /**
-   * A branch of the clone, or one it has of a remote, that contains the commit: the one called `branch`, or with null any.
-   * Null where there is none, or the clone lacks the commit.
+   * A branch of the clone, or one it has of a remote, that contains the commit: the one called `branch`, or with null
+   * any. Null where there is none, or the clone lacks the commit.
    */
   branchWith(directory: string, commitId: CommitId, branch: string | null): Promise<string | null>;
   /** The title of one commit of the clone, empty when it is not there. */
@@ -51,7 +53,7 @@ export interface CommitTitle {
 interface RemoteOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** The environment of whoever publishes. */
+  /** The environment of the publisher. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs?: number | undefined;
 }

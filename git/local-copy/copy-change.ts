@@ -1,50 +1,63 @@
-import type { CommitId } from '../../schemas/values.ts';
+import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
+import type { ContentRules } from '../objects/content.ts';
 import { type Difference, readDifference } from '../objects/difference.ts';
 import type { FoundObject, ObjectReader } from '../objects/object-reader.ts';
-import type { Repository } from '../repository/repository.ts';
+import { isPinned, type Repository } from '../repository/repository.ts';
 import { objectFormatOf } from '../run/commit-id.ts';
 import { keepPack } from './keep-pack.ts';
 import { readLoose } from './loose-object.ts';
+import { createOriginDirectories } from './origin-directory.ts';
 import { packOf } from './pack-writer.ts';
 import { isPlainObject, isPlainPath } from './plain-objects.ts';
 
-/** Reading, hashing and looking through so much holds the event loop for some hundredths of a second at the most. */
+/**
+ * This room is for one case: an origin that is a directory of the agent's own user on a local disk, and a small plain
+ * change that a push has just left there as loose objects. It is a shortcut past `git fetch`, never a second way to
+ * fetch: a network, a packed origin, a directory of another user and every doubt are left to git.
+ *
+ * What differs from `base`, a commit that a pin says is here whole, is read from the origin's loose objects and becomes
+ * a pack of our own. Each object is hashed, and the walk from the commit down shows that none is missing. Null: it is
+ * left to git (packed already, too large, an odd name, a symlink), and nothing was written. Only within the store's
+ * writing turn.
+ */
+export function createLocalCopy(repository: Repository, rules: ContentRules, maxBytes: number) {
+  const directoryOf = createOriginDirectories(repository.clock);
+  /** Commit and trees of the change that was copied last, by id: what changes now often lies beside them. */
+  const last = new Map<string, FoundObject>();
+  const older: ObjectReader = { read: async (id) => last.get(id) ?? repository.reader.read(id), close() {} };
+
+  return async (
+    { url, commitId }: { readonly url: RepositoryUrl; readonly commitId: CommitId },
+    base: CommitId,
+    signal: AbortSignal,
+  ): Promise<Difference | null> => {
+    const objects = base.length === commitId.length ? await directoryOf(url) : null;
+    if (objects === null || !(await isPinned(repository, base))) return null;
+    const taken = new Map<string, FoundObject>();
+    const newer = takingFrom(repository, objects, taken, Math.min(maxBytes, MAX_BYTES));
+    const source = { reader: older, sizes: repository.sizes, rules, log: repository.log };
+    const difference = await readDifference(source, base, commitId, { reader: newer, sizes: newer }).catch(
+      (error: unknown) => {
+        repository.log.debug({ error }, 'the change is left to git');
+        return null;
+      },
+    );
+    const commit = taken.get(commitId);
+    if (difference?.byGit !== null || commit === undefined) return null;
+    if (!difference.diff.every(({ path }) => isPlainPath(path))) return null;
+    const all = [...taken.values()];
+    if (!all.every((object) => isPlainObject(object, commitId.length / 2))) return null;
+    signal.throwIfAborted();
+    await keepPack(repository, commitId, packOf(all, objectFormatOf(commitId)), hasParent(commit));
+    last.clear();
+    for (const object of all.filter(({ type }) => type !== 'blob')) last.set(object.id, object);
+    return difference;
+  };
+}
+
+/** Reading, hashing and judging so much holds the event loop for some hundredths of a second at most. */
 const MAX_BYTES = 256 * 1024;
 const MAX_READS = 400;
-
-/**
- * Brings a small change without a process, from an origin whose objects are a directory of ours on this machine: what
- * differs from `base`, a commit that a pin says to be here whole, is read from the origin's loose objects, where a push has just
- * put it, and becomes a pack of our own. Each object is hashed, and the walk from the commit down shows that none is
- * missing. Whatever is not plain (packed already, too much, an odd name, a symlink) is left to git: null, and nothing has
- * been written. Only within the store's writing turn.
- */
-export async function copyChange(
-  repository: Repository,
-  objects: string,
-  base: CommitId,
-  commitId: CommitId,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Difference | null> {
-  const taken = new Map<string, FoundObject>();
-  const older = { ...repository, reader: remembering(repository) };
-  const newer = takingFrom(repository, objects, taken, Math.min(maxBytes, MAX_BYTES));
-  const difference = await readDifference(older, base, commitId, newer).catch((error: unknown) => {
-    repository.log.debug({ error }, 'the change is left to git');
-    return null;
-  });
-  const commit = taken.get(commitId);
-  if (difference?.byGit !== null || commit === undefined) return null;
-  if (!difference.diff.every(({ path }) => isPlainPath(path))) return null;
-  const all = [...taken.values()];
-  if (!all.every((object) => isPlainObject(object, commitId.length / 2))) return null;
-  signal.throwIfAborted();
-  await keepPack(repository, commitId, packOf(all, objectFormatOf(commitId)), hasParent(commit));
-  repository.lately.clear();
-  for (const object of all.filter(({ type }) => type !== 'blob')) repository.lately.set(object.id, object);
-  return difference;
-}
 
 /** The origin first, since what is new is there; the store has what the commit has in common with others. */
 function takingFrom(
@@ -69,13 +82,9 @@ function takingFrom(
   };
 }
 
-/** Git knows this one without having it: nobody would bring it into the store, nor look at the name of such a directory. */
+/**
+ * Git knows this one without having it: it would never come into the store, nor the name of such a directory be judged.
+ */
 const withoutEmptyTree = (found: FoundObject | null) => (found?.type === 'tree' && found.size === 0 ? null : found);
-
-/** What changes now often lies beside what changed last. */
-const remembering = ({ lately, reader }: Repository): ObjectReader => ({
-  read: async (id) => lately.get(id) ?? reader.read(id),
-  close() {},
-});
 
 const hasParent = ({ content }: FoundObject): boolean => /^tree [0-9a-f]+\nparent /.test(content.toString('latin1'));

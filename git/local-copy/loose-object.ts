@@ -5,8 +5,9 @@ import type { FoundObject } from '../objects/object-reader.ts';
 import { hashOf } from '../objects/tree-diff.ts';
 
 /**
- * One object that lies as a file of its own below `objects`, a directory of somebody else's: read at once, so for a local
- * disk only. Null where it does not lie there so, or is no small file, or anything else than what its name says.
+ * One object that lies as a file of its own below `objects`, a directory that others write into: read synchronously, so
+ * only from a local disk. Null where it does not lie there so, or is no small file, or anything else than what its name
+ * says.
  * @param maxBytes of the object and of its file.
  */
 export function readLoose(objects: string, id: string, maxBytes: number): FoundObject | null {

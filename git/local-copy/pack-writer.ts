@@ -16,7 +16,10 @@ export interface Pack {
   readonly index: Buffer;
 }
 
-/** Pure: a few objects, each once and without deltas, as gitformat-pack(5) lays them out (pack version 2, index version 2). */
+/**
+ * Pure: a few objects, each once and without deltas, as gitformat-pack(5) lays them out (pack version 2, index version
+ * 2).
+ */
 export function packOf(objects: readonly PackedObject[], format: ObjectFormat): Pack {
   const parts = [Buffer.from('PACK'), words([2, objects.length])];
   let offset = 12;

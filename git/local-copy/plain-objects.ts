@@ -27,7 +27,10 @@ function isPlainCommit(text: string, idBytes: number): boolean {
 const PERSON = '[^<>\\n]+ <[^<>\\n ]+> [1-9]\\d{0,9} [+-]\\d{4}';
 const PLAIN_HEAD = new RegExp(`^tree [0-9a-f]+\\n(parent [0-9a-f]+\\n)*author ${PERSON}\\ncommitter ${PERSON}\\n`);
 
-/** Modes as git spells them; names once each and in git's order, in which a directory counts as if it ended with a slash. */
+/**
+ * Modes as git spells them; names once each and in git's order, in which a directory counts as if it ended with a
+ * slash.
+ */
 function isPlainTree(content: Buffer, idBytes: number): boolean {
   const text = content.toString('latin1');
   const names = new Set<string>();

@@ -8,7 +8,7 @@ import { createObjectReader } from './object-reader.ts';
 /**
  * Git that also sees what a push brings while its pre-receive hook still decides: git keeps it aside, in a quarantine
  * inside the repository's own objects.
- * @param quarantine what git says it is; a directory anywhere else is passed over, since a pusher's words are no proof.
+ * @param quarantine what git says it is; a directory anywhere else is ignored, since a pusher's words are no proof.
  */
 export async function gitOfPush(sandbox: GitSandbox, gitDir: string, quarantine: string): Promise<Git> {
   const objects = await realpath(join(gitDir, 'objects'));
@@ -21,7 +21,10 @@ export async function gitOfPush(sandbox: GitSandbox, gitDir: string, quarantine:
 /** Git splits the list at colons, and takes a quoted word as it is. */
 const alternate = (directory: string): string => JSON.stringify(directory);
 
-/** What an agent with these rules would refuse to write. @throws FleetError UNSAFE_TREE, SUBMODULES, TOO_LARGE, LFS_POINTERS */
+/**
+ * What an agent with these rules would refuse to write.
+ * @throws FleetError UNSAFE_TREE, SUBMODULES, TOO_LARGE, LFS_POINTERS
+ */
 export async function checkPushed(
   git: Git,
   gitDir: string,
@@ -31,13 +34,13 @@ export async function checkPushed(
 ): Promise<void> {
   const reader = createObjectReader(git.sandbox, gitDir);
   try {
-    await checkTree({ directory: gitDir, git, reader, rules }, commitId, signal);
+    await checkTree({ directory: gitDir, git, reader }, rules, commitId, signal);
   } finally {
     reader.close();
   }
 }
 
-/** Nobody writes more by hand. */
+/** More than any file that a person writes by hand. */
 const MAX_TOP_FILE_BYTES = 1024 * 1024;
 
 /** A file at the top of a commit; null where there is none. @throws FleetError TOO_LARGE */

@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
-import type { Repository } from '../repository/repository.ts';
 import { gitError } from '../run/errors.ts';
 import { type NameLimits, nameProblem, symlinkProblem } from './hostile-names.ts';
+import type { ObjectReader, ObjectSource } from './object-reader.ts';
 import { readTree, SUBMODULE, SYMLINK, type TreeEntry } from './tree.ts';
 
 /**
@@ -34,28 +34,29 @@ export const CONTENT_RULES: ContentRules = {
 
 /** The whole tree and the room for it at `directory`. @returns all its entries. */
 export async function checkContent(
-  repository: Repository,
+  source: Omit<ObjectSource, 'sizes'>,
+  rules: ContentRules,
   commitId: CommitId,
   directory: string,
   signal: AbortSignal,
 ): Promise<TreeEntry[]> {
-  const entries = await checkTree(repository, commitId, signal);
+  const entries = await checkTree(source, rules, commitId, signal);
   await checkRoom(directory, sumOf(entries));
   return entries;
 }
 
 /** The whole tree, wherever it may go. @returns all its entries. */
 export async function checkTree(
-  repository: Pick<Repository, 'directory' | 'git' | 'reader' | 'rules'>,
+  source: Omit<ObjectSource, 'sizes'>,
+  rules: ContentRules,
   commitId: CommitId,
   signal: AbortSignal,
 ): Promise<TreeEntry[]> {
-  const { rules } = repository;
-  const entries = await readTree(repository, commitId, rules.maxEntries, signal);
-  await checkEntries(repository, entries);
+  const entries = await readTree(source, commitId, rules.maxEntries, signal);
+  await checkEntries(source.reader, rules, entries);
   const total = sumOf(entries);
   if (total > rules.maxTotalBytes) throw tooLarge(`the tree has ${total} bytes, more than ${rules.maxTotalBytes}`);
-  if (rules.lfs === 'refuse') await refusePointers(repository, entries);
+  if (rules.lfs === 'refuse') await refusePointers(source.reader, entries);
   return entries;
 }
 
@@ -63,10 +64,10 @@ const sumOf = (entries: readonly TreeEntry[]) => entries.reduce((sum, { size }) 
 
 /** The part that can also be said of a few entries: names, kinds, sizes, symlinks. */
 export async function checkEntries(
-  repository: Pick<Repository, 'reader' | 'rules'>,
+  reader: ObjectReader,
+  rules: ContentRules,
   entries: readonly TreeEntry[],
 ): Promise<void> {
-  const { rules } = repository;
   for (const { mode, path, size } of entries) {
     const problem = nameProblem(path, rules);
     if (problem) throw unsafe(path, problem);
@@ -78,7 +79,7 @@ export async function checkEntries(
   if (rules.symlinks === 'forbid' && links[0]) throw unsafe(links[0].path, 'is a symlink');
   await Promise.all(
     links.map(async ({ id, path }) => {
-      const target = (await repository.reader.read(id))?.content.toString('utf8') ?? '';
+      const target = (await reader.read(id))?.content.toString('utf8') ?? '';
       const problem = symlinkProblem(path, target);
       if (problem) throw unsafe(path, problem);
     }),
@@ -92,13 +93,13 @@ export function isPointer(content: Buffer): boolean {
 }
 
 /** Only a tree whose attributes name the filter has pointers; a text that looks like one may stand anywhere else. */
-async function refusePointers(repository: Pick<Repository, 'reader'>, entries: readonly TreeEntry[]): Promise<void> {
+async function refusePointers(reader: ObjectReader, entries: readonly TreeEntry[]): Promise<void> {
   const named = ({ path }: TreeEntry) => path === '.gitattributes' || path.endsWith('/.gitattributes');
   const attributes = entries.filter((entry) => named(entry) && entry.mode.startsWith('100'));
-  const texts = await Promise.all(attributes.slice(0, 1_000).map(({ id }) => repository.reader.read(id)));
+  const texts = await Promise.all(attributes.slice(0, 1_000).map(({ id }) => reader.read(id)));
   if (!texts.some((found) => found?.content.includes('filter=lfs'))) return;
   const small = entries.filter(({ size }) => size !== null && size > POINTER.length && size < 1_024);
-  const found = await Promise.all(small.map(async ({ id }) => repository.reader.read(id)));
+  const found = await Promise.all(small.map(async ({ id }) => reader.read(id)));
   const pointers = small.filter((_, at) => isPointer(found[at]?.content ?? Buffer.alloc(0))).map(({ path }) => path);
   if (pointers.length === 0) return;
   const names = pointers

@@ -1,8 +1,9 @@
+import type { Logger } from '../../runtime/log.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import type { Repository } from '../repository/repository.ts';
-import { checkEntries, isPointer } from './content.ts';
-import { MAX_ENTRIES, wayOf } from './diff-guards.ts';
-import type { ObjectReader } from './object-reader.ts';
+import { type ContentRules, checkEntries, isPointer } from './content.ts';
+import { folded, nameProblem } from './hostile-names.ts';
+import type { ObjectSource } from './object-reader.ts';
+import { SYMLINK } from './tree.ts';
 import { checkedObject, type DiffEntry, diffTrees } from './tree-diff.ts';
 
 /** What turns one commit into another, judged and read, but not yet written. */
@@ -12,51 +13,92 @@ export interface Difference {
   readonly diff: readonly DiffEntry[];
   /** Content of what is new, by id. */
   readonly blobs: ReadonlyMap<string, Buffer>;
-  /** Null: the diff engine may write it. Else why git's own checkout is to. */
+  /** Null: our own code may write it. Else why git's checkout has to. */
   readonly byGit: string | null;
 }
 
+type Readers = Pick<ObjectSource, 'reader' | 'sizes'>;
+
 /**
  * Asks the objects what differs, and judges it as content.ts judges a whole commit; every object is hashed. Touches
- * nothing. Null where only a look at all of the commit can tell: much differs, nobody knows, or a doubt about what it means.
+ * nothing. Null where only a look at all of the commit can tell: too much differs, the old commit is unknown, or the
+ * difference may mean more than it shows.
  * @param newer where the objects of `to` are read, if not in the store.
  */
 export async function readDifference(
-  repository: Repository,
+  source: Readers & { readonly rules: ContentRules; readonly log: Logger },
   from: CommitId,
   to: CommitId,
-  newer?: ObjectReader,
+  newer: Readers = source,
 ): Promise<Difference | null> {
-  const { reader = repository.reader, sizes = repository.sizes } = newer ? { reader: newer, sizes: newer } : {};
+  const { rules, log, reader } = source;
   // The old commit may be gone from the store; that is no failure of the new one.
-  const known = (await repository.reader.read(from)) !== null;
-  const diff = known ? await diffTrees(repository, from, to, MAX_ENTRIES, reader) : null;
-  const way = diff === null ? null : wayOf(diff, repository.rules);
+  const known = (await reader.read(from)) !== null;
+  const diff = known ? await diffTrees(reader, newer.reader, from, to, MAX_ENTRIES) : null;
+  const way = diff === null ? null : wayOf(diff, rules);
   const readable = diff !== null && way?.by !== 'git after a look at all';
-  const blobs = readable ? await readBlobs({ ...repository, reader, sizes }, diff) : null;
+  const blobs = readable ? await readBlobs(newer, rules, diff) : null;
+  const why = way && 'why' in way ? way.why : null;
   if (!readable || blobs === null) {
-    const why = way && 'why' in way ? way.why : 'too much differs, or nobody knows, or its blobs want a closer look';
-    repository.log.debug({ from, to, why }, 'all of the commit is looked at');
+    const reason = why ?? 'too much differs, the old commit is unknown, or a blob may be an LFS pointer';
+    log.debug({ from, to, why: reason }, 'all of the commit is looked at');
     return null;
   }
-  const byGit = repository.diffEngine ? null : 'the diff engine is off';
-  return { from, to, diff, blobs, byGit: way && 'why' in way ? way.why : byGit };
+  return { from, to, diff, blobs, byGit: why };
 }
+
+const MAX_ENTRIES = 200;
+
+/** Who writes a difference: we, file by file; git, into the same tree; or git, after all of the commit was judged. */
+type DiffWay = { readonly by: 'us' } | { readonly by: 'git' | 'git after a look at all'; readonly why: string };
+
+/**
+ * Pure: how a difference gets into a tree that is proved to be the other commit. We write plain files that come, change
+ * and go. Symlinks are left to git; so is, with all of the commit, whatever may mean something for entries that do not
+ * differ, or that only a look at all names can judge.
+ */
+export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): DiffWay {
+  const whole = (why: string): DiffWay => ({ by: 'git after a look at all', why });
+  const paths = new Set<string>();
+  let odd: string | null = null;
+  for (const { from, to, status, path } of diff) {
+    const modes = status === 'A' ? [to.mode] : status === 'D' ? [from.mode] : [from.mode, to.mode];
+    if (modes.some((mode) => !KNOWN.test(mode))) return whole(`${path} is no file and no symlink`);
+    if (path.includes('\ufffd') || nameProblem(path, rules)) return whole(`${path} has an odd name`);
+    // New attributes may turn files that do not change at all into LFS pointers.
+    if (/(^|\/)\.gitattributes$/.test(path)) return whole('attributes change');
+    if (modes.includes(SYMLINK)) odd ??= `${path} is no plain file`;
+    paths.add(folded(path));
+  }
+  if (paths.size < diff.length) return whole('names differ only in case');
+  for (const path of paths) {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+      if (paths.has(path.slice(0, at))) return whole('a file and a directory change places');
+    }
+  }
+  return odd === null ? { by: 'us' } : { by: 'git', why: odd };
+}
+
+const KNOWN = /^(100644|100755|120000)$/;
 
 const MAX_BYTES = 64 * 1024 ** 2;
 
 /** The content of what is new, by id; null where it is too much to hold, or could be an LFS pointer. */
-async function readBlobs(repository: Repository, diff: readonly DiffEntry[]): Promise<Map<string, Buffer> | null> {
+async function readBlobs(
+  { reader, sizes: sizeReader }: Readers,
+  rules: ContentRules,
+  diff: readonly DiffEntry[],
+): Promise<Map<string, Buffer> | null> {
   const kept = diff.filter(({ status }) => status !== 'D').map(({ to: side, path }) => ({ ...side, path }));
-  const sizes = await Promise.all(kept.map(({ id }) => repository.sizes.read(id)));
+  const sizes = await Promise.all(kept.map(({ id }) => sizeReader.read(id)));
   const entries = kept.map((entry, at) => ({ ...entry, size: sizes[at]?.size ?? null }));
-  await checkEntries(repository, entries);
+  await checkEntries(reader, rules, entries);
   if (entries.reduce((sum, { size }) => sum + (size ?? 0), 0) > MAX_BYTES) return null;
-  const found = await Promise.all(entries.map(({ id }) => repository.reader.read(id)));
+  const found = await Promise.all(entries.map(({ id }) => reader.read(id)));
   const blobs = new Map<string, Buffer>();
   for (const [at, { id, path }] of entries.entries()) {
     const { content } = checkedObject(found[at] ?? null, id, 'blob', path);
-    if (repository.rules.lfs === 'refuse' && isPointer(content)) return null;
+    if (rules.lfs === 'refuse' && isPointer(content)) return null;
     blobs.set(id, content);
   }
   return blobs;

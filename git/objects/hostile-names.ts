@@ -45,7 +45,8 @@ function looksLikeDotGit(segment: string): boolean {
 /**
  * Why a symlink may lead out of the release, or null. A target that goes up first and then only down stays inside as
  * long as it does not go up further than its own depth: the directories above a path of a tree are real ones, and
- * whatever link it meets on the way down is held to the same rule. A `..` after a name could go up through a link, so it is refused.
+ * whatever link it meets on the way down is held to the same rule. A `..` after a name could go up through a link, so
+ * it is refused.
  */
 export function symlinkProblem(path: string, target: string): string | null {
   if (target === '' || target.includes('\0')) return 'is a symlink without a sound target';

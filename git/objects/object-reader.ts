@@ -1,7 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { killGroup } from '../../runtime/process.ts';
 import { gitError } from '../run/errors.ts';
-import { environment, type GitSandbox, preamble, withPlainUmask } from '../run/process.ts';
+import { environment, type Git, type GitSandbox, preamble, withPlainUmask } from '../run/process.ts';
+
+/**
+ * Reads objects of one repository, or only their sizes, through a resident `git cat-file --batch`: 0.1 ms instead of a
+ * process for each. It starts at the first question, and again after it died; it sees packs and refs that arrive later.
+ * It ends when we do, because its input closes. Git does not hash what it answers: the code that writes a blob to disk
+ * does.
+ */
+export interface ObjectReader {
+  /** Null when there is no such object. The name is one of ours: an id, or a ref below refs/pins/. */
+  read(name: string): Promise<FoundObject | null>;
+  /** Ends the child; a later question starts another. Needed when the repository was replaced. */
+  close(): void;
+}
+
+/** One repository's objects, as the code that judges or writes a commit asks for them. */
+export interface ObjectSource {
+  readonly directory: string;
+  readonly git: Git;
+  readonly reader: ObjectReader;
+  /** The same, for sizes alone. */
+  readonly sizes: ObjectReader;
+}
 
 export interface FoundObject {
   readonly id: string;
@@ -9,18 +31,6 @@ export interface FoundObject {
   readonly size: number;
   /** Empty where only sizes are read. */
   readonly content: Buffer;
-}
-
-/**
- * Reads objects of one repository, or only their sizes, through a resident `git cat-file --batch`: 0.1 ms instead of a
- * process each. Started at the first question, again after it died; it sees packs and refs that arrive later. It ends by
- * itself when we do (its input closes). Git does not hash what it answers: who writes a blob to disk does.
- */
-export interface ObjectReader {
-  /** Null when there is no such object. The name is one of ours: an id, or a ref below refs/pins/. */
-  read(name: string): Promise<FoundObject | null>;
-  /** Ends the child; a later question starts another. Needed when the repository was replaced. */
-  close(): void;
 }
 
 interface Question {
@@ -64,11 +74,11 @@ export function createObjectReader(
 
 interface Conversation {
   ask(name: string): Promise<FoundObject | null>;
-  /** Whoever still waits is refused. */
+  /** Fails the questions that still wait. */
   end(): void;
 }
 
-/** With one child: what it has still to say when another one is asked is nobody's answer. */
+/** With one child: what it still has to say when another one is asked answers no question. */
 function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => void): Conversation {
   let waiting: Question[] = [];
   let buffered: Buffer[] = [];
@@ -80,7 +90,7 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
     const asked = waiting;
     waiting = [];
     gone();
-    const hint = 'the object store of this app may be damaged; the agent tries again by itself';
+    const hint = 'the object store of this app may be damaged; the agent tries again automatically';
     for (const question of asked) {
       question.fail(gitError('STORE_BROKEN', `the object reader died: ${cause}`, hint, cause));
     }
@@ -122,7 +132,7 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
     if (waiting.length === 0) hold(false);
   }
 
-  /** While somebody waits, the answer must be able to arrive even when nothing else keeps the process alive. */
+  /** While a question waits, the answer must be able to arrive even when nothing else keeps the process alive. */
   function hold(on: boolean): void {
     const pipe = child.stdout as unknown as { ref?: () => void; unref?: () => void } | null;
     if (on) pipe?.ref?.();
@@ -141,7 +151,7 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
   child.stdin?.on('error', () => {}); // The exit tells.
   child.on('error', finish);
   child.on('exit', (code, signal) => finish(`cat-file ended with ${signal ?? code}`));
-  // Neither the child nor its pipes keep our process alive; a caller that waits holds it with something of its own.
+  // Neither the child nor its pipes keep our process alive.
   child.unref();
   for (const pipe of [child.stdin, child.stdout]) (pipe as unknown as { unref?: () => void })?.unref?.();
 

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { CommitId } from '../../schemas/values.ts';
-import type { Repository } from '../repository/repository.ts';
 import { objectFormatOf } from '../run/commit-id.ts';
 import { gitError } from '../run/errors.ts';
 import type { FoundObject, ObjectReader } from './object-reader.ts';
@@ -16,20 +15,20 @@ export interface DiffEntry {
 
 /**
  * What differs between the trees of two commits, without renames; null beyond `most` entries. Reads only the trees that
- * differ, through the resident reader, and hashes all it reads: from the commit id down to each changed entry nothing is
- * believed that does not have the name it was asked by.
- * @param newer where the objects of `to` are read.
+ * differ, through the resident reader, and hashes all it reads: from the commit id down to each changed entry nothing
+ * is believed that does not have the name it was asked by.
+ * @param older where the objects of `from` are read. @param newer where those of `to` are.
  */
 export async function diffTrees(
-  repository: Repository,
+  older: ObjectReader,
+  newer: ObjectReader,
   from: CommitId,
   to: CommitId,
   most: number,
-  newer: ObjectReader = repository.reader,
 ): Promise<DiffEntry[] | null> {
   const found: DiffEntry[] = [];
   const walk = async (before: string | null, after: string | null, prefix: string): Promise<void> => {
-    const [a, b] = await Promise.all([readTree(repository.reader, before), readTree(newer, after)]);
+    const [a, b] = await Promise.all([readTree(older, before), readTree(newer, after)]);
     const [old, young] = entriesThatDiffer(a, b, from.length / 2);
     const deeper: Promise<void>[] = [];
     for (const name of new Set([...old.keys(), ...young.keys()])) {
@@ -45,7 +44,7 @@ export async function diffTrees(
     }
     await Promise.all(deeper);
   };
-  const [before, after] = await Promise.all([treeOf(repository.reader, from), treeOf(newer, to)]);
+  const [before, after] = await Promise.all([treeOf(older, from), treeOf(newer, to)]);
   if (before !== after) await walk(before, after, '');
   return found.length > most ? null : found;
 }

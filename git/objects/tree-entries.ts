@@ -11,7 +11,8 @@ type Entries = ReadonlyMap<string, DiffSide>;
 
 /**
  * Pure: the entries of two trees from the first that differs to the last one, without those that both begin and end
- * with. Of a directory of hundreds hardly more than one file changes, and to read an entry takes longer than to compare it.
+ * with. Of a directory of hundreds hardly more than one file changes, and to read an entry takes longer than to compare
+ * it.
  * @throws FleetError STORE_BROKEN where a tree is cut short.
  */
 export function entriesThatDiffer(a: Buffer, b: Buffer, idBytes: number): readonly [old: Entries, young: Entries] {

@@ -1,7 +1,7 @@
 import type { Code } from '../../runtime/codes.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import type { Repository } from '../repository/repository.ts';
 import { gitError } from '../run/errors.ts';
+import type { ObjectSource } from './object-reader.ts';
 
 export const DIRECTORY = '040000';
 export const SYMLINK = '120000';
@@ -21,7 +21,7 @@ export interface TreeEntry {
  * the listing is cut off, not collected, beyond what `most` entries may need.
  */
 export async function readTree(
-  repository: Pick<Repository, 'directory' | 'git'>,
+  { directory, git }: Pick<ObjectSource, 'directory' | 'git'>,
   commitId: CommitId,
   most: number,
   signal: AbortSignal,
@@ -31,8 +31,8 @@ export async function readTree(
     return gitError('TOO_LARGE', `the tree has more than ${most} entries`, hint, cause);
   };
   const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', '--end-of-options', commitId];
-  const call = { gitDir: repository.directory, signal, maxBytes: most * 160 };
-  const listed = await repository.git.output(args, call).catch((error: { code?: Code }) => {
+  const call = { gitDir: directory, signal, maxBytes: most * 160 };
+  const listed = await git.output(args, call).catch((error: { code?: Code }) => {
     throw error?.code === 'TOO_LARGE' ? tooMany(error) : error;
   });
   const entries: TreeEntry[] = [];

@@ -6,10 +6,10 @@ import { checkedCommitId } from '../run/commit-id.ts';
 import { exists, formatOf, makeRepository, pinned, type Repository } from './repository.ts';
 
 /**
- * What happens when the object store itself is in doubt. A suspicion is a file beside the store, so that it survives us;
- * while it stands nothing counts as being here, so the next fetch comes by: it acquits the store, or makes a new one
- * beside it, brings the commits of the kept releases too, and swaps the directories. What is served is only files, and
- * is never touched.
+ * What happens when the object store itself is in doubt. A suspicion is a file beside the store, so that it survives
+ * us; while it stands nothing counts as being here, so the next fetch comes by: it acquits the store, or makes a new
+ * one beside it, brings the commits of the kept releases too, and swaps the directories. What is served is only files,
+ * and is never touched.
  */
 export async function isSuspect(repository: Repository): Promise<boolean> {
   return (await stat(markOf(repository)).catch(() => null)) !== null;
@@ -42,7 +42,9 @@ export async function isSound(repository: Repository, hashed: boolean): Promise<
   return (await repository.git.run(['fsck', ...flags, ...pins], { gitDir: repository.directory })).exitCode === 0;
 }
 
-/** Makes a store from nothing with `bring`, which fetches one commit into it, then puts it in the place of the old one. */
+/**
+ * Makes a store from nothing with `bring`, which fetches one commit into it, then puts it in the place of the old one.
+ */
 export async function replaceStore(
   repository: Repository,
   wanted: CommitId,
@@ -75,7 +77,7 @@ export async function replaceStore(
 }
 
 /** Start-up: there is a store afterwards, whatever moment of the above a crash hit, also one that lost its HEAD. */
-export async function settleStore(repository: Repository): Promise<void> {
+export async function recoverStore(repository: Repository): Promise<void> {
   const broken = brokenOf(repository);
   if (!(await exists(repository))) {
     if (await stat(repository.directory).catch(() => null)) {

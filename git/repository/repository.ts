@@ -1,43 +1,24 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Clock, Random } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Mutex } from '../../runtime/mutex.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import type { OriginDirectories } from '../local-copy/origin-directory.ts';
-import type { ContentRules } from '../objects/content.ts';
-import type { FoundObject, ObjectReader } from '../objects/object-reader.ts';
+import type { ObjectSource } from '../objects/object-reader.ts';
 import { checkedCommitId, type ObjectFormat } from '../run/commit-id.ts';
 import { gitError } from '../run/errors.ts';
-import type { Failpoint } from '../run/failpoints.ts';
-import type { Git } from '../run/process.ts';
+import type { GitFailpoint } from '../run/failpoints.ts';
 
 /**
- * The bare repository behind a store, and what all parts of a store share. It is made by us alone, aside and then
- * renamed, so that it is there whole or not at all. What a commit says about attributes is overruled (info/attributes
- * wins over the tree), so the bytes on disk are the bytes of the blobs. Wanted commits are pinned under refs/pins/.
+ * The bare repository behind a store. We alone make it, beside its place, and rename it, so that it is there whole or
+ * not at all. What a commit says about attributes is overruled (info/attributes takes precedence over the tree), so the
+ * bytes on disk are the bytes of the blobs. Wanted commits are pinned under refs/pins/.
  */
-export interface Repository {
-  readonly directory: string;
-  readonly git: Git;
-  readonly reader: ObjectReader;
-  /** The same, for sizes alone. */
-  readonly sizes: ObjectReader;
+export interface Repository extends ObjectSource {
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Logger;
-  readonly rules: ContentRules;
-  readonly diffEngine: boolean;
-  readonly originDirectories: OriginDirectories;
-  readonly failpoint: Failpoint;
+  readonly failpoint: GitFailpoint;
   /** Commits that came since we started: all their objects were hashed on arrival. */
   readonly fresh: Set<CommitId>;
-  /** Commit and trees of the change that was copied last, by id. */
-  readonly lately: Map<string, FoundObject>;
-  /** Indexes that follow their files just now, by admin directory. */
-  readonly catchingUp: Map<string, Promise<void>>;
-  /** Whatever writes refs, packs or the shallow list does so in this turn: a lock found there is then stale. */
-  readonly writing: Mutex;
 }
 
 const ATTRIBUTES = '* -text -eol -crlf -ident -filter -working-tree-encoding -export-subst -export-ignore\n';

@@ -3,14 +3,14 @@ import type { Credential, RepositoryUrl } from '../../schemas/values.ts';
 import { gitError } from './errors.ts';
 
 /**
- * What a fetch from one url may use: settings and environment for git, from the credential that the settings grant for it.
- * Files are looked at anew each time, so that a rotated key or token works without a restart. A token is never in an
+ * What a fetch from one url may use: settings and environment for git, from the credential that the settings grant for
+ * it. Files are read again each time, so that a rotated key or token works without a restart. A token is never in an
  * argument, an environment value or a log: git is given a helper, of shell builtins only, that reads the file.
  *
  * Without sshKeyFile no key is offered at all, and without knownHosts only the machine's own list of known hosts
  * counts; nothing of the user's home takes part.
  */
-export interface Access {
+export interface GitAccess {
   readonly config: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly protocols: readonly string[];
@@ -20,7 +20,7 @@ export async function accessTo(
   url: RepositoryUrl,
   credential: Credential | undefined,
   allowProtocols: readonly string[],
-): Promise<Access> {
+): Promise<GitAccess> {
   const parsed = new URL(url);
   const protocol = parsed.protocol.slice(0, -1);
   if (!allowProtocols.includes(protocol)) {
@@ -84,7 +84,7 @@ async function checkToken(file: string): Promise<void> {
 
 /**
  * The path goes into the command line of ssh, which knows quotes, percent signs and blanks, so only plain ones pass.
- * A secret must be out of reach of others; whoever can write a public one chooses whom we trust.
+ * A secret must be out of reach of others; a writer of a public one chooses whom we trust.
  */
 async function checkFile(member: string, file: string, kind: 'secret' | 'public'): Promise<void> {
   const refuse = (why: string, hint: string, cause?: unknown) =>

@@ -1,9 +1,9 @@
 import type { Clock } from '../../runtime/clock.ts';
 
 /**
- * A deadline that moves with progress: a fetch may take as long as it gets on, but not be silent. Words alone are not
- * progress, for a dripping server makes git repeat its meter each second; counted objects are, and so are received
- * bytes, by the chunk.
+ * A deadline that moves with progress: a fetch may take as long as it makes progress, but not be silent. Words alone
+ * are not progress, for a dripping server makes git repeat its meter each second; counted objects are, and so are
+ * received bytes, by the chunk.
  */
 export interface FetchLimits {
   /** Without progress for so long the fetch is ended. */

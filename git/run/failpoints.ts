@@ -2,7 +2,7 @@
  * Named places where a crash would hurt most. Off (a no-op) unless a test entry passes a hook; the crash tests kill
  * the process in the hook and assert that every name of this list was hit.
  */
-export const FAILPOINTS = [
+export const GIT_FAILPOINTS = [
   'store.made-aside',
   'store.set-aside',
   'copy.written',
@@ -30,6 +30,6 @@ export const FAILPOINTS = [
   'remove.deleted',
 ] as const;
 
-export type FailpointName = (typeof FAILPOINTS)[number];
-export type Failpoint = (name: FailpointName) => Promise<void> | void;
-export const NO_FAILPOINT: Failpoint = () => {};
+export type GitFailpointName = (typeof GIT_FAILPOINTS)[number];
+export type GitFailpoint = (name: GitFailpointName) => Promise<void> | void;
+export const NO_GIT_FAILPOINT: GitFailpoint = () => {};

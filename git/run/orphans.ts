@@ -49,7 +49,7 @@ async function orphansOf(within: string): Promise<number[]> {
   return found;
 }
 
-/** One process for ever, though its id is given again; null where it is gone, or where there is no /proc. */
+/** Names one process uniquely, though its id may be reused; null where it is gone, or where there is no /proc. */
 export function nameOfProcess(pid: number): string | null {
   const start = startOf(readStat(String(pid)));
   return start === null ? null : `${pid}.${start}`;

@@ -10,9 +10,10 @@ import { gitError, gitFailure } from './errors.ts';
  * The one legal way to start git. The environment is made from nothing, so that no setting of the machine or of the
  * user takes part; protocols are closed unless the call opens one; no hook, pager, prompt, replace ref or file system
  * monitor runs; the whole process group dies at the deadline or on abort; all words of git are cleaned before anyone
- * sees them. A value from outside may only stand after `--` or `--end-of-options`, checked by whoever puts it there.
+ * sees them. A value from outside may only stand after `--` or `--end-of-options`, checked by the code that puts it
+ * there.
  *
- * Not promised here: that a command ends soon by itself (deadline.ts watches fetches), or that it succeeds.
+ * Not promised here: that a command ends soon (deadline.ts watches fetches), or that it succeeds.
  */
 export interface GitSandbox {
   readonly clock: Clock;
@@ -21,7 +22,7 @@ export interface GitSandbox {
   readonly path?: string | undefined;
   /** The state lock: every git process holds it too, so that a successor cannot start beside an orphan. */
   readonly lockFd?: number | undefined;
-  /** Further variables of all our children: marks for orphans.ts, or where a push keeps its objects (incoming.ts). */
+  /** Further variables of all our children: marks for orphans.ts, or where a push keeps its objects (check-push.ts). */
   readonly marks?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -36,7 +37,7 @@ export interface GitCall {
   /** Protocols that this call may use; none without it. */
   readonly protocols?: readonly string[] | undefined;
   readonly input?: string | Buffer | undefined;
-  /** Lock files that it makes, and cannot remove when it is killed; nobody else may make them meanwhile. */
+  /** Lock files that it makes, and cannot remove when it is killed; nothing else may make them meanwhile. */
   readonly locks?: readonly string[] | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -53,7 +54,9 @@ interface GitSaid {
 
 export interface Git {
   readonly sandbox: GitSandbox;
-  /** Runs to its end, whatever the exit code. Rejects when it did not: aborted (the signal's reason), overdue, killed. */
+  /**
+   * Runs to its end, whatever the exit code. Rejects when it did not: aborted (the signal's reason), overdue, killed.
+   */
   run(args: readonly string[], call?: GitCall): Promise<GitSaid>;
   /** The output of a command that must succeed; else the failure of errors.ts. */
   output(args: readonly string[], call?: GitCall): Promise<string>;

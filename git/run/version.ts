@@ -2,12 +2,12 @@ import type { Git } from './process.ts';
 
 /** Older ones lack what process.ts relies on (`--end-of-options`, `core.fsync` is ignored but harmless). */
 const MIN = [2, 34, 0];
-/** Older ones have known holes, unless the distribution mended them; none that our call shape opens. */
+/** Older ones have known holes, unless the distribution fixed them; none that our call shape opens. */
 const ADVISED = [2, 39, 4];
 
 interface GitVersion {
   readonly version: string;
-  /** `refused`: do not start. `old`: say so, and go on. */
+  /** `refused`: do not start. `old`: say so, and continue. */
   readonly verdict: 'good' | 'old' | 'refused';
 }
 

@@ -6,6 +6,7 @@ import type { Difference } from '../objects/difference.ts';
 import { SYMLINK } from '../objects/tree.ts';
 import { type DiffEntry, hashOf } from '../objects/tree-diff.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { GitFailpoint } from '../run/failpoints.ts';
 import { withPlainUmask } from '../run/process.ts';
 import { noteIndexBehind } from './index-catch-up.ts';
 import { dropProof, writeHead } from './proof.ts';
@@ -13,28 +14,30 @@ import type { WorkTree } from './work-tree.ts';
 
 /**
  * Turns a work tree that was proved to be `from` into `to` by writing only what differs, so that the cost is that of
- * the change and not of the repository. Every file is fsynced and appears by rename; `wronglyWritten` reads all of them
+ * the change and not of the repository. Every file is fsynced and appears by rename; `notAsWritten` reads all of them
  * again. The index follows later (index-catch-up.ts).
  */
 export async function applyDiff(
-  repository: Repository,
+  { failpoint }: Pick<Repository, 'failpoint'>,
   tree: WorkTree,
   { diff, blobs, to }: Difference,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
   await Promise.all([dropProof(tree), noteIndexBehind(tree, diff)]);
-  await repository.failpoint('spare.dirty');
-  await writeAll(repository, tree, diff, blobs, signal);
+  await failpoint('spare.dirty');
+  await writeAll(failpoint, tree, diff, blobs, signal);
   await removeAll(tree, diff);
   await syncParents(tree, diff);
-  await repository.failpoint('spare.all-written');
+  await failpoint('spare.all-written');
   await writeHead(tree, to);
-  await repository.failpoint('spare.head-moved');
+  await failpoint('spare.head-moved');
 }
 
-/** Reads back from disk what was written; the paths that have not the bytes or the mode of the commit, or are not gone. */
-export async function wronglyWritten(tree: WorkTree, { diff }: Difference): Promise<string[]> {
+/**
+ * Reads back from disk what was written; the paths that have not the bytes or the mode of the commit, or are not gone.
+ */
+export async function notAsWritten(tree: WorkTree, { diff }: Difference): Promise<string[]> {
   const right = await Promise.all(
     diff.map(async ({ path, status, to }) => {
       const file = join(tree.directory, path);
@@ -55,7 +58,7 @@ const modeOf = (mode: string) => (mode === '100755' ? 0o755 : 0o644);
 const AT_ONCE = 8;
 
 async function writeAll(
-  repository: Repository,
+  failpoint: GitFailpoint,
   tree: WorkTree,
   diff: readonly DiffEntry[],
   blobs: ReadonlyMap<string, Buffer>,
@@ -76,11 +79,11 @@ async function writeAll(
         return writeFile(file, aside, blobs.get(to.id) as Buffer, modeOf(to.mode));
       }),
     );
-    if (at === 0) await repository.failpoint('spare.some-written');
+    if (at === 0) await failpoint('spare.some-written');
   }
 }
 
-/** What git's checkout wrote of a difference lasts, too; applyDiff does that by itself. */
+/** Makes what git's checkout wrote of a difference outlast a power loss; applyDiff's own files already do. */
 export async function flushDifference(tree: WorkTree, { diff }: Difference): Promise<void> {
   await Promise.all(
     diff
@@ -93,7 +96,7 @@ export async function flushDifference(tree: WorkTree, { diff }: Difference): Pro
   await syncParents(tree, diff);
 }
 
-/** By rename, so that whoever has the old file open keeps it whole. */
+/** By rename, so that a process that has the old file open keeps it whole. */
 async function writeFile(file: string, aside: string, content: Buffer, mode: number): Promise<void> {
   const handle = await open(aside, 'wx', mode);
   try {

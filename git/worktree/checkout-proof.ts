@@ -1,9 +1,9 @@
 import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
+import type { ObjectReader } from '../objects/object-reader.ts';
 import { SYMLINK } from '../objects/tree.ts';
 import { treeOf } from '../objects/tree-diff.ts';
-import type { Repository } from '../repository/repository.ts';
 import { objectFormatOf } from '../run/commit-id.ts';
 import type { Contents } from './full-checkout.ts';
 import { type IndexImage, isIndexOf, treeIdOf } from './index-file.ts';
@@ -40,8 +40,8 @@ export function expectedOf({ commitId, files, image }: Contents): Expected {
 
 /**
  * Whether a tree that git wrote just now, from objects that were hashed on arrival, is whole. Git writes an index after
- * its files, with the time and the size that it saw of each when it wrote it, or when it found it unchanged; the indexes
- * of several gits are joined when all of them ended well. A torn tree has no such index. So this asks
+ * its files, with the time and the size that it saw of each when it wrote it, or when it found it unchanged; the
+ * indexes of several gits are joined when all of them ended well. A torn tree has no such index. So this asks
  * - that what is expected hashes to the very tree of the commit, and that the index has just these entries, each with a
  *   file that git saw, of the size of the blob;
  * - the directories on disk: that each entry is there, of its kind, and nothing else.
@@ -50,13 +50,13 @@ export function expectedOf({ commitId, files, image }: Contents): Expected {
  * is not proved this way; a deep inspection then says what is wrong, if anything is.
  */
 export async function isWholeCheckout(
-  repository: Repository,
+  reader: ObjectReader,
   tree: WorkTree,
   commitId: CommitId,
   expected: Expected,
 ): Promise<boolean> {
   const [treeId, head, indexed, listed] = await Promise.all([
-    treeOf(repository.reader, commitId),
+    treeOf(reader, commitId),
     readHead(tree),
     isIndexOf(join(tree.admin, 'index'), expected.index, objectFormatOf(commitId)),
     holdsJust(Buffer.from(tree.directory).toString('latin1'), expected.directories),

@@ -3,52 +3,59 @@ import { join } from 'node:path';
 import type { Code } from '../../runtime/codes.ts';
 import { isAbort } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import type { Repository } from '../repository/repository.ts';
 import { removeStaleOfWorkTree } from '../repository/stale-files.ts';
 import { type Contents, checkOutInFull } from './full-checkout.ts';
 import { forgetIndexBehind } from './index-catch-up.ts';
 import { dropProof, indexIsOfThisBoot, noteBoot, readProof } from './proof.ts';
 import { noteRacy, trustProvedIndex } from './racy-index.ts';
-import { addWorkTree, findWorkTree, refuseOthers, removeWorkTree, type WorkTree, writingIn } from './work-tree.ts';
+import {
+  addWorkTree,
+  findWorkTree,
+  refuseOthers,
+  removeWorkTree,
+  type WorkTree,
+  type WorkTreeStore,
+  writingIn,
+} from './work-tree.ts';
 
 /**
  * Makes `directory` hold exactly this commit, whatever state it is in: half written, edited, of another commit, by
- * git's own forced checkout; absent, by write-anew.ts. The sure way; apply-diff.ts is the fast one. What checkout cannot
- * overwrite is cleared by starting over from nothing, once.
+ * git's own forced checkout; absent, by full-checkout.ts. The sure way; apply-diff.ts is the fast one. What checkout
+ * cannot overwrite is cleared by starting over from nothing, once.
  * @param contents of the commit, as far as known.
  * @param meanwhile is called when git has begun.
  * @returns what it was written into.
  */
 export async function checkOut(
-  repository: Repository,
+  store: WorkTreeStore,
   directory: string,
   commitId: CommitId,
   contents: Contents | null,
   signal: AbortSignal,
   meanwhile: () => void,
 ): Promise<'proved' | 'unproved' | 'nothing'> {
-  const present = await findWorkTree(repository, directory);
+  const present = await findWorkTree(store, directory);
   if (present) {
     try {
-      return await overwrite(repository, present, commitId, signal, meanwhile);
+      return await overwrite(store, present, commitId, signal, meanwhile);
     } catch (error) {
       if (signal.aborted || isAbort(error) || (error as { code?: Code }).code === 'NO_SPACE') throw error;
-      repository.log.warn({ directory, error }, 'the work tree could not be overwritten; making it anew');
+      store.log.warn({ directory, error }, 'the work tree could not be overwritten; it is made again');
     }
   }
   await refuseOthers(directory);
-  await removeWorkTree(repository, directory);
-  const tree = await addWorkTree(repository, directory, commitId);
+  await removeWorkTree(store, directory);
+  const tree = await addWorkTree(store, directory, commitId);
   await noteBoot(tree);
-  if (!contents || !(await checkOutInFull(repository, tree, contents, signal, meanwhile))) {
-    await forcedCheckout(repository, tree, commitId, signal, meanwhile);
+  if (!contents || !(await checkOutInFull(store, tree, contents, signal, meanwhile))) {
+    await forcedCheckout(store, tree, commitId, signal, meanwhile);
   }
-  await repository.failpoint('spare.checked-out');
+  await store.failpoint('spare.checked-out');
   return 'nothing';
 }
 
 async function overwrite(
-  repository: Repository,
+  store: WorkTreeStore,
   tree: WorkTree,
   commitId: CommitId,
   signal: AbortSignal,
@@ -56,25 +63,25 @@ async function overwrite(
 ): Promise<'proved' | 'unproved'> {
   const proved = await readProof(tree);
   await dropProof(tree);
-  await repository.failpoint('spare.dirty');
+  await store.failpoint('spare.dirty');
   await removeStaleOfWorkTree(tree.admin);
-  if (proved !== null) await trustProvedIndex(repository, tree);
+  if (proved !== null) await trustProvedIndex(store, tree);
   await forgetIndexBehind(tree);
   if (!(await indexIsOfThisBoot(tree))) {
     // After a power loss a file may have the size and the time that the index remembers, and other bytes.
     await rm(join(tree.admin, 'index'), { force: true });
     await noteBoot(tree);
   }
-  await forcedCheckout(repository, tree, commitId, signal, meanwhile);
-  await repository.failpoint('spare.checked-out');
-  if (proved !== null) return 'proved'; // It had no strangers, and nobody writes there; the verification looks again.
+  await forcedCheckout(store, tree, commitId, signal, meanwhile);
+  await store.failpoint('spare.checked-out');
+  if (proved !== null) return 'proved'; // It had no strangers, and no one writes there; the verification looks again.
   const clean = ['clean', '--quiet', '-ffdx'];
-  await repository.git.output(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
+  await store.git.output(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
   return 'unproved';
 }
 
 async function forcedCheckout(
-  repository: Repository,
+  store: WorkTreeStore,
   tree: WorkTree,
   commitId: CommitId,
   signal: AbortSignal,
@@ -82,7 +89,7 @@ async function forcedCheckout(
 ): Promise<void> {
   const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commitId, '--'];
   await noteRacy(tree);
-  const done = repository.git.output(args, writingIn(tree, signal));
+  const done = store.git.output(args, writingIn(tree, signal));
   meanwhile();
   await done;
 }

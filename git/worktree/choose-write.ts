@@ -1,8 +1,15 @@
+import type { Logger } from '../../runtime/log.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import { checkContent } from '../objects/content.ts';
+import { type ContentRules, checkContent } from '../objects/content.ts';
 import { type Difference, readDifference } from '../objects/difference.ts';
-import type { Repository } from '../repository/repository.ts';
+import type { ObjectSource } from '../objects/object-reader.ts';
 import { type Contents, contentsOf } from './full-checkout.ts';
+
+/** The objects of a commit, and the rules that it is judged by. */
+interface JudgedSource extends ObjectSource {
+  readonly rules: ContentRules;
+  readonly log: Logger;
+}
 
 /** How a commit gets into the spare. */
 export interface WriteChoice {
@@ -17,14 +24,14 @@ export interface WriteChoice {
  * holds one and that tells enough, else all of it. @throws FleetError of content.ts, STORE_BROKEN.
  */
 export async function chooseWrite(
-  repository: Repository,
+  source: JudgedSource,
   base: CommitId | null,
   commitId: CommitId,
   directory: string,
   signal: AbortSignal,
 ): Promise<WriteChoice> {
-  const difference = base === null ? null : await readDifference(repository, base, commitId);
+  const difference = base === null ? null : await readDifference(source, base, commitId);
   if (difference) return { difference, contents: null };
-  const entries = await checkContent(repository, commitId, directory, signal);
+  const entries = await checkContent(source, source.rules, commitId, directory, signal);
   return { difference: null, contents: contentsOf(entries, commitId) };
 }

@@ -1,8 +1,19 @@
 import type { CommitId } from '../../schemas/values.ts';
 import type { Git, GitCall, GitSandbox } from '../run/process.ts';
 import { simpleGitIn } from '../run/simple-git.ts';
-import type { Drift } from '../store.ts';
 import type { WorkTree } from './work-tree.ts';
+
+/** How a work tree differs from its commit; all lists empty: it does not. At most 20 names in each. */
+export interface Drift {
+  readonly head: CommitId | null;
+  readonly changed: readonly string[];
+  readonly missing: readonly string[];
+  readonly strangers: readonly string[];
+}
+
+export function isClean(drift: Drift, commitId: CommitId): boolean {
+  return drift.head === commitId && [drift.changed, drift.missing, drift.strangers].every((list) => list.length === 0);
+}
 
 /**
  * `believed`: what the index says of sizes and times counts, and content is compared with the blob in the store where
@@ -34,7 +45,7 @@ export async function compareWorkTree(
     head,
     changed: names(differing.filter(({ status }) => status !== 'D' && status !== 'A')),
     missing: names(differing.filter(({ status }) => status === 'D')),
-    // Tracked by the index but not in the commit: somebody added it.
+    // Tracked by the index but not in the commit: it was added.
     strangers: names([...differing.filter(({ status }) => status === 'A'), ...strangers]),
   };
 }

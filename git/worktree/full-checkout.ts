@@ -24,7 +24,8 @@ export interface Contents {
 /**
  * Git looks at the paths of trees, never at those of an index that it is given, so whatever could be more than a plain
  * path below the work tree is left to its own checkout, though `checkEntries` has judged the entries before.
- * @returns null where that checkout must do it: submodules, file modes of long ago, odd names, a path that is two things.
+ * @returns null where that checkout must do it: submodules, file modes of long ago, odd names, a path that is two
+ * things.
  */
 export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): Contents | null {
   const files: FlatEntry[] = [];
@@ -78,7 +79,7 @@ const MAX_PARTS = 4;
  * @returns false where git left something else than expected: a checkout writes over it.
  */
 export async function checkOutInFull(
-  repository: Repository,
+  repository: Pick<Repository, 'git' | 'failpoint'>,
   tree: WorkTree,
   { commitId, files, image }: Contents,
   signal: AbortSignal,
@@ -108,9 +109,14 @@ export async function checkOutInFull(
   return true;
 }
 
-async function writeOut(repository: Repository, tree: WorkTree, index: string, signal: AbortSignal): Promise<void> {
+async function writeOut(
+  { git }: Pick<Repository, 'git'>,
+  tree: WorkTree,
+  index: string,
+  signal: AbortSignal,
+): Promise<void> {
   const call = { ...writingIn(tree, signal), env: { GIT_INDEX_FILE: index }, locks: [`${index}.lock`] };
-  await repository.git.output(['checkout-index', '--quiet', '--force', '--index', '--all'], call);
+  await git.output(['checkout-index', '--quiet', '--force', '--index', '--all'], call);
 }
 
 /**

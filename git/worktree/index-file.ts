@@ -76,7 +76,7 @@ const ID_AT = 40;
 /** Longer paths have this length among their flags; the other flags are those of a merge and of git's own doings. */
 const MAX_NAMED = 0xfff;
 
-/** The id of the tree that these make, in the order of an index: every tree below it is hashed anew, as git would. */
+/** The id of the tree that these make, in the order of an index: every tree below it is hashed, as git would. */
 export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): string {
   let at = 0;
   const id = Buffer.alloc(idBytesOf(format));

@@ -22,8 +22,8 @@ export function partsOf({ bytes, offsets }: IndexImage, count: number, format: O
 }
 
 /**
- * One index of what git made of the parts. Null: one of them is of another kind, or too short; whether it has just these
- * entries is for `isIndexOf` to say.
+ * One index of what git made of the parts. Null: one of them is of another kind, or too short; whether it has just
+ * these entries is for `isIndexOf` to say.
  */
 export function joined(parts: readonly IndexPart[], made: readonly Buffer[], format: ObjectFormat): Buffer | null {
   const regions: Buffer[] = [];

@@ -4,16 +4,15 @@ import type { CommitId } from '../../schemas/values.ts';
 import { checkedCommitId } from '../run/commit-id.ts';
 import { gitError } from '../run/errors.ts';
 import type { Git } from '../run/process.ts';
-import type { Drift } from '../store.ts';
-import { compareWorkTree } from './compare.ts';
+import { compareWorkTree, type Drift } from './compare.ts';
 import { isIndexBehind } from './index-catch-up.ts';
 import { hashedIndex, type InspectOptions } from './inspect.ts';
 import { indexIsOfThisBoot } from './proof.ts';
 import { findWorkTree, type WorkTree } from './work-tree.ts';
 
 /**
- * How a release differs from its commit, for somebody beside the agent, who may be at work: nothing below the store or
- * the release is written or locked, for git works on a copy of the index in a directory of its own, gone afterwards.
+ * How a release differs from its commit, for a command beside the agent, which may be at work: nothing below the store
+ * or the release is written or locked, for git works on a copy of the index in a directory of its own, gone afterwards.
  * By sizes and times as the index remembers them; by content where it cannot be believed, or with `deep` everywhere.
  * @param scratch where that directory may be made.
  * @throws FleetError NOT_OUR_WORK_TREE; EACCES and its like where the store is not the caller's to read.
@@ -46,7 +45,9 @@ export async function inspectReadOnly(
   }
 }
 
-/** False where there is none that could be believed. Git doubts files as young as their index, so its age goes along. */
+/**
+ * False where there is none that could be believed. Git doubts files as young as their index, so its age goes along.
+ */
 async function copyIndex(tree: WorkTree, to: string): Promise<boolean> {
   const from = join(tree.admin, 'index');
   const [found, current, behind] = await Promise.all([

@@ -1,15 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
-import type { Repository } from '../repository/repository.ts';
 import { removeStaleOfWorkTree } from '../repository/stale-files.ts';
 import type { Git, GitCall } from '../run/process.ts';
-import type { Drift } from '../store.ts';
-import { compareWorkTree } from './compare.ts';
+import { compareWorkTree, type Drift } from './compare.ts';
 import { indexCaughtUp } from './index-catch-up.ts';
 import { indexIsOfThisBoot, noteBoot } from './proof.ts';
-import { settleRacy } from './racy-index.ts';
-import { type WorkTree, writingIn } from './work-tree.ts';
+import { refreshRacy } from './racy-index.ts';
+import { type WorkTree, type WorkTreeStore, writingIn } from './work-tree.ts';
 
 export interface InspectOptions {
   /** Hash every file again, with an index made from nothing: finds what kept its size and times. */
@@ -23,17 +21,17 @@ export interface InspectOptions {
  * changed), and every other file, ignored ones included. Writes nothing into the tree.
  */
 export async function inspectWorkTree(
-  repository: Repository,
+  store: WorkTreeStore,
   tree: WorkTree,
   commitId: CommitId,
   signal: AbortSignal,
   { deep = false, except = [] }: InspectOptions = {},
 ): Promise<Drift> {
-  const { git } = repository;
+  const { git } = store;
   if (!deep) {
-    await indexCaughtUp(repository, tree);
-    await distrustOldBoot(repository, tree, commitId, signal);
-    await settleRacy(repository, tree, signal);
+    await indexCaughtUp(store, tree);
+    await distrustOldBoot(git, tree, commitId, signal);
+    await refreshRacy(store, tree, signal);
     return compareWorkTree(git, tree, commitId, except, writingIn(tree, signal), 'believed');
   }
   const index = join(tree.admin, 'gitfleet-inspect.new');
@@ -62,15 +60,11 @@ export async function hashedIndex(
 }
 
 /** After a power loss the index may be half there, or remember times of files whose bytes were lost. */
-async function distrustOldBoot({ git }: Repository, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
+async function distrustOldBoot(git: Git, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
   if (await indexIsOfThisBoot(tree)) return;
   await removeStaleOfWorkTree(tree.admin);
   await rm(join(tree.admin, 'index'), { force: true });
   await git.output(['read-tree', commitId], writingIn(tree, signal));
   await git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
   await noteBoot(tree);
-}
-
-export function isClean(drift: Drift, commitId: CommitId): boolean {
-  return drift.head === commitId && [drift.changed, drift.missing, drift.strangers].every((list) => list.length === 0);
 }

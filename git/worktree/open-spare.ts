@@ -1,72 +1,114 @@
+/**
+ * How a commit becomes a release.
+ *
+ * The objects come first (repository/fetch.ts, or local-copy/ for a change on this very disk): one pinned commit whose
+ * objects git hashed on arrival. Before a byte is written, the commit is judged from its objects alone
+ * (objects/content.ts: names, symlinks, sizes, LFS pointers); a commit that breaks a rule never reaches a work tree.
+ * Then it is written into the spare, a work tree that no link shows, proved there, and renamed to releases/<commit>.
+ *
+ * `write` has four ways into the spare. The choice depends on what the spare was proved to be, and on what differs:
+ *
+ * 1. apply-diff.ts: the spare is proved to be another commit and few plain files differ. Our own code writes only
+ *    these, fsynced and by rename. The usual way: it costs what the change costs.
+ * 2. checkout.ts over a proved spare, few files differ: symlinks are among them, or the index could not be brought up
+ *    to date. `git checkout --force` writes them; the rest is known to be right.
+ * 3. checkout.ts over any other work tree: much differs, a release was taken over, a write was interrupted. `git
+ *    checkout --force` repairs what differs from the index, which counts only in the boot that wrote it, and, unless
+ *    the tree was proved, `git clean` removes what is not the commit's.
+ * 4. full-checkout.ts into an empty directory: no spare, or one that git could not overwrite. Several git processes
+ *    fill it from an index that we made of the judged trees; where we cannot make that index, git's own checkout does
+ *    it.
+ *
+ * `verify` proves what was written, and each way has its proof (verify-spare.ts):
+ *
+ * - after 1 and 2: the paths of the difference are read back from disk and hashed, HEAD is compared; the rest was
+ *   proved before, and no one else writes there. After 2 these files are fsynced now; 1 did it while writing.
+ * - after 3 and 4, if every object of the store was hashed in this life of the process: checkout-proof.ts. The index
+ *   that git wrote after the files hashes to the commit's tree and saw each file with its size, and the directories on
+ *   disk hold just these names. Nothing is read again.
+ * - otherwise, or where that proof fails: a deep inspection (inspect.ts) hashes every file, with an index made from
+ *   nothing. After 3 and 4 the file system is synced.
+ *
+ * The proof is a note beside the index (proof.ts). It is dropped before the first change and written after the proof,
+ * so a crash at any point leaves a spare without a note: the next write takes way 3 or 4. It counts only in the boot
+ * that wrote it, because after a power loss the note may be on disk and the files not.
+ *
+ * `moveTo` needs the note. Nothing is ever written into the directory afterwards but by `restore` (restore-files.ts);
+ * the index of a release written by way 1 is brought up to date a second later (index-catch-up.ts). `takeOver` makes an
+ * old release the spare again, without the note: readers may have written there.
+ *
+ * Not promised here: that the commit may be deployed at all, or that the release stays as it is once others can write
+ * into it (the agent inspects it from time to time).
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createMutex } from '../../runtime/mutex.ts';
 import type { CommitId } from '../../schemas/values.ts';
+import type { ContentRules } from '../objects/content.ts';
 import type { Difference } from '../objects/difference.ts';
 import { doubting } from '../repository/replace-store.ts';
-import { isPinned, notHere, type Repository } from '../repository/repository.ts';
+import { isPinned, notHere } from '../repository/repository.ts';
 import { checkedCommitId } from '../run/commit-id.ts';
 import { gitError } from '../run/errors.ts';
-import type { Spare } from '../spare.ts';
 import { applyDiff } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { type Expected, expectedOf } from './checkout-proof.ts';
 import { chooseWrite, type WriteChoice } from './choose-write.ts';
 import { catchUpIndex, indexCaughtUp } from './index-catch-up.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
-import { allArrived, driftOf, mismatch, type Written } from './verify-spare.ts';
-import { findWorkTree, moveWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
+import { allHashedOnArrival, driftOf, mismatch, type Written } from './verify-spare.ts';
+import {
+  findWorkTree,
+  moveWorkTree,
+  refuseOthers,
+  removeWorkTree,
+  type WorkTree,
+  type WorkTreeStore,
+} from './work-tree.ts';
 
-export interface GitSpare extends Spare {
-  /**
-   * Makes a release that nobody needs any more the spare: to bring it to another commit costs less than a new tree. It
-   * counts as unproved, for readers may have written there. The old spare, if there is one, is deleted.
-   */
-  takeOver(release: string): Promise<void>;
+/** The store as the spare needs it. */
+interface SpareStore extends WorkTreeStore {
+  readonly rules: ContentRules;
+  /** False: always git's own checkout, never apply-diff.ts. */
+  readonly diffEngine: boolean;
 }
 
-export interface ForesightedSpare extends GitSpare {
-  /** The last commit that it was known to be proved to be, or to have been: a hint, where it costs nothing to be wrong. */
-  readonly lastProved: CommitId | null;
-  /**
-   * Judges a commit whose objects have just come, so that `write` need not; touches nothing, and its failure is
-   * nobody's: `write` then judges by itself.
-   * @param difference where one was read already.
-   */
-  readAhead(commitId: CommitId, signal: AbortSignal, difference: Difference | null): Promise<void>;
-}
+/** `Spare` of store.ts, which reads ahead besides. */
+export type OpenSpare = ReturnType<typeof openSpare>;
 
-/** By then the link is swapped, also where many agents share the cores: nobody waits for the index. */
+/** By then the link is swapped, also where many agents share the cores: nothing waits for the index. */
 const FOLLOW_UP_MS = 1_000;
 
-/**
- * The spare at `directory`. Nothing that an earlier process left is trusted unless its proof note says so; a failure
- * at any point leaves a spare without note, which the next write makes good with a full checkout.
- */
-export function openSpare(repository: Repository, directory: string): ForesightedSpare {
+/** The spare at `directory`. Nothing that an earlier process left is trusted unless its proof note says so. */
+export function openSpare(store: SpareStore, directory: string) {
   const turn = createMutex();
   let written: Written | null = null;
   let lastProved: CommitId | null = null;
   let ahead: { commitId: CommitId; base: CommitId | null; judgement: Promise<WriteChoice> } | null = null;
 
   async function proved(): Promise<CommitId | null> {
-    const tree = await findWorkTree(repository, directory);
+    const tree = await findWorkTree(store, directory);
     lastProved = tree && (await readProof(tree));
     return lastProved;
   }
 
+  /**
+   * Judges a commit whose objects have just come, so that `write` need not; touches nothing, and its failure means
+   * nothing: `write` then judges again.
+   * @param difference where one was read already.
+   */
   async function readAhead(commitId: CommitId, signal: AbortSignal, difference: Difference | null): Promise<void> {
     const base = difference?.from ?? (await proved());
     if (base === commitId) return;
     const judgement = difference
       ? Promise.resolve({ difference, contents: null })
-      : chooseWrite(repository, base, commitId, directory, signal);
+      : chooseWrite(store, base, commitId, directory, signal);
     judgement.catch(() => {});
     ahead = { commitId, base, judgement };
   }
 
   async function write(commitId: CommitId, signal: AbortSignal): Promise<void> {
-    const [here, tree] = await Promise.all([isPinned(repository, commitId), findWorkTree(repository, directory)]);
+    const [here, tree] = await Promise.all([isPinned(store, commitId), findWorkTree(store, directory)]);
     if (!here) throw notHere(commitId);
     const base = tree && (await readProof(tree));
     if (base === commitId) return;
@@ -74,30 +116,31 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     const { difference, contents } = await judgement(base, commitId, signal);
     const caughtUp =
       tree !== null &&
-      (await indexCaughtUp(repository, tree).then(
+      (await indexCaughtUp(store, tree).then(
         () => true,
         () => false,
       ));
-    if (caughtUp && difference?.byGit === null) {
-      await applyDiff(repository, tree, difference, signal);
+    const byGit = store.diffEngine ? difference?.byGit : 'the diff engine is off';
+    if (caughtUp && difference && byGit === null) {
+      await applyDiff(store, tree, difference, signal);
       written = { commitId, difference, lasts: true };
       return;
     }
-    if (difference) repository.log.debug({ base, commitId, why: difference.byGit }, 'git writes the difference');
+    if (difference) store.log.debug({ base, commitId, why: byGit }, 'git writes the difference');
     let expected: Expected | null = null;
     const expect = () => {
       expected = contents && expectedOf(contents);
     };
     const [into, arrived] = await Promise.all([
-      checkOut(repository, directory, commitId, contents, signal, expect),
-      difference === null && allArrived(repository),
+      checkOut(store, directory, commitId, contents, signal, expect),
+      difference === null && allHashedOnArrival(store),
     ]);
     const byDifference = difference !== null && into === 'proved';
     written = { commitId, ...(byDifference ? { difference, lasts: false } : { expected, arrived }) };
   }
 
   async function judgement(base: CommitId | null, commitId: CommitId, signal: AbortSignal): Promise<WriteChoice> {
-    const now = () => chooseWrite(repository, base, commitId, directory, signal);
+    const now = () => chooseWrite(store, base, commitId, directory, signal);
     const early = ahead?.commitId === commitId && ahead.base === base ? ahead.judgement : null;
     ahead = null;
     return early ? early.catch(now) : now();
@@ -112,7 +155,7 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     const tree = await present();
     const last = written?.commitId === commitId ? written : null;
     written = null;
-    const drift = await driftOf(repository, tree, commitId, last, signal);
+    const drift = await driftOf(store, tree, commitId, last, signal);
     if (drift !== null) {
       await dropProof(tree);
       await rm(join(tree.admin, 'index'), { force: true }); // It takes for right what damaged objects wrote.
@@ -120,8 +163,8 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     }
     await writeProof(tree, commitId);
     lastProved = commitId;
-    void repository.sizes.read(commitId).catch(() => {}); // Started now, it is there when the next change comes.
-    await repository.failpoint('spare.proved');
+    void store.sizes.read(commitId).catch(() => {}); // Started now, it is there when the next change comes.
+    await store.failpoint('spare.proved');
   }
 
   async function moveTo(release: string): Promise<void> {
@@ -129,21 +172,21 @@ export function openSpare(repository: Repository, directory: string): Foresighte
     if ((await readProof(tree)) === null) {
       throw gitError('NOT_PROVED', `${directory} was not verified`);
     }
-    const moved = await moveWorkTree(repository, tree, release);
-    repository.clock.after(FOLLOW_UP_MS, () => void turn(() => catchUpIndex(repository, moved)));
+    const moved = await moveWorkTree(store, tree, release);
+    store.clock.after(FOLLOW_UP_MS, () => void turn(() => catchUpIndex(store, moved)));
   }
 
   async function takeOver(release: string): Promise<void> {
-    const tree = await findWorkTree(repository, release);
-    if (!tree) return removeWorkTree(repository, release);
+    const tree = await findWorkTree(store, release);
+    if (!tree) return removeWorkTree(store, release);
     await refuseOthers(directory);
-    await removeWorkTree(repository, directory);
+    await removeWorkTree(store, directory);
     await dropProof(tree);
-    await moveWorkTree(repository, tree, directory);
+    await moveWorkTree(store, tree, directory);
   }
 
   async function present(): Promise<WorkTree> {
-    const tree = await findWorkTree(repository, directory);
+    const tree = await findWorkTree(store, directory);
     if (tree) return tree;
     throw gitError('NO_SPARE', `there is no work tree at ${directory}`);
   }
@@ -151,13 +194,17 @@ export function openSpare(repository: Repository, directory: string): Foresighte
   return {
     directory,
     proved,
+    /** The last commit that it was known to be proved to be: a hint, where it costs nothing to be wrong. */
     get lastProved() {
       return lastProved;
     },
-    write: (commitId, signal) => turn(() => doubting(repository, write(checkedCommitId(commitId), signal))),
-    verify: (commitId, signal) => turn(() => doubting(repository, verify(checkedCommitId(commitId), signal))),
-    moveTo: (release) => turn(() => moveTo(release)),
-    takeOver: (release) => turn(() => takeOver(release)),
-    readAhead: (commitId, signal, difference) => readAhead(checkedCommitId(commitId), signal, difference),
+    write: (commitId: CommitId, signal: AbortSignal) =>
+      turn(() => doubting(store, write(checkedCommitId(commitId), signal))),
+    verify: (commitId: CommitId, signal: AbortSignal) =>
+      turn(() => doubting(store, verify(checkedCommitId(commitId), signal))),
+    moveTo: (release: string) => turn(() => moveTo(release)),
+    takeOver: (release: string) => turn(() => takeOver(release)),
+    readAhead: (commitId: CommitId, signal: AbortSignal, difference: Difference | null) =>
+      readAhead(checkedCommitId(commitId), signal, difference),
   };
 }

@@ -7,13 +7,14 @@ import { type WorkTree, writingIn } from './work-tree.ts';
  * Git cannot tell by its time whether a file was changed in the very second in which the index was written, so it reads
  * such files again each time: after a checkout that is all of them. The remedies, none of which weakens a later check:
  *
- * - Once that second is over, the index of a tree that was proved and that nobody writes in may be dated later: the
- *   proof says that its files are the commit's. The index that is written then is dated anew, with whatever doubt belongs to that second.
+ * - Once that second is over, the index of a tree that was proved and that no one writes into may be dated later: the
+ *   proof says that its files are the commit's. The index that is written then has its own date,
+ *   with whatever doubt belongs to that second.
  * - A release is looked at once more in a later second, by reading all its files, and from then on by times again.
  */
-export async function trustProvedIndex(repository: Repository, tree: WorkTree): Promise<void> {
+export async function trustProvedIndex({ clock }: Pick<Repository, 'clock'>, tree: WorkTree): Promise<void> {
   const index = await stat(join(tree.admin, 'index'));
-  const nowMs = repository.clock.now();
+  const nowMs = clock.now();
   if (Math.floor(index.mtimeMs / 1_000) >= Math.floor(nowMs / 1_000)) return; // Still that second: leave the doubt.
   const later = (nowMs + 2_000) / 1_000;
   await utimes(join(tree.admin, 'index'), later, later);
@@ -25,10 +26,14 @@ export async function noteRacy(tree: WorkTree): Promise<void> {
   await writeFile(join(tree.admin, RACY), '');
 }
 
-export async function settleRacy(repository: Repository, tree: WorkTree, signal: AbortSignal): Promise<void> {
+export async function refreshRacy(
+  { clock, git }: Pick<Repository, 'clock' | 'git'>,
+  tree: WorkTree,
+  signal: AbortSignal,
+): Promise<void> {
   if ((await stat(join(tree.admin, RACY)).catch(() => null)) === null) return;
   const index = await stat(join(tree.admin, 'index')).catch(() => null);
-  if (index === null || Math.floor(index.mtimeMs / 1_000) >= Math.floor(repository.clock.now() / 1_000)) return;
-  await repository.git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
+  if (index === null || Math.floor(index.mtimeMs / 1_000) >= Math.floor(clock.now() / 1_000)) return;
+  await git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
   await rm(join(tree.admin, RACY), { force: true });
 }

@@ -4,12 +4,12 @@ import type { Difference } from '../objects/difference.ts';
 import { pinNames, type Repository } from '../repository/repository.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
 import { environment } from '../run/process.ts';
-import type { Drift } from '../store.ts';
-import { flushDifference, wronglyWritten } from './apply-diff.ts';
+import { flushDifference, notAsWritten } from './apply-diff.ts';
 import { type Expected, isWholeCheckout } from './checkout-proof.ts';
-import { inspectWorkTree, isClean } from './inspect.ts';
+import { type Drift, isClean } from './compare.ts';
+import { inspectWorkTree } from './inspect.ts';
 import { readHead } from './proof.ts';
-import type { WorkTree } from './work-tree.ts';
+import type { WorkTree, WorkTreeStore } from './work-tree.ts';
 
 /** What the last write did, still to be verified: a difference in a proved tree, or a checkout of everything. */
 export type Written = { readonly commitId: CommitId } & (WrittenDifference | CheckedOut);
@@ -26,9 +26,9 @@ interface CheckedOut {
   readonly arrived: boolean;
 }
 
-/** Null: there is none, and what was written outlasts a power loss. @param last null: nobody knows how it was written. */
+/** Null: there is none, and what was written outlasts a power loss. @param last null: how it was written is unknown. */
 export async function driftOf(
-  repository: Repository,
+  store: WorkTreeStore,
   tree: WorkTree,
   commitId: CommitId,
   last: Written | null,
@@ -36,16 +36,16 @@ export async function driftOf(
 ): Promise<Drift | null> {
   if (last !== null && 'difference' in last) return driftOfDifference(tree, commitId, last);
   const [whole] = await Promise.all([
-    last?.arrived && last.expected && isWholeCheckout(repository, tree, commitId, last.expected),
-    flush(repository, tree),
+    last?.arrived && last.expected && isWholeCheckout(store.reader, tree, commitId, last.expected),
+    flush(store, tree),
   ]);
   if (whole) return null;
-  const drift = await inspectWorkTree(repository, tree, commitId, signal, { deep: true });
+  const drift = await inspectWorkTree(store, tree, commitId, signal, { deep: true });
   return isClean(drift, commitId) ? null : drift;
 }
 
 async function driftOfDifference(tree: WorkTree, commitId: CommitId, { difference, lasts }: WrittenDifference) {
-  const [changed, head] = await Promise.all([wronglyWritten(tree, difference), readHead(tree)]);
+  const [changed, head] = await Promise.all([notAsWritten(tree, difference), readHead(tree)]);
   const drift = { head: head === '' ? null : (head as CommitId), changed, missing: [], strangers: [] };
   if (!isClean(drift, commitId)) return drift;
   if (!lasts) await flushDifference(tree, difference);
@@ -53,20 +53,19 @@ async function driftOfDifference(tree: WorkTree, commitId: CommitId, { differenc
 }
 
 /** A commit that came today may share objects with one from before we started; those may have changed since. */
-export async function allArrived(repository: Repository): Promise<boolean> {
+export async function allHashedOnArrival(repository: Repository): Promise<boolean> {
   const pins = await pinNames(repository);
   return pins.every((each) => repository.fresh.has(each as CommitId));
 }
 
 /**
- * Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release. The diff
- * engine fsyncs what it writes by itself.
+ * Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release.
+ * apply-diff.ts fsyncs what it writes.
  */
-async function flush(repository: Repository, tree: WorkTree): Promise<void> {
-  const { sandbox } = repository.git;
+async function flush({ git: { sandbox } }: Repository, tree: WorkTree): Promise<void> {
   const said = await run(['sync', '-f', '--', tree.directory, tree.admin], {
     env: environment(sandbox),
-    clock: repository.clock,
+    clock: sandbox.clock,
     timeoutMs: 120_000,
     maxBytes: 4_096,
     keep: 'tail',

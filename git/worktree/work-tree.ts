@@ -1,5 +1,6 @@
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Random } from '../../runtime/clock.ts';
 import { syncDirectory } from '../../runtime/durable-file.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -11,12 +12,19 @@ import type { GitCall } from '../run/process.ts';
  * them out. They point at each other: `.git` of the tree names the admin directory, its `gitdir` names the tree. We
  * make the pair ourselves, because `git worktree add` killed half-way leaves one that looks whole and is locked.
  *
- * A pair counts only when both directions agree; anything else is nobody's and is made anew. Moving and removing first
- * note where to, so that start-up can finish them.
+ * A pair counts only when both directions agree; anything else is not ours and is made again. Moving and removing
+ * first note where to, so that start-up can finish them.
  */
 export interface WorkTree {
   readonly directory: string;
   readonly admin: string;
+}
+
+/** The store as its work trees need it. */
+export interface WorkTreeStore extends Repository {
+  readonly random: Random;
+  /** Indexes that are being brought up to date with their files, by admin directory. */
+  readonly catchingUp: Map<string, Promise<void>>;
 }
 
 /** For a git that writes the index or HEAD of a work tree: killed half-way it must not stop every later one. */
@@ -28,11 +36,8 @@ export function writingIn({ admin, directory }: WorkTree, signal?: AbortSignal):
 const MOVING = 'gitfleet-moving';
 const REMOVING = 'gitfleet-removing';
 
-export async function findWorkTree(
-  repository: Pick<Repository, 'directory'>,
-  directory: string,
-): Promise<WorkTree | null> {
-  const admin = await adminOf(repository, directory);
+export async function findWorkTree(store: Pick<Repository, 'directory'>, directory: string): Promise<WorkTree | null> {
+  const admin = await adminOf(store, directory);
   if (admin === null) return null;
   const back = await read(join(admin, 'gitdir'));
   return back !== null && (await isGitFileOf(directory, back)) ? { directory, admin } : null;
@@ -48,14 +53,14 @@ async function isGitFileOf(directory: string, file: string): Promise<boolean> {
 }
 
 /** An empty work tree at `directory`; whatever is there without being ours is refused, never deleted. */
-export async function addWorkTree(repository: Repository, directory: string, commitId: CommitId): Promise<WorkTree> {
+export async function addWorkTree(store: WorkTreeStore, directory: string, commitId: CommitId): Promise<WorkTree> {
   await refuseOthers(directory);
-  const admin = await makeAdmin(repository, directory, commitId);
-  await repository.failpoint('spare.admin-made');
+  const admin = await makeAdmin(store, directory, commitId);
+  await store.failpoint('spare.admin-made');
   await mkdir(directory, { recursive: true, mode: 0o755 });
   await chmod(directory, 0o755);
   await pointTo(directory, admin);
-  await repository.failpoint('spare.directory-made');
+  await store.failpoint('spare.directory-made');
   return { directory, admin };
 }
 
@@ -63,19 +68,19 @@ export async function addWorkTree(repository: Repository, directory: string, com
  * Takes a directory with files for a work tree of `commitId`, without touching a file: what the store knew about it was
  * lost. Whether the files are the commit's is for an inspection to say.
  */
-export async function attachWorkTree(repository: Repository, directory: string, commitId: CommitId): Promise<WorkTree> {
-  const admin = await makeAdmin(repository, directory, commitId);
+export async function attachWorkTree(store: WorkTreeStore, directory: string, commitId: CommitId): Promise<WorkTree> {
+  const admin = await makeAdmin(store, directory, commitId);
   const tree = { directory, admin };
   const call = writingIn(tree);
-  await repository.git.output(['read-tree', commitId], call);
-  await repository.git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  await store.git.output(['read-tree', commitId], call);
+  await store.git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
   await pointTo(directory, admin);
   return tree;
 }
 
-async function makeAdmin(repository: Repository, directory: string, commitId: CommitId): Promise<string> {
-  const name = `${basename(directory).slice(0, 20)}-${Math.floor(repository.random() * 2 ** 40).toString(36)}`;
-  const admin = join(repository.directory, 'worktrees', name);
+async function makeAdmin(store: WorkTreeStore, directory: string, commitId: CommitId): Promise<string> {
+  const name = `${basename(directory).slice(0, 20)}-${Math.floor(store.random() * 2 ** 40).toString(36)}`;
+  const admin = join(store.directory, 'worktrees', name);
   await mkdir(admin, { recursive: true, mode: 0o700 });
   await writeFile(join(admin, 'commondir'), '../..\n');
   await writeFile(join(admin, 'gitdir'), `${join(directory, '.git')}\n`);
@@ -91,40 +96,40 @@ async function pointTo(directory: string, admin: string): Promise<void> {
 }
 
 /** Renames a work tree; readers of the new name see it whole or not at all. */
-export async function moveWorkTree(repository: Repository, tree: WorkTree, to: string): Promise<WorkTree> {
+export async function moveWorkTree(store: WorkTreeStore, tree: WorkTree, to: string): Promise<WorkTree> {
   if (await lstat(to).catch(() => null)) throw inTheWay(to);
-  await repository.catchingUp.get(tree.admin); // It works in the directory that goes.
+  await store.catchingUp.get(tree.admin); // It works in the directory that goes.
   await mkdir(dirname(to), { recursive: true, mode: 0o755 });
   await writeFile(join(tree.admin, MOVING), `${to}\n`);
-  await repository.failpoint('move.marked');
+  await store.failpoint('move.marked');
   await rename(tree.directory, to);
-  await repository.failpoint('move.renamed');
+  await store.failpoint('move.renamed');
   await pointBack(tree.admin, to);
   await syncDirectory(dirname(to));
-  await repository.failpoint('move.repaired');
+  await store.failpoint('move.repaired');
   return { directory: to, admin: tree.admin };
 }
 
 /** Deletes a work tree under another name, so that what still has the old one is always whole. */
-export async function removeWorkTree(repository: Repository, directory: string): Promise<void> {
-  const admin = await adminOf(repository, directory);
-  if (admin !== null) await repository.catchingUp.get(admin);
+export async function removeWorkTree(store: WorkTreeStore, directory: string): Promise<void> {
+  const admin = await adminOf(store, directory);
+  if (admin !== null) await store.catchingUp.get(admin);
   const gone = join(dirname(directory), `.removing-${basename(directory)}`);
   await rm(gone, { recursive: true, force: true });
   if (admin !== null) await writeFile(join(admin, REMOVING), `${gone}\n`);
-  await repository.failpoint('remove.marked');
+  await store.failpoint('remove.marked');
   await rename(directory, gone).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
-  await repository.failpoint('remove.renamed');
+  await store.failpoint('remove.renamed');
   await rm(gone, { recursive: true, force: true });
-  await repository.failpoint('remove.deleted');
+  await store.failpoint('remove.deleted');
   if (admin !== null) await rm(admin, { recursive: true, force: true });
 }
 
 /** Start-up: finishes moves and removals, and forgets admin directories whose tree is gone. */
-export async function settleWorkTrees(repository: Repository): Promise<void> {
-  const all = join(repository.directory, 'worktrees');
+export async function recoverWorkTrees(store: WorkTreeStore): Promise<void> {
+  const all = join(store.directory, 'worktrees');
   for (const name of await readdir(all).catch(() => [])) {
     const admin = join(all, name);
     const removing = await read(join(admin, REMOVING));
@@ -133,13 +138,12 @@ export async function settleWorkTrees(repository: Repository): Promise<void> {
     if (removing !== null) {
       await rm(removing, { recursive: true, force: true });
       const tree = back === null ? null : dirname(back);
-      if (tree === null || (await adminOf(repository, tree)) !== admin)
-        await rm(admin, { recursive: true, force: true });
-      else await removeWorkTree(repository, tree); // Marked, not yet renamed.
-    } else if (moving !== null && (await adminOf(repository, moving)) === admin) {
+      if (tree === null || (await adminOf(store, tree)) !== admin) await rm(admin, { recursive: true, force: true });
+      else await removeWorkTree(store, tree); // Marked, not yet renamed.
+    } else if (moving !== null && (await adminOf(store, moving)) === admin) {
       await pointBack(admin, moving);
-    } else if (back === null || (await adminOf(repository, dirname(back))) !== admin) {
-      repository.log.info({ admin }, 'a half-made work tree is forgotten');
+    } else if (back === null || (await adminOf(store, dirname(back))) !== admin) {
+      store.log.info({ admin }, 'a half-made work tree is forgotten');
       await rm(admin, { recursive: true, force: true });
     } else {
       await rm(join(admin, MOVING), { force: true });
@@ -148,11 +152,11 @@ export async function settleWorkTrees(repository: Repository): Promise<void> {
 }
 
 /** Every pair that the store knows. */
-export async function allWorkTrees(repository: Repository): Promise<WorkTree[]> {
-  const all = join(repository.directory, 'worktrees');
+export async function allWorkTrees(store: WorkTreeStore): Promise<WorkTree[]> {
+  const all = join(store.directory, 'worktrees');
   const names = await readdir(all).catch(() => []);
   const backs = await Promise.all(names.map((name) => read(join(all, name, 'gitdir'))));
-  const found = await Promise.all(backs.map((back) => back && findWorkTree(repository, dirname(back))));
+  const found = await Promise.all(backs.map((back) => back && findWorkTree(store, dirname(back))));
   return found.filter((tree): tree is WorkTree => Boolean(tree));
 }
 
@@ -163,11 +167,11 @@ async function pointBack(admin: string, directory: string): Promise<void> {
 }
 
 /** The admin directory that the `.git` file names, if it is a directory of this very store. */
-async function adminOf(repository: Pick<Repository, 'directory'>, directory: string): Promise<string | null> {
+async function adminOf(store: Pick<Repository, 'directory'>, directory: string): Promise<string | null> {
   const forward = await read(join(directory, '.git'));
   if (forward === null || !forward.startsWith('gitdir: ')) return null;
   const named = forward.slice('gitdir: '.length);
-  const ours = join(repository.directory, 'worktrees');
+  const ours = join(store.directory, 'worktrees');
   // As we wrote it ourselves, to the letter (no `..`, no slash at its end): nothing between the two can lead elsewhere.
   if (named === join(ours, basename(named)) && (await isDirectory(named))) return named;
   const real = (path: string) => realpath(path).catch(() => null);
@@ -189,7 +193,7 @@ async function read(file: string): Promise<string | null> {
   );
 }
 
-/** The place of a work tree is a directory or nothing: a file or a link there was put by somebody else. */
+/** The place of a work tree is a directory or nothing: a file or a link there is not ours. */
 export async function refuseOthers(directory: string): Promise<void> {
   const present = await lstat(directory).catch(() => null);
   if (present && !present.isDirectory()) throw inTheWay(directory);

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONTENT_RULES } from '../../git/objects/content.ts';
-import { wayOf } from '../../git/objects/diff-guards.ts';
+import { wayOf } from '../../git/objects/difference.ts';
 import type { DiffEntry } from '../../git/objects/tree-diff.ts';
-import type { GitStore } from '../../git/open-store.ts';
+import type { Store } from '../../git/store.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
 import { aStore, failureOf, inCommit, NEVER, onDisk } from './test-store.ts';
@@ -13,7 +13,7 @@ import { aStore, failureOf, inCommit, NEVER, onDisk } from './test-store.ts';
 let base: string;
 let remove: () => void;
 let origin: GitOrigin;
-let store: GitStore;
+let store: Store;
 let hits: string[];
 
 beforeEach(async () => {

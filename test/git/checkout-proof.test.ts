@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { GitStore } from '../../git/open-store.ts';
+import type { Store } from '../../git/store.ts';
 import { type FlatEntry, indexImage, isIndexOf, treeIdOf } from '../../git/worktree/index-file.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
 import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from './test-store.ts';
@@ -31,8 +31,8 @@ beforeEach(() => {
 afterEach(() => remove());
 
 const listening = () => aListeningStore(base, (command) => ran.push(command));
-const spareOf = (store: GitStore) => store.spare(join(base, 'root/spare'));
-const adminOf = (store: GitStore) =>
+const spareOf = (store: Store) => store.spare(join(base, 'root/spare'));
+const adminOf = (store: Store) =>
   readFileSync(join(spareOf(store).directory, '.git'), 'utf8')
     .trim()
     .slice('gitdir: '.length);

@@ -14,7 +14,8 @@ import {
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { GitStore, StoreOptions } from '../../git/open-store.ts';
+import type { StoreOptions } from '../../git/open-store.ts';
+import type { Store } from '../../git/store.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
 import { SEED, SOAK, seeded } from '../support/seeded.ts';
@@ -26,7 +27,7 @@ const ROUNDS = SOAK ? 300 : 16;
 let base: string;
 let remove: () => void;
 let origin: GitOrigin;
-let store: GitStore;
+let store: Store;
 let ran: string[];
 
 beforeEach(() => start('sha1'));

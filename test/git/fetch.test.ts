@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { GitStore } from '../../git/open-store.ts';
+import { fetchRetryMs } from '../../agent/retry.ts';
 import type { FetchLimits } from '../../git/run/deadline.ts';
 import { readProgress, watchProgress } from '../../git/run/deadline.ts';
 import { gitFailure } from '../../git/run/errors.ts';
-import { fetchRetryMs } from '../../git/run/retry.ts';
+import type { Store } from '../../git/store.ts';
 import { systemClock, systemRandom } from '../../runtime/clock.ts';
 import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
@@ -31,7 +31,7 @@ beforeAll(() => {
 afterAll(() => remove());
 
 /** Anything of a killed fetch that would stay, and the children of ours that still run. */
-function leftovers(store: GitStore): string[] {
+function leftovers(store: Store): string[] {
   const names = readdirSync(store.directory, { recursive: true, encoding: 'utf8' });
   const running = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isFetchOf(pid, store.directory));
   return [...names.filter((name) => /\.lock$|tmp_|\.keep$/.test(name)), ...running];
@@ -54,7 +54,7 @@ describe('a fetch through a bad network', () => {
   let daemon: GitDaemon;
   let http: HttpsOrigin;
   let proxy: TcpProxy;
-  let store: GitStore;
+  let store: Store;
   let round = 0;
 
   beforeEach(async () => {
@@ -156,7 +156,7 @@ describe('a fetch through a bad network', () => {
       Array.from({ length: 50 }, (_, at) => aStore(join(base, `herd/${at}`), { allowProtocols: ['git'] })),
     );
     let retries = 0;
-    const arrive = async (store: GitStore) => {
+    const arrive = async (store: Store) => {
       for (let attempt = 0; ; attempt++) {
         try {
           return await store.fetch({ url, commitId }, NEVER);

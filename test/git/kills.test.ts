@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAILPOINTS } from '../../git/run/failpoints.ts';
+import { GIT_FAILPOINTS } from '../../git/run/failpoints.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
@@ -180,7 +180,7 @@ describe('kill -9', () => {
     const plain = aCourse();
     const { hits } = await live(plain, {});
     // That of a broken store being replaced has its own story in recover.test.ts.
-    const mine = FAILPOINTS.filter((name) => name !== 'store.set-aside');
+    const mine = GIT_FAILPOINTS.filter((name) => name !== 'store.set-aside');
     expect(mine.filter((name) => !hits[name])).toEqual([]);
     await settles(plain);
     const killed: Record<string, number> = {};

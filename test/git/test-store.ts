@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type GitStore, openStore, type StoreOptions } from '../../git/open-store.ts';
+import { openStore, type StoreOptions } from '../../git/open-store.ts';
 import type { Store } from '../../git/store.ts';
 import { systemClock, systemRandom } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
@@ -12,7 +12,7 @@ export const QUIET = createLog({ level: 'silent' });
 export const NEVER = new AbortController().signal;
 
 /** A recovered store with what every test would say the same way. */
-export async function aStore(base: string, options: Partial<StoreOptions> = {}): Promise<GitStore> {
+export async function aStore(base: string, options: Partial<StoreOptions> = {}): Promise<Store> {
   const store = openStore({
     directory: join(base, 'state/apps/shop/store.git'),
     credentialFor: () => undefined,
@@ -31,7 +31,7 @@ export function aListeningStore(
   base: string,
   ran: (command: string) => void,
   options: Partial<StoreOptions> = {},
-): Promise<GitStore> {
+): Promise<Store> {
   const debug = (facts: { git?: string }) => facts.git && ran(facts.git);
   return aStore(base, { ...options, log: { ...QUIET, debug } as never });
 }

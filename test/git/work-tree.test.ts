@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { GitStore } from '../../git/open-store.ts';
+import type { Store } from '../../git/store.ts';
 import { findWorkTree } from '../../git/worktree/work-tree.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, temporaryDirectory } from '../support/git/origin.ts';
@@ -9,7 +9,7 @@ import { aStore, inCommit, NEVER, onDisk, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;
-let store: GitStore;
+let store: Store;
 let commitId: CommitId;
 let directory: string;
 let kept: string;

@@ -1,7 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GitStore } from '../../git/open-store.ts';
-import type { ForesightedSpare } from '../../git/worktree/open-spare.ts';
+import type { Spare, Store } from '../../git/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';
@@ -28,14 +27,12 @@ interface SimulatedGitParts {
  * Git as an agent sees it, taking time and failing now and then: objects are ids, a work tree is a directory with one
  * file that names its commit.
  */
-export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }: SimulatedGitParts): GitStore {
+export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }: SimulatedGitParts): Store {
   const work = (maxMs: number, signal?: AbortSignal) => clock.sleep(draw.next() * maxMs, signal);
 
-  const spare: ForesightedSpare = {
+  const spare: Spare = {
     directory: spareDirectory,
     proved: async () => objects.proved,
-    lastProved: null,
-    readAhead: async () => {},
     async write(commitId, signal) {
       objects.proved = null;
       await work(2_000, signal);
@@ -74,7 +71,7 @@ export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }:
     inspect: async (_, commitId) => ({ head: commitId, changed: [], missing: [], strangers: [] }),
     removeWorkTree: (directory) => rm(directory, { recursive: true, force: true }) as Promise<void>,
     recover: async () => {},
-    putRight: async () => {},
+    restore: async () => {},
     attach: async () => {},
     tidy: async () => {},
     close() {},

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
-import type { GitStore } from '../../../git/open-store.ts';
+import type { Store } from '../../../git/store.ts';
 import type { FleetError } from '../../../runtime/errors.ts';
 import type { CommitId, RepositoryUrl } from '../../../schemas/values.ts';
 
@@ -11,7 +11,7 @@ export interface GitKit {
   /** Two commits that the origin has, with different content. */
   readonly commits: readonly [CommitId, CommitId];
   /** The store, as a process that starts now opens it. */
-  open(): Promise<GitStore>;
+  open(): Promise<Store>;
   origin(up: boolean): void;
   /** Places on the kit's disk: none is there yet. */
   readonly spare: string;
@@ -28,7 +28,7 @@ const NO_DRIFT = { changed: [], missing: [], strangers: [] };
 /** What an agent builds on: it must hold for the git that a simulation has in the real one's place. */
 export function storeSuite(make: () => Promise<GitKit>): void {
   /** A case with a kit of its own, and the store of its first process. */
-  const holds = (words: string, work: (kit: GitKit, store: GitStore) => Promise<void>) =>
+  const holds = (words: string, work: (kit: GitKit, store: Store) => Promise<void>) =>
     it(words, async () => {
       const kit = await make();
       const store = await kit.run(kit.open());
@@ -40,10 +40,10 @@ export function storeSuite(make: () => Promise<GitKit>): void {
       () => expect.fail('it did not fail'),
       (error: FleetError) => error,
     );
-  const fetched = ({ url, run }: GitKit, store: GitStore, commitId: CommitId, signal = NEVER) =>
+  const fetched = ({ url, run }: GitKit, store: Store, commitId: CommitId, signal = NEVER) =>
     run(store.fetch({ url, commitId }, signal));
 
-  async function released(kit: GitKit, store: GitStore, commitId: CommitId, name: string): Promise<string> {
+  async function released(kit: GitKit, store: Store, commitId: CommitId, name: string): Promise<string> {
     await fetched(kit, store, commitId);
     const spare = store.spare(kit.spare);
     await kit.run(spare.write(commitId, NEVER));

@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { TreeEntry } from '../../git/objects/tree.ts';
-import type { GitStore } from '../../git/open-store.ts';
-import type { Failpoint } from '../../git/run/failpoints.ts';
+import type { GitFailpoint } from '../../git/run/failpoints.ts';
+import type { Store } from '../../git/store.ts';
 import { contentsOf } from '../../git/worktree/full-checkout.ts';
 import { indexImage } from '../../git/worktree/index-file.ts';
 import { joined, partsOf } from '../../git/worktree/index-parts.ts';
@@ -26,7 +26,7 @@ beforeEach(() => {
 afterEach(() => remove());
 
 /** Closed after its test; `ran` gets the git commands that it runs. */
-async function listening(failpoint?: Failpoint): Promise<GitStore> {
+async function listening(failpoint?: GitFailpoint): Promise<Store> {
   const store = await aListeningStore(base, (command) => ran.push(command), { failpoint });
   onTestFinished(() => store.close());
   return store;
@@ -45,7 +45,7 @@ function manyFiles(): CommitId {
   return origin.git(['rev-parse', 'HEAD']) as CommitId;
 }
 
-async function deployed(store: GitStore, commitId: CommitId) {
+async function deployed(store: Store, commitId: CommitId) {
   const spare = store.spare(join(base, 'root/spare'));
   await store.fetch({ url: origin.url, commitId }, NEVER);
   await spare.write(commitId, NEVER);

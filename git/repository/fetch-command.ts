@@ -1,0 +1,100 @@
+import { watch } from 'node:fs';
+import { join } from 'node:path';
+import type { RepositoryUrl } from '../../schemas/values.ts';
+import type { GitAccess } from '../run/credentials.ts';
+import { type FetchLimits, watchProgress } from '../run/deadline.ts';
+import { gitError, gitFailure } from '../run/errors.ts';
+import type { Repository } from './repository.ts';
+
+/** One `git fetch` into the store: how deep, and which refspecs. */
+export type Fetcher = (depth: readonly string[], refspecs: readonly string[]) => Promise<void>;
+
+/**
+ * `git fetch` from one url, within the limits of deadline.ts. It ends with the code of what stopped it, and says
+ * nothing about whether what came is what was wanted.
+ */
+export function fetcher(
+  repository: Pick<Repository, 'directory' | 'git' | 'clock'>,
+  url: RepositoryUrl,
+  access: GitAccess,
+  limits: FetchLimits,
+  signal: AbortSignal,
+): Fetcher {
+  return async (depth, refspecs) => {
+    const watch = watchProgress(repository.clock, limits);
+    const options = ['--progress', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
+    try {
+      const said = await repository.git.run(
+        ['fetch', ...options, '--no-auto-maintenance', ...depth, '--', url, ...refspecs],
+        {
+          gitDir: repository.directory,
+          config: [...access.config, ...FETCH_SETTINGS],
+          env: access.env,
+          protocols: access.protocols,
+          timeoutMs: limits.totalMs + 1_000,
+          signal: AbortSignal.any([signal, watch.signal]),
+          onOutput: (stream, chunk) => stream === 'stderr' && watch.saw(chunk.toString('latin1')),
+        },
+      );
+      if (said.exitCode !== 0) throw gitFailure('git fetch', said.stderr, 'FETCH_FAILED');
+      if (watch.overdue === 'size') throw overdue('size', limits); // Told by its very last words.
+    } catch (error) {
+      throw signal.aborted || watch.overdue === null ? error : overdue(watch.overdue, limits);
+    } finally {
+      watch.stop();
+    }
+  };
+}
+
+/**
+ * Always a pack, never loose objects: a pack is fsynced as one file and cannot be changed unnoticed object by object.
+ * The messages turned to warnings are about dates and names in old commits, which do no harm.
+ */
+const FETCH_SETTINGS = [
+  'fetch.unpackLimit=1',
+  ...[
+    'badTimezone',
+    'badDate',
+    'badDateOverflow',
+    'badEmail',
+    'badName',
+    'missingEmail',
+    'missingNameBeforeEmail',
+    'missingSpaceBeforeDate',
+    'missingSpaceBeforeEmail',
+    'zeroPaddedDate',
+    'missingTaggerEntry',
+    'badTagName',
+  ].map((message) => `fetch.fsck.${message}=ignore`),
+];
+
+function overdue(why: 'silent' | 'total' | 'size', limits: FetchLimits) {
+  if (why === 'size') {
+    const hint = 'raise the size limit of the agent, or publish a smaller repository';
+    return gitError('TOO_LARGE', `the fetch brought more than ${limits.maxBytes} bytes`, hint);
+  }
+  const hint = 'the git server accepts connections but makes no progress; the agent tries again automatically';
+  const ms = why === 'silent' ? limits.silentMs : limits.totalMs;
+  const reason = why === 'silent' ? `no progress for ${ms} ms` : `not done after ${ms} ms`;
+  return gitError('FETCH_FAILED', `git fetch: ${reason}`, hint);
+}
+
+/**
+ * Calls `arrived` once, as soon as a pack of a fetch is whole and may be read; git then still looks whether all of it
+ * hangs together and writes the ref, for 5 to 10 ms on thousands of files. The name of the index comes last of a
+ * pack's. Where the system grants no watch, nothing is called.
+ * @returns what ends the watch.
+ */
+export function onNextPack(store: string, arrived: () => void): () => void {
+  try {
+    const watcher = watch(join(store, 'objects', 'pack'), { persistent: false }, (_, name) => {
+      if (!name?.endsWith('.idx')) return;
+      watcher.close();
+      arrived();
+    });
+    watcher.on('error', () => watcher.close());
+    return () => watcher.close();
+  } catch {
+    return () => {};
+  }
+}
