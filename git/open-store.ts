@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMutex } from '../runtime/mutex.ts';
@@ -9,20 +10,28 @@ import { createObjectReader } from './objects/object-reader.ts';
 import { recover } from './recover.ts';
 import { fetchCommit } from './repository/fetch.ts';
 import { gc } from './repository/gc.ts';
-import { doubting, isSuspect, markSuspect } from './repository/replace-store.ts';
+import { createDoubting, markSuspect, suspicionOf } from './repository/replace-store.ts';
 import { isPinned, notHere, pinned, unpin } from './repository/repository.ts';
 import { checkedCommitId } from './run/commit-id.ts';
 import { accessTo } from './run/credentials.ts';
 import { FETCH_LIMITS, type FetchLimits } from './run/deadline.ts';
-import { gitError } from './run/errors.ts';
+import { gitError, isNoSpace } from './run/errors.ts';
 import { type GitFailpoint, NO_GIT_FAILPOINT } from './run/failpoints.ts';
 import { marksOf } from './run/orphans.ts';
 import { createGit } from './run/process.ts';
 import type { Store } from './store.ts';
+import { undeletableIn } from './worktree/discard.ts';
 import { inspectWorkTree } from './worktree/inspect.ts';
 import { type OpenSpare, openSpare } from './worktree/open-spare.ts';
 import { restoreFiles } from './worktree/restore-files.ts';
-import { attachWorkTree, findWorkTree, removeWorkTree, type WorkTree } from './worktree/work-tree.ts';
+import {
+  allWorkTrees,
+  attachWorkTree,
+  findWorkTree,
+  removeWorkTree,
+  repairCommon,
+  type WorkTree,
+} from './worktree/work-tree.ts';
 
 export interface StoreOptions {
   /** `<state>/apps/<app>/store.git`: absolute, without `..`, ours alone. Its parents are made with mode 0700. */
@@ -53,18 +62,28 @@ export function openStore(options: StoreOptions): Store {
   const spares = new Map<string, OpenSpare>();
   /** Whatever writes refs, packs or the shallow list does so in this turn: a lock that is found there is then stale. */
   const writing = createMutex();
+  const doubting = createDoubting(store);
   const copyChange = store.diffEngine ? createLocalCopy(store, store.rules, limits.maxBytes) : null;
+
+  /** What is only kept for speed is given back before a full disk stops a fetch. False: there was nothing. */
+  async function discardSpares(): Promise<boolean> {
+    const discarded = await Promise.all([...spares.values()].map((spare) => spare.discard()));
+    return discarded.some(Boolean);
+  }
 
   async function workTreeAt(directory: string): Promise<WorkTree> {
     const tree = await findWorkTree(store, checkedPath(directory));
-    if (tree) return tree;
+    if (tree) {
+      await repairCommon(tree);
+      return tree;
+    }
     throw gitError('NOT_OUR_WORK_TREE', `${directory} is no work tree of this store`);
   }
 
   return {
     directory: store.directory,
     async has(commitId) {
-      if (await isSuspect(store)) return false;
+      if ((await suspicionOf(store)) !== null) return false;
       return isPinned(store, checkedCommitId(commitId)).catch(async (error: { code?: unknown }) => {
         if (error.code !== 'STORE_BROKEN') throw error;
         await markSuspect(store, error);
@@ -79,8 +98,12 @@ export function openStore(options: StoreOptions): Store {
       };
       return writing(() => {
         const base = [...spares.values()].find(({ lastProved }) => lastProved !== null)?.lastProved ?? null;
-        const wanted = { ...request, commitId, base };
-        return doubting(store, fetchCommit(store, wanted, { access, limits, copy: copyChange, arrived }, signal));
+        const ways = { access, limits, copy: copyChange, arrived };
+        const attempt = () => doubting('fetch', fetchCommit(store, { ...request, commitId, base }, ways, signal));
+        return attempt().catch(async (error: unknown) => {
+          if (!isNoSpace(error) || !(await discardSpares())) throw error;
+          return attempt();
+        });
       });
     },
     unpin: (commitId) => writing(() => unpin(store, checkedCommitId(commitId))),
@@ -89,25 +112,33 @@ export function openStore(options: StoreOptions): Store {
       const path = checkedPath(directory);
       const spare = spares.get(path) ?? openSpare(store, path);
       spares.set(path, spare);
-      return spare;
+      return {
+        ...spare,
+        write: (commitId, signal) => doubting('write', spare.write(commitId, signal)),
+        verify: (commitId, signal) => doubting('verify', spare.verify(commitId, signal)),
+      };
     },
     async inspect(directory, commitId, signal, inspection) {
       const id = checkedCommitId(commitId);
       const tree = await workTreeAt(directory);
       if (!(await isPinned(store, id))) throw notHere(id);
-      return doubting(store, inspectWorkTree(store, tree, id, signal, inspection));
+      return doubting('inspect', inspectWorkTree(store, tree, id, signal, inspection));
     },
     async attach(directory, commitId) {
       const path = checkedPath(directory);
       const id = checkedCommitId(commitId);
       await writing(async () => {
-        if (!(await findWorkTree(store, path))) await attachWorkTree(store, path, id);
+        if (!(await findWorkTree(store, path))) await doubting('attach', attachWorkTree(store, path, id));
       });
     },
     async restore(directory, commitId, signal, clean) {
       const id = checkedCommitId(commitId);
       const tree = await workTreeAt(directory);
-      await writing(() => doubting(store, restoreFiles(store.git, tree, id, clean, signal)));
+      await writing(() => doubting('restore', restoreFiles(store.git, tree, id, clean, signal)));
+    },
+    async undeletable() {
+      const trees = [...(await allWorkTrees(store)), ...spares.values()].map(({ directory }) => dirname(directory));
+      return (await Promise.all([...new Set(trees)].map(undeletableIn))).flat();
     },
     removeWorkTree: (directory) => removeWorkTree(store, checkedPath(directory)),
     recover: () => writing(() => recover(store)),

@@ -1,8 +1,9 @@
 import { chmod } from 'node:fs/promises';
 import { dropAbsentMarks } from './local-copy/keep-pack.ts';
-import { isSound, markSuspect, recoverStore } from './repository/replace-store.ts';
-import { writeAttributes } from './repository/repository.ts';
+import { isSound, markSuspect, recoverStore, startOver } from './repository/replace-store.ts';
+import { removeBrokenPins, writeAttributes } from './repository/repository.ts';
 import { removeStaleOfStore } from './repository/stale-files.ts';
+import { mayBeDamage } from './run/errors.ts';
 import { endOrphans } from './run/orphans.ts';
 import { catchUpIndex } from './worktree/index-catch-up.ts';
 import { allWorkTrees, recoverWorkTrees, type WorkTreeStore } from './worktree/work-tree.ts';
@@ -10,18 +11,33 @@ import { allWorkTrees, recoverWorkTrees, type WorkTreeStore } from './worktree/w
 /**
  * Start-up, with the state lock held: ends what an earlier agent left running, makes an absent store, then removes
  * locks, half packs and half-made work trees. Repeatable, and right after a kill at any point, its own included. The
- * live release is never touched: only what the store keeps about it may be repaired.
+ * live release is never touched: only what the store keeps about it may be repaired. A store that is damaged beyond
+ * that is set aside for a new one; the agent always starts.
  */
 export async function recover(store: WorkTreeStore): Promise<void> {
   const ended = await endOrphans(store.directory, store.clock);
   if (ended > 0) store.log.warn({ ended }, 'ended git processes that a killed agent left');
   await recoverStore(store);
+  await clear(store).catch(async (error: unknown) => {
+    if (!mayBeDamage(error)) throw error;
+    store.log.warn({ error }, 'the object store is damaged: a new one takes its place');
+    await startOver(store);
+    await clear(store);
+  });
+  for (const tree of await allWorkTrees(store)) void catchUpIndex(store, tree);
+  await judge(store).catch((error: unknown) => markSuspect(store, error));
+  void store.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target comes.
+}
+
+async function clear(store: WorkTreeStore): Promise<void> {
   await chmod(store.directory, 0o700);
   await writeAttributes(store.directory);
   await removeStaleOfStore(store.directory);
+  await removeBrokenPins(store);
   await recoverWorkTrees(store);
-  for (const tree of await allWorkTrees(store)) void catchUpIndex(store, tree);
+}
+
+async function judge(store: WorkTreeStore): Promise<void> {
   if (await isSound(store, false)) await dropAbsentMarks(store);
   else await markSuspect(store, 'objects of a pinned commit are missing');
-  void store.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target comes.
 }

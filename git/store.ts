@@ -64,6 +64,8 @@ export interface Store {
   attach(directory: string, commitId: CommitId): Promise<void>;
   /** Deletes a work tree and what the store keeps about it; gone already is success. */
   removeWorkTree(directory: string): Promise<void>;
+  /** What could not be deleted and was set aside, such as files of another user in an old release. It holds room. */
+  undeletable(): Promise<string[]>;
   /** Start-up: makes an absent store, removes what a crash left behind (locks, temp packs, half-made work trees). */
   recover(): Promise<void>;
   /** Idle time: packs what many small fetches left, and drops what is neither pinned nor shown. */

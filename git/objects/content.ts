@@ -2,9 +2,10 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
 import { gitError } from '../run/errors.ts';
-import { type NameLimits, nameProblem, symlinkProblem } from './hostile-names.ts';
+import { type NameLimits, nameProblem, symlinkProblem, targetProblem } from './hostile-names.ts';
 import type { ObjectReader, ObjectSource } from './object-reader.ts';
 import { readTree, SUBMODULE, SYMLINK, type TreeEntry } from './tree.ts';
+import { checkedObject } from './tree-diff.ts';
 
 /**
  * What a commit may contain, judged from its tree before a byte of it is written: bounds against tree bombs, names
@@ -74,13 +75,12 @@ export async function checkEntries(
     if (mode === SUBMODULE && rules.submodules === 'refuse') throw submodule(path);
     if ((size ?? 0) > rules.maxFileBytes) throw tooLarge(`${JSON.stringify(path)} has ${size} bytes`);
   }
-  if (rules.symlinks === 'allow') return;
   const links = entries.filter(({ mode }) => mode === SYMLINK);
   if (rules.symlinks === 'forbid' && links[0]) throw unsafe(links[0].path, 'is a symlink');
   await Promise.all(
     links.map(async ({ id, path }) => {
-      const target = (await reader.read(id))?.content.toString('utf8') ?? '';
-      const problem = symlinkProblem(path, target);
+      const target = checkedObject(await reader.read(id), id, 'blob', path).content.toString('utf8');
+      const problem = rules.symlinks === 'allow' ? targetProblem(target) : symlinkProblem(path, target);
       if (problem) throw unsafe(path, problem);
     }),
   );

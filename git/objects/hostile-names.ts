@@ -42,6 +42,17 @@ function looksLikeDotGit(segment: string): boolean {
   return plain === '.git' || plain === 'git~1';
 }
 
+/** No file system of Linux takes a longer one, and some take less. */
+const MAX_TARGET_BYTES = 4_095;
+
+/** Why a symlink cannot be made at all, or null. */
+export function targetProblem(target: string): string | null {
+  if (target === '' || target.includes('\0')) return 'is a symlink without a sound target';
+  return Buffer.byteLength(target) > MAX_TARGET_BYTES
+    ? `is a symlink with a target of more than ${MAX_TARGET_BYTES} bytes`
+    : null;
+}
+
 /**
  * Why a symlink may lead out of the release, or null. A target that goes up first and then only down stays inside as
  * long as it does not go up further than its own depth: the directories above a path of a tree are real ones, and
@@ -49,7 +60,8 @@ function looksLikeDotGit(segment: string): boolean {
  * it is refused.
  */
 export function symlinkProblem(path: string, target: string): string | null {
-  if (target === '' || target.includes('\0')) return 'is a symlink without a sound target';
+  const unsound = targetProblem(target);
+  if (unsound) return unsound;
   if (target.startsWith('/')) return 'is an absolute symlink';
   let above = path.split('/').length - 1;
   let down = false;

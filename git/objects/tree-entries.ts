@@ -44,7 +44,11 @@ function take(tree: Buffer, at: number, idBytes: number, into: Map<string, DiffS
   const next = endOf(tree, at, idBytes);
   const head = tree.toString('latin1', at, next - idBytes - 1);
   const blank = head.indexOf(' ');
-  into.set(head.slice(blank + 1), { mode: head.slice(0, blank), id: tree.toString('hex', next - idBytes, next) });
+  // Old histories have modes with zeros in front; git reads them as the same modes.
+  into.set(head.slice(blank + 1), {
+    mode: head.slice(0, blank).replace(/^0+/, ''),
+    id: tree.toString('hex', next - idBytes, next),
+  });
   return next;
 }
 

@@ -43,6 +43,9 @@ export async function readTree(
     const idAt = at + (mode === SUBMODULE ? 14 : 12);
     const idEnd = idAt + commitId.length;
     const size = mode === SUBMODULE || mode === DIRECTORY ? null : Number(listed.slice(idEnd, tab));
+    // Git says BAD where it cannot read the blob.
+    if (Number.isNaN(size))
+      throw gitError('STORE_BROKEN', `the size of ${JSON.stringify(listed.slice(tab + 1, end))} is unknown`);
     entries.push({ mode, id: listed.slice(idAt, idEnd), path: listed.slice(tab + 1, end), size });
     if (entries.length > most) throw tooMany();
   }

@@ -36,7 +36,7 @@ export function fetcher(
           onOutput: (stream, chunk) => stream === 'stderr' && watch.saw(chunk.toString('latin1')),
         },
       );
-      if (said.exitCode !== 0) throw gitFailure('git fetch', said.stderr, 'FETCH_FAILED');
+      if (said.exitCode !== 0) throw gitFailure('git fetch', said.stderr);
       if (watch.overdue === 'size') throw overdue('size', limits); // Told by its very last words.
     } catch (error) {
       throw signal.aborted || watch.overdue === null ? error : overdue(watch.overdue, limits);

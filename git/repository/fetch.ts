@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import type { Code } from '../../runtime/codes.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import type { Difference } from '../objects/difference.ts';
@@ -7,8 +7,18 @@ import type { GitAccess } from '../run/credentials.ts';
 import type { FetchLimits } from '../run/deadline.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
 import { type Fetcher, fetcher, onNextPack } from './fetch-command.ts';
-import { clearSuspicion, isSound, isSuspect, replaceStore } from './replace-store.ts';
-import { exists, formatOf, isPinned, makeRepository, pin, pinned, type Repository, unpin } from './repository.ts';
+import { clearSuspicion, isSound, replaceStore, suspicionOf } from './replace-store.ts';
+import {
+  exists,
+  formatOf,
+  isPinned,
+  makeRepository,
+  pin,
+  pinned,
+  type Repository,
+  removeBrokenPins,
+  unpin,
+} from './repository.ts';
 import { removeStaleOfFetch } from './stale-files.ts';
 
 interface WantedCommit {
@@ -67,12 +77,9 @@ export async function fetchCommit(
     const fetch = fetcher(into, url, await ways.access(url), ways.limits, signal);
     return fetchAbsent(into, { ...wanted, commitId: id }, fetch);
   };
-  if (await isSuspect(repository)) {
-    if (!(await isSound(repository, true))) {
-      await replaceStore(repository, commitId, from);
-      return { network: true };
-    }
-    await clearSuspicion(repository);
+  if (await isBroken(repository)) {
+    await replaceStore(repository, commitId, from);
+    return { network: true };
   }
   await makeFor(repository, commitId);
   const [here, found] = await Promise.all([isPinned(repository, commitId), repository.reader.read(commitId)]);
@@ -89,6 +96,16 @@ export async function fetchCommit(
   const unwatch = onNextPack(repository.directory, () => ways.arrived?.(null));
   await from(repository, commitId).finally(unwatch);
   return { network: true };
+}
+
+/** Whether the store has to be replaced; a doubt that proves wrong is cleared. */
+async function isBroken(repository: Repository): Promise<boolean> {
+  if (!(await exists(repository))) return (await lstat(repository.directory).catch(() => null)) !== null;
+  const suspicion = await suspicionOf(repository);
+  if (suspicion === null) return false;
+  if (suspicion === 'replace' || !(await isSound(repository, true))) return true;
+  await clearSuspicion(repository);
+  return false;
 }
 
 /** What changed, where it could be copied from the origin's own directory. */
@@ -115,6 +132,7 @@ const fromNowhere = (commitId: CommitId): Error =>
 async function fetchAbsent(repository: Repository, wanted: WantedCommit, fetch: Fetcher): Promise<void> {
   const { commitId } = wanted;
   try {
+    await removeBrokenPins(repository);
     await repository.failpoint('fetch.before');
     await bring(repository, wanted, fetch).catch(async (error: { code?: unknown }) => {
       if (error.code !== 'STORE_LOCKED') throw error;
@@ -144,7 +162,7 @@ async function bring(repository: Repository, wanted: WantedCommit, fetch: Fetche
   const found = await repository.reader.read(commitId);
   if (found?.type === 'commit') return;
   await unpin(repository, commitId);
-  if (!found) throw gitFailure('git fetch', `fatal: remote error: not our ref ${commitId}`);
+  if (!found) throw gitError('STORE_BROKEN', `git fetched ${commitId}, and the store does not have it`);
   throw gitError('NOT_A_COMMIT', `${commitId} is a ${found.type}, not a commit`);
 }
 

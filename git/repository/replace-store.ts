@@ -1,45 +1,78 @@
-import { cp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
 import { createObjectReader } from '../objects/object-reader.ts';
-import { checkedCommitId } from '../run/commit-id.ts';
-import { exists, formatOf, makeRepository, pinned, type Repository } from './repository.ts';
+import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
+import { mayBeDamage } from '../run/errors.ts';
+import { exists, formatOf, makeRepository, pinned, type Repository, removeBrokenPins } from './repository.ts';
 
 /**
- * What happens when the object store itself is in doubt. A suspicion is a file beside the store, so that it survives
- * us; while it stands nothing counts as being here, so the next fetch comes by: it acquits the store, or makes a new
- * one beside it, brings the commits of the kept releases too, and swaps the directories. What is served is only files,
- * and is never touched.
+ * What happens when the object store itself is in doubt. The doubt is a file beside the store, so that it survives us;
+ * while it stands nothing counts as being here, so the next fetch comes by. It proves the store, or makes a new one
+ * beside it, brings the commits of the kept releases too, and swaps the directories. What is served is only files, and
+ * is never touched.
+ *
+ * Damage has more words than any table of them. So it is recognised by a rule: a failure that says that objects are
+ * damaged, and a tree that is not what its objects should make it, put the store in doubt at once; any other local
+ * failure of git that has no row in the table does so at the second time in a row. If the store is found sound and the
+ * same work still fails at the fourth time, it is replaced without another look: fsck does not see everything.
  */
-export async function isSuspect(repository: Repository): Promise<boolean> {
-  return (await stat(markOf(repository)).catch(() => null)) !== null;
+export type Doubting = <T>(work: Work, done: Promise<T>) => Promise<T>;
+type Work = 'fetch' | 'attach' | 'write' | 'verify' | 'inspect' | 'restore';
+
+export function createDoubting(repository: Repository): Doubting {
+  /** Failures of unknown cause in a row, for each kind of work. */
+  const unknown = new Map<Work, number>();
+  return async (work, done) => {
+    try {
+      const result = await done;
+      unknown.delete(work);
+      return result;
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await markSuspect(repository, error);
+      else if (mayBeDamage(error)) {
+        const times = (unknown.get(work) ?? 0) + 1;
+        unknown.set(work, times);
+        if (isPowerOfTwo(times) && times > 1) await markSuspect(repository, error, times > 2 ? 'replace' : 'look');
+      }
+      throw error;
+    }
+  };
 }
 
-export async function markSuspect(repository: Repository, why: unknown): Promise<void> {
-  repository.log.warn({ error: why }, 'the object store is in doubt; the next fetch looks at all of it');
-  await writeFile(markOf(repository), '');
+const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0;
+
+/** `look`: the next fetch proves the store or replaces it. `replace`: it replaces the store. Null: no doubt. */
+type Suspicion = 'look' | 'replace';
+
+export async function suspicionOf(repository: Repository): Promise<Suspicion | null> {
+  const text = await readFile(markOf(repository), 'utf8').catch(() => null);
+  if (text === null) return null;
+  return text.trim() === 'replace' ? 'replace' : 'look';
 }
 
-/** A step that objects spoiled, or a tree that is not what they should make it, may mean that they are damaged. */
-export async function doubting<T>(repository: Repository, work: Promise<T>): Promise<T> {
-  return work.catch(async (error: unknown) => {
-    const { code } = error as { code?: unknown };
-    if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await markSuspect(repository, error);
-    throw error;
+export async function markSuspect(repository: Repository, why: unknown, then: Suspicion = 'look'): Promise<void> {
+  repository.log.warn({ error: why }, 'the object store is in doubt; the next fetch checks all of it');
+  await writeFile(markOf(repository), then).catch((error: unknown) => {
+    repository.log.warn({ error }, 'the doubt could not be noted');
   });
 }
 
 export async function clearSuspicion(repository: Repository): Promise<void> {
-  await rm(markOf(repository), { force: true });
+  await rm(markOf(repository), { recursive: true, force: true });
 }
 
 /** Every object that a pinned commit needs is here; with `hashed` each is also what its name says. */
 export async function isSound(repository: Repository, hashed: boolean): Promise<boolean> {
-  const pins = await pinned(repository).catch(() => null);
-  if (pins === null) return false;
+  if (!(await exists(repository))) return false;
+  await removeBrokenPins(repository);
+  const [format, pins] = await Promise.all([formatOf(repository), pinned(repository)]).catch(() => [null, null]);
+  if (format === null || pins === null) return false;
   if (pins.length === 0 && !hashed) return true;
   const flags = ['--no-dangling', '--no-reflogs', '--no-progress', ...(hashed ? [] : ['--connectivity-only'])];
-  return (await repository.git.run(['fsck', ...flags, ...pins], { gitDir: repository.directory })).exitCode === 0;
+  const said = await repository.git.run(['fsck', ...flags, ...pins], { gitDir: repository.directory });
+  return said.exitCode === 0;
 }
 
 /**
@@ -50,7 +83,7 @@ export async function replaceStore(
   wanted: CommitId,
   bring: (fresh: Repository, commitId: CommitId) => Promise<unknown>,
 ): Promise<void> {
-  const fresh = await emptyBeside(repository);
+  const fresh = await emptyBeside(repository, wanted);
   try {
     await bring(fresh, wanted);
     for (const commitId of await headsOf(repository)) {
@@ -62,11 +95,9 @@ export async function replaceStore(
     fresh.reader.close();
     fresh.sizes.close();
   }
-  await cp(join(repository.directory, 'worktrees'), join(fresh.directory, 'worktrees'), { recursive: true }).catch(
-    absent,
-  );
+  await copyWorkTrees(repository.directory, fresh.directory);
   await rm(brokenOf(repository), { recursive: true, force: true });
-  await rename(repository.directory, brokenOf(repository));
+  await rename(repository.directory, brokenOf(repository)).catch(absent);
   await repository.failpoint('store.set-aside');
   await rename(fresh.directory, repository.directory);
   repository.reader.close();
@@ -78,20 +109,9 @@ export async function replaceStore(
 
 /** Start-up: there is a store afterwards, whatever moment of the above a crash hit, also one that lost its HEAD. */
 export async function recoverStore(repository: Repository): Promise<void> {
-  const broken = brokenOf(repository);
-  if (!(await exists(repository))) {
-    if (await stat(repository.directory).catch(() => null)) {
-      await rm(broken, { recursive: true, force: true });
-      await rename(repository.directory, broken);
-    }
-    if (await exists({ directory: freshOf(repository) })) await rename(freshOf(repository), repository.directory);
-    else await makeRepository(repository, 'sha1');
-    const kept = join(repository.directory, 'worktrees');
-    if (!(await stat(kept).catch(() => null)))
-      await cp(join(broken, 'worktrees'), kept, { recursive: true }).catch(absent);
-  }
+  if (!(await exists(repository))) await startOver(repository);
   for (const directory of [
-    broken,
+    brokenOf(repository),
     freshOf(repository),
     `${freshOf(repository)}.making`,
     `${repository.directory}.making`,
@@ -100,10 +120,38 @@ export async function recoverStore(repository: Repository): Promise<void> {
   }
 }
 
-async function emptyBeside(repository: Repository): Promise<Repository> {
+/**
+ * Start-up: sets aside what is in the place of the store, and makes a new one or takes the one that was ready. What the
+ * store knew about work trees is kept; the commits have to be fetched again.
+ */
+export async function startOver(repository: Repository): Promise<void> {
+  const broken = brokenOf(repository);
+  if (await lstat(repository.directory).catch(() => null)) {
+    await rm(broken, { recursive: true, force: true });
+    await rename(repository.directory, broken);
+  }
+  if (await exists({ directory: freshOf(repository) })) await rename(freshOf(repository), repository.directory);
+  else await makeRepository(repository, 'sha1');
+  await copyWorkTrees(broken, repository.directory);
+  await rm(broken, { recursive: true, force: true });
+}
+
+/** Those that can be copied and are not there; nothing else is lost with one that cannot but the time to make it again. */
+async function copyWorkTrees(from: string, to: string): Promise<void> {
+  const names = await readdir(join(from, 'worktrees')).catch(() => []);
+  for (const name of names) {
+    const copy = join(to, 'worktrees', name);
+    if (await lstat(copy).catch(() => null)) continue;
+    await cp(join(from, 'worktrees', name), copy, { recursive: true }).catch(() =>
+      rm(copy, { recursive: true, force: true }),
+    );
+  }
+}
+
+async function emptyBeside(repository: Repository, wanted: CommitId): Promise<Repository> {
   const directory = freshOf(repository);
   await rm(directory, { recursive: true, force: true });
-  await makeRepository(repository, await formatOf(repository).catch(() => 'sha1' as const), directory);
+  await makeRepository(repository, objectFormatOf(wanted), directory);
   const { sandbox } = repository.git;
   const reader = createObjectReader(sandbox, directory);
   return { ...repository, directory, reader, sizes: createObjectReader(sandbox, directory, 'sizes') };

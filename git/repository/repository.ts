@@ -25,7 +25,7 @@ const ATTRIBUTES = '* -text -eol -crlf -ident -filter -working-tree-encoding -ex
 
 export async function exists(repository: Pick<Repository, 'directory'>): Promise<boolean> {
   const head = await stat(join(repository.directory, 'HEAD')).catch(() => null);
-  return head !== null;
+  return head?.isFile() === true;
 }
 
 /** Makes the repository in `directory` (its own unless told otherwise) for this hash; there already is success. */
@@ -51,7 +51,9 @@ export async function writeAttributes(directory: string): Promise<void> {
 }
 
 export async function formatOf(repository: Repository): Promise<ObjectFormat> {
-  const config = await readFile(join(repository.directory, 'config'), 'utf8');
+  const config = await readFile(join(repository.directory, 'config'), 'utf8').catch((error: unknown) => {
+    throw gitError('STORE_BROKEN', 'the config of the store cannot be read', undefined, error);
+  });
   return /^\s*objectformat\s*=\s*sha256\s*$/im.test(config) ? 'sha256' : 'sha1';
 }
 
@@ -64,7 +66,9 @@ export async function isPinned(repository: Repository, commitId: CommitId): Prom
   return found !== null && found.type === 'commit' && found.id === commitId;
 }
 
+/** In the place of one that a power loss left empty, too: git does not write over a ref that it cannot read. */
 export async function pin(repository: Repository, commitId: CommitId): Promise<void> {
+  await removeBrokenPins(repository);
   await repository.git.output(['update-ref', pinOf(commitId), commitId], { gitDir: repository.directory });
 }
 
@@ -81,6 +85,19 @@ export async function pinned(repository: Repository): Promise<CommitId[]> {
     const [id, type, ref] = line.split(' ');
     return id && type === 'commit' && ref === `refs/pins/${id}` ? [checkedCommitId(id)] : [];
   });
+}
+
+/** A pin is a file that holds its own name; what else lies there was damaged, or is not ours. */
+export async function removeBrokenPins({ directory }: Pick<Repository, 'directory'>): Promise<void> {
+  const pins = join(directory, 'refs', 'pins');
+  const names = await readdir(pins).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOTDIR') await rm(pins, { force: true });
+    return [];
+  });
+  for (const name of names.filter((each) => !each.endsWith('.lock'))) {
+    const text = await readFile(join(pins, name), 'utf8').catch(() => null);
+    if (text !== `${name}\n`) await rm(join(pins, name), { recursive: true, force: true });
+  }
 }
 
 /** The names below refs/pins/, read from the files themselves: no process, and no word about what they name. */

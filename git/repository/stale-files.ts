@@ -10,7 +10,7 @@ import { join } from 'node:path';
 export async function removeStaleOfFetch(store: string): Promise<void> {
   const top = ['shallow.lock', 'packed-refs.lock', 'packed-refs.new', 'config.lock', 'HEAD.lock', 'gc.pid'];
   await Promise.all([
-    ...top.map((name) => rm(join(store, name), { force: true })),
+    ...top.map((name) => rm(join(store, name), { recursive: true, force: true })),
     removeBelow(join(store, 'refs'), (name) => name.endsWith('.lock')),
     removeIn(store, (name) => /^shallow_/.test(name)),
     removeIn(join(store, 'objects', 'pack'), (name) => /^(tmp_|\.tmp-)|\.keep$|\.lock$/.test(name)),
@@ -27,7 +27,7 @@ export async function removeStaleOfStore(store: string): Promise<void> {
   }
   const packs = (await list(join(objects, 'pack'))).map(({ name }) => name);
   const lonely = packs.filter((name) => name.endsWith('.pack') && !packs.includes(name.replace(/pack$/, 'idx')));
-  await Promise.all(lonely.map((name) => rm(join(objects, 'pack', name), { force: true })));
+  await Promise.all(lonely.map((name) => rm(join(objects, 'pack', name), { recursive: true, force: true })));
   for (const admin of await list(join(store, 'worktrees')))
     await removeStaleOfWorkTree(join(store, 'worktrees', admin.name));
 }
@@ -49,8 +49,8 @@ async function removeIn(directory: string, which: (name: string) => boolean): Pr
 async function removeBelow(directory: string, which: (name: string) => boolean): Promise<void> {
   for (const entry of await list(directory)) {
     const path = join(directory, entry.name);
-    if (entry.isDirectory()) await removeBelow(path, which);
-    else if (which(entry.name)) await rm(path, { force: true });
+    if (which(entry.name)) await rm(path, { recursive: true, force: true });
+    else if (entry.isDirectory()) await removeBelow(path, which);
   }
 }
 

@@ -6,9 +6,12 @@ import { gitError } from './errors.ts';
  * 40 or 64 lower-case hex digits, not all zero, passes.
  */
 export function checkedCommitId(id: string): CommitId {
-  if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id) && !/^0+$/.test(id)) return id as CommitId;
+  if (isCommitId(id)) return id;
   throw gitError('COMMIT_ID', 'not a full commit id');
 }
+
+export const isCommitId = (id: string): id is CommitId =>
+  /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id) && !/^0+$/.test(id);
 
 export type ObjectFormat = 'sha1' | 'sha256';
 

@@ -3,16 +3,29 @@ import { FleetError } from '../../runtime/errors.ts';
 import { clean } from '../../runtime/safe-text.ts';
 
 /**
- * From git's words to our codes, in one table. Git runs with LC_ALL=C, so its words are stable English; what a server
- * says about itself (lines that begin with `remote:`) is never believed. The first row that matches wins, so the
- * rows about the cause stand before the rows about its consequence ("Could not read from remote repository").
+ * From git's words to our codes, in one table. Git runs with LC_ALL=C, so its words are stable English. The first row
+ * that matches wins, so the rows about the cause stand before the rows about its consequence.
+ *
+ * Each row says whose words it believes, because the text of another machine must never choose what this one does:
+ *
+ * - `git`: our own git alone. What a host prints never leads to these codes.
+ * - `host`: also what comes before `fatal: Could not read from remote repository`, which is the ssh client's or the
+ *   host's: only about the way to the host and its answer.
+ * - `refusal`: also the text of `remote error:`, for the two answers that only the host can give.
+ *
+ * Lines that begin with `remote:` are never believed.
  */
 interface Row {
   readonly words: RegExp;
   readonly code: Code;
+  readonly from?: 'git' | 'host' | 'refusal';
   /** Where it is more exact than the hint of the code. */
   readonly hint?: string;
 }
+
+/** What came was no sound pack, or the objects here that it builds on are damaged: git says the same of both. */
+const PACK =
+  /invalid index-pack output|index-pack failed|pack has bad object|pack is corrupted|pack signature mismatch|inflate/;
 
 const TABLE: readonly Row[] = [
   {
@@ -33,12 +46,17 @@ const TABLE: readonly Row[] = [
     code: 'NO_MEMORY',
   },
   {
+    words: /File name too long/,
+    code: 'NAME_TOO_LONG',
+  },
+  {
     words: /\.lock': File exists/,
     code: 'STORE_LOCKED',
   },
   {
     words: /Host key verification failed|HOST IDENTIFICATION HAS CHANGED|host key is known for|No matching host key/i,
     code: 'HOST_KEY',
+    from: 'host',
   },
   {
     words: /transport '[^']*' not allowed/,
@@ -62,6 +80,7 @@ const TABLE: readonly Row[] = [
     words:
       /Permission denied \(|Permission denied, please try again|Authentication failed|could not read (Username|Password)|invalid credentials|returned error: (401|403|407)|Too many authentication failures|Load key ".*": /i,
     code: 'AUTH',
+    from: 'host',
   },
   {
     words: /returned error: 30\d|unable to update url base from redirection/,
@@ -71,6 +90,7 @@ const TABLE: readonly Row[] = [
     words:
       /returned error: (404|410)|repository '.*' not found|Repository not found|does not appear to be a git repository|no such repository|repository not exported|access denied or repository not exported/i,
     code: 'REPOSITORY_NOT_FOUND',
+    from: 'refusal',
   },
   {
     words: /dumb http transport/,
@@ -84,6 +104,7 @@ const TABLE: readonly Row[] = [
     words:
       /not our ref|unadvertised object|couldn't find remote ref|did not send all necessary objects|no such remote ref/i,
     code: 'COMMIT_NOT_FOUND',
+    from: 'refusal',
   },
   {
     words: /fsck error|error in object|badTree|hasDot|zeroPadded/,
@@ -91,8 +112,9 @@ const TABLE: readonly Row[] = [
   },
   {
     words:
-      /Could not resolve (host|hostname|proxy)|Name or service not known|Temporary failure in name resolution|Connection (refused|reset|closed|timed out)|Failed to connect|Couldn't connect|unable to connect|Network is unreachable|No route to host|Operation (too slow|timed out)|early EOF|hung up|unexpected disconnect|RPC failed|returned error: (429|5\d\d)|kex_exchange_identification|Broken pipe|gnutls_handshake|SSL_(read|connect|ERROR_SYSCALL)|Empty reply|unexpected flush packet|bad line length|expected packfile|protocol error|invalid index-pack output|index-pack failed|pack has bad object|pack is corrupted|pack signature mismatch|inflate returned/i,
+      /Could not resolve (host|hostname|proxy)|Name or service not known|Temporary failure in name resolution|Connection (refused|reset|closed|timed out)|Failed to connect|Couldn't connect|unable to connect|Network is unreachable|No route to host|Operation (too slow|timed out)|early EOF|hung up|unexpected disconnect|RPC failed|returned error: (429|5\d\d)|kex_exchange_identification|Broken pipe|gnutls_handshake|SSL_(read|connect|ERROR_SYSCALL)|Empty reply|unexpected flush packet|bad line length|expected packfile|protocol error|unable to access '/i,
     code: 'FETCH_FAILED',
+    from: 'host',
   },
   {
     words:
@@ -103,16 +125,53 @@ const TABLE: readonly Row[] = [
     words: /[Pp]ermission denied|Operation not permitted/,
     code: 'PERMISSION',
   },
+  {
+    words: PACK,
+    code: 'FETCH_FAILED',
+  },
 ];
 
 /** The failure of one git command from its words; `otherwise` is the code where no row knows them. */
 export function gitFailure(what: string, stderr: string, otherwise: Code = 'GIT_FAILED'): FleetError {
-  const believed = stderr.replace(/^remote: .*$/gm, '');
+  const said = speakersOf(stderr);
   const reason = `${what}: ${saying(stderr)}`;
-  const row = TABLE.find(({ words }) => words.test(believed));
+  const row = TABLE.find(({ words, from = 'git' }) => {
+    const believed = [said.git, from === 'git' ? '' : said.host, from === 'refusal' ? said.refusal : ''];
+    return believed.some((text) => words.test(text));
+  });
   if (row) return FleetError.of(row.code, reason, row.hint);
+  if (said.host !== '' || said.refusal !== '') return FleetError.of('FETCH_FAILED', reason);
   return FleetError.of(otherwise, reason, CODES.GIT_FAILED.hint);
 }
+
+/** Who said what: our git, the host or the ssh client before our git gave up, the host in an answer of the protocol. */
+function speakersOf(stderr: string): { git: string; host: string; refusal: string } {
+  const [own = '', ...refusal] = stderr.split(/(?:fatal: )?remote error: /);
+  const lines = own.split('\n').filter((line) => !line.startsWith('remote: '));
+  const end = lines.findIndex((line) => line.startsWith('fatal: Could not read from remote repository'));
+  if (end < 0) return { git: lines.join('\n'), host: '', refusal: refusal.join('\n') };
+  return { git: '', host: lines.slice(0, end + 1).join('\n'), refusal: refusal.join('\n') };
+}
+
+/**
+ * Whether a failure without a row of its own may come from damage in our own store: of a command that ended with words
+ * we do not know, or by a signal, of a pack that does not fit what is here, of a file that is no longer what it was.
+ */
+export function mayBeDamage(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code === 'GIT_FAILED' || code === 'GIT_KILLED') return true;
+  if (code === 'FETCH_FAILED') return PACK.test(speakersOf(String(message)).git);
+  return typeof code === 'string' && ODD_SHAPE.has(code);
+}
+
+/** Of git or of the operating system. */
+export function isNoSpace(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === 'NO_SPACE' || code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/** A file where a directory belongs, or the other way round, or nothing at all. */
+const ODD_SHAPE = new Set(['ENOTDIR', 'EISDIR', 'ERR_FS_EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOENT', 'ELOOP', 'EINVAL']);
 
 /** A failure we find ourselves: its reason may hold what others said. */
 export function gitError(code: Code, reason: string, hint?: string, cause?: unknown): FleetError {

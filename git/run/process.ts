@@ -140,7 +140,8 @@ export function createGit(sandbox: GitSandbox): Git {
         ...(call.onOutput === undefined ? {} : { onOutput: call.onOutput }),
       }),
     );
-    const stderr = clean(result.stderr.toString('utf8'), 20_000);
+    // A progress meter ends its lines with a carriage return, which `clean` drops.
+    const stderr = clean(result.stderr.toString('utf8').replaceAll('\r', '\n'), 20_000);
     const ms = Math.round(sandbox.clock.monotonic() - started);
     sandbox.log.debug({ git: args[0], ms, exitCode: result.exitCode, ended: result.ended }, 'git ran');
     if (result.ended === 'exit' && result.exitCode !== null) {

@@ -103,6 +103,9 @@ async function writeFile(file: string, aside: string, content: Buffer, mode: num
     await handle.writeFile(content);
     await handle.chmod(mode);
     await handle.datasync();
+  } catch (error) {
+    await unlink(aside).catch(() => {}); // On a full disk half a file must not hold what room there was.
+    throw error;
   } finally {
     await handle.close();
   }

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Code } from '../../runtime/codes.ts';
 import { isAbort } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { removeStaleOfWorkTree } from '../repository/stale-files.ts';
+import { isNoSpace } from '../run/errors.ts';
 import { type Contents, checkOutInFull } from './full-checkout.ts';
 import { forgetIndexBehind } from './index-catch-up.ts';
 import { dropProof, indexIsOfThisBoot, noteBoot, readProof } from './proof.ts';
@@ -39,7 +39,7 @@ export async function checkOut(
     try {
       return await overwrite(store, present, commitId, signal, meanwhile);
     } catch (error) {
-      if (signal.aborted || isAbort(error) || (error as { code?: Code }).code === 'NO_SPACE') throw error;
+      if (signal.aborted || isAbort(error) || isNoSpace(error)) throw error;
       store.log.warn({ directory, error }, 'the work tree could not be overwritten; it is made again');
     }
   }
@@ -69,7 +69,7 @@ async function overwrite(
   await forgetIndexBehind(tree);
   if (!(await indexIsOfThisBoot(tree))) {
     // After a power loss a file may have the size and the time that the index remembers, and other bytes.
-    await rm(join(tree.admin, 'index'), { force: true });
+    await rm(join(tree.admin, 'index'), { recursive: true, force: true });
     await noteBoot(tree);
   }
   await forcedCheckout(store, tree, commitId, signal, meanwhile);

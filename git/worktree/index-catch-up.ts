@@ -22,7 +22,7 @@ export async function isIndexBehind(tree: WorkTree): Promise<boolean> {
 
 /** For a caller that lets git write the whole tree and its index. */
 export async function forgetIndexBehind(tree: WorkTree): Promise<void> {
-  await rm(join(tree.admin, BEHIND), { force: true });
+  await rm(join(tree.admin, BEHIND), { recursive: true, force: true });
 }
 
 /** In the background; `indexCaughtUp` waits for it. */

@@ -1,11 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAbort } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { removeStaleOfWorkTree } from '../repository/stale-files.ts';
+import { isCommitId } from '../run/commit-id.ts';
 import type { Git, GitCall } from '../run/process.ts';
 import { compareWorkTree, type Drift } from './compare.ts';
-import { indexCaughtUp } from './index-catch-up.ts';
-import { indexIsOfThisBoot, noteBoot } from './proof.ts';
+import { forgetIndexBehind, indexCaughtUp } from './index-catch-up.ts';
+import { indexIsOfThisBoot, noteBoot, readHead } from './proof.ts';
 import { refreshRacy } from './racy-index.ts';
 import { type WorkTree, type WorkTreeStore, writingIn } from './work-tree.ts';
 
@@ -29,10 +31,20 @@ export async function inspectWorkTree(
 ): Promise<Drift> {
   const { git } = store;
   if (!deep) {
-    await indexCaughtUp(store, tree);
-    await distrustOldBoot(git, tree, commitId, signal);
-    await refreshRacy(store, tree, signal);
-    return compareWorkTree(git, tree, commitId, except, writingIn(tree, signal), 'believed');
+    // Without a HEAD git takes the admin directory for no repository; a restore writes it again.
+    if (!isCommitId(await readHead(tree))) return { head: null, changed: [], missing: [], strangers: [] };
+    const compare = () => compareWorkTree(git, tree, commitId, except, writingIn(tree, signal), 'believed');
+    try {
+      await indexCaughtUp(store, tree);
+      if (!(await indexIsOfThisBoot(tree))) await remakeIndex(git, tree, commitId, signal);
+      await refreshRacy(store, tree, signal);
+      return await compare();
+    } catch (error) {
+      if (signal.aborted || isAbort(error)) throw error;
+      store.log.info({ directory: tree.directory, error }, 'the index is made again');
+      await remakeIndex(git, tree, commitId, signal);
+      return compare();
+    }
   }
   const index = join(tree.admin, 'gitfleet-inspect.new');
   try {
@@ -59,11 +71,14 @@ export async function hashedIndex(
   return call;
 }
 
-/** After a power loss the index may be half there, or remember times of files whose bytes were lost. */
-async function distrustOldBoot(git: Git, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
-  if (await indexIsOfThisBoot(tree)) return;
+/**
+ * From nothing: after a power loss an index may be half there, or remember times of files whose bytes were lost; and it
+ * may be damaged.
+ */
+async function remakeIndex(git: Git, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
   await removeStaleOfWorkTree(tree.admin);
-  await rm(join(tree.admin, 'index'), { force: true });
+  await forgetIndexBehind(tree);
+  await rm(join(tree.admin, 'index'), { recursive: true, force: true });
   await git.output(['read-tree', commitId], writingIn(tree, signal));
   await git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
   await noteBoot(tree);

@@ -42,14 +42,14 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAbort } from '../../runtime/errors.ts';
 import { createMutex } from '../../runtime/mutex.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import type { ContentRules } from '../objects/content.ts';
 import type { Difference } from '../objects/difference.ts';
-import { doubting } from '../repository/replace-store.ts';
 import { isPinned, notHere } from '../repository/repository.ts';
 import { checkedCommitId } from '../run/commit-id.ts';
-import { gitError } from '../run/errors.ts';
+import { gitError, isNoSpace } from '../run/errors.ts';
 import { applyDiff } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { type Expected, expectedOf } from './checkout-proof.ts';
@@ -107,7 +107,35 @@ export function openSpare(store: SpareStore, directory: string) {
     ahead = { commitId, base, judgement };
   }
 
+  /**
+   * On a full disk the spare itself may hold the room that the commit needs, a half-written one included. So it is given
+   * back before that is said, and once more where the disk is full all the same.
+   */
   async function write(commitId: CommitId, signal: AbortSignal): Promise<void> {
+    const before = await findWorkTree(store, directory);
+    try {
+      await writeOnce(commitId, signal);
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      await discardSpare();
+      if (before === null) throw error;
+      await writeOnce(commitId, signal).catch(async (again: unknown) => {
+        if (isNoSpace(again)) await discardSpare();
+        throw again;
+      });
+    }
+  }
+
+  /** False: there is none. */
+  async function discardSpare(): Promise<boolean> {
+    if ((await findWorkTree(store, directory)) === null) return false;
+    store.log.warn({ directory }, 'the disk is full: the spare is deleted to give its room back');
+    written = null;
+    await removeWorkTree(store, directory);
+    return true;
+  }
+
+  async function writeOnce(commitId: CommitId, signal: AbortSignal): Promise<void> {
     const [here, tree] = await Promise.all([isPinned(store, commitId), findWorkTree(store, directory)]);
     if (!here) throw notHere(commitId);
     const base = tree && (await readProof(tree));
@@ -122,11 +150,19 @@ export function openSpare(store: SpareStore, directory: string) {
       ));
     const byGit = store.diffEngine ? difference?.byGit : 'the diff engine is off';
     if (caughtUp && difference && byGit === null) {
-      await applyDiff(store, tree, difference, signal);
-      written = { commitId, difference, lasts: true };
-      return;
-    }
-    if (difference) store.log.debug({ base, commitId, why: byGit }, 'git writes the difference');
+      const done = await applyDiff(store, tree, difference, signal).then(
+        () => true,
+        (error: unknown) => {
+          if (signal.aborted || isAbort(error) || isNoSpace(error)) throw error;
+          store.log.warn({ directory, error }, 'the difference could not be written: git checks out all of the commit');
+          return false;
+        },
+      );
+      if (done) {
+        written = { commitId, difference, lasts: true };
+        return;
+      }
+    } else if (difference) store.log.debug({ base, commitId, why: byGit }, 'git writes the difference');
     let expected: Expected | null = null;
     const expect = () => {
       expected = contents && expectedOf(contents);
@@ -158,7 +194,7 @@ export function openSpare(store: SpareStore, directory: string) {
     const drift = await driftOf(store, tree, commitId, last, signal);
     if (drift !== null) {
       await dropProof(tree);
-      await rm(join(tree.admin, 'index'), { force: true }); // It takes for right what damaged objects wrote.
+      await rm(join(tree.admin, 'index'), { recursive: true, force: true }); // It takes for right what damaged objects wrote.
       throw mismatch(commitId, drift);
     }
     await writeProof(tree, commitId);
@@ -198,11 +234,11 @@ export function openSpare(store: SpareStore, directory: string) {
     get lastProved() {
       return lastProved;
     },
-    write: (commitId: CommitId, signal: AbortSignal) =>
-      turn(() => doubting(store, write(checkedCommitId(commitId), signal))),
-    verify: (commitId: CommitId, signal: AbortSignal) =>
-      turn(() => doubting(store, verify(checkedCommitId(commitId), signal))),
+    write: (commitId: CommitId, signal: AbortSignal) => turn(() => write(checkedCommitId(commitId), signal)),
+    verify: (commitId: CommitId, signal: AbortSignal) => turn(() => verify(checkedCommitId(commitId), signal)),
     moveTo: (release: string) => turn(() => moveTo(release)),
+    /** Gives the room of the spare back. False: there is none. */
+    discard: () => turn(discardSpare),
     takeOver: (release: string) => turn(() => takeOver(release)),
     readAhead: (commitId: CommitId, signal: AbortSignal, difference: Difference | null) =>
       readAhead(checkedCommitId(commitId), signal, difference),

@@ -27,7 +27,7 @@ export async function writeProof(tree: WorkTree, commitId: CommitId): Promise<vo
 }
 
 export async function dropProof(tree: WorkTree): Promise<void> {
-  await rm(join(tree.admin, PROVED), { force: true });
+  await rm(join(tree.admin, PROVED), { recursive: true, force: true });
 }
 
 /** True when the index was written in this boot, so that what it says of file sizes and times can be believed. */
@@ -46,7 +46,10 @@ export async function writeHead(tree: WorkTree, commitId: CommitId): Promise<voi
 async function write(tree: WorkTree, name: string, text: string): Promise<void> {
   const file = join(tree.admin, name);
   await writeFile(`${file}.new`, text);
-  await rename(`${file}.new`, file);
+  await rename(`${file}.new`, file).catch(async () => {
+    await rm(file, { recursive: true, force: true }); // Damage can make a directory of it.
+    await rename(`${file}.new`, file);
+  });
 }
 
 async function read(tree: WorkTree, name: string): Promise<string> {

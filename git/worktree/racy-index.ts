@@ -23,7 +23,11 @@ export async function trustProvedIndex({ clock }: Pick<Repository, 'clock'>, tre
 const RACY = 'gitfleet-racy';
 
 export async function noteRacy(tree: WorkTree): Promise<void> {
-  await writeFile(join(tree.admin, RACY), '');
+  const file = join(tree.admin, RACY);
+  await writeFile(file, '').catch(async () => {
+    await rm(file, { recursive: true, force: true }); // Damage can make a directory of it.
+    await writeFile(file, '');
+  });
 }
 
 export async function refreshRacy(
@@ -35,5 +39,5 @@ export async function refreshRacy(
   const index = await stat(join(tree.admin, 'index')).catch(() => null);
   if (index === null || Math.floor(index.mtimeMs / 1_000) >= Math.floor(clock.now() / 1_000)) return;
   await git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
-  await rm(join(tree.admin, RACY), { force: true });
+  await rm(join(tree.admin, RACY), { recursive: true, force: true });
 }

@@ -6,6 +6,7 @@ import type { CommitId } from '../../schemas/values.ts';
 import type { Repository } from '../repository/repository.ts';
 import { gitError } from '../run/errors.ts';
 import type { GitCall } from '../run/process.ts';
+import { discard } from './discard.ts';
 
 /**
  * A work tree and what the store keeps about it (its HEAD and index, below worktrees/), as gitrepository-layout(5) lays
@@ -78,11 +79,22 @@ export async function attachWorkTree(store: WorkTreeStore, directory: string, co
   return tree;
 }
 
+/** Where the store is, as git reads it. */
+const COMMON = '../..\n';
+
+/** Damage in one line of ours must not make a whole release unreadable. */
+export async function repairCommon({ admin }: WorkTree): Promise<void> {
+  const file = join(admin, 'commondir');
+  if ((await readFile(file, 'utf8').catch(() => '')) === COMMON) return;
+  await rm(file, { recursive: true, force: true });
+  await writeFile(file, COMMON);
+}
+
 async function makeAdmin(store: WorkTreeStore, directory: string, commitId: CommitId): Promise<string> {
   const name = `${basename(directory).slice(0, 20)}-${Math.floor(store.random() * 2 ** 40).toString(36)}`;
   const admin = join(store.directory, 'worktrees', name);
   await mkdir(admin, { recursive: true, mode: 0o700 });
-  await writeFile(join(admin, 'commondir'), '../..\n');
+  await writeFile(join(admin, 'commondir'), COMMON);
   await writeFile(join(admin, 'gitdir'), `${join(directory, '.git')}\n`);
   await writeFile(join(admin, 'HEAD'), `${commitId}\n`);
   return admin;
@@ -114,18 +126,21 @@ export async function moveWorkTree(store: WorkTreeStore, tree: WorkTree, to: str
 export async function removeWorkTree(store: WorkTreeStore, directory: string): Promise<void> {
   const admin = await adminOf(store, directory);
   if (admin !== null) await store.catchingUp.get(admin);
-  const gone = join(dirname(directory), `.removing-${basename(directory)}`);
-  await rm(gone, { recursive: true, force: true });
-  if (admin !== null) await writeFile(join(admin, REMOVING), `${gone}\n`);
+  const gone = removingNameOf(directory);
+  await discard(store, gone);
+  // The note needs room, and a full disk is a reason to remove a work tree: start-up finishes without it too.
+  if (admin !== null) await writeFile(join(admin, REMOVING), `${gone}\n`).catch(() => {});
   await store.failpoint('remove.marked');
   await rename(directory, gone).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
   await store.failpoint('remove.renamed');
-  await rm(gone, { recursive: true, force: true });
+  await discard(store, gone);
   await store.failpoint('remove.deleted');
   if (admin !== null) await rm(admin, { recursive: true, force: true });
 }
+
+const removingNameOf = (directory: string) => join(dirname(directory), `.removing-${basename(directory)}`);
 
 /** Start-up: finishes moves and removals, and forgets admin directories whose tree is gone. */
 export async function recoverWorkTrees(store: WorkTreeStore): Promise<void> {
@@ -135,8 +150,8 @@ export async function recoverWorkTrees(store: WorkTreeStore): Promise<void> {
     const removing = await read(join(admin, REMOVING));
     const moving = await read(join(admin, MOVING));
     const back = await read(join(admin, 'gitdir'));
-    if (removing !== null) {
-      await rm(removing, { recursive: true, force: true });
+    if (removing !== null && isRemovingName(removing)) {
+      await discard(store, removing);
       const tree = back === null ? null : dirname(back);
       if (tree === null || (await adminOf(store, tree)) !== admin) await rm(admin, { recursive: true, force: true });
       else await removeWorkTree(store, tree); // Marked, not yet renamed.
@@ -144,12 +159,17 @@ export async function recoverWorkTrees(store: WorkTreeStore): Promise<void> {
       await pointBack(admin, moving);
     } else if (back === null || (await adminOf(store, dirname(back))) !== admin) {
       store.log.info({ admin }, 'a half-made work tree is forgotten');
+      if (back !== null && isPlain(dirname(back))) await discard(store, removingNameOf(dirname(back)));
       await rm(admin, { recursive: true, force: true });
     } else {
       await rm(join(admin, MOVING), { force: true });
     }
   }
 }
+
+/** A note may be damaged: nothing is deleted by a path that we would not have written. */
+const isRemovingName = (path: string): boolean => isPlain(path) && basename(path).startsWith('.removing-');
+const isPlain = (path: string): boolean => path.startsWith('/') && !/\/\.\.?(\/|$)|\n/.test(path);
 
 /** Every pair that the store knows. */
 export async function allWorkTrees(store: WorkTreeStore): Promise<WorkTree[]> {

@@ -70,6 +70,7 @@ export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }:
     spare: () => spare,
     inspect: async (_, commitId) => ({ head: commitId, changed: [], missing: [], strangers: [] }),
     removeWorkTree: (directory) => rm(directory, { recursive: true, force: true }) as Promise<void>,
+    undeletable: async () => [],
     recover: async () => {},
     restore: async () => {},
     attach: async () => {},
