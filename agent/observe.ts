@@ -22,7 +22,7 @@ export async function observe(
   journal: Journal,
   checked: string | null,
 ): Promise<Observed> {
-  const { layout, store, spare } = parts;
+  const { layout, store } = parts;
   const known = journal.releases[target.commitId];
   // A person who goes back, perhaps without a network, gets a release as it ran; and nothing is made under readers.
   const asItRan = override !== undefined && known?.endedWell === true;
@@ -40,8 +40,10 @@ export async function observe(
   // A link whose release somebody deleted shows nothing.
   const place = 'shown' in found && found.shown === target.commitId && !released ? { shown: null } : found;
   // Nearest first: what is not needed to decide is not looked up, each look-up in git costs a process.
-  const proved = 'failure' in place || kept !== 'absent' ? null : await spare.proved();
-  const near = 'failure' in place || kept === 'checked' || proved === target.commitId;
-  const stored = near ? false : await store.has(target.commitId);
-  return { place, kept, spare: proved, stored, prepared };
+  const proved = 'failure' in place || kept !== 'absent' ? null : await parts.spare.proved();
+  const near = 'failure' in place || kept === 'checked';
+  const stored = near ? false : await store.has(target.commitId, target.url);
+  // What came from another repository is asked of this one before the spare counts.
+  const spare = proved === target.commitId && !stored ? null : proved;
+  return { place, kept, spare, stored: stored && spare !== target.commitId, prepared };
 }

@@ -8,6 +8,7 @@ import { CONTENT_RULES, type ContentRules } from './objects/content.ts';
 import type { Difference } from './objects/difference.ts';
 import { createObjectReader } from './objects/object-reader.ts';
 import { recover } from './recover.ts';
+import { cameFrom } from './repository/commit-origin.ts';
 import { fetchCommit } from './repository/fetch.ts';
 import { gc } from './repository/gc.ts';
 import { createDoubting, markSuspect, suspicionOf } from './repository/replace-store.ts';
@@ -82,9 +83,11 @@ export function openStore(options: StoreOptions): Store {
 
   return {
     directory: store.directory,
-    async has(commitId) {
+    async has(commitId, url) {
+      const id = checkedCommitId(commitId);
       if ((await suspicionOf(store)) !== null) return false;
-      return isPinned(store, checkedCommitId(commitId)).catch(async (error: { code?: unknown }) => {
+      if (url !== null && !(await cameFrom(store, id, url))) return false;
+      return isPinned(store, id).catch(async (error: { code?: unknown }) => {
         if (error.code !== 'STORE_BROKEN') throw error;
         await markSuspect(store, error);
         return false;
@@ -138,7 +141,7 @@ export function openStore(options: StoreOptions): Store {
     },
     async undeletable() {
       const trees = [...(await allWorkTrees(store)), ...spares.values()].map(({ directory }) => dirname(directory));
-      return (await Promise.all([...new Set(trees)].map(undeletableIn))).flat();
+      return (await Promise.all([...new Set(trees)].map(undeletableIn))).flat().toSorted();
     },
     removeWorkTree: (directory) => removeWorkTree(store, checkedPath(directory)),
     recover: () => writing(() => recover(store)),

@@ -16,7 +16,7 @@ export interface FetchRequest {
 }
 
 export interface FetchOutcome {
-  /** False when the commit was in the store already: no server was asked. */
+  /** False when the store had it from this url already: no server was asked. */
   readonly network: boolean;
 }
 
@@ -44,10 +44,13 @@ export interface Spare {
  */
 export interface Store {
   readonly directory: string;
-  /** True when the whole commit is here and pinned. */
-  has(commitId: CommitId): Promise<boolean>;
   /**
-   * Brings exactly this commit into the store and pins it; asks a server only when it is absent. Afterwards the object
+   * True when the whole commit is here and pinned, and came from this url: no repository vouches for another one. Null:
+   * from any, where no repository is named.
+   */
+  has(commitId: CommitId, url: RepositoryUrl | null): Promise<boolean>;
+  /**
+   * Brings exactly this commit into the store and pins it; asks a server only when `has` says no. Afterwards the object
    * is proved to be a commit. One try: the caller decides about another.
    */
   fetch(request: FetchRequest, signal: AbortSignal): Promise<FetchOutcome>;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Clock } from './clock.ts';
+import { memoryOf } from './group-memory.ts';
 
 export interface RunOptions {
   cwd?: string;
@@ -14,6 +15,8 @@ export interface RunOptions {
   /** Bytes kept of each stream; beyond it the oldest go (`keep: 'tail'`) or the run is ended (`keep: 'all'`). */
   maxBytes: number;
   keep: 'all' | 'tail';
+  /** Bytes of memory that it and its children may hold, asked at each look; looked at some times a second. */
+  maxMemoryBytes?: () => number;
   /** Further descriptors the child inherits, from number 3 on. */
   inherit?: number[];
   /** Called with the leader of the new process group, before anything else happens. */
@@ -27,7 +30,7 @@ export interface RunResult {
   signal: NodeJS.Signals | null;
   stdout: Buffer;
   stderr: Buffer;
-  ended: 'exit' | 'timeout' | 'abort' | 'too-much-output' | 'not-started';
+  ended: 'exit' | 'timeout' | 'abort' | 'too-much-output' | 'too-much-memory' | 'not-started';
   /** Why it did not start (ENOENT ...), where `ended` is 'not-started'. */
   cause?: NodeJS.ErrnoException;
 }
@@ -64,15 +67,17 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
     let cancelKill = () => {};
     const end = (why: RunResult['ended']) => {
       if (ended === 'exit') ended = why;
-      if (options.gentleMs === undefined || why === 'too-much-output') return killGroup(child.pid);
+      if (options.gentleMs === undefined || why.startsWith('too-much')) return killGroup(child.pid);
       killGroup(child.pid, 'SIGTERM');
       cancelKill = options.clock.after(options.gentleMs, () => killGroup(child.pid));
     };
     const cancelTimeout = options.clock.after(options.timeoutMs, () => end('timeout'));
+    const cancelMemory = watchMemory(options, child.pid, () => end('too-much-memory'));
     const onAbort = () => end('abort');
     options.signal?.addEventListener('abort', onAbort, { once: true });
     const finish = (exitCode: number | null, signal: NodeJS.Signals | null) => {
       cancelTimeout();
+      cancelMemory();
       cancelKill();
       // What outlived its leader dies now, so that nothing of a group we were to end is left.
       if (ended !== 'exit') killGroup(child.pid);
@@ -107,6 +112,18 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       });
     });
   });
+}
+
+const LOOK_MS = 250;
+
+function watchMemory({ clock, maxMemoryBytes }: RunOptions, pid: number | undefined, exceeded: () => void): () => void {
+  if (maxMemoryBytes === undefined || pid === undefined) return () => {};
+  const look = () => {
+    if (memoryOf(pid) > maxMemoryBytes()) exceeded();
+    else cancel = clock.after(LOOK_MS, look);
+  };
+  let cancel = clock.after(LOOK_MS, look);
+  return () => cancel();
 }
 
 function notRun(ended: RunResult['ended']): RunResult {

@@ -18,5 +18,5 @@ export async function probeRemote(
   const { config, env, protocols } = await accessTo(url, credential, allowProtocols);
   const call = { config, env, protocols, timeoutMs, cwd: '/' };
   const said = await createGit(sandbox).run(['ls-remote', '--quiet', '--', url, 'HEAD'], call);
-  if (said.exitCode !== 0) throw gitFailure('git ls-remote', said.stderr, 'FETCH_FAILED');
+  if (said.exitCode !== 0) throw gitFailure('git ls-remote', said.stderr, 'FETCH_FAILED', url);
 }

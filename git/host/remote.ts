@@ -73,6 +73,7 @@ export function createRemote(options: RemoteOptions): Remote {
       timeoutMs: options.timeoutMs ?? 30_000,
       ...(signal ? { signal } : {}),
       maxBytes: 64 * 1024 * 1024,
+      maxMemoryBytes: () => 512 * 1024 ** 2,
       keep: 'all',
     });
     options.log.debug({ git: args[0], exitCode: result.exitCode, ended: result.ended }, 'git ran');
@@ -82,7 +83,7 @@ export function createRemote(options: RemoteOptions): Remote {
 
   async function advertised(url: string, signal: AbortSignal | undefined): Promise<Map<string, string>> {
     const said = await ask(['ls-remote', '--quiet', '--', url], url, signal);
-    if (said.exitCode !== 0) throw notAnswered(said);
+    if (said.exitCode !== 0) throw notAnswered(said, url);
     const lines = said.stdout.toString('utf8').split('\n').filter(Boolean);
     return new Map(lines.map((line) => [line.slice(line.indexOf('\t') + 1), line.slice(0, line.indexOf('\t'))]));
   }
@@ -114,7 +115,7 @@ export function createRemote(options: RemoteOptions): Remote {
         const flags = ['--quiet', '--no-tags', '--depth=1', '--filter=tree:0', '--no-write-fetch-head'];
         const said = await ask(['fetch', ...flags, '--', url, commitId], url, signal, directory);
         if (said.exitCode === 0) return 'has';
-        const why = notAnswered(said);
+        const why = notAnswered(said, url);
         if (why.code !== 'COMMIT_NOT_FOUND') throw why;
         return /not our ref/.test(why.message) ? 'absent' : 'unknown';
       } finally {
@@ -200,8 +201,8 @@ function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string):
   return checkedCommitId(refs.get(`${named}^{}`) ?? refs.get(named) ?? '');
 }
 
-function notAnswered(said: RunResult): FleetError {
-  if (said.ended === 'exit') return forPublisher(gitFailure('git', said.stderr.toString('utf8'), 'FETCH_FAILED'));
+function notAnswered(said: RunResult, url: string): FleetError {
+  if (said.ended === 'exit') return forPublisher(gitFailure('git', said.stderr.toString('utf8'), 'FETCH_FAILED', url));
   const hint = 'check that this machine reaches the git server, and that git is installed';
   return FleetError.of('FETCH_FAILED', `git ended with ${said.ended}`, hint);
 }

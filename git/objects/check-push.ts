@@ -1,8 +1,10 @@
-import { realpath } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
 import { createGit, type Git, type GitSandbox } from '../run/process.ts';
 import { type ContentRules, checkTree } from './content.ts';
+import { FSCK_STRICT } from './fsck-rules.ts';
 import { createObjectReader } from './object-reader.ts';
 
 /**
@@ -22,8 +24,8 @@ export async function gitOfPush(sandbox: GitSandbox, gitDir: string, quarantine:
 const alternate = (directory: string): string => JSON.stringify(directory);
 
 /**
- * What an agent with these rules would refuse to write.
- * @throws FleetError UNSAFE_TREE, SUBMODULES, TOO_LARGE, LFS_POINTERS
+ * What an agent with these rules would refuse to fetch or to write.
+ * @throws FleetError UNSAFE_TREE, SUBMODULES, TOO_LARGE, LFS_POINTERS, BAD_OBJECTS
  */
 export async function checkPushed(
   git: Git,
@@ -35,8 +37,29 @@ export async function checkPushed(
   const reader = createObjectReader(git.sandbox, gitDir);
   try {
     await checkTree({ directory: gitDir, git, reader }, rules, commitId, signal);
+    await checkObjects(git, gitDir, commitId, signal);
   } finally {
     reader.close();
+  }
+}
+
+/**
+ * Asks `git fsck` as an agent's fetch does: the commit and its trees go as a pack through `git index-pack`, into a
+ * directory that is gone afterwards. Blobs are not looked at: of them git has nothing to say.
+ */
+async function checkObjects(git: Git, gitDir: string, commitId: CommitId, signal: AbortSignal): Promise<void> {
+  const scratch = await mkdtemp(join(tmpdir(), 'gitfleet-fsck-'));
+  try {
+    await mkdir(join(scratch, 'pack'));
+    const list = ['rev-list', '--objects', '--no-walk', '--no-object-names', '--filter=blob:none', commitId, '--'];
+    const input = await git.output(list, { gitDir, signal });
+    const pack = await git.run(['pack-objects', '--quiet', '--stdout'], { gitDir, signal, input });
+    const aside = git.sandbox.marks?.['GIT_OBJECT_DIRECTORY'];
+    const objects = [...(aside === undefined ? [] : [aside]), await realpath(join(gitDir, 'objects'))];
+    const env = { GIT_OBJECT_DIRECTORY: scratch, GIT_ALTERNATE_OBJECT_DIRECTORIES: objects.map(alternate).join(':') };
+    await git.output(['index-pack', FSCK_STRICT, '--stdin'], { gitDir, signal, env, input: pack.stdout });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 

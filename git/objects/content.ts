@@ -134,5 +134,5 @@ function submodule(path: string) {
 }
 
 function tooLarge(reason: string) {
-  return gitError('TOO_LARGE', reason, 'raise the limits of the agent, or publish a smaller tree');
+  return gitError('TOO_LARGE', reason, 'publish a smaller tree; this limit is not a setting');
 }

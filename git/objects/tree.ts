@@ -26,12 +26,14 @@ export async function readTree(
   most: number,
   signal: AbortSignal,
 ): Promise<TreeEntry[]> {
+  const maxBytes = most * 160;
   const tooMany = (cause?: unknown) => {
-    const hint = 'raise the limits of the agent, or publish a smaller tree';
-    return gitError('TOO_LARGE', `the tree has more than ${most} entries`, hint, cause);
+    const hint = 'publish a smaller tree, or raise agent.content.maxEntries on every server';
+    const reason = `the tree has more than ${most} entries, or its list more than ${maxBytes} bytes`;
+    return gitError('TOO_LARGE', reason, hint, cause);
   };
   const args = ['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', '--end-of-options', commitId];
-  const call = { gitDir: directory, signal, maxBytes: most * 160 };
+  const call = { gitDir: directory, signal, maxBytes };
   const listed = await git.output(args, call).catch((error: { code?: Code }) => {
     throw error?.code === 'TOO_LARGE' ? tooMany(error) : error;
   });

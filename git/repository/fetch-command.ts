@@ -1,9 +1,11 @@
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import type { RepositoryUrl } from '../../schemas/values.ts';
+import { FSCK_SETTINGS } from '../objects/fsck-rules.ts';
 import type { GitAccess } from '../run/credentials.ts';
 import { type FetchLimits, watchProgress } from '../run/deadline.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
+import { MAX_MEMORY_BYTES } from '../run/process.ts';
 import type { Repository } from './repository.ts';
 
 /** One `git fetch` into the store: how deep, and which refspecs. */
@@ -33,12 +35,14 @@ export function fetcher(
           protocols: access.protocols,
           timeoutMs: limits.totalMs + 1_000,
           signal: AbortSignal.any([signal, watch.signal]),
+          maxMemoryBytes: () => (watch.begun ? MAX_MEMORY_BYTES : MAX_MEMORY_BEFORE),
           onOutput: (stream, chunk) => stream === 'stderr' && watch.saw(chunk.toString('latin1')),
         },
       );
-      if (said.exitCode !== 0) throw gitFailure('git fetch', said.stderr);
+      if (said.exitCode !== 0) throw gitFailure('git fetch', said.stderr, 'GIT_FAILED', url);
       if (watch.overdue === 'size') throw overdue('size', limits); // Told by its very last words.
     } catch (error) {
+      if ((error as { code?: unknown }).code === 'NO_MEMORY' && !watch.begun) throw flooded(error);
       throw signal.aborted || watch.overdue === null ? error : overdue(watch.overdue, limits);
     } finally {
       watch.stop();
@@ -46,31 +50,18 @@ export function fetcher(
   };
 }
 
-/**
- * Always a pack, never loose objects: a pack is fsynced as one file and cannot be changed unnoticed object by object.
- * The messages turned to warnings are about dates and names in old commits, which do no harm.
- */
-const FETCH_SETTINGS = [
-  'fetch.unpackLimit=1',
-  ...[
-    'badTimezone',
-    'badDate',
-    'badDateOverflow',
-    'badEmail',
-    'badName',
-    'missingEmail',
-    'missingNameBeforeEmail',
-    'missingSpaceBeforeDate',
-    'missingSpaceBeforeEmail',
-    'zeroPaddedDate',
-    'missingTaggerEntry',
-    'badTagName',
-  ].map((message) => `fetch.fsck.${message}=ignore`),
-];
+/** Always a pack, never loose objects: a pack is fsynced as one file and cannot be changed unnoticed object by object. */
+const FETCH_SETTINGS = ['fetch.unpackLimit=1', ...FSCK_SETTINGS];
+
+/** Before an object comes git holds what the server says of its refs: 256 MiB are more than a million of them. */
+const MAX_MEMORY_BEFORE = 256 * 1024 ** 2;
+
+const flooded = (cause: unknown) =>
+  gitError('FLOODED', `git fetch needed more than ${MAX_MEMORY_BEFORE} bytes before an object came`, undefined, cause);
 
 function overdue(why: 'silent' | 'total' | 'size', limits: FetchLimits) {
   if (why === 'size') {
-    const hint = 'raise the size limit of the agent, or publish a smaller repository';
+    const hint = 'publish a commit with less content; this limit is not a setting';
     return gitError('TOO_LARGE', `the fetch brought more than ${limits.maxBytes} bytes`, hint);
   }
   const hint = 'the git server accepts connections but makes no progress; the agent tries again automatically';

@@ -6,6 +6,7 @@ import { objectFormatOf } from '../run/commit-id.ts';
 import type { GitAccess } from '../run/credentials.ts';
 import type { FetchLimits } from '../run/deadline.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
+import { cameFrom, noteOrigin } from './commit-origin.ts';
 import { type Fetcher, fetcher, onNextPack } from './fetch-command.ts';
 import { clearSuspicion, isSound, replaceStore, suspicionOf } from './replace-store.ts';
 import {
@@ -53,7 +54,7 @@ interface FetchWays {
 /**
  * Brings exactly one commit into the store, pins it and proves that it is a commit. One try, in this order:
  *
- * - it is here already;
+ * - it is here already, and came from this url;
  * - what changed can be copied from a directory of this machine (`copy`);
  * - the server gives the exact commit, at depth 1: on a shallow store a fetch without depth could download the whole
  *   history;
@@ -75,21 +76,26 @@ export async function fetchCommit(
   const from = async (into: Repository, id: CommitId) => {
     if (url === null) throw fromNowhere(id);
     const fetch = fetcher(into, url, await ways.access(url), ways.limits, signal);
-    return fetchAbsent(into, { ...wanted, commitId: id }, fetch);
+    await fetchAbsent(into, { ...wanted, commitId: id }, fetch);
+    await noteOrigin(into, id, { url, ref: id === commitId ? wanted.ref : undefined });
   };
   if (await isBroken(repository)) {
     await replaceStore(repository, commitId, from);
     return { network: true };
   }
   await makeFor(repository, commitId);
-  const [here, found] = await Promise.all([isPinned(repository, commitId), repository.reader.read(commitId)]);
-  if (here) return { network: false };
-  if (found?.type === 'commit' && (await isWhole(repository, commitId))) {
+  const [here, fromThere] = await Promise.all([
+    isPinned(repository, commitId),
+    url === null || cameFrom(repository, commitId, url),
+  ]);
+  if (here && fromThere) return { network: false };
+  if (url === null && (await isWhole(repository, commitId))) {
     await pin(repository, commitId);
     return { network: false };
   }
   const difference = await copied(repository, wanted, ways, signal);
   if (difference !== null) {
+    if (url !== null) await noteOrigin(repository, commitId, { url, ref: wanted.ref });
     ways.arrived?.(difference);
     return { network: true };
   }
@@ -131,8 +137,9 @@ const fromNowhere = (commitId: CommitId): Error =>
 
 async function fetchAbsent(repository: Repository, wanted: WantedCommit, fetch: Fetcher): Promise<void> {
   const { commitId } = wanted;
+  await removeBrokenPins(repository);
+  const before = await isPinned(repository, commitId);
   try {
-    await removeBrokenPins(repository);
     await repository.failpoint('fetch.before');
     await bring(repository, wanted, fetch).catch(async (error: { code?: unknown }) => {
       if (error.code !== 'STORE_LOCKED') throw error;
@@ -144,7 +151,8 @@ async function fetchAbsent(repository: Repository, wanted: WantedCommit, fetch: 
     await repository.failpoint('fetch.pinned');
   } catch (error) {
     await removeStaleOfFetch(repository.directory);
-    if ((error as { code?: Code }).code === 'TOO_LARGE') await unpin(repository, commitId);
+    // What another url brought stays.
+    if (!before && (error as { code?: Code }).code === 'TOO_LARGE') await unpin(repository, commitId);
     throw error;
   }
 }
@@ -183,13 +191,14 @@ async function bringByRef(repository: Repository, wanted: WantedCommit, fetch: F
     [ALL_HISTORY, [...all, '+refs/deployments/*:refs/fallback/deployments/*']],
   ];
   let lost: unknown;
+  await dropFallback(repository); // A crash may have left those of another server.
   try {
     for (const [depth, refspecs] of tries) {
       await fetch([depth], refspecs).catch((error: unknown) => {
         if (!(error instanceof Error) || !/couldn't find remote ref/i.test(error.message)) throw error;
         lost = error; // This hint names nothing there; the next try is wider.
       });
-      if (!(await isWhole(repository, wanted.commitId))) continue;
+      if (!(await leadsTo(repository, wanted.commitId))) continue;
       return await pin(repository, wanted.commitId);
     }
   } finally {
@@ -216,14 +225,18 @@ async function dropFallback(repository: Repository): Promise<void> {
   if (refs !== '') await repository.git.output(['update-ref', '--stdin'], { ...call, input: refs });
 }
 
-/**
- * A commit with its whole tree, which an earlier fetch brought and no pin keeps (such as after a crash before the pin).
- */
-async function isWhole(repository: Repository, commitId: CommitId): Promise<boolean> {
-  const found = await repository.reader.read(commitId);
-  if (found?.type !== 'commit') return false;
+/** A ref that the server just gave leads to the commit, and all of its tree is here. */
+async function leadsTo(repository: Repository, commitId: CommitId): Promise<boolean> {
+  const contains = ['for-each-ref', '--count=1', `--contains=${commitId}`, 'refs/fallback/'];
+  const refs = await repository.git.run(contains, { gitDir: repository.directory });
+  return refs.exitCode === 0 && refs.stdout.length > 0 && (await isWhole(repository, commitId));
+}
+
+/** The commit and its tree are here, pinned or not. */
+async function isWhole({ git, reader, directory }: Repository, commitId: CommitId): Promise<boolean> {
+  if ((await reader.read(commitId))?.type !== 'commit') return false;
   const args = ['rev-list', '--objects', '--quiet', '--no-walk', commitId, '--'];
-  return (await repository.git.run(args, { gitDir: repository.directory })).exitCode === 0;
+  return (await git.run(args, { gitDir: directory })).exitCode === 0;
 }
 
 /** The store's hash is that of its first commit; while nothing is pinned it may still change. */

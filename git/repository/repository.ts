@@ -7,6 +7,7 @@ import type { ObjectSource } from '../objects/object-reader.ts';
 import { checkedCommitId, type ObjectFormat } from '../run/commit-id.ts';
 import { gitError } from '../run/errors.ts';
 import type { GitFailpoint } from '../run/failpoints.ts';
+import { forgetOrigins } from './commit-origin.ts';
 
 /**
  * The bare repository behind a store. We alone make it, beside its place, and rename it, so that it is there whole or
@@ -74,6 +75,7 @@ export async function pin(repository: Repository, commitId: CommitId): Promise<v
 
 export async function unpin(repository: Repository, commitId: CommitId): Promise<void> {
   if (!(await exists(repository))) return;
+  await forgetOrigins(repository, commitId);
   await repository.git.output(['update-ref', '-d', pinOf(commitId)], { gitDir: repository.directory });
 }
 

@@ -22,6 +22,8 @@ interface ProgressWatch {
   /** Fires when a limit was passed. */
   readonly signal: AbortSignal;
   readonly overdue: Overdue | null;
+  /** Whether anything was counted yet: until then the server has only talked. */
+  readonly begun: boolean;
   saw(words: string): void;
   stop(): void;
 }
@@ -44,6 +46,9 @@ export function watchProgress(clock: Clock, limits: FetchLimits): ProgressWatch 
     signal: controller.signal,
     get overdue() {
       return overdue;
+    },
+    get begun() {
+      return counted !== '' || received > 0;
     },
     saw(words) {
       const progress = readProgress(words);

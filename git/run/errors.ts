@@ -131,9 +131,12 @@ const TABLE: readonly Row[] = [
   },
 ];
 
-/** The failure of one git command from its words; `otherwise` is the code where no row knows them. */
-export function gitFailure(what: string, stderr: string, otherwise: Code = 'GIT_FAILED'): FleetError {
-  const said = speakersOf(stderr);
+/**
+ * The failure of one git command from its words; `otherwise` is the code where no row knows them.
+ * @param url of the other end of the command: for `file:` that is a git on this machine, believed like our own.
+ */
+export function gitFailure(what: string, stderr: string, otherwise: Code = 'GIT_FAILED', url = ''): FleetError {
+  const said = url.startsWith('file:') ? { git: stderr, host: '', refusal: '' } : speakersOf(stderr);
   const reason = `${what}: ${saying(stderr)}`;
   const row = TABLE.find(({ words, from = 'git' }) => {
     const believed = [said.git, from === 'git' ? '' : said.host, from === 'refusal' ? said.refusal : ''];

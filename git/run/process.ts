@@ -42,6 +42,8 @@ export interface GitCall {
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly maxBytes?: number | undefined;
+  /** Bytes of memory that it and its helpers may hold, asked at each look. */
+  readonly maxMemoryBytes?: (() => number) | undefined;
   readonly onOutput?: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
 }
 
@@ -65,6 +67,8 @@ export interface Git {
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const TIMEOUT_MS = 10 * 60_000;
 const MAX_BYTES = 64 * 1024 * 1024;
+/** For git and its helpers; what they map of packs does not count. */
+export const MAX_MEMORY_BYTES = 2 * 1024 ** 3;
 
 /** Settings that hold for every git process. Literals of ours only: nothing from outside is ever added to this list. */
 export const HARDENING: readonly string[] = [
@@ -135,6 +139,7 @@ export function createGit(sandbox: GitSandbox): Git {
         ...(call.signal === undefined ? {} : { signal: call.signal }),
         ...(call.input === undefined ? {} : { input: call.input }),
         maxBytes: call.maxBytes ?? MAX_BYTES,
+        maxMemoryBytes: call.maxMemoryBytes ?? (() => MAX_MEMORY_BYTES),
         keep: 'all',
         ...(sandbox.lockFd === undefined ? {} : { inherit: [sandbox.lockFd] }),
         ...(call.onOutput === undefined ? {} : { onOutput: call.onOutput }),
@@ -183,6 +188,9 @@ function notEnded(command: string, result: RunResult, timeoutMs: number, signal:
   if (result.ended === 'too-much-output') {
     const hint = 'the repository is larger than the limits of the agent';
     return gitError('TOO_LARGE', `git ${command} printed more than the limit`, hint);
+  }
+  if (result.ended === 'too-much-memory') {
+    return gitError('NO_MEMORY', `git ${command} held more memory than the limit`);
   }
   if (result.ended === 'not-started') return notStarted(result);
   return gitError('GIT_KILLED', `git ${command} was ended by ${result.signal}`);

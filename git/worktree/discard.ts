@@ -18,7 +18,8 @@ export async function discard({ random, log }: DiscardParts, path: string): Prom
   if (await isDeleted(path)) return;
   await makeWritable(path);
   if (await isDeleted(path)) return;
-  const aside = join(dirname(path), `${UNDELETABLE}${basename(path)}-${Math.floor(random() * 2 ** 40).toString(36)}`);
+  const name = basename(path).replace(/^\.removing-/, '');
+  const aside = join(dirname(path), `${UNDELETABLE}${name}-${Math.floor(random() * 2 ** 40).toString(36)}`);
   await rename(path, aside);
   log.warn({ path: aside }, 'this cannot be deleted and was set aside: remove it as its owner or as root');
 }

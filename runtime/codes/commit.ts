@@ -24,7 +24,7 @@ export const COMMIT = {
     next: 'stall',
     about: 'commit',
     means: 'The tree, the fetch or the output of git is over the limit; in a message about a znode, its value is.',
-    hint: 'raise the limits of the agent, or publish a smaller tree; a znode holds at most 1,000,000 bytes',
+    hint: 'publish a smaller tree, or raise agent.content.maxEntries; a znode holds at most 1,000,000 bytes',
   },
   NAME_TOO_LONG: {
     next: 'stall',

@@ -8,6 +8,12 @@ export const GIT = {
     means: 'The git host cannot be reached, broke off, or did not finish in time.',
     hint: 'check that this server reaches the git server; the agent tries again by itself',
   },
+  FLOODED: {
+    next: 'retry',
+    about: 'origin',
+    means: 'The git host sends without end before any object comes, such as an endless list of refs.',
+    hint: 'check what answers at this url; the agent tries again automatically, but seldom',
+  },
   COMMIT_NOT_FOUND: {
     next: 'retry',
     about: 'origin',

@@ -114,6 +114,7 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.content.submodules', variable: 'GITFLEET_SUBMODULES', kind: 'text' },
   { setting: 'agent.content.lfs', variable: 'GITFLEET_LFS', kind: 'text' },
   { setting: 'agent.content.symlinks', variable: 'GITFLEET_SYMLINKS', kind: 'text' },
+  { setting: 'agent.content.maxEntries', variable: 'GITFLEET_MAX_ENTRIES', kind: 'number' },
   { setting: 'agent.fetch.stallTimeout', variable: 'GITFLEET_FETCH_STALL_TIMEOUT', kind: 'text' },
   { setting: 'agent.fetch.timeout', variable: 'GITFLEET_FETCH_TIMEOUT', kind: 'text' },
   { setting: 'coordinator.authFile', variable: 'GITFLEET_COORDINATOR_AUTH_FILE', kind: 'path' },

@@ -111,6 +111,8 @@ const agent = once(() =>
           lfs: z.enum(['refuse', 'pointers']).prefault('refuse'),
           /** `contained`: relative links that stay inside the release. */
           symlinks: z.enum(['contained', 'forbid', 'allow']).prefault('contained'),
+          /** Files and directories of a commit; each costs memory and time on every server. */
+          maxEntries: z.int().min(1).max(10_000_000).prefault(200_000),
         })
         .prefault({}),
       /** Where /healthz and /metrics are served, on this machine only. Absent: nowhere. */

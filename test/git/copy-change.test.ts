@@ -192,7 +192,7 @@ describe('what is not plain', () => {
     expect(await strict.spare(join(base, 'root/spare')).proved()).not.toBeNull(); // There is something to copy beside.
     const wanted = { url: origin.url, commitId: origin.commit({ a: 'more' }) };
     expect(await failureOf(strict.fetch(wanted, NEVER))).toMatchObject({ code: 'PROTOCOL_REFUSED' });
-    expect(await strict.has(wanted.commitId)).toBe(false);
+    expect(await strict.has(wanted.commitId, wanted.url)).toBe(false);
     strict.close();
   });
 });
@@ -304,7 +304,7 @@ describe('an origin that is damaged, or lies', () => {
     const failure = await failureOf(store.fetch({ url: origin.url, commitId }, NEVER));
     expect(ran).toContain('fetch');
     expect(failure.code).not.toBe('STORE_BROKEN');
-    expect(await store.has(commitId)).toBe(false);
+    expect(await store.has(commitId, origin.url)).toBe(false);
     inStore('fsck', '--full', '--strict', '--no-dangling');
     // The store is in no doubt, and the next commit comes.
     expect(await bring(origin.commit({ a: 'mended', 'd/b': 'mended' }))).toBe('copied');
@@ -326,7 +326,7 @@ describe('an origin that is damaged, or lies', () => {
     // In the way of a file of ours; what sweeps up after a failure takes it away.
     mkdirSync(join(store.directory, 'objects/pack/tmp_idx_gitfleet/x'), { recursive: true });
     await expect(store.fetch({ url: origin.url, commitId }, NEVER)).rejects.toThrow();
-    expect(await store.has(commitId)).toBe(false);
+    expect(await store.has(commitId, origin.url)).toBe(false);
     expect(await bring(commitId)).toBe('copied');
   });
 });

@@ -62,7 +62,7 @@ async function untilDone(store: Store, commitId: CommitId, work: () => Promise<u
   const codes: string[] = [];
   for (let n = 0; n < 8; n++) {
     try {
-      if (!(await store.has(commitId))) await store.fetch({ url: origin.url, commitId }, NEVER);
+      if (!(await store.has(commitId, origin.url))) await store.fetch({ url: origin.url, commitId }, NEVER);
       await work();
       return codes;
     } catch (error) {

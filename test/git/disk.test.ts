@@ -32,6 +32,17 @@ function mount(directory: string, options: string): boolean {
   return said.status === 0;
 }
 
+/** Until nothing more fits. */
+function fill(directory: string): void {
+  for (let bytes = 1 << 20; bytes >= 4_096; ) {
+    try {
+      writeFileSync(join(directory, 'filler'), Buffer.alloc(bytes), { flag: 'a' });
+    } catch {
+      bytes >>= 1;
+    }
+  }
+}
+
 describe('a full disk', () => {
   it('in the state: says so, leaves nothing half, keeps what is served, and recovers by itself', async () => {
     const first = origin.commit({ a: 'one' });
@@ -72,6 +83,55 @@ describe('a full disk', () => {
       await release(store, base, middling);
     }
     expect(onDisk(live)).toEqual({ a: '644 one' });
+    store.close();
+  });
+
+  it('takes a small commit although the room is held by what the spare has half-written', async () => {
+    const first = origin.commit({ a: 'one' });
+    const big = origin.commit({ big: randomBytes(1_500_000) });
+    const small = origin.commit({ big: null, a: 'two' });
+    if (!mount(join(base, 'root'), 'size=2m')) return expect(mounts).toEqual([]);
+    const store = await aStore(base);
+    for (const commitId of [first, big, small]) await store.fetch({ url: origin.url, commitId }, NEVER);
+    const live = await release(store, base, first);
+    const spare = store.spare(join(base, 'root/.gitfleet/shop/spare'));
+    await spare.write(first, NEVER);
+    // As git leaves it when the disk fills half-way; the rest is taken by somebody else.
+    writeFileSync(join(spare.directory, 'big'), randomBytes(1_000_000));
+    fill(join(base, 'root'));
+    expect(onDisk(await release(store, base, small))).toEqual({ a: '644 two' });
+    expect(onDisk(live)).toEqual({ a: '644 one' });
+    store.close();
+  });
+
+  it('holds nothing back in a spare that could not be written', async () => {
+    const first = origin.commit({ a: 'one' });
+    const big = origin.commit({ a: randomBytes(900_000), b: randomBytes(900_000), c: randomBytes(900_000) });
+    if (!mount(join(base, 'root'), 'size=2m')) return expect(mounts).toEqual([]);
+    const store = await aStore(base);
+    for (const commitId of [first, big]) await store.fetch({ url: origin.url, commitId }, NEVER);
+    await release(store, base, first);
+    const before = readdirSync(join(base, 'root/.gitfleet/shop'));
+    expect((await failureOf(release(store, base, big))).code).toBe('NO_SPACE');
+    expect(readdirSync(join(base, 'root/.gitfleet/shop'))).toEqual(before);
+    store.close();
+  });
+
+  it('gives the spare back for a fetch', async () => {
+    const first = origin.commit({ a: 'one', weight: randomBytes(600_000) });
+    const next = origin.commit({ more: randomBytes(700_000) });
+    origin.git(['gc', '--quiet']);
+    // Both on one disk: two work trees and the pack of the first leave no room for the second.
+    if (!mount(join(base, 'all'), 'size=2500k')) return expect(mounts).toEqual([]);
+    const store = await aStore(join(base, 'all'));
+    await store.fetch({ url: origin.url, commitId: first }, NEVER);
+    await release(store, join(base, 'all'), first);
+    const spare = store.spare(join(base, 'all/root/.gitfleet/shop/spare'));
+    await spare.write(first, NEVER);
+    await spare.verify(first, NEVER);
+    await store.fetch({ url: origin.url, commitId: next }, NEVER);
+    expect(await store.has(next, origin.url)).toBe(true);
+    expect(await spare.proved()).toBe(null);
     store.close();
   });
 

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fetchRetryMs } from '../../agent/retry.ts';
@@ -169,7 +171,7 @@ describe('a fetch through a bad network', () => {
       }
     };
     await Promise.all(stores.map(arrive));
-    const arrived = await Promise.all(stores.map((store) => store.has(commitId)));
+    const arrived = await Promise.all(stores.map((store) => store.has(commitId, url)));
     expect(arrived.filter(Boolean).length).toBe(50);
     expect(retries).toBeLessThan(50 * 5);
     for (const store of stores) {
@@ -177,6 +179,41 @@ describe('a fetch through a bad network', () => {
       store.close();
     }
   }, 240_000);
+});
+
+describe('an endless list of refs', () => {
+  it('is ended long before memory runs out, and its server is not asked again at once', async () => {
+    const name = 'a'.repeat(900);
+    let sent = 0;
+    const endless = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-advertisement' });
+      const line = (text: string) => `${(text.length + 4).toString(16).padStart(4, '0')}${text}`;
+      response.write(`${line('# service=git-upload-pack\n')}0000${line(`${'a1'.repeat(20)} HEAD\0agent=x\n`)}`);
+      let n = 0;
+      const more = () => {
+        while (!response.destroyed) {
+          const lines = Array.from({ length: 64 }, () => line(`${'a1'.repeat(20)} refs/heads/${n++}${name}\n`)).join(
+            '',
+          );
+          sent += lines.length;
+          if (!response.write(lines)) return void response.once('drain', more);
+        }
+      };
+      more();
+    });
+    await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve));
+    const { port } = endless.address() as AddressInfo;
+    const store = await aStore(join(base, 'endless'), { allowProtocols: ['http'] });
+    const url = `http://127.0.0.1:${port}/r.git` as RepositoryUrl;
+    const failure = await failureOf(store.fetch({ url, commitId }, NEVER));
+    expect(failure).toMatchObject({ code: 'FLOODED', next: 'retry' });
+    expect(sent).toBeLessThan(700 * 1024 ** 2);
+    // Not again at once: the first pause is minutes, whatever chance says of the spread.
+    expect(fetchRetryMs(failure, 0, () => 1)).toBeGreaterThan(60_000);
+    endless.closeAllConnections();
+    endless.close();
+    store.close();
+  });
 });
 
 describe('the retry policy', () => {
@@ -270,8 +307,38 @@ describe('the words of git', () => {
       ['fatal: mismatched algorithms: client sha1; server sha256', 'OBJECT_FORMAT'],
       ["fatal: transport 'file' not allowed", 'PROTOCOL_REFUSED'],
       ['something entirely new', 'GIT_FAILED'],
+      ["fatal: unable to access 'https://h/': something entirely new", 'FETCH_FAILED'],
+      ["fatal: unable to create symlink 'l': File name too long", 'NAME_TOO_LONG'],
     ];
     for (const [words, code] of table) expect(gitFailure('git fetch', words).code, words).toBe(code);
+  });
+
+  /** Words that, said by our own git, would have us free disk, doubt the store, blame the commit or wait for a person. */
+  const LOCAL = [
+    'fatal: write error: No space left on device',
+    'error: unable to write file x',
+    'fatal: bad object deadbeef: object file is corrupt',
+    'fatal: not a git repository',
+    'error: object 12: badTree: fsck error in packed object',
+    "fatal: detected dubious ownership in repository at '/srv/r'",
+    'fatal: mismatched algorithms: client sha1; server sha256',
+    "fatal: Unable to create '/s/shallow.lock': File exists.",
+    'Read-only file system',
+    'Cannot allocate memory',
+    'fatal: something entirely new',
+  ];
+
+  it.each(LOCAL)('of another machine never decide what this one does: %s', (words) => {
+    const said = [
+      `remote: ${words}\nfatal: early EOF`,
+      `remote: Counting objects: 1\nremote: ${words}\nfatal: the remote end hung up unexpectedly`,
+      `fatal: remote error: ${words}`,
+      `fatal: remote error: upload-pack: x\n${words}`,
+      `${words}\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights`,
+    ];
+    for (const text of said) {
+      expect(gitFailure('git fetch', text), text).toMatchObject({ code: 'FETCH_FAILED', next: 'retry' });
+    }
   });
 
   it('are cleaned: no password, no escape, no flood', () => {

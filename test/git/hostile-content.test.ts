@@ -2,11 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkPushed } from '../../git/objects/check-push.ts';
+import { CONTENT_RULES } from '../../git/objects/content.ts';
 import { nameProblem, symlinkProblem } from '../../git/objects/hostile-names.ts';
+import { createGit } from '../../git/run/process.ts';
 import type { Store } from '../../git/store.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk, release } from './test-store.ts';
+import { aStore, failureOf, inCommit, NEVER, onDisk, QUIET, release } from './test-store.ts';
 
 let base: string;
 let remove: () => void;
@@ -111,6 +115,19 @@ describe('a tree that escapes or deceives', () => {
     await release(open, join(base, 'open'), absolute);
   });
 
+  it.each(['contained', 'allow'] as const)(
+    'is refused for a link that no file system takes (links: %s)',
+    async (symlinks) => {
+      const on = await aStore(base, { rules: { symlinks } });
+      const commitId = origin.commit({ l: { link: 'x/'.repeat(3_000) }, x: '1' }, { orphan: true });
+      expect(await refusal(commitId, on)).toMatchObject({ code: 'UNSAFE_TREE', next: 'stall' });
+      const longest = origin.commit({ l: { link: `${'x/'.repeat(2_047)}x` }, x: '1' }, { orphan: true });
+      await on.fetch({ url: origin.url, commitId: longest }, NEVER);
+      expect(onDisk(await release(on, base, longest))).toEqual(inCommit(origin.directory, longest));
+      on.close();
+    },
+  );
+
   it('is refused for control characters in names, and taken with merely odd ones', async () => {
     for (const name of ['a\nb', 'a\u001b[31m', 'tab\there']) {
       expect(await refusal(rawCommit([['100644', name, blob()]])), JSON.stringify(name)).toMatchObject({
@@ -198,6 +215,49 @@ describe('a tree that is too much', () => {
     expect(await refusal(big, tight)).toMatchObject({ code: 'TOO_LARGE' });
     const many = Object.fromEntries(Array.from({ length: 6 }, (_, at) => [`f${at}`, 'x'.repeat(999)]));
     expect(await refusal(origin.commit(many, { orphan: true }), tight)).toMatchObject({ code: 'TOO_LARGE' });
+  });
+});
+
+describe('a tree of long ago', () => {
+  /** Early tools wrote modes with a zero in front; git reads them right. */
+  function zeroPadded(): CommitId {
+    const entry = (mode: string, name: string, id: string) =>
+      Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(id, 'hex')]);
+    const raw = (bytes: Buffer) => origin.git(['hash-object', '-t', 'tree', '-w', '--literally', '--stdin'], bytes);
+    const inner = raw(entry('100644', 'deep', blob('deep')));
+    return commitOf(raw(Buffer.concat([entry('100644', 'a', blob('a')), entry('040000', 'd', inner)])));
+  }
+
+  it('is deployed, by all ways into the spare, and taken by the gate', async () => {
+    const commitId = zeroPadded();
+    await store.fetch({ url: origin.url, commitId }, NEVER);
+    expect(onDisk(await release(store, base, commitId))).toEqual({ a: '644 a', 'd/deep': '644 deep' });
+    const spare = store.spare(join(base, 'root/.gitfleet/shop/spare'));
+    await spare.write(commitId, NEVER);
+    await spare.verify(commitId, NEVER);
+    origin.git(['update-ref', 'refs/heads/main', commitId]);
+    const next = origin.commit({ 'd/deep': 'changed', 'd/new': 'new' }, { branch: 'main' });
+    await store.fetch({ url: origin.url, commitId: next }, NEVER);
+    expect(onDisk(await release(store, base, next))).toEqual(inCommit(origin.directory, next));
+    await checkPushed(gitOfOrigin(), origin.directory, commitId, CONTENT_RULES, NEVER);
+  });
+
+  const gitOfOrigin = () => createGit({ clock: systemClock, log: QUIET });
+
+  it('that fsck refuses is refused by agent and gate alike', async () => {
+    const twice = rawCommit([
+      ['100644', 'a', blob('1')],
+      ['100644', 'a', blob('2')],
+    ]);
+    const unsorted = rawCommit([
+      ['100644', 'b', blob('1')],
+      ['100644', 'a', blob('2')],
+    ]);
+    for (const commitId of [twice, unsorted]) {
+      expect(await refusal(commitId)).toMatchObject({ code: 'BAD_OBJECTS', next: 'stall' });
+      const pushed = checkPushed(gitOfOrigin(), origin.directory, commitId, CONTENT_RULES, NEVER);
+      expect(await failureOf(pushed)).toMatchObject({ code: 'BAD_OBJECTS', next: 'stall' });
+    }
   });
 });
 

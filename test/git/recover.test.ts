@@ -174,9 +174,9 @@ describe('a broken store', () => {
     const { store, live } = await served();
     store.close();
     writeFileSync(join(directory(), 'config'), '[core\n\0');
-    expect(await store.has(first)).toBe(false);
+    expect(await store.has(first, origin.url)).toBe(false);
     expect(await store.fetch({ url: origin.url, commitId: first }, NEVER)).toEqual({ network: true });
-    expect(await store.has(first)).toBe(true);
+    expect(await store.has(first, origin.url)).toBe(true);
     expect(await store.inspect(live, first, NEVER)).toMatchObject({ head: first, changed: [], missing: [] });
     store.close();
   });
@@ -208,7 +208,7 @@ describe('a broken store', () => {
     await spare.write(first, NEVER);
     await spare.verify(first, NEVER);
     expect((await failureOf(spare.write(second, NEVER))).code).toBe('STORE_BROKEN');
-    expect(await store.has(second)).toBe(false);
+    expect(await store.has(second, origin.url)).toBe(false);
     const away = `file://${base}/away` as RepositoryUrl;
     expect((await failureOf(store.fetch({ url: away, commitId: second }, NEVER))).code).toBe('REPOSITORY_NOT_FOUND');
     expect(onDisk(live)).toEqual(inCommit(origin.directory, first));

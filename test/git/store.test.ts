@@ -21,9 +21,9 @@ describe('a store', () => {
     const first = origin.commit({ 'a.txt': 'one\n', 'bin/run': { run: '#!/bin/sh\n' } });
     origin.commit({ 'a.txt': 'two\n' });
     const store = await aStore(base);
-    expect(await store.has(first)).toBe(false);
+    expect(await store.has(first, origin.url)).toBe(false);
     expect(await store.fetch({ url: origin.url, commitId: first }, NEVER)).toEqual({ network: true });
-    expect(await store.has(first)).toBe(true);
+    expect(await store.has(first, origin.url)).toBe(true);
     expect(await store.fetch({ url: origin.url, commitId: first }, NEVER)).toEqual({ network: false });
     expect(await store.pinned()).toEqual([first]);
     const directory = await release(store, base, first);
@@ -106,7 +106,7 @@ describe('a store', () => {
         code: 'NOT_A_COMMIT',
         next: 'stall',
       });
-      expect(await store.has(id)).toBe(false);
+      expect(await store.has(id, origin.url)).toBe(false);
     }
     expect(await store.pinned()).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../git/store.ts';
 import { findWorkTree } from '../../git/worktree/work-tree.ts';
-import type { CommitId } from '../../schemas/values.ts';
+import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { createOrigin, temporaryDirectory } from '../support/git/origin.ts';
 import { aStore, inCommit, NEVER, onDisk, release } from './test-store.ts';
 
@@ -53,7 +53,7 @@ describe('a release whose .git was rewritten', () => {
     await store.removeWorkTree(directory);
     expect(readdirSync(join(base, 'root/.gitfleet/shop/releases'))).toEqual(['r2']);
     expect([readdirSync(storeDirectory()).toSorted(), readdirSync(worktrees()).toSorted()]).toEqual(before);
-    expect(await store.has(commitId)).toBe(true);
+    expect(await store.has(commitId, `file://${origin}` as RepositoryUrl)).toBe(true);
     expect(await store.inspect(kept, commitId, NEVER)).toMatchObject({ head: commitId, changed: [], missing: [] });
     expect(onDisk(kept)).toEqual(inCommit(origin, commitId));
   });

@@ -81,7 +81,7 @@ describe('defaults', () => {
         verifyInterval: 600_000,
         drift: 'observe',
         generated: [],
-        content: { submodules: 'refuse', lfs: 'refuse', symlinks: 'contained' },
+        content: { submodules: 'refuse', lfs: 'refuse', symlinks: 'contained', maxEntries: 200_000 },
         fetch: { stallTimeout: 30_000, timeout: 900_000 },
       },
       coordinator: { candidate: true },

@@ -56,10 +56,14 @@ export function storeSuite(make: () => Promise<GitKit>): void {
 
   holds('has what was fetched, pins it, and asks for it once', async (kit, store) => {
     const [a, b] = kit.commits;
-    expect([await store.has(a), await store.pinned()]).toEqual([false, []]);
+    expect([await store.has(a, kit.url), await store.pinned()]).toEqual([false, []]);
     expect(await fetched(kit, store, a)).toEqual({ network: true });
     expect(await fetched(kit, store, a)).toEqual({ network: false });
-    expect([await store.has(a), await store.has(b), await store.pinned()]).toEqual([true, false, [a]]);
+    expect([await store.has(a, kit.url), await store.has(b, kit.url), await store.pinned()]).toEqual([
+      true,
+      false,
+      [a],
+    ]);
     await fetched(kit, store, b);
     expect(new Set(await store.pinned())).toEqual(new Set([a, b]));
   });
@@ -69,7 +73,11 @@ export function storeSuite(make: () => Promise<GitKit>): void {
     for (const commitId of kit.commits) await fetched(kit, store, commitId);
     await kit.run(store.unpin(a));
     await kit.run(store.unpin(a));
-    expect([await store.has(a), await store.has(b), await store.pinned()]).toEqual([false, true, [b]]);
+    expect([await store.has(a, kit.url), await store.has(b, kit.url), await store.pinned()]).toEqual([
+      false,
+      true,
+      [b],
+    ]);
   });
 
   holds(
@@ -79,7 +87,7 @@ export function storeSuite(make: () => Promise<GitKit>): void {
       await fetched(kit, store, a);
       kit.origin(false);
       expect(await failureOf(fetched(kit, store, b))).toMatchObject({ code: 'FETCH_FAILED', next: 'retry' });
-      expect([await store.has(b), await store.pinned()]).toEqual([false, [a]]);
+      expect([await store.has(b, kit.url), await store.pinned()]).toEqual([false, [a]]);
       expect(await fetched(kit, store, a)).toEqual({ network: false });
       expect(await kit.shows(await released(kit, store, a, 'a'))).toBe(a);
       kit.origin(true);
@@ -90,7 +98,7 @@ export function storeSuite(make: () => Promise<GitKit>): void {
   holds('has nothing of a fetch that was called off, and brings it at the next', async (kit, store) => {
     const [a] = kit.commits;
     await expect(fetched(kit, store, a, AbortSignal.abort())).rejects.toThrow();
-    expect([await store.has(a), await store.pinned()]).toEqual([false, []]);
+    expect([await store.has(a, kit.url), await store.pinned()]).toEqual([false, []]);
     expect(await fetched(kit, store, a)).toEqual({ network: true });
   });
 
@@ -156,7 +164,11 @@ export function storeSuite(make: () => Promise<GitKit>): void {
     store.close();
     const next = await kit.run(kit.open());
     expect(new Set(await next.pinned())).toEqual(new Set([a, b]));
-    expect([await next.has(a), await next.spare(kit.spare).proved(), await kit.shows(release)]).toEqual([true, b, a]);
+    expect([await next.has(a, kit.url), await next.spare(kit.spare).proved(), await kit.shows(release)]).toEqual([
+      true,
+      b,
+      a,
+    ]);
     await kit.run(next.tidy(NEVER));
     expect(await kit.run(next.inspect(release, a, NEVER))).toEqual({ head: a, ...NO_DRIFT });
     next.close();

@@ -1,0 +1,51 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
+
+interface Origin {
+  readonly url: RepositoryUrl;
+  readonly ref?: string | undefined;
+}
+
+/**
+ * From which urls a pinned commit came, as notes beside the pins. A commit counts as being here only for those: a
+ * repository that is allowed must not vouch for the commits of another one, so a target with another url has that url
+ * asked. A note is written after the pin, and a note that is lost or damaged costs no more than asking again.
+ *
+ * It does not say that a branch of the repository leads to the commit, only that the server at the url gave it.
+ */
+export async function cameFrom({ directory }: Store, commitId: CommitId, url: RepositoryUrl): Promise<boolean> {
+  return (await readNote(noteOf(directory, commitId))).some((line) => line.split(' ')[0] === url);
+}
+
+export async function noteOrigin({ directory }: Store, commitId: CommitId, { url, ref }: Origin): Promise<void> {
+  const note = noteOf(directory, commitId);
+  const others = (await readNote(note)).filter((line) => line.split(' ')[0] !== url).slice(-MAX_ORIGINS);
+  const line = ref === undefined || /\s/.test(ref) ? url : `${url} ${ref}`;
+  await mkdir(join(directory, ORIGINS), { recursive: true, mode: 0o700 });
+  await writeFile(`${note}.new`, [...others, line].map((each) => `${each}\n`).join(''));
+  await rename(`${note}.new`, note).catch(async () => {
+    await rm(note, { recursive: true, force: true }); // Damage can make a directory of it.
+    await rename(`${note}.new`, note);
+  });
+}
+
+export async function forgetOrigins({ directory }: Store, commitId: CommitId): Promise<void> {
+  await rm(noteOf(directory, commitId), { recursive: true, force: true });
+}
+
+interface Store {
+  readonly directory: string;
+}
+
+const ORIGINS = 'gitfleet-origins';
+/** Beside the newest. */
+const MAX_ORIGINS = 15;
+
+const noteOf = (directory: string, commitId: CommitId): string => join(directory, ORIGINS, commitId);
+
+const readNote = (file: string): Promise<string[]> =>
+  readFile(file, 'utf8').then(
+    (text) => text.split('\n').filter((line) => line !== ''),
+    () => [],
+  );
