@@ -1,4 +1,3 @@
-import { createSecureContext } from 'node:tls';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -6,14 +5,14 @@ import { OPEN } from './acl.ts';
 import { createBells } from './bells.ts';
 import { createCalls } from './calls.ts';
 import { parseConnectString } from './connect-string.ts';
-import { ZooKeeperError } from './errors.ts';
 import { withoutChroot } from './paths.ts';
 import { createReads } from './reads.ts';
 import { requestsBelow } from './requests.ts';
 import { failureOfCode } from './result-codes.ts';
 import type { AclEntry, ConnectedPeriod, Session, SessionState } from './session.ts';
-import { type SessionLoop, startSessionLoop } from './session-loop.ts';
+import { type RenewCredentials, type SessionLoop, startSessionLoop } from './session-loop.ts';
 import { createStateChanges, type StateChanges } from './state-changes.ts';
+import { checkTls } from './tls-material.ts';
 import { createWatches } from './watch.ts';
 import { openConnection } from './wire/connection.ts';
 import type { AuthEntry, OpenConnection, TlsMaterial } from './wire/connection-types.ts';
@@ -30,6 +29,11 @@ export interface SessionOptions {
   /** Of every node created without a list of its own; said out loud, since the client's default is open to all. */
   readonly defaultAcl: 'open' | readonly AclEntry[];
   readonly tls?: TlsMaterial | undefined;
+  /**
+   * Called before each connection but the first, since credentials and certificates are renewed while a program runs.
+   * Where it fails, takes longer than 5 s or gives material that cannot work, what was used before is used again.
+   */
+  readonly renewCredentials?: RenewCredentials | undefined;
   /**
    * Between attempts to connect, with full jitter. Default 100 ms to half the session timeout, 15 s at most: a session
    * that outlived an outage of all servers is then taken up again before it ends.
@@ -65,6 +69,7 @@ export function openSession(options: SessionOptions): Session {
     backoff: options.backoff ?? { firstMs: 100, maxMs: Math.min(15_000, sessionTimeoutMs / 2) },
     auth: options.auth ?? [],
     tls: options.tls,
+    renewCredentials: options.renewCredentials,
     openLink: options.openLink ?? openConnection,
     clock,
     random,
@@ -138,16 +143,5 @@ async function connected(lifeline: SessionLoop, changes: StateChanges, signal?: 
     }
     signal?.throwIfAborted();
     await changes.next(signal);
-  }
-}
-
-/** Bad material would else look like an unreachable server for ever. */
-function checkTls(tls: TlsMaterial | undefined): void {
-  if (!tls) return;
-  try {
-    createSecureContext(tls);
-  } catch (cause) {
-    const reason = `the TLS material is refused: ${(cause as Error).message}`;
-    throw new ZooKeeperError({ code: 'BAD_TLS', reason }, { path: '/', outcome: 'none', cause });
   }
 }

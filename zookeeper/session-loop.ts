@@ -2,11 +2,14 @@ import jute from 'node-zookeeper-client/lib/jute/index.js';
 import { type Backoff, fullJitter } from '../runtime/backoff.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { createRetryLoop, type RetryLoop } from '../runtime/retry-loop.ts';
+import { orAborted } from './abortable.ts';
 import { type Addresses, rotateAddresses } from './addresses.ts';
 import type { Host } from './connect-string.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { SessionState } from './session.ts';
 import { initialStates, leave, type Period, type SessionStates, type Shown, shut, welcome } from './session-states.ts';
+import { checkTls } from './tls-material.ts';
 import { connectError } from './wire/connect-error.ts';
 import type {
   Address,
@@ -44,10 +47,20 @@ export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
   const states = initialStates(options, shown);
   const { random, clock } = options;
   const addresses = rotateAddresses(options.hosts, { random, clock, signal: states.closing.signal });
-  const loop: Loop = { options, addresses, states };
+  const retryLoop = createRetryLoop(options);
+  const { auth, tls } = options;
+  const loop: Loop = { options, addresses, states, retryLoop, credentials: { auth, tls } };
   void keepConnecting(loop).catch((error: unknown) => endByDefect(loop, error));
   return shown;
 }
+
+/** What the next connection shows the server. */
+interface Credentials {
+  readonly auth: readonly AuthEntry[];
+  readonly tls?: TlsMaterial | undefined;
+}
+
+export type RenewCredentials = () => Promise<Credentials>;
 
 interface SessionLoopOptions {
   readonly hosts: readonly Host[];
@@ -55,6 +68,7 @@ interface SessionLoopOptions {
   readonly backoff: Backoff;
   readonly auth: readonly AuthEntry[];
   readonly tls?: TlsMaterial | undefined;
+  readonly renewCredentials?: RenewCredentials | undefined;
   readonly openLink: OpenConnection;
   readonly clock: Clock;
   readonly random: Random;
@@ -77,6 +91,8 @@ interface Loop {
   readonly options: SessionLoopOptions;
   readonly addresses: Addresses;
   readonly states: SessionStates;
+  readonly retryLoop: RetryLoop;
+  credentials: Credentials;
 }
 
 async function keepConnecting(loop: Loop): Promise<void> {
@@ -92,6 +108,8 @@ async function keepConnecting(loop: Loop): Promise<void> {
       return undefined;
     });
     if (!address || states.closing.signal.aborted) continue;
+    if (!first) await renew(loop);
+    if (states.closing.signal.aborted) continue;
     const how = await connect(loop, address);
     withoutListener = how.noListener ? withoutListener + 1 : 0;
     states.shown.roundsWithoutListener = Math.floor(withoutListener / addresses.count);
@@ -101,12 +119,35 @@ async function keepConnecting(loop: Loop): Promise<void> {
   }
 }
 
+/** Certificates and credentials are renewed in place: each connection takes what is there now. */
+async function renew(loop: Loop): Promise<void> {
+  const { renewCredentials, clock } = loop.options;
+  if (!renewCredentials) return;
+  const { signal } = loop.states.closing;
+  const late = new AbortController();
+  const cancel = clock.after(RENEW_MS, () => late.abort(new Error('the files could not be read in time')));
+  try {
+    const renewed = await orAborted(renewCredentials(), AbortSignal.any([signal, late.signal]));
+    checkTls(renewed.tls);
+    loop.credentials = renewed;
+    loop.retryLoop.wentWell();
+  } catch (error) {
+    if (!signal.aborted)
+      loop.retryLoop.failed(error, {}, 'cannot renew the ZooKeeper credentials, using the last ones');
+  } finally {
+    cancel();
+  }
+}
+
+const RENEW_MS = 5_000;
+
 /** One connection, from the first packet to its end. */
 function connect(loop: Loop, address: Address): Promise<ConnectionEnd> {
   const { options, addresses, states } = loop;
   return new Promise((resolve) => {
     const mine: Connection = options.openLink({
       ...options,
+      ...loop.credentials,
       address,
       handshakeMs: handshakeLimit(options.sessionTimeoutMs, addresses.count, states.attempt),
       resume: states.session,

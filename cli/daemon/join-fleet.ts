@@ -6,8 +6,9 @@ import { newNonce } from '../../runtime/nonce.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
-import { coordinatorAccess, sessionAccess } from '../shell/session-access.ts';
+import { sessionAccess } from '../shell/session-access.ts';
 import { version } from '../version.ts';
+import { type CredentialFiles, openCredentialFiles } from './credential-files.ts';
 import { fleetSide } from './fleet-side.ts';
 import type { LocalAgent } from './local-agent.ts';
 
@@ -20,14 +21,14 @@ export async function joinFleet(
   shutdown: Shutdown,
   /** The settings as they are now. */
   live: () => AgentSettings = () => agent,
-): Promise<ReturnType<typeof fleetSide>> {
+): Promise<ReturnType<typeof fleetSide> & Pick<CredentialFiles, 'changed'>> {
   const mine = await sessionAccess(settings);
   const { access, session: who } = mine;
-  const { auth: leading, stands } = await coordinatorAccess(settings, mine);
   const own = await ownCredential(local.layout.state, agent.id);
+  const files = await openCredentialFiles(settings, mine, own);
   const { connect } = settings.zookeeper;
-  const auth = [...(who.auth ?? []), own, ...leading];
-  const session = openSession({ connect, ...who, auth, clock, random, log });
+  const { auth } = files.shown;
+  const session = openSession({ connect, ...who, auth, renewCredentials: files.renew, clock, random, log });
   shutdown.add('ZooKeeper session', () => session.close());
   const { instanceId, machineId } = local.ground;
   const card = {
@@ -35,5 +36,7 @@ export async function joinFleet(
     ...{ labels: agent.labels, agentVersion: version },
   };
   const mechanics = { clock, random, log, shutdown, newNonce };
-  return fleetSide({ session, access, app: settings.app, card, ownId: own.id, stands, live, ...mechanics });
+  const { stands, changed } = files;
+  const side = fleetSide({ session, access, app: settings.app, card, ownId: own.id, stands, live, ...mechanics });
+  return { ...side, changed };
 }

@@ -20,6 +20,8 @@ export interface Reload {
 export function createReload(parts: {
   running: Settings;
   read: () => Promise<Settings>;
+  /** The settings whose files changed in place. @throws FleetError SETTINGS */
+  changedFiles: () => Promise<readonly string[]>;
   notifier: Notifier;
   log: Logger;
   onApplied: (settings: Settings) => void;
@@ -47,7 +49,11 @@ export function createReload(parts: {
       settings = change.settings;
       const { applied, needRestart } = change;
       if (applied.length > 0) parts.onApplied(settings);
-      log.info({ applied }, applied.length > 0 ? `settings reloaded: ${applied.join(', ')}` : 'settings unchanged');
+      const files = await parts.changedFiles();
+      const unchanged = applied.length === 0 && files.length === 0;
+      if (applied.length > 0) log.info({ applied }, `settings reloaded: ${applied.join(', ')}`);
+      if (files.length > 0) log.info({ files }, `files changed: ${files.join(', ')}; used from the next connection`);
+      if (unchanged) log.info({ applied }, 'settings unchanged');
       if (needRestart.length > 0) log.warn({ needRestart }, `these need a restart: ${needRestart.join(', ')}`);
     } catch (error) {
       const { code, message, hint } = classify(error);

@@ -91,12 +91,21 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     log.level = level;
     resyncInterval();
   };
-  const reload = createReload({ running: settings, read, notifier: manager, log, onApplied });
+  let changedFiles = async (): Promise<readonly string[]> => [];
+  const reload = createReload({
+    running: settings,
+    read,
+    changedFiles: () => changedFiles(),
+    notifier: manager,
+    log,
+    onApplied,
+  });
   const live = lastOf(agentSettings, reload.settings);
   const agent = live();
   const local = await openLocalAgent(settings, agent, log, shutdown, failpoint, undefined, live);
   const fleet = await joinFleet(settings, agent, local, log, shutdown, live);
   resyncInterval = fleet.resyncInterval;
+  changedFiles = fleet.changed;
   const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
   const counted = await countedBy(settings, agent, pulse, fleet, log, shutdown);

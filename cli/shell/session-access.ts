@@ -12,15 +12,15 @@ export interface SessionAccess {
   readonly access: Access;
   /** Null: the ZooKeeper counts as an open one. */
   readonly roles: RoleIds | null;
-  readonly session: Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'defaultAcl'>;
+  readonly session: Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'renewCredentials' | 'defaultAcl'>;
 }
 
 /**
  * Reads the files that the settings name. If `authFile` has no roles, the ZooKeeper counts as an open one.
  * @throws FleetError SETTINGS
  */
-export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAccess> {
-  const { authFile, tls, sessionTimeout } = zookeeper;
+export async function sessionAccess(settings: Settings): Promise<SessionAccess> {
+  const { authFile, tls, sessionTimeout } = settings.zookeeper;
   const credentials: CredentialFile = authFile === undefined ? { auth: [], roles: null } : await readAuth(authFile);
   const access = credentials.roles ? roleAccess(credentials.roles) : openAccess;
   return {
@@ -32,6 +32,11 @@ export async function sessionAccess({ zookeeper }: Settings): Promise<SessionAcc
       defaultAcl: access.of('app'),
       auth: credentials.auth,
       ...(tls === undefined ? {} : { tls: await readTls(tls) }),
+      // Certificates and credentials are renewed in place while a program runs.
+      renewCredentials: async () => {
+        const { session } = await sessionAccess(settings);
+        return { auth: session.auth ?? [], tls: session.tls };
+      },
     },
   };
 }

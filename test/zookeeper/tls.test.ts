@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,6 +86,32 @@ describe('mutual TLS', () => {
         message: expect.stringMatching(words),
       });
       expect(session.state).toBe('connecting');
+    }
+  });
+
+  it('takes a certificate that was renewed in place at its next connection, and bridges files that are half written', async () => {
+    const next = makeAuthority(folder, 'next');
+    let now = mutual();
+    const session = open(secure, { tls: now, renewCredentials: async () => ({ auth: [], tls: now }), backoff });
+    await session.get('/');
+    const { generation } = session.vitals();
+    now = { ...now, key: 'half a k' };
+    await servers.servers[0]?.restart();
+    await session.get('/', { deadlineMs: 20_000 });
+    expect(session.told.lines).toContainEqual(
+      expect.objectContaining({ msg: expect.stringMatching(/^cannot renew .* using the last ones$/) }),
+    );
+    // From here on the server takes only what the next authority signed.
+    await writeFile(authority.caFile, next.ca);
+    const renewed = next.issue('agent');
+    now = { ca: authority.ca, cert: renewed.cert, key: renewed.key };
+    await servers.servers[0]?.restart();
+    try {
+      await session.get('/', { deadlineMs: 20_000 });
+      expect(session.vitals().generation).toBe(generation);
+    } finally {
+      await writeFile(authority.caFile, authority.ca);
+      await servers.servers[0]?.restart();
     }
   });
 

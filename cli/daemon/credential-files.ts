@@ -1,0 +1,58 @@
+import type { Settings } from '../../schemas/settings/settings.ts';
+import type { AuthEntry, TlsMaterial } from '../../zookeeper/open-session.ts';
+import { coordinatorAccess, type SessionAccess, sessionAccess } from '../shell/session-access.ts';
+
+/** What a session of this agent shows the servers, and from which settings it comes. */
+interface Shown {
+  readonly auth: readonly AuthEntry[];
+  readonly tls: TlsMaterial | undefined;
+  readonly by: Readonly<Record<string, string>>;
+}
+
+export interface CredentialFiles {
+  readonly shown: Shown;
+  /** Whether the agent stands for election. */
+  readonly stands: boolean;
+  /** Reads the files again, for a new connection. @throws FleetError SETTINGS */
+  renew(): Promise<Shown>;
+  /** The settings whose files hold something else than when they were read last. @throws FleetError SETTINGS */
+  changed(): Promise<string[]>;
+}
+
+/**
+ * The contents of the files that say who this agent is to ZooKeeper: zookeeper.authFile, zookeeper.tls and
+ * coordinator.authFile, with the agent's own credential between them. Each new connection reads them again. What does not
+ * follow a change is the choice of rights and of standing for election: those need a restart.
+ */
+export async function openCredentialFiles(
+  settings: Settings,
+  mine: SessionAccess,
+  own: AuthEntry,
+): Promise<CredentialFiles> {
+  const { stands, shown } = await read(settings, mine, own);
+  let known = shown;
+  return {
+    shown,
+    stands,
+    async renew() {
+      known = (await read(settings, await sessionAccess(settings), own)).shown;
+      return known;
+    },
+    async changed() {
+      const before = known.by;
+      known = (await read(settings, await sessionAccess(settings), own)).shown;
+      return Object.keys(known.by).filter((name) => known.by[name] !== before[name]);
+    },
+  };
+}
+
+async function read(settings: Settings, mine: SessionAccess, own: AuthEntry) {
+  const { auth = [], tls } = mine.session;
+  const leading = await coordinatorAccess(settings, mine);
+  const by: Shown['by'] = {
+    'zookeeper.authFile': JSON.stringify(auth),
+    'zookeeper.tls': JSON.stringify(tls ?? null),
+    'coordinator.authFile': JSON.stringify(leading.auth),
+  };
+  return { stands: leading.stands, shown: { auth: [...auth, own, ...leading.auth], tls, by } };
+}
