@@ -109,7 +109,7 @@ export function fleetSide(parts: FleetSideParts) {
     joinedAt: () => membership.fence,
     originTurn: createFetchLease({
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('lease') },
-      ...{ leases, clock, log },
+      ...{ leases, clock, random, log },
     }),
     /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
     blocked: () =>

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createFetchLease, type OriginTurn } from '../../../agent/coordination/fetch-lease.ts';
 import { openAccess, roleAccess } from '../../../fleet/access.ts';
 import { parseCredentials } from '../../../fleet/credentials.ts';
-import { type Clock, systemClock } from '../../../runtime/clock.ts';
+import { type Clock, systemClock, systemRandom } from '../../../runtime/clock.ts';
 import type { RepositoryUrl } from '../../../schemas/values.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../../../zookeeper/session.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';
@@ -39,6 +39,7 @@ const lease = (
     ...{ session, path: fleet.znodes.fetch, online, acl },
     leases: () => leases,
     clock: hasty,
+    random: systemRandom,
     log: silentLog,
   });
 
@@ -89,12 +90,28 @@ describe('a lease on the origin', () => {
     await session.connected();
     const nowhere = createFetchLease({
       ...{ session, path: `${fleet.app}/nothing-here`, online: `${fleet.app}/nobody`, acl: openAccess.of('fetch') },
-      ...{ leases: () => 1, clock: hasty, log: silentLog },
+      ...{ leases: () => 1, clock: hasty, random: systemRandom, log: silentLog },
     });
     await (await nowhere(origin, never)).release();
     await servers.first.kill('SIGKILL');
     await (await lease(session, 1)(origin, never)).release();
     await servers.first.restart();
+  });
+
+  it('is not worth a deployment: with all leases held for ever, the agent goes without after its longest wait', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const holder = open();
+    for (let n = 0; n < 16; n++) {
+      await holder.create(`${fleet.znodes.fetch}/lease-x-`, Buffer.alloc(0), 'ephemeral-sequential');
+    }
+    const session = open();
+    const began = systemClock.monotonic();
+    await (await lease(session, 16)(origin, never)).release();
+    // The clock of what waits runs ten times as fast.
+    const waited = (systemClock.monotonic() - began) * 10;
+    expect(waited).toBeGreaterThan(20_000);
+    expect(waited).toBeLessThan(150_000);
+    await until('nothing of it is left', async () => (await holder.children(fleet.znodes.fetch))?.length === 16);
   });
 
   it('can be had by agents of an app that is closed to strangers', async () => {

@@ -199,7 +199,7 @@ describe('a disk that turned read-only (as root: mounts)', () => {
 });
 
 describe('a line to the origin', () => {
-  const cases: { what: string; weather: Weather; silent?: string; reason: RegExp }[] = [
+  const cases: { what: string; weather: Weather; stallTimeout?: string; reason: RegExp }[] = [
     { what: 'that is silent', weather: { kind: 'silent' }, reason: /no progress for 1000 ms/ },
     {
       what: 'that drips',
@@ -209,7 +209,7 @@ describe('a line to the origin', () => {
     {
       what: 'that gets on, but would take for ever',
       weather: { kind: 'drip', after: 30_000, bytes: 20_000, everyMs: 200 },
-      silent: '3s',
+      stallTimeout: '3s',
       reason: /not done after 4000 ms/,
     },
     { what: 'that is cut', weather: { kind: 'cut', after: 30_000 }, reason: /./ },
@@ -221,7 +221,7 @@ describe('a line to the origin', () => {
     ends.push(() => proxy.stop());
     const url = `git://127.0.0.1:${proxy.port}/origin.git`;
     const a = commit({ index: file('a') });
-    await showing(a, { url, settings: { fetch: { silent: one.silent ?? '1s', total: '4s' } } });
+    await showing(a, { url, settings: { fetch: { stallTimeout: one.stallTimeout ?? '1s', timeout: '4s' } } });
     proxy.weather = one.weather;
     const b = commit({ index: file('b'), noise: noise(2_000_000) });
     const began = performance.now();
