@@ -1,7 +1,7 @@
 import type { Random } from '../runtime/clock.ts';
 import { classify, isAbort } from '../runtime/errors.ts';
 import { type ApplyParts, apply, type Signals } from './apply.ts';
-import type { StatusReporter } from './coordination/status-report.ts';
+import type { Emit } from './events.ts';
 import type { Action } from './plan.ts';
 import { type NextTry, nextTryAfter } from './retry.ts';
 import { actionFailed, givenUp } from './state/activation.ts';
@@ -10,7 +10,7 @@ import { StepFailure } from './steps/failure.ts';
 
 export interface ActParts extends ApplyParts {
   readonly random: Random;
-  readonly status: StatusReporter;
+  readonly emit: Emit;
 }
 
 /** What an action leaves for the next pass. */
@@ -46,11 +46,11 @@ async function actOnce(
   signals: Signals,
 ): Promise<boolean> {
   const started = parts.clock.monotonic();
-  parts.status.working(wanted, action, parts.journal());
+  parts.emit('working', { wanted, action, journal: parts.journal() });
   try {
     await apply(parts, action, wanted, signals);
     if (action === 'check' || action === 'keep') memory.checked = wanted.target.commitId;
-    parts.status.done(wanted, action, parts.clock.monotonic() - started);
+    parts.emit('done', { wanted, action, ms: parts.clock.monotonic() - started });
     return true;
   } catch (error) {
     const { interrupt, stop } = signals;
@@ -77,5 +77,6 @@ export async function recordFailure(
   if (gone) await parts.failpoint('revert.intended');
   const attempts = parts.journal().progress?.attempts ?? 1;
   memory.nextTry = nextTryAfter(failure, action, attempts, parts.clock.monotonic(), parts.random);
-  parts.status.failed(wanted, action, failure, attempts);
+  const output = error instanceof StepFailure ? error.output : '';
+  parts.emit('failed', { wanted, action, failure, output, attempts });
 }

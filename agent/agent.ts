@@ -11,6 +11,7 @@
 import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
 import { classify } from '../runtime/errors.ts';
+import { createRetryLoop, type RetryLoop } from '../runtime/retry-loop.ts';
 import { changesClearance, NOTHING_VIEWED, type RolloutView } from './coordination/clearance.ts';
 import { type Memory, type ReconcileParts, reconcileOnce } from './reconcile.ts';
 import type { Journal } from './state/journal.ts';
@@ -51,24 +52,25 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<vo
     listenToRollout(parts, memory, bell, stop),
     healthWatch.run(stop),
   ]);
+  const retryLoop = createRetryLoop(parts, () => spread(2_000, 0.5, parts.random));
   while (!stop.aborted) {
     const interrupt = AbortSignal.any([stop, memory.interruption.signal]);
     try {
       const waitMs = await reconcileOnce(parts, memory, { interrupt, stop });
+      retryLoop.wentWell();
       if (waitMs !== null) await bell.wait(waitMs, stop);
     } catch (error) {
-      if (!interrupt.aborted) await bell.wait(passFailed(parts, memory, error), stop);
+      if (!interrupt.aborted) await bell.wait(passFailed(parts, retryLoop, memory, error), stop);
     }
   }
   await listening;
 }
 
 /** Not a failure of an action (those are in the journal) but of the journal itself, as on a full disk. */
-function passFailed(parts: AgentParts, { heard }: Memory, error: unknown): number {
-  const failure = classify(error);
-  const retryInMs = spread(2_000, 0.5, parts.random);
-  parts.log.error({ err: failure }, 'the journal or the disk failed, trying again');
-  parts.status.rest(heard.wanted, { kind: 'failed', failure: failure.toFailure(), retryInMs }, parts.journal());
+function passFailed(parts: AgentParts, retryLoop: RetryLoop, { heard }: Memory, error: unknown): number {
+  const retryInMs = retryLoop.failed(error, {}, 'the agent cannot work with its own files, trying again');
+  const because = { kind: 'failed', failure: classify(error).toFailure(), retryInMs } as const;
+  parts.emit('rest', { wanted: heard.wanted, because, journal: parts.journal() });
   return retryInMs;
 }
 

@@ -8,6 +8,7 @@ import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { listReleases } from './disk/releases.ts';
+import type { Emit } from './events.ts';
 import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue } from './maintenance-plan.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
@@ -33,8 +34,7 @@ interface ChoreParts {
   readonly failpoint: Failpoint;
   readonly journal: () => Journal;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
-  /** Called after each inspection with the names that differ, none included. */
-  readonly onDrift: (names: readonly string[]) => void;
+  readonly emit: Emit;
 }
 
 export interface Maintenance {
@@ -98,6 +98,7 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
     if (times.active !== active || (settledFor ?? times.settledFor) !== times.settledFor) {
       times = { ...times, active, settledFor, settledAt: now, inspectedAt: null, restUntil: 0 };
     }
+    parts.emit('maintenance', { state: 'begins' });
     try {
       const due = await decide(now);
       if ('inMs' in due) return spread(due.inMs, 0.2, parts.random);
@@ -108,6 +109,8 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
       times = { ...times, restUntil: clock.monotonic() + AFTER_FAILURE_MS };
       parts.log.warn({ err: classify(error) }, 'work in the background failed, again later');
       return spread(AFTER_FAILURE_MS, 0.2, parts.random);
+    } finally {
+      parts.emit('maintenance', { state: 'ends' });
     }
   }
 
@@ -142,7 +145,7 @@ async function inspect(
     parts.log.warn({ commitId: active, drift: names }, 'the active release is not its commit any more');
     if (then === 'heal') await heal(parts, active, signal);
   }
-  parts.onDrift(then === 'heal' && names.length > 0 ? await driftOf(parts, active, signal) : names);
+  parts.emit('drift', { names: then === 'heal' && names.length > 0 ? await driftOf(parts, active, signal) : names });
 }
 
 async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal): Promise<string[]> {

@@ -52,7 +52,7 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
   await repair(parts, memory);
   const { reversal } = parts.journal();
   if (reversal) {
-    parts.status.reverting(reversal);
+    parts.emit('reverting', { reversal });
     await revert(parts, reversal, signals.stop);
     return null;
   }
@@ -61,7 +61,8 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
   memory.wanted = wanted;
   if (suspended) {
     memory.healthWatch.over(null);
-    parts.status.rest(wanted, { kind: 'suspended', suspension: suspended }, parts.journal());
+    const because = { kind: 'suspended', suspension: suspended } as const;
+    parts.emit('rest', { wanted, because, journal: parts.journal() });
     // The person may be changing files by hand: those are named, not put right.
     return soonest(parts, [await watchServed(parts, wanted, signals.interrupt, 'observe')]);
   }
@@ -77,7 +78,7 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
     if (wanted.kind === 'target') await act(parts, memory, [next.do, ...(next.next ?? [])], wanted, signals);
     return null;
   }
-  parts.status.rest(wanted, next.because, parts.journal());
+  parts.emit('rest', { wanted, because: next.because, journal: parts.journal() });
   const maintenanceInMs = settled
     ? await parts.maintenance.next(settled.target.commitId, settled.targetVersion, signals.interrupt)
     : await watchServed(parts, wanted, signals.interrupt, 'as set');
@@ -107,7 +108,7 @@ async function beginOnce(parts: ReconcileParts, memory: Memory, wanted: WantedTa
   memory.nextTry = { at: 0 };
   await parts.remember((journal) => beginTarget(journal, target, targetVersion, pursuit.accepts, pursuit.late));
   await parts.failpoint('begin.remembered');
-  parts.status.begin(wanted);
+  parts.emit('begun', { wanted });
 }
 
 async function nextAction(parts: ReconcileParts, memory: Memory, { wanted, clearance }: Pursuit): Promise<Decision> {

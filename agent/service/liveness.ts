@@ -1,107 +1,143 @@
 import type { Clock } from '../../runtime/clock.ts';
-import type { StatusReporter } from '../coordination/status-report.ts';
-import type { Maintenance } from '../maintenance.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { AgentListener } from '../events.ts';
 import type { Rest } from '../plan.ts';
-import type { Beat } from './beats.ts';
+import type { Notifier } from './notify.ts';
 
+/**
+ * Whether the agent's loops are alive. Each loop leaves a beat whenever it makes progress, and says with it what it waits
+ * for next and how long that may take at most. So a wait for something outside (ZooKeeper, an origin, a person) is a sign
+ * of life, however long; a loop that is past its own bound is stuck, and only a new process helps: the service manager's
+ * watchdog is fed no more.
+ */
 export interface Liveness {
+  /** Takes the pulse of the agent's loop: whatever a pass does, it emits an event. */
+  readonly listener: AgentListener;
   readonly beats: ReadonlyMap<string, Beat>;
   /** One line: what the agent does or waits for. */
   readonly status: () => string;
-  /** The same reporter, with a beat at each turn of the agent's loop. */
-  watchStatus(inner: StatusReporter): StatusReporter;
-  /** The same maintenance, with beats around each task. */
-  maintenance(inner: Maintenance): Maintenance;
-  /** A loop of somebody else's gets on. */
+  /** A beat of another loop. */
   beat(loop: string, waitsFor: string, maxMs: number | null): void;
+}
+
+export interface Beat {
+  /** Monotonic ms. */
+  readonly at: number;
+  readonly waitsFor: string;
+  /** Null: as long as it takes. */
+  readonly maxMs: number | null;
+}
+
+/** A loop that is past its bound. */
+interface Stuck {
+  readonly loop: string;
+  readonly waitsFor: string;
+  readonly sinceMs: number;
+  readonly maxMs: number;
 }
 
 interface LivenessParts {
   readonly clock: Clock;
-  /** The longest that the loop rests between two looks, ms. */
+  /** The longest that the loop rests between two passes, ms. */
   readonly restMs: () => number;
-  /** Called at the first turn of the loop. */
-  readonly onFirstTurn: () => void;
+  /** Called at the first pass of the loop. */
+  readonly onFirstPass: () => void;
   /** Called where `status` is another one. */
   readonly onStatus: () => void;
 }
 
-/** What the loop does besides steps and rests: looks at the disk, which may be slow, and writes the journal. */
+/** What the loop does besides actions and rests: looks at the disk, which may be slow, and writes the journal. */
 const LOOK_MS = 5 * 60_000;
 /**
- * Commands, fetches and health checks have deadlines of their own, which the settings or the commit choose; work on files ends
- * by itself. This is only beyond all of them.
+ * Commands, fetches and health checks have deadlines of their own, which the settings or the commit choose; work on files
+ * ends without one. This is only beyond all of them.
  */
-const STEP_MS = 24 * 3_600_000;
+const ACTION_MS = 24 * 3_600_000;
 
 const LOOP = 'deployment';
 
-/**
- * Takes the pulse of the agent's loop from outside: whatever a turn does, it tells the reporter of it.
- */
 export function createLiveness(parts: LivenessParts): Liveness {
   const beats = new Map<string, Beat>();
   let status = '';
-  let turned = false;
+  let passed = false;
   let resting = 'a change';
 
   const beat = (loop: string, waitsFor: string, maxMs: number | null) =>
     void beats.set(loop, { at: parts.clock.monotonic(), waitsFor, maxMs });
 
-  function turn(waitsFor: string, maxMs: number, words: string | null): void {
+  function pulse(waitsFor: string, maxMs: number, words: string | null = null): void {
     beat(LOOP, waitsFor, maxMs);
-    if (!turned) parts.onFirstTurn();
-    turned = true;
+    if (!passed) parts.onFirstPass();
+    passed = true;
     if (words === null || words === status) return;
     status = words;
     parts.onStatus();
-  }
-
-  async function background(work: () => Promise<number>): Promise<number> {
-    beat(LOOP, 'work in the background', STEP_MS);
-    const inMs = await work();
-    beat(LOOP, resting, parts.restMs() + LOOK_MS);
-    return inMs;
   }
 
   return {
     beats,
     status: () => status,
     beat,
-    watchStatus: (inner) => ({
-      ...inner,
-      begin(wanted) {
-        turn('its own files', LOOK_MS, null);
-        inner.begin(wanted);
+    listener: {
+      begun: () => pulse('its own files', LOOK_MS),
+      working({ wanted, action }) {
+        pulse(action, ACTION_MS, `${action} ${wanted.target.commitId.slice(0, 10)}`);
       },
-      working(wanted, step, journal) {
-        const commit = wanted.kind === 'target' ? ` ${wanted.target.commitId.slice(0, 10)}` : '';
-        turn(step, STEP_MS, `${step}${commit}`);
-        inner.working(wanted, step, journal);
+      done: () => pulse('its own files', LOOK_MS),
+      failed: () => pulse('its own files', LOOK_MS),
+      reverting({ reversal }) {
+        pulse('the steps after a failure', ACTION_MS, `reverting after ${reversal.code}`);
       },
-      reverting(failed) {
-        turn('the steps after a failure', STEP_MS, `clearing up after ${failed.code}`);
-        inner.reverting(failed);
-      },
-      done(wanted, step, ms) {
-        turn('its own files', LOOK_MS, null);
-        inner.done(wanted, step, ms);
-      },
-      failed(wanted, step, failure, attempts) {
-        turn('its own files', LOOK_MS, null);
-        inner.failed(wanted, step, failure, attempts);
-      },
-      rest(wanted, because, journal) {
+      rest({ because, journal }) {
         resting = waitOf(because);
-        turn(resting, parts.restMs() + LOOK_MS, statusOf(because, journal.progress?.commitId));
-        inner.rest(wanted, because, journal);
+        pulse(resting, parts.restMs() + LOOK_MS, statusOf(because, journal.progress?.commitId));
       },
-    }),
-    maintenance: (inner) => ({
-      next: (active, settledFor, signal) => background(() => inner.next(active, settledFor, signal)),
-      watch: (served, signal, drift) => background(() => inner.watch(served, signal, drift)),
-    }),
+      maintenance({ state }) {
+        if (state === 'begins') beat(LOOP, 'maintenance', ACTION_MS);
+        else beat(LOOP, resting, parts.restMs() + LOOK_MS);
+      },
+    },
   };
+}
+
+/** The loop that is longest past its bound; null: all of them are alive. Pure. @param now monotonic ms. */
+export function findStuck(beats: ReadonlyMap<string, Beat>, now: number): Stuck | null {
+  const stuck = [...beats].flatMap(([loop, { at, waitsFor, maxMs }]) => {
+    const sinceMs = now - at;
+    return maxMs !== null && sinceMs > maxMs ? [{ loop, waitsFor, sinceMs, maxMs }] : [];
+  });
+  return stuck.toSorted((a, b) => b.sinceMs - b.maxMs - (a.sinceMs - a.maxMs))[0] ?? null;
+}
+
+interface WatchdogParts {
+  readonly notifier: Notifier;
+  readonly beats: ReadonlyMap<string, Beat>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Feeds the service manager's watchdog for as long as no loop is stuck, three times within its time, so that one lost
+ * message does no harm. A blocked event loop feeds nothing anyway. Returns how to end it.
+ * @param watchdogMs the manager's WatchdogSec.
+ */
+export function feedWatchdog(parts: WatchdogParts, watchdogMs: number): () => void {
+  let cancel = () => {};
+  let starved = false;
+
+  function feed(): void {
+    const stuck = findStuck(parts.beats, parts.clock.monotonic());
+    if (!stuck) void parts.notifier.tell('WATCHDOG=1');
+    else if (!starved) {
+      parts.log.fatal({ ...stuck }, `the ${stuck.loop} loop is stuck: the watchdog is not fed and restarts this agent`);
+      void parts.notifier.tell(`STATUS=stuck: the ${stuck.loop} loop waits for ${stuck.waitsFor}`);
+    }
+    starved = stuck !== null;
+    cancel = parts.clock.after(watchdogMs / 3, feed);
+  }
+
+  feed();
+  return () => cancel();
 }
 
 const isWait = (because: Rest): because is Extract<Rest, { waitingFor: string }> =>

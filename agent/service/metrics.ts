@@ -1,13 +1,12 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Session, SessionState } from '../../zookeeper/session.ts';
-import type { StatusReporter } from '../coordination/status-report.ts';
+import type { AgentListener } from '../events.ts';
 import type { Journal } from '../state/journal.ts';
 import type { Wanted } from '../state/wanted.ts';
 
 interface Metrics {
-  /** The same reporter, counting what passes. */
-  status(inner: StatusReporter): StatusReporter;
+  readonly listener: AgentListener;
   readonly contentType: string;
   /** In the text format of Prometheus. */
   text(): Promise<string>;
@@ -26,7 +25,7 @@ const STATES: readonly SessionState[] = ['connecting', 'connected', 'suspended',
 
 /**
  * What one agent tells a Prometheus: what is desired and what is shown, how long the stages take and how they fail, and
- * how the ZooKeeper session does. It learns by listening to the reporter, so nothing of a deployment waits for it.
+ * the state of the ZooKeeper session. It listens to the loop's events, so no deployment waits for it.
  * Names and labels are listed in docs/metrics.md, and dashboards may rely on them.
  */
 export function createMetrics(parts: MetricsParts): Metrics {
@@ -34,7 +33,10 @@ export function createMetrics(parts: MetricsParts): Metrics {
   registry.setDefaultLabels({ app: parts.app });
   const registers = [registry];
   const named = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) => ({
-    ...{ name: `gitfleet_${name}`, help, labelNames: [...labelNames], registers },
+    name: `gitfleet_${name}`,
+    help,
+    labelNames: [...labelNames],
+    registers,
   });
 
   const build = new Gauge(named('build_info', 'Always 1; the version is a label', ['version']));
@@ -78,31 +80,17 @@ export function createMetrics(parts: MetricsParts): Metrics {
   }
 
   return {
-    status: (inner) => ({
-      ...inner,
-      begin(wanted) {
-        targets.inc();
-        inner.begin(wanted);
-      },
-      working(wanted, step, journal) {
+    listener: {
+      begun: () => targets.inc(),
+      working({ wanted, journal }) {
         show(wanted, journal);
         settled.set(0);
         waiting.set(0);
-        inner.working(wanted, step, journal);
       },
-      done(wanted, step, ms) {
-        durations.observe({ stage: step }, ms / 1_000);
-        inner.done(wanted, step, ms);
-      },
-      failed(wanted, step, failure, attempts) {
-        failures.inc({ stage: step, code: failure.code });
-        inner.failed(wanted, step, failure, attempts);
-      },
-      drift(names) {
-        drifted.set(names.length);
-        inner.drift(names);
-      },
-      rest(wanted, because, journal) {
+      done: ({ action, ms }) => durations.observe({ stage: action }, ms / 1_000),
+      failed: ({ action, failure }) => failures.inc({ stage: action, code: failure.code }),
+      drift: ({ names }) => drifted.set(names.length),
+      rest({ wanted, because, journal }) {
         show(wanted, journal);
         const isSettled = because.kind === 'settled' && wanted.kind === 'target';
         settled.set(isSettled ? 1 : 0);
@@ -112,15 +100,14 @@ export function createMetrics(parts: MetricsParts): Metrics {
         const now = isSettled ? wanted.targetVersion : null;
         if (now !== null && now !== settledOn) success.set(parts.clock.now() / 1_000);
         settledOn = now;
-        inner.rest(wanted, because, journal);
       },
-    }),
+    },
     contentType: registry.contentType,
     text: () => registry.metrics(),
   };
 }
 
-/** Looked at when somebody asks, not when something happens. */
+/** Looked at for each scrape. */
 function watchSession({ vitals }: MetricsParts, registers: Registry[]): void {
   const state = new Gauge({
     name: 'gitfleet_zookeeper_session_state',

@@ -1,7 +1,6 @@
-import type { StatusReporter } from '../../agent/coordination/status-report.ts';
-import { findStuck } from '../../agent/service/beats.ts';
+import type { AgentListener } from '../../agent/events.ts';
 import { openEndpoint } from '../../agent/service/endpoint.ts';
-import type { Liveness } from '../../agent/service/liveness.ts';
+import { findStuck, type Liveness } from '../../agent/service/liveness.ts';
 import { createMetrics } from '../../agent/service/metrics.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
@@ -24,10 +23,10 @@ export interface EndpointOf {
 }
 
 /**
- * Serves /healthz and /metrics of this agent until its end; docs/metrics.md says what they tell. Returns what makes a
- * reporter be counted. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
+ * Serves /healthz and /metrics of this agent until its end; docs/metrics.md says what they tell. Returns what listens to
+ * the loop for them. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
  */
-export async function serveEndpoint(of: EndpointOf): Promise<(inner: StatusReporter) => StatusReporter> {
+export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
   const { listen, app, pulse, vitals, presence, log, shutdown } = of;
   const metrics = createMetrics({ app, version, vitals, clock });
   const health = () => {
@@ -44,5 +43,5 @@ export async function serveEndpoint(of: EndpointOf): Promise<(inner: StatusRepor
   });
   shutdown.add('endpoint', () => endpoint.close());
   log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz and /metrics');
-  return metrics.status;
+  return metrics.listener;
 }

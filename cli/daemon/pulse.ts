@@ -1,6 +1,5 @@
-import { createLiveness, type Liveness } from '../../agent/service/liveness.ts';
+import { createLiveness, feedWatchdog, type Liveness } from '../../agent/service/liveness.ts';
 import { createNotifier, type Notifier } from '../../agent/service/notify.ts';
-import { feedWatchdog } from '../../agent/service/watchdog.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
@@ -28,8 +27,8 @@ export function serviceManager(log: Logger): ServiceManager {
 }
 
 /**
- * Tells the service manager how the agent is: ready at its first turn, what it does, and that its loops live.
- * @param onReady called once, after the first turn.
+ * Tells the service manager how the agent is: ready at its first pass, what it does, and that its loops are alive.
+ * @param onReady called once, after the first pass.
  */
 export function pulseOf(
   manager: ServiceManager,
@@ -42,7 +41,7 @@ export function pulseOf(
   const pulse = createLiveness({
     clock,
     restMs: () => live().resyncInterval * 1.2,
-    onFirstTurn() {
+    onFirstPass() {
       void manager.tell('READY=1');
       onReady();
     },

@@ -1,8 +1,10 @@
 import { watch } from 'node:fs';
 import { runAgent } from '../../agent/agent.ts';
-import { createStatusReporter, type StatusReporter } from '../../agent/coordination/status-report.ts';
+import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
+import { logDeployments } from '../../agent/service/deployment-log.ts';
 import type { Liveness } from '../../agent/service/liveness.ts';
+import { reportStatus } from '../../agent/service/status-report.ts';
 import { type Failpoint, NO_FAILPOINT } from '../../agent/state/failpoints.ts';
 import { OVERRIDE_FILE } from '../../agent/state/override.ts';
 import { SUSPENSION_FILE } from '../../agent/state/suspension.ts';
@@ -108,12 +110,9 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   changedFiles = fleet.changed;
   const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
-  const counted = await countedBy(settings, agent, pulse, fleet, log, shutdown);
-  const status = counted(
-    pulse.watchStatus(
-      createStatusReporter({ reporter: fleet.reporter, clock, log, agentId: agent.id, agentVersion: version }),
-    ),
-  );
+  const metrics = await metricsOf(settings, agent, pulse, fleet, log, shutdown);
+  const report = reportStatus({ reporter: fleet.reporter, clock, agentId: agent.id, agentVersion: version });
+  const emit = createEmit({ log: logDeployments(log), report, liveness: pulse.listener, metrics }, log);
   // Getters: what a reload changed counts from its next use on.
   const maintenance = createMaintenance({
     ...parts,
@@ -130,7 +129,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     get generated() {
       return patternsOf(live());
     },
-    onDrift: status.drift,
+    emit,
   });
   const onChange = (ring: () => void, interrupt: () => void) => {
     fleet.membership.onChange(ring);
@@ -143,7 +142,11 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   beatOfSession(fleet.answers, pulse, shutdown);
   await runAgent(
     {
-      ...{ ...parts, ...shared, onChange, status, maintenance: pulse.maintenance(maintenance) },
+      ...parts,
+      ...shared,
+      onChange,
+      emit,
+      maintenance,
       get preparation() {
         return preparationKey(stepsSource(live()));
       },
@@ -158,16 +161,16 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   );
 }
 
-/** Nobody pays for metrics that nobody asked for. */
-async function countedBy(
+/** Metrics are loaded only where the settings ask for them. */
+async function metricsOf(
   { app }: Settings,
   { listen }: AgentSettings,
   pulse: Liveness,
   { vitals, membership }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership'>,
   log: Logger,
   shutdown: Shutdown,
-): Promise<(inner: StatusReporter) => StatusReporter> {
-  if (!listen) return (inner) => inner;
+): Promise<AgentListener> {
+  if (!listen) return {};
   const { serveEndpoint } = await import('./endpoint.ts');
   return await serveEndpoint({ listen, app, pulse, vitals, presence: () => membership, log, shutdown });
 }

@@ -2,6 +2,7 @@ import { readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { runAgent } from '../../agent/agent.ts';
 import { type Layout, layoutOf, linkOf, releaseOf } from '../../agent/disk/layout.ts';
+import { createEmit } from '../../agent/events.ts';
 import type { Rest } from '../../agent/plan.ts';
 import { NO_FAILPOINT } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal } from '../../agent/state/journal.ts';
@@ -98,15 +99,7 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
       ended = because;
       shutdown.ask();
     };
-    const status = {
-      begin() {},
-      done() {},
-      failed() {},
-      reverting() {},
-      working() {},
-      drift() {},
-      rest: (_: unknown, because: Rest) => rest(because),
-    };
+    const emit = createEmit({ rollback: { rest: ({ because }) => rest(because) } }, log);
     await runAgent(
       {
         ...localParts(local, settings, agent, log, NO_FAILPOINT),
@@ -117,7 +110,7 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
         recheck: async () => {},
         blocked: () => null,
         onChange: () => {},
-        status,
+        emit,
         maintenance: { next: async () => Number.POSITIVE_INFINITY, watch: async () => Number.POSITIVE_INFINITY },
       },
       shutdown.signal,

@@ -23,11 +23,7 @@ async function settleTwice(during: (interruption: AbortController) => void) {
       if (said.length === 1) during(interruption);
       journal = change(journal);
     },
-    status: {
-      working: (_: unknown, step: string) => void said.push(step),
-      done: () => void said.push('done'),
-      failed: () => void said.push('failed'),
-    },
+    emit: (name: string, event: { action: string }) => void said.push(name === 'working' ? event.action : name),
   } as unknown as ActParts;
   const memory = { checked: null, nextTry: { at: 0 } };
   await act(parts, memory, ['settle', 'settle'], wanted, {

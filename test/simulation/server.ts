@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { type AgentParts, runAgent } from '../../agent/agent.ts';
 import type { RolloutView } from '../../agent/coordination/clearance.ts';
-import { createStatusReporter } from '../../agent/coordination/status-report.ts';
 import { layoutOf, linkOf } from '../../agent/disk/layout.ts';
+import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
 import { repairJournal } from '../../agent/repair-journal.ts';
+import { logDeployments } from '../../agent/service/deployment-log.ts';
+import { reportStatus } from '../../agent/service/status-report.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { patternsOf, preparationKey, stepsOf } from '../../agent/steps/release-file.ts';
@@ -156,7 +158,9 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       stepsOf: (release: string) => stepsOf(source, release),
       ...{ preparation: preparationKey(source), generated: patternsOf(agent), resyncMs: agent.resyncInterval },
     };
-    const status = createStatusReporter({ reporter: side.reporter, clock: now, log, agentId: id, agentVersion: '0' });
+    const report = reportStatus({ reporter: side.reporter, clock: now, agentId: id, agentVersion: '0' });
+    const listeners = { log: logDeployments(log), report: reportWithDefect(report, world.planted) };
+    const emit = createEmit(listeners, log);
     const maintenance = createMaintenance({
       ...parts,
       ...{
@@ -166,7 +170,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
           graceMs: agent.releaseGrace,
         },
       },
-      ...{ verifyMs: agent.verifyInterval, drift: agent.drift, onDrift: status.drift },
+      ...{ verifyMs: agent.verifyInterval, drift: agent.drift, emit },
     });
     const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = side;
     const onChange = (ring: () => void) => void side.membership.onChange(ring);
@@ -178,7 +182,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       recheck,
       blocked,
       originTurn,
-      status,
+      emit,
       maintenance,
       onChange,
     };
@@ -252,15 +256,18 @@ function withDefect(parts: AgentParts, planted: Planted | undefined): AgentParts
         parts.followRollout((told) => tell(free(told)), signal);
       return { ...parts, followRollout, recheck: async () => {} };
     }
-    case 'agents call themselves active before they are healthy': {
-      const { status } = parts;
-      const working: typeof status.working = (wanted, step, journal) => {
-        if (step === 'health') status.rest(wanted, { kind: 'settled' }, journal);
-        else status.working(wanted, step, journal);
-      };
-      return { ...parts, status: { ...status, working } };
-    }
     default:
       return parts;
   }
+}
+
+function reportWithDefect(report: AgentListener, planted: Planted | undefined): AgentListener {
+  if (planted !== 'agents call themselves active before they are healthy') return report;
+  return {
+    ...report,
+    working(event) {
+      if (event.action === 'health') report.rest?.({ ...event, because: { kind: 'settled' } });
+      else report.working?.(event);
+    },
+  };
 }

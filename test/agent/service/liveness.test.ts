@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { StatusReporter } from '../../../agent/coordination/status-report.ts';
-import type { Rest } from '../../../agent/plan.ts';
-import { type Beat, findStuck } from '../../../agent/service/beats.ts';
-import { createLiveness } from '../../../agent/service/liveness.ts';
-import { feedWatchdog } from '../../../agent/service/watchdog.ts';
+import type { AgentListener } from '../../../agent/events.ts';
+import type { Action, Rest } from '../../../agent/plan.ts';
+import { type Beat, createLiveness, feedWatchdog, findStuck } from '../../../agent/service/liveness.ts';
 import type { Journal } from '../../../agent/state/journal.ts';
-import type { Wanted } from '../../../agent/state/wanted.ts';
+import type { Wanted, WantedTarget } from '../../../agent/state/wanted.ts';
+import type { TargetVersion } from '../../../schemas/values.ts';
+import { allowedTarget } from '../../support/allowed-target.ts';
 import { silentLog } from '../../support/log.ts';
 import { createVirtualClock } from '../../support/virtual-clock.ts';
 
@@ -30,18 +30,20 @@ describe('findStuck', () => {
   });
 });
 
-const IDLE: StatusReporter = {
-  begin() {},
-  done() {},
-  failed() {},
-  reverting() {},
-  working() {},
-  rest() {},
-  drift() {},
-};
 const JOURNAL = { progress: null } as Journal;
 const NOBODY: Wanted = { kind: 'nothing', why: 'ZooKeeper to answer' };
+const SHOP: WantedTarget = {
+  kind: 'target',
+  targetVersion: '5.100' as TargetVersion,
+  target: allowedTarget({ url: 'file:///srv/shop.git', commitId: 'c'.repeat(40), relativePath: 'shop' }),
+};
 const WAITING: Rest = { kind: 'waiting', waitingFor: 'ZooKeeper to answer' };
+
+type Status = ReturnType<typeof statusOf>;
+const statusOf = ({ rest, working }: AgentListener) => ({
+  rest: (wanted: Wanted, because: Rest, journal: Journal) => rest?.({ wanted, because, journal }),
+  working: (wanted: WantedTarget, action: Action, journal: Journal) => working?.({ wanted, action, journal }),
+});
 
 /** An agent's loop of which only the pulse is real, watched with WatchdogSec=60. */
 function watched() {
@@ -51,7 +53,7 @@ function watched() {
   const liveness = createLiveness({
     clock,
     restMs: () => MINUTE,
-    onFirstTurn: () => calls.push('ready'),
+    onFirstPass: () => calls.push('ready'),
     onStatus: () => calls.push(liveness.status()),
   });
   const notifier = {
@@ -59,7 +61,7 @@ function watched() {
   };
   const stop = feedWatchdog({ notifier, beats: liveness.beats, clock, log: silentLog }, MINUTE);
   const fed = () => told.filter(({ said }) => said === 'WATCHDOG=1').map(({ at }) => at);
-  return { clock, liveness, status: liveness.watchStatus(IDLE), told, fed, calls, stop };
+  return { clock, liveness, status: statusOf(liveness.listener), told, fed, calls, stop };
 }
 
 describe('the watchdog', () => {
@@ -80,8 +82,8 @@ describe('the watchdog', () => {
   });
 
   it.each([
-    ['a rest from which it does not wake', (s: StatusReporter) => s.rest(NOBODY, WAITING, JOURNAL), 7 * MINUTE],
-    ['a step that never ends', (s: StatusReporter) => s.working(NOBODY, 'write', JOURNAL), 25 * HOUR],
+    ['a rest from which it does not wake', (s: Status) => s.rest(NOBODY, WAITING, JOURNAL), 7 * MINUTE],
+    ['a step that never ends', (s: Status) => s.working(SHOP, 'write', JOURNAL), 25 * HOUR],
   ])('gets nothing more after %s, and is told which loop it is', async (_, turn, within) => {
     const { clock, status, told, fed } = watched();
     turn(status);
@@ -105,15 +107,21 @@ describe('the watchdog', () => {
     expect(fed().at(-1)).toBeLessThanOrEqual(5 * MINUTE);
   });
 
-  it('is ready at the first turn, and has one line for what the agent does', () => {
+  it('is ready at the first pass, and has one line for what the agent does', () => {
     const { status, calls } = watched();
     expect(calls).toEqual([]);
     status.rest(NOBODY, WAITING, JOURNAL);
     status.rest(NOBODY, WAITING, JOURNAL);
-    status.working(NOBODY, 'fetch', JOURNAL);
+    status.working(SHOP, 'fetch', JOURNAL);
     const failure = { code: 'DENIED', reason: 'no key', hint: '', next: 'stall' } as const;
     status.rest(NOBODY, { kind: 'failed', failure, retryInMs: null }, JOURNAL);
     status.rest(NOBODY, { kind: 'settled' }, { progress: { commitId: 'c'.repeat(40) } } as Journal);
-    expect(calls).toEqual(['ready', 'waiting for ZooKeeper to answer', 'fetch', 'DENIED: no key', 'serves cccccccccc']);
+    expect(calls).toEqual([
+      'ready',
+      'waiting for ZooKeeper to answer',
+      'fetch cccccccccc',
+      'DENIED: no key',
+      'serves cccccccccc',
+    ]);
   });
 });

@@ -1,0 +1,76 @@
+import type { Logger } from '../../runtime/log.ts';
+import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
+import type { AgentEvents, AgentListener } from '../events.ts';
+import type { WantedTarget } from '../state/wanted.ts';
+
+/**
+ * The story of each deployment in the log: one line for each action, one for each new state of rest. A rest that is as
+ * the one before is not repeated.
+ */
+export function logDeployments(log: Logger): AgentListener {
+  let said = '';
+
+  return {
+    begun({ wanted }) {
+      said = '';
+      log.info({ ...about(wanted), url: wanted.target.url }, 'new target');
+    },
+    working() {
+      said = '';
+    },
+    done({ wanted, action, ms }) {
+      log.info({ ...about(wanted), step: action, ms: Math.round(ms) }, `${action} done`);
+    },
+    failed({ wanted, action, failure, output, attempts }) {
+      const { code, hint, next, message: reason } = failure;
+      const said = output === '' ? {} : { output: output.slice(-MAX_OUTPUT_CHARACTERS) };
+      const fields = { ...about(wanted), step: action, code, hint, next, attempts, reason, ...said };
+      log[next === 'retry' || next === 'wait' ? 'warn' : 'error'](fields, `${action} failed`);
+    },
+    reverting({ reversal }) {
+      const { commitId, back, step, code } = reversal;
+      const words = back ? 'going back to the earlier release' : 'nothing to go back to, running on-failure';
+      log.warn({ commitId, back, step, code }, words);
+    },
+    rest(event) {
+      const now = restKey(event);
+      if (now !== said) logRest(log, event);
+      said = now;
+    },
+  };
+}
+
+function restKey({ wanted, because, journal }: AgentEvents['rest']): string {
+  const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;
+  const commitId = wanted.kind === 'target' ? wanted.target.commitId : null;
+  const why = 'waitingFor' in because ? because.waitingFor : because.kind === 'failed' ? because.failure.code : null;
+  return JSON.stringify([targetVersion, commitId, because.kind, why, journal.progress?.attempts]);
+}
+
+function logRest(log: Logger, { wanted, because, journal }: AgentEvents['rest']): void {
+  const { progress, links } = journal;
+  const target = wanted.kind === 'target' ? wanted.target : null;
+  const path = target?.relativePath ?? progress?.relativePath;
+  const commitId = path === undefined ? null : (links[path] ?? null);
+  if (because.kind === 'settled' && wanted.kind === 'target') {
+    const { targetVersion } = wanted;
+    log.info({ deployment: target?.gitfleet?.deployment ?? null, targetVersion, commitId }, 'settled');
+  } else if (because.kind === 'suspended') {
+    const { by, reason } = because.suspension;
+    log.warn({ by, reason, commitId }, 'suspended by a person on this server');
+  } else if (because.kind === 'waiting' || because.kind === 'awaiting') {
+    const { waitingFor } = because;
+    log.info({ waitingFor }, `waiting for ${waitingFor}`);
+  } else if (because.kind === 'failed' && wanted.kind === 'refused') {
+    const { code, reason, hint } = because.failure;
+    const { targetVersion } = wanted;
+    log.error({ targetVersion, code, reason, hint }, 'target refused; what runs keeps running');
+  }
+}
+
+const about = ({ target, targetVersion }: WantedTarget) => ({
+  deployment: target.gitfleet?.deployment ?? null,
+  targetVersion,
+  commitId: target.commitId,
+  relativePath: target.relativePath,
+});
