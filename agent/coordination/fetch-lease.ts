@@ -1,4 +1,5 @@
-import type { Clock } from '../../runtime/clock.ts';
+import { spread } from '../../runtime/backoff.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { RepositoryUrl } from '../../schemas/values.ts';
@@ -16,6 +17,7 @@ interface FetchLeaseParts {
   /** How many agents may ask the origin at a time, asked at each fetch; null: this one does not queue. */
   readonly leases: () => number | null;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -33,32 +35,37 @@ export const noOriginTurn: TakeOriginTurn = async () => NO_TURN;
 
 /** So long ZooKeeper may be away before an agent asks the origin without its leave. */
 const WITHOUT_MS = 5_000;
-/** Whoever reads the log of an agent that does nothing wants to know why. */
+/** So long an agent waits for its turn while others hold all leases: a dead or hostile holder must not stop it. */
+const LONGEST_MS = 30_000;
+/** The log of an agent that only waits says what for. */
 const WORD_MS = 2_000;
 
 /**
- * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away, or
- * refuses, the agent goes without. Nobody queues either where the origin is a directory, whose git runs on this machine,
+ * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away or
+ * refuses, and after 30 s (with jitter) in the queue, the agent goes without. No agent queues where the origin is a directory, whose git runs on this machine,
  * or where no more agents are online than there are leases; while a fleet comes up these few go beside those that hold
  * leases. Agents that have the commit already never come here.
  */
 export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
-  const { session, path, online, acl, leases, clock, log } = parts;
+  const { session, path, online, acl, leases, clock, random, log } = parts;
   return async (url, signal) => {
     const most = leases();
     if (most === null || url.startsWith('file:')) return NO_TURN;
     const tired = new AbortController();
     const asking = queue(most, AbortSignal.any([signal, tired.signal]));
     const watched = whenAway(session, clock, () => tired.abort(new Error('ZooKeeper is away')));
+    const longest = spread(LONGEST_MS, 0.3, random);
+    const cancelLongest = clock.after(longest, () => tired.abort(new Error('other agents hold all leases')));
     const cancelWord = clock.after(WORD_MS, () => log.info({ leases: most }, 'waiting for a turn at the origin'));
     try {
       return await asking;
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ err: classify(error) }, 'no lease on the origin to be had: fetching without');
+      log.warn({ err: classify(error) }, 'no lease on the origin, fetching without one');
       return NO_TURN;
     } finally {
       watched();
+      cancelLongest();
       cancelWord();
     }
   };
