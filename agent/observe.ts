@@ -11,7 +11,7 @@ export interface ObserveParts {
   readonly store: Store;
   readonly spare: Spare;
   readonly uid: number;
-  /** What a release has to be prepared by (release-steps.ts). */
+  /** What a release has to be prepared by (steps/release-file.ts). */
   readonly preparation: string;
 }
 

@@ -126,6 +126,13 @@ function watchMemory({ clock, maxMemoryBytes }: RunOptions, pid: number | undefi
   return () => cancel();
 }
 
+/** In words that follow the command's name. */
+export function howItEnded({ ended, cause, signal, exitCode }: RunResult, timeoutMs: number): string {
+  if (ended === 'not-started') return `could not be started (${cause?.code ?? 'unknown reason'})`;
+  if (ended === 'timeout') return `did not end within ${timeoutMs} ms and was killed`;
+  return signal ? `was ended by ${signal}` : `exited with ${exitCode}`;
+}
+
 function notRun(ended: RunResult['ended']): RunResult {
   return { exitCode: null, signal: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), ended };
 }

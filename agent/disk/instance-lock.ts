@@ -1,16 +1,15 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { endOrphans } from '../../git/run/orphans.ts';
-import { type Clock, systemClock } from '../../runtime/clock.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import type { Code } from '../../runtime/codes.ts';
-import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { type RunResult, run } from '../../runtime/process.ts';
-import { clean } from '../../runtime/safe-text.ts';
+import { flock } from '../../runtime/flock.ts';
+import { nullIf, readIfThere } from '../../runtime/read-if-there.ts';
 import { checkOwner, type Layout, statOfRoot } from './layout.ts';
-import { encodeOwner, ownerFile, parseOwner } from './owner-file.ts';
+import { bootId, machineDigest, machineName } from './machine-id.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
@@ -49,7 +48,7 @@ export async function takeInstanceLock(
     await makeNamed('root', layout.root, 0o755);
     checkOwner(layout.root, await statOfRoot(layout.root, uid()), uid());
     const below = join(layout.root, '.gitfleet');
-    await makeDirectory(below, 0o755).catch(unless('EEXIST')); // What is there is judged in the next line.
+    await makeDirectory(below, 0o755).catch(nullIf('EEXIST')); // What is there is judged in the next line.
     checkOwner(below, await lstat(below), uid());
     const owner = await takeOwner(layout, agentId, machine, waitMs);
     await makeDirectory(layout.app, 0o755);
@@ -60,7 +59,7 @@ export async function takeInstanceLock(
     return {
       lockFd: lock.fd,
       instanceId: randomUUID(),
-      machineId: digest(`${machine}|${await bootId()}|${inode.dev}:${inode.ino}`),
+      machineId: machineDigest(`${machine}|${await bootId()}|${inode.dev}:${inode.ino}`),
       async release() {
         await owner.close();
         await lock.close();
@@ -104,7 +103,7 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
 async function takeOwner(layout: Layout, agentId: string, machine: string, waitMs: number): Promise<FileHandle> {
   const file = ownerFile(layout.root);
   const handle = await takeLock(file, 0o644, 'ROOT_TAKEN', layout.root, waitMs);
-  const mine = encodeOwner({ agentId, machine: digest(machine) });
+  const mine = encodeOwner({ agentId, machine: machineDigest(machine) });
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_OWNER_BYTES), 0, MAX_OWNER_BYTES, 0);
   const present = buffer.toString('utf8', 0, bytesRead);
   if (present === '') await handle.write(mine, 0);
@@ -112,7 +111,7 @@ async function takeOwner(layout: Layout, agentId: string, machine: string, waitM
     await handle.close();
     throw FleetError.of(
       'ROOT_TAKEN',
-      `${layout.root} belongs to ${ownerIn(present, digest(machine))}`,
+      `${layout.root} belongs to ${ownerIn(present, machineDigest(machine))}`,
       `give this agent a root of its own; if that agent is gone for good, remove ${file}`,
     );
   }
@@ -127,31 +126,26 @@ function ownerIn(text: string, machine: string): string {
   return `agent ${owner.agentId}${owner.machine === machine ? '' : ' of another machine'}`;
 }
 
-/** Node has no flock(2); util-linux's flock(1) locks the description that we share with it and leaves it to us. */
 async function takeLock(file: string, mode: number, code: Code, what: string, waitMs: number): Promise<FileHandle> {
   const handle = await openOwn(file, mode);
-  const result = await run(['flock', '--timeout', String(waitMs / 1_000), '--exclusive', '3'], {
-    env: { PATH: '/usr/bin:/bin' },
-    clock: systemClock satisfies Clock,
-    timeoutMs: waitMs + 10_000,
-    maxBytes: 4_096,
-    keep: 'tail',
-    inherit: [handle.fd],
-  });
-  if (result.exitCode === 0) return handle;
+  const locked = await flock(handle.fd, { mode: 'exclusive', waitMs, clock: systemClock });
+  if (locked.kind === 'locked') return handle;
   await handle.close();
-  throw notLocked(result, file, code, what);
+  if (locked.kind === 'missing') throw FleetError.of('NO_FLOCK', 'the command flock is not on this server');
+  if (locked.kind === 'failed') throw FleetError.of('LOCK_FAILED', `${file} could not be locked: ${locked.reason}`);
+  const hint = `one agent per directory; see who holds it: fuser -v ${file}`;
+  throw FleetError.of(code, `another agent works with ${what}`, hint);
 }
 
 /** Made with exactly this mode where it is missing. What is there must be a file of ours, and keeps its mode. */
 async function openOwn(file: string, mode: number): Promise<FileHandle> {
   const flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
-  const made = await open(file, flags | O_CREAT | O_EXCL, mode).catch(unless('EEXIST'));
+  const made = await open(file, flags | O_CREAT | O_EXCL, mode).catch(nullIf('EEXIST'));
   if (made) {
     await made.chmod(mode);
     return made;
   }
-  const there = await open(file, flags).catch(unless('ELOOP', 'EISDIR', 'ENXIO'));
+  const there = await open(file, flags).catch(nullIf('ELOOP', 'EISDIR', 'ENXIO'));
   const found = await there?.stat();
   // A second name of the file would be a link by another word.
   if (there && found?.isFile() && found.nlink === 1 && (found.uid === uid() || found.uid === 0)) return there;
@@ -163,55 +157,32 @@ async function openOwn(file: string, mode: number): Promise<FileHandle> {
   );
 }
 
-const unless =
-  (...codes: string[]) =>
-  (error: NodeJS.ErrnoException): null => {
-    if (codes.includes(error.code ?? '')) return null;
-    throw error;
-  };
-
 const uid = (): number => process.getuid?.() ?? 0;
 
-/** Only a silent 1 says that the lock is held: an error has another code, and BusyBox's flock prints with its 1. */
-function notLocked(result: RunResult, file: string, code: Code, what: string): FleetError {
-  if (result.ended === 'not-started') {
-    const reason = 'the command flock is not on this server';
-    return FleetError.of('NO_FLOCK', reason);
-  }
-  const words = clean(result.stderr.toString('utf8').trim(), 500);
-  if (result.exitCode === 1 && words === '') {
-    const hint = `one agent per directory: see who holds it with: fuser -v ${file}`;
-    return FleetError.of(code, `another agent works with ${what}`, hint);
-  }
-  const how = result.ended === 'exit' ? `flock exited with ${result.exitCode}` : `flock was ended (${result.ended})`;
-  return FleetError.of('LOCK_FAILED', `${file} could not be locked: ${how}${words && `: ${words}`}`);
+/** Who took a root: an agent, on a machine whose name is only kept as a digest. */
+interface Owner {
+  readonly agentId: string;
+  readonly machine: string;
 }
 
-/**
- * A name for this machine that outlives a boot, since the root's owner file holds it. Containers have none; there the
- * state directory is what stays the same, so it keeps one.
- */
-async function machineName(file: string, state: string, agentId: string): Promise<string> {
-  const name = (await readFile(file, 'utf8').catch(() => '')).trim();
-  // An image that was never started has an empty file, or the word "uninitialized".
-  if (/^[0-9a-f]{32}$/.test(name)) return name;
-  return `${agentId} ${await drawnName(join(state, 'machine'))}`;
+export const ownerFile = (root: string): string => join(root, '.gitfleet', 'owner');
+
+/** Who took this root; null: nobody yet; `unknown`: somebody, in a file that is not as we write it. */
+export async function readOwner(root: string): Promise<Owner | 'unknown' | null> {
+  const text = (await readIfThere(ownerFile(root), MAX_OWNER_BYTES).catch(() => null)) ?? '';
+  return text === '' ? null : (parseOwner(text) ?? 'unknown');
 }
 
-async function drawnName(file: string): Promise<string> {
-  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error; // To draw another one would lose the root.
-  });
-  if (kept !== '') return kept.trim();
-  const drawn = randomUUID();
-  await writeDurably(file, `${drawn}\n`);
-  return drawn;
+export const encodeOwner = ({ agentId, machine }: Owner): string => `${agentId} ${machine}\n`;
+
+/** Null for text that is not as we write it: it may be anything, so nobody repeats any of it. */
+export function parseOwner(text: string): Owner | null {
+  const [, agentId, machine] = /^([A-Za-z0-9._-]{1,100}) ([0-9a-f]{16})\n$/.exec(text) ?? [];
+  return agentId === undefined || machine === undefined ? null : { agentId, machine };
 }
 
-async function bootId(): Promise<string> {
-  const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
-  return id.trim() || String((await stat('/')).birthtimeMs);
+/** The agent that took this root, whatever name the command line or the settings have; else `named`. */
+export async function ownerOr(named: string, root: string): Promise<string> {
+  const owner = await readOwner(root);
+  return owner === null || owner === 'unknown' ? named : owner.agentId;
 }
-
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

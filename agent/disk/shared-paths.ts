@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, readlink, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { FleetError } from '../../runtime/errors.ts';
+import { nullIf } from '../../runtime/read-if-there.ts';
 import type { Layout } from './layout.ts';
 import { openFrom } from './releases.ts';
 
@@ -19,7 +20,7 @@ export async function linkShared(layout: Layout, release: string, paths: readonl
     const link = join(release, path);
     await makeParents(release, path);
     const target = relative(dirname(link), home);
-    const found = await lstat(link).catch(unlessMissing);
+    const found = await lstat(link).catch(nullIf('ENOENT'));
     if (found === null) await symlink(target, link);
     else if (!found.isSymbolicLink() || (await readlink(link)) !== target) throw taken(path, path);
   }
@@ -34,17 +35,12 @@ async function makeParents(release: string, path: string): Promise<void> {
   let at = release;
   for (const segment of segments) {
     at = join(at, segment);
-    const found = await lstat(at).catch(unlessMissing);
+    const found = await lstat(at).catch(nullIf('ENOENT'));
     if (found === null) {
       await mkdir(at);
       await chmod(at, 0o755);
     } else if (!found.isDirectory()) throw taken(path, relative(release, at));
   }
-}
-
-function unlessMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null;
-  throw error;
 }
 
 const taken = (path: string, where: string): FleetError =>

@@ -4,7 +4,7 @@ import { type Refused, refuse } from '../../schemas/refusal.ts';
 import { parseUrl } from '../../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
 
-/** What lies where our link shall stand (adopt-look.ts). */
+/** What lies where our link shall stand (adopt-inspection.ts). */
 export type Found =
   | { readonly kind: 'nothing'; readonly asideTaken: boolean }
   | { readonly kind: 'ours'; readonly commitId: CommitId }

@@ -38,7 +38,7 @@ export interface Adopted {
  *
  * Nothing that others made is deleted or written to. Until the last look at it, right before the renames, nothing of
  * ours is visible; a refusal leaves objects in the store, or a release that retention removes, and nothing else.
- * @throws FleetError with the code of the refusal (adopt-decision.ts, place.ts), of git, or CHANGED_MEANWHILE,
+ * @throws FleetError with the code of the refusal (adopt-decision.ts, disk/layout.ts), of git, or CHANGED_MEANWHILE,
  *   NOT_ADOPTED, NOT_UNDONE.
  */
 export async function adopt(
@@ -57,7 +57,7 @@ export async function adopt(
   if (gone === null || !isDeepStrictEqual(now, adoption)) throw changed(relativePath);
 
   const before = parts.journal();
-  // Intent first, as for every swap: after a crash the disk decides (reconcile.ts).
+  // Intent first, as for every swap: after a crash the disk decides (repair-journal.ts).
   await parts.remember((journal) => noteShown(journal, relativePath, commitId, clock.now()));
   try {
     if (from.kind === 'link') await swapLink(layout, relativePath, commitId, parts.failpoint);

@@ -1,7 +1,9 @@
 import { lstat, open, readlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
-import { run } from '../../runtime/process.ts';
+import { flock } from '../../runtime/flock.ts';
+import { nullIf } from '../../runtime/read-if-there.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
 import type { Layout } from '../disk/layout.ts';
 import { listReleases } from '../disk/releases.ts';
 import { type Journal, readJournal } from '../state/journal.ts';
@@ -90,15 +92,12 @@ async function shownBy(layout: Layout, relativePath: string): Promise<ShownLink>
   if (!found) return { ...about, instead: 'nothing' };
   if (!found.isSymbolicLink()) return { ...about, instead: found.isDirectory() ? 'a directory' : 'a file' };
   const shown = relative(layout.releases, resolve(dirname(link), await readlink(link)));
-  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(shown)) return { ...about, commitId: shown, instead: null };
+  if (isCommitId(shown)) return { ...about, commitId: shown, instead: null };
   return { ...about, instead: 'a link that leads elsewhere' };
 }
 
 async function keptReleases(layout: Layout, journal: Journal): Promise<KeptRelease[]> {
-  const names = await listReleases(layout).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+  const names = (await listReleases(layout).catch(nullIf('ENOENT'))) ?? [];
   const unknown = { endedWell: false, leftAt: null, at: null };
   const releases = names.map((commitId) => ({ commitId, ...(journal.releases[commitId] ?? unknown) }));
   return releases.sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
@@ -109,21 +108,11 @@ async function keptReleases(layout: Layout, journal: Journal): Promise<KeptRelea
  * lock for about a millisecond: two who ask do not meet, but an agent that starts in just that moment is refused once.
  */
 async function isTaken(file: string, clock: Clock): Promise<boolean | null> {
-  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const handle = await open(file, 'r').catch(nullIf('ENOENT'));
   if (handle === null) return false;
   try {
-    const asked = await run(['flock', '--nonblock', '--shared', '3'], {
-      env: { PATH: '/usr/bin:/bin' },
-      clock,
-      timeoutMs: 5_000,
-      maxBytes: 4_096,
-      keep: 'tail',
-      inherit: [handle.fd],
-    });
-    return asked.exitCode === 0 ? false : asked.exitCode === 1 ? true : null;
+    const { kind } = await flock(handle.fd, { mode: 'shared', waitMs: 0, clock });
+    return kind === 'locked' || kind === 'taken' ? kind === 'taken' : null;
   } finally {
     await handle.close();
   }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
+import { readIfThere } from '../../runtime/read-if-there.ts';
 import { failure } from '../../schemas/failure.ts';
 import { parseKept } from '../../schemas/target.ts';
 
@@ -79,7 +79,7 @@ const journal = z.object({
       endedWell: z.boolean(),
       leftAt: z.number().nullable(),
       at: z.number(),
-      /** What it was prepared by (release-steps.ts); absent: it was not. */
+      /** What it was prepared by (steps/release-file.ts); absent: it was not. */
       prepared: z.string().optional(),
       /** Patterns of what is in it by right without being the commit's. */
       generated: z.array(z.string()).optional(),
@@ -136,10 +136,7 @@ export const emptyJournal: Journal = {
 /** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
 export async function readJournal(directory: string): Promise<Journal> {
   const file = join(directory, 'journal.json');
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const text = await readIfThere(file);
   if (text === null) return emptyJournal;
   try {
     return judged(journal.parse(JSON.parse(text)));

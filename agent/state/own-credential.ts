@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../../runtime/durable-file.ts';
+import { readIfThere } from '../../runtime/read-if-there.ts';
 import { digestId } from '../../zookeeper/acl.ts';
 
 /**
@@ -10,10 +10,7 @@ import { digestId } from '../../zookeeper/acl.ts';
  */
 export async function ownCredential(state: string, agentId: string) {
   const file = join(state, 'zookeeper-credential');
-  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const kept = await readIfThere(file);
   const password = kept?.trim() || randomBytes(24).toString('base64url');
   if (kept === null) await writeDurably(file, `${password}\n`, 0o600);
   const user = `agent-${agentId}`;

@@ -1,6 +1,7 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory, writeDurably } from '../../runtime/durable-file.ts';
+import { readIfThere } from '../../runtime/read-if-there.ts';
 import { type Said, said } from '../../schemas/said.ts';
 
 /**
@@ -13,10 +14,7 @@ export const SUSPENSION_FILE = 'suspended.json';
 
 /** Null where there is none. One that cannot be read holds all the same: somebody meant to stop this server. */
 export async function readSuspension(appState: string): Promise<Suspension | null> {
-  const text = await readFile(join(appState, SUSPENSION_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const text = await readIfThere(join(appState, SUSPENSION_FILE));
   if (text === null) return null;
   try {
     return said.parse(JSON.parse(text));

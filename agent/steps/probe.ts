@@ -2,9 +2,10 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
+import { howItEnded } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { HealthCheck } from '../../schemas/steps.ts';
-import { howItEnded, type StepFacts, type StepRunner } from './runner.ts';
+import type { StepFacts, StepRunner } from './runner.ts';
 
 /** One look by one check: null when all is well, else what is wrong. Never throws; ends within the check's timeout. */
 export type Probe = (check: HealthCheck, facts: StepFacts, signal: AbortSignal) => Promise<string | null>;

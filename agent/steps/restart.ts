@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { type RunResult, run } from '../../runtime/process.ts';
+import { howItEnded, type RunResult, run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 
 export interface RestartUnits {
@@ -40,12 +40,6 @@ export async function restartUnits(
     hintFor(result, said, units),
     result.cause,
   );
-}
-
-function howItEnded(result: RunResult, timeoutMs: number): string {
-  if (result.ended === 'not-started') return `could not be started (${result.cause?.code ?? 'unknown reason'})`;
-  if (result.ended === 'timeout') return `did not end within ${timeoutMs} ms`;
-  return result.signal ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`;
 }
 
 function hintFor(result: RunResult, said: string, units: readonly string[]): string {

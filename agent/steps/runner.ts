@@ -6,7 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Code } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type RunResult, run } from '../../runtime/process.ts';
+import { howItEnded, type RunResult, run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { StepCommand, StepName } from '../../schemas/steps.ts';
 import { forgetStep, noteStep } from '../state/running-command.ts';
@@ -177,10 +177,4 @@ async function keepOutput({ state, log }: StepRunnerParts, name: string, text: s
   } catch (error) {
     log.warn({ err: classify(error), step: name }, 'the output of a step could not be kept');
   }
-}
-
-export function howItEnded(result: RunResult, timeoutMs: number): string {
-  if (result.ended === 'not-started') return `could not be started (${result.cause?.code ?? 'unknown reason'})`;
-  if (result.ended === 'timeout') return `did not end within ${timeoutMs} ms and was killed`;
-  return result.signal ? `was ended by ${result.signal}` : `exited with ${result.exitCode}`;
 }

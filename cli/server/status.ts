@@ -1,5 +1,5 @@
+import { ownerOr } from '../../agent/disk/instance-lock.ts';
 import { layoutOf } from '../../agent/disk/layout.ts';
-import { ownerOr } from '../../agent/disk/owner-file.ts';
 import {
   awaitsClearance,
   type KeptRelease,

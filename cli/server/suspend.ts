@@ -1,5 +1,5 @@
+import { ownerOr } from '../../agent/disk/instance-lock.ts';
 import { layoutOf } from '../../agent/disk/layout.ts';
-import { ownerOr } from '../../agent/disk/owner-file.ts';
 import { readLocalStatus } from '../../agent/local/local-status.ts';
 import { writeSuspension } from '../../agent/state/suspension.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
