@@ -3,7 +3,7 @@ import type { CommitId } from '../schemas/values.ts';
 
 /** What lies between the commit that config holds and the one to be published. */
 export interface Change {
-  /** Null: nothing was published yet, or nobody can read what was. */
+  /** Null: nothing was published yet, or it cannot be read. */
   readonly from: CommitId | null;
   readonly to: CommitId;
   /** Commits that come and commits that go; null where no clone tells. */

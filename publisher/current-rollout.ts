@@ -31,7 +31,7 @@ export async function readRolloutStatus(
 export const ruledBy = ({ rollout, isLed }: RolloutStatus): Rollout | null =>
   rollout && (isLed || ENDING_OF_STATE[rollout.state]) ? rollout : null;
 
-/** How a rollout ends for whoever waits; absent: it goes on. */
+/** How a rollout ends for the command that waits; absent: it continues. */
 export const ENDING_OF_STATE: Partial<Record<RolloutState, Ending>> = {
   proven: 'converged',
   failed: 'failed',

@@ -90,7 +90,7 @@ export async function* follow(
         led = { rollout: found.rollout ?? led.rollout, isLed: found.isLed };
         superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
         for (const view of fleet) {
-          // Whoever spoke of this target was there after it was published, also before we looked.
+          // An agent that reported about this target was there after its publish, also before we looked.
           if (view.presence || view.report?.targetVersion === published.targetVersion) expected.add(view.agentId);
         }
         verdict = judgeDeployment(fleet, expected, published.targetVersion);
@@ -155,7 +155,7 @@ async function look({ session, znodes }: FollowParts, targetVersion: string): Pr
 
 const NOT_CONNECTED = FleetError.of('UNREACHABLE', 'the connection is lost', 'gitfleet reconnects automatically');
 
-/** With nobody online there is nothing to watch; but agents may just be coming back from a lost session. */
+/** With no agent online there is nothing to watch; but agents may just be coming back from a lost session. */
 const NO_AGENTS_AFTER_MS = 10_000;
 
 /** What superseded it may be its own rollback, which its record tells. */

@@ -4,7 +4,7 @@ import { classify } from '../runtime/errors.ts';
 
 /** An answer that takes longer makes what is shown stale, on every screen. */
 export const ANSWER_MS = 2_000;
-/** A screen is drawn anew so often, also while an answer is waited for. */
+/** A screen is redrawn this often, also while an answer is outstanding. */
 export const REDRAW_MS = 1_000;
 
 /** ZooKeeper does not tell any more how things are: since when, and why. What is shown is what was seen then. */

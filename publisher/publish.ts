@@ -7,9 +7,9 @@ import { parseRollout } from '../schemas/rollout.ts';
 import { judgeDeployment, outcomeOfVerdict } from './verdict.ts';
 
 /**
- * The act of publishing: publish, then judge the deployment that this replaced, if nobody did or will, by the picture from
- * before it. So `rollback` later knows which deployments were proven although their publishers did not wait, foreign
- * writes included; and a publish that is refused says nothing about the deployment that goes on.
+ * The act of publishing: publish, then judge the deployment that this replaced, if it is not judged yet, by the picture
+ * from before it. So `rollback` later knows which deployments were proven although their publishers did not wait, foreign
+ * writes included; and a publish that is refused says nothing about the current deployment.
  * @throws FleetError CONFLICT, HOLD, QUARANTINED, APP_MISSING, PUBLISH_UNKNOWN and what ZooKeeper answers.
  */
 export async function publish(parts: PublishParts, since: SharedState, request: PublishRequest): Promise<Published> {
@@ -42,7 +42,7 @@ async function tidyUp(
   { config }: SharedState,
   fleet: readonly AgentView[] | null,
 ): Promise<void> {
-  // What was replaced is what `since` saw in config, whoever wrote it: else the transaction had been a conflict.
+  // What was replaced is what `since` saw in config, any writer's: else the transaction had been a conflict.
   if (fleet && previous) await judgeReplaced(parts, previous, config.targetVersion, fleet);
   await forgetOldest(parts.session, parts.znodes, record.number);
 }

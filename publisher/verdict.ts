@@ -61,7 +61,7 @@ function standingOf(view: AgentView, targetVersion: string): AgentProgress {
   return report ? 'working' : 'silent';
 }
 
-/** The same for whoever looks at the fleet and not at one deployment: nobody is anything but offline without presence. */
+/** The same for a view of the fleet and not of one deployment: an agent without presence is offline, nothing else. */
 export const presentProgress = (view: AgentView, targetVersion: string): AgentProgress =>
   view.presence ? standingOf(view, targetVersion) : 'offline';
 
@@ -93,7 +93,7 @@ export type Ending =
   | 'no-agents';
 
 /**
- * How a deployment ended that config does not hold any more: by its record; one that nobody judged was superseded.
+ * How a deployment ended that config does not hold any more: by its record; one that was not judged was superseded.
  */
 export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'no-agents' | 'timed-out' | 'halted'> {
   switch (outcome?.state) {

@@ -5,7 +5,7 @@ import { fromJson } from './text/lenient-json.ts';
 /** What a newer version wrote there and this one does not know: no reason to take its record for a foreign write. */
 const OTHER = 'other';
 
-/** Stands for each member of a foreign target that nobody can read. */
+/** Stands for each member of a foreign target that cannot be read. */
 export const UNREADABLE = '(unreadable)';
 
 /** The three members that make a target, as history keeps them. */
@@ -13,7 +13,7 @@ const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePat
 
 /**
  * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one will not without a person.
- * `superseded`: a newer target came first. `timed-out`: nobody waited long enough to know.
+ * `superseded`: a newer target came first. `timed-out`: no publisher waited long enough to know.
  * `aborted`: a person ended its rollout. `rolled-back`: it failed, and the last proven target was published in its
  * place. `other`: a newer version's word.
  */

@@ -4,7 +4,7 @@ const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000
 /** A longer timer would fire at once: Node keeps delays in 31 bits. */
 export const MAX_DURATION_MS = 24 * 86_400_000;
 
-/** Ms, or null for what is no duration or longer than 24 days. A bare number is none: nobody knows its unit. */
+/** Ms, or null for what is no duration or longer than 24 days. A bare number is none: its unit is not known. */
 export function parseDuration(text: string): number | null {
   const match = /^(\d{1,10})(ms|s|m|h|d)$/.exec(text);
   if (!match) return null;

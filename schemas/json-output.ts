@@ -55,7 +55,7 @@ const standing = z.enum(['active', 'overridden', 'suspended', 'failed', 'working
 
 const agent = z.strictObject({
   agentId: z.string(),
-  /** With the present target; `offline` for whoever has no presence. */
+  /** With the present target; `offline` for an agent without presence. */
   standing,
   presence: presence().nullable(),
   report: report().nullable(),
@@ -66,14 +66,14 @@ const agent = z.strictObject({
 /** `status`; with `--watch` one line per change. */
 export const statusOutput = z.strictObject({
   app: z.string(),
-  /** Null before the first publish, and where nobody can read what config holds: then see `refused`. */
+  /** Null before the first publish, and if `config` cannot be read: then see `refused`. */
   target: target.nullable(),
   targetVersion: z.string(),
   refused: failure.nullable(),
-  /** Null where another ZooKeeper client set the target and nobody published since. */
+  /** Null if another ZooKeeper client set the target and gitfleet has not published since. */
   deployment: deployment.nullable(),
   hold: hold.nullable(),
-  /** In waves; null: everybody goes at once, or nobody leads yet. */
+  /** In waves; null: all agents go at once, or no coordinator leads yet. */
   rollout: z
     .strictObject({
       state: z.enum(ROLLOUT_STATES),
@@ -102,7 +102,7 @@ export const historyOutput = deployment;
 export const planOutput = z.strictObject({
   /** False: config holds this target already; a publish would make every agent check it again. */
   changes: z.boolean(),
-  /** The number it would get, if nobody is faster. */
+  /** The number it would get, if no other publish comes first. */
   deployment: z.int(),
   current: target.nullable(),
   target,

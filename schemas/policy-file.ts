@@ -10,7 +10,7 @@ const MAX_BYTES = 64 * 1024;
 
 /**
  * The text of a policy file, YAML or JSON, judged strictly: an unknown member is an error that names the nearest one.
- * @param name of the file, for who has to mend it.
+ * @param name of the file, for the person who has to correct it.
  * @throws FleetError POLICY with every problem.
  */
 export function parsePolicyFile(text: string, name: string): Policy {

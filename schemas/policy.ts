@@ -65,7 +65,7 @@ export const FORGOTTEN_AFTER_MS = 7 * 86_400_000;
 
 /**
  * What the `policy` znode says. Empty: none, everyone goes at once. What cannot be read is no reason to do without:
- * `unreadable` then says why, and no rollout goes on before a person has mended it.
+ * `unreadable` then says why, and no rollout continues until a person has corrected it.
  */
 export function parsePolicy(data: Buffer): { readonly value: Policy | null; readonly unreadable: string | null } {
   if (data.length === 0) return { value: null, unreadable: null };

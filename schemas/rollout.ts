@@ -8,7 +8,7 @@ import type { TargetVersion } from './values.ts';
 
 /**
  * `rollout`: the course of one deployment over the fleet. Read leniently: members of a newer coordinator are ignored.
- * It counts only where `targetVersion` is that of config, all but `base`; whoever reads it compares first.
+ * It counts only where `targetVersion` is that of config, all but `base`; every reader compares first.
  */
 export const ROLLOUT_STATES = [
   'running', // the coordinator grants permits, wave by wave
@@ -50,7 +50,7 @@ export const rollout = once(() =>
     permits: z.boolean().default(true),
     /** The policy in force, as it was when the rollout began; null without one. */
     policy: foreignPolicy().nullable().default(null),
-    /** It goes back to what was proven: who is still under way with another target holds nobody up. */
+    /** It goes back to what was proven: an agent still under way with another target delays no other. */
     wayBack: z.boolean().default(false),
     /** When it began; this and the other times of a rollout are ms since the epoch by the clock of the ensemble. */
     startedAt: z.number().default(0),
@@ -58,7 +58,7 @@ export const rollout = once(() =>
     canary: z.array(z.string()).default([]),
     /** The agents of the present wave. Who went before has a report about this targetVersion, who follows has none. */
     members: z.array(z.string()).default([]),
-    /** When the present wave began, or went on after a pause; 0: whoever leads takes its next look for that. */
+    /** When the present wave began, or went on after a pause; 0: the leader takes its next observation for that. */
     waveAt: z.number().default(0),
     /** Since when all of the present wave are done: the soak. Null: not yet. */
     soakAt: z.number().nullable().default(null),
@@ -100,7 +100,7 @@ const ofAnyState = once(() => z.object({ targetVersion: targetVersion(), state: 
 
 export type ForeignRollout = z.infer<ReturnType<typeof ofAnyState>>;
 
-/** Of a rollout in a state of a newer version, which nobody of this version may write over; null: it is none. */
+/** Of a rollout in a state of a newer version, which this version must not overwrite; null: it is none. */
 export function unknownState(data: Buffer): ForeignRollout | null {
   const read = fromJson(ofAnyState(), data);
   return read && ROLLOUT_STATES.every((state) => state !== read.state) ? read : null;

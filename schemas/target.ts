@@ -139,6 +139,6 @@ function sayIssue(issue: z.core.$ZodIssue): string[] {
   return [`${where}: unknown ${issue.keys.slice(0, 3).map(shown).join(', ')}${more}`];
 }
 
-/** What whoever reads or writes a target needs beside it. */
+/** What readers and writers of a target need beside it. */
 export { compareTargetVersions, parseTargetVersion, targetVersionOf } from './target-version.ts';
 export { type AllowList, ANY_URL, type UrlPolicy } from './url.ts';

@@ -250,7 +250,7 @@ export function znodes(app: string) {
   };
 }
 
-/** What `init` makes, in this order: config last, so that whoever finds it finds everything. */
+/** What `init` makes, in this order: config last: once it exists, everything exists. */
 export function initialZnodes(app: string): [path: string, kind: ZnodeKind][] {
   const rows = Object.entries(ZNODES) as [ZnodeKind, ZnodeRow][];
   const made = rows.filter(([kind, row]) => row.made === 'init' && kind !== 'config');

@@ -15,7 +15,7 @@ export interface PresentTarget {
   readonly targetVersion: string;
   /** Null where it cannot be read. */
   readonly commitId: string | null;
-  /** Its number; null where nobody has recorded it yet. */
+  /** Its number; null while it has no record. */
   readonly deployment: number | null;
 }
 

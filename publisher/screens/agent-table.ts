@@ -6,7 +6,7 @@ import { age, driftWords, names, overrideWords, short, suspensionWords } from '.
 
 /** Above this many agents a screen shows counts and the agents that are not settled, instead of all. */
 export const MAX_SINGLE = 20;
-/** More rows than this nobody reads; counts, causes and --json have the rest. */
+/** More rows than this are not read; counts, causes and --json have the rest. */
 const MAX_ROWS = 40;
 
 /**
@@ -85,7 +85,7 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
     case 'silent': {
       const problem = presence?.problem;
       const online = presence ? `online for ${age(now - presence.startedAt)}` : 'online';
-      // Not since when it is silent, which nobody knows: it may have come long before this target.
+      // Not since when it is silent, which is not known: it may have come long before this target.
       return row('silent', 'busy', 2, '-', problem ? visible(problem, 300) : `${online}, has not answered yet`);
     }
     case 'working':

@@ -62,7 +62,7 @@ function moved(record: Deployment, before: Deployment | undefined): string {
   return words.length === 0 ? '' : `(${words.join(', ')}) `;
 }
 
-/** What gitfleet says where nobody gave a rollback a reason. */
+/** The reason that gitfleet gives for a rollback that has none. */
 const NO_REASON = /^back to d-\d+$/;
 
 function marks({ returnsTo, lifted, reason }: Deployment): string {

@@ -15,7 +15,7 @@ export function policyLines(app: string, policy: Policy | null, fleet: readonly 
   return [...members, '', `${app}: ${would}`, ...waveLines(policy, fleet)];
 }
 
-/** The waves that these agents would go in now: those that are online and that nobody took out. */
+/** The waves that these agents would go in now: those that are online and were not taken out. */
 export function wavesNow(policy: Policy, fleet: readonly AgentView[]): string[][] {
   return wavesOf(
     policy,

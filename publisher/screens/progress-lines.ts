@@ -21,7 +21,7 @@ interface ProgressLines {
 /** A waiting person hears at least this often what is waited for. */
 const REMIND_MS = 10_000;
 
-/** What is followed: just published, or `again`, so that nobody saw how long it took until then. */
+/** What is followed: just published, or `again`: how long it took until then is not known. */
 export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'> & { readonly again?: boolean };
 
 /** How long it took; of what was found again, how long we looked. */

@@ -27,6 +27,6 @@ export function staleChange(before: Stale | null, after: Stale | null): string[]
   return [`STALE: ZooKeeper refuses to be read (${reason}): ${visible(after.refusal, 200)}`];
 }
 
-/** The screen that shows what was seen: ages of agents count up to then, and not on over what nobody knows. */
+/** The screen that shows what was seen: ages of agents count up to then, and not beyond that. */
 export const asSeen = (stale: Stale | null, screen: Screen): Screen =>
   stale ? { ...screen, now: stale.since } : screen;

@@ -21,7 +21,7 @@ export interface StatusPicture extends NextCommands {
   readonly app: string;
   readonly state: SharedState;
   readonly fleet: readonly AgentView[];
-  /** The rollout in waves of what config holds; null: everybody goes at once, or nobody leads yet. */
+  /** The rollout in waves of what config holds; null: all agents go at once, or no coordinator leads yet. */
   readonly rollout: Rollout | null;
   /** Set where `-l` chose `fleet`. */
   readonly selection?: Selection | null;
@@ -155,7 +155,7 @@ export function nextLines(picture: StatusPicture, screen: Screen): string[] {
   return ways.length === 0 ? [] : [line(screen, nextWords(ways))];
 }
 
-/** As whoever waits for it is told at its end. */
+/** As the command that waits for it says at its end. */
 function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
   const ending = badEnding(picture, verdict);
   if (ending === null) return [];

@@ -76,7 +76,7 @@ export function driftWords(files: readonly string[]): string {
   return `${many} not the commit's: ${shown.join(', ')}${files.length > 3 ? ' ...' : ''}`;
 }
 
-/** Why no agent takes part, where none does: nobody is online, or persons took all of them out. */
+/** Why no agent takes part, if none does: none is online, or people took all of them out. */
 export const noAgentWords = (fleet: readonly AgentView[]): string =>
   takenOut(fleet).length > 0 ? 'every agent that is online is suspended' : 'no agent is online';
 

@@ -52,7 +52,7 @@ export function connectString() {
     .refine(legal, notThis(wants));
 }
 
-/** Where the agent serves its metrics: a port, or a loopback address with one; nobody outside the machine is let in. */
+/** Where the agent serves its metrics: a port, or a loopback address with one; no one outside the machine is let in. */
 export function loopbackAddress() {
   const ADDRESS = /^(?:(127(?:\.\d{1,3}){3}|localhost|\[::1\]):)?(\d{1,5})$/;
   return z

@@ -26,7 +26,7 @@ const members = {
       connect: connectString(),
       /** Long enough that a server's restart costs no presence, short enough that a dead agent is seen while one watches. */
       sessionTimeout: duration('15s', { least: '2s', most: '5m' }),
-      /** Who we are to ZooKeeper. Absent: nobody in particular, which is enough where `init --open` made the app. */
+      /** The credential for ZooKeeper. Absent: none, which is enough if `init --open` made the app. */
       authFile: path().optional(),
       /** Absent: plain TCP. */
       tls: z
@@ -71,7 +71,7 @@ const agent = once(() =>
       /** Where the file system hierarchy puts what a daemon keeps. */
       state: path().prefault('/var/lib/gitfleet'),
       labels: labels(),
-      /** Nothing: whoever writes the target must not be able to choose what this server runs. */
+      /** Nothing: the writer of a target must not be able to choose what this server runs. */
       allowUrls: z.array(urlPrefix()).prefault([]),
       credentials: z
         .array(credential())
@@ -90,7 +90,7 @@ const agent = once(() =>
       passEnvironment: z
         .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be names of variables'))
         .prefault([]),
-      /** No: whoever can push must not be able to choose what this server runs. */
+      /** No: a pusher must not be able to choose what this server runs. */
       allowRepositorySteps: z.boolean({ error: 'must be true or false' }).prefault(false),
       /** Releases that ended well, the active one included: rollbacks to them need no network. */
       keepReleases: z.int().min(1).max(1_000).prefault(5),
@@ -98,7 +98,7 @@ const agent = once(() =>
       keepFailedReleases: z.int().min(0).max(1_000).prefault(2),
       /** How long processes that still run from an older release may read it. */
       releaseGrace: duration('1h'),
-      /** A watch may be lost in ways nobody thought of; then a target is late by this, not lost. Spread by 20 %. */
+      /** A watch may be lost in unforeseen ways; then a target is late by this, not lost. Spread by 20 %. */
       resyncInterval: duration('60s', { least: '1s', most: '1h' }),
       /** How often the whole active tree is compared with its commit; costs a look at every file. */
       verifyInterval: duration('10m', { least: '1s' }),

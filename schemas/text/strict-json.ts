@@ -37,7 +37,7 @@ function wrongEncoding(bytes: Buffer): string {
   }
 }
 
-/** An open bracket: an array, an object whose keys nobody needed yet, or an object with the keys so far. */
+/** An open bracket: an array, an object whose keys were not needed yet, or an object with the keys so far. */
 type Open = 'array' | 'object' | Set<string>;
 
 /**

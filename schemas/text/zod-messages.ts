@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 /**
  * What is wrong with a value that a person wrote, where its schema has no words of its own: zod's speak of types and
- * patterns to whoever wrote the schema. Each follows the name of the value and a colon.
+ * patterns to the author of the schema. Each follows the name of the value and a colon.
  */
 export const zodMessages: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : wants(issue);
