@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
-import { lanes } from './test/support/lanes.ts';
-import { LongestFirst } from './test/support/longest-first.ts';
+import { lanes } from './test/support/lanes/lanes.ts';
+import { LongestFirst } from './test/support/lanes/longest-first.ts';
 
 const { quick, simulation, processes } = lanes();
-const LEAVES_NOTHING = 'test/support/leaves-nothing.ts';
-const NO_PROCESSES = 'test/support/no-processes.ts';
+const LEAVES_NOTHING = 'test/support/lanes/leaves-nothing.ts';
+const NO_PROCESSES = 'test/support/lanes/no-processes.ts';
 
 export const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks', maxWorkers: 2 } as const;
 
@@ -34,7 +34,7 @@ export default defineConfig({
           name: 'processes',
           include: processes,
           setupFiles: [LEAVES_NOTHING],
-          globalSetup: ['test/support/build.ts', 'test/support/zookeeper/of-workers.ts'],
+          globalSetup: ['test/support/lanes/build.ts', 'test/support/zookeeper/of-workers.ts'],
           sequence: { groupOrder: 1 },
         },
       },

@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     ...common,
     include: ['test/packaging/**/*.package.ts'],
-    globalSetup: ['test/support/build.ts'],
+    globalSetup: ['test/support/lanes/build.ts'],
     testTimeout: 180_000,
     sequence: { concurrent: false },
   },

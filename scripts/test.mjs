@@ -1,6 +1,6 @@
 // npm test [-- vitest's arguments] [-- --no-setup]: set-up, then all tests on real parts; then the slowest files; last
-// line: the count. With --record it notes how long each file took (test/support/longest-first.ts). npm run test:quick
-// is --quick: the lanes that start no process (test/support/lanes.ts).
+// line: the count. With --record it notes how long each file took (test/support/lanes/longest-first.ts). npm run test:quick
+// is --quick: the lanes that start no process (test/support/lanes/lanes.ts).
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,5 +70,5 @@ function slowest(files) {
 function record(files) {
   const known = files.map((file) => [relative(root, file.name), Math.round(secondsOf(file))]);
   const long = known.filter(([, seconds]) => seconds >= 5).sort(([a], [b]) => (a < b ? -1 : 1));
-  writeFileSync(join(root, 'test/support/durations.json'), `${JSON.stringify(Object.fromEntries(long), null, 2)}\n`);
+  writeFileSync(join(root, 'test/support/lanes/durations.json'), `${JSON.stringify(Object.fromEntries(long), null, 2)}\n`);
 }

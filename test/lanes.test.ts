@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lanes, valueImports, wayToProcesses } from './support/lanes.ts';
+import { lanes, valueImports, wayToProcesses } from './support/lanes/lanes.ts';
 
 /** What each lane may not lose: a file that moves by an import too many is seen here. */
 const QUICK_FILES = 60;
@@ -18,10 +18,10 @@ describe('the lanes of the tests', () => {
   it('are chosen by what a file imports, itself or by a helper', () => {
     expect(wayToProcesses('test/schemas/url.test.ts')).toBeNull();
     expect(wayToProcesses('test/scenarios/fleet.test.ts')?.at(-1)).toBe('node:child_process');
-    expect(wayToProcesses('test/runtime/process.test.ts')).toEqual(['test/support/starts-processes.ts']);
+    expect(wayToProcesses('test/runtime/process.test.ts')).toEqual(['test/support/lanes/starts-processes.ts']);
     expect(wayToProcesses('test/fleet/app.test.ts')).toEqual([
       'test/support/zookeeper/shared.ts',
-      'test/support/starts-processes.ts',
+      'test/support/lanes/starts-processes.ts',
     ]);
   });
 

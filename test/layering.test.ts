@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { codeOf, type Import, importsOf, readSource as read, sourcesOf } from './support/imports.ts';
+import { codeOf, type Import, importsOf, readSource as read, sourcesOf } from './support/lanes/imports.ts';
 
 /** Which folders a folder may import, besides itself. docs/design.md, section 5, in one table. */
 const MAY_IMPORT: Record<string, string[]> = {

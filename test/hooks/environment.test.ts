@@ -6,7 +6,7 @@ import { isReceiver, onceMore } from '../../cli/hook/environment.ts';
 import { createGit, DEFAULT_PATH } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { silentLog as log } from '../support/log.ts';
-import '../support/starts-processes.ts';
+import '../support/lanes/starts-processes.ts';
 
 describe('a git that was ended by a signal', () => {
   let top: string;

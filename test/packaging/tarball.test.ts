@@ -17,7 +17,7 @@ describe('the tarball of npm pack', () => {
   let gitfleet: string;
   beforeAll(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'gitfleet-tarball-'));
-    // The build is up to date (test/support/build.ts), and others run from it.
+    // The build is up to date (test/support/lanes/build.ts), and others run from it.
     const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', scratch];
     await exec('npm', pack, { cwd: ROOT });
     const [tarball] = readdirSync(scratch);

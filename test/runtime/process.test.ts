@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { type RunOptions, run } from '../../runtime/process.ts';
 import { until } from '../support/until.ts';
-import '../support/starts-processes.ts';
+import '../support/lanes/starts-processes.ts';
 
 const options: RunOptions = {
   env: { PATH: process.env['PATH'] ?? '' },

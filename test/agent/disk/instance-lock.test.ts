@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type InstanceLock, takeInstanceLock } from '../../../agent/disk/instance-lock.ts';
 import { type Layout, layoutOf } from '../../../agent/disk/layout.ts';
 import { exitCodeOf } from '../../../cli/shell/exit-codes.ts';
-import '../../support/starts-processes.ts';
+import '../../support/lanes/starts-processes.ts';
 
 let top: string;
 let layout: Layout;

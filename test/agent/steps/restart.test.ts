@@ -8,7 +8,7 @@ import { systemClock as clock } from '../../../runtime/clock.ts';
 import { FleetError } from '../../../runtime/errors.ts';
 import type { StepCommand } from '../../../schemas/steps.ts';
 import { silentLog } from '../../support/log.ts';
-import '../../support/starts-processes.ts';
+import '../../support/lanes/starts-processes.ts';
 
 /** A `systemctl` that says how it was called: what systemd itself does with that shows test/packaging. */
 let directory: string;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createStepRunner } from '../../../agent/steps/runner.ts';
 import { systemClock as clock } from '../../../runtime/clock.ts';
 import { silentLog as log } from '../../support/log.ts';
-import '../../support/starts-processes.ts';
+import '../../support/lanes/starts-processes.ts';
 
 describe('a step', () => {
   let release: string;

@@ -13,7 +13,7 @@ afterEach(() => fleet.stop());
 
 /** Debian's python3-kazoo, of the system's own Python. */
 async function kazoo(...args: string[]): Promise<string> {
-  const script = join(import.meta.dirname, '../../support/foreign-writer.py');
+  const script = join(import.meta.dirname, '../../support/agent/foreign-writer.py');
   return (await promisify(execFile)('/usr/bin/python3', [script, fleet.zookeeper, ...args])).stdout;
 }
 

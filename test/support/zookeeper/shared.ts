@@ -4,7 +4,7 @@ import { systemClock as clock, systemRandom as random } from '../../../runtime/c
 import { openSession } from '../../../zookeeper/open-session.ts';
 import type { Session } from '../../../zookeeper/session.ts';
 import { silentLog as log } from '../log.ts';
-import '../starts-processes.ts';
+import '../lanes/starts-processes.ts';
 
 /** Where a proxy leads: a port, and the part of the tree that sessions through it see. */
 export interface Way {

@@ -6,7 +6,7 @@ import {
   type ServersOptions,
   startServers,
 } from '../../../zookeeper/local/servers.ts';
-import '../starts-processes.ts';
+import '../lanes/starts-processes.ts';
 
 /** Real servers below a folder; they keep no promise over a power loss, and skip fsync. */
 export async function startServersForTest(

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gitOfHooks } from '../../cli/hook/environment.ts';
-import { changeConfig } from '../../git/host/config-edit.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { git } from '../support/commands.ts';
+import { gitOfHooks } from '../../../cli/hook/environment.ts';
+import { changeConfig } from '../../../git/host/config-edit.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { git } from '../../support/commands.ts';
 
 let top: string;
 let bare: string;

@@ -2,13 +2,13 @@ import { chmodSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CONTENT_RULES } from '../../git/objects/content.ts';
-import { wayOf } from '../../git/objects/difference.ts';
-import type { DiffEntry } from '../../git/objects/tree-diff.ts';
-import type { Store } from '../../git/store.ts';
-import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk } from './test-store.ts';
+import { CONTENT_RULES } from '../../../git/objects/content.ts';
+import { wayOf } from '../../../git/objects/difference.ts';
+import type { DiffEntry } from '../../../git/objects/tree-diff.ts';
+import type { Store } from '../../../git/store.ts';
+import type { CommitId } from '../../../schemas/values.ts';
+import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { aStore, failureOf, inCommit, NEVER, onDisk } from '../test-store.ts';
 
 let base: string;
 let remove: () => void;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-const ROOT = join(import.meta.dirname, '..', '..');
+const ROOT = join(import.meta.dirname, '../../..');
 
 /** Seconds that the long files took on a machine with two cores: npm test -- --record writes them anew. */
 const DURATIONS = JSON.parse(readFileSync(join(import.meta.dirname, 'durations.json'), 'utf8')) as Record<

@@ -10,12 +10,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CODES, type Code } from '../../runtime/codes.ts';
-import { FleetError } from '../../runtime/errors.ts';
-import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { SEED, SOAK, seeded } from '../support/seeded.ts';
-import { aStore, inCommit, NEVER, onDisk, release } from './test-store.ts';
+import { CODES, type Code } from '../../../runtime/codes.ts';
+import { FleetError } from '../../../runtime/errors.ts';
+import type { CommitId } from '../../../schemas/values.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { SEED, SOAK, seeded } from '../../support/seeded.ts';
+import { aStore, inCommit, NEVER, onDisk, release } from '../test-store.ts';
 
 /**
  * Damage in store.git that no table of words knows: whatever is done to a file of the store, the next commit arrives

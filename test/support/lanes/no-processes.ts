@@ -24,7 +24,7 @@ if (!worker.processesAskedFor) {
   syncBuiltinESMExports();
 }
 
-const WAY_OUT = "where a process is the point, import 'test/support/starts-processes.ts' in the test file";
+const WAY_OUT = "where a process is the point, import 'test/support/lanes/starts-processes.ts' in the test file";
 
 function check(): void {
   const [first] = (worker.processesAskedFor ?? []).splice(0);

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../git/store.ts';
-import { findWorkTree } from '../../git/worktree/work-tree.ts';
-import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { aStore, inCommit, NEVER, onDisk, release } from './test-store.ts';
+import type { Store } from '../../../git/store.ts';
+import { findWorkTree } from '../../../git/worktree/work-tree.ts';
+import type { CommitId, RepositoryUrl } from '../../../schemas/values.ts';
+import { createOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { aStore, inCommit, NEVER, onDisk, release } from '../test-store.ts';
 
 let base: string;
 let remove: () => void;

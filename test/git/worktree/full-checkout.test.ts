@@ -3,15 +3,15 @@ import { chmodSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeF
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { TreeEntry } from '../../git/objects/tree.ts';
-import type { GitFailpoint } from '../../git/run/failpoints.ts';
-import type { Store } from '../../git/store.ts';
-import { contentsOf } from '../../git/worktree/full-checkout.ts';
-import { indexImage } from '../../git/worktree/index-file.ts';
-import { joined, partsOf } from '../../git/worktree/index-parts.ts';
-import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../support/git/origin.ts';
-import { aListeningStore, aStore, inCommit, NEVER, onDisk } from './test-store.ts';
+import type { TreeEntry } from '../../../git/objects/tree.ts';
+import type { GitFailpoint } from '../../../git/run/failpoints.ts';
+import type { Store } from '../../../git/store.ts';
+import { contentsOf } from '../../../git/worktree/full-checkout.ts';
+import { indexImage } from '../../../git/worktree/index-file.ts';
+import { joined, partsOf } from '../../../git/worktree/index-parts.ts';
+import type { CommitId } from '../../../schemas/values.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../../support/git/origin.ts';
+import { aListeningStore, aStore, inCommit, NEVER, onDisk } from '../test-store.ts';
 
 let base: string;
 let remove: () => void;

@@ -1,10 +1,10 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../git/store.ts';
-import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { aStore, NEVER, onDisk, release } from './test-store.ts';
+import type { Store } from '../../../git/store.ts';
+import type { CommitId } from '../../../schemas/values.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { aStore, NEVER, onDisk, release } from '../test-store.ts';
 
 /** What is only to be thrown away never decides: an old release or spare that cannot be deleted stops nothing. */
 const ROOT = process.geteuid?.() === 0;

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createObjectReader, type ObjectReader } from '../../git/objects/object-reader.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { processesIn } from '../support/processes.ts';
-import { QUIET } from './test-store.ts';
+import { createObjectReader, type ObjectReader } from '../../../git/objects/object-reader.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { processesIn } from '../../support/processes.ts';
+import { QUIET } from '../test-store.ts';
 
 let origin: GitOrigin;
 let remove: () => void;

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { forPublisher } from '../../git/host/publisher-hints.ts';
-import { createRemote } from '../../git/host/remote.ts';
-import { gitFailure } from '../../git/run/errors.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { failureOf, QUIET } from './test-store.ts';
+import { forPublisher } from '../../../git/host/publisher-hints.ts';
+import { createRemote } from '../../../git/host/remote.ts';
+import { gitFailure } from '../../../git/run/errors.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import type { CommitId } from '../../../schemas/values.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { failureOf, QUIET } from '../test-store.ts';
 
 let base: string;
 let remove: () => void;

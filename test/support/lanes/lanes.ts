@@ -10,8 +10,8 @@ import { dirname, join, relative } from 'node:path';
  */
 export type Lane = 'quick' | 'simulation' | 'processes';
 
-const ROOT = join(import.meta.dirname, '..', '..');
-const MARKS = ['node:child_process', 'test/support/starts-processes.ts'];
+const ROOT = join(import.meta.dirname, '../../..');
+const MARKS = ['node:child_process', 'test/support/lanes/starts-processes.ts'];
 const SIMULATION = 'test/simulation/';
 
 /** All test files, by lane, as paths below the root. */

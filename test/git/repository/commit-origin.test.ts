@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../git/store.ts';
-import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { aStore, failureOf, NEVER, onDisk, release } from './test-store.ts';
+import type { Store } from '../../../git/store.ts';
+import type { CommitId } from '../../../schemas/values.ts';
+import { createOrigin, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { aStore, failureOf, NEVER, onDisk, release } from '../test-store.ts';
 
 let base: string;
 let remove: () => void;

@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkPushed } from '../../git/objects/check-push.ts';
-import { CONTENT_RULES } from '../../git/objects/content.ts';
-import { nameProblem, symlinkProblem } from '../../git/objects/hostile-names.ts';
-import { createGit } from '../../git/run/process.ts';
-import type { Store } from '../../git/store.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import type { CommitId } from '../../schemas/values.ts';
-import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { aStore, failureOf, inCommit, NEVER, onDisk, QUIET, release } from './test-store.ts';
+import { checkPushed } from '../../../git/objects/check-push.ts';
+import { CONTENT_RULES } from '../../../git/objects/content.ts';
+import { nameProblem, symlinkProblem } from '../../../git/objects/hostile-names.ts';
+import { createGit } from '../../../git/run/process.ts';
+import type { Store } from '../../../git/store.ts';
+import { systemClock } from '../../../runtime/clock.ts';
+import type { CommitId } from '../../../schemas/values.ts';
+import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { aStore, failureOf, inCommit, NEVER, onDisk, QUIET, release } from '../test-store.ts';
 
 let base: string;
 let remove: () => void;
@@ -184,7 +184,7 @@ describe('a tree that escapes or deceives', () => {
       ['a', '..'],
       ['a', '/'],
       ['a', ''],
-      ['a/b', '../..'],
+      ['a/b', '../../..'],
       ['a/b', 'c/..'],
       ['a', 'b\0c'],
     ] as const) {

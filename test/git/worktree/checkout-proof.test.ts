@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../git/store.ts';
-import { type FlatEntry, indexImage, isIndexOf, treeIdOf } from '../../git/worktree/index-file.ts';
-import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from './test-store.ts';
+import type { Store } from '../../../git/store.ts';
+import { type FlatEntry, indexImage, isIndexOf, treeIdOf } from '../../../git/worktree/index-file.ts';
+import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from '../test-store.ts';
 
 const FILES: Files = {
   a: '1',

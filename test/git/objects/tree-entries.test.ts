@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DiffSide, entriesThatDiffer } from '../../git/objects/tree-entries.ts';
-import { SEED } from '../support/seeded.ts';
+import { type DiffSide, entriesThatDiffer } from '../../../git/objects/tree-entries.ts';
+import { SEED } from '../../support/seeded.ts';
 
 type Entry = readonly [name: string, mode: string, id: Buffer];
 

@@ -14,12 +14,12 @@ import {
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StoreOptions } from '../../git/open-store.ts';
-import type { Store } from '../../git/store.ts';
-import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
-import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { SEED, SOAK, seeded } from '../support/seeded.ts';
-import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from './test-store.ts';
+import type { StoreOptions } from '../../../git/open-store.ts';
+import type { Store } from '../../../git/store.ts';
+import type { CommitId, RepositoryUrl } from '../../../schemas/values.ts';
+import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
+import { SEED, SOAK, seeded } from '../../support/seeded.ts';
+import { aListeningStore, failureOf, inCommit, NEVER, onDisk } from '../test-store.ts';
 
 /** Commits of random changes, one after the other (npm run soak:git). */
 const ROUNDS = SOAK ? 300 : 16;

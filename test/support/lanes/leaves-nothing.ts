@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { processesBelow } from './processes.ts';
+import { processesBelow } from '../processes.ts';
 
 /*
  * Set-up of every test file: fails what leaves something behind that lives on: a timer, a socket (so a session), a server,

@@ -4,9 +4,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type PackedObject, packOf } from '../../git/local-copy/pack-writer.ts';
-import { temporaryDirectory } from '../support/git/origin.ts';
-import { SEED } from '../support/seeded.ts';
+import { type PackedObject, packOf } from '../../../git/local-copy/pack-writer.ts';
+import { temporaryDirectory } from '../../support/git/origin.ts';
+import { SEED } from '../../support/seeded.ts';
 
 let base: string;
 let remove: () => void;

@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path';
 
 /** What the sources import and export, read from their text: for the tests that say how the house is built. */
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 
 /** `type`: gone once it is compiled. `lazy`: loaded when a function is called. */
 export interface Import {

@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isPlainObject, isPlainPath } from '../../git/local-copy/plain-objects.ts';
-import { CONTENT_RULES } from '../../git/objects/content.ts';
-import { nameProblem } from '../../git/objects/hostile-names.ts';
-import { temporaryDirectory } from '../support/git/origin.ts';
-import { SEED, seeded } from '../support/seeded.ts';
+import { isPlainObject, isPlainPath } from '../../../git/local-copy/plain-objects.ts';
+import { CONTENT_RULES } from '../../../git/objects/content.ts';
+import { nameProblem } from '../../../git/objects/hostile-names.ts';
+import { temporaryDirectory } from '../../support/git/origin.ts';
+import { SEED, seeded } from '../../support/seeded.ts';
 
 let store: string;
 let remove: () => void;
