@@ -85,7 +85,7 @@ export async function followPublished(
     const parts = { session, znodes, clock: systemClock, by: options.by };
     const looks = follow(parts, followed, options.timeoutMs, signal);
     for (;;) {
-      // A look may wait for a server that has frozen; whoever presses Ctrl-C does not.
+      // A read may wait for a frozen server; Ctrl-C must not.
       const look = await Promise.race([left, looks.next()]);
       if (look === null || look.done) break;
       show.next(look.value);

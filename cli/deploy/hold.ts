@@ -13,7 +13,7 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
 
-/** `gitfleet hold -m WHY [--for 2h]`: nobody publishes until its end, or until gitfleet unhold. */
+/** `gitfleet hold -m WHY [--for 2h]`: publishing is refused until its end, or until gitfleet unhold. */
 export async function run({ options }: Call): Promise<number> {
   const reason = options['message'] as string | undefined;
   if (!reason) throw usage('hold requires a reason (-m)', 'such as: gitfleet hold -m "inventory" --for 2h');

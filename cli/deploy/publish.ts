@@ -13,8 +13,8 @@ import { followOptions, followPublished, sayPublished } from './follow-published
 import { resolveAsked } from './resolve-asked.ts';
 
 /**
- * `gitfleet publish [REV]`. Config is read first and everything else is found out after it, so that whoever publishes
- * in between makes this one a CONFLICT instead of being overwritten unseen.
+ * `gitfleet publish [REV]`. Config is read first and everything else is found out after it, so that a
+ * publish in between makes this one a CONFLICT instead of being overwritten unseen.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const message = options['message'] as string | undefined;

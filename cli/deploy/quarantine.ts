@@ -13,7 +13,7 @@ import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
 import { namedCommit } from './operands.ts';
 
-/** `gitfleet quarantine COMMIT -m WHY`: nobody publishes it, no agent activates it. */
+/** `gitfleet quarantine COMMIT -m WHY`: publishers refuse the commit, and no agent activates it. */
 export async function run({ options, words }: Call): Promise<number> {
   const reason = options['message'] as string | undefined;
   if (!reason)

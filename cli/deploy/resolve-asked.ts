@@ -21,6 +21,6 @@ export async function resolveAsked(
   });
 }
 
-/** Git as whoever runs this command: with their configuration and credentials. */
+/** Git with the configuration and credentials of the user who runs this command. */
 export const remoteOfUser = () =>
   createRemote({ clock: systemClock, log: createLog({ level: 'silent' }), env: process.env });

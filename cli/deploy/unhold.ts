@@ -11,7 +11,7 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
 
-/** `gitfleet unhold`: publishing is free again, whoever held it. */
+/** `gitfleet unhold`: allows publishing again, also where another person held it. */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {

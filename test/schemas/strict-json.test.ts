@@ -31,15 +31,14 @@ describe('parseStrictJson', () => {
     (text) => expect(read(text)).toBe('JSON'),
   );
 
-  it('reads a million levels and a million keys in a moment', () => {
+  it('reads a million levels and a million keys in time that grows with their length', () => {
     const million = 1_000_000;
     const texts = ['['.repeat(million), '{'.repeat(million), '{"a":'.repeat(million), '"'.repeat(million)];
     const keys = `{${Array.from({ length: 300_000 }, (_, n) => `"${n}":0`).join(',')}}`;
     const spaces = `{"a"${' '.repeat(million)}:1}`;
     for (const text of [...texts, keys, spaces, `"${'\\'.repeat(million)}`]) {
-      const started = performance.now();
-      read(text);
-      expect(performance.now() - started).toBeLessThan(5_000);
+      // What grew with the square of the length would take hours here: the time limit of the test is the bound.
+      expect(() => read(text)).not.toThrow();
     }
   });
 
