@@ -2,31 +2,31 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe } from 'vitest';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
+import { startGitDaemon } from '../support/git/daemon.ts';
 import { createOrigin, temporaryDirectory } from '../support/git/origin.ts';
 import { type GitKit, storeSuite } from './suites/store.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
 import { aStore } from './test-store.ts';
 
-const removes: (() => void)[] = [];
-afterEach(() => {
-  for (const remove of removes.splice(0)) remove();
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
 });
 
 async function realKit(): Promise<GitKit> {
   const { path: base, remove } = temporaryDirectory('contract');
-  removes.push(remove);
   const origin = createOrigin(join(base, 'origin.git'));
   const commits = [origin.commit({ name: 'a', 'd/same': '1' }), origin.commit({ name: 'b', more: '2' })] as const;
-  let up = true;
+  const daemon = await startGitDaemon(base);
+  const proxy = await startTcpProxy(daemon.port);
+  ends.push(proxy.stop, daemon.stop, remove);
   const apps = join(base, 'root/.gitfleet/shop');
   return {
-    /** While it is away: a port where nobody listens. */
-    get url() {
-      return up ? origin.url : ('git://127.0.0.1:1/origin.git' as RepositoryUrl);
-    },
+    url: `git://127.0.0.1:${proxy.port}/origin.git` as RepositoryUrl,
     commits,
-    open: () => aStore(base, { allowProtocols: ['file', 'git'] }),
+    open: () => aStore(base, { allowProtocols: ['git'] }),
     origin: (next) => {
-      up = next;
+      proxy.weather = next ? { kind: 'fair' } : { kind: 'cut', after: 0 };
     },
     spare: join(apps, 'spare'),
     release: (name) => join(apps, 'releases', name),

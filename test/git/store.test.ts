@@ -150,7 +150,8 @@ describe('a store', () => {
     await store.tidy(NEVER);
     expect(packs().length).toBeLessThan(3);
     expect(await store.pinned()).toEqual([last]);
-    expect(await store.fetch({ url: origin.url, commitId: kept }, NEVER)).toEqual({ network: false });
+    // What is unpinned is asked for again: no note says any more where it came from.
+    expect(await store.fetch({ url: origin.url, commitId: kept }, NEVER)).toEqual({ network: true });
     const shown = join(base, 'root/.gitfleet/shop/releases', kept);
     expect(await store.inspect(shown, kept, NEVER, { deep: true })).toMatchObject({
       head: kept,

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterEach } from 'vitest';
 import { openStore, type StoreOptions } from '../../git/open-store.ts';
 import type { Store } from '../../git/store.ts';
 import { systemClock, systemRandom } from '../../runtime/clock.ts';
@@ -10,6 +11,13 @@ import type { CommitId } from '../../schemas/values.ts';
 
 export const QUIET = createLog({ level: 'silent' });
 export const NEVER = new AbortController().signal;
+
+/** Closed after each test, so that no resident git of a store outlives it. */
+const opened = new Set<Store>();
+afterEach(() => {
+  for (const store of opened) store.close();
+  opened.clear();
+});
 
 /** A recovered store with what every test would say the same way. */
 export async function aStore(base: string, options: Partial<StoreOptions> = {}): Promise<Store> {
@@ -22,6 +30,7 @@ export async function aStore(base: string, options: Partial<StoreOptions> = {}):
     log: QUIET,
     ...options,
   });
+  opened.add(store);
   await store.recover();
   return store;
 }
