@@ -15,7 +15,9 @@ export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>)
               ' gitfleet checks that the repository has the commit.',
           ),
       ),
-    ).option('--force', 'lift the quarantine of this commit (requires -m WHY); a hold still applies'),
+    )
+      .option('--force', 'lift the quarantine of this commit (requires -m WHY); a hold still applies')
+      .option('--again', 'publish what the online agents show, as after ZooKeeper was set back or wiped'),
     'gitfleet publish main -m "new checkout"',
     'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',
   );

@@ -56,7 +56,7 @@ function continued(verb: 'resume' | 'promote', rollout: Rollout, word: Said): Pa
       return { ...promoted, state: 'running', paused: null, waveAt: 0, permits: rollout.policy !== null };
     case 'halted':
       if (rollout.policy === null) return 'nothing';
-      return { ...promoted, state: 'running', reason: '', excused: excusedIn(rollout), waveAt: 0 };
+      return { ...promoted, state: 'running', reason: '', setBack: false, excused: excusedIn(rollout), waveAt: 0 };
     case 'proven':
       return 'nothing';
     default:

@@ -1,5 +1,5 @@
 import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
-import { hasGivenUp, isOverridden, isSuspended, type Report } from '../schemas/report.ts';
+import { blamesCommit, hasGivenUp, isOverridden, isSuspended, type Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
 import type { AgentSeen, Observed } from './observed.ts';
@@ -7,7 +7,8 @@ import type { AgentSeen, Observed } from './observed.ts';
 /** Where one agent stands in the rollout of one targetVersion. */
 export type AgentState =
   | 'done' // shows it, is healthy and online, also without a permit: already there is success
-  | 'failed' // will not at this targetVersion, or was not done within the deadline
+  | 'failed' // will not at this targetVersion by the commit's fault, or was not done within the deadline
+  | 'unable' // cannot, or was too late, for a reason that is not the commit's: its disk, its origin, its settings
   | 'out' // a person took it out: suspended, or kept on another commit
   | 'ready' // prepared, waits for its permit
   | 'working' // on its way to ready, or from its permit to done
@@ -49,20 +50,24 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const isActive = report?.phase === 'active';
   // Without waves nobody is watched: it was there, and that is all that was asked.
   if (isActive && (online || !rollout.permits)) return is('done');
-  if (hasGivenUp(report)) return is('failed');
+  if (report && hasGivenUp(report)) return is(isUnable(report) ? 'unable' : 'failed');
   const ready = online && report?.phase === 'awaiting' && !permitted;
   // Who was late before its permit, and is ready now, was only slow.
   if (ready && !lost) return is('ready');
-  if (rollout.late.includes(agentId)) return is('failed', permitted);
+  const late = isUnable(report) ? 'unable' : 'failed';
+  if (rollout.late.includes(agentId)) return is(late, permitted);
   const since = sinceWhen(seen, rollout, permitted, isActive);
   // Who was offline before its turn is nobody's failure.
   const counts = permitted || isActive || online;
-  if (counts && since !== null && isPast(since, policy, time)) return is('failed', permitted && !isActive, true);
+  if (counts && since !== null && isPast(since, policy, time)) return is(late, permitted && !isActive, true);
   if (isActive) return is('gone');
   if (online) return is('working', permitted || takes);
   if (permitted) return is('gone', true);
   return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline', takes);
 }
+
+/** Its report names what keeps it, and that is not the commit. */
+const isUnable = (report: Report | null): boolean => report?.error != null && !blamesCommit(report.error);
 
 /** From when its deadline counts: of who is done that of its going away, and only while its wave or the canary is watched. */
 function sinceWhen(seen: AgentSeen, rollout: Rollout, permitted: boolean, isActive: boolean): number | null {
@@ -100,7 +105,7 @@ function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, pol
 /** The code and the reason, as a rollout record and an outcome keep them. */
 export function failureOf({ agentId, seen, standing }: RolloutAgent, rollout: Rollout) {
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
-  const error = hasGivenUp(report) ? report?.error : null;
+  const error = hasGivenUp(report) || standing === 'unable' ? report?.error : null;
   if (error) return { agentId, code: error.code, reason: error.reason.slice(0, 300) };
   if (standing !== 'failed') return { agentId, code: standing, reason: '' };
   const last = report?.error ? `: ${report.error.code} ${report.error.reason}`.slice(0, 200) : '';

@@ -9,9 +9,18 @@ import { type Action, changing } from './action.ts';
 import type { Core, Observed, WantedDeployment } from './observed.ts';
 import { outcomeOf } from './summary.ts';
 
-/** A target that has no rollout yet gets one; the deployment before it is over with that, if it was not before. */
-export function beginRollout(picture: Observed, wanted: WantedDeployment, record: Deployment): Action {
-  const begun = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
+/**
+ * A target that has no rollout yet gets one, halted from the start where ZooKeeper was set back (`setBack`: why). The deployment before it is over with that, if it was not before.
+ */
+export function beginRollout(
+  picture: Observed,
+  wanted: WantedDeployment,
+  record: Deployment,
+  setBack: string | null,
+): Action {
+  const going = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
+  const begun: Rollout =
+    setBack === null ? going : { ...going, state: 'halted', setBack: true, reason: setBack, members: [] };
   const why = `${deploymentName(record.number)} starts${begun.reason === '' ? '' : `: ${begun.reason}`}`;
   return changing('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
 }
@@ -42,7 +51,7 @@ function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment):
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
     ...{ canary: [], members: [], waveAt: now, soakAt: null, promoted: null, late: [], latePermitted: [] },
     wayBack: record.via === 'rollback',
-    ...{ excused: [], reason: '', failures: [], steered: [] },
+    ...{ excused: [], reason: '', setBack: false, failures: [], steered: [] },
   };
   if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {

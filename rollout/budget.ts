@@ -3,12 +3,12 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { failureOf, type RolloutAgent } from './agent-state.ts';
 import { namesOf, type Summary } from './summary.ts';
 
-/** The failures that nobody has let pass yet. */
+/** The failures of the commit that no person has let pass yet. */
 export function failuresOf(tally: Summary, rollout: Rollout): readonly RolloutAgent[] {
   return tally.of('failed').filter((each) => !rollout.excused.includes(each.agentId));
 }
 
-/** More agents failed than the policy allows. */
+/** The commit failed on more agents than the policy allows. */
 export interface Broken {
   /** Who, why, and how many it allows. */
   readonly why: string;
@@ -25,6 +25,16 @@ export function brokenBudget(tally: Summary, rollout: Rollout, policy: Policy): 
   if (canary.length > 0) return { why: `canary ${words(canary, rollout)}`, byCommit };
   if (failed.length <= most) return null;
   return { why: `${words(failed, rollout)}${most === 0 ? '' : `; the policy allows ${most} to fail`}`, byCommit };
+}
+
+/** `web-1, web-2: NO_SPACE; web-3: FETCH_FAILED`: who cannot, and why. */
+export function codesOf(unable: readonly RolloutAgent[], rollout: Rollout): string {
+  const codes = [...new Set(unable.map((each) => failureOf(each, rollout).code))];
+  const groups = codes.slice(0, MAX_CODES).map((code) => {
+    const same = unable.filter((each) => failureOf(each, rollout).code === code);
+    return `${namesOf(same)}: ${code}`;
+  });
+  return [...groups, ...(codes.length > MAX_CODES ? ['...'] : [])].join('; ');
 }
 
 /** As many codes as one sentence bears. */

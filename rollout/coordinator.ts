@@ -17,6 +17,7 @@ import { knowAgents } from './agents.ts';
 import { isLedBy, type Leadership } from './leadership.ts';
 import { type Observation, observe } from './observe.ts';
 import { plan } from './plan.ts';
+import { createSetBackWatch, type SetBackWatch } from './set-back.ts';
 import { createWatchWindow } from './watch-window.ts';
 
 interface CoordinatorParts {
@@ -55,11 +56,12 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
   const { session, znodes, clock, random, log } = parts;
   const data = Buffer.from(JSON.stringify({ agentId: parts.agentId }));
   const candidacy = standForElection(session, { path: znodes.election, data, clock, random, log });
+  const setBack = createSetBackWatch(() => session.vitals().incarnation);
   let leading: Promise<void> = Promise.resolve();
   candidacy.onChange((term) => {
     if (!term) return;
     leading = leading
-      .then(() => lead(parts, term))
+      .then(() => lead(parts, term, setBack))
       .catch((error) => log.error({ err: classify(error) }, 'leading ended'));
   });
   return {
@@ -74,7 +76,7 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
 }
 
 /** One term. Ends with its signal, whatever fails meanwhile. */
-async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
+async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch): Promise<void> {
   const { session, znodes, clock, random, log } = parts;
   const leadership: Leadership = { term, agentId: parts.agentId };
   const bell = createBell(clock);
@@ -89,7 +91,7 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
   let told = { why: '', at: 0 };
   for (let conflicts = 0; !term.signal.aborted; ) {
     try {
-      const seen = await observe(session, znodes, agents.read, now, watched);
+      const seen = await observe(session, znodes, agents.read, now, watched, setBack.look);
       if (term.signal.aborted) break;
       if (offset === null || (seen.picture.rollout && !isLedBy(seen.picture.rollout, leadership))) {
         offset = (await takeLead(executeParts, leadership, seen)) - clock.monotonic();
@@ -104,6 +106,7 @@ async function lead(parts: CoordinatorParts, term: Term): Promise<void> {
       if (order.do === 'rest') await pause(parts, bell, seen, clock.monotonic() - told.at, term.signal);
       else await act(executeParts, leadership, seen, order);
       if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
+      if (order.do === 'halt' || order.do === 'start') setBack.told();
       conflicts = 0;
       retryLoop.wentWell();
     } catch (error) {

@@ -69,7 +69,8 @@ export function prove(
   const done = tally.of('done');
   const number = rollout.deployment;
   const failed = tally.of('failed');
-  const ended = { ...rollout, members: [], soakAt: null, failures: failuresIn(rollout, failed) };
+  const failures = failuresIn(rollout, tally.of('failed', 'unable'));
+  const ended = { ...rollout, members: [], soakAt: null, failures };
   if ((done.length === 0 && failed.length === 0) || !target) return rest('no agent shows it yet');
   // Who was excused is no reason to fail, but somebody has to show it.
   const bad = broken ?? (done.length === 0 ? `${namesOf(failed)} failed, and no agent shows it` : null);
@@ -77,7 +78,7 @@ export function prove(
     const outcome = outcomeOf(picture, rollout, 'failed', bad);
     return changing('fail', bad, { ...ended, state: 'failed', reason: bad }, { outcome: { number, outcome } });
   }
-  const without = tally.of('failed', 'out', 'offline', 'gone');
+  const without = tally.of('failed', 'unable', 'out', 'offline', 'gone');
   const why = `${showWords(done.length)}${without.length === 0 ? '' : `; without ${namesOf(without)}`}`;
   const proven: Rollout = { ...ended, state: 'proven', base: { deployment: number, ...target }, reason: '' };
   return changing('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });

@@ -3,6 +3,7 @@ import { isPublished, readSharedState, type SharedState } from '../fleet/shared-
 import type { Deployment } from '../schemas/deployment.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
+import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { AgentSeen, Observed, WantedDeployment } from './observed.ts';
@@ -19,6 +20,7 @@ export interface Observation {
  * @param agents gives the agents, as fresh as the present wave needs them.
  * @param now ms since the epoch by the clock of the ensemble.
  * @param watched for how long the leader has watched at that time, ms.
+ * @param isSetBack whether the ensemble lost writes while this process looked on, and config is of before that.
  * @throws FleetError APP_MISSING, DEPLOYMENTS_UNREADABLE.
  */
 export async function observe(
@@ -27,6 +29,7 @@ export async function observe(
   agents: (rollout: Rollout | null) => Promise<readonly AgentSeen[]>,
   now: () => number,
   watched: (now: number) => number,
+  isSetBack: (targetVersion: TargetVersion) => boolean = () => false,
 ): Promise<Observation> {
   const [state, rolloutNode, policyNode] = await Promise.all([
     readSharedState(session, znodes),
@@ -50,6 +53,7 @@ export async function observe(
     proven: rollout && !moved && !isLost ? null : await provenBefore(session, znodes, state),
     quarantine,
     agents: agentsSeen,
+    setBack: isSetBack(targetVersion),
     now: at,
     watched: watched(at),
   };

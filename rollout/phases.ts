@@ -1,12 +1,13 @@
 import { atLeastOne, canaryOf, nextWave, type WaveAgent } from '../fleet/waves.ts';
 import { amountOf, durationOf, type Policy } from '../schemas/policy.ts';
+import { hasGivenUp } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { type Action, changing, type RolloutChange, rest } from './action.ts';
 import type { RolloutAgent } from './agent-state.ts';
-import { brokenBudget } from './budget.ts';
+import { brokenBudget, codesOf } from './budget.ts';
 import { finish, prove } from './finish.ts';
 import type { Observed, WantedDeployment } from './observed.ts';
-import { namesOf, type Summary, summarize } from './summary.ts';
+import { failuresIn, namesOf, type Summary, summarize } from './summary.ts';
 
 /**
  * A rollout with a policy goes on: who is late is noted, a broken budget stops it, a wave that is done soaks and gives
@@ -19,6 +20,11 @@ export function advance(picture: Observed, wanted: WantedDeployment, before: Rol
   const broken = brokenBudget(tally, rollout, policy);
   if (broken && policy.onFailure !== 'continue') return finish(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);
+  const stuck = whyStuck(now, policy, tally);
+  if (stuck) {
+    const failures = failuresIn(now, tally.of('failed', 'unable'));
+    return changing('halt', stuck, { ...now, state: 'halted', reason: stuck, failures, soakAt: null });
+  }
   const held = whyHeld(now, policy, tally);
   const soakAt = isSettled(now, tally) ? now.soakAt : null;
   if (held) return settle('note', held, before, { ...now, reason: held, soakAt }, tally, []);
@@ -42,7 +48,7 @@ function withLate(rollout: Rollout, tally: Summary): Rollout {
 /** Who left before its turn is no member any more; a canary that lost agents takes others; who hangs goes last back. */
 function withMembers(rollout: Rollout, policy: Policy, tally: Summary): Rollout {
   const left = new Set(
-    [...tally.of('offline', 'forgotten', 'out'), ...hanging(rollout, tally)].map((each) => each.agentId),
+    [...tally.of('offline', 'forgotten', 'out', 'unable'), ...hanging(rollout, tally)].map((each) => each.agentId),
   );
   const known = new Set(tally.agents.map((each) => each.agentId));
   const stays = (id: string) => known.has(id) && !left.has(id);
@@ -67,21 +73,49 @@ function hanging(rollout: Rollout, tally: Summary): readonly RolloutAgent[] {
   return busy.length < left.length ? busy : [];
 }
 
-/** What keeps everything waiting although nothing is broken; null: nothing does. */
+/**
+ * What keeps everything waiting although the commit failed nowhere; null: nothing does. A server that cannot deploy for
+ * a reason of its own is as good as away, and takes from the same budget.
+ */
 function whyHeld(rollout: Rollout, policy: Policy, tally: Summary): string | null {
   // Who went away after it was done takes from the budget too: a commit may take its server down.
   const offline = tally.agents.filter((each) => each.standing === 'offline' || isLost(each));
+  const unable = unableIn(rollout, tally);
   const most = amountOf(policy.offlineBudget, tally.all);
-  if (tally.of('done', 'ready', 'working', 'gone', 'failed').length === 0) {
+  if (tally.of('done', 'ready', 'working', 'gone', 'failed', 'unable').length === 0) {
     return offline.length === 0 ? 'no agent is online' : `no agent is online; ${namesOf(offline)} went away`;
   }
-  if (offline.length > most) {
-    return `${offline.length} of ${tally.all} agents are offline (${namesOf(offline)}), the policy allows ${most}: waiting until some are back`;
+  if (offline.length + unable.length > most) {
+    return `${awayWords(rollout, offline, unable, tally.all)}, the policy allows ${most}: waiting until some are back`;
   }
   if (isCanary(rollout, policy) && rollout.canary.length === 0 && tally.of('ready', 'working').length > 0) {
     return `no agent that is online is chosen as canary by ${policy.canary}`;
   }
   return null;
+}
+
+function awayWords(rollout: Rollout, offline: readonly RolloutAgent[], unable: readonly RolloutAgent[], all: number) {
+  const gone = `${offline.length} of ${all} agents are offline (${namesOf(offline)})`;
+  if (unable.length === 0) return gone;
+  const cannot = `${unable.length} of ${all} agents cannot deploy it (${codesOf(unable, rollout)})`;
+  return offline.length === 0 ? cannot : `${gone}, ${cannot}`;
+}
+
+/** Those that a person has not let pass yet. */
+const unableIn = (rollout: Rollout, tally: Summary): readonly RolloutAgent[] =>
+  tally.of('unable').filter((each) => !rollout.excused.includes(each.agentId));
+
+/**
+ * No server is left that could still deploy it, and more cannot than the policy lets be away: only a person, or another
+ * target, changes that. Null: it may still come to something.
+ */
+function whyStuck(rollout: Rollout, policy: Policy, tally: Summary): string | null {
+  const unable = unableIn(rollout, tally);
+  const gaveUp = unable.filter((each) => hasGivenUp(each.seen.report));
+  const most = amountOf(policy.offlineBudget, tally.all);
+  if (gaveUp.length <= most || tally.of('ready', 'working', 'gone').length > 0 || gaveUp.length < unable.length)
+    return null;
+  return `${awayWords(rollout, [], gaveUp, tally.all)}; the commit is not the cause`;
 }
 
 const isCanary = (rollout: Rollout, policy: Policy): boolean => policy.canary !== undefined && rollout.wave === 0;
@@ -122,7 +156,7 @@ const inFlight = (tally: Summary): readonly RolloutAgent[] =>
   tally.agents.filter((each) => each.inFlight && !isRevoked(each));
 
 const isRevoked = ({ standing, inFlight, seen }: RolloutAgent): boolean =>
-  inFlight && seen.permit !== null && (standing === 'failed' || standing === 'out');
+  inFlight && seen.permit !== null && (standing === 'failed' || standing === 'unable' || standing === 'out');
 
 /** Null: the wave has been well for long enough. */
 function soak(picture: Observed, before: Rollout, rollout: Rollout, policy: Policy, tally: Summary): Action | null {

@@ -7,7 +7,7 @@ import { type Action, changing, rest } from './action.ts';
 import { beginRollout } from './begin.ts';
 import { inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
 import { advance } from './phases.ts';
-import { outcomeOf } from './summary.ts';
+import { namesOf, outcomeOf } from './summary.ts';
 import { unphased } from './unphased.ts';
 
 /**
@@ -21,7 +21,9 @@ export function plan(picture: Observed): Action {
   if (!wanted.record) return { do: 'adopt', why: 'config was set by another ZooKeeper client' };
   if (unknownState !== null)
     return rest(`its rollout is ${unknownState}, which this version does not know: it is left alone`);
-  if (rollout?.targetVersion !== wanted.targetVersion) return beginRollout(picture, wanted, wanted.record);
+  const setBack = whySetBack(picture, wanted);
+  if (rollout?.targetVersion !== wanted.targetVersion) return beginRollout(picture, wanted, wanted.record, setBack);
+  if (setBack !== null && rollout.state === 'running') return halted(picture, rollout, setBack);
   switch (rollout.state) {
     case 'running':
       return running(picture, wanted, rollout);
@@ -29,7 +31,8 @@ export function plan(picture: Observed): Action {
       return rest(`paused by ${rollout.paused?.by ?? 'unknown'}: ${rollout.paused?.reason ?? ''}`);
     case 'halted':
       // It halted because nobody could read the policy; a person has mended that.
-      if (isWithoutPolicy(rollout) && !picture.policy.unreadable) return beginRollout(picture, wanted, wanted.record);
+      if (isWithoutPolicy(rollout) && !picture.policy.unreadable)
+        return beginRollout(picture, wanted, wanted.record, setBack);
       return rest(`halted: ${rollout.reason}`);
     case 'proven':
       return rest('proven');
@@ -38,6 +41,28 @@ export function plan(picture: Observed): Action {
     case 'rolled-back':
       return ended(picture, wanted, rollout);
   }
+}
+
+/**
+ * ZooKeeper lost writes or was restored: what config holds may be older than any person meant. No order then, until a
+ * person publishes what should run, or resumes it. Null: it was not set back.
+ */
+function whySetBack({ agents, setBack, rollout }: Observed, { targetVersion }: WantedDeployment): string | null {
+  const sawIt = agents.filter(
+    ({ agentId, report }) =>
+      report?.targetVersion === targetVersion &&
+      report.error?.code === 'TARGET_WENT_BACK' &&
+      !(rollout?.targetVersion === targetVersion && rollout.excused.includes(agentId)),
+  );
+  if (sawIt.length === 0 && !setBack) return null;
+  const who = sawIt.length > 0 ? `${namesOf(sawIt)} accepted a newer target before` : 'the coordinator saw it';
+  return `ZooKeeper was set back (${who}): nothing is ordered until a person publishes what should run`;
+}
+
+function halted(picture: Observed, rollout: Rollout, why: string): Action {
+  const saw = picture.agents.filter(({ report }) => report?.error?.code === 'TARGET_WENT_BACK');
+  const failures = saw.map(({ agentId }) => ({ agentId, code: 'TARGET_WENT_BACK', reason: '' }));
+  return changing('halt', why, { ...rollout, state: 'halted', setBack: true, reason: why, failures, soakAt: null });
 }
 
 function running(picture: Observed, wanted: WantedDeployment, rollout: Rollout): Action {

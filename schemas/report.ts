@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CODES, type Code } from '../runtime/codes.ts';
 import { once } from '../runtime/once.ts';
 import { failure } from './failure.ts';
 import { said } from './said.ts';
@@ -67,6 +68,13 @@ export const isSuspended = (last: Report | null): boolean => last?.phase === 'su
 /** Its own tries are over: only a person, or a newer target, changes that. */
 export const hasGivenUp = (last: Report | null): boolean =>
   last?.error?.next === 'stall' || last?.error?.next === 'bug';
+
+/**
+ * Whether a failure speaks against the commit: the same commit would fail elsewhere too. A code that this version does
+ * not know speaks against nothing: a wait costs less than a rollback that no commit deserves.
+ */
+export const blamesCommit = ({ code }: { readonly code: string }): boolean =>
+  Object.hasOwn(CODES, code) && CODES[code as Code].about === 'commit';
 
 /** A person on the server keeps it on another commit, and it shows that one. */
 export const isOverridden = (last: Report | null): boolean => last?.override != null && last.error === null;

@@ -75,6 +75,8 @@ export const rollout = once(() =>
     excused: z.array(z.string()).default([]),
     /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */
     reason: z.string().default(''),
+    /** It halted since ZooKeeper lost writes or was restored: only a person's publish, or resume, ends that. */
+    setBack: z.boolean().default(false),
     /** What people said about it, newest first; at most 20. */
     steered: z.array(said.extend({ verb: z.string() })).default([]),
     /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */

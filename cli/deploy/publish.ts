@@ -1,8 +1,12 @@
+import { readFleet } from '../../fleet/fleet-view.ts';
+import { readHistory } from '../../fleet/history.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
+import { mostShown } from '../../publisher/shown-target.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { newNonce } from '../../runtime/nonce.ts';
-import { znodes } from '../../schemas/znodes.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
@@ -10,7 +14,7 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { usage, warn } from '../shell/terminal.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
-import { resolveAsked } from './resolve-asked.ts';
+import { type Again, resolveAsked } from './resolve-asked.ts';
 
 /**
  * `gitfleet publish [REV]`. Config is read first and everything else is found out after it, so that a
@@ -20,13 +24,16 @@ export async function run({ options, words }: Call): Promise<number> {
   const message = options['message'] as string | undefined;
   const force = options['force'] === true;
   if (force && !message) throw usage('--force lifts a quarantine and requires a reason', 'say why: --force -m WHY');
+  if (options['again'] === true && words[0] !== undefined)
+    throw usage('--again publishes what the agents show', 'gitfleet publish --again, or gitfleet publish COMMIT');
   const settings = await readSettings(options);
   const by = author(process.env);
   const following = followOptions(options, settings, by);
   return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const since = await readSharedState(session, paths);
-    const resolved = await resolveAsked(since, settings, options, words[0]);
+    const again = options['again'] === true ? await shownNow(session, paths) : null;
+    const resolved = await resolveAsked(since, settings, options, words[0], again);
     if (resolved.warning) warn(`warning: ${resolved.warning}`);
     if (resolved.refusal) throw resolved.refusal;
     const interrupt = takeInterrupt();
@@ -44,4 +51,15 @@ export async function run({ options, words }: Call): Promise<number> {
     const first = () => sayPublished(published, resolved.change, following.json);
     return await followPublished(session, paths, published, following, first, interrupt);
   });
+}
+
+/** What the agents show, and the repository that a record of that commit names, where the history still has one. */
+async function shownNow(session: Session, paths: Znodes): Promise<Again> {
+  const [fleet, history] = await Promise.all([
+    readFleet(session, paths),
+    readHistory(session, paths, Number.POSITIVE_INFINITY),
+  ]);
+  const shown = mostShown(fleet);
+  const record = history.find(({ target }) => target.commitId === shown.commitId);
+  return { ...shown, url: record?.target.url ?? null };
 }

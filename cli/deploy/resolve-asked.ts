@@ -5,17 +5,25 @@ import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 
+/** What `publish --again` found out from the agents; `url` null: no record of that commit is left. */
+export interface Again {
+  readonly commitId: string;
+  readonly relativePath: string;
+  readonly url: string | null;
+}
+
 /** What `publish` and `plan` are asked for, from the words, the options and the clone one stands in. */
 export async function resolveAsked(
   state: SharedState,
   { publisher }: Settings,
   options: Readonly<Record<string, unknown>>,
   rev: string | undefined,
+  again: Again | null = null,
 ): Promise<Resolved> {
   return await resolveTarget(remoteOfUser(), state, {
-    rev: rev ?? null,
-    url: publisher.url ?? null,
-    relativePath: publisher.relativePath ?? null,
+    rev: again?.commitId ?? rev ?? null,
+    url: publisher.url ?? again?.url ?? (again && (state.config.target?.url ?? null)),
+    relativePath: publisher.relativePath ?? again?.relativePath ?? null,
     check: options['check'] !== false,
     directory: process.cwd(),
   });

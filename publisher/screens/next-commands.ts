@@ -1,6 +1,21 @@
+import type { AgentView } from '../../fleet/fleet-view.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
 import type { NextCommands } from '../current-rollout.ts';
-import { nameAndCommit } from './words.ts';
+import { shownTargets } from '../shown-target.ts';
+import { count, nameAndCommit, short } from './words.ts';
+
+/** Where ZooKeeper was set back: the commit that runs, and the command that publishes exactly that. */
+export function setBackWords(fleet: readonly AgentView[]): string {
+  const [shown, other] = shownTargets(fleet);
+  if (!shown) return 'gitfleet publish COMMIT (what should run)';
+  if (other && other.agents.length === shown.agents.length) {
+    return `gitfleet publish COMMIT: agents show ${short(shown.commitId)} and ${short(other.commitId)}`;
+  }
+  return `gitfleet publish --again (publishes ${short(shown.commitId)}, which ${count(shown.agents.length, 'agent')} show)`.replace(
+    '1 agent show',
+    '1 agent shows',
+  );
+}
 
 /**
  * What to type where a deployment has ended badly, or stands still until a person decides; config holds it still.

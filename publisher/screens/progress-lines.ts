@@ -4,11 +4,12 @@ import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import type { Change } from '../change.ts';
 import type { DeploymentProgress } from '../follow.ts';
 import type { Stale } from '../freshness.ts';
+import { wasSetBack } from '../shown-target.ts';
 import type { Ending, JudgedAgent } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, outputLines, stateWords, tallyOf } from './agent-table.ts';
 import { changeLines, placeLines } from './change-lines.ts';
 import { line, type Screen } from './columns.ts';
-import { nextCommands, nextWords } from './next-commands.ts';
+import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
 import { asSeen, staleChange, staleLines } from './stale-lines.ts';
 import { abortWords, heldWords, waveWords } from './wave-words.ts';
 import { age, nameAndCommit, names, noAgentNext, noAgentWords, short, standingWords } from './words.ts';
@@ -112,7 +113,7 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
     case 'converged':
       return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}`];
     case 'failed':
-      return [`${what} FAILED: ${count}`, nextWords(nextCommands(ending, progress, 'gitfleet status'))];
+      return [`${what} FAILED: ${count}`, nextWords(waysOn(ending, progress, followed, 'gitfleet status'))];
     case 'rolled-back':
       return [
         `${what} ROLLED BACK: ${visible(progress.reason, 300)}`,
@@ -122,12 +123,12 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
     case 'halted':
       return [
         `${what} HALTED: ${visible(progress.reason, 300)} (${count})`,
-        nextWords(nextCommands(ending, progress, null)),
+        nextWords(waysOn(ending, progress, followed, null)),
       ];
     case 'aborted':
       return [
         `${what} ABORTED${abortWords(progress.reason)} (${count})`,
-        nextWords(nextCommands(ending, progress, null)),
+        nextWords(waysOn(ending, progress, followed, null)),
       ];
     case 'superseded':
       return [
@@ -150,6 +151,17 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       ];
     }
   }
+}
+
+function waysOn(
+  ending: 'failed' | 'halted' | 'aborted',
+  progress: DeploymentProgress,
+  { targetVersion }: Followed,
+  look: string | null,
+): string[] {
+  const fleet = progress.verdict.agents.map(({ view }) => view);
+  if (wasSetBack(fleet, targetVersion, progress.rollout)) return [setBackWords(fleet)];
+  return nextCommands(ending, progress, look);
 }
 
 /** The first lines: what changes. */

@@ -7,11 +7,12 @@ import { inForce } from '../../schemas/hold.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
 import type { NextCommands } from '../current-rollout.ts';
 import type { Stale } from '../freshness.ts';
+import { wasSetBack } from '../shown-target.ts';
 import { judgeDeployment, presentProgress, type Verdict } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './columns.ts';
 import { line } from './columns.ts';
-import { nextCommands, nextWords } from './next-commands.ts';
+import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
 import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
 import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
@@ -159,6 +160,8 @@ export function nextLines(picture: StatusPicture, screen: Screen): string[] {
 function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
   const ending = badEnding(picture, verdict);
   if (ending === null) return [];
+  const { fleet, state, rollout } = picture;
+  if (wasSetBack(fleet, state.config.targetVersion, rollout)) return [setBackWords(fleet)];
   const stuck = stuckOf(verdict);
   const look = stuck ? `gitfleet status ${visible(stuck.agentId, 100)}` : null;
   // What goes on still has nothing to try again.

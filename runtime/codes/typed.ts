@@ -56,6 +56,18 @@ export const TYPED = {
     means: 'There is no deployment to follow or to steer.',
     hint: 'publish a commit: gitfleet publish',
   },
+  NOTHING_SHOWN: {
+    next: 'stall',
+    about: 'request',
+    means: 'publish --again publishes what the online agents show, and none of them shows a commit.',
+    hint: 'name the commit: gitfleet publish COMMIT',
+  },
+  SHOWN_DIFFERS: {
+    next: 'stall',
+    about: 'request',
+    means: 'The online agents show different commits, and none is shown by more agents than each other one.',
+    hint: 'gitfleet status shows who shows what; name the commit: gitfleet publish COMMIT',
+  },
   NOTHING_PROVEN: {
     next: 'stall',
     about: 'request',

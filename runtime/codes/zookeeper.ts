@@ -185,8 +185,8 @@ export const ZOOKEEPER = {
   APP_MISSING: {
     next: 'stall',
     about: 'coordination',
-    means: 'The app does not exist on this ZooKeeper.',
-    hint: 'run once: gitfleet init --app APP (check --zookeeper, a chroot included)',
+    means: 'The app does not exist on this ZooKeeper: it was not set up there, or ZooKeeper was wiped.',
+    hint: 'run once: gitfleet init --app APP (check --zookeeper, a chroot included); after a wipe, agents keep what they serve: then gitfleet publish --again',
   },
   PUBLISH_UNKNOWN: {
     next: 'retry',
@@ -211,13 +211,13 @@ export const ZOOKEEPER = {
     about: 'coordination',
     means:
       'The target in ZooKeeper is older than the one that this agent accepted last: ZooKeeper lost writes or was restored.',
-    hint: 'publish the commit that should run (what runs was kept); if it is refused again, a ZooKeeper clock was ahead: publish once more after that time',
+    hint: 'what runs was kept; publish exactly that: gitfleet publish --again; if it is refused again, a clock of ZooKeeper was ahead: publish once more after that time',
   },
   ENSEMBLE_WENT_BACK: {
     next: 'stall',
     about: 'coordination',
     means: 'In the log only: ZooKeeper has lost transactions that this client had seen.',
-    hint: 'find out whether ZooKeeper was restored or wiped, then publish the commit that should run',
+    hint: 'find out whether ZooKeeper was restored or wiped, then: gitfleet publish --again (publishes what the agents show)',
   },
   NODE_WENT_BACK: {
     next: 'stall',

@@ -34,6 +34,7 @@ export class World {
   config: { targetVersion: TargetVersion; target: Core | null; policy: Policy | null; recorded: boolean } | null = null;
   writes = 0;
   proven: Deployment | null = null;
+  setBack = false;
   /** For how long the present leader has watched. */
   watched = Number.POSITIVE_INFINITY;
 
@@ -78,7 +79,7 @@ export class World {
     this.agent(agentId).report = report().parse(said);
   }
 
-  fail(agentId: string, code = 'HEALTH'): void {
+  fail(agentId: string, code = 'HEALTH_FAILED'): void {
     this.say(agentId, 'failed', { error: { code, reason: 'GET /up: 500', hint: '', next: 'stall' } });
   }
 
@@ -122,6 +123,7 @@ export class World {
       proven: this.proven,
       quarantine: { value, unreadable: null },
       agents,
+      setBack: this.setBack,
       watched: this.watched,
     };
   }

@@ -74,7 +74,7 @@ function run(script: Script, afterEachOrder: (world: World) => void, ill = 0): R
       if (agent.online && random.often(script.ahead / 100)) world.say(agent.agentId, 'active');
       const permitted = agent.permit?.targetVersion === world.targetVersion;
       if (ill > 0 && !permitted && random.often(ill)) {
-        if (agent.report?.phase !== 'active' && random.often(0.3)) world.fail(agent.agentId, 'DISK_FULL');
+        if (agent.report?.phase !== 'active' && random.often(0.3)) world.fail(agent.agentId, 'NO_SPACE');
       } else if (ill > 0 && permitted) {
         for (let step = 0; step < 2; step++) act(world, agent.agentId, false);
       } else if (agent.online && random.often(0.6)) act(world, agent.agentId, random.often(script.failing / 100));

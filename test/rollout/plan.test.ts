@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { steer } from '../../publisher/steer.ts';
 import type { Action } from '../../rollout/action.ts';
 import { plan } from '../../rollout/plan.ts';
+import { CODES } from '../../runtime/codes.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
 import { World } from './observed-fleet.ts';
 
@@ -202,10 +204,13 @@ describe('a broken budget', () => {
     const order = plan(world.picture());
     expect(order).toMatchObject({ do: 'roll back', base: { deployment: 1 }, commitId: 'b'.repeat(40) });
     world.execute(order);
-    expect(world.rollout).toMatchObject({ state: 'rolled-back', failures: [{ agentId: 'web-1', code: 'HEALTH' }] });
+    expect(world.rollout).toMatchObject({
+      state: 'rolled-back',
+      failures: [{ agentId: 'web-1', code: 'HEALTH_FAILED' }],
+    });
     expect(world.records[1]?.outcome).toMatchObject({
       state: 'rolled-back',
-      missing: [{ agentId: 'web-1', code: 'HEALTH' }, {}, {}, {}, {}, {}, {}, {}],
+      missing: [{ agentId: 'web-1', code: 'HEALTH_FAILED' }, {}, {}, {}, {}, {}, {}, {}],
     });
     settle(world);
     expect(world.rollout).toMatchObject({ deployment: 3, state: 'running', canary: [], members: ['web-1', 'web-2'] });
@@ -227,7 +232,7 @@ describe('a broken budget', () => {
 
   it('pauses where the policy says so, and goes on with who is excused', () => {
     const world = broken({ onFailure: 'pause' });
-    expect(settle(world)).toBe('halted: canary web-1 failed: HEALTH GET /up: 500');
+    expect(settle(world)).toBe('halted: canary web-1 failed: HEALTH_FAILED GET /up: 500');
     if (world.rollout) world.rollout = { ...world.rollout, state: 'running', excused: ['web-1'] };
     settle(world);
     expect(world.rollout).toMatchObject({ state: 'running', wave: 1 });
@@ -255,10 +260,10 @@ describe('a broken budget', () => {
     world.fail('web-2');
     settle(world);
     expect(world.rollout).toMatchObject({ state: 'running', wave: 0 });
-    world.fail('web-8', 'NO_SPACE');
+    world.fail('web-8', 'PREPARE_FAILED');
     expect(plan(world.picture())).toMatchObject({ do: 'roll back' });
     expect(plan(world.picture()).why).toContain(
-      'web-2 failed: HEALTH GET /up: 500; web-8 failed: NO_SPACE GET /up: 500; the policy allows 1',
+      'web-2 failed: HEALTH_FAILED GET /up: 500; web-8 failed: PREPARE_FAILED GET /up: 500; the policy allows 1',
     );
   });
 
@@ -326,24 +331,22 @@ describe('a broken budget', () => {
 
 describe('a failure before the permit', () => {
   const rows: [string, Record<string, unknown>, (world: World) => void, string][] = [
-    ['outside the canary', {}, (world) => world.fail('web-5', 'DISK_FULL'), 'web-5 failed: DISK_FULL'],
-    ['of the canary', {}, (world) => world.fail('web-1', 'URL'), 'canary web-1 failed: URL'],
+    ['outside the canary', {}, (world) => world.fail('web-5', 'PREPARE_FAILED'), 'web-5 failed: PREPARE_FAILED'],
+    ['of the canary', {}, (world) => world.fail('web-1', 'UNSAFE_TREE'), 'canary web-1 failed: UNSAFE_TREE'],
     [
       'of more than the policy allows',
       { failureBudget: 1 },
-      (world) => ['web-5', 'web-6'].map((id) => world.fail(id, 'DISK_FULL')),
-      'web-5, web-6 failed: DISK_FULL GET /up: 500; the policy allows 1',
+      (world) => ['web-5', 'web-6'].map((id) => world.fail(id, 'PREPARE_FAILED')),
+      'web-5, web-6 failed: PREPARE_FAILED GET /up: 500; the policy allows 1',
     ],
     [
-      'by an outage of the origin for longer than the deadline',
+      'by lateness without a word why',
       { deadline: '10m' },
       (world) => {
-        world.say('web-1', 'fetching', {
-          error: { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' },
-        });
+        world.say('web-1', 'preparing');
         world.now += 601_000;
       },
-      'canary web-1 failed: DEADLINE not done within the deadline, last seen fetching: FETCH_FAILED refused',
+      'canary web-1 failed: DEADLINE not done within the deadline, last seen preparing',
     ],
   ];
 
@@ -371,7 +374,7 @@ describe('a failure before the permit', () => {
     settle(world);
     expect(world.rollout).toMatchObject({ late: ['web-2'], latePermitted: ['web-2'] });
     expect(world.agent('web-2').permit).toBeNull();
-    world.fail('web-8', 'DISK_FULL');
+    world.fail('web-8', 'PREPARE_FAILED');
     expect(plan(world.picture())).toMatchObject({ do: 'roll back', commitId: 'b'.repeat(40) });
   });
 
@@ -390,6 +393,157 @@ describe('a failure before the permit', () => {
     expect(world.rollout).toMatchObject({ wave: 0, late: [], excused: [] });
     world.fail('web-1');
     expect(plan(world.picture())).toMatchObject({ do: 'roll back' });
+  });
+});
+
+/** Each says something about a server, its origin, the target or ZooKeeper; a code of a newer version is nobody's. */
+const NOT_THE_COMMIT = [
+  ...Object.entries(CODES).flatMap(([code, { about }]) => (about === 'commit' ? [] : [code])),
+  'A_CODE_OF_TOMORROW',
+].filter((code) => code !== 'TARGET_WENT_BACK');
+
+describe('a failure that does not speak about the commit', () => {
+  it.each(NOT_THE_COMMIT)(
+    '%s of an agent with a permit takes no budget, sends nothing back, quarantines nothing',
+    (code) => {
+      const world = second({ ...WAVES, canary: 2 }, 8);
+      settle(world);
+      world.sayAll('awaiting');
+      settle(world);
+      expect(world.permitted()).toEqual(['web-1', 'web-2']);
+      world.say('web-1', 'active');
+      world.fail('web-2', code);
+      settle(world);
+      expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
+      expect(world.rollout?.state).toBe('running');
+      // Another one takes its place in the canary: nothing goes on untried.
+      expect(world.rollout).toMatchObject({ wave: 0, canary: ['web-1', 'web-3'] });
+    },
+  );
+
+  it('is named in the outcome of a deployment that is proven without it, and can be tried again', () => {
+    const world = second({ maxParallel: 4 }, 4);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    for (const id of ['web-2', 'web-3', 'web-4']) world.say(id, 'active');
+    world.fail('web-1', 'NO_SPACE');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'proven', failures: [{ agentId: 'web-1', code: 'NO_SPACE' }] });
+    expect(world.records[1]?.outcome).toMatchObject({
+      ...{ state: 'proven', reached: 3, expected: 4 },
+      missing: [{ agentId: 'web-1', code: 'NO_SPACE' }],
+    });
+  });
+
+  it('of more servers than may be away keeps the rest waiting, as long as one may still come to something', () => {
+    const world = second({ maxParallel: 4, offlineBudget: 1 }, 4);
+    settle(world);
+    world.sayAll('awaiting');
+    world.fail('web-1', 'NO_SPACE');
+    world.fail('web-2', 'PERMISSION');
+    expect(settle(world)).toContain('2 of 4 agents cannot deploy it (web-1: NO_SPACE; web-2: PERMISSION)');
+    expect(world.rollout).toMatchObject({ state: 'running' });
+    world.say('web-1', 'awaiting');
+    settle(world);
+    for (const id of ['web-3', 'web-4']) world.say(id, 'active');
+    settle(world);
+    expect(world.permitted()).toContain('web-1');
+  });
+
+  it('of all servers halts and says that the commit is not the cause; resume passes them', () => {
+    const world = second({ maxParallel: 4 }, 2);
+    settle(world);
+    for (const id of ['web-1', 'web-2']) world.fail(id, 'NOT_ALLOWED');
+    expect(settle(world)).toContain('(web-1, web-2: NOT_ALLOWED); the commit is not the cause');
+    expect(world.rollout).toMatchObject({ state: 'halted', failures: [{ agentId: 'web-1' }, { agentId: 'web-2' }] });
+    expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
+  });
+
+  it('by an outage of the origin for longer than the deadline waits, and goes on when it is over', () => {
+    const world = second({ canary: 1, maxParallel: 4, deadline: '10m' }, 2);
+    settle(world);
+    const error = { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' };
+    for (const id of ['web-1', 'web-2']) world.say(id, 'fetching', { error });
+    world.now += 601_000;
+    expect(settle(world)).toContain('cannot deploy it (web-1, web-2: FETCH_FAILED)');
+    expect(world.rollout).toMatchObject({ state: 'running' });
+    world.sayAll('awaiting');
+    settle(world);
+    expect(world.permitted()).toHaveLength(1);
+  });
+});
+
+describe('an ensemble that was set back', () => {
+  const wentBack = (world: World) => {
+    world.fail('web-1', 'TARGET_WENT_BACK');
+  };
+  const leaderSawIt = (world: World) => {
+    world.setBack = true;
+  };
+  const seen: [string, (world: World) => void][] = [
+    ['an agent refuses the target as older', wentBack],
+    ['the leader saw it itself', leaderSawIt],
+  ];
+  const stages: [string, Record<string, unknown> | null, (world: World) => void][] = [
+    ['before the rollout begins', WAVES, () => {}],
+    ['in the canary', WAVES, (world) => settle(world)],
+    [
+      'in a wave',
+      WAVES,
+      (world) => {
+        settle(world);
+        world.sayAll('awaiting');
+        settle(world);
+        finish(world);
+        settle(world);
+      },
+    ],
+    [
+      'while it soaks',
+      { ...WAVES, soak: '5m' },
+      (world) => {
+        settle(world);
+        world.sayAll('awaiting');
+        settle(world);
+        finish(world);
+        settle(world);
+      },
+    ],
+    ['without a policy', null, (world) => settle(world)],
+  ];
+  const rows = seen.flatMap(([who, sees]) =>
+    stages.map(([when, policy, until]) => ({ who, sees, when, policy, until })),
+  );
+
+  it.each(rows)('$when, where $who: no order but the halt, until a person publishes', ({ sees, policy, until }) => {
+    const world = second(policy);
+    until(world);
+    const permits = world.permitted();
+    sees(world);
+    expect(settle(world)).toContain('ZooKeeper was set back');
+    world.setBack = false;
+    expect(world.rollout?.state).toBe('halted');
+    world.now += 3_600_000;
+    settle(world);
+    expect(world.rollout?.state).toBe('halted');
+    expect(world.permitted()).toEqual(permits);
+    expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
+    expect(world.records[1]?.outcome ?? null).toBeNull();
+    world.publish('b');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', deployment: 3 });
+  });
+
+  it('continues where a person resumes it, without the agents that refuse', () => {
+    const world = second(WAVES);
+    settle(world);
+    wentBack(world);
+    settle(world);
+    const resumed = world.rollout && steer('resume', world.rollout, { by: 'ann', reason: '', at: world.now });
+    if (resumed?.do === 'write') world.rollout = resumed.rollout;
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', excused: ['web-1'] });
   });
 });
 

@@ -34,6 +34,7 @@ const rollout: Rollout = {
   late: [],
   latePermitted: [],
   wayBack: false,
+  setBack: false,
   excused: [],
   steered: [{ verb: 'pause', by: 'ann', reason: 'lunch', at: 1_700_000_000_001 }],
   reason: '',
@@ -69,6 +70,7 @@ describe('rollout', () => {
       excused: [],
       steered: [],
       reason: '',
+      setBack: false,
       failures: [],
     });
   });
