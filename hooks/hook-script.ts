@@ -23,13 +23,16 @@ export function judgeHook(text: string): HookText {
 
 const checksum = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** How a hook starts this gitfleet: program and script, absolute, and the PATH on which it finds git. */
+export type HookCommand = readonly [program: string, script: string, path: string];
+
 /**
  * A shim, because git runs a file; what it does is in the command. First comes the hook that was there before ours, with
- * the same input, arguments and environment. Then ours, without what the pusher's environment could change about it.
- * @param command how to start this gitfleet: program and script, absolute.
+ * the same input, arguments and environment. Then ours, with an environment of named variables only: a pusher who works
+ * on this host could otherwise choose which git, or which libraries, the hook runs.
  * @param gate only of pre-receive: what happens where no answer can be had.
  */
-export function hookScript(name: HookName, command: readonly [string, string], gate: Gate = 'lenient'): string {
+export function hookScript(name: HookName, command: HookCommand, gate: Gate = 'lenient'): string {
   const body = name === 'post-receive' ? postReceive(command) : preReceive(command, gate);
   return `#!/bin/sh
 # gitfleet ${name} hook, made by "gitfleet hook install"; settings: git config --get-regexp '^gitfleet\\.'
@@ -37,36 +40,55 @@ export function hookScript(name: HookName, command: readonly [string, string], g
 ${body}`;
 }
 
-const PRELUDE = `repository=$(pwd)
+/** What is read of the push, with tools of ours. The earlier hook gets back the PATH of the push. */
+const prelude = (path: string): string => `repository=$(pwd)
+pushed_path=$PATH
+PATH=${shellQuoted(path)}
 input=$(cat; echo .)
 input=\${input%.}
 earlier="\${0%/*}/${EARLIER}/\${0##*/}"
 `;
 
-/** Git's own variables name the repository in its words, Node's would change how ours runs. */
-const OWN_ENVIRONMENT = `unset GIT_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
-unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED NODE_DEBUG NODE_V8_COVERAGE
-unset SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF
+const HAS_EARLIER = '[ -f "$earlier" ] && [ -x "$earlier" ]';
+const RUN_EARLIER = `printf %s "$input" | PATH=$pushed_path "$earlier" "$@"`;
+
+/** What our hook is told by its environment besides PATH: who pushes, the push options, how the terminal is. */
+const PASSED = [
+  ...['GITFLEET_AUTHOR', 'GL_USERNAME', 'REMOTE_USER', 'SUDO_USER', 'GIT_PUSH_OPTION_COUNT'],
+  ...['LANG', 'LC_ALL', 'TERM', 'NO_COLOR', 'FORCE_COLOR'],
+];
+
+/** The shell function `ours`, which runs a command with these variables and no other. */
+const OURS = `ours() {
+  for name in ${PASSED.join(' ')}; do
+    eval "[ -z \\"\\\${$name+set}\\" ] || set -- \\"$name=\\$$name\\" \\"\\$@\\""
+  done
+  at=0
+  while [ "$at" -lt "\${GIT_PUSH_OPTION_COUNT:-0}" ] 2>/dev/null && [ "$at" -lt 100 ]; do
+    eval "set -- \\"GIT_PUSH_OPTION_$at=\\\${GIT_PUSH_OPTION_$at-}\\" \\"\\$@\\""
+    at=$((at + 1))
+  done
+  exec /usr/bin/env -i "PATH=$PATH" "$@"
+}
 `;
 
 /**
  * Ours exits 0 whatever happens: the objects are in the repository by then, and a deployment's trouble is no reason to
  * call a push failed.
  */
-const postReceive = ([program, script]: readonly [string, string]): string => `
+const postReceive = ([program, script, path]: HookCommand): string => `
 # If the pusher disconnects, what was received is deployed nevertheless. The earlier hook still gets the signals.
 trap '' HUP INT PIPE
-${PRELUDE}code=0
+${prelude(path)}code=0
 trap : HUP INT PIPE
-if [ -f "$earlier" ] && [ -x "$earlier" ]; then
-  printf %s "$input" | "$earlier" "$@"
+if ${HAS_EARLIER}; then
+  ${RUN_EARLIER}
   code=$?
 fi
 
-${OWN_ENVIRONMENT}unset GIT_QUARANTINE_PATH
-trap '' HUP INT PIPE
+${OURS}trap '' HUP INT PIPE
 deploy() {
-  printf %s "$input" 2>/dev/null | ${shellQuoted(program)} ${shellQuoted(script)} hook post-receive --repository "$repository"
+  printf %s "$input" 2>/dev/null | ours ${shellQuoted(program)} ${shellQuoted(script)} hook post-receive --repository "$repository"
 }
 if [ -x ${shellQuoted(program)} ] && [ -f ${shellQuoted(script)} ]; then
   deploy
@@ -79,15 +101,14 @@ exit $code
 `;
 
 /** 5 is the exit code of a refusal; with any other there is no answer. */
-const preReceive = ([program, script]: readonly [string, string], gate: Gate): string => `
-${PRELUDE}if [ -f "$earlier" ] && [ -x "$earlier" ]; then
-  printf %s "$input" | "$earlier" "$@" || exit $?
+const preReceive = ([program, script, path]: HookCommand, gate: Gate): string => `
+${prelude(path)}if ${HAS_EARLIER}; then
+  ${RUN_EARLIER} || exit $?
 fi
 
 quarantine=$GIT_QUARANTINE_PATH
-${OWN_ENVIRONMENT}unset GIT_QUARANTINE_PATH
-if [ -x ${shellQuoted(program)} ] && [ -f ${shellQuoted(script)} ]; then
-  printf %s "$input" | ${shellQuoted(program)} ${shellQuoted(script)} hook pre-receive --repository "$repository" --quarantine "$quarantine"
+${OURS}if [ -x ${shellQuoted(program)} ] && [ -f ${shellQuoted(script)} ]; then
+  printf %s "$input" | ours ${shellQuoted(program)} ${shellQuoted(script)} hook pre-receive --repository "$repository" --quarantine "$quarantine"
   case $? in
     0) exit 0 ;;
     5) exit 1 ;;

@@ -3,8 +3,7 @@ import { readPins } from '../git/host/deployment-pins.ts';
 import { gitDirOf, readRepositoryConfig } from '../git/host/repository-config.ts';
 import type { Git } from '../git/run/process.ts';
 import { type HookFile, lookAtHook } from './hook-files.ts';
-import type { HookName } from './hook-script.ts';
-import { hookScript } from './hook-script.ts';
+import { type HookCommand, type HookName, hookScript } from './hook-script.ts';
 import { gateOf, hookSettings, type InstalledSettings } from './hook-settings.ts';
 import { takesPushOptions } from './receive-settings.ts';
 
@@ -26,11 +25,7 @@ interface InspectedFile extends Omit<HookFile, 'text'> {
 }
 
 /** @throws FleetError NOT_A_REPOSITORY */
-export async function inspectHooks(
-  git: Git,
-  repository: string,
-  command: readonly [string, string],
-): Promise<HookStatus> {
+export async function inspectHooks(git: Git, repository: string, command: HookCommand): Promise<HookStatus> {
   const gitDir = await gitDirOf(git, repository);
   const installed = hookSettings(await readRepositoryConfig(git, gitDir));
   const { hooks } = installed;
@@ -50,7 +45,7 @@ async function inspectFile(
   directory: string,
   name: HookName,
   { hooks, broken }: InstalledSettings,
-  command: readonly [string, string],
+  command: HookCommand,
 ): Promise<InspectedFile> {
   const { text, ...found } = await lookAtHook(directory, name);
   const gate = gateOf([...hooks, ...broken]);

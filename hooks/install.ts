@@ -1,10 +1,12 @@
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { changeConfig } from '../git/host/config-edit.ts';
 import { branchTip, gitDirOf, readRepositoryConfig } from '../git/host/repository-config.ts';
 import type { Git } from '../git/run/process.ts';
+import { FleetError } from '../runtime/errors.ts';
 import { isOneBranch } from './branch-pattern.ts';
 import { lookAtHook, placeHook, refuseEdited, refuseUnclear, removeHook } from './hook-files.ts';
-import { type HookName, hookScript } from './hook-script.ts';
+import { type HookCommand, type HookName, hookScript } from './hook-script.ts';
 import { type Gate, gateOf, type HookSettings, hookSettings, sectionOf } from './hook-settings.ts';
 import { restoreReceive, setUpReceive } from './receive-settings.ts';
 
@@ -23,17 +25,18 @@ interface HookInstalled {
 /**
  * Makes a bare repository deploy one branch, or the branches of a pattern, to one app: settings into the repository's own
  * git config, then the hook files. Running it again for the same branch and app updates that installation alone.
- * @param command how to start this gitfleet: program and script, absolute.
- * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS, CONFIG_LOCKED
+ * @throws FleetError NOT_A_REPOSITORY, HOOKS_SHARED, HOOK_EDITED, HOOK_EXISTS, CONFIG_LOCKED
  */
 export async function installHook(
   git: Git,
   repository: string,
   settings: HookSettings,
-  command: readonly [string, string],
+  command: HookCommand,
 ): Promise<HookInstalled> {
   const gitDir = await gitDirOf(git, repository);
   const directory = join(gitDir, 'hooks');
+  const shared = await sharedHooks(gitDir);
+  if (shared !== null) throw hooksShared(directory, shared);
   const section = sectionOf(settings);
   const { hooks: before, broken } = hookSettings(await readRepositoryConfig(git, gitDir));
   const others = [
@@ -73,7 +76,7 @@ export async function uninstallHook(
   git: Git,
   repository: string,
   which: { readonly branch: string | null; readonly app: string | null },
-  command: readonly [string, string],
+  command: HookCommand,
 ): Promise<HookUninstalled> {
   const gitDir = await gitDirOf(git, repository);
   const { hooks, broken } = hookSettings(await readRepositoryConfig(git, gitDir));
@@ -86,8 +89,12 @@ export async function uninstallHook(
   const rest = [...staying, ...broken.filter((each) => !leaves(each))];
   const directory = join(gitDir, 'hooks');
   const wanted = wantedFiles(rest);
-  await checkFiles(directory, wanted);
-  const changes = await placeFiles(directory, wanted, command);
+  const shared = await sharedHooks(gitDir);
+  if (shared === null) await checkFiles(directory, wanted);
+  const changes =
+    shared === null
+      ? await placeFiles(directory, wanted, command)
+      : [`${directory} leads to ${shared}, which other repositories may use: its hook files were left alone`];
   const received = await changeConfig(git, gitDir, async (config) => {
     for (const section of sections) await config.removeSection(`gitfleet.${section}`);
     return rest.length === 0 ? await restoreReceive(config) : [];
@@ -98,6 +105,22 @@ export async function uninstallHook(
   changes.push(...received);
   return { gitDir, removed, changes, hooks: staying };
 }
+
+/**
+ * Where the hooks directory of a repository leads to, if it is no directory of its own: what is written there for this
+ * repository would also run at the pushes of every other one that uses it. Null: it is its own, or is not there yet.
+ */
+async function sharedHooks(gitDir: string): Promise<string | null> {
+  const real = await realpath(join(gitDir, 'hooks')).catch(() => null);
+  return real === null || dirname(real) === (await realpath(gitDir)) ? null : real;
+}
+
+const hooksShared = (directory: string, real: string): FleetError =>
+  FleetError.of(
+    'HOOKS_SHARED',
+    `${directory} leads to ${real}, and every repository that uses it would run this hook; nothing was touched`,
+    `give the repository hooks of its own, and run this again: rm ${directory} && cp -r ${real} ${directory}`,
+  );
 
 /** The hook files that a repository needs: all others of ours go. */
 interface WantedFiles {
@@ -123,11 +146,7 @@ async function checkFiles(directory: string, { deploys, gate }: WantedFiles): Pr
   }
 }
 
-async function placeFiles(
-  directory: string,
-  { deploys, gate }: WantedFiles,
-  command: readonly [string, string],
-): Promise<string[]> {
+async function placeFiles(directory: string, { deploys, gate }: WantedFiles, command: HookCommand): Promise<string[]> {
   const changes = deploys
     ? await placeHook(directory, 'post-receive', hookScript('post-receive', command))
     : await removeHook(directory, 'post-receive');

@@ -1,15 +1,39 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { createGit, type Git } from '../../git/run/process.ts';
+import { createGit, DEFAULT_PATH, type Git } from '../../git/run/process.ts';
+import type { HookCommand } from '../../hooks/hook-script.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { classify } from '../../runtime/errors.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
 import { createLog } from '../../runtime/log.ts';
 import { run } from '../../runtime/process.ts';
+import { ownCommand } from '../own-command.ts';
 
 /** Git for questions about the repository that a hook stands in. */
 export const gitOfHooks = (): Git =>
   createGit({ clock: systemClock, log: createLog({ level: 'silent' }), path: process.env['PATH'] });
+
+/**
+ * How installed hooks start this gitfleet. They find git on a PATH of their own: that of every system, and where git is
+ * elsewhere, its directory before that.
+ */
+export function hookCommand(): HookCommand {
+  const find = (path: string) => path.split(':').find((directory) => existsSync(join(directory, 'git')));
+  const elsewhere = find(DEFAULT_PATH) === undefined ? find(process.env['PATH'] ?? '') : undefined;
+  return [...ownCommand(), elsewhere === undefined ? DEFAULT_PATH : `${elsewhere}:${DEFAULT_PATH}`];
+}
+
+/** The repository that a person named, by default where they stand. @throws FleetError NOT_A_REPOSITORY for a clone. */
+export async function namedRepository(word: string | undefined): Promise<string> {
+  const named = resolve(word ?? '.');
+  const path = await realpath(named).catch(() => named);
+  if (!existsSync(join(path, '.git'))) return path;
+  throw FleetError.of(
+    'NOT_A_REPOSITORY',
+    `${path} is a clone with a work tree, and pushes deploy from a bare repository`,
+    'name the bare repository that receives the pushes, such as /srv/git/shop.git (make one: git init --bare)',
+  );
+}
 
 /**
  * A git that the pusher's Ctrl-C or hang-up ended, in the instant between its start and a process group of its own, is

@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readFleet } from '../../fleet/fleet-view.ts';
@@ -14,17 +13,16 @@ import { ANY_URL } from '../../schemas/target.ts';
 import { parseUrl } from '../../schemas/url.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
-import { ownCommand } from '../own-command.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage, warn } from '../shell/terminal.ts';
-import { elsewhere, gitOfHooks, notTheReceiver } from './environment.ts';
+import { elsewhere, gitOfHooks, hookCommand, namedRepository, notTheReceiver } from './environment.ts';
 
 /** `gitfleet hook install`: succeeds without ZooKeeper. If one answers, it says which agents a push reaches. */
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
-  const repository = await realpath(resolve(words[0] ?? '.')).catch(() => resolve(words[0] ?? '.'));
+  const repository = await namedRepository(words[0]);
   const url = parseUrl((options['url'] as string | undefined) ?? pathToFileURL(repository).href, ANY_URL);
   if (!url.ok) throw new FleetError(url.failure);
   const path = parseRelativePath(String(options['relativePath']));
@@ -47,7 +45,7 @@ export async function run({ options, words }: Call): Promise<number> {
     tlsKeyFile: tls?.keyFile ?? null,
     gate: gateOption(options['gate']),
   };
-  const installed = await installHook(gitOfHooks(), repository, hook, ownCommand());
+  const installed = await installHook(gitOfHooks(), repository, hook, hookCommand());
   if (options['json']) say(JSON.stringify({ ...hook, ...installed }));
   else {
     const gated = hook.gate === null ? '' : `, behind a ${hook.gate} gate`;

@@ -1,5 +1,3 @@
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { publishRefusal } from '../../fleet/rights.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import type { HookSettings } from '../../hooks/hook-settings.ts';
@@ -8,12 +6,11 @@ import { classify, type Failure } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
-import { ownCommand } from '../own-command.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { say } from '../shell/terminal.ts';
 import { settingsOfHook } from './call.ts';
-import { elsewhere, gitOfHooks, notTheReceiver } from './environment.ts';
+import { elsewhere, gitOfHooks, hookCommand, namedRepository, notTheReceiver } from './environment.ts';
 
 const ANSWER_MS = 5_000;
 
@@ -23,8 +20,8 @@ const ANSWER_MS = 5_000;
  * the way, 7 when that is ZooKeeper or the credential.
  */
 export async function run({ options, words }: Call): Promise<number> {
-  const repository = await realpath(resolve(words[0] ?? '.')).catch(() => resolve(words[0] ?? '.'));
-  const status = await inspectHooks(gitOfHooks(), repository, ownCommand());
+  const repository = await namedRepository(words[0]);
+  const status = await inspectHooks(gitOfHooks(), repository, hookCommand());
   const asked = await Promise.all(status.hooks.map(async (hook) => ({ hook, refused: await askZooKeeper(hook) })));
   const problems = problemsOf(status);
   if (status.hooks.length > 0) problems.push(...(await elsewhere(status.gitDir)), ...(await unsure(status.gitDir)));

@@ -1,18 +1,15 @@
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { uninstallHook } from '../../hooks/install.ts';
 import type { Call } from '../command-table.ts';
-import { ownCommand } from '../own-command.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say, usage } from '../shell/terminal.ts';
-import { gitOfHooks } from './environment.ts';
+import { gitOfHooks, hookCommand, namedRepository } from './environment.ts';
 
 /** `gitfleet hook uninstall`: asks no ZooKeeper, and leaves what is deployed as it is. */
 export async function run({ options, words }: Call): Promise<number> {
-  const repository = await realpath(resolve(words[0] ?? '.')).catch(() => resolve(words[0] ?? '.'));
+  const repository = await namedRepository(words[0]);
   const [branch, app] = [options['branch'] ?? null, options['app'] ?? null] as (string | null)[];
   const which = { branch: branch ?? null, app: app ?? null };
-  const done = await uninstallHook(gitOfHooks(), repository, which, ownCommand());
+  const done = await uninstallHook(gitOfHooks(), repository, which, hookCommand());
   if (done.removed.length === 0 && done.changes.length === 0 && (branch || app)) {
     throw usage(`nothing is installed for ${[branch, app].filter(Boolean).join(' and ')}`, 'see gitfleet hook status');
   }

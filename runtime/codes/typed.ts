@@ -154,6 +154,12 @@ export const TYPED = {
     means: 'Hooks that gitfleet did not write are in the way; nothing was changed.',
     hint: 'keep one hook under that name, move the other away, and run this again',
   },
+  HOOKS_SHARED: {
+    next: 'stall',
+    about: 'request',
+    means: 'The hooks directory of the repository is a link, so other repositories may run the same hooks.',
+    hint: 'give the repository a hooks directory of its own, and run this again',
+  },
   HOOK_SETTINGS: {
     next: 'stall',
     about: 'request',

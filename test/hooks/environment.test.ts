@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isReceiver, onceMore } from '../../cli/hook/environment.ts';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { isReceiver, namedRepository, onceMore } from '../../cli/hook/environment.ts';
 import { createGit, DEFAULT_PATH } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { silentLog as log } from '../support/log.ts';
@@ -30,6 +30,21 @@ describe('a git that was ended by a signal', () => {
 
   it('is not asked for ever', async () => {
     await expect((await git(2)).output(['version'])).rejects.toMatchObject({ code: 'GIT_KILLED' });
+  });
+});
+
+describe('the repository that is named for a hook', () => {
+  it('is no clone with a work tree: that is not where pushes go', async () => {
+    const top = await mkdtemp(join(tmpdir(), 'gitfleet-clone-'));
+    onTestFinished(() => rm(top, { recursive: true, force: true }));
+    expect(await namedRepository(top)).toBe(await realpath(top));
+    expect(await namedRepository(join(top, 'nothing'))).toBe(join(top, 'nothing'));
+    await mkdir(join(top, '.git'));
+    await expect(namedRepository(top)).rejects.toMatchObject({
+      code: 'NOT_A_REPOSITORY',
+      message: `${top} is a clone with a work tree, and pushes deploy from a bare repository`,
+      hint: expect.stringContaining('git init --bare'),
+    });
   });
 });
 

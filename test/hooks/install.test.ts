@@ -1,9 +1,9 @@
-import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gitOfHooks } from '../../cli/hook/environment.ts';
 import { readRepositoryConfig } from '../../git/host/repository-config.ts';
-import type { Git } from '../../git/run/process.ts';
+import { DEFAULT_PATH, type Git } from '../../git/run/process.ts';
 import { type HookSettings, hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { inspectHooks, problemsOf } from '../../hooks/inspect.ts';
 import { installHook, uninstallHook } from '../../hooks/install.ts';
@@ -12,17 +12,18 @@ import { aHook } from './test-hook.ts';
 import { type ARepository, aRepository } from './test-repository.ts';
 
 let repository: ARepository;
-let command: [string, string];
+let command: [string, string, string];
 beforeEach(async () => {
   repository = await aRepository();
   // In place of gitfleet: says how it was called and what it read, and ends as the environment says.
-  command = [process.execPath, join(repository.top, 'main.mjs')];
+  command = [process.execPath, join(repository.top, 'main.mjs'), DEFAULT_PATH];
   await writeFile(
     command[1],
-    `const { GIT_DIR = '', GIT_QUARANTINE_PATH = '', NODE_OPTIONS = '', EXIT = '0' } = process.env;
+    `const { GIT_DIR = '', GIT_QUARANTINE_PATH = '', NODE_OPTIONS = '', GL_USERNAME = '0' } = process.env;
      let input = ''; for await (const text of process.stdin) input += text;
-     console.log(JSON.stringify([...process.argv.slice(2), input, GIT_DIR + GIT_QUARANTINE_PATH + NODE_OPTIONS]));
-     process.exitCode = Number(EXIT);`,
+     const said = [...process.argv.slice(2), input, GIT_DIR + GIT_QUARANTINE_PATH + NODE_OPTIONS];
+     console.log(JSON.stringify(GL_USERNAME === 'env' ? process.env : said));
+     process.exitCode = Number(GL_USERNAME) || 0;`,
   );
 });
 afterEach(() => repository.remove());
@@ -72,13 +73,39 @@ function gitEnding(most: number): Git {
 
 const INPUT = 'a b refs/heads/main\n\n\nc';
 
+describe('a hooks directory that several repositories use', () => {
+  it('is refused and not touched; taking an installation out leaves its files to the others', async () => {
+    const hooks = join(repository.bare, 'hooks');
+    const shared = join(repository.top, 'shared');
+    await mkdir(shared);
+    await symlink('../shared', hooks);
+    await expect(install()).rejects.toMatchObject({
+      code: 'HOOKS_SHARED',
+      hint: expect.stringContaining(`cp -r ${shared} ${hooks}`),
+    });
+    expect(await readdir(shared)).toEqual([]);
+    expect(hookSettings(await readRepositoryConfig(gitOfHooks(), repository.bare)).hooks).toEqual([]);
+
+    await rm(hooks);
+    await install();
+    await rename(hooks, join(shared, 'hooks'));
+    await symlink('../shared/hooks', hooks);
+    const { removed, changes } = await uninstall();
+    expect(removed).toHaveLength(1);
+    expect(changes).toContain(
+      `${hooks} leads to ${shared}/hooks, which other repositories may use: its hook files were left alone`,
+    );
+    expect(await readdir(join(shared, 'hooks'))).toContain('post-receive');
+  });
+});
+
 describe('the installed hook', () => {
   it("starts a gitfleet whose path holds blanks, quotes and the shell's signs", async () => {
     const odd = join(repository.top, `it's $(touch hurt) "here"`);
     await mkdir(odd);
     await symlink(process.execPath, join(odd, 'node'));
     await rename(command[1], join(odd, 'main.mjs'));
-    await install({ gate: 'lenient' }, [join(odd, 'node'), join(odd, 'main.mjs')]);
+    await install({ gate: 'lenient' }, [join(odd, 'node'), join(odd, 'main.mjs'), DEFAULT_PATH]);
     const after = await repository.runHook('post-receive', INPUT);
     expect(after).toMatchObject({ exitCode: 0, stderr: '' });
     expect(called(after)).toEqual(['hook', 'post-receive', '--repository', repository.bare, INPUT, '']);
@@ -102,6 +129,39 @@ describe('the installed hook', () => {
     }
   });
 
+  it('is told by its environment who pushes, what is asked and how the terminal is, and nothing else', async () => {
+    await install({ gate: 'lenient' });
+    const bin = join(repository.top, 'bin');
+    await mkdir(bin);
+    // A pusher on this host puts tools of their own before the others.
+    for (const tool of ['cat', 'env', 'git', 'node']) {
+      await writeFile(join(bin, tool), '#!/bin/sh\necho hurt\nexit 3\n', { mode: 0o755 });
+    }
+    const pushed = {
+      ...{ GL_USERNAME: 'env', SUDO_USER: 'it\'s $(id) "here"', LANG: 'C.UTF-8', NO_COLOR: '' },
+      ...{ GIT_PUSH_OPTION_COUNT: '2', GIT_PUSH_OPTION_0: 'gitfleet.message=a\nb `id`', GIT_PUSH_OPTION_1: '' },
+    };
+    const others = {
+      ...{ PATH: `${bin}:${DEFAULT_PATH}`, LD_LIBRARY_PATH: '/x', BASH_ENV: '/x', HOME: '/x', GIT_TRACE: '1' },
+      ...{ GIT_PUSH_OPTION_2: 'x', GITFLEET_ZOOKEEPER: 'elsewhere:1', NODE_EXTRA_CA_CERTS: '/x' },
+    };
+    for (const name of ['post-receive', 'pre-receive']) {
+      const told = await repository.runHook(name, INPUT, { ...pushed, ...others });
+      expect(told).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(JSON.parse(told.stdout)).toEqual({ ...pushed, PATH: DEFAULT_PATH });
+    }
+    const odd = await repository.runHook('post-receive', INPUT, { GL_USERNAME: 'env', GIT_PUSH_OPTION_COUNT: '1; id' });
+    expect(odd).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('gives the hook that was there before the PATH of the push', async () => {
+    await mkdir(join(repository.bare, 'hooks'));
+    await writeFile(join(repository.bare, 'hooks/post-receive'), '#!/bin/sh\n/bin/echo "$PATH"\n', { mode: 0o755 });
+    await install();
+    const { stdout } = await repository.runHook('post-receive', INPUT, { PATH: '/theirs:/usr/bin:/bin' });
+    expect(stdout).toMatch(/^\/theirs:\/usr\/bin:\/bin\n/);
+  });
+
   it.each([
     ['lenient', 0, { '0': 0, '5': 1, '1': 0, '2': 0, '7': 0 }],
     ['strict', 1, { '0': 0, '5': 1, '1': 1, '2': 1, '7': 1 }],
@@ -109,10 +169,10 @@ describe('the installed hook', () => {
     'a %s gate refuses what gitfleet refuses, and says when there was no answer',
     async (gate, gone, codes) => {
       await install({ gate });
-      for (const [EXIT, exitCode] of Object.entries(codes)) {
-        const told = await repository.runHook('pre-receive', INPUT, { EXIT });
-        expect({ EXIT, exitCode: told.exitCode }).toEqual({ EXIT, exitCode });
-        expect(told.stderr.includes('the gate gave no answer')).toBe(EXIT !== '0' && EXIT !== '5');
+      for (const [GL_USERNAME, exitCode] of Object.entries(codes)) {
+        const told = await repository.runHook('pre-receive', INPUT, { GL_USERNAME });
+        expect({ GL_USERNAME, exitCode: told.exitCode }).toEqual({ GL_USERNAME, exitCode });
+        expect(told.stderr.includes('the gate gave no answer')).toBe(GL_USERNAME !== '0' && GL_USERNAME !== '5');
       }
       await rm(command[1]);
       expect(await repository.runHook('pre-receive', INPUT)).toMatchObject({ exitCode: gone });
@@ -121,7 +181,7 @@ describe('the installed hook', () => {
 
   it('leaves a post-receive exit code of its own to the hook that was there before', async () => {
     await install();
-    expect(await repository.runHook('post-receive', INPUT, { EXIT: '1' })).toMatchObject({ exitCode: 0 });
+    expect(await repository.runHook('post-receive', INPUT, { GL_USERNAME: '1' })).toMatchObject({ exitCode: 0 });
   });
 });
 
@@ -445,10 +505,10 @@ describe('the status of a repository', () => {
 
   it('says whether the file is what this gitfleet would write', async () => {
     await install();
-    const current = async (by: [string, string]) =>
+    const current = async (by: typeof command) =>
       (await inspectHooks(gitOfHooks(), repository.bare, by)).files.map((file) => file.current);
     expect(await current(command)).toEqual([true, false]);
-    expect(await current([process.execPath, '/another/main.js'])).toEqual([false, false]);
+    expect(await current([process.execPath, '/another/main.js', DEFAULT_PATH])).toEqual([false, false]);
   });
 });
 
