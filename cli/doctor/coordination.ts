@@ -11,7 +11,7 @@ import { parseConnectString } from '../../zookeeper/connect-string.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
-import { explainRoles, type ServerStatus, serverStatus } from '../../zookeeper/wire/four-letter.ts';
+import { judgeRoles, type ServerStatus, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 import { explainRefusal } from '../shell/access.ts';
 import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
@@ -83,7 +83,7 @@ async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
   });
   const seen = statuses.filter(({ role }) => role !== 'unreachable');
   const hint = 'see docs/zookeeper.md, how to run servers for a fleet';
-  return [...findings, ...explainRoles(seen).map((words) => warning('ensemble', words, hint))];
+  return [...findings, ...judgeRoles(seen).words.map((words) => warning('ensemble', words, hint))];
 }
 
 async function checkApp(settings: Settings, session: Session, allowed: SessionAccess): Promise<Coordination> {

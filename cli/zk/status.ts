@@ -1,28 +1,30 @@
 import { systemClock } from '../../runtime/clock.ts';
-import { clean } from '../../runtime/safe-text.ts';
+import { jsonLine, visible } from '../../runtime/safe-text.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
-import { explainRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
+import { judgeRoles, type ServerStatus, serverName, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
 
-/** `gitfleet zk status`: exits 7 when no quorum serves. */
+/**
+ * `gitfleet zk status`: exits 0 when the hosts are one ensemble that serves, 1 when some serve but not as one (a standalone
+ * among several, no leader, two leaders), 7 when none serves.
+ */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   const { hosts } = parseConnectString(settings.zookeeper.connect);
-  const status = await serverStatus(hosts, { timeoutMs: 3_000, clock: systemClock });
-  const serving = status.some((server) => server.role !== 'unreachable');
-  if (options['json']) for (const server of status) say(JSON.stringify(server));
-  else {
-    for (const server of status) {
-      const rest =
-        server.role === 'unreachable'
-          ? `  ${clean(server.reason ?? '')}`
-          : `  version ${clean(server.version ?? '?', 60)}`;
-      say(`${server.host}:${server.port}  ${server.role}${rest}`);
-    }
-    say(...explainRoles(status));
-  }
-  return serving ? EXIT.converged : EXIT.unavailable;
+  const statuses = await serverStatus(hosts, { timeoutMs: 3_000, clock: systemClock });
+  const judgement = judgeRoles(statuses);
+  if (options['json']) say(...statuses.map((status) => jsonLine(status)));
+  else say(...statuses.map(statusLine), ...judgement.words.map((words) => visible(words)));
+  return EXIT_BY[judgement.is];
+}
+
+const EXIT_BY = { serving: EXIT.converged, broken: EXIT.failed, away: EXIT.unavailable } as const;
+
+function statusLine(status: ServerStatus): string {
+  const { role, reason = '', version = '?' } = status;
+  const rest = role === 'unreachable' ? visible(reason) : `version ${visible(version, 60)}`;
+  return `${serverName(status)}  ${role}  ${rest}`;
 }

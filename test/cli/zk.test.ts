@@ -117,7 +117,8 @@ describe('zk status', () => {
     expect(parsed.map(({ port }) => `127.0.0.1:${port}`)).toEqual(hosts);
 
     const mixed = await status(`${ensemble.connect},${alone.connect}`);
-    expect(mixed.stdout).toContain(`${alone.connect} answers standalone though 4 hosts are given`);
+    expect(mixed.stdout).toContain(`${alone.connect} answers standalone although 4 hosts are given`);
+    expect(mixed.exitCode).toBe(1);
     expect(mixed.stdout).toContain('zoo.cfg');
     for (const host of hosts) expect(mixed.stdout).not.toContain(`${host} answers standalone`);
 

@@ -8,7 +8,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { dieWithParent } from '../../zookeeper/local/die-with-parent.ts';
 import { type Distribution, findDistribution, type LocalServers, startServers } from '../../zookeeper/local/servers.ts';
-import { askServer, explainRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
+import {
+  askServer,
+  judgeRoles,
+  type ServerRole,
+  type ServerStatus,
+  serverStatus,
+} from '../../zookeeper/wire/four-letter.ts';
 
 const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
 const distribution = (await findDistribution({ ZOOKEEPER_HOME, JAVA_HOME, PATH })) as Distribution;
@@ -55,11 +61,11 @@ describe('local servers', () => {
         timeout: 30_000,
       })
       .toEqual(['follower', 'follower', 'leader']);
-    expect(explainRoles(await serverStatus(hosts, { timeoutMs: 1_000, clock }))).toEqual([]);
+    expect(judgeRoles(await serverStatus(hosts, { timeoutMs: 1_000, clock }))).toEqual({ is: 'serving', words: [] });
   });
 
   it('a given port that is taken is said, with the server’s words', async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
+    const taken = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));
     const { port } = taken.address() as { port: number };
     await expect(start(1, { ports: [port] })).rejects.toThrow(/in use|Bind/i);
@@ -97,18 +103,41 @@ describe('what is missing is named', () => {
   });
 });
 
-describe('the explanation of roles', () => {
-  const at = (port: number, role: 'leader' | 'follower' | 'standalone' | 'unreachable') => ({ host: 'h', port, role });
-  it('says that one of several answers standalone', () => {
-    expect(explainRoles([at(1, 'leader'), at(2, 'follower'), at(3, 'standalone')]).join()).toContain(
-      'h:3 answers standalone though 3 hosts are given',
-    );
+describe('the roles of the hosts', () => {
+  const at = (number: number, role: ServerRole): ServerStatus => ({ host: 'h', port: number, role });
+  it.each<[string, ServerRole[], string, RegExp[]]>([
+    ['one standalone server', ['standalone'], 'serving', []],
+    ['a whole ensemble', ['leader', 'follower', 'follower'], 'serving', []],
+    [
+      'an ensemble with one away',
+      ['leader', 'follower', 'unreachable'],
+      'serving',
+      [/^h:3 is unreachable: no answer$/],
+    ],
+    ['a follower that alone was named', ['follower'], 'serving', []],
+    [
+      'a standalone among several',
+      ['leader', 'follower', 'standalone'],
+      'broken',
+      [/^h:3 answers standalone although 3 hosts are given/],
+    ],
+    ['two leaders', ['leader', 'follower', 'leader'], 'broken', [/^more than one leader \(h:1, h:3\)/]],
+    [
+      'followers without their leader',
+      ['follower', 'unreachable', 'follower'],
+      'broken',
+      [/is the leader$/, /^h:2 is/],
+    ],
+    ['nothing that answers', ['unreachable', 'unreachable'], 'away', [/^h:1 is/, /^h:2 is/]],
+  ])('%s', (_, roles, is, words) => {
+    const judged = judgeRoles(roles.map((role, index) => at(index + 1, role)));
+    expect(judged.is).toBe(is);
+    expect(judged.words).toEqual(words.map((pattern) => expect.stringMatching(pattern)));
   });
-  it('has nothing to say about one standalone server or a whole ensemble', () => {
-    expect(explainRoles([at(1, 'standalone')])).toEqual([]);
-    expect(explainRoles([at(1, 'leader'), at(2, 'follower'), at(3, 'follower')])).toEqual([]);
-  });
-  it('names who is away', () => {
-    expect(explainRoles([{ ...at(1, 'unreachable'), reason: 'refused' }])).toEqual(['h:1 is unreachable: refused']);
+
+  it('name a server as the connect string takes it', () => {
+    expect(judgeRoles([{ host: '::1', port: 2181, role: 'unreachable', reason: 'refused' }]).words).toEqual([
+      '[::1]:2181 is unreachable: refused',
+    ]);
   });
 });

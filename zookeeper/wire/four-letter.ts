@@ -60,7 +60,7 @@ function readStatus(host: string, port: number, answer: string): ServerStatus {
   const field = (name: string) => new RegExp(`^${name}: *(.+)$`, 'm').exec(answer)?.[1];
   const role = field('Mode');
   if (role !== 'leader' && role !== 'follower' && role !== 'observer' && role !== 'standalone') {
-    return { host, port, role: 'unreachable', reason: answer.trim().slice(0, 200) || 'it closed without an answer' };
+    return { host, port, role: 'unreachable', reason: unusable(role, answer) };
   }
   const version = field('Zookeeper version')?.split(/[-,]/)[0];
   const zxid = field('Zxid');
@@ -75,22 +75,41 @@ function readStatus(host: string, port: number, answer: string): ServerStatus {
   };
 }
 
-/** What a person should know about these roles, worst first; empty when all is as it should be. */
-export function explainRoles(statuses: readonly ServerStatus[]): string[] {
-  const name = (status: ServerStatus) => `${status.host}:${status.port}`;
+function unusable(mode: string | undefined, answer: string): string {
+  if (mode === 'read-only') return 'it is read-only: it has lost its quorum';
+  if (mode !== undefined) return `it answers in mode ${mode.slice(0, 60)}`;
+  return answer.trim().split('\n')[0]?.slice(0, 200) || 'it closed without an answer';
+}
+
+/** A server as the connect string takes it: an IPv6 address stands in brackets. */
+export function serverName({ host, port }: Pick<ServerStatus, 'host' | 'port'>): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether the hosts that were asked are one ensemble that serves. */
+export interface EnsembleJudgement {
+  /** `broken`: some answer, but not as one ensemble. A server that is away does not break it. */
+  readonly is: 'serving' | 'broken' | 'away';
+  /** What a person should know, worst first; empty when all is as it should be. */
+  readonly words: readonly string[];
+}
+
+export function judgeRoles(statuses: readonly ServerStatus[]): EnsembleJudgement {
   const of = (role: ServerRole) => statuses.filter((status) => status.role === role);
-  const found: string[] = [];
-  if (statuses.length > 1) {
-    for (const alone of of('standalone')) {
-      found.push(
-        `${name(alone)} answers standalone though ${statuses.length} hosts are given: it is not part of the ensemble ` +
-          'and keeps data of its own; check the server.N lines of its zoo.cfg and its myid',
-      );
-    }
-    if (of('leader').length > 1)
-      found.push(`more than one leader (${of('leader').map(name).join(', ')}): two ensembles`);
-    if (of('leader').length === 0 && of('follower').length > 0) found.push('none of these hosts is the leader');
-  }
-  for (const away of of('unreachable')) found.push(`${name(away)} is unreachable: ${away.reason ?? 'no answer'}`);
-  return found;
+  const broken = statuses.length > 1 ? contradictions(statuses.length, of) : [];
+  const away = of('unreachable').map((one) => `${serverName(one)} is unreachable: ${one.reason ?? 'no answer'}`);
+  const none = away.length === statuses.length;
+  return { is: none ? 'away' : broken.length > 0 ? 'broken' : 'serving', words: [...broken, ...away] };
+}
+
+function contradictions(asked: number, of: (role: ServerRole) => readonly ServerStatus[]): string[] {
+  const alone = of('standalone').map(
+    (one) =>
+      `${serverName(one)} answers standalone although ${asked} hosts are given: it is not part of the ensemble ` +
+      'and keeps data of its own; check the server.N lines of its zoo.cfg and its myid',
+  );
+  const leaders = of('leader').map(serverName);
+  const two = leaders.length > 1 ? [`more than one leader (${leaders.join(', ')}): these are two ensembles`] : [];
+  const none = leaders.length === 0 && of('follower').length > 0 ? ['none of these hosts is the leader'] : [];
+  return [...alone, ...two, ...none];
 }
