@@ -7,7 +7,7 @@ import type { Wanted, WantedTarget } from './state/wanted.ts';
 
 /**
  * What the agent's loop tells those who listen: the log, the report, metrics, the liveness of the loop (agent/service/).
- * They stand in no way of a deployment: nothing waits for them, and what they throw is logged and felt by nobody else.
+ * A deployment never depends on them: nothing waits for them, and what they throw is logged and goes no further.
  */
 export interface AgentEvents {
   /** A target is begun that is another one than before. */

@@ -1,7 +1,7 @@
 /** What one chore needs to know of the past, on the monotonic clock. */
 export interface MaintenanceTimes {
   readonly active: string | null;
-  /** The targetVersion that it was settled for last: a new one looks anew, also where the commit is the same. */
+  /** The targetVersion that it was settled for last: a new one is inspected again, also where the commit is the same. */
   readonly settledFor: string | null;
   /** Since when the active commit is settled. */
   readonly settledAt: number;

@@ -42,7 +42,7 @@ export interface Maintenance {
   next(active: CommitId, settledFor: TargetVersion, signal: AbortSignal): Promise<number>;
   /**
    * The same while something else is wanted than what is served: only whether it is its commit still. The spare, pins
-   * and old releases are left to the deployment that goes on.
+   * and old releases are left to the deployment under way.
    * @param drift `observe`: nothing is put right, whatever the settings say.
    */
   watch(served: CommitId, signal: AbortSignal, drift: 'as set' | 'observe'): Promise<number>;
@@ -173,7 +173,7 @@ async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): P
 
 /**
  * An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. Forgotten only when it is
- * gone: a release that is still there must keep its pin, or it could be neither proved nor made anew when wanted again.
+ * gone: a release that is still there must keep its pin, or it could be neither proved nor made again when it is wanted.
  */
 async function recycle(parts: ChoreParts, release: string): Promise<void> {
   await parts.spare.takeOver(releaseOf(parts.layout, release));

@@ -8,7 +8,7 @@ import { noteLeft, noteShown } from './state/link-history.ts';
 /**
  * The disk is the truth: brings the journal's links and releases to what is there. A crash or a full disk between the
  * rename of a link and its entry in the journal shows here; so does a link that somebody removed, and a release
- * directory nobody remembers. Returns the same object where nothing differs.
+ * directory that the journal does not know. Returns the same object where nothing differs.
  */
 export async function repairJournal(layout: Layout, journal: Journal, now: number): Promise<Journal> {
   let repaired = journal;

@@ -4,14 +4,14 @@ import type { Code } from '../runtime/codes.ts';
 import type { FleetError } from '../runtime/errors.ts';
 import type { Action } from './plan.ts';
 
-/** When a failed step may be tried again, on the monotonic clock; Infinity: not by itself. */
+/** When a failed action may be tried again, on the monotonic clock; Infinity: not automatically. */
 export interface NextTry {
   readonly at: number;
 }
 
 /** Of steps other than the fetch: a full disk, a ZooKeeper that cannot confirm. */
 const LOCAL = { firstMs: 500, maxMs: 30_000 };
-/** What only a person can mend outside the target (a key, a host key, a token file) is looked at again this seldom. */
+/** What only a person can correct outside the target (a key, a host key, a token file) is tried again this seldom. */
 const STALLED_MS = 60_000;
 
 /** @param attempts how often this target failed so far, this failure included. */

@@ -64,7 +64,7 @@ export function clearanceOf(targetVersion: TargetVersion, view: RolloutView, pol
 }
 
 /**
- * Whether a release that is active here has still to show that it is well: its rollout goes on and has not proven it,
+ * Whether a release that is active here still has to show that it is well: its rollout is open and has not proven it,
  * nor an earlier one, nor did a person on this server choose it. Pure.
  */
 export function isUnproven(wanted: WantedTarget, { rollout, base }: RolloutView): boolean {

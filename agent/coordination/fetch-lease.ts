@@ -37,7 +37,7 @@ export const noOriginTurn: TakeOriginTurn = async () => NO_TURN;
 const WITHOUT_MS = 5_000;
 /** So long an agent waits for its turn while others hold all leases: a dead or hostile holder must not stop it. */
 const LONGEST_MS = 30_000;
-/** The log of an agent that only waits says what for. */
+/** After this an agent that does nothing says why. */
 const WORD_MS = 2_000;
 
 /**
@@ -78,7 +78,7 @@ export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
   }
 }
 
-/** While it is connected, others are at the origin, and whoever waits gets there. The returned function ends it. */
+/** While it is connected, others are at the origin, and each who waits gets there. The returned function ends it. */
 function whenAway(session: Session, clock: Clock, action: () => void): () => void {
   let cancel = () => {};
   const look = () => {

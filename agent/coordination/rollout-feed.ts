@@ -57,7 +57,7 @@ async function tellEach(
   for await (const _ of followNode(options, tell, signal));
 }
 
-/** The orders as they are now, read anew. @throws ZooKeeperError. */
+/** The rollout view as it is now. @throws ZooKeeperError. */
 export async function readRolloutView(
   parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy'>,
 ): Promise<RolloutView> {

@@ -19,7 +19,7 @@ export interface InstanceLock {
   readonly lockFd: number;
   /** New for each process. */
   readonly instanceId: string;
-  /** The same for one state directory on one boot of one machine: whoever has it and the lock knows its predecessor dead. */
+  /** The same for one state directory on one boot of one machine: with it and the lock, the predecessor is dead. */
   readonly machineId: string;
   release(): Promise<void>;
 }
@@ -167,7 +167,7 @@ interface Owner {
 
 export const ownerFile = (root: string): string => join(root, '.gitfleet', 'owner');
 
-/** Who took this root; null: nobody yet; `unknown`: somebody, in a file that is not as we write it. */
+/** Who took this root; null: it is free; `unknown`: somebody, in a file that is not as we write it. */
 export async function readOwner(root: string): Promise<Owner | 'unknown' | null> {
   const text = (await readIfThere(ownerFile(root), MAX_OWNER_BYTES).catch(() => null)) ?? '';
   return text === '' ? null : (parseOwner(text) ?? 'unknown');
@@ -175,7 +175,7 @@ export async function readOwner(root: string): Promise<Owner | 'unknown' | null>
 
 export const encodeOwner = ({ agentId, machine }: Owner): string => `${agentId} ${machine}\n`;
 
-/** Null for text that is not as we write it: it may be anything, so nobody repeats any of it. */
+/** Null for text that is not as we write it: it may be anything, so none of it is repeated. */
 export function parseOwner(text: string): Owner | null {
   const [, agentId, machine] = /^([A-Za-z0-9._-]{1,100}) ([0-9a-f]{16})\n$/.exec(text) ?? [];
   return agentId === undefined || machine === undefined ? null : { agentId, machine };

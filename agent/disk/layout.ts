@@ -97,7 +97,7 @@ function checkDirectory(path: string, found: Stats, uid: number): void {
   checkOwner(path, found, uid);
   if ((found.mode & 0o1000) !== 0) return; // Sticky: others may write there, but not rename or remove our link.
   if ((found.mode & 0o002) !== 0) throw FleetError.of('OWNER', `${path} can be written by everybody`);
-  // Where each user has a group of his own, a umask of 002 makes 0775 directories that are nobody else's; root's group
+  // Where each user has a group of his own, a umask of 002 makes 0775 directories for no other user; root's group
   // is root. Every other group has members who could put their own link in the place of ours.
   const group = (found.mode & 0o020) !== 0 && found.gid !== 0 && found.gid !== process.getgid?.();
   if (group) throw FleetError.of('OWNER', `${path} can be written by group ${found.gid}, which is not the agent's own`);

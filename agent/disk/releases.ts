@@ -61,7 +61,7 @@ export async function listReleases(layout: Layout): Promise<CommitId[]> {
   return names.filter(isCommitId);
 }
 
-/** A swap that a crash cut short leaves a link aside; nobody reads it. */
+/** A swap that a crash cut short leaves a link aside, which has no readers. */
 export async function removeLeftovers(layout: Layout, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const aside = asideOf(join(layout.root, path));

@@ -50,7 +50,7 @@ export interface KeptRelease {
 }
 
 /**
- * Whether the release of what was accepted is made ready, and only leave to activate it is missing. For what exactly it
+ * Whether the release of what was accepted is made ready, and only the clearance to activate it is missing. For what exactly it
  * waits (a permit, a coordinator) the disk does not know: that is asked of ZooKeeper at each turn.
  * @param prepares whether this server has anything to do before a release is shown.
  */

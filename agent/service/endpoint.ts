@@ -18,7 +18,7 @@ interface Endpoint {
 }
 
 /**
- * Serves `/healthz` and `/metrics` to whoever is on this machine. It only reads, and nothing of a deployment waits for
+ * Serves `/healthz` and `/metrics` to users of this machine. It only reads, and nothing of a deployment waits for
  * it. @throws FleetError of the system's code where the address cannot be had, such as EADDRINUSE.
  */
 export async function openEndpoint({ listen, health, metrics, log }: EndpointParts): Promise<Endpoint> {

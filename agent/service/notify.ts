@@ -3,14 +3,14 @@ import type { Logger } from '../../runtime/log.ts';
 import { run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 
-/** Where a service manager listens (sd_notify(3)); where none does, nothing is said and nothing fails. */
+/** Where a service manager listens (sd_notify(3)); without one, nothing is told and nothing fails. */
 export interface Notifier {
   /** Assignments such as `READY=1`, in one message; messages keep their order. Never throws. */
   tell(...assignments: readonly string[]): Promise<void>;
 }
 
 interface NotifierParts {
-  /** NOTIFY_SOCKET; undefined: nobody listens. */
+  /** NOTIFY_SOCKET; undefined: there is no service manager. */
   readonly socket: string | undefined;
   /** PATH for systemd-notify. */
   readonly path: string;

@@ -29,7 +29,7 @@ const LIVE: readonly string[] = [
 const OTHERS: readonly string[] = ['publisher'];
 
 interface SettingsChange {
-  /** What goes on: the running settings, with those changes that need no restart. */
+  /** The running settings, with those changes that need no restart. */
   readonly settings: Settings;
   /** By dotted name. */
   readonly applied: readonly string[];

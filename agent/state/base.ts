@@ -12,7 +12,7 @@ export interface Base {
 const shape = once(() => z.looseObject({ deployment: z.int().positive() }));
 
 /**
- * Judges `base` of a rollout as config is judged: it is fetched, shown and activated without a permit, and whoever may
+ * Judges `base` of a rollout as config is judged: it is fetched, shown and activated without a permit, and who may
  * write the one could write the other. A refused base is no base.
  */
 export function parseBase(value: unknown, policy: AllowList): { ok: true; base: Base } | Refused {
@@ -23,4 +23,4 @@ export function parseBase(value: unknown, policy: AllowList): { ok: true; base: 
   return judged.ok ? { ok: true, base: { deployment, target: judged.target } } : judged;
 }
 
-const HINT = 'whoever writes the rollout has to name the last proven target in full';
+const HINT = 'the writer of the rollout must name the last proven target in full';

@@ -57,7 +57,7 @@ const journal = z.object({
       targetVersion: z.string(),
       commitId: z.string(),
       relativePath: z.string(),
-      /** Which repository it is of; absent: an earlier version began it, or nobody knows. */
+      /** Which repository it is of; absent: not known, as after an earlier version. */
       url: z.string().optional(),
       deployment: z.number().optional(),
       attempts: z.number().int(),
@@ -85,7 +85,7 @@ const journal = z.object({
       generated: z.array(z.string()).optional(),
       /**
        * Each link that has shown it, by relativePath, and how that went: a link goes back only to its own. Absent: an
-       * earlier version made the release, or the journal was lost, so nobody knows.
+       * earlier version made the release, or the journal was lost, so it is not known.
        */
       shownAt: z.record(z.string(), showing).optional(),
     }),

@@ -37,7 +37,7 @@ export async function readOverride(appState: string): Promise<Override | null> {
 }
 
 export async function writeOverride(appState: string, value: Override): Promise<void> {
-  // Whoever runs the command, root perhaps: the agent's user has to read it. The directory keeps others out.
+  // The command may run as root, and the agent's user has to read it. The directory keeps others out.
   await writeDurably(join(appState, OVERRIDE_FILE), `${JSON.stringify(override.parse(value))}\n`, 0o644);
 }
 

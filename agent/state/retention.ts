@@ -46,7 +46,7 @@ interface Showing {
 
 /**
  * The kept release that a link goes back to of itself: of those that this very link has shown, from the same
- * repository, and that ended well there, the one left last. What nobody knows, as in the journal of an earlier version,
+ * repository, and that ended well there, the one left last. What is not known, as in the journal of an earlier version,
  * is not chosen. Null: there is none.
  */
 export function chooseKept(journal: Journal, { path, commitId }: Showing): string | null {
@@ -61,7 +61,7 @@ export function chooseKept(journal: Journal, { path, commitId }: Showing): strin
 
 /**
  * The kept releases that a person may name for this link: those it has shown, however that ended and of whichever
- * repository, and those of which nobody knows which link showed them.
+ * repository, and those of which it is not known which link showed them.
  */
 export function nameable({ releases }: Pick<Journal, 'releases'>, { path, commitId }: Showing): string[] {
   const others = Object.entries(releases).filter(([other]) => other !== commitId);
@@ -81,7 +81,7 @@ export function chooseBack(journal: Journal, path: string, failed: string): stri
   return found ?? chooseKept(journal, { path, commitId: failed });
 }
 
-/** A release that nobody ever showed has no readers to wait for. */
+/** A release that no link ever showed has no readers to wait for. */
 function inPast(leftAt: number | null, rule: RetentionRule, now: number): boolean {
   return leftAt === null || now - leftAt >= rule.graceMs;
 }

@@ -5,7 +5,7 @@ import { readIfThere } from '../../runtime/read-if-there.ts';
 import { type Said, said } from '../../schemas/said.ts';
 
 /**
- * A person took this server out: its agent goes on reporting, and neither fetches nor swaps for the fleet until
+ * A person took this server out: its agent keeps reporting, and neither fetches nor swaps for the fleet until
  * `gitfleet agent resume`. In `<state>/apps/<app>/suspended.json`.
  */
 export type Suspension = Said;
@@ -24,7 +24,7 @@ export async function readSuspension(appState: string): Promise<Suspension | nul
 }
 
 export async function writeSuspension(appState: string, value: Suspension): Promise<void> {
-  // Whoever runs the command, root perhaps: the agent's user has to read it. The directory keeps others out.
+  // The command may run as root, and the agent's user has to read it. The directory keeps others out.
   await writeDurably(join(appState, SUSPENSION_FILE), `${JSON.stringify(said.parse(value))}\n`, 0o644);
 }
 

@@ -43,6 +43,6 @@ export async function sample(
 }
 
 export function unhealthy(why: string): StepFailure {
-  const hint = 'see the log of the service; mend it and publish again';
+  const hint = 'see the log of the service, correct it and publish again';
   return new StepFailure({ code: 'HEALTH_FAILED', reason: why, hint }, 'health');
 }

@@ -24,7 +24,7 @@ export async function stepsOf({ own, allowCommitted }: StepsSource, release: str
   return combineSteps(own, parsed.steps);
 }
 
-/** What changes when a release has to be prepared anew; empty: there is nothing to prepare. */
+/** Changes when a release has to be prepared again; empty: there is nothing to prepare. */
 export function preparationKey({ own, allowCommitted }: StepsSource): string {
   if (own.prepare === undefined && own.shared.length === 0 && !allowCommitted) return '';
   return JSON.stringify([own.prepare?.command ?? null, own.shared, allowCommitted]);

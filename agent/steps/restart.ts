@@ -12,8 +12,8 @@ export interface RestartUnits {
 
 /**
  * Lets systemd restart the units, and waits until each has started as its own unit defines it. NoNewPrivileges rules
- * out sudo, so the leave is polkit's, for exactly these units (packaging/50-gitfleet.rules). At the deadline systemd is
- * not waited for any longer; what it has begun it goes on with.
+ * out sudo, so polkit permits it, for exactly these units (packaging/50-gitfleet.rules). At the deadline the wait ends;
+ * systemd still completes what it has begun.
  * @param path PATH for systemctl.
  * @throws FleetError RESTART_FAILED with systemd's last words.
  */
@@ -43,9 +43,9 @@ export async function restartUnits(
 }
 
 function hintFor(result: RunResult, said: string, units: readonly string[]): string {
-  if (result.ended === 'not-started') return 'agent.restart wants a server with systemd; use agent.activate elsewhere';
+  if (result.ended === 'not-started') return 'agent.restart needs a server with systemd; use agent.activate elsewhere';
   if (/access denied|authentication required|not authorized|permission denied/i.test(said)) {
-    return 'the agent has no leave for it: run gitfleet agent install as root, which writes the polkit rule';
+    return 'the agent is not permitted to do it: run gitfleet agent install as root, which writes the polkit rule';
   }
   return `the new release is linked; see journalctl -u ${units[0]}, then publish again, or roll back with gitfleet rollback`;
 }

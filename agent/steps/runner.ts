@@ -99,7 +99,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     const failure = {
       code: FAILED[name],
       reason: `${command[0]} ${how}${words}`,
-      hint: `the output is in ${join(outputsIn(parts.state), `${name}.log`)}; mend the ${name} step and publish again`,
+      hint: `the output is in ${join(outputsIn(parts.state), `${name}.log`)}; correct the ${name} step and publish again`,
     };
     throw new StepFailure(failure, name, output, result.cause);
   }

@@ -29,7 +29,7 @@ export interface LocalAgent {
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
 }
 
-/** Takes the directories, mends what a crash left, and registers the release of all of it with `shutdown`. */
+/** Takes the directories, completes or undoes what a crash left, and registers the release of all of it with `shutdown`. */
 export async function openLocalAgent(
   settings: Settings,
   agent: AgentSettings,
@@ -78,7 +78,7 @@ export async function openLocalAgent(
   return { layout, ground, store, spare, commandPath, journal: () => journal, remember };
 }
 
-/** What every agent loop takes from here, whoever composes it. */
+/** What every agent loop takes from here: the daemon's, and those of verbs on a server. */
 export function localParts(
   local: LocalAgent,
   settings: Settings,

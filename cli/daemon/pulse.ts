@@ -13,7 +13,7 @@ const ASK_MS = 60_000;
 const ANSWER_MS = 5 * 60_000;
 
 export interface ServiceManager extends Notifier {
-  /** The time within which the manager wants to hear of us, ms; null: it does not watch. */
+  /** The time within which the manager must hear from us, ms; null: it does not watch. */
   readonly watchdogMs: number | null;
 }
 
@@ -62,7 +62,7 @@ export function pulseOf(
 
 /**
  * A second loop: now and then ZooKeeper is asked, and whatever comes back (also that it is away) shows that the handle
- * lives. One that never comes back means that nobody will tell us of a new target any more.
+ * lives. One that never comes back means that no new target will be heard of.
  */
 export function beatOfSession(answers: () => Promise<unknown>, pulse: Liveness, shutdown: Shutdown): void {
   let cancel = () => {};
@@ -71,7 +71,7 @@ export function beatOfSession(answers: () => Promise<unknown>, pulse: Liveness, 
     pulse.beat('ZooKeeper', 'an answer, or that there is none', ANSWER_MS);
     const next = () => {
       pulse.beat('ZooKeeper', 'the next question', ASK_MS + ANSWER_MS);
-      // The end of the session answers too, and nobody asks again after it.
+      // The end of the session answers too, and there is no question after it.
       if (!over) cancel = clock.after(ASK_MS, ask);
     };
     answers().then(next, next);

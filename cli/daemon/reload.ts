@@ -7,7 +7,7 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 export interface Reload {
   /** The settings that count now. */
   readonly settings: () => Settings;
-  /** Reads them anew. Asked for while it reads, it reads once more. */
+  /** Reads them again. Asked for while it reads, it reads once more. */
   ask(): void;
 }
 

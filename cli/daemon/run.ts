@@ -27,7 +27,7 @@ import { beatOfSession, pulseOf, type ServiceManager, serviceManager } from './p
 import { createReload } from './reload.ts';
 
 /**
- * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C; SIGHUP reads the settings anew.
+ * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C; SIGHUP reads the settings again.
  * @param failpoint only the entry of the crash tests gives one.
  */
 export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<number> {
