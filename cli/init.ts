@@ -15,7 +15,7 @@ import type { Call } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
 import { withSession } from './shell/session.ts';
 import { readSettings } from './shell/settings.ts';
-import { say, usage } from './shell/terminal.ts';
+import { say, sayJson, usage } from './shell/terminal.ts';
 
 /**
  * `gitfleet init`: creates what an app needs, with rights for five roles and a credential file for each; with `--open`,
@@ -37,7 +37,7 @@ export async function run({ options }: Call): Promise<number> {
       await credentials?.remove();
       throw otherCredentials(await nearest(session, error.path), error.path, directory);
     });
-    if (options['json']) say(JSON.stringify({ ...result, credentials: directory }));
+    if (options['json']) sayJson({ ...result, credentials: directory });
     else say(...words(settings.app, result, directory));
     return EXIT.converged;
   });

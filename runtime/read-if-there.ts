@@ -10,9 +10,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
 export async function readIfThere(file: string, maxBytes = MAX_BYTES): Promise<string | null> {
   const found = await lstat(file).catch(nullIf('ENOENT'));
   if (found === null) return null;
-  if (!found.isFile()) throw Object.assign(new Error(`${file} is not a plain file`), { code: 'EFTYPE' });
+  if (!found.isFile()) throw systemError('EFTYPE', `${file} is not a plain file`);
   if (found.size > maxBytes) {
-    throw Object.assign(new Error(`${file} is larger than ${maxBytes} bytes`), { code: 'EFBIG' });
+    throw systemError('EFBIG', `${file} is larger than ${maxBytes} bytes`);
   }
   return await readFile(file, 'utf8').catch(nullIf('ENOENT'));
 }
@@ -24,3 +24,5 @@ export const nullIf =
     if (codes.includes(error.code ?? '')) return null;
     throw error;
   };
+
+const systemError = (code: string, words: string): Error => Object.assign(new Error(words), { code });

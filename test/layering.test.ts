@@ -259,6 +259,11 @@ describe('layers', () => {
     ]);
   });
 
+  it('prints JSON through the one door that escapes what hides itself', () => {
+    const raw = sources().filter((file) => file.startsWith('cli/') && /\bsay\(\s*JSON\.stringify/.test(read(file)));
+    expect(raw).toEqual([]);
+  });
+
   it('takes clock and chance as arguments outside runtime/', () => {
     const taken = /\b(Date\.now\(|new Date\(\)|setTimeout\(|setInterval\(|Math\.random\()/;
     expect(sources().filter((file) => !file.startsWith('runtime/') && taken.test(codeOf(read(file))))).toEqual([]);

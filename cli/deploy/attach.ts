@@ -13,7 +13,7 @@ import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, screenNow } from '../shell/terminal.ts';
+import { say, sayJson, screenNow } from '../shell/terminal.ts';
 import { EXIT_OF, followOptions, followPublished } from './follow-published.ts';
 import { namedDeployment } from './operands.ts';
 
@@ -30,7 +30,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const state = await readSharedState(session, paths);
     const { record, targetVersion } = await findRecorded(session, paths, state, wanted);
     const sayFirst = (lines: string[]) => {
-      if (following.json) say(JSON.stringify({ attached: record, targetVersion } satisfies AttachedOutput));
+      if (following.json) sayJson({ attached: record, targetVersion } satisfies AttachedOutput);
       else say(...lines);
     };
     if (targetVersion !== state.config.targetVersion) {
@@ -39,7 +39,7 @@ export async function run({ options, words }: Call): Promise<number> {
       sayFirst(pastLines(record, now));
       const { reached = 0, expected = 0 } = record.outcome ?? {};
       const past: EndingOutput = { ending, state: PAST[ending], reached, expected, elapsedMs: 0 };
-      if (following.json) say(JSON.stringify(past));
+      if (following.json) sayJson(past);
       return EXIT_OF[ending];
     }
     const previous = record.previous === null ? null : await readDeployment(session, paths, record.previous);

@@ -9,7 +9,7 @@ import type { Znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { type Interrupt, takeInterrupt } from '../shell/interrupt.ts';
-import { ignoreClosedOutput, say, screenNow, usage, warn } from '../shell/terminal.ts';
+import { ignoreClosedOutput, say, sayJson, screenNow, usage, warn } from '../shell/terminal.ts';
 import { showProgress } from './show-progress.ts';
 
 /** What a wait for the fleet ends with (docs/design.md, section 7). */
@@ -50,7 +50,7 @@ export function followOptions(
 export function sayPublished(followed: Followed, change: Change | null, json: boolean): void {
   const { record, targetVersion } = followed;
   const said = { published: record, targetVersion, change: change && { ...change, titles: [...change.titles] } };
-  if (json) say(JSON.stringify(said satisfies PublishedOutput));
+  if (json) sayJson(said satisfies PublishedOutput);
   else say(...publishedLines(followed, change, screenNow(systemClock.now())));
 }
 

@@ -7,7 +7,7 @@ import { asOperator } from '../shell/access.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 import { agentUnknown } from './operands.ts';
 
 /** `gitfleet forget AGENT`. */
@@ -18,7 +18,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const paths = znodes(settings.app);
     const forgotten = await asOperator('to forget an agent', forgetAgent(session, paths, agentId));
     if (!forgotten) throw await agentUnknown(session, paths, agentId);
-    if (options['json']) say(JSON.stringify({ agentId, forgotten: true } satisfies ForgetOutput));
+    if (options['json']) sayJson({ agentId, forgotten: true } satisfies ForgetOutput);
     else say(...forgottenLines(agentId));
     return EXIT.converged;
   });

@@ -7,7 +7,7 @@ import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, screenNow, usage } from '../shell/terminal.ts';
+import { say, sayJson, screenNow, usage } from '../shell/terminal.ts';
 
 export async function run({ options }: Call): Promise<number> {
   const most = Number(options['number'] ?? 20);
@@ -21,7 +21,7 @@ export async function run({ options }: Call): Promise<number> {
       readHistory(session, paths, most + 1),
     ]);
     const current = state.current?.number ?? null;
-    if (options['json']) for (const record of history.slice(0, most)) say(JSON.stringify(record));
+    if (options['json']) for (const record of history.slice(0, most)) sayJson(record);
     else {
       const quarantined = state.quarantine.value;
       say(...historyLines(history, current, screenNow(systemClock.now()), quarantined, most));

@@ -11,7 +11,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, usage } from '../shell/terminal.ts';
+import { say, sayJson, usage } from '../shell/terminal.ts';
 
 /** `gitfleet hold -m WHY [--for 2h]`: publishing is refused until its end, or until gitfleet unhold. */
 export async function run({ options }: Call): Promise<number> {
@@ -29,7 +29,7 @@ export async function run({ options }: Call): Promise<number> {
       'a hold',
       written('the hold may be set', () => setHold(parts, wanted)),
     );
-    if (options['json']) say(JSON.stringify(held satisfies HoldOutput));
+    if (options['json']) sayJson(held satisfies HoldOutput);
     else say(...holdLines(settings.app, held.hold));
     return EXIT.converged;
   });

@@ -9,7 +9,7 @@ import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, screenNow } from '../shell/terminal.ts';
+import { say, sayJson, screenNow } from '../shell/terminal.ts';
 import { resolveAsked } from './resolve-asked.ts';
 
 /** `gitfleet plan [REV]`: what publish would do, found out the same way, and nothing written. */
@@ -26,7 +26,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const now = systemClock.now();
     const policy = resolved.target.gitfleet?.policy ?? value;
     const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now, policy });
-    if (options['json']) say(JSON.stringify(planOutputOf(plan)));
+    if (options['json']) sayJson(planOutputOf(plan));
     else say(...planLines(plan, publishWords({ options, rev: words[0] }), screenNow(now)));
     return options['exitCode'] === true && plan.changes ? EXIT.changes : EXIT.converged;
   });

@@ -12,7 +12,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings, unreadableReason } from '../shell/settings.ts';
-import { say, usage } from '../shell/terminal.ts';
+import { say, sayJson, usage } from '../shell/terminal.ts';
 
 /** `gitfleet policy show | set FILE | unset`. */
 export const show = (call: Call): Promise<number> => onPolicy(call, async () => false);
@@ -41,7 +41,7 @@ async function onPolicy(
     const [{ value, unreadable }, fleet] = await Promise.all([readPolicy(session, paths), readFleet(session, paths)]);
     if (unreadable) throw broken(unreadable);
     const waves = value === null ? [] : wavesNow(value, fleet);
-    if (options['json']) say(JSON.stringify({ policy: value, waves, changed } satisfies PolicyOutput));
+    if (options['json']) sayJson({ policy: value, waves, changed } satisfies PolicyOutput);
     else say(...policyLines(settings.app, value, fleet));
     return EXIT.converged;
   });

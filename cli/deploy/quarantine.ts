@@ -10,7 +10,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, usage } from '../shell/terminal.ts';
+import { say, sayJson, usage } from '../shell/terminal.ts';
 import { namedCommit } from './operands.ts';
 
 /** `gitfleet quarantine COMMIT -m WHY`: publishers refuse the commit, and no agent activates it. */
@@ -28,7 +28,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const parts = { session, znodes: paths, now: () => systemClock.now() };
     const word = { by: author(process.env), reason };
     const { entry, changed } = await written('it may be in quarantine', () => quarantineCommit(parts, commitId, word));
-    if (options['json']) say(JSON.stringify({ quarantined: entry, changed } satisfies QuarantineOutput));
+    if (options['json']) sayJson({ quarantined: entry, changed } satisfies QuarantineOutput);
     else {
       const isWanted = state.config.target?.commitId === commitId;
       say(...quarantineLines(settings.app, entry, isWanted, changed));

@@ -10,7 +10,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 import { followOptions, followPublished } from './follow-published.ts';
 
 /** `gitfleet retry`: publishes the same target again after a rollout that failed, was halted or aborted. */
@@ -29,7 +29,8 @@ export async function run({ options }: Call): Promise<number> {
     const { deployment, state } = found.rollout;
     const words = retryWords(found.do, found.rollout);
     const said: SteerOutput = { deployment, state, changed: false, said: words };
-    say(following.json ? JSON.stringify(said) : words);
+    if (following.json) sayJson(said);
+    else say(words);
     return EXIT.converged;
   });
 }

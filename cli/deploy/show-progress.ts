@@ -9,7 +9,7 @@ import {
 import { systemClock as clock } from '../../runtime/clock.ts';
 import type { EndingOutput } from '../../schemas/json-output.ts';
 import { openLiveScreen } from '../shell/screen.ts';
-import { isLive, say, screenNow, stdout } from '../shell/terminal.ts';
+import { isLive, say, sayJson, screenNow, stdout } from '../shell/terminal.ts';
 
 /** Shows a deployment's progress: a live table on a terminal, plain lines elsewhere, one JSON value for machines. */
 interface ProgressShow {
@@ -54,7 +54,7 @@ function jsonEnding(): ProgressShow {
       const { state, reached, expected } = verdict;
       const by = supersededBy ? { supersededBy: supersededBy.number } : {};
       const said: EndingOutput = { ending, state, reached, expected, elapsedMs: Math.round(elapsedMs), ...by };
-      say(JSON.stringify(said));
+      sayJson(said);
     },
     close() {},
   };

@@ -19,7 +19,7 @@ import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, screenNow, usage } from '../shell/terminal.ts';
+import { say, sayJson, screenNow, usage } from '../shell/terminal.ts';
 import { agentUnknown } from './operands.ts';
 import { watchStatus } from './watch-status.ts';
 
@@ -52,7 +52,7 @@ export async function run({ options, words }: Call): Promise<number> {
     };
     if (watched) return await watchStatus(look, json);
     const picture = await look();
-    if (json) say(JSON.stringify(statusOutputOf(picture, systemClock.now())));
+    if (json) sayJson(statusOutputOf(picture, systemClock.now()));
     else say(...statusLines(picture, screenNow(systemClock.now())));
     return EXIT.converged;
   });
@@ -80,7 +80,7 @@ function wayBackOf(session: Session, paths: Znodes): (state: SharedState) => Pro
 async function showAgent(session: Session, paths: Znodes, agentId: string, json: boolean): Promise<number> {
   const [state, view] = await Promise.all([readSharedState(session, paths), readAgent(session, paths, agentId)]);
   if (!view) throw await agentUnknown(session, paths, agentId);
-  if (json) say(JSON.stringify(agentOutputOf(view, state.config.targetVersion)));
+  if (json) sayJson(agentOutputOf(view, state.config.targetVersion));
   else {
     const failed = presentProgress(view, state.config.targetVersion) === 'failed';
     const wayBack = failed ? await wayBackOf(session, paths)(state) : null;

@@ -13,7 +13,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 
 const NEXT: Record<Exclude<Steering, 'abort'>, string[]> = {
   pause: ['gitfleet resume', 'gitfleet abort'],
@@ -38,7 +38,7 @@ function steerVerb(verb: Steering): (call: Call) => Promise<number> {
       const { deployment, state } = steered.rollout;
       const words = steerWords(steered);
       const said: SteerOutput = { deployment, state, changed, said: words };
-      if (options['json']) say(JSON.stringify(said));
+      if (options['json']) sayJson(said);
       else say(words, ...(changed ? [nextWords(await waysAfter(verb, session, parts.znodes))] : []));
       return EXIT.converged;
     });

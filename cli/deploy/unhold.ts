@@ -9,7 +9,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 
 /** `gitfleet unhold`: allows publishing again, also where another person held it. */
 export async function run({ options }: Call): Promise<number> {
@@ -21,7 +21,7 @@ export async function run({ options }: Call): Promise<number> {
       written('the hold may be ended', () => unhold(parts)),
     );
     const held = ended === 'unreadable' ? null : ended;
-    if (options['json']) say(JSON.stringify({ hold: held, changed: ended !== null } satisfies HoldOutput));
+    if (options['json']) sayJson({ hold: held, changed: ended !== null } satisfies HoldOutput);
     else say(...unholdLines(settings.app, ended));
     return EXIT.converged;
   });

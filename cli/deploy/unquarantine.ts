@@ -8,7 +8,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 import { namedCommit } from './operands.ts';
 
 /** `gitfleet unquarantine COMMIT`. */
@@ -19,8 +19,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const commitId = await namedCommit(session, paths, String(words[0]));
     const parts = { session, znodes: paths, now: () => systemClock.now() };
     const entry = await written('it may be lifted', () => unquarantine(parts, commitId));
-    if (options['json'])
-      say(JSON.stringify({ quarantined: entry, changed: entry !== null } satisfies QuarantineOutput));
+    if (options['json']) sayJson({ quarantined: entry, changed: entry !== null } satisfies QuarantineOutput);
     else say(...unquarantineLines(settings.app, commitId, entry));
     return EXIT.converged;
   });

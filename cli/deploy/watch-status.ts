@@ -2,6 +2,7 @@ import { ANSWER_MS, createFreshness, REDRAW_MS } from '../../publisher/freshness
 import { statusChanges, statusOutputOf } from '../../publisher/screens/status-output.ts';
 import { type StatusPicture, statusLines } from '../../publisher/screens/status-screen.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
+import { jsonLine } from '../../runtime/safe-text.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { openLiveScreen } from '../shell/screen.ts';
 import { isLive, say, screenNow, stdout } from '../shell/terminal.ts';
@@ -74,7 +75,7 @@ function jsonLines(): Show {
   let before = '';
   return {
     next(picture) {
-      const value = JSON.stringify(statusOutputOf(picture, clock.now()));
+      const value = jsonLine(statusOutputOf(picture, clock.now()));
       if (value !== before) say(value);
       before = value;
     },

@@ -8,7 +8,7 @@ import type { RepositoryUrl } from '../../schemas/values.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readOrigins, readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 import { checkCoordination } from './coordination.ts';
 import { checkFiles, settingsFindings } from './files.ts';
 import { type Finding, findingLines, fromError, ok } from './finding.ts';
@@ -37,7 +37,7 @@ export async function run({ options }: Call): Promise<number> {
     : [[ok('root', 'agent.root is not set: this machine is looked at as a publisher')]];
   const here = [...settingsFindings(origins, file), ...user, checkNode(process.versions.node), git];
   const findings: Finding[] = [...here, ...coordination.findings, ...server.flat()];
-  if (options['json']) for (const finding of findings) say(JSON.stringify(finding));
+  if (options['json']) for (const finding of findings) sayJson(finding);
   else say(...findingLines(`${settings.agent.id}, app ${settings.app} on ${settings.zookeeper.connect}`, findings));
   return findings.some(({ verdict }) => verdict === 'fail') ? EXIT.failed : EXIT.converged;
 }

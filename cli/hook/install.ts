@@ -16,7 +16,7 @@ import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, usage, warn } from '../shell/terminal.ts';
+import { say, sayJson, usage, warn } from '../shell/terminal.ts';
 import { elsewhere, gitOfHooks, hookCommand, namedRepository, notTheReceiver } from './environment.ts';
 
 /** `gitfleet hook install`: succeeds without ZooKeeper. If one answers, it says which agents a push reaches. */
@@ -46,7 +46,7 @@ export async function run({ options, words }: Call): Promise<number> {
     gate: gateOption(options['gate']),
   };
   const installed = await installHook(gitOfHooks(), repository, hook, hookCommand());
-  if (options['json']) say(JSON.stringify({ ...hook, ...installed }));
+  if (options['json']) sayJson({ ...hook, ...installed });
   else {
     const gated = hook.gate === null ? '' : `, behind a ${hook.gate} gate`;
     say(`${installed.file} deploys ${branch} to ${settings.app} at ${path.relativePath}${gated}`);

@@ -8,7 +8,7 @@ import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 import { settingsOfHook } from './call.ts';
 import { elsewhere, gitOfHooks, hookCommand, namedRepository, notTheReceiver } from './environment.ts';
 
@@ -28,7 +28,7 @@ export async function run({ options, words }: Call): Promise<number> {
   if (options['json']) {
     const broken = status.broken.map(({ section, failure }) => ({ section, ...failure.toFailure() }));
     const zookeeper = asked.map(({ hook, refused }) => ({ branch: hook.branch, app: hook.app, refused }));
-    say(JSON.stringify({ ...status, broken, zookeeper, problems }));
+    sayJson({ ...status, broken, zookeeper, problems });
   } else say(...lines(status, asked, problems).map((line) => visible(line)));
   if (problems.length > 0 || status.hooks.length === 0) return EXIT.failed;
   return asked.some(({ refused }) => refused) ? EXIT.unavailable : EXIT.converged;

@@ -1,7 +1,7 @@
 import { uninstallHook } from '../../hooks/install.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
-import { say, usage } from '../shell/terminal.ts';
+import { say, sayJson, usage } from '../shell/terminal.ts';
 import { gitOfHooks, hookCommand, namedRepository } from './environment.ts';
 
 /** `gitfleet hook uninstall`: asks no ZooKeeper, and leaves what is deployed as it is. */
@@ -14,7 +14,7 @@ export async function run({ options, words }: Call): Promise<number> {
     throw usage(`nothing is installed for ${[branch, app].filter(Boolean).join(' and ')}`, 'see gitfleet hook status');
   }
   if (options['json']) {
-    say(JSON.stringify(done));
+    sayJson(done);
     return EXIT.converged;
   }
   for (const hook of done.removed) say(`${hook.branch} no longer deploys to ${hook.app}`);

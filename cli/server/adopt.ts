@@ -18,7 +18,7 @@ import { becomeAgentUser } from '../shell/agent-user.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, warn } from '../shell/terminal.ts';
+import { say, sayJson, warn } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent adopt PATH`: takes over a clean clone, or a link as Capistrano makes it, on a server whose agent is
@@ -46,7 +46,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const { adoption, before, gone } = await adoptHere(parts, wish, shutdown.signal);
     const { commitId, url } = adoption;
     const link = linkOf(parts.layout, relativePath);
-    if (options['json']) say(JSON.stringify({ relativePath, commitId, url, from: adoption.from.kind, before, gone }));
+    if (options['json']) sayJson({ relativePath, commitId, url, from: adoption.from.kind, before, gone });
     else {
       say(`${link} shows ${commitId}, verified, of ${url}`);
       say(`the earlier content is unchanged at ${before}; remove it when it is no longer needed`);

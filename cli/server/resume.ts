@@ -7,7 +7,7 @@ import type { Call } from '../command-table.ts';
 import { becomeAgentUser } from '../shell/agent-user.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent resume`: ends a suspension and a local rollback. A running agent goes to the target of the fleet at
@@ -26,7 +26,7 @@ export async function run({ options }: Call): Promise<number> {
     ...(suspension ? [`no longer suspended by ${visible(suspension.by, 100)}`] : []),
     ...(override ? [`no longer kept on ${override.commitId}`] : []),
   ];
-  if (options['json']) say(JSON.stringify({ override, suspension }));
+  if (options['json']) sayJson({ override, suspension });
   else say(ended.length > 0 ? `${ended.join(', ')}: the agent follows the fleet again` : 'nothing to resume');
   return EXIT.converged;
 }

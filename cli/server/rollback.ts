@@ -21,7 +21,7 @@ import { becomeAgentUser } from '../shell/agent-user.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, warn } from '../shell/terminal.ts';
+import { say, sayJson, warn } from '../shell/terminal.ts';
 
 /** Beside its steps: looking at a large release takes seconds. */
 const OBEY_MS = 60_000;
@@ -42,7 +42,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const by = (await obeyedHere(settings, agent)) ? 'this command, no agent runs here' : 'the running agent';
   await untilDone(layout, override, await maxMs(agent, releaseOf(layout, override.commitId)));
   const ms = Math.round(clock.monotonic() - started);
-  if (options['json']) say(JSON.stringify({ ...override, ms }));
+  if (options['json']) sayJson({ ...override, ms });
   else {
     say(`${linkOf(layout, override.relativePath as RelativePath)} shows ${override.commitId} (${ms} ms, by ${by})`);
     say('this holds on this server until the next target is published', 'next: gitfleet rollback for the whole fleet');

@@ -17,7 +17,7 @@ import type { Call } from '../command-table.ts';
 import { stepsSource } from '../daemon/local-agent.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent status`: how this server stands, from its own disk, whether or not an agent runs and ZooKeeper
@@ -29,7 +29,7 @@ export async function run({ options }: Call): Promise<number> {
   const layout = layoutOf(agent.root, agent.state, settings.app);
   const status = await readLocalStatus(layout, clock);
   const agentId = await ownerOr(agent.id, layout.root);
-  if (options['json']) say(JSON.stringify({ agentId, app: settings.app, ...status }));
+  if (options['json']) sayJson({ agentId, app: settings.app, ...status });
   else say(...statusLines(agentId, settings.app, status, preparationKey(stepsSource(agent)) !== '', clock.now()));
   return EXIT.converged;
 }

@@ -9,7 +9,7 @@ import { becomeAgentUser, noAgent } from '../shell/agent-user.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent suspend -m WHY`: takes this server out of every rollout until `agent resume`, restarts included. It
@@ -26,7 +26,7 @@ export async function run({ options }: Call): Promise<number> {
   });
   const { running, links } = await readLocalStatus(layout, clock);
   const agentId = await ownerOr(agent.id, layout.root);
-  if (options['json']) say(JSON.stringify({ agentId, ...suspension, running }));
+  if (options['json']) sayJson({ agentId, ...suspension, running });
   else {
     const shown = links.flatMap(({ link, commitId }) =>
       commitId === null ? [] : [`${link} keeps showing ${commitId}`],

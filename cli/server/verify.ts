@@ -15,7 +15,7 @@ import { becomeAgentUser, noAgent } from '../shell/agent-user.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
 import { onSignals } from '../shell/signals.ts';
-import { say } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent verify [--deep]`: whether what this server shows is its commit, whether or not an agent runs and
@@ -48,7 +48,7 @@ export async function run({ options }: Call): Promise<number> {
   });
   if (verified === null) return EXIT.detached;
   const clean = verified.length > 0 && verified.every((link) => link.clean);
-  if (options['json']) say(JSON.stringify({ agentId: agent.id, app: settings.app, deep, clean, links: verified }));
+  if (options['json']) sayJson({ agentId: agent.id, app: settings.app, deep, clean, links: verified });
   else say(...verified.flatMap((link) => linkLines(link, deep)), lastLine(verified, clean, deep));
   return clean ? EXIT.converged : EXIT.failed;
 }

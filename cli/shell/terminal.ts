@@ -2,7 +2,7 @@ import type { Screen } from '../../publisher/screens/columns.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 
 import { once } from '../../runtime/once.ts';
-import { clean, visible } from '../../runtime/safe-text.ts';
+import { clean, jsonLine, visible } from '../../runtime/safe-text.ts';
 import type { ErrorOutput } from '../../schemas/json-output.ts';
 import { coloursWanted, painter, redraws } from './colours.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -14,6 +14,9 @@ export const stderr = once(() => process.stderr.on('error', () => {}));
 export const say = (...lines: string[]): void => {
   for (const line of lines) stdout().write(`${line}\n`);
 };
+
+/** The one way out for JSON: what hides itself or turns the text around is escaped, and a reader gets the very value. */
+export const sayJson = (value: unknown): void => say(jsonLine(value));
 
 /** In one write, so that no line of the log falls between lines that belong together. */
 export const warn = (...lines: string[]): void => {
@@ -52,7 +55,7 @@ export function sayFailure(error: unknown, json: boolean): number {
   const exitCode = exitCodeOf(failure);
   if (json) {
     const said: ErrorOutput = { error: { ...failure.toFailure(), reason: visible(failure.message) }, exitCode };
-    say(JSON.stringify(said));
+    sayJson(said);
     return exitCode;
   }
   const [first = '', ...more] = failure.message.trim().split('\n');

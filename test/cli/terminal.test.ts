@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sayFailure } from '../../cli/shell/terminal.ts';
+import { sayFailure, sayJson } from '../../cli/shell/terminal.ts';
 import { FleetError } from '../../runtime/errors.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -23,4 +23,13 @@ describe('a failure on the command line', () => {
       [expect.stringMatching(/^gitfleet: INTERNAL: .*\n {2}since noon\nError: lost\n/)],
     ]);
   });
+});
+
+it('JSON is said without anything that hides itself, and is the very value', () => {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const value = { outcome: { by: 'ann\u202eeve\u009b2J\u200d' } };
+  sayJson(value);
+  const line = String(write.mock.calls[0]?.[0]);
+  expect(line).toBe('{"outcome":{"by":"ann\\u202eeve\\u009b2J\\u200d"}}\n');
+  expect(JSON.parse(line)).toEqual(value);
 });
