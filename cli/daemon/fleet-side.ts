@@ -87,7 +87,7 @@ export function fleetSide(parts: FleetSideParts) {
   return {
     reporter,
     membership,
-    /** Anew at each change of the settings, by which the same target may be judged otherwise. */
+    /** Started again at each change of the settings, which may judge the same target differently. */
     async *follow(accepted: () => Journal['accepted'], signal: AbortSignal) {
       while (!signal.aborted) {
         const round = AbortSignal.any([signal, again.signal]);
@@ -102,7 +102,7 @@ export function fleetSide(parts: FleetSideParts) {
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
     recheck: (wanted: WantedTarget, signal: AbortSignal) => recheckWanted(orders, wanted, signal),
-    /** Anew then too: the base that they carry is judged like the target. */
+    /** Started again then too: the base that they carry is judged like the target. */
     async followRollout(tell: (told: RolloutView) => void, signal: AbortSignal) {
       while (!signal.aborted) await followRollout(orders, tell, AbortSignal.any([signal, again.signal]));
     },
