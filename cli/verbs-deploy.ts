@@ -103,7 +103,8 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
     shared(verb(root, 'hold', 'stop publishing for a while', () => import('./deploy/hold.ts')))
       .description(
         'Stops publishing until the hold expires, or until unhold. A publish that is refused says who holds, why and' +
-          ' until when. A rollout in progress continues. You can change your own hold, but not that of another person.',
+          ' until when. A rollout in progress continues. You can change your own hold, but not that of another person.' +
+          ' Without options, the hold in force is shown.',
       )
       .option('-m, --message <why>', 'the reason, shown with each refusal')
       .option('--for <duration>', 'how long, such as 2h; default: until unhold'),
@@ -114,10 +115,11 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
     'gitfleet unhold',
   );
   example(
-    shared(verb(root, 'quarantine <commit>', 'refuse a commit on every agent', () => import('./deploy/quarantine.ts')))
+    shared(verb(root, 'quarantine [commit]', 'refuse a commit on every agent', () => import('./deploy/quarantine.ts')))
       .description(
         'Refuses a commit: it cannot be published, and no agent activates it. An agent that shows it already keeps it.' +
-          ' COMMIT is a full id, the beginning of an id in the history, d-12, or a name in the current clone.',
+          ' COMMIT is a full id, the beginning of an id in the history, d-12, or a name in the current clone. Without' +
+          ' arguments, the commits in quarantine are listed.',
       )
       .option('-m, --message <why>', 'the reason, shown with each refusal'),
     'gitfleet quarantine d-12 -m "empties the cart"',

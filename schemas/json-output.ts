@@ -119,7 +119,7 @@ export const planOutput = z.strictObject({
   offline: z.array(z.strictObject({ agentId: z.string(), reportedAt: z.number().nullable() })),
 });
 
-/** `hold`: what is in force now; `unhold`: what was ended. `changed` is false where nothing had to be written. */
+/** `hold`: what is in force now, also where it only shows it; `unhold`: what was ended. `changed` is false where nothing had to be written. */
 export const holdOutput = z.strictObject({ hold: hold.nullable(), changed: z.boolean() });
 export const quarantineOutput = z.strictObject({ quarantined: quarantined.nullable(), changed: z.boolean() });
 

@@ -70,5 +70,8 @@ function slowest(files) {
 function record(files) {
   const known = files.map((file) => [relative(root, file.name), Math.round(secondsOf(file))]);
   const long = known.filter(([, seconds]) => seconds >= 5).sort(([a], [b]) => (a < b ? -1 : 1));
-  writeFileSync(join(root, 'test/support/lanes/durations.json'), `${JSON.stringify(Object.fromEntries(long), null, 2)}\n`);
+  writeFileSync(
+    join(root, 'test/support/lanes/durations.json'),
+    `${JSON.stringify(Object.fromEntries(long), null, 2)}\n`,
+  );
 }

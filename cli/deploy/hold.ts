@@ -12,10 +12,16 @@ import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
+import { showHold } from './show-brakes.ts';
 
-/** `gitfleet hold -m WHY [--for 2h]`: publishing is refused until its end, or until gitfleet unhold. */
-export async function run({ options }: Call): Promise<number> {
+/**
+ * `gitfleet hold -m WHY [--for 2h]`: publishing is refused until its end, or until gitfleet unhold. Without arguments it
+ * shows the hold in force.
+ */
+export async function run(call: Call): Promise<number> {
+  const { options } = call;
   const reason = options['message'] as string | undefined;
+  if (reason === undefined && options['for'] === undefined) return await showHold(call);
   if (!reason) throw usage('hold requires a reason (-m)', 'such as: gitfleet hold -m "inventory" --for 2h');
   const forMs = options['for'] === undefined ? null : parseDuration(String(options['for']));
   if (options['for'] !== undefined && !forMs)

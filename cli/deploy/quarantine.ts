@@ -12,19 +12,24 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
 import { namedCommit } from './operands.ts';
+import { showQuarantine } from './show-brakes.ts';
 
-/** `gitfleet quarantine COMMIT -m WHY`: publishers refuse the commit, and no agent activates it. */
-export async function run({ options, words }: Call): Promise<number> {
+/**
+ * `gitfleet quarantine COMMIT -m WHY`: publishers refuse the commit, and no agent activates it. Without arguments it
+ * lists the commits in quarantine.
+ */
+export async function run(call: Call): Promise<number> {
+  const { options, words } = call;
   const reason = options['message'] as string | undefined;
+  const [commit] = words;
+  if (commit === undefined && reason === undefined) return await showQuarantine(call);
+  if (commit === undefined) throw usage('which commit?', 'such as: gitfleet quarantine d-12 -m "empties the cart"');
   if (!reason)
     throw usage('quarantine requires a reason (-m)', 'such as: gitfleet quarantine d-12 -m "empties the cart"');
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const [state, commitId] = await Promise.all([
-      readSharedState(session, paths),
-      namedCommit(session, paths, String(words[0])),
-    ]);
+    const [state, commitId] = await Promise.all([readSharedState(session, paths), namedCommit(session, paths, commit)]);
     const parts = { session, znodes: paths, now: () => systemClock.now() };
     const word = { by: author(process.env), reason };
     const { entry, changed } = await written('it may be in quarantine', () => quarantineCommit(parts, commitId, word));

@@ -1,12 +1,26 @@
 import { holdWords, quarantineWords } from '../../fleet/admission.ts';
 import { visible } from '../../runtime/safe-text.ts';
-import type { Hold, Quarantined } from '../../schemas/hold.ts';
+import { type Brake, type Hold, inForce, type Quarantined } from '../../schemas/hold.ts';
 
 /** What the verbs say that stop a deployment, or take away what a server left; each also where nothing had to be done. */
 export const holdLines = (app: string, held: Hold): string[] => [
   `${app}: ${holdWords(held)}`,
   'a deployment in progress continues; next: gitfleet unhold ends the hold',
 ];
+
+/** What `gitfleet hold` without arguments shows. */
+export function heldNowLines(app: string, { value, unreadable }: Brake<Hold | null>, now: number): string[] {
+  if (unreadable !== null) return [`${app}: publishing is refused: ${unreadable}`, 'next: gitfleet unhold removes it'];
+  const held = inForce(value, now);
+  return held === null ? [`${app}: publishing is not held`] : holdLines(app, held);
+}
+
+/** What `gitfleet quarantine` without arguments shows: newest first. */
+export function quarantinedNowLines(app: string, { value, unreadable }: Brake<readonly Quarantined[]>): string[] {
+  if (unreadable !== null) return [`${app}: publishing is refused: ${unreadable}`];
+  if (value.length === 0) return [`${app}: no commit is in quarantine`];
+  return value.map((entry) => `${app}: ${quarantineWords(entry)}`);
+}
 
 export function unholdLines(app: string, ended: Hold | 'unreadable' | null): string[] {
   if (ended === null) return [`${app}: publishing was not held`];

@@ -55,7 +55,7 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     ['C01 an option where a value is missing', ['publish', '--url', '--force'], /--url.*looks like an option/],
     ['C01 a value missing at the end', ['publish', '--url'], /argument missing/],
     ['C01 --force without a reason', ['publish', 'main', '--force'], /requires a reason/],
-    ['C01 a hold without a reason', ['hold'], /requires a reason/],
+    ['C01 a hold without a reason', ['hold', '--for', '2h'], /requires a reason/],
     ['C02 an unknown option', ['publish', '--comit'], /unknown option '--comit'/],
     ['C02 one letter wrong', ['status', '--wacth'], /Did you mean --watch\?/],
     ['C02 an unknown verb', ['stauts'], /Did you mean status\?/],

@@ -81,6 +81,10 @@ describe('hold', () => {
     const [held] = shaped(first.stdout, output.holdOutput);
     expect(held).toMatchObject({ changed: true, hold: { by: 'ann', reason: 'inventory' } });
     expect((held?.hold?.end ?? 0) - (held?.hold?.at ?? 0)).toBe(2 * 3_600_000);
+    // Without options: what is in force, and nothing is written.
+    const shownHold = await by('bob', 'hold', '--json');
+    expect(shaped(shownHold.stdout, output.holdOutput)).toEqual([{ hold: held?.hold, changed: false }]);
+    expect((await by('bob', 'hold')).stdout).toMatch(/: ann holds publishing since .* until .*: inventory\n/);
     expect(await by('bob', 'hold', '-m', 'mine')).toMatchObject({
       exitCode: 5,
       stderr: expect.stringContaining('ann holds publishing'),
@@ -103,6 +107,8 @@ describe('hold', () => {
       { changed: false, hold: null },
     ]);
     expect((await by('bob', 'unhold')).stdout).toContain('was not held');
+    expect(await by('bob', 'hold')).toMatchObject({ exitCode: 0, stdout: `${fleet.app}: publishing is not held\n` });
+    expect((await by('bob', 'quarantine')).stdout).toBe(`${fleet.app}: no commit is in quarantine\n`);
     const node = await fleet.session.get(fleet.znodes.hold);
     expect(node && parseHold(node.data).value).toBe(null);
     expect((await fleet.publish({ url: origin.url, commitId }, '--detach')).exitCode).toBe(0);
@@ -119,6 +125,11 @@ describe('quarantine', () => {
     const left = await fleet.run('rollback', '--quarantine', '-m', 'burns', '--json');
     shaped(left.stdout, output.publishedOutput as z.ZodType, output.endingOutput);
     expect(await shownCommit(agent.root, 'shop')).toBe(a);
+
+    const listed = shaped((await fleet.run('quarantine', '--json')).stdout, output.quarantineOutput);
+    expect(listed).toMatchObject([{ quarantined: { commitId: b, reason: 'burns' }, changed: false }]);
+    expect((await fleet.run('quarantine')).stdout).toMatch(/: [0-9a-f]{12} is in quarantine since .*: burns\n$/);
+    expect(await fleet.run('quarantine', '-m', 'why')).toMatchObject({ exitCode: 2 });
 
     const refused = await fleet.publish({ url: origin.url, commitId: b }, '--detach');
     expect(refused.exitCode).toBe(5);
