@@ -1,6 +1,7 @@
 import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { heldNowLines, quarantinedNowLines } from '../../publisher/screens/brake-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { jsonLine } from '../../runtime/safe-text.ts';
 import { inForce } from '../../schemas/hold.ts';
 import type { HoldOutput, QuarantineOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
@@ -33,7 +34,7 @@ async function show({ options }: Call, shown: (app: string, state: SharedState) 
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const { json, lines } = shown(settings.app, await readSharedState(session, znodes(settings.app)));
-    say(...(options['json'] ? json.map((each) => JSON.stringify(each)) : lines));
+    say(...(options['json'] ? json.map(jsonLine) : lines));
     return EXIT.converged;
   });
 }
