@@ -2,10 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type * as z from 'zod';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { parseReport, type Report } from '../../schemas/report.ts';
+import type { settings } from '../../schemas/settings/settings.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
@@ -13,6 +15,11 @@ import type { Session } from '../../zookeeper/session.ts';
 import { cleanEnvironment, git, gitfleet, MAIN, type Ran } from './commands.ts';
 import { silentLog } from './log.ts';
 import { until } from './until.ts';
+
+type Whole = z.input<ReturnType<typeof settings>>;
+
+/** What a settings file of a test may hold: a name that the settings do not know is found by the compiler. */
+export type GivenSettings = { [Part in keyof Whole]?: Partial<Whole[Part]> };
 
 /** A real agent process of the built command line, with directories of its own. */
 export interface TestAgent {
@@ -116,7 +123,7 @@ export class TestFleet {
 
   async startAgent(
     id: string,
-    options: { args?: string[]; settings?: object; zookeeper?: string; home?: string } = {},
+    options: { args?: string[]; settings?: GivenSettings; zookeeper?: string; home?: string } = {},
   ): Promise<TestAgent> {
     const home = join(this.directory, 'agents', options.home ?? id);
     const [root, state, logFile] = [join(home, 'root'), join(home, 'state'), join(home, 'agent.log')];
@@ -160,7 +167,7 @@ export class TestFleet {
     return agent;
   }
 
-  async startAgents(count: number, options: { args?: string[]; settings?: object } = {}): Promise<TestAgent[]> {
+  async startAgents(count: number, options: { args?: string[]; settings?: GivenSettings } = {}): Promise<TestAgent[]> {
     return await Promise.all(Array.from({ length: count }, (_, at) => this.startAgent(`web-${at + 1}`, options)));
   }
 

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { gitfleet } from '../../support/commands.ts';
-import { shownCommit, TestFleet } from '../../support/fleet.ts';
+import { type GivenSettings, shownCommit, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
 
@@ -10,7 +10,7 @@ const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 
-async function deployed(settings: object) {
+async function deployed(settings: GivenSettings['agent']) {
   fleet = await TestFleet.create(servers.connect());
   const agent = await fleet.startAgent('web-1', { settings: { agent: { verifyInterval: '1s', ...settings } } });
   await fleet.online(1);

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AgentHome, agentHome, type Life, shown, startLife } from '../../support/agent/agent-process.ts';
-import { type Origin, shownCommit, TestFleet } from '../../support/fleet.ts';
+import { type GivenSettings, type Origin, shownCommit, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
 import { realServers } from '../../support/zookeeper/server.ts';
 
@@ -21,7 +21,10 @@ afterEach(async () => {
 });
 
 /** An agent beside a service that answers with the status that the served release names. */
-async function beside(rule: object, more: object = {}): Promise<{ home: AgentHome; origin: Origin; life: Life }> {
+async function beside(
+  rule: object,
+  more: GivenSettings['agent'] = {},
+): Promise<{ home: AgentHome; origin: Origin; life: Life }> {
   fleet = await TestFleet.create(servers.connect());
   service = createServer((_, answer) => {
     try {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Report } from '../../../schemas/report.ts';
 import { ALLOW, CORPUS } from '../../schemas/target-corpus.ts';
 import { git } from '../../support/commands.ts';
-import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
+import { type GivenSettings, type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
 import { realServers } from '../../support/zookeeper/server.ts';
 
@@ -20,7 +20,7 @@ afterEach(() => fleet.stop());
 
 /** One agent that shows a first commit at `shop`. */
 async function running(
-  options: { args?: (root: string) => string[]; settings?: object; objectFormat?: 'sha1' | 'sha256' } = {},
+  options: { args?: (root: string) => string[]; settings?: GivenSettings; objectFormat?: 'sha1' | 'sha256' } = {},
 ): Promise<string> {
   fleet = await TestFleet.create(servers.connect());
   origin = await fleet.origin('shop', options);

@@ -24,7 +24,7 @@ import type { CommitId } from '../../../schemas/values.ts';
 import { startTcpProxy, type TcpProxy, type Weather } from '../../git/tcp-proxy.ts';
 import { type AgentHome, agentHome, type Life, spareOf, startLife } from '../../support/agent/agent-process.ts';
 import { type LinkReaders, startLinkReaders } from '../../support/agent/link-readers.ts';
-import { shownCommit, TestFleet } from '../../support/fleet.ts';
+import { type GivenSettings, shownCommit, TestFleet } from '../../support/fleet.ts';
 import { type GitDaemon, startGitDaemon } from '../../support/git/daemon.ts';
 import { createOrigin, type GitOrigin } from '../../support/git/origin.ts';
 import { commitTree, meant, type Node, onDisk } from '../../support/model-tree.ts';
@@ -73,7 +73,7 @@ function commit(tree: Record<string, Node>): CommitId {
 /** An agent that shows `commitId`, read without pause from here on. */
 async function showing(
   commitId: CommitId,
-  options: { settings?: object; directory?: string; url?: string; storeMayBeAway?: boolean } = {},
+  options: { settings?: GivenSettings['agent']; directory?: string; url?: string; storeMayBeAway?: boolean } = {},
 ): Promise<void> {
   const allowUrls = [options.url ?? origin.url];
   const settings = { allowUrls, ...options.settings };

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
+import { type GivenSettings, type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
 
@@ -9,7 +9,7 @@ const servers = sharedServer();
 let fleet: TestFleet;
 afterEach(() => fleet.stop());
 
-async function one(settings: object = {}): Promise<{ agent: TestAgent; origin: Origin }> {
+async function one(settings: GivenSettings['agent'] = {}): Promise<{ agent: TestAgent; origin: Origin }> {
   fleet = await TestFleet.create(servers.connect());
   const agent = await fleet.startAgent('web-1', { settings: { agent: settings } });
   await fleet.online(1);
@@ -151,7 +151,7 @@ describe('a report', () => {
 
 describe('a local rollback', () => {
   it('interrupts what waits for ZooKeeper', async () => {
-    const { agent, origin } = await one({ fetch: { silent: '20s', total: '5m' } });
+    const { agent, origin } = await one({ fetch: { stallTimeout: '20s', timeout: '5m' } });
     const [a, b] = [await origin.commit('a', { f: 'a' }), await origin.commit('b', { f: 'b' })];
     await publish(origin, a);
     await publish(origin, b);
@@ -162,7 +162,7 @@ describe('a local rollback', () => {
     const { port } = silent.address() as { port: number };
     await agent.kill('SIGTERM');
     const settings = {
-      agent: { fetch: { silent: '60s', total: '5m' }, allowUrls: [`git://127.0.0.1:${port}`, origin.url] },
+      agent: { fetch: { stallTimeout: '60s', timeout: '5m' }, allowUrls: [`git://127.0.0.1:${port}`, origin.url] },
     };
     const again = await fleet.startAgent('web-1', { settings, args: ['--allow-url', `git://127.0.0.1:${port}`] });
     await fleet.online(1);

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, writeFileSy
 import { basename, join } from 'node:path';
 import type { CommitId } from '../../../schemas/values.ts';
 import { cleanEnvironment } from '../commands.ts';
-import type { TestFleet } from '../fleet.ts';
+import type { GivenSettings, TestFleet } from '../fleet.ts';
 import { BUNDLED_ENTRY } from './bundle-entry.ts';
 
 /** What one agent keeps over its lives: directories, settings, and the log of all of them. */
@@ -22,7 +22,7 @@ export interface AgentHome {
 export function agentHome(
   fleet: TestFleet,
   id: string,
-  agentSettings: object = {},
+  agentSettings: GivenSettings['agent'] = {},
   options: { home?: string; directory?: string } = {},
 ): AgentHome {
   const home = join(fleet.directory, 'agents', options.home ?? id);
