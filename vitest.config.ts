@@ -6,7 +6,13 @@ const { quick, simulation, processes } = lanes();
 const LEAVES_NOTHING = 'test/support/lanes/leaves-nothing.ts';
 const NO_PROCESSES = 'test/support/lanes/no-processes.ts';
 
-export const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks', maxWorkers: 2 } as const;
+/** A bound says "hangs", never "slow": it holds also where others work on the same two cores. */
+const HANGS_MS = 120_000;
+/** Real processes wait more than they work: a third file at a time makes use of that. */
+const WORKERS = 2;
+const WORKERS_WITH_PROCESSES = 3;
+
+export const common = { testTimeout: HANGS_MS, hookTimeout: HANGS_MS, pool: 'forks', maxWorkers: WORKERS } as const;
 
 export default defineConfig({
   test: {
@@ -35,6 +41,7 @@ export default defineConfig({
           include: processes,
           setupFiles: [LEAVES_NOTHING],
           globalSetup: ['test/support/lanes/build.ts', 'test/support/zookeeper/of-workers.ts'],
+          maxWorkers: WORKERS_WITH_PROCESSES,
           sequence: { groupOrder: 1 },
         },
       },

@@ -31,7 +31,7 @@ async function vacantPort(): Promise<number> {
 }
 
 it('a server that does not answer is named while it is waited for', async () => {
-  const server = createServer((socket) => socket.on('error', () => {}));
+  const server = createServer((socket) => socket.resume().on('error', () => {}));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   const { said } = await heard(['status', '-z', `127.0.0.1:${port}`], 'pipe', /giving up/);

@@ -157,7 +157,7 @@ describe('a local rollback', () => {
     await publish(origin, b);
     // An origin that accepts and says nothing holds the agent in its fetch.
     const { createServer } = await import('node:net');
-    const silent = createServer(() => {});
+    const silent = createServer((socket) => socket.resume().on('error', () => {}));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const { port } = silent.address() as { port: number };
     await agent.kill('SIGTERM');
