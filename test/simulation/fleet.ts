@@ -57,9 +57,11 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const paths = znodes(APP);
   const story: string[] = [];
   const commits = new Map<string, Made>();
+  /** A story is told from its first event on. */
+  let beganAt = 0;
   const named = (words: string) => namedIn(words, commits);
   const tell = options.script
-    ? (words: string) => void story.push(`${minutes(clock.monotonic())} ${named(words)}`)
+    ? (words: string) => void story.push(`${minutes(clock.monotonic() - beganAt)} ${named(words)}`)
     : (words: string) => void story.push(`${(clock.monotonic() / 1_000).toFixed(1)} s ${words}`);
   /** When servers were last in trouble of their own, and which of them still are. */
   let troubleAt = Number.NEGATIVE_INFINITY;
@@ -72,7 +74,14 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const releases: (() => void)[] = [];
   let originUp = true;
   const world: World = {
-    ...{ app: APP, clock, zookeeper, planted: options.planted, originUp: () => originUp },
+    ...{
+      app: APP,
+      clock,
+      zookeeper,
+      planted: options.planted,
+      originUp: () => originUp,
+      steady: options.script !== undefined,
+    },
     log: (agentId) =>
       createLog(
         { level: process.env['GITFLEET_TRACE'] === '1' ? 'info' : 'silent', bindings: { agentId } },
@@ -93,7 +102,11 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const peoplesLatency = draw.fork();
   const people = openSession({
     ...{ connect: '127.0.0.1:1', clock, random: draw.fork().next, defaultAcl: 'open', sessionTimeoutMs: 6_000 },
-    openLink: createFakeLine({ server: zookeeper, clock, latency: () => peoplesLatency.next() * 20 }).openLink,
+    openLink: createFakeLine({
+      server: zookeeper,
+      clock,
+      latency: () => (world.steady ? 10 : peoplesLatency.next() * 20),
+    }).openLink,
     log: createLog({ level: 'silent' }, { write: () => {} }),
   });
   const count = options.script?.servers ?? 3 + draw.below(3);
@@ -130,6 +143,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   publish(fleet, 'good');
   await clock.run(clock.monotonic() + 5 * MINUTE, () => checker.rollout()?.state === 'proven');
   if (options.script) {
+    beganAt = clock.monotonic();
     transcribe({ zookeeper, paths, tell });
     await options.script.play(fleet, (seconds) => clock.run(clock.monotonic() + seconds * 1_000));
   } else {
@@ -161,7 +175,8 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   return { violations: checker.violations, story, ending: last?.state ?? 'none' };
 }
 
-const minutes = (ms: number): string => new Date(ms).toISOString().slice(14, 19);
+/** Minutes and seconds, to the nearest five: a request more is no other story. */
+const minutes = (ms: number): string => new Date(Math.round(ms / 5_000) * 5_000).toISOString().slice(14, 19);
 
 /** Commits by their kind and number, since their ids say nothing to a reader. */
 function namedIn(words: string, commits: ReadonlyMap<string, Made>): string {

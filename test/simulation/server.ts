@@ -32,6 +32,8 @@ export interface World {
   readonly zookeeper: FakeServer;
   readonly log: (agentId: string) => Logger;
   readonly originUp: () => boolean;
+  /** Every request takes the same time, so that one more or less hardly moves what is told of a story. */
+  readonly steady: boolean;
   /** Whether a release of this commit is healthy on this server now. */
   readonly isHealthy: (commitId: string, agentId: string) => boolean;
   readonly atFailpoint: (server: SimulatedServer, name: FailpointName) => void;
@@ -89,7 +91,11 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
   const layout = layoutOf(agent.root, agent.state, world.app);
   // A source each, so that a request more or less changes nothing else of a run.
   const [latency, lives] = [draw.fork(), draw.fork()];
-  const line = createFakeLine({ server: world.zookeeper, clock: world.clock, latency: () => latency.next() * 20 });
+  const line = createFakeLine({
+    server: world.zookeeper,
+    clock: world.clock,
+    latency: () => (world.steady ? 10 : latency.next() * 20),
+  });
   const objects = noObjects();
   let clock: ProcessClock | null = null;
   let shutdown: Shutdown | null = null;
