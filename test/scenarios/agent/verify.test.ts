@@ -100,7 +100,7 @@ describe('gitfleet agent verify', () => {
     mkdirSync(link);
     expect(await fleet.onServer(agent, 'verify')).toMatchObject({
       exitCode: 1,
-      stdout: expect.stringContaining('is a directory, no link'),
+      stdout: expect.stringContaining('is a directory, not a link of gitfleet'),
     });
   });
 
