@@ -1,5 +1,6 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
 import type { Deployment, Outcome } from '../schemas/deployment.ts';
+import { FORGOTTEN_AFTER_MS } from '../schemas/policy.ts';
 import { hasGivenUp, isOverridden, isSuspended } from '../schemas/report.ts';
 
 /** Where one agent stands with one targetVersion. */
@@ -26,6 +27,8 @@ export interface Verdict {
   readonly agents: readonly JudgedAgent[];
   /** Not expected: a person took them out. */
   readonly takenOut: readonly AgentView[];
+  /** Not expected, since they are offline: they catch up when they are back, and every verdict names them. */
+  readonly away: readonly AgentView[];
 }
 
 /**
@@ -44,7 +47,13 @@ export function judgeDeployment(
     .filter((agent) => agent.standing !== 'suspended');
   const count = (...wanted: AgentProgress[]) => agents.filter((agent) => wanted.includes(agent.standing)).length;
   const reached = count('active');
-  const summary = { reached, expected: agents.length, agents, takenOut: takenOut(fleet) };
+  const summary = {
+    reached,
+    expected: agents.length,
+    agents,
+    takenOut: takenOut(fleet),
+    away: awayOf(fleet, expected),
+  };
   if (agents.length === 0) return { state: 'no-agents', ...summary };
   if (reached === agents.length) return { state: 'converged', ...summary };
   const settled = reached + count('failed', 'overridden');
@@ -67,14 +76,21 @@ export const presentProgress = (view: AgentView, targetVersion: string): AgentPr
 
 /** What history keeps of a verdict. */
 export function outcomeOfVerdict(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {
-  const missing = verdict.agents
-    .filter((agent) => agent.standing !== 'active')
+  const away = verdict.away.map((view): JudgedAgent => ({ agentId: view.agentId, standing: 'offline', view }));
+  const missing = [...verdict.agents.filter((agent) => agent.standing !== 'active'), ...away]
     .slice(0, 20)
     .map(({ agentId, standing, view }) => ({
       agentId,
       code: standing === 'failed' || standing === 'working' ? (view.report?.error?.code ?? standing) : standing,
     }));
-  return { state, at, reached: verdict.reached, expected: verdict.expected, missing, by };
+  return { state, at, reached: verdict.reached, expected: verdict.expected + away.length, missing, by };
+}
+
+/** Offline and not waited for. One that has not reported for long is gone for good: `forget` removes it. */
+function awayOf(fleet: readonly AgentView[], expected: ReadonlySet<string>): AgentView[] {
+  const newest = Math.max(...fleet.map(({ reportedAt }) => reportedAt ?? 0));
+  const isRecent = ({ reportedAt }: AgentView) => reportedAt !== null && newest - reportedAt <= FORGOTTEN_AFTER_MS;
+  return fleet.filter((view) => !view.presence && !expected.has(view.agentId) && isRecent(view));
 }
 
 /** Online, and taken out of every rollout by a person on the server. */

@@ -47,6 +47,12 @@ export const endingOutput = z.strictObject({
   reached: z.int(),
   expected: z.int(),
   elapsedMs: z.int(),
+  /** Not waited for, since they are offline: they catch up automatically. */
+  offline: z.array(z.string()),
+  /** In waves: not done within the deadline, let pass by a person, and failed, with their codes. */
+  late: z.array(z.string()),
+  excused: z.array(z.string()),
+  failed: z.array(z.strictObject({ agentId: z.string(), code: z.string() })),
   /** Number of the deployment that came instead. */
   supersededBy: z.int().optional(),
 });

@@ -6,6 +6,7 @@ import { attachedLines } from '../../publisher/screens/progress-lines.ts';
 import { endingOfPast } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
+import type { Deployment } from '../../schemas/deployment.ts';
 import type { AttachedOutput, EndingOutput } from '../../schemas/json-output.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -37,8 +38,7 @@ export async function run({ options, words }: Call): Promise<number> {
       const { now } = screenNow(systemClock.now());
       const ending = endingOfPast(record);
       sayFirst(pastLines(record, now));
-      const { reached = 0, expected = 0 } = record.outcome ?? {};
-      const past: EndingOutput = { ending, state: PAST[ending], reached, expected, elapsedMs: 0 };
+      const past: EndingOutput = pastOutput(record, ending, PAST[ending]);
       if (following.json) sayJson(past);
       return EXIT_OF[ending];
     }
@@ -52,6 +52,17 @@ const PAST = {
   ...({ converged: 'converged', superseded: 'running' } as const),
   ...({ failed: 'failed', aborted: 'failed', 'rolled-back': 'failed' } as const),
 };
+
+function pastOutput(
+  { outcome }: Deployment,
+  ending: EndingOutput['ending'],
+  state: EndingOutput['state'],
+): EndingOutput {
+  const { reached = 0, expected = 0, missing = [] } = outcome ?? {};
+  const offline = missing.filter(({ code }) => code === 'offline').map(({ agentId }) => agentId);
+  const failed = missing.filter(({ code }) => code !== 'offline');
+  return { ending, state, reached, expected, elapsedMs: 0, offline, late: [], excused: [], failed };
+}
 
 async function findRecorded(
   session: Session,

@@ -31,7 +31,7 @@ function liveTable(followed: Followed): ProgressShow {
       if (!progress.ending) return;
       screen.close();
       const { paint } = screenNow(clock.now());
-      const [verdict = '', ...more] = verdictLines(progress, progress.ending, followed);
+      const [verdict = '', ...more] = verdictLines(progress, progress.ending, followed, clock.now());
       const tone = progress.ending === 'converged' ? 'good' : 'bad';
       say(...endedFailures(progress, screenNow(clock.now())), paint(tone, verdict), ...more);
     },
@@ -40,7 +40,7 @@ function liveTable(followed: Followed): ProgressShow {
 }
 
 function plainLines(followed: Followed): ProgressShow {
-  const lines = createProgressLines(followed);
+  const lines = createProgressLines(followed, () => clock.now());
   return {
     next: (progress) => say(...lines.next(progress)),
     close() {},
@@ -49,11 +49,24 @@ function plainLines(followed: Followed): ProgressShow {
 
 function jsonEnding(): ProgressShow {
   return {
-    next({ ending, verdict, elapsedMs, supersededBy }) {
+    next({ ending, verdict, elapsedMs, supersededBy, rollout }) {
       if (!ending) return;
       const { state, reached, expected } = verdict;
       const by = supersededBy ? { supersededBy: supersededBy.number } : {};
-      const said: EndingOutput = { ending, state, reached, expected, elapsedMs: Math.round(elapsedMs), ...by };
+      const said: EndingOutput = {
+        ending,
+        state,
+        reached,
+        expected,
+        elapsedMs: Math.round(elapsedMs),
+        offline: [...verdict.away, ...verdict.agents.filter(({ standing }) => standing === 'offline')].map(
+          ({ agentId }) => agentId,
+        ),
+        late: rollout?.late ?? [],
+        excused: rollout?.excused ?? [],
+        failed: (rollout?.failures ?? []).map(({ agentId, code }) => ({ agentId, code })),
+        ...by,
+      };
       sayJson(said);
     },
     close() {},

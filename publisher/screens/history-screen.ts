@@ -3,7 +3,7 @@ import { type Deployment, deploymentName, UNREADABLE } from '../../schemas/deplo
 import type { Quarantined } from '../../schemas/hold.ts';
 import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, cut } from './columns.ts';
-import { age, nameAndCommit, outcomeWord, short } from './words.ts';
+import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
 
 /**
  * `gitfleet history`: newest first; the star marks what config shows.
@@ -32,6 +32,7 @@ export function historyLines(
         text: [
           refused.has(record.target.commitId) ? '(in quarantine) ' : '',
           moved(record, history.slice(at + 1).find(isReadable)),
+          without(record),
           marks(record),
         ].join(''),
       },
@@ -60,6 +61,12 @@ function moved(record: Deployment, before: Deployment | undefined): string {
     ...(url === before.target.url ? [] : [`now from ${visible(url, 200)}`]),
   ];
   return words.length === 0 ? '' : `(${words.join(', ')}) `;
+}
+
+/** Whom a deployment that ended well did not reach. */
+function without({ outcome }: Deployment): string {
+  if (outcome?.state !== 'proven' || outcome.missing.length === 0) return '';
+  return `(without ${names(outcome.missing.map(({ agentId, code }) => `${agentId}: ${code}`))}) `;
 }
 
 /** The reason that gitfleet gives for a rollback that has none. */

@@ -1,3 +1,4 @@
+import type { AgentView } from '../../fleet/fleet-view.ts';
 import type { Published } from '../../fleet/publish-transaction.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
@@ -31,7 +32,7 @@ const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? 
 /** In a large fleet the first few agents of a cause tell it; the verdict counts the others. */
 const MAX_PER_CAUSE = 5;
 
-export function createProgressLines(published: Followed): ProgressLines {
+export function createProgressLines(published: Followed, now: () => number): ProgressLines {
   const told = new Map<string, string>();
   const causes = new Map<string, number>();
   let stale: Stale | null = null;
@@ -71,7 +72,7 @@ export function createProgressLines(published: Followed): ProgressLines {
         remindAt = progress.elapsedMs + REMIND_MS;
         lines.push(...waitingFor(progress, published));
       }
-      if (progress.ending) lines.push(...verdictLines(progress, progress.ending, published));
+      if (progress.ending) lines.push(...verdictLines(progress, progress.ending, published, now()));
       return lines;
     },
   };
@@ -102,18 +103,20 @@ function waitingFor({ verdict, elapsedMs, rollout, isLed }: DeploymentProgress, 
 }
 
 /** The last lines: the verdict, and the next command to type. */
-export function verdictLines(progress: DeploymentProgress, ending: Ending, followed: Followed): string[] {
+export function verdictLines(progress: DeploymentProgress, ending: Ending, followed: Followed, now: number): string[] {
   const { record } = followed;
   const { reached, expected } = progress.verdict;
   const what = nameAndCommit(record);
   const name = deploymentName(record.number);
-  const count = `${reached}/${expected} agents at ${short(record.target.commitId)}`;
+  const commit = short(record.target.commitId);
+  const count = `${reached}/${expected} ${missesOffline(progress) ? 'online agents' : 'agents'} at ${commit}`;
+  const missing = missingWords(progress, now);
   const instead = progress.supersededBy;
   switch (ending) {
     case 'converged':
-      return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}`];
+      return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}${missing}`];
     case 'failed':
-      return [`${what} FAILED: ${count}`, nextWords(waysOn(ending, progress, followed, 'gitfleet status'))];
+      return [`${what} FAILED: ${count}${missing}`, nextWords(waysOn(ending, progress, followed, 'gitfleet status'))];
     case 'rolled-back':
       return [
         `${what} ROLLED BACK: ${visible(progress.reason, 300)}`,
@@ -122,12 +125,12 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       ];
     case 'halted':
       return [
-        `${what} HALTED: ${visible(progress.reason, 300)} (${count})`,
+        `${what} HALTED: ${visible(progress.reason, 300)} (${count}${missing})`,
         nextWords(waysOn(ending, progress, followed, null)),
       ];
     case 'aborted':
       return [
-        `${what} ABORTED${abortWords(progress.reason)} (${count})`,
+        `${what} ABORTED${abortWords(progress.reason)} (${count}${missing})`,
         nextWords(waysOn(ending, progress, followed, null)),
       ];
     case 'superseded':
@@ -138,7 +141,7 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       ];
     case 'timed-out':
       return [
-        `${what} still running after ${spent(progress.elapsedMs, followed)}: ${count}`,
+        `${what} still running after ${spent(progress.elapsedMs, followed)}: ${count}${missing}`,
         ...waitingFor(progress, followed),
         `next: gitfleet attach ${name} (agents continue without it; nothing is lost)`,
       ];
@@ -151,6 +154,31 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       ];
     }
   }
+}
+
+const offlineIn = ({ verdict }: DeploymentProgress): readonly AgentView[] => [
+  ...verdict.away,
+  ...verdict.agents.filter(({ standing }) => standing === 'offline').map(({ view }) => view),
+];
+
+const missesOffline = (progress: DeploymentProgress): boolean => offlineIn(progress).length > 0;
+
+/** `, 1 offline: web-3 (last report 2 h ago; catches up automatically); without web-4: NO_SPACE`: who is not counted. */
+function missingWords(progress: DeploymentProgress, now: number): string {
+  const offline = offlineIn(progress);
+  const seen =
+    offline.length === 1 && offline[0]?.reportedAt != null
+      ? `last report ${age(now - offline[0].reportedAt)} ago; `
+      : '';
+  const away =
+    offline.length === 0
+      ? ''
+      : `, ${offline.length} offline: ${names(offline.map(({ agentId }) => agentId))} (${seen}${offline.length === 1 ? 'catches' : 'catch'} up automatically)`;
+  const { excused = [], late = [], failures = [] } = progress.rollout ?? {};
+  const left = failures.filter(({ agentId }) => offline.every((view) => view.agentId !== agentId));
+  const why = (agentId: string, code: string) =>
+    `${agentId}: ${excused.includes(agentId) ? 'excused, ' : late.includes(agentId) ? 'late, ' : ''}${visible(code, 40)}`;
+  return left.length === 0 ? away : `${away}; without ${names(left.map(({ agentId, code }) => why(agentId, code)))}`;
 }
 
 function waysOn(

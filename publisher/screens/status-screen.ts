@@ -134,8 +134,8 @@ function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): st
   const { fleet, state, selection } = picture;
   if (selection && fleet.every((view) => !view.presence))
     return nobodyChosen(selection).map((words) => line(screen, words));
-  const offline = fleet.filter((view) => !view.presence).length;
-  const away = offline > 0 ? `, ${count(offline, 'agent')} offline` : unmatched(selection);
+  const offline = fleet.filter((view) => !view.presence).map((view) => view.agentId);
+  const away = offline.length > 0 ? `, ${offline.length} offline: ${names(offline)}` : unmatched(selection);
   if (verdict.expected === 0)
     return [`${noAgentWords(fleet)}${away}`, nextWords([noAgentNext(fleet), ...waysOf(picture, verdict)])].map(
       (words) => line(screen, words),

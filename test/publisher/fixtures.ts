@@ -13,6 +13,7 @@ export const NOW = Date.UTC(2026, 10, 21, 3, 0, 0);
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
 
 export const VERSION = '1f.1795230000000' as TargetVersion;
 const OLDER = '1e.1795229000000';

@@ -76,10 +76,15 @@ describe('a publish judges what it replaced', () => {
     await comesOnline('web-1');
     await reportsActive('web-1');
     await publishNow('c');
-    expect(await outcomeOfVerdict(2)).toMatchObject({ state: 'proven', reached: 2, expected: 2 });
+    expect(await outcomeOfVerdict(2)).toMatchObject({
+      state: 'proven',
+      reached: 2,
+      expected: 3,
+      missing: [{ code: 'offline' }],
+    });
     // Online and silent is not proven.
     await publishNow('d');
-    expect(await outcomeOfVerdict(3)).toMatchObject({ state: 'superseded', reached: 0, expected: 1 });
+    expect(await outcomeOfVerdict(3)).toMatchObject({ state: 'superseded', reached: 0, expected: 3 });
   });
 
   it('also where a foreign writer had set it, so that rollback returns to it', async () => {

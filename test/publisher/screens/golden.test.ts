@@ -235,7 +235,7 @@ const progress = (
 
 describe('a deployment that is followed', () => {
   it('in plain lines: each settled agent, what fails with hint and output, what is waited for, the verdict', async () => {
-    const lines = createProgressLines(followed);
+    const lines = createProgressLines(followed, () => NOW);
     const begun = [make.agent('web-1', { reportedAt: null }), MIXED[2]] as typeof MIXED;
     await shows('follow-failed', [
       ...publishedLines(followed, null, SCREEN),
@@ -258,7 +258,7 @@ describe('a deployment that is followed', () => {
   ] as const)('%s (led: %s): the way back is the one that rollback takes, or none is named', (ending, isLed, next) => {
     const wayBack = make.record({ number: 3, target: { ...followed.record.target, commitId: OLD } });
     const last = (over: Partial<DeploymentProgress>) =>
-      createProgressLines(followed)
+      createProgressLines(followed, () => NOW)
         .next(progress([make.agent('web-1')], 4_200, ending, { isLed, ...over }))
         .at(-1);
     expect(last({ wayBack })).toBe(next.replace('BACK', 'back to d-3 1f2e3d4c5b: gitfleet rollback'));
@@ -267,7 +267,9 @@ describe('a deployment that is followed', () => {
 
   it('says once that it was aborted', () => {
     const over = { isLed: true, reason: 'aborted by ann: wrong branch' };
-    const lines = createProgressLines(followed).next(progress([make.agent('web-1')], 4_200, 'aborted', over));
+    const lines = createProgressLines(followed, () => NOW).next(
+      progress([make.agent('web-1')], 4_200, 'aborted', over),
+    );
     expect(lines).toContain('d-7 9dbcdf1ee3 ABORTED by ann: wrong branch (1/1 agents at 9dbcdf1ee3)');
   });
 
@@ -294,7 +296,7 @@ describe('a deployment that is followed', () => {
   ] as const)('waits for %s where all agents show it, and says so', (_, isLed, more, says) => {
     const given = { deployment: 7, targetVersion: VERSION, state: 'running', wave: 2, members: ['web-1'], ...more };
     const rollout = rolloutSchema().parse({ ...given, policy: policySchema().parse({ soak: '2m' }) });
-    const lines = createProgressLines(followed).next(
+    const lines = createProgressLines(followed, () => NOW).next(
       progress([make.agent('web-1')], 11 * SECOND, null, { rollout, isLed }),
     );
     expect(lines.at(-1)).toBe(`  ${says}`);
@@ -304,13 +306,16 @@ describe('a deployment that is followed', () => {
     const fleet = ending === 'no-agents' ? [] : ending === 'converged' ? [make.agent('web-1')] : MIXED.slice(1, 3);
     const instead = make.record({ number: 8, by: 'bob', target: { ...followed.record.target, commitId: OLD } });
     const over = ending === 'superseded' ? { supersededBy: instead } : {};
-    await shows(`follow-${ending}`, createProgressLines(followed).next(progress(fleet, 4_200, ending, over)));
+    await shows(
+      `follow-${ending}`,
+      createProgressLines(followed, () => NOW).next(progress(fleet, 4_200, ending, over)),
+    );
   });
 
   it('names who has to act where all that are online are taken out', () => {
     const out = make.agent('web-2', { phase: 'suspended', suspended: { by: 'root', reason: '', at: NOW - HOUR } });
     expect(
-      createProgressLines(followed)
+      createProgressLines(followed, () => NOW)
         .next(progress([out], 11 * SECOND, 'no-agents'))
         .slice(-2),
     ).toEqual([
@@ -320,7 +325,10 @@ describe('a deployment that is followed', () => {
   });
 
   it('a thousand agents in plain lines: failures and counts', async () => {
-    await shows('follow-thousand', createProgressLines(followed).next(progress(THOUSAND, 11 * SECOND, null)));
+    await shows(
+      'follow-thousand',
+      createProgressLines(followed, () => NOW).next(progress(THOUSAND, 11 * SECOND, null)),
+    );
   });
 
   it('on a terminal fits the window', async () => {
@@ -348,8 +356,8 @@ describe('a deployment that is followed', () => {
     const again = { ...followed, again: true };
     await shows('attach', [
       ...attachedLines(followed, NOW),
-      ...createProgressLines(again).next(progress(MIXED.slice(1, 3), 11 * SECOND, 'timed-out')),
-      ...createProgressLines(again).next(progress([make.agent('web-1')], 4_900, 'converged')),
+      ...createProgressLines(again, () => NOW).next(progress(MIXED.slice(1, 3), 11 * SECOND, 'timed-out')),
+      ...createProgressLines(again, () => NOW).next(progress([make.agent('web-1')], 4_900, 'converged')),
       ...detachedLines(followed),
       ...pastLines(past, NOW),
       ...pastLines(make.record({ outcome: make.outcome('proven', 3, 3) }), NOW),
