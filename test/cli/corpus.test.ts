@@ -203,7 +203,7 @@ describe('what was typed rightly', () => {
     refused(
       await nobody,
       7,
-      /UNREACHABLE: .* 30 s: 127\.0\.0\.1:1: the connection was refused \(ECONNREFUSED\)\n.*zk status/,
+      /UNREACHABLE: no ZooKeeper .*127\.0\.0\.1:1: the connection was refused \(ECONNREFUSED\)\n.*zk status/,
     );
   });
 

@@ -281,7 +281,7 @@ describe('adopting a link of Capistrano', () => {
     reading = false;
     await reader;
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
-    expect(said.stdout).toContain('no part of the commit: log\n');
+    expect(said.stdout).toContain('no longer shown, because not part of the commit: log\n');
     expect(said.stdout).toContain(`the earlier content is unchanged at ${release}`);
     expect({ missing, enough: reads > 100 }).toEqual({ missing: 0, enough: true });
     expect(await shownCommit(root, 'shop')).toBe(commitId);
