@@ -21,7 +21,7 @@ interface ReadFrom {
  */
 export async function readSettings(flags: Readonly<Record<string, unknown>>, from: ReadFrom = {}): Promise<Settings> {
   const merged = mergeSettings(readSources(flags, from));
-  if (from.zookeeper === false) merged['zookeeper'] ??= { connect: 'localhost' };
+  if (from.zookeeper === false) merged['zookeeper'] = { connect: 'localhost', ...(merged['zookeeper'] ?? {}) };
   return parseSettings(merged, hostname());
 }
 
@@ -45,7 +45,9 @@ function readSources(flags: Readonly<Record<string, unknown>>, from: ReadFrom) {
   return {
     flags,
     environment,
-    directory: process.cwd(),
+    get directory() {
+      return workingDirectory();
+    },
     fileIsFlag: flags['settings'] !== undefined,
     name: String(name),
     file: text === null ? undefined : parseSettingsFile(text, String(name)),
@@ -77,6 +79,15 @@ function readText(file: string, mustExist: boolean): string | null {
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** @throws FleetError USAGE where it was removed. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw FleetError.of('USAGE', 'the working directory was removed', 'change to another one, or give absolute paths');
   }
 }
 

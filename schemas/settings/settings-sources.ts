@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { shown } from '../refusal.ts';
 import { suggest } from '../text/suggest.ts';
 import { settingsError } from './settings-problems.ts';
@@ -27,7 +27,7 @@ export function mergeSettings(sources: SettingsSources): Record<string, unknown>
   for (const row of SETTING_SOURCES) {
     const { from, value } = choose(row, sources);
     if (from !== 'flag' && from !== 'variable') continue;
-    const placed = row.kind === 'path' ? resolve(sources.directory ?? '/', String(value)) : value;
+    const placed = row.kind === 'path' ? absolute(String(value), sources) : value;
     place(merged, row.setting.split('.'), placed);
   }
   return merged;
@@ -71,6 +71,10 @@ function isWritten(file: unknown, [key, ...rest]: readonly string[]): boolean {
   if (key === undefined) return file !== undefined && file !== null;
   return isSection(file) && isWritten(file[key], rest);
 }
+
+/** The directory is asked for only where a path needs it: the one that we are in may have been removed. */
+const absolute = (path: string, sources: SettingsSources): string =>
+  isAbsolute(path) ? resolve(path) : resolve(sources.directory ?? '/', path);
 
 type Kind = 'text' | 'number' | 'path' | 'list' | 'pairs' | 'program';
 
