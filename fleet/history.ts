@@ -5,6 +5,7 @@ import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { ANY_VERSION, type Operation, type Session } from '../zookeeper/session.ts';
+import { createTries } from './tries.ts';
 
 /** Records kept under `deployments` (docs/design.md, section 3). */
 export const KEPT = 200;
@@ -59,6 +60,7 @@ export async function writeOutcome(
   number: number,
   outcome: Outcome,
 ): Promise<boolean> {
+  const tries = createTries();
   for (;;) {
     const write = await outcomeWrite(session, znodes, number, outcome);
     if (!write) return false;
@@ -67,6 +69,7 @@ export async function writeOutcome(
       return true;
     } catch (error) {
       if (!isCode(error, 'BAD_VERSION')) throw error;
+      tries.moved();
     }
   }
 }

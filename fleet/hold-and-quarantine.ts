@@ -15,6 +15,7 @@ import type { Session } from '../zookeeper/session.ts';
 import { heldNow, holdRefusal, quarantinedIn } from './admission.ts';
 import { quarantineEntry } from './quarantine-list.ts';
 import { appMissing } from './shared-state.ts';
+import { createTries } from './tries.ts';
 
 /**
  * A person's words about `hold` and `quarantine`. Each is a write that names the version it was decided on: whoever is
@@ -93,6 +94,7 @@ async function change<T>(
   path: string,
   decide: (data: Buffer) => { value: T; data: Buffer | null },
 ): Promise<T> {
+  const tries = createTries();
   for (;;) {
     const node = await session.get(path);
     if (!node) throw appMissing(znodes.app);
@@ -103,6 +105,7 @@ async function change<T>(
       return value;
     } catch (error) {
       if (!isCode(error, 'BAD_VERSION')) throw error;
+      tries.moved();
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { appMissing } from './shared-state.ts';
+import { createTries } from './tries.ts';
 
 /** The app's policy as it is now. @throws FleetError APP_MISSING */
 export async function readPolicy(session: Session, znodes: Znodes): Promise<ReturnType<typeof parsePolicy>> {
@@ -17,6 +18,7 @@ export async function readPolicy(session: Session, znodes: Znodes): Promise<Retu
  */
 export async function setPolicy(session: Session, znodes: Znodes, policy: Policy | null): Promise<boolean> {
   const data = encodePolicy(policy);
+  const tries = createTries();
   for (;;) {
     const node = await session.get(znodes.policy);
     if (!node) throw appMissing(znodes.app);
@@ -26,6 +28,7 @@ export async function setPolicy(session: Session, znodes: Znodes, policy: Policy
       return true;
     } catch (error) {
       if (!isCode(error, 'BAD_VERSION')) throw error;
+      tries.moved();
     }
   }
 }

@@ -11,6 +11,7 @@ import type { Access } from './access.ts';
 import { checkHold, checkQuarantine, quarantinedIn } from './admission.ts';
 import { quarantineAfter } from './quarantine-list.ts';
 import { isPublished, readSharedState, type SharedState } from './shared-state.ts';
+import { createTries, type Tries } from './tries.ts';
 
 export interface PublishRequest {
   readonly target: Target;
@@ -43,6 +44,8 @@ export interface PublishParts {
   readonly beforeWrite?: (deployment: number) => void;
   /** How long a lost reply is looked for, ms; default 30 s. */
   readonly settleMs?: number;
+  /** How long the whole may take, all tries together, ms; default 45 s. */
+  readonly wholeMs?: number;
 }
 
 /** As long as a command waits for a quorum (docs/design.md, section 7). */
@@ -55,28 +58,33 @@ const SETTLE_MS = 30_000;
  *
  * @param since the state the caller decided on; if `config` was written after it, nothing is published.
  * @throws FleetError CONFLICT (somebody published first, who is named), HOLD, QUARANTINED, APP_MISSING,
- *   DEPLOYMENTS_BEHIND, PUBLISH_UNKNOWN.
+ *   DEPLOYMENTS_BEHIND, PUBLISH_UNKNOWN, PUBLISH_STUCK.
  */
 export async function publishTarget(
   parts: PublishParts,
   since: SharedState,
   request: PublishRequest,
 ): Promise<Published> {
+  const tries = createTries(parts.wholeMs);
   for (let state = since; ; state = await readFresh(parts)) {
-    state = await recordForeign(parts, state);
+    state = await recordForeign(parts, state, tries);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
     checkHold(state.hold, parts.now());
     if (!request.force) checkQuarantine(state.quarantine, request.target.commitId);
-    const published = await publishOnce(parts, state, request);
+    const published = await publishOnce(parts, state, request, [], tries);
     if (published) return published;
   }
 }
 
 /** Gives a foreign write of `config` that has no record yet its own, and returns the state after it. */
-export async function recordForeign(parts: PublishParts, since: SharedState): Promise<SharedState> {
+export async function recordForeign(
+  parts: PublishParts,
+  since: SharedState,
+  tries: Tries = createTries(parts.wholeMs),
+): Promise<SharedState> {
   let state = since;
   while (isPublished(state.config) && !state.current) {
-    await adopt(parts, state);
+    await adopt(parts, state, tries);
     state = await readFresh(parts);
   }
   return state;
@@ -91,6 +99,7 @@ export async function publishOnce(
   state: SharedState,
   request: PublishRequest,
   first: readonly Operation[] = [],
+  tries: Tries = createTries(parts.wholeMs),
 ): Promise<Published | null> {
   const number = state.deployments.last + 1;
   const quarantine = quarantineAfter(quarantinedIn(state.quarantine), request, parts.now());
@@ -122,22 +131,30 @@ export async function publishOnce(
     { op: 'set', path: parts.znodes.config, data: config, version: state.config.version },
   ];
   parts.beforeWrite?.(number);
-  const written = await write(parts, operations, record);
+  const written = await write(parts, operations, record, tries);
   return written && { record, targetVersion: targetVersionOf(written), previous: state.lastRecord };
 }
 
 /** When and as which transaction `config` was written; null: nothing happened. */
 type Written = Pick<NodeStat, 'mzxid' | 'mtime'>;
 
-async function write(parts: PublishParts, operations: Operation[], record: Deployment): Promise<Written | null> {
+async function write(
+  parts: PublishParts,
+  operations: Operation[],
+  record: Deployment,
+  tries: Tries,
+): Promise<Written | null> {
   try {
+    const committed = await commit(parts, operations, record);
+    if (committed === null) tries.moved();
     // The last operation sets config.
-    return (await commit(parts, operations, record))?.at(-1)?.stat ?? null;
+    return committed?.at(-1)?.stat ?? null;
   } catch (error) {
     if (!(error instanceof ZooKeeperError) || error.outcome !== 'unknown') throw error;
-    const found = await settle(parts, record, error);
+    const found = await settle(parts, record, error, tries);
     // The server itself failed: only a lost line is worth another try at once.
     if (!found && !isLostReply(error)) throw error;
+    if (!found) tries.lost(error);
     return found;
   }
 }
@@ -146,8 +163,13 @@ async function write(parts: PublishParts, operations: Operation[], record: Deplo
  * The reply was lost: after a quorum write on this session a read sees our record if the transaction took place.
  * @throws FleetError PUBLISH_UNKNOWN
  */
-async function settle(parts: PublishParts, record: Deployment, lost: ZooKeeperError): Promise<Written | null> {
-  const patience = { deadlineMs: parts.settleMs ?? SETTLE_MS };
+async function settle(
+  parts: PublishParts,
+  record: Deployment,
+  lost: ZooKeeperError,
+  tries: Tries,
+): Promise<Written | null> {
+  const patience = { deadlineMs: Math.max(1_000, Math.min(parts.settleMs ?? SETTLE_MS, tries.leftMs())) };
   try {
     await parts.session.barrier(parts.znodes.config, patience);
     const found = await parts.session.get(parts.znodes.deployment(record.number), patience);
@@ -169,7 +191,7 @@ async function settle(parts: PublishParts, record: Deployment, lost: ZooKeeperEr
  * Gives a foreign write of `config` its record: check `config`, set `deployments`, create `d-<n>` whose `adopts` names
  * that targetVersion. Nothing when the value cannot be read as a target: agents refuse it too.
  */
-async function adopt(parts: PublishParts, state: SharedState): Promise<void> {
+async function adopt(parts: PublishParts, state: SharedState, tries: Tries): Promise<void> {
   const { target, refused } = state.config;
   const foreign = target ?? { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
   const record = deployment.parse({
@@ -188,10 +210,11 @@ async function adopt(parts: PublishParts, state: SharedState): Promise<void> {
     ...numbering(parts, state, record),
   ];
   try {
-    await commit(parts, operations, record);
+    if ((await commit(parts, operations, record)) === null) tries.moved();
   } catch (error) {
     // The caller reads again and sees whether it took place.
     if (!isLostReply(error)) throw error;
+    tries.lost(error);
   }
 }
 

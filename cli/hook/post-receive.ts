@@ -30,6 +30,8 @@ import { gitOfHooks, onceMore } from './environment.ts';
 
 /** How long a push waits at most for ZooKeeper to answer, and to find out what became of a lost reply. */
 const ANSWER_MS = 5_000;
+/** Of the whole publish: a push has 15 s for everything. */
+const PUSH_MS = 10_000;
 const SETTLE_MS = 10_000;
 
 /**
@@ -89,7 +91,7 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
     async (session, access) => {
       const paths = znodes(hook.app);
       const now = () => systemClock.now();
-      const parts = { session, znodes: paths, access, now, newNonce, settleMs: SETTLE_MS };
+      const parts = { session, znodes: paths, access, now, newNonce, settleMs: SETTLE_MS, wholeMs: PUSH_MS };
       const result = await publishTip({
         url: hook.url,
         relativePath: hook.relativePath,

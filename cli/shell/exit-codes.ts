@@ -29,6 +29,7 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   ROOT_TAKEN: EXIT.conflict,
   APP_MISSING: EXIT.unavailable,
   NO_COORDINATOR: EXIT.unavailable,
+  PUBLISH_STUCK: EXIT.unavailable,
   PUBLISH_UNKNOWN: EXIT.unavailable,
   DEADLINE: EXIT.unavailable,
   CONNECTION_LOSS: EXIT.unavailable,

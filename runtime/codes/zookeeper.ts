@@ -188,6 +188,13 @@ export const ZOOKEEPER = {
     means: 'The app does not exist on this ZooKeeper: it was not set up there, or ZooKeeper was wiped.',
     hint: 'run once: gitfleet init --app APP (check --zookeeper, a chroot included); after a wipe, agents keep what they serve: then gitfleet publish --again',
   },
+  PUBLISH_STUCK: {
+    next: 'retry',
+    about: 'coordination',
+    means:
+      'The write was tried again and again and never took place: ZooKeeper ends the connection, or others write first.',
+    hint: 'look at the log of the servers (jute.maxbuffer, memory), then at gitfleet status, and run the command again',
+  },
   PUBLISH_UNKNOWN: {
     next: 'retry',
     about: 'coordination',

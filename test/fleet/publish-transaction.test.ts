@@ -8,6 +8,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import { ZooKeeperError } from '../../zookeeper/errors.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { proxiesForTest, type TcpProxy } from '../support/proxy.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
@@ -133,6 +134,31 @@ describe('the publish transaction', () => {
     const publishing = publishTarget(parts, await readSharedState(observer, paths), request('c'));
     await expect(publishing).rejects.toMatchObject(behind);
     expect((await observer.get(paths.config))?.data.length).toBe(0);
+  });
+
+  it('that ends its connection each time ends too, and says that nothing was written; an adoption likewise', async () => {
+    const state = await readSharedState(parts.session, paths);
+    let tried = 0;
+    const transact = async () => {
+      tried += 1;
+      throw new ZooKeeperError({ code: 'CONNECTION_LOSS', reason: 'cut' }, { path: paths.config, outcome: 'unknown' });
+    };
+    const cut = { ...parts, session: { ...parts.session, transact } as Session };
+    await expect(publishTarget(cut, state, request('a'))).rejects.toMatchObject({ code: 'PUBLISH_STUCK' });
+    expect(tried).toBeLessThan(6);
+    expect(await letters()).toEqual([]);
+    await observer.set(paths.config, Buffer.from(JSON.stringify(target('f'))), -1);
+    const foreign = await readSharedState(parts.session, paths);
+    await expect(publishTarget(cut, foreign, request('a'))).rejects.toMatchObject({ code: 'PUBLISH_STUCK' });
+  });
+
+  it('whose versions always move on ends as well', async () => {
+    const state = await readSharedState(parts.session, paths);
+    const transact = async () => {
+      throw new ZooKeeperError({ code: 'BAD_VERSION', reason: 'moved' }, { path: paths.hold, outcome: 'none' });
+    };
+    const late = { ...parts, wholeMs: 300, session: { ...parts.session, transact } as Session };
+    await expect(publishTarget(late, state, request('a'))).rejects.toMatchObject({ code: 'PUBLISH_STUCK' });
   });
 
   it('whose reply is lost while ZooKeeper stays away: it says that it may be published', async () => {
