@@ -1,4 +1,5 @@
 import type { Access } from '../fleet/access.ts';
+import type { PublishParts } from '../fleet/publish-transaction.ts';
 import { type Backoff, fullJitter } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
@@ -12,7 +13,7 @@ import { followChildren, followNode } from '../zookeeper/follow-node.ts';
 import { standForElection, type Term } from '../zookeeper/recipes/election.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { act, takeLead } from './act.ts';
-import type { Action } from './action.ts';
+import { type Action, changing } from './action.ts';
 import { knowAgents } from './agents.ts';
 import { isLedBy, type Leadership } from './leadership.ts';
 import { type Observation, observe } from './observe.ts';
@@ -90,6 +91,7 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
   const retryLoop = createRetryLoop(parts, (attempt) => fullJitter(AGAIN, attempt, random));
   let told = { why: '', at: 0 };
   for (let conflicts = 0; !term.signal.aborted; ) {
+    let ordered: { seen: Observation; order: Action } | null = null;
     try {
       const seen = await observe(session, znodes, agents.read, now, watched, setBack.look);
       if (term.signal.aborted) break;
@@ -104,7 +106,10 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
         told = { why: order.why, at: clock.monotonic() };
       }
       if (order.do === 'rest') await pause(parts, bell, seen, clock.monotonic() - told.at, term.signal);
-      else await act(executeParts, leadership, seen, order);
+      else {
+        ordered = { seen, order };
+        await act(executeParts, leadership, seen, order);
+      }
       if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
       if (order.do === 'halt' || order.do === 'start') setBack.told();
       conflicts = 0;
@@ -112,6 +117,7 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
     } catch (error) {
       if (term.signal.aborted) break;
       agents.forget();
+      if (ordered) await sayImpossible(executeParts, leadership, ordered.seen, ordered.order, error);
       // Another client wrote first: the next look shows what.
       const wait = isCode(error, 'BAD_VERSION')
         ? fullJitter(AGAIN, conflicts++, random)
@@ -120,6 +126,24 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
     }
   }
   await ringing;
+}
+
+/** An order that ZooKeeper will never take (too large, no right to it) stands in the record, where people look. */
+async function sayImpossible(
+  parts: PublishParts,
+  leadership: Leadership,
+  seen: Observation,
+  order: Action,
+  error: unknown,
+): Promise<void> {
+  const { rollout, wanted } = seen.picture;
+  const { code, next, message } = classify(error);
+  if (next !== 'stall' && next !== 'bug') return;
+  if (rollout?.state !== 'running' || rollout.targetVersion !== wanted?.targetVersion) return;
+  const reason =
+    `the coordinator ${leadership.agentId} cannot carry out its order (${order.do}): ${code} ${message}`.slice(0, 500);
+  if (rollout.reason === reason) return;
+  await act(parts, leadership, seen, changing('note', reason, { ...rollout, reason })).catch(() => {});
 }
 
 /** What a person must fix may take long; what they change rings the bell. */

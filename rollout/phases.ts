@@ -134,11 +134,14 @@ function openOf({ members, canary }: Rollout, tally: Summary, ...more: 'ready'[]
     .filter((each) => members.includes(each.agentId) || (isLost(each) && canary.includes(each.agentId)));
 }
 
+/** One order is one transaction, which ZooKeeper takes up to a MiB of; what is left over is the next order's. */
+const MAX_PER_ORDER = 500;
+
 /** Leave for those of the wave that are ready, while not too many are in flight. */
 function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summary): Action {
   const ready = tally.of('ready').filter((each) => rollout.members.includes(each.agentId));
   const free = Math.max(0, atLeastOne(policy.maxParallel, tally.all) - inFlight(tally).length);
-  const grant = ready.slice(0, free).map((each) => each.agentId);
+  const grant = ready.slice(0, Math.min(free, MAX_PER_ORDER)).map((each) => each.agentId);
   const waiting = openOf(rollout, tally);
   // Where no place is free it is those who hold one that are waited for, also of an earlier target.
   const holders = ready.length > free ? inFlight(tally).filter((each) => !waiting.includes(each)) : [];
@@ -204,7 +207,10 @@ function settle(
   tally: Summary,
   grant: readonly string[],
 ): Action {
-  const revoke = tally.agents.filter(isRevoked).map((each) => each.agentId);
+  const revoke = tally.agents
+    .filter(isRevoked)
+    .slice(0, MAX_PER_ORDER)
+    .map((each) => each.agentId);
   const changed = JSON.stringify(rollout) !== JSON.stringify(before);
   if (!changed && grant.length + revoke.length === 0) return rest(why);
   return changing(name, why, changed ? rollout : null, { grant, revoke });

@@ -13,6 +13,8 @@ import { encodePolicy, policy } from '../../schemas/policy.ts';
 import { parseRollout, type Rollout } from '../../schemas/rollout.ts';
 import { type Target, targetOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import { ZooKeeperError } from '../../zookeeper/errors.ts';
+import type { Session } from '../../zookeeper/session.ts';
 import { silentLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
 import { realKit } from '../support/zookeeper/kit.ts';
@@ -45,11 +47,12 @@ async function fleet(count: number, options: (agentId: string) => ActorOptions =
   for (const id of ids) actors.push(await startActor(kit.open(kit.connect()), paths, id, options(id)));
 }
 
-function coordinate(agentId: string) {
-  const session = kit.open(kit.connect(), { sessionTimeoutMs: 4_000 });
+function coordinate(agentId: string, wrap: (session: Session) => Session = (session) => session) {
+  const opened = kit.open(kit.connect(), { sessionTimeoutMs: 4_000 });
+  const session = wrap(opened);
   const newNonce = () => `nonce-${Math.random()}`;
   const parts = { session, znodes: paths, access: openAccess, agentId, newNonce, clock, random, log: silentLog };
-  const started = { coordinator: startCoordinator(parts), session };
+  const started = { coordinator: startCoordinator(parts), session: opened };
   coordinators.push(started);
   return started;
 }
@@ -88,6 +91,33 @@ describe('the coordinator', () => {
     });
     expect(await outcomeOf(1)).toMatchObject({ state: 'proven', reached: 3, expected: 3, by: 'coordinator' });
     expect(await observer.children(paths.permits)).toEqual([]);
+  });
+
+  it('that cannot carry out its order says so in the record, and goes on once it can', async () => {
+    let tooLarge = true;
+    const refusing = (session: Session): Session => ({
+      ...session,
+      get state() {
+        return session.state;
+      },
+      async transact(operations, ...more) {
+        const grants = operations.some((each) => each.op === 'create' && each.path.startsWith(paths.permits));
+        if (tooLarge && grants)
+          throw new ZooKeeperError(
+            { code: 'TOO_LARGE', reason: 'the transaction has 1.2 MiB' },
+            { path: paths.permits, outcome: 'none' },
+          );
+        return await session.transact(operations, ...more);
+      },
+    });
+    await fleet(1);
+    coordinate('web-1', refusing);
+    await setPolicy({ maxParallel: 1 });
+    await publish('a');
+    const held = await inState(1, 'running', (rollout) => rollout.reason !== '');
+    expect(held.reason).toMatch(/^the coordinator web-1 cannot carry out its order \(permit\): TOO_LARGE /);
+    tooLarge = false;
+    await inState(1, 'proven');
   });
 
   it('goes in waves, each agent only with a permit, and rolls a bad commit back once', async () => {

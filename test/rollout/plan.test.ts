@@ -474,6 +474,22 @@ describe('a failure that does not speak about the commit', () => {
   });
 });
 
+describe('an order for thousands of agents', () => {
+  it('is several of a bounded size, and each agent gets its permit', () => {
+    const world = second({ maxParallel: '100%' }, 2_900);
+    settle(world);
+    world.sayAll('awaiting');
+    const sizes: number[] = [];
+    for (let order = plan(world.picture()); order.do !== 'rest'; order = plan(world.picture())) {
+      if ('grant' in order) sizes.push(order.grant.length + order.revoke.length);
+      world.execute(order);
+    }
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2_900);
+    expect(world.permitted()).toHaveLength(2_900);
+  });
+});
+
 describe('an ensemble that was set back', () => {
   const wentBack = (world: World) => {
     world.fail('web-1', 'TARGET_WENT_BACK');
