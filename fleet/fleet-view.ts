@@ -3,7 +3,7 @@ import { type Presence, parsePresence, parseReport, type Report } from '../schem
 import { matches, parseSelector } from '../schemas/selector.ts';
 import { AGENT_ID, type Znodes } from '../schemas/znodes.ts';
 import { readChildren } from '../zookeeper/read-children.ts';
-import type { NodeData, Session } from '../zookeeper/session.ts';
+import type { NodeData, NodeStat, Session } from '../zookeeper/session.ts';
 
 /** One agent as the znodes show it: who is there now, and what was last said. */
 export interface AgentView {
@@ -14,6 +14,8 @@ export interface AgentView {
   readonly report: Report | null;
   /** When the report was written, ms since the epoch by the clock of the ensemble, which all agents share. */
   readonly reportedAt: number | null;
+  /** A node that belongs to no session is at the place of its presence: it is none, and `forget` removes it. */
+  readonly falsePresence?: true;
 }
 
 /**
@@ -41,10 +43,14 @@ export async function readAgent(session: Session, znodes: Znodes, agentId: strin
 
 const viewOf = (agentId: string, presence: NodeData | null, report: NodeData | null): AgentView => ({
   agentId,
-  presence: presence && parsePresence(presence.data),
+  presence: presence && isPresence(presence.stat) ? parsePresence(presence.data) : null,
   report: report && parseReport(report.data),
   reportedAt: report?.stat.mtime ?? null,
+  ...(presence && !isPresence(presence.stat) ? { falsePresence: true as const } : {}),
 });
+
+/** A presence goes with its session; whatever stays without one was made to look like an agent. */
+export const isPresence = ({ ephemeralOwner }: Pick<NodeStat, 'ephemeralOwner'>): boolean => ephemeralOwner !== 0n;
 
 /**
  * Which agents `-l` chooses. Labels come with the presence, so an agent that is offline is chosen by no selector but the

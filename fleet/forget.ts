@@ -4,6 +4,7 @@ import { parsePresence } from '../schemas/report.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type NodeData, type Session } from '../zookeeper/session.ts';
+import { isPresence } from './fleet-view.ts';
 
 /**
  * Removes what an agent that is gone left behind: its report, and its permit. An agent that is online is refused, since
@@ -15,9 +16,12 @@ import { type AclEntry, ANY_VERSION, type NodeData, type Session } from '../zook
 export async function forgetAgent(session: Session, znodes: Znodes, agentId: string): Promise<boolean> {
   for (;;) {
     const report = await session.get(znodes.report(agentId));
-    const online = await session.get(znodes.presence(agentId));
+    const found = await session.get(znodes.presence(agentId));
+    const isFalse = found !== null && !isPresence(found.stat);
+    if (isFalse) await removeFalse(session, znodes.presence(agentId), found.stat.version);
+    const online = isFalse ? null : found;
     if (online && !(report && (await cannotWriteIt(session, znodes, agentId)))) throw holderRefuses(agentId, online);
-    if (!report) return false;
+    if (!report) return isFalse;
     try {
       // Whoever came back meanwhile has written a newer report, which this version does not name.
       await session.remove(znodes.report(agentId), report.stat.version);
@@ -41,6 +45,15 @@ async function cannotWriteIt(session: Session, znodes: Znodes, agentId: string):
   if (writers(report.acl).some((entry) => entry.scheme === 'world')) return false;
   const may = new Set(writers(report.acl).map((entry) => entry.id));
   return writers(presence.acl).some((entry) => !may.has(entry.id));
+}
+
+/** It belongs to no session, so nothing but this ever takes it away, and it keeps its agent from coming online. */
+async function removeFalse(session: Session, path: string, version: number): Promise<void> {
+  try {
+    await session.remove(path, version);
+  } catch (error) {
+    if (!isCode(error, 'BAD_VERSION', 'NO_NODE')) throw error;
+  }
 }
 
 async function removePermit(session: Session, znodes: Znodes, agentId: string): Promise<void> {

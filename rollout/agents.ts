@@ -1,3 +1,4 @@
+import { isPresence } from '../fleet/fleet-view.ts';
 import { parsePresence, parseReport } from '../schemas/report.ts';
 import { parsePermit, type Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
@@ -63,12 +64,15 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
       session.get(znodes.report(agentId)),
       isKnown ? null : session.get(znodes.permit(agentId)),
     ]);
-    const labels = presence ? (parsePresence(presence.data)?.labels ?? {}) : online ? (known?.labels ?? {}) : {};
-    const heard = online ? now : Math.max(known?.heard ?? 0, report?.stat.mtime ?? 0);
+    // A node without a session is no presence, whatever it holds.
+    const isThere = online && (presence === null || isPresence(presence.stat));
+    const labels =
+      isThere && presence ? (parsePresence(presence.data)?.labels ?? {}) : isThere ? (known?.labels ?? {}) : {};
+    const heard = isThere ? now : Math.max(known?.heard ?? 0, report?.stat.mtime ?? 0);
     const said = report && parseReport(report.data);
-    const well = said?.phase === 'active' && (online || !known) ? now : (known?.well ?? 0);
+    const well = said?.phase === 'active' && (isThere || !known) ? now : (known?.well ?? 0);
     return {
-      ...{ agentId, online, labels, heard, well, report: said },
+      ...{ agentId, online: isThere, labels, heard, well, report: said },
       permit: isKnown ? known.permit : permitOf(permit, known?.permit ?? null, known ? now : null),
     };
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isOpen } from '../../fleet/access.ts';
+import { type AgentView, readFleet } from '../../fleet/fleet-view.ts';
 import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
 import { type ConfigContent, parseConfig } from '../../fleet/shared-state.ts';
 import { systemClock as clock, systemRandom } from '../../runtime/clock.ts';
@@ -94,20 +95,39 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
       const hint = `run once: gitfleet init --app ${settings.app} (check --zookeeper, a chroot included)`;
       return { findings: [failed('app', `${settings.app} is not set up on this ZooKeeper`, hint)], target: null };
     }
-    const [config, skew, publishing] = await Promise.all([
+    const [fleet, config, skew, publishing] = await Promise.all([
+      readFleet(session, paths),
       session.get(paths.config),
       checkClocks(session, paths, allowed),
       checkPublishing(settings, session, paths),
     ]);
     const judged = parseConfig(config?.data ?? Buffer.alloc(0));
     return {
-      findings: [...rightsFindings(settings, wrong, allowed), ...publishing, targetFinding(paths, judged), skew],
+      findings: [
+        ...rightsFindings(settings, wrong, allowed),
+        ...publishing,
+        targetFinding(paths, judged),
+        ...falsePresences(fleet),
+        skew,
+      ],
       target: judged.target,
     };
   } catch (error) {
     return { findings: [fromError('app', explainRefusal(error, settings, allowed))], target: null };
   }
 }
+
+/** Such a node shuts its agent out for good: no session ends that would take it away. */
+const falsePresences = (fleet: readonly AgentView[]): Finding[] =>
+  fleet
+    .filter((view) => view.falsePresence)
+    .map(({ agentId }) =>
+      failed(
+        'presence',
+        `a node of no session stands in for agent ${agentId}`,
+        `remove it: gitfleet forget ${agentId}`,
+      ),
+    );
 
 function rightsFindings(
   settings: Settings,

@@ -98,6 +98,10 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
       return row('suspended', 'busy', 4, since, both(suspensionWords(view)));
     case 'offline': {
       const seen = reportedAt === null ? 'never reported' : `last report ${age(now - reportedAt)} ago`;
+      if (view.falsePresence) {
+        const remove = `gitfleet forget ${visible(agentId, 100)}`;
+        return row('offline', 'bad', 1, '-', `a node of no session is in its place: ${remove}`);
+      }
       return row('offline', 'faint', 4, '-', report?.error ? `${seen}: ${errorWords(view)}` : seen);
     }
     case 'active':

@@ -36,7 +36,7 @@ export const outcomeWord = (record: Deployment, current: boolean): string =>
 /** What one agent is about, and for what it waits: `fetching, try 3: FETCH_FAILED connection refused`. */
 export function standingWords({ standing, view }: JudgedAgent): string {
   const report = view.report;
-  if (standing === 'offline') return 'offline';
+  if (standing === 'offline') return view.falsePresence ? 'offline: a node of no session is in its place' : 'offline';
   if (standing === 'silent') {
     const problem = view.presence?.problem;
     return problem ? `online, but ${visible(problem, 200)}` : 'online, has not answered yet';
