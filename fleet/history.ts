@@ -76,8 +76,8 @@ export async function writeOutcome(
 
 /**
  * The write that says how a deployment ended, for a transaction. Null when there is nothing to say: a first outcome
- * stands, except that a `timed-out` one, which only says that nobody waited long enough, gives way. What a newer version
- * wrote beside it is kept.
+ * stands, except that a `timed-out` one, which only says that the wait was too short, gives way, and that `failed` gives
+ * way to `proven`: what was fixed later was reached late. What a newer version wrote beside it is kept.
  */
 export async function outcomeWrite(
   session: Session,
@@ -88,10 +88,14 @@ export async function outcomeWrite(
   const path = znodes.deployment(number);
   const node = await session.get(path);
   const record = node && parseDeployment(node.data);
-  if (!node || !record || (record.outcome && record.outcome.state !== 'timed-out')) return null;
-  const written = { ...JSON.parse(node.data.toString('utf8')), outcome: outcomeSchema.parse(outcome) };
+  if (!node || !record || (record.outcome && !givesWay(record.outcome, outcome))) return null;
+  const late = record.outcome?.state === 'failed' ? { reason: 'proven late, after it had failed' } : {};
+  const written = { ...JSON.parse(node.data.toString('utf8')), outcome: outcomeSchema.parse({ ...outcome, ...late }) };
   return { op: 'set', path, data: Buffer.from(JSON.stringify(written)), version: node.stat.version };
 }
+
+const givesWay = (before: Outcome, next: Outcome): boolean =>
+  before.state === 'timed-out' || (before.state === 'failed' && next.state === 'proven');
 
 type SetOperation = Extract<Operation, { op: 'set' }>;
 

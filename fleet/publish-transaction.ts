@@ -1,6 +1,7 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/safe-text.ts';
 import { type Deployment, deployment, deploymentName, parseDeployment, UNREADABLE } from '../schemas/deployment.ts';
+import { inForce } from '../schemas/hold.ts';
 import { encodeTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import { toJson } from '../schemas/text/lenient-json.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
@@ -69,7 +70,8 @@ export async function publishTarget(
   for (let state = since; ; state = await readFresh(parts)) {
     state = await recordForeign(parts, state, tries);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
-    checkHold(state.hold, parts.now());
+    // Going back is never held: who stopped publishing did not mean to keep what is broken.
+    if (request.via !== 'rollback') checkHold(state.hold, parts.now());
     if (!request.force) checkQuarantine(state.quarantine, request.target.commitId);
     const published = await publishOnce(parts, state, request, [], tries);
     if (published) return published;
@@ -113,6 +115,7 @@ export async function publishOnce(
     nonce: parts.newNonce(),
     previous: state.lastRecord?.number ?? null,
     returnsTo: request.returnsTo ?? null,
+    underHold: inForce(state.hold.value, parts.now()),
     lifted: quarantine.lifted && {
       by: quarantine.lifted.by,
       reason: quarantine.lifted.reason,

@@ -34,7 +34,7 @@ async function rollsOut({ session, znodes }: PublishParts, { config }: SharedSta
 }
 
 const hasEnded = (record: Deployment | null): boolean =>
-  record?.outcome != null && record.outcome.state !== 'timed-out';
+  record?.outcome != null && record.outcome.state !== 'timed-out' && record.outcome.state !== 'failed';
 
 async function tidyUp(
   parts: PublishParts,

@@ -1,6 +1,7 @@
 import { quarantinedIn } from '../fleet/admission.ts';
 import { newestProven, readHistory } from '../fleet/history.ts';
 import { FleetError } from '../runtime/errors.ts';
+import { isCommitId } from '../schemas/commit-id.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import { isSameTarget } from '../schemas/target.ts';
@@ -21,7 +22,7 @@ export async function findRollback(
   const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
   const found = wanted === null ? lastProven(history, quarantined) : history.find((record) => record.number === wanted);
   if (found) return found;
-  throw wanted === null ? nothingProven() : deploymentUnknown(wanted);
+  throw wanted === null ? nothingProven(history, quarantined) : deploymentUnknown(wanted);
 }
 
 /** Where `rollback` without a number would go now; null: nowhere, or it cannot be found out. Never throws. */
@@ -39,8 +40,29 @@ export async function findWayBack(session: Session, znodes: Znodes): Promise<Dep
   }
 }
 
-const nothingProven = (): FleetError =>
-  FleetError.of('NOTHING_PROVEN', 'no earlier deployment of this app is proven, so there is nothing safe to return to');
+function nothingProven(history: readonly Deployment[], quarantined: readonly Quarantined[]): FleetError {
+  const reason = 'no earlier deployment of this app is proven, so there is nothing safe to return to';
+  const candidate = candidateIn(history, quarantined);
+  if (!candidate) return FleetError.of('NOTHING_PROVEN', reason);
+  const { number, target, outcome } = candidate;
+  const reached = outcome ? `: ${outcome.state}, ${outcome.reached}/${outcome.expected} agents` : '';
+  const back = `gitfleet rollback ${deploymentName(number)}`;
+  return FleetError.of(
+    'NOTHING_PROVEN',
+    reason,
+    `the newest one before it is ${target.commitId.slice(0, 10)}${reached}: ${back}`,
+  );
+}
+
+/** What a person may choose where nothing is proven: the newest earlier one that shows something else. */
+function candidateIn(history: readonly Deployment[], quarantined: readonly Quarantined[]): Deployment | undefined {
+  const [current] = history;
+  const refused = new Set<string>(quarantined.map((each) => each.commitId));
+  return history.find(
+    ({ target }) =>
+      current && !isSameTarget(target, current.target) && !refused.has(target.commitId) && isCommitId(target.commitId),
+  );
+}
 
 export const deploymentUnknown = (number: number): FleetError =>
   FleetError.of('DEPLOYMENT_UNKNOWN', `${deploymentName(number)} is not in the history`);

@@ -66,7 +66,7 @@ export async function observe(
 
 /** While nothing can go on, nobody has to be looked at. */
 const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
-  !moved && rollout !== null && ['proven', 'failed', 'rolled-back', 'paused'].includes(rollout.state);
+  !moved && rollout !== null && ['proven', 'rolled-back', 'paused'].includes(rollout.state);
 
 function wantedOf(state: SharedState): WantedDeployment | null {
   const { config } = state;

@@ -7,7 +7,7 @@ import { type Action, changing, rest } from './action.ts';
 import { beginRollout } from './begin.ts';
 import { inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
 import { advance } from './phases.ts';
-import { namesOf, outcomeOf } from './summary.ts';
+import { NO_DEADLINE, namesOf, outcomeOf, showWords, summarize } from './summary.ts';
 import { unphased } from './unphased.ts';
 
 /**
@@ -37,6 +37,7 @@ export function plan(picture: Observed): Action {
     case 'proven':
       return rest('proven');
     case 'failed':
+      return provenLate(picture, wanted, rollout) ?? ended(picture, wanted, rollout);
     case 'aborted':
     case 'rolled-back':
       return ended(picture, wanted, rollout);
@@ -75,6 +76,19 @@ function running(picture: Observed, wanted: WantedDeployment, rollout: Rollout):
 }
 
 const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE fixes it';
+
+/** What failed may be fixed on the servers: once all of them show it, it is proven after all, and rollbacks may go there. */
+function provenLate(picture: Observed, { target }: WantedDeployment, rollout: Rollout): Action | null {
+  if (!target || inQuarantine(picture, target.commitId) !== null) return null;
+  const { agents } = summarize(picture, rollout, rollout.policy ?? NO_DEADLINE);
+  const expected = agents.filter(({ standing }) => standing !== 'forgotten' && standing !== 'out');
+  if (expected.length === 0 || !expected.every(({ standing }) => standing === 'done')) return null;
+  const why = `${showWords(expected.length)}: proven late`;
+  const base = { deployment: rollout.deployment, ...target };
+  const outcome = outcomeOf(picture, rollout, 'proven', why);
+  const proven: Rollout = { ...rollout, state: 'proven', base, reason: '', failures: [] };
+  return changing('prove', why, proven, { outcome: { number: rollout.deployment, outcome } });
+}
 
 /** A person's word ended it: whoever gave it may not have been able to write the outcome. */
 function ended(picture: Observed, { record }: WantedDeployment, rollout: Rollout): Action {

@@ -48,6 +48,8 @@ export const deployment = z.object({
   returnsTo: z.number().int().nullable().default(null),
   /** What its commit was in quarantine for, where `--force` lifted that; `by` and `reason` above say who did and why. */
   lifted: said.nullable().default(null),
+  /** The hold under which it was published: going back is never held. */
+  underHold: said.nullable().default(null),
   outcome: outcome.nullable().default(null),
 });
 export type Deployment = z.infer<typeof deployment>;

@@ -195,10 +195,13 @@ function waysOn(
 /** The first lines: what changes. */
 export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {
   const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
-  const { lifted } = record;
+  const { lifted, underHold } = record;
   const places = placeLines(previous?.target ?? null, record.target);
   return [
     `${deploymentName(record.number)}: ${stepWords(record, previous)} at ${record.target.relativePath}, by ${visible(record.by, 100)}${title}`,
+    ...(underHold
+      ? [`  under the hold of ${visible(underHold.by, 100)} (${visible(underHold.reason, 300)}), which stays`]
+      : []),
     ...(lifted
       ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
       : []),

@@ -162,13 +162,27 @@ describe('a publish', () => {
     await expect(publishes(BAD, { force: true })).rejects.toMatchObject({ code: 'QUARANTINED' });
   });
 
+  it('holds no way back: a rollback is published under it, says so in its record, and the hold stays', async () => {
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
+    const publishing = { ...parts, access: openAccess, newNonce: () => 'n' };
+    const target = targetOf({ url: 'https://h.example.com/r.git', commitId: 'a'.repeat(40), relativePath: 'shop' });
+    const request = { target, by: 'bob', reason: 'broken', via: 'rollback' as const };
+    const { record } = await publishTarget(publishing, await readSharedState(parts.session, paths), request);
+    expect(record).toMatchObject({ by: 'bob', underHold: { by: 'ann', reason: 'inventory' } });
+    expect(await held()).toMatchObject({ by: 'ann' });
+    const onward = { ...request, via: 'publish' as const };
+    await expect(publishTarget(publishing, await readSharedState(parts.session, paths), onward)).rejects.toMatchObject({
+      code: 'HOLD',
+    });
+  });
+
   it('may put what it leaves in quarantine, in the same transaction or not at all', async () => {
     await publishes(BAD);
     const leaving = { via: 'rollback' as const, quarantines: { commitId: BAD, reason: 'burns' } };
+    const refused = { ...leaving, via: 'publish' as const };
     await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
-    await expect(publishes(GOOD, leaving)).rejects.toMatchObject({ code: 'HOLD' });
+    await expect(publishes(GOOD, refused)).rejects.toMatchObject({ code: 'HOLD' });
     expect(await quarantined()).toEqual([]);
-    await unhold(parts);
     await publishes(GOOD, leaving);
     expect(await quarantined()).toMatchObject([{ commitId: BAD, by: 'carl', reason: 'burns' }]);
     await expect(publishes(BAD)).rejects.toMatchObject({ code: 'QUARANTINED' });

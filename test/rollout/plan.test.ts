@@ -474,6 +474,42 @@ describe('a failure that does not speak about the commit', () => {
   });
 });
 
+describe('a deployment that failed and was fixed on its servers', () => {
+  it.each([
+    ['without a policy', null],
+    ['in waves', { maxParallel: 4, onFailure: 'continue' }],
+  ])('%s is proven late', (_, policy) => {
+    const world = second(policy, 3);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.say('web-1', 'active');
+    world.say('web-3', 'active');
+    world.fail('web-2', 'ACTIVATE_FAILED');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'failed', base: { deployment: 1 } });
+    world.say('web-2', 'active');
+    expect(settle(world)).toContain('proven');
+    expect(world.rollout).toMatchObject({ state: 'proven', base: { deployment: 2, commitId: 'b'.repeat(40) } });
+  });
+
+  it('stays failed while one that is missing is offline, and where its commit is in quarantine', () => {
+    const world = second(null, 2);
+    settle(world);
+    world.say('web-1', 'active');
+    world.fail('web-2', 'ACTIVATE_FAILED');
+    settle(world);
+    world.agent('web-2').online = false;
+    settle(world);
+    expect(world.rollout?.state).toBe('failed');
+    world.agent('web-2').online = true;
+    world.say('web-2', 'active');
+    world.quarantine.push('b'.repeat(40));
+    settle(world);
+    expect(world.rollout?.state).toBe('failed');
+  });
+});
+
 describe('an order for thousands of agents', () => {
   it('is several of a bounded size, and each agent gets its permit', () => {
     const world = second({ maxParallel: '100%' }, 2_900);
