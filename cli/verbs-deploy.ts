@@ -103,7 +103,7 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
     shared(verb(root, 'hold', 'stop publishing for a while', () => import('./deploy/hold.ts')))
       .description(
         'Stops publishing until the hold expires, or until unhold. A publish that is refused says who holds, why and' +
-          ' until when. A rollout in progress continues. You can change your own hold, but not that of another person.' +
+          ' until when. A rollout in progress continues, and rollback is never stopped. You can change your own hold, but not that of another person.' +
           ' Without options, the hold in force is shown.',
       )
       .option('-m, --message <why>', 'the reason, shown with each refusal')
@@ -134,13 +134,16 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
 export function forgetVerb({ root, verb }: CommandTable): void {
   example(
     shared(
-      verb(root, 'forget <agent>', 'remove the report of an agent that is gone', () => import('./deploy/forget.ts')),
-    ).description(
-      'Removes the report of an agent that is offline, so that status no longer lists it. For an agent that is online,' +
-        ' forget is refused, unless its report belongs to a former state directory (NO_AUTH): then the agent writes a' +
-        ' new one.',
-    ),
+      verb(root, 'forget [agent]', 'remove the reports of agents that are gone', () => import('./deploy/forget.ts')),
+    )
+      .description(
+        'Removes the report of an agent that is offline, so that status no longer lists it. For an agent that is online,' +
+          ' forget is refused, unless its report belongs to a former state directory (NO_AUTH): then the agent writes a' +
+          ' new one. With --older, all offline agents that reported last that long ago.',
+      )
+      .option('--older <duration>', 'all offline agents whose last report is at least that old, such as 1h'),
     'gitfleet forget web-9',
+    'gitfleet forget --older 1h',
   );
 }
 

@@ -4,7 +4,7 @@ import { parsePresence } from '../schemas/report.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type NodeData, type Session } from '../zookeeper/session.ts';
-import { isPresence } from './fleet-view.ts';
+import { type AgentView, isPresence } from './fleet-view.ts';
 
 /**
  * Removes what an agent that is gone left behind: its report, and its permit. An agent that is online is refused, since
@@ -45,6 +45,13 @@ async function cannotWriteIt(session: Session, znodes: Znodes, agentId: string):
   if (writers(report.acl).some((entry) => entry.scheme === 'world')) return false;
   const may = new Set(writers(report.acl).map((entry) => entry.id));
   return writers(presence.acl).some((entry) => !may.has(entry.id));
+}
+
+/** @param olderMs how long ago the last report must be, by the clock of the ensemble, which is `now`. */
+export function forgettable(fleet: readonly AgentView[], now: number, olderMs: number): string[] {
+  return fleet
+    .filter(({ presence, reportedAt }) => !presence && reportedAt !== null && now - reportedAt >= olderMs)
+    .map(({ agentId }) => agentId);
 }
 
 /** It belongs to no session, so nothing but this ever takes it away, and it keeps its agent from coming online. */

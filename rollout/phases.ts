@@ -86,7 +86,7 @@ function whyHeld(rollout: Rollout, policy: Policy, tally: Summary): string | nul
     return offline.length === 0 ? 'no agent is online' : `no agent is online; ${namesOf(offline)} went away`;
   }
   if (offline.length + unable.length > most) {
-    return `${awayWords(rollout, offline, unable, tally.all)}, the policy allows ${most}: waiting until some are back`;
+    return `${awayWords(rollout, offline, unable, tally.all)}, the policy allows ${most}: waiting until some are back${offline.length > 0 ? ' (gone for good: gitfleet forget --older 1h)' : ''}`;
   }
   if (isCanary(rollout, policy) && rollout.canary.length === 0 && tally.of('ready', 'working').length > 0) {
     return `no agent that is online is chosen as canary by ${policy.canary}`;

@@ -184,6 +184,7 @@ describe('a publish', () => {
     await expect(publishes(GOOD, refused)).rejects.toMatchObject({ code: 'HOLD' });
     expect(await quarantined()).toEqual([]);
     await publishes(GOOD, leaving);
+    await unhold(parts);
     expect(await quarantined()).toMatchObject([{ commitId: BAD, by: 'carl', reason: 'burns' }]);
     await expect(publishes(BAD)).rejects.toMatchObject({ code: 'QUARANTINED' });
   });
