@@ -4,6 +4,7 @@ import { type ApplyParts, apply, type Signals } from './apply.ts';
 import type { Emit } from './events.ts';
 import type { Action } from './plan.ts';
 import { type NextTry, nextTryAfter } from './retry.ts';
+import type { Room } from './room.ts';
 import { actionFailed, givenUp } from './state/activation.ts';
 import type { WantedTarget } from './state/wanted.ts';
 import { StepFailure } from './steps/failure.ts';
@@ -11,6 +12,7 @@ import { StepFailure } from './steps/failure.ts';
 export interface ActParts extends ApplyParts {
   readonly random: Random;
   readonly emit: Emit;
+  readonly room: Room;
 }
 
 /** What an action leaves for the next pass. */
@@ -48,7 +50,8 @@ async function actOnce(
   const started = parts.clock.monotonic();
   parts.emit('working', { wanted, action, journal: parts.journal() });
   try {
-    await apply(parts, action, wanted, signals);
+    if (action === 'write') await parts.room.beforeWrite(signals.interrupt);
+    await applyWithRoom(parts, action, wanted, signals);
     if (action === 'check' || action === 'keep') memory.checked = wanted.target.commitId;
     parts.emit('done', { wanted, action, ms: parts.clock.monotonic() - started });
     return true;
@@ -56,9 +59,37 @@ async function actOnce(
     const { interrupt, stop } = signals;
     if (interrupt.aborted && (isAbort(error) || error === interrupt.reason || error === stop.reason)) return false;
     await recordFailure(parts, memory, action, wanted, error);
+    if (isFull(error)) await parts.room.giveBack(interrupt); // For the next try.
     return false;
   }
 }
+
+/** A full disk is a failure only where nothing is left that the agent itself can give back. */
+async function applyWithRoom(parts: ActParts, action: Action, wanted: WantedTarget, signals: Signals): Promise<void> {
+  for (;;) {
+    try {
+      return await apply(parts, action, wanted, signals);
+    } catch (error) {
+      const again = isFull(error) && IS_REPEATABLE[action] && !signals.interrupt.aborted;
+      if (!again || !(await parts.room.giveBack(signals.interrupt))) throw error;
+    }
+  }
+}
+
+const isFull = (error: unknown): boolean => classify(error).code === 'NO_SPACE';
+
+/** Beginning with the swap an action runs the operator's steps: the next pass repeats those that have to be. */
+const IS_REPEATABLE: Record<Action, boolean> = {
+  fetch: true,
+  write: true,
+  check: true,
+  keep: true,
+  settle: true,
+  prepare: false,
+  swap: false,
+  activate: false,
+  health: false,
+};
 
 /** Also for what fails after its action has ended: a release that was healthy at first. */
 export async function recordFailure(

@@ -60,7 +60,10 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<vo
       retryLoop.wentWell();
       if (waitMs !== null) await bell.wait(waitMs, stop);
     } catch (error) {
-      if (!interrupt.aborted) await bell.wait(passFailed(parts, retryLoop, memory, error), stop);
+      if (interrupt.aborted) continue;
+      const isFull = classify(error).code === 'NO_SPACE';
+      if (isFull && (await parts.room.giveBack(interrupt))) continue;
+      await bell.wait(passFailed(parts, retryLoop, memory, error), stop);
     }
   }
   await listening;

@@ -38,10 +38,12 @@ export function taskDue(
 ): MaintenanceTask | { readonly inMs: number } {
   const start = startOf(times);
   if (now < start) return { inMs: start - now };
-  if (!state.spareIsActive) return { do: 'spare', from: state.superfluous[0] ?? null };
+  // Room first: of the releases that go, the last one becomes the spare.
+  const [release, more] = state.superfluous;
+  if (release !== undefined && more !== undefined) return { do: 'remove', release };
+  if (!state.spareIsActive) return { do: 'spare', from: release ?? null };
   const inspectAt = inspectionAt(times, verifyMs);
   if (now >= inspectAt) return { do: 'inspect' };
-  const [release] = state.superfluous;
   if (release !== undefined) return { do: 'remove', release };
   const tidyAt = times.tidiedAt + TIDY_MS;
   if (now >= tidyAt) return { do: 'tidy' };

@@ -10,9 +10,9 @@ import { type Layout, releaseOf } from './disk/layout.ts';
 import { listReleases } from './disk/releases.ts';
 import type { Emit } from './events.ts';
 import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue } from './maintenance-plan.ts';
+import { forget, letGo, unpinStrays } from './room.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
-import { noteRemoved } from './state/link-history.ts';
 import { type RetentionRule, superfluous } from './state/retention.ts';
 import { patternsOf } from './steps/release-file.ts';
 
@@ -23,7 +23,7 @@ interface ChoreParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly retention: RetentionRule;
+  readonly retention: () => RetentionRule;
   /** How often the active tree is compared with its commit, ms. */
   readonly verifyMs: number;
   readonly drift: 'observe' | 'heal';
@@ -65,18 +65,18 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
     const started = clock.monotonic();
     switch (chore.do) {
       case 'inspect':
-        await unpinStrays(parts, active); // A crash may have come between the end of a release and that of its pin.
+        await unpinStrays(parts); // A crash may have come between the end of a release and that of its pin.
         await inspect(parts, active, signal, parts.drift);
         times = { ...times, inspectedAt: clock.monotonic() };
         break;
       case 'spare':
         if (chore.from) await recycle(parts, chore.from);
-        await unpinStrays(parts, active);
+        await unpinStrays(parts);
         await parts.spare.write(active, signal);
         await parts.spare.verify(active, signal);
         break;
       case 'remove':
-        await remove(parts, chore.release);
+        await letGo(parts, chore.release);
         break;
       case 'tidy':
         await parts.store.tidy(signal);
@@ -118,7 +118,7 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
     next: (active, settledFor, signal) =>
       perhaps(active, settledFor, signal, async (now) => {
         const [releases, proved] = await Promise.all([listReleases(parts.layout), parts.spare.proved()]);
-        const old = superfluous(releases, parts.journal(), parts.retention, clock.now());
+        const old = superfluous(releases, parts.journal(), parts.retention(), clock.now());
         const due = taskDue(times, { spareIsActive: proved === active, superfluous: old }, parts.verifyMs, now);
         return 'inMs' in due ? due : () => perform(due, active, signal);
       }),
@@ -171,31 +171,9 @@ async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): P
   parts.log.info({ commitId: active }, 'the active release is its commit again');
 }
 
-/**
- * An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. Forgotten only when it is
- * gone: a release that is still there must keep its pin, or it could be neither proved nor made again when it is wanted.
- */
+/** An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. */
 async function recycle(parts: ChoreParts, release: string): Promise<void> {
   await parts.spare.takeOver(releaseOf(parts.layout, release));
   await forget(parts, release);
   await parts.failpoint('recycle.forgotten');
-}
-
-async function remove(parts: ChoreParts, release: string): Promise<void> {
-  await parts.store.removeWorkTree(releaseOf(parts.layout, release));
-  await parts.failpoint('remove.removed');
-  await forget(parts, release);
-  parts.log.info({ commitId: release }, 'old release removed');
-}
-
-async function forget(parts: ChoreParts, release: string): Promise<void> {
-  await parts.store.unpin(release as CommitId);
-  await parts.remember((journal) => noteRemoved(journal, release));
-}
-
-/** A target that a newer one or a crash overtook was pinned and never became a release. */
-async function unpinStrays(parts: ChoreParts, active: CommitId): Promise<void> {
-  const kept = new Set([active, ...(await listReleases(parts.layout))]);
-  const strays = (await parts.store.pinned()).filter((commitId) => !kept.has(commitId));
-  for (const commitId of strays) await parts.store.unpin(commitId);
 }

@@ -81,6 +81,12 @@ export function openStore(options: StoreOptions): Store {
     throw gitError('NOT_OUR_WORK_TREE', `${directory} is no work tree of this store`);
   }
 
+  /** New ones are started at the next question. */
+  function closeReaders(): void {
+    store.reader.close();
+    store.sizes.close();
+  }
+
   return {
     directory: store.directory,
     async has(commitId, url) {
@@ -145,11 +151,12 @@ export function openStore(options: StoreOptions): Store {
     },
     removeWorkTree: (directory) => removeWorkTree(store, checkedPath(directory)),
     recover: () => writing(() => recover(store)),
-    tidy: (signal) => writing(() => gc(store, signal)),
-    close() {
-      store.reader.close();
-      store.sizes.close();
-    },
+    tidy: (signal, room) =>
+      writing(async () => {
+        await gc(store, signal, room);
+        closeReaders(); // They hold the packs that are gone, and with them their room.
+      }),
+    close: closeReaders,
   };
 }
 

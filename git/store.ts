@@ -71,8 +71,11 @@ export interface Store {
   undeletable(): Promise<string[]>;
   /** Start-up: makes an absent store, removes what a crash left behind (locks, temp packs, half-made work trees). */
   recover(): Promise<void>;
-  /** Idle time: packs what many small fetches left, and drops what is neither pinned nor shown. */
-  tidy(signal: AbortSignal): Promise<void>;
+  /**
+   * Idle time: packs what many small fetches left, and drops what is neither pinned nor shown.
+   * @param room `none left`: the disk is full, and all of that goes at once.
+   */
+  tidy(signal: AbortSignal, room?: 'none left'): Promise<void>;
   /** Ends the resident children; the store may be used again, and starts new ones then. */
   close(): void;
 }

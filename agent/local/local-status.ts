@@ -8,6 +8,7 @@ import type { Layout } from '../disk/layout.ts';
 import { listReleases } from '../disk/releases.ts';
 import { type Journal, readJournal } from '../state/journal.ts';
 import { type Override, readOverride } from '../state/override.ts';
+import { newestFirst } from '../state/retention.ts';
 import { readSuspension, type Suspension } from '../state/suspension.ts';
 import { type AdoptionRecord, readAdoptions } from './adoption-record.ts';
 
@@ -98,9 +99,9 @@ async function shownBy(layout: Layout, relativePath: string): Promise<ShownLink>
 
 async function keptReleases(layout: Layout, journal: Journal): Promise<KeptRelease[]> {
   const names = (await listReleases(layout).catch(nullIf('ENOENT'))) ?? [];
-  const unknown = { endedWell: false, leftAt: null, at: null };
+  const unknown = { endedWell: false, leftAt: null, at: null, order: 0 };
   const releases = names.map((commitId) => ({ commitId, ...(journal.releases[commitId] ?? unknown) }));
-  return releases.sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
+  return releases.sort((a, b) => newestFirst({ ...a, at: a.at ?? 0 }, { ...b, at: b.at ?? 0 }));
 }
 
 /**

@@ -12,6 +12,8 @@ const showing = z.object({
   url: z.string().optional(),
   endedWell: z.boolean(),
   leftAt: z.number().nullable(),
+  /** By the journal's counter, when it was left last. */
+  leftOrder: z.number().optional(),
 });
 
 /**
@@ -72,13 +74,17 @@ const journal = z.object({
   pendingActivation: z
     .record(z.string(), z.object({ commitId: z.string(), previous: z.string().nullable() }))
     .default({}),
-  /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. */
+  /** Counts what happens to releases. It orders them: a clock that jumps must not make an old release the newest. */
+  counter: z.number().default(0),
+  /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. Times are for ages only. */
   releases: z.record(
     z.string(),
     z.object({
       endedWell: z.boolean(),
       leftAt: z.number().nullable(),
       at: z.number(),
+      /** By the journal's counter, when it was made or shown last; absent: before anything that has one. */
+      order: z.number().optional(),
       /** What it was prepared by (steps/release-file.ts); absent: it was not. */
       prepared: z.string().optional(),
       /** Patterns of what is in it by right without being the commit's. */
@@ -127,6 +133,7 @@ export const emptyJournal: Journal = {
   links: {},
   pendingActivation: {},
   releases: {},
+  counter: 0,
   reversal: null,
   gaveUp: null,
   refused: null,

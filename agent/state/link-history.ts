@@ -1,13 +1,15 @@
 import type { Journal, Release } from './journal.ts';
 
-/** What the journal remembers of links and releases, as pure changes of it. */
-export const noteRelease = (journal: Journal, commitId: string, now: number): Journal => ({
-  ...journal,
-  releases: {
-    ...journal.releases,
-    [commitId]: journal.releases[commitId] ?? { endedWell: false, leftAt: null, at: now, shownAt: {} },
-  },
-});
+/**
+ * What the journal remembers of links and releases, as pure changes of it. Each stamps the next number of the journal's
+ * counter: orders are read from that, ages from the clock.
+ */
+export function noteRelease(journal: Journal, commitId: string, now: number): Journal {
+  if (journal.releases[commitId]) return journal;
+  const order = journal.counter + 1;
+  const release: Release = { endedWell: false, leftAt: null, at: now, order, shownAt: {} };
+  return { ...journal, counter: order, releases: { ...journal.releases, [commitId]: release } };
+}
 
 /** What the release lacked besides the commit's files is in it now, made by `preparation`. */
 export function notePrepared(
@@ -31,12 +33,13 @@ export function noteRemoved({ releases, ...journal }: Journal, commitId: string)
 /** The link shows `commitId` now; the release it showed before has been left, unless another link shows it still. */
 export function noteShown(journal: Journal, path: string, commitId: string, now: number): Journal {
   const known = noteRelease(noteLeft(journal, path, now), commitId, now);
+  const order = known.counter + 1;
   const shown = known.releases[commitId];
   const { endedWell = false } = shown?.shownAt?.[path] ?? {};
   const showing = { ...urlOf(repositoryOf(journal, path, commitId)), endedWell, leftAt: null };
-  const release = shown && { ...shown, leftAt: null, at: now, shownAt: { ...shown.shownAt, [path]: showing } };
+  const release = shown && { ...shown, leftAt: null, at: now, order, shownAt: { ...shown.shownAt, [path]: showing } };
   const releases = release ? { ...known.releases, [commitId]: release } : known.releases;
-  return { ...known, links: { ...known.links, [path]: commitId }, releases };
+  return { ...known, counter: order, links: { ...known.links, [path]: commitId }, releases };
 }
 
 /** The link is gone, or leads elsewhere: what it showed has been left, unless another link shows it still. */
@@ -45,13 +48,15 @@ export function noteLeft(journal: Journal, path: string, now: number): Journal {
   const shown = before === undefined ? undefined : journal.releases[before];
   if (before === undefined || !shown) return { ...journal, links };
   const elsewhere = Object.values(links).includes(before);
-  const left = leftThere(elsewhere ? shown : { ...shown, leftAt: now }, path, now);
-  return { ...journal, links, releases: { ...journal.releases, [before]: left } };
+  const order = journal.counter + 1;
+  const left = leftThere(elsewhere ? shown : { ...shown, leftAt: now }, path, now, order);
+  return { ...journal, counter: order, links, releases: { ...journal.releases, [before]: left } };
 }
 
-function leftThere(release: Release, path: string, leftAt: number): Release {
+function leftThere(release: Release, path: string, leftAt: number, leftOrder: number): Release {
   const showing = release.shownAt?.[path];
-  return showing ? { ...release, shownAt: { ...release.shownAt, [path]: { ...showing, leftAt } } } : release;
+  if (!showing) return release;
+  return { ...release, shownAt: { ...release.shownAt, [path]: { ...showing, leftAt, leftOrder } } };
 }
 
 /** The release that this link shows ended well there; with `url`, as one of that repository. */

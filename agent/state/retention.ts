@@ -11,31 +11,54 @@ export interface RetentionRule {
 }
 
 /**
- * Which releases may go. Never one that a link of ours shows, never the newest that ended well here nor the fleet's
- * last proven one, never one still in its grace. Good and failed ones are counted apart, so that a row of failures
- * cannot push out what one returns to.
- * @param onDisk commits that have a release directory.
- * @returns oldest first.
+ * How many releases that retention no longer keeps may wait for their grace. With deployments faster than that, the
+ * oldest go before their time: otherwise they would fill any disk.
  */
-export function superfluous(
-  onDisk: readonly string[],
-  journal: Pick<Journal, 'links' | 'releases'> & Partial<Pick<Journal, 'base'>>,
-  rule: RetentionRule,
-  now: number,
-): string[] {
-  const shown = new Set([...Object.values(journal.links), journal.base?.commitId]);
+export const MAX_WAITING = 10;
+
+interface Released {
+  readonly commitId: string;
+  readonly inGrace: boolean;
+}
+
+/**
+ * The releases that retention no longer keeps, oldest first. Never one that a link of ours shows, nor the one that the
+ * agent works on or could go back to: the newest that ended well here, the fleet's last proven one, what a link showed
+ * before an activation that is pending. Good and failed ones are counted apart, so that a row of failures cannot push
+ * out what one returns to.
+ * @param onDisk commits that have a release directory.
+ */
+export function released(onDisk: readonly string[], journal: Retained, rule: RetentionRule, now: number): Released[] {
   const known = onDisk
     .map((commitId) => ({ commitId, ...(journal.releases[commitId] ?? { endedWell: false, leftAt: now, at: 0 }) }))
-    .sort((a, b) => b.at - a.at);
-  const lastGood = known.find((release) => release.endedWell)?.commitId;
+    .sort((a, b) => newestFirst(a, b));
+  const needed = new Set([...inUse(journal), known.find((release) => release.endedWell)?.commitId]);
   const beyond = [
     ...known.filter((release) => release.endedWell).slice(rule.keepReleases),
     ...known.filter((release) => !release.endedWell).slice(rule.keepFailedReleases),
   ];
   return beyond
-    .filter(({ commitId, leftAt }) => !shown.has(commitId) && commitId !== lastGood && inPast(leftAt, rule, now))
-    .sort((a, b) => a.at - b.at)
-    .map(({ commitId }) => commitId);
+    .filter(({ commitId }) => !needed.has(commitId))
+    .sort((a, b) => newestFirst(b, a))
+    .map(({ commitId, leftAt }) => ({ commitId, inGrace: !inPast(leftAt, rule, now) }));
+}
+
+/** Those of them that go now: their grace is over, or too many wait. Oldest first. */
+export function superfluous(onDisk: readonly string[], journal: Retained, rule: RetentionRule, now: number): string[] {
+  const all = released(onDisk, journal, rule, now);
+  return all.filter(({ inGrace }, at) => !inGrace || at < all.length - MAX_WAITING).map(({ commitId }) => commitId);
+}
+
+type Retained = Pick<Journal, 'links' | 'releases'> & Partial<Pick<Journal, 'base' | 'progress' | 'pendingActivation'>>;
+
+function inUse({ links, base, progress, pendingActivation = {} }: Retained): (string | null | undefined)[] {
+  const before = Object.values(pendingActivation).map(({ previous }) => previous);
+  return [...Object.values(links), ...before, base?.commitId, progress?.commitId];
+}
+
+/** By the journal's counter; what has no number yet is older, and then the clock has to do. */
+export function newestFirst(a: Pick<Release, 'order' | 'at'>, b: Pick<Release, 'order' | 'at'>): number {
+  return (b.order ?? 0) - (a.order ?? 0) || b.at - a.at;
 }
 
 /** One link and the commit it shows. */
@@ -52,11 +75,14 @@ interface Showing {
 export function chooseKept(journal: Journal, { path, commitId }: Showing): string | null {
   const url = repositoryOf(journal, path, commitId);
   if (url === undefined) return null;
-  const left = (release: Release) => release.shownAt?.[path]?.leftAt ?? 0;
+  const left = (release: Release) => ({
+    order: release.shownAt?.[path]?.leftOrder,
+    at: release.shownAt?.[path]?.leftAt ?? 0,
+  });
   const isGood = ({ endedWell, shownAt }: Release) =>
     endedWell && shownAt?.[path]?.endedWell === true && shownAt[path].leftAt !== null && shownAt[path].url === url;
   const good = Object.entries(journal.releases).filter(([other, release]) => other !== commitId && isGood(release));
-  return good.sort(([, a], [, b]) => left(b) - left(a))[0]?.[0] ?? null;
+  return good.sort(([, a], [, b]) => newestFirst(left(a), left(b)))[0]?.[0] ?? null;
 }
 
 /**

@@ -4,6 +4,7 @@ import { type InstanceLock, takeInstanceLock } from '../../agent/disk/instance-l
 import { type Layout, layoutOf } from '../../agent/disk/layout.ts';
 import { removeLeftovers } from '../../agent/disk/releases.ts';
 import { findLinks, repairJournal } from '../../agent/repair-journal.ts';
+import { createRoom } from '../../agent/room.ts';
 import type { Failpoint } from '../../agent/state/failpoints.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { endLeftStep } from '../../agent/state/running-command.ts';
@@ -98,10 +99,26 @@ export function localParts(
       return units.length > 0 ? { units, timeoutMs } : null;
     },
   });
+  const retention = () => {
+    const { keepReleases, keepFailedReleases, releaseGrace } = live();
+    return { keepReleases, keepFailedReleases, graceMs: releaseGrace };
+  };
   return {
-    ...{ layout, store, spare, commandPath, journal, remember },
-    ...{ clock, random, log, failpoint },
-    ...{ steps, probe: createProbe(steps, clock), originTurn: noOriginTurn },
+    layout,
+    store,
+    spare,
+    commandPath,
+    journal,
+    remember,
+    clock,
+    random,
+    log,
+    failpoint,
+    steps,
+    retention,
+    room: createRoom({ layout, store, journal, remember, clock, log, failpoint, retention }),
+    probe: createProbe(steps, clock),
+    originTurn: noOriginTurn,
     uid: process.getuid?.() ?? 0,
     stepsOf: (release: string) => stepsOf(stepsSource(live()), release),
     preparation: preparationKey(stepsSource(agent)),

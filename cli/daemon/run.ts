@@ -116,10 +116,6 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   // Getters: what a reload changed counts from its next use on.
   const maintenance = createMaintenance({
     ...parts,
-    get retention() {
-      const { keepReleases, keepFailedReleases, releaseGrace } = live();
-      return { keepReleases, keepFailedReleases, graceMs: releaseGrace };
-    },
     get verifyMs() {
       return live().verifyInterval;
     },

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Repository } from './repository.ts';
 
@@ -8,9 +8,42 @@ const MAX_PACKS = 40;
  * Each fetch adds a pack and a line to the shallow list, and an unpinned commit leaves its objects. Git's own gc clears
  * all three; pins and the HEAD and index of every work tree keep what they need. Objects younger than an hour stay, in
  * case they are wanted again soon. A second or two on a large store: for idle time.
+ * @param room `none left`: the disk is full, so what is not needed goes now, packs that hold nothing else first.
  */
-export async function gc(repository: Repository, signal: AbortSignal): Promise<void> {
-  const names = await readdir(join(repository.directory, 'objects', 'pack')).catch(() => []);
-  if (names.filter((name) => name.endsWith('.pack')).length <= MAX_PACKS) return;
-  await repository.git.output(['gc', '--quiet', '--prune=1.hour.ago'], { gitDir: repository.directory, signal });
+export async function gc(repository: Repository, signal: AbortSignal, room?: 'none left'): Promise<void> {
+  const call = { gitDir: repository.directory, signal };
+  if (room) {
+    const dropped = await dropDeadPacks(repository, signal);
+    if (dropped === 0) await repository.git.output(['gc', '--quiet', '--prune=now'], call);
+    return;
+  }
+  const packs = (await filesOf(repository)).filter((name) => name.endsWith('.pack'));
+  if (packs.length > MAX_PACKS) await repository.git.output(['gc', '--quiet', '--prune=1.hour.ago'], call);
 }
+
+/**
+ * Deletes the packs of which no object is needed any more. Unlike git's gc, which first writes what it keeps, this takes
+ * no room. Each fetch made one pack, so those of commits that were let go are often such.
+ */
+async function dropDeadPacks({ git, directory }: Repository, signal: AbortSignal): Promise<number> {
+  const call = { gitDir: directory, signal };
+  const reachable = ['rev-list', '--objects', '--no-object-names', '--all', '--indexed-objects'];
+  const needed = new Set(linesOf(await git.output(reachable, call)));
+  const pack = join(directory, 'objects', 'pack');
+  let dropped = 0;
+  for (const name of await readdir(pack)) {
+    if (!/^pack-[0-9a-f]+\.idx$/.test(name)) continue;
+    const listed = await git.output(['show-index'], { ...call, input: await readFile(join(pack, name)) });
+    // Lines of "offset id (crc)".
+    if (linesOf(listed).some((line) => needed.has(line.split(' ')[1] ?? ''))) continue;
+    const stem = join(pack, name.slice(0, -'.idx'.length));
+    for (const end of ['.idx', '.rev', '.bitmap', '.pack']) await rm(stem + end, { force: true });
+    dropped += 1;
+  }
+  return dropped;
+}
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+const filesOf = ({ directory }: Repository): Promise<string[]> =>
+  readdir(join(directory, 'objects', 'pack')).catch(() => []);

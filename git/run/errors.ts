@@ -30,7 +30,7 @@ const PACK =
 const TABLE: readonly Row[] = [
   {
     // Git does not say why a write failed half-way; a full disk is by far the likeliest, and both are tried again.
-    words: /No space left on device|Disk quota exceeded|unable to write file /,
+    words: /No space left on device|Out of diskspace|Disk quota exceeded|unable to write file /,
     code: 'NO_SPACE',
   },
   {

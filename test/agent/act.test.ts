@@ -18,7 +18,13 @@ async function settleTwice(during: (interruption: AbortController) => void) {
   const said: string[] = [];
   let journal: Journal = emptyJournal;
   const parts = {
-    ...{ clock, random: () => 0.5, failpoint: async () => {}, journal: () => journal },
+    ...{
+      clock,
+      random: () => 0.5,
+      failpoint: async () => {},
+      room: { beforeWrite: async () => {}, giveBack: async () => false },
+      journal: () => journal,
+    },
     async remember(change: (before: Journal) => Journal) {
       if (said.length === 1) during(interruption);
       journal = change(journal);

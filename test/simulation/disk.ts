@@ -41,6 +41,8 @@ export const readlink = promised('readlink');
 export const realpath = promised('realpath');
 export const rmdir = promised('rmdir');
 export const stat = promised('stat');
+/** Half of it is free. */
+export const statfs = async () => ({ blocks: 2_000, bavail: 1_000 });
 export const symlink = promised('symlink');
 export const unlink = promised('unlink');
 export const utimes = promised('utimes');

@@ -5,6 +5,7 @@ import { layoutOf, linkOf } from '../../agent/disk/layout.ts';
 import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
 import { repairJournal } from '../../agent/repair-journal.ts';
+import { createRoom } from '../../agent/room.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
 import { reportStatus } from '../../agent/service/status-report.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
@@ -164,18 +165,15 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       stepsOf: (release: string) => stepsOf(source, release),
       ...{ preparation: preparationKey(source), generated: patternsOf(agent), resyncMs: agent.resyncInterval },
     };
+    const { keepReleases, keepFailedReleases, releaseGrace } = agent;
+    const retention = () => ({ keepReleases, keepFailedReleases, graceMs: releaseGrace });
+    const room = createRoom({ ...parts, retention });
     const report = reportStatus({ reporter: side.reporter, clock: now, agentId: id, agentVersion: '0' });
     const listeners = { log: logDeployments(log), report: reportWithDefect(report, world.planted) };
     const emit = createEmit(listeners, log);
     const maintenance = createMaintenance({
       ...parts,
-      ...{
-        retention: {
-          keepReleases: agent.keepReleases,
-          keepFailedReleases: agent.keepFailedReleases,
-          graceMs: agent.releaseGrace,
-        },
-      },
+      retention,
       ...{ verifyMs: agent.verifyInterval, drift: agent.drift, emit },
     });
     const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = side;
@@ -189,6 +187,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       blocked,
       originTurn,
       emit,
+      room,
       maintenance,
       onChange,
     };
