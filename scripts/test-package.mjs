@@ -11,6 +11,6 @@ if (process.getuid?.() !== 0) {
   process.exit(2);
 }
 const root = fileURLToPath(new URL('..', import.meta.url));
-const config = ['--config', 'vitest.package.config.ts'];
+const config = ['--config', 'test/packaging/vitest.config.ts', '--root', '.'];
 const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...config, ...args.filter((arg) => arg !== '--no-setup')];
 process.exit(spawnSync(process.execPath, vitest, { cwd: root, stdio: 'inherit' }).status ?? 1);

@@ -79,7 +79,7 @@ describe('the agent in docker-compose.yml', () => {
 });
 
 describe('the Dockerfile', () => {
-  const text = read('Dockerfile');
+  const text = read('packaging/Dockerfile');
 
   it('builds from every folder that the build reads, and from no other of ours', () => {
     const { include } = JSON.parse(read('tsconfig.json')) as { include: string[] };

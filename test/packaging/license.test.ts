@@ -12,7 +12,7 @@ describe('the licence', () => {
   });
 
   it('is in the image', () => {
-    const text = read('Dockerfile');
+    const text = read('packaging/Dockerfile');
     expect(text.slice(text.lastIndexOf('FROM '))).toMatch(/^COPY LICENSE \.\/$/m);
   });
 

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { common } from './vitest.config.ts';
+import { common } from '../../vitest.config.ts';
 
 /** `npm run test:package`: what wants root, a container and a Debian to fetch. */
 export default defineConfig({
