@@ -46,6 +46,6 @@ describe('Ctrl-C while the write is under way', () => {
     const { exitCode, said } = await interruptedPublish(() => proxy.mode('mute'));
     expect(exitCode).toBe(130);
     expect(said).toContain('INTERRUPTED: ZooKeeper has not answered: d-1 may be published');
-    expect(said).toContain('gitfleet status shows whether it is');
+    expect(said).toContain('gitfleet status shows whether it happened');
   });
 });

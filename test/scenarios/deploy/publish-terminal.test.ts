@@ -152,7 +152,7 @@ describe('on a terminal', () => {
     servers.first.kill('SIGSTOP');
     try {
       await shown.shows(/STALE: ZooKeeper has not answered for \d[^(]* \(no answer\)/);
-      expect(stripVTControlCharacters(shown.said)).toContain('what follows is what was seen then');
+      expect(stripVTControlCharacters(shown.said)).toContain('the data below is the last known state');
       // Each second that is shown is another frame.
       await until('a clock that goes on', async () => spentIn(shown.said.split('STALE').slice(1).join()).size >= 3);
     } finally {
