@@ -32,7 +32,10 @@ interface Running extends Memory {
   interruption: AbortController;
 }
 
-/** Runs until `stop` fires; an action that is under way then ends at its next safe point. */
+/**
+ * Runs until `stop` fires; an action that is under way then ends at its next safe point.
+ * @throws FleetError LOCK_LOST: another process may take the same directories, so this one has to end.
+ */
 export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<void> {
   const bell = createBell(parts.clock);
   const heard = nothingHeard('ZooKeeper to answer');
@@ -60,6 +63,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<vo
       retryLoop.wentWell();
       if (waitMs !== null) await bell.wait(waitMs, stop);
     } catch (error) {
+      if (classify(error).code === 'LOCK_LOST') throw error;
       if (interrupt.aborted) continue;
       const isFull = classify(error).code === 'NO_SPACE';
       if (isFull && (await parts.room.giveBack(interrupt))) continue;

@@ -2,7 +2,8 @@
  * One pass of the agent's loop: look, decide, do one thing, report. Called again and again by agent.ts; whatever it
  * decides is decided elsewhere, by pure functions.
  *
- * 1. The journal is brought to what the disk shows (repair-journal.ts).
+ * 1. Directories that were removed are made again, and the journal is brought to what the disk shows
+ *    (repair-journal.ts).
  * 2. A release that failed is reverted before anything else (revert.ts).
  * 3. decide.ts says what this agent pursues; a target that is new to it is begun in the journal.
  * 4. plan.ts says the next action, from what the disk shows (observe.ts); act.ts performs it and what follows from it.
@@ -31,6 +32,8 @@ import type { HealthWatch } from './steps/health-watch.ts';
 
 export interface ReconcileParts extends ActParts, ObserveParts {
   readonly resyncMs: number;
+  /** Makes again what was removed of our directories. @throws FleetError LOCK_LOST: this process has to end. */
+  readonly renewLock: () => Promise<void>;
   readonly maintenance: Maintenance;
   /** Why this agent must not act for the fleet now, such as another process that holds its name. */
   readonly blocked: () => string | null;
@@ -49,6 +52,7 @@ export interface Memory extends ActMemory {
 
 /** @returns how long to rest, ms; null: look again at once. */
 export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signals: Signals): Promise<number | null> {
+  await parts.renewLock();
   await repair(parts, memory);
   const { reversal } = parts.journal();
   if (reversal) {

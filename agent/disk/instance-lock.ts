@@ -8,7 +8,7 @@ import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { flock } from '../../runtime/flock.ts';
 import { nullIf, readIfThere } from '../../runtime/read-if-there.ts';
-import { checkOwner, type Layout, statOfRoot } from './layout.ts';
+import { checkOwner, checkWriters, type Layout, statOfRoot } from './layout.ts';
 import { bootId, machineDigest, machineName } from './machine-id.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
@@ -21,6 +21,11 @@ export interface InstanceLock {
   readonly instanceId: string;
   /** The same for one state directory on one boot of one machine: with it and the lock, the predecessor is dead. */
   readonly machineId: string;
+  /**
+   * Makes directories of ours again that were removed below the root. What cannot be made again under a running agent
+   * (its locks, its journal) ends it. @throws FleetError LOCK_LOST, OWNER.
+   */
+  renew(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -40,6 +45,7 @@ export async function takeInstanceLock(
   machineIdFile = '/etc/machine-id',
 ): Promise<InstanceLock> {
   await makeNamed('state', layout.state, 0o700);
+  await checkState(layout.state);
   await endOrphans(layout.state, systemClock);
   const lock = await takeLock(join(layout.state, 'lock'), 0o600, 'STATE_TAKEN', layout.state, waitMs);
   try {
@@ -51,15 +57,27 @@ export async function takeInstanceLock(
     await makeDirectory(below, 0o755).catch(nullIf('EEXIST')); // What is there is judged in the next line.
     checkOwner(below, await lstat(below), uid());
     const owner = await takeOwner(layout, agentId, machine, waitMs);
-    await makeDirectory(layout.app, 0o755);
     await makeDirectory(layout.releases, 0o755);
     await makeDirectory(join(layout.state, 'apps'), 0o700);
     await makeDirectory(layout.appState, 0o700);
     const inode = await lock.stat();
+    const held = [
+      { path: join(layout.state, 'lock'), ino: inode.ino },
+      { path: ownerFile(layout.root), ino: (await owner.stat()).ino },
+      { path: layout.appState, ino: (await lstat(layout.appState)).ino },
+    ];
     return {
       lockFd: lock.fd,
       instanceId: randomUUID(),
       machineId: machineDigest(`${machine}|${await bootId()}|${inode.dev}:${inode.ino}`),
+      async renew() {
+        for (const { path, ino } of held) {
+          const found = await lstat(path).catch(nullIf('ENOENT', 'ENOTDIR'));
+          if (found?.ino !== ino) throw FleetError.of('LOCK_LOST', `${path} was removed or replaced under this agent`);
+        }
+        await checkState(layout.state);
+        await makeDirectory(layout.releases, 0o755);
+      },
       async release() {
         await owner.close();
         await lock.close();
@@ -68,6 +86,18 @@ export async function takeInstanceLock(
   } catch (error) {
     await lock.close();
     throw error;
+  }
+}
+
+/** Who could write there could put words in the mouth of the agent: its journal, its overrides, its identity. */
+async function checkState(state: string): Promise<void> {
+  const found = await statOfRoot(state, uid());
+  checkOwner(state, found, uid());
+  try {
+    checkWriters(state, found);
+  } catch (error) {
+    const hint = `chmod 700 ${state}, or name a directory below it as agent.state: the agent makes that`;
+    throw FleetError.of('OWNER', (error as Error).message, hint, error);
   }
 }
 

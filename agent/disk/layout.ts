@@ -95,7 +95,12 @@ export function checkOwner(path: string, found: Stats, uid: number): void {
 
 function checkDirectory(path: string, found: Stats, uid: number): void {
   checkOwner(path, found, uid);
-  if ((found.mode & 0o1000) !== 0) return; // Sticky: others may write there, but not rename or remove our link.
+  // Sticky: others may write there, but not rename or remove our link.
+  if ((found.mode & 0o1000) === 0) checkWriters(path, found);
+}
+
+/** @throws FleetError OWNER where others than the agent's user and root can write. */
+export function checkWriters(path: string, found: Stats): void {
   if ((found.mode & 0o002) !== 0) throw FleetError.of('OWNER', `${path} can be written by everybody`);
   // Where each user has a group of his own, a umask of 002 makes 0775 directories for no other user; root's group
   // is root. Every other group has members who could put their own link in the place of ours.

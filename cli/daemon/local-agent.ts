@@ -89,7 +89,7 @@ export function localParts(
   /** The settings as they are now, where a reload may change them. */
   live: () => AgentSettings = () => agent,
 ) {
-  const { layout, store, spare, commandPath, journal, remember } = local;
+  const { layout, ground, store, spare, commandPath, journal, remember } = local;
   const steps = createStepRunner({
     ...{ app: settings.app, path: commandPath, clock, log },
     state: layout.appState,
@@ -115,6 +115,7 @@ export function localParts(
     log,
     failpoint,
     steps,
+    renewLock: ground.renew,
     retention,
     room: createRoom({ layout, store, journal, remember, clock, log, failpoint, retention }),
     probe: createProbe(steps, clock),

@@ -104,6 +104,12 @@ export const SERVER = {
     means: 'A lock file could not be locked.',
     hint: 'put root and state on a local file system, or one with locks; flock must be that of util-linux',
   },
+  LOCK_LOST: {
+    next: 'stall',
+    about: 'server',
+    means: 'The state directory, or what the agent keeps in its root, was removed or replaced while the agent ran.',
+    hint: 'start the agent again, which makes both anew; find out what removed them',
+  },
   NO_FLOCK: {
     next: 'stall',
     about: 'server',

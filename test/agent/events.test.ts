@@ -41,6 +41,7 @@ async function passes(heard: TargetHeard, count: number) {
     async remember(change: (before: Journal) => Journal) {
       journal = change(journal);
     },
+    renewLock: async () => {},
     blocked: () => null,
     joinedAt: () => undefined,
     emit: createEmit({ metrics: broken, after, log: logDeployments(log) }, log),

@@ -188,6 +188,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       originTurn,
       emit,
       room,
+      renewLock: async () => {},
       maintenance,
       onChange,
     };

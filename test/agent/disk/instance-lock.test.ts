@@ -6,6 +6,7 @@ import {
   link,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   rename,
   rm,
@@ -69,6 +70,61 @@ describe('directories', () => {
       expect(await readFile(file, 'utf8')).toBe('kept');
     },
   );
+});
+
+describe('the state directory', () => {
+  const open: [string, number][] = [
+    ['everybody', 0o777],
+    ['everybody, though it is sticky', 0o1777],
+  ];
+  it.each(open)('is refused where %s can write to it, and before anything in it is read', async (_, mode) => {
+    await mkdir(layout.state);
+    await chmod(layout.state, mode);
+    const hint = expect.stringContaining(`chmod 700 ${layout.state}`);
+    await expect(takeInstanceLock(layout, 'web-1', 0)).rejects.toMatchObject({ code: 'OWNER', hint });
+    expect(await readdir(layout.state)).toEqual([]);
+  });
+
+  it('is refused where it belongs to another user', async () => {
+    await mkdir(layout.state, { mode: 0o700 });
+    await chown(layout.state, 12_345, 12_345);
+    await expect(takeInstanceLock(layout, 'web-1', 0)).rejects.toMatchObject({ code: 'OWNER' });
+  });
+
+  it('is refused at the next look where it is opened to others meanwhile', async () => {
+    const lock = await take();
+    await lock.renew();
+    await chmod(layout.state, 0o777);
+    await expect(lock.renew()).rejects.toMatchObject({ code: 'OWNER' });
+  });
+});
+
+describe('what is removed under a running agent', () => {
+  it('is made again where it holds no lock: the releases', async () => {
+    const lock = await take();
+    await rm(layout.app, { recursive: true });
+    await lock.renew();
+    expect([await modeOf('root/.gitfleet/app+business/releases'), await modeOf('state')]).toEqual([0o755, 0o700]);
+  });
+
+  const ends: [string, () => Promise<unknown>][] = [
+    ['the state directory', () => rm(layout.state, { recursive: true })],
+    ['the root', () => rm(layout.root, { recursive: true })],
+    ['.gitfleet', () => rm(join(layout.root, '.gitfleet'), { recursive: true })],
+    ['the journal with its directory', () => rm(layout.appState, { recursive: true })],
+    [
+      'the lock, which another process made again',
+      async () => {
+        await rename(join(layout.state, 'lock'), join(layout.state, 'old'));
+        await writeFile(join(layout.state, 'lock'), '');
+      },
+    ],
+  ];
+  it.each(ends)('is LOCK_LOST where it holds one: %s', async (_, remove) => {
+    const lock = await take();
+    await remove();
+    await expect(lock.renew()).rejects.toMatchObject({ code: 'LOCK_LOST' });
+  });
 });
 
 describe('the lock', () => {

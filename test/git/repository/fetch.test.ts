@@ -317,6 +317,7 @@ describe('the words of git', () => {
   const LOCAL = [
     'fatal: write error: No space left on device',
     'error: unable to write file x',
+    "fatal: sha1 file 'pack/tmp_idx_x' write error. Out of diskspace",
     'fatal: bad object deadbeef: object file is corrupt',
     'fatal: not a git repository',
     'error: object 12: badTree: fsck error in packed object',
