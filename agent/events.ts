@@ -31,6 +31,8 @@ export interface AgentEvents {
   rest: { readonly wanted: Wanted; readonly because: Rest; readonly journal: Journal };
   /** What the last inspection of the active release found; none: it is its commit. */
   drift: { readonly names: readonly string[] };
+  /** Old releases, or parts of them, that could not be deleted and were set aside; told after each inspection. */
+  undeletable: { readonly paths: readonly string[] };
   /** Maintenance may take long, and begins and ends beside the events of a deployment. */
   maintenance: { readonly state: 'begins' | 'ends' };
 }

@@ -67,6 +67,7 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
       case 'inspect':
         await unpinStrays(parts); // A crash may have come between the end of a release and that of its pin.
         await inspect(parts, active, signal, parts.drift);
+        parts.emit('undeletable', { paths: await parts.store.undeletable() });
         times = { ...times, inspectedAt: clock.monotonic() };
         break;
       case 'spare':

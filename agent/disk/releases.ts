@@ -66,6 +66,7 @@ export async function removeLeftovers(layout: Layout, paths: readonly string[]):
   for (const path of paths) {
     const aside = asideOf(join(layout.root, path));
     const found = await lstat(aside).catch(() => null);
-    if (found?.isSymbolicLink()) await rm(aside, { force: true });
+    // The next swap says why where this cannot be done.
+    if (found?.isSymbolicLink()) await rm(aside, { force: true }).catch(() => {});
   }
 }

@@ -1,4 +1,4 @@
-import { lstat, open, readlink } from 'node:fs/promises';
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
 import { flock } from '../../runtime/flock.ts';
@@ -30,6 +30,8 @@ export interface LocalStatus {
   /** Why the newest target that the agent heard of is not taken; null: it is, or it heard of none. */
   readonly refused: Journal['refused'];
   readonly adoptions: readonly AdoptionRecord[];
+  /** Old releases, or parts of them, that the agent could not delete and set aside. */
+  readonly undeletable: readonly string[];
 }
 
 export interface ShownLink {
@@ -72,17 +74,27 @@ export async function readLocalStatus(layout: Layout, clock: Clock): Promise<Loc
   const journal = await readJournal(layout.appState);
   const { accepted, progress, gaveUp, reversal, refused } = journal;
   const paths = new Set([...Object.keys(journal.links), ...(progress ? [progress.relativePath] : [])]);
-  const [running, override, suspension, adoptions, releases, ...links] = await Promise.all([
+  const [running, override, suspension, adoptions, undeletable, releases, ...links] = await Promise.all([
     isTaken(join(layout.state, 'lock'), clock),
     readOverride(layout.appState),
     readSuspension(layout.appState),
     readAdoptions(layout.appState),
+    setAside(layout),
     keptReleases(layout, journal),
     ...[...paths].sort().map((path) => shownBy(layout, path)),
   ]);
   const counting = override && { ...override, counts: override.against === accepted?.targetVersion };
   const standing = { override: counting, suspension, gaveUp, reversal, refused };
-  return { running, links, accepted, progress, releases, ...standing, adoptions };
+  return { running, links, accepted, progress, releases, ...standing, adoptions, undeletable };
+}
+
+/** As git/worktree/discard.ts names them. */
+async function setAside({ app, releases }: Layout): Promise<string[]> {
+  const listed = [app, releases].map(async (directory) => {
+    const names = await readdir(directory).catch(() => []);
+    return names.filter((name) => name.startsWith('.undeletable-')).map((name) => join(directory, name));
+  });
+  return (await Promise.all(listed)).flat();
 }
 
 /** The disk is the truth: the journal may be a crash behind. */

@@ -9,6 +9,7 @@ import type { WantedTarget } from '../state/wanted.ts';
  */
 export function logDeployments(log: Logger): AgentListener {
   let said = '';
+  let undeletable = '';
 
   return {
     begun({ wanted }) {
@@ -32,6 +33,11 @@ export function logDeployments(log: Logger): AgentListener {
       const words = back ? 'going back to the earlier release' : 'nothing to go back to, running on-failure';
       log.warn({ commitId, back, step, code }, words);
     },
+    undeletable({ paths }) {
+      const now = paths.join('\n');
+      if (now !== undeletable && paths.length > 0) log.warn({ paths: paths.slice(0, 20) }, UNDELETABLE);
+      undeletable = now;
+    },
     rest(event) {
       const now = restKey(event);
       if (now !== said) logRest(log, event);
@@ -39,6 +45,8 @@ export function logDeployments(log: Logger): AgentListener {
     },
   };
 }
+
+const UNDELETABLE = 'old releases cannot be deleted by this user and hold room; remove these paths as root';
 
 function restKey({ wanted, because, journal }: AgentEvents['rest']): string {
   const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;

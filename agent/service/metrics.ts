@@ -52,6 +52,9 @@ export function createMetrics(parts: MetricsParts): Metrics {
     named('last_success_timestamp_seconds', 'When a deployment last ended well, Unix time', []),
   );
   const drifted = new Gauge(named('drift_files', 'Files of the active release that are not the commit’s', []));
+  const undeletable = new Gauge(
+    named('undeletable_paths', 'Old releases set aside, which the agent cannot delete', []),
+  );
   const durations = new Histogram({
     ...named('stage_duration_seconds', 'How long each stage of a deployment took that ended well', ['stage']),
     buckets: BUCKETS,
@@ -90,6 +93,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
       done: ({ action, ms }) => durations.observe({ stage: action }, ms / 1_000),
       failed: ({ action, failure }) => failures.inc({ stage: action, code: failure.code }),
       drift: ({ names }) => drifted.set(names.length),
+      undeletable: ({ paths }) => undeletable.set(paths.length),
       rest({ wanted, because, journal }) {
         show(wanted, journal);
         const isSettled = because.kind === 'settled' && wanted.kind === 'target';

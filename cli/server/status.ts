@@ -52,6 +52,7 @@ function statusLines(agentId: string, app: string, status: LocalStatus, prepares
       const why = reason === '' ? '' : `: ${visible(reason, 200)}`;
       return `  adopted ${relativePath} at ${short(commitId)}, ${age(now - at)} ago by ${visible(by, 100)}${why}; before: ${visible(before)}`;
     }),
+    ...status.undeletable.map((path) => `  cannot be deleted by the agent, remove it as root: ${visible(path, 300)}`),
     lastLine(status, awaits),
   ];
 }

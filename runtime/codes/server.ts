@@ -108,7 +108,7 @@ export const SERVER = {
     next: 'stall',
     about: 'server',
     means: 'The state directory, or what the agent keeps in its root, was removed or replaced while the agent ran.',
-    hint: 'start the agent again, which makes both anew; find out what removed them',
+    hint: 'start the agent again: it makes what is missing; find out what removed it',
   },
   NO_FLOCK: {
     next: 'stall',

@@ -75,3 +75,10 @@ it('a rest that does not change is logged once', async () => {
   const { lines } = await passes(nothingHeard('a first target in /app/config'), 3);
   expect(lines.filter((line) => line === 'info waiting for a first target in /app/config')).toHaveLength(1);
 });
+
+it('what cannot be deleted is named once, until that changes', () => {
+  const { lines, log } = noted();
+  const emit = createEmit({ log: logDeployments(log) }, log);
+  for (const paths of [[], ['/r/a'], ['/r/a'], ['/r/a', '/r/b'], []]) emit('undeletable', { paths });
+  expect(lines.filter((line) => line.includes('cannot be deleted'))).toHaveLength(2);
+});

@@ -1,5 +1,10 @@
-import { describe, expect, it } from 'vitest';
-import { awaitsClearance, type LocalStatus } from '../../../agent/local/local-status.ts';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { layoutOf } from '../../../agent/disk/layout.ts';
+import { awaitsClearance, type LocalStatus, readLocalStatus } from '../../../agent/local/local-status.ts';
+import { systemClock } from '../../../runtime/clock.ts';
 
 const [A, NEW] = ['a'.repeat(40), 'b'.repeat(40)];
 const failure = { code: 'X', reason: '', hint: '', next: 'stall' } as const;
@@ -9,7 +14,7 @@ const made = { commitId: NEW, endedWell: false, leftAt: null, at: 1 };
 /** Made ready and not shown, where nothing else is said. */
 const ready: LocalStatus = {
   ...{ running: true, links: [{ ...shop, commitId: A }], accepted: null, releases: [made], override: null },
-  ...{ suspension: null, gaveUp: null, reversal: null, refused: null, adoptions: [] },
+  ...{ suspension: null, gaveUp: null, reversal: null, refused: null, adoptions: [], undeletable: [] },
   progress: { ...progress, activation: 'none' },
 };
 const override = { against: '5.1', url: '', commitId: A, relativePath: 'shop', by: 'ann', reason: '', at: 1 };
@@ -38,4 +43,14 @@ describe('whether only leave to activate is missing', () => {
   ])('not where %s', (_, change) => {
     expect(awaitsClearance({ ...ready, ...change }, false)).toBe(false);
   });
+});
+
+it('names what the agent could not delete', async () => {
+  const top = await mkdtemp(join(tmpdir(), 'gitfleet-status-'));
+  onTestFinished(() => rm(top, { recursive: true }));
+  const layout = layoutOf(join(top, 'root'), join(top, 'state'), '/app');
+  const paths = [join(layout.app, '.undeletable-spare-1'), join(layout.releases, '.undeletable-abc-2')];
+  for (const path of paths) await mkdir(path, { recursive: true });
+  await mkdir(layout.appState, { recursive: true });
+  expect((await readLocalStatus(layout, systemClock)).undeletable).toEqual(paths);
 });
