@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 
@@ -24,6 +24,8 @@ interface Endpoint {
 export async function openEndpoint({ listen, health, metrics, log }: EndpointParts): Promise<Endpoint> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     const path = (request.url ?? '/').split('?')[0];
+    // A page in a browser on this machine reaches us by a name that it made resolve to this address.
+    if (!isOurs(request.headers.host)) return end(response, 403, 'text/plain', 'ask by address or as localhost\n');
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'text/plain', 'GET only\n');
     if (path === '/healthz') {
       const body = health();
@@ -53,6 +55,12 @@ export async function openEndpoint({ listen, health, metrics, log }: EndpointPar
         server.closeAllConnections();
       }),
   };
+}
+
+/** By an address, or as localhost; no other name is ours. */
+function isOurs(host: string | undefined): boolean {
+  const name = (host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name === 'localhost' || isIP(name) !== 0;
 }
 
 function listening(server: Server, { host, port }: EndpointParts['listen']): Promise<void> {

@@ -2,6 +2,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { howItEnded, type RunResult, run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
+import { excerptOf } from './excerpt.ts';
 
 export interface RestartUnits {
   /** Names of services, as the settings checked them. */
@@ -33,7 +34,7 @@ export async function restartUnits(
   });
   if (result.ended === 'exit' && result.exitCode === 0) return;
   if (result.ended === 'abort') throw signal.reason;
-  const said = clean(result.stderr.toString('utf8').trim(), 600);
+  const said = clean(excerptOf(result.stderr.toString('utf8')));
   throw FleetError.of(
     'RESTART_FAILED',
     `systemctl restart ${units.join(' ')} ${howItEnded(result, timeoutMs)}${said && `: ${said}`}`,

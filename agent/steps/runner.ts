@@ -10,6 +10,7 @@ import { howItEnded, type RunResult, run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { StepCommand, StepName } from '../../schemas/steps.ts';
 import { forgetStep, noteStep } from '../state/running-command.ts';
+import { excerptOf } from './excerpt.ts';
 import { StepFailure } from './failure.ts';
 import { type RestartUnits, restartUnits } from './restart.ts';
 
@@ -42,6 +43,8 @@ interface StepRunnerParts {
   readonly app: string;
   /** PATH for steps. */
   readonly path: string;
+  /** Where tools keep their caches and settings: the home directory of the agent's user. */
+  readonly home: string;
   /** What else of the agent's own environment they see. */
   readonly passed: () => Readonly<Record<string, string>>;
   /** The app's own directory in the state: what runs is noted there, and below it the last output of each step. */
@@ -73,7 +76,13 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     const started = () =>
       run(argv, {
         cwd: facts.release,
-        env: { ...parts.passed(), PATH: path, LANG: 'C.UTF-8', ...variablesOf(name, parts.app, facts) },
+        env: {
+          HOME: parts.home,
+          ...parts.passed(),
+          PATH: path,
+          LANG: 'C.UTF-8',
+          ...variablesOf(name, parts.app, facts),
+        },
         clock,
         timeoutMs,
         gentleMs: GENTLE_MS,
@@ -95,7 +104,8 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     await keepOutput(parts, name, `${command.join(' ')} (${facts.commitId}) ${how}\n${output}`);
     if (result.ended === 'exit' && result.exitCode === 0) return;
     if (result.ended === 'abort') throw signal.reason;
-    const words = output.trim() === '' ? '' : `: ${clean(output.trim().slice(-600))}`;
+    const quoted = excerptOf(output);
+    const words = quoted === '' ? '' : `: ${clean(quoted)}`;
     const failure = {
       code: FAILED[name],
       reason: `${command[0]} ${how}${words}`,

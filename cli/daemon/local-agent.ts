@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { noOriginTurn } from '../../agent/coordination/fetch-lease.ts';
 import { type InstanceLock, takeInstanceLock } from '../../agent/disk/instance-lock.ts';
@@ -91,7 +92,7 @@ export function localParts(
 ) {
   const { layout, ground, store, spare, commandPath, journal, remember } = local;
   const steps = createStepRunner({
-    ...{ app: settings.app, path: commandPath, clock, log },
+    ...{ app: settings.app, path: commandPath, home: userInfo().homedir, clock, log },
     state: layout.appState,
     passed: () => Object.fromEntries(live().passEnvironment.flatMap((name) => variable(name))),
     units: () => {

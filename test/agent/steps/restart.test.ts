@@ -39,6 +39,7 @@ async function activated(activation: Activation, signal = new AbortController().
   const parts = {
     app: '/app/a',
     path,
+    home: '/tmp',
     passed: () => ({}),
     state: directory,
     units: () => activation.restart,
@@ -106,6 +107,7 @@ describe('the restart of units', () => {
     const parts = {
       app: '/a',
       path: directory,
+      home: '/tmp',
       passed: () => ({}),
       state: directory,
       units: () => restart,

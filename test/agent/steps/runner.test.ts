@@ -16,7 +16,16 @@ describe('a step', () => {
 
   it('makes files that the user of the application can read, whatever the umask of the agent', async () => {
     const path = '/usr/bin:/bin';
-    const parts = { app: '/app/business', path, passed: () => ({}), state: release, units: () => null, clock, log };
+    const parts = {
+      app: '/app/business',
+      path,
+      home: release,
+      passed: () => ({}),
+      state: release,
+      units: () => null,
+      clock,
+      log,
+    };
     const facts = { commitId: 'a'.repeat(40), previousCommitId: null, deployment: 1, targetVersion: '1.1' };
     const command = ['sh', '-c', 'mkdir node_modules && echo x > node_modules/x'];
     const before = process.umask(0o027);

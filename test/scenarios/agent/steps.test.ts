@@ -135,7 +135,7 @@ describe('steps', () => {
     const a = await origin.commit('a', { f: 'a' });
     expect(await publish(origin, a)).toMatchObject({ exitCode: 0 });
     const ours = ['APP', 'COMMIT', 'DEPLOYMENT', 'LINK', 'PREVIOUS_COMMIT', 'RELEASE', 'STEP', 'TARGET_VERSION'];
-    const names = ['LANG', 'PASSED', 'PATH', 'PWD', ...ours.map((name) => `GITFLEET_${name}`)].toSorted();
+    const names = ['HOME', 'LANG', 'PASSED', 'PATH', 'PWD', ...ours.map((name) => `GITFLEET_${name}`)].toSorted();
     const [seen, value] = (await readFile(join(agent.root, 'shop/names'), 'utf8')).split('\n');
     const ofTheShell = ['OLDPWD', 'SHLVL', '_'];
     expect(seen?.split(' ').filter((name) => name !== '' && !ofTheShell.includes(name))).toEqual(names);
