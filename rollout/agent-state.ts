@@ -52,9 +52,9 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   if (isActive && (online || !rollout.permits)) return is('done');
   if (report && hasGivenUp(report)) return is(isUnable(report) ? 'unable' : 'failed');
   const ready = online && report?.phase === 'awaiting' && !permitted;
-  // Who was late before its permit, and is ready now, was only slow.
+  // An agent that was late for want of a disk or an origin, or before its permit, and is ready now, was only slow.
   if (ready && !lost) return is('ready');
-  const late = isUnable(report) ? 'unable' : 'failed';
+  const late = isUnable(report) || rollout.lateUnable.includes(agentId) ? 'unable' : 'failed';
   if (rollout.late.includes(agentId)) return is(late, permitted);
   const since = sinceWhen(seen, rollout, permitted, isActive);
   // Who was offline before its turn is nobody's failure.
@@ -107,7 +107,8 @@ export function failureOf({ agentId, seen, standing }: RolloutAgent, rollout: Ro
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
   const error = hasGivenUp(report) || standing === 'unable' ? report?.error : null;
   if (error) return { agentId, code: error.code, reason: error.reason.slice(0, 300) };
-  if (standing !== 'failed') return { agentId, code: standing, reason: '' };
+  const isLate = standing === 'failed' || (standing === 'unable' && seen.online);
+  if (!isLate) return { agentId, code: standing === 'unable' ? 'offline' : standing, reason: '' };
   const last = report?.error ? `: ${report.error.code} ${report.error.reason}`.slice(0, 200) : '';
   const wentAway = report?.phase === 'active' ? 'after it was active' : 'with its permit';
   return seen.online

@@ -38,7 +38,7 @@ function continued(
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
   if (!isSameTarget(left.target, wanted.target) || left.via === 'rollback') return null;
   if (wanted.policy && !isDeepStrictEqual(wanted.policy, before.policy)) return null;
-  const tries = { late: [], latePermitted: [], excused: [], failures: [], waveAt: now, soakAt: null };
+  const tries = { late: [], latePermitted: [], lateUnable: [], excused: [], failures: [], waveAt: now, soakAt: null };
   return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
 }
 
@@ -49,9 +49,18 @@ function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment):
   const rollout: Rollout = {
     ...{ deployment: record.number, targetVersion: wanted.targetVersion, leader: null, wave: 0, state: 'running' },
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
-    ...{ canary: [], members: [], waveAt: now, soakAt: null, promoted: null, late: [], latePermitted: [] },
+    ...{ canary: [], members: [], waveAt: now, soakAt: null, promoted: null },
     wayBack: record.via === 'rollback',
-    ...{ excused: [], reason: '', setBack: false, failures: [], steered: [] },
+    ...{
+      late: [],
+      latePermitted: [],
+      lateUnable: [],
+      excused: [],
+      reason: '',
+      setBack: false,
+      failures: [],
+      steered: [],
+    },
   };
   if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {

@@ -41,8 +41,14 @@ function withLate(rollout: Rollout, tally: Summary): Rollout {
   if (overdue.length === 0) return rollout;
   const add = (known: readonly string[], more: readonly RolloutAgent[]) =>
     [...new Set([...known, ...more.map((each) => each.agentId)])].toSorted();
-  const permitted = overdue.filter((each) => each.hadPermit);
-  return { ...rollout, late: add(rollout.late, overdue), latePermitted: add(rollout.latePermitted, permitted) };
+  const permitted = overdue.filter((each) => each.hadPermit && each.standing === 'failed');
+  const unable = overdue.filter((each) => each.standing === 'unable');
+  return {
+    ...rollout,
+    late: add(rollout.late, overdue),
+    latePermitted: add(rollout.latePermitted, permitted),
+    lateUnable: add(rollout.lateUnable, unable),
+  };
 }
 
 /** Who left before its turn is no member any more; a canary that lost agents takes others; who hangs goes last back. */
@@ -150,7 +156,8 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summar
     grant.length > 0 ? `permits for ${grant.join(', ')}` : `wave ${rollout.wave}: waiting for ${namesOf(open)}`;
   // A permit is a new try: what was before it is neither held against the agent nor passed over.
   const others = (ids: readonly string[]) => ids.filter((id) => !grant.includes(id));
-  const given = { ...rollout, late: others(rollout.late), excused: others(rollout.excused) };
+  const { late, lateUnable, excused } = rollout;
+  const given = { ...rollout, late: others(late), lateUnable: others(lateUnable), excused: others(excused) };
   return settle('permit', why, before, given, tally, grant);
 }
 

@@ -69,8 +69,10 @@ export const rollout = once(() =>
       .default(null),
     /** Agents that were not done within the deadline: failed, until they report otherwise. */
     late: z.array(z.string()).default([]),
-    /** Those of the late that had a permit, which they lost by that: the commit itself may be why. */
+    /** Those of the late that had a permit and named no reason of their own: the commit itself may be why. */
     latePermitted: z.array(z.string()).default([]),
+    /** Those of the late that named a reason of their own: a retry reports no error, and is no failure of the commit. */
+    lateUnable: z.array(z.string()).default([]),
     /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
     excused: z.array(z.string()).default([]),
     /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */

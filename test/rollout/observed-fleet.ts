@@ -1,5 +1,6 @@
 import type { Action } from '../../rollout/action.ts';
 import type { AgentSeen, Core, Observed } from '../../rollout/observed.ts';
+import type { NextStep } from '../../runtime/errors.ts';
 import { type Deployment, deployment } from '../../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../../schemas/policy.ts';
 import { type Phase, type Report, report } from '../../schemas/report.ts';
@@ -79,8 +80,8 @@ export class World {
     this.agent(agentId).report = report().parse(said);
   }
 
-  fail(agentId: string, code = 'HEALTH_FAILED'): void {
-    this.say(agentId, 'failed', { error: { code, reason: 'GET /up: 500', hint: '', next: 'stall' } });
+  fail(agentId: string, code = 'HEALTH_FAILED', next: NextStep = 'stall'): void {
+    this.say(agentId, 'failed', { error: { code, reason: 'GET /up: 500', hint: '', next } });
   }
 
   sayAll(phase: Phase): void {

@@ -463,14 +463,53 @@ describe('a failure that does not speak about the commit', () => {
   it('by an outage of the origin for longer than the deadline waits, and goes on when it is over', () => {
     const world = second({ canary: 1, maxParallel: 4, deadline: '10m' }, 2);
     settle(world);
-    const error = { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' };
-    for (const id of ['web-1', 'web-2']) world.say(id, 'fetching', { error });
+    for (const id of ['web-1', 'web-2']) world.fail(id, 'FETCH_FAILED', 'retry');
     world.now += 601_000;
     expect(settle(world)).toContain('cannot deploy it (web-1, web-2: FETCH_FAILED)');
-    expect(world.rollout).toMatchObject({ state: 'running' });
+    expect(world.rollout).toMatchObject({ state: 'running', late: ['web-1', 'web-2'], latePermitted: [] });
+    // The next try reports no error any more.
+    world.say('web-1', 'fetching');
+    expect(settle(world)).toContain('cannot deploy it (web-1: DEADLINE; web-2: FETCH_FAILED)');
+    expect(world.rollout).toMatchObject({ state: 'running', lateUnable: ['web-1', 'web-2'] });
     world.sayAll('awaiting');
     settle(world);
     expect(world.permitted()).toHaveLength(1);
+  });
+
+  it('and outlasts the deadline takes the permit; a server that recovers gets a new one, and rolls nothing back', () => {
+    const world = second({ maxParallel: 1, failureBudget: 0, deadline: '10m' }, 4);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    expect(world.permitted()).toEqual(['web-1']);
+    world.fail('web-1', 'NO_SPACE', 'retry');
+    world.now += 601_000;
+    settle(world);
+    expect(world.rollout).toMatchObject({ late: ['web-1'], latePermitted: [], lateUnable: ['web-1'] });
+    expect(world.permitted()).toEqual(['web-2']);
+    for (const phase of ['writing', 'awaiting'] as const) {
+      world.say('web-1', phase);
+      settle(world);
+      expect(world.rollout?.state).toBe('running');
+    }
+    for (const id of ['web-2', 'web-1', 'web-3', 'web-4']) {
+      expect(world.permitted()).toContain(id);
+      world.say(id, 'active');
+      settle(world);
+    }
+    expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
+    expect(world.rollout).toMatchObject({ state: 'proven', late: [], lateUnable: [] });
+  });
+
+  it('by the commit, after it was late by an outage, counts as a failure of the commit', () => {
+    const world = second({ maxParallel: 1, deadline: '10m' }, 2);
+    settle(world);
+    world.fail('web-1', 'FETCH_FAILED', 'retry');
+    world.now += 601_000;
+    settle(world);
+    world.fail('web-1', 'PREPARE_FAILED');
+    expect(settle(world)).toContain('web-1 failed: PREPARE_FAILED');
+    expect(world.rollout?.state).toBe('halted');
   });
 });
 
