@@ -54,7 +54,9 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const ready = online && report?.phase === 'awaiting' && !permitted;
   // An agent that was late for want of a disk or an origin, or before its permit, and is ready now, was only slow.
   if (ready && !lost) return is('ready');
-  const late = isUnable(report) || rollout.lateUnable.includes(agentId) ? 'unable' : 'failed';
+  // An old error does not explain why an agent went away with its permit.
+  const explained = isUnable(report) && (online || !(permitted || lost));
+  const late = explained || rollout.lateUnable.includes(agentId) ? 'unable' : 'failed';
   if (rollout.late.includes(agentId)) return is(late, permitted);
   const since = sinceWhen(seen, rollout, permitted, isActive);
   // Who was offline before its turn is nobody's failure.

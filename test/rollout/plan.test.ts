@@ -460,6 +460,18 @@ describe('a failure that does not speak about the commit', () => {
     expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
   });
 
+  it('does not explain why an agent went away with its permit: that counts at the deadline', () => {
+    const world = second({ maxParallel: 1, deadline: '10m' }, 4);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.fail('web-1', 'NO_SPACE', 'retry');
+    world.agent('web-1').online = false;
+    world.now += 601_000;
+    const order = plan(world.picture());
+    expect(order).toMatchObject({ do: 'roll back', why: expect.stringContaining('GONE went away with its permit') });
+  });
+
   it('by an outage of the origin for longer than the deadline waits, and goes on when it is over', () => {
     const world = second({ canary: 1, maxParallel: 4, deadline: '10m' }, 2);
     settle(world);
