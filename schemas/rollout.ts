@@ -90,7 +90,7 @@ export type Rollout = z.infer<ReturnType<typeof rollout>>;
 /** Null for an empty node and for what is not readable as this. */
 export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout(), data);
 
-const withForeignBase = once(() => rollout().omit({ base: true }).extend({ base: z.unknown() }));
+const withForeignBase = once(() => rollout().omit({ base: true }).extend({ base: z.unknown().optional() }));
 
 /** As an agent reads it: `base` is whatever somebody wrote there, until that agent's own rules have judged it. */
 export function parseOrders(data: Buffer): { rollout: Omit<Rollout, 'base'>; base: unknown } | null {

@@ -13,13 +13,13 @@ const shape = once(() => z.looseObject({ deployment: z.int().positive() }));
 
 /**
  * Judges `base` of a rollout as config is judged: it is fetched, shown and activated without a permit, and who may
- * write the one could write the other. A refused base is no base.
+ * write the one could write the other. A refused base is no base; members of a newer coordinator are ignored.
  */
 export function parseBase(value: unknown, policy: AllowList): { ok: true; base: Base } | Refused {
   const shaped = shape().safeParse(value);
   if (!shaped.success) return refuse('SHAPE', 'base: no object with the number of its deployment', HINT);
-  const { deployment, ...members } = shaped.data;
-  const judged = parseMembers(members, policy);
+  const { deployment, url, commitId, relativePath } = shaped.data;
+  const judged = parseMembers({ url, commitId, relativePath }, policy);
   return judged.ok ? { ok: true, base: { deployment, target: judged.target } } : judged;
 }
 

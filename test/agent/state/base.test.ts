@@ -61,8 +61,6 @@ describe('the base of a rollout', () => {
     ['a path into our own files', { ...good, relativePath: '.gitfleet/app/releases/x' }, 'PATH'],
     ['a branch for a commit', { ...good, commitId: 'main' }, 'COMMIT'],
     ['an option for a commit', { ...good, commitId: '--upload-pack=id' }, 'COMMIT'],
-    ['one more member', { ...good, activate: '/bin/sh' }, 'SHAPE'],
-    ['a demand that nobody knows', { ...good, gitfleet: { must: ['signature'] } }, 'MUST_UNKNOWN'],
     ['no url', { deployment: 3, commitId: BASE, relativePath: 'shop' }, 'SHAPE'],
     ['a commit alone', { commitId: BASE }, 'SHAPE'],
     ['no deployment', { ...good, deployment: 'three' }, 'SHAPE'],
@@ -85,9 +83,23 @@ describe('the base of a rollout', () => {
     expect((await told([good], { allow: [] })).codes).toEqual(['NOT_ALLOWED']);
   });
 
+  it.each([
+    ['a member of a newer coordinator', { provenAt: 7 }],
+    ['a step to run', { activate: '/bin/sh' }],
+    ['additions to the target', { gitfleet: { must: ['signature'] } }],
+  ])('with %s is the same without it', async (_, more) => {
+    const { last, codes } = await told([{ ...good, ...more }]);
+    expect(codes).toEqual([]);
+    expect(last.base).toEqual((await told([good])).last.base);
+    expect(last.base?.target).toEqual({ url, commitId: BASE, relativePath: 'shop' });
+  });
+
   it('is none where nothing was proven, which is nothing to log', async () => {
     expect(await told([null])).toMatchObject({ last: { base: null }, codes: [] });
-    expect(await told([undefined])).toMatchObject({ last: { base: null }, codes: [] });
+    const without = await told([undefined]);
+    expect(without).toMatchObject({ last: { base: null }, codes: [] });
+    // The rest of the rollout counts: it still takes a permit to go.
+    expect(without.last.rollout).toMatchObject({ state: 'paused', permits: true });
   });
 
   it('counts whatever the rollout is about', async () => {
