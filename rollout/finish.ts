@@ -1,11 +1,13 @@
 import { deploymentName } from '../schemas/deployment.ts';
-import type { Policy } from '../schemas/policy.ts';
+import { durationOf, type Policy } from '../schemas/policy.ts';
+import { hasGivenUp } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { isSameTarget } from '../schemas/target.ts';
 import { type Action, changing, rest } from './action.ts';
+import type { RolloutAgent } from './agent-state.ts';
 import { type Broken, failuresOf } from './budget.ts';
 import { inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
-import { failuresIn, namesOf, outcomeOf, type Summary, showWords, summarize } from './summary.ts';
+import { failuresIn, NO_DEADLINE, namesOf, outcomeOf, type Summary, showWords, summarize } from './summary.ts';
 
 /**
  * The failure budget is broken: back to what was proven, or wait for a person, as the policy says. Only a commit that
@@ -58,7 +60,20 @@ function whyNotBack(
   return quarantined === null ? '' : `${deploymentName(base.deployment)} is in quarantine: ${quarantined}`;
 }
 
-/** Nobody is left to go: it ended well, or as well as the policy takes. */
+/** No agent shows it, nor could one still: each has given up, or has been away for longer than the deadline. */
+export function isHopeless(tally: Summary, { deadline }: Policy, now: number): boolean {
+  const unable = tally.of('unable');
+  const awaited = tally.of('offline').filter(({ seen }) => now - seen.heard <= durationOf(deadline));
+  if (unable.length === 0 || awaited.length + tally.of('done', 'ready', 'working', 'gone').length > 0) return false;
+  return unable.every(({ seen }) => hasGivenUp(seen.report));
+}
+
+function whyNone(failed: readonly RolloutAgent[], unable: readonly RolloutAgent[]): string {
+  if (failed.length > 0) return `${namesOf(failed)} failed, and no agent shows it`;
+  return `${namesOf(unable)} cannot deploy it, and no agent shows it`;
+}
+
+/** No agent is left to go: it ended well, or as well as the policy accepts. */
 export function prove(
   picture: Observed,
   { target }: WantedDeployment,
@@ -69,11 +84,13 @@ export function prove(
   const done = tally.of('done');
   const number = rollout.deployment;
   const failed = tally.of('failed');
+  const unable = tally.of('unable');
   const failures = failuresIn(rollout, tally.of('failed', 'unable'));
   const ended = { ...rollout, members: [], soakAt: null, failures };
-  if ((done.length === 0 && failed.length === 0) || !target) return rest('no agent shows it yet');
-  // Who was excused is no reason to fail, but somebody has to show it.
-  const bad = broken ?? (done.length === 0 ? `${namesOf(failed)} failed, and no agent shows it` : null);
+  const isOver = done.length + failed.length > 0 || isHopeless(tally, rollout.policy ?? NO_DEADLINE, picture.now);
+  if (!isOver || !target) return rest('no agent shows it yet');
+  // An agent that was excused is no reason to fail, but one agent at least has to show it.
+  const bad = broken ?? (done.length === 0 ? whyNone(failed, unable) : null);
   if (bad) {
     const outcome = outcomeOf(picture, rollout, 'failed', bad);
     return changing('fail', bad, { ...ended, state: 'failed', reason: bad }, { outcome: { number, outcome } });

@@ -5,7 +5,7 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { type Action, changing, type RolloutChange, rest } from './action.ts';
 import type { RolloutAgent } from './agent-state.ts';
 import { brokenBudget, codesOf } from './budget.ts';
-import { finish, prove } from './finish.ts';
+import { finish, isHopeless, prove } from './finish.ts';
 import type { Observed, WantedDeployment } from './observed.ts';
 import { failuresIn, namesOf, type Summary, summarize } from './summary.ts';
 
@@ -20,7 +20,7 @@ export function advance(picture: Observed, wanted: WantedDeployment, before: Rol
   const broken = brokenBudget(tally, rollout, policy);
   if (broken && policy.onFailure !== 'continue') return finish(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);
-  const stuck = whyStuck(now, policy, tally);
+  const stuck = whyStuck(now, policy, tally, picture.now);
   if (stuck) {
     const failures = failuresIn(now, tally.of('failed', 'unable'));
     return changing('halt', stuck, { ...now, state: 'halted', reason: stuck, failures, soakAt: null });
@@ -112,15 +112,16 @@ const unableIn = (rollout: Rollout, tally: Summary): readonly RolloutAgent[] =>
   tally.of('unable').filter((each) => !rollout.excused.includes(each.agentId));
 
 /**
- * No server is left that could still deploy it, and more cannot than the policy lets be away: only a person, or another
- * target, changes that. Null: it may still come to something.
+ * No server is left that could still deploy it, and more cannot than the policy lets be away, or none shows it: only a
+ * person, or another target, changes that. Null: it may still come to something.
  */
-function whyStuck(rollout: Rollout, policy: Policy, tally: Summary): string | null {
+function whyStuck(rollout: Rollout, policy: Policy, tally: Summary, now: number): string | null {
   const unable = unableIn(rollout, tally);
   const gaveUp = unable.filter((each) => hasGivenUp(each.seen.report));
   const most = amountOf(policy.offlineBudget, tally.all);
-  if (gaveUp.length <= most || tally.of('ready', 'working', 'gone').length > 0 || gaveUp.length < unable.length)
-    return null;
+  if (tally.of('ready', 'working', 'gone').length > 0 || gaveUp.length < unable.length) return null;
+  const isAlone = gaveUp.length > 0 && tally.of('failed').length === 0 && isHopeless(tally, policy, now);
+  if (gaveUp.length <= most && !isAlone) return null;
   return `${awayWords(rollout, [], gaveUp, tally.all)}; the commit is not the cause`;
 }
 

@@ -14,7 +14,7 @@ export function unphased(picture: Observed, { target }: WantedDeployment, rollou
   const spoke = ({ seen }: RolloutAgent) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
   const expected = tally.agents.filter((each) => spoke(each) && !isSuspended(each.seen.report));
   const done = expected.filter(({ standing }) => standing === 'done');
-  const ended = expected.filter(({ standing }) => standing === 'failed' || standing === 'out');
+  const ended = expected.filter(({ standing }) => ['failed', 'unable', 'out'].includes(standing));
   const number = rollout.deployment;
   if (expected.length === 0 || !target) return rest('no agent is online');
   if (done.length === expected.length) {

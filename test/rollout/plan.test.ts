@@ -60,6 +60,23 @@ describe('without a policy', () => {
     expect(world.records[1]?.outcome).toMatchObject({ state: 'failed', missing: [{ agentId: 'web-2' }] });
   });
 
+  it('has failed too where the others cannot for a reason that is not the commit', () => {
+    const world = second(null, 2);
+    settle(world);
+    world.say('web-1', 'active');
+    world.fail('web-2', 'NOT_ALLOWED');
+    expect(settle(world)).toContain('failed: web-2 will not');
+    expect(world.rollout).toMatchObject({ state: 'failed', failures: [{ agentId: 'web-2', code: 'NOT_ALLOWED' }] });
+  });
+
+  it('is not over while an agent cannot yet, for a reason that may pass', () => {
+    const world = second(null, 2);
+    settle(world);
+    world.say('web-1', 'active');
+    world.fail('web-2', 'NO_SPACE', 'retry');
+    expect(settle(world)).toBe('1 of 2 agents show it');
+  });
+
   it('is not over while nobody is online, and waits for one that began and went away', () => {
     const world = new World(null, 2);
     world.publish('a');
@@ -458,6 +475,49 @@ describe('a failure that does not speak about the commit', () => {
     expect(settle(world)).toContain('(web-1, web-2: NOT_ALLOWED); the commit is not the cause');
     expect(world.rollout).toMatchObject({ state: 'halted', failures: [{ agentId: 'web-1' }, { agentId: 'web-2' }] });
     expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
+    const resumed = world.rollout && steer('resume', world.rollout, { by: 'ann', reason: '', at: world.now });
+    if (resumed?.do === 'write') world.rollout = resumed.rollout;
+    expect(settle(world)).toBe('failed: web-1, web-2 cannot deploy it, and no agent shows it');
+    expect(world.records[1]?.outcome).toMatchObject({ state: 'failed', reached: 0 });
+  });
+
+  it.each([
+    ['with a canary and a promotion', { canary: 1, promote: 'manual', soak: '5m' }],
+    ['without one', { maxParallel: 4 }],
+  ])('of all servers halts also where all may be away, %s', (_, policy) => {
+    const world = second({ ...policy, offlineBudget: '100%' }, 2);
+    settle(world);
+    world.fail('web-1', 'NOT_ALLOWED');
+    world.fail('web-2', 'NO_SPACE', 'retry');
+    settle(world);
+    expect(world.rollout?.state).toBe('running');
+    world.fail('web-2', 'NOT_ALLOWED');
+    expect(settle(world)).toContain('(web-1, web-2: NOT_ALLOWED); the commit is not the cause');
+    expect(world.rollout?.state).toBe('halted');
+  });
+
+  it('of all servers that are online waits for one that is away, until it has been away for the deadline', () => {
+    const world = second({ offlineBudget: '100%', deadline: '10m' }, 2);
+    settle(world);
+    world.agent('web-2').online = false;
+    world.fail('web-1', 'NOT_ALLOWED');
+    settle(world);
+    expect(world.rollout?.state).toBe('running');
+    world.now += 601_000;
+    expect(settle(world)).toContain('(web-1: NOT_ALLOWED); the commit is not the cause');
+  });
+
+  it('of all servers halts the way back', () => {
+    const world = second({ maxParallel: 2 }, 2);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.fail('web-1');
+    settle(world);
+    expect(world.rollout).toMatchObject({ wayBack: true, state: 'running' });
+    for (const id of ['web-1', 'web-2']) world.fail(id, 'PERMISSION');
+    expect(settle(world)).toContain('(web-1, web-2: PERMISSION); the commit is not the cause');
+    expect(world.rollout?.state).toBe('halted');
   });
 
   it('does not explain why an agent went away with its permit: that counts at the deadline', () => {
