@@ -177,6 +177,7 @@ function partsOf(options: StoreOptions) {
     diffEngine: options.diffEngine ?? true,
     failpoint: options.failpoint ?? NO_GIT_FAILPOINT,
     fresh: new Set<CommitId>(),
+    soundness: { proved: false, unprovable: false },
     catchingUp: new Map<string, Promise<void>>(),
   };
 }

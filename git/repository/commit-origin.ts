@@ -42,7 +42,7 @@ const ORIGINS = 'gitfleet-origins';
 /** Beside the newest. */
 const MAX_ORIGINS = 15;
 
-const noteOf = (directory: string, commitId: CommitId): string => join(directory, ORIGINS, commitId);
+export const noteOf = (directory: string, commitId: CommitId): string => join(directory, ORIGINS, commitId);
 
 const readNote = (file: string): Promise<string[]> =>
   readFile(file, 'utf8').then(

@@ -51,7 +51,7 @@ export function fetcher(
 }
 
 /** Always a pack, never loose objects: a pack is fsynced as one file and cannot be changed unnoticed object by object. */
-const FETCH_SETTINGS = ['fetch.unpackLimit=1', ...FSCK_SETTINGS];
+export const FETCH_SETTINGS = ['fetch.unpackLimit=1', ...FSCK_SETTINGS];
 
 /** Before an object comes git holds what the server says of its refs: 256 MiB are more than a million of them. */
 const MAX_MEMORY_BEFORE = 256 * 1024 ** 2;

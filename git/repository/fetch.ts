@@ -8,12 +8,15 @@ import type { FetchLimits } from '../run/deadline.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
 import { cameFrom, noteOrigin } from './commit-origin.ts';
 import { type Fetcher, fetcher, onNextPack } from './fetch-command.ts';
-import { clearSuspicion, isSound, replaceStore, suspicionOf } from './replace-store.ts';
+import { prove, replaceStore, suspicionOf } from './replace-store.ts';
 import {
   exists,
   formatOf,
+  isHere,
   isPinned,
+  isWhole,
   makeRepository,
+  otherFormat,
   pin,
   pinned,
   type Repository,
@@ -79,9 +82,15 @@ export async function fetchCommit(
     await fetchAbsent(into, { ...wanted, commitId: id }, fetch);
     await noteOrigin(into, id, { url, ref: id === commitId ? wanted.ref : undefined });
   };
-  if (await isBroken(repository)) {
-    await replaceStore(repository, commitId, from);
-    return { network: true };
+  const verdict = await judge(repository, signal);
+  if (verdict !== 'kept') {
+    const network = await replaceStore(repository, wanted, from, signal).catch(async (error: unknown) => {
+      signal.throwIfAborted();
+      if (verdict === 'broken' || !(await isHere(repository, wanted))) throw error;
+      repository.log.warn({ error, commitId }, 'the object store could not be replaced; it still has this commit');
+      return false;
+    });
+    return { network };
   }
   await makeFor(repository, commitId);
   const [here, fromThere] = await Promise.all([
@@ -104,14 +113,15 @@ export async function fetchCommit(
   return { network: true };
 }
 
-/** Whether the store has to be replaced; a doubt that proves wrong is cleared. */
-async function isBroken(repository: Repository): Promise<boolean> {
-  if (!(await exists(repository))) return (await lstat(repository.directory).catch(() => null)) !== null;
+/** Whether the store has to be replaced: because it is broken, or because its work fails although it looks sound. */
+async function judge(repository: Repository, signal: AbortSignal): Promise<'kept' | 'broken' | 'failing'> {
+  if (!(await exists(repository))) {
+    return (await lstat(repository.directory).catch(() => null)) === null ? 'kept' : 'broken';
+  }
   const suspicion = await suspicionOf(repository);
-  if (suspicion === null) return false;
-  if (suspicion === 'replace' || !(await isSound(repository, true))) return true;
-  await clearSuspicion(repository);
-  return false;
+  if (suspicion === null) return 'kept';
+  if (suspicion === 'replace') return 'failing';
+  return (await prove(repository, signal)) === 'broken' ? 'broken' : 'kept';
 }
 
 /** What changed, where it could be copied from the origin's own directory. */
@@ -232,13 +242,6 @@ async function leadsTo(repository: Repository, commitId: CommitId): Promise<bool
   return refs.exitCode === 0 && refs.stdout.length > 0 && (await isWhole(repository, commitId));
 }
 
-/** The commit and its tree are here, pinned or not. */
-async function isWhole({ git, reader, directory }: Repository, commitId: CommitId): Promise<boolean> {
-  if ((await reader.read(commitId))?.type !== 'commit') return false;
-  const args = ['rev-list', '--objects', '--quiet', '--no-walk', commitId, '--'];
-  return (await git.run(args, { gitDir: directory })).exitCode === 0;
-}
-
 /** The store's hash is that of its first commit; while nothing is pinned it may still change. */
 async function makeFor(repository: Repository, commitId: CommitId): Promise<void> {
   const needed = objectFormatOf(commitId);
@@ -251,6 +254,5 @@ async function makeFor(repository: Repository, commitId: CommitId): Promise<void
     repository.sizes.close();
     return makeRepository(repository, needed);
   }
-  const hint = 'one app keeps one hash; publish a commit of the same kind, or use another app for this repository';
-  throw gitError('OBJECT_FORMAT', `the store is ${present}, the commit id is ${needed}`, hint);
+  throw otherFormat(present, needed);
 }

@@ -1,10 +1,21 @@
 import { cp, lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CommitId } from '../../schemas/values.ts';
+import { isAbort } from '../../runtime/errors.ts';
+import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { createObjectReader } from '../objects/object-reader.ts';
-import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
+import { type ObjectFormat, objectFormatOf } from '../run/commit-id.ts';
 import { mayBeDamage } from '../run/errors.ts';
-import { exists, formatOf, makeRepository, pinned, type Repository, removeBrokenPins } from './repository.ts';
+import { carryOver, keptIn, mayStillBeWhole } from './carry-over.ts';
+import { cameFrom } from './commit-origin.ts';
+import {
+  exists,
+  formatOf,
+  makeRepository,
+  otherFormat,
+  pinned,
+  type Repository,
+  removeBrokenPins,
+} from './repository.ts';
 
 /**
  * What happens when the object store itself is in doubt. The doubt is a file beside the store, so that it survives us;
@@ -15,7 +26,8 @@ import { exists, formatOf, makeRepository, pinned, type Repository, removeBroken
  * Damage has more words than any table of them. So it is recognised by a rule: a failure that says that objects are
  * damaged, and a tree that is not what its objects should make it, put the store in doubt at once; any other local
  * failure of git that has no row in the table does so at the second time in a row. If the store is found sound and the
- * same work still fails at the fourth time, it is replaced without another look: fsck does not see everything.
+ * same work still fails at the fourth time, it is replaced without another look: fsck does not see everything. Commits
+ * that are still whole are taken from the old store, and no network is needed for them.
  */
 export type Doubting = <T>(work: Work, done: Promise<T>) => Promise<T>;
 type Work = 'fetch' | 'attach' | 'write' | 'verify' | 'inspect' | 'restore';
@@ -31,11 +43,14 @@ export function createDoubting(repository: Repository): Doubting {
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (code === 'STORE_BROKEN' || code === 'TREE_MISMATCH') await markSuspect(repository, error);
-      else if (mayBeDamage(error)) {
+      else if (mayBeDamage(error, repository.directory)) {
         const times = (unknown.get(work) ?? 0) + 1;
         unknown.set(work, times);
-        if (isPowerOfTwo(times) && times > 1) await markSuspect(repository, error, times > 2 ? 'replace' : 'look');
-      }
+        const { proved } = repository.soundness;
+        repository.soundness.proved = false;
+        if (isPowerOfTwo(times) && times > 1)
+          await markSuspect(repository, error, times > 2 && !proved ? 'replace' : 'look');
+      } else if (!isAbort(error)) unknown.delete(work);
       throw error;
     }
   };
@@ -43,7 +58,10 @@ export function createDoubting(repository: Repository): Doubting {
 
 const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0;
 
-/** `look`: the next fetch proves the store or replaces it. `replace`: it replaces the store. Null: no doubt. */
+/**
+ * `look`: the next fetch proves the store or replaces it. `replace`: it replaces the store; where that fails, a pinned
+ * commit that is whole is still used. Null: no doubt.
+ */
 type Suspicion = 'look' | 'replace';
 
 export async function suspicionOf(repository: Repository): Promise<Suspicion | null> {
@@ -53,8 +71,10 @@ export async function suspicionOf(repository: Repository): Promise<Suspicion | n
 }
 
 export async function markSuspect(repository: Repository, why: unknown, then: Suspicion = 'look'): Promise<void> {
+  if ((await suspicionOf(repository)) === 'replace') return;
   repository.log.warn({ error: why }, 'the object store is in doubt; the next fetch checks all of it');
-  await writeFile(markOf(repository), then).catch((error: unknown) => {
+  const mark = repository.soundness.unprovable ? 'replace' : then;
+  await writeFile(markOf(repository), mark).catch((error: unknown) => {
     repository.log.warn({ error }, 'the doubt could not be noted');
   });
 }
@@ -63,32 +83,62 @@ export async function clearSuspicion(repository: Repository): Promise<void> {
   await rm(markOf(repository), { recursive: true, force: true });
 }
 
+/**
+ * Proves the store or finds it broken. A look that does not end in time is not repeated: the doubt is dropped, and the
+ * next one replaces the store.
+ */
+export async function prove(repository: Repository, signal: AbortSignal): Promise<'sound' | 'broken' | 'unknown'> {
+  try {
+    if (!(await isSound(repository, true, signal))) return 'broken';
+    repository.soundness.proved = true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'GIT_TIMEOUT') throw error;
+    repository.soundness.unprovable = true;
+    repository.log.warn({ error }, 'the object store is too large to be checked in time; the next doubt replaces it');
+  }
+  await clearSuspicion(repository);
+  return repository.soundness.proved ? 'sound' : 'unknown';
+}
+
 /** Every object that a pinned commit needs is here; with `hashed` each is also what its name says. */
-export async function isSound(repository: Repository, hashed: boolean): Promise<boolean> {
+export async function isSound(repository: Repository, hashed: boolean, signal?: AbortSignal): Promise<boolean> {
   if (!(await exists(repository))) return false;
   await removeBrokenPins(repository);
   const [format, pins] = await Promise.all([formatOf(repository), pinned(repository)]).catch(() => [null, null]);
   if (format === null || pins === null) return false;
   if (pins.length === 0 && !hashed) return true;
   const flags = ['--no-dangling', '--no-reflogs', '--no-progress', ...(hashed ? [] : ['--connectivity-only'])];
-  const said = await repository.git.run(['fsck', ...flags, ...pins], { gitDir: repository.directory });
+  const said = await repository.git.run(['fsck', ...flags, ...pins], { gitDir: repository.directory, signal });
   return said.exitCode === 0;
 }
 
 /**
- * Makes a store from nothing with `bring`, which fetches one commit into it, then puts it in the place of the old one.
+ * Makes a store beside the old one and puts it in its place. What is still whole in the old store is taken from there;
+ * the wanted commit and those of kept releases that are not are fetched with `bring`. The old store stays where the
+ * wanted commit cannot be had, or where a kept one is had nowhere and may still be whole in the old store.
+ * @returns whether the wanted commit had to be fetched.
  */
 export async function replaceStore(
   repository: Repository,
-  wanted: CommitId,
+  { url, commitId }: { readonly url: RepositoryUrl | null; readonly commitId: CommitId },
   bring: (fresh: Repository, commitId: CommitId) => Promise<unknown>,
-): Promise<void> {
-  const fresh = await emptyBeside(repository, wanted);
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { pins, heads } = await keptIn(repository);
+  const kept = [...new Set([...heads, ...pins])];
+  const [format, needed] = [objectFormatOf(kept[0] ?? commitId), objectFormatOf(commitId)];
+  if (format !== needed) throw otherFormat(format, needed);
+  const fresh = await emptyBeside(repository, format);
+  let isFetched = false;
   try {
-    await bring(fresh, wanted);
-    for (const commitId of await headsOf(repository)) {
-      await bring(fresh, commitId).catch((error: unknown) => {
-        repository.log.warn({ commitId, error }, 'the commit of a kept release could not be fetched again');
+    const lost = await carryOver(repository, fresh, kept, signal);
+    const arrived = kept.includes(commitId) && !lost.has(commitId);
+    isFetched = !arrived || (url !== null && !(await cameFrom(fresh, commitId, url)));
+    if (isFetched) await bring(fresh, commitId);
+    for (const head of heads.filter((each) => each !== commitId && lost.has(each))) {
+      await bring(fresh, head).catch((error: unknown) => {
+        if (mayStillBeWhole(lost.get(head))) throw lost.get(head);
+        repository.log.warn({ commitId: head, error }, 'the commit of a kept release could not be fetched again');
       });
     }
   } finally {
@@ -104,7 +154,9 @@ export async function replaceStore(
   repository.sizes.close();
   await clearSuspicion(repository);
   await rm(brokenOf(repository), { recursive: true, force: true });
-  repository.log.warn('the broken object store was replaced by a new one');
+  repository.soundness.unprovable = false;
+  repository.log.warn('the object store was replaced by a new one');
+  return isFetched;
 }
 
 /** Start-up: there is a store afterwards, whatever moment of the above a crash hit, also one that lost its HEAD. */
@@ -148,22 +200,13 @@ async function copyWorkTrees(from: string, to: string): Promise<void> {
   }
 }
 
-async function emptyBeside(repository: Repository, wanted: CommitId): Promise<Repository> {
+async function emptyBeside(repository: Repository, format: ObjectFormat): Promise<Repository> {
   const directory = freshOf(repository);
   await rm(directory, { recursive: true, force: true });
-  await makeRepository(repository, objectFormatOf(wanted), directory);
+  await makeRepository(repository, format, directory);
   const { sandbox } = repository.git;
   const reader = createObjectReader(sandbox, directory);
   return { ...repository, directory, reader, sizes: createObjectReader(sandbox, directory, 'sizes') };
-}
-
-/** The commits of the work trees that we know, the spare's included. */
-async function headsOf(repository: Repository): Promise<CommitId[]> {
-  const all = join(repository.directory, 'worktrees');
-  const names = await readdir(all).catch(() => []);
-  const heads = await Promise.all(names.map((name) => readFile(join(all, name, 'HEAD'), 'utf8').catch(() => '')));
-  const sound = heads.map((head) => head.trim()).filter((head) => /^[0-9a-f]{40,64}$/.test(head));
-  return [...new Set(sound)].map(checkedCommitId);
 }
 
 const markOf = (repository: Repository) => `${repository.directory}.suspect`;

@@ -2,12 +2,12 @@ import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'no
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { CommitId } from '../../schemas/values.ts';
+import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import type { ObjectSource } from '../objects/object-reader.ts';
 import { checkedCommitId, type ObjectFormat } from '../run/commit-id.ts';
 import { gitError } from '../run/errors.ts';
 import type { GitFailpoint } from '../run/failpoints.ts';
-import { forgetOrigins } from './commit-origin.ts';
+import { cameFrom, forgetOrigins } from './commit-origin.ts';
 
 /**
  * The bare repository behind a store. We alone make it, beside its place, and rename it, so that it is there whole or
@@ -20,6 +20,13 @@ export interface Repository extends ObjectSource {
   readonly failpoint: GitFailpoint;
   /** Commits that came since we started: all their objects were hashed on arrival. */
   readonly fresh: Set<CommitId>;
+  /** What a look at the whole store said last (replace-store.ts). */
+  readonly soundness: {
+    /** It was found sound, and no failure of unknown cause came since. */
+    proved: boolean;
+    /** The look did not end in time. */
+    unprovable: boolean;
+  };
 }
 
 const ATTRIBUTES = '* -text -eol -crlf -ident -filter -working-tree-encoding -export-subst -export-ignore\n';
@@ -65,6 +72,23 @@ export async function isPinned(repository: Repository, commitId: CommitId): Prom
   if (!(await exists(repository))) return false;
   const found = await repository.reader.read(pinOf(commitId));
   return found !== null && found.type === 'commit' && found.id === commitId;
+}
+
+/** The commit and its tree are here, pinned or not. */
+export async function isWhole({ git, reader, directory }: Repository, commitId: CommitId): Promise<boolean> {
+  if ((await reader.read(commitId))?.type !== 'commit') return false;
+  const args = ['rev-list', '--objects', '--quiet', '--no-walk', commitId, '--'];
+  return (await git.run(args, { gitDir: directory })).exitCode === 0;
+}
+
+/** Pinned, from this url, and whole. */
+export async function isHere(
+  repository: Repository,
+  { url, commitId }: { readonly url: RepositoryUrl | null; readonly commitId: CommitId },
+): Promise<boolean> {
+  if (url !== null && !(await cameFrom(repository, commitId, url))) return false;
+  const whole = async () => (await isPinned(repository, commitId)) && (await isWhole(repository, commitId));
+  return await whole().catch(() => false);
 }
 
 /** In the place of one that a power loss left empty, too: git does not write over a ref that it cannot read. */
@@ -114,4 +138,10 @@ export async function pinNames({ directory }: Pick<Repository, 'directory'>): Pr
 /** What a caller gets who asks to write a commit that was never fetched. */
 export function notHere(commitId: CommitId) {
   return gitError('COMMIT_ABSENT', `commit ${commitId} is not in the store`);
+}
+
+/** What a target gets whose commit id is of another hash than the commits that are kept. */
+export function otherFormat(present: ObjectFormat, needed: ObjectFormat) {
+  const hint = 'one app keeps one hash; publish a commit of the same kind, or use another app for this repository';
+  return gitError('OBJECT_FORMAT', `the store is ${present}, the commit id is ${needed}`, hint);
 }

@@ -142,7 +142,7 @@ export function gitFailure(what: string, stderr: string, otherwise: Code = 'GIT_
     const believed = [said.git, from === 'git' ? '' : said.host, from === 'refusal' ? said.refusal : ''];
     return believed.some((text) => words.test(text));
   });
-  if (row) return FleetError.of(row.code, reason, row.hint);
+  if (row) return noting(row, FleetError.of(row.code, reason, row.hint));
   if (said.host !== '' || said.refusal !== '') return FleetError.of('FETCH_FAILED', reason);
   return FleetError.of(otherwise, reason, CODES.GIT_FAILED.hint);
 }
@@ -156,16 +156,31 @@ function speakersOf(stderr: string): { git: string; host: string; refusal: strin
   return { git: '', host: lines.slice(0, end + 1).join('\n'), refusal: refusal.join('\n') };
 }
 
+/** Failures that the row of PACK chose: no word about the network explains them. */
+const unsoundPacks = new WeakSet<FleetError>();
+
+function noting({ words }: Row, failure: FleetError): FleetError {
+  if (words === PACK) unsoundPacks.add(failure);
+  return failure;
+}
+
 /**
  * Whether a failure without a row of its own may come from damage in our own store: of a command that ended with words
- * we do not know, or by a signal, of a pack that does not fit what is here, of a file that is no longer what it was.
+ * we do not know, or that crashed, of a pack that does not fit what is here, of a file in `directory` that is no longer
+ * what it was. A transfer that the network cut is no damage, nor is a process that the system killed.
+ * @param directory of the store; without it the path of a file does not matter.
  */
-export function mayBeDamage(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  if (code === 'GIT_FAILED' || code === 'GIT_KILLED') return true;
-  if (code === 'FETCH_FAILED') return PACK.test(speakersOf(String(message)).git);
-  return typeof code === 'string' && ODD_SHAPE.has(code);
+export function mayBeDamage(error: unknown, directory?: string): boolean {
+  const { code, message, path } = error as { code?: unknown; message?: unknown; path?: unknown };
+  if (code === 'GIT_FAILED') return true;
+  if (code === 'GIT_KILLED') return CRASHED.test(String(message));
+  if (code === 'FETCH_FAILED') return unsoundPacks.has(error as FleetError);
+  if (typeof code !== 'string' || !ODD_SHAPE.has(code)) return false;
+  return directory === undefined || (typeof path === 'string' && `${path}/`.startsWith(`${directory}/`));
 }
+
+/** By what it read, such as a file that is shorter than it was when it was mapped. */
+const CRASHED = /was ended by SIG(BUS|SEGV|ABRT|FPE|ILL)$/;
 
 /** Of git or of the operating system. */
 export function isNoSpace(error: unknown): boolean {
