@@ -55,13 +55,19 @@ function continued(verb: 'resume' | 'promote', rollout: Rollout, word: Said): Pa
       // Its deadline starts again, by the leader's clock and not by ours.
       return { ...promoted, state: 'running', paused: null, waveAt: 0, permits: rollout.policy !== null };
     case 'halted':
-      if (rollout.policy === null) return 'nothing';
-      return { ...promoted, state: 'running', reason: '', setBack: false, excused: excusedIn(rollout), waveAt: 0 };
+      if (rollout.policy === null && !rollout.setBack) return 'nothing';
+      return { ...promoted, ...unhalted(rollout), state: 'running', reason: '', waveAt: 0 };
     case 'proven':
       return 'nothing';
     default:
       return 'refuse';
   }
+}
+
+/** Without a policy it needed no permits before it halted. */
+function unhalted(rollout: Rollout): Partial<Rollout> {
+  const setBackPassed = rollout.setBack || rollout.setBackPassed;
+  return { setBack: false, setBackPassed, excused: excusedIn(rollout), permits: rollout.policy !== null };
 }
 
 /** Resumed after a halt, a rollout continues without the agents that failed. */

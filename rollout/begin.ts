@@ -8,9 +8,11 @@ import { isSameTarget } from '../schemas/target.ts';
 import { type Action, changing } from './action.ts';
 import type { Core, Observed, WantedDeployment } from './observed.ts';
 import { outcomeOf } from './summary.ts';
+import { haltSetBack } from './went-back.ts';
 
 /**
- * A target that has no rollout yet gets one, halted from the start where ZooKeeper was set back (`setBack`: why). The deployment before it is over with that, if it was not before.
+ * A target that has no rollout yet gets one. The deployment before it is over with that, if it was not before.
+ * @param setBack why ZooKeeper was set back; the rollout is halted from the start then. Null: it was not.
  */
 export function beginRollout(
   picture: Observed,
@@ -19,8 +21,9 @@ export function beginRollout(
   setBack: string | null,
 ): Action {
   const going = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
-  const begun: Rollout =
-    setBack === null ? going : { ...going, state: 'halted', setBack: true, reason: setBack, members: [] };
+  // One that is over, or cannot start before its policy is readable, orders nothing anyway.
+  const starts = going.state === 'running' || going.state === 'paused';
+  const begun = setBack === null || !starts ? going : haltSetBack({ ...going, members: [] }, setBack, picture.agents);
   const why = `${deploymentName(record.number)} starts${begun.reason === '' ? '' : `: ${begun.reason}`}`;
   return changing('start', why, begun, { outcome: endOfLast(picture, record) ?? endOfThis(picture, begun) });
 }
@@ -38,8 +41,9 @@ function continued(
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
   if (!isSameTarget(left.target, wanted.target) || left.via === 'rollback') return null;
   if (wanted.policy && !isDeepStrictEqual(wanted.policy, before.policy)) return null;
-  const tries = { late: [], latePermitted: [], lateUnable: [], excused: [], failures: [], waveAt: now, soakAt: null };
-  return { ...before, ...tries, deployment: record.number, targetVersion: wanted.targetVersion };
+  const tries = { late: [], latePermitted: [], lateUnable: [], excused: [], failures: [], setBackPassed: false };
+  const { targetVersion } = wanted;
+  return { ...before, ...tries, waveAt: now, soakAt: null, deployment: record.number, targetVersion };
 }
 
 function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment): Rollout {
@@ -51,16 +55,8 @@ function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment):
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
     ...{ canary: [], members: [], waveAt: now, soakAt: null, promoted: null },
     wayBack: record.via === 'rollback',
-    ...{
-      late: [],
-      latePermitted: [],
-      lateUnable: [],
-      excused: [],
-      reason: '',
-      setBack: false,
-      failures: [],
-      steered: [],
-    },
+    ...{ late: [], latePermitted: [], lateUnable: [], excused: [], failures: [], steered: [] },
+    ...{ reason: '', setBack: false, setBackPassed: false },
   };
   if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {

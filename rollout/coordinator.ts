@@ -18,7 +18,7 @@ import { knowAgents } from './agents.ts';
 import { isLedBy, type Leadership } from './leadership.ts';
 import { type Observation, observe } from './observe.ts';
 import { plan } from './plan.ts';
-import { createSetBackWatch, type SetBackWatch } from './set-back.ts';
+import { createSetBackWatch, lookAfterLosses, type SetBackWatch } from './set-back.ts';
 import { createWatchWindow } from './watch-window.ts';
 
 interface CoordinatorParts {
@@ -58,6 +58,7 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
   const data = Buffer.from(JSON.stringify({ agentId: parts.agentId }));
   const candidacy = standForElection(session, { path: znodes.election, data, clock, random, log });
   const setBack = createSetBackWatch(() => session.vitals().incarnation);
+  const stopLooking = lookAfterLosses(session, znodes.config, setBack);
   let leading: Promise<void> = Promise.resolve();
   candidacy.onChange((term) => {
     if (!term) return;
@@ -70,6 +71,7 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
       return candidacy.term !== undefined;
     },
     async leave() {
+      stopLooking();
       await candidacy.leave();
       await leading;
     },
@@ -111,7 +113,6 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
         await act(executeParts, leadership, seen, order);
       }
       if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
-      if (order.do === 'halt' || order.do === 'start') setBack.told();
       conflicts = 0;
       retryLoop.wentWell();
     } catch (error) {

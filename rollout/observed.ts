@@ -23,7 +23,7 @@ export interface Observed {
   readonly proven: Deployment | null;
   readonly quarantine: Brake<readonly Quarantined[]>;
   readonly agents: readonly AgentSeen[];
-  /** The leader itself saw the ensemble lose what it had: config is of before that, and no person has spoken since. */
+  /** The leader itself saw the ensemble lose what it had, and config is of before that. */
   readonly setBack: boolean;
   /** For how long this leader has watched without a gap or a jump of its time, ms. */
   readonly watched: number;

@@ -1,14 +1,15 @@
 /**
- * The coordinator's decisions, pure: what is known about the fleet in, the next order out. Read from here: start.ts (a
- * target without a rollout gets one), wave.ts (a policy's rollout goes on), and below (what needs no more than a look).
+ * The coordinator's decisions, pure: what is known about the fleet in, the next order out. Read from here: begin.ts (a
+ * target without a rollout gets one), phases.ts (a policy's rollout advances), and below (what needs no more than a look).
  */
 import type { Rollout } from '../schemas/rollout.ts';
 import { type Action, changing, rest } from './action.ts';
 import { beginRollout } from './begin.ts';
 import { inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
 import { advance } from './phases.ts';
-import { NO_DEADLINE, namesOf, outcomeOf, showWords, summarize } from './summary.ts';
+import { NO_DEADLINE, outcomeOf, showWords, summarize } from './summary.ts';
 import { unphased } from './unphased.ts';
+import { haltSetBack, whySetBack } from './went-back.ts';
 
 /**
  * The next order of the leader, and why in plain words. The same picture gives the same order to every leader, so a
@@ -23,7 +24,8 @@ export function plan(picture: Observed): Action {
     return rest(`its rollout is ${unknownState}, which this version does not know: it is left alone`);
   const setBack = whySetBack(picture, wanted);
   if (rollout?.targetVersion !== wanted.targetVersion) return beginRollout(picture, wanted, wanted.record, setBack);
-  if (setBack !== null && rollout.state === 'running') return halted(picture, rollout, setBack);
+  if (setBack !== null && rollout.state === 'running')
+    return changing('halt', setBack, haltSetBack(rollout, setBack, picture.agents));
   switch (rollout.state) {
     case 'running':
       return running(picture, wanted, rollout);
@@ -42,28 +44,6 @@ export function plan(picture: Observed): Action {
     case 'rolled-back':
       return ended(picture, wanted, rollout);
   }
-}
-
-/**
- * ZooKeeper lost writes or was restored: what config holds may be older than any person meant. No order then, until a
- * person publishes what should run, or resumes it. Null: it was not set back.
- */
-function whySetBack({ agents, setBack, rollout }: Observed, { targetVersion }: WantedDeployment): string | null {
-  const sawIt = agents.filter(
-    ({ agentId, report }) =>
-      report?.targetVersion === targetVersion &&
-      report.error?.code === 'TARGET_WENT_BACK' &&
-      !(rollout?.targetVersion === targetVersion && rollout.excused.includes(agentId)),
-  );
-  if (sawIt.length === 0 && !setBack) return null;
-  const who = sawIt.length > 0 ? `${namesOf(sawIt)} accepted a newer target before` : 'the coordinator saw it';
-  return `ZooKeeper was set back (${who}): nothing is ordered until a person publishes what should run`;
-}
-
-function halted(picture: Observed, rollout: Rollout, why: string): Action {
-  const saw = picture.agents.filter(({ report }) => report?.error?.code === 'TARGET_WENT_BACK');
-  const failures = saw.map(({ agentId }) => ({ agentId, code: 'TARGET_WENT_BACK', reason: '' }));
-  return changing('halt', why, { ...rollout, state: 'halted', setBack: true, reason: why, failures, soakAt: null });
 }
 
 function running(picture: Observed, wanted: WantedDeployment, rollout: Rollout): Action {
@@ -98,4 +78,4 @@ function ended(picture: Observed, { record }: WantedDeployment, rollout: Rollout
   return changing('outcome', rollout.reason, null, { outcome: { number: rollout.deployment, outcome } });
 }
 
-const isWithoutPolicy = (rollout: Rollout): boolean => rollout.permits && rollout.policy === null;
+const isWithoutPolicy = ({ permits, policy, setBack }: Rollout): boolean => permits && policy === null && !setBack;

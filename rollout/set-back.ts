@@ -1,11 +1,16 @@
+import { targetVersionOf } from '../schemas/target-version.ts';
 import type { TargetVersion } from '../schemas/values.ts';
+import type { Session } from '../zookeeper/session.ts';
 
 /** Remembers, over the terms of one process, which target an ensemble showed right after it had lost writes. */
 export interface SetBackWatch {
-  /** @returns whether this target was found by the first look at an ensemble that had lost writes. */
-  look(targetVersion: TargetVersion): boolean;
-  /** That is in the record now, and a person's word about it is heard. */
-  told(): void;
+  /** Whether the ensemble lost writes since the last look. */
+  readonly isNews: boolean;
+  /**
+   * @param targetVersion what config holds; null: there is no config.
+   * @returns whether this target was found by the first look at an ensemble that had lost writes.
+   */
+  look(targetVersion: TargetVersion | null): boolean;
 }
 
 /** @param incarnation of the ensemble, as the session counts it: it grows whenever the ensemble lost what it had. */
@@ -13,6 +18,9 @@ export function createSetBackWatch(incarnation: () => number): SetBackWatch {
   let known = incarnation();
   let suspect: TargetVersion | null = null;
   return {
+    get isNews() {
+      return incarnation() !== known;
+    },
     look(targetVersion) {
       const now = incarnation();
       if (now !== known) suspect = targetVersion;
@@ -21,8 +29,24 @@ export function createSetBackWatch(incarnation: () => number): SetBackWatch {
       if (suspect !== targetVersion) suspect = null;
       return suspect !== null;
     },
-    told() {
-      suspect = null;
-    },
   };
+}
+
+/**
+ * Looks as soon as the ensemble is back, leading or not: a candidate that looks first when it leads would suspect a
+ * target that was published after the loss. A look that fails is repeated when the next connection is made.
+ * @returns ends it.
+ */
+export function lookAfterLosses(
+  session: Pick<Session, 'onState' | 'get'>,
+  config: string,
+  watch: SetBackWatch,
+): () => void {
+  return session.onState((state) => {
+    if (state !== 'connected' || !watch.isNews) return;
+    session.get(config).then(
+      (node) => watch.look(node && targetVersionOf(node.stat)),
+      () => {},
+    );
+  });
 }

@@ -79,6 +79,8 @@ export const rollout = once(() =>
     reason: z.string().default(''),
     /** It halted since ZooKeeper lost writes or was restored: only a person's publish, or resume, ends that. */
     setBack: z.boolean().default(false),
+    /** A person resumed it after that: what a leader saw of the same loss does not halt it again. */
+    setBackPassed: z.boolean().default(false),
     /** What people said about it, newest first; at most 20. */
     steered: z.array(said.extend({ verb: z.string() })).default([]),
     /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */

@@ -130,6 +130,24 @@ describe('a word', () => {
     expect(steer('abort', free, word)).toMatchObject({ rollout: { permits: true, state: 'aborted' } });
   });
 
+  it.each(['resume', 'promote'] as const)(
+    'of %s where ZooKeeper was set back passes that, with a policy or not',
+    (verb) => {
+      const halted = { setBack: true, failures: [{ agentId: 'web-1', code: 'TARGET_WENT_BACK', reason: '' }] };
+      const free = steer(verb, inState('halted', { ...halted, policy: null }), word);
+      const passed = { state: 'running', setBack: false, setBackPassed: true, excused: ['web-1'] };
+      expect(free).toMatchObject({ do: 'write', rollout: { ...passed, permits: false } });
+      expect(steerWords(free)).toContain('d-7 continues without web-1');
+      const led = steer(verb, inState('halted', halted), word);
+      expect(led).toMatchObject({ do: 'write', rollout: { ...passed, permits: true } });
+      if (led.do !== 'write') throw new Error(led.do);
+      // A later halt for another reason, and what a person says about that, takes nothing of it back.
+      const again = steer(verb, { ...led.rollout, state: 'halted', reason: 'web-2 failed' }, word);
+      expect(again).toMatchObject({ rollout: { state: 'running', setBackPassed: true } });
+      expect(steer(verb, inState('halted'), word)).toMatchObject({ rollout: { setBackPassed: false } });
+    },
+  );
+
   it('where the policy cannot be read says what to do', () => {
     const resumed = steer('resume', inState('halted', { policy: null }), word);
     expect(resumed.do).toBe('nothing');

@@ -698,15 +698,63 @@ describe('an ensemble that was set back', () => {
     expect(world.rollout).toMatchObject({ state: 'running', deployment: 3 });
   });
 
-  it('continues where a person resumes it, without the agents that refuse', () => {
+  const resume = (world: World) => {
+    const resumed = world.rollout && steer('resume', world.rollout, { by: 'ann', reason: '', at: world.now });
+    if (resumed?.do !== 'write') throw new Error(`resume: ${resumed?.do}`);
+    world.rollout = resumed.rollout;
+  };
+
+  it.each(rows)('$when, where $who: one resume continues it, without the agents that refuse', (row) => {
+    const world = second(row.policy);
+    row.until(world);
+    row.sees(world);
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'halted', setBack: true });
+    // The leader goes on seeing what it saw: the person has spoken about that.
+    resume(world);
+    settle(world);
+    const excused = row.sees === wentBack ? ['web-1'] : [];
+    expect(world.rollout).toMatchObject({ state: 'running', permits: row.policy !== null, setBack: false, excused });
+  });
+
+  it.each(['before the rollout begins', 'while it runs'])('without a policy holds its agents, %s', (when) => {
+    const world = second(null, 3);
+    if (when === 'while it runs') settle(world);
+    wentBack(world);
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'halted', permits: true, policy: null });
+  });
+
+  it('is seen again by an agent that refuses after the resume', () => {
     const world = second(WAVES);
     settle(world);
     wentBack(world);
     settle(world);
-    const resumed = world.rollout && steer('resume', world.rollout, { by: 'ann', reason: '', at: world.now });
-    if (resumed?.do === 'write') world.rollout = resumed.rollout;
+    resume(world);
     settle(world);
-    expect(world.rollout).toMatchObject({ state: 'running', excused: ['web-1'] });
+    world.fail('web-3', 'TARGET_WENT_BACK');
+    expect(settle(world)).toContain('ZooKeeper was set back (web-3 accepted a newer target before)');
+  });
+
+  it('names only the agents that refuse this very target', () => {
+    const world = second(WAVES);
+    world.fail('web-2', 'TARGET_WENT_BACK');
+    world.publish('c');
+    settle(world);
+    expect(world.rollout?.state).toBe('running');
+    world.fail('web-1', 'TARGET_WENT_BACK');
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'halted', failures: [{ agentId: 'web-1' }] });
+  });
+
+  it('waits for a readable policy first, and is halted for that loss then', () => {
+    const world = second(WAVES);
+    world.setBack = true;
+    const broken = { value: null, unreadable: 'the policy znode holds something that is no policy' };
+    world.execute(plan({ ...world.picture(), policy: broken }));
+    expect(world.rollout).toMatchObject({ state: 'halted', setBack: false, policy: null });
+    expect(settle(world)).toContain('ZooKeeper was set back');
+    expect(world.rollout).toMatchObject({ state: 'halted', setBack: true, policy: { canary: 1 } });
   });
 });
 

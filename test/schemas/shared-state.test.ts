@@ -36,6 +36,7 @@ const rollout: Rollout = {
   lateUnable: [],
   wayBack: false,
   setBack: false,
+  setBackPassed: false,
   excused: [],
   steered: [{ verb: 'pause', by: 'ann', reason: 'lunch', at: 1_700_000_000_001 }],
   reason: '',
@@ -73,6 +74,7 @@ describe('rollout', () => {
       steered: [],
       reason: '',
       setBack: false,
+      setBackPassed: false,
       failures: [],
     });
   });
