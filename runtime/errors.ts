@@ -79,6 +79,8 @@ const SYSTEM: Readonly<Record<string, Omit<Said, 'reason'>>> = {
     hint: 'a file is where the named path needs a directory: move it away, or name another path',
     next: 'retry',
   },
+  EFTYPE: { code: 'NOT_A_FILE' },
+  EFBIG: { code: 'FILE_TOO_LARGE' },
   ENAMETOOLONG: { code: 'NAME_TOO_LONG' },
   EIO: { code: 'IO_ERROR', hint: 'the disk reports errors; check the hardware' },
 };

@@ -12,12 +12,11 @@ export type Suspension = Said;
 
 export const SUSPENSION_FILE = 'suspended.json';
 
-/** Null where there is none. One that cannot be read holds all the same: somebody meant to stop this server. */
+/** Null where there is none. One that cannot be read, for any reason, holds all the same: it is there to stop this server. */
 export async function readSuspension(appState: string): Promise<Suspension | null> {
-  const text = await readIfThere(join(appState, SUSPENSION_FILE));
-  if (text === null) return null;
   try {
-    return said.parse(JSON.parse(text));
+    const text = await readIfThere(join(appState, SUSPENSION_FILE));
+    return text === null ? null : said.parse(JSON.parse(text));
   } catch {
     return { by: 'somebody', reason: `${SUSPENSION_FILE} cannot be read`, at: 0 };
   }

@@ -62,6 +62,18 @@ export const SERVER = {
     means: 'A file is where a directory must be.',
     hint: 'move the file away, or choose another relativePath',
   },
+  NOT_A_FILE: {
+    next: 'retry',
+    about: 'server',
+    means: 'A symbolic link, a directory or a device is where the agent keeps a plain file; it was not read.',
+    hint: 'put a plain file there; to keep the state elsewhere, set agent.state instead of linking its files',
+  },
+  FILE_TOO_LARGE: {
+    next: 'retry',
+    about: 'server',
+    means: 'A file of the agent is larger than any that it writes, or than this system allows.',
+    hint: 'find out what wrote to the named file; check the file size limit of the agent (ulimit -f)',
+  },
   SYMLINK: {
     next: 'stall',
     about: 'server',
