@@ -94,7 +94,7 @@ export function fleetSide(parts: FleetSideParts) {
         yield* followTarget({ ...desired, resyncMs: live().resyncInterval, accepted }, round);
       }
     },
-    resyncInterval: () => {
+    resync: () => {
       const before = again;
       again = new AbortController();
       before.abort();

@@ -88,10 +88,10 @@ interface Serving {
 }
 
 async function serve({ settings, read, log, shutdown, manager, hear, failpoint }: Serving): Promise<void> {
-  let resyncInterval = () => {};
+  let resync = () => {};
   const onApplied = ({ log: { level } }: Settings) => {
     log.level = level;
-    resyncInterval();
+    resync();
   };
   let changedFiles = async (): Promise<readonly string[]> => [];
   const reload = createReload({
@@ -106,7 +106,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   const agent = live();
   const local = await openLocalAgent(settings, agent, log, shutdown, failpoint, undefined, live);
   const fleet = await joinFleet(settings, agent, local, log, shutdown, live);
-  resyncInterval = fleet.resyncInterval;
+  resync = fleet.resync;
   changedFiles = fleet.changed;
   const parts = localParts(local, settings, agent, log, failpoint, live);
   const pulse = pulseOf(manager, live, log, shutdown, () => hear(reload.ask));
