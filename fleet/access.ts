@@ -22,7 +22,7 @@ export function roleThatMay(kind: ZnodeKind): Role {
 
 /** Gives the list for a new node. */
 export interface Access {
-  /** @param own the digest id of whoever creates it, who alone may write it besides the operator. */
+  /** @param own the digest id of the creator, the only writer besides the operator. */
   of(kind: ZnodeKind, own?: string): readonly AclEntry[];
 }
 
@@ -30,7 +30,7 @@ export interface Access {
 export const isOpen = (acl: readonly AclEntry[]): boolean =>
   acl.some(({ scheme, permissions }) => scheme === 'world' && /[cdwa]/.test(permissions));
 
-/** For trials: whoever reaches the ZooKeeper may do everything. */
+/** For trials: every client that reaches ZooKeeper may do everything. */
 export const openAccess: Access = { of: () => OPEN };
 
 export function roleAccess(ids: RoleIds): Access {

@@ -29,7 +29,7 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
       result.present.push(path);
     }
   }
-  // After their parents, so that nobody makes open ones any more.
+  // After their parents, so that no client creates open ones any more.
   await giveRights(session, await pathsBelow(session, znodes.deployments), access.of('deployment'));
   await giveRights(session, await pathsBelow(session, znodes.permits), access.of('permit'));
   if (!isOpen(access.of('report'))) await removeOpen(session, await pathsBelow(session, znodes.agents));

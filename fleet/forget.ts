@@ -9,7 +9,7 @@ import { type AgentView, isPresence } from './fleet-view.ts';
 /**
  * Removes what an agent that is gone left behind: its report, and its permit. An agent that is online is refused, since
  * it would only report again; but for one whose report belongs to a former state directory of that server, so that the
- * present agent may not write it: removed, it is written anew.
+ * present agent may not write it: removed, it is written again.
  * @returns false where nothing is known of such an agent.
  * @throws FleetError ONLINE (the holder is named).
  */

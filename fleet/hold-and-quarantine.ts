@@ -18,8 +18,8 @@ import { appMissing } from './shared-state.ts';
 import { createTries } from './tries.ts';
 
 /**
- * A person's words about `hold` and `quarantine`. Each is a write that names the version it was decided on: whoever is
- * faster makes us decide anew, so that nothing is overwritten unseen. Each is idempotent: said twice it is done once.
+ * A person's words about `hold` and `quarantine`. Each is a write that names the version it was decided on: after
+ * another client's write we decide again, so that nothing is overwritten unseen. Each is idempotent.
  */
 export interface SteeringParts {
   readonly session: Session;
@@ -53,7 +53,7 @@ export async function setHold(
   });
 }
 
-/** Ends a hold, whoever holds it, one that cannot be read too. Resolves to what was ended; null where nothing was held. */
+/** Ends a hold, another person's and an unreadable one too. Resolves to what was ended; null where nothing was held. */
 export async function unhold(parts: SteeringParts): Promise<Hold | 'unreadable' | null> {
   return await change(parts, parts.znodes.hold, (data) => {
     const { value, unreadable } = parseHold(data);

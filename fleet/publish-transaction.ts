@@ -241,7 +241,7 @@ async function commit(
     return await session.transact(operations);
   } catch (error) {
     if (isCode(error, 'BAD_VERSION')) return null;
-    // `deployments` was set before it, with the version that was read: nobody was faster, the number itself is wrong.
+    // `deployments` was set before it, with the version that was read: no client was faster, the number is wrong.
     if (isCode(error, 'NODE_EXISTS') && error.path === znodes.deployment(number)) throw behind(number);
     throw error;
   }

@@ -7,7 +7,7 @@ import type { CommitId } from '../schemas/values.ts';
  * version of what it read.
  */
 
-/** A commit in quarantine as it is written, whoever puts it there: words from outside are cleaned and cut. */
+/** A commit in quarantine as it is written: words from outside are cleaned and cut. */
 export function quarantineEntry(
   commitId: CommitId,
   word: { readonly by: string; readonly reason: string },

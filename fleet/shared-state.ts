@@ -19,7 +19,7 @@ export interface ConfigContent {
 
 /**
  * The shared state as a publisher reads it before it plans its transaction: each part parsed once, here, and with its
- * version. Behind this door nobody parses a znode again.
+ * version. Code behind it parses no znode again.
  */
 export interface SharedState {
   readonly config: Versioned &
@@ -39,7 +39,7 @@ export interface SharedState {
 
 /**
  * Reads the shared state of an app. The parts are read side by side, so they may be of different moments: that is
- * harmless, since whoever writes names every version.
+ * harmless, since every write names all versions that it was planned from.
  * @throws FleetError APP_MISSING where `gitfleet init` was not run on this ZooKeeper.
  */
 export async function readSharedState(session: Session, znodes: Znodes, options?: CallOptions): Promise<SharedState> {

@@ -8,7 +8,7 @@ export interface WaveAgent {
 }
 
 /**
- * The agents of the canary, by id; empty where the policy has none, or its selector chooses nobody.
+ * The agents of the canary, by id; empty where the policy has none, or its selector matches no agent.
  * @param before the canary of an earlier try: its agents are taken again where they can be.
  * @param all how many agents a share is a share of.
  */
@@ -36,8 +36,8 @@ export function nextWave(policy: Policy, left: readonly WaveAgent[], all: number
 }
 
 /**
- * All waves, the canary first, as they go if nobody fails, comes or leaves. None where the policy wants a canary and
- * chooses nobody: nobody else goes before it.
+ * All waves, the canary first, as they follow if no agent fails, joins or leaves. None where the policy asks for a
+ * canary and matches no agent: no other agent goes before the canary.
  */
 export function wavesOf(
   policy: Policy,

@@ -97,7 +97,7 @@ async function permitOperations(
 
 /**
  * A publish with every version checked, config's being the failed target's: if anything moved on, nothing happens and
- * the next look decides anew.
+ * the next look decides again.
  */
 async function rollBack(
   parts: PublishParts,

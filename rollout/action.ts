@@ -23,7 +23,7 @@ export interface RolloutChange {
   readonly rollout: Rollout | null;
   readonly grant: readonly string[];
   readonly revoke: readonly string[];
-  /** How a deployment ended, to be written where nobody said it yet. */
+  /** How a deployment ended, to be written where it has no outcome yet. */
   readonly outcome: { readonly number: number; readonly outcome: Outcome } | null;
 }
 

@@ -48,7 +48,7 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   });
   if (isSuspended(seen.report) || isOverridden(report)) return is('out', permitted);
   const isActive = report?.phase === 'active';
-  // Without waves nobody is watched: it was there, and that is all that was asked.
+  // Without waves no agent is watched afterwards: that it was there is enough.
   if (isActive && (online || !rollout.permits)) return is('done');
   if (report && hasGivenUp(report)) return is(isUnable(report) ? 'unable' : 'failed');
   const ready = online && report?.phase === 'awaiting' && !permitted;
@@ -59,7 +59,7 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const late = explained || rollout.lateUnable.includes(agentId) ? 'unable' : 'failed';
   if (rollout.late.includes(agentId)) return is(late, permitted);
   const since = sinceWhen(seen, rollout, permitted, isActive);
-  // Who was offline before its turn is nobody's failure.
+  // An agent that was offline before its turn has not failed.
   const counts = permitted || isActive || online;
   if (counts && since !== null && isPast(since, policy, time)) return is(late, permitted && !isActive, true);
   if (isActive) return is('gone');
@@ -71,7 +71,7 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
 /** Its report names what keeps it, and that is not the commit. */
 const isUnable = (report: Report | null): boolean => report?.error != null && !blamesCommit(report.error);
 
-/** From when its deadline counts: of who is done that of its going away, and only while its wave or the canary is watched. */
+/** When its deadline starts; for one that is done, when it went away, while its wave or the canary is watched. */
 function sinceWhen(seen: AgentSeen, rollout: Rollout, permitted: boolean, isActive: boolean): number | null {
   const { agentId, permit, well } = seen;
   const isMember = rollout.members.includes(agentId);

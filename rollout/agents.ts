@@ -8,9 +8,9 @@ import type { RolloutChange } from './action.ts';
 import type { AgentSeen } from './observed.ts';
 
 /**
- * The agents as a leader knows them in one term. Who is online is read at every look; reports of the present wave too,
- * those of everybody else now and then, since of them only a failure would change anything. Permits are read once: after
- * its first write nobody but the leader changes them.
+ * The agents as a leader knows them in one term. Presence is read at every look; reports of the present wave too, those
+ * of all other agents now and then, since of them only a failure would change anything. Permits are read once: after
+ * its first write only the leader changes them.
  */
 interface KnownAgents {
   read(rollout: Rollout | null): Promise<readonly AgentSeen[]>;

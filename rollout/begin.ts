@@ -29,8 +29,8 @@ export function beginRollout(
 }
 
 /**
- * The same three members again while a rollout goes on: it goes on, with its canary, its wave and its pause. A target
- * with a policy of its own that is not the one in force is obeyed: that begins anew.
+ * The same three members again during a rollout: it continues, with its canary, its wave and its pause. A target with a
+ * policy of its own that is not the one in force is obeyed: that starts a new rollout.
  */
 function continued(
   { rollout: before, left, now }: Observed,
@@ -83,7 +83,7 @@ const rollbackRule = (policy: Policy): Policy => ({
   ...{ soak: '0s', promote: 'auto', offlineBudget: '100%', onFailure: 'continue' },
 });
 
-/** By history, which publishers write too where nobody leads; of what history forgot the last rollout knows. */
+/** By history, which publishers write too where no agent leads; what history forgot, the last rollout knows. */
 function baseOf({ rollout, proven }: Observed): Rollout['base'] {
   if (proven) return { deployment: proven.number, ...core(proven.target) };
   return rollout?.base ?? null;
@@ -96,7 +96,7 @@ function endOfLast(picture: Observed, record: Deployment) {
   return { number: left.number, outcome };
 }
 
-/** A target that nobody can read is over before it began. */
+/** A target that no agent can read is over before it began. */
 function endOfThis(picture: Observed, begun: Rollout) {
   if (begun.state !== 'failed') return null;
   return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.reason) };

@@ -12,7 +12,7 @@ export function failuresOf(tally: Summary, rollout: Rollout): readonly RolloutAg
 export interface Broken {
   /** Who, why, and how many it allows. */
   readonly why: string;
-  /** Somebody failed who had leave to activate it. Where nobody had, the commit cannot be why. */
+  /** One of them had a permit. Where none had, the commit cannot be why. */
   readonly byCommit: boolean;
 }
 

@@ -64,7 +64,7 @@ export async function observe(
   };
 }
 
-/** While nothing can go on, nobody has to be looked at. */
+/** While no order can follow, no agent has to be looked at. */
 const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
   !moved && rollout !== null && ['proven', 'rolled-back', 'paused'].includes(rollout.state);
 

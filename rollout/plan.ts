@@ -1,6 +1,6 @@
 /**
  * The coordinator's decisions, pure: what is known about the fleet in, the next order out. Read from here: begin.ts (a
- * target without a rollout gets one), phases.ts (a policy's rollout advances), and below (what needs no more than a look).
+ * target without a rollout gets one), phases.ts (a policy's rollout advances), and below (what a look is enough for).
  */
 import type { Rollout } from '../schemas/rollout.ts';
 import { type Action, changing, rest } from './action.ts';
@@ -32,7 +32,7 @@ export function plan(picture: Observed): Action {
     case 'paused':
       return rest(`paused by ${rollout.paused?.by ?? 'unknown'}: ${rollout.paused?.reason ?? ''}`);
     case 'halted':
-      // It halted because nobody could read the policy; a person has mended that.
+      // It halted because the policy could not be read; a person has fixed that.
       if (isWithoutPolicy(rollout) && !picture.policy.unreadable)
         return beginRollout(picture, wanted, wanted.record, setBack);
       return rest(`halted: ${rollout.reason}`);
@@ -57,7 +57,7 @@ function running(picture: Observed, wanted: WantedDeployment, rollout: Rollout):
 
 const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE fixes it';
 
-/** What failed may be fixed on the servers: once all of them show it, it is proven after all, and rollbacks may go there. */
+/** What failed may be fixed on the servers: once all of them show it, it is proven late, and rollbacks may go there. */
 function provenLate(picture: Observed, { target }: WantedDeployment, rollout: Rollout): Action | null {
   if (!target || inQuarantine(picture, target.commitId) !== null) return null;
   const { agents } = summarize(picture, rollout, rollout.policy ?? NO_DEADLINE);
@@ -70,7 +70,7 @@ function provenLate(picture: Observed, { target }: WantedDeployment, rollout: Ro
   return changing('prove', why, proven, { outcome: { number: rollout.deployment, outcome } });
 }
 
-/** A person's word ended it: whoever gave it may not have been able to write the outcome. */
+/** A person's word ended it: that person may not have been able to write the outcome. */
 function ended(picture: Observed, { record }: WantedDeployment, rollout: Rollout): Action {
   const judged = record?.outcome && record.outcome.state !== 'timed-out';
   if (judged || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.reason}`);

@@ -20,7 +20,7 @@ export function summarize(picture: Observed, rollout: Rollout, policy: Policy): 
   return { agents, of, all: agents.length - of('out', 'forgotten').length };
 }
 
-/** Without a policy nobody is late. */
+/** Without a policy no agent is late. */
 export const NO_DEADLINE = policySchema().parse({ deadline: '24d' });
 
 /** What history keeps of it. */

@@ -6,8 +6,8 @@ import type { Observed, WantedDeployment } from './observed.ts';
 import { failuresIn, NO_DEADLINE, namesOf, outcomeOf, showWords, summarize } from './summary.ts';
 
 /**
- * Without a policy everybody goes at once and needs nobody's leave; what is left to do is to say how it ended. Expected
- * are the agents that are online, or said something about this target: one of those that went away is waited for.
+ * Without a policy all agents deploy at once and need no permit; what is left to do is to say how it ended. Expected
+ * are the agents that are online, or reported about this target: one of those that went away is waited for.
  */
 export function unphased(picture: Observed, { target }: WantedDeployment, rollout: Rollout): Action {
   const tally = summarize(picture, rollout, NO_DEADLINE);

@@ -4,9 +4,9 @@ import type { AgentSeen, Observed, WantedDeployment } from './observed.ts';
 import { namesOf } from './summary.ts';
 
 /**
- * ZooKeeper lost writes or was restored: what config holds may be older than any person meant. No order then but a halt,
- * until a person publishes what should run, or resumes it. Null: it was not set back, or a person let that pass. Pure;
- * set-back.ts remembers what the leader itself saw.
+ * ZooKeeper lost writes or was restored: what config holds may be older than any person meant. No order then but a
+ * halt, until a person publishes what should run, or resumes it. Null: it was not set back, or a person let that pass.
+ * Pure; set-back.ts remembers what the leader itself saw.
  */
 export function whySetBack({ agents, setBack, rollout }: Observed, wanted: WantedDeployment): string | null {
   const { targetVersion } = wanted;

@@ -71,7 +71,7 @@ export const rollout = once(() =>
     late: z.array(z.string()).default([]),
     /** Those of the late that had a permit and named no reason of their own: the commit itself may be why. */
     latePermitted: z.array(z.string()).default([]),
-    /** Those of the late that named a reason of their own: a retry reports no error, and is no failure of the commit. */
+    /** Those of the late that named a reason of their own. A retry reports no error, and does not make them failed. */
     lateUnable: z.array(z.string()).default([]),
     /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
     excused: z.array(z.string()).default([]),

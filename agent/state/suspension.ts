@@ -12,7 +12,7 @@ export type Suspension = Said;
 
 export const SUSPENSION_FILE = 'suspended.json';
 
-/** Null where there is none. One that cannot be read, for any reason, holds all the same: it is there to stop this server. */
+/** Null where there is none. One that cannot be read, for any reason, holds too: it is meant to stop the server. */
 export async function readSuspension(appState: string): Promise<Suspension | null> {
   try {
     const text = await readIfThere(join(appState, SUSPENSION_FILE));
