@@ -113,7 +113,10 @@ export async function pinned(repository: Repository): Promise<CommitId[]> {
   });
 }
 
-/** A pin is a file that holds its own name; what else lies there was damaged, or is not ours. */
+/**
+ * A pin is a file that holds its own name; what else lies there was damaged, or is not ours.
+ * @throws where a file cannot be read for another reason: that one may be the pin of what is served.
+ */
 export async function removeBrokenPins({ directory }: Pick<Repository, 'directory'>): Promise<void> {
   const pins = join(directory, 'refs', 'pins');
   const names = await readdir(pins).catch(async (error: NodeJS.ErrnoException) => {
@@ -121,10 +124,16 @@ export async function removeBrokenPins({ directory }: Pick<Repository, 'director
     return [];
   });
   for (const name of names.filter((each) => !each.endsWith('.lock'))) {
-    const text = await readFile(join(pins, name), 'utf8').catch(() => null);
+    const text = await readFile(join(pins, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (!NO_FILE.has(error.code ?? '')) throw error;
+      return null;
+    });
     if (text !== `${name}\n`) await rm(join(pins, name), { recursive: true, force: true });
   }
 }
+
+/** A directory, a loop of links, or a link to nothing. */
+const NO_FILE = new Set(['EISDIR', 'ELOOP', 'ENOENT']);
 
 /** The names below refs/pins/, read from the files themselves: no process, and no word about what they name. */
 export async function pinNames({ directory }: Pick<Repository, 'directory'>): Promise<string[]> {

@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { carryOver } from '../../../git/repository/carry-over.ts';
 import { createDoubting, prove, suspicionOf } from '../../../git/repository/replace-store.ts';
-import type { Repository } from '../../../git/repository/repository.ts';
+import { type Repository, removeBrokenPins } from '../../../git/repository/repository.ts';
 import { gitError, gitFailure, mayBeDamage } from '../../../git/run/errors.ts';
 import { createGit, type Git } from '../../../git/run/process.ts';
 import type { Store } from '../../../git/store.ts';
@@ -215,6 +224,23 @@ describe('the count of failures of unknown cause', () => {
     expect(await suspicionOf(repository)).toBeNull();
     await fail(gitError('STORE_BROKEN', 'x'));
     expect(await suspicionOf(repository)).toBe('replace');
+  });
+});
+
+describe('a pin', () => {
+  it('is removed only where it was read and is wrong, or is no file', async () => {
+    const store = await served();
+    const pins = join(storeOf(), 'refs/pins');
+    const pin = (digit: string) => join(pins, digit.repeat(40));
+    writeFileSync(pin('1'), 'x');
+    mkdirSync(join(pin('2'), 'x'), { recursive: true });
+    symlinkSync(pin('3'), pin('3'));
+    symlinkSync('/nowhere', pin('4'));
+    await removeBrokenPins(store);
+    expect(readdirSync(pins)).toEqual([first]);
+    symlinkSync('/proc/self/mem', pin('5')); // Its first byte cannot be read: EIO.
+    await expect(removeBrokenPins(store)).rejects.toMatchObject({ code: 'EIO' });
+    expect(readdirSync(pins).sort()).toEqual(['5'.repeat(40), first].sort());
   });
 });
 
