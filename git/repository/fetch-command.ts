@@ -27,7 +27,7 @@ export function fetcher(
     const options = ['--progress', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
     try {
       const said = await repository.git.run(
-        ['fetch', ...options, '--no-auto-maintenance', ...depth, '--', url, ...refspecs],
+        ['fetch', ...options, '--no-auto-maintenance', ...packedBy(url), ...depth, '--', url, ...refspecs],
         {
           gitDir: repository.directory,
           config: [...access.config, ...FETCH_SETTINGS],
@@ -49,6 +49,15 @@ export function fetcher(
     }
   };
 }
+
+/**
+ * The git that packs a `file:` origin is a child of ours, and its memory counts as ours. It searches for deltas with one
+ * thread and a window of bounded size, so that large files do not exceed the limit. Git clears the settings of our
+ * command line for that child: it takes its own.
+ */
+const packedBy = (url: RepositoryUrl): string[] => (url.startsWith('file:') ? [`--upload-pack=${FRUGAL_PACKER}`] : []);
+
+const FRUGAL_PACKER = 'git -c pack.threads=1 -c pack.windowMemory=64m upload-pack';
 
 /** Always a pack, never loose objects: a pack is fsynced as one file and cannot be changed unnoticed object by object. */
 export const FETCH_SETTINGS = ['fetch.unpackLimit=1', ...FSCK_SETTINGS];

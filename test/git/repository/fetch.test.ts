@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fetchRetryMs } from '../../../agent/retry.ts';
+import { fetcher } from '../../../git/repository/fetch-command.ts';
 import type { FetchLimits } from '../../../git/run/deadline.ts';
-import { readProgress, watchProgress } from '../../../git/run/deadline.ts';
+import { FETCH_LIMITS, readProgress, watchProgress } from '../../../git/run/deadline.ts';
 import { gitFailure } from '../../../git/run/errors.ts';
 import type { Store } from '../../../git/store.ts';
 import { systemClock, systemRandom } from '../../../runtime/clock.ts';
@@ -285,6 +286,25 @@ function steered() {
     },
   };
 }
+
+describe('the packer of an origin', () => {
+  it.each([
+    ['file:///srv/git/shop.git', 'git -c pack.threads=1 -c pack.windowMemory=64m upload-pack'],
+    ['ssh://git.example.com/shop.git', undefined],
+    ['https://git.example.com/shop.git', undefined],
+  ])('of %s is bounded in memory where it is a child of ours', async (url, packer) => {
+    let asked: readonly string[] = [];
+    const run = async (args: readonly string[]) => {
+      asked = args;
+      return { exitCode: 0, stdout: Buffer.alloc(0), stderr: '' };
+    };
+    const repository = { directory: '/nowhere', git: { run }, clock: systemClock } as never;
+    const access = { config: [], env: {}, protocols: [] };
+    await fetcher(repository, url as RepositoryUrl, access, FETCH_LIMITS, NEVER)(['--depth=1'], ['+a:b']);
+    const option = asked.find((each) => each.startsWith('--upload-pack='));
+    expect(option?.slice('--upload-pack='.length)).toBe(packer);
+  });
+});
 
 describe('the words of git', () => {
   it('mean one code each, whatever the server says about itself', () => {
