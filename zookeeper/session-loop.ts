@@ -129,6 +129,8 @@ async function renew(loop: Loop): Promise<void> {
   try {
     const renewed = await orAborted(renewCredentials(), AbortSignal.any([signal, late.signal]));
     checkTls(renewed.tls);
+    // A file that is empty for a moment must not take a role from the session.
+    if (renewed.auth.length < loop.credentials.auth.length) throw new Error('credentials are missing that were there');
     loop.credentials = renewed;
     loop.retryLoop.wentWell();
   } catch (error) {

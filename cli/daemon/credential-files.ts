@@ -1,6 +1,6 @@
 import type { Settings } from '../../schemas/settings/settings.ts';
 import type { AuthEntry, TlsMaterial } from '../../zookeeper/open-session.ts';
-import { coordinatorAccess, type SessionAccess, sessionAccess } from '../shell/session-access.ts';
+import { coordinatorAccess, renewedAccess, type SessionAccess } from '../shell/session-access.ts';
 
 /** What a session of this agent shows the servers, and from which settings it comes. */
 interface Shown {
@@ -21,8 +21,8 @@ export interface CredentialFiles {
 
 /**
  * The contents of the files that say who this agent is to ZooKeeper: zookeeper.authFile, zookeeper.tls and
- * coordinator.authFile, with the agent's own credential between them. Each new connection reads them again. What does not
- * follow a change is the choice of rights and of standing for election: those need a restart.
+ * coordinator.authFile, with the agent's own credential between them. Each new connection reads them again, unless one is
+ * no regular file. What does not follow a change is the choice of rights and of standing for election: those need a restart.
  */
 export async function openCredentialFiles(
   settings: Settings,
@@ -30,17 +30,21 @@ export async function openCredentialFiles(
   own: AuthEntry,
 ): Promise<CredentialFiles> {
   const { stands, shown } = await read(settings, mine, own);
-  let known = shown;
+  let known: Shown = shown;
+  async function again(): Promise<Shown> {
+    const next = await renewedAccess(settings, mine);
+    return next === mine ? shown : (await read(settings, next, own)).shown;
+  }
   return {
     shown,
     stands,
     async renew() {
-      known = (await read(settings, await sessionAccess(settings), own)).shown;
+      known = await again();
       return known;
     },
     async changed() {
       const before = known.by;
-      known = (await read(settings, await sessionAccess(settings), own)).shown;
+      known = await again();
       return Object.keys(known.by).filter((name) => known.by[name] !== before[name]);
     },
   };

@@ -23,7 +23,7 @@ export async function sessionAccess(settings: Settings): Promise<SessionAccess> 
   const { authFile, tls, sessionTimeout } = settings.zookeeper;
   const credentials: CredentialFile = authFile === undefined ? { auth: [], roles: null } : await readAuth(authFile);
   const access = credentials.roles ? roleAccess(credentials.roles) : openAccess;
-  return {
+  const own: SessionAccess = {
     access,
     roles: credentials.roles,
     session: {
@@ -34,11 +34,37 @@ export async function sessionAccess(settings: Settings): Promise<SessionAccess> 
       ...(tls === undefined ? {} : { tls: await readTls(tls) }),
       // Certificates and credentials are renewed in place while a program runs.
       renewCredentials: async () => {
-        const { session } = await sessionAccess(settings);
+        const { session } = await renewedAccess(settings, own);
         return { auth: session.auth ?? [], tls: session.tls };
       },
     },
   };
+  return own;
+}
+
+/**
+ * What the files hold now, for a new connection. A file that is being written holds less than it did, and a pipe holds
+ * nothing the second time: neither takes a role from a running program.
+ * @param last what counts where a name does not lead to a regular file.
+ * @throws FleetError SETTINGS, also where credentials or roles of `last` are missing.
+ */
+export async function renewedAccess(settings: Settings, last: SessionAccess): Promise<SessionAccess> {
+  if (!(await canBeReadAgain(settings))) return last;
+  const next = await sessionAccess(settings);
+  const has = ({ session }: SessionAccess) => session.auth?.length ?? 0;
+  if (has(next) >= has(last) && (next.roles !== null || last.roles === null)) return next;
+  throw FleetError.of(
+    'SETTINGS',
+    `${settings.zookeeper.authFile} holds less than it did: credentials or roles are missing`,
+    'write the whole file; to take credentials away, restart the program',
+  );
+}
+
+/** Each named file is a regular one, or cannot be seen: then the error of reading it says why. */
+async function canBeReadAgain({ zookeeper: { authFile, tls }, coordinator }: Settings): Promise<boolean> {
+  const names = [authFile, tls?.caFile, tls?.certFile, tls?.keyFile, coordinator.authFile];
+  const found = await Promise.all(names.map((name) => (name === undefined ? null : stat(name).catch(() => null))));
+  return found.every((each) => each === null || each.isFile());
 }
 
 interface CoordinatorAccess {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openCredentialFiles } from '../../cli/daemon/credential-files.ts';
 import { coordinatorAccess, sessionAccess } from '../../cli/shell/session-access.ts';
 import { ROLES, type Role } from '../../fleet/access.ts';
 import { makeCredentials } from '../../fleet/credentials.ts';
@@ -49,4 +50,27 @@ it('the file of another role, and one that others may read, are refused at the s
   });
   await writeFile(file('open'), 'auth digest:coordinator:x\n', { mode: 0o644 });
   await expect(access(file('agent'), { authFile: file('open') })).rejects.toMatchObject({ code: 'SETTINGS' });
+});
+
+it('a file that lost its credential or its roles, and one that cannot be read twice, renew nothing', async () => {
+  const name = join(directory, 'renewed.auth');
+  const whole = await readFile(file('agent'), 'utf8');
+  await writeFile(name, whole, { mode: 0o600 });
+  const settings = parseSettings({ zookeeper: { connect: 'zk1', authFile: name } }, 'web-1');
+  const { session } = await sessionAccess(settings);
+  const own = { scheme: 'digest', credential: 'own:secret' };
+  const files = await openCredentialFiles(settings, await sessionAccess(settings), own);
+  const renewals = [async () => session.renewCredentials?.(), async () => files.renew()];
+  const halves = ['', whole.slice(0, whole.indexOf('role ')), whole.slice(0, whole.lastIndexOf('role '))];
+  for (const half of halves) {
+    await writeFile(name, half);
+    for (const renewal of renewals) await expect(renewal(), half).rejects.toMatchObject({ code: 'SETTINGS' });
+  }
+  await rm(name);
+  await symlink('/dev/null', name); // As a pipe of the shell is at its second read.
+  for (const renewal of renewals)
+    expect((await renewal())?.auth).toEqual(expect.arrayContaining([...(session.auth ?? [])]));
+  await rm(name);
+  await writeFile(name, whole.replace(/(auth digest:agent:).*/, '$1other'), { mode: 0o600 });
+  for (const renewal of renewals) expect((await renewal())?.auth[0]?.credential).toBe('agent:other');
 });
