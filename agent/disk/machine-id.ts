@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '../../runtime/durable-file.ts';
+import { FleetError } from '../../runtime/errors.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
 
 /**
@@ -15,10 +16,16 @@ export async function machineName(file: string, state: string, agentId: string):
   return `${agentId} ${await drawnName(join(state, 'machine'))}`;
 }
 
-/** @throws where there is one that cannot be read: another one would lose the root. */
+/** @throws FleetError STATE_UNREADABLE where there is one that is not as we write it: another one would lose the root. */
 async function drawnName(file: string): Promise<string> {
-  const kept = (await readIfThere(file, MAX_BYTES))?.trim();
-  if (kept) return kept;
+  const unreadable = (cause?: unknown) =>
+    FleetError.of('STATE_UNREADABLE', `${file} is not a name that an agent drew`, undefined, cause);
+  const kept = await readIfThere(file, MAX_BYTES).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  const name = kept?.trim() ?? '';
+  if (/^[\w.-]{1,200}$/.test(name)) return name;
+  if (name !== '') throw unreadable();
   const drawn = randomUUID();
   await writeDurably(file, `${drawn}\n`);
   return drawn;

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeDurably } from '../../runtime/durable-file.ts';
+import { readIfThere } from '../../runtime/read-if-there.ts';
 
 /**
  * Who took what over from which tool, and where that is now, in `<state>/apps/<app>/adoptions.json`: for people who
@@ -21,11 +21,12 @@ export type AdoptionRecord = z.infer<typeof record>;
 
 const FILE = 'adoptions.json';
 const MAX = 100;
+const MAX_BYTES = 1024 * 1024;
 
 /** Oldest first; a file that cannot be read counts as empty. */
 export async function readAdoptions(appState: string): Promise<AdoptionRecord[]> {
   try {
-    return z.array(record).parse(JSON.parse(await readFile(join(appState, FILE), 'utf8')));
+    return z.array(record).parse(JSON.parse((await readIfThere(join(appState, FILE), MAX_BYTES)) ?? '[]'));
   } catch {
     return [];
   }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
 import { failure } from '../../schemas/failure.ts';
 import { parseKept } from '../../schemas/target.ts';
 
@@ -47,7 +48,7 @@ const journal = z.object({
   accepted: z
     .object({
       targetVersion: z.string(),
-      mzxid: z.string(),
+      mzxid: z.string().regex(/^\d{1,20}$/),
       mtime: z.number(),
       /** It was published while this agent was not online: without a permit it goes to the rollout's base. */
       late: z.boolean().optional(),
@@ -143,11 +144,13 @@ export const emptyJournal: Journal = {
 /** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
 export async function readJournal(directory: string): Promise<Journal> {
   const file = join(directory, 'journal.json');
-  const text = await readIfThere(file);
-  if (text === null) return emptyJournal;
   try {
-    return judged(journal.parse(JSON.parse(text)));
+    const text = await readIfThere(file);
+    return text === null ? emptyJournal : judged(journal.parse(JSON.parse(text)));
   } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    // Not about its content, such as a missing permission.
+    if (code !== undefined && code !== 'EFTYPE' && code !== 'EFBIG') throw cause;
     throw FleetError.of('JOURNAL_UNREADABLE', `${file} is not a journal that this version can read`, undefined, cause);
   }
 }
@@ -168,6 +171,7 @@ function judged(read: Journal): Journal {
     progress: legal(read.progress),
     gaveUp: legal(read.gaveUp),
     reversal: back === null || isLegal(back, relativePath) ? legal(reversal) : null,
+    releases: Object.fromEntries(Object.entries(read.releases).filter(([commitId]) => isCommitId(commitId))),
     links: Object.fromEntries(Object.entries(links).filter(([path, commitId]) => isLegal(commitId, path))),
     pendingActivation: Object.fromEntries(
       Object.entries(pendingActivation).filter(([path, { commitId }]) => isLegal(commitId, path)),

@@ -1,7 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { syncDirectory, writeDurably } from '../../runtime/durable-file.ts';
+import { readIfThere } from '../../runtime/read-if-there.ts';
 import { parseKept } from '../../schemas/target.ts';
 
 /**
@@ -24,13 +25,14 @@ const override = z
 export type Override = z.infer<typeof override>;
 
 export const OVERRIDE_FILE = 'override.json';
+/** Of what a person says on this server. */
+export const MAX_WORD_BYTES = 64 * 1024;
 
 /** Null where there is none; one that cannot be read counts as none. */
 export async function readOverride(appState: string): Promise<Override | null> {
-  const text = await readFile(join(appState, OVERRIDE_FILE), 'utf8').catch(() => null);
-  if (text === null) return null;
   try {
-    return override.parse(JSON.parse(text));
+    const text = await readIfThere(join(appState, OVERRIDE_FILE), MAX_WORD_BYTES);
+    return text === null ? null : override.parse(JSON.parse(text));
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nameOfProcess } from '../../git/run/orphans.ts';
 import { killGroup } from '../../runtime/process.ts';
@@ -22,7 +22,10 @@ export const forgetStep = (appState: string): void => tryTo(() => rmSync(join(ap
 export function endLeftStep(appState: string): boolean {
   let name = '';
   tryTo(() => {
-    name = readFileSync(join(appState, FILE), 'utf8');
+    const file = join(appState, FILE);
+    // A pipe would hold us up, and more than a name is none.
+    const found = lstatSync(file);
+    if (found.isFile() && found.size < 1_024) name = readFileSync(file, 'utf8');
   });
   forgetStep(appState);
   const pid = Number(name.split('.')[0]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { syncDirectory, writeDurably } from '../../runtime/durable-file.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
 import { type Said, said } from '../../schemas/said.ts';
+import { MAX_WORD_BYTES } from './override.ts';
 
 /**
  * A person took this server out: its agent keeps reporting, and neither fetches nor swaps for the fleet until
@@ -15,7 +16,7 @@ export const SUSPENSION_FILE = 'suspended.json';
 /** Null where there is none. One that cannot be read, for any reason, holds too: it is meant to stop the server. */
 export async function readSuspension(appState: string): Promise<Suspension | null> {
   try {
-    const text = await readIfThere(join(appState, SUSPENSION_FILE));
+    const text = await readIfThere(join(appState, SUSPENSION_FILE), MAX_WORD_BYTES);
     return text === null ? null : said.parse(JSON.parse(text));
   } catch {
     return { by: 'somebody', reason: `${SUSPENSION_FILE} cannot be read`, at: 0 };

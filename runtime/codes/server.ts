@@ -146,6 +146,12 @@ export const SERVER = {
     means: 'The journal in the state directory is damaged, or a newer version of gitfleet wrote it.',
     hint: 'after a downgrade, use the newer agent again; otherwise remove the file: the agent finds links and releases on the disk',
   },
+  STATE_UNREADABLE: {
+    next: 'stall',
+    about: 'server',
+    means: 'A file of the state directory that names this agent or this machine is damaged.',
+    hint: 'restore the file from a backup; without one remove it, and give the agent a new root and a new id',
+  },
   TREE_MISMATCH: {
     next: 'retry',
     about: 'server',
