@@ -8,7 +8,7 @@ import type { FetchLimits } from '../run/deadline.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
 import { cameFrom, noteOrigin } from './commit-origin.ts';
 import { type Fetcher, fetcher, onNextPack } from './fetch-command.ts';
-import { prove, replaceStore, suspicionOf } from './replace-store.ts';
+import { proveStore, replaceStore, suspicionOf } from './replace-store.ts';
 import {
   exists,
   formatOf,
@@ -121,7 +121,7 @@ async function judge(repository: Repository, signal: AbortSignal): Promise<'kept
   const suspicion = await suspicionOf(repository);
   if (suspicion === null) return 'kept';
   if (suspicion === 'replace') return 'failing';
-  return (await prove(repository, signal)) === 'broken' ? 'broken' : 'kept';
+  return (await proveStore(repository, signal)) === 'broken' ? 'broken' : 'kept';
 }
 
 /** What changed, where it could be copied from the origin's own directory. */

@@ -87,7 +87,7 @@ export async function clearSuspicion(repository: Repository): Promise<void> {
  * Proves the store or finds it broken. A look that does not end in time is not repeated: the doubt is dropped, and the
  * next one replaces the store.
  */
-export async function prove(repository: Repository, signal: AbortSignal): Promise<'sound' | 'broken' | 'unknown'> {
+export async function proveStore(repository: Repository, signal: AbortSignal): Promise<'sound' | 'broken' | 'unknown'> {
   try {
     if (!(await isSound(repository, true, signal))) return 'broken';
     repository.soundness.proved = true;

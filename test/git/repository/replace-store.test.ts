@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { carryOver } from '../../../git/repository/carry-over.ts';
-import { createDoubting, prove, suspicionOf } from '../../../git/repository/replace-store.ts';
+import { createDoubting, proveStore, suspicionOf } from '../../../git/repository/replace-store.ts';
 import { type Repository, removeBrokenPins } from '../../../git/repository/repository.ts';
 import { gitError, gitFailure, mayBeDamage } from '../../../git/run/errors.ts';
 import { createGit, type Git } from '../../../git/run/process.ts';
@@ -199,7 +199,7 @@ describe('the count of failures of unknown cause', () => {
     const { repository, fail } = doubted();
     await served();
     await fail(unknown(), unknown());
-    expect(await prove(repository, NEVER)).toBe('sound');
+    expect(await proveStore(repository, NEVER)).toBe('sound');
     await fail(unknown());
     repository.soundness.proved = true; // Another kind of work had it looked at.
     await fail(unknown());
@@ -220,7 +220,7 @@ describe('the count of failures of unknown cause', () => {
     const { repository, fail } = doubted(() => gitError('GIT_TIMEOUT', 'git fsck did not end within 1 ms'));
     await served();
     await fail(unknown(), unknown());
-    expect(await prove(repository, NEVER)).toBe('unknown');
+    expect(await proveStore(repository, NEVER)).toBe('unknown');
     expect(await suspicionOf(repository)).toBeNull();
     await fail(gitError('STORE_BROKEN', 'x'));
     expect(await suspicionOf(repository)).toBe('replace');
