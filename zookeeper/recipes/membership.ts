@@ -147,31 +147,37 @@ function enter(
 async function keep(member: Member): Promise<void> {
   const { session, stop, options } = member;
   const { clock, random } = options;
-  const retryLoop = createRetryLoop(options, (attempt) => fullJitter(AGAIN, attempt, random));
+  const retryLoop = createRetryLoop(options);
+  let attempt = 0;
   while (!stop.signal.aborted) {
     member.round = new AbortController();
     const signal = AbortSignal.any([stop.signal, member.round.signal]);
     try {
       for await (const snapshot of session.watch(options.path, { signal })) {
         await look(member, snapshot);
-        if (member.problem === null) retryLoop.wentWell();
+        if (member.problem !== null) continue;
+        retryLoop.wentWell();
+        attempt = 0;
       }
       // A new period of connection: look again, also at a node that has not changed.
       if (session.state === 'closed') return;
     } catch (error) {
       if (stop.signal.aborted || session.state === 'closed') return;
-      const wait = fail(member, error, retryLoop);
-      await clock.sleep(wait, stop.signal).catch(() => {});
+      fail(member, error, retryLoop);
+      // A new connection ends the wait: it may be the end of the problem.
+      member.round = new AbortController();
+      const woken = AbortSignal.any([stop.signal, member.round.signal]);
+      await clock.sleep(fullJitter(AGAIN, attempt++, random), woken).catch(() => {});
     }
   }
 }
 
-/** What the next look settles is no problem. Returns how long to wait, ms. */
-function fail(member: Member, error: unknown, retryLoop: RetryLoop): number {
-  const { path, random } = member.options;
-  if (isCode(error, 'DEADLINE', 'CONNECTION_LOSS', 'NODE_EXISTS')) return fullJitter(AGAIN, 0, random);
+/** What the next look settles is no problem. */
+function fail(member: Member, error: unknown, retryLoop: RetryLoop): void {
+  const { path } = member.options;
+  if (isCode(error, 'DEADLINE', 'CONNECTION_LOSS', 'NODE_EXISTS')) return;
   enter(member, 'joining', null, error instanceof ZooKeeperError ? error : null);
-  return retryLoop.failed(error, { path }, 'cannot show that this process is online, retrying');
+  retryLoop.failed(error, { path }, 'cannot show that this process is online, retrying');
 }
 
 /** One look at the node, with what it asks for. Its own writes ring the watch, which looks again. */
