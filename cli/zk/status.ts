@@ -9,7 +9,7 @@ import { say } from '../shell/terminal.ts';
 
 /**
  * `gitfleet zk status`: exits 0 when the hosts are one ensemble that serves, 1 when some serve but not as one (a standalone
- * among several, no leader, two leaders), 7 when none serves.
+ * among several, two leaders, or no leader while one of them looks for it), 7 when none serves.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);

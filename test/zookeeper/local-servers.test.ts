@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -123,16 +123,36 @@ describe('the roles of the hosts', () => {
     ],
     ['two leaders', ['leader', 'follower', 'leader'], 'broken', [/^more than one leader \(h:1, h:3\)/]],
     [
-      'followers without their leader',
+      'followers of a leader that is not named',
       ['follower', 'unreachable', 'follower'],
-      'broken',
-      [/is the leader$/, /^h:2 is/],
+      'serving',
+      [/^none of the hosts that answer is the leader$/, /^h:2 is/],
     ],
     ['nothing that answers', ['unreachable', 'unreachable'], 'away', [/^h:1 is/, /^h:2 is/]],
   ])('%s', (_, roles, is, words) => {
     const judged = judgeRoles(roles.map((role, index) => at(index + 1, role)));
     expect(judged.is).toBe(is);
     expect(judged.words).toEqual(words.map((pattern) => expect.stringMatching(pattern)));
+  });
+
+  it('followers and a server that looks for a leader', () => {
+    const looking = { ...at(2, 'unreachable'), reason: 'x', looking: true } as const;
+    expect(judgeRoles([at(1, 'follower'), looking])).toEqual({
+      is: 'broken',
+      words: ['none of these hosts is the leader, and one looks for it', 'h:2 is unreachable: x'],
+    });
+    expect(judgeRoles([at(1, 'leader'), looking]).is).toBe('serving');
+  });
+
+  it('a server without a quorum says that it looks for a leader', async () => {
+    const answers = createServer((socket) => {
+      socket.resume().end('This ZooKeeper instance is not currently serving requests\n');
+    });
+    await new Promise<void>((resolve) => answers.listen(0, '127.0.0.1', resolve));
+    const { port } = answers.address() as AddressInfo;
+    const [status] = await serverStatus([{ host: '127.0.0.1', port }], { timeoutMs: 1_000, clock });
+    await new Promise((resolve) => answers.close(resolve));
+    expect(status).toMatchObject({ role: 'unreachable', looking: true });
   });
 
   it('name a server as the connect string takes it', () => {

@@ -12,6 +12,8 @@ export interface ServerStatus {
   readonly connections?: number;
   /** Why a server is unreachable, in words. */
   readonly reason?: string;
+  /** It answers that it does not serve: it has no leader and looks for one. */
+  readonly looking?: true;
 }
 
 /**
@@ -60,7 +62,8 @@ function readStatus(host: string, port: number, answer: string): ServerStatus {
   const field = (name: string) => new RegExp(`^${name}: *(.+)$`, 'm').exec(answer)?.[1];
   const role = field('Mode');
   if (role !== 'leader' && role !== 'follower' && role !== 'observer' && role !== 'standalone') {
-    return { host, port, role: 'unreachable', reason: unusable(role, answer) };
+    const looking = role === 'read-only' || /not currently serving requests/.test(answer);
+    return { host, port, role: 'unreachable', reason: unusable(role, answer), ...(looking ? { looking } : {}) };
   }
   const version = field('Zookeeper version')?.split(/[-,]/)[0];
   const zxid = field('Zxid');
@@ -97,9 +100,13 @@ export interface EnsembleJudgement {
 export function judgeRoles(statuses: readonly ServerStatus[]): EnsembleJudgement {
   const of = (role: ServerRole) => statuses.filter((status) => status.role === role);
   const broken = statuses.length > 1 ? contradictions(statuses.length, of) : [];
+  const leaderless = statuses.length > 1 && of('leader').length === 0 && of('follower').length > 0;
+  const isLooking = statuses.some(({ looking }) => looking === true);
+  const elsewhere = leaderless && !isLooking ? ['none of the hosts that answer is the leader'] : [];
+  if (leaderless && isLooking) broken.push('none of these hosts is the leader, and one looks for it');
   const away = of('unreachable').map((one) => `${serverName(one)} is unreachable: ${one.reason ?? 'no answer'}`);
   const none = away.length === statuses.length;
-  return { is: none ? 'away' : broken.length > 0 ? 'broken' : 'serving', words: [...broken, ...away] };
+  return { is: none ? 'away' : broken.length > 0 ? 'broken' : 'serving', words: [...broken, ...elsewhere, ...away] };
 }
 
 function contradictions(asked: number, of: (role: ServerRole) => readonly ServerStatus[]): string[] {
@@ -110,6 +117,5 @@ function contradictions(asked: number, of: (role: ServerRole) => readonly Server
   );
   const leaders = of('leader').map(serverName);
   const two = leaders.length > 1 ? [`more than one leader (${leaders.join(', ')}): these are two ensembles`] : [];
-  const none = leaders.length === 0 && of('follower').length > 0 ? ['none of these hosts is the leader'] : [];
-  return [...alone, ...two, ...none];
+  return [...alone, ...two];
 }
