@@ -1,6 +1,6 @@
-import { constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { createGit, DEFAULT_PATH, type Git } from '../../git/run/process.ts';
 import type { HookCommand } from '../../hooks/hook-script.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -14,13 +14,33 @@ export const gitOfHooks = (): Git =>
   createGit({ clock: systemClock, log: createLog({ level: 'silent' }), path: process.env['PATH'] });
 
 /**
- * How installed hooks start this gitfleet. They find git on a PATH of their own: that of every system, and where git is
- * elsewhere, its directory before that.
+ * How installed hooks start this gitfleet. They find git on a PATH of their own: that of every system, and where this
+ * process finds another git than that, its directory before it.
  */
-export function hookCommand(): HookCommand {
-  const find = (path: string) => path.split(':').find((directory) => existsSync(join(directory, 'git')));
-  const elsewhere = find(DEFAULT_PATH) === undefined ? find(process.env['PATH'] ?? '') : undefined;
-  return [...ownCommand(), elsewhere === undefined ? DEFAULT_PATH : `${elsewhere}:${DEFAULT_PATH}`];
+export const hookCommand = (): HookCommand => [...ownCommand(), hookPath(process.env['PATH'] ?? '')];
+
+/** Only absolute directories count: a hook runs elsewhere. */
+export function hookPath(here: string, always: string = DEFAULT_PATH): string {
+  const find = (path: string) =>
+    path.split(':').find((directory) => isAbsolute(directory) && isProgram(join(directory, 'git')));
+  const [mine, found] = [find(here), find(always)];
+  if (mine === undefined || (found !== undefined && isSameFile(join(mine, 'git'), join(found, 'git')))) return always;
+  return `${mine}:${always}`;
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Also by a link: git puts the directory of its own parts, with a link to itself, on the PATH of what it starts. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [statSync(one), statSync(other)];
+  return a.ino === b.ino && a.dev === b.dev;
 }
 
 /** The repository that a person named, by default where they stand. @throws FleetError NOT_A_REPOSITORY for a clone. */

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { isReceiver, namedRepository, onceMore } from '../../cli/hook/environment.ts';
+import { hookPath, isReceiver, namedRepository, onceMore } from '../../cli/hook/environment.ts';
 import { createGit, DEFAULT_PATH } from '../../git/run/process.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { silentLog as log } from '../support/log.ts';
@@ -30,6 +30,25 @@ describe('a git that was ended by a signal', () => {
 
   it('is not asked for ever', async () => {
     await expect((await git(2)).output(['version'])).rejects.toMatchObject({ code: 'GIT_KILLED' });
+  });
+});
+
+describe('the PATH of an installed hook', () => {
+  it('begins with the git of the installation, unless that is the one that every system finds', async () => {
+    const top = await mkdtemp(join(tmpdir(), 'gitfleet-path-'));
+    onTestFinished(() => rm(top, { recursive: true, force: true }));
+    const directory = (name: string) => join(top, name);
+    for (const name of ['usual', 'newer', 'no-program', 'none', 'linked']) await mkdir(directory(name));
+    for (const name of ['usual', 'newer'])
+      await writeFile(join(directory(name), 'git'), '#!/bin/sh\n', { mode: 0o755 });
+    await writeFile(join(directory('no-program'), 'git'), '', { mode: 0o644 });
+    await symlink(join(directory('usual'), 'git'), join(directory('linked'), 'git'));
+    const always = `${directory('none')}:${directory('usual')}`;
+    const path = (...names: string[]) => hookPath(names.map(directory).join(':'), always);
+    expect(path('none', 'no-program', 'newer', 'usual')).toBe(`${directory('newer')}:${always}`);
+    for (const same of [path('usual', 'newer'), path('linked'), path('none'), hookPath('.', always)]) {
+      expect(same).toBe(always);
+    }
   });
 });
 
