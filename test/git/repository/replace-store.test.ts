@@ -15,7 +15,7 @@ import { carryOver } from '../../../git/repository/carry-over.ts';
 import { createDoubting, proveStore, suspicionOf } from '../../../git/repository/replace-store.ts';
 import { type Repository, removeBrokenPins } from '../../../git/repository/repository.ts';
 import { gitError, gitFailure, mayBeDamage } from '../../../git/run/errors.ts';
-import { createGit, type Git } from '../../../git/run/process.ts';
+import { createGit, DEFAULT_PATH, type Git } from '../../../git/run/process.ts';
 import type { Store } from '../../../git/store.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import type { CommitId, RepositoryUrl } from '../../../schemas/values.ts';
@@ -128,6 +128,25 @@ describe('a store that is to be replaced', () => {
     expect((await failureOf(store.fetch({ url: AWAY, commitId: second }, NEVER))).code).toBe('REPOSITORY_NOT_FOUND');
     expect(inode()).toBe(before);
     expect(await store.fetch({ url: null, commitId: first }, NEVER)).toEqual({ network: false });
+  });
+
+  it('stays where a kept commit can be had nowhere else, and the machine could not take it over now', async () => {
+    (await served()).close();
+    const bin = join(base, 'bin');
+    mkdirSync(bin);
+    const script = `#!/bin/sh\nPATH=${DEFAULT_PATH}\ncase "$*" in *"${storeOf()} +${first}:"*) kill -KILL $$;; esac\nexec git "$@"\n`;
+    writeFileSync(join(bin, 'git'), script, { mode: 0o755 });
+    const store = await aStore(base, { path: `${bin}:${DEFAULT_PATH}` });
+    const other = createOrigin(join(base, 'git/other.git'));
+    const next = other.commit({ c: '3\n' });
+    suspect('replace');
+    const before = inode();
+    expect((await failureOf(store.fetch({ url: other.url, commitId: next }, NEVER))).code).toBe('GIT_KILLED');
+    expect(inode()).toBe(before);
+    expect(await store.pinned()).toEqual([first]);
+    // Where the commit can be had, the old store is not needed.
+    expect(await store.fetch({ url: origin.url, commitId: second }, NEVER)).toEqual({ network: true });
+    expect((await store.pinned()).sort()).toEqual([first, second].sort());
   });
 
   it('keeps its hash when a target of another hash comes first', async () => {
