@@ -8,6 +8,7 @@ import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { listReleases } from './disk/releases.ts';
+import { tellUndeletable } from './disk/undeletable.ts';
 import type { Emit } from './events.ts';
 import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue } from './maintenance-plan.ts';
 import { forget, letGo, unpinStrays } from './room.ts';
@@ -57,6 +58,7 @@ const AFTER_FAILURE_MS = 60_000;
  */
 export function createMaintenance(parts: ChoreParts): Maintenance {
   const { clock } = parts;
+  const tell = tellUndeletable(parts.store, parts.log);
   let times: MaintenanceTimes = {
     ...{ active: null, settledFor: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 },
   };
@@ -81,6 +83,7 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
         break;
       case 'tidy':
         await parts.store.tidy(signal);
+        await tell();
         times = { ...times, tidiedAt: clock.monotonic() };
         break;
     }
