@@ -8,13 +8,13 @@ const MAX_PACKS = 40;
  * Each fetch adds a pack and a line to the shallow list, and an unpinned commit leaves its objects. Git's own gc clears
  * all three; pins and the HEAD and index of every work tree keep what they need. Objects younger than an hour stay, in
  * case they are wanted again soon. A second or two on a large store: for idle time.
- * @param room `none left`: the disk is full, so what is not needed goes now, packs that hold nothing else first.
+ * @param room `none left`: the disk is full, so packs that hold nothing needed go now. Git's gc would first write
+ *   what it keeps, and leave half of a pack where that does not fit.
  */
 export async function gc(repository: Repository, signal: AbortSignal, room?: 'none left'): Promise<void> {
   const call = { gitDir: repository.directory, signal };
   if (room) {
-    const dropped = await dropDeadPacks(repository, signal);
-    if (dropped === 0) await repository.git.output(['gc', '--quiet', '--prune=now'], call);
+    await dropDeadPacks(repository, signal);
     return;
   }
   const packs = (await filesOf(repository)).filter((name) => name.endsWith('.pack'));
@@ -22,15 +22,14 @@ export async function gc(repository: Repository, signal: AbortSignal, room?: 'no
 }
 
 /**
- * Deletes the packs of which no object is needed any more. Unlike git's gc, which first writes what it keeps, this takes
- * no room. Each fetch made one pack, so those of commits that were let go are often such.
+ * Deletes the packs of which no object is needed any more, which takes no room. Each fetch made one pack, so those of
+ * commits that were let go are often such.
  */
-async function dropDeadPacks({ git, directory }: Repository, signal: AbortSignal): Promise<number> {
+async function dropDeadPacks({ git, directory }: Repository, signal: AbortSignal): Promise<void> {
   const call = { gitDir: directory, signal };
   const reachable = ['rev-list', '--objects', '--no-object-names', '--all', '--indexed-objects'];
   const needed = new Set(linesOf(await git.output(reachable, call)));
   const pack = join(directory, 'objects', 'pack');
-  let dropped = 0;
   for (const name of await readdir(pack)) {
     if (!/^pack-[0-9a-f]+\.idx$/.test(name)) continue;
     const listed = await git.output(['show-index'], { ...call, input: await readFile(join(pack, name)) });
@@ -38,9 +37,7 @@ async function dropDeadPacks({ git, directory }: Repository, signal: AbortSignal
     if (linesOf(listed).some((line) => needed.has(line.split(' ')[1] ?? ''))) continue;
     const stem = join(pack, name.slice(0, -'.idx'.length));
     for (const end of ['.idx', '.rev', '.bitmap', '.pack']) await rm(stem + end, { force: true });
-    dropped += 1;
   }
-  return dropped;
 }
 
 const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
