@@ -8,7 +8,6 @@ import type { ReleaseSteps } from '../schemas/steps.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { listReleases } from './disk/releases.ts';
-import { tellUndeletable } from './disk/undeletable.ts';
 import type { Emit } from './events.ts';
 import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue } from './maintenance-plan.ts';
 import { forget, letGo, unpinStrays } from './room.ts';
@@ -58,7 +57,6 @@ const AFTER_FAILURE_MS = 60_000;
  */
 export function createMaintenance(parts: ChoreParts): Maintenance {
   const { clock } = parts;
-  const tell = tellUndeletable(parts.store, parts.log);
   let times: MaintenanceTimes = {
     ...{ active: null, settledFor: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 },
   };
@@ -83,7 +81,7 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
         break;
       case 'tidy':
         await parts.store.tidy(signal);
-        await tell();
+        parts.emit('undeletable', { paths: await parts.store.undeletable() });
         times = { ...times, tidiedAt: clock.monotonic() };
         break;
     }

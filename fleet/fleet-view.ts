@@ -2,7 +2,7 @@ import { FleetError } from '../runtime/errors.ts';
 import { type Presence, parsePresence, parseReport, type Report } from '../schemas/report.ts';
 import { matches, parseSelector } from '../schemas/selector.ts';
 import { AGENT_ID, type Znodes } from '../schemas/znodes.ts';
-import { readChildren } from '../zookeeper/read-children.ts';
+import { readChildren } from '../zookeeper/recipes/read-children.ts';
 import type { NodeData, NodeStat, Session } from '../zookeeper/session.ts';
 
 /** One agent as the znodes show it: who is there now, and what was last said. */

@@ -17,11 +17,6 @@ const SHARED_NAMES: Readonly<Record<string, string>> = {
     'git/ knows only the value types of schemas/, and is a layer that others may take alone',
 };
 
-/** Folders that still list more than a screen. An entry that is no longer needed fails the test: remove it. */
-const LONG_LEFT: readonly { folder: string; why: string }[] = [
-  { folder: 'zookeeper', why: 'the calls of a session and their repair have no room of their own yet' },
-];
-
 const sources = sourcesOf(FOLDERS);
 
 describe('the house', () => {
@@ -68,7 +63,7 @@ describe('the house', () => {
         .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1)),
     ]);
     const long = all.filter((folder) => readdirSync(join(root, folder)).length > 25);
-    expect(long).toEqual(LONG_LEFT.map(({ folder }) => folder));
+    expect(long).toEqual([]);
     expect(all).toContain('cli/deploy');
   });
 });

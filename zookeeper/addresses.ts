@@ -2,8 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Host } from './connect-string.ts';
-import { createLookUps, type Resolve } from './look-ups.ts';
 import type { Address } from './wire/connection-types.ts';
+import { createLookUps, type Resolve } from './wire/look-ups.ts';
 
 export interface Addresses {
   /**

@@ -1,6 +1,6 @@
 import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
-import { type Deadline, type Deadlines, type Timed, watchDeadlines } from './deadlines.ts';
+import { type Deadline, type Deadlines, type Timed, watchDeadlines } from '../runtime/deadlines.ts';
 import type { WriteOutcome, ZooKeeperError } from './errors.ts';
 import { errorFor, failureOfCode } from './result-codes.ts';
 import type { SessionLoop } from './session-loop.ts';

@@ -1,6 +1,6 @@
+import type { Deadline } from '../runtime/deadlines.ts';
 import { fromRecords } from './acl.ts';
 import type { Caller, Calls, Request } from './calls.ts';
-import type { Deadline } from './deadlines.ts';
 import { isCode, type ZooKeeperError } from './errors.ts';
 import { problemOfPath } from './paths.ts';
 import type { Requests } from './requests.ts';

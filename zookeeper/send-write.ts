@@ -1,7 +1,7 @@
 import type { Random } from '../runtime/clock.ts';
+import type { Deadline } from '../runtime/deadlines.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Calls } from './calls.ts';
-import type { Deadline } from './deadlines.ts';
 import { problemOfPath, withoutChroot } from './paths.ts';
 import type { Requests } from './requests.ts';
 import { errorFor, failureOfCode } from './result-codes.ts';

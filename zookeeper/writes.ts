@@ -1,8 +1,8 @@
 import { fullJitter } from '../runtime/backoff.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
+import type { Deadline } from '../runtime/deadlines.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Calls } from './calls.ts';
-import type { Deadline } from './deadlines.ts';
 import { isCode } from './errors.ts';
 import { childPath, parentOf, withChroot } from './paths.ts';
 import { createReads, type Reads } from './reads.ts';

@@ -5,7 +5,7 @@ import { parseOrders, parsePermit, unknownState } from '../../schemas/rollout.ts
 import type { AllowList } from '../../schemas/target.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import { isCode } from '../../zookeeper/errors.ts';
-import { followNode } from '../../zookeeper/follow-node.ts';
+import { followNode } from '../../zookeeper/recipes/follow-node.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
 import { type Base, parseBase } from '../state/base.ts';
 import { NOTHING_VIEWED, type PolicyAnswer, type RolloutView } from './clearance.ts';

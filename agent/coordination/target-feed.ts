@@ -2,7 +2,7 @@ import type { Clock, Random } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { type AllowList, parseTarget, targetVersionOf } from '../../schemas/target.ts';
-import { followNode } from '../../zookeeper/follow-node.ts';
+import { followNode } from '../../zookeeper/recipes/follow-node.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
 import type { Journal } from '../state/journal.ts';
 import { nothingHeard, type TargetHeard } from '../state/wanted.ts';

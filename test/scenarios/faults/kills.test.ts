@@ -185,7 +185,7 @@ function live(lane: Lane, failpoint?: string, situation?: Situation): Life {
   rmSync(reached, { force: true });
   return begin(lane, lane.home, {
     ...(failpoint === undefined ? {} : { FAILPOINT: failpoint, FAILPOINT_LOG: reached }),
-    ...(situation === 'left-behind' ? { GITFLEET_RELEASE_GRACE: '3s' } : {}),
+    ...(situation === 'left-behind' ? { GITFLEET_RELEASE_GRACE: '6s' } : {}),
   });
 }
 

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { type Clock, systemClock } from '../../runtime/clock.ts';
-import { readEnsembleTime, timeOf } from '../../zookeeper/ensemble-time.ts';
-import { realServers } from '../support/zookeeper/server.ts';
-import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { type Clock, systemClock } from '../../../runtime/clock.ts';
+import { readEnsembleTime, timeOf } from '../../../zookeeper/recipes/ensemble-time.ts';
+import { realServers } from '../../support/zookeeper/server.ts';
+import { sessionsForTest } from '../../support/zookeeper/session.ts';
 
 const real = realServers(1);
 const open = sessionsForTest();

@@ -1,7 +1,7 @@
-import type { Clock } from '../runtime/clock.ts';
-import { newNonce } from '../runtime/nonce.ts';
-import { childPath } from './paths.ts';
-import type { Session } from './session.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { newNonce } from '../../runtime/nonce.ts';
+import { childPath } from '../paths.ts';
+import type { Session } from '../session.ts';
 
 /** What one look at the ensemble's clock showed. */
 export interface EnsembleTime {

@@ -1,5 +1,5 @@
-import { childPath } from './paths.ts';
-import type { NodeData, Session } from './session.ts';
+import { childPath } from '../paths.ts';
+import type { NodeData, Session } from '../session.ts';
 
 /** What lies below a node, as far as it was asked for. */
 export interface Children {

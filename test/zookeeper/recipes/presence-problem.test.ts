@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
-import { digestId, OPEN } from '../../zookeeper/acl.ts';
-import { joinMembership } from '../../zookeeper/recipes/membership.ts';
-import { realServers } from '../support/zookeeper/server.ts';
-import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { systemClock as clock, systemRandom as random } from '../../../runtime/clock.ts';
+import { digestId, OPEN } from '../../../zookeeper/acl.ts';
+import { joinMembership } from '../../../zookeeper/recipes/membership.ts';
+import { realServers } from '../../support/zookeeper/server.ts';
+import { sessionsForTest } from '../../support/zookeeper/session.ts';
 
 const real = realServers(1);
 const open = sessionsForTest();

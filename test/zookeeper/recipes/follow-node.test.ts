@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock as clock } from '../../runtime/clock.ts';
-import { FleetError } from '../../runtime/errors.ts';
-import { followChildren, followNode } from '../../zookeeper/follow-node.ts';
-import { errorFor } from '../../zookeeper/result-codes.ts';
-import type { Session } from '../../zookeeper/session.ts';
-import { fakeKit } from '../support/zookeeper/kit.ts';
+import { systemClock as clock } from '../../../runtime/clock.ts';
+import { FleetError } from '../../../runtime/errors.ts';
+import { followChildren, followNode } from '../../../zookeeper/recipes/follow-node.ts';
+import { errorFor } from '../../../zookeeper/result-codes.ts';
+import type { Session } from '../../../zookeeper/session.ts';
+import { fakeKit } from '../../support/zookeeper/kit.ts';
 
 const kit = fakeKit();
 const wide = { timeout: 10_000 };

@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** When a public call must have answered, as a point of the monotonic clock. */
 export type Deadline = number;

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
-import { standForElection } from '../../zookeeper/recipes/election.ts';
-import { expireById, sessionsForTest } from '../support/zookeeper/session.ts';
-import { sharedServer } from '../support/zookeeper/shared.ts';
+import { systemClock as clock, systemRandom as random } from '../../../runtime/clock.ts';
+import { standForElection } from '../../../zookeeper/recipes/election.ts';
+import { expireById, sessionsForTest } from '../../support/zookeeper/session.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /*
  * The old leader is a process of its own that writes without pause and heeds no signal. Each round freezes it, ends
@@ -25,7 +25,7 @@ it(`no write of a thawed leader is accepted after its successor’s first, in ${
   await session.ensure('/leaders');
   await session.create('/value', Buffer.from('nobody'), 'persistent');
   const told = { leading: '', accepted: [] as bigint[], refused: '' };
-  const old = fork(join(import.meta.dirname, '../support/zookeeper/stubborn-leader.mjs'), [
+  const old = fork(join(import.meta.dirname, '../../support/zookeeper/stubborn-leader.mjs'), [
     real.connect(),
     '/leaders',
     '/value',

@@ -1,7 +1,7 @@
-import type { Clock, Random } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
-import { createRetryLoop } from '../runtime/retry-loop.ts';
-import type { Session, Snapshot, WatchOptions } from './session.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { createRetryLoop } from '../../runtime/retry-loop.ts';
+import type { Session, Snapshot, WatchOptions } from '../session.ts';
 
 /**
  * Follows a node for as long as a program lives: what `read` makes of each state, the first one included. A watch ends at

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { readChildren } from '../../zookeeper/read-children.ts';
-import type { Session } from '../../zookeeper/session.ts';
-import { fakeKit } from '../support/zookeeper/kit.ts';
+import { readChildren } from '../../../zookeeper/recipes/read-children.ts';
+import type { Session } from '../../../zookeeper/session.ts';
+import { fakeKit } from '../../support/zookeeper/kit.ts';
 
 const kit = fakeKit();
 

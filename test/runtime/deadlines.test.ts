@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Timed, watchDeadlines } from '../../zookeeper/deadlines.ts';
+import { type Timed, watchDeadlines } from '../../runtime/deadlines.ts';
 import { createVirtualClock } from '../support/virtual-clock.ts';
 
 function scene() {

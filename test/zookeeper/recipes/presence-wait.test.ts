@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { Clock } from '../../runtime/clock.ts';
-import { ZooKeeperError } from '../../zookeeper/errors.ts';
-import { joinMembership } from '../../zookeeper/recipes/membership.ts';
-import type { Session, SessionState } from '../../zookeeper/session.ts';
-import { silentLog } from '../support/log.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import { ZooKeeperError } from '../../../zookeeper/errors.ts';
+import { joinMembership } from '../../../zookeeper/recipes/membership.ts';
+import type { Session, SessionState } from '../../../zookeeper/session.ts';
+import { silentLog } from '../../support/log.ts';
 
 /** A presence that cannot be looked at, with a clock that only notes how long is waited. */
 function failing(code: 'NO_AUTH' | 'CONNECTION_LOSS') {
