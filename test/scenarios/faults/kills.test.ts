@@ -183,10 +183,12 @@ async function target(lane: Lane, commitId: CommitId): Promise<void> {
 function live(lane: Lane, failpoint?: string, situation?: Situation): Life {
   const reached = join(folder.path, `${lane.name}.reached`);
   rmSync(reached, { force: true });
-  return begin(lane, lane.home, {
-    ...(failpoint === undefined ? {} : { FAILPOINT: failpoint, FAILPOINT_LOG: reached }),
-    ...(situation === 'left-behind' ? { GITFLEET_RELEASE_GRACE: '6s' } : {}),
-  });
+  const points = failpoint === undefined ? {} : { FAILPOINT: failpoint, FAILPOINT_LOG: reached };
+  if (situation !== 'left-behind') return begin(lane, lane.home, points);
+  // A variable goes before a settings file only where a variable names the file as well.
+  const [, settings] = lane.home.args.slice(lane.home.args.indexOf('--settings'));
+  const home = { ...lane.home, args: ['agent', 'run'] };
+  return begin(lane, home, { ...points, GITFLEET_SETTINGS: settings as string, GITFLEET_RELEASE_GRACE: '6s' });
 }
 
 function begin(lane: Lane, home: AgentHome, environment: Record<string, string> = {}): Life {
