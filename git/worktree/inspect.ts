@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbort } from '../../runtime/errors.ts';
 import type { CommitId } from '../../schemas/values.ts';
@@ -36,7 +36,8 @@ export async function inspectWorkTree(
     const compare = () => compareWorkTree(git, tree, commitId, except, writingIn(tree, signal), 'believed');
     try {
       await indexCaughtUp(store, tree);
-      if (!(await indexIsOfThisBoot(tree))) await remakeIndex(git, tree, commitId, signal);
+      const isTrusted = (await indexIsOfThisBoot(tree)) && (await hasIndex(tree));
+      if (!isTrusted) await remakeIndex(git, tree, commitId, signal);
       await refreshRacy(store, tree, signal);
       return await compare();
     } catch (error) {
@@ -73,13 +74,28 @@ export async function hashedIndex(
 
 /**
  * From nothing: after a power loss an index may be half there, or remember times of files whose bytes were lost; and it
- * may be damaged.
+ * may be damaged. Made aside, so that a store which cannot give the commit takes no index away: a tree without one
+ * looks as if all its files were missing, and they would be written again under the eyes of its readers.
  */
-async function remakeIndex(git: Git, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
+async function remakeIndex(git: Git, tree: WorkTree, commitId: CommitId, signal: AbortSignal): Promise<void> {
   await removeStaleOfWorkTree(tree.admin);
-  await forgetIndexBehind(tree);
-  await rm(join(tree.admin, 'index'), { recursive: true, force: true });
-  await git.output(['read-tree', commitId], writingIn(tree, signal));
-  await git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
+  const [index, aside] = [indexOf(tree), join(tree.admin, 'gitfleet-remade.new')];
+  try {
+    await rm(aside, { force: true });
+    await hashedIndex(git, tree, commitId, aside, signal);
+    await forgetIndexBehind(tree);
+    await rm(index, { recursive: true, force: true });
+    await rename(aside, index);
+  } finally {
+    await rm(aside, { force: true });
+  }
   await noteBoot(tree);
 }
+
+const indexOf = ({ admin }: WorkTree): string => join(admin, 'index');
+
+const hasIndex = (tree: WorkTree): Promise<boolean> =>
+  lstat(indexOf(tree)).then(
+    (found) => found.isFile(),
+    () => false,
+  );
