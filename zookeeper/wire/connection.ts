@@ -4,7 +4,7 @@ import { connectError } from './connect-error.ts';
 import type { Answer, Connection, ConnectionEnd, ConnectionOptions } from './connection-types.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
-import { createManager } from './manager.ts';
+import { createPacketQueue } from './packet-queue.ts';
 import { RequestPacket } from './packets.ts';
 import { Fields, readEvent, readPayload } from './replies.ts';
 import { openSocket } from './socket.ts';
@@ -29,7 +29,7 @@ import { openSocket } from './socket.ts';
 export function openConnection(options: ConnectionOptions): Connection {
   const line: Line = {
     options,
-    manager: createManager(options, (state) => onManagerState(line, state)),
+    manager: createPacketQueue(options, (state) => onManagerState(line, state)),
     socket: openSocket(options.address, options.tls),
     silence: watchSilence(options.clock),
     phase: 'opening',
@@ -55,7 +55,7 @@ export function openConnection(options: ConnectionOptions): Connection {
 
 interface Line {
   readonly options: ConnectionOptions;
-  readonly manager: ReturnType<typeof createManager>;
+  readonly manager: ReturnType<typeof createPacketQueue>;
   readonly socket: ReturnType<typeof openSocket>;
   readonly silence: ReturnType<typeof watchSilence>;
   phase: 'opening' | 'greeting' | 'up' | 'ended';

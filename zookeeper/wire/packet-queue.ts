@@ -6,7 +6,7 @@ import type { ConnectionOptions } from './connection-types.ts';
  * no watches of its own, and its own ping is off: that one waits for the socket to fall idle in both directions, which
  * ours (heartbeat.ts) does not.
  */
-export function createManager(
+export function createPacketQueue(
   options: Pick<ConnectionOptions, 'sessionTimeoutMs' | 'resume' | 'lastZxid' | 'auth'>,
   onState: (state: number) => void,
 ) {
