@@ -144,7 +144,7 @@ interface Look {
 /** @throws FleetError where ZooKeeper is away, or refuses. */
 async function look({ session, znodes }: FollowParts, targetVersion: string): Promise<Look> {
   // A read would only wait for a connection, up to its deadline, and miss when one is back.
-  if (session.state !== 'connected') throw NOT_CONNECTED;
+  if (session.state !== 'connected') throw notConnected();
   const [config, fleet, found] = await Promise.all([
     session.get(znodes.config),
     readFleet(session, znodes),
@@ -153,7 +153,8 @@ async function look({ session, znodes }: FollowParts, targetVersion: string): Pr
   return { config, fleet, found };
 }
 
-const NOT_CONNECTED = FleetError.of('UNREACHABLE', 'the connection is lost', 'gitfleet reconnects automatically');
+const notConnected = (): FleetError =>
+  FleetError.of('UNREACHABLE', 'the connection is lost', 'gitfleet reconnects automatically');
 
 /** With no agent online there is nothing to watch; but agents may just be coming back from a lost session. */
 const NO_AGENTS_AFTER_MS = 10_000;

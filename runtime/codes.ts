@@ -1,20 +1,32 @@
-import { ADOPT } from './codes/adopt.ts';
-import { COMMIT } from './codes/commit.ts';
-import { DEFECTS } from './codes/defects.ts';
-import { GIT } from './codes/git.ts';
-import { ROLLOUT } from './codes/rollout.ts';
+import { adoptCodes } from './codes/adopt.ts';
+import { commitCodes } from './codes/commit.ts';
+import { defectsCodes } from './codes/defects.ts';
+import { gitCodes } from './codes/git.ts';
+import { rolloutCodes } from './codes/rollout.ts';
 import type { CodeRow } from './codes/row.ts';
-import { SERVER } from './codes/server.ts';
-import { TARGET } from './codes/target.ts';
-import { TYPED } from './codes/typed.ts';
-import { ZOOKEEPER } from './codes/zookeeper.ts';
+import { serverCodes } from './codes/server.ts';
+import { targetCodes } from './codes/target.ts';
+import { typedCodes } from './codes/typed.ts';
+import { zookeeperCodes } from './codes/zookeeper.ts';
+import { once } from './once.ts';
 
 /**
  * Every error code, once: what it means, what happens next, what to do. `npm run docs` makes docs/errors.md of it, one
- * section for each file. A code that is not here does not compile.
+ * section for each file. A code that is not here does not compile. Made at the first failure: a command that succeeds
+ * does not pay for it.
  */
-const TABLE = { ...TYPED, ...TARGET, ...COMMIT, ...SERVER, ...ADOPT, ...ROLLOUT, ...GIT, ...ZOOKEEPER, ...DEFECTS };
+const makeTable = () => ({
+  ...typedCodes(),
+  ...targetCodes(),
+  ...commitCodes(),
+  ...serverCodes(),
+  ...adoptCodes(),
+  ...rolloutCodes(),
+  ...gitCodes(),
+  ...zookeeperCodes(),
+  ...defectsCodes(),
+});
 
-export type Code = keyof typeof TABLE;
+export type Code = keyof ReturnType<typeof makeTable>;
 
-export const CODES: Readonly<Record<Code, CodeRow>> = TABLE;
+export const codes: () => Readonly<Record<Code, CodeRow>> = once(makeTable);

@@ -1,5 +1,5 @@
 import type { NextStep } from './codes/row.ts';
-import { CODES, type Code } from './codes.ts';
+import { type Code, codes } from './codes.ts';
 
 export type { NextStep };
 
@@ -38,8 +38,8 @@ export class FleetError extends Error {
     super(said.reason, options);
     this.name = 'FleetError';
     this.code = said.code;
-    this.hint = said.hint ?? CODES[said.code].hint;
-    this.next = said.next ?? CODES[said.code].next;
+    this.hint = said.hint ?? codes()[said.code].hint;
+    this.next = said.next ?? codes()[said.code].next;
   }
 
   /** The usual way: `next` is the table's, and the hint too unless the place knows a more exact one. */

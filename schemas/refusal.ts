@@ -1,4 +1,4 @@
-import { CODES, type Code } from '../runtime/codes.ts';
+import { type Code, codes } from '../runtime/codes.ts';
 import type { OwnFailure } from '../runtime/errors.ts';
 import { clean } from '../runtime/safe-text.ts';
 
@@ -16,7 +16,7 @@ export interface Refused {
 const MAX_ISSUES = 5;
 const MAX_CHARACTERS = 200;
 
-export function refuse(code: Code, reasons: string | readonly string[], hint: string = CODES[code].hint): Refused {
+export function refuse(code: Code, reasons: string | readonly string[], hint: string = codes()[code].hint): Refused {
   const all = typeof reasons === 'string' ? [reasons] : reasons;
   const reason = all
     .slice(0, MAX_ISSUES)

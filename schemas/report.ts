@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { CODES, type Code } from '../runtime/codes.ts';
+import { type Code, codes } from '../runtime/codes.ts';
 import { once } from '../runtime/once.ts';
 import { failure } from './failure.ts';
 import { said } from './said.ts';
@@ -74,7 +74,7 @@ export const hasGivenUp = (last: Report | null): boolean =>
  * not know speaks against nothing: a wait costs less than a rollback that no commit deserves.
  */
 export const blamesCommit = ({ code }: { readonly code: string }): boolean =>
-  Object.hasOwn(CODES, code) && CODES[code as Code].about === 'commit';
+  Object.hasOwn(codes(), code) && codes()[code as Code].about === 'commit';
 
 /** A person on the server keeps it on another commit, and it shows that one. */
 export const isOverridden = (last: Report | null): boolean => last?.override != null && last.error === null;

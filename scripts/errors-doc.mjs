@@ -68,7 +68,8 @@ const entry = ([code, { means, next, hint }]) =>
 
 const sections = [];
 for (const [file, title, truth] of SECTIONS) {
-  const [rows] = Object.values(await import(`../dist/runtime/codes/${file}.js`));
+  const [makeRows] = Object.values(await import(`../dist/runtime/codes/${file}.js`));
+  const rows = makeRows();
   const entries = Object.entries(rows).toSorted(([one], [other]) => (one < other ? -1 : 1));
   sections.push(`## ${title}\n\n${wrapped(truth)}\n\n${entries.map(entry).join('\n')}`);
 }

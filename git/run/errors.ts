@@ -1,4 +1,4 @@
-import { CODES, type Code } from '../../runtime/codes.ts';
+import { type Code, codes } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { clean } from '../../runtime/safe-text.ts';
 
@@ -144,7 +144,7 @@ export function gitFailure(what: string, stderr: string, otherwise: Code = 'GIT_
   });
   if (row) return noting(row, FleetError.of(row.code, reason, row.hint));
   if (said.host !== '' || said.refusal !== '') return FleetError.of('FETCH_FAILED', reason);
-  return FleetError.of(otherwise, reason, CODES.GIT_FAILED.hint);
+  return FleetError.of(otherwise, reason, codes().GIT_FAILED.hint);
 }
 
 /** Who said what: our git, the host or the ssh client before our git gave up, the host in an answer of the protocol. */

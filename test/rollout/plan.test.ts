@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { steer } from '../../publisher/steer.ts';
 import type { Action } from '../../rollout/action.ts';
 import { plan } from '../../rollout/plan.ts';
-import { CODES } from '../../runtime/codes.ts';
+import { codes } from '../../runtime/codes.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
 import { World } from './observed-fleet.ts';
 
@@ -415,7 +415,7 @@ describe('a failure before the permit', () => {
 
 /** Each says something about a server, its origin, the target or ZooKeeper; a code of a newer version is nobody's. */
 const NOT_THE_COMMIT = [
-  ...Object.entries(CODES).flatMap(([code, { about }]) => (about === 'commit' ? [] : [code])),
+  ...Object.entries(codes()).flatMap(([code, { about }]) => (about === 'commit' ? [] : [code])),
   'A_CODE_OF_TOMORROW',
 ].filter((code) => code !== 'TARGET_WENT_BACK');
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { CODES } from '../../runtime/codes.ts';
+import { codes } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
 
@@ -41,5 +41,5 @@ it('says of what it does not read that the server is the cause, and what to do',
     hint: expect.stringContaining('agent.state'),
   });
   expect(await failed('a', 3)).toMatchObject({ code: 'FILE_TOO_LARGE', next: 'retry' });
-  expect([CODES.NOT_A_FILE.about, CODES.FILE_TOO_LARGE.about]).toEqual(['server', 'server']);
+  expect([codes().NOT_A_FILE.about, codes().FILE_TOO_LARGE.about]).toEqual(['server', 'server']);
 });

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CODES, type Code } from '../../../runtime/codes.ts';
+import { type Code, codes } from '../../../runtime/codes.ts';
 import { FleetError } from '../../../runtime/errors.ts';
 import type { CommitId } from '../../../schemas/values.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory } from '../../support/git/origin.ts';
@@ -81,7 +81,7 @@ const HONEST: readonly string[] = [
   'GIT_FAILED',
   'GIT_KILLED',
 ];
-const isHonest = (code: string) => HONEST.includes(code) && CODES[code as Code].next === 'retry';
+const isHonest = (code: string) => HONEST.includes(code) && codes()[code as Code].next === 'retry';
 
 const storeOf = (at: string) => join(at, 'state/apps/shop/store.git');
 
