@@ -8,9 +8,9 @@ const NO_PROCESSES = 'test/support/lanes/no-processes.ts';
 
 /** A bound says "hangs", never "slow": it holds also where others work on the same two cores. */
 const HANGS_MS = 120_000;
-/** Real processes wait more than they work: a third file at a time makes use of that. */
+/** Real processes wait more than they work: two more files at a time make use of that. */
 const WORKERS = 2;
-const WORKERS_WITH_PROCESSES = 3;
+const WORKERS_WITH_PROCESSES = 4;
 
 export const common = { testTimeout: HANGS_MS, hookTimeout: HANGS_MS, pool: 'forks', maxWorkers: WORKERS } as const;
 
