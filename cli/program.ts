@@ -14,6 +14,7 @@ import { EXIT } from './shell/exit-codes.ts';
 import { say, sayFailure } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
 import { brakeVerbs, deployVerbs, forgetVerb, publishVerb } from './verbs-deploy.ts';
+import { flagVerbs } from './verbs-flag.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
 import { version } from './version.ts';
@@ -54,6 +55,8 @@ function allVerbs(table: CommandTable): void {
   root.commandsGroup('Steer:');
   rolloutVerbs(table);
   brakeVerbs(table);
+  root.commandsGroup('Flags and values:');
+  flagVerbs(table);
   root.commandsGroup('Servers:');
   agentVerbs(table);
   doctorVerb(table);

@@ -1,4 +1,4 @@
-import { ZNODES, type ZnodeKind } from '../schemas/znodes.ts';
+import { ZNODES, type ZnodeKind, type ZnodeRow } from '../schemas/znodes.ts';
 import { OPEN } from '../zookeeper/acl.ts';
 import type { AclEntry } from '../zookeeper/session.ts';
 
@@ -6,17 +6,21 @@ import type { AclEntry } from '../zookeeper/session.ts';
  * Who may do what with which znode. Rights are not inherited in ZooKeeper, and the right to delete belongs to the
  * parent, so every create names its list, and no list has an entry for everybody (but where `init --open` was chosen).
  */
-export const ROLES = ['operator', 'publisher', 'coordinator', 'agent', 'viewer'] as const;
+export const ROLES = ['operator', 'publisher', 'coordinator', 'agent', 'viewer', 'flagger'] as const;
 export type Role = (typeof ROLES)[number];
+/** Roles that credential files of 0.1.0 do not name: their access lists have no entry for them until `init` again. */
+export const LATER_ROLES: readonly Role[] = ['flagger'];
 /** The id of each role in access lists: `role:hash`, from which no password follows. */
-export type RoleIds = Readonly<Record<Role, string>>;
+export type RoleIds = Readonly<Record<Exclude<Role, 'flagger'>, string>> & { readonly flagger?: string };
 
 /** The order of `rights` in each row of schemas/znodes.ts; the operator may do everything everywhere. */
 const COLUMNS = ['publisher', 'coordinator', 'agent', 'viewer'] as const;
 
 /** Whose credential writes a node of this kind, or creates below it: the one of them that may do least. */
 export function roleThatMay(kind: ZnodeKind): Role {
-  const at = ZNODES[kind].rights.findIndex((letters) => /[wc]/.test(letters));
+  const row: ZnodeRow = ZNODES[kind];
+  if (/[wc]/.test(row.flagger ?? '')) return 'flagger';
+  const at = row.rights.findIndex((letters) => /[wc]/.test(letters));
   return COLUMNS[at] ?? 'operator';
 }
 
@@ -36,8 +40,10 @@ export const openAccess: Access = { of: () => OPEN };
 export function roleAccess(ids: RoleIds): Access {
   return {
     of(kind, own) {
-      const entries = COLUMNS.map((role, at) => entry(ids[role], ZNODES[kind].rights[at] as string));
-      return [entry(ids.operator, 'cdrwa'), ...entries, ...(own === undefined ? [] : [entry(own, 'rw')])];
+      const row: ZnodeRow = ZNODES[kind];
+      const entries = COLUMNS.map((role, at) => entry(ids[role], row.rights[at] as string));
+      const flagger = ids.flagger === undefined ? [] : [entry(ids.flagger, row.flagger ?? row.rights[3])];
+      return [entry(ids.operator, 'cdrwa'), ...entries, ...flagger, ...(own === undefined ? [] : [entry(own, 'rw')])];
     },
   };
 }

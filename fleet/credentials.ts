@@ -1,5 +1,5 @@
 import { digestId } from '../zookeeper/acl.ts';
-import { ROLES, type Role, type RoleIds } from './access.ts';
+import { LATER_ROLES, ROLES, type Role, type RoleIds } from './access.ts';
 
 /**
  * A credential file: who its holder is, and the ids of all roles, so that its holder can write access lists.
@@ -40,6 +40,6 @@ export function parseCredentials(text: string): CredentialFile | { readonly badL
     else if (roleLine && ROLES.includes(roleLine[1] as Role)) ids[roleLine[1] as Role] = roleLine[2] as string;
     else return { badLine: at + 1 };
   }
-  const complete = ROLES.every((role) => ids[role] !== undefined);
+  const complete = ROLES.every((role) => ids[role] !== undefined || LATER_ROLES.includes(role));
   return { auth, roles: complete ? (ids as RoleIds) : null };
 }

@@ -29,6 +29,8 @@ interface CoordinatorParts {
   readonly agentId: string;
   /** Drawn for each deployment that an automatic rollback makes. */
   readonly newNonce: () => string;
+  /** What the leader of the app does besides rollouts, until the signal of its term. Never throws. */
+  readonly whileLeading?: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -62,8 +64,10 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
   let leading: Promise<void> = Promise.resolve();
   candidacy.onChange((term) => {
     if (!term) return;
+    const besides = parts.whileLeading?.(term.signal);
     leading = leading
       .then(() => lead(parts, term, setBack))
+      .then(() => besides)
       .catch((error) => log.error({ err: classify(error) }, 'leading ended'));
   });
   return {

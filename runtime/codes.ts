@@ -1,6 +1,7 @@
 import { adoptCodes } from './codes/adopt.ts';
 import { commitCodes } from './codes/commit.ts';
 import { defectsCodes } from './codes/defects.ts';
+import { flagCodes } from './codes/flags.ts';
 import { gitCodes } from './codes/git.ts';
 import { rolloutCodes } from './codes/rollout.ts';
 import type { CodeRow } from './codes/row.ts';
@@ -23,6 +24,7 @@ const makeTable = () => ({
   ...adoptCodes(),
   ...rolloutCodes(),
   ...gitCodes(),
+  ...flagCodes(),
   ...zookeeperCodes(),
   ...defectsCodes(),
 });

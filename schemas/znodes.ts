@@ -1,9 +1,11 @@
 import { parseDeployment } from './deployment.ts';
+import { flagChange, parseFlags } from './flags.ts';
 import { parseHold, parseQuarantine } from './hold.ts';
 import { parsePolicy } from './policy.ts';
 import { parsePresence, parseReport } from './report.ts';
 import { parsePermit, parseRollout } from './rollout.ts';
 import { ANY_URL, parseTarget } from './target.ts';
+import { fromJson } from './text/lenient-json.ts';
 
 /**
  * The whole shared state of an app, one row for each znode: where it is, what it holds, who may do what with it, who
@@ -23,6 +25,8 @@ export interface ZnodeRow {
    * of them everywhere. Create and delete are about the children.
    */
   readonly rights: readonly [publisher: string, coordinator: string, agent: string, viewer: string];
+  /** Letters of the flagger; absent: those of the viewer. */
+  readonly flagger?: string;
   /** `init` makes it, empty; all others come and go with what they stand for. */
   readonly made: 'init' | 'later';
   readonly writtenBy: string;
@@ -215,6 +219,39 @@ export const ZNODES = {
     writtenBy: 'that agent',
     watchedBy: 'the one after it; all leases by the head of the queue',
   },
+  flags: {
+    path: 'flags',
+    mode: 'persistent',
+    content: 'all flags, a flagd document (schemas/flags.ts), at most 64 KiB; empty: none',
+    parse: parseFlags,
+    // The leader adopts what another program wrote into a plain flag.
+    rights: ['r', 'rw', 'r', 'r'],
+    flagger: 'rw',
+    made: 'init',
+    writtenBy: 'gitfleet flag; the coordinator for a plain flag that another program wrote',
+    watchedBy: 'every agent, programs that use flags',
+  },
+  flagChanges: {
+    path: 'flag-changes',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: ['r', 'cdr', 'r', 'r'],
+    flagger: 'cdr',
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  flagChange: {
+    path: 'flag-changes/f-<n>',
+    mode: 'persistent',
+    content: 'one change of one flag (schemas/flags.ts), newest 200 kept',
+    parse: (data) => fromJson(flagChange(), data),
+    rights: READ,
+    made: 'later',
+    writtenBy: 'in the transaction that changes `flags`; never changed',
+    watchedBy: '-',
+  },
 } as const satisfies Readonly<Record<string, ZnodeRow>>;
 
 export type ZnodeKind = keyof typeof ZNODES;
@@ -247,6 +284,9 @@ export function znodes(app: string) {
     report: named('report'),
     election: at('election'),
     fetch: at('fetch'),
+    flags: at('flags'),
+    flagChanges: at('flagChanges'),
+    flagChange: named('flagChange'),
   };
 }
 

@@ -33,6 +33,7 @@ const SECTIONS = [
     'ZooKeeper',
     'While ZooKeeper is away, every server keeps serving what it serves. See also [zookeeper.md](zookeeper.md).',
   ],
+  ['flags', 'Flags and values', 'Programs keep the last flags that they read.'],
   ['defects', 'Defects', 'These must not happen. An agent tries again about once a minute.'],
 ];
 

@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -9,6 +9,8 @@ interface EndpointParts {
   /** `alive` false answers 503: the loops are stuck. An outage of ZooKeeper or git is none of that. */
   readonly health: () => { readonly alive: boolean } & Readonly<Record<string, unknown>>;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** What else is served, such as flags; resolves to false where the path is none of its own. */
+  readonly more: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
   readonly log: Logger;
 }
 
@@ -18,22 +20,29 @@ interface Endpoint {
 }
 
 /**
- * Serves `/healthz` and `/metrics` to users of this machine. It only reads, and nothing of a deployment waits for
- * it. @throws FleetError of the system's code where the address cannot be had, such as EADDRINUSE.
+ * Serves `/healthz`, `/metrics` and what `more` serves to users of this machine. It only reads, and nothing of a
+ * deployment waits for it. @throws FleetError of the system's code where the address cannot be had, such as EADDRINUSE.
  */
-export async function openEndpoint({ listen, health, metrics, log }: EndpointParts): Promise<Endpoint> {
+export async function openEndpoint({ listen, health, metrics, more, log }: EndpointParts): Promise<Endpoint> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
-    const path = (request.url ?? '/').split('?')[0];
+    const path = (request.url ?? '/').split('?')[0] as string;
     // A page in a browser on this machine reaches us by a name that it made resolve to this address.
     if (!isOurs(request.headers.host)) return end(response, 403, 'text/plain', 'ask by address or as localhost\n');
+    if (path !== '/healthz' && path !== '/metrics') return void answerMore(path, request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'text/plain', 'GET only\n');
-    if (path === '/healthz') {
-      const body = health();
-      return end(response, body.alive ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
-    }
     if (path === '/metrics') return void answerMetrics(response);
-    return end(response, 404, 'text/plain', 'here are /healthz and /metrics\n');
+    const body = health();
+    return end(response, body.alive ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
   });
+
+  async function answerMore(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (!(await more(path, request, response))) end(response, 404, 'text/plain', 'here are /healthz and /metrics\n');
+    } catch (error) {
+      log.warn({ err: classify(error) }, 'a request could not be answered');
+      end(response, 500, 'text/plain', 'the log of the agent says why\n');
+    }
+  }
 
   async function answerMetrics(response: ServerResponse): Promise<void> {
     try {
@@ -74,6 +83,7 @@ function listening(server: Server, { host, port }: EndpointParts['listen']): Pro
 }
 
 function end(response: ServerResponse, status: number, type: string, body: string): void {
+  if (response.headersSent) return void response.destroy();
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
   response.end(body);
 }

@@ -1,7 +1,9 @@
 import type { AgentListener } from '../../agent/events.ts';
 import { openEndpoint } from '../../agent/service/endpoint.ts';
+import type { KeptFlags } from '../../agent/service/flags-file.ts';
 import { findStuck, type Liveness } from '../../agent/service/liveness.ts';
 import { createMetrics } from '../../agent/service/metrics.ts';
+import { answerOfrep } from '../../agent/service/ofrep.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -18,16 +20,21 @@ export interface EndpointOf {
   readonly vitals: () => ReturnType<Session['vitals']>;
   /** Whether the fleet sees this agent as online, and what keeps it from that. */
   readonly presence: () => Pick<Membership, 'state' | 'problem'>;
+  readonly flags: () => KeptFlags | null;
   readonly log: Logger;
   readonly shutdown: Shutdown;
 }
 
 /**
- * Serves /healthz and /metrics of this agent until its end; docs/metrics.md says what they tell. Returns what listens to
+ * Serves /healthz, /metrics and the flags of this agent until its end; docs/metrics.md says what they tell. Returns what listens to
  * the loop for them. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
  */
 export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
-  const { listen, app, pulse, vitals, presence, log, shutdown } = of;
+  const { listen, app, pulse, vitals, presence, flags, log, shutdown } = of;
+  const more: Parameters<typeof openEndpoint>[0]['more'] = async (...asked) => {
+    const kept = flags();
+    return kept !== null && (await answerOfrep(...asked, kept.flags));
+  };
   const metrics = createMetrics({ app, version, vitals, clock });
   const health = () => {
     const stuck = findStuck(pulse.beats, clock.monotonic());
@@ -35,13 +42,22 @@ export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
     const session = { session: state, sessionTrouble: state === 'connected' ? null : trouble };
     const { state: online, problem } = presence();
     const fleet = { presence: online, presenceProblem: problem && `${problem.code}: ${clean(problem.message, 300)}` };
-    return { alive: stuck === null, doing: pulse.status(), stuck: stuck?.loop ?? null, ...session, ...fleet };
+    const kept = flags();
+    const flagged = { flags: kept?.state ?? 'none', flagsAsOf: kept?.asOf ?? 0 };
+    return {
+      alive: stuck === null,
+      doing: pulse.status(),
+      stuck: stuck?.loop ?? null,
+      ...session,
+      ...fleet,
+      ...flagged,
+    };
   };
-  const endpoint = await openEndpoint({ listen, health, metrics, log }).catch((cause: unknown) => {
+  const endpoint = await openEndpoint({ listen, health, metrics, more, log }).catch((cause: unknown) => {
     const reason = `${listen.host} port ${listen.port}: ${(cause as Error).message}`;
     throw FleetError.of('LISTEN', reason, undefined, cause);
   });
   shutdown.add('endpoint', () => endpoint.close());
-  log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz and /metrics');
+  log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz, /metrics and flags');
   return metrics.listener;
 }

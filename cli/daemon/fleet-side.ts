@@ -4,6 +4,8 @@ import { recheckWanted } from '../../agent/coordination/recheck.ts';
 import { createReporter } from '../../agent/coordination/reporter.ts';
 import { followRollout } from '../../agent/coordination/rollout-feed.ts';
 import { followTarget } from '../../agent/coordination/target-feed.ts';
+import { adoptPlainFlags } from '../../agent/service/adopt-plain-flags.ts';
+import { keepFlags } from '../../agent/service/flags-file.ts';
 import type { Journal } from '../../agent/state/journal.ts';
 import type { WantedTarget } from '../../agent/state/wanted.ts';
 import type { Access } from '../../fleet/access.ts';
@@ -32,6 +34,8 @@ interface FleetSideParts {
   readonly stands: boolean;
   /** The settings as they are now. */
   readonly live: () => AgentSettings;
+  /** Where programs of this server read the app's flags; null: this process has nothing to do with flags. */
+  readonly flagsFile: string | null;
   readonly newNonce: () => string;
   readonly clock: Clock;
   readonly random: Random;
@@ -68,9 +72,20 @@ export function fleetSide(parts: FleetSideParts) {
   membership.onChange(() => {
     if (membership.held()) reporter.repeat();
   });
+  const flags = parts.flagsFile === null ? null : followFlags(parts, parts.flagsFile);
   if (parts.stands) {
     const { newNonce } = parts;
-    const coordinator = startCoordinator({ session, znodes: paths, access, agentId, newNonce, clock, random, log });
+    const whileLeading = flags === null ? {} : { whileLeading: flags.adopt };
+    const mechanics = { clock, random, log };
+    const coordinator = startCoordinator({
+      session,
+      znodes: paths,
+      access,
+      agentId,
+      newNonce,
+      ...whileLeading,
+      ...mechanics,
+    });
     shutdown.add('coordinator', () => coordinator.leave());
   }
 
@@ -101,6 +116,7 @@ export function fleetSide(parts: FleetSideParts) {
     },
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
+    flags: () => flags?.kept() ?? null,
     recheck: (wanted: WantedTarget, signal: AbortSignal) => recheckWanted(orders, wanted, signal),
     /** Started again then too: the base that they carry is judged like the target. */
     async followRollout(tell: (told: RolloutView) => void, signal: AbortSignal) {
@@ -115,6 +131,20 @@ export function fleetSide(parts: FleetSideParts) {
     blocked: () =>
       membership.state === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
   };
+}
+
+/** Keeps the app's flags on this server for as long as the agent runs. */
+function followFlags({ session, app, access, clock, random, log, shutdown }: FleetSideParts, file: string) {
+  const paths = znodes(app);
+  const { kept, follow } = keepFlags({ session, path: paths.flags, file, clock, random, log });
+  const stop = new AbortController();
+  const following = follow(stop.signal);
+  shutdown.add('flags', async () => {
+    stop.abort();
+    await following;
+  });
+  const adopting = { session, znodes: paths, access, clock, random, log };
+  return { kept, adopt: (signal: AbortSignal) => adoptPlainFlags(adopting, () => kept().flags, signal) };
 }
 
 function holderWords(holder: Membership['holder']): string {

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { ownCredential } from '../../agent/state/own-credential.ts';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -37,6 +38,17 @@ export async function joinFleet(
   };
   const mechanics = { clock, random, log, shutdown, newNonce };
   const { stands, changed } = files;
-  const side = fleetSide({ session, access, app: settings.app, card, ownId: own.id, stands, live, ...mechanics });
+  const flagsFile = join(local.layout.app, 'flags.json');
+  const side = fleetSide({
+    session,
+    access,
+    app: settings.app,
+    card,
+    ownId: own.id,
+    stands,
+    live,
+    flagsFile,
+    ...mechanics,
+  });
   return { ...side, changed };
 }

@@ -162,13 +162,13 @@ async function metricsOf(
   { app }: Settings,
   { listen }: AgentSettings,
   pulse: Liveness,
-  { vitals, membership }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership'>,
+  { vitals, membership, flags }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership' | 'flags'>,
   log: Logger,
   shutdown: Shutdown,
 ): Promise<AgentListener> {
   if (!listen) return {};
   const { serveEndpoint } = await import('./endpoint.ts');
-  return await serveEndpoint({ listen, app, pulse, vitals, presence: () => membership, log, shutdown });
+  return await serveEndpoint({ listen, app, pulse, vitals, presence: () => membership, flags, log, shutdown });
 }
 
 /** All of a user's inotify instances may be used up by others: the slow tick looks as well. */

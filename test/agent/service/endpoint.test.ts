@@ -9,6 +9,7 @@ async function statusFor(host: string): Promise<number> {
     listen: { host: '127.0.0.1', port: 0 },
     health: () => ({ alive: true }),
     metrics: { contentType: 'text/plain', text: async () => '' },
+    more: async () => false,
     log: silentLog,
   });
   onTestFinished(() => endpoint.close());

@@ -1,0 +1,45 @@
+import type { Access } from '../../fleet/access.ts';
+import { adoptPlain } from '../../fleet/flags/plain-flags.ts';
+import type { Clock, Random } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { createRetryLoop } from '../../runtime/retry-loop.ts';
+import { type Flags, flagChangeName } from '../../schemas/flags.ts';
+import type { Znodes } from '../../schemas/znodes.ts';
+import type { Session } from '../../zookeeper/session.ts';
+
+interface AdoptParts {
+  readonly session: Session;
+  readonly znodes: Znodes;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** What another program sets is a flag of the whole fleet no later than this. */
+const LOOK_MS = 1_000;
+
+/**
+ * While this agent leads and the app has a directory of plain flags: what other programs set there becomes a change of
+ * the flag. It looks now and then instead of watching each node, and only the leader does. Ends with `signal`; never
+ * throws.
+ */
+export async function adoptPlainFlags(parts: AdoptParts, flags: () => Flags, signal: AbortSignal): Promise<void> {
+  const { clock, random, log } = parts;
+  const retryLoop = createRetryLoop({ clock, random, log });
+  const adopting = { ...parts, now: () => clock.now() };
+  while (!signal.aborted) {
+    let pause = LOOK_MS;
+    try {
+      if (flags().metadata.plain !== undefined) {
+        for (const { number, flag } of await adoptPlain(adopting)) {
+          log.info({ flag, change: flagChangeName(number) }, 'took over what another program set');
+        }
+      }
+      retryLoop.wentWell();
+    } catch (error) {
+      pause = retryLoop.failed(error, {}, 'cannot take over plain flags, retrying');
+    }
+    await clock.sleep(pause, signal).catch(() => {});
+  }
+}

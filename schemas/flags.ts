@@ -1,0 +1,110 @@
+import * as z from 'zod';
+import { once } from '../runtime/once.ts';
+import { parseStrictJson } from './text/strict-json.ts';
+
+/**
+ * `flags`: all flags of an app as one document in flagd's format (https://flagd.dev/reference/flag-definitions/), so that
+ * one watch shows one state of all of them and every flagd provider can read it. What this version does not know in it
+ * is kept: fleet/flags/edit.ts changes the text, not the value.
+ */
+export const MAX_FLAGS_BYTES = 65_536;
+
+/** A flag's name is a part of commands and of znode paths. */
+export const FLAG_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+/** A variant's name is typed as a word: `gitfleet flag set NAME VARIANT`. */
+export const VARIANT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+export type FlagValue = boolean | string | number | { readonly [member: string]: unknown };
+
+const value = () => z.union([z.boolean(), z.string(), z.number(), z.record(z.string(), z.unknown())]);
+
+const flag = once(() =>
+  z.looseObject({
+    state: z.enum(['ENABLED', 'DISABLED']),
+    variants: z.record(z.string(), value()),
+    /** Absent or null: what the program has as its default. */
+    defaultVariant: z.string().nullish(),
+    /** A rule in JSONLogic. Absent, null and `{}`: everyone gets the default variant. */
+    targeting: z.unknown().optional(),
+  }),
+);
+export type Flag = z.infer<ReturnType<typeof flag>>;
+
+/** Who changed it last; `version` counts the changes, and is the number of its record `f-<n>`. */
+const metadata = once(() =>
+  z.looseObject({
+    version: z.int().nonnegative().catch(0),
+    by: z.string().catch(''),
+    reason: z.string().catch(''),
+    at: z.number().catch(0),
+    /** The directory of plain znodes that these flags are shown in (docs/flags.md); absent: none. */
+    plain: z.string().optional().catch(undefined),
+  }),
+);
+const NO_METADATA = { version: 0, by: '', reason: '', at: 0 };
+
+const document = once(() =>
+  z.looseObject({
+    flags: z.record(z.string(), z.unknown()),
+    metadata: metadata().catch(NO_METADATA).default(NO_METADATA),
+  }),
+);
+
+export interface Flags {
+  /** By name. A flag whose name or shape is unknown to this version is not in it. */
+  readonly flags: ReadonlyMap<string, Flag>;
+  /** Names in the document that cannot be used, with why. */
+  readonly unusable: readonly { readonly name: string; readonly reason: string }[];
+  readonly metadata: z.infer<ReturnType<typeof metadata>>;
+  /** The document as it was written, which an edit starts from. */
+  readonly text: string;
+}
+
+export const NO_FLAGS: Flags = { flags: new Map(), unusable: [], metadata: NO_METADATA, text: '' };
+
+/** Total: `unreadable` says why the bytes are no document. Empty bytes are a document without flags. */
+export function parseFlags(data: Buffer): { readonly value: Flags; readonly unreadable: string | null } {
+  if (data.length === 0) return { value: NO_FLAGS, unreadable: null };
+  const read = parseStrictJson(data, MAX_FLAGS_BYTES);
+  if (!read.ok) return { value: NO_FLAGS, unreadable: `the flags znode: ${read.failure.reason}` };
+  const parsed = document().safeParse(read.value);
+  if (!parsed.success)
+    return { value: NO_FLAGS, unreadable: 'the flags znode holds something that is no flag document' };
+  const flags = new Map<string, Flag>();
+  const unusable: { name: string; reason: string }[] = [];
+  for (const [name, given] of Object.entries(parsed.data.flags)) {
+    const one = flag().safeParse(given);
+    const reason = FLAG_NAME.test(name) ? whyNot(one) : 'its name is no flag name';
+    if (reason === null && one.success) flags.set(name, one.data);
+    else unusable.push({ name, reason: reason ?? '' });
+  }
+  return { value: { flags, unusable, metadata: parsed.data.metadata, text: data.toString('utf8') }, unreadable: null };
+}
+
+function whyNot(one: z.ZodSafeParseResult<Flag>): string | null {
+  if (!one.success) return 'it is not a flag as flagd defines one';
+  const { defaultVariant, variants } = one.data;
+  if (defaultVariant == null || Object.hasOwn(variants, defaultVariant)) return null;
+  return 'its defaultVariant is none of its variants';
+}
+
+/** `flag-changes/f-<n>`: one change of one flag. Read leniently. */
+export const flagChange = once(() =>
+  z.object({
+    number: z.int().positive(),
+    flag: z.string(),
+    /** The flag's definition as JSON text; null: there was none, or there is none any more. */
+    before: z.string().nullable(),
+    after: z.string().nullable(),
+    by: z.string().default(''),
+    reason: z.string().default(''),
+    at: z.number().default(0),
+    via: z.enum(['set', 'rollback', 'adopted', 'other']).catch('other').default('other'),
+  }),
+);
+export type FlagChange = z.infer<ReturnType<typeof flagChange>>;
+
+/** Of one definition; two of them are in each record, and the newest 200 records are kept. */
+export const MAX_DEFINITION_BYTES = 4_096;
+
+export const flagChangeName = (n: number): string => `f-${n}`;
