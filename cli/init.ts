@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { openAccess, ROLES, roleAccess } from '../fleet/access.ts';
+import { type Access, openAccess, ROLES, roleAccess } from '../fleet/access.ts';
 import { initApp, onlineInOpenApp } from '../fleet/app.ts';
-import { makeCredentials, parseCredentials } from '../fleet/credentials.ts';
+import { laterRoles, makeCredentials, parseCredentials } from '../fleet/credentials.ts';
+import { bindPlain } from '../fleet/flags/plain-flags.ts';
 import { count } from '../publisher/screens/words.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
 import type { Settings } from '../schemas/settings/settings.ts';
-import { znodes } from '../schemas/znodes.ts';
+import { APP_ZNODE, znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { Call } from './command-table.ts';
@@ -18,7 +20,7 @@ import { readSettings } from './shell/settings.ts';
 import { say, sayJson, usage } from './shell/terminal.ts';
 
 /**
- * `gitfleet init`: creates what an app needs, with rights for five roles and a credential file for each; with `--open`,
+ * `gitfleet init`: creates what an app needs, with rights for each role and a credential file for it; with `--open`,
  * without rights, for trials. Running it again changes no content, and uses the credential files that exist. Only
  * `--close` closes an open app, because its users then need credentials.
  */
@@ -37,10 +39,20 @@ export async function run({ options }: Call): Promise<number> {
       await credentials?.remove();
       throw otherCredentials(await nearest(session, error.path), error.path, directory);
     });
+    const plain = options['plainFlags'] as string | undefined;
+    if (plain !== undefined) await showPlain(session, settings.app, access, plain);
     if (options['json']) sayJson({ ...result, credentials: directory });
     else say(...words(settings.app, result, directory));
     return EXIT.converged;
   });
+}
+
+/** `--plain-flags /app/features`: flags that are on or off are shown there for programs that know only ZooKeeper. */
+async function showPlain(session: Session, app: string, access: Access, directory: string): Promise<void> {
+  if (!APP_ZNODE.test(directory) || directory === app || directory.startsWith(`${app}/`)) {
+    throw usage(`--plain-flags ${directory} is no znode path outside ${app}`, 'such as: --plain-flags /app/features');
+  }
+  await bindPlain({ session, znodes: znodes(app), access, now: () => systemClock.now() }, directory);
 }
 
 async function refuseOpenApp(settings: Settings): Promise<void> {
@@ -92,13 +104,26 @@ async function writeCredentials(directory: string): Promise<Credentials> {
     const files = makeCredentials(() => randomBytes(24).toString('base64url'));
     // The operator's last: while it is missing, a run that was cut short starts over.
     for (const role of [...ROLES].reverse()) await writeDurably(fileOf(directory, role), files[role], 0o600);
-  }
+  } else await addLaterRoles(directory, there);
   const remove = async () => {
     if (there !== null) return;
     for (const role of ROLES) await rm(fileOf(directory, role), { force: true });
     if (made !== undefined) await rmdir(directory).catch(() => {});
   };
   return { operator, remove };
+}
+
+/** Credential files of an earlier version learn the roles of this one; the operator's last, which a next run looks at. */
+async function addLaterRoles(directory: string, operator: string): Promise<void> {
+  const parsed = parseCredentials(operator);
+  if (!('roles' in parsed) || parsed.roles === null) return;
+  const { lines, files } = laterRoles(operator, () => randomBytes(24).toString('base64url'));
+  if (lines === '') return;
+  for (const [role, text] of Object.entries(files)) await writeDurably(fileOf(directory, role), text, 0o600);
+  for (const role of [...ROLES].reverse().filter((each) => files[each] === undefined)) {
+    const text = await readFile(fileOf(directory, role), 'utf8').catch(() => null);
+    if (text !== null) await writeDurably(fileOf(directory, role), `${text.trimEnd()}\n${lines}`, 0o600);
+  }
 }
 
 async function rolesOf(file: string) {
@@ -126,6 +151,7 @@ function words(app: string, result: Awaited<ReturnType<typeof initApp>>, directo
     '  agent.auth        every server, as zookeeper.authFile in its settings',
     '  publisher.auth    people who publish, and the git host: GITFLEET_AUTH_FILE',
     '  coordinator.auth  servers that may lead rollouts, besides agent.auth',
+    '  flagger.auth      people who switch flags, and nothing else',
     '  viewer.auth       read only',
     '  operator.auth     you: keep it safe, it has all rights',
     'next: gitfleet agent run, then gitfleet publish',

@@ -95,6 +95,7 @@ function setUpVerbs({ root, verb }: CommandTable): void {
       )
       .option('--open', 'for trials: no access rights')
       .option('--close', 'give access rights to an open app: clients without a credential file lose access')
+      .option('--plain-flags <znode>', 'show flags that are on or off there, for other programs (docs/flags.md)')
       .option('--credentials <dir>', 'directory of the credential files, default ./gitfleet-credentials'),
     'gitfleet init -z zk1:2181,zk2:2181,zk3:2181 --credentials /root/gitfleet-credentials',
     'gitfleet init --open -z 127.0.0.1:2181',

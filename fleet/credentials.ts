@@ -27,6 +27,27 @@ export function makeCredentials(secret: () => string): Record<Role, string> {
   return Object.fromEntries(ROLES.map((role) => [role, `${file(role).join('\n')}\n`])) as Record<Role, string>;
 }
 
+/**
+ * What credential files of an earlier version lack: the lines that name the roles of this version, for the end of each
+ * file, and a file of its own for each such role.
+ * @param text of a file that names the other roles.
+ */
+export function laterRoles(
+  text: string,
+  secret: () => string,
+): { lines: string; files: Partial<Record<Role, string>> } {
+  const { roles } = parseCredentials(text) as CredentialFile;
+  const lacking = LATER_ROLES.filter((role) => roles !== null && roles[role] === undefined);
+  const passwords = lacking.map((role) => [role, secret()] as const);
+  const added = passwords.map(([role, password]) => `role ${role} ${digestId(role, password)}\n`).join('');
+  const known = text.split('\n').filter((line) => line.startsWith('role '));
+  const files = passwords.map(([role, password]) => {
+    const head = `# gitfleet credential of the role ${role}: keep it secret\nauth digest:${role}:${password}\n`;
+    return [role, `${head}${known.join('\n')}\n${added}`] as const;
+  });
+  return { lines: added, files: Object.fromEntries(files) };
+}
+
 /** @returns the number of the first line that is neither `auth` nor `role` nor a comment, where there is one. */
 export function parseCredentials(text: string): CredentialFile | { readonly badLine: number } {
   const auth: { scheme: string; credential: string }[] = [];

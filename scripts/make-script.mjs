@@ -14,7 +14,10 @@ export async function makeScript(root, directory, only = null) {
     cwd: root,
     input: `${root}cli/start.ts`,
     platform: 'node',
-    resolve: { alias: { 'node:fs/promises': `${root}runtime/sync-fs.ts` } },
+    // What Node finds of jsonc-parser asks for its files in a way that no bundler follows.
+    resolve: {
+      alias: { 'node:fs/promises': `${root}runtime/sync-fs.ts`, 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
+    },
     plugins: [runWhenCalled(root, matched), only && withVerbs(root, only, matched)],
     write: false,
     output: { format: 'cjs', codeSplitting: false },
