@@ -3,10 +3,10 @@ import { example, shared } from './command-table.ts';
 
 /** What verbs share a file, as those of the policy do. */
 const flagVerb = (verb: 'list' | 'get' | 'set' | 'remove' | 'history' | 'rollback') => async () => ({
-  run: (await import('./flag/flag.ts'))[verb],
+  run: (await import('./flags/flag.ts')).flagActions[verb],
 });
 const valueVerb = (verb: 'get' | 'put' | 'ls' | 'rm' | 'watch') => async () => ({
-  run: (await import('./kv/kv.ts'))[verb],
+  run: (await import('./flags/kv.ts')).valueActions[verb],
 });
 
 /** Switches of the app's programs, and values that any program may read. */

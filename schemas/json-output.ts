@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { deployment } from './deployment.ts';
 import { failure as keptFailure } from './failure.ts';
+import { flagChange } from './flags.ts';
 import { hold, quarantined } from './hold.ts';
 import { policy } from './policy.ts';
 import { presence, report } from './report.ts';
@@ -149,6 +150,42 @@ export const policyOutput = z.strictObject({
   changed: z.boolean(),
 });
 
+/** A flag as its document defines it. */
+const flagDefinition = z.looseObject({ state: z.string(), variants: z.record(z.string(), z.unknown()) });
+
+/** `flag list`. */
+export const flagsOutput = z.strictObject({
+  flags: z.record(z.string(), flagDefinition),
+  metadata: z.looseObject({ version: z.int(), by: z.string(), reason: z.string(), at: z.number() }),
+});
+
+/** `flag get`: what the flag gives, with `--key` to that targeting key. */
+export const flagOutput = z.strictObject({
+  name: z.string(),
+  value: z.unknown(),
+  variant: z.string().nullable(),
+  reason: z.enum(['STATIC', 'SPLIT', 'DEFAULT', 'DISABLED', 'ERROR']),
+  flag: flagDefinition,
+});
+
+/** `flag set`, `flag remove`, `flag rollback`. Null: it was so already; the flag is gone. */
+export const flagChangeOutput = z.strictObject({ change: flagChange().nullable(), flag: flagDefinition.nullable() });
+
+/** `kv get`, `kv watch`: bytes that are no UTF-8 come in base64. Null: there is none. */
+export const valueOutput = z.union([
+  z.strictObject({ path: z.string(), value: z.string(), version: z.int() }),
+  z.strictObject({ path: z.string(), base64: z.string(), version: z.int() }),
+  z.strictObject({ path: z.string(), value: z.null() }),
+]);
+
+/** `kv put`, `kv rm`, `kv ls`. */
+export const valueChangeOutput = z.strictObject({
+  path: z.string(),
+  version: z.int().optional(),
+  created: z.boolean().optional(),
+  removed: z.boolean().optional(),
+});
+
 /** `forget`. */
 export const forgetOutput = z.strictObject({ agentId: z.string(), forgotten: z.boolean() });
 
@@ -164,3 +201,8 @@ export type QuarantineOutput = z.infer<typeof quarantineOutput>;
 export type SteerOutput = z.infer<typeof steerOutput>;
 export type PolicyOutput = z.infer<typeof policyOutput>;
 export type ForgetOutput = z.infer<typeof forgetOutput>;
+export type FlagsOutput = z.infer<typeof flagsOutput>;
+export type FlagOutput = z.infer<typeof flagOutput>;
+export type FlagChangeOutput = z.infer<typeof flagChangeOutput>;
+export type ValueOutput = z.infer<typeof valueOutput>;
+export type ValueChangeOutput = z.infer<typeof valueChangeOutput>;

@@ -249,7 +249,7 @@ export const ZNODES = {
     parse: (data) => fromJson(flagChange(), data),
     rights: READ,
     made: 'later',
-    writtenBy: 'in the transaction that changes `flags`; never changed',
+    writtenBy: 'with each change of a flag, in one transaction; never changed',
     watchedBy: '-',
   },
 } as const satisfies Readonly<Record<string, ZnodeRow>>;

@@ -102,6 +102,9 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     reason: TOP('git'),
   },
 
+  'fleet/flags': { may: ['fleet'], reason: 'flags stand beside deployments: no way back of code may depend on them' },
+  fleet: { may: [], reason: 'flags stand beside deployments: no way back of code may depend on them' },
+
   'agent/state': { may: [], reason: 'what is remembered says what happened, and does not know who decides by it' },
   'agent/disk': { may: ['agent/state'], reason: 'where things lie; does not run anything' },
   'agent/steps': {
@@ -132,6 +135,10 @@ const ROOMS: Readonly<Record<string, Wall>> = {
   'cli/shell': { may: [], reason: 'the process and its terminal; does not know which verb runs' },
   'cli/ground': { may: ['cli/shell'], reason: 'what all verbs share, and what has to lie beside the one script' },
   'cli/deploy': {
+    may: ['cli/shell', 'cli/ground'],
+    reason: 'verbs are loaded one by one, so they do not import each other',
+  },
+  'cli/flags': {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',
   },

@@ -4,13 +4,13 @@ import { type Flag, type Flags, VARIANT_NAME } from '../../schemas/flags.ts';
 import { isPlain, type Share, sharesOf } from './fractional.ts';
 
 /** What a person asks of one flag. */
-export type Wanted =
+export type WantedSetting =
   | { readonly kind: 'variant'; readonly variant: string }
   /** Whole percent of the targeting keys that get `on`; all others get `off`. */
   | { readonly kind: 'share'; readonly percent: number };
 
 /** `on`, `off`, `25%` or the name of a variant. @throws FleetError USAGE */
-export function parseWanted(word: string): Wanted {
+export function parseWanted(word: string): WantedSetting {
   const percent = /^(\d{1,3})%$/.exec(word)?.[1];
   if (percent !== undefined && Number(percent) <= 100) return { kind: 'share', percent: Number(percent) };
   if (VARIANT_NAME.test(word)) return { kind: 'variant', variant: word };
@@ -29,7 +29,7 @@ export function parseWanted(word: string): Wanted {
  * @throws FleetError FLAG_VARIANT where the flag has no such variant; FLAG_RULE where it has a rule that this version does
  *   not know, which may only be switched off.
  */
-export function withFlag(flags: Flags, name: string, wanted: Wanted, variants: readonly string[] = []): string {
+export function withFlag(flags: Flags, name: string, wanted: WantedSetting, variants: readonly string[] = []): string {
   const flag = flags.flags.get(name);
   if (!flag) return edit(flags.text, ['flags', name], newFlag(flags, name, wanted, variants));
   checkRule(name, flag, wanted);
@@ -49,7 +49,7 @@ export function withDefinition(flags: Flags, name: string, definition: string | 
 export const withMetadata = (text: string, members: Readonly<Record<string, string | number | undefined>>): string =>
   Object.entries(members).reduce((edited, [member, value]) => edit(edited, ['metadata', member], value), text);
 
-function newFlag(flags: Flags, name: string, wanted: Wanted, variants: readonly string[]): object {
+function newFlag(flags: Flags, name: string, wanted: WantedSetting, variants: readonly string[]): object {
   if (flags.unusable.some((each) => each.name === name)) {
     const hint = 'another program wrote it: remove it from the document, or choose another name';
     throw FleetError.of('FLAG_RULE', `the flag ${name} cannot be read by this version`, hint);
@@ -66,7 +66,7 @@ interface Members {
   readonly targeting: { readonly fractional: readonly Share[] } | undefined;
 }
 
-function membersOf(name: string, flag: Flag, wanted: Wanted): Members {
+function membersOf(name: string, flag: Flag, wanted: WantedSetting): Members {
   if (wanted.kind === 'variant') {
     return { defaultVariant: variantIn(name, flag, wanted.variant), targeting: undefined };
   }
@@ -88,7 +88,7 @@ function variantIn(name: string, { variants }: Flag, variant: string): string {
   throw FleetError.of('FLAG_VARIANT', `the flag ${name} has no variant ${variant}`, `its variants: ${known}`);
 }
 
-function checkRule(name: string, flag: Flag, wanted: Wanted): void {
+function checkRule(name: string, flag: Flag, wanted: WantedSetting): void {
   if (isPlain(flag.targeting) || sharesOf(flag.targeting)) return;
   if (wanted.kind === 'variant' && wanted.variant === 'off') return;
   throw FleetError.of(

@@ -62,7 +62,7 @@ describe('--help', () => {
   });
 
   it('of every verb says what it does, with an example, in lines that fit', async () => {
-    const groups = ['agent', 'hook', 'zk', 'policy'];
+    const groups = ['agent', 'hook', 'zk', 'policy', 'flag', 'kv'];
     const verbs = (await verbsOf()).flatMap((verb) => (groups.includes(verb) ? [] : [[verb]]));
     for (const group of groups) verbs.push(...(await verbsOf(group)).map((verb) => [group, verb]));
     expect(verbs.length).toBeGreaterThan(25);

@@ -2,6 +2,7 @@ import { readFlags } from '../../fleet/flags/change-flags.ts';
 import { checkValuePath, MAX_VALUE_BYTES, missing, putValue, refuseOurs, removeValue } from '../../fleet/values.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
+import type { ValueChangeOutput, ValueOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -13,15 +14,15 @@ import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
 
 /** `gitfleet kv get | put | ls | rm | watch PATH`: values of other programs, outside the trees of gitfleet. */
-export const get = (call: Call): Promise<number> =>
+const get = (call: Call): Promise<number> =>
   onValue(call, 'read', async (session, path) => {
     const node = await session.get(path);
     if (!node) throw missing(path);
-    if (call.options['json']) sayJson(valueOutput(path, node.data, node.stat.version));
+    if (call.options['json']) sayJson(outputOf(path, node.data, node.stat.version));
     else say(visible(node.data.toString('utf8'), MAX_VALUE_BYTES));
   });
 
-export async function put(call: Call): Promise<number> {
+async function put(call: Call): Promise<number> {
   const data = Buffer.from(String(call.words[1]));
   if (data.length > MAX_VALUE_BYTES)
     throw usage(`a value has at most ${MAX_VALUE_BYTES} bytes`, 'keep large files in git');
@@ -29,30 +30,31 @@ export async function put(call: Call): Promise<number> {
   const force = call.options['force'] === true;
   return await onValue(call, 'write', async (session, path) => {
     const done = await written(`${path} may be written`, () => putValue(session, { path, data, ifVersion, force }));
-    if (call.options['json']) sayJson({ path, ...done });
+    if (call.options['json']) sayJson({ path, ...done } satisfies ValueChangeOutput);
     else say(`${path}: ${done.created ? 'created' : `version ${done.version}`}`);
   });
 }
 
-export const ls = (call: Call): Promise<number> =>
+const ls = (call: Call): Promise<number> =>
   onValue(call, 'read', async (session, path) => {
     const names = await session.children(path);
     if (!names) throw missing(path);
     for (const name of names.toSorted()) {
-      if (call.options['json']) sayJson({ path: path === '/' ? `/${name}` : `${path}/${name}` });
+      if (call.options['json'])
+        sayJson({ path: path === '/' ? `/${name}` : `${path}/${name}` } satisfies ValueChangeOutput);
       else say(visible(name, 300));
     }
   });
 
-export const rm = (call: Call): Promise<number> =>
+const rm = (call: Call): Promise<number> =>
   onValue(call, 'write', async (session, path) => {
     await written(`${path} may be removed`, () => removeValue(session, path, call.options['force'] === true));
-    if (call.options['json']) sayJson({ path, removed: true });
+    if (call.options['json']) sayJson({ path, removed: true } satisfies ValueChangeOutput);
     else say(`${path}: removed`);
   });
 
 /** One line for the value now and one for each change, until Ctrl-C. */
-export const watch = (call: Call): Promise<number> =>
+const watch = (call: Call): Promise<number> =>
   onValue(call, 'read', async (session, path) => {
     const stop = new AbortController();
     const press = () => stop.abort();
@@ -60,7 +62,7 @@ export const watch = (call: Call): Promise<number> =>
     try {
       for await (const seen of session.watch(path, { signal: stop.signal })) {
         if (call.options['json'])
-          sayJson(seen.exists ? valueOutput(path, seen.data, seen.stat.version) : { path, value: null });
+          sayJson(seen.exists ? outputOf(path, seen.data, seen.stat.version) : { path, value: null });
         else say(seen.exists ? visible(seen.data.toString('utf8'), MAX_VALUE_BYTES) : `there is no ${path}`);
       }
     } finally {
@@ -68,8 +70,11 @@ export const watch = (call: Call): Promise<number> =>
     }
   });
 
+/** By verb. */
+export const valueActions = { get, put, ls, rm, watch };
+
 /** Bytes that are no UTF-8 are given in base64, so that nothing of them is lost. */
-function valueOutput(path: string, data: Buffer, version: number) {
+function outputOf(path: string, data: Buffer, version: number): ValueOutput {
   const value = data.toString('utf8');
   return Buffer.from(value).equals(data)
     ? { path, value, version }

@@ -12,6 +12,7 @@ import { flagChangeLines, flagHistoryLines, flagLines, settingWords } from '../.
 import { systemClock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { FLAG_NAME, type FlagChange, type Flags, flagChangeName, VARIANT_NAME } from '../../schemas/flags.ts';
+import type { FlagChangeOutput, FlagOutput, FlagsOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
@@ -22,14 +23,15 @@ import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, screenNow, usage } from '../shell/terminal.ts';
 
 /** `gitfleet flag list | get NAME | set NAME VALUE | remove NAME | history | rollback [f-N]`. */
-export const list = (call: Call): Promise<number> =>
+const list = (call: Call): Promise<number> =>
   onFlags(call, async (parts) => {
     const { flags } = await readFlags(parts);
-    if (call.options['json']) sayJson({ flags: Object.fromEntries(flags.flags), metadata: flags.metadata });
+    if (call.options['json'])
+      sayJson({ flags: Object.fromEntries(flags.flags), metadata: flags.metadata } satisfies FlagsOutput);
     else say(...flagLines(parts.znodes.app, flags, screenNow(systemClock.now())));
   });
 
-export const get = (call: Call): Promise<number> =>
+const get = (call: Call): Promise<number> =>
   onFlags(call, async (parts) => {
     const name = nameIn(call.words[0]);
     const { flags } = await readFlags(parts);
@@ -37,20 +39,20 @@ export const get = (call: Call): Promise<number> =>
     const key = call.options['key'] as string | undefined;
     const evaluated = evaluate(flags, name, key === undefined ? {} : { targetingKey: key });
     if (!flag) throw noSuchFlag(name, flags);
-    if (call.options['json']) sayJson({ name, ...evaluated, flag });
+    if (call.options['json']) sayJson({ name, ...evaluated, flag } satisfies FlagOutput);
     else if (key === undefined)
       say(`${name}: ${settingWords(flag)}`, `variants: ${Object.keys(flag.variants).join(', ')}`);
     else say(String(evaluated.variant ?? "the program's own default"));
   });
 
-export async function set(call: Call): Promise<number> {
+async function set(call: Call): Promise<number> {
   const name = nameIn(call.words[0]);
   const wanted = parseWanted(String(call.words[1]));
   const variants = variantsIn(call.options['variants']);
   return await change(call, name, 'set', (flags) => withFlag(flags, name, wanted, variants));
 }
 
-export async function remove(call: Call): Promise<number> {
+async function remove(call: Call): Promise<number> {
   const name = nameIn(call.words[0]);
   return await change(call, name, 'set', (flags) => {
     if (!flags.flags.has(name)) throw noSuchFlag(name, flags);
@@ -58,7 +60,7 @@ export async function remove(call: Call): Promise<number> {
   });
 }
 
-export const history = (call: Call): Promise<number> =>
+const history = (call: Call): Promise<number> =>
   onFlags(call, async (parts) => {
     const most = Number(call.options['number'] ?? 20);
     if (!Number.isSafeInteger(most) || most < 1)
@@ -69,7 +71,7 @@ export const history = (call: Call): Promise<number> =>
   });
 
 /** Puts the flag of one change back to what it was before that change: by default of the newest one. */
-export const rollback = (call: Call): Promise<number> =>
+const rollback = (call: Call): Promise<number> =>
   onFlags(call, async (parts) => {
     const changes = await readFlagChanges(parts, 200);
     const back = changeNamed(call.words[0], changes);
@@ -85,6 +87,9 @@ export const rollback = (call: Call): Promise<number> =>
     const reason = (call.options['message'] as string | undefined) ?? `back to before ${flagChangeName(back.number)}`;
     await write(call, parts, back.flag, 'rollback', reason, (flags) => withDefinition(flags, back.flag, back.before));
   });
+
+/** By verb. */
+export const flagActions = { list, get, set, remove, history, rollback };
 
 const change = (call: Call, name: string, via: 'set', edit: (flags: Flags) => string): Promise<number> =>
   onFlags(call, async (parts) => {
@@ -108,7 +113,7 @@ async function write(
   });
   await forgetOldestChanges(parts).catch(() => {});
   const after = (await readFlags(parts)).flags.flags.get(flag);
-  if (call.options['json']) sayJson({ change: done, flag: after ?? null });
+  if (call.options['json']) sayJson({ change: done, flag: after ?? null } satisfies FlagChangeOutput);
   else say(...flagChangeLines(parts.znodes.app, flag, done, after));
 }
 
