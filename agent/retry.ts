@@ -55,6 +55,8 @@ const OTHER_CODES: FetchBackoff = { backoff: { firstMs: 500, maxMs: 60_000 }, ma
 
 const FETCH_BACKOFF: Readonly<Partial<Record<Code, FetchBackoff>>> = {
   FETCH_FAILED: { backoff: { firstMs: 400, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },
+  // What the host says of when to come back, git does not pass on.
+  ORIGIN_BUSY: { backoff: { firstMs: 20_000, maxMs: 300_000 }, maxTries: Number.POSITIVE_INFINITY },
   FLOODED: { backoff: { firstMs: 120_000, maxMs: 900_000 }, maxTries: Number.POSITIVE_INFINITY },
   COMMIT_NOT_FOUND: { backoff: { firstMs: 1_000, maxMs: 30_000 }, maxTries: 25 },
   NO_SPACE: { backoff: { firstMs: 2_000, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 import { memoryOf } from './group-memory.ts';
 
@@ -17,7 +18,9 @@ export interface RunOptions {
   keep: 'all' | 'tail';
   /** Bytes of memory that it and its children may hold, asked at each look; looked at some times a second. */
   maxMemoryBytes?: () => number;
-  /** Further descriptors the child inherits, from number 3 on. */
+  /** The child gets a third stream to write to, ASIDE_FD: for words that must not be taken for its own. */
+  aside?: boolean;
+  /** Further descriptors the child inherits, from the next number on. */
   inherit?: number[];
   /** Called with the leader of the new process group, before anything else happens. */
   onStarted?: (pid: number) => void;
@@ -30,10 +33,15 @@ export interface RunResult {
   signal: NodeJS.Signals | null;
   stdout: Buffer;
   stderr: Buffer;
+  /** The last of what came on ASIDE_FD. */
+  aside: Buffer;
   ended: 'exit' | 'timeout' | 'abort' | 'too-much-output' | 'too-much-memory' | 'not-started';
   /** Why it did not start (ENOENT ...), where `ended` is 'not-started'. */
   cause?: NodeJS.ErrnoException;
 }
+
+export const ASIDE_FD = 3;
+const MAX_ASIDE_BYTES = 64 * 1024;
 
 /**
  * Runs one command without a shell, in a process group of its own; at the deadline, on abort and at too much output
@@ -45,6 +53,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
   return new Promise((resolve) => {
     const stdout = collector(options);
     const stderr = collector(options);
+    const aside = collector({ maxBytes: MAX_ASIDE_BYTES, keep: 'tail' });
     if (options.signal?.aborted) return resolve(notRun('abort'));
     const [program, ...args] = argv as [string, ...string[]];
     const start = () =>
@@ -52,7 +61,13 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         env: options.env,
         detached: true,
-        stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.inherit ?? [])],
+        stdio: [
+          options.input === undefined ? 'ignore' : 'pipe',
+          'pipe',
+          'pipe',
+          ...(options.aside ? (['pipe'] as const) : []),
+          ...(options.inherit ?? []),
+        ],
       });
     let child: ReturnType<typeof start>;
     try {
@@ -62,6 +77,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       return resolve({ ...notRun('not-started'), cause: error as NodeJS.ErrnoException });
     }
     if (child.pid !== undefined) options.onStarted?.(child.pid);
+    const third = options.aside ? (child.stdio[ASIDE_FD] as Readable | null | undefined) : undefined;
     let ended: RunResult['ended'] = 'exit';
     let cause: NodeJS.ErrnoException | undefined;
     let cancelKill = () => {};
@@ -84,7 +100,9 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       options.signal?.removeEventListener('abort', onAbort);
       child.stdout?.destroy();
       child.stderr?.destroy();
-      resolve({ exitCode, signal, stdout: stdout.take(), stderr: stderr.take(), ended, ...(cause ? { cause } : {}) });
+      third?.destroy();
+      const streams = { stdout: stdout.take(), stderr: stderr.take(), aside: aside.take() };
+      resolve({ exitCode, signal, ...streams, ended, ...(cause ? { cause } : {}) });
     };
     for (const [name, stream, into] of [
       ['stdout', child.stdout, stdout],
@@ -95,6 +113,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
         if (!into.add(chunk)) end('too-much-output');
       });
     }
+    third?.on('data', aside.add);
     child.stdin?.on('error', () => {}); // EPIPE: the child did not want its input; its exit code tells.
     child.stdin?.end(options.input);
     child.on('error', (error: NodeJS.ErrnoException) => {
@@ -134,7 +153,14 @@ export function howItEnded({ ended, cause, signal, exitCode }: RunResult, timeou
 }
 
 function notRun(ended: RunResult['ended']): RunResult {
-  return { exitCode: null, signal: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), ended };
+  return {
+    exitCode: null,
+    signal: null,
+    stdout: Buffer.alloc(0),
+    stderr: Buffer.alloc(0),
+    aside: Buffer.alloc(0),
+    ended,
+  };
 }
 
 /** Kills a process group we made; silent when it is gone already. */

@@ -202,7 +202,8 @@ function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string):
 }
 
 function notAnswered(said: RunResult, url: string): FleetError {
-  if (said.ended === 'exit') return forPublisher(gitFailure('git', said.stderr.toString('utf8'), 'FETCH_FAILED', url));
+  if (said.ended === 'exit')
+    return forPublisher(gitFailure('git', { stderr: said.stderr.toString('utf8') }, 'FETCH_FAILED', url));
   const hint = 'check that this machine reaches the git server, and that git is installed';
   return FleetError.of('FETCH_FAILED', `git ended with ${said.ended}`, hint);
 }

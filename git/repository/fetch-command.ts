@@ -39,7 +39,7 @@ export function fetcher(
           onOutput: (stream, chunk) => stream === 'stderr' && watch.saw(chunk.toString('latin1')),
         },
       );
-      if (said.exitCode !== 0) throw gitFailure('git fetch', said.stderr, 'GIT_FAILED', url);
+      if (said.exitCode !== 0) throw gitFailure('git fetch', said, 'GIT_FAILED', url);
       if (watch.overdue === 'size') throw overdue('size', limits); // Told by its very last words.
     } catch (error) {
       if ((error as { code?: unknown }).code === 'NO_MEMORY' && !watch.begun) throw flooded(error);

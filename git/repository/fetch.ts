@@ -205,7 +205,7 @@ async function bringByRef(repository: Repository, wanted: WantedCommit, fetch: F
   try {
     for (const [depth, refspecs] of tries) {
       await fetch([depth], refspecs).catch((error: unknown) => {
-        if (!(error instanceof Error) || !/couldn't find remote ref/i.test(error.message)) throw error;
+        if ((error as { code?: Code }).code !== 'COMMIT_NOT_FOUND') throw error;
         lost = error; // This hint names nothing there; the next try is wider.
       });
       if (!(await leadsTo(repository, wanted.commitId))) continue;
@@ -216,7 +216,7 @@ async function bringByRef(repository: Repository, wanted: WantedCommit, fetch: F
   }
   const words = `fatal: remote error: not our ref ${wanted.commitId} (looked through all branches, tags and deployments)`;
   repository.log.debug({ lost }, 'no ref of the server leads to the commit');
-  throw gitFailure('git fetch', words);
+  throw gitFailure('git fetch', { stderr: words });
 }
 
 /**

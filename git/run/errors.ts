@@ -1,27 +1,27 @@
 import { type Code, codes } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { clean } from '../../runtime/safe-text.ts';
+import { type GitWords, reasonOf, type Speaker, speakersOf } from './speakers.ts';
 
 /**
  * From git's words to our codes, in one table. Git runs with LC_ALL=C, so its words are stable English. The first row
  * that matches wins, so the rows about the cause stand before the rows about its consequence.
  *
- * Each row says whose words it believes, because the text of another machine must never choose what this one does:
- *
- * - `git`: our own git alone. What a host prints never leads to these codes.
- * - `host`: also what comes before `fatal: Could not read from remote repository`, which is the ssh client's or the
- *   host's: only about the way to the host and its answer.
- * - `refusal`: also the text of `remote error:`, for the two answers that only the host can give.
- *
- * Lines that begin with `remote:` are never believed.
+ * Each row says whose words it believes (speakers.ts), because the text of another machine must never choose what this
+ * one does. Without `from` that is our own git alone. The others are believed only about the way to the host and its
+ * answer.
  */
 interface Row {
   readonly words: RegExp;
   readonly code: Code;
-  readonly from?: 'git' | 'host' | 'refusal';
+  readonly from?: readonly Speaker[];
   /** Where it is more exact than the hint of the code. */
   readonly hint?: string;
 }
+
+const ANY_SPEAKER: readonly Speaker[] = ['git', 'host', 'web', 'refusal'];
+/** All but the answer in git's protocol, which only some rows know. */
+const ON_THE_WAY: readonly Speaker[] = ['git', 'host', 'web'];
 
 /** What came was no sound pack, or the objects here that it builds on are damaged: git says the same of both. */
 const PACK =
@@ -56,7 +56,7 @@ const TABLE: readonly Row[] = [
   {
     words: /Host key verification failed|HOST IDENTIFICATION HAS CHANGED|host key is known for|No matching host key/i,
     code: 'HOST_KEY',
-    from: 'host',
+    from: ['host'],
   },
   {
     words: /transport '[^']*' not allowed/,
@@ -70,30 +70,33 @@ const TABLE: readonly Row[] = [
     words:
       /server certificate verification failed|SSL certificate problem|certificate subject name|self.signed certificate|certificate has expired|does not match target host name|no alternative certificate subject/i,
     code: 'TLS',
+    from: ['web'],
   },
   {
     words: /error setting certificate (verify locations|file)|error adding trust anchors/i,
     code: 'CREDENTIAL_FILE',
+    from: ['web'],
     hint: 'caFile must name a readable file of PEM certificates',
   },
   {
     words:
       /Permission denied \(|Permission denied, please try again|Authentication failed|could not read (Username|Password)|invalid credentials|returned error: (401|403|407)|Too many authentication failures|Load key ".*": /i,
     code: 'AUTH',
-    from: 'host',
+    from: ON_THE_WAY,
   },
   {
     words: /returned error: 30\d|unable to update url base from redirection/,
     code: 'REDIRECTED',
+    from: ['git', 'web'],
   },
   {
     words:
       /returned error: (404|410)|repository '.*' not found|Repository not found|does not appear to be a git repository|no such repository|repository not exported|access denied or repository not exported/i,
     code: 'REPOSITORY_NOT_FOUND',
-    from: 'refusal',
+    from: ANY_SPEAKER,
   },
   {
-    words: /dumb http transport/,
+    words: /dumb http transport|is this a git repository\?/,
     code: 'DUMB_HTTP',
   },
   {
@@ -104,17 +107,34 @@ const TABLE: readonly Row[] = [
     words:
       /not our ref|unadvertised object|couldn't find remote ref|did not send all necessary objects|no such remote ref/i,
     code: 'COMMIT_NOT_FOUND',
-    from: 'refusal',
+    from: ANY_SPEAKER,
   },
   {
     words: /fsck error|error in object|badTree|hasDot|zeroPadded/,
     code: 'BAD_OBJECTS',
   },
   {
+    words: /returned error: (429|503)/,
+    code: 'ORIGIN_BUSY',
+    from: ['web'],
+  },
+  {
+    // Four letters of what is there in place of a length: a login script that greets, or a proxy.
+    words: /bad line length character/,
+    code: 'FETCH_FAILED',
+    hint: 'something prints to standard output before git answers, such as a login script of the git host: silence it',
+  },
+  {
+    words: /No user exists for uid/,
+    code: 'FETCH_FAILED',
+    from: ['host'],
+    hint: 'ssh does not start for a user without an entry in /etc/passwd: give the user of the agent one',
+  },
+  {
     words:
       /Could not resolve (host|hostname|proxy)|Name or service not known|Temporary failure in name resolution|Connection (refused|reset|closed|timed out)|Failed to connect|Couldn't connect|unable to connect|Network is unreachable|No route to host|Operation (too slow|timed out)|early EOF|hung up|unexpected disconnect|RPC failed|returned error: (429|5\d\d)|kex_exchange_identification|Broken pipe|gnutls_handshake|SSL_(read|connect|ERROR_SYSCALL)|Empty reply|unexpected flush packet|bad line length|expected packfile|protocol error|unable to access '/i,
     code: 'FETCH_FAILED',
-    from: 'host',
+    from: ON_THE_WAY,
   },
   {
     words:
@@ -133,28 +153,18 @@ const TABLE: readonly Row[] = [
 
 /**
  * The failure of one git command from its words; `otherwise` is the code where no row knows them.
- * @param url of the other end of the command: for `file:` that is a git on this machine, believed like our own.
+ * @param url of the other end of the command.
  */
-export function gitFailure(what: string, stderr: string, otherwise: Code = 'GIT_FAILED', url = ''): FleetError {
-  const said = url.startsWith('file:') ? { git: stderr, host: '', refusal: '' } : speakersOf(stderr);
-  const reason = `${what}: ${saying(stderr)}`;
-  const row = TABLE.find(({ words, from = 'git' }) => {
-    const believed = [said.git, from === 'git' ? '' : said.host, from === 'refusal' ? said.refusal : ''];
-    return believed.some((text) => words.test(text));
-  });
+export function gitFailure(what: string, words: GitWords, otherwise: Code = 'GIT_FAILED', url = ''): FleetError {
+  const said = speakersOf(words, url);
+  const reason = `${what}: ${reasonOf(words, url)}`;
+  const row = TABLE.find((each) => (each.from ?? OUR_GIT).some((speaker) => each.words.test(said[speaker])));
   if (row) return noting(row, FleetError.of(row.code, reason, row.hint));
-  if (said.host !== '' || said.refusal !== '') return FleetError.of('FETCH_FAILED', reason);
+  if (said.host !== '' || said.web !== '' || said.refusal !== '') return FleetError.of('FETCH_FAILED', reason);
   return FleetError.of(otherwise, reason, codes().GIT_FAILED.hint);
 }
 
-/** Who said what: our git, the host or the ssh client before our git gave up, the host in an answer of the protocol. */
-function speakersOf(stderr: string): { git: string; host: string; refusal: string } {
-  const [own = '', ...refusal] = stderr.split(/(?:fatal: )?remote error: /);
-  const lines = own.split('\n').filter((line) => !line.startsWith('remote: '));
-  const end = lines.findIndex((line) => line.startsWith('fatal: Could not read from remote repository'));
-  if (end < 0) return { git: lines.join('\n'), host: '', refusal: refusal.join('\n') };
-  return { git: '', host: lines.slice(0, end + 1).join('\n'), refusal: refusal.join('\n') };
-}
+const OUR_GIT: readonly Speaker[] = ['git'];
 
 /** Failures that the row of PACK chose: no word about the network explains them. */
 const unsoundPacks = new WeakSet<FleetError>();
@@ -194,15 +204,4 @@ const ODD_SHAPE = new Set(['ENOTDIR', 'EISDIR', 'ERR_FS_EISDIR', 'ENOTEMPTY', 'E
 /** A failure we find ourselves: its reason may hold what others said. */
 export function gitError(code: Code, reason: string, hint?: string, cause?: unknown): FleetError {
   return FleetError.of(code, clean(reason), hint, cause);
-}
-
-/** The lines that carry the cause, cleaned and short enough for a report. */
-function saying(stderr: string): string {
-  const lines = clean(stderr, 20_000)
-    .split(/[\r\n]+/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^(hint:|From |remote: (Counting|Compressing|Enumerating|Total)|\* )/.test(line));
-  const telling = lines.filter((line) => /fatal:|error:|ssh:|denied|failed|refused|reset|@|No space/i.test(line));
-  const chosen = (telling.length > 0 ? telling : lines).slice(0, 4).join(' | ');
-  return clean(chosen || 'git said nothing', 600);
 }

@@ -2,9 +2,10 @@ import { rm } from 'node:fs/promises';
 import type { Clock } from '../../runtime/clock.ts';
 import { classify, type FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type RunResult, run } from '../../runtime/process.ts';
+import { ASIDE_FD, type RunResult, run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import { gitError, gitFailure } from './errors.ts';
+import type { GitWords } from './speakers.ts';
 
 /**
  * The one legal way to start git. The environment is made from nothing, so that no setting of the machine or of the
@@ -47,11 +48,9 @@ export interface GitCall {
   readonly onOutput?: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
 }
 
-interface GitSaid {
+interface GitSaid extends GitWords {
   readonly exitCode: number;
   readonly stdout: Buffer;
-  /** Cleaned. */
-  readonly stderr: string;
 }
 
 export interface Git {
@@ -133,7 +132,7 @@ export function createGit(sandbox: GitSandbox): Git {
     const result = await withPlainUmask(() =>
       run(['git', ...preamble(call), ...args], {
         ...(cwd === undefined ? {} : { cwd }),
-        env: { ...environment(sandbox, call.protocols), ...call.env },
+        env: { ...environment(sandbox, call.protocols), ...apart(call.env) },
         clock: sandbox.clock,
         timeoutMs,
         ...(call.signal === undefined ? {} : { signal: call.signal }),
@@ -141,16 +140,16 @@ export function createGit(sandbox: GitSandbox): Git {
         maxBytes: call.maxBytes ?? MAX_BYTES,
         maxMemoryBytes: call.maxMemoryBytes ?? (() => MAX_MEMORY_BYTES),
         keep: 'all',
+        aside: call.env?.['GIT_SSH_COMMAND'] !== undefined,
         ...(sandbox.lockFd === undefined ? {} : { inherit: [sandbox.lockFd] }),
         ...(call.onOutput === undefined ? {} : { onOutput: call.onOutput }),
       }),
     );
-    // A progress meter ends its lines with a carriage return, which `clean` drops.
-    const stderr = clean(result.stderr.toString('utf8').replaceAll('\r', '\n'), 20_000);
+    const stderr = linesOf(result.stderr);
     const ms = Math.round(sandbox.clock.monotonic() - started);
     sandbox.log.debug({ git: args[0], ms, exitCode: result.exitCode, ended: result.ended }, 'git ran');
     if (result.ended === 'exit' && result.exitCode !== null) {
-      return { exitCode: result.exitCode, stdout: result.stdout, stderr };
+      return { exitCode: result.exitCode, stdout: result.stdout, stderr, sshStderr: linesOf(result.aside) };
     }
     await Promise.all((call.locks ?? []).map((lock) => rm(lock, { force: true })));
     throw notEnded(args[0] ?? 'git', result, timeoutMs, call.signal);
@@ -162,10 +161,19 @@ export function createGit(sandbox: GitSandbox): Git {
     async output(args, call) {
       const said = await runGit(args, call);
       if (said.exitCode === 0) return said.stdout.toString('utf8');
-      throw gitFailure(`git ${args[0]}`, said.stderr);
+      throw gitFailure(`git ${args[0]}`, said);
     },
   };
 }
+
+/** Ssh writes, with what the host prints through it, into a stream of its own: speakers.ts says why. */
+function apart(env: GitCall['env']): GitCall['env'] {
+  const ssh = env?.['GIT_SSH_COMMAND'];
+  return ssh === undefined ? env : { ...env, GIT_SSH_COMMAND: `2>&${ASIDE_FD} ${ssh}` };
+}
+
+/** Cleaned. A progress meter ends its lines with a carriage return, which `clean` drops. */
+const linesOf = (words: Buffer): string => clean(words.toString('utf8').replaceAll('\r', '\n'), 20_000);
 
 /**
  * Work trees are read by other users, so their modes must not depend on the umask that the agent was started with.

@@ -71,7 +71,7 @@ async function flush({ git: { sandbox } }: Repository, tree: WorkTree): Promise<
     keep: 'tail',
     ...(sandbox.lockFd === undefined ? {} : { inherit: [sandbox.lockFd] }),
   });
-  if (said.exitCode !== 0) throw gitFailure('sync', said.stderr.toString('utf8'), 'IO_ERROR');
+  if (said.exitCode !== 0) throw gitFailure('sync', { stderr: said.stderr.toString('utf8') }, 'IO_ERROR');
 }
 
 export function mismatch(commitId: CommitId, drift: Drift) {

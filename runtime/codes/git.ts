@@ -15,6 +15,12 @@ export const gitCodes = () =>
       means: 'The git host sends without end before any object comes, such as an endless list of refs.',
       hint: 'check what answers at this url; the agent tries again automatically, but seldom',
     },
+    ORIGIN_BUSY: {
+      next: 'retry',
+      about: 'origin',
+      means: 'The git host says that it is overloaded, or that it was asked too often (429, 503).',
+      hint: 'look at its load and its rate limits; the agent asks again automatically, ever less often',
+    },
     COMMIT_NOT_FOUND: {
       next: 'retry',
       about: 'origin',

@@ -92,8 +92,9 @@ describe('https with a token and a certificate authority of its own', () => {
     await other.stop();
     server.redirectTo = null;
     for (const [status, code, next] of [
-      [503, 'FETCH_FAILED', 'retry'],
-      [429, 'FETCH_FAILED', 'retry'],
+      [503, 'ORIGIN_BUSY', 'retry'],
+      [429, 'ORIGIN_BUSY', 'retry'],
+      [500, 'FETCH_FAILED', 'retry'],
       [403, 'AUTH', 'stall'],
     ] as const) {
       server.status = status;

@@ -79,7 +79,7 @@ describe('a publisher', () => {
     expect(failure.message).toMatch(/Failed to connect|Couldn't connect|Connection refused/);
     expect(failure.hint).toMatch(/^check that this machine reaches the git server, then type it again/);
     for (const words of ['No space left on device', 'Authentication failed', 'Permission denied', 'nobody knows why'])
-      expect(forPublisher(gitFailure('git', `fatal: ${words}`, 'FETCH_FAILED')).hint).not.toMatch(
+      expect(forPublisher(gitFailure('git', { stderr: `fatal: ${words}` }, 'FETCH_FAILED')).hint).not.toMatch(
         /agent|this server|settings|by itself/,
       );
   });

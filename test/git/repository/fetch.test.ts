@@ -226,6 +226,7 @@ describe('the retry policy', () => {
     expect(fetchRetryMs(of('FETCH_FAILED'), 0, () => 0)).toBe(20);
     expect(fetchRetryMs(of('FETCH_FAILED'), 0, () => 1)).toBe(420);
     expect(fetchRetryMs(of('FETCH_FAILED'), 1, () => 1)).toBe(820);
+    expect(fetchRetryMs(of('ORIGIN_BUSY'), 0, () => 1)).toBe(20_020);
     expect(fetchRetryMs(of('FETCH_FAILED'), 1_000, () => 1)).toBe(60_020);
   });
 
@@ -330,7 +331,7 @@ describe('the words of git', () => {
       ["fatal: unable to access 'https://h/': something entirely new", 'FETCH_FAILED'],
       ["fatal: unable to create symlink 'l': File name too long", 'NAME_TOO_LONG'],
     ];
-    for (const [words, code] of table) expect(gitFailure('git fetch', words).code, words).toBe(code);
+    for (const [words, code] of table) expect(gitFailure('git fetch', { stderr: words }).code, words).toBe(code);
   });
 
   /** Words that, said by our own git, would have us free disk, doubt the store, blame the commit or wait for a person. */
@@ -358,12 +359,14 @@ describe('the words of git', () => {
       `${words}\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights`,
     ];
     for (const text of said) {
-      expect(gitFailure('git fetch', text), text).toMatchObject({ code: 'FETCH_FAILED', next: 'retry' });
+      expect(gitFailure('git fetch', { stderr: text }), text).toMatchObject({ code: 'FETCH_FAILED', next: 'retry' });
     }
   });
 
   it('are cleaned: no password, no escape, no flood', () => {
-    const { message } = gitFailure('git fetch', `fatal: https://u:secret@h/ \u001b[31m${'x'.repeat(50_000)}`);
+    const { message } = gitFailure('git fetch', {
+      stderr: `fatal: https://u:secret@h/ \u001b[31m${'x'.repeat(50_000)}`,
+    });
     expect(message).not.toContain('secret');
     expect(message).not.toContain('\u001b');
     expect(message.length).toBeLessThan(1_000);

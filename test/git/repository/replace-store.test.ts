@@ -64,11 +64,11 @@ describe('a transfer that the network cut', () => {
     'fatal: the remote end hung up unexpectedly\nfatal: early EOF\nfatal: index-pack failed',
   ];
   it.each(CUT)('is no sign of damage: %s', (words) => {
-    expect(mayBeDamage(gitFailure('git fetch', words))).toBe(false);
+    expect(mayBeDamage(gitFailure('git fetch', { stderr: words }))).toBe(false);
   });
 
   it('is told apart from a pack that is unsound although it came whole', () => {
-    const failure = gitFailure('git fetch', 'fatal: fetch-pack: invalid index-pack output');
+    const failure = gitFailure('git fetch', { stderr: 'fatal: fetch-pack: invalid index-pack output' });
     expect(failure.code).toBe('FETCH_FAILED');
     expect(mayBeDamage(failure)).toBe(true);
   });

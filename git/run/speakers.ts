@@ -1,0 +1,101 @@
+import { clean } from '../../runtime/safe-text.ts';
+
+/**
+ * Whose words the standard error of a git command holds. Our own git's words choose what this machine does next; the
+ * text of another machine never may. So its words are taken apart here, once.
+ *
+ * Guarantee: what a git host, its login shell, its web server, its certificate, or a name of its refs says is never
+ * returned as `git`. Not promised: which words of `host` are the ssh client's; it writes into the same stream.
+ */
+export interface GitWords {
+  readonly stderr: string;
+  /** What ssh and its host wrote. Undefined: it is in `stderr` too, before our git says that it gave up. */
+  readonly sshStderr?: string | undefined;
+}
+
+/**
+ * - `git`: our own git, without the names that it quotes.
+ * - `host`: the ssh client, and what the host prints through it. Counts only where our git gave the connection up.
+ * - `web`: the http client, which repeats what server and certificate say.
+ * - `refusal`: the host's answer in git's protocol.
+ */
+export type Speaker = 'git' | 'host' | 'web' | 'refusal';
+
+export type BySpeaker = Readonly<Record<Speaker, string>>;
+
+/** @param url of the other end: for `file:` that is a git on this machine, believed like our own. */
+export function speakersOf({ stderr, sshStderr }: GitWords, url: string): BySpeaker {
+  if (url.startsWith('file:')) return { git: unquoted(stderr, url), host: '', web: '', refusal: '' };
+  const { own, refusal } = partsOf(stderr);
+  const end = own.findIndex((line) => GAVE_UP.test(line));
+  // In one stream: whatever came before, ssh and the host may have written.
+  const mixed = sshStderr === undefined && end >= 0;
+  const host = sshStderr ?? (mixed ? own.slice(0, end).join('\n') : '');
+  const lines = (mixed ? own.slice(end) : own).map((line) => WEB.exec(unquoted(line, url)) ?? [unquoted(line, url)]);
+  return {
+    git: lines.map(([whole, before = whole]) => before).join('\n'),
+    host: end >= 0 ? host : '',
+    web: lines.map(([, , words = '']) => words).join('\n'),
+    refusal,
+  };
+}
+
+const GAVE_UP = /^fatal: Could not read from remote repository/;
+const WEB = /^(.*unable to access ''|.*\bRPC failed)[:;] (.*)$/;
+
+/** What our git printed, its answer from the host, and what the host wrote beside the protocol. */
+function partsOf(stderr: string): { own: string[]; refusal: string; beside: string[] } {
+  const [before = '', ...refusal] = stderr.split(/(?:fatal: )?remote error: /);
+  const lines = before.split('\n');
+  return {
+    // With a space begins what git lists of refs, by the names that the host gave them.
+    own: lines.filter((line) => !/^(remote: | |From )/.test(line)),
+    refusal: refusal.join('\n'),
+    beside: lines.flatMap((line) => /^remote: (.*)$/.exec(line)?.[1] ?? []),
+  };
+}
+
+/** The names are another's: a repository called `hasDot` says nothing about a tree. */
+function unquoted(text: string, url: string): string {
+  const plain = url === '' ? text : text.replaceAll(url.replace(/\/$/, ''), '');
+  return plain.replace(/(?<![A-Za-z])'[^'\n]*'/g, (name) => (name.endsWith(".lock'") ? "'.lock'" : "''"));
+}
+
+/** The lines that carry the cause, with who said them, cleaned and short enough for a report. */
+export function reasonOf({ stderr, sshStderr }: GitWords, url: string): string {
+  const { own, refusal, beside } = partsOf(clean(stderr, 20_000));
+  const local = url.startsWith('file:');
+  const end = local || sshStderr !== undefined ? -1 : own.findIndex((line) => GAVE_UP.test(line));
+  const through = sshStderr === undefined ? own.slice(0, Math.max(0, end)) : clean(sshStderr, 20_000).split('\n');
+  const parts = [
+    chosen(telling(own.slice(end + 1)), 4),
+    labelled('ssh or the git host says', chosen(through.slice(-40), -6)),
+    labelled('the git host says', chosen([...refusal.split('\n'), ...telling(beside)], 4)),
+  ].filter((part) => part !== '');
+  const fallback = own.some((line) => GAVE_UP.test(line)) ? 'the git host ended the connection' : 'git said nothing';
+  return clean(parts.join('; ') || fallback, 700);
+}
+
+const labelled = (label: string, words: string): string => (words === '' ? '' : `${label}: ${words}`);
+
+/** The last ones of those with a negative count: what ssh says of its end comes after what a host prints. */
+function chosen(lines: readonly string[], count: number): string {
+  const kept = lines.map((line) => line.trim()).filter((line) => line !== '' && !NOISE.test(line));
+  return (count < 0 ? kept.slice(count) : kept.slice(0, count)).join(' | ');
+}
+
+const telling = (lines: readonly string[]): readonly string[] => {
+  const found = lines.filter((line) => /fatal:|error:|warning:|denied|failed|refused|reset|No space/i.test(line));
+  return found.length > 0 ? found : lines;
+};
+
+/** What says nothing about this failure, or what the code says already. */
+const NOISE = new RegExp(
+  [
+    '^@+$|^hint:|^From |^\\* |^(Counting|Compressing|Enumerating|Total|Receiving|Resolving)\\b',
+    '^fatal: Could not read from remote repository|^Please make sure you have the correct access|^and the repository exists',
+    'POSSIBLE THAT SOMEONE IS DOING|could be eavesdropping|a host key has just been changed|contact your system admin',
+    'to get rid of this message',
+  ].join('|'),
+  'i',
+);
