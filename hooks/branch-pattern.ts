@@ -26,10 +26,20 @@ export function compareStrictness(a: string, b: string): number {
   return stars(a) - stars(b) || said(b) - said(a) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** The pusher chooses a branch's name; a pattern only ever deploys such a name. */
+/** The pusher chooses a branch's name; a pattern only ever deploys such a name. Letters may come with their accents. */
 function isPlainBranch(branch: string): boolean {
-  return /^[\p{L}\p{N}_][\p{L}\p{N}_.+#@=,/-]{0,199}$/u.test(branch);
+  return /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.+#@=,%/-]{0,199}$/u.test(branch);
 }
+
+/** A pattern means this branch, and does not deploy it, because of its name alone. */
+export function isOddMatch(pattern: string, branch: string): boolean {
+  if (isOneBranch(pattern) || isPlainBranch(branch)) return false;
+  // A long name could keep the matcher busy: its beginning is enough to say so.
+  const [begin = ''] = pattern.split('*');
+  return branch.length > MAX_CHARACTERS ? branch.startsWith(begin) : expression(pattern).test(branch);
+}
+
+const MAX_CHARACTERS = 200;
 
 function expression(pattern: string): RegExp {
   const parts = pattern.split(/(\*\*|\*)/).map((part) => {

@@ -1,6 +1,6 @@
 import { newestCommit } from '../git/host/repository-config.ts';
 import type { Git } from '../git/run/process.ts';
-import { compareStrictness, matchesBranch } from './branch-pattern.ts';
+import { compareStrictness, isOddMatch, matchesBranch } from './branch-pattern.ts';
 import type { BrokenSettings, HookSettings } from './hook-settings.ts';
 
 /** One line of a hook's standard input. */
@@ -10,7 +10,7 @@ interface RefUpdate {
   readonly ref: string;
 }
 
-const LINE = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs\/[^\s]+)$/;
+const LINE = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs\/[^\u0000-\u0020\u007f]+)$/;
 
 /** What git wrote; lines that are not its grammar are dropped, for a push must never fail by our reading. */
 export function parseUpdates(input: string): RefUpdate[] {
@@ -68,6 +68,12 @@ export function unclearUpdates(updates: readonly RefUpdate[], broken: readonly B
     const first = moved.find(({ branch }) => hook.branch === null || matchesBranch(hook.branch, branch));
     return first ? [{ hook, ...first }] : [];
   });
+}
+
+/** Branches of this push that a pattern means, and whose name keeps them from being deployed. */
+export function oddBranches(updates: readonly RefUpdate[], hooks: readonly HookSettings[]): string[] {
+  const takes = (branch: string) => hooks.some((hook) => isOddMatch(hook.branch, branch));
+  return movedBranches(updates).flatMap(({ branch }) => (takes(branch) ? [branch] : []));
 }
 
 /** What one push deploys to one app. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readPins } from '../git/host/deployment-pins.ts';
+import { readPins, stalePinLock } from '../git/host/deployment-pins.ts';
 import { gitDirOf, readRepositoryConfig } from '../git/host/repository-config.ts';
 import type { Git } from '../git/run/process.ts';
 import { type HookFile, lookAtHook } from './hook-files.ts';
@@ -14,6 +14,8 @@ export interface HookStatus extends InstalledSettings {
   readonly pushOptions: boolean;
   /** How many deployments of each app are pinned. */
   readonly pins: Readonly<Record<string, number>>;
+  /** A lock file that keeps old pins from being removed. */
+  readonly staleLock: string | null;
 }
 
 interface InspectedFile extends Omit<HookFile, 'text'> {
@@ -25,7 +27,12 @@ interface InspectedFile extends Omit<HookFile, 'text'> {
 }
 
 /** @throws FleetError NOT_A_REPOSITORY */
-export async function inspectHooks(git: Git, repository: string, command: HookCommand): Promise<HookStatus> {
+export async function inspectHooks(
+  git: Git,
+  repository: string,
+  command: HookCommand,
+  now: number,
+): Promise<HookStatus> {
   const gitDir = await gitDirOf(git, repository);
   const installed = hookSettings(await readRepositoryConfig(git, gitDir));
   const { hooks } = installed;
@@ -38,6 +45,7 @@ export async function inspectHooks(git: Git, repository: string, command: HookCo
     files: await Promise.all(names.map((name) => inspectFile(join(gitDir, 'hooks'), name, installed, command))),
     pushOptions: await takesPushOptions(git, gitDir),
     pins: Object.fromEntries(pins),
+    staleLock: hooks.length > 0 ? await stalePinLock(gitDir, now) : null,
   };
 }
 
@@ -54,7 +62,7 @@ async function inspectFile(
 }
 
 /** What of the disk keeps a push from deploying, in words with what to do; empty: nothing. */
-export function problemsOf({ hooks, broken, files, pushOptions }: HookStatus): string[] {
+export function problemsOf({ hooks, broken, files, pushOptions, staleLock }: HookStatus): string[] {
   const found = broken.map(({ failure }) => `${failure.message}; ${failure.hint}`);
   for (const { file, state, executable, needed, ...more } of files) {
     if (!needed) {
@@ -65,6 +73,7 @@ export function problemsOf({ hooks, broken, files, pushOptions }: HookStatus): s
     if (needed && state === 'edited') found.push(`${file} was changed since gitfleet wrote it; ${OWN_FILE}`);
   }
   if (hooks.length > 0 && !pushOptions) found.push(`receive.advertisePushOptions is off; ${AGAIN}`);
+  if (staleLock !== null) found.push(`${staleLock} was left: no ref can be deleted; if no git runs here, remove it`);
   return found;
 }
 

@@ -1,5 +1,5 @@
 import { KEPT, readDeployment } from '../fleet/history.ts';
-import { changePins, type DeploymentPin, readPins } from '../git/host/deployment-pins.ts';
+import { type DeploymentPin, makePins, readPins, removePins } from '../git/host/deployment-pins.ts';
 import type { Git } from '../git/run/process.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -22,7 +22,8 @@ export async function pinDeployments(
   const make = records.flatMap((record): DeploymentPin[] =>
     record ? [{ number: record.number, commitId: record.target.commitId }] : [],
   );
-  await changePins(git, gitDir, znodes.app, { make, remove: outdated });
+  await makePins(git, gitDir, znodes.app, make);
+  await removePins(git, gitDir, znodes.app, outdated);
 }
 
 /**

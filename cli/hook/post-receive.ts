@@ -3,7 +3,7 @@ import type { PublishParts } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { branchTip, commitTitle, readRepositoryConfig } from '../../git/host/repository-config.ts';
 import type { Git } from '../../git/run/process.ts';
-import { type Choice, chooseUpdates, parseUpdates } from '../../hooks/choose-update.ts';
+import { type Choice, chooseUpdates, oddBranches, parseUpdates } from '../../hooks/choose-update.ts';
 import { hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { pinDeployments } from '../../hooks/pins.ts';
 import { type PostReceiveResult, publishTip } from '../../hooks/post-receive.ts';
@@ -47,8 +47,10 @@ export async function run({ options }: Call): Promise<number> {
     const git = onceMore(gitOfHooks());
     const { hooks, broken } = hookSettings(await readRepositoryConfig(git, repository));
     const asked = parsePushOptions(readPushOptions(process.env));
-    const choices = await chooseUpdates(git, repository, parseUpdates(await readHookInput()), hooks);
+    const updates = parseUpdates(await readHookInput());
+    const choices = await chooseUpdates(git, repository, updates, hooks);
     warn(...asked.warnings);
+    sayOddBranches(oddBranches(updates, hooks));
     for (const { failure } of broken) sayNotDeployed(failure);
     if (hooks.length + broken.length === 0) {
       warn('gitfleet: nothing is deployed: the hook is installed, but the git config of this repository names no app');
@@ -154,6 +156,16 @@ function sayPassedOver({ chosen, passedOver }: Choice): void {
   const more = passedOver.length > 3 ? ` and ${passedOver.length - 3} more` : '';
   say(
     `gitfleet: of several branches for ${chosen.hook.app} the newest is deployed, ${visible(chosen.branch, 100)}; not ${names.join(', ')}${more}`,
+  );
+}
+
+function sayOddBranches(names: readonly string[]): void {
+  if (names.length === 0) return;
+  const some = names.slice(0, 3).map((name) => JSON.stringify(visible(name, 100)));
+  const more = names.length > some.length ? ` and ${names.length - some.length} more` : '';
+  warn(
+    `gitfleet: not deployed: ${some.join(', ')}${more}: a pattern deploys no branch of such a name`,
+    '  rename it: letters, digits and . _ + # @ = , % / - only, at most 200 characters',
   );
 }
 

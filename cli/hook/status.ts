@@ -2,6 +2,7 @@ import { publishRefusal } from '../../fleet/rights.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import type { HookSettings } from '../../hooks/hook-settings.ts';
 import { type HookStatus, inspectHooks, problemsOf } from '../../hooks/inspect.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { classify, type Failure } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { znodes } from '../../schemas/znodes.ts';
@@ -21,7 +22,7 @@ const ANSWER_MS = 5_000;
  */
 export async function run({ options, words }: Call): Promise<number> {
   const repository = await namedRepository(words[0]);
-  const status = await inspectHooks(gitOfHooks(), repository, hookCommand());
+  const status = await inspectHooks(gitOfHooks(), repository, hookCommand(), systemClock.now());
   const asked = await Promise.all(status.hooks.map(async (hook) => ({ hook, refused: await askZooKeeper(hook) })));
   const problems = problemsOf(status);
   if (status.hooks.length > 0) problems.push(...(await elsewhere(status.gitDir)), ...(await unsure(status.gitDir)));

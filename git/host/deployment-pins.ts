@@ -1,3 +1,6 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FleetError } from '../../runtime/errors.ts';
 import type { Git } from '../run/process.ts';
 
 /** A deployment's commit, kept at the origin under `refs/deployments/<app>/<n>`: no forced push takes it away. */
@@ -22,26 +25,61 @@ export async function readPins(git: Git, gitDir: string, app: string): Promise<D
 }
 
 /**
- * Makes pins, for those commits that are here, and removes others. All or nothing; what is there already is success.
+ * Makes pins, for those commits that are here; what is there already is success. All at once, but a lock on one of them
+ * does not keep the newest from being made.
+ * @throws FleetError what kept some of them from being made.
  */
-export async function changePins(
-  git: Git,
-  gitDir: string,
-  app: string,
-  change: { readonly make: readonly DeploymentPin[]; readonly remove: readonly number[] },
-): Promise<void> {
-  const ref = (number: number) => `${PINS}/${nameOf(app)}/${number}`;
-  const here = await commitsHere(git, gitDir, change.make);
-  const orders = [
-    ...here.map(({ number, commitId }) => `update ${ref(number)} ${commitId}\n`),
-    ...change.remove.map((number) => `delete ${ref(number)}\n`),
-  ];
-  if (orders.length === 0) return;
-  await git.output(['update-ref', '--stdin'], { gitDir, input: orders.join(''), config: PATIENCE });
+export async function makePins(git: Git, gitDir: string, app: string, pins: readonly DeploymentPin[]): Promise<void> {
+  const here = await commitsHere(git, gitDir, pins);
+  const order = ({ number, commitId }: DeploymentPin) => `update ${refOf(app, number)} ${commitId}\n`;
+  const newest = here.toSorted((a, b) => b.number - a.number)[0];
+  if (newest === undefined) return;
+  try {
+    await updateRefs(git, gitDir, here.map(order), LOCK_MS);
+  } catch (error) {
+    if (here.length > 1) await updateRefs(git, gitDir, [order(newest)], LOCK_MS).catch(() => {});
+    throw atTheHost(error, gitDir);
+  }
+}
+
+/**
+ * Removes pins. That needs the lock of all packed refs, which making them does not: so it comes second, waits briefly,
+ * and a failure only leaves more pins than needed.
+ */
+export async function removePins(git: Git, gitDir: string, app: string, numbers: readonly number[]): Promise<boolean> {
+  if (numbers.length === 0) return true;
+  const orders = numbers.map((number) => `delete ${refOf(app, number)}\n`);
+  return await updateRefs(git, gitDir, orders, BRIEF_MS).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A lock that keeps pins from being removed: null, or the file, if it is older than any git needs. */
+export async function stalePinLock(gitDir: string, now: number): Promise<string | null> {
+  const lock = join(gitDir, 'packed-refs.lock');
+  const found = await stat(lock).catch(() => null);
+  return found !== null && now - found.mtimeMs > STALE_MS ? lock : null;
 }
 
 /** Another hook may be at the same refs. Git's own patience is a tenth of a second. */
-const PATIENCE = ['core.filesRefLockTimeout=5000', 'core.packedRefsTimeout=5000'];
+const LOCK_MS = 5_000;
+const BRIEF_MS = 300;
+const STALE_MS = 60_000;
+
+const refOf = (app: string, number: number): string => `${PINS}/${nameOf(app)}/${number}`;
+
+async function updateRefs(git: Git, gitDir: string, orders: readonly string[], patienceMs: number): Promise<void> {
+  const config = [`core.filesRefLockTimeout=${patienceMs}`, `core.packedRefsTimeout=${patienceMs}`];
+  await git.output(['update-ref', '--stdin'], { gitDir, input: orders.join(''), config });
+}
+
+/** The hints of git's codes speak to the operator of an agent. */
+function atTheHost(error: unknown, gitDir: string): unknown {
+  if (!(error instanceof FleetError) || error.code !== 'STORE_LOCKED') return error;
+  const hint = `on the git host, if no git runs in ${gitDir}: remove the lock file; the next push pins it`;
+  return new FleetError({ ...error.toFailure(), hint });
+}
 
 /** Asked first, because git refuses all orders where one names a commit that is not here. */
 async function commitsHere(git: Git, gitDir: string, pins: readonly DeploymentPin[]): Promise<DeploymentPin[]> {

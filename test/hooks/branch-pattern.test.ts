@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareStrictness, isBranchPattern, matchesBranch } from '../../hooks/branch-pattern.ts';
+import { compareStrictness, isBranchPattern, isOddMatch, matchesBranch } from '../../hooks/branch-pattern.ts';
 
 describe('branch patterns', () => {
   it.each(['main', 'release/2', 'release/*', '**', 'team-*/v*', 'a.b', 'fix#12', 'v1+rc', 'a@b'])(
@@ -54,6 +54,8 @@ describe('branch patterns', () => {
     ['v1.2', 'v1x2', false],
     ['v1.*', 'v1x2', false],
     ['a+*', 'aa', false],
+    ['release/*', 'release/100%', true],
+    ['release/*', 'release/gro\u0308\u00dfe', true], // As a Mac writes its accents.
     // A pattern takes only names that nothing can mistake for something else.
     ['**', '$(id)', false],
     ['**', '-rf', false],
@@ -62,6 +64,18 @@ describe('branch patterns', () => {
     ['**', `a${'b'.repeat(300)}`, false],
   ])('%s takes %s: %s', (pattern, branch, expected) => {
     expect(matchesBranch(pattern, branch)).toBe(expected);
+  });
+
+  it.each([
+    ['release/*', 'release/$5', true],
+    ['release/*', 'release/a\u00a0b', true],
+    ['release/*', `release/${'x'.repeat(4_000)}`, true],
+    ['release/*', `other/${'x'.repeat(4_000)}`, false],
+    ['release/*', 'topic/$5', false],
+    ['release/*', 'release/7', false],
+    ['main', 'main$', false],
+  ])('%s means %s, and does not take it for its name alone: %s', (pattern, branch, expected) => {
+    expect(isOddMatch(pattern, branch)).toBe(expected);
   });
 
   it('are ordered by how much they say outright', () => {

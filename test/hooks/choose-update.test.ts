@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { candidates, choose, parseUpdates, unclearUpdates } from '../../hooks/choose-update.ts';
+import { candidates, choose, oddBranches, parseUpdates, unclearUpdates } from '../../hooks/choose-update.ts';
 import { hookSettings } from '../../hooks/hook-settings.ts';
 import { aHook } from './test-hook.ts';
 
@@ -30,6 +30,13 @@ describe('which pushes publish', () => {
   const push = ['main', 'release/9', 'release/10', 'topic', '$(id)']
     .map((branch) => `${A} ${B} refs/heads/${branch}\n`)
     .join('');
+
+  it('names the branches that a pattern means and does not take, and no others', () => {
+    const names = ['release/7', 'release/$7', 'release/a\u00a0b', 'topic/$', 'main'];
+    const input = `${names.map((name) => `${A} ${B} refs/heads/${name}\n`).join('')}${A} ${ZERO} refs/heads/release/$9\n`;
+    const hooks = [aHook(), aHook({ branch: 'release/*' })];
+    expect(oddBranches(parseUpdates(input), hooks)).toEqual(['release/$7', 'release/a\u00a0b']);
+  });
 
   it('gives every app the branches of its patterns', () => {
     const hooks = [

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gitOfHooks } from '../../cli/hook/environment.ts';
@@ -40,7 +40,7 @@ const uninstall = (which: { branch?: string; app?: string } = {}) =>
   uninstallHook(gitOfHooks(), repository.bare, { branch: which.branch ?? null, app: which.app ?? null }, command);
 const installed = async () => hookSettings(await readRepositoryConfig(gitOfHooks(), repository.bare)).hooks;
 const called = (told: { stdout: string }) => JSON.parse(told.stdout.trim().split('\n').at(-1) ?? '');
-const problems = async () => problemsOf(await inspectHooks(gitOfHooks(), repository.bare, command));
+const problems = async () => problemsOf(await inspectHooks(gitOfHooks(), repository.bare, command, Date.now()));
 
 /** A hook of somebody else: tells how it was called, and ends with this code. */
 async function foreign(name: string, exitCode = 0): Promise<void> {
@@ -268,6 +268,11 @@ describe('uninstalling', () => {
     expect(await repository.picture()).not.toEqual(before);
     expect((await uninstall({ branch: 'release/*' })).hooks).toEqual([aHook({ gate: 'strict' })]);
     expect(await problems()).toEqual([]);
+    const lock = join(repository.bare, 'packed-refs.lock');
+    await writeFile(lock, '');
+    await utimes(lock, 1, 1);
+    expect(await problems()).toEqual([expect.stringMatching(/packed-refs.lock was left: no ref can be deleted/)]);
+    await rm(lock);
     await uninstall();
     expect(await repository.picture()).toEqual(before);
     expect((await uninstall()).changes).toEqual([]);
@@ -506,7 +511,7 @@ describe('the status of a repository', () => {
   it('says whether the file is what this gitfleet would write', async () => {
     await install();
     const current = async (by: typeof command) =>
-      (await inspectHooks(gitOfHooks(), repository.bare, by)).files.map((file) => file.current);
+      (await inspectHooks(gitOfHooks(), repository.bare, by, Date.now())).files.map((file) => file.current);
     expect(await current(command)).toEqual([true, false]);
     expect(await current([process.execPath, '/another/main.js', DEFAULT_PATH])).toEqual([false, false]);
   });

@@ -110,6 +110,14 @@ describe('several apps in one repository', () => {
     );
   });
 
+  it('a branch that its pattern means but does not take is named on the terminal that pushed', async () => {
+    await install(shop, 'release/*');
+    await commitOnly(origin.clone, 'odd');
+    const said = await push(...quickly, 'HEAD:refs/heads/release/$5');
+    expect(said).toContain('not deployed: "release/$5": a pattern deploys no branch of such a name');
+    expect(await count(shop)).toBe(0);
+  });
+
   it('an installation that would move an app to and fro is warned about', async () => {
     await install(shop, 'main');
     expect(await install(shop, 'release/*', 'elsewhere')).toContain(`main deploys ${shop.app} to shop`);
