@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { AgentView } from '../fleet/fleet-view.ts';
 import type { SharedState } from '../fleet/shared-state.ts';
 import type { Remote } from '../git/host/remote.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
@@ -9,6 +10,7 @@ import { parseRelativePath } from '../schemas/relative-path.ts';
 import { ANY_URL, type Target } from '../schemas/target.ts';
 import { parseUrl } from '../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
+import { judgeUrl, type UrlVerdict } from './allowed-urls.ts';
 import { type Change, readChange } from './change.ts';
 
 interface Asked {
@@ -20,21 +22,24 @@ interface Asked {
   readonly check: boolean;
   /** Where the command stands: perhaps a clone. */
   readonly directory: string;
+  /** Asked where the app changes to another repository. */
+  readonly agents: () => Promise<readonly AgentView[]>;
 }
 
 export interface Resolved {
   readonly target: Target;
   /** Of the commit, for history; empty where no clone tells it. */
   readonly title: string;
-  readonly warning: string | null;
-  /** Set where the server says that it does not have the commit, or no such repository: it must not be published. */
+  readonly warnings: readonly string[];
+  /** Set where the server has no such commit or repository, or no agent may fetch from it: it must not be published. */
   readonly refusal: FleetError | null;
   readonly change: Change;
 }
 
 /**
  * Turns what a person typed into a full target. With url, path and a full id nothing else is needed, and a clone one
- * happens to stand in is ignored; else the clone gives the url and resolves names, and the current target the path.
+ * happens to stand in is ignored. Else the clone resolves names, and the current target gives url and path: an app
+ * changes to another repository only where that is asked for. The first target has the url of the clone's origin.
  * Writes nothing: `plan` and `publish` both begin here.
  * @throws FleetError REF, URL, PATH and what git says.
  */
@@ -42,23 +47,35 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
   const current = state.config.target;
   const rev = asked.rev?.toLowerCase() ?? '';
   const complete = asked.url !== null && isCommitId(rev);
-  const url = await repositoryUrl(remote, asked);
+  const url = asked.url === null && current ? current.url : await repositoryUrl(remote, asked);
   const relativePath = placeOf(asked, current);
   const commitId = complete ? (rev as CommitId) : await commitOf(remote, asked, url);
   const ref = complete || asked.rev === null || isCommitId(rev) ? undefined : asked.rev;
   const from = current?.commitId ?? null;
   const clone = complete ? null : asked.directory;
-  const [checked, title, change] = await Promise.all([
-    asked.check ? checkRemote(remote, url, commitId) : { warning: null, refusal: null },
+  const moves = asked.check && url !== current?.url;
+  const [checked, allowed, title, change] = await Promise.all([
+    asked.check ? checkRemote(remote, url, commitId, () => otherOrigin(remote, asked, url)) : NOT_CHECKED,
+    moves ? asked.agents().then((fleet) => judgeUrl(fleet, url)) : NOT_CHECKED,
     clone === null ? '' : titleOf(remote, clone, commitId),
     readChange(remote, clone, from, commitId),
   ]);
   const target = { url, commitId, relativePath, ...(ref ? { gitfleet: { ref } } : {}) };
-  return { target, title, change, ...checked };
+  const warnings = [allowed.warning, checked.warning].filter((each) => each !== null);
+  return { target, title, change, warnings, refusal: allowed.refusal ?? checked.refusal };
+}
+
+const NOT_CHECKED: UrlVerdict = { warning: null, refusal: null };
+
+/** Where the clone came from, if that is not the repository that the app shows and none was named. */
+async function otherOrigin(remote: Remote, asked: Asked, url: RepositoryUrl): Promise<RepositoryUrl | null> {
+  if (asked.url !== null) return null;
+  const origin = await repositoryUrl(remote, asked).catch(() => null);
+  return origin === url ? null : origin;
 }
 
 async function repositoryUrl(remote: Remote, asked: Asked): Promise<RepositoryUrl> {
-  const found = asked.url ?? (await remote.inferUrl(asked.directory).catch(() => null));
+  const found = asked.url ?? (await remote.inferUrl(asked.directory));
   if (!found) {
     throw FleetError.of(
       'URL',
@@ -100,19 +117,25 @@ async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promi
   return await remote.resolveRef(asked.url === null ? asked.directory : url, rev);
 }
 
-/** What the server denies is refused; what it does not let us know is the agents' business and only said. */
+/**
+ * What the server denies is refused; what it does not let us know is the agents' business and only said.
+ * @param elsewhere where the clone came from, if it did not come from this repository.
+ */
 async function checkRemote(
   remote: Remote,
   url: RepositoryUrl,
   commitId: CommitId,
-): Promise<Pick<Resolved, 'warning' | 'refusal'>> {
+  elsewhere: () => Promise<RepositoryUrl | null>,
+): Promise<UrlVerdict> {
   let answer: Awaited<ReturnType<Remote['has']>>;
   try {
     answer = await remote.has(url, commitId);
   } catch (error) {
     const { code, message } = classify(error);
-    if (code === 'REPOSITORY_NOT_FOUND')
-      return { warning: null, refusal: FleetError.of(code, message, NOT_FOUND_HINT) };
+    if (code === 'REPOSITORY_NOT_FOUND') {
+      const hint = `${NOT_FOUND_HINT}${moveHint(await elsewhere())}`;
+      return { warning: null, refusal: FleetError.of(code, message, hint) };
+    }
     const why = `${code}: ${visible(message, 300)}`;
     return {
       warning: `the repository could not be asked (${why}); the agents will tell whether they reach it`,
@@ -122,14 +145,15 @@ async function checkRemote(
   const short = commitId.slice(0, 12);
   if (answer === 'absent') {
     const reason = `${visible(url)} does not have ${short}`;
-    return {
-      warning: null,
-      refusal: FleetError.of('COMMIT_NOT_ON_REMOTE', reason, 'git push it first; or publish with --no-check'),
-    };
+    const hint = `git push it first; or publish with --no-check${moveHint(await elsewhere())}`;
+    return { warning: null, refusal: FleetError.of('COMMIT_NOT_ON_REMOTE', reason, hint) };
   }
   const unsure = answer === 'unknown' ? `${short} is no branch or tag there, and the server gives nothing else` : null;
   return { warning: unsure, refusal: null };
 }
+
+const moveHint = (origin: RepositoryUrl | null): string =>
+  origin === null ? '' : `; to change the app to the repository of this clone: --url ${visible(origin)}`;
 
 const NOT_FOUND_HINT =
   'check the url; some servers also say this where your credentials may not see it: if those of the agents may, publish with --no-check';

@@ -116,7 +116,7 @@ export const planOutput = z.strictObject({
   current: target.nullable(),
   target,
   change: change.nullable(),
-  warning: z.string().nullable(),
+  warnings: z.array(z.string()),
   /** What would stop a publish now; empty: nothing. */
   blockers: z.array(failure),
   /** Online agents, which would take part. */

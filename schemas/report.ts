@@ -79,6 +79,9 @@ export const blamesCommit = ({ code }: { readonly code: string }): boolean =>
 /** A person on the server keeps it on another commit, and it shows that one. */
 export const isOverridden = (last: Report | null): boolean => last?.override != null && last.error === null;
 
+/** A publisher reads the presence of every agent. */
+export const MAX_PREFIXES = 100;
+
 /** `online/<agentId>`: who holds this id, for as long as its session lives. */
 export const presence = once(() =>
   z.object({
@@ -91,6 +94,8 @@ export const presence = once(() =>
     host: z.string(),
     labels: z.record(z.string(), z.string()).default({}),
     agentVersion: z.string().default(''),
+    /** The prefixes of urls that it fetches from; null: it does not say, such as for more than 100. */
+    allowUrls: z.array(z.string().max(2_048)).max(MAX_PREFIXES).nullable().catch(null).default(null),
     startedAt: z.number(),
     /** What keeps this agent from reporting, where something does. */
     problem: z.string().nullable().default(null),

@@ -85,7 +85,7 @@ const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')
 /** Functions of packages that take milliseconds to run: where these files import them, only a call runs the package. */
 const CALLED = {
   'runtime/log.ts': { pino: ['pino'] },
-  'git/host/remote.ts': { 'simple-git': ['simpleGit'] },
+  'git/host/user-git.ts': { 'simple-git': ['simpleGit'] },
   'schemas/text/yaml-text.ts': { yaml: ['parseDocument'] },
   'publisher/screens/columns.ts': { 'string-width': ['default'] },
 };

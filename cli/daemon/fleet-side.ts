@@ -15,7 +15,7 @@ import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
-import { type Presence, parsePresence, presence } from '../../schemas/report.ts';
+import { MAX_PREFIXES, type Presence, parsePresence, presence } from '../../schemas/report.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
 import { znodes } from '../../schemas/znodes.ts';
@@ -27,7 +27,7 @@ interface FleetSideParts {
   readonly access: Access;
   readonly app: string;
   /** Who this agent is, as its presence says it. */
-  readonly card: Omit<Presence, 'startedAt' | 'problem'>;
+  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls'>;
   /** The digest id of the agent's own credential, which alone may write its presence and its report. */
   readonly ownId: string;
   /** Whether it stands for election, to lead rollouts. */
@@ -51,10 +51,10 @@ export function fleetSide(parts: FleetSideParts) {
   const { session, access, ownId, live, clock, random, log, shutdown } = parts;
   const { agentId, instanceId, machineId } = parts.card;
   const paths = znodes(parts.app);
-  const card: Presence = { ...parts.card, startedAt: clock.now(), problem: null };
+  const card = { ...parts.card, startedAt: clock.now(), problem: null as string | null };
   const membership = joinMembership(session, {
     ...{ path: paths.presence(agentId), instanceId, machineId, clock, random, log },
-    data: () => toJson(presence(), card),
+    data: () => toJson(presence(), { ...card, allowUrls: saidPrefixes(live().allowUrls) }),
     acl: access.of('presence', ownId),
   });
   shutdown.add('presence', () => membership.leave());
@@ -65,9 +65,12 @@ export function fleetSide(parts: FleetSideParts) {
     onProblem: (words) => {
       if (card.problem === words) return;
       card.problem = words;
-      membership.refresh().catch((error: unknown) => log.warn({ err: classify(error) }, 'presence not refreshed'));
+      refresh();
     },
   });
+  const refresh = () => {
+    membership.refresh().catch((error: unknown) => log.warn({ err: classify(error) }, 'presence not refreshed'));
+  };
   shutdown.add('reports', () => reporter.idle());
   membership.onChange(() => {
     if (membership.held()) reporter.repeat();
@@ -113,6 +116,7 @@ export function fleetSide(parts: FleetSideParts) {
       const before = again;
       again = new AbortController();
       before.abort();
+      refresh(); // Which urls are allowed may have changed.
     },
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
@@ -146,6 +150,10 @@ function followFlags({ session, app, access, clock, random, log, shutdown }: Fle
   const adopting = { session, znodes: paths, access, clock, random, log };
   return { kept, adopt: (signal: AbortSignal) => adoptPlainFlags(adopting, () => kept().flags, signal) };
 }
+
+/** So many that a publisher would have to read too much: then none are said. */
+const saidPrefixes = (prefixes: readonly string[]): string[] | null =>
+  prefixes.length <= MAX_PREFIXES ? [...prefixes] : null;
 
 function holderWords(holder: Membership['holder']): string {
   const card = holder && parsePresence(holder.data);

@@ -22,7 +22,7 @@ export async function run({ options, words }: Call): Promise<number> {
       readFleet(session, paths),
       readPolicy(session, paths),
     ]);
-    const resolved = await resolveAsked(state, settings, options, words[0]);
+    const resolved = await resolveAsked(state, settings, options, words[0], async () => fleet);
     const now = systemClock.now();
     const policy = resolved.target.gitfleet?.policy ?? value;
     const plan = planPublish(settings.app, state, fleet, resolved, { force: options['force'] === true, now, policy });

@@ -33,8 +33,9 @@ export async function run({ options, words }: Call): Promise<number> {
     const paths = znodes(settings.app);
     const since = await readSharedState(session, paths);
     const again = options['again'] === true ? await shownNow(session, paths) : null;
-    const resolved = await resolveAsked(since, settings, options, words[0], again);
-    if (resolved.warning) warn(`warning: ${resolved.warning}`);
+    const agents = () => readFleet(session, paths);
+    const resolved = await resolveAsked(since, settings, options, words[0], agents, again);
+    warn(...resolved.warnings.map((each) => `warning: ${each}`));
     if (resolved.refusal) throw resolved.refusal;
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;

@@ -1,3 +1,4 @@
+import type { AgentView } from '../../fleet/fleet-view.ts';
 import type { SharedState } from '../../fleet/shared-state.ts';
 import { createRemote } from '../../git/host/remote.ts';
 import { type Resolved, resolveTarget } from '../../publisher/resolve-target.ts';
@@ -18,6 +19,7 @@ export async function resolveAsked(
   { publisher }: Settings,
   options: Readonly<Record<string, unknown>>,
   rev: string | undefined,
+  agents: () => Promise<readonly AgentView[]>,
   again: Again | null = null,
 ): Promise<Resolved> {
   return await resolveTarget(remoteOfUser(), state, {
@@ -26,6 +28,7 @@ export async function resolveAsked(
     relativePath: publisher.relativePath ?? again?.relativePath ?? null,
     check: options['check'] !== false,
     directory: process.cwd(),
+    agents,
   });
 }
 

@@ -23,6 +23,7 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   QUARANTINED: EXIT.refused,
   ROLLOUT_OVER: EXIT.refused,
   ONLINE: EXIT.refused,
+  NOT_ALLOWED: EXIT.refused,
   APP_OPEN: EXIT.refused,
   CONFLICT: EXIT.conflict,
   STATE_TAKEN: EXIT.conflict,

@@ -1,16 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { simpleGit } from 'simple-git';
 import type { Clock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { type RunResult, run } from '../../runtime/process.ts';
 import { clean, visible } from '../../runtime/safe-text.ts';
+import { shellWord } from '../../runtime/shell-word.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
 import { forPublisher } from './publisher-hints.ts';
+import { networkEnvironment, type UserEnvironment, userGit } from './user-git.ts';
 
 /**
  * What a publisher asks of git: the commit behind a name, whether a server has a commit, where a clone came from, what
@@ -25,7 +26,11 @@ export interface Remote {
    * no such object. `unknown`: the server gives only what it advertises, and that is something else.
    */
   has(url: RepositoryUrl, commitId: CommitId, signal?: AbortSignal): Promise<'tip' | 'has' | 'absent' | 'unknown'>;
-  /** The fetch url that the clone at `directory` has for its upstream or for origin; as written, so check it. */
+  /**
+   * The fetch url that the clone at `directory` has for its upstream or for origin: as written, so check it, or as git
+   * resolves it where only the user's `insteadOf` makes a url of it. Null: there is no clone, or it has no origin.
+   * @throws FleetError CLONE_OWNER where git refuses to look at the clone.
+   */
   inferUrl(directory: string): Promise<string | null>;
   /**
    * At most 50 commits reachable from `to` and not from `from`, newest first; empty when the clone lacks one of them.
@@ -54,17 +59,12 @@ interface RemoteOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** The environment of the publisher. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: UserEnvironment;
   readonly timeoutMs?: number | undefined;
 }
 
 export function createRemote(options: RemoteOptions): Remote {
-  /** simple-git serves the local questions, which always print something; it gets nothing of git's own variables. */
-  const local = (directory: string) =>
-    simpleGit({ baseDir: directory, maxConcurrentProcesses: 2, timeout: { block: 60_000 } }).env({
-      ...pick(options.env, ['PATH', 'HOME', 'USER', 'XDG_CONFIG_HOME']),
-      LC_ALL: 'C',
-    });
+  const local = (directory: string) => userGit(directory, options.env);
 
   async function ask(args: readonly string[], url: string, signal: AbortSignal | undefined, gitDir?: string) {
     const result = await run(['git', ...(gitDir === undefined ? [] : [`--git-dir=${gitDir}`]), ...args], {
@@ -88,17 +88,30 @@ export function createRemote(options: RemoteOptions): Remote {
     return new Map(lines.map((line) => [line.slice(line.indexOf('\t') + 1), line.slice(0, line.indexOf('\t'))]));
   }
 
+  /** Of one name, and not of one commit: git itself takes the tag, with a warning that is not shown here. */
+  async function isBranchAndTag(clone: string, rev: string): Promise<boolean> {
+    if (rev === 'HEAD' || rev.startsWith('refs/')) return false;
+    const names = [`refs/heads/${rev}`, `refs/tags/${rev}`];
+    const format = '--format=%(refname) %(objectname) %(*objectname)';
+    // Not by simple-git, which waits a while where nothing is printed.
+    const said = await ask(['-C', clone, 'for-each-ref', format, ...names], '', undefined);
+    const lines = said.stdout.toString('utf8').split('\n');
+    const found = lines.map((line) => line.split(' ')).filter(([name = '']) => names.includes(name));
+    return new Set(found.map(([, object, peeled]) => peeled || object)).size > 1;
+  }
+
   return {
     async resolveRef(where, rev, signal) {
       if (isUrl(where)) return chooseRef(await advertised(where, signal), where, rev);
       const args = ['rev-parse', '--verify', '--end-of-options', `${rev}^{commit}`];
-      const said = await local(where)
-        .raw(args)
-        .catch((error: Error) => {
-          const hint = '`git log` in the clone shows what there is; fetch first if it is new';
-          const reason = `${JSON.stringify(rev)} names no commit in ${where}${moreWords(error)}`;
-          throw gitError('NO_SUCH_REV', reason, hint, error);
-        });
+      const git = local(where);
+      const [said, both] = await Promise.all([
+        git.raw(args).catch((error: Error) => {
+          throw noSuchRev(where, rev, error);
+        }),
+        isBranchAndTag(where, rev),
+      ]);
+      if (both) throw ambiguous(rev, where);
       return checkedCommitId(said.trim());
     },
 
@@ -126,9 +139,19 @@ export function createRemote(options: RemoteOptions): Remote {
     async inferUrl(directory) {
       const git = local(directory);
       const config = async (key: string) => (await git.getConfig(key)).value;
-      const branch = (await git.raw('rev-parse', '--abbrev-ref', 'HEAD').catch(() => '')).trim();
+      const head = await git.raw('rev-parse', '--abbrev-ref', 'HEAD').catch((error: Error) => {
+        if (DUBIOUS.test(error.message)) throw cloneOwner(directory);
+        return '';
+      });
+      const branch = head.trim();
       const upstream = branch === '' || branch === 'HEAD' ? null : await config(`branch.${branch}.remote`);
-      return (upstream && upstream !== '.' && (await config(`remote.${upstream}.url`))) || config('remote.origin.url');
+      for (const name of upstream && upstream !== '.' ? [upstream, 'origin'] : ['origin']) {
+        const written = await config(`remote.${name}.url`);
+        if (!written) continue;
+        if (PLAIN_URL.test(written)) return written;
+        return (await git.raw('ls-remote', '--get-url', name).catch(() => written)).trim();
+      }
+      return null;
     },
 
     async commitTitles(directory, from, to) {
@@ -185,15 +208,35 @@ function moreWords({ message }: Error): string {
   return words === '' ? '' : `: ${clean(words, 200)}`;
 }
 
+function noSuchRev(where: string, rev: string, error: Error): FleetError {
+  if (DUBIOUS.test(error.message)) return cloneOwner(where);
+  const hint = '`git log` in the clone shows what there is; fetch first if it is new';
+  return gitError('NO_SUCH_REV', `${JSON.stringify(rev)} names no commit in ${where}${moreWords(error)}`, hint, error);
+}
+
+const DUBIOUS = /dubious ownership/;
+
+const cloneOwner = (directory: string): FleetError =>
+  gitError(
+    'CLONE_OWNER',
+    `git does not read ${directory}, because it belongs to another user`,
+    `run this as its owner, or once: git config --global --add safe.directory ${shellWord(directory)}`,
+  );
+
+/** Of a clone's remote: complete without the user's configuration. */
+const PLAIN_URL = /^(https?|ssh|git|file):\/\/|^[^:/]+@[^:/]+:|^[./]/;
+
+function ambiguous(rev: string, where: string): FleetError {
+  const hint = `write out which one you mean: refs/heads/${rev} or refs/tags/${rev}`;
+  return gitError('AMBIGUOUS_REV', `${JSON.stringify(rev)} is a branch and a tag of ${clean(where)}`, hint);
+}
+
 /** A full name counts first, then a branch, then a tag; an annotated tag means the commit it stands for. */
 function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string): CommitId {
   const candidates = rev === 'HEAD' || rev.startsWith('refs/') ? [rev] : [`refs/heads/${rev}`, `refs/tags/${rev}`];
   const there = candidates.filter((name) => refs.has(name));
   const named = there[0];
-  if (there.length > 1) {
-    const hint = `write out which one you mean: refs/heads/${rev} or refs/tags/${rev}`;
-    throw gitError('AMBIGUOUS_REV', `${JSON.stringify(rev)} is a branch and a tag of ${clean(url)}`, hint);
-  }
+  if (there.length > 1) throw ambiguous(rev, url);
   if (named === undefined) {
     const reason = `${JSON.stringify(rev)} is no branch or tag of ${clean(url)}`;
     throw gitError('NO_SUCH_REV', reason, '`git ls-remote` shows what there is; a full commit id works too');
@@ -213,17 +256,3 @@ const shown = (name: string): string => name.replace(/^refs\/(?:heads|remotes)\/
 const bare = (name: string): string => name.replace(/^refs\/(?:heads\/|remotes\/[^/]+\/)/, '');
 
 const isUrl = (where: string) => /^[a-z][a-z0-9+.-]*:\/\//.test(where);
-
-/** In a hook git's variables name the repository that was pushed to; ours is another, or none. */
-function networkEnvironment(env: RemoteOptions['env'], url: string): Record<string, string> {
-  const kept = Object.entries(env).filter(
-    (entry): entry is [string, string] =>
-      entry[1] !== undefined && (!entry[0].startsWith('GIT_') || /^GIT_(SSH|SSL|CONFIG|ASKPASS|HTTP)/.test(entry[0])),
-  );
-  const protocol = /^([a-z]+):/.exec(url)?.[1] ?? '';
-  return { ...Object.fromEntries(kept), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_ALLOW_PROTOCOL: protocol };
-}
-
-function pick(env: RemoteOptions['env'], names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-}

@@ -16,7 +16,7 @@ import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts'
  */
 export function planLines(plan: PublishPlan, publish: string, screen: Screen): string[] {
   const { resolved, current, takePart, suspended, offline, blockers } = plan;
-  const { target, warning, change } = resolved;
+  const { target, warnings, change } = resolved;
   const before = current ? `${short(current.commitId)}${plan.currentName ? ` (${plan.currentName})` : ''} -> ` : '';
   const places = placeLines(current, target);
   const where = `at ${target.relativePath} from ${visible(target.url)}`;
@@ -33,7 +33,7 @@ export function planLines(plan: PublishPlan, publish: string, screen: Screen): s
     ...places.map((each) => line(screen, each)),
     ...changeLines(change, places.length > 0, screen),
     ...(change.ahead === null && change.from ? ['  which commits lie between them is not known here'] : []),
-    ...(warning ? [line(screen, `  warning: ${warning}`, 'busy')] : []),
+    ...warnings.map((warning) => line(screen, `  warning: ${warning}`, 'busy')),
     line(
       screen,
       takePart.length === 0
@@ -71,7 +71,7 @@ export function planOutputOf(plan: PublishPlan): PlanOutput {
   const { resolved, current, takePart, suspended, offline, blockers, changes, deployment } = plan;
   const core = ({ url, commitId, relativePath }: Target) => ({ url, commitId, relativePath });
   return {
-    ...{ changes, deployment, warning: resolved.warning, blockers: [...blockers] },
+    ...{ changes, deployment, warnings: [...resolved.warnings], blockers: [...blockers] },
     current: current && core(current),
     target: core(resolved.target),
     change: { ...resolved.change, titles: [...resolved.change.titles] },

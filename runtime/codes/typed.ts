@@ -45,6 +45,12 @@ export const typedCodes = () =>
       means: 'The name fits more than one branch, tag or commit.',
       hint: 'write refs/heads/NAME or refs/tags/NAME, or give more digits of the commit id',
     },
+    CLONE_OWNER: {
+      next: 'stall',
+      about: 'request',
+      means: 'Git does not read the clone in which the command runs, because it belongs to another user.',
+      hint: 'run the command as the owner of the clone, or: git config --global --add safe.directory DIRECTORY',
+    },
     COMMIT_NOT_ON_REMOTE: {
       next: 'stall',
       about: 'request',

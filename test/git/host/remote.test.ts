@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { forPublisher } from '../../../git/host/publisher-hints.ts';
@@ -49,6 +50,13 @@ describe('a publisher', () => {
     expect(await remote.resolveRef(origin.url, 'main')).toBe(second);
     expect(await remote.resolveRef(origin.url, 'refs/heads/both')).toBe(side);
     expect((await failureOf(remote.resolveRef(origin.url, 'both'))).code).toBe('AMBIGUOUS_REV');
+    const git = (...words: string[]) => execFileSync('git', ['-C', clone, ...words], { stdio: 'pipe' });
+    git('branch', 'both', side as string);
+    expect((await failureOf(remote.resolveRef(clone, 'both'))).code).toBe('AMBIGUOUS_REV');
+    expect(await remote.resolveRef(clone, 'refs/heads/both')).toBe(side);
+    git('branch', '-f', 'both', first as string);
+    expect(await remote.resolveRef(clone, 'both')).toBe(first);
+    git('branch', '-D', 'both');
   });
 
   it('names a branch that contains a commit, and none where that is not known', async () => {
@@ -87,6 +95,42 @@ describe('a publisher', () => {
   it('infers the url of a clone, and says null where there is none', async () => {
     expect(await remote.inferUrl(clone)).toBe(origin.url);
     expect(await remote.inferUrl(origin.directory)).toBe(null);
+  });
+
+  it('infers a url that only the aliases of the user make, and keeps one that is complete', async () => {
+    const aliased = join(base, 'aliased');
+    execFileSync('git', ['clone', '-q', origin.url, aliased]);
+    const config = (...words: string[]) => execFileSync('git', ['-C', aliased, 'config', ...words]);
+    config('url.https://git.example.com/.insteadOf', 'work:');
+    config('remote.origin.url', 'work:acme/shop.git');
+    expect(await remote.inferUrl(aliased)).toBe('https://git.example.com/acme/shop.git');
+    config('url.ssh://git@mine.example.com/.insteadOf', 'https://git.example.com/');
+    config('remote.origin.url', 'https://git.example.com/acme/shop.git');
+    expect(await remote.inferUrl(aliased)).toBe('https://git.example.com/acme/shop.git');
+  });
+
+  it('says that git refuses a clone of another user, and hears what the environment configures', async () => {
+    const foreign = join(base, 'foreign');
+    execFileSync('git', ['clone', '-q', origin.url, foreign]);
+    // A git that takes every owner for another one, so that the test needs no second user.
+    const bin = join(base, 'bin');
+    mkdirSync(bin);
+    const words = '#!/bin/sh\nPATH=`echo "$PATH" | cut -d: -f2-`\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec git "$@"\n';
+    writeFileSync(join(bin, 'git'), words, { mode: 0o755 });
+    const path = { ...env, PATH: `${bin}:${env.PATH}` };
+    const asked = (more: Record<string, string> = {}) =>
+      createRemote({ clock: systemClock, log: QUIET, env: { ...path, ...more } });
+    const hint = expect.stringContaining(`safe.directory ${foreign}`);
+    expect(await failureOf(asked().inferUrl(foreign))).toMatchObject({ code: 'CLONE_OWNER', hint });
+    expect(await failureOf(asked().resolveRef(foreign, 'HEAD'))).toMatchObject({ code: 'CLONE_OWNER', hint });
+    const count = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' };
+    const file = join(base, 'gitconfig');
+    writeFileSync(file, '[safe]\n\tdirectory = *\n[credential]\n\thelper = store\n');
+    for (const given of [count, { GIT_CONFIG_GLOBAL: file }]) {
+      expect(await asked(given).inferUrl(foreign)).toBe(origin.url);
+      expect(await asked(given).resolveRef(foreign, 'HEAD')).toBe(second);
+      expect(await asked(given).title(foreign, first as CommitId)).toBe('first');
+    }
   });
 
   it('lists what changed, safe to print', async () => {

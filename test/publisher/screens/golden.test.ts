@@ -433,7 +433,7 @@ describe('what changes', () => {
 describe('plan', () => {
   const PUBLISH = publishWords({ options: {}, rev: 'feature' });
   const target = { url: make.URL as RepositoryUrl, commitId: NEW, relativePath: 'shop' as RelativePath };
-  const resolved = { target, title: 'Prices go up', warning: null, refusal: null, change: change(2, 0) };
+  const resolved = { target, title: 'Prices go up', warnings: [], refusal: null, change: change(2, 0) };
   const older = JSON.stringify({ ...target, commitId: OLD });
   const plan = (over: object, facts: make.StateFacts, fleet = MIXED) =>
     planPublish(
@@ -457,7 +457,7 @@ describe('plan', () => {
     };
     await shows(
       'plan-elsewhere',
-      planLines(plan({ target: moved, warning: 'the repository could not be asked' }, {}, []), PUBLISH, SCREEN),
+      planLines(plan({ target: moved, warnings: ['the repository could not be asked'] }, {}, []), PUBLISH, SCREEN),
     );
   });
 

@@ -71,6 +71,23 @@ describe('what changes is shown', () => {
   });
 });
 
+describe('another repository', () => {
+  it('that no online agent allows is refused by plan and publish, and nothing is written', async () => {
+    const { origin } = await withAgent();
+    const commitId = await origin.commit('a', { f: 'a' });
+    expect((await fleet.publish({ url: origin.url, commitId })).exitCode).toBe(0);
+    const there = ['--url', 'file:///srv/elsewhere.git', '--relative-path', 'shop'];
+    const refused = await fleet.run('publish', commitId, ...there);
+    expect(refused).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('NOT_ALLOWED') });
+    expect(refused.stderr).toContain('below no prefix that an online agent allows (web-1)');
+    expect((await fleet.session.get(fleet.znodes.deployments))?.data.toString()).toBe('1');
+    const [plan] = shaped((await fleet.run('plan', commitId, ...there, '--json')).stdout, output.planOutput);
+    expect(plan?.blockers).toMatchObject([{ code: 'NOT_ALLOWED' }]);
+    const unchecked = await fleet.run('publish', commitId, ...there, '--no-check', '--detach');
+    expect(unchecked.stdout).toContain('the repository changes: from');
+  });
+});
+
 describe('hold', () => {
   it('stops whoever publishes and says who holds, why and until when; unhold ends it; both say the same twice', async () => {
     const { origin } = await withAgent();
