@@ -90,7 +90,7 @@ describe('the Dockerfile', () => {
   it('runs the agent as somebody who is not root, in the directories of the volumes', () => {
     const last = text.slice(text.lastIndexOf('FROM '));
     expect(last).toMatch(/^USER node$/m);
-    expect(last).toMatch(/^ENTRYPOINT \["gitfleet"\]\nCMD \["agent", "run"\]$/m);
+    expect(last).toMatch(/^ENTRYPOINT \["tini", "--", "gitfleet"\]\nCMD \["agent", "run"\]$/m);
     for (const volume of agent.volumes)
       expect(last).toContain(`node --mode=07${volume.includes('state') ? '00' : '55'} ${volume.split(':')[1]}`);
   });

@@ -44,6 +44,8 @@ export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<
   const manager = serviceManager(log);
   const hear = listen(log, manager, shutdown);
   if (process.getuid?.() === 0) log.warn('running as root: give the agent a user of its own');
+  if (process.pid === 1)
+    log.warn('running as PID 1: use an init (docker run --init), or what steps leave stays as zombies');
   if (settings.agent.allowUrls.length === 0) {
     log.warn('no url is allowed, so every target is refused: give --allow-url PREFIX');
   }

@@ -1,9 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { hostname } from 'node:os';
 import { FleetError } from '../../runtime/errors.ts';
+import { once } from '../../runtime/once.ts';
+import { linkVariables } from '../../schemas/settings/link-variables.ts';
 import { parseSettings, type Settings } from '../../schemas/settings/settings.ts';
 import { MAX_SETTINGS_BYTES, parseSettingsFile } from '../../schemas/settings/settings-file.ts';
 import { mergeSettings, type SettingOrigin, settingOrigins } from '../../schemas/settings/settings-sources.ts';
+import { warn } from './terminal.ts';
 
 /** What is read where none is named; the Debian package and `agent install` put it there. */
 export const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
@@ -21,9 +24,18 @@ interface ReadFrom {
  */
 export async function readSettings(flags: Readonly<Record<string, unknown>>, from: ReadFrom = {}): Promise<Settings> {
   const merged = mergeSettings(readSources(flags, from));
+  if (from.environment === undefined) sayLinks();
   if (from.zookeeper === false) merged['zookeeper'] = { connect: 'localhost', ...(merged['zookeeper'] ?? {}) };
   return parseSettings(merged, hostname());
 }
+
+/** In one line, once: what looks like settings and is none. */
+const sayLinks = once(() => {
+  const names = linkVariables(process.env);
+  if (names.length === 0) return;
+  const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
+  warn(`gitfleet: ${some} ignored: the container platform sets them for a service of that name`);
+});
 
 interface Origins {
   readonly origins: readonly SettingOrigin[];

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { shown } from '../refusal.ts';
 import { suggest } from '../text/suggest.ts';
+import { isLinkVariable } from './link-variables.ts';
 import { settingsError } from './settings-problems.ts';
 
 /**
@@ -149,7 +150,9 @@ export const OTHER_VARIABLES: readonly string[] = [
 
 function refuseUnknownVariables(environment: SettingsSources['environment']): void {
   const known = [...SETTING_SOURCES.map((row) => row.variable), ...OTHER_VARIABLES];
-  const unknown = Object.keys(environment).filter((name) => name.startsWith('GITFLEET_') && !known.includes(name));
+  const isUnknown = (name: string) =>
+    name.startsWith('GITFLEET_') && !known.includes(name) && !isLinkVariable(name, environment);
+  const unknown = Object.keys(environment).filter(isUnknown);
   if (unknown.length === 0) return;
   throw settingsError(
     unknown.map((name) => {

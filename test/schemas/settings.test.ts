@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '../../runtime/errors.ts';
+import { linkVariables } from '../../schemas/settings/link-variables.ts';
 import { agentSettings, parseSettings, settings } from '../../schemas/settings/settings.ts';
 import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
 import { settingNames } from '../../schemas/settings/settings-problems.ts';
@@ -261,6 +262,32 @@ describe('mergeSettings', () => {
     });
     expect(merged).toEqual({ agent: { root: '/home/ann/www', state: '/home/state' } });
     expect(complaint(() => parse({ agent: { root: 'www' } }))).toContain('absolute');
+  });
+
+  it('passes over what Kubernetes and Docker set for a service of our name, and nothing else', () => {
+    const environment = {
+      GITFLEET_SERVICE_HOST: '10.0.0.1',
+      GITFLEET_AGENT_SERVICE_PORT: '9180',
+      GITFLEET_AGENT_SERVICE_PORT_METRICS: '9180',
+      GITFLEET_PORT: 'tcp://10.0.0.1:9180',
+      GITFLEET_AGENT_PORT_9180_TCP: 'tcp://10.0.0.1:9180',
+      GITFLEET_AGENT_PORT_9180_TCP_ADDR: '10.0.0.1',
+      GITFLEET_AGENT_PORT_9180_TCP_PROTO: 'tcp',
+      GITFLEET_NAME: '/web-1/gitfleet',
+      GITFLEET_ENV_LANG: 'C',
+      GITFLEET_ID: 'web-1',
+    };
+    expect(mergeSettings({ flags: {}, environment })).toEqual({ agent: { id: 'web-1' } });
+    expect(linkVariables(environment)).toHaveLength(9);
+    for (const [name, value] of [
+      ['GITFLEET_PORT', '9180'],
+      ['GITFLEET_NAME', 'web-1'],
+      ['GITFLEET_ENV_LANG', 'C'],
+      ['GITFLEET_SERVICE', 'x'],
+    ] as const) {
+      const merge = () => mergeSettings({ flags: {}, environment: { [name]: value } });
+      expect(complaint(merge)).toContain(`unknown variable "${name}"`);
+    }
   });
 
   it('refuses an unknown variable, naming the nearest', () => {
