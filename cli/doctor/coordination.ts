@@ -12,7 +12,13 @@ import { parseConnectString } from '../../zookeeper/connect-string.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
-import { judgeRoles, type ServerStatus, serverStatus } from '../../zookeeper/wire/four-letter.ts';
+import {
+  CLOSED_AT_ONCE,
+  judgeRoles,
+  type ServerStatus,
+  serverName,
+  serverStatus,
+} from '../../zookeeper/wire/four-letter.ts';
 import { explainRefusal } from '../shell/access.ts';
 import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
@@ -39,15 +45,26 @@ export async function checkCoordination(settings: Settings): Promise<Coordinatio
   });
   try {
     const connecting = clock.monotonic();
-    await session.connected(AbortSignal.timeout(ANSWER_MS));
+    const { timeoutMs } = await session.connected(AbortSignal.timeout(ANSWER_MS));
     const ms = Math.round(clock.monotonic() - connecting);
     const found = await checkApp(settings, session, allowed);
-    return { ...found, findings: [...servers, ok('session', `connected in ${ms} ms`), ...found.findings] };
+    return {
+      ...found,
+      findings: [...servers, sessionFinding(ms, settings.zookeeper.sessionTimeout, timeoutMs), ...found.findings],
+    };
   } catch (error) {
     return { findings: [...servers, noSession(session, settings, error)], target: null };
   } finally {
     await session.close();
   }
+}
+
+/** The servers decide, between bounds of their own: it says how soon an agent that is gone counts as offline. */
+function sessionFinding(ms: number, askedMs: number, grantedMs: number): Finding {
+  if (grantedMs === askedMs) return ok('session', `connected in ${ms} ms, session timeout ${grantedMs / 1_000} s`);
+  const says = `connected in ${ms} ms; session timeout ${grantedMs / 1_000} s, though ${askedMs / 1_000} s were asked for`;
+  const hint = 'the servers allow no other: see minSessionTimeout, maxSessionTimeout and tickTime in their zoo.cfg';
+  return warning('session', says, hint);
 }
 
 function noSession(session: Session, { zookeeper }: Settings, error: unknown): Finding {
@@ -65,27 +82,32 @@ async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
   // With TLS the administrative words are not answered on this port; the session below tells.
   if (zookeeper.tls) return [];
   const statuses = await serverStatus(hosts, { timeoutMs: 3_000, clock });
-  const name = ({ host, port }: ServerStatus) => `${host}:${port}`;
   const away = statuses.filter(({ role }) => role === 'unreachable');
-  const quiet = away.filter(({ reason }) => /whitelist|without an answer/.test(reason ?? ''));
+  const quiet = away.filter(({ reason }) => /whitelist/.test(reason ?? ''));
   const findings = statuses.map((status): Finding => {
     if (status.role !== 'unreachable')
-      return ok('zookeeper', `${name(status)} is ${status.role}, version ${status.version ?? 'unknown'}`);
+      return ok('zookeeper', `${serverName(status)} is ${status.role}, version ${status.version ?? 'unknown'}`);
     if (quiet.includes(status))
       return warning(
         'zookeeper',
-        `${name(status)} does not say its role`,
+        `${serverName(status)} does not say its role`,
         'allow it: 4lw.commands.whitelist=srvr,ruok',
       );
-    const hint = 'start it, or correct its name in zookeeper.connect; the fleet needs a majority of the servers';
+    const hint = hintFor(status);
     return (away.length - quiet.length) * 2 > hosts.length
-      ? failed('zookeeper', `${name(status)} does not answer: ${status.reason ?? ''}`, hint)
-      : warning('zookeeper', `${name(status)} does not answer: ${status.reason ?? ''}`, hint);
+      ? failed('zookeeper', `${serverName(status)} does not answer: ${status.reason ?? ''}`, hint)
+      : warning('zookeeper', `${serverName(status)} does not answer: ${status.reason ?? ''}`, hint);
   });
   const seen = statuses.filter(({ role }) => role !== 'unreachable');
   const hint = 'see docs/zookeeper.md, how to run servers for a fleet';
   return [...findings, ...judgeRoles(seen).words.map((words) => warning('ensemble', words, hint))];
 }
+
+/** A server that takes the connection and ends it runs: to start it would not help. */
+const hintFor = ({ reason = '' }: ServerStatus): string =>
+  reason.startsWith(CLOSED_AT_ONCE)
+    ? 'raise maxClientCnxns in its zoo.cfg; or this port is the one for TLS (secureClientPort)'
+    : 'start it, or correct its name in zookeeper.connect; the fleet needs a majority of the servers';
 
 async function checkApp(settings: Settings, session: Session, allowed: SessionAccess): Promise<Coordination> {
   const paths = znodes(settings.app);

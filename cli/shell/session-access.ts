@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { type Access, openAccess, type RoleIds, roleAccess } from '../../fleet/access.ts';
 import { type CredentialFile, parseCredentials } from '../../fleet/credentials.ts';
 import { FleetError } from '../../runtime/errors.ts';
+import { isOpenToOthers } from '../../runtime/secret-file.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { digestId } from '../../zookeeper/acl.ts';
 import type { SessionOptions } from '../../zookeeper/open-session.ts';
@@ -128,7 +129,7 @@ async function readTls(tls: NonNullable<Settings['zookeeper']['tls']>) {
 
 async function readSecret(file: string): Promise<Buffer> {
   const content = await read(file);
-  if (((await stat(file)).mode & 0o077) === 0) return content;
+  if (!isOpenToOthers(await stat(file))) return content;
   throw FleetError.of('SETTINGS', `${file} holds a secret, and others may read it`, `chmod 600 ${file}`);
 }
 

@@ -1,4 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile, stat } from 'node:fs/promises';
+import { isOpenToOthers } from '../../runtime/secret-file.ts';
 import type { Credential, RepositoryUrl } from '../../schemas/values.ts';
 import { gitError } from './errors.ts';
 
@@ -92,13 +94,16 @@ async function checkFile(member: string, file: string, kind: 'secret' | 'public'
   if (!/^\/[A-Za-z0-9_./@+,:=-]+$/.test(file)) {
     throw refuse('is not a plain absolute path', 'use a path of letters, digits and . _ / @ + , : = - only');
   }
-  const found = await stat(file).catch((error: unknown) => {
-    throw refuse('cannot be read', 'create it, readable for the user of the agent', error);
-  });
+  const unreadable = (error: NodeJS.ErrnoException) => {
+    const hint = 'create it, or give it to the user of the agent; correct its name in the settings';
+    throw refuse(`cannot be read (${error.code ?? error.message})`, hint, error);
+  };
+  const found = await stat(file).catch(unreadable);
   if (!found.isFile()) throw refuse('is not a file', 'name a regular file');
-  // A root-owned file that a group may read is how secrets are usually mounted; our own must be ours alone.
-  const forbidden = kind === 'public' ? 0o022 : found.uid === 0 && process.getuid?.() !== 0 ? 0o027 : 0o077;
-  if ((found.mode & forbidden) === 0) return;
+  // Ssh and git would say so in words that hide among those of the host.
+  await access(file, constants.R_OK).catch(unreadable);
+  const open = kind === 'public' ? (found.mode & 0o022) !== 0 : isOpenToOthers(found);
+  if (!open) return;
   const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
   throw refuse(`has mode ${mode}, which is open to others`, `chmod ${kind === 'secret' ? '600' : '644'} ${file}`);
 }

@@ -1,4 +1,5 @@
 import { chmod, chown, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Finding, failed, findingLines, ok, warning } from '../../cli/doctor/finding.ts';
@@ -116,7 +117,10 @@ describe('doctor', () => {
       says: 'nothing is published yet, so no repository was tried',
     });
 
-    for (const each of [auth, at('key')]) await chown(each, 65_534, 65_534);
+    // As secrets are mounted: of root, and its group may read.
+    await chown(auth, 0, 65_534);
+    await chmod(auth, 0o440);
+    await chown(at('key'), 65_534, 65_534);
     await writeFile(at('hosts'), '', { mode: 0o644 });
     await writeFile(file, JSON.stringify(settings(at('key'), at('hosts'))));
     expect(await doctor()).toMatchObject({ exitCode: 0 });
@@ -126,6 +130,33 @@ describe('doctor', () => {
     const refused = await doctor('--url', origin.url);
     expect(refused.exitCode).toBe(1);
     expect(fails(refused)).toEqual([expect.stringMatching(/^repository: /)]);
+  });
+
+  it('knows a server that has too many connections, and says what timeout the servers grant', async () => {
+    const full = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => full.listen(0, '127.0.0.1', resolve));
+    const at = `127.0.0.1:${(full.address() as AddressInfo).port}`;
+    const refused = await gitfleet(['doctor', '-z', at, '--json']);
+    full.close();
+    const of = (ran: Ran, check: string) => findings(ran).find((one) => one.check === check);
+    expect(of(refused, 'zookeeper')).toMatchObject({
+      verdict: 'fail',
+      says: expect.stringContaining('too many connections'),
+      hint: expect.stringMatching(/^raise maxClientCnxns/),
+    });
+    expect(of(refused, 'session')?.says).toContain('maxClientCnxns');
+    const fleet = await newFleet();
+    const session = async (timeout: string) =>
+      of(
+        await gitfleet(['doctor', '-z', fleet.zookeeper, '--app', fleet.app, '--json'], {
+          env: { GITFLEET_SESSION_TIMEOUT: timeout },
+        }),
+        'session',
+      );
+    expect(await session('5m')).toMatchObject({
+      verdict: 'warn',
+      says: expect.stringMatching(/session timeout \d+ s, though 300 s were asked for/),
+    });
   });
 
   it('fails on a state directory of another user than the one that checks', async () => {

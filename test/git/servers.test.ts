@@ -117,7 +117,7 @@ describe('https with a token and a certificate authority of its own', () => {
     writeFileSync(tokenFile, '\n');
     expect(await reason()).toContain('does not hold a token');
     credential.tokenFile = join(base, 'absent');
-    expect(await reason()).toContain('cannot be read');
+    expect(await reason()).toContain('cannot be read (ENOENT)');
     credential.tokenFile = join(base, 'odd name');
     expect(await reason()).toContain('is not a plain absolute path');
     credential.tokenFile = tokenFile;

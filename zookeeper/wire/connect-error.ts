@@ -13,3 +13,9 @@ const WORDS: Readonly<Record<string, (name: string) => string>> = {
   ENOTFOUND: (name) => `the name ${name} is not known`,
   EAI_AGAIN: (name) => `the name ${name} cannot be looked up now`,
 };
+
+/** In the middle of the handshake, where a server gives no reason. */
+export const HUNG_UP_AT_ONCE = {
+  why: 'refused',
+  words: 'the server hung up at once: it has no quorum, or too many connections from this address (maxClientCnxns)',
+} as const;

@@ -1,6 +1,6 @@
 import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
 import jute, { type Payload } from 'node-zookeeper-client/lib/jute/index.js';
-import { connectError } from './connect-error.ts';
+import { connectError, HUNG_UP_AT_ONCE } from './connect-error.ts';
 import type { Answer, Connection, ConnectionEnd, ConnectionOptions } from './connection-types.ts';
 import { frameCutter } from './frames.ts';
 import { beatTimes, watchSilence } from './heartbeat.ts';
@@ -106,7 +106,7 @@ function listen(line: Line): void {
     }),
   );
   socket.on('close', () =>
-    end(line, { why: line.phase === 'greeting' ? 'refused' : 'broken', words: 'the server hung up' }),
+    end(line, line.phase === 'greeting' ? HUNG_UP_AT_ONCE : { why: 'broken', words: 'the server hung up' }),
   );
 }
 

@@ -78,10 +78,15 @@ function readStatus(host: string, port: number, answer: string): ServerStatus {
   };
 }
 
+export const CLOSED_AT_ONCE = 'it closed the connection without an answer';
+
 function unusable(mode: string | undefined, answer: string): string {
   if (mode === 'read-only') return 'it is read-only: it has lost its quorum';
   if (mode !== undefined) return `it answers in mode ${mode.slice(0, 60)}`;
-  return answer.trim().split('\n')[0]?.slice(0, 200) || 'it closed without an answer';
+  return (
+    answer.trim().split('\n')[0]?.slice(0, 200) ||
+    `${CLOSED_AT_ONCE}: too many connections from here, or not a plain port of ZooKeeper`
+  );
 }
 
 /** A server as the connect string takes it: an IPv6 address stands in brackets. */
