@@ -4,11 +4,13 @@ import { join, resolve } from 'node:path';
 import { type Access, openAccess, ROLES, roleAccess } from '../fleet/access.ts';
 import { initApp, onlineInOpenApp } from '../fleet/app.ts';
 import { laterRoles, makeCredentials, parseCredentials } from '../fleet/credentials.ts';
+import { isMetBy } from '../fleet/digest-check.ts';
 import { bindPlain } from '../fleet/flags/plain-flags.ts';
 import { count } from '../publisher/screens/words.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
+import { newNonce } from '../runtime/nonce.ts';
 import type { Settings } from '../schemas/settings/settings.ts';
 import { APP_ZNODE, znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
@@ -33,7 +35,14 @@ export async function run({ options }: Call): Promise<number> {
   const credentials = directory === null ? null : await writeCredentials(directory);
   const settings = credentials === null ? given : asOperator(given, credentials.operator);
   return await withSession(settings, async (session) => {
-    const access = directory === null ? openAccess : roleAccess(await rolesOf(fileOf(directory, 'operator')));
+    const roles = directory === null ? null : await rolesOf(fileOf(directory, 'operator'));
+    const access = roles === null ? openAccess : roleAccess(roles);
+    if (roles !== null) {
+      await refuseOtherDigest(session, settings.app, roles.operator).catch(async (error: unknown) => {
+        await credentials?.remove();
+        throw error;
+      });
+    }
     const result = await initApp(session, znodes(settings.app), access).catch(async (error: unknown) => {
       if (!isCode(error, 'NO_AUTH')) throw error;
       await credentials?.remove();
@@ -71,6 +80,15 @@ const fileOf = (directory: string, role: string): string => join(directory, `${r
 async function nearest(session: Session, path: string): Promise<string> {
   if (path === '' || (await session.exists(path))) return path || '/';
   return await nearest(session, path.slice(0, path.lastIndexOf('/')));
+}
+
+/** Before the first znode: what is made with rights that no client meets stays for ever. */
+async function refuseOtherDigest(session: Session, app: string, id: string): Promise<void> {
+  const above = await nearest(session, app.slice(0, app.lastIndexOf('/')));
+  const met = await isMetBy(session, id, above === '/' ? ['/'] : [above, '/'], newNonce());
+  if (met !== false) return;
+  const reason = 'ZooKeeper does not count our credential as the one that access lists would name';
+  throw FleetError.of('DIGEST_ALGORITHM', reason);
 }
 
 function otherCredentials(there: string, wanted: string, directory: string | null): FleetError {

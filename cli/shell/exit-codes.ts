@@ -36,6 +36,7 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   CONNECTION_LOSS: EXIT.unavailable,
   UNREACHABLE: EXIT.unavailable,
   AUTH_FAILED: EXIT.unavailable,
+  DIGEST_ALGORITHM: EXIT.unavailable,
   NO_AUTH: EXIT.unavailable,
   INTERRUPTED: EXIT.detached,
 };

@@ -112,6 +112,13 @@ export const zookeeperCodes = () =>
       means: 'ZooKeeper refuses the credential itself.',
       hint: 'check scheme and credential in zookeeper.authFile',
     },
+    DIGEST_ALGORITHM: {
+      next: 'stall',
+      about: 'coordination',
+      means:
+        'The ZooKeeper servers hash digest credentials with another algorithm than SHA1, so no client would meet rights.',
+      hint: 'remove zookeeper.DigestAuthenticationProvider.digestAlg on the servers, or set it to SHA1; nothing was changed',
+    },
     SASL_REQUIRED: {
       next: 'stall',
       about: 'coordination',
