@@ -107,7 +107,7 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
           ' Without options, the hold in force is shown.',
       )
       .option('-m, --message <why>', 'the reason, shown with each refusal')
-      .option('--for <duration>', 'how long, such as 2h; default: until unhold'),
+      .option('--for <duration>', 'how long, such as 2h; default: as before, or until unhold'),
     'gitfleet hold -m "inventory" --for 2h',
   );
   example(

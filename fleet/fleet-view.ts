@@ -14,6 +14,8 @@ export interface AgentView {
   readonly report: Report | null;
   /** When the report was written, ms since the epoch by the clock of the ensemble, which all agents share. */
   readonly reportedAt: number | null;
+  /** When its presence was made, by the same clock; null: offline. */
+  readonly onlineSince: number | null;
   /** A node that belongs to no session is at the place of its presence: it is none, and `forget` removes it. */
   readonly falsePresence?: true;
 }
@@ -46,6 +48,7 @@ const viewOf = (agentId: string, presence: NodeData | null, report: NodeData | n
   presence: presence && isPresence(presence.stat) ? parsePresence(presence.data) : null,
   report: report && parseReport(report.data),
   reportedAt: report?.stat.mtime ?? null,
+  onlineSince: presence && isPresence(presence.stat) ? presence.stat.ctime : null,
   ...(presence && !isPresence(presence.stat) ? { falsePresence: true as const } : {}),
 });
 

@@ -5,6 +5,7 @@ import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { ANY_VERSION, type Operation, type Session } from '../zookeeper/session.ts';
+import { recordOf } from './read-record.ts';
 import { createTries } from './tries.ts';
 
 /** Records kept under `deployments` (docs/design.md, section 3). */
@@ -34,8 +35,7 @@ export function newestProven(
 }
 
 export async function readDeployment(session: Session, znodes: Znodes, number: number): Promise<Deployment | null> {
-  const node = await session.get(znodes.deployment(number));
-  return node && parseDeployment(node.data);
+  return recordOf(await session.get(znodes.deployment(number)));
 }
 
 /** A record and the targetVersion that it stands for: what reports name. */
@@ -46,7 +46,7 @@ export interface Recorded {
 
 export async function readRecorded(session: Session, znodes: Znodes, number: number): Promise<Recorded | null> {
   const node = await session.get(znodes.deployment(number));
-  const record = node && parseDeployment(node.data);
+  const record = recordOf(node);
   if (!node || !record) return null;
   // One transaction made the record and set config, so they share zxid and time; an adopted one names what it stands for.
   const own = targetVersionOf({ mzxid: node.stat.czxid, mtime: node.stat.ctime });

@@ -35,19 +35,20 @@ interface Held {
 
 /**
  * Stops publishing. One's own hold is changed and keeps its beginning.
- * @param end ms since the epoch; null: until gitfleet unhold.
+ * @param end ms since the epoch; null: until gitfleet unhold; `as it is`: that of one's hold in force, else null.
  * @throws FleetError HOLD where somebody else holds it, or the znode is not readable.
  */
 export async function setHold(
   parts: SteeringParts,
-  wanted: { readonly by: string; readonly reason: string; readonly end: number | null },
+  wanted: { readonly by: string; readonly reason: string; readonly end: number | null | 'as it is' },
 ): Promise<Held> {
   const by = clean(wanted.by, 200);
   return await change(parts, parts.znodes.hold, (data) => {
     const held = heldNow(parseHold(data), parts.now());
     if (held && held.by !== by) throw holdRefusal(held);
     const at = held?.at ?? parts.now();
-    const value = { by, reason: clean(wanted.reason, 500), at, end: wanted.end };
+    const end = wanted.end === 'as it is' ? (held?.end ?? null) : wanted.end;
+    const value = { by, reason: clean(wanted.reason, 500), at, end };
     const same = held !== null && held.reason === value.reason && held.end === value.end;
     return { value: { hold: value, changed: !same }, data: same ? null : encodeHold(value) };
   });

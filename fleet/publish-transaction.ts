@@ -7,6 +7,7 @@ import { toJson } from '../schemas/text/lenient-json.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
+import { ensembleNow } from '../zookeeper/recipes/ensemble-time.ts';
 import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
 import { checkHold, checkQuarantine, quarantinedIn } from './admission.ts';
@@ -70,12 +71,21 @@ export async function publishTarget(
   for (let state = since; ; state = await readFresh(parts)) {
     state = await recordForeign(parts, state, tries);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
+    const now = await timeFor(parts, state);
     // Going back is never held: who stopped publishing did not mean to keep what is broken.
-    if (request.via !== 'rollback') checkHold(state.hold, parts.now());
+    if (request.via !== 'rollback') checkHold(state.hold, now);
     if (!request.force) checkQuarantine(state.quarantine, request.target.commitId);
-    const published = await publishOnce(parts, state, request, [], tries);
+    const published = await publishOnce({ ...parts, now: () => now }, state, request, [], tries);
     if (published) return published;
   }
+}
+
+/**
+ * Only a hold that ends by itself makes it worth a question what time it is: nothing else that is checked depends on a
+ * clock, and what is written is stamped by the ensemble.
+ */
+async function timeFor({ session, znodes, now }: PublishParts, { hold }: SharedState): Promise<number> {
+  return hold.value === null || hold.value.end === null ? now() : await ensembleNow(session, znodes.clock);
 }
 
 /** Gives a foreign write of `config` that has no record yet its own, and returns the state after it. */
@@ -135,7 +145,13 @@ export async function publishOnce(
   ];
   parts.beforeWrite?.(number);
   const written = await write(parts, operations, record, tries);
-  return written && { record, targetVersion: targetVersionOf(written), previous: state.lastRecord };
+  return (
+    written && {
+      record: { ...record, at: written.mtime },
+      targetVersion: targetVersionOf(written),
+      previous: state.lastRecord,
+    }
+  );
 }
 
 /** When and as which transaction `config` was written; null: nothing happened. */

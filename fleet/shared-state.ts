@@ -1,10 +1,11 @@
 import { type Failure, FleetError } from '../runtime/errors.ts';
-import { type Deployment, parseDeployment } from '../schemas/deployment.ts';
+import type { Deployment } from '../schemas/deployment.ts';
 import { type Brake, type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { CallOptions, NodeData, NodeStat, Session } from '../zookeeper/session.ts';
+import { recordOf } from './read-record.ts';
 
 /** What a transaction that was planned from a znode has to name. */
 export interface Versioned {
@@ -49,7 +50,7 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
   if (!config || !hold || !quarantine || !deployments) throw appMissing(znodes.app);
   const last = lastNumber(deployments);
   const node = last > 0 ? await session.get(znodes.deployment(last), options) : null;
-  const record = node && parseDeployment(node.data);
+  const record = recordOf(node);
   const targetVersion = targetVersionOf(config.stat);
   return {
     config: {

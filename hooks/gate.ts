@@ -8,9 +8,9 @@ import { RELEASE_FILE } from '../schemas/steps.ts';
 
 /** What a gate looks at for one commit; each may fail, and then there is no answer. */
 export interface GateParts {
-  readonly now: () => number;
-  /** The two brakes of the app, as they were read. */
+  /** The two brakes of the app, as they were read, and when that was by the clock of the ensemble. */
   readonly readBrakes: () => Promise<{
+    readonly now: number;
     readonly hold: Brake<Hold | null>;
     readonly quarantine: Brake<readonly Quarantined[]>;
   }>;
@@ -40,8 +40,8 @@ export async function askGate(parts: GateParts, commitId: string): Promise<GateA
   try {
     await parts.checkContent();
     checkReleaseFile(await parts.readReleaseFile());
-    const { hold, quarantine } = await parts.readBrakes();
-    checkHold(hold, parts.now());
+    const { hold, quarantine, now } = await parts.readBrakes();
+    checkHold(hold, now);
     checkQuarantine(quarantine, commitId);
     return { kind: 'open' };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { encodeRollout, type Rollout } from '../schemas/rollout.ts';
 import { isCode } from '../zookeeper/errors.ts';
+import { ensembleNow } from '../zookeeper/recipes/ensemble-time.ts';
 import { currentRollout, type SteerParts } from './current-rollout.ts';
 import { type Steered, type Steering, steer } from './steer.ts';
 
@@ -16,13 +17,15 @@ export async function steerRollout(
   verb: Steering,
   word: { readonly by: string; readonly reason: string },
 ): Promise<SteerResult> {
-  const { session, znodes, clock } = parts;
+  const { session, znodes } = parts;
   let meant: Rollout | null = null;
+  let at: number | null = null;
   for (;;) {
     const { rollout, version } = await currentRollout(parts);
     meant ??= rollout;
     if (verb === 'promote' && !isSameWave(meant, rollout)) return { do: 'passed', meant, rollout };
-    const steered = steer(verb, rollout, { ...word, at: clock.now() });
+    at ??= await timeOf(parts);
+    const steered = steer(verb, rollout, { ...word, at });
     if (steered.do !== 'write') return steered;
     try {
       await session.set(znodes.rollout, encodeRollout(steered.rollout), version);
@@ -31,6 +34,14 @@ export async function steerRollout(
       if (!isCode(error, 'BAD_VERSION')) throw error;
     }
   }
+}
+
+/** Who may not write the clock may not steer either: that write is refused with the words that fit. */
+async function timeOf({ session, znodes, clock }: SteerParts): Promise<number> {
+  return await ensembleNow(session, znodes.clock).catch((error: unknown) => {
+    if (!isCode(error, 'NO_AUTH', 'NO_NODE')) throw error;
+    return clock.now();
+  });
 }
 
 /** `promote` is about the wave that was read first: given by two people at once, it must not pass two. */

@@ -68,6 +68,8 @@ const agent = z.strictObject({
   report: report().nullable(),
   /** When the report was written, by the clock of the ensemble. */
   reportedAt: z.number().nullable(),
+  /** When its presence was made, by the same clock; null: offline. */
+  onlineSince: z.number().nullable(),
   /** A node of no session is at the place of its presence, which keeps it from coming online: `forget` removes it. */
   falsePresence: z.literal(true).optional(),
 });

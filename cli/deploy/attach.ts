@@ -4,7 +4,6 @@ import { deploymentUnknown } from '../../publisher/rollback.ts';
 import { pastLines } from '../../publisher/screens/history-screen.ts';
 import { attachedLines } from '../../publisher/screens/progress-lines.ts';
 import { endingOfPast } from '../../publisher/verdict.ts';
-import { systemClock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
 import type { AttachedOutput, EndingOutput } from '../../schemas/json-output.ts';
@@ -14,7 +13,8 @@ import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, sayJson, screenNow } from '../shell/terminal.ts';
+import { say, sayJson } from '../shell/terminal.ts';
+import { timeToShow } from './fleet-time.ts';
 import { EXIT_OF, followOptions, followPublished } from './follow-published.ts';
 import { namedDeployment } from './operands.ts';
 
@@ -28,23 +28,28 @@ export async function run({ options, words }: Call): Promise<number> {
   const following = followOptions(options, settings, author(process.env));
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const state = await readSharedState(session, paths);
+    const [state, time] = await Promise.all([readSharedState(session, paths), timeToShow(session, paths)]);
     const { record, targetVersion } = await findRecorded(session, paths, state, wanted);
     const sayFirst = (lines: string[]) => {
       if (following.json) sayJson({ attached: record, targetVersion } satisfies AttachedOutput);
       else say(...lines);
     };
     if (targetVersion !== state.config.targetVersion) {
-      const { now } = screenNow(systemClock.now());
       const ending = endingOfPast(record);
-      sayFirst(pastLines(record, now));
+      sayFirst(pastLines(record, time.now()));
       const past: EndingOutput = pastOutput(record, ending, PAST[ending]);
       if (following.json) sayJson(past);
       return EXIT_OF[ending];
     }
     const previous = record.previous === null ? null : await readDeployment(session, paths, record.previous);
-    const first = () => sayFirst(attachedLines({ record, targetVersion, previous }, systemClock.now()));
-    return await followPublished(session, paths, { record, targetVersion, previous, again: true }, following, first);
+    const first = () => sayFirst(attachedLines({ record, targetVersion, previous }, time.now()));
+    return await followPublished(
+      session,
+      paths,
+      { record, targetVersion, previous, again: true },
+      { ...following, time },
+      first,
+    );
   });
 }
 

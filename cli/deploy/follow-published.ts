@@ -10,6 +10,7 @@ import type { Session } from '../../zookeeper/session.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { type Interrupt, takeInterrupt } from '../shell/interrupt.ts';
 import { ignoreClosedOutput, say, sayJson, screenNow, usage, warn } from '../shell/terminal.ts';
+import { type FleetTime, timeSince, timeToShow } from './fleet-time.ts';
 import { showProgress } from './show-progress.ts';
 
 /** What a wait for the fleet ends with (docs/design.md, section 7). */
@@ -29,6 +30,8 @@ interface FollowOptions {
   readonly detach: boolean;
   readonly json: boolean;
   readonly by: string;
+  /** What ages are counted by, where it was asked for already. */
+  readonly time?: FleetTime;
 }
 
 export function followOptions(
@@ -76,12 +79,14 @@ export async function followPublished(
   }
 
   const { signal } = interrupt;
+  let show: ReturnType<typeof showProgress> | null = null;
   const left = new Promise<null>((resolve) => {
     if (signal.aborted) resolve(null);
     else signal.addEventListener('abort', () => resolve(null));
   });
-  const show = showProgress(followed, options.json);
   try {
+    const time = options.time ?? (await timeOfFollowed(session, znodes, followed));
+    show = showProgress(followed, options.json, () => time.now());
     const parts = { session, znodes, clock: systemClock, by: options.by };
     const looks = follow(parts, followed, options.timeoutMs, signal);
     for (;;) {
@@ -92,9 +97,16 @@ export async function followPublished(
       if (look.value.ending) return EXIT_OF[look.value.ending];
     }
   } finally {
-    show.close();
+    show?.close();
     interrupt.release();
   }
   warn(...detachedLines(followed));
   return EXIT.detached;
 }
+
+/** What was just published tells the time itself; for what was found again it is asked. */
+const timeOfFollowed = async (
+  session: Session,
+  znodes: Znodes,
+  { again, targetVersion }: Followed,
+): Promise<FleetTime> => (again ? await timeToShow(session, znodes) : timeSince(targetVersion));

@@ -11,6 +11,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
+import { timeToWrite } from './fleet-time.ts';
 import { agentUnknown } from './operands.ts';
 
 /** `gitfleet forget AGENT`, or `gitfleet forget --older 1h` for all offline agents whose last report is that old. */
@@ -36,10 +37,7 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-/** The clock of the ensemble tells the age: a write of ours that changes nothing is stamped by it. */
 async function allOlder(session: Session, paths: Znodes, olderMs: number): Promise<string[]> {
-  const policy = await session.get(paths.policy);
-  const stat = policy && (await session.set(paths.policy, policy.data, policy.stat.version));
-  const fleet = await readFleet(session, paths);
-  return stat ? forgettable(fleet, stat.mtime, olderMs) : [];
+  const [fleet, { now }] = await Promise.all([readFleet(session, paths), timeToWrite(session, paths)]);
+  return forgettable(fleet, now(), olderMs);
 }

@@ -1,6 +1,5 @@
 import { setHold } from '../../fleet/hold-and-quarantine.ts';
 import { holdLines } from '../../publisher/screens/brake-lines.ts';
-import { systemClock } from '../../runtime/clock.ts';
 import { parseDuration } from '../../schemas/duration.ts';
 import type { HoldOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
@@ -12,6 +11,7 @@ import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
+import { timeToWrite } from './fleet-time.ts';
 import { showHold } from './show-brakes.ts';
 
 /**
@@ -28,12 +28,13 @@ export async function run(call: Call): Promise<number> {
     throw usage('--for must be a duration of at most 24 days', 'such as 2h or 30m');
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
-    const now = systemClock.now();
-    const wanted = { by: author(process.env), reason, end: forMs === null ? null : now + forMs };
-    const parts = { session, znodes: znodes(settings.app), now: () => now };
+    const paths = znodes(settings.app);
+    const now = (await asOperator('a hold', timeToWrite(session, paths))).now();
+    // Without --for one's own hold keeps its end: only the reason is another one.
+    const wanted = { by: author(process.env), reason, end: forMs === null ? 'as it is' : now + forMs } as const;
     const held = await asOperator(
       'a hold',
-      written('the hold may be set', () => setHold(parts, wanted)),
+      written('the hold may be set', () => setHold({ session, znodes: paths, now: () => now }, wanted)),
     );
     if (options['json']) sayJson(held satisfies HoldOutput);
     else say(...holdLines(settings.app, held.hold));

@@ -1,7 +1,6 @@
 import { quarantineCommit } from '../../fleet/hold-and-quarantine.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { quarantineLines } from '../../publisher/screens/brake-lines.ts';
-import { systemClock } from '../../runtime/clock.ts';
 import type { QuarantineOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
@@ -11,6 +10,7 @@ import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
+import { timeToWrite } from './fleet-time.ts';
 import { namedCommit } from './operands.ts';
 import { showQuarantine } from './show-brakes.ts';
 
@@ -29,8 +29,12 @@ export async function run(call: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const [state, commitId] = await Promise.all([readSharedState(session, paths), namedCommit(session, paths, commit)]);
-    const parts = { session, znodes: paths, now: () => systemClock.now() };
+    const [state, commitId, { now }] = await Promise.all([
+      readSharedState(session, paths),
+      namedCommit(session, paths, commit),
+      timeToWrite(session, paths),
+    ]);
+    const parts = { session, znodes: paths, now };
     const word = { by: author(process.env), reason };
     const { entry, changed } = await written('it may be in quarantine', () => quarantineCommit(parts, commitId, word));
     if (options['json']) sayJson({ quarantined: entry, changed } satisfies QuarantineOutput);

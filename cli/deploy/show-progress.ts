@@ -6,7 +6,6 @@ import {
   progressFrame,
   verdictLines,
 } from '../../publisher/screens/progress-lines.ts';
-import { systemClock as clock } from '../../runtime/clock.ts';
 import type { EndingOutput } from '../../schemas/json-output.ts';
 import { openLiveScreen } from '../shell/screen.ts';
 import { isLive, say, sayJson, screenNow, stdout } from '../shell/terminal.ts';
@@ -18,29 +17,30 @@ interface ProgressShow {
   close(): void;
 }
 
-export function showProgress(followed: Followed, json: boolean): ProgressShow {
+/** @param now the time of the ensemble, by which ages are counted. */
+export function showProgress(followed: Followed, json: boolean, now: () => number): ProgressShow {
   if (json) return jsonEnding();
-  return isLive() ? liveTable(followed) : plainLines(followed);
+  return isLive() ? liveTable(followed, now) : plainLines(followed, now);
 }
 
-function liveTable(followed: Followed): ProgressShow {
+function liveTable(followed: Followed, now: () => number): ProgressShow {
   const screen = openLiveScreen(stdout());
   return {
     next(progress) {
-      screen.draw(progressFrame(progress, followed, screenNow(clock.now(), screen), screen.rows));
+      screen.draw(progressFrame(progress, followed, screenNow(now(), screen), screen.rows));
       if (!progress.ending) return;
       screen.close();
-      const { paint } = screenNow(clock.now());
-      const [verdict = '', ...more] = verdictLines(progress, progress.ending, followed, clock.now());
+      const { paint } = screenNow(now());
+      const [verdict = '', ...more] = verdictLines(progress, progress.ending, followed, now());
       const tone = progress.ending === 'converged' ? 'good' : 'bad';
-      say(...endedFailures(progress, screenNow(clock.now())), paint(tone, verdict), ...more);
+      say(...endedFailures(progress, screenNow(now())), paint(tone, verdict), ...more);
     },
     close: () => screen.close(),
   };
 }
 
-function plainLines(followed: Followed): ProgressShow {
-  const lines = createProgressLines(followed, () => clock.now());
+function plainLines(followed: Followed, now: () => number): ProgressShow {
+  const lines = createProgressLines(followed, now);
   return {
     next: (progress) => say(...lines.next(progress)),
     close() {},

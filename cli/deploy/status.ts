@@ -11,7 +11,6 @@ import {
   statusLines,
 } from '../../publisher/screens/status-screen.ts';
 import { presentProgress } from '../../publisher/verdict.ts';
-import { systemClock } from '../../runtime/clock.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -20,6 +19,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, screenNow, usage } from '../shell/terminal.ts';
+import { timeToShow } from './fleet-time.ts';
 import { agentUnknown } from './operands.ts';
 import { watchStatus } from './watch-status.ts';
 
@@ -38,6 +38,7 @@ export async function run({ options, words }: Call): Promise<number> {
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
     if (agentId !== undefined) return await showAgent(session, paths, agentId, json);
+    const asked = timeToShow(session, paths);
     const wayBack = wayBackOf(session, paths);
     const look = async (): Promise<StatusPicture> => {
       const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
@@ -50,10 +51,10 @@ export async function run({ options, words }: Call): Promise<number> {
       const picture: StatusPicture = { ...seen, wayBack: null };
       return asksForWayBack(picture) ? { ...picture, wayBack: await wayBack(state) } : picture;
     };
-    if (watched) return await watchStatus(look, json);
-    const picture = await look();
-    if (json) sayJson(statusOutputOf(picture, systemClock.now()));
-    else say(...statusLines(picture, screenNow(systemClock.now())));
+    const [picture, time] = await Promise.all([look(), asked]);
+    if (watched) return await watchStatus(look, picture, json, time);
+    if (json) sayJson(statusOutputOf(picture, time.now()));
+    else say(...statusLines(picture, screenNow(time.now())));
     return EXIT.converged;
   });
 }
@@ -78,13 +79,17 @@ function wayBackOf(session: Session, paths: Znodes): (state: SharedState) => Pro
 }
 
 async function showAgent(session: Session, paths: Znodes, agentId: string, json: boolean): Promise<number> {
-  const [state, view] = await Promise.all([readSharedState(session, paths), readAgent(session, paths, agentId)]);
+  const [state, view, time] = await Promise.all([
+    readSharedState(session, paths),
+    readAgent(session, paths, agentId),
+    timeToShow(session, paths),
+  ]);
   if (!view) throw await agentUnknown(session, paths, agentId);
   if (json) sayJson(agentOutputOf(view, state.config.targetVersion));
   else {
     const failed = presentProgress(view, state.config.targetVersion) === 'failed';
     const wayBack = failed ? await wayBackOf(session, paths)(state) : null;
-    say(...agentLines(view, presentTargetOf(state), screenNow(systemClock.now()), wayBack));
+    say(...agentLines(view, presentTargetOf(state), screenNow(time.now()), wayBack));
   }
   return EXIT.converged;
 }

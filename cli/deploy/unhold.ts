@@ -1,6 +1,5 @@
 import { unhold } from '../../fleet/hold-and-quarantine.ts';
 import { unholdLines } from '../../publisher/screens/brake-lines.ts';
-import { systemClock } from '../../runtime/clock.ts';
 import type { HoldOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
@@ -10,12 +9,15 @@ import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson } from '../shell/terminal.ts';
+import { timeToWrite } from './fleet-time.ts';
 
 /** `gitfleet unhold`: allows publishing again, also where another person held it. */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
-    const parts = { session, znodes: znodes(settings.app), now: () => systemClock.now() };
+    const paths = znodes(settings.app);
+    const { now } = await asOperator('to end a hold', timeToWrite(session, paths));
+    const parts = { session, znodes: paths, now };
     const ended = await asOperator(
       'to end a hold',
       written('the hold may be ended', () => unhold(parts)),

@@ -6,18 +6,25 @@ import { jsonLine } from '../../runtime/safe-text.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { openLiveScreen } from '../shell/screen.ts';
 import { isLive, say, screenNow, stdout } from '../shell/terminal.ts';
+import type { FleetTime } from './fleet-time.ts';
 
 /**
  * Shows the fleet until Ctrl-C: on a terminal redrawn in place, elsewhere a line per change, or one JSON value. While
  * ZooKeeper does not answer the last picture stays, marked as stale. Looks by polling: agents keep a constant number of
  * watches, and so do we.
+ * @param picture the first look.
  */
-export async function watchStatus(look: () => Promise<StatusPicture>, json: boolean): Promise<number> {
+export async function watchStatus(
+  look: () => Promise<StatusPicture>,
+  picture: StatusPicture,
+  json: boolean,
+  { now }: FleetTime,
+): Promise<number> {
   const stop = new AbortController();
   const end = () => stop.abort();
-  let picture = await look();
-  const freshness = createFreshness(clock);
-  const show = json ? jsonLines() : isLive() ? liveTable() : plainLines();
+  let seen = picture;
+  const freshness = createFreshness({ now, monotonic: () => clock.monotonic() });
+  const show = json ? jsonLines(now) : isLive() ? liveTable(now) : plainLines(now);
   process.once('SIGINT', end);
   try {
     let looking: Promise<void> | null = null;
@@ -25,7 +32,7 @@ export async function watchStatus(look: () => Promise<StatusPicture>, json: bool
       looking ??= look()
         .then(
           (found) => {
-            picture = found;
+            seen = found;
             freshness.seen();
           },
           (error: unknown) => freshness.failed(error),
@@ -34,7 +41,7 @@ export async function watchStatus(look: () => Promise<StatusPicture>, json: bool
           looking = null;
         });
       await Promise.race([looking, clock.sleep(ANSWER_MS, stop.signal).catch(() => {})]);
-      show.next({ ...picture, stale: freshness.stale() });
+      show.next({ ...seen, stale: freshness.stale() });
       await clock.sleep(REDRAW_MS, stop.signal).catch(() => {});
     }
   } finally {
@@ -49,19 +56,19 @@ interface Show {
   close(): void;
 }
 
-function liveTable(): Show {
+function liveTable(now: () => number): Show {
   const screen = openLiveScreen(stdout());
   return {
-    next: (picture) => screen.draw(statusLines(picture, screenNow(clock.now(), screen), screen.rows)),
+    next: (picture) => screen.draw(statusLines(picture, screenNow(now(), screen), screen.rows)),
     close: () => screen.close(),
   };
 }
 
-function plainLines(): Show {
+function plainLines(now: () => number): Show {
   let before: StatusPicture | null = null;
   return {
     next(picture) {
-      const screen = screenNow(clock.now());
+      const screen = screenNow(now());
       const lines = before === null ? statusLines(picture, screen) : statusChanges(before, picture, screen);
       const time = before === null ? '' : `${new Date(screen.now).toISOString().slice(11, 19)} `;
       say(...lines.map((line) => time + line));
@@ -71,11 +78,11 @@ function plainLines(): Show {
   };
 }
 
-function jsonLines(): Show {
+function jsonLines(now: () => number): Show {
   let before = '';
   return {
     next(picture) {
-      const value = jsonLine(statusOutputOf(picture, clock.now()));
+      const value = jsonLine(statusOutputOf(picture, now()));
       if (value !== before) say(value);
       before = value;
     },

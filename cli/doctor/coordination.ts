@@ -11,6 +11,7 @@ import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
+import { readEnsembleTime } from '../../zookeeper/recipes/ensemble-time.ts';
 import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 import {
   CLOSED_AT_ONCE,
@@ -196,8 +197,24 @@ function targetFinding(paths: Znodes, judged: ConfigContent): Finding {
   return failed('target', `${paths.config} is refused by every agent: ${code} ${reason}`, hint);
 }
 
-/** An ephemeral node of a moment carries the server's time. Only agents and the operator may make one. */
-async function checkClocks(session: Session, paths: Znodes, { access }: SessionAccess): Promise<Finding> {
+function clockFinding(skewMs: number): Finding {
+  const says = `${(skewMs / 1_000).toFixed(1)} s apart from the ZooKeeper server`;
+  if (skewMs <= MAX_SKEW_MS) return ok('clock', says);
+  return warning('clock', says, 'run chrony or systemd-timesyncd on both machines');
+}
+
+/** Publishers and the operator may ask for the time; others, as agents, make an ephemeral node of a moment. */
+async function checkClocks(session: Session, paths: Znodes, allowed: SessionAccess): Promise<Finding> {
+  try {
+    const { skewMs } = await readEnsembleTime(session, paths.clock, clock);
+    return clockFinding(Math.abs(skewMs));
+  } catch (error) {
+    if (!isCode(error, 'NO_AUTH', 'NO_NODE')) throw error;
+    return await clocksByNode(session, paths, allowed);
+  }
+}
+
+async function clocksByNode(session: Session, paths: Znodes, { access }: SessionAccess): Promise<Finding> {
   const path = `${paths.fetch}/doctor-${randomUUID()}`;
   try {
     const before = clock.now();
@@ -207,10 +224,7 @@ async function checkClocks(session: Session, paths: Znodes, { access }: SessionA
     await session.remove(path, ANY_VERSION);
     if (!stat) return ok('clock', 'not measured');
     const skewMs = stat.ctime < before ? before - stat.ctime : Math.max(0, stat.ctime - after);
-    const says = `${(skewMs / 1_000).toFixed(1)} s apart from the ZooKeeper server`;
-    return skewMs <= MAX_SKEW_MS
-      ? ok('clock', says)
-      : warning('clock', says, 'run chrony or systemd-timesyncd on both machines');
+    return clockFinding(skewMs);
   } catch (error) {
     if (isCode(error, 'NO_AUTH', 'NO_NODE')) return ok('clock', 'not measured: this credential may create no node');
     throw error;

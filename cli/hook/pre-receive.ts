@@ -1,4 +1,4 @@
-import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { readSharedState } from '../../fleet/shared-state.ts';
 import { readRepositoryConfig } from '../../git/host/repository-config.ts';
 import { checkPushed, gitOfPush, readTopFile } from '../../git/objects/check-push.ts';
 import { CONTENT_RULES } from '../../git/objects/content.ts';
@@ -9,7 +9,7 @@ import {
   type Unclear,
   unclearUpdates,
 } from '../../hooks/choose-update.ts';
-import { askGate, type GateAnswer } from '../../hooks/gate.ts';
+import { askGate, type GateAnswer, type GateParts } from '../../hooks/gate.ts';
 import { hookSettings } from '../../hooks/hook-settings.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
@@ -18,6 +18,7 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import { RELEASE_FILE } from '../../schemas/steps.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import { ensembleNow } from '../../zookeeper/recipes/ensemble-time.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
@@ -56,7 +57,6 @@ async function ask(git: Git, repository: string, { hook, commitId }: Candidate):
     const id = commitId as CommitId;
     const rules = { ...CONTENT_RULES, ...settings.agent.content };
     const parts = {
-      now: () => systemClock.now(),
       readBrakes: () => readBrakes(settings),
       readReleaseFile: () => readTopFile(git, repository, id, RELEASE_FILE),
       checkContent: () => checkPushed(git, repository, id, rules, AbortSignal.timeout(CONTENT_MS)),
@@ -67,11 +67,17 @@ async function ask(git: Git, repository: string, { hook, commitId }: Candidate):
   }
 }
 
-async function readBrakes(settings: Settings): Promise<Pick<SharedState, 'hold' | 'quarantine'>> {
+async function readBrakes(settings: Settings): ReturnType<GateParts['readBrakes']> {
+  const call = { deadlineMs: ANSWER_MS };
   return await withSession(
     settings,
     async (session) => {
-      return await readSharedState(session, znodes(settings.app), { deadlineMs: ANSWER_MS });
+      const paths = znodes(settings.app);
+      const { hold, quarantine } = await readSharedState(session, paths, call);
+      // Only a hold that ends by itself makes it worth a question what time it is.
+      const ends = hold.value !== null && hold.value.end !== null;
+      const now = ends ? await ensembleNow(session, paths.clock, call) : systemClock.now();
+      return { hold, quarantine, now };
     },
     ANSWER_MS,
   );

@@ -45,7 +45,7 @@ export function agentLines(
   const words = waits ? 'online, waiting for a first target' : standingWords({ agentId: view.agentId, standing, view });
   return [
     `${visible(view.agentId, 100)}: ${screen.paint(TONE[standing], words)}`,
-    ...(view.presence ? presenceLines(view.presence, screen.now) : []),
+    ...(view.presence ? presenceLines(view.presence, view.onlineSince ?? screen.now, screen.now) : []),
     ...(view.report ? reportLines(view, view.report, present, screen) : ['  it never reported']),
     waits ? 'next: gitfleet publish' : nextLine(view, standing, wayBack),
   ];
@@ -61,10 +61,10 @@ const TONE: Record<AgentProgress, Tone> = {
   offline: 'faint',
 };
 
-function presenceLines(presence: Presence, now: number): string[] {
+function presenceLines(presence: Presence, since: number, now: number): string[] {
   const labels = Object.entries(presence.labels).map(([key, value]) => `${visible(key, 70)}=${visible(value, 70)}`);
   return fields([
-    ['online', `for ${age(now - presence.startedAt)}, since ${formatInstant(presence.startedAt)}`],
+    ['online', `for ${age(now - since)}, since ${formatInstant(since)}`],
     ['host', `${visible(presence.host, 200)}, process ${presence.pid}`],
     ['version', visible(presence.agentVersion, 40)],
     ['labels', labels.join(', ')],

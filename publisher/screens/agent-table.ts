@@ -84,7 +84,7 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
       return row('failed', 'bad', 0, since, both(errorWords(view)));
     case 'silent': {
       const problem = presence?.problem;
-      const online = presence ? `online for ${age(now - presence.startedAt)}` : 'online';
+      const online = view.onlineSince === null ? 'online' : `online for ${age(now - view.onlineSince)}`;
       // Not since when it is silent, which is not known: it may have come long before this target.
       return row('silent', 'busy', 2, '-', problem ? visible(problem, 300) : `${online}, has not answered yet`);
     }

@@ -65,6 +65,14 @@ describe('a hold', () => {
     expect(await setHold(parts, other)).toMatchObject({ changed: true, hold: { by: 'bob', at: 1_500 } });
   });
 
+  it('with another reason alone keeps its end; a new one has none of its own', async () => {
+    const reason = { by: 'ann', reason: 'stock', end: 'as it is' } as const;
+    await setHold(parts, { by: 'ann', reason: 'inventory', end: 9_000 });
+    expect(await setHold(parts, reason)).toMatchObject({ changed: true, hold: { reason: 'stock', end: 9_000 } });
+    await unhold(parts);
+    expect(await setHold(parts, reason)).toMatchObject({ hold: { end: null } });
+  });
+
   it('is ended once; one that cannot be read too', async () => {
     await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
     expect(await unhold(parts)).toMatchObject({ by: 'ann' });

@@ -10,7 +10,7 @@ const fails = (code: Code) => async () => {
   throw new FleetError({ code, reason: 'because', hint: 'do', next: 'stall' });
 };
 const brakes = (hold: Buffer, quarantine: Buffer = NOTHING) => ({
-  readBrakes: async () => ({ hold: parseHold(hold), quarantine: parseQuarantine(quarantine) }),
+  readBrakes: async () => ({ now: 1_000, hold: parseHold(hold), quarantine: parseQuarantine(quarantine) }),
 });
 const releaseFile = (text: string) => ({
   readReleaseFile: async () => ({ kind: 'file' as const, content: Buffer.from(text) }),
@@ -19,7 +19,6 @@ const releaseFile = (text: string) => ({
 const ask = (more: Partial<GateParts> = {}) =>
   askGate(
     {
-      now: () => 1_000,
       ...brakes(NOTHING),
       readReleaseFile: async () => null,
       checkContent: async () => {},

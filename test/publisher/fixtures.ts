@@ -62,6 +62,7 @@ export function agent(agentId: string, facts: AgentFacts = {}): AgentView {
     presence: online === false ? null : presence().parse({ ...card, ...online }),
     report: reportedAt === null ? null : report().parse({ ...about, ...said }),
     reportedAt,
+    onlineSince: online === false ? null : (online?.startedAt ?? card.startedAt),
   };
 }
 

@@ -55,7 +55,13 @@ describe('a policy file', () => {
 it('the waves of now are those of who would take part', () => {
   const view = (agentId: string, online = true) => {
     const card = { agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', startedAt: 0 };
-    return { agentId, presence: online ? presence().parse(card) : null, report: null, reportedAt: null };
+    return {
+      agentId,
+      presence: online ? presence().parse(card) : null,
+      report: null,
+      reportedAt: null,
+      onlineSince: online ? 0 : null,
+    };
   };
   const fleet = [view('web-1'), view('web-2', false), ...Array.from({ length: 30 }, (_, n) => view(`web-${n + 3}`))];
   const rule = policy().parse({ canary: 1, maxParallel: 2 });

@@ -14,7 +14,13 @@ function agent(
   const { next, ...rest } = over;
   const error = next ? { code: 'FETCH_FAILED', reason: 'no', hint: '', next } : null;
   const report = phase && ({ agentId, targetVersion: VERSION, phase, error, attempts: 1, ...rest } as Report);
-  return { agentId, presence: online ? ({ agentId } as Presence) : null, report, reportedAt: report && 1 };
+  return {
+    agentId,
+    presence: online ? ({ agentId } as Presence) : null,
+    report,
+    reportedAt: report && 1,
+    onlineSince: online ? 1 : null,
+  };
 }
 const verdictOf = (fleet: AgentView[]) => judgeDeployment(fleet, new Set(fleet.map((view) => view.agentId)), VERSION);
 

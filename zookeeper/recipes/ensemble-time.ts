@@ -1,7 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
-import { newNonce } from '../../runtime/nonce.ts';
-import { childPath } from '../paths.ts';
-import type { Session } from '../session.ts';
+import { ANY_VERSION, type CallOptions, type Session } from '../session.ts';
 
 /** What one look at the ensemble's clock showed. */
 export interface EnsembleTime {
@@ -15,21 +13,25 @@ export interface EnsembleTime {
 
 /**
  * The ensemble's time, which all its clients share whatever their own clocks say: the mtime of a quorum write. The write
- * leaves nothing: one transaction makes a node below `parent`, sets it and removes it again, so it needs the rights to
- * create and delete there; watches on the children of `parent` ring. One round trip. Later times count on from it by
- * the monotonic clock, so a wall clock that jumps changes nothing.
- * @throws ZooKeeperError, NO_AUTH without those rights.
+ * empties `path`, a node that exists for this alone. One round trip. Later times count on from it by the monotonic
+ * clock, so a wall clock that jumps changes nothing.
+ * @throws ZooKeeperError, NO_AUTH without the right to write there, NO_NODE where there is no such node.
  */
-export async function readEnsembleTime(session: Session, parent: string, clock: Clock): Promise<EnsembleTime> {
-  const path = childPath(parent, `time-${newNonce()}`);
-  const data = Buffer.alloc(0);
+export async function readEnsembleTime(
+  session: Pick<Session, 'set'>,
+  path: string,
+  clock: Pick<Clock, 'now' | 'monotonic'>,
+  call?: CallOptions,
+): Promise<EnsembleTime> {
   const [asked, askedWall] = [clock.monotonic(), clock.now()];
-  const results = await session.transact([
-    { op: 'create', path, data, mode: 'persistent' },
-    { op: 'set', path, data, version: 0 },
-    { op: 'remove', path, version: 1 },
-  ]);
-  return timeOf({ mtime: results[1]?.stat?.mtime as number, asked, askedWall, answered: clock.monotonic() }, clock);
+  const mtime = await ensembleNow(session, path, call);
+  return timeOf({ mtime, asked, askedWall, answered: clock.monotonic() }, clock);
+}
+
+/** The same for one moment: that of the write. */
+export async function ensembleNow(session: Pick<Session, 'set'>, path: string, call?: CallOptions): Promise<number> {
+  const { mtime } = await session.set(path, Buffer.alloc(0), ANY_VERSION, call);
+  return mtime;
 }
 
 /** @param seen when it was asked and answered by our clocks, and the time that the leader wrote in between. */
