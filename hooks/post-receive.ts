@@ -24,13 +24,17 @@ export type PostReceiveResult = { readonly newest: number } & (
   | { readonly kind: 'deleted' }
 );
 
+/** Other writers were faster so often: more than that is no race between people. */
+const MAX_CONFLICTS = 20;
+
 /**
  * Brings config to the branch's tip. The order is what makes racing pushes end on the tip: config's version first, then
  * the tip, then a write that holds only if config is still that version. If another publisher wrote in between, we look again;
  * a push that moved the branch after our look runs this hook itself. If the tip is published already, that is success.
+ * @throws FleetError CONFLICT where other publishers were faster MAX_CONFLICTS times.
  */
 export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveResult> {
-  for (;;) {
+  for (let conflicts = 1; ; conflicts += 1) {
     const state = await parts.readState();
     const tip = await parts.readTip();
     const newest = state.deployments.last;
@@ -47,7 +51,7 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
       const published = await parts.publish(state, target);
       return { kind: 'published', published, tip, newest: published.record.number };
     } catch (error) {
-      if (classify(error).code !== 'CONFLICT') throw error;
+      if (classify(error).code !== 'CONFLICT' || conflicts >= MAX_CONFLICTS) throw error;
     }
   }
 }
