@@ -16,7 +16,10 @@ export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>)
           ),
       ),
     )
-      .option('--force', 'lift the quarantine of this commit (requires -m WHY); a hold still applies')
+      .option(
+        '--force',
+        'lift the quarantine of this commit and of those it contains (requires -m WHY); a hold still applies',
+      )
       .option('--again', 'publish what the online agents show, as after ZooKeeper was set back or wiped'),
     'gitfleet publish main -m "new checkout"',
     'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',
@@ -118,6 +121,7 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
     shared(verb(root, 'quarantine [commit]', 'refuse a commit on every agent', () => import('./deploy/quarantine.ts')))
       .description(
         'Refuses a commit: it cannot be published, and no agent activates it. An agent that shows it already keeps it.' +
+          ' Commits that contain it are published only with --force -m WHY.' +
           ' COMMIT is a full id, the beginning of an id in the history, d-12, or a name in the current clone. Without' +
           ' arguments, the commits in quarantine are listed.',
       )

@@ -26,17 +26,36 @@ export function holdWords({ by, reason, at, end }: Hold): string {
   return `${visible(by, 100)} holds publishing since ${formatInstant(at)} ${until}: ${visible(reason, 300)}`;
 }
 
-/** A commit that failed is neither published nor activated again. @throws FleetError QUARANTINED */
-export function checkQuarantine(brake: Brake<readonly Quarantined[]>, commitId: string): void {
-  const entry = quarantinedIn(brake).find((commit) => commit.commitId === commitId);
-  if (!entry) return;
+/**
+ * A commit that failed is neither published nor activated again, and what contains it is not published before a person
+ * says that it is fixed there. Agents, whose stores have no history, refuse the commit itself alone.
+ * @param contained the commits of the quarantine that are known to be ancestors of this one.
+ * @throws FleetError QUARANTINED
+ */
+export function checkQuarantine(
+  brake: Brake<readonly Quarantined[]>,
+  commitId: string,
+  contained: readonly string[] = [],
+): void {
+  const commits = quarantinedIn(brake);
+  const entry = commits.find((commit) => commit.commitId === commitId);
   const short = commitId.slice(0, 12);
+  const inside = commits.find((commit) => contained.includes(commit.commitId));
+  if (!entry && inside) throw containsRefusal(short, inside);
+  if (!entry) return;
   throw FleetError.of(
     'QUARANTINED',
     quarantineWords(entry),
     `publish another commit; or lift it: gitfleet unquarantine ${short}; or publish it all the same: gitfleet publish ${short} --force -m WHY`,
   );
 }
+
+const containsRefusal = (short: string, inside: Quarantined): FleetError =>
+  FleetError.of(
+    'QUARANTINED',
+    `${short} contains a commit in quarantine: ${quarantineWords(inside)}`,
+    `where it is fixed: gitfleet publish ${short} --force -m WHY (a push: git push -o gitfleet.force=WHY); or lift it: gitfleet unquarantine ${inside.commitId.slice(0, 12)}`,
+  );
 
 /** @throws FleetError QUARANTINED where the znode holds something else than a list of commits. */
 export function quarantinedIn({ value, unreadable }: Brake<readonly Quarantined[]>): readonly Quarantined[] {

@@ -22,8 +22,10 @@ export interface PublishRequest {
   readonly via: 'publish' | 'rollback' | 'hook';
   readonly ref?: string | null;
   readonly returnsTo?: number | null;
-  /** Where the target's commit is in quarantine, lift that in the same transaction; `reason` says why. */
+  /** Where the target's commit, or one that it contains, is in quarantine, lift that in the same transaction; `reason` says why. */
   readonly force?: boolean;
+  /** Which of these commits the target's contains, as far as the publisher can tell. Without it: none. */
+  readonly contains?: (commitIds: readonly CommitId[]) => Promise<readonly CommitId[]>;
   /** A commit that goes into quarantine in the same transaction, and why: what a rollback leaves. */
   readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
 }
@@ -74,11 +76,20 @@ export async function publishTarget(
     const now = await timeFor(parts, state);
     // Going back is never held: who stopped publishing did not mean to keep what is broken.
     if (request.via !== 'rollback') checkHold(state.hold, now);
-    if (!request.force) checkQuarantine(state.quarantine, request.target.commitId);
-    const published = await publishOnce({ ...parts, now: () => now }, state, request, [], tries);
+    const contained = await containedIn(state, request);
+    if (!request.force) checkQuarantine(state.quarantine, request.target.commitId, contained);
+    const published = await publishOnce({ ...parts, now: () => now }, state, { ...request, contained }, [], tries);
     if (published) return published;
   }
 }
+
+/** Asked only where something is in quarantine, beside the commit itself. */
+async function containedIn({ quarantine }: SharedState, { contains, target }: PublishRequest): Promise<CommitIds> {
+  const others = quarantine.value.map((each) => each.commitId).filter((id) => id !== target.commitId);
+  return contains && others.length > 0 ? await contains(others) : [];
+}
+
+type CommitIds = readonly CommitId[];
 
 /**
  * Only a hold that ends by itself makes it worth a question what time it is: nothing else that is checked depends on a
@@ -109,7 +120,7 @@ export async function recordForeign(
 export async function publishOnce(
   parts: PublishParts,
   state: SharedState,
-  request: PublishRequest,
+  request: PublishRequest & { readonly contained?: CommitIds },
   first: readonly Operation[] = [],
   tries: Tries = createTries(parts.wholeMs),
 ): Promise<Published | null> {

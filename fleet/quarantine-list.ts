@@ -21,21 +21,26 @@ interface QuarantineChange {
   readonly target: { readonly commitId: CommitId };
   readonly by: string;
   readonly force?: boolean;
+  /** The commits of the quarantine that its own one contains. */
+  readonly contained?: readonly CommitId[];
   readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
 }
 
 /**
- * What a publish changes about the quarantine: by force it lifts that of its own commit, and a rollback puts in what it
- * leaves, where the first reason stands. `data` is null where nothing changes.
+ * What a publish changes about the quarantine: by force it lifts that of its own commit and of those that it contains,
+ * and a rollback puts in what it leaves, where the first reason stands. `data` is null where nothing changes; `lifted`
+ * is the one that the record names: its own, else the newest.
  */
 export function quarantineAfter(
   commits: readonly Quarantined[],
-  { target, by, force, quarantines }: QuarantineChange,
+  { target, by, force, contained = [], quarantines }: QuarantineChange,
   at: number,
 ): { data: Buffer | null; lifted: Quarantined | null } {
-  const lifted = (force && commits.find((each) => each.commitId === target.commitId)) || null;
+  const isOwn = ({ commitId }: Quarantined) => commitId === target.commitId;
+  const lifts = force ? commits.filter((each) => isOwn(each) || contained.includes(each.commitId)) : [];
+  const lifted = lifts.find(isOwn) ?? lifts[0] ?? null;
   const left = quarantines ? quarantineEntry(quarantines.commitId, { by, reason: quarantines.reason }, at) : null;
   const added = left && commits.every((each) => each.commitId !== left.commitId) ? [left] : [];
   if (!lifted && added.length === 0) return { data: null, lifted: null };
-  return { data: encodeQuarantine([...added, ...commits.filter((each) => each !== lifted)]), lifted };
+  return { data: encodeQuarantine([...added, ...commits.filter((each) => !lifts.includes(each))]), lifted };
 }

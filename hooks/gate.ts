@@ -1,10 +1,11 @@
-import { checkHold, checkQuarantine } from '../fleet/admission.ts';
+import { checkHold, checkQuarantine, quarantinedIn } from '../fleet/admission.ts';
 import type { Code } from '../runtime/codes.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import type { Brake, Hold, Quarantined } from '../schemas/hold.ts';
 import { refuse } from '../schemas/refusal.ts';
 import { parseReleaseFile } from '../schemas/release-file.ts';
 import { RELEASE_FILE } from '../schemas/steps.ts';
+import type { CommitId } from '../schemas/values.ts';
 
 /** What a gate looks at for one commit; each may fail, and then there is no answer. */
 export interface GateParts {
@@ -14,6 +15,10 @@ export interface GateParts {
     readonly hold: Brake<Hold | null>;
     readonly quarantine: Brake<readonly Quarantined[]>;
   }>;
+  /** Which of these commits the pushed one contains. */
+  readonly contains: (commitIds: readonly CommitId[]) => Promise<readonly CommitId[]>;
+  /** The pusher says that what it contains of the quarantine is fixed. */
+  readonly force: boolean;
   readonly readReleaseFile: () => Promise<{ kind: 'file'; content: Buffer } | { kind: 'other' } | null>;
   /** What an agent would refuse to write. @throws FleetError */
   readonly checkContent: () => Promise<void>;
@@ -42,7 +47,8 @@ export async function askGate(parts: GateParts, commitId: string): Promise<GateA
     checkReleaseFile(await parts.readReleaseFile());
     const { hold, quarantine, now } = await parts.readBrakes();
     checkHold(hold, now);
-    checkQuarantine(quarantine, commitId);
+    const commits = quarantinedIn(quarantine).map((each) => each.commitId);
+    if (!parts.force) checkQuarantine(quarantine, commitId, await parts.contains(commits));
     return { kind: 'open' };
   } catch (error) {
     const failure = classify(error);

@@ -7,6 +7,8 @@ export interface PushOptions {
   readonly wait: boolean;
   /** The reason, for history; null: the title of the commit. */
   readonly message: string | null;
+  /** Why what the commit contains of the quarantine is fixed, as with `gitfleet publish --force -m WHY`; null: not said. */
+  readonly force: string | null;
   /** How long to follow the fleet, ms. */
   readonly timeoutMs: number;
   /** Lines for the pusher about options that were not understood. They never fail a push. */
@@ -20,26 +22,29 @@ const MIN_MS = 1_000;
 const MAX_MS = 3_600_000;
 const MAX_OPTIONS = 100;
 
-const KNOWN = 'gitfleet.wait, gitfleet.message, gitfleet.timeout';
+const KNOWN = 'gitfleet.wait, gitfleet.message, gitfleet.timeout, gitfleet.force';
 
 /** Options without our prefix belong to other tools and are ignored; if one is given twice, the last one counts. */
 export function parsePushOptions(options: readonly string[]): PushOptions {
   const warnings: string[] = [];
-  let [wait, message, timeoutMs]: [boolean, string | null, number] = [true, null, FOLLOW_MS];
+  let [wait, timeoutMs] = [true, FOLLOW_MS];
+  let [message, force]: (string | null)[] = [null, null];
   for (const option of options.slice(0, MAX_OPTIONS)) {
     const [, name, value] = /^gitfleet\.([^=]*)(?:=(.*))?$/s.exec(option) ?? [];
     if (name === undefined) continue;
     if (name === 'wait' && (value === 'no' || value === 'yes')) wait = value === 'yes';
     else if (name === 'message' && value) message = value;
+    else if (name === 'force' && value) force = value;
     else if (name === 'timeout' && isPatience(value)) timeoutMs = parseDuration(value) as number;
     else warnings.push(warning(name, value));
   }
-  return { wait, message, timeoutMs, warnings };
+  return { wait, message: message ?? null, force: force ?? null, timeoutMs, warnings };
 }
 
 const WANTED: Record<string, string> = {
   wait: 'must be yes or no',
   message: 'must be text',
+  force: 'must be text: why the commit may be deployed',
   timeout: `must be a duration from ${formatDuration(MIN_MS)} to ${formatDuration(MAX_MS)}, such as 2m`,
 };
 

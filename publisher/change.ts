@@ -1,4 +1,4 @@
-import type { CommitTitle, Remote } from '../git/host/remote.ts';
+import type { CommitGraph, CommitTitle } from '../git/host/commit-graph.ts';
 import type { CommitId } from '../schemas/values.ts';
 
 /** What lies between the commit that config holds and the one to be published. */
@@ -13,19 +13,14 @@ export interface Change {
   readonly titles: readonly CommitTitle[];
 }
 
-/** @param directory a clone; null where none takes part. Never throws: what cannot be told is left out. */
-export async function readChange(
-  remote: Remote,
-  directory: string | null,
-  from: CommitId | null,
-  to: CommitId,
-): Promise<Change> {
+/** @param graph of a clone; null where none takes part. What cannot be told is left out. */
+export async function readChange(graph: CommitGraph | null, from: CommitId | null, to: CommitId): Promise<Change> {
   const unknown: Change = { from, to, ahead: null, behind: null, titles: [] };
-  if (directory === null || from === null) return unknown;
+  if (graph === null || from === null) return unknown;
   if (from === to) return { from, to, ahead: 0, behind: 0, titles: [] };
-  const counts = await remote.compare(directory, from, to).catch(() => null);
+  const counts = await graph.compare(from, to);
   if (!counts) return unknown;
   const back = counts.ahead === 0;
-  const titles = await remote.commitTitles(directory, back ? to : from, back ? from : to).catch(() => []);
+  const titles = await graph.titles(back ? to : from, back ? from : to);
   return { from, to, ...counts, titles };
 }

@@ -5,6 +5,8 @@ import { classify, type Failure } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
 import { isSameTarget, type Target } from '../schemas/target.ts';
+import type { CommitId } from '../schemas/values.ts';
+import type { TakenBack } from './brings-back.ts';
 import type { Resolved } from './resolve-target.ts';
 import { presentProgress } from './verdict.ts';
 
@@ -22,8 +24,21 @@ export interface PublishPlan {
   readonly takePart: readonly AgentView[];
   readonly suspended: readonly AgentView[];
   readonly offline: readonly AgentView[];
+  readonly bringsBack: readonly TakenBack[];
+  /** The commits in quarantine about which no clone tells whether they come along. */
+  readonly unknown: readonly CommitId[];
   /** How it would roll out; null: there is no policy, all agents go at once. */
   readonly policy: Policy | null;
+}
+
+interface PlanFacts {
+  readonly force: boolean;
+  readonly now: number;
+  readonly policy?: Policy | null;
+  /** The commits of the quarantine that the target's contains. */
+  readonly contained?: readonly CommitId[];
+  readonly unknown?: readonly CommitId[];
+  readonly bringsBack?: readonly TakenBack[];
 }
 
 /** Pure: judges what was read as the publish transaction would. */
@@ -32,7 +47,7 @@ export function planPublish(
   state: SharedState,
   fleet: readonly AgentView[],
   resolved: Resolved,
-  { force, now, policy = null }: { readonly force: boolean; readonly now: number; readonly policy?: Policy | null },
+  { force, now, policy = null, ...more }: PlanFacts,
 ): PublishPlan {
   const current = state.config.target;
   const { target } = resolved;
@@ -42,7 +57,7 @@ export function planPublish(
   const checks = [
     () => checkHold(state.hold, now),
     () => {
-      if (!force) checkQuarantine(state.quarantine, target.commitId);
+      if (!force) checkQuarantine(state.quarantine, target.commitId, more.contained);
     },
     () => {
       if (resolved.refusal) throw resolved.refusal;
@@ -51,6 +66,8 @@ export function planPublish(
   return {
     ...{ app, resolved, current, suspended, policy },
     currentName: state.current && deploymentName(state.current.number),
+    bringsBack: more.bringsBack ?? [],
+    unknown: more.unknown ?? [],
     // A foreign write that has no record yet gets one first.
     deployment: state.deployments.last + (foreign ? 2 : 1),
     changes: current === null || !isSameTarget(current, target),

@@ -58,7 +58,7 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
     asked.check ? checkRemote(remote, url, commitId, () => otherOrigin(remote, asked, url)) : NOT_CHECKED,
     moves ? asked.agents().then((fleet) => judgeUrl(fleet, url)) : NOT_CHECKED,
     clone === null ? '' : titleOf(remote, clone, commitId),
-    readChange(remote, clone, from, commitId),
+    readChange(clone === null ? null : remote.graph(clone), from, commitId),
   ]);
   const target = { url, commitId, relativePath, ...(ref ? { gitfleet: { ref } } : {}) };
   const warnings = [allowed.warning, checked.warning].filter((each) => each !== null);

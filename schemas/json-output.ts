@@ -31,11 +31,15 @@ const change = z.strictObject({
   titles: z.array(z.strictObject({ commitId: z.string(), title: z.string() })),
 });
 
+/** Commits that a rollback took from the fleet and this one brings back: by which deployment, and why. */
+const bringsBack = z.array(z.strictObject({ commitId: z.string(), deployment: z.int(), reason: z.string() }));
+
 /** `publish`, `rollback`, `retry`: first line, once the target is written. */
 export const publishedOutput = z.strictObject({
   published: deployment,
   targetVersion: z.string(),
   change: change.nullable(),
+  bringsBack,
 });
 
 /** `attach`: first line. */
@@ -119,6 +123,7 @@ export const planOutput = z.strictObject({
   target,
   change: change.nullable(),
   warnings: z.array(z.string()),
+  bringsBack,
   /** What would stop a publish now; empty: nothing. */
   blockers: z.array(failure),
   /** Online agents, which would take part. */

@@ -1,10 +1,13 @@
+import type { TakenBack } from '../../publisher/brings-back.ts';
 import type { Change } from '../../publisher/change.ts';
 import { follow } from '../../publisher/follow.ts';
+import { bringsBackLines, unknownLines } from '../../publisher/screens/contains-lines.ts';
 import { attachWords, detachedLines, type Followed, publishedLines } from '../../publisher/screens/progress-lines.ts';
 import type { Ending } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { PublishedOutput } from '../../schemas/json-output.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
+import type { CommitId } from '../../schemas/values.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -49,12 +52,33 @@ export function followOptions(
   };
 }
 
+/** What comes along with a commit: what a rollback took away, and of what that is not known. */
+interface Contains {
+  readonly bringsBack: readonly TakenBack[];
+  /** Commits in quarantine. */
+  readonly unknown: readonly CommitId[];
+}
+
 /** The first lines: what changes. */
-export function sayPublished(followed: Followed, change: Change | null, json: boolean): void {
+export function sayPublished(
+  followed: Followed,
+  change: Change | null,
+  json: boolean,
+  { bringsBack, unknown }: Contains = { bringsBack: [], unknown: [] },
+): void {
   const { record, targetVersion } = followed;
-  const said = { published: record, targetVersion, change: change && { ...change, titles: [...change.titles] } };
-  if (json) sayJson(said satisfies PublishedOutput);
-  else say(...publishedLines(followed, change, screenNow(systemClock.now())));
+  const changed = change && { ...change, titles: [...change.titles] };
+  const said = { published: record, targetVersion, change: changed, bringsBack: [...bringsBack] };
+  if (json) {
+    sayJson(said satisfies PublishedOutput);
+    return;
+  }
+  const screen = screenNow(systemClock.now());
+  say(
+    ...publishedLines(followed, change, screen),
+    ...bringsBackLines(record.target.commitId as CommitId, bringsBack, screen),
+    ...unknownLines(unknown, screen),
+  );
 }
 
 /**

@@ -1,6 +1,8 @@
 import { readFleet } from '../../fleet/fleet-view.ts';
 import { readHistory } from '../../fleet/history.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
+import { createAncestry } from '../../publisher/ancestry.ts';
+import { findBringsBack } from '../../publisher/brings-back.ts';
 import { publish } from '../../publisher/publish.ts';
 import { mostShown } from '../../publisher/shown-target.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -14,7 +16,7 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { usage, warn } from '../shell/terminal.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
-import { type Again, resolveAsked } from './resolve-asked.ts';
+import { type Again, remoteOfUser, resolveAsked } from './resolve-asked.ts';
 
 /**
  * `gitfleet publish [REV]`. Config is read first and everything else is found out after it, so that a
@@ -40,8 +42,11 @@ export async function run({ options, words }: Call): Promise<number> {
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce, beforeWrite };
+    const graph = remoteOfUser().graph(process.cwd());
+    const ancestry = createAncestry(graph, resolved.target.commitId);
     const publishing = publish(parts, since, {
       target: resolved.target,
+      contains: ancestry.contains,
       by,
       reason: message ?? resolved.title,
       via: 'publish',
@@ -49,7 +54,10 @@ export async function run({ options, words }: Call): Promise<number> {
       force,
     });
     const published = await interrupt.outcomeOf(publishing);
-    const first = () => sayPublished(published, resolved.change, following.json);
+    const { from, to } = resolved.change;
+    const bringsBack = await findBringsBack(parts, graph, from, to);
+    const contains = { bringsBack, unknown: ancestry.unknown };
+    const first = () => sayPublished(published, resolved.change, following.json, contains);
     return await followPublished(session, paths, published, following, first, interrupt);
   });
 }

@@ -49,7 +49,7 @@ export async function run({ options, words }: Call): Promise<number> {
     // The remote is not asked: agents keep what was proven, so a rollback must not need it.
     const [published, change] = await Promise.all([
       interrupt.outcomeOf(publishing),
-      readChange(remoteOfUser(), process.cwd(), left, target.commitId),
+      readChange(remoteOfUser().graph(process.cwd()), left, target.commitId),
     ]);
     const first = () => {
       sayPublished(published, change.ahead === null ? null : change, following.json);

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { type CommitGraph, commitGraph } from '../../git/host/commit-graph.ts';
 import { createGit, DEFAULT_PATH, type Git } from '../../git/run/process.ts';
 import type { HookCommand } from '../../hooks/hook-script.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -12,6 +13,9 @@ import { ownCommand } from '../own-command.ts';
 /** Git for questions about the repository that a hook stands in. */
 export const gitOfHooks = (): Git =>
   createGit({ clock: systemClock, log: createLog({ level: 'silent' }), path: process.env['PATH'] });
+
+/** What the repository that receives the pushes tells about its commits. */
+export const graphOf = (git: Git, gitDir: string): CommitGraph => commitGraph((args) => git.output(args, { gitDir }));
 
 /**
  * How installed hooks start this gitfleet. They find git on a PATH of their own: that of every system, and where this

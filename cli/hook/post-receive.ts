@@ -1,6 +1,7 @@
 import { type Recorded, readDeployment } from '../../fleet/history.ts';
-import type { PublishParts } from '../../fleet/publish-transaction.ts';
+import type { PublishParts, PublishRequest } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
+import type { CommitGraph } from '../../git/host/commit-graph.ts';
 import { branchTip, commitTitle, readRepositoryConfig } from '../../git/host/repository-config.ts';
 import type { Git } from '../../git/run/process.ts';
 import { type Choice, chooseUpdates, oddBranches, parseUpdates } from '../../hooks/choose-update.ts';
@@ -8,6 +9,9 @@ import { hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { pinDeployments } from '../../hooks/pins.ts';
 import { type PostReceiveResult, publishTip } from '../../hooks/post-receive.ts';
 import { type PushOptions, parsePushOptions, readPushOptions } from '../../hooks/push-options.ts';
+import { createAncestry } from '../../publisher/ancestry.ts';
+import { findBringsBack } from '../../publisher/brings-back.ts';
+import { readChange } from '../../publisher/change.ts';
 import { publish } from '../../publisher/publish.ts';
 import { againWords } from '../../publisher/screens/history-screen.ts';
 import type { Followed } from '../../publisher/screens/progress-lines.ts';
@@ -16,6 +20,7 @@ import { classify } from '../../runtime/errors.ts';
 import { createMutex, type Mutex } from '../../runtime/mutex.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import { visible } from '../../runtime/safe-text.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
 import { deploymentName } from '../../schemas/deployment.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
@@ -26,7 +31,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
 import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
-import { gitOfHooks, onceMore } from './environment.ts';
+import { gitOfHooks, graphOf, onceMore } from './environment.ts';
 
 /** How long a push waits at most for ZooKeeper to answer, and to find out what became of a lost reply. */
 const ANSWER_MS = 5_000;
@@ -93,6 +98,8 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
     async (session, access) => {
       const paths = znodes(hook.app);
       const now = () => systemClock.now();
+      const graph = graphOf(git, repository);
+      const unknown = new Set<CommitId>();
       const parts = { session, znodes: paths, access, now, newNonce, settleMs: SETTLE_MS, wholeMs: PUSH_MS };
       const result = await publishTip({
         url: hook.url,
@@ -104,17 +111,48 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
           await publish(parts, since, {
             target,
             by: author(process.env),
-            reason: asked.message ?? (await commitTitle(git, repository, target.commitId)),
+            contains: containsIn(graph, target.commitId, unknown),
+            force: asked.force !== null,
+            reason: asked.force ?? asked.message ?? (await commitTitle(git, repository, target.commitId)),
             via: 'hook',
             ref: `refs/heads/${branch}`,
           }),
       });
       const pinned = pinDeployments(git, repository, parts, result.newest).catch(sayNotPinned);
-      await push.turn(() => tell(asked, choice, result, parts));
+      const change = result.kind === 'published' ? await changeOf(result, graph, parts, [...unknown]) : null;
+      await push.turn(() => tell(asked, choice, result, change, parts));
       await pinned;
     },
     ANSWER_MS,
   );
+}
+
+/** @param unknown gets the commits about which this repository, perhaps a shallow one, tells nothing. */
+function containsIn(
+  graph: CommitGraph,
+  tip: CommitId,
+  unknown: Set<CommitId>,
+): NonNullable<PublishRequest['contains']> {
+  const ancestry = createAncestry(graph, tip);
+  return async (commitIds) => {
+    const found = await ancestry.contains(commitIds);
+    for (const id of ancestry.unknown) unknown.add(id);
+    return found;
+  };
+}
+
+/** The commits that come, and what of them a rollback had taken away. It is asked once the target is written. */
+async function changeOf(
+  { published }: Extract<PostReceiveResult, { kind: 'published' }>,
+  graph: CommitGraph,
+  parts: Pick<PublishParts, 'session' | 'znodes'>,
+  unknown: readonly CommitId[],
+) {
+  const before = published.previous?.target.commitId ?? '';
+  const from = isCommitId(before) ? before : null;
+  const to = published.record.target.commitId as CommitId;
+  const [change, bringsBack] = await Promise.all([readChange(graph, from, to), findBringsBack(parts, graph, from, to)]);
+  return { change, contains: { bringsBack, unknown } };
 }
 
 /** What became of it, and then the fleet until it has settled. */
@@ -122,6 +160,7 @@ async function tell(
   asked: PushOptions,
   choice: Choice,
   result: PostReceiveResult,
+  change: Awaited<ReturnType<typeof changeOf>> | null,
   { session, znodes: paths }: Pick<PublishParts, 'session' | 'znodes'>,
 ): Promise<void> {
   const branch = visible(choice.chosen.branch, 100);
@@ -138,7 +177,7 @@ async function tell(
   const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by: author(process.env) };
   await followPublished(session, paths, followed, following, () => {
     if (result.kind === 'already') sayAlready();
-    else sayPublished(followed, null, false);
+    else sayPublished(followed, change?.change ?? null, false, change?.contains);
     if (!asked.wait) say('  not waited for (gitfleet.wait=no)');
   });
 

@@ -11,6 +11,8 @@ import {
 } from '../../hooks/choose-update.ts';
 import { askGate, type GateAnswer, type GateParts } from '../../hooks/gate.ts';
 import { hookSettings } from '../../hooks/hook-settings.ts';
+import { parsePushOptions, readPushOptions } from '../../hooks/push-options.ts';
+import { createAncestry } from '../../publisher/ancestry.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
@@ -24,7 +26,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { warn } from '../shell/terminal.ts';
 import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
-import { gitOfHooks } from './environment.ts';
+import { gitOfHooks, graphOf } from './environment.ts';
 
 /** A gate delays a push: shorter than the wait of post-receive, which asks the same ZooKeeper again. */
 const ANSWER_MS = 3_000;
@@ -58,6 +60,8 @@ async function ask(git: Git, repository: string, { hook, commitId }: Candidate):
     const rules = { ...CONTENT_RULES, ...settings.agent.content };
     const parts = {
       readBrakes: () => readBrakes(settings),
+      contains: createAncestry(graphOf(git, repository), id).contains,
+      force: parsePushOptions(readPushOptions(process.env)).force !== null,
       readReleaseFile: () => readTopFile(git, repository, id, RELEASE_FILE),
       checkContent: () => checkPushed(git, repository, id, rules, AbortSignal.timeout(CONTENT_MS)),
     };

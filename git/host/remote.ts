@@ -10,6 +10,7 @@ import { shellWord } from '../../runtime/shell-word.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
+import { type CommitGraph, commitGraph } from './commit-graph.ts';
 import { forPublisher } from './publisher-hints.ts';
 import { networkEnvironment, type UserEnvironment, userGit } from './user-git.ts';
 
@@ -32,15 +33,8 @@ export interface Remote {
    * @throws FleetError CLONE_OWNER where git refuses to look at the clone.
    */
   inferUrl(directory: string): Promise<string | null>;
-  /**
-   * At most 50 commits reachable from `to` and not from `from`, newest first; empty when the clone lacks one of them.
-   */
-  commitTitles(directory: string, from: CommitId, to: CommitId): Promise<CommitTitle[]>;
-  /**
-   * How many commits `to` has that `from` lacks, and the other way round; null where the clone does not tell, since it
-   * lacks one of them or its history is cut.
-   */
-  compare(directory: string, from: CommitId, to: CommitId): Promise<{ ahead: number; behind: number } | null>;
+  /** How the commits of the clone at `directory` lie to each other. */
+  graph(directory: string): CommitGraph;
   /**
    * A branch of the clone, or one it has of a remote, that contains the commit: the one called `branch`, or with null
    * any. Null where there is none, or the clone lacks the commit.
@@ -48,11 +42,6 @@ export interface Remote {
   branchWith(directory: string, commitId: CommitId, branch: string | null): Promise<string | null>;
   /** The title of one commit of the clone, empty when it is not there. */
   title(directory: string, commitId: CommitId): Promise<string>;
-}
-
-export interface CommitTitle {
-  readonly commitId: CommitId;
-  readonly title: string;
 }
 
 interface RemoteOptions {
@@ -154,32 +143,7 @@ export function createRemote(options: RemoteOptions): Remote {
       return null;
     },
 
-    async commitTitles(directory, from, to) {
-      const range = `${checkedCommitId(from)}..${checkedCommitId(to)}`;
-      const args = ['log', '--format=%H %s', '--max-count=50', '--end-of-options', range];
-      const said = await local(directory)
-        .raw(args)
-        .catch(() => '');
-      return said
-        .split('\n')
-        .filter((line) => /^[0-9a-f]{40,64} /.test(line))
-        .map((line) => ({
-          commitId: line.slice(0, line.indexOf(' ')) as CommitId,
-          title: visible(line.slice(line.indexOf(' ') + 1), 200),
-        }));
-    },
-
-    async compare(directory, from, to) {
-      const range = `${checkedCommitId(from)}...${checkedCommitId(to)}`;
-      const git = local(directory);
-      const said = await git.raw(['rev-list', '--left-right', '--count', '--end-of-options', range]).catch(() => '');
-      const counts = /^(\d+)\s+(\d+)/.exec(said);
-      if (!counts) return null;
-      const [behind, ahead] = [Number(counts[1]), Number(counts[2])];
-      // Where history is cut, what is missing behind the cut looks like what was never there.
-      if (behind > 0 && !/^false/.test(await git.raw(['rev-parse', '--is-shallow-repository']))) return null;
-      return { ahead, behind };
-    },
+    graph: (directory) => commitGraph((args) => local(directory).raw([...args])),
 
     async branchWith(directory, commitId, branch) {
       const containing = `--contains=${checkedCommitId(commitId)}`;

@@ -70,11 +70,11 @@ function without({ outcome }: Deployment): string {
 }
 
 /** The reason that gitfleet gives for a rollback that has none. */
-const NO_REASON = /^back to d-\d+$/;
+export const GENERATED_REASON = /^back to d-\d+$/;
 
 function marks({ returnsTo, lifted, reason }: Deployment): string {
   const words = returnsTo === null ? '' : `back to ${deploymentName(returnsTo)}`;
-  const ownWords = words === '' || !NO_REASON.test(reason);
+  const ownWords = words === '' || !GENERATED_REASON.test(reason);
   const back = words === '' || !ownWords ? '' : `(${words}) `;
   const from =
     lifted === null ? '' : `(out of the quarantine of ${visible(lifted.by, 40)}: ${visible(lifted.reason, 80)}) `;

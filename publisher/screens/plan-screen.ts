@@ -7,6 +7,7 @@ import type { Target } from '../../schemas/target.ts';
 import type { PublishPlan } from '../plan.ts';
 import { changeLines, placeLines } from './change-lines.ts';
 import { line, type Screen } from './columns.ts';
+import { bringsBackLines, unknownLines } from './contains-lines.ts';
 import { waveLines, wavesNow } from './policy-lines.ts';
 import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
 
@@ -34,6 +35,8 @@ export function planLines(plan: PublishPlan, publish: string, screen: Screen): s
     ...changeLines(change, places.length > 0, screen),
     ...(change.ahead === null && change.from ? ['  which commits lie between them is not known here'] : []),
     ...warnings.map((warning) => line(screen, `  warning: ${warning}`, 'busy')),
+    ...bringsBackLines(target.commitId, plan.bringsBack, screen),
+    ...unknownLines(plan.unknown, screen),
     line(
       screen,
       takePart.length === 0
@@ -72,6 +75,7 @@ export function planOutputOf(plan: PublishPlan): PlanOutput {
   const core = ({ url, commitId, relativePath }: Target) => ({ url, commitId, relativePath });
   return {
     ...{ changes, deployment, warnings: [...resolved.warnings], blockers: [...blockers] },
+    bringsBack: [...plan.bringsBack],
     current: current && core(current),
     target: core(resolved.target),
     change: { ...resolved.change, titles: [...resolved.change.titles] },

@@ -121,7 +121,7 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       return [
         `${what} ROLLED BACK: ${visible(progress.reason, 300)}`,
         `  ${short(record.target.commitId)} is in quarantine${instead ? `; the fleet goes back to ${short(instead.target.commitId)} as ${deploymentName(instead.number)}` : ''}`,
-        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that fixes it`,
+        `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}; publish a commit that fixes it: gitfleet publish COMMIT --force -m WHY, or git push -o gitfleet.force=WHY`,
       ];
     case 'halted':
       return [

@@ -12,7 +12,8 @@ export const rolloutCodes = () =>
     QUARANTINED: {
       next: 'stall',
       about: 'rollout',
-      means: 'The commit is in quarantine, or the quarantine znode cannot be read; an agent waits until that changes.',
+      means:
+        'The commit is, or contains, one in quarantine, or the quarantine znode cannot be read. An agent looks at the commit alone, and waits until that changes.',
       hint: 'publish another commit; or lift it: gitfleet unquarantine COMMIT; or publish it with --force -m WHY',
     },
     ROLLOUT_OVER: {

@@ -159,6 +159,22 @@ describe('a publish', () => {
     expect(config?.stat.mzxid).toBe(list?.stat.mzxid);
   });
 
+  it('of what contains a commit in quarantine is refused; by force all that it contains is lifted', async () => {
+    const other = 'd'.repeat(40) as CommitId;
+    for (const commitId of [BAD, other, GOOD]) await quarantineCommit(parts, commitId, { by: 'ann', reason: 'burns' });
+    const next = 'c'.repeat(40) as CommitId;
+    const contains = async (ids: readonly CommitId[]) => ids.filter((id) => id !== GOOD);
+    await expect(publishes(next, { contains })).rejects.toMatchObject({
+      code: 'QUARANTINED',
+      message: expect.stringContaining('contains a commit in quarantine'),
+      hint: expect.stringContaining('--force -m WHY'),
+    });
+    expect((await publishes(next, { contains: async () => [] })).record.lifted).toBe(null);
+    const { record } = await publishes(next, { contains, force: true });
+    expect(record.lifted).toMatchObject({ by: 'ann', reason: 'burns' });
+    expect((await quarantined()).map((each) => each.commitId)).toEqual([GOOD]);
+  });
+
   it('by force lifts no hold, and is plain where nothing is quarantined', async () => {
     expect((await publishes(GOOD, { force: true })).record.lifted).toBe(null);
     await setHold(parts, { by: 'ann', reason: 'inventory', end: null });

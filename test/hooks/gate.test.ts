@@ -20,6 +20,8 @@ const ask = (more: Partial<GateParts> = {}) =>
   askGate(
     {
       ...brakes(NOTHING),
+      contains: async (ids) => ids.filter((id) => id.startsWith('e')),
+      force: false,
       readReleaseFile: async () => null,
       checkContent: async () => {},
       ...more,
@@ -35,6 +37,7 @@ describe('the gate', () => {
     ['nothing is against it', {}],
     ['the hold is over', brakes(held(999))],
     ['another commit is in quarantine', brakes(NOTHING, bad('d'.repeat(40)))],
+    ['it contains one, and is said to fix it', { ...brakes(NOTHING, bad('e'.repeat(40))), force: true }],
     ['its gitfleet.yml is empty', releaseFile('')],
   ])('is open: %s', async (_, parts) => {
     expect(await ask(parts)).toEqual({ kind: 'open' });
@@ -44,6 +47,13 @@ describe('the gate', () => {
     ['somebody holds publishing', brakes(held(null)), 'HOLD', /ann.*fair week/],
     ['the hold cannot be read', brakes(Buffer.from('?')), 'HOLD', /no hold/],
     ['the commit is in quarantine', brakes(NOTHING, bad(COMMIT)), 'QUARANTINED', /burns/],
+    ['it contains a commit in quarantine', brakes(NOTHING, bad('e'.repeat(40))), 'QUARANTINED', /contains.*burns/],
+    [
+      'the quarantine cannot be read, whatever is said',
+      { ...brakes(NOTHING, Buffer.from('?')), force: true },
+      'QUARANTINED',
+      /no list/,
+    ],
     ['gitfleet.yml has an unknown member', releaseFile('prepair: [make]\n'), 'RELEASE_FILE', /prepair/],
     ['gitfleet.yml is no YAML', releaseFile('a: [\n'), 'RELEASE_FILE', /gitfleet\.yml/],
     [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parsePushOptions, readPushOptions } from '../../hooks/push-options.ts';
 
-const DEFAULTS = { wait: true, message: null, timeoutMs: 60_000, warnings: [] };
+const DEFAULTS = { wait: true, message: null, force: null, timeoutMs: 60_000, warnings: [] };
 
 describe('push options', () => {
   it.each([
@@ -10,16 +10,21 @@ describe('push options', () => {
     [['gitfleet.wait=no'], { wait: false }],
     [['gitfleet.wait=no', 'gitfleet.wait=yes'], {}],
     [['gitfleet.message=a = b, "c"'], { message: 'a = b, "c"' }],
+    [['gitfleet.force=fixed in 2'], { force: 'fixed in 2' }],
     [['gitfleet.timeout=2m'], { timeoutMs: 120_000 }],
   ])('%j', (options, expected) => {
     expect(parsePushOptions(options)).toEqual({ ...DEFAULTS, ...expected });
   });
 
   it.each([
-    ['gitfleet.wiat=no', 'gitfleet.wiat is unknown; the options are gitfleet.wait, gitfleet.message, gitfleet.timeout'],
+    [
+      'gitfleet.wiat=no',
+      'gitfleet.wiat is unknown; the options are gitfleet.wait, gitfleet.message, gitfleet.timeout, gitfleet.force',
+    ],
     ['gitfleet.wait', 'gitfleet.wait must be yes or no, not ""'],
     ['gitfleet.wait=maybe', 'must be yes or no, not "maybe"'],
     ['gitfleet.message=', 'must be text'],
+    ['gitfleet.force', 'must be text: why the commit may be deployed'],
     ['gitfleet.timeout=5', 'must be a duration from 1s to 1h, such as 2m, not "5"'],
     ['gitfleet.timeout=10ms', 'must be a duration from 1s'],
     ['gitfleet.timeout=2d', 'must be a duration from 1s'],

@@ -134,20 +134,30 @@ describe('a publisher', () => {
   });
 
   it('lists what changed, safe to print', async () => {
-    expect(await remote.commitTitles(clone, first as CommitId, second as CommitId)).toEqual([
+    expect(await remote.graph(clone).titles(first as CommitId, second as CommitId)).toEqual([
       { commitId: second, title: 'second: \\u202ewith odd letters' },
     ]);
-    expect(await remote.commitTitles(clone, 'ab'.repeat(20) as CommitId, second as CommitId)).toEqual([]);
+    expect(await remote.graph(clone).titles('ab'.repeat(20) as CommitId, second as CommitId)).toEqual([]);
   });
 
   it('tells which way a change goes, and admits where a cut history hides it', async () => {
     const [a, b, c] = [first, second, side] as CommitId[] as [CommitId, CommitId, CommitId];
-    expect(await remote.compare(clone, a, b)).toEqual({ ahead: 1, behind: 0 });
-    expect(await remote.compare(clone, b, a)).toEqual({ ahead: 0, behind: 1 });
-    expect(await remote.compare(clone, b, c)).toEqual({ ahead: 1, behind: 2 });
-    expect(await remote.compare(clone, 'ab'.repeat(20) as CommitId, b)).toBe(null);
+    expect(await remote.graph(clone).compare(a, b)).toEqual({ ahead: 1, behind: 0 });
+    expect(await remote.graph(clone).compare(b, a)).toEqual({ ahead: 0, behind: 1 });
+    expect(await remote.graph(clone).compare(b, c)).toEqual({ ahead: 1, behind: 2 });
+    expect(await remote.graph(clone).compare('ab'.repeat(20) as CommitId, b)).toBe(null);
     const shallow = join(base, 'shallow');
     execFileSync('git', ['clone', '-q', '--depth=1', '--no-single-branch', origin.url, shallow]);
-    expect(await remote.compare(shallow, b, c)).toBe(null);
+    expect(await remote.graph(shallow).compare(b, c)).toBe(null);
+    // What a commit contains is told where it is there, and a cut history tells it only of what it still shows.
+    const nowhere = 'ab'.repeat(20) as CommitId;
+    expect(await remote.graph(clone).containedIn(b, [c, a, nowhere, b])).toEqual([a, b]);
+    expect(await remote.graph(clone).containedIn(a, [b])).toEqual([]);
+    expect(await remote.graph(clone).containedIn(a, [nowhere])).toEqual([]);
+    expect(await remote.graph(clone).containedIn(nowhere, [a])).toBe(null);
+    expect(await remote.graph(clone).containedIn(nowhere, [nowhere])).toBe(null);
+    expect(await remote.graph(shallow).containedIn(b, [a])).toBe(null);
+    expect(await remote.graph(shallow).containedIn(b, [b])).toEqual([b]);
+    expect(await remote.graph(base).containedIn(b, [a])).toBe(null);
   });
 });

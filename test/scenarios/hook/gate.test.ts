@@ -23,8 +23,9 @@ async function install(...more: string[]): Promise<void> {
 
 /** Pushes to main without waiting for a fleet that is not there. */
 async function push(...refs: string[]): Promise<{ exitCode: unknown; said: string }> {
-  const names = refs.length > 0 ? refs : ['HEAD:refs/heads/main'];
-  const running = startPush(origin.clone, ['-o', 'gitfleet.wait=no', 'origin', ...names]);
+  const names = refs.length > 0 ? [...refs] : ['HEAD:refs/heads/main'];
+  const options = names.splice(0, names[0] === '-o' ? 2 : 0);
+  const running = startPush(origin.clone, ['-o', 'gitfleet.wait=no', ...options, 'origin', ...names]);
   return { exitCode: await running.ended, said: running.said };
 }
 
@@ -51,7 +52,7 @@ describe('a gate', () => {
     expect(await tip()).toBe(commitId);
   });
 
-  it('refuses a commit in quarantine, and lets the next one through', async () => {
+  it('refuses a commit in quarantine and what contains it, until that is said to be fixed', async () => {
     await install('--gate');
     const bad = await commitOnly(origin.clone, 'bad');
     await brake(
@@ -61,8 +62,16 @@ describe('a gate', () => {
     const refused = await push();
     expect(refused).toMatchObject({ exitCode: 1 });
     expect(refused.said).toMatch(/QUARANTINED.*burns/);
-    await commitOnly(origin.clone, 'good');
-    expect(await push()).toMatchObject({ exitCode: 0 });
+    const next = await commitOnly(origin.clone, 'next');
+    const contains = await push();
+    expect(contains).toMatchObject({ exitCode: 1 });
+    expect(contains.said).toMatch(/QUARANTINED: [0-9a-f]{12} contains a commit in quarantine: .*burns/);
+    expect(contains.said).toContain('git push -o gitfleet.force=WHY');
+    const fixed = await push('-o', 'gitfleet.force=burns no more', 'HEAD:refs/heads/main');
+    expect(fixed).toMatchObject({ exitCode: 0 });
+    expect(fixed.said).toMatch(/by force out of the quarantine of ann: burns/);
+    expect(await tip()).toBe(next);
+    expect((await fleet.session.get(fleet.znodes.quarantine))?.data.length).toBe(0);
   });
 
   it('reads what is pushed while git keeps it aside: gitfleet.yml, hostile trees', async () => {

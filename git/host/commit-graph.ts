@@ -1,0 +1,76 @@
+import { visible } from '../../runtime/safe-text.ts';
+import type { CommitId } from '../../schemas/values.ts';
+import { checkedCommitId } from '../run/commit-id.ts';
+
+/**
+ * How the commits of one repository, a person's clone or the one that receives pushes, lie to each other. It reads
+ * history and nothing else. Never throws: what the repository cannot tell is null, or left out.
+ */
+export interface CommitGraph {
+  /**
+   * At most 50 commits reachable from `to` and not from `from`, newest first; empty where one of them is not there.
+   */
+  titles(from: CommitId, to: CommitId): Promise<CommitTitle[]>;
+  /**
+   * How many commits `to` has that `from` lacks, and the other way round; null where the repository lacks one of them or
+   * its history is cut.
+   */
+  compare(from: CommitId, to: CommitId): Promise<{ ahead: number; behind: number } | null>;
+  /**
+   * Which of `candidates` are `tip` or an ancestor of it. Null where that cannot be told: `tip` is not there, or the
+   * history is cut and hides one of them.
+   */
+  containedIn(tip: CommitId, candidates: readonly CommitId[]): Promise<CommitId[] | null>;
+}
+
+export interface CommitTitle {
+  readonly commitId: CommitId;
+  readonly title: string;
+}
+
+/** More commits than this beside the tip's history are not walked. */
+const MAX_WALKED = 100_000;
+
+/** @param ask runs git in the repository and gives its output. Rejects where git fails. */
+export function commitGraph(ask: (args: readonly string[]) => Promise<string>): CommitGraph {
+  const lines = async (...args: string[]) => (await ask(args)).split('\n').filter((line) => line !== '');
+  const isWhole = async () => /^false/.test(await ask(['rev-parse', '--is-shallow-repository']));
+
+  async function reached(tip: CommitId, candidates: readonly CommitId[]): Promise<CommitId[] | null> {
+    const ids = candidates.map(checkedCommitId);
+    // What is not there at all is no ancestor of what is, in a history that is whole.
+    const there = await lines('rev-list', '--no-walk', '--ignore-missing', '--end-of-options', ...ids);
+    const known = ids.filter((id) => there.includes(id));
+    const walk = ['rev-list', `--max-count=${MAX_WALKED}`, '--end-of-options', ...known, `^${checkedCommitId(tip)}`];
+    const beside = new Set(known.length === 0 ? await lines('rev-list', '--max-count=1', tip) : await lines(...walk));
+    if (beside.size >= MAX_WALKED) return null;
+    const found = known.filter((id) => !beside.has(id));
+    return found.length === ids.length || (await isWhole()) ? found : null;
+  }
+
+  return {
+    async titles(from, to) {
+      const range = `${checkedCommitId(from)}..${checkedCommitId(to)}`;
+      const said = await lines('log', '--format=%H %s', '--max-count=50', '--end-of-options', range).catch(() => []);
+      return said
+        .filter((line) => /^[0-9a-f]{40,64} /.test(line))
+        .map((line) => ({
+          commitId: line.slice(0, line.indexOf(' ')) as CommitId,
+          title: visible(line.slice(line.indexOf(' ') + 1), 200),
+        }));
+    },
+
+    async compare(from, to) {
+      const range = `${checkedCommitId(from)}...${checkedCommitId(to)}`;
+      const said = await ask(['rev-list', '--left-right', '--count', '--end-of-options', range]).catch(() => '');
+      const counts = /^(\d+)\s+(\d+)/.exec(said);
+      if (!counts) return null;
+      const [behind, ahead] = [Number(counts[1]), Number(counts[2])];
+      // Where history is cut, what is missing behind the cut looks like what was never there.
+      if (behind > 0 && !(await isWhole().catch(() => false))) return null;
+      return { ahead, behind };
+    },
+
+    containedIn: (tip, candidates) => reached(tip, candidates).catch(() => null),
+  };
+}
