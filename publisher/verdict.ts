@@ -108,6 +108,23 @@ export type Ending =
   | 'timed-out'
   | 'no-agents';
 
+/** The state that an ending leaves: where a wait has ended badly nothing is running any more for the one who waited. */
+export function stateAfter(ending: Ending, seen: Verdict['state']): Verdict['state'] {
+  switch (ending) {
+    case 'converged':
+    case 'no-agents':
+      return ending;
+    case 'failed':
+    case 'rolled-back':
+    case 'halted':
+    case 'aborted':
+      return 'failed';
+    case 'superseded':
+    case 'timed-out':
+      return seen === 'failed' ? 'failed' : 'running';
+  }
+}
+
 /**
  * How a deployment ended that config does not hold any more: by its record; one that was not judged was superseded.
  */

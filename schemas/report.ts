@@ -52,6 +52,8 @@ export const report = once(() =>
     override: said.nullable().default(null),
     /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
     drift: z.array(z.string()).default([]),
+    /** Set while it failed and tries again without a person, also where `error.next` names one: a new key needs no word. */
+    retries: z.boolean().default(false),
     /** Tries at this targetVersion so far. */
     attempts: z.number().int().default(0),
     /** Since when the phase holds. */

@@ -66,6 +66,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       suspended: rest?.kind === 'suspended' ? suspendedBy(rest.suspension) : null,
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
+      retries: rest?.kind === 'failed' && rest.retryInMs !== null,
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       phaseAt: last.since,
       at: parts.clock.now(),

@@ -3,7 +3,7 @@ import { isPublished, readSharedState, type SharedState } from '../../fleet/shar
 import { deploymentUnknown } from '../../publisher/rollback.ts';
 import { pastLines } from '../../publisher/screens/history-screen.ts';
 import { attachedLines } from '../../publisher/screens/progress-lines.ts';
-import { endingOfPast } from '../../publisher/verdict.ts';
+import { endingOfPast, stateAfter } from '../../publisher/verdict.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
 import type { AttachedOutput, EndingOutput } from '../../schemas/json-output.ts';
@@ -37,7 +37,7 @@ export async function run({ options, words }: Call): Promise<number> {
     if (targetVersion !== state.config.targetVersion) {
       const ending = endingOfPast(record);
       sayFirst(pastLines(record, time.now()));
-      const past: EndingOutput = pastOutput(record, ending, PAST[ending]);
+      const past: EndingOutput = pastOutput(record, ending);
       if (following.json) sayJson(past);
       return EXIT_OF[ending];
     }
@@ -53,20 +53,21 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-const PAST = {
-  ...({ converged: 'converged', superseded: 'running' } as const),
-  ...({ failed: 'failed', aborted: 'failed', 'rolled-back': 'failed' } as const),
-};
-
-function pastOutput(
-  { outcome }: Deployment,
-  ending: EndingOutput['ending'],
-  state: EndingOutput['state'],
-): EndingOutput {
+function pastOutput({ outcome }: Deployment, ending: EndingOutput['ending']): EndingOutput {
   const { reached = 0, expected = 0, missing = [] } = outcome ?? {};
   const offline = missing.filter(({ code }) => code === 'offline').map(({ agentId }) => agentId);
   const failed = missing.filter(({ code }) => code !== 'offline');
-  return { ending, state, reached, expected, elapsedMs: 0, offline, late: [], excused: [], failed };
+  return {
+    ending,
+    state: stateAfter(ending, 'running'),
+    reached,
+    expected,
+    elapsedMs: 0,
+    offline,
+    late: [],
+    excused: [],
+    failed,
+  };
 }
 
 async function findRecorded(

@@ -6,6 +6,7 @@ import {
   progressFrame,
   verdictLines,
 } from '../../publisher/screens/progress-lines.ts';
+import { stateAfter } from '../../publisher/verdict.ts';
 import type { EndingOutput } from '../../schemas/json-output.ts';
 import { openLiveScreen } from '../shell/screen.ts';
 import { isLive, say, sayJson, screenNow, stdout } from '../shell/terminal.ts';
@@ -51,11 +52,11 @@ function jsonEnding(): ProgressShow {
   return {
     next({ ending, verdict, elapsedMs, supersededBy, rollout }) {
       if (!ending) return;
-      const { state, reached, expected } = verdict;
+      const { reached, expected } = verdict;
       const by = supersededBy ? { supersededBy: supersededBy.number } : {};
       const said: EndingOutput = {
         ending,
-        state,
+        state: stateAfter(ending, verdict.state),
         reached,
         expected,
         elapsedMs: Math.round(elapsedMs),

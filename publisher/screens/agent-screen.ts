@@ -8,7 +8,7 @@ import { type AgentProgress, presentProgress } from '../verdict.ts';
 import { outputLines, phaseAge } from './agent-table.ts';
 import type { Screen, Tone } from './columns.ts';
 import { backWords, nextWords } from './next-commands.ts';
-import { age, overrideWords, phaseWords, standingWords, suspensionWords } from './words.ts';
+import { age, overrideWords, phaseWords, short, standingWords, suspensionWords } from './words.ts';
 
 /** What config holds. */
 export interface PresentTarget {
@@ -79,7 +79,7 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
   return [
     ...fields([
       ['shows', report.activeCommit === null ? 'nothing' : visible(report.activeCommit, 64)],
-      ['target', visible(wantedCommit(report, present) ?? '', 64)],
+      ['target', visible(present?.commitId ?? '', 64)],
       ['path', report.relativePath === null ? '' : visible(report.relativePath, 255)],
       ['report', `${at}, about ${aboutWords(report, present)}`],
       [
@@ -91,30 +91,34 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
       ['suspended', suspended === null ? '' : `${suspensionWords(view)} (${formatInstant(suspended.at)})`],
       ['error', error === null ? '' : `${visible(error.code, 40)}: ${visible(error.reason, 1_000)}`],
       ['hint', error === null ? '' : visible(error.hint, 1_000)],
-      ['', error === null ? '' : NEXT_WORDS[error.next]],
+      ['', error === null ? '' : againWords(error, report.retries)],
     ]),
     ...(report.output === null ? [] : ['  last output', ...outputLines(report.output, 40)]),
     ...(drift.length === 0 ? [] : ["  drift: not the commit's", ...drift.map((file) => `    ${visible(file, 300)}`)]),
   ];
 }
 
-/** What the fleet wants of it: under an override the report names the kept commit, and no deployment. */
-function wantedCommit({ override, desiredCommit, targetVersion }: Report, present: PresentTarget | null) {
-  if (override === null) return desiredCommit;
-  return targetVersion === present?.targetVersion ? present.commitId : null;
-}
-
-function aboutWords({ targetVersion, deployment }: Report, present: PresentTarget | null): string {
+/** What an old report pursued is past: the target above is that of the fleet, whatever the agent heard of it. */
+function aboutWords({ targetVersion, deployment, desiredCommit }: Report, present: PresentTarget | null): string {
   if (targetVersion === null) return 'no target';
   const isPresent = targetVersion === present?.targetVersion;
   const number = deployment ?? (isPresent ? present.deployment : null);
-  return `${isPresent ? 'the present target' : 'an older target'}${number === null ? '' : ` (${deploymentName(number)})`}`;
+  const name = number === null ? [] : [deploymentName(number)];
+  if (isPresent) return `the present target${name.length === 0 ? '' : ` (${name})`}`;
+  const which = [...name, ...(desiredCommit === null ? [] : [short(desiredCommit)])].join(' ');
+  return `an older target${which === '' ? '' : ` (${which})`}`;
 }
+
+/** What only a person can correct outside the target, such as a key, is still tried again. */
+const againWords = ({ next }: NonNullable<Report['error']>, retries: boolean): string =>
+  retries && (next === 'stall' || next === 'bug')
+    ? 'the agent tries again each minute; fix the cause, or publish another commit'
+    : NEXT_WORDS[next];
 
 const NEXT_WORDS: Record<NonNullable<Report['error']>['next'], string> = {
   retry: 'the agent retries automatically',
   wait: 'the agent continues automatically when that changes',
-  stall: 'a person has to act, or publish another commit',
+  stall: 'a person must act: follow the hint, or publish another commit',
   bug: 'a defect of gitfleet: please report it with the log of this agent',
 };
 

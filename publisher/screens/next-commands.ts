@@ -38,6 +38,10 @@ export function nextCommands(
   }
 }
 
-export const backWords = (wayBack: Deployment): string => `back to ${nameAndCommit(wayBack)}: gitfleet rollback`;
+/** Of a rollback the deployment that it returned to: by this name the verb says where it went, and history keeps it. */
+export const backWords = (wayBack: Deployment): string => {
+  const number = wayBack.returnsTo ?? wayBack.number;
+  return `back to ${nameAndCommit({ ...wayBack, number })}: gitfleet rollback`;
+};
 
 export const nextWords = (commands: readonly string[]): string => `next: ${commands.join('; ')}`;

@@ -241,7 +241,10 @@ export const attachWords = ({ number }: Pick<Deployment, 'number'>): string =>
 export const endedFailures = ({ verdict }: DeploymentProgress, screen: Screen): string[] =>
   failureLines(verdict.agents, screen);
 
-/** The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. */
+/**
+ * The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. The last one,
+ * where it ended, has no line of progress.
+ */
 export function progressFrame(
   progress: DeploymentProgress,
   { record }: Followed,
@@ -260,6 +263,9 @@ export function progressFrame(
   const waits = expected === 0 ? 'an agent to come online' : open.length === 0 ? null : names(open, 3);
   const count = `${deploymentName(record.number)}: ${reached}/${expected} agents at ${short(record.target.commitId)}`;
   const last = `${count}, ${age(elapsedMs)}${waits ? `; waiting for ${waits}` : ''}`;
+  const above = [...old, ...counts, ...table, ...waves].slice(0, rows - 1);
+  // The verdict, which stays on the screen below the table, says it once and for all.
+  if (progress.ending) return above;
   // In the lowest of windows it stays that the picture is old, and how far it is.
-  return [...[...old, ...counts, ...table, ...waves].slice(0, rows - 1), line(screen, last, 'strong')];
+  return [...above, line(screen, last, 'strong')];
 }

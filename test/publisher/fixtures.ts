@@ -101,7 +101,16 @@ export const MIXED: readonly AgentView[] = [
   agent('web-2', { phase: 'fetching', reportedAt: NOW - 12 * SECOND, ...before }),
   agent('web-3', { phase: 'failed', attempts: 1, reportedAt: NOW - 4 * MINUTE, ...before, ...refused }),
   agent('web-4', { phase: 'failed', attempts: 3, reportedAt: NOW - 40 * SECOND, ...before, ...unreachable }),
-  agent('web-5', { online: false, reportedAt: NOW - 2 * HOUR, targetVersion: OLDER, ...before }),
+  agent('web-5', {
+    ...({
+      online: false,
+      reportedAt: NOW - 2 * HOUR,
+      targetVersion: OLDER,
+      deployment: 6,
+      desiredCommit: OLD,
+    } as const),
+    ...before,
+  }),
   agent('web-6', {
     online: { startedAt: NOW - 20 * SECOND },
     targetVersion: OLDER,

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { lastProven } from '../../publisher/rollback.ts';
+import { backWords } from '../../publisher/screens/next-commands.ts';
 import type { Deployment, Outcome } from '../../schemas/deployment.ts';
+import { record } from './fixtures.ts';
 
 /** `2 b proven`, or `4 a proven back-to 1`; newest first. */
 const history = (...lines: string[]): Deployment[] =>
@@ -31,4 +33,9 @@ describe('where rollback goes without an argument', () => {
   ])('%s', (_, lines, expected) => {
     expect(lastProven(history(...lines))?.number).toBe(expected);
   });
+});
+
+it('the hint names the deployment that the verb names: of a rollback the one that it returned to', () => {
+  expect(backWords(record({ number: 14, via: 'rollback', returnsTo: 11 }))).toMatch(/^back to d-11 [0-9a-f]{10}: /);
+  expect(backWords(record({ number: 11 }))).toMatch(/^back to d-11 /);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentView } from '../../fleet/fleet-view.ts';
-import { judgeDeployment, outcomeOfVerdict } from '../../publisher/verdict.ts';
+import { judgeDeployment, outcomeOfVerdict, stateAfter } from '../../publisher/verdict.ts';
 import type { NextStep } from '../../runtime/errors.ts';
 import type { Phase, Presence, Report } from '../../schemas/report.ts';
 
@@ -72,4 +72,13 @@ describe('the verdict over a fleet', () => {
       { agentId: 'c', code: 'silent' },
     ]);
   });
+});
+
+it('beside a bad ending no state says that it is running', () => {
+  for (const ending of ['failed', 'rolled-back', 'halted', 'aborted'] as const) {
+    expect(stateAfter(ending, 'running')).toBe('failed');
+  }
+  expect(stateAfter('timed-out', 'running')).toBe('running');
+  expect(stateAfter('superseded', 'running')).toBe('running');
+  expect(stateAfter('converged', 'running')).toBe('converged');
 });

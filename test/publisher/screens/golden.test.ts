@@ -22,6 +22,7 @@ import {
   endedFailures,
   progressFrame,
   publishedLines,
+  verdictLines,
 } from '../../../publisher/screens/progress-lines.ts';
 import { statusChanges } from '../../../publisher/screens/status-output.ts';
 import { asksForWayBack, statusLines } from '../../../publisher/screens/status-screen.ts';
@@ -214,6 +215,16 @@ describe('status', () => {
     ]);
   });
 
+  it('of one agent that a person must help, and that tries again all the same', async () => {
+    const auth = make.failure('AUTH', 'git@host refused the key', 'give the agent a key that it takes', 'stall');
+    const view = make.agent('web-1', { phase: 'failed', activeCommit: OLD, ...auth, retries: true });
+    const lines = agentLines(view, PRESENT, SCREEN);
+    await shows('agent-auth', lines);
+    expect(agentLines(make.agent('web-1', { phase: 'failed', ...auth }), PRESENT, SCREEN).join('\n')).not.toContain(
+      'tries again',
+    );
+  });
+
   it('of one agent that has drifted, and of one that cannot write its report', async () => {
     const problem = 'its report cannot be written: NO_AUTH at /app/business/agents/web-1';
     await shows('agent-drift', agentLines(make.agent('web-1', { drift: ['index.html', 'a\u001bb'] }), PRESENT, SCREEN));
@@ -344,6 +355,10 @@ describe('a deployment that is followed', () => {
       for (const line of lines) expect(width(line)).toBeLessThanOrEqual(80);
       await shows(name, lines);
     }
+    // The verdict stands below what was drawn last, and says how it ended: once.
+    const ended = progress(MIXED.slice(1, 2), 4_200, 'converged');
+    const last = [...progressFrame(ended, followed, WINDOW, 23), ...verdictLines(ended, 'converged', followed, NOW)];
+    expect(last.filter((line) => line.includes('1/1 agents'))).toHaveLength(1);
     const old = progressFrame(progress(MIXED.slice(1, 3), 4_200, null, { stale }), followed, WINDOW, 23);
     await shows('frame-stale', old);
     await shows('frame-failed', endedFailures(progress(MIXED, 20 * SECOND, 'failed'), SCREEN));
