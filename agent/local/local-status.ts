@@ -8,6 +8,7 @@ import type { Layout } from '../disk/layout.ts';
 import { listReleases } from '../disk/releases.ts';
 import { type Journal, readJournal } from '../state/journal.ts';
 import { type Override, readOverride } from '../state/override.ts';
+import { type PresenceProblem, readPresenceProblem } from '../state/presence-problem.ts';
 import { newestFirst } from '../state/retention.ts';
 import { readSuspension, type Suspension } from '../state/suspension.ts';
 import { type AdoptionRecord, readAdoptions } from './adoption-record.ts';
@@ -30,6 +31,8 @@ export interface LocalStatus {
   /** Why the newest target that the agent heard of is not taken; null: it is, or it heard of none. */
   readonly refused: Journal['refused'];
   readonly adoptions: readonly AdoptionRecord[];
+  /** Why the fleet does not see the agent that runs here as online; null: it does, or none runs. */
+  readonly presence: PresenceProblem | null;
   /** Old releases, or parts of them, that the agent could not delete and set aside. */
   readonly undeletable: readonly string[];
 }
@@ -74,18 +77,21 @@ export async function readLocalStatus(layout: Layout, clock: Clock): Promise<Loc
   const journal = await readJournal(layout.appState);
   const { accepted, progress, gaveUp, reversal, refused } = journal;
   const paths = new Set([...Object.keys(journal.links), ...(progress ? [progress.relativePath] : [])]);
-  const [running, override, suspension, adoptions, undeletable, releases, ...links] = await Promise.all([
+  const [running, override, suspension, adoptions, undeletable, problem, releases, ...links] = await Promise.all([
     isTaken(join(layout.state, 'lock'), clock),
     readOverride(layout.appState),
     readSuspension(layout.appState),
     readAdoptions(layout.appState),
     setAside(layout),
+    readPresenceProblem(layout.appState),
     keptReleases(layout, journal),
     ...[...paths].sort().map((path) => shownBy(layout, path)),
   ]);
   const counting = override && { ...override, counts: override.against === accepted?.targetVersion };
   const standing = { override: counting, suspension, gaveUp, reversal, refused };
-  return { running, links, accepted, progress, releases, ...standing, adoptions, undeletable };
+  // An agent that was killed could not take its note back.
+  const presence = running === false ? null : problem;
+  return { running, presence, links, accepted, progress, releases, ...standing, adoptions, undeletable };
 }
 
 /** As git/worktree/discard.ts names them. */

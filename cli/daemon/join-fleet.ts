@@ -1,12 +1,16 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ownCredential } from '../../agent/state/own-credential.ts';
+import { notePresenceProblem } from '../../agent/state/presence-problem.ts';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { createMutex } from '../../runtime/mutex.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
+import type { Membership } from '../../zookeeper/recipes/membership.ts';
 import { sessionAccess } from '../shell/session-access.ts';
 import { version } from '../version.ts';
 import { type CredentialFiles, openCredentialFiles } from './credential-files.ts';
@@ -50,5 +54,21 @@ export async function joinFleet(
     flagsFile,
     ...mechanics,
   });
+  await tellPresence(side.membership, local.layout.appState, log);
+  shutdown.add('note on the presence', () => notePresenceProblem(local.layout.appState, null));
   return { ...side, changed };
+}
+
+/** Where ZooKeeper cannot show why this agent is not online, its own disk does: for `gitfleet agent status`. */
+async function tellPresence(membership: Membership, appState: string, log: Logger): Promise<void> {
+  const inTurn = createMutex();
+  const note = () =>
+    inTurn(async () => {
+      const { problem } = membership;
+      const now = problem && { code: problem.code, reason: problem.message, hint: problem.hint, at: clock.now() };
+      await notePresenceProblem(appState, now);
+    }).catch((error: unknown) => log.warn({ err: classify(error) }, 'agent status cannot show the presence'));
+  membership.onChange(() => void note());
+  // What an earlier process left there.
+  await note();
 }

@@ -41,6 +41,7 @@ function statusLines(agentId: string, app: string, status: LocalStatus, prepares
     running === null ? 'unknown whether it runs: flock is not installed' : running ? 'it runs' : 'it does not run';
   return [
     `agent ${agentId} of ${app}: ${runs}`,
+    ...presenceLines(status, now),
     ...(links.length === 0 ? ['  no link yet'] : links.map(linkLine)),
     ...targetLines(status, awaits, now),
     ...failureLines(status),
@@ -54,6 +55,15 @@ function statusLines(agentId: string, app: string, status: LocalStatus, prepares
     }),
     ...status.undeletable.map((path) => `  cannot be deleted by the agent, remove it as root: ${visible(path, 300)}`),
     lastLine(status, awaits),
+  ];
+}
+
+function presenceLines({ presence }: LocalStatus, now: number): string[] {
+  if (!presence) return [];
+  const { code, reason, hint, at } = presence;
+  return [
+    `  not online for the fleet for ${age(now - at)}: ${visible(code, 40)}: ${visible(reason, 500)}`,
+    ...(hint === '' ? [] : [`    ${visible(hint, 500)}`]),
   ];
 }
 

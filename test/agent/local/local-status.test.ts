@@ -14,7 +14,7 @@ const made = { commitId: NEW, endedWell: false, leftAt: null, at: 1 };
 /** Made ready and not shown, where nothing else is said. */
 const ready: LocalStatus = {
   ...{ running: true, links: [{ ...shop, commitId: A }], accepted: null, releases: [made], override: null },
-  ...{ suspension: null, gaveUp: null, reversal: null, refused: null, adoptions: [], undeletable: [] },
+  ...{ suspension: null, gaveUp: null, reversal: null, refused: null, adoptions: [], undeletable: [], presence: null },
   progress: { ...progress, activation: 'none' },
 };
 const override = { against: '5.1', url: '', commitId: A, relativePath: 'shop', by: 'ann', reason: '', at: 1 };

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { LocalStatus } from '../../../agent/local/local-status.ts';
 import { gitfleet } from '../../support/commands.ts';
 import { type TestAgent, TestFleet } from '../../support/fleet.ts';
+import { until } from '../../support/until.ts';
 import { realServers } from '../../support/zookeeper/server.ts';
 
 const servers = realServers(1);
@@ -138,4 +139,19 @@ describe('gitfleet agent status', () => {
     expect(stdout).toMatch(/adopted shop at .*: from cron; before: .*shop\.before-gitfleet\n/);
     expect(stdout).toMatch(/kept [0-9a-f]{10} ended well, shown for /);
   });
+});
+
+it('an agent that the fleet cannot see as online says why on its own server', async () => {
+  fleet = await TestFleet.create(servers.connect());
+  const closed = [{ scheme: 'world', id: 'anyone', permissions: 'r' }] as const;
+  await fleet.session.setAcl(fleet.znodes.online, closed, -1);
+  const agent = await fleet.startAgent('web-1');
+  const { presence } = await until('it says why', async () => {
+    const status = await statusOf(agent);
+    return status.presence ? status : null;
+  });
+  expect(presence).toMatchObject({ code: 'NO_AUTH' });
+  expect((await fleet.onServer(agent, 'status')).stdout).toMatch(/not online for the fleet for .*: NO_AUTH: /);
+  await agent.kill('SIGKILL');
+  expect(await statusOf(agent)).toMatchObject({ running: false, presence: null });
 });
