@@ -88,6 +88,21 @@ export function agentVerbs({ root, verb }: CommandTable): void {
     here(
       verb(
         agent,
+        'leave',
+        'this server goes away for good: nothing waits for it any more',
+        () => import('./server/leave.ts'),
+      ),
+    ).description(
+      'For the end of a machine, after its agent was stopped: marks the last report of the agent, so that no rollout and' +
+        ' no budget counts it as offline. It is back as soon as its agent runs again. An agent with the label ephemeral' +
+        ' does the same whenever it is stopped.',
+    ),
+    'systemctl stop gitfleet-agent && gitfleet agent leave',
+  );
+  example(
+    here(
+      verb(
+        agent,
         'adopt <relativePath>',
         'take over a clone, or a release link of Capistrano',
         () => import('./server/adopt.ts'),

@@ -138,15 +138,23 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
 export function forgetVerb({ root, verb }: CommandTable): void {
   example(
     shared(
-      verb(root, 'forget [agent]', 'remove the reports of agents that are gone', () => import('./deploy/forget.ts')),
+      verb(
+        root,
+        'forget [agents...]',
+        'remove the reports of agents that are gone',
+        () => import('./deploy/forget.ts'),
+      ),
     )
       .description(
         'Removes the report of an agent that is offline, so that status no longer lists it. For an agent that is online,' +
           ' forget is refused, unless its report belongs to a former state directory (NO_AUTH): then the agent writes a' +
-          ' new one. With --older, all offline agents that reported last that long ago.',
+          ' new one. With --older, all offline agents that reported last that long ago. With --list, what could be' +
+          ' forgotten is shown, and nothing is removed.',
       )
+      .option('-l, --list', 'only list the agents that could be forgotten, with the age of their last report')
       .option('--older <duration>', 'all offline agents whose last report is at least that old, such as 1h'),
-    'gitfleet forget web-9',
+    'gitfleet forget -l',
+    'gitfleet forget web-9 web-10',
     'gitfleet forget --older 1h',
   );
 }

@@ -1,5 +1,5 @@
 import { FleetError } from '../runtime/errors.ts';
-import { type Presence, parsePresence, parseReport, type Report } from '../schemas/report.ts';
+import { hasLeft, type Presence, parsePresence, parseReport, type Report } from '../schemas/report.ts';
 import { matches, parseSelector } from '../schemas/selector.ts';
 import { AGENT_ID, type Znodes } from '../schemas/znodes.ts';
 import { readChildren } from '../zookeeper/recipes/read-children.ts';
@@ -20,18 +20,41 @@ export interface AgentView {
   readonly falsePresence?: true;
 }
 
+/** What is at the places of a fleet's agents. */
+export interface WholeFleet {
+  /** Every agent that is online or ever reported, by id in alphabetical order, but for those that left for good. */
+  readonly agents: readonly AgentView[];
+  /** Offline, and their last report says that they leave. Nothing expects them. */
+  readonly left: readonly AgentView[];
+  /** Nodes whose name is no agent's. */
+  readonly ignored: number;
+  /** Nodes of agents beyond the 10,000 that are read. */
+  readonly unread: number;
+}
+
+/** The agents of a fleet as everything but `forget` looks at them. */
+export const readFleet = async (session: Session, znodes: Znodes): Promise<readonly AgentView[]> =>
+  (await readWholeFleet(session, znodes)).agents;
+
 /**
- * Every agent that is online or ever reported, by id in alphabetical order. Reads go out many at once, so that a thousand
- * agents cost little more than one; nodes whose name is no agent's are not read, and of agents 10,000 at the most.
+ * Reads go out many at once, so that a thousand agents cost little more than one; nodes whose name is no agent's are not
+ * read, and of agents 10,000 at the most.
  */
-export async function readFleet(session: Session, znodes: Znodes): Promise<AgentView[]> {
+export async function readWholeFleet(session: Session, znodes: Znodes): Promise<WholeFleet> {
   const names = (name: string) => AGENT_ID.test(name);
   const [online, reported] = await Promise.all([
     readChildren(session, znodes.online, { names }),
     readChildren(session, znodes.agents, { names }),
   ]);
   const ids = [...new Set([...online.nodes.keys(), ...reported.nodes.keys()])].sort();
-  return ids.map((id) => viewOf(id, online.nodes.get(id) ?? null, reported.nodes.get(id) ?? null));
+  const views = ids.map((id) => viewOf(id, online.nodes.get(id) ?? null, reported.nodes.get(id) ?? null));
+  const isGone = (view: AgentView) => !view.presence && !view.falsePresence && hasLeft(view.report);
+  return {
+    agents: views.filter((view) => !isGone(view)),
+    left: views.filter(isGone),
+    ignored: online.ignored + reported.ignored,
+    unread: online.unread + reported.unread,
+  };
 }
 
 /** One agent; null where nothing is known of it. */

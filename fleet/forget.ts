@@ -47,11 +47,16 @@ async function cannotWriteIt(session: Session, znodes: Znodes, agentId: string):
   return writers(presence.acl).some((entry) => !may.has(entry.id));
 }
 
-/** @param olderMs how long ago the last report must be, by the clock of the ensemble, which is `now`. */
-export function forgettable(fleet: readonly AgentView[], now: number, olderMs: number): string[] {
+/**
+ * Who is offline, the longest first, and what stands in the place of an agent and is none.
+ * @param olderMs how long ago the last report must be, by the clock of the ensemble, which is `now`.
+ */
+export function forgettable(fleet: readonly AgentView[], now: number, olderMs: number): AgentView[] {
+  const isOld = ({ reportedAt, falsePresence }: AgentView) =>
+    reportedAt === null ? falsePresence === true && olderMs === 0 : now - reportedAt >= olderMs;
   return fleet
-    .filter(({ presence, reportedAt }) => !presence && reportedAt !== null && now - reportedAt >= olderMs)
-    .map(({ agentId }) => agentId);
+    .filter((view) => !view.presence && isOld(view))
+    .toSorted((a, b) => (a.reportedAt ?? 0) - (b.reportedAt ?? 0) || (a.agentId < b.agentId ? -1 : 1));
 }
 
 /** It belongs to no session, so nothing but this ever takes it away, and it keeps its agent from coming online. */

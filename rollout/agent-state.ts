@@ -1,5 +1,5 @@
 import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
-import { blamesCommit, hasGivenUp, isOverridden, isSuspended, type Report } from '../schemas/report.ts';
+import { blamesCommit, hasGivenUp, hasLeft, isOverridden, isSuspended, type Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
 import type { AgentSeen, Observed } from './observed.ts';
@@ -14,7 +14,7 @@ export type AgentState =
   | 'working' // on its way to ready, or from its permit to done
   | 'gone' // went away with its permit in hand, or after it was done: counts as on its way until the deadline
   | 'offline'
-  | 'forgotten'; // offline for so long that it leaves the offline budget
+  | 'forgotten'; // left for good, or offline for so long that it leaves the offline budget
 
 export interface RolloutAgent {
   readonly agentId: string;
@@ -46,6 +46,8 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const is = (standing: AgentState, inFlight = false, overdue = false): RolloutAgent => ({
     ...{ agentId, standing, seen, inFlight, overdue, elsewhere, hadPermit: permitted || lost },
   });
+  // Its server went away for good, and said so.
+  if (!online && hasLeft(seen.report)) return is('forgotten');
   if (isSuspended(seen.report) || isOverridden(report)) return is('out', permitted);
   const isActive = report?.phase === 'active';
   // Without waves no agent is watched afterwards: that it was there is enough.

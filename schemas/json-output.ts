@@ -103,6 +103,9 @@ export const statusOutput = z.strictObject({
   reached: z.int(),
   expected: z.int(),
   agents: z.array(agent),
+  /** Nodes beside the agents' that are none, and agents beyond the 10,000 that are read. */
+  ignored: z.int(),
+  unread: z.int(),
   /** Since when ZooKeeper does not answer, or refuses; what stands here is what was seen then. */
   stale: z.strictObject({ since: z.number(), reason: z.string() }).nullable(),
 });
@@ -193,7 +196,18 @@ export const valueChangeOutput = z.strictObject({
   removed: z.boolean().optional(),
 });
 
-/** `forget`. */
+/** `forget --list`: one line per agent. */
+export const forgettableOutput = z.strictObject({
+  agentId: z.string(),
+  /** Of its last report, by the clock of the ensemble; null: there is none. */
+  reportedAt: z.number().nullable(),
+  /** It said that it leaves for good: nothing expects it. */
+  left: z.boolean(),
+  /** A node of no session stands in its place. */
+  falsePresence: z.boolean(),
+});
+
+/** `forget`: one line per agent. */
 export const forgetOutput = z.strictObject({ agentId: z.string(), forgotten: z.boolean() });
 
 export type ErrorOutput = z.infer<typeof errorOutput>;
@@ -207,6 +221,7 @@ export type HoldOutput = z.infer<typeof holdOutput>;
 export type QuarantineOutput = z.infer<typeof quarantineOutput>;
 export type SteerOutput = z.infer<typeof steerOutput>;
 export type PolicyOutput = z.infer<typeof policyOutput>;
+export type ForgettableOutput = z.infer<typeof forgettableOutput>;
 export type ForgetOutput = z.infer<typeof forgetOutput>;
 export type FlagsOutput = z.infer<typeof flagsOutput>;
 export type FlagOutput = z.infer<typeof flagOutput>;

@@ -54,6 +54,8 @@ export const report = once(() =>
     drift: z.array(z.string()).default([]),
     /** Set while it failed and tries again without a person, also where `error.next` names one: a new key needs no word. */
     retries: z.boolean().default(false),
+    /** Its server goes away for good: once it is offline nothing expects it any more. */
+    left: z.boolean().default(false),
     /** Tries at this targetVersion so far. */
     attempts: z.number().int().default(0),
     /** Since when the phase holds. */
@@ -66,6 +68,9 @@ export type Report = z.infer<ReturnType<typeof report>>;
 
 /** A person's word on the server holds whatever the target is, until that person takes it back. */
 export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
+
+/** It said that it leaves for good; of an agent that is online again an old word, until it reports. */
+export const hasLeft = (last: Report | null): boolean => last?.left === true;
 
 /** Its own tries are over: only a person, or a newer target, changes that. */
 export const hasGivenUp = (last: Report | null): boolean =>

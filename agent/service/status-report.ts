@@ -67,6 +67,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       retries: rest?.kind === 'failed' && rest.retryInMs !== null,
+      left: false,
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       phaseAt: last.since,
       at: parts.clock.now(),

@@ -9,6 +9,7 @@ import { keepFlags } from '../../agent/service/flags-file.ts';
 import type { Journal } from '../../agent/state/journal.ts';
 import type { WantedTarget } from '../../agent/state/wanted.ts';
 import type { Access } from '../../fleet/access.ts';
+import { markLeft } from '../../fleet/leave.ts';
 import { startCoordinator } from '../../rollout/coordinator.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
@@ -43,6 +44,10 @@ interface FleetSideParts {
   readonly shutdown: Pick<Shutdown, 'add'>;
 }
 
+/** An agent with this label, whatever its value, leaves the fleet at each orderly stop. */
+const EPHEMERAL = 'ephemeral';
+const LEAVING_MS = 3_000;
+
 /**
  * Everything of an agent that rides on its session: presence, report, the target and the orders that it follows, its
  * turn at the origin, and the coordinator where it stands for one. What is opened is closed by `shutdown`.
@@ -71,7 +76,12 @@ export function fleetSide(parts: FleetSideParts) {
   const refresh = () => {
     membership.refresh().catch((error: unknown) => log.warn({ err: classify(error) }, 'presence not refreshed'));
   };
-  shutdown.add('reports', () => reporter.idle());
+  shutdown.add('reports', async () => {
+    await reporter.idle();
+    // A server that comes and goes with the load says so, and nothing waits for it: others catch up when they are back.
+    if (live().labels[EPHEMERAL] === undefined || !membership.held()) return;
+    await markLeft(session, paths, agentId, { deadlineMs: LEAVING_MS });
+  });
   membership.onChange(() => {
     if (membership.held()) reporter.repeat();
   });

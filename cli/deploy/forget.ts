@@ -1,8 +1,8 @@
-import { readFleet } from '../../fleet/fleet-view.ts';
+import { readWholeFleet } from '../../fleet/fleet-view.ts';
 import { forgetAgent, forgettable } from '../../fleet/forget.ts';
-import { forgottenLines } from '../../publisher/screens/brake-lines.ts';
+import { forgettableLines, forgottenLines } from '../../publisher/screens/brake-lines.ts';
 import { parseDuration } from '../../schemas/duration.ts';
-import type { ForgetOutput } from '../../schemas/json-output.ts';
+import type { ForgetOutput, ForgettableOutput } from '../../schemas/json-output.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
@@ -11,33 +11,65 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
-import { timeToWrite } from './fleet-time.ts';
+import { type FleetTime, timeToShow, timeToWrite } from './fleet-time.ts';
 import { agentUnknown } from './operands.ts';
 
-/** `gitfleet forget AGENT`, or `gitfleet forget --older 1h` for all offline agents whose last report is that old. */
+/**
+ * `gitfleet forget AGENT...`, or `gitfleet forget --older 1h` for all offline agents whose last report is that old.
+ * `--list` shows which there are, and removes nothing.
+ */
 export async function run({ options, words }: Call): Promise<number> {
-  const agentId = words[0];
   const older = options['older'] === undefined ? null : parseDuration(String(options['older']));
   if (options['older'] !== undefined && older === null)
     throw usage('--older must be a duration of at most 24 days', 'such as 1h or 7d');
-  if ((agentId === undefined) === (older === null))
-    throw usage('forget needs an agent, or --older', 'gitfleet forget web-3, or gitfleet forget --older 1h');
+  const lists = options['list'] === true;
+  if (lists && words.length > 0)
+    throw usage('--list names no agent', 'gitfleet forget --list, or gitfleet forget web-3');
+  if (!lists && (words.length === 0) === (older === null))
+    throw usage('forget needs agents, or --older', 'gitfleet forget web-3, or gitfleet forget --older 1h');
   const settings = await readSettings(options);
+  const json = options['json'] === true;
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const ids = agentId === undefined ? await allOlder(session, paths, older ?? 0) : [agentId];
-    for (const id of ids) {
-      const forgotten = await asOperator('to forget an agent', forgetAgent(session, paths, id));
-      if (!forgotten && agentId !== undefined) throw await agentUnknown(session, paths, id);
-      if (options['json']) sayJson({ agentId: id, forgotten } satisfies ForgetOutput);
-      else if (forgotten) say(...forgottenLines(id));
-    }
-    if (ids.length === 0 && !options['json']) say('no offline agent reported that long ago');
+    if (lists) return await list(session, paths, older ?? 0, json);
+    const found = older === null ? null : await gone(session, paths, timeToWrite(session, paths), older);
+    const ids = found?.map(({ agentId }) => agentId) ?? [...new Set(words)];
+    if (ids.length === 0 && !json) say('no offline agent reported that long ago');
+    await forgetEach(session, paths, ids, found === null, json);
     return EXIT.converged;
   });
 }
 
-async function allOlder(session: Session, paths: Znodes, olderMs: number): Promise<string[]> {
-  const [fleet, { now }] = await Promise.all([readFleet(session, paths), timeToWrite(session, paths)]);
-  return forgettable(fleet, now(), olderMs);
+/** What was asked for by name must be there; one that cannot be forgotten keeps no other from it. */
+async function forgetEach(session: Session, paths: Znodes, ids: readonly string[], named: boolean, json: boolean) {
+  const failures: unknown[] = [];
+  for (const agentId of ids) {
+    try {
+      const forgotten = await asOperator('to forget an agent', forgetAgent(session, paths, agentId));
+      if (!forgotten && named) throw await agentUnknown(session, paths, agentId);
+      if (json) sayJson({ agentId, forgotten } satisfies ForgetOutput);
+      else if (forgotten) say(...forgottenLines(agentId));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+/** By the clock of the ensemble, which tells the age of a report. */
+async function gone(session: Session, paths: Znodes, time: Promise<FleetTime>, olderMs: number) {
+  const [{ agents, left }, { now }] = await Promise.all([readWholeFleet(session, paths), time]);
+  return forgettable([...agents, ...left], now(), olderMs);
+}
+
+async function list(session: Session, paths: Znodes, olderMs: number, json: boolean): Promise<number> {
+  const time = timeToShow(session, paths);
+  const views = await gone(session, paths, time, olderMs);
+  if (json)
+    for (const { agentId, reportedAt, report, falsePresence } of views) {
+      const left = report?.left === true;
+      sayJson({ agentId, reportedAt, left, falsePresence: falsePresence === true } satisfies ForgettableOutput);
+    }
+  else say(...forgettableLines(views, (await time).now()));
+  return EXIT.converged;
 }

@@ -1,4 +1,4 @@
-import { type AgentView, readAgent, readFleet, selectedBy } from '../../fleet/fleet-view.ts';
+import { type AgentView, readAgent, readWholeFleet, selectedBy } from '../../fleet/fleet-view.ts';
 import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { readRolloutStatus } from '../../publisher/current-rollout.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
@@ -41,14 +41,15 @@ export async function run({ options, words }: Call): Promise<number> {
     const asked = timeToShow(session, paths);
     const wayBack = wayBackOf(session, paths);
     const look = async (): Promise<StatusPicture> => {
-      const [state, fleet] = await Promise.all([readSharedState(session, paths), readFleet(session, paths)]);
+      const [state, whole] = await Promise.all([readSharedState(session, paths), readWholeFleet(session, paths)]);
+      const { agents: fleet, ignored, unread } = whole;
       const led = await readRolloutStatus(session, paths, state.config.targetVersion);
       const selection = selectionOf(
         fleet.filter((view) => !chosen(view)),
         options['selector'],
       );
-      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ...led, selection, stale: null };
-      const picture: StatusPicture = { ...seen, wayBack: null };
+      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ignored, unread, ...led, selection };
+      const picture: StatusPicture = { ...seen, stale: null, wayBack: null };
       return asksForWayBack(picture) ? { ...picture, wayBack: await wayBack(state) } : picture;
     };
     const [picture, time] = await Promise.all([look(), asked]);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isOpen } from '../../fleet/access.ts';
-import { type AgentView, readFleet } from '../../fleet/fleet-view.ts';
+import { type AgentView, readWholeFleet, type WholeFleet } from '../../fleet/fleet-view.ts';
 import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
 import { type ConfigContent, parseConfig } from '../../fleet/shared-state.ts';
 import { systemClock as clock, systemRandom } from '../../runtime/clock.ts';
@@ -119,7 +119,7 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
       return { findings: [failed('app', `${settings.app} is not set up on this ZooKeeper`, hint)], target: null };
     }
     const [fleet, config, skew, publishing] = await Promise.all([
-      readFleet(session, paths),
+      readWholeFleet(session, paths),
       session.get(paths.config),
       checkClocks(session, paths, allowed),
       checkPublishing(settings, session, paths),
@@ -130,7 +130,8 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
         ...rightsFindings(settings, wrong, allowed),
         ...publishing,
         targetFinding(paths, judged),
-        ...falsePresences(fleet),
+        ...falsePresences(fleet.agents),
+        ...unseen(fleet, paths),
         skew,
       ],
       target: judged.target,
@@ -151,6 +152,15 @@ const falsePresences = (fleet: readonly AgentView[]): Finding[] =>
         `remove it: gitfleet forget ${agentId}`,
       ),
     );
+
+/** Everything that reads the fleet leaves these out. */
+function unseen({ ignored, unread }: WholeFleet, { online, agents }: Znodes): Finding[] {
+  const hint = `look with a ZooKeeper client at the children of ${online} and ${agents}, and remove what is no agent's`;
+  return [
+    ...(ignored > 0 ? [warning('agents', `${ignored} nodes are ignored: their names are no agent's`, hint)] : []),
+    ...(unread > 0 ? [warning('agents', `${unread} agents are not read: more than 10,000 are too many`, hint)] : []),
+  ];
+}
 
 function rightsFindings(
   settings: Settings,

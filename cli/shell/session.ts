@@ -4,10 +4,10 @@ import { FleetError } from '../../runtime/errors.ts';
 import { createLog } from '../../runtime/log.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
-import { openSession } from '../../zookeeper/open-session.ts';
+import { type AuthEntry, openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { explainRefusal } from './access.ts';
-import { sessionAccess } from './session-access.ts';
+import { type SessionAccess, sessionAccess } from './session-access.ts';
 import { warn } from './terminal.ts';
 
 /** How long a person or a hook waits for a quorum before giving up (docs/design.md, section 7). */
@@ -26,13 +26,18 @@ const BACKOFF = { firstMs: 100, maxMs: 1_000 };
 /** After this time without an answer, the command says what it waits for. */
 export const SILENT_MS = 2_000;
 
-/** Opens a session for one command and closes it whatever happens. @throws FleetError UNREACHABLE */
+/**
+ * Opens a session for one command and closes it whatever happens.
+ * @param own credentials besides those of the settings.
+ * @throws FleetError UNREACHABLE
+ */
 export async function withSession<T>(
   settings: Settings,
   work: (session: Session, access: Access) => Promise<T>,
   waitMs = QUORUM_MS,
+  own: readonly AuthEntry[] = [],
 ): Promise<T> {
-  const allowed = await sessionAccess(settings);
+  const allowed = withOwn(await sessionAccess(settings), own);
   const session = openSession({
     connect: settings.zookeeper.connect,
     ...allowed.session,
@@ -49,6 +54,20 @@ export async function withSession<T>(
   } finally {
     await session.close();
   }
+}
+
+/** Beside those of the files also where these are read again. */
+function withOwn(allowed: SessionAccess, own: readonly AuthEntry[]): SessionAccess {
+  const { auth = [], renewCredentials } = allowed.session;
+  const renewed = renewCredentials && {
+    renewCredentials: async () => {
+      const next = await renewCredentials();
+      return { ...next, auth: [...next.auth, ...own] };
+    },
+  };
+  return own.length === 0
+    ? allowed
+    : { ...allowed, session: { ...allowed.session, auth: [...auth, ...own], ...renewed } };
 }
 
 async function connectedWithin(session: Session, connect: string, waitMs: number): Promise<void> {

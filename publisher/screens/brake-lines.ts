@@ -1,6 +1,9 @@
 import { holdWords, quarantineWords } from '../../fleet/admission.ts';
+import type { AgentView } from '../../fleet/fleet-view.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Brake, type Hold, inForce, type Quarantined } from '../../schemas/hold.ts';
+import { hasLeft } from '../../schemas/report.ts';
+import { age } from './words.ts';
 
 /** What the verbs say that stop a deployment, or take away what a server left; each also where nothing had to be done. */
 export const holdLines = (app: string, held: Hold): string[] => [
@@ -43,6 +46,17 @@ export const quarantineLines = (app: string, entry: Quarantined, isWanted: boole
 export const unquarantineLines = (app: string, commitId: string, lifted: Quarantined | null): string[] => [
   lifted ? `${app}: lifted: ${quarantineWords(lifted)}` : `${app}: ${commitId.slice(0, 12)} was not in quarantine`,
 ];
+
+/** What `gitfleet forget --list` shows. */
+export function forgettableLines(views: readonly AgentView[], now: number): string[] {
+  if (views.length === 0) return ['no agent is offline: there is nothing to forget'];
+  const rows = views.map(({ agentId, reportedAt, report, falsePresence }) => {
+    const seen = reportedAt === null ? 'never reported' : `last report ${age(now - reportedAt)} ago`;
+    const how = falsePresence ? ', a node of no session is in its place' : hasLeft(report) ? ', left for good' : '';
+    return `${visible(agentId, 100)}: ${seen}${how}`;
+  });
+  return [...rows, 'next: gitfleet forget AGENT..., or gitfleet forget --older 1h; what comes back is listed again'];
+}
 
 export const forgottenLines = (agentId: string): string[] => [
   `${visible(agentId, 100)} is forgotten: its report is removed; it is back as soon as its agent runs again`,

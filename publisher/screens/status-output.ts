@@ -11,7 +11,7 @@ import { standingWords } from './words.ts';
 
 /** `gitfleet status --json`. */
 export function statusOutputOf(picture: StatusPicture, now: number): StatusOutput {
-  const { app, state, fleet, rollout, stale } = picture;
+  const { app, state, fleet, rollout, stale, ignored = 0, unread = 0 } = picture;
   const { reached, expected } = verdictOf(picture);
   return {
     app,
@@ -27,6 +27,8 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
     reached,
     expected,
     agents: fleet.map((view) => agentOutputOf(view, state.config.targetVersion)),
+    ignored,
+    unread,
     stale: stale && { since: stale.since, reason: stale.reason },
   };
 }

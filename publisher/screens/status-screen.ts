@@ -24,6 +24,9 @@ export interface StatusPicture extends NextCommands {
   readonly fleet: readonly AgentView[];
   /** The rollout in waves of what config holds; null: all agents go at once, or no coordinator leads yet. */
   readonly rollout: Rollout | null;
+  /** What lies beside the agents and is none, and how many agents were too many to read. */
+  readonly ignored?: number;
+  readonly unread?: number;
   /** Set where `-l` chose `fleet`. */
   readonly selection?: Selection | null;
   /** Set where ZooKeeper does not tell any more; the picture is the last that was seen. */
@@ -46,7 +49,10 @@ export function statusLines(picture: StatusPicture, window: Screen, rows = Numbe
   const screen = asSeen(picture.stale, window);
   const agents = standings(picture);
   const old = staleLines(picture.stale, window);
-  const above = [...old, ...[wantedLines, brakeLines, rolloutLines].flatMap((part) => part(picture, screen))];
+  const above = [
+    ...old,
+    ...[wantedLines, brakeLines, rolloutLines, unseenLines].flatMap((part) => part(picture, screen)),
+  ];
   const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
   const last = lastLines(picture, verdictOf(picture), screen);
@@ -103,6 +109,14 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
     ...(held ? [holdWords(held)] : []),
     ...(entry ? [`${quarantineWords(entry)}; agents that do not show it keep what they serve`] : []),
     ...[hold.unreadable, quarantine.unreadable].filter((words) => words !== null),
+  ].map((words) => line(screen, `  ${words}`, 'busy'));
+}
+
+/** What no row stands for. */
+function unseenLines({ ignored = 0, unread = 0 }: StatusPicture, screen: Screen): string[] {
+  return [
+    ...(unread > 0 ? [`${count(unread, 'agent')} not read: more than 10,000 are too many`] : []),
+    ...(ignored > 0 ? [`${count(ignored, 'node')} beside the agents ignored: the name is no agent's`] : []),
   ].map((words) => line(screen, `  ${words}`, 'busy'));
 }
 

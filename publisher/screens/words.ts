@@ -1,6 +1,7 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
+import { hasLeft } from '../../schemas/report.ts';
 import { type JudgedAgent, takenOut } from '../verdict.ts';
 
 /** The words that every screen shares: short ids, ages, one agent's line. All text from outside passes `visible`. */
@@ -36,7 +37,7 @@ export const outcomeWord = (record: Deployment, current: boolean): string =>
 /** What one agent is about, and for what it waits: `fetching, try 3: FETCH_FAILED connection refused`. */
 export function standingWords({ standing, view }: JudgedAgent): string {
   const report = view.report;
-  if (standing === 'offline') return view.falsePresence ? 'offline: a node of no session is in its place' : 'offline';
+  if (standing === 'offline') return offlineWords(view);
   if (standing === 'silent') {
     const problem = view.presence?.problem;
     return problem ? `online, but ${visible(problem, 200)}` : 'online, has not answered yet';
@@ -48,6 +49,11 @@ export function standingWords({ standing, view }: JudgedAgent): string {
   if (!error) return report?.waitingFor ? `waiting for ${visible(report.waitingFor, 200)}` : phaseWords(view);
   const tries = error.next === 'retry' ? `retrying (${report?.attempts ?? 0} so far): ` : 'failed: ';
   return `${tries}${visible(error.code, 40)} ${visible(error.reason, 300)}`;
+}
+
+function offlineWords({ falsePresence, report }: AgentView): string {
+  if (falsePresence) return 'offline: a node of no session is in its place';
+  return hasLeft(report) ? 'left for good: nothing expects it' : 'offline';
 }
 
 export function overrideWords({ report }: JudgedAgent['view']): string {

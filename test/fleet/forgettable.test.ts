@@ -9,5 +9,5 @@ it('forgets of many at once those that are offline and reported long ago, and no
     agent('fresh', { online: false, reportedAt: NOW - HOUR + 1 }),
     agent('silent', { online: false, reportedAt: null }),
   ];
-  expect(forgettable(fleet, NOW, HOUR)).toEqual(['old']);
+  expect(forgettable(fleet, NOW, HOUR)).toMatchObject([{ agentId: 'old' }]);
 });
