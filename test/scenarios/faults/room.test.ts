@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MAX_WAITING } from '../../../agent/state/retention.ts';
+import { KEPT } from '../../../fleet/history.ts';
 import type { CommitId } from '../../../schemas/values.ts';
 import { type AgentHome, agentHome, type Life, startLife } from '../../support/agent/agent-process.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';
@@ -30,17 +31,6 @@ beforeEach(async () => {
 });
 afterEach(async ({ task }) => {
   if (task.result?.state === 'fail') console.log(readFileSync(home.logFile, 'utf8').split('\n').slice(-15).join('\n'));
-  if (task.result?.state === 'fail')
-    console.log(
-      execFileSync(
-        'sh',
-        [
-          '-c',
-          `du -k ${small} | sort -n | tail -12; ls ${small}/state/apps/*/store.git/objects/pack | wc -l; ls -a ${small}/root/.gitfleet/*/ ${small}/root/.gitfleet/*/releases; cat ${small}/state/apps/*/store.git/shallow | wc -l; grep -E 'packed|old release removed|needs' ${home.logFile} | tail -40 | cut -c1-300`,
-        ],
-        { encoding: 'utf8' },
-      ),
-    );
   await life.kill('SIGKILL');
   execFileSync('umount', ['-l', small]);
   await fleet.stop();
@@ -80,15 +70,60 @@ function startHere(keepReleases: number): void {
   life = startLife(home);
 }
 
-it('deployments without pause never fill it, and directories stay flat', { timeout: 3_600_000 }, async () => {
+interface Counted {
+  readonly releases: number;
+  readonly files: number;
+  readonly kilobytes: number;
+  readonly znodes: number;
+}
+
+async function counted(): Promise<Counted> {
+  const { blocks, bfree, bsize } = statfsSync(small);
+  return {
+    releases: releases().length,
+    files: filesBelow(small),
+    kilobytes: ((blocks - bfree) * bsize) / KB,
+    znodes: await nodesBelow(fleet.app),
+  };
+}
+
+async function nodesBelow(path: string): Promise<number> {
+  const children = (await fleet.session.children(path)) ?? [];
+  const below = await Promise.all(children.map((name) => nodesBelow(`${path}/${name}`)));
+  return children.length + below.reduce((sum, each) => sum + each, 0);
+}
+
+/** The agent removes while we count. */
+function filesBelow(directory: string): number {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.reduce(
+      (sum, each) => sum + 1 + (each.isDirectory() ? filesBelow(join(directory, each.name)) : 0),
+      0,
+    );
+  } catch {
+    return 0;
+  }
+}
+
+it('deployments without pause never fill it; files and znodes stay flat', { timeout: 3_600_000 }, async () => {
   startHere(2);
-  let most = 0;
+  const seen: Counted[] = [];
   for (let nth = 0; nth < (SOAK ? 500 : 40); nth += 1) {
     await deploy(commit({ index: file(`${nth}`), noise: noise(700 * KB) }));
-    most = Math.max(most, releases().length);
+    seen.push(await counted());
   }
   expect(refused()).toEqual([]);
-  expect(most).toBeLessThanOrEqual(2 + 1 + MAX_WAITING + 1);
+  const most = (of: keyof Counted, from: number, to = seen.length) =>
+    Math.max(...seen.slice(from, to).map((each) => each[of]));
+  console.log(
+    `${seen.length} deployments: at most ${most('releases', 0)} releases, ${most('files', 0)} files, ` +
+      `${most('kilobytes', 0)} KiB, ${most('znodes', 0)} znodes`,
+  );
+  expect(most('releases', 0)).toBeLessThanOrEqual(2 + 1 + MAX_WAITING + 1);
+  // Full after some twenty; from there on nothing grows but the records of deployments, which end at 200.
+  expect(most('files', 30)).toBeLessThanOrEqual(most('files', 0, 30) * 1.5);
+  expect(most('znodes', 0)).toBeLessThanOrEqual(most('znodes', 0, 1) + KEPT);
 });
 
 it('a commit of two bytes is deployed though others have filled the disk', { timeout: 120_000 }, async () => {
