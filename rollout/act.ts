@@ -1,4 +1,4 @@
-import { outcomeWrite } from '../fleet/history.ts';
+import { forgetOldest, outcomeWrite } from '../fleet/history.ts';
 import { type PublishParts, publishOnce, recordForeign } from '../fleet/publish-transaction.ts';
 import { deploymentName, type Outcome } from '../schemas/deployment.ts';
 import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts';
@@ -24,13 +24,18 @@ export async function act(
     case 'rest':
       return;
     case 'adopt':
-      await recordForeign(parts, seen.state);
-      return;
+      return await adopt(parts, seen);
     case 'roll back':
       return await rollBack(parts, leadership, seen, order);
     default:
       return await write(parts, leadership, seen, order);
   }
+}
+
+/** No publisher comes by where another client sets config, so the records beyond the newest go here. */
+async function adopt(parts: PublishParts, seen: Observation): Promise<void> {
+  const { deployments } = await recordForeign(parts, seen.state);
+  await forgetOldest(parts.session, parts.znodes, deployments.last);
 }
 
 /** The first write of a term: from now on no order of an earlier leader is accepted. Resolves to the ensemble's time. */

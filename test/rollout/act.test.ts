@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { readDeployment, writeOutcome } from '../../fleet/history.ts';
+import { KEPT, readDeployment, writeOutcome } from '../../fleet/history.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
@@ -242,4 +242,16 @@ it('a publisher leaves the word about a rollout in waves to the coordinator, als
     via: 'publish',
   });
   expect((await readDeployment(session, paths, 2))?.outcome).toBeNull();
+});
+
+it('the adoption of a foreign target removes the records beyond the newest', async () => {
+  const records = Array.from({ length: KEPT + 5 }, (_, at) => at + 1);
+  for (const n of records) await session.create(paths.deployment(n), Buffer.alloc(0), 'persistent');
+  await session.set(paths.deployments, Buffer.from(`${records.length}`), ANY_VERSION);
+  await session.set(paths.config, Buffer.from(JSON.stringify(core('f'))), ANY_VERSION);
+  await act(parts, mine, await see(), { do: 'adopt', why: 'config was set by another ZooKeeper client' });
+  const kept = (await session.children(paths.deployments)) ?? [];
+  expect(kept).toHaveLength(KEPT);
+  expect(kept).toContain(`d-${records.length + 1}`);
+  expect(kept).not.toContain('d-6');
 });
