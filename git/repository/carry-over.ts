@@ -1,42 +1,63 @@
-import { cp, readdir, readFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
-import { isCommitId } from '../run/commit-id.ts';
+import { isCommitId, objectFormatOf } from '../run/commit-id.ts';
 import { noteOf } from './commit-origin.ts';
-import { FETCH_SETTINGS } from './fetch-command.ts';
-import { pinNames, type Repository } from './repository.ts';
+import { FETCH_SETTINGS, FRUGAL_PACKER } from './fetch-command.ts';
+import { makeRepository, pinNames, type Repository } from './repository.ts';
 
 /**
  * Takes commits from one store of this machine into another, by a fetch from its path: every object is hashed on the
  * way, so a commit that arrives is proved, and one that is damaged does not arrive. The url that it came from stays
  * noted.
+ *
+ * Of the old store only the objects are used: it is replaced because it is damaged, and a commit is no less whole where
+ * the damage is in the config, in HEAD, in a ref or in the shallow list. So git reads them through a repository made
+ * for this, which borrows the objects.
  * @returns why each of the others did not arrive.
  */
 export async function carryOver(
   old: Repository,
   fresh: Repository,
   commits: readonly CommitId[],
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<Map<CommitId, unknown>> {
   const lost = new Map<CommitId, unknown>();
-  for (const commitId of commits) {
-    try {
-      await carry(old, fresh, commitId, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      lost.set(commitId, error);
+  const borrower = borrowerOf(fresh.directory);
+  try {
+    for (const commitId of commits) {
+      try {
+        await lendTo(borrower, old, commitId);
+        await carry(borrower, fresh, commitId, signal);
+        await cp(noteOf(old.directory, commitId), noteOf(fresh.directory, commitId)).catch(() => {}); // Asked again then.
+      } catch (error) {
+        signal?.throwIfAborted();
+        lost.set(commitId, error);
+      }
     }
+  } finally {
+    await rm(borrower, { recursive: true, force: true });
   }
   return lost;
 }
 
-async function carry(old: Repository, fresh: Repository, commitId: CommitId, signal: AbortSignal): Promise<void> {
+/** A crash may leave it beside the store. */
+export const borrowerOf = (directory: string): string => `${directory}.borrower`;
+
+/** The commit counts as one without parents: whether the old store has those is not asked. */
+async function lendTo(borrower: string, old: Repository, commitId: CommitId): Promise<void> {
+  await makeRepository(old, objectFormatOf(commitId), borrower);
+  await writeFile(join(borrower, 'objects', 'info', 'alternates'), `${join(old.directory, 'objects')}\n`);
+  await writeFile(join(borrower, 'shallow'), `${commitId}\n`);
+}
+
+async function carry(from: string, fresh: Repository, commitId: CommitId, signal?: AbortSignal): Promise<void> {
   const options = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance'];
+  const packer = `--upload-pack=${FRUGAL_PACKER}`;
   await fresh.git.output(
-    ['fetch', '--quiet', ...options, '--depth=1', '--', old.directory, `+${commitId}:refs/pins/${commitId}`],
+    ['fetch', '--quiet', ...options, packer, '--depth=1', '--', from, `+${commitId}:refs/pins/${commitId}`],
     { gitDir: fresh.directory, config: FETCH_SETTINGS, protocols: ['file'], signal },
   );
-  await cp(noteOf(old.directory, commitId), noteOf(fresh.directory, commitId)).catch(() => {}); // Asked again then.
 }
 
 /**
@@ -55,7 +76,7 @@ const OF_THE_MACHINE = new Set([
 
 /** What a store holds by its own files, without git: its pins, and the commits of the work trees, the spare's included. */
 export async function keptIn(
-  repository: Repository,
+  repository: Pick<Repository, 'directory'>,
 ): Promise<{ readonly pins: CommitId[]; readonly heads: CommitId[] }> {
   const all = join(repository.directory, 'worktrees');
   const names = await readdir(all).catch(() => []);

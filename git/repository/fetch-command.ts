@@ -57,7 +57,7 @@ export function fetcher(
  */
 const packedBy = (url: RepositoryUrl): string[] => (url.startsWith('file:') ? [`--upload-pack=${FRUGAL_PACKER}`] : []);
 
-const FRUGAL_PACKER = 'git -c pack.threads=1 -c pack.windowMemory=64m upload-pack';
+export const FRUGAL_PACKER = 'git -c pack.threads=1 -c pack.windowMemory=64m upload-pack';
 
 /** Always a pack, never loose objects: a pack is fsynced as one file and cannot be changed unnoticed object by object. */
 export const FETCH_SETTINGS = ['fetch.unpackLimit=1', ...FSCK_SETTINGS];

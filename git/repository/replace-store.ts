@@ -5,17 +5,19 @@ import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { createObjectReader } from '../objects/object-reader.ts';
 import { type ObjectFormat, objectFormatOf } from '../run/commit-id.ts';
 import { mayBeDamage } from '../run/errors.ts';
-import { carryOver, keptIn, mayStillBeWhole } from './carry-over.ts';
+import { borrowerOf, carryOver, keptIn, mayStillBeWhole } from './carry-over.ts';
 import { cameFrom } from './commit-origin.ts';
 import {
   exists,
   formatOf,
   makeRepository,
   otherFormat,
+  pinNames,
   pinned,
   type Repository,
   removeBrokenPins,
 } from './repository.ts';
+import { removeStaleOfWorkTree } from './stale-files.ts';
 
 /**
  * What happens when the object store itself is in doubt. The doubt is a file beside the store, so that it survives us;
@@ -130,6 +132,7 @@ export async function replaceStore(
   if (format !== needed) throw otherFormat(format, needed);
   const fresh = await emptyBeside(repository, format);
   let isFetched = false;
+  let isReady = false;
   try {
     const lost = await carryOver(repository, fresh, kept, signal);
     const arrived = kept.includes(commitId) && !lost.has(commitId);
@@ -141,9 +144,12 @@ export async function replaceStore(
         repository.log.warn({ commitId: head, error }, 'the commit of a kept release could not be fetched again');
       });
     }
+    isReady = true;
   } finally {
     fresh.reader.close();
     fresh.sizes.close();
+    // Half of a store would take the room that a full disk does not have.
+    if (!isReady) await rm(fresh.directory, { recursive: true, force: true }).catch(() => {});
   }
   await copyWorkTrees(repository.directory, fresh.directory);
   await rm(brokenOf(repository), { recursive: true, force: true });
@@ -165,6 +171,7 @@ export async function recoverStore(repository: Repository): Promise<void> {
   for (const directory of [
     brokenOf(repository),
     freshOf(repository),
+    ...[repository.directory, freshOf(repository)].flatMap((each) => [borrowerOf(each), `${borrowerOf(each)}.making`]),
     `${freshOf(repository)}.making`,
     `${repository.directory}.making`,
   ]) {
@@ -173,8 +180,9 @@ export async function recoverStore(repository: Repository): Promise<void> {
 }
 
 /**
- * Start-up: sets aside what is in the place of the store, and makes a new one or takes the one that was ready. What the
- * store knew about work trees is kept; the commits have to be fetched again.
+ * Start-up: sets aside what is in the place of the store, and makes a new one or takes the one that a crash left, ready
+ * or not. What the store knew about work trees is kept, and so are the commits whose objects are whole: no network is
+ * there yet, and their origin may not have them any more.
  */
 export async function startOver(repository: Repository): Promise<void> {
   const broken = brokenOf(repository);
@@ -182,11 +190,23 @@ export async function startOver(repository: Repository): Promise<void> {
     await rm(broken, { recursive: true, force: true });
     await rename(repository.directory, broken);
   }
+  const { pins, heads } = await keptIn({ directory: broken });
+  const kept = [...new Set([...heads, ...pins])];
+  const format = objectFormatOf(kept[0] ?? NO_COMMIT);
   if (await exists({ directory: freshOf(repository) })) await rename(freshOf(repository), repository.directory);
-  else await makeRepository(repository, 'sha1');
+  else await makeRepository(repository, format);
+  const there = new Set(await pinNames(repository));
+  const absent = kept.filter((commitId) => !there.has(commitId) && objectFormatOf(commitId) === format);
+  const lost = await carryOver({ ...repository, directory: broken }, repository, absent);
+  for (const [commitId, error] of lost) {
+    repository.log.warn({ commitId, error }, 'a kept commit was damaged in the old object store; it is fetched again');
+  }
   await copyWorkTrees(broken, repository.directory);
   await rm(broken, { recursive: true, force: true });
 }
+
+/** Where nothing is kept, the store's hash is not decided yet. */
+const NO_COMMIT = '0'.repeat(40) as CommitId;
 
 /** Those that can be copied and are not there; nothing else is lost with one that cannot but the time to make it again. */
 async function copyWorkTrees(from: string, to: string): Promise<void> {
@@ -194,9 +214,10 @@ async function copyWorkTrees(from: string, to: string): Promise<void> {
   for (const name of names) {
     const copy = join(to, 'worktrees', name);
     if (await lstat(copy).catch(() => null)) continue;
-    await cp(join(from, 'worktrees', name), copy, { recursive: true }).catch(() =>
-      rm(copy, { recursive: true, force: true }),
-    );
+    await cp(join(from, 'worktrees', name), copy, { recursive: true })
+      // A git that just brings an index up to date takes its lock away from where it put it, not from the copy.
+      .then(() => removeStaleOfWorkTree(copy))
+      .catch(() => rm(copy, { recursive: true, force: true }));
   }
 }
 

@@ -175,7 +175,7 @@ describe('a broken store', () => {
     store.close();
     writeFileSync(join(directory(), 'config'), '[core\n\0');
     expect(await store.has(first, origin.url)).toBe(false);
-    expect(await store.fetch({ url: origin.url, commitId: first }, NEVER)).toEqual({ network: true });
+    expect(await store.fetch({ url: origin.url, commitId: first }, NEVER)).toEqual({ network: false });
     expect(await store.has(first, origin.url)).toBe(true);
     expect(await store.inspect(live, first, NEVER)).toMatchObject({ head: first, changed: [], missing: [] });
     store.close();

@@ -15,6 +15,7 @@ import { carryOver } from '../../../git/repository/carry-over.ts';
 import { createDoubting, proveStore, suspicionOf } from '../../../git/repository/replace-store.ts';
 import { type Repository, removeBrokenPins } from '../../../git/repository/repository.ts';
 import { gitError, gitFailure, mayBeDamage } from '../../../git/run/errors.ts';
+import { NO_GIT_FAILPOINT } from '../../../git/run/failpoints.ts';
 import { createGit, DEFAULT_PATH, type Git } from '../../../git/run/process.ts';
 import type { Store } from '../../../git/store.ts';
 import { systemClock } from '../../../runtime/clock.ts';
@@ -134,7 +135,7 @@ describe('a store that is to be replaced', () => {
     (await served()).close();
     const bin = join(base, 'bin');
     mkdirSync(bin);
-    const script = `#!/bin/sh\nPATH=${DEFAULT_PATH}\ncase "$*" in *"${storeOf()} +${first}:"*) kill -KILL $$;; esac\nexec git "$@"\n`;
+    const script = `#!/bin/sh\nPATH=${DEFAULT_PATH}\ncase "$*" in *".borrower +${first}:"*) kill -KILL $$;; esac\nexec git "$@"\n`;
     writeFileSync(join(bin, 'git'), script, { mode: 0o755 });
     const store = await aStore(base, { path: `${bin}:${DEFAULT_PATH}` });
     const other = createOrigin(join(base, 'git/other.git'));
@@ -271,5 +272,6 @@ function repositoryOf({ directory }: Pick<Store, 'directory'>, look: () => unkno
     if (failure !== null) throw failure;
     return real.run(args, call);
   };
-  return { directory, log: QUIET, soundness: { proved: false, unprovable: false }, git: { ...real, run } } as never;
+  const soundness = { proved: false, unprovable: false };
+  return { directory, log: QUIET, soundness, git: { ...real, run }, failpoint: NO_GIT_FAILPOINT } as never;
 }
