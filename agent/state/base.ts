@@ -9,7 +9,10 @@ export interface Base {
   readonly target: AllowedTarget;
 }
 
-const shape = once(() => z.looseObject({ deployment: z.int().positive() }));
+/** Text before anything else: what is nested deep enough ends the stack of whoever writes it out. */
+const shape = once(() =>
+  z.looseObject({ deployment: z.int().positive(), url: z.string(), commitId: z.string(), relativePath: z.string() }),
+);
 
 /**
  * Judges `base` of a rollout as config is judged: it is fetched, shown and activated without a permit, and who may
@@ -17,7 +20,8 @@ const shape = once(() => z.looseObject({ deployment: z.int().positive() }));
  */
 export function parseBase(value: unknown, policy: AllowList): { ok: true; base: Base } | Refused {
   const shaped = shape().safeParse(value);
-  if (!shaped.success) return refuse('SHAPE', 'base: no object with the number of its deployment', HINT);
+  if (!shaped.success)
+    return refuse('SHAPE', 'base: no object with url, commitId, relativePath and the number of its deployment', HINT);
   const { deployment, url, commitId, relativePath } = shaped.data;
   const judged = parseMembers({ url, commitId, relativePath }, policy);
   return judged.ok ? { ok: true, base: { deployment, target: judged.target } } : judged;

@@ -27,10 +27,14 @@ const wanted: WantedTarget = {
 };
 const paths = znodes('/app');
 
+/** JSON that can be read, and not written out again. */
+const BOTTOMLESS = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+
 /** What an agent that allows `allow` makes of these rollouts, one after another, and the codes that it logs. */
 async function told(bases: unknown[], { allow = ['https://git.example.com/team'], targetVersion = T } = {}) {
   const record = (base: unknown) => ({ deployment: 4, targetVersion, state: 'paused', permits: true, base });
-  const snapshots = bases.map((base) => ({ exists: true, data: Buffer.from(JSON.stringify(record(base))) }));
+  const text = (base: unknown) => JSON.stringify(record(base)).replaceAll('"BOTTOMLESS"', BOTTOMLESS);
+  const snapshots = bases.map((base) => ({ exists: true, data: Buffer.from(text(base)) }));
   const ended = new AbortController();
   async function* watch(path: string): AsyncGenerator<Snapshot> {
     if (path !== paths.rollout) yield { exists: false };
@@ -66,6 +70,10 @@ describe('the base of a rollout', () => {
     ['no deployment', { ...good, deployment: 'three' }, 'SHAPE'],
     ['a list', [good], 'SHAPE'],
     ['a text', BASE, 'SHAPE'],
+    ['a bottomless url', { ...good, url: 'BOTTOMLESS' }, 'SHAPE'],
+    ['a bottomless commit', { ...good, commitId: 'BOTTOMLESS' }, 'SHAPE'],
+    ['a bottomless path', { ...good, relativePath: 'BOTTOMLESS' }, 'SHAPE'],
+    ['a bottomless deployment', { ...good, deployment: 'BOTTOMLESS' }, 'SHAPE'],
   ];
   it.each(hostile)('with %s is none, and that is said once', async (_, base, code) => {
     const { last, codes } = await told([base, base]);
@@ -85,6 +93,7 @@ describe('the base of a rollout', () => {
 
   it.each([
     ['a member of a newer coordinator', { provenAt: 7 }],
+    ['a bottomless member', { more: 'BOTTOMLESS' }],
     ['a step to run', { activate: '/bin/sh' }],
     ['additions to the target', { gitfleet: { must: ['signature'] } }],
   ])('with %s is the same without it', async (_, more) => {
