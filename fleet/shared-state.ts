@@ -95,8 +95,8 @@ export function appMissing(app: string): FleetError {
 
 function lastNumber(node: NodeData): number {
   const text = node.data.toString('utf8').trim();
-  const last = text === '' ? 0 : Number(text);
-  if (Number.isSafeInteger(last) && last >= 0) return last;
+  // Few enough digits that the next number is exact too.
+  if (text === '' || /^(?:0|[1-9]\d{0,14})$/.test(text)) return Number(text);
   throw FleetError.of(
     'DEPLOYMENTS_UNREADABLE',
     `the deployments znode holds ${JSON.stringify(text.slice(0, 40))} instead of the last number`,

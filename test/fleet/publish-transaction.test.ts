@@ -136,6 +136,25 @@ describe('the publish transaction', () => {
     expect((await observer.get(paths.config))?.data.length).toBe(0);
   });
 
+  it.each([
+    '9007199254740990',
+    '9007199254740991',
+    '999999999999999999999999',
+    '1e3',
+    '0x10',
+    '007',
+    '-1',
+    '1.5',
+    'NaN',
+    '1 2',
+  ])('on %s for a number is refused before anything is numbered', async (text) => {
+    await observer.set(paths.deployments, Buffer.from(text), -1);
+    await expect(readSharedState(observer, paths)).rejects.toMatchObject({ code: 'DEPLOYMENTS_UNREADABLE' });
+    await observer.set(paths.deployments, Buffer.from('999999999999999\n'), -1);
+    await publishTarget(parts, await readSharedState(observer, paths), request('a'));
+    expect(await observer.exists(paths.deployment(1_000_000_000_000_000))).not.toBeNull();
+  });
+
   it('that ends its connection each time ends too, and says that nothing was written; an adoption likewise', async () => {
     const state = await readSharedState(parts.session, paths);
     let tried = 0;
