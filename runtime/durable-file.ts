@@ -30,7 +30,7 @@ async function openAgain(file: string, mode: number): Promise<FileHandle> {
     return await open(file, 'wx', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    await rm(file);
+    await rm(file, { recursive: true, force: true });
     return await open(file, 'wx', mode);
   }
 }

@@ -179,6 +179,11 @@ function judged(read: Journal): Journal {
   };
 }
 
+/** @throws FleetError JOURNAL_UNREADABLE where a directory is in its place: a person must see who put it there. */
 export async function writeJournal(directory: string, value: Journal): Promise<void> {
-  await writeDurably(join(directory, 'journal.json'), `${JSON.stringify(value, null, 1)}\n`);
+  const file = join(directory, 'journal.json');
+  await writeDurably(file, `${JSON.stringify(value, null, 1)}\n`).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EISDIR') throw cause;
+    throw FleetError.of('JOURNAL_UNREADABLE', `${file} is a directory`, undefined, cause);
+  });
 }

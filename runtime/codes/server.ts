@@ -66,7 +66,7 @@ export const serverCodes = () =>
     NOT_A_FILE: {
       next: 'retry',
       about: 'server',
-      means: 'A symbolic link, a directory or a device is where the agent keeps a plain file; it was not read.',
+      means: 'A symbolic link, a directory or a device is where the agent keeps a plain file; it was not touched.',
       hint: 'put a plain file there; to keep the state elsewhere, set agent.state instead of linking its files',
     },
     FILE_TOO_LARGE: {

@@ -16,6 +16,8 @@ describe('classify is total', () => {
     ['nothing', undefined, 'INTERNAL', 'bug'],
     ['an error', new TypeError('x is not a function'), 'INTERNAL', 'bug'],
     ['a full disk', Object.assign(new Error('write'), { code: 'ENOSPC' }), 'NO_SPACE', 'retry'],
+    ['a directory for a file', Object.assign(new Error('x'), { code: 'EISDIR' }), 'NOT_A_FILE', 'retry'],
+    ['a loop of links', Object.assign(new Error('x'), { code: 'ELOOP' }), 'NOT_A_FILE', 'retry'],
     ['an unknown errno', Object.assign(new Error('x'), { code: 'EWEIRD' }), 'INTERNAL', 'bug'],
   ])('%s', (_, thrown, code, next) => {
     expect(classify(thrown)).toMatchObject({ code, next });

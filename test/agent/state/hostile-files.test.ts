@@ -9,7 +9,7 @@ import { machineName } from '../../../agent/disk/machine-id.ts';
 import { readAdoptions } from '../../../agent/local/adoption-record.ts';
 import { repairJournal } from '../../../agent/repair-journal.ts';
 import { actionFailed, givenUp, intendActivation, wellActive } from '../../../agent/state/activation.ts';
-import { emptyJournal, type Journal, readJournal } from '../../../agent/state/journal.ts';
+import { emptyJournal, type Journal, readJournal, writeJournal } from '../../../agent/state/journal.ts';
 import { noteShown } from '../../../agent/state/link-history.ts';
 import { readOverride } from '../../../agent/state/override.ts';
 import { ownCredential } from '../../../agent/state/own-credential.ts';
@@ -109,6 +109,14 @@ describe.each(every)('%s in the place of', (what, put) => {
     const name = await codeOf(machineName(join(top, 'none'), top, 'web-1'));
     expect(name).toBe(blank || what === 'a number' || what === 'null' ? 'read' : 'STATE_UNREADABLE');
   });
+});
+
+it('a directory in the place of the journal is JOURNAL_UNREADABLE to its writer too, until it is removed', async () => {
+  for (const name of ['journal.json', 'journal.json.new']) await mkdir(join(top, name, 'x'), { recursive: true });
+  expect(await codeOf(writeJournal(top, emptyJournal))).toBe('JOURNAL_UNREADABLE');
+  await rm(join(top, 'journal.json'), { recursive: true });
+  await writeJournal(top, emptyJournal);
+  expect(await readJournal(top)).toEqual(emptyJournal);
 });
 
 it('an empty credential is drawn once and kept', async () => {
