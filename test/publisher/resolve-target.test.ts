@@ -31,8 +31,7 @@ function clone(origin: string | FleetError | null, having: Readonly<Record<strin
       if (origin instanceof FleetError) throw origin;
       return origin;
     },
-    compare: async () => null,
-    commitTitles: async () => [],
+    graph: () => ({ compare: async () => null, titles: async () => [] }),
     title: async () => 'Prices go up',
   } as unknown as Remote;
   return { remote, asked };
