@@ -26,6 +26,10 @@ export function holdWords({ by, reason, at, end }: Hold): string {
   return `${visible(by, 100)} holds publishing since ${formatInstant(at)} ${until}: ${visible(reason, 300)}`;
 }
 
+/** The same of one that is over: `ann held publishing since ...: why`. */
+export const endedHoldWords = ({ by, reason, at }: Hold): string =>
+  `${visible(by, 100)} held publishing since ${formatInstant(at)}: ${visible(reason, 300)}`;
+
 /**
  * A commit that failed is neither published nor activated again, and what contains it is not published before a person
  * says that it is fixed there. Agents, whose stores have no history, refuse the commit itself alone.
@@ -68,5 +72,5 @@ export function quarantinedIn({ value, unreadable }: Brake<readonly Quarantined[
 }
 
 /** `9dbcdf1ee3ab is in quarantine since ... (bob): why`. */
-export const quarantineWords = ({ commitId, by, at, reason }: Quarantined): string =>
-  `${commitId.slice(0, 12)} is in quarantine since ${formatInstant(at)} (${visible(by, 100)}): ${visible(reason, 300)}`;
+export const quarantineWords = ({ commitId, by, at, reason }: Quarantined, verb = 'is'): string =>
+  `${commitId.slice(0, 12)} ${verb} in quarantine since ${formatInstant(at)} (${visible(by, 100)}): ${visible(reason, 300)}`;

@@ -8,7 +8,7 @@ export type AgentProgress =
   | 'active' // serves it, the activate command ended well
   | 'overridden' // a person on the server keeps it on another commit
   | 'suspended' // a person on the server took it out of every rollout
-  | 'failed' // will not without a person, or a newer target
+  | 'failed' // gave up: a person must act, or publish something newer
   | 'working' // on its way, a retry included
   | 'silent' // online, has not said anything about it yet
   | 'offline';

@@ -23,7 +23,7 @@ export function unphased(picture: Observed, { target }: WantedDeployment, rollou
     return changing('prove', why, proven, { outcome: { number, outcome: outcomeOf(picture, rollout, 'proven', '') } });
   }
   if (done.length + ended.length === expected.length) {
-    const why = `${namesOf(ended)} will not without a person`;
+    const why = `${namesOf(ended)} gave up: a person must act`;
     const failures = failuresIn(rollout, ended);
     const outcome = outcomeOf(picture, rollout, 'failed', why);
     return changing(

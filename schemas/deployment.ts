@@ -12,7 +12,7 @@ export const UNREADABLE = '(unreadable)';
 const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePath: z.string() });
 
 /**
- * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one will not without a person.
+ * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one gave up.
  * `superseded`: a newer target came first. `timed-out`: no publisher waited long enough to know.
  * `aborted`: a person ended its rollout. `rolled-back`: it failed, and the last proven target was published in its
  * place. `other`: a newer version's word.

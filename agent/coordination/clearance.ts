@@ -58,7 +58,7 @@ export function clearanceOf(targetVersion: TargetVersion, view: RolloutView, pol
   if (isOpen(rollout)) {
     if (rollout.state !== 'halted' && view.permit === targetVersion) return GO;
     // The same words for all three: what a pause changes says the rollout, not a thousand reports.
-    return { kind: 'await', waitingFor: `a permit for ${name}` };
+    return { kind: 'await', waitingFor: `its turn (a permit for ${name})` };
   }
   return { kind: 'never', waitingFor: `another target: ${name} is ${rollout.state}` };
 }

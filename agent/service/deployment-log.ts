@@ -30,7 +30,7 @@ export function logDeployments(log: Logger): AgentListener {
     },
     reverting({ reversal }) {
       const { commitId, back, step, code } = reversal;
-      const words = back ? 'going back to the earlier release' : 'nothing to go back to, running on-failure';
+      const words = back ? 'going back to the earlier release' : 'no earlier release to go back to, running on-failure';
       log.warn({ commitId, back, step, code }, words);
     },
     undeletable({ paths }) {

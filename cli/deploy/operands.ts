@@ -18,7 +18,10 @@ export function namedDeployment(word: string | undefined): number | null {
   if (word === undefined) return null;
   const number = Number(/^d-([1-9]\d{0,14})$/.exec(word)?.[1]);
   if (Number.isSafeInteger(number)) return number;
-  throw usage(`${JSON.stringify(word.slice(0, 60))} is no deployment`, 'such as d-12; gitfleet history shows them');
+  throw usage(
+    `${JSON.stringify(word.slice(0, 60))} does not name a deployment`,
+    'deployments have names such as d-12; gitfleet history lists them',
+  );
 }
 
 /**

@@ -24,7 +24,7 @@ export async function run({ options }: Call): Promise<number> {
   if (suspension) await dropSuspension(appState);
   const ended = [
     ...(suspension ? [`no longer suspended by ${visible(suspension.by, 100)}`] : []),
-    ...(override ? [`no longer kept on ${override.commitId}`] : []),
+    ...(override ? [`the override ends: no longer kept on ${override.commitId}`] : []),
   ];
   if (options['json']) sayJson({ override, suspension });
   else say(ended.length > 0 ? `${ended.join(', ')}: the agent follows the fleet again` : 'nothing to resume');

@@ -136,7 +136,9 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
   const { by, reason, at, counts } = override;
   const why = reason === '' ? '' : `: ${visible(reason, 200)}`;
   const past = counts ? '' : ' (over: a newer target was accepted)';
-  return [`  kept on ${short(override.commitId)} by ${visible(by, 100)}, ${age(now - at)} ago${why}${past}`];
+  return [
+    `  overridden: stays on ${short(override.commitId)}, by ${visible(by, 100)}, ${age(now - at)} ago${why}${past}`,
+  ];
 }
 
 /** The verdict, and what to type next. */

@@ -87,7 +87,7 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
         view.presence ? `${phaseWords(view)}, for ${phaseAge(view, now)}${tries}` : `${phaseWords(view)} then${tries}`,
       ],
       ['waits for', report.waitingFor === null ? '' : visible(report.waitingFor, 500)],
-      ['kept', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
+      ['override', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
       ['suspended', suspended === null ? '' : `${suspensionWords(view)} (${formatInstant(suspended.at)})`],
       ['error', error === null ? '' : `${visible(error.code, 40)}: ${visible(error.reason, 1_000)}`],
       ['hint', error === null ? '' : visible(error.hint, 1_000)],

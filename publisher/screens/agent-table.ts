@@ -93,7 +93,7 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
       if (report?.error) return row('waiting', 'busy', 3, since, both(errorWords(view)));
       return row(report?.phase ?? 'working', 'busy', 3, since, both(waitWords(view)));
     case 'overridden':
-      return row('kept', 'busy', 4, since, both(overrideWords(view)));
+      return row('overridden', 'busy', 4, since, both(overrideWords(view)));
     case 'suspended':
       return row('suspended', 'busy', 4, since, both(suspensionWords(view)));
     case 'offline': {
@@ -123,7 +123,7 @@ function errorWords({ report }: JudgedAgent['view']): string {
 
 function waitWords({ report }: JudgedAgent['view']): string {
   if (report?.waitingFor) return `for ${visible(report.waitingFor, 200)}`;
-  return report?.phase === 'awaiting' ? 'ready, waits for its permit' : '';
+  return report?.phase === 'awaiting' ? 'ready, waiting for its turn' : '';
 }
 
 /**

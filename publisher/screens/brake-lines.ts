@@ -1,4 +1,4 @@
-import { holdWords, quarantineWords } from '../../fleet/admission.ts';
+import { endedHoldWords, holdWords, quarantineWords } from '../../fleet/admission.ts';
 import type { AgentView } from '../../fleet/fleet-view.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Brake, type Hold, inForce, type Quarantined } from '../../schemas/hold.ts';
@@ -28,7 +28,7 @@ export function quarantinedNowLines(app: string, { value, unreadable }: Brake<re
 export function unholdLines(app: string, ended: Hold | 'unreadable' | null): string[] {
   if (ended === null) return [`${app}: publishing was not held`];
   if (ended === 'unreadable') return [`${app}: the unreadable content of the hold znode was removed`];
-  return [`${app}: publishing is allowed again; ended: ${holdWords(ended)}`];
+  return [`${app}: publishing is allowed again: ${endedHoldWords(ended)}`];
 }
 
 /**
@@ -44,7 +44,9 @@ export const quarantineLines = (app: string, entry: Quarantined, isWanted: boole
 ];
 
 export const unquarantineLines = (app: string, commitId: string, lifted: Quarantined | null): string[] => [
-  lifted ? `${app}: lifted: ${quarantineWords(lifted)}` : `${app}: ${commitId.slice(0, 12)} was not in quarantine`,
+  lifted
+    ? `${app}: the quarantine is lifted: ${quarantineWords(lifted, 'was')}`
+    : `${app}: ${commitId.slice(0, 12)} was not in quarantine`,
 ];
 
 /** What `gitfleet forget --list` shows. */

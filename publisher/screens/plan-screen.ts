@@ -33,7 +33,9 @@ export function planLines(plan: PublishPlan, publish: string, screen: Screen): s
     ),
     ...places.map((each) => line(screen, each)),
     ...changeLines(change, places.length > 0, screen),
-    ...(change.ahead === null && change.from ? ['  which commits lie between them is not known here'] : []),
+    ...(change.ahead === null && change.from
+      ? ['  which commits lie between them is not known here: no clone with the whole history (git fetch --unshallow)']
+      : []),
     ...warnings.map((warning) => line(screen, `  warning: ${warning}`, 'busy')),
     ...bringsBackLines(target.commitId, plan.bringsBack, screen),
     ...unknownLines(plan.unknown, screen),
@@ -60,7 +62,7 @@ function lastWords({ changes, blockers }: PublishPlan, publish: string): string 
   if (blockers.length > 0) return 'nothing was written; a publish now would be refused';
   return changes
     ? `nothing was written; next: ${publish}`
-    : `nothing was written; config holds this target already: ${publish} has every agent check it again`;
+    : `nothing was written; this target is published already: ${publish} makes every agent check it again`;
 }
 
 function offlineWords(offline: readonly AgentView[], now: number): string {

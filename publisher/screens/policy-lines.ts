@@ -8,10 +8,12 @@ import { names, noAgentNext, noAgentWords } from './words.ts';
 
 /** The policy in force as its file would say it, and the waves of now. */
 export function policyLines(app: string, policy: Policy | null, fleet: readonly AgentView[]): string[] {
-  if (policy === null) return [`${app}: no policy: all agents go at once`, 'next: gitfleet policy set FILE'];
+  if (policy === null) return [`${app}: no policy: all agents deploy at once`, 'next: gitfleet policy set FILE'];
   const members = Object.entries(policy).map(([member, value]) => `${member}: ${visible(String(value), 500)}`);
   const goes = wavesNow(policy, fleet).length > 0;
-  const would = goes ? 'a deployment would go now in' : 'a deployment would go nowhere now';
+  const would = goes
+    ? 'a deployment would now roll out in these waves'
+    : 'no agent would take part in a deployment now';
   return [...members, '', `${app}: ${would}`, ...waveLines(policy, fleet)];
 }
 
@@ -42,4 +44,4 @@ const takingPart = (fleet: readonly AgentView[]): AgentView[] =>
   fleet.filter((view) => view.presence && !isSuspended(view.report));
 
 const noCanary = ({ canary }: Policy): string =>
-  `canary: no agent that is online is chosen by ${visible(String(canary), 200)}: nothing would go until one is`;
+  `canary: no agent that is online is chosen by ${visible(String(canary), 200)}: no agent would activate until one is`;

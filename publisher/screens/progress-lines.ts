@@ -27,7 +27,7 @@ const REMIND_MS = 10_000;
 export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'> & { readonly again?: boolean };
 
 /** How long it took; of what was found again, how long we looked. */
-const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? ' of following' : ''}`;
+const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? ' of watching' : ''}`;
 
 /** In a large fleet the first few agents of a cause tell it; the verdict counts the others. */
 const MAX_PER_CAUSE = 5;

@@ -43,7 +43,7 @@ export function standingWords({ standing, view }: JudgedAgent): string {
     return problem ? `online, but ${visible(problem, 200)}` : 'online, has not answered yet';
   }
   if (standing === 'suspended') return `suspended ${suspensionWords(view)}`;
-  if (standing === 'overridden') return `kept on ${short(report?.activeCommit)} ${overrideWords(view)}`;
+  if (standing === 'overridden') return `overridden: stays on ${short(report?.activeCommit)}, ${overrideWords(view)}`;
   if (standing === 'active') return `active ${short(report?.activeCommit)}`;
   const error = report?.error;
   if (!error) return report?.waitingFor ? `waiting for ${visible(report.waitingFor, 200)}` : phaseWords(view);
@@ -71,7 +71,7 @@ const onServer = (by: string, reason: string): string =>
 
 /** `awaiting` alone would leave the reader asking for what. */
 export const phaseWords = ({ report }: JudgedAgent['view']): string =>
-  report?.phase === 'awaiting' ? 'ready, waiting for its permit' : (report?.phase ?? '');
+  report?.phase === 'awaiting' ? 'ready, waiting for its turn' : (report?.phase ?? '');
 
 export const nameAndCommit = (record: Deployment): string =>
   `${deploymentName(record.number)} ${short(record.target.commitId)}`;

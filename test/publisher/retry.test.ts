@@ -80,14 +80,14 @@ it('a canary that its selector does not find is none, and nobody goes before it'
   const fleet = [agent('web-1'), agent('web-2', { online: { labels: { role: 'canary' } } })];
   const rule = policy().parse({ canary: 'role=canary' });
   expect(policyLines('/app', rule, fleet).slice(-3)).toEqual([
-    '/app: a deployment would go now in',
+    '/app: a deployment would now roll out in these waves',
     '  canary: web-2',
     '  wave 1: web-1',
   ]);
   const without = [agent('web-1'), agent('web-3')];
   expect(wavesNow(rule, without)).toEqual([]);
   expect(policyLines('/app', rule, without).slice(-2)).toEqual([
-    '/app: a deployment would go nowhere now',
-    '  canary: no agent that is online is chosen by role=canary: nothing would go until one is',
+    '/app: no agent would take part in a deployment now',
+    '  canary: no agent that is online is chosen by role=canary: no agent would activate until one is',
   ]);
 });

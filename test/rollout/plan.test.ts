@@ -55,7 +55,7 @@ describe('without a policy', () => {
     world.fail('web-2', 'ACTIVATE_FAILED');
     expect(settle(world)).toContain('1 of 3');
     world.say('web-3', 'active');
-    expect(settle(world)).toContain('failed: web-2 will not');
+    expect(settle(world)).toContain('failed: web-2 gave up');
     expect(world.rollout).toMatchObject({ state: 'failed', base: { deployment: 1 } });
     expect(world.records[1]?.outcome).toMatchObject({ state: 'failed', missing: [{ agentId: 'web-2' }] });
   });
@@ -65,7 +65,7 @@ describe('without a policy', () => {
     settle(world);
     world.say('web-1', 'active');
     world.fail('web-2', 'NOT_ALLOWED');
-    expect(settle(world)).toContain('failed: web-2 will not');
+    expect(settle(world)).toContain('failed: web-2 gave up');
     expect(world.rollout).toMatchObject({ state: 'failed', failures: [{ agentId: 'web-2', code: 'NOT_ALLOWED' }] });
   });
 

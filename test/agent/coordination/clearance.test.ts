@@ -62,7 +62,7 @@ describe('leave to activate, where the rollout names the target', () => {
 
   it('says for what it waits, and the same whatever a person or a wave changes', () => {
     for (const state of ['running', 'paused', 'halted'] as const) {
-      expect(clearanceOf(T, view({ state }), 'none')).toMatchObject({ waitingFor: 'a permit for d-4' });
+      expect(clearanceOf(T, view({ state }), 'none')).toMatchObject({ waitingFor: 'its turn (a permit for d-4)' });
     }
     expect(clearanceOf(T, view({ state: 'aborted' }), 'none')).toMatchObject({
       waitingFor: 'another target: d-4 is aborted',

@@ -53,7 +53,9 @@ describe('gitfleet agent status', () => {
 
     expect((await fleet.onServer(agent, 'rollback', '-m', 'broken')).exitCode).toBe(0);
     expect(await statusOf(agent)).toMatchObject({ override: { commitId: a, reason: 'broken', counts: true } });
-    expect((await fleet.onServer(agent, 'status')).stdout).toMatch(/kept on [0-9a-f]{10} by .*: broken\n/);
+    expect((await fleet.onServer(agent, 'status')).stdout).toMatch(
+      /overridden: stays on [0-9a-f]{10}, by .*: broken\n/,
+    );
 
     await agent.kill('SIGKILL');
     expect(await statusOf(agent)).toMatchObject({ running: false, links: [{ commitId: a }] });

@@ -48,7 +48,7 @@ describe('what changes is shown', () => {
     );
     expect(await inClone('plan', '--exit-code')).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringContaining('config holds this target already'),
+      stdout: expect.stringContaining('this target is published already'),
     });
     const planned = (await inClone('plan', a)).stdout;
     expect(planned).toMatch(/goes back 2 commits, without:\n {4}[0-9a-f]{10} {2}Prices go down/);

@@ -74,7 +74,7 @@ describe('gitfleet agent suspend', () => {
     expect(report).toMatchObject({ phase: 'suspended', activeCommit: a });
     expect((await fleet.run('status')).stdout).toMatch(/web-1 +suspended .*by \S+ on the server: leave it/);
     const { stdout } = await fleet.run('status', 'web-1');
-    expect(stdout).toMatch(/\n {2}kept .*b is broken/);
+    expect(stdout).toMatch(/\n {2}override .*b is broken/);
     expect(stdout).toMatch(/\n {2}suspended .*leave it/);
 
     await agent.kill('SIGKILL');
