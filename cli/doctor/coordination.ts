@@ -157,7 +157,15 @@ const falsePresences = (fleet: readonly AgentView[]): Finding[] =>
 function unseen({ ignored, unread }: WholeFleet, { online, agents }: Znodes): Finding[] {
   const hint = `look with a ZooKeeper client at the children of ${online} and ${agents}, and remove what is no agent's`;
   return [
-    ...(ignored > 0 ? [warning('agents', `${ignored} nodes are ignored: their names are no agent's`, hint)] : []),
+    ...(ignored > 0
+      ? [
+          warning(
+            'agents',
+            `${ignored === 1 ? '1 node is ignored: its name is' : `${ignored} nodes are ignored: their names are`} no agent's`,
+            hint,
+          ),
+        ]
+      : []),
     ...(unread > 0 ? [warning('agents', `${unread} agents are not read: more than 10,000 are too many`, hint)] : []),
   ];
 }

@@ -159,6 +159,13 @@ describe('doctor', () => {
     });
   });
 
+  it('warns of nodes among the agents that nothing reads', async () => {
+    const fleet = await newFleet();
+    await fleet.session.create(`${fleet.znodes.agents}/no agent`, Buffer.alloc(0), 'persistent');
+    const found = findings(await fleet.run('doctor', '--json')).find(({ check }) => check === 'agents');
+    expect(found).toMatchObject({ verdict: 'warn', says: "1 node is ignored: its name is no agent's" });
+  });
+
   it('fails on a state directory of another user than the one that checks', async () => {
     const fleet = await newFleet();
     const [state, root] = [join(fleet.directory, 'state'), join(fleet.directory, 'root')];
