@@ -25,7 +25,7 @@ export function checkOperation(operation: Operation, log: Logger): void {
 function checkSize({ op, path, data: { length } }: Operation & { data: Buffer }, log: Logger): void {
   if (length > MAX_BYTES) {
     const words = `${length} bytes are too many for a node`;
-    throw failureOfCode('TOO_LARGE', { op, path, outcome: 'none', words, hint: SMALLER });
+    throw failureOfCode('NODE_TOO_LARGE', { op, path, outcome: 'none', words, hint: SMALLER });
   }
   if (length > MANY_BYTES) log.warn({ path, length }, 'a large node is slow to hand to a fleet');
 }
@@ -87,7 +87,7 @@ async function sendAll(
   const request = requests.transact(operations, defaultAcl);
   if (request.payload.byteLength() > MAX_BYTES) {
     const words = 'the transaction is larger than 1,000,000 bytes';
-    throw failureOfCode('TOO_LARGE', { ...request, outcome: 'none', words, hint: SMALLER });
+    throw failureOfCode('NODE_TOO_LARGE', { ...request, outcome: 'none', words, hint: SMALLER });
   }
   const results = (await calls.ask(request, deadline)).payload.results ?? [];
   const failedAt = results.findIndex((result) => (result.err ?? 0) !== 0);

@@ -43,7 +43,7 @@ export const releaseOf = (layout: Layout, commitId: string): string => join(layo
  * are real directories that only we can write, the last segment is absent or our own link. Touches nothing.
  * @param ours the relative paths of the links we made.
  * @returns the commit the link shows now, null where there is none.
- * @throws FleetError RESERVED, SYMLINK, OWNER, NOT_DIR, OCCUPIED, CONFLICT.
+ * @throws FleetError RESERVED, SYMLINK, OWNER, NOT_DIR, OCCUPIED, NESTED.
  */
 export async function inspectLink(
   layout: Layout,
@@ -55,8 +55,8 @@ export async function inspectLink(
   for (const other of ours) {
     if (other === path) continue;
     if (path.startsWith(`${other}/`))
-      throw FleetError.of('CONFLICT', `${other} is one of our links, so ${path} would be inside a release`, NESTED);
-    if (other.startsWith(`${path}/`)) throw FleetError.of('CONFLICT', `${other} is deployed below ${path}`, NESTED);
+      throw FleetError.of('NESTED', `${other} is one of our links, so ${path} would be inside a release`, NESTED);
+    if (other.startsWith(`${path}/`)) throw FleetError.of('NESTED', `${other} is deployed below ${path}`, NESTED);
   }
   const segments = path.split('/');
   let at = layout.root;

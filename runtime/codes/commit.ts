@@ -25,8 +25,8 @@ export const commitCodes = () =>
     TOO_LARGE: {
       next: 'stall',
       about: 'commit',
-      means: 'The tree, the fetch or the output of git is over the limit; in a message about a znode, its value is.',
-      hint: 'publish a smaller tree, or raise agent.content.maxEntries; a znode holds at most 1,000,000 bytes',
+      means: 'The tree, the fetch or what git prints of them is over the limit.',
+      hint: 'publish a smaller tree, or raise agent.content.maxEntries',
     },
     NAME_TOO_LONG: {
       next: 'stall',

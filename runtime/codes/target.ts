@@ -111,11 +111,10 @@ export const targetCodes = () =>
       means: "The relativePath leads into the agent's own directories.",
       hint: 'choose another relativePath',
     },
-    CONFLICT: {
+    NESTED: {
       next: 'stall',
       about: 'target',
-      means:
-        'Another publish came first and nothing of yours was written; on an agent: the relativePath lies below or above another link.',
-      hint: 'see what runs (gitfleet status), then publish again; on an agent choose another relativePath, or remove the old link',
+      means: 'The relativePath lies below or above another link of this agent.',
+      hint: 'choose another relativePath, or remove the old link',
     },
   }) as const satisfies CodeRows;

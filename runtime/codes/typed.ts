@@ -51,6 +51,12 @@ export const typedCodes = () =>
       means: 'Git does not read the clone in which the command runs, because it belongs to another user.',
       hint: 'run the command as the owner of the clone, or: git config --global --add safe.directory DIRECTORY',
     },
+    CONFLICT: {
+      next: 'stall',
+      about: 'request',
+      means: 'Another publish came first, and nothing of yours was written.',
+      hint: 'see what runs (gitfleet status), then publish again',
+    },
     COMMIT_NOT_ON_REMOTE: {
       next: 'stall',
       about: 'request',

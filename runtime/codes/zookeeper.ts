@@ -167,6 +167,12 @@ export const zookeeperCodes = () =>
       means: 'A ZooKeeper quota on the path is used up.',
       hint: 'raise the quota on this path, or remove what is old',
     },
+    NODE_TOO_LARGE: {
+      next: 'stall',
+      about: 'coordination',
+      means: 'A znode, or a transaction, would be larger than the 1,000,000 bytes that servers take by default.',
+      hint: 'store less in one znode, or in one transaction',
+    },
     NO_NODE: {
       next: 'wait',
       about: 'coordination',

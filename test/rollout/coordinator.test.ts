@@ -104,7 +104,7 @@ describe('the coordinator', () => {
         const grants = operations.some((each) => each.op === 'create' && each.path.startsWith(paths.permits));
         if (tooLarge && grants)
           throw new ZooKeeperError(
-            { code: 'TOO_LARGE', reason: 'the transaction has 1.2 MiB' },
+            { code: 'NODE_TOO_LARGE', reason: 'the transaction has 1.2 MiB' },
             { path: paths.permits, outcome: 'none' },
           );
         return await session.transact(operations, ...more);
@@ -115,7 +115,7 @@ describe('the coordinator', () => {
     await setPolicy({ maxParallel: 1 });
     await publish('a');
     const held = await inState(1, 'running', (rollout) => rollout.reason !== '');
-    expect(held.reason).toMatch(/^the coordinator web-1 cannot carry out its order \(permit\): TOO_LARGE /);
+    expect(held.reason).toMatch(/^the coordinator web-1 cannot carry out its order \(permit\): NODE_TOO_LARGE /);
     tooLarge = false;
     await inState(1, 'proven');
   });

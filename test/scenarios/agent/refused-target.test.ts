@@ -310,13 +310,13 @@ describe('targets whose place is the trouble', () => {
     await goesOn();
   });
 
-  it('D92: inside a release, or above one of our links, is CONFLICT', async () => {
+  it('D92: inside a release, or above one of our links, is NESTED', async () => {
     commitId = await running();
-    await refusedAt('CONFLICT', 'shop/below');
+    await refusedAt('NESTED', 'shop/below');
     await set({ commitId, relativePath: 'a/b' });
     await active(commitId, 'a/b');
-    await refusedAt('CONFLICT', 'a');
-    await refusedAt('CONFLICT', 'a/b/c');
+    await refusedAt('NESTED', 'a');
+    await refusedAt('NESTED', 'a/b/c');
     expect(await shownCommit(agent.root, 'a/b')).toBe(commitId);
     await goesOn('a/c');
   });

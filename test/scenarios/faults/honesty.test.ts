@@ -143,7 +143,7 @@ describe('a report', () => {
     const refused = await fleet.reported('web-1', 'the refusal', (report) => report.error?.code === 'JSON');
     expect(refused).toMatchObject({ activeCommit: a, override: { reason: '' } });
     await fleet.publish({ url: origin.url, commitId: b, path: 'shop/web' }, '--detach');
-    await fleet.reported('web-1', 'the conflict', (report) => report.error?.code === 'CONFLICT');
+    await fleet.reported('web-1', 'the conflict', (report) => report.error?.code === 'NESTED');
     await rm(join(agent.root, 'shop'));
     await until('the place is free', async () => (await shownCommit(agent.root, 'shop/web')) === b);
   });

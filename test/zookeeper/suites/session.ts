@@ -108,7 +108,7 @@ export function sessionSuite(kit: ZooKeeperKit): void {
       const session = kit.open(kit.connect());
       const big = Buffer.alloc(1_000_001);
       await expect(session.create('/big', big, 'persistent')).rejects.toMatchObject({
-        code: 'TOO_LARGE',
+        code: 'NODE_TOO_LARGE',
         outcome: 'none',
       });
       const half = Buffer.alloc(600_000);
@@ -118,7 +118,7 @@ export function sessionSuite(kit: ZooKeeperKit): void {
         data: half,
         mode: 'persistent' as const,
       }));
-      await expect(session.transact(halves)).rejects.toMatchObject({ code: 'TOO_LARGE', outcome: 'none' });
+      await expect(session.transact(halves)).rejects.toMatchObject({ code: 'NODE_TOO_LARGE', outcome: 'none' });
       for (const path of ['', 'a', '/a/', '//a', '/a/../b', '/a\u0000']) {
         await expect(session.get(path)).rejects.toMatchObject({ code: 'BAD_PATH' });
         await expect(session.set(path, bytes(''), 0)).rejects.toMatchObject({ code: 'BAD_PATH' });
