@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 import { memoryOf } from './group-memory.ts';
+import { whyNoEntry } from './no-entry.ts';
 
 export interface RunOptions {
   cwd?: string;
@@ -38,6 +39,8 @@ export interface RunResult {
   ended: 'exit' | 'timeout' | 'abort' | 'too-much-output' | 'too-much-memory' | 'not-started';
   /** Why it did not start (ENOENT ...), where `ended` is 'not-started'. */
   cause?: NodeJS.ErrnoException;
+  /** What ENOENT stands for. */
+  why?: string;
 }
 
 export const ASIDE_FD = 3;
@@ -102,7 +105,13 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       child.stderr?.destroy();
       third?.destroy();
       const streams = { stdout: stdout.take(), stderr: stderr.take(), aside: aside.take() };
-      resolve({ exitCode, signal, ...streams, ended, ...(cause ? { cause } : {}) });
+      resolve({
+        exitCode,
+        signal,
+        ...streams,
+        ended,
+        ...(cause ? { cause, ...reasonOf(cause, program, options) } : {}),
+      });
     };
     for (const [name, stream, into] of [
       ['stdout', child.stdout, stdout],
@@ -145,9 +154,14 @@ function watchMemory({ clock, maxMemoryBytes }: RunOptions, pid: number | undefi
   return () => cancel();
 }
 
+function reasonOf({ code }: NodeJS.ErrnoException, program: string, { cwd = '/', env }: RunOptions): { why?: string } {
+  return code === 'ENOENT' ? { why: whyNoEntry(program, cwd, env['PATH'] ?? '') } : {};
+}
+
 /** In words that follow the command's name. */
-export function howItEnded({ ended, cause, signal, exitCode }: RunResult, timeoutMs: number): string {
-  if (ended === 'not-started') return `could not be started (${cause?.code ?? 'unknown reason'})`;
+export function howItEnded({ ended, cause, why, signal, exitCode }: RunResult, timeoutMs: number): string {
+  if (ended === 'not-started')
+    return `could not be started (${cause?.code ?? 'unknown reason'}${why ? `: ${why}` : ''})`;
   if (ended === 'timeout') return `did not end within ${timeoutMs} ms and was killed`;
   return signal ? `was ended by ${signal}` : `exited with ${exitCode}`;
 }

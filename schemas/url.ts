@@ -95,14 +95,14 @@ interface Parts {
 const KNOWN_SCHEMES = ['https', 'ssh', 'http', 'git', 'file'];
 const DEFAULT_PORTS: Record<string, string> = { https: '443', ssh: '22', http: '80', git: '9418' };
 const MAX_CHARACTERS = 2_048;
-const LEGAL = /^[A-Za-z0-9\-._~/:@%+,=[\]]+$/;
+const LEGAL = /^[A-Za-z0-9\-._~/:@%+,=[\]'()]+$/;
 const USER = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 const HOST = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const PORT = /^[1-9][0-9]{0,4}$/;
 /** `user@host:path`, as git itself and hosting sites write ssh urls. The user is what tells it from a scheme. */
 const SCP = /^([A-Za-z_][A-Za-z0-9_.-]*)@([^:/@[\]]+):(?!\/\/)(.*)$/;
 /** Percent codes of what needs none (`%2e`), of separators and of control bytes: second spellings, or worse. */
-const BAD_PERCENT = /%(?![0-9A-Fa-f]{2})|%(?:[01].|7f|2[def]|5[cf]|7e|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
+const BAD_PERCENT = /%(?![0-9A-Fa-f]{2})|%(?:[01].|7f|2[7-9def]|5[cf]|7e|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
 
 const LIST = 'if agents shall fetch it, list the prefix in their settings (agent.allowUrls, --allow-url)';
 

@@ -76,12 +76,12 @@ export async function checkEntries(
     if ((size ?? 0) > rules.maxFileBytes) throw tooLarge(`${JSON.stringify(path)} has ${size} bytes`);
   }
   const links = entries.filter(({ mode }) => mode === SYMLINK);
-  if (rules.symlinks === 'forbid' && links[0]) throw unsafe(links[0].path, 'is a symlink');
+  if (rules.symlinks === 'forbid' && links[0]) throw unsafe(links[0].path, 'is a symlink', FORBIDDEN);
   await Promise.all(
     links.map(async ({ id, path }) => {
       const target = checkedObject(await reader.read(id), id, 'blob', path).content.toString('utf8');
       const problem = rules.symlinks === 'allow' ? targetProblem(target) : symlinkProblem(path, target);
-      if (problem) throw unsafe(path, problem);
+      if (problem) throw unsafe(path, problem, targetProblem(target) === null ? OUTSIDE : undefined);
     }),
   );
 }
@@ -125,8 +125,11 @@ async function roomAt(directory: string): Promise<number | null> {
   }
 }
 
-function unsafe(path: string, problem: string) {
-  return gitError('UNSAFE_TREE', `${JSON.stringify(path.slice(0, 200))} ${problem}`);
+const OUTSIDE = 'publish a commit without it; or set agent.content.symlinks: allow on the servers';
+const FORBIDDEN = 'publish a commit without it; agent.content.symlinks of the servers forbids every symlink';
+
+function unsafe(path: string, problem: string, hint?: string) {
+  return gitError('UNSAFE_TREE', `${JSON.stringify(path.slice(0, 200))} ${problem}`, hint);
 }
 
 function submodule(path: string) {

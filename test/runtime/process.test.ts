@@ -94,7 +94,10 @@ describe('run', () => {
       ended: 'not-started',
       cause: { code: 'ENOENT' },
     });
-    expect(await sh('exit 0', { cwd: '/nonexistent' })).toMatchObject({ ended: 'not-started' });
+    expect(await sh('exit 0', { cwd: '/nonexistent' })).toMatchObject({
+      ended: 'not-started',
+      why: 'there is no directory /nonexistent',
+    });
   });
 
   it('is not hurt by a child that does not read its input', async () => {

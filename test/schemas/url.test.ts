@@ -20,6 +20,13 @@ describe('parseUrl', () => {
     expect(judge('git://h/r', 'git://h/r')).toBe('git://h/r');
   });
 
+  it.each(["https://h/o'neil/shop.git", 'ssh://git@h/srv/shop_(1).git', 'file:///srv/(old)/r'])(
+    'takes %s: quotes and parentheses stand in the names of repositories',
+    (text) => {
+      expect(judge(text, 'https://h/', 'ssh://h/', 'file:///')).toBe(text);
+    },
+  );
+
   it.each([
     'file://srv/x',
     'file:////srv/x',

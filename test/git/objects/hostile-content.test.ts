@@ -102,13 +102,17 @@ describe('a tree that escapes or deceives', () => {
       const failure = await refusal(origin.commit({ [path]: { link }, x: '1' }, { orphan: true }));
       expect(failure, path).toMatchObject({ code: 'UNSAFE_TREE', next: 'stall' });
       expect(failure.message).toContain(JSON.stringify(path));
+      expect(failure.hint).toContain('agent.content.symlinks: allow');
     }
     const staying = { a: { link: 'x' }, 'd/e/f': { link: '../../x' }, 'd/g': { link: '..' }, dangling: { link: 'no' } };
     const commitId = origin.commit({ ...staying, x: '1' }, { orphan: true });
     await store.fetch({ url: origin.url, commitId }, NEVER);
     expect(onDisk(await release(store, base, commitId))).toEqual(inCommit(origin.directory, commitId));
     const strict = await aStore(join(base, 'strict'), { rules: { symlinks: 'forbid' } });
-    expect((await refusal(commitId, strict)).code).toBe('UNSAFE_TREE');
+    expect(await refusal(commitId, strict)).toMatchObject({
+      code: 'UNSAFE_TREE',
+      hint: expect.stringContaining('agent.content.symlinks'),
+    });
     const open = await aStore(join(base, 'open'), { rules: { symlinks: 'allow' } });
     const absolute = origin.commit({ a: { link: '/etc/hostname' } }, { orphan: true });
     await open.fetch({ url: origin.url, commitId: absolute }, NEVER);
