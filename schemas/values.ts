@@ -16,4 +16,6 @@ export interface Credential {
   knownHosts?: string | undefined;
   tokenFile?: string | undefined;
   caFile?: string | undefined;
+  /** Of http and https: where requests go first. */
+  proxy?: string | undefined;
 }

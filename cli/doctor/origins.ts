@@ -24,7 +24,9 @@ export async function checkOrigins(
   if (agent.allowUrls.length === 0) {
     return [failed('urls', 'no url is allowed, so every target is refused', 'list a prefix in agent.allowUrls')];
   }
-  const hosts = await Promise.all(agent.allowUrls.map((prefix) => checkPrefix(prefix, clock)));
+  const hosts = await Promise.all(
+    agent.allowUrls.map((prefix) => checkPrefix(prefix, credentialFor(agent.credentials, prefix)?.proxy, clock)),
+  );
   if (repositories.length === 0) {
     const hint = 'name one to try it as the agent does: gitfleet doctor --url URL';
     return [...hosts, warning('repository', 'nothing is published yet, so no repository was tried', hint)];
@@ -46,8 +48,8 @@ async function checkRepository(agent: AgentSettings, url: RepositoryUrl, sandbox
 
 const PORTS: Record<string, number> = { 'https:': 443, 'http:': 80, 'ssh:': 22, 'git:': 9_418 };
 
-/** A prefix need not be a repository, so only its host can be asked, or its directory. */
-async function checkPrefix(prefix: string, clock: Clock): Promise<Finding> {
+/** A prefix need not be a repository, so only its host can be asked, the proxy on the way there, or its directory. */
+async function checkPrefix(prefix: string, proxy: string | undefined, clock: Clock): Promise<Finding> {
   const parsed = parseUrl(prefix, { allow: 'any' });
   const url = new URL(parsed.ok ? parsed.url : prefix);
   if (url.protocol === 'file:') {
@@ -60,15 +62,17 @@ async function checkPrefix(prefix: string, clock: Clock): Promise<Finding> {
       'make it, or take the prefix out of agent.allowUrls',
     );
   }
-  const port = Number(url.port) || (PORTS[url.protocol] ?? 443);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const first = proxy === undefined ? url : new URL(proxy);
+  const port = Number(first.port) || (PORTS[first.protocol] ?? 443);
+  const host = first.hostname.replace(/^\[|\]$/g, '');
+  const where = `${prefix}: ${proxy === undefined ? '' : 'the proxy '}${host} port ${port}`;
   const problem = await dial(host, port, clock);
-  if (problem === null) return ok('urls', `${prefix}: ${host} port ${port} answers`);
-  return warning(
-    'urls',
-    `${prefix}: ${host} port ${port}: ${problem}`,
-    'check the name, DNS and the firewall of this server',
-  );
+  if (problem === null) return ok('urls', `${where} answers`);
+  const hint =
+    proxy === undefined && /^https?:/.test(url.protocol)
+      ? 'check the name, DNS and the firewall of this server; if a proxy is needed: agent.credentials[].proxy'
+      : 'check the name, DNS and the firewall of this server';
+  return warning('urls', `${where}: ${problem}`, hint);
 }
 
 /** Null when a connection could be made, else why not. */

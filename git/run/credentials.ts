@@ -32,6 +32,7 @@ export async function accessTo(
   if (protocol === 'ssh') return { config: [], protocols, env: await sshEnvironment(credential) };
   if (protocol !== 'https' && protocol !== 'http') return { config: [], protocols, env: {} };
   const config: string[] = [];
+  if (credential?.proxy !== undefined) config.push(`http.proxy=${credential.proxy}`);
   if (credential?.caFile !== undefined) {
     await checkFile('caFile', credential.caFile, 'public');
     config.push(`http.sslCAInfo=${credential.caFile}`);

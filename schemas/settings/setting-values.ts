@@ -103,13 +103,15 @@ export function labels() {
     .prefault({});
 }
 
-const CREDENTIAL_FILES = {
+const PROXY = /^(https?|socks5h?):\/\/[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[1-9][0-9]{0,4}$/;
+
+const CREDENTIAL_MEMBERS = {
   ssh: ['sshKeyFile', 'knownHosts'],
-  https: ['tokenFile', 'caFile'],
-  http: ['tokenFile'],
+  https: ['tokenFile', 'caFile', 'proxy'],
+  http: ['tokenFile', 'proxy'],
 } as Readonly<Record<string, readonly string[]>>;
 
-/** What one prefix grants: only files that its protocol reads, so that no key is thought to be in use that is not. */
+/** What one prefix grants: only what its protocol uses, so that no key is thought to be in use that is not. */
 export function credential() {
   return z
     .strictObject({
@@ -118,14 +120,18 @@ export function credential() {
       knownHosts: path().optional(),
       tokenFile: path().optional(),
       caFile: path().optional(),
+      proxy: z
+        .string()
+        .regex(PROXY, 'must be such as http://proxy.example.com:3128, with a port and without a password')
+        .optional(),
     })
     .superRefine(({ prefix, ...files }, context) => {
       const scheme = prefix.slice(0, prefix.indexOf(':'));
-      const read = CREDENTIAL_FILES[scheme] ?? [];
+      const read = CREDENTIAL_MEMBERS[scheme] ?? [];
       const given = Object.entries(files).flatMap(([name, file]) => (file === undefined ? [] : [name]));
       const idle = given.filter((name) => !read.includes(name));
       if (idle.length > 0)
         context.addIssue({ code: 'custom', message: `${idle.join(', ')} mean nothing to ${scheme}` });
-      if (given.length === 0) context.addIssue({ code: 'custom', message: 'grants nothing: name a file' });
+      if (given.length === 0) context.addIssue({ code: 'custom', message: 'grants nothing: name a file, or a proxy' });
     });
 }

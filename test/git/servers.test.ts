@@ -1,4 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../git/store.ts';
@@ -135,6 +137,33 @@ describe('plain http', () => {
       await deploys(await storeWith([], ['http']), server.url('r.git'));
       expect((await refused(await storeWith([], ['https']), server.url('r.git'))).code).toBe('PROTOCOL_REFUSED');
     } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('a proxy of a prefix', () => {
+  it('is asked for the repository, and no variable of the environment is', async () => {
+    const server = await startHttpsOrigin(join(base, 'git'));
+    const asked: string[] = [];
+    const proxy = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const { method, headers } = request;
+      const forward = httpRequest(String(request.url), { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(forward);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const port = (proxy.address() as AddressInfo).port;
+    try {
+      const grant = { prefix: server.url(''), proxy: `http://127.0.0.1:${port}` };
+      await deploys(await storeWith([grant], ['http']), server.url('r.git'));
+      expect(asked[0]).toBe(`GET ${server.url('r.git')}/info/refs?service=git-upload-pack`);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
       await server.stop();
     }
   });

@@ -133,6 +133,10 @@ describe('a wrong setting', () => {
     { agent: { credentials: [{ prefix: 'https://h' }] } },
     { agent: { credentials: [{ prefix: 'https://h', sshKeyFile: '/k' }] } },
     { agent: { credentials: [{ prefix: 'ssh://h', tokenFile: '/k' }] } },
+    { agent: { credentials: [{ prefix: 'ssh://h', proxy: 'http://p:3128' }] } },
+    { agent: { credentials: [{ prefix: 'https://h', proxy: 'http://p' }] } },
+    { agent: { credentials: [{ prefix: 'https://h', proxy: 'http://u:secret@p:3128' }] } },
+    { agent: { credentials: [{ prefix: 'https://h', proxy: 'ext::sh' }] } },
     { agent: { credentials: [{ prefix: 'ssh://h', sshKeyFile: 'k' }] } },
     {
       agent: {
