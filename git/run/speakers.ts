@@ -95,7 +95,7 @@ const NOISE = new RegExp(
     '^@+$|^hint:|^From |^\\* |^(Counting|Compressing|Enumerating|Total|Receiving|Resolving)\\b',
     '^fatal: Could not read from remote repository|^Please make sure you have the correct access|^and the repository exists',
     'POSSIBLE THAT SOMEONE IS DOING|could be eavesdropping|a host key has just been changed|contact your system admin',
-    'to get rid of this message',
+    'to get rid of this message|^\\s*remove with:|^\\s*ssh-keygen -f ',
   ].join('|'),
   'i',
 );

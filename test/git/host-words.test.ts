@@ -128,6 +128,8 @@ describe('the reason', () => {
       'Please contact your system administrator.',
       'Add correct host key in /etc/gitfleet/known_hosts to get rid of this message.',
       'Offending ED25519 key in /etc/gitfleet/known_hosts:3',
+      '  remove with:',
+      '  ssh-keygen -f "/etc/gitfleet/known_hosts" -R "git.example.com"',
       'Host key for git.example.com has changed and you have requested strict checking.',
       'Host key verification failed.',
     ].join('\n');
@@ -136,9 +138,14 @@ describe('the reason', () => {
     for (const words of [{ stderr, sshStderr }, { stderr: `${sshStderr}\n${stderr}` }]) {
       const failure = gitFailure('git fetch', words, 'GIT_FAILED', SSH);
       expect(failure.code).toBe('HOST_KEY');
-      for (const part of ['git.example.com', 'SHA256:cScEnRYYKxGG', '/etc/gitfleet/known_hosts:3'])
+      for (const part of [
+        'ED25519 key sent by',
+        'git.example.com',
+        'SHA256:cScEnRYYKxGG',
+        '/etc/gitfleet/known_hosts:3',
+      ])
         expect(failure.message).toContain(part);
-      expect(failure.message).not.toMatch(/@@|NASTY/);
+      expect(failure.message).not.toMatch(/@@|NASTY|ssh-keygen/);
     }
   });
 

@@ -26,3 +26,16 @@ it('the forced command of docs/install.md is one that git-shell runs', async () 
   expect(await run(forced)).toMatchObject({ stdout: '0000' });
   await expect(run(forced.replaceAll("'", ''))).rejects.toThrow();
 });
+
+it('the forced command of docs/push.md names the author and runs what was asked', async () => {
+  const text = await readFile(join(import.meta.dirname, '../../docs/push.md'), 'utf8');
+  const [, quoted = ''] = /command="((?:[^"\\]|\\.)+)",restrict/.exec(text) ?? [];
+  const command = quoted.replaceAll('\\"', '"');
+  expect(command).toContain('GITFLEET_AUTHOR=ann');
+  const env = { PATH: process.env['PATH'] ?? '', SSH_ORIGINAL_COMMAND: `git-upload-pack '${repository.bare}'` };
+  const running = exec('sh', ['-c', command], { env });
+  running.child.stdin?.on('error', () => {}).end('0000');
+  expect(await running).toMatchObject({ stdout: '0000' });
+  const told = command.replace('git-shell -c "$SSH_ORIGINAL_COMMAND"', 'printenv GITFLEET_AUTHOR');
+  expect((await exec('sh', ['-c', told], { env })).stdout).toBe('ann\n');
+});
