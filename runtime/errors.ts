@@ -62,7 +62,7 @@ export class FleetError extends Error {
 /** What the operating system says and what it means for us; the source of each row is errno(3). */
 const SYSTEM: Readonly<Record<string, Omit<Said, 'reason'>>> = {
   ENOSPC: { code: 'NO_SPACE' },
-  EDQUOT: { code: 'NO_SPACE', hint: 'raise the disk quota of the agent; it tries again by itself' },
+  EDQUOT: { code: 'NO_SPACE', hint: 'raise the disk quota of the agent; it tries again automatically' },
   EROFS: { code: 'READ_ONLY' },
   EACCES: { code: 'PERMISSION' },
   EPERM: { code: 'PERMISSION' },

@@ -10,7 +10,7 @@ export function forPublisher(found: FleetError): FleetError {
   return new FleetError({ ...found.toFailure(), hint });
 }
 
-const SEE_WORDS = 'see the words of git in the reason; mend it, then type it again';
+const SEE_WORDS = 'see what git says in the reason; fix it, then run the command again';
 
 /** What errors.ts says of these is about the repository, and true for every client. */
 const FOR_ALL: ReadonlySet<Code> = new Set([
@@ -23,10 +23,10 @@ const FOR_ALL: ReadonlySet<Code> = new Set([
 
 /** For a full id the server is asked too, but need not answer. */
 const HINTS: Readonly<Partial<Record<Code, string>>> = {
-  FETCH_FAILED: 'check that this machine reaches the git server, then type it again; or give a full commit id',
+  FETCH_FAILED: 'check that this machine reaches the git server, then run the command again; or give a full commit id',
   AUTH: 'check the key or password that git has here: git ls-remote asks the same way; or give a full commit id',
   HOST_KEY: 'compare the host key with its owner, then put it into your known_hosts; or give a full commit id',
   TLS: 'check the certificate of the server, and http.sslCAInfo in your git config; or give a full commit id',
   ORIGIN_OWNER: 'the repository at the file url must belong to you; or take its ssh or https url',
-  NO_SPACE: 'free disk space on this machine, then type it again',
+  NO_SPACE: 'free disk space on this machine, then run the command again',
 };

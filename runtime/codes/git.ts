@@ -7,7 +7,7 @@ export const gitCodes = () =>
       next: 'retry',
       about: 'origin',
       means: 'The git host cannot be reached, broke off, or did not finish in time.',
-      hint: 'check that this server reaches the git server; the agent tries again by itself',
+      hint: 'check that this server reaches the git server; the agent tries again automatically',
     },
     FLOODED: {
       next: 'retry',
@@ -79,19 +79,19 @@ export const gitCodes = () =>
       next: 'retry',
       about: 'server',
       means: 'A git command failed with words that gitfleet does not know.',
-      hint: 'see what git says in the reason; the agent tries again by itself',
+      hint: 'see what git says in the reason; the agent tries again automatically',
     },
     GIT_TIMEOUT: {
       next: 'retry',
       about: 'server',
       means: 'A git command took too long and was ended.',
-      hint: 'check the load of this server and of the git server; the agent tries again by itself',
+      hint: 'check the load of this server and of the git server; the agent tries again automatically',
     },
     GIT_KILLED: {
       next: 'retry',
       about: 'server',
       means: 'A git command was ended by a signal.',
-      hint: 'find out what ended it, such as the kernel for lack of memory; the agent tries again by itself',
+      hint: 'find out what ended it, such as the kernel for lack of memory; the agent tries again automatically',
     },
     STORE_LOCKED: {
       next: 'retry',

@@ -1,4 +1,4 @@
-/** `retry`: by itself, with backoff. `wait`: until something named changes. `stall`: a person must act. `bug`: ours. */
+/** `retry`: automatically, with backoff. `wait`: until something named changes. `stall`: a person must act. `bug`: ours. */
 export type NextStep = 'retry' | 'wait' | 'stall' | 'bug';
 
 /**

@@ -7,13 +7,13 @@ export const serverCodes = () =>
       next: 'retry',
       about: 'server',
       means: 'The disk or the quota has no room for what must be written.',
-      hint: 'free disk space on this server; the agent tries again by itself',
+      hint: 'free disk space on this server; the agent tries again automatically',
     },
     READ_ONLY: {
       next: 'retry',
       about: 'server',
       means: 'The file system does not accept writes.',
-      hint: 'remount the file system for writing; the agent tries again by itself',
+      hint: 'remount the file system for writing; the agent tries again automatically',
     },
     PERMISSION: {
       next: 'retry',
@@ -37,13 +37,13 @@ export const serverCodes = () =>
       next: 'retry',
       about: 'server',
       means: 'The agent or its git got no more memory.',
-      hint: 'free memory on this server, or give it more; the agent tries again by itself',
+      hint: 'free memory on this server, or give it more; the agent tries again automatically',
     },
     BUSY: {
       next: 'retry',
       about: 'server',
       means: 'The operating system reports that a path is in use.',
-      hint: 'release the named path, such as by unmounting it; the agent tries again by itself',
+      hint: 'release the named path, such as by unmounting it; the agent tries again automatically',
     },
     IO_ERROR: {
       next: 'retry',
@@ -55,7 +55,7 @@ export const serverCodes = () =>
       next: 'retry',
       about: 'server',
       means: 'A file or directory disappeared while the agent worked with it.',
-      hint: 'find out what removed the named path; the agent tries again by itself',
+      hint: 'find out what removed the named path; the agent tries again automatically',
     },
     NOT_DIR: {
       next: 'stall',

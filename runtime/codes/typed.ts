@@ -84,8 +84,7 @@ export const typedCodes = () =>
     NOTHING_PROVEN: {
       next: 'stall',
       about: 'request',
-      means:
-        'No earlier deployment ended with every agent healthy, so rollback has no commit that it can choose by itself.',
+      means: 'No earlier deployment ended with every agent healthy, so rollback has no commit that it can choose.',
       hint: 'choose one yourself: gitfleet history, then gitfleet rollback d-<n>',
     },
     DEPLOYMENT_UNKNOWN: {

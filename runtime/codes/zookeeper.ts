@@ -26,7 +26,7 @@ export const zookeeperCodes = () =>
       next: 'retry',
       about: 'coordination',
       means: 'ZooKeeper ended the session after it had heard nothing for the session timeout.',
-      hint: 'nothing to do: a new session is made by itself',
+      hint: 'nothing to do: a new session is made automatically',
     },
     SESSION_MOVED: {
       next: 'retry',

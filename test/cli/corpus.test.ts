@@ -112,7 +112,11 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
       ['publish', 'abc', ...here(), '--url', 'http://127.0.0.1:1/shop.git', '--relative-path', 'shop'],
       { cwd: directory },
     );
-    refused(named, 1, /FETCH_FAILED: .*\n {2}check that this machine reaches the git server, then type it again/);
+    refused(
+      named,
+      1,
+      /FETCH_FAILED: .*\n {2}check that this machine reaches the git server, then run the command again/,
+    );
   });
 
   it.each([

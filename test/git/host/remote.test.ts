@@ -85,10 +85,10 @@ describe('a publisher', () => {
     const failure = await failureOf(remote.resolveRef(vacant, 'main'));
     expect(failure.code).toBe('FETCH_FAILED');
     expect(failure.message).toMatch(/Failed to connect|Couldn't connect|Connection refused/);
-    expect(failure.hint).toMatch(/^check that this machine reaches the git server, then type it again/);
+    expect(failure.hint).toMatch(/^check that this machine reaches the git server, then run the command again/);
     for (const words of ['No space left on device', 'Authentication failed', 'Permission denied', 'nobody knows why'])
       expect(forPublisher(gitFailure('git', { stderr: `fatal: ${words}` }, 'FETCH_FAILED')).hint).not.toMatch(
-        /agent|this server|settings|by itself/,
+        /agent|this server|settings|automatically/,
       );
   });
 
