@@ -26,7 +26,7 @@ export function roleThatMay(kind: ZnodeKind): Role {
 
 /** Gives the list for a new node. */
 export interface Access {
-  /** @param own the digest id of the creator, the only writer besides the operator. */
+  /** @param own the digest id of the creator, or its role: it may write the node besides those who may anyway. */
   of(kind: ZnodeKind, own?: string): readonly AclEntry[];
 }
 
@@ -43,7 +43,9 @@ export function roleAccess(ids: RoleIds): Access {
       const row: ZnodeRow = ZNODES[kind];
       const entries = COLUMNS.map((role, at) => entry(ids[role], row.rights[at] as string));
       const flagger = ids.flagger === undefined ? [] : [entry(ids.flagger, row.flagger ?? row.rights[3])];
-      return [entry(ids.operator, 'cdrwa'), ...entries, ...flagger, ...(own === undefined ? [] : [entry(own, 'rw')])];
+      const creator = own === 'publisher' ? ids.publisher : own;
+      const extra = creator === undefined ? [] : [entry(creator, 'rw')];
+      return [entry(ids.operator, 'cdrwa'), ...entries, ...flagger, ...extra];
     },
   };
 }

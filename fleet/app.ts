@@ -1,3 +1,4 @@
+import { parseOutcome } from '../schemas/deployment.ts';
 import { initialZnodes, type ZnodeKind, type Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../zookeeper/session.ts';
@@ -32,6 +33,9 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
   // After their parents, so that no client creates open ones any more.
   await giveRights(session, await pathsBelow(session, znodes.deployments), access.of('deployment'));
   await giveRights(session, await pathsBelow(session, znodes.permits), access.of('permit'));
+  await giveRights(session, await pathsBelow(session, znodes.audit), access.of('auditRecord'));
+  for (const path of await pathsBelow(session, znodes.outcomes))
+    await giveRights(session, [path], access.of('outcome', await writerOf(session, path)));
   if (!isOpen(access.of('report'))) await removeOpen(session, await pathsBelow(session, znodes.agents));
   return result;
 }
@@ -60,6 +64,12 @@ async function pathsBelow(session: Session, parent: string): Promise<string[]> {
 
 async function giveRights(session: Session, paths: readonly string[], acl: readonly AclEntry[]): Promise<void> {
   await Promise.all(paths.map((path) => unlessGone(session.setAcl(path, acl, ANY_VERSION))));
+}
+
+/** Whose outcome it says it is; what a publisher wrote, publishers may write again. */
+async function writerOf(session: Session, path: string): Promise<'publisher' | undefined> {
+  const node = await session.get(path);
+  return node && parseOutcome(node.data)?.by !== 'coordinator' ? 'publisher' : undefined;
 }
 
 /** A report names its agent's own credential, which only the agent knows: it writes a new one with its own rights. */

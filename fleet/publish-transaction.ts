@@ -1,9 +1,16 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/safe-text.ts';
-import { type Deployment, deployment, deploymentName, parseDeployment, UNREADABLE } from '../schemas/deployment.ts';
+import {
+  type Deployment,
+  deployment,
+  deploymentName,
+  encodeDeployment,
+  parseDeployment,
+  UNREADABLE,
+} from '../schemas/deployment.ts';
 import { inForce } from '../schemas/hold.ts';
+import { chainTo } from '../schemas/records/chain.ts';
 import { encodeTarget, type Target, targetVersionOf } from '../schemas/target.ts';
-import { toJson } from '../schemas/text/lenient-json.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
@@ -142,6 +149,8 @@ export async function publishOnce(
       reason: quarantine.lifted.reason,
       at: quarantine.lifted.at,
     },
+    quarantined: quarantine.added?.commitId ?? null,
+    chain: chainTo(state.deployments.before),
     at: parts.now(),
   });
   const config = encodeTarget({ ...request.target, gitfleet: { ...request.target.gitfleet, deployment: number } });
@@ -233,6 +242,7 @@ async function adopt(parts: PublishParts, state: SharedState, tries: Tries): Pro
     nonce: parts.newNonce(),
     previous: state.lastRecord?.number ?? null,
     adopts: state.config.targetVersion,
+    chain: chainTo(state.deployments.before),
     at: parts.now(),
   });
   const operations: Operation[] = [
@@ -250,7 +260,7 @@ async function adopt(parts: PublishParts, state: SharedState, tries: Tries): Pro
 
 function numbering({ znodes, access }: PublishParts, state: SharedState, record: Deployment): Operation[] {
   const number = Buffer.from(String(record.number));
-  const data = toJson(deployment, record);
+  const data = encodeDeployment(record);
   const acl = access.of('deployment');
   return [
     { op: 'set', path: znodes.deployments, data: number, version: state.deployments.version },

@@ -35,12 +35,13 @@ export function quarantineAfter(
   commits: readonly Quarantined[],
   { target, by, force, contained = [], quarantines }: QuarantineChange,
   at: number,
-): { data: Buffer | null; lifted: Quarantined | null } {
+): { data: Buffer | null; lifted: Quarantined | null; added: Quarantined | null } {
   const isOwn = ({ commitId }: Quarantined) => commitId === target.commitId;
   const lifts = force ? commits.filter((each) => isOwn(each) || contained.includes(each.commitId)) : [];
   const lifted = lifts.find(isOwn) ?? lifts[0] ?? null;
   const left = quarantines ? quarantineEntry(quarantines.commitId, { by, reason: quarantines.reason }, at) : null;
-  const added = left && commits.every((each) => each.commitId !== left.commitId) ? [left] : [];
-  if (!lifted && added.length === 0) return { data: null, lifted: null };
-  return { data: encodeQuarantine([...added, ...commits.filter((each) => !lifts.includes(each))]), lifted };
+  const added = left && commits.every((each) => each.commitId !== left.commitId) ? left : null;
+  if (!lifted && !added) return { data: null, lifted: null, added };
+  const others = commits.filter((each) => !lifts.includes(each));
+  return { data: encodeQuarantine(added ? [added, ...others] : others), lifted, added };
 }

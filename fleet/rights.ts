@@ -14,7 +14,7 @@ interface WrongRights {
 const MAX_CHILDREN = 200;
 
 /**
- * Walks the tree of an app and compares its rights with the table of access.ts; below the lists (records, permits,
+ * Walks the tree of an app and compares its rights with the table of access.ts; below the lists (records, outcomes, permits,
  * presences, reports) it looks for open ones only, since agents add an entry of their own there. Reads only.
  */
 export async function wrongRights(session: Session, znodes: Znodes, access: Access): Promise<WrongRights[]> {
@@ -26,7 +26,7 @@ export async function wrongRights(session: Session, znodes: Znodes, access: Acce
       return sameRights(found, access.of(kind)) ? null : { path, how: 'differs' };
     }),
   );
-  const lists = [znodes.deployments, znodes.permits, znodes.online, znodes.agents];
+  const lists = [znodes.deployments, znodes.outcomes, znodes.audit, znodes.permits, znodes.online, znodes.agents];
   const below = isOpen(access.of('app')) ? [] : await Promise.all(lists.map((list) => openBelow(session, list)));
   return [...own.filter((wrong) => wrong !== null), ...below.flat()];
 }

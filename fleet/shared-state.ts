@@ -1,11 +1,12 @@
 import { type Failure, FleetError } from '../runtime/errors.ts';
 import type { Deployment } from '../schemas/deployment.ts';
 import { type Brake, type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
+import type { Before } from '../schemas/records/chain.ts';
 import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { CallOptions, NodeData, NodeStat, Session } from '../zookeeper/session.ts';
-import { recordOf } from './read-record.ts';
+import { contentOf, type FoundNode, findRecord, joinRecord } from './record-node.ts';
 
 /** What a transaction that was planned from a znode has to name. */
 export interface Versioned {
@@ -31,7 +32,8 @@ export interface SharedState {
     };
   readonly hold: Versioned & Brake<Hold | null>;
   readonly quarantine: Versioned & Brake<readonly Quarantined[]>;
-  readonly deployments: Versioned & { readonly last: number };
+  /** The last number, and the bytes of its record, to which the next one is chained. */
+  readonly deployments: Versioned & { readonly last: number; readonly before: Before };
   /** The record of the last number; null where there is none yet or retention took it. */
   readonly lastRecord: Deployment | null;
   /** The record of what config holds; null: another ZooKeeper client set it, and it has no record yet. */
@@ -49,8 +51,9 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
   );
   if (!config || !hold || !quarantine || !deployments) throw appMissing(znodes.app);
   const last = lastNumber(deployments);
-  const node = last > 0 ? await session.get(znodes.deployment(last), options) : null;
-  const record = recordOf(node);
+  const nodes = last > 0 ? await findRecord(session, znodes, last, options) : null;
+  const node = nodes && contentOf(nodes.record);
+  const record = nodes && joinRecord(last, nodes);
   const targetVersion = targetVersionOf(config.stat);
   return {
     config: {
@@ -62,10 +65,16 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
     },
     hold: { version: hold.stat.version, ...parseHold(hold.data) },
     quarantine: { version: quarantine.stat.version, ...parseQuarantine(quarantine.data) },
-    deployments: { version: deployments.stat.version, last },
+    deployments: { version: deployments.stat.version, last, before: nodes ? bytesOf(nodes.record) : 'first' },
     lastRecord: record,
     current: node && record && isOf(record, node.stat, config.stat.mzxid, targetVersion) ? record : null,
   };
+}
+
+/** What the next record is chained to. */
+export function bytesOf(found: FoundNode): Before {
+  if (found === null) return 'missing';
+  return found === 'unreadable' ? 'unreadable' : found.data;
 }
 
 /** By the contract alone: which urls may be fetched is each agent's decision. */
@@ -90,6 +99,15 @@ export function appMissing(app: string): FleetError {
     'APP_MISSING',
     `${app} is not set up on this ZooKeeper`,
     `run once: gitfleet init --app ${app} (check --zookeeper, a chroot included)`,
+  );
+}
+
+/** The app was set up before there was such a znode. */
+export function appOutdated(app: string, path: string): FleetError {
+  return FleetError.of(
+    'APP_MISSING',
+    `${path} is missing: ${app} was set up by an earlier gitfleet`,
+    `run once more, with the operator's credential: gitfleet init --app ${app}`,
   );
 }
 

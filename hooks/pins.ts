@@ -1,4 +1,5 @@
-import { KEPT, readDeployment } from '../fleet/history.ts';
+import { readDeployment } from '../fleet/history.ts';
+import { KEPT } from '../fleet/numbered.ts';
 import { type DeploymentPin, makePins, readPins, removePins } from '../git/host/deployment-pins.ts';
 import type { Git } from '../git/run/process.ts';
 import type { Znodes } from '../schemas/znodes.ts';

@@ -1,5 +1,6 @@
 import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
-import { readDeployment, writeOutcome } from '../fleet/history.ts';
+import { readDeployment } from '../fleet/history.ts';
+import { type OutcomeParts, writeOutcome } from '../fleet/outcome.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
 import { readSharedState } from '../fleet/shared-state.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -7,8 +8,7 @@ import { FleetError } from '../runtime/errors.ts';
 import type { Deployment, Outcome } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
-import type { Znodes } from '../schemas/znodes.ts';
-import type { NodeData, Session } from '../zookeeper/session.ts';
+import type { NodeData } from '../zookeeper/session.ts';
 import {
   ENDING_OF_STATE,
   type NextCommands,
@@ -20,9 +20,7 @@ import { ANSWER_MS, createFreshness, REDRAW_MS, type Stale, within } from './fre
 import { findWayBack } from './rollback.ts';
 import { type Ending, judgeDeployment, outcomeOfVerdict, type Verdict } from './verdict.ts';
 
-interface FollowParts {
-  readonly session: Session;
-  readonly znodes: Znodes;
+interface FollowParts extends OutcomeParts {
   readonly clock: Clock;
   /** Who judges, for the record. */
   readonly by: string;
@@ -124,15 +122,15 @@ export async function* follow(
 
 /** The verdict holds without its record: an outage now must not turn success into failure. */
 async function record(
-  { session, znodes, clock, by }: FollowParts,
+  parts: FollowParts,
   published: Pick<Published, 'record'>,
   verdict: Verdict,
   ending: Ending,
 ): Promise<void> {
   const outcome = OUTCOME[ending];
   if (!outcome) return;
-  const judged = outcomeOfVerdict(verdict, outcome, clock.now(), by);
-  await writeOutcome(session, znodes, published.record.number, judged).catch(() => {});
+  const judged = outcomeOfVerdict(verdict, outcome, parts.clock.now(), parts.by);
+  await writeOutcome(parts, published.record.number, judged).catch(() => {});
 }
 
 interface Look {

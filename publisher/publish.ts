@@ -1,5 +1,6 @@
 import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
-import { forgetOldest, writeOutcome } from '../fleet/history.ts';
+import { removeOldRecords } from '../fleet/numbered.ts';
+import { writeOutcome } from '../fleet/outcome.ts';
 import { type Published, type PublishParts, type PublishRequest, publishTarget } from '../fleet/publish-transaction.ts';
 import { isPublished, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
@@ -44,11 +45,11 @@ async function tidyUp(
 ): Promise<void> {
   // What was replaced is what `since` saw in config, any writer's: else the transaction had been a conflict.
   if (fleet && previous) await judgeReplaced(parts, previous, config.targetVersion, fleet);
-  await forgetOldest(parts.session, parts.znodes, record.number);
+  await removeOldRecords(parts.session, parts.znodes, record.number);
 }
 
 async function judgeReplaced(
-  { session, znodes, now }: PublishParts,
+  parts: PublishParts,
   replaced: Deployment,
   targetVersion: string,
   fleet: readonly AgentView[],
@@ -57,5 +58,5 @@ async function judgeReplaced(
   const expected = fleet.filter((view) => view.presence || view.report?.targetVersion === targetVersion);
   const verdict = judgeDeployment(fleet, new Set(expected.map((view) => view.agentId)), targetVersion);
   const ended = verdict.state === 'converged' ? 'proven' : verdict.state === 'failed' ? 'failed' : 'superseded';
-  await writeOutcome(session, znodes, replaced.number, outcomeOfVerdict(verdict, ended, now(), 'publisher'));
+  await writeOutcome(parts, replaced.number, outcomeOfVerdict(verdict, ended, parts.now(), 'publisher'));
 }

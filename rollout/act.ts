@@ -1,5 +1,7 @@
-import { forgetOldest, outcomeWrite } from '../fleet/history.ts';
+import { removeOldAudit, removeOldRecords } from '../fleet/numbered.ts';
+import { outcomeOperations } from '../fleet/outcome.ts';
 import { type PublishParts, publishOnce, recordForeign } from '../fleet/publish-transaction.ts';
+import type { SharedState } from '../fleet/shared-state.ts';
 import { deploymentName, type Outcome } from '../schemas/deployment.ts';
 import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts';
 import { targetOf } from '../schemas/target.ts';
@@ -27,15 +29,24 @@ export async function act(
       return await adopt(parts, seen);
     case 'roll back':
       return await rollBack(parts, leadership, seen, order);
+    case 'start':
+      await write(parts, leadership, seen, order);
+      return await removeOld(parts, seen.state);
     default:
       return await write(parts, leadership, seen, order);
   }
 }
 
-/** No publisher comes by where another client sets config, so the records beyond the newest go here. */
+/** Where another client sets config, no rollout may start for long. */
 async function adopt(parts: PublishParts, seen: Observation): Promise<void> {
-  const { deployments } = await recordForeign(parts, seen.state);
-  await forgetOldest(parts.session, parts.znodes, deployments.last);
+  await removeOld(parts, await recordForeign(parts, seen.state));
+}
+
+/** Publishers may add records and remove none. What is not removed now is removed at the next start. */
+async function removeOld({ session, znodes }: PublishParts, { deployments }: SharedState): Promise<void> {
+  await Promise.all([removeOldRecords(session, znodes, deployments.last), removeOldAudit(session, znodes)]).catch(
+    () => {},
+  );
 }
 
 /** The first write of a term: from now on no order of an earlier leader is accepted. Resolves to the ensemble's time. */
@@ -59,7 +70,7 @@ async function write(
   await session.transact([
     leadership.term.guard,
     rolloutOperation(parts, leadership, seen, order.rollout),
-    ...(await outcomeOperations(parts, order.outcome)),
+    ...(await endOf(parts, order.outcome)),
     ...(await permitOperations(parts, order.grant, seen.state.config.targetVersion)),
     ...order.revoke.map((id): Operation => ({ op: 'remove', path: znodes.permit(id), version: ANY_VERSION })),
   ]);
@@ -76,12 +87,11 @@ function rolloutOperation(
   return { op: 'set', path: znodes.rollout, data, version };
 }
 
-async function outcomeOperations(
-  { session, znodes }: PublishParts,
+async function endOf(
+  parts: PublishParts,
   ended: { readonly number: number; readonly outcome: Outcome } | null,
-): Promise<Operation[]> {
-  const write = ended && (await outcomeWrite(session, znodes, ended.number, ended.outcome));
-  return write ? [write] : [];
+): Promise<readonly Operation[]> {
+  return ended ? await outcomeOperations(parts, 'coordinator', ended.number, ended.outcome) : [];
 }
 
 async function permitOperations(
@@ -121,7 +131,7 @@ async function rollBack(
   const first = [
     leadership.term.guard,
     rolloutOperation(parts, leadership, seen, order.rollout),
-    ...(await outcomeOperations(parts, order.outcome)),
+    ...(await endOf(parts, order.outcome)),
   ];
   await publishOnce(parts, seen.state, request, first);
 }

@@ -124,7 +124,7 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
       agents.forget();
       if (ordered) await sayImpossible(executeParts, leadership, ordered.seen, ordered.order, error);
       // Another client wrote first: the next look shows what.
-      const wait = isCode(error, 'BAD_VERSION')
+      const wait = isCode(error, 'BAD_VERSION', 'NODE_EXISTS')
         ? fullJitter(AGAIN, conflicts++, random)
         : retryLoop.failed(error, { path: znodes.rollout }, 'an order was not carried out, retrying');
       await waitFor(wait, bell, clock, term.signal);

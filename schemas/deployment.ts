@@ -1,6 +1,8 @@
 import * as z from 'zod';
+import { once } from '../runtime/once.ts';
+import { chain } from './records/chain.ts';
 import { said } from './said.ts';
-import { fromJson } from './text/lenient-json.ts';
+import { fromJson, toJson } from './text/lenient-json.ts';
 
 /** What a newer version wrote there and this one does not know: no reason to take its record for a foreign write. */
 const OTHER = 'other';
@@ -30,8 +32,7 @@ export const outcome = z.object({
 });
 export type Outcome = z.infer<typeof outcome>;
 
-/** `deployments/d-<n>`: one published target. Read leniently. */
-export const deployment = z.object({
+const recorded = {
   number: z.number().int().positive(),
   target: targetCore,
   ...said.shape,
@@ -50,11 +51,30 @@ export const deployment = z.object({
   lifted: said.nullable().default(null),
   /** The hold under which it was published: going back is never held. */
   underHold: said.nullable().default(null),
-  outcome: outcome.nullable().default(null),
-});
+  /** The commit that went into quarantine in the same transaction: what a rollback left. */
+  quarantined: z.string().nullable().default(null),
+  /** What ties it to the record of the number before it (schemas/chain.ts). */
+  chain,
+};
+
+/** `deployments/d-<n>`, written once: one published target. */
+const deploymentRecord = once(() => z.object(recorded));
+
+/** The record of a deployment together with its outcome, as everybody reads it. Leniently. */
+export const deployment = z.object({ ...recorded, outcome: outcome.nullable().default(null) });
 export type Deployment = z.infer<typeof deployment>;
 
-export const parseDeployment = (data: Buffer): Deployment | null => fromJson(deployment, data);
+export const encodeDeployment = (value: Deployment): Buffer => toJson(deploymentRecord(), value);
+
+/** A record of gitfleet 0.1.0 has no chain, and its outcome is part of it; in a later one only `outcomes` counts. */
+export function parseDeployment(data: Buffer): Deployment | null {
+  const read = fromJson(deployment, data);
+  return read && read.chain !== null ? { ...read, outcome: null } : read;
+}
+
+/** `outcomes/d-<n>`. */
+export const parseOutcome = (data: Buffer): Outcome | null => fromJson(outcome, data);
+export const encodeOutcome = (value: Outcome): Buffer => toJson(outcome, value);
 
 /** How people and refs name a deployment. */
 export const deploymentName = (n: number): string => `d-${n}`;

@@ -4,6 +4,7 @@ import { failure as keptFailure } from './failure.ts';
 import { flagChange } from './flags.ts';
 import { hold, quarantined } from './hold.ts';
 import { policy } from './policy.ts';
+import { auditRecord } from './records/audit.ts';
 import { presence, report } from './report.ts';
 import { ROLLOUT_STATES } from './rollout.ts';
 import { said } from './said.ts';
@@ -113,8 +114,25 @@ export const statusOutput = z.strictObject({
 /** `status AGENT`. */
 export const agentOutput = agent;
 
-/** `history`: one line per deployment, newest first. */
-export const historyOutput = deployment;
+/** `history`: one line per deployment and per act of a person, newest first; `--no-audit` leaves the acts out. */
+export const historyOutput = z.union([
+  deployment,
+  z.strictObject({ audit: auditRecord.omit({ nonce: true, chain: true }).strict() }),
+]);
+
+/** `history --verify`: one line per chain. */
+export const verifyOutput = z.strictObject({
+  chain: z.enum(['deployments', 'audit']),
+  whole: z.boolean(),
+  /** Numbers of the oldest and the newest record; null: there is none. */
+  first: z.int().nullable(),
+  last: z.int().nullable(),
+  /** The sha256 of the newest record. */
+  head: z.string().nullable(),
+  /** Every client may rewrite every record. */
+  open: z.boolean(),
+  findings: z.array(z.strictObject({ number: z.int(), what: z.string() })),
+});
 
 /** `plan`. */
 export const planOutput = z.strictObject({
@@ -216,6 +234,8 @@ export type AttachedOutput = z.infer<typeof attachedOutput>;
 export type EndingOutput = z.infer<typeof endingOutput>;
 export type StatusOutput = z.infer<typeof statusOutput>;
 export type AgentOutput = z.infer<typeof agentOutput>;
+export type HistoryOutput = z.infer<typeof historyOutput>;
+export type VerifyOutput = z.infer<typeof verifyOutput>;
 export type PlanOutput = z.infer<typeof planOutput>;
 export type HoldOutput = z.infer<typeof holdOutput>;
 export type QuarantineOutput = z.infer<typeof quarantineOutput>;

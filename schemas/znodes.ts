@@ -1,7 +1,8 @@
-import { parseDeployment } from './deployment.ts';
+import { parseDeployment, parseOutcome } from './deployment.ts';
 import { flagChange, parseFlags } from './flags.ts';
 import { parseHold, parseQuarantine } from './hold.ts';
 import { parsePolicy } from './policy.ts';
+import { parseAuditRecord } from './records/audit.ts';
 import { parsePresence, parseReport } from './report.ts';
 import { parsePermit, parseRollout } from './rollout.ts';
 import { ANY_URL, parseTarget } from './target.ts';
@@ -61,7 +62,8 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'the last deployment number, decimal',
     parse: null,
-    rights: ['cdrw', 'cdrw', 'r', 'r'],
+    // Publishers add records and never remove one: the oldest are removed by the coordinator, or the operator.
+    rights: ['crw', 'cdrw', 'r', 'r'],
     made: 'init',
     writtenBy: 'publish transaction; the adoption of a foreign target',
     watchedBy: '-',
@@ -71,9 +73,50 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'deployment record (schemas/deployment.ts), newest 200 kept',
     parse: parseDeployment,
-    rights: ['rw', 'rw', 'r', 'r'],
+    rights: READ,
     made: 'later',
-    writtenBy: 'publish transaction; the adoption of a foreign target; its outcome by the coordinator or a publisher',
+    writtenBy: 'created once by the publish transaction, or by the adoption of a foreign target',
+    watchedBy: '-',
+  },
+  outcomes: {
+    path: 'outcomes',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: ['cr', 'cdr', 'r', 'r'],
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  outcome: {
+    path: 'outcomes/d-<n>',
+    mode: 'persistent',
+    content: 'how that deployment ended (schemas/deployment.ts)',
+    parse: parseOutcome,
+    // A publisher's own has an entry for publishers too, until the coordinator puts its own in its place.
+    rights: ['r', 'rw', 'r', 'r'],
+    made: 'later',
+    writtenBy: 'coordinator; a publisher where no coordinator has written it',
+    watchedBy: '-',
+  },
+  audit: {
+    path: 'audit',
+    mode: 'persistent',
+    content: 'the number of the last audit record, decimal',
+    parse: null,
+    rights: ['crw', 'cdr', 'r', 'r'],
+    made: 'init',
+    writtenBy: 'the acts of operators, and of publishers on the quarantine',
+    watchedBy: '-',
+  },
+  auditRecord: {
+    path: 'audit/a-<n>',
+    mode: 'persistent',
+    content: 'who did what and why (schemas/records/audit.ts), newest 200 kept',
+    parse: parseAuditRecord,
+    rights: READ,
+    made: 'later',
+    writtenBy: 'created once by the transaction of the act',
     watchedBy: '-',
   },
   rollout: {
@@ -282,6 +325,10 @@ export function znodes(app: string) {
     config: at('config'),
     deployments: at('deployments'),
     deployment: named('deployment'),
+    outcomes: at('outcomes'),
+    outcome: named('outcome'),
+    audit: at('audit'),
+    auditRecord: named('auditRecord'),
     rollout: at('rollout'),
     permits: at('permits'),
     permit: named('permit'),

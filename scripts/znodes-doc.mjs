@@ -6,7 +6,7 @@ import { ZNODES } from '../dist/schemas/znodes.js';
 
 const COLUMNS = 120;
 const ROWS = Object.values(ZNODES).filter((row) => row.path !== '');
-const linked = (text) => text.replace(/schemas\/[a-z-]+\.ts/g, (file) => `[${file}](../${file})`);
+const linked = (text) => text.replace(/schemas\/[a-z/-]+\.ts/g, (file) => `[${file}](../${file})`);
 
 /** One znode: what it holds, and below it who writes it and who watches it. */
 const entry = ({ path, mode, content, writtenBy, watchedBy }) =>

@@ -65,8 +65,13 @@ const ROOMS: Readonly<Record<string, Wall>> = {
 
   'schemas/text': { may: [], reason: 'how text is read and written, whatever it says' },
   schemas: {
-    may: ['schemas/text', 'schemas/settings'],
+    may: ['schemas/text', 'schemas/settings', 'schemas/records'],
     reason: 'the contract; steps and gitfleet.yml are settings too, so both sides know each other, file by file',
+  },
+
+  'schemas/records': {
+    may: ['schemas/text', 'schemas'],
+    reason: 'what is written once and chained; deployments and words of people are of the contract, file by file',
   },
 
   'schemas/settings': {

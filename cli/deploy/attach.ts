@@ -26,7 +26,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const wanted = namedDeployment(words[0]);
   const settings = await readSettings(options);
   const following = followOptions(options, settings, author(process.env));
-  return await withSession(settings, async (session) => {
+  return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const [state, time] = await Promise.all([readSharedState(session, paths), timeToShow(session, paths)]);
     const { record, targetVersion } = await findRecorded(session, paths, state, wanted);
@@ -43,13 +43,9 @@ export async function run({ options, words }: Call): Promise<number> {
     }
     const previous = record.previous === null ? null : await readDeployment(session, paths, record.previous);
     const first = () => sayFirst(attachedLines({ record, targetVersion, previous }, time.now()));
-    return await followPublished(
-      session,
-      paths,
-      { record, targetVersion, previous, again: true },
-      { ...following, time },
-      first,
-    );
+    const parts = { session, znodes: paths, access };
+    const followed = { record, targetVersion, previous, again: true };
+    return await followPublished(parts, followed, { ...following, time }, first);
   });
 }
 

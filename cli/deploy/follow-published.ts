@@ -1,3 +1,4 @@
+import type { OutcomeParts } from '../../fleet/outcome.ts';
 import type { TakenBack } from '../../publisher/brings-back.ts';
 import type { Change } from '../../publisher/change.ts';
 import { follow } from '../../publisher/follow.ts';
@@ -87,8 +88,7 @@ export function sayPublished(
  * @param interrupt taken before what is followed was written, so that no Ctrl-C is lost between the two.
  */
 export async function followPublished(
-  session: Session,
-  znodes: Znodes,
+  { session, znodes, access }: OutcomeParts,
   followed: Followed,
   options: FollowOptions,
   first: () => void = () => sayPublished(followed, null, options.json),
@@ -111,7 +111,7 @@ export async function followPublished(
   try {
     const time = options.time ?? (await timeOfFollowed(session, znodes, followed));
     show = showProgress(followed, options.json, () => time.now());
-    const parts = { session, znodes, clock: systemClock, by: options.by };
+    const parts = { session, znodes, access, clock: systemClock, by: options.by };
     const looks = follow(parts, followed, options.timeoutMs, signal);
     for (;;) {
       // A read may wait for a frozen server; Ctrl-C must not.

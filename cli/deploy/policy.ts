@@ -4,7 +4,7 @@ import { readPolicy, setPolicy } from '../../fleet/policy.ts';
 import { policyLines, wavesNow } from '../../publisher/screens/policy-lines.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { PolicyOutput } from '../../schemas/json-output.ts';
-import { parsePolicyFile } from '../../schemas/policy-file.ts';
+import { parsePolicyFile } from '../../schemas/settings/policy-file.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';

@@ -58,7 +58,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const bringsBack = await findBringsBack(parts, graph, from, to);
     const contains = { bringsBack, unknown: ancestry.unknown };
     const first = () => sayPublished(published, resolved.change, following.json, contains);
-    return await followPublished(session, paths, published, following, first, interrupt);
+    return await followPublished(parts, published, following, first, interrupt);
   });
 }
 

@@ -25,7 +25,7 @@ export async function run({ options }: Call): Promise<number> {
     const parts = { session, znodes: paths, access, now: () => clock.now(), newNonce, clock, beforeWrite };
     const reason = (options['message'] as string | undefined) ?? '';
     const found = await interrupt.outcomeOf(retryRollout(parts, { by, reason }));
-    if ('record' in found) return await followPublished(session, paths, found, following, undefined, interrupt);
+    if ('record' in found) return await followPublished(parts, found, following, undefined, interrupt);
     const { deployment, state } = found.rollout;
     const words = retryWords(found.do, found.rollout);
     const said: SteerOutput = { deployment, state, changed: false, said: words };

@@ -55,7 +55,7 @@ export async function run({ options, words }: Call): Promise<number> {
       sayPublished(published, change.ahead === null ? null : change, following.json);
       if (quarantines && !following.json) say(`  ${short(quarantines.commitId)} is in quarantine now`);
     };
-    const exitCode = await followPublished(session, paths, published, following, first, interrupt);
+    const exitCode = await followPublished(parts, published, following, first, interrupt);
     if (!following.json && published.previous) say(...(await stillThere(published.previous, to, change)));
     return exitCode;
   });

@@ -161,7 +161,7 @@ async function tell(
   choice: Choice,
   result: PostReceiveResult,
   change: Awaited<ReturnType<typeof changeOf>> | null,
-  { session, znodes: paths }: Pick<PublishParts, 'session' | 'znodes'>,
+  parts: Pick<PublishParts, 'session' | 'znodes' | 'access'>,
 ): Promise<void> {
   const branch = visible(choice.chosen.branch, 100);
   sayPassedOver(choice);
@@ -175,7 +175,7 @@ async function tell(
   };
   if (!followed) return sayAlready();
   const following = { timeoutMs: asked.timeoutMs, detach: !asked.wait, json: false, by: author(process.env) };
-  await followPublished(session, paths, followed, following, () => {
+  await followPublished(parts, followed, following, () => {
     if (result.kind === 'already') sayAlready();
     else sayPublished(followed, change?.change ?? null, false, change?.contains);
     if (!asked.wait) say('  not waited for (gitfleet.wait=no)');
@@ -184,7 +184,7 @@ async function tell(
   async function withPrevious(current: Recorded | null): Promise<Followed | null> {
     if (!current) return null;
     const number = current.record.previous;
-    const previous = number === null ? null : await readDeployment(session, paths, number);
+    const previous = number === null ? null : await readDeployment(parts.session, parts.znodes, number);
     return { ...current, previous, again: true };
   }
 }

@@ -200,7 +200,8 @@ export const zookeeperCodes = () =>
     APP_MISSING: {
       next: 'stall',
       about: 'coordination',
-      means: 'The app does not exist on this ZooKeeper: it was not set up there, or ZooKeeper was wiped.',
+      means:
+        'The app, or a part that an earlier gitfleet did not have, does not exist on this ZooKeeper: it was not set up there, or ZooKeeper was wiped.',
       hint: 'run once: gitfleet init --app APP (check --zookeeper, a chroot included); after a wipe, agents keep what they serve: then gitfleet publish --again',
     },
     PUBLISH_STUCK: {

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { readHistory, writeOutcome } from '../../fleet/history.ts';
+import { readHistory } from '../../fleet/history.ts';
+import { writeOutcome } from '../../fleet/outcome.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -237,10 +238,10 @@ describe('an outcome', () => {
 
   it('stands once given, except one that only says nobody waited', async () => {
     await publishTarget(parts, await readSharedState(parts.session, paths), request('a'));
-    expect(await writeOutcome(observer, paths, 1, outcome('timed-out'))).toBe(true);
-    expect(await writeOutcome(observer, paths, 1, outcome('proven'))).toBe(true);
-    expect(await writeOutcome(observer, paths, 1, outcome('failed'))).toBe(false);
-    expect(await writeOutcome(observer, paths, 7, outcome('failed'))).toBe(false);
+    expect(await writeOutcome({ ...parts, session: observer }, 1, outcome('timed-out'))).toBe(true);
+    expect(await writeOutcome({ ...parts, session: observer }, 1, outcome('proven'))).toBe(true);
+    expect(await writeOutcome({ ...parts, session: observer }, 1, outcome('failed'))).toBe(false);
+    expect(await writeOutcome({ ...parts, session: observer }, 7, outcome('failed'))).toBe(false);
     expect((await readHistory(observer, paths, 1))[0]?.outcome?.state).toBe('proven');
   });
 });

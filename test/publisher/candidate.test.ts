@@ -1,7 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { readDeployment, writeOutcome } from '../../fleet/history.ts';
+import { readDeployment } from '../../fleet/history.ts';
+import { writeOutcome } from '../../fleet/outcome.ts';
 import { publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { findRollback } from '../../publisher/rollback.ts';
@@ -35,7 +36,7 @@ const ended = (state: Outcome['state'], reached: number): Outcome => ({
 });
 
 it('names the candidate where nothing is proven', async () => {
-  await writeOutcome(session, paths, 1, ended('failed', 2));
+  await writeOutcome({ session, znodes: paths, access: openAccess }, 1, ended('failed', 2));
   await expect(findRollback(session, paths, null)).rejects.toMatchObject({
     code: 'NOTHING_PROVEN',
     hint: 'the newest one before it is aaaaaaaaaa: failed, 2/3 agents: gitfleet rollback d-1',
@@ -43,10 +44,10 @@ it('names the candidate where nothing is proven', async () => {
 });
 
 it('goes to one that was proven late: a failed outcome gives way to proven and to nothing else', async () => {
-  await writeOutcome(session, paths, 1, ended('failed', 2));
-  expect(await writeOutcome(session, paths, 1, ended('superseded', 2))).toBe(false);
-  expect(await writeOutcome(session, paths, 1, ended('proven', 3))).toBe(true);
-  expect(await writeOutcome(session, paths, 1, ended('failed', 0))).toBe(false);
+  await writeOutcome({ session, znodes: paths, access: openAccess }, 1, ended('failed', 2));
+  expect(await writeOutcome({ session, znodes: paths, access: openAccess }, 1, ended('superseded', 2))).toBe(false);
+  expect(await writeOutcome({ session, znodes: paths, access: openAccess }, 1, ended('proven', 3))).toBe(true);
+  expect(await writeOutcome({ session, znodes: paths, access: openAccess }, 1, ended('failed', 0))).toBe(false);
   expect((await readDeployment(session, paths, 1))?.outcome).toMatchObject({
     ...{ state: 'proven', reached: 3 },
     reason: 'proven late, after it had failed',

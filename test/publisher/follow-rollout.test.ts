@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { readDeployment, writeOutcome } from '../../fleet/history.ts';
+import { readDeployment } from '../../fleet/history.ts';
+import { writeOutcome } from '../../fleet/outcome.ts';
 import { type Published, type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { type DeploymentProgress, follow } from '../../publisher/follow.ts';
@@ -96,7 +97,7 @@ describe('whoever waits for a rollout in waves', () => {
         by: 'coordinator',
         reason,
       } as const;
-      await writeOutcome(parts.session, paths, 1, { ...outcome, missing: [] });
+      await writeOutcome(parts, 1, { ...outcome, missing: [] });
       await put(value(await publish('a'), 'running'));
     });
     expect(last).toMatchObject({ ending: 'rolled-back', reason: 'canary web-1 failed: HEALTH_FAILED' });

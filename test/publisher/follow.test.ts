@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { writeOutcome } from '../../fleet/history.ts';
+import { writeOutcome } from '../../fleet/outcome.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { type DeploymentProgress, follow } from '../../publisher/follow.ts';
@@ -86,9 +86,9 @@ it('names what superseded, where that has a record', async () => {
 it('names the way back that rollback takes, and not what was there before', async () => {
   const judged = { at: 1, reached: 1, expected: 1, missing: [], by: '' };
   await publishNow('ann', 'a');
-  await writeOutcome(observer, paths, 1, { ...judged, state: 'proven' });
+  await writeOutcome({ ...parts, session: observer }, 1, { ...judged, state: 'proven' });
   await publishNow('ann', 'b');
-  await writeOutcome(observer, paths, 2, { ...judged, state: 'failed' });
+  await writeOutcome({ ...parts, session: observer }, 2, { ...judged, state: 'failed' });
   const published = await publishNow('ann', 'b');
   const error = { code: 'ACTIVATE_FAILED', reason: 'r', hint: 'h', next: 'stall' } as const;
   const said = make.agent('web-1', { targetVersion: published.targetVersion, phase: 'failed', error }).report;

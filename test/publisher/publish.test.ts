@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { KEPT, readDeployment, readHistory } from '../../fleet/history.ts';
+import { readDeployment, readHistory } from '../../fleet/history.ts';
+import { KEPT } from '../../fleet/numbered.ts';
 import type { PublishParts } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
@@ -143,8 +144,8 @@ describe('a record of a newer version', () => {
     expect(await readDeployment(session, paths, 2)).toMatchObject({ via: 'other', outcome: { state: 'proven' } });
     const kept = JSON.parse(String((await session.get(paths.deployment(2)))?.data));
     expect(kept).toMatchObject({ via: 'webhook', signature: 's' });
-    const ended = { ...newer, outcome: { state: 'newer-word', at: 1, reached: 0, expected: 1 } };
-    await session.set(paths.deployment(2), Buffer.from(JSON.stringify(ended)), -1);
+    const ended = { state: 'newer-word', at: 1, reached: 0, expected: 1 };
+    await session.set(paths.outcome(2), Buffer.from(JSON.stringify(ended)), -1);
     expect(await outcomeOfVerdict(2)).toMatchObject({ state: 'other' });
   });
 });

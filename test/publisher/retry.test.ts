@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { type RetryDecision, retry } from '../../publisher/retry.ts';
 import { policyLines, waveLines, wavesNow } from '../../publisher/screens/policy-lines.ts';
 import { policy } from '../../schemas/policy.ts';
-import { parsePolicyFile } from '../../schemas/policy-file.ts';
 import { presence } from '../../schemas/report.ts';
 import { ROLLOUT_STATES, type RolloutState, rollout } from '../../schemas/rollout.ts';
+import { parsePolicyFile } from '../../schemas/settings/policy-file.ts';
 import { agent } from './fixtures.ts';
 
 const TABLE: Record<RolloutState, RetryDecision> = {

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
-import { KEPT, readDeployment, writeOutcome } from '../../fleet/history.ts';
+import { readDeployment } from '../../fleet/history.ts';
+import { KEPT } from '../../fleet/numbered.ts';
+import { writeOutcome } from '../../fleet/outcome.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
@@ -134,7 +136,7 @@ describe('the automatic rollback', () => {
     const value = await begun();
     await act(parts, mine, await see(), backOf(value));
     const [bad, back, quarantine] = await Promise.all([
-      session.get(paths.deployment(2)),
+      session.get(paths.outcome(2)),
       session.get(paths.deployment(3)),
       session.get(paths.quarantine),
     ]);
@@ -207,7 +209,7 @@ it('promotes the wave that was looked at, and no other one that began meanwhile'
 it('a base that got into quarantine meanwhile is no reason to overlook an older proven one', async () => {
   const outcome: Outcome = { state: 'proven', at: 1, reached: 1, expected: 1, missing: [], by: 'ann' };
   const { record } = await put('c');
-  await writeOutcome(session, paths, record.number, outcome);
+  await writeOutcome({ session, znodes: paths, access: openAccess }, record.number, outcome);
   const value = await begun();
   expect((await see()).picture.proven).toBeNull();
   const entry = { commitId: value.base?.commitId as CommitId, reason: 'empties the cart', by: 'ann', at: 1 };
@@ -221,7 +223,7 @@ it('base is the newest proven deployment that may still be activated, whoever ju
   expect((await see()).picture.proven).toBeNull();
   for (const letter of ['c', 'd', 'e']) {
     const { record } = await put(letter);
-    if (letter !== 'e') await writeOutcome(session, paths, record.number, outcome);
+    if (letter !== 'e') await writeOutcome({ session, znodes: paths, access: openAccess }, record.number, outcome);
   }
   expect((await see()).picture.proven).toMatchObject({ number: 4 });
   const entry = { commitId: 'd'.repeat(40) as CommitId, reason: 'empties the cart', by: 'ann', at: 1 };
@@ -254,4 +256,23 @@ it('the adoption of a foreign target removes the records beyond the newest', asy
   expect(kept).toHaveLength(KEPT);
   expect(kept).toContain(`d-${records.length + 1}`);
   expect(kept).not.toContain('d-6');
+});
+
+it('the start of a rollout removes the oldest records, since no publisher may', async () => {
+  await begun();
+  const data = Buffer.from('old');
+  const last = KEPT + 4;
+  for (let number = 3; number <= last; number += 1) await session.create(paths.deployment(number), data, 'persistent');
+  await session.set(paths.deployments, Buffer.from(String(last)), ANY_VERSION);
+  // Config is of none of them: it is adopted first.
+  await put('c');
+  const seen = await see();
+  const order = plan(seen.picture);
+  expect(order.do).toBe('start');
+  expect((await session.children(paths.deployments))?.length).toBe(last + 2);
+  await act(parts, mine, seen, order);
+  const left = (await session.children(paths.deployments)) ?? [];
+  expect(left.length).toBe(KEPT);
+  expect(left).toContain(`d-${last + 2}`);
+  expect(left).not.toContain('d-6');
 });

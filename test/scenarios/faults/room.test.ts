@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MAX_WAITING } from '../../../agent/state/retention.ts';
-import { KEPT } from '../../../fleet/history.ts';
+import { KEPT } from '../../../fleet/numbered.ts';
 import type { CommitId } from '../../../schemas/values.ts';
 import { type AgentHome, agentHome, type Life, startLife } from '../../support/agent/agent-process.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';

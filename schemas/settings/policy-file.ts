@@ -1,9 +1,9 @@
-import { FleetError } from '../runtime/errors.ts';
-import { type Policy, policy } from './policy.ts';
-import { refuse, shown } from './refusal.ts';
-import { suggest } from './text/suggest.ts';
-import { readYaml } from './text/yaml-text.ts';
-import { zodMessages } from './text/zod-messages.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { type Policy, policy } from '../policy.ts';
+import { refuse, shown } from '../refusal.ts';
+import { suggest } from '../text/suggest.ts';
+import { readYaml } from '../text/yaml-text.ts';
+import { zodMessages } from '../text/zod-messages.ts';
 
 /** A policy is a handful of lines. */
 const MAX_BYTES = 64 * 1024;
