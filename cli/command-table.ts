@@ -108,6 +108,11 @@ export const shared = (command: Command): Command =>
     .addOption(new Option('--settings <file>', 'settings file, default /etc/gitfleet/gitfleet.yml if it exists'))
     .addOption(new Option('--json', 'print one JSON value per line (docs/cli.md)'));
 
+export const WHY = 'the reason, shown in history';
+
+/** For verbs whose act history shows. */
+export const reasoned = (command: Command): Command => command.option('-m, --message <why>', WHY);
+
 /** For options that may be given several times. */
 export const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommandTable, example, shared } from './command-table.ts';
+import { type CommandTable, example, reasoned, shared, WHY } from './command-table.ts';
 
 /** Also registered alone: a publish is waited for, and does not pay for the other verbs. */
 export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
@@ -74,10 +74,16 @@ export function deployVerbs({ root, verb }: CommandTable): void {
       .description(
         'Lists the deployments, newest first: commit, outcome, how many agents reached it, when, who and why. The star' +
           ' marks the current one; rollback returns to the newest earlier deployment that is proven, that is, one that' +
-          ' every expected agent reached.',
+          ' every expected agent reached. Between them stand holds, quarantines, changes of the policy and what was' +
+          ' forgotten. With --verify, checks that no record was changed, removed or added since it was written, and exits' +
+          ' 1 if one was.',
       )
-      .option('-n, --number <count>', 'how many to list, default 20'),
+      .option('-n, --number <count>', 'how many deployments to list, default 20')
+      .option('--no-audit', 'list deployments only')
+      .option('--verify', 'check the chain of the records instead, and print its head')
+      .option('--head <head>', 'with --verify: compare with a head that was noted earlier'),
     'gitfleet history -n 5',
+    'gitfleet history --verify',
   );
   example(
     waiting(
@@ -114,7 +120,7 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
     'gitfleet hold -m "inventory" --for 2h',
   );
   example(
-    shared(verb(root, 'unhold', 'allow publishing again', () => import('./deploy/unhold.ts'))),
+    reasoned(shared(verb(root, 'unhold', 'allow publishing again', () => import('./deploy/unhold.ts')))),
     'gitfleet unhold',
   );
   example(
@@ -129,7 +135,9 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
     'gitfleet quarantine d-12 -m "empties the cart"',
   );
   example(
-    shared(verb(root, 'unquarantine <commit>', 'allow a commit again', () => import('./deploy/unquarantine.ts'))),
+    reasoned(
+      shared(verb(root, 'unquarantine <commit>', 'allow a commit again', () => import('./deploy/unquarantine.ts'))),
+    ),
     'gitfleet unquarantine 1f2e3d4',
   );
 }
@@ -152,7 +160,8 @@ export function forgetVerb({ root, verb }: CommandTable): void {
           ' forgotten is shown, and nothing is removed.',
       )
       .option('-l, --list', 'only list the agents that could be forgotten, with the age of their last report')
-      .option('--older <duration>', 'all offline agents whose last report is at least that old, such as 1h'),
+      .option('--older <duration>', 'all offline agents whose last report is at least that old, such as 1h')
+      .option('-m, --message <why>', WHY),
     'gitfleet forget -l',
     'gitfleet forget web-9 web-10',
     'gitfleet forget --older 1h',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommandTable, example, shared } from './command-table.ts';
+import { type CommandTable, example, reasoned, shared } from './command-table.ts';
 import { waiting } from './verbs-deploy.ts';
 
 /** The four verbs share a file, as those of the policy do. */
@@ -64,20 +64,24 @@ export function rolloutVerbs({ root, verb }: CommandTable): void {
     'gitfleet policy show',
   );
   example(
-    shared(
-      verb(policy, 'set <file>', 'check a policy and apply it', async () => ({
-        run: (await import('./deploy/policy.ts')).set,
-      })),
+    reasoned(
+      shared(
+        verb(policy, 'set <file>', 'check a policy and apply it', async () => ({
+          run: (await import('./deploy/policy.ts')).set,
+        })),
+      ),
     ).description(
       'Checks a policy file (YAML or JSON, docs/rollouts.md) and applies it to rollouts that begin from now on.',
     ),
     'gitfleet policy set policy.yml',
   );
   example(
-    shared(
-      verb(policy, 'unset', 'remove the policy: all agents then deploy at once', async () => ({
-        run: (await import('./deploy/policy.ts')).unset,
-      })),
+    reasoned(
+      shared(
+        verb(policy, 'unset', 'remove the policy: all agents then deploy at once', async () => ({
+          run: (await import('./deploy/policy.ts')).unset,
+        })),
+      ),
     ),
     'gitfleet policy unset',
   );

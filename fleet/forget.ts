@@ -2,36 +2,39 @@ import { FleetError } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
 import { parsePresence } from '../schemas/report.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import { isCode } from '../zookeeper/errors.ts';
-import { type AclEntry, ANY_VERSION, type NodeData, type Session } from '../zookeeper/session.ts';
+import type { AclEntry, NodeData, NodeStat, Operation, Session } from '../zookeeper/session.ts';
+import { type AuditParts, actAudited, type Word } from './audit.ts';
 import { type AgentView, isPresence } from './fleet-view.ts';
 
 /**
- * Removes what an agent that is gone left behind: its report, and its permit. An agent that is online is refused, since
- * it would only report again; but for one whose report belongs to a former state directory of that server, so that the
- * present agent may not write it: removed, it is written again.
+ * Removes what an agent that is gone left behind: its report, and its permit, with an audit record in the same
+ * transaction. An agent that is online is refused, since it would only report again; but for one whose report belongs to
+ * a former state directory of that server, so that the present agent may not write it: removed, it is written again.
  * @returns false where nothing is known of such an agent.
- * @throws FleetError ONLINE (the holder is named).
+ * @throws FleetError ONLINE (the holder is named), APP_MISSING.
  */
-export async function forgetAgent(session: Session, znodes: Znodes, agentId: string): Promise<boolean> {
-  for (;;) {
-    const report = await session.get(znodes.report(agentId));
-    const found = await session.get(znodes.presence(agentId));
+export async function forgetAgent(parts: AuditParts, agentId: string, word: Word): Promise<boolean> {
+  const { session, znodes } = parts;
+  return await actAudited(parts, async () => {
+    const [report, found, permit] = await Promise.all([
+      session.get(znodes.report(agentId)),
+      session.get(znodes.presence(agentId)),
+      session.exists(znodes.permit(agentId)),
+    ]);
+    // One of no session is never taken away by anything else, and keeps its agent from coming online.
     const isFalse = found !== null && !isPresence(found.stat);
-    if (isFalse) await removeFalse(session, znodes.presence(agentId), found.stat.version);
     const online = isFalse ? null : found;
     if (online && !(report && (await cannotWriteIt(session, znodes, agentId)))) throw holderRefuses(agentId, online);
-    if (!report) return isFalse;
-    try {
-      // Whoever came back meanwhile has written a newer report, which this version does not name.
-      await session.remove(znodes.report(agentId), report.stat.version);
-    } catch (error) {
-      if (isCode(error, 'BAD_VERSION', 'NO_NODE')) continue;
-      throw error;
-    }
-    if (!online) await removePermit(session, znodes, agentId);
-    return true;
-  }
+    if (!report && !isFalse) return { value: false, operations: [], act: null };
+    const remove = (path: string, stat: NodeStat): Operation => ({ op: 'remove', path, version: stat.version });
+    const operations = [
+      ...(isFalse ? [remove(znodes.presence(agentId), found.stat)] : []),
+      // An agent that came back meanwhile has written a newer report, which this version does not name.
+      ...(report ? [remove(znodes.report(agentId), report.stat)] : []),
+      ...(permit && report && !online ? [remove(znodes.permit(agentId), permit)] : []),
+    ];
+    return { value: true, operations, act: { kind: 'forget', ...word, what: agentId } };
+  });
 }
 
 /** The report's own writer is another one than the presence's: each agent's credential is kept in its state directory. */
@@ -57,23 +60,6 @@ export function forgettable(fleet: readonly AgentView[], now: number, olderMs: n
   return fleet
     .filter((view) => !view.presence && isOld(view))
     .toSorted((a, b) => (a.reportedAt ?? 0) - (b.reportedAt ?? 0) || (a.agentId < b.agentId ? -1 : 1));
-}
-
-/** It belongs to no session, so nothing but this ever takes it away, and it keeps its agent from coming online. */
-async function removeFalse(session: Session, path: string, version: number): Promise<void> {
-  try {
-    await session.remove(path, version);
-  } catch (error) {
-    if (!isCode(error, 'BAD_VERSION', 'NO_NODE')) throw error;
-  }
-}
-
-async function removePermit(session: Session, znodes: Znodes, agentId: string): Promise<void> {
-  try {
-    await session.remove(znodes.permit(agentId), ANY_VERSION);
-  } catch (error) {
-    if (!isCode(error, 'NO_NODE')) throw error;
-  }
 }
 
 function holderRefuses(agentId: string, online: NodeData): FleetError {

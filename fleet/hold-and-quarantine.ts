@@ -8,24 +8,19 @@ import {
   parseQuarantine,
   type Quarantined,
 } from '../schemas/hold.ts';
+import { formatInstant } from '../schemas/instant.ts';
 import type { CommitId } from '../schemas/values.ts';
-import type { Znodes } from '../schemas/znodes.ts';
-import { isCode } from '../zookeeper/errors.ts';
-import type { Session } from '../zookeeper/session.ts';
 import { heldNow, holdRefusal, quarantinedIn } from './admission.ts';
+import { type Act, type AuditParts, actAudited, type Word } from './audit.ts';
 import { quarantineEntry } from './quarantine-list.ts';
 import { appMissing } from './shared-state.ts';
-import { createTries } from './tries.ts';
 
 /**
  * A person's words about `hold` and `quarantine`. Each is a write that names the version it was decided on: after
- * another client's write we decide again, so that nothing is overwritten unseen. Each is idempotent.
+ * another client's write we decide again, so that nothing is overwritten unseen. Each is idempotent, and what changes
+ * something leaves an audit record in the same transaction.
  */
-export interface SteeringParts {
-  readonly session: Session;
-  readonly znodes: Znodes;
-  readonly now: () => number;
-}
+export type SteeringParts = AuditParts;
 
 interface Held {
   readonly hold: Hold;
@@ -50,17 +45,20 @@ export async function setHold(
     const end = wanted.end === 'as it is' ? (held?.end ?? null) : wanted.end;
     const value = { by, reason: clean(wanted.reason, 500), at, end };
     const same = held !== null && held.reason === value.reason && held.end === value.end;
-    return { value: { hold: value, changed: !same }, data: same ? null : encodeHold(value) };
+    const what = value.end === null ? 'until gitfleet unhold' : `until ${formatInstant(value.end)}`;
+    const act = { kind: 'hold', by, reason: value.reason, what } as const;
+    return { value: { hold: value, changed: !same }, data: same ? null : encodeHold(value), act };
   });
 }
 
 /** Ends a hold, another person's and an unreadable one too. Resolves to what was ended; null where nothing was held. */
-export async function unhold(parts: SteeringParts): Promise<Hold | 'unreadable' | null> {
+export async function unhold(parts: SteeringParts, word: Word): Promise<Hold | 'unreadable' | null> {
   return await change(parts, parts.znodes.hold, (data) => {
     const { value, unreadable } = parseHold(data);
     return {
       value: unreadable === null ? inForce(value, parts.now()) : 'unreadable',
       data: data.length === 0 ? null : encodeHold(null),
+      act: { kind: 'unhold', ...word, what: value ? `held by ${value.by}: ${value.reason}` : '' },
     };
   });
 }
@@ -75,38 +73,33 @@ export async function quarantineCommit(
   return await change<{ entry: Quarantined; changed: boolean }>(parts, parts.znodes.quarantine, (data) => {
     const commits = quarantinedIn(parseQuarantine(data));
     const there = commits.find((each) => each.commitId === commitId);
-    if (there) return { value: { entry: there, changed: false }, data: null };
-    return { value: { entry, changed: true }, data: encodeQuarantine([entry, ...commits]) };
+    if (there) return { value: { entry: there, changed: false }, data: null, act: null };
+    const act = { kind: 'quarantine', by: entry.by, reason: entry.reason, what: commitId } as const;
+    return { value: { entry, changed: true }, data: encodeQuarantine([entry, ...commits]), act };
   });
 }
 
 /** Takes a commit out of quarantine. Resolves to its entry; null where there was none. */
-export async function unquarantine(parts: SteeringParts, commitId: CommitId): Promise<Quarantined | null> {
-  return await change(parts, parts.znodes.quarantine, (data) => {
-    const commits = quarantinedIn(parseQuarantine(data));
+export async function unquarantine(parts: SteeringParts, commitId: CommitId, word: Word): Promise<Quarantined | null> {
+  return await change(parts, parts.znodes.quarantine, (content) => {
+    const commits = quarantinedIn(parseQuarantine(content));
     const there = commits.find((each) => each.commitId === commitId) ?? null;
-    return { value: there, data: there && encodeQuarantine(commits.filter((each) => each !== there)) };
+    const data = there && encodeQuarantine(commits.filter((each) => each !== there));
+    return { value: there, data, act: { kind: 'unquarantine', ...word, what: commitId } };
   });
 }
 
-/** Reads, decides, writes what was decided; decides again where somebody was faster. `data` null: nothing to write. */
+/** Reads, decides, writes what was decided with its audit record. `data` null: nothing to write. */
 async function change<T>(
-  { session, znodes }: SteeringParts,
+  parts: SteeringParts,
   path: string,
-  decide: (data: Buffer) => { value: T; data: Buffer | null },
+  decide: (data: Buffer) => { value: T; data: Buffer | null; act: Act | null },
 ): Promise<T> {
-  const tries = createTries();
-  for (;;) {
-    const node = await session.get(path);
-    if (!node) throw appMissing(znodes.app);
-    const { value, data } = decide(node.data);
-    if (data === null) return value;
-    try {
-      await session.set(path, data, node.stat.version);
-      return value;
-    } catch (error) {
-      if (!isCode(error, 'BAD_VERSION')) throw error;
-      tries.moved();
-    }
-  }
+  return await actAudited(parts, async () => {
+    const node = await parts.session.get(path);
+    if (!node) throw appMissing(parts.znodes.app);
+    const { value, data, act } = decide(node.data);
+    if (data === null) return { value, operations: [], act: null };
+    return { value, operations: [{ op: 'set', path, data, version: node.stat.version }], act };
+  });
 }

@@ -1,9 +1,8 @@
 import { encodePolicy, type Policy, parsePolicy } from '../schemas/policy.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
+import { type AuditParts, actAudited, type Word } from './audit.ts';
 import { appMissing } from './shared-state.ts';
-import { createTries } from './tries.ts';
 
 /** The app's policy as it is now. @throws FleetError APP_MISSING */
 export async function readPolicy(session: Session, znodes: Znodes): Promise<ReturnType<typeof parsePolicy>> {
@@ -16,19 +15,15 @@ export async function readPolicy(session: Session, znodes: Znodes): Promise<Retu
  * Sets it, or takes it away with null, for rollouts that begin from now on. Resolves to whether anything was different.
  * @throws FleetError APP_MISSING
  */
-export async function setPolicy(session: Session, znodes: Znodes, policy: Policy | null): Promise<boolean> {
+export async function setPolicy(parts: AuditParts, policy: Policy | null, word: Word): Promise<boolean> {
   const data = encodePolicy(policy);
-  const tries = createTries();
-  for (;;) {
-    const node = await session.get(znodes.policy);
-    if (!node) throw appMissing(znodes.app);
-    if (node.data.equals(data)) return false;
-    try {
-      await session.set(znodes.policy, data, node.stat.version);
-      return true;
-    } catch (error) {
-      if (!isCode(error, 'BAD_VERSION')) throw error;
-      tries.moved();
-    }
-  }
+  const path = parts.znodes.policy;
+  const what = data.toString('utf8');
+  return await actAudited(parts, async () => {
+    const node = await parts.session.get(path);
+    if (!node) throw appMissing(parts.znodes.app);
+    if (node.data.equals(data)) return { value: false, operations: [], act: null };
+    const act = { kind: policy === null ? 'policy-unset' : 'policy-set', ...word, what } as const;
+    return { value: true, operations: [{ op: 'set', path, data, version: node.stat.version }], act };
+  });
 }

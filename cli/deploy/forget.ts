@@ -1,12 +1,14 @@
 import { readWholeFleet } from '../../fleet/fleet-view.ts';
 import { forgetAgent, forgettable } from '../../fleet/forget.ts';
 import { forgettableLines, forgottenLines } from '../../publisher/screens/brake-lines.ts';
+import { newNonce } from '../../runtime/nonce.ts';
 import { parseDuration } from '../../schemas/duration.ts';
 import type { ForgetOutput, ForgettableOutput } from '../../schemas/json-output.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { asOperator } from '../shell/access.ts';
+import { wordOf } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
@@ -29,25 +31,37 @@ export async function run({ options, words }: Call): Promise<number> {
     throw usage('forget needs agents, or --older', 'gitfleet forget web-3, or gitfleet forget --older 1h');
   const settings = await readSettings(options);
   const json = options['json'] === true;
-  return await withSession(settings, async (session) => {
+  return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     if (lists) return await list(session, paths, older ?? 0, json);
-    const found = older === null ? null : await gone(session, paths, timeToWrite(session, paths), older);
+    const time = timeToWrite(session, paths);
+    const found = older === null ? null : await gone(session, paths, time, older);
     const ids = found?.map(({ agentId }) => agentId) ?? [...new Set(words)];
     if (ids.length === 0 && !json) say('no offline agent reported that long ago');
-    await forgetEach(session, paths, ids, found === null, json);
+    const { now } = await asOperator('to forget an agent', time);
+    const forget = (agentId: string) =>
+      asOperator(
+        'to forget an agent',
+        forgetAgent({ session, znodes: paths, access, now, newNonce }, agentId, wordOf(options)),
+      );
+    await forgetEach(session, paths, ids, { forget, named: found === null, json });
     return EXIT.converged;
   });
 }
 
 /** What was asked for by name must be there; one that cannot be forgotten keeps no other from it. */
-async function forgetEach(session: Session, paths: Znodes, ids: readonly string[], named: boolean, json: boolean) {
+async function forgetEach(
+  session: Session,
+  paths: Znodes,
+  ids: readonly string[],
+  how: { readonly forget: (agentId: string) => Promise<boolean>; readonly named: boolean; readonly json: boolean },
+) {
   const failures: unknown[] = [];
   for (const agentId of ids) {
     try {
-      const forgotten = await asOperator('to forget an agent', forgetAgent(session, paths, agentId));
-      if (!forgotten && named) throw await agentUnknown(session, paths, agentId);
-      if (json) sayJson({ agentId, forgotten } satisfies ForgetOutput);
+      const forgotten = await how.forget(agentId);
+      if (!forgotten && how.named) throw await agentUnknown(session, paths, agentId);
+      if (how.json) sayJson({ agentId, forgotten } satisfies ForgetOutput);
       else if (forgotten) say(...forgottenLines(agentId));
     } catch (error) {
       failures.push(error);

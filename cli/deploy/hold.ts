@@ -1,5 +1,6 @@
 import { setHold } from '../../fleet/hold-and-quarantine.ts';
 import { holdLines } from '../../publisher/screens/brake-lines.ts';
+import { newNonce } from '../../runtime/nonce.ts';
 import { parseDuration } from '../../schemas/duration.ts';
 import type { HoldOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
@@ -27,14 +28,15 @@ export async function run(call: Call): Promise<number> {
   if (options['for'] !== undefined && !forMs)
     throw usage('--for must be a duration of at most 24 days', 'such as 2h or 30m');
   const settings = await readSettings(options);
-  return await withSession(settings, async (session) => {
+  return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const now = (await asOperator('a hold', timeToWrite(session, paths))).now();
     // Without --for one's own hold keeps its end: only the reason is another one.
     const wanted = { by: author(process.env), reason, end: forMs === null ? 'as it is' : now + forMs } as const;
+    const parts = { session, znodes: paths, access, now: () => now, newNonce };
     const held = await asOperator(
       'a hold',
-      written('the hold may be set', () => setHold({ session, znodes: paths, now: () => now }, wanted)),
+      written('the hold may be set', () => setHold(parts, wanted)),
     );
     if (options['json']) sayJson(held satisfies HoldOutput);
     else say(...holdLines(settings.app, held.hold));

@@ -1,18 +1,22 @@
 import { readFile } from 'node:fs/promises';
+import type { AuditParts } from '../../fleet/audit.ts';
 import { readFleet } from '../../fleet/fleet-view.ts';
 import { readPolicy, setPolicy } from '../../fleet/policy.ts';
 import { policyLines, wavesNow } from '../../publisher/screens/policy-lines.ts';
 import { FleetError } from '../../runtime/errors.ts';
+import { newNonce } from '../../runtime/nonce.ts';
 import type { PolicyOutput } from '../../schemas/json-output.ts';
+import type { Policy } from '../../schemas/policy.ts';
 import { parsePolicyFile } from '../../schemas/settings/policy-file.ts';
-import { type Znodes, znodes } from '../../schemas/znodes.ts';
-import type { Session } from '../../zookeeper/session.ts';
+import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
+import { wordOf } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings, unreadableReason } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
+import { timeToWrite } from './fleet-time.ts';
 
 /** `gitfleet policy show | set FILE | unset`. */
 export const show = (call: Call): Promise<number> => onPolicy(call, async () => false);
@@ -23,21 +27,25 @@ export async function set(call: Call): Promise<number> {
     throw usage(`${file} cannot be read: ${unreadableReason(error)}`, 'give a file such as docs/rollouts.md shows');
   });
   const policy = parsePolicyFile(text, file);
-  return await onPolicy(call, (session, paths) => setPolicy(session, paths, policy));
+  return await onPolicy(call, (parts) => put(parts, policy, call));
 }
 
-export const unset = (call: Call): Promise<number> =>
-  onPolicy(call, (session, paths) => setPolicy(session, paths, null));
+export const unset = (call: Call): Promise<number> => onPolicy(call, (parts) => put(parts, null, call));
+
+type Untimed = Omit<AuditParts, 'now'>;
+
+async function put(parts: Untimed, policy: Policy | null, { options }: Call): Promise<boolean> {
+  const { now } = await timeToWrite(parts.session, parts.znodes);
+  return await setPolicy({ ...parts, now }, policy, wordOf(options));
+}
 
 /** Does it, then shows what is in force now, with the waves that the agents of this moment would go in. */
-async function onPolicy(
-  { options }: Call,
-  change: (session: Session, paths: Znodes) => Promise<boolean>,
-): Promise<number> {
+async function onPolicy({ options }: Call, change: (parts: Untimed) => Promise<boolean>): Promise<number> {
   const settings = await readSettings(options);
-  return await withSession(settings, async (session) => {
+  return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
-    const changed = await written('the policy may be changed', () => change(session, paths));
+    const parts = { session, znodes: paths, access, newNonce };
+    const changed = await written('the policy may be changed', () => change(parts));
     const [{ value, unreadable }, fleet] = await Promise.all([readPolicy(session, paths), readFleet(session, paths)]);
     if (unreadable) throw broken(unreadable);
     const waves = value === null ? [] : wavesNow(value, fleet);

@@ -1,6 +1,7 @@
 import { quarantineCommit } from '../../fleet/hold-and-quarantine.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { quarantineLines } from '../../publisher/screens/brake-lines.ts';
+import { newNonce } from '../../runtime/nonce.ts';
 import type { QuarantineOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
@@ -27,14 +28,14 @@ export async function run(call: Call): Promise<number> {
   if (!reason)
     throw usage('quarantine requires a reason (-m)', 'such as: gitfleet quarantine d-12 -m "empties the cart"');
   const settings = await readSettings(options);
-  return await withSession(settings, async (session) => {
+  return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const [state, commitId, { now }] = await Promise.all([
       readSharedState(session, paths),
       namedCommit(session, paths, commit),
       timeToWrite(session, paths),
     ]);
-    const parts = { session, znodes: paths, now };
+    const parts = { session, znodes: paths, access, now, newNonce };
     const word = { by: author(process.env), reason };
     const { entry, changed } = await written('it may be in quarantine', () => quarantineCommit(parts, commitId, word));
     if (options['json']) sayJson({ quarantined: entry, changed } satisfies QuarantineOutput);

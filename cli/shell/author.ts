@@ -13,3 +13,9 @@ export function author(env: Readonly<Record<string, string | undefined>>): strin
     return `uid ${process.getuid?.() ?? '?'}`;
   }
 }
+
+/** Who says it and why, for the audit record of an act; the reason is empty where none was given. */
+export const wordOf = (options: Readonly<Record<string, unknown>>): { by: string; reason: string } => ({
+  by: author(process.env),
+  reason: String(options['message'] ?? ''),
+});

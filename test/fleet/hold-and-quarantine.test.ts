@@ -30,9 +30,10 @@ beforeEach(async () => {
   session = open(servers.connect());
   await initApp(session, paths, openAccess);
   now = 1_000;
-  parts = { session, znodes: paths, now: () => now };
+  parts = { session, znodes: paths, access: openAccess, now: () => now, newNonce: () => `n${Math.random()}` };
 });
 
+const ANN = { by: 'ann', reason: 'over' };
 const BAD = 'b'.repeat(40) as CommitId;
 const GOOD = 'a'.repeat(40) as CommitId;
 const read = async (path: string) => (await session.get(path))?.data ?? Buffer.alloc(0);
@@ -69,17 +70,17 @@ describe('a hold', () => {
     const reason = { by: 'ann', reason: 'stock', end: 'as it is' } as const;
     await setHold(parts, { by: 'ann', reason: 'inventory', end: 9_000 });
     expect(await setHold(parts, reason)).toMatchObject({ changed: true, hold: { reason: 'stock', end: 9_000 } });
-    await unhold(parts);
+    await unhold(parts, ANN);
     expect(await setHold(parts, reason)).toMatchObject({ hold: { end: null } });
   });
 
   it('is ended once; one that cannot be read too', async () => {
     await setHold(parts, { by: 'ann', reason: 'inventory', end: null });
-    expect(await unhold(parts)).toMatchObject({ by: 'ann' });
-    expect(await unhold(parts)).toBe(null);
+    expect(await unhold(parts, ANN)).toMatchObject({ by: 'ann' });
+    expect(await unhold(parts, ANN)).toBe(null);
     await session.set(paths.hold, Buffer.from('stop!'), -1);
     await expect(setHold(parts, { by: 'ann', reason: 'r', end: null })).rejects.toMatchObject({ code: 'HOLD' });
-    expect(await unhold(parts)).toBe('unreadable');
+    expect(await unhold(parts, ANN)).toBe('unreadable');
     expect((await read(paths.hold)).length).toBe(0);
   });
 
@@ -112,8 +113,8 @@ describe('quarantine', () => {
       entry: { by: 'ann', reason: 'burns' },
     });
     expect((await quarantined()).map((each) => each.commitId)).toEqual([GOOD, BAD]);
-    expect(await unquarantine(parts, BAD)).toMatchObject({ reason: 'burns' });
-    expect(await unquarantine(parts, BAD)).toBe(null);
+    expect(await unquarantine(parts, BAD, ANN)).toMatchObject({ reason: 'burns' });
+    expect(await unquarantine(parts, BAD, ANN)).toBe(null);
     expect((await quarantined()).map((each) => each.commitId)).toEqual([GOOD]);
   });
 
@@ -128,7 +129,7 @@ describe('quarantine', () => {
     await expect(quarantineCommit(parts, BAD, { by: 'ann', reason: 'r' })).rejects.toMatchObject({
       code: 'QUARANTINED',
     });
-    await expect(unquarantine(parts, BAD)).rejects.toMatchObject({ code: 'QUARANTINED' });
+    await expect(unquarantine(parts, BAD, ANN)).rejects.toMatchObject({ code: 'QUARANTINED' });
     expect(String(await read(paths.quarantine))).toBe('{"v":2}');
   });
 });
@@ -137,8 +138,7 @@ describe('a publish', () => {
   async function publishes(commitId: CommitId, over: Partial<PublishRequest> = {}) {
     const target = targetOf({ url: 'https://h.example.com/r.git', commitId, relativePath: 'shop' });
     const request = { target, by: 'carl', reason: 'hotfix', via: 'publish' as const, ...over };
-    const writing = { ...parts, access: openAccess, newNonce: () => `n${Math.random()}` };
-    return await publishTarget(writing, await readSharedState(session, paths), request);
+    return await publishTarget(parts, await readSharedState(session, paths), request);
   }
 
   it('by force lifts the quarantine of its commit in the same transaction, and its record says so', async () => {
@@ -208,7 +208,7 @@ describe('a publish', () => {
     await expect(publishes(GOOD, refused)).rejects.toMatchObject({ code: 'HOLD' });
     expect(await quarantined()).toEqual([]);
     await publishes(GOOD, leaving);
-    await unhold(parts);
+    await unhold(parts, ANN);
     expect(await quarantined()).toMatchObject([{ commitId: BAD, by: 'carl', reason: 'burns' }]);
     await expect(publishes(BAD)).rejects.toMatchObject({ code: 'QUARANTINED' });
   });

@@ -1,0 +1,121 @@
+import { clean } from '../runtime/safe-text.ts';
+import {
+  type AuditKind,
+  type AuditRecord,
+  auditRecord,
+  encodeAuditRecord,
+  parseAuditRecord,
+} from '../schemas/records/audit.ts';
+import { type Before, chainTo } from '../schemas/records/chain.ts';
+import type { Znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
+import type { Operation, Session } from '../zookeeper/session.ts';
+import type { Access } from './access.ts';
+import { KEPT, numbersIn, removeOldAudit } from './numbered.ts';
+import { contentOf, find } from './record-node.ts';
+import { appOutdated, bytesOf } from './shared-state.ts';
+import { createTries } from './tries.ts';
+
+/**
+ * Who held, quarantined, set the policy, forgot or enrolled, when and why: `audit/a-<n>`, written once, in the same
+ * transaction as the act itself, and chained like the deployments. So there is no act without its record, and none is
+ * recorded that did not take place. What it does not do: stop the operator, who may rewrite everything.
+ */
+export interface AuditParts {
+  readonly session: Session;
+  readonly znodes: Znodes;
+  readonly access: Access;
+  /** Ms since the epoch, by the clock of the ensemble. */
+  readonly now: () => number;
+  /** Tells our record from another client's with the same words, where a reply is lost. */
+  readonly newNonce: () => string;
+}
+
+export interface Act {
+  readonly kind: AuditKind;
+  readonly by: string;
+  readonly reason: string;
+  /** What it is done to, or with. */
+  readonly what: string;
+}
+
+/** Whose act it is, and why. */
+export type Word = Pick<Act, 'by' | 'reason'>;
+
+/** What a look decided: its result, what to write, and the act that this is; nothing to write is no act. */
+export interface Decided<T> {
+  readonly value: T;
+  readonly operations: readonly Operation[];
+  readonly act: Act | null;
+}
+
+/**
+ * Looks, decides, and writes what was decided together with its audit record; decides again where another client was
+ * faster. The oldest records are removed afterwards, as far as our rights go.
+ * @throws FleetError APP_MISSING, PUBLISH_STUCK, and what `decide` throws.
+ */
+export async function actAudited<T>(parts: AuditParts, decide: () => Promise<Decided<T>>): Promise<T> {
+  const tries = createTries();
+  for (;;) {
+    const { value, operations, act } = await decide();
+    if (act === null) return value;
+    try {
+      await parts.session.transact([...operations, ...(await auditOperations(parts, act))]);
+    } catch (error) {
+      if (!isCode(error, 'BAD_VERSION', 'NODE_EXISTS', 'NO_NODE')) throw error;
+      tries.moved();
+      continue;
+    }
+    await removeOldAudit(parts.session, parts.znodes).catch(() => {});
+    return value;
+  }
+}
+
+/** The audit record of an act, for its own transaction. @throws FleetError APP_MISSING in an app of gitfleet 0.1.0. */
+export async function auditOperations(parts: AuditParts, act: Act): Promise<readonly Operation[]> {
+  const { session, znodes, access, now, newNonce } = parts;
+  const counter = await session.get(znodes.audit);
+  if (!counter) throw appOutdated(znodes.app, znodes.audit);
+  const { number, before } = await nextOf(session, znodes, counter.data);
+  const record = auditRecord().parse({
+    ...{ number, kind: act.kind, by: clean(act.by, 200), reason: clean(act.reason, 500), at: now() },
+    ...{ what: clean(act.what, 1_000), nonce: newNonce(), chain: chainTo(before) },
+  });
+  return [
+    { op: 'set', path: znodes.audit, data: Buffer.from(String(number)), version: counter.stat.version },
+    {
+      ...{ op: 'create', path: znodes.auditRecord(number), data: encodeAuditRecord(record), mode: 'persistent' },
+      acl: access.of('auditRecord'),
+    },
+  ];
+}
+
+/** Publishers may write the counter: a wrong one must not keep the operator from acting, only show in `--verify`. */
+async function nextOf(session: Session, znodes: Znodes, counter: Buffer): Promise<{ number: number; before: Before }> {
+  const text = counter.toString('utf8').trim();
+  const counted = /^\d{0,12}$/.test(text) ? Number(text) : null;
+  if (counted !== null && !(await session.exists(znodes.auditRecord(counted + 1))))
+    return { number: counted + 1, before: await beforeOf(session, znodes, counted) };
+  const taken = await numbersIn(session, znodes.audit, 'a');
+  const numbers = new Set(taken);
+  let last = counted ?? taken[0] ?? 0;
+  while (numbers.has(last + 1)) last += 1;
+  return { number: last + 1, before: await beforeOf(session, znodes, last) };
+}
+
+async function beforeOf(session: Session, znodes: Znodes, last: number): Promise<Before> {
+  return last === 0 ? 'first' : bytesOf(await find(session, znodes.auditRecord(last)));
+}
+
+/** The audit records, newest first; what is missing or unreadable is skipped. */
+export async function readAudit(session: Session, znodes: Znodes): Promise<AuditRecord[]> {
+  const numbers = (await numbersIn(session, znodes.audit, 'a')).slice(0, KEPT);
+  const records = await Promise.all(
+    numbers.map(async (number) => {
+      const node = contentOf(await find(session, znodes.auditRecord(number)));
+      const read = node && parseAuditRecord(node.data);
+      return read && { ...read, number, at: node.stat.ctime };
+    }),
+  );
+  return records.filter((record) => record !== null);
+}
