@@ -117,7 +117,7 @@ export const agentOutput = agent;
 /** `history`: one line per deployment and per act of a person, newest first; `--no-audit` leaves the acts out. */
 export const historyOutput = z.union([
   deployment,
-  z.strictObject({ audit: auditRecord.omit({ nonce: true, chain: true }).strict() }),
+  z.strictObject({ audit: auditRecord().omit({ nonce: true, chain: true }).strict() }),
 ]);
 
 /** `history --verify`: one line per chain. */

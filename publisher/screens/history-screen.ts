@@ -1,6 +1,8 @@
 import { visible } from '../../runtime/safe-text.ts';
+import { isCommitId } from '../../schemas/commit-id.ts';
 import { type Deployment, deploymentName, UNREADABLE } from '../../schemas/deployment.ts';
 import type { Quarantined } from '../../schemas/hold.ts';
+import { type AuditRecord, auditName } from '../../schemas/records/audit.ts';
 import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, cut } from './columns.ts';
 import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
@@ -8,6 +10,7 @@ import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
 /**
  * `gitfleet history`: newest first; the star marks what config shows.
  * @param most how many are shown; one more tells whether the last of these changed repository or place.
+ * @param acts what people did besides deploying, shown between the deployments.
  */
 export function historyLines(
   history: readonly Deployment[],
@@ -15,10 +18,12 @@ export function historyLines(
   screen: Screen,
   quarantined: readonly Quarantined[] = [],
   most = history.length,
+  acts: readonly AuditRecord[] = [],
 ): string[] {
-  if (history.length === 0) return ['nothing published yet', 'next: gitfleet publish'];
   const refused = new Set<string>(quarantined.map((each) => each.commitId));
-  const rows = history.slice(0, most).map((record, at): Cell[] => {
+  const rows = inTimeOrder(history, most, acts).map((each): Cell[] => {
+    if ('act' in each) return actCells(each.act, screen.now);
+    const { record, at } = each;
     const outcome = outcomeWord(record, record.number === current);
     const tone = TONES[outcome];
     return [
@@ -39,7 +44,38 @@ export function historyLines(
     ];
   });
   // The reason is what a person looks for: it wraps rather than be cut.
-  return aligned(rows, { ...screen, columns: Number.POSITIVE_INFINITY });
+  const lines = aligned(rows, { ...screen, columns: Number.POSITIVE_INFINITY });
+  return history.length > 0 ? lines : [...lines, 'nothing published yet', 'next: gitfleet publish'];
+}
+
+type HistoryItem = { readonly record: Deployment; readonly at: number } | { readonly act: AuditRecord };
+
+/**
+ * The deployments that are shown and the acts between them, newest first: those since the oldest deployment shown, and
+ * older ones only where all deployments are shown.
+ */
+export function inTimeOrder(history: readonly Deployment[], most: number, acts: readonly AuditRecord[]): HistoryItem[] {
+  const oldest = history.length > most ? (history[most - 1]?.at ?? 0) : Number.NEGATIVE_INFINITY;
+  const left = acts.filter(({ at }) => at >= oldest);
+  const items: HistoryItem[] = [];
+  for (const [at, record] of history.slice(0, most).entries()) {
+    while (left[0] && left[0].at > record.at) items.push({ act: left.shift() as AuditRecord });
+    items.push({ record, at });
+  }
+  return [...items, ...left.map((act) => ({ act }))];
+}
+
+function actCells({ number, kind, by, reason, at, what }: AuditRecord, now: number): Cell[] {
+  const about = [isCommitId(what) ? short(what) : visible(what, 200), visible(reason, 200)];
+  return [
+    { text: `  ${auditName(number)}` },
+    { text: '' },
+    { text: kind },
+    { text: '' },
+    { text: `${age(now - at)} ago` },
+    { text: cut(visible(by, 100), 20) },
+    { text: about.filter((text) => text !== '').join(': ') },
+  ];
 }
 
 const TONES: Readonly<Record<string, Tone>> = {
