@@ -26,12 +26,14 @@ import {
 } from '../../../publisher/screens/progress-lines.ts';
 import { statusChanges } from '../../../publisher/screens/status-output.ts';
 import { asksForWayBack, statusLines } from '../../../publisher/screens/status-screen.ts';
+import { verifyLines } from '../../../publisher/screens/verify-lines.ts';
 import type { Ending } from '../../../publisher/verdict.ts';
 import { judgeDeployment } from '../../../publisher/verdict.ts';
 import { classify, FleetError } from '../../../runtime/errors.ts';
 import { type Deployment, UNREADABLE } from '../../../schemas/deployment.ts';
 import { encodeHold, encodeQuarantine, parseHold, parseQuarantine } from '../../../schemas/hold.ts';
 import { policy as policySchema } from '../../../schemas/policy.ts';
+import { type AuditKind, auditRecord } from '../../../schemas/records/audit.ts';
 import { type Rollout, rollout as rolloutSchema } from '../../../schemas/rollout.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../../schemas/values.ts';
 import * as make from '../fixtures.ts';
@@ -584,6 +586,40 @@ it('history', async () => {
   const last = (most: number) => historyLines(rows, 12, SCREEN, [], most).at(-1);
   expect(last(10), 'the one after the last that is shown counts').toContain('(now at mine, now from');
   await shows('history-empty', historyLines([], null, SCREEN));
+});
+
+it('history with what people did between the deployments', async () => {
+  const rows = [
+    make.record({ number: 3, at: NOW - HOUR, target: { url: make.URL, commitId: NEW, relativePath: 'shop' } }),
+    make.record({ number: 2, at: NOW - 3 * HOUR, outcome: make.outcome('proven', 3, 3) }),
+    make.record({ number: 1, at: NOW - 9 * HOUR, outcome: make.outcome('failed', 1, 3) }),
+  ];
+  const act = (number: number, kind: AuditKind, hours: number, what: string, reason = 'why') =>
+    auditRecord().parse({ ...{ number, kind, what, reason }, by: 'ann', at: NOW - hours * HOUR });
+  const acts = [
+    act(6, 'unhold', 0.5, 'held by ann: inventory', ''),
+    act(5, 'hold', 2, 'until 2026-11-21 05:40 UTC', 'inventory'),
+    act(4, 'forget', 4, 'web-9\u001b[31m', ''),
+    act(3, 'quarantine', 5, OLD, 'empties the cart'),
+    act(2, 'policy-set', 10, '{"canary":1}', ''),
+    act(1, 'policy-unset', 11, '', ''),
+  ];
+  await shows('history-acts', historyLines(rows, 3, SCREEN, [], 3, acts));
+  expect(historyLines(rows, 3, SCREEN, [], 2, acts).length, 'acts before the oldest that is shown are left out').toBe(
+    4,
+  );
+  await shows('history-acts-only', historyLines([], null, SCREEN, [], 20, acts.slice(4)));
+});
+
+it('history --verify', async () => {
+  const chain = { first: 1, last: 3, head: 'ab'.repeat(32), open: false };
+  const whole = [
+    { ...chain, prefix: 'd' as const, findings: [] },
+    { ...chain, prefix: 'a' as const, first: null, last: null, head: null, findings: [] },
+  ];
+  await shows('verify-whole', verifyLines(whole));
+  const findings = Array.from({ length: 22 }, (_, at) => ({ number: at + 1, what: `d-${at + 1} is missing` }));
+  await shows('verify-broken', verifyLines([{ ...chain, open: true, prefix: 'd', findings }]));
 });
 
 it('colours mean the same everywhere, and take no cell', () => {

@@ -371,3 +371,49 @@ it('a thousand agents are shown by status, with one session and no watch', async
   const [all] = shaped((await fleet.run('status', '--json')).stdout, output.statusOutput);
   expect(all?.agents.map((agent) => agent.agentId)).toEqual(ids);
 });
+
+describe('history', () => {
+  it('shows who did what between the deployments, and --verify finds what the operator rewrote', async () => {
+    fleet = await TestFleet.create(servers.connect());
+    const origin = await fleet.origin();
+    const publishes = async (text: string) =>
+      await fleet.publish({ url: origin.url, commitId: await origin.commit(text, { f: text }) }, '--detach');
+    await publishes('a');
+    await fleet.run('hold', '-m', 'inventory');
+    await fleet.run('unhold', '-m', 'counted');
+    await publishes('b');
+    const lines = (await fleet.run('history')).stdout.trimEnd().split('\n');
+    expect(lines.map((line) => line.trim().split(/\s+/)[0])).toEqual(['*', 'a-2', 'a-1', 'd-1']);
+    expect(lines[1]).toMatch(/unhold .* ago .* held by .*: inventory: counted$/);
+    expect((await fleet.run('history', '--no-audit')).stdout).not.toContain('hold');
+    const json = shaped((await fleet.run('history', '--json')).stdout, ...Array(4).fill(output.historyOutput));
+    expect(json).toMatchObject([
+      { number: 2, outcome: null },
+      { audit: { kind: 'unhold', reason: 'counted' } },
+      { audit: { kind: 'hold', reason: 'inventory' } },
+      { number: 1 },
+    ]);
+
+    const whole = await fleet.run('history', '--verify');
+    expect(whole).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('the chain of d-1 .. d-2 is whole') });
+    const head = /head (d-2:[0-9a-f]{64})/.exec(whole.stdout)?.[1] ?? '';
+    expect(await fleet.run('history', '--verify', '--head', head)).toMatchObject({ exitCode: 0 });
+    expect(await fleet.run('history', '--verify', '--head', 'd-2')).toMatchObject({ exitCode: 2 });
+    expect(await fleet.run('history', '--head', head)).toMatchObject({ exitCode: 2 });
+
+    const path = fleet.znodes.deployment(1);
+    const before = String((await fleet.session.get(path))?.data);
+    await fleet.session.set(path, Buffer.from(before.replace('"by":"', '"by":"not ')), -1);
+    const broken = await fleet.run('history', '--verify');
+    expect(broken).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/d-1 is not what d-2 was written after/),
+    });
+    expect(
+      shaped((await fleet.run('history', '--verify', '--json')).stdout, output.verifyOutput, output.verifyOutput),
+    ).toMatchObject([
+      { chain: 'deployments', whole: false, findings: [{ number: 1 }, { number: 1 }] },
+      { chain: 'audit', whole: true, last: 2 },
+    ]);
+  });
+});
