@@ -248,7 +248,7 @@ describe('doctor', () => {
     const mixed = await gitfleet(['doctor', '-z', fleet.zookeeper, '--app', other.app, ...as('operator'), '--json']);
     expect(mixed.exitCode).toBe(1);
     const says = wrong(mixed).map((finding) => finding.says);
-    expect(says.find((words) => words.startsWith('everyone may change'))).toContain(other.znodes.quarantine);
+    expect(says.find((words) => words.startsWith('everyone may change'))).toContain(other.znodes.deployments);
     expect(says).toContain(`other rights than init gives: ${other.znodes.hold}`);
     expect(says).toContain(`missing: ${other.znodes.policy}`);
     expect(znodes.app).not.toBe(other.app);
