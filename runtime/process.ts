@@ -23,10 +23,20 @@ export interface RunOptions {
   aside?: boolean;
   /** Further descriptors the child inherits, from the next number on. */
   inherit?: number[];
+  /** Where it starts; what is in there is killed with the group. */
+  enclosure?: Enclosure | null;
   /** Called with the leader of the new process group, before anything else happens. */
   onStarted?: (pid: number) => void;
   /** Called on each byte that arrives: lets a caller extend a progress-aware deadline. */
   onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+}
+
+/** A place that its children do not leave by making a process group of their own. Neither function throws of itself. */
+export interface Enclosure {
+  /** Calls `spawn` so that what it starts begins inside. */
+  readonly start: <T>(spawn: () => T) => T;
+  /** SIGKILL to all that is inside. */
+  readonly kill: () => void;
 }
 
 export interface RunResult {
@@ -48,7 +58,7 @@ const MAX_ASIDE_BYTES = 64 * 1024;
 
 /**
  * Runs one command without a shell, in a process group of its own; at the deadline, on abort and at too much output
- * the whole group is killed, so that no helper process lives on. Resolves in every case, also when the program does
+ * the whole group is killed, so that no helper process lives on; with an enclosure also what left the group. Resolves in every case, also when the program does
  * not exist; it never rejects. Ends on the child's exit, not on the closing of its pipes, so that a grandchild which
  * keeps a pipe open cannot hold the caller.
  */
@@ -74,7 +84,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       });
     let child: ReturnType<typeof start>;
     try {
-      child = start();
+      child = options.enclosure ? options.enclosure.start(start) : start();
     } catch (error) {
       // What the system does not even look at: a NUL byte among the words, more of them than it takes.
       return resolve({ ...notRun('not-started'), cause: error as NodeJS.ErrnoException });
@@ -84,11 +94,15 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
     let ended: RunResult['ended'] = 'exit';
     let cause: NodeJS.ErrnoException | undefined;
     let cancelKill = () => {};
+    const kill = () => {
+      killGroup(child.pid);
+      options.enclosure?.kill();
+    };
     const end = (why: RunResult['ended']) => {
       if (ended === 'exit') ended = why;
-      if (options.gentleMs === undefined || why.startsWith('too-much')) return killGroup(child.pid);
+      if (options.gentleMs === undefined || why.startsWith('too-much')) return kill();
       killGroup(child.pid, 'SIGTERM');
-      cancelKill = options.clock.after(options.gentleMs, () => killGroup(child.pid));
+      cancelKill = options.clock.after(options.gentleMs, kill);
     };
     const cancelTimeout = options.clock.after(options.timeoutMs, () => end('timeout'));
     const cancelMemory = watchMemory(options, child.pid, () => end('too-much-memory'));
@@ -99,7 +113,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       cancelMemory();
       cancelKill();
       // What outlived its leader dies now, so that nothing of a group we were to end is left.
-      if (ended !== 'exit') killGroup(child.pid);
+      if (ended !== 'exit') kill();
       options.signal?.removeEventListener('abort', onAbort);
       child.stdout?.destroy();
       child.stderr?.destroy();

@@ -6,10 +6,11 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Code } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { howItEnded, type RunResult, run } from '../../runtime/process.ts';
+import { type Enclosure, howItEnded, type RunResult, run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { StepCommand, StepName } from '../../schemas/steps.ts';
 import { forgetStep, noteStep } from '../state/running-command.ts';
+import { newControlGroup } from './control-group.ts';
 import { excerptOf } from './excerpt.ts';
 import { StepFailure } from './failure.ts';
 import { type RestartUnits, restartUnits } from './restart.ts';
@@ -52,6 +53,8 @@ interface StepRunnerParts {
   readonly units: () => RestartUnits | null;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Only tests name another. */
+  readonly controlGroup?: typeof newControlGroup;
 }
 
 /** Half of what a stop of the agent may take. */
@@ -59,8 +62,9 @@ const GENTLE_MS = 5_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
 /**
- * Runs each step in the release, without a shell, with an environment made from nothing. Its whole process group dies at
- * the deadline; what it leaves running as a daemon after its end is its own matter.
+ * Runs each step in the release, without a shell, with an environment made from nothing. At the deadline its whole
+ * process group dies, and where systemd delegated a control group, all that it started; what it leaves running as a
+ * daemon after its own end is its own matter.
  */
 export function createStepRunner(parts: StepRunnerParts): StepRunner {
   const { clock, path } = parts;
@@ -71,6 +75,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
     name: string,
     facts: StepFacts,
     signal: AbortSignal,
+    enclosure: Enclosure | null = null,
   ) {
     const output = outputTail();
     const started = () =>
@@ -89,6 +94,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
         signal,
         maxBytes: 4_096,
         keep: 'tail',
+        enclosure,
         onStarted: (pid) => name !== 'health' && noteStep(parts.state, pid),
         onOutput: (_, chunk) => output.add(chunk),
       });
@@ -98,8 +104,10 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
   }
 
   async function perform(name: StepName, { command, timeout }: StepCommand, facts: StepFacts, signal: AbortSignal) {
-    const { result, output } = await start(command, timeout, name, facts, signal);
-    const how = howItEnded(result, timeout);
+    const enclosure = (parts.controlGroup ?? newControlGroup)();
+    const { result, output } = await start(command, timeout, name, facts, signal, enclosure);
+    const reached = enclosure ? 'all that it started' : 'its process group';
+    const how = howItEnded(result, timeout) + (result.ended === 'timeout' ? `, with ${reached}` : '');
     forgetStep(parts.state);
     await keepOutput(parts, name, `${command.join(' ')} (${facts.commitId}) ${how}\n${output}`);
     if (result.ended === 'exit' && result.exitCode === 0) return;
