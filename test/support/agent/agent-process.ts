@@ -49,7 +49,7 @@ export function agentHome(
   };
 }
 
-/** One process of an agent, with its failpoints in reach (agent-entry.mjs). */
+/** One process of an agent: of the built command line, or of an entry with its failpoints in reach (agent-entry.mjs). */
 export interface Life {
   readonly pid: number;
   /** The signal that ended it, or its exit code. */
@@ -58,9 +58,13 @@ export interface Life {
   kill(signal: NodeJS.Signals): Promise<NodeJS.Signals | number>;
 }
 
-export function startLife(home: AgentHome, environment: Record<string, string> = {}): Life {
+export function startLife(
+  home: AgentHome,
+  environment: Record<string, string> = {},
+  entry: string = BUNDLED_ENTRY,
+): Life {
   const log = openSync(home.logFile, 'a');
-  const child: ChildProcess = spawn(process.execPath, [BUNDLED_ENTRY, ...home.args], {
+  const child: ChildProcess = spawn(process.execPath, [entry, ...home.args], {
     cwd: '/',
     env: cleanEnvironment(environment),
     stdio: ['ignore', log, log],
