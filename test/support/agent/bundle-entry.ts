@@ -24,6 +24,8 @@ export async function bundleEntry(): Promise<void> {
     input: ENTRY,
     platform: 'node',
     plugins: [placesOfModules],
+    // As in scripts/make-script.mjs: what Node finds of it asks for its files in a way that no bundler follows.
+    resolve: { alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' } },
     output: { format: 'esm', codeSplitting: false, file: aside },
     logLevel: 'silent',
   });
