@@ -1,0 +1,61 @@
+import type { KeyObject } from 'node:crypto';
+
+/**
+ * JSON that carries the signature of who wrote it, as its last member: `{...,"signature":"<86 characters>"}`. Guarantee:
+ * `isSignedBy` holds only for bytes that the holder of the key signed, for that subject. The subject is what the bytes are
+ * about and where they may stand; it is not part of them, so that what was signed for one place is worth nothing at
+ * another. What it does not do: say when it was signed, or that nothing newer was.
+ */
+export interface SigningKey {
+  /** The public half: 43 characters of base64url. */
+  readonly publicKey: string;
+  /** @param json one object, as JSON.stringify writes it. */
+  sign(subject: string, json: Buffer): Buffer;
+}
+
+/** @param seed the private half: 32 random bytes. */
+export function signingKey(seed: Buffer): SigningKey {
+  const { createPrivateKey, createPublicKey, sign } = crypto();
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
+  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
+  return {
+    publicKey: x as string,
+    sign(subject, json) {
+      const signature = sign(null, signedBytes(subject, json), privateKey).toString('base64url');
+      return Buffer.concat([json.subarray(0, -1), Buffer.from(`${LEAD}${signature}${END}`)]);
+    },
+  };
+}
+
+/** A public key as `SigningKey` gives it; any text of this form is one, though not of a person who could sign. */
+export const PUBLIC_KEY = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+
+/** Total: a key or data of any other form is not signed. */
+export function isSignedBy(publicKey: string, subject: string, data: Buffer): boolean {
+  const at = data.length - TAIL;
+  if (at < 1 || !PUBLIC_KEY.test(publicKey)) return false;
+  const tail = data.subarray(at).toString('latin1');
+  if (!tail.startsWith(LEAD) || !tail.endsWith(END)) return false;
+  const signature = Buffer.from(tail.slice(LEAD.length, -END.length), 'base64url');
+  const json = Buffer.concat([data.subarray(0, at), Buffer.from('}')]);
+  try {
+    return crypto().verify(null, signedBytes(subject, json), keyObject(publicKey), signature);
+  } catch {
+    return false;
+  }
+}
+
+/** Loaded when somebody signs or verifies: a publish to an app whose enrolment is open does neither. */
+const crypto = () => process.getBuiltinModule('node:crypto');
+
+const signedBytes = (subject: string, json: Buffer): Buffer =>
+  Buffer.concat([Buffer.from(`gitfleet ${subject}\n`), json]);
+
+const keyObject = (x: string): KeyObject =>
+  crypto().createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+
+/** What stands before the 32 bytes of an Ed25519 key in PKCS #8. */
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+const LEAD = ',"signature":"';
+const END = '"}';
+const TAIL = LEAD.length + 86 + END.length;
