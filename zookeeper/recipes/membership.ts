@@ -4,7 +4,8 @@ import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop, type RetryLoop } from '../../runtime/retry-loop.ts';
 import { orDisconnected } from '../abortable.ts';
 import { isCode, ZooKeeperError } from '../errors.ts';
-import type { AclEntry, ConnectedPeriod, Session, Snapshot } from '../session.ts';
+import type { AclEntry, ConnectedPeriod, NodeData, Session, Snapshot } from '../session.ts';
+import { type Holder, isContested, isTaken, readHolder } from './presence-node.ts';
 
 /**
  * One ephemeral node that says "I am here", kept for as long as its process lives: made again after the session
@@ -18,7 +19,11 @@ import type { AclEntry, ConnectedPeriod, Session, Snapshot } from '../session.ts
  *      │  ▲                                  │
  *      │  └─ the holder's node went away ─┐  │ another process has the node
  *      └─── another machine holds it ──▶ refused
+ *   joining ── the node there is false ──▶ contested ── it went away ──▶ joining
  *   any ── leave() ──▶ left
+ *
+ * `contested`: no other process has our name, but a node is at its place that no session holds, or that `isFalse` says
+ * is none of ours. We may not remove it; whoever may does, and meanwhile nothing that we do has to wait for it.
  *
  * `joining` with a `problem` cannot be held until a person acts or the servers change (rights, a quota, a session that may
  * hold no ephemerals): it is logged once, `onChange` is told, and joining is tried again.
@@ -60,6 +65,7 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
       return () => member.listeners.delete(listener);
     },
     refresh: () => refresh(member),
+    lookAgain: () => member.round.abort(new DOMException('look again', 'AbortError')),
     async leave() {
       if (member.state === 'left') return;
       offState();
@@ -70,7 +76,7 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
 
 export interface Membership {
   held(): boolean;
-  readonly state: 'joining' | 'held' | 'refused' | 'left';
+  readonly state: 'joining' | 'held' | 'refused' | 'contested' | 'left';
   /** Who holds the node when it is not us. */
   readonly holder: Holder | null;
   /** Why joining fails at present, where waiting alone does not help. */
@@ -81,22 +87,20 @@ export interface Membership {
   onChange(listener: () => void): () => void;
   /** Writes `data()` again; does nothing while the node is not held. */
   refresh(): Promise<void>;
+  /** After a change of what `isFalse` says. */
+  lookAgain(): void;
   /** Removes the node if it is ours. Idempotent; never throws. */
   leave(): Promise<void>;
-}
-
-interface Holder {
-  readonly instanceId: string;
-  readonly machineId: string;
-  readonly data: Buffer;
 }
 
 interface MembershipOptions {
   readonly path: string;
   readonly instanceId: string;
   readonly machineId: string;
-  /** A JSON object with members `instanceId` and `machineId`, as others read them. */
-  readonly data: () => Buffer;
+  /** A JSON object with members `instanceId` and `machineId`, as others read them, for a node of that server session. */
+  readonly data: (sessionId: bigint) => Buffer;
+  /** Whether a node of another session at our place is not the presence of any process that could have our name. */
+  readonly isFalse?: (found: NodeData) => boolean;
   readonly acl?: readonly AclEntry[];
   readonly clock: Clock;
   readonly random: Random;
@@ -191,27 +195,36 @@ async function look(member: Member, snapshot: Snapshot): Promise<void> {
     return enter(member, 'held', null);
   }
   const { path, acl } = options;
-  const create = { op: 'create', path, data: options.data(), mode: 'ephemeral', ...(acl ? { acl } : {}) } as const;
+  const create = {
+    op: 'create',
+    path,
+    data: options.data(connection.sessionId),
+    mode: 'ephemeral',
+    ...(acl ? { acl } : {}),
+  } as const;
   if (!snapshot.exists) {
     await session.transact([create]);
     return;
   }
   const found = readHolder(snapshot.data);
-  if (isTaken(member, found, snapshot.stat.czxid)) return refuse(member, found);
+  if (isContested(options, snapshot)) return contest(member, found);
+  if (isTaken(options, member.newest, found, snapshot.stat.czxid)) return refuse(member, found);
   // Ours, of a session that is over or will be: of an earlier process of this machine, or of this one.
   const { version, ephemeralOwner } = snapshot.stat;
   await session.transact([{ op: 'remove', path, version }, create]).catch((error: unknown) => {
-    // Where only the operator may delete presences, the node goes with its session; then the watch rings.
-    if (!isCode(error, 'NO_AUTH') || ephemeralOwner === 0n) throw error;
+    // Where we may not delete presences, the node goes with its session; then the watch rings.
+    if (!isCode(error, 'NO_AUTH')) throw error;
+    if (ephemeralOwner === 0n) return contest(member, found);
     if (member.holder === null) options.log.info({ path }, 'waiting until the session of an earlier process ends');
     enter(member, 'joining', found);
   });
 }
 
-/** By a clone on another machine, or by a newer process of our own machine, with which we do not fight. */
-function isTaken({ options, newest }: Member, found: Holder, czxid: bigint): boolean {
-  if (found.instanceId === options.instanceId) return false;
-  return found.machineId !== options.machineId || (newest >= 0n && czxid > newest);
+function contest(member: Member, found: Holder): void {
+  const { path, log } = member.options;
+  if (member.state !== 'contested')
+    log.error({ path, code: 'IMPOSTOR' }, 'a node that is not ours is at our name: we go on, and wait for its removal');
+  enter(member, 'contested', found);
 }
 
 function refuse(member: Member, found: Holder): void {
@@ -229,7 +242,8 @@ async function refresh(member: Member): Promise<void> {
   const { session, options } = member;
   const found = isHeld(member) ? await session.get(options.path) : null;
   if (found && found.stat.ephemeralOwner === member.confirmed?.connection.sessionId) {
-    await session.set(options.path, options.data(), found.stat.version);
+    const data = options.data(found.stat.ephemeralOwner);
+    await session.set(options.path, data, found.stat.version);
   }
 }
 
@@ -246,15 +260,4 @@ async function leave(member: Member, kept: Promise<void>): Promise<void> {
   } catch (error) {
     options.log.debug({ error, path: options.path }, 'the presence goes with its session');
   }
-}
-
-function readHolder(data: Buffer): Holder {
-  let said: { instanceId?: unknown; machineId?: unknown } | null = null;
-  try {
-    said = JSON.parse(data.toString('utf8'));
-  } catch {
-    // Not written by gitfleet: no instance that we know holds it.
-  }
-  const text = (value: unknown) => (typeof value === 'string' ? value : '');
-  return { instanceId: text(said?.instanceId) || 'unknown', machineId: text(said?.machineId), data };
 }

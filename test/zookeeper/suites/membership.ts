@@ -85,6 +85,39 @@ export function membershipSuite(kit: ZooKeeperKit): void {
       await Promise.all([first.leave(), second.leave()]);
     });
 
+    it('is contested, not refused, by a node that no session holds or that is false, and joins when it goes', async () => {
+      const session = await opened();
+      const other = await opened();
+      const path = '/online/contested';
+      const copied = Buffer.from(JSON.stringify({ instanceId: 'i1', machineId: 'm1', copied: true }));
+      let judged = false;
+      const member = joinMembership(session, {
+        ...{ path, instanceId: 'i1', machineId: 'm1', clock, random, log: session.told.log },
+        data: (sessionId) => Buffer.from(JSON.stringify({ instanceId: 'i1', machineId: 'm1', of: String(sessionId) })),
+        isFalse: ({ data }) => judged && String(data).includes('copied'),
+      });
+      await expect.poll(() => member.held(), wide).toBe(true);
+      const { sessionId } = await session.connected();
+      expect(String((await other.get(path))?.data)).toContain(`"of":"${sessionId}"`);
+      judged = true;
+      const taken = { op: 'create', path, data: copied, mode: 'ephemeral' } as const;
+      await other.transact([{ op: 'remove', path, version: -1 }, taken]);
+      await expect.poll(() => member.state, wide).toBe('contested');
+      expect([member.held(), member.holder?.instanceId]).toEqual([false, 'i1']);
+      await other.remove(path, -1);
+      await expect.poll(() => member.held(), wide).toBe(true);
+      judged = false;
+      const left = Buffer.from(JSON.stringify({ instanceId: 'i9', machineId: 'm9' }));
+      await other.transact([
+        { op: 'remove', path, version: -1 },
+        { op: 'create', path, data: left, mode: 'persistent' },
+      ]);
+      await expect.poll(() => member.state, wide).toBe('contested');
+      await other.remove(path, -1);
+      await expect.poll(() => member.held(), wide).toBe(true);
+      await member.leave();
+    });
+
     it('refuses a clone of another machine, names the holder, and joins when that one leaves', async () => {
       const session = await opened();
       const other = await opened();
