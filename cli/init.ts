@@ -3,16 +3,19 @@ import { chmod, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Access, openAccess, ROLES, roleAccess } from '../fleet/access.ts';
 import { initApp, onlineInOpenApp } from '../fleet/app.ts';
-import { laterRoles, makeCredentials, parseCredentials } from '../fleet/credentials.ts';
 import { isMetBy } from '../fleet/digest-check.ts';
+import { laterRoles, makeCredentials, parseCredentials } from '../fleet/enrolment/credentials.ts';
+import { QUOTA, setQuota } from '../fleet/enrolment/quota.ts';
 import { bindPlain } from '../fleet/flags/plain-flags.ts';
 import { count } from '../publisher/screens/words.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
-import { FleetError } from '../runtime/errors.ts';
+import { classify, FleetError } from '../runtime/errors.ts';
 import { newNonce } from '../runtime/nonce.ts';
+import { parseEnrolment } from '../schemas/enrolment.ts';
 import type { Settings } from '../schemas/settings/settings.ts';
 import { APP_ZNODE, znodes } from '../schemas/znodes.ts';
+import { parseConnectString } from '../zookeeper/connect-string.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { Call } from './command-table.ts';
@@ -50,8 +53,12 @@ export async function run({ options }: Call): Promise<number> {
     });
     const plain = options['plainFlags'] as string | undefined;
     if (plain !== undefined) await showPlain(session, settings.app, access, plain);
-    if (options['json']) sayJson({ ...result, credentials: directory });
-    else say(...words(settings.app, result, directory));
+    const quota = await quotaOf(settings, access);
+    const enrolment = parseEnrolment((await session.get(znodes(settings.app).enrolment))?.data ?? Buffer.alloc(0));
+    if (options['json']) {
+      const enrolmentOpen = enrolment.isOpen;
+      sayJson({ ...result, credentials: directory, enrolmentOpen, quota });
+    } else say(...words(settings.app, result, directory, enrolment.isOpen, quota));
     return EXIT.converged;
   });
 }
@@ -62,6 +69,24 @@ async function showPlain(session: Session, app: string, access: Access, director
     throw usage(`--plain-flags ${directory} is no znode path outside ${app}`, 'such as: --plain-flags /app/features');
   }
   await bindPlain({ session, znodes: znodes(app), access, now: () => systemClock.now() }, directory);
+}
+
+/** Where the servers or other people's rights are in the way the app is as good without one. */
+async function quotaOf(settings: Settings, access: Access): Promise<string> {
+  const { connect } = settings.zookeeper;
+  const { chroot } = parseConnectString(connect);
+  const hosts = chroot === '' ? connect : connect.slice(0, connect.indexOf('/'));
+  const beside: Settings = Object.create(settings, { zookeeper: { value: { ...settings.zookeeper, connect: hosts } } });
+  try {
+    return await withSession(beside, async (session) =>
+      (await setQuota(session, `${chroot}${settings.app}`, access.of('app')))
+        ? `${QUOTA.znodes} znodes, ${QUOTA.bytes / 1e6} MB; above it the servers log a warning`
+        : 'as it was set before',
+    );
+  } catch (error) {
+    const { code, message } = classify(error);
+    return `none, since it could not be set (${code} ${message})`;
+  }
 }
 
 async function refuseOpenApp(settings: Settings): Promise<void> {
@@ -154,11 +179,18 @@ async function rolesOf(file: string) {
 const asOperator = (settings: Settings, authFile: string): Settings =>
   Object.create(settings, { zookeeper: { value: { ...settings.zookeeper, authFile } } });
 
-function words(app: string, result: Awaited<ReturnType<typeof initApp>>, directory: string | null): string[] {
+function words(
+  app: string,
+  result: Awaited<ReturnType<typeof initApp>>,
+  directory: string | null,
+  enrolmentOpen: boolean,
+  quota: string,
+): string[] {
   const count = `${app}: ${result.made.length} znodes created, ${result.present.length} existed already`;
   if (directory === null) {
     return [
       count,
+      `quota: ${quota}`,
       'open: everyone who reaches this ZooKeeper can deploy',
       'next: gitfleet agent run, then gitfleet publish',
     ];
@@ -172,6 +204,10 @@ function words(app: string, result: Awaited<ReturnType<typeof initApp>>, directo
     '  flagger.auth      people who switch flags, and nothing else',
     '  viewer.auth       read only',
     '  operator.auth     you: keep it safe, it has all rights',
+    `quota: ${quota}`,
+    enrolmentOpen
+      ? 'enrolment is open: every holder of agent.auth can be any agent; to close it: gitfleet enrol --online --close'
+      : 'enrolment is closed: only agents that gitfleet enrol lists count',
     'next: gitfleet agent run, then gitfleet publish',
   ];
 }

@@ -13,7 +13,7 @@ import {
 import { EXIT } from './shell/exit-codes.ts';
 import { say, sayFailure } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
-import { brakeVerbs, deployVerbs, forgetVerb, publishVerb } from './verbs-deploy.ts';
+import { brakeVerbs, deployVerbs, enrolVerb, forgetVerb, publishVerb } from './verbs-deploy.ts';
 import { flagVerbs } from './verbs-flag.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
@@ -60,6 +60,7 @@ function allVerbs(table: CommandTable): void {
   root.commandsGroup('Servers:');
   agentVerbs(table);
   doctorVerb(table);
+  enrolVerb(table);
   forgetVerb(table);
   root.commandsGroup('Repository:');
   hookVerbs(table);

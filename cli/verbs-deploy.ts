@@ -142,6 +142,26 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
   );
 }
 
+/** Who is an agent. */
+export function enrolVerb({ root, verb }: CommandTable): void {
+  example(
+    shared(verb(root, 'enrol [agent=identity...]', 'say who counts as an agent', () => import('./deploy/enrol.ts')))
+      .description(
+        'Shows which agents are enrolled, or changes that. While enrolment is open, as init leaves it, every holder of' +
+          ' agent.auth can be any agent. While it is closed, only enrolled agents count: for the verdict of a deployment,' +
+          ' as canary, in waves. An identity is public; gitfleet agent status, on its server, prints it in the form to type.',
+      )
+      .option('--online', 'enrol the agents that are online now; compare the fingerprints that it prints')
+      .option('--remove', 'take the named agents out')
+      .option('--close', 'only enrolled agents count from now on')
+      .option('--open', 'all holders of agent.auth count from now on (requires -m WHY)')
+      .option('-m, --message <why>', 'the reason, shown with the enrolment'),
+    'gitfleet enrol --online --close',
+    'gitfleet enrol web-9=IDENTITY',
+    'gitfleet enrol --remove web-9',
+  );
+}
+
 /** What a server that is gone left behind. */
 export function forgetVerb({ root, verb }: CommandTable): void {
   example(

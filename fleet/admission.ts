@@ -1,7 +1,7 @@
 import { FleetError } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
 import { type Brake, type Hold, inForce, type Quarantined } from '../schemas/hold.ts';
-import { formatInstant } from '../schemas/instant.ts';
+import { formatInstant } from '../schemas/text/instant.ts';
 
 /** Publishing is stopped while a hold is in force; one that cannot be read counts as on. @throws FleetError HOLD */
 export function checkHold(brake: Brake<Hold | null>, now: number): void {

@@ -36,6 +36,7 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
   await giveRights(session, await pathsBelow(session, znodes.audit), access.of('auditRecord'));
   for (const path of await pathsBelow(session, znodes.outcomes))
     await giveRights(session, [path], access.of('outcome', await writerOf(session, path)));
+  await giveRights(session, await pathsBelow(session, znodes.enrolment), access.of('enrolled'));
   if (!isOpen(access.of('report'))) await removeOpen(session, await pathsBelow(session, znodes.agents));
   return result;
 }

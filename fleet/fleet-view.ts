@@ -1,9 +1,11 @@
 import { FleetError } from '../runtime/errors.ts';
-import { hasLeft, type Presence, parsePresence, parseReport, type Report } from '../schemas/report.ts';
+import { hasLeft, type Presence, parsePresence, parseReport, presenceAt, type Report } from '../schemas/report.ts';
 import { matches, parseSelector } from '../schemas/selector.ts';
 import { AGENT_ID, type Znodes } from '../schemas/znodes.ts';
-import { readChildren } from '../zookeeper/recipes/read-children.ts';
-import type { NodeData, NodeStat, Session } from '../zookeeper/session.ts';
+import { readListed } from '../zookeeper/recipes/read-children.ts';
+import type { NodeData, Session } from '../zookeeper/session.ts';
+import { createEnrolmentReader, type Enrolment } from './enrolment/enrolment.ts';
+import { createTrust, type Trust } from './enrolment/trust.ts';
 
 /** One agent as the znodes show it: who is there now, and what was last said. */
 export interface AgentView {
@@ -16,12 +18,15 @@ export interface AgentView {
   readonly reportedAt: number | null;
   /** When its presence was made, by the same clock; null: offline. */
   readonly onlineSince: number | null;
-  /** A node that belongs to no session is at the place of its presence: it is none, and `forget` removes it. */
+  /**
+   * The node at the place of its presence is none: no session holds it, or, while enrolment is closed, the agent did not
+   * sign it. The coordinator or `forget` removes it.
+   */
   readonly falsePresence?: true;
 }
 
-/** What is at the places of a fleet's agents. */
-export interface WholeFleet {
+/** The agents of an app, and what only looks like one. */
+export interface Fleet {
   /** Every agent that is online or ever reported, by id in alphabetical order, but for those that left for good. */
   readonly agents: readonly AgentView[];
   /** Offline, and their last report says that they leave. Nothing expects them. */
@@ -30,53 +35,88 @@ export interface WholeFleet {
   readonly ignored: number;
   /** Nodes of agents beyond the 10,000 that are read. */
   readonly unread: number;
+  /** Names of presences and reports that are no agent's, since enrolment is closed and they are not entered. */
+  readonly notEnrolled: readonly string[];
+  readonly enrolment: Enrolment;
 }
 
-/** The agents of a fleet as everything but `forget` looks at them. */
-export const readFleet = async (session: Session, znodes: Znodes): Promise<readonly AgentView[]> =>
-  (await readWholeFleet(session, znodes)).agents;
-
 /**
- * Reads go out many at once, so that a thousand agents cost little more than one; nodes whose name is no agent's are not
- * read, and of agents 10,000 at the most.
+ * Reads the fleet, as often as it is called. Reads go out many at once, so that a thousand agents cost little more than
+ * one; nodes whose name is no agent's are not read, and of agents 10,000 at the most.
  */
-export async function readWholeFleet(session: Session, znodes: Znodes): Promise<WholeFleet> {
-  const names = (name: string) => AGENT_ID.test(name);
-  const [online, reported] = await Promise.all([
-    readChildren(session, znodes.online, { names }),
-    readChildren(session, znodes.agents, { names }),
-  ]);
-  const ids = [...new Set([...online.nodes.keys(), ...reported.nodes.keys()])].sort();
-  const views = ids.map((id) => viewOf(id, online.nodes.get(id) ?? null, reported.nodes.get(id) ?? null));
-  const isGone = (view: AgentView) => !view.presence && !view.falsePresence && hasLeft(view.report);
-  return {
-    agents: views.filter((view) => !isGone(view)),
-    left: views.filter(isGone),
-    ignored: online.ignored + reported.ignored,
-    unread: online.unread + reported.unread,
+export function createFleetReader(session: Session, znodes: Znodes): () => Promise<Fleet> {
+  const readEnrolment = createEnrolmentReader(session, znodes);
+  const trustIn = createTrust();
+  return async () => {
+    const [enrolment, online, reported] = await Promise.all([
+      readEnrolment(),
+      session.children(znodes.online),
+      session.children(znodes.agents),
+    ]);
+    const trust = trustIn(enrolment);
+    const [presences, reports] = await Promise.all([
+      readListed(session, znodes.online, online ?? [], trust),
+      readListed(session, znodes.agents, reported ?? [], trust),
+    ]);
+    const ids = [...new Set([...presences.nodes.keys(), ...reports.nodes.keys()])].sort();
+    const at = ({ nodes }: Pick<typeof presences, 'nodes'>, id: string) => nodes.get(id) ?? null;
+    const seen = ids.flatMap((id) => viewOf(id, at(presences, id), at(reports, id), trust) ?? []);
+    const views = await Promise.all(seen.map((view) => underSecondName(session, znodes, view, trust)));
+    const listed = [...(online ?? []), ...(reported ?? [])];
+    const isGone = (view: AgentView) => !view.presence && !view.falsePresence && hasLeft(view.report);
+    return {
+      agents: views.filter((view) => !isGone(view)),
+      left: views.filter(isGone),
+      notEnrolled: strangers(new Set(listed), trust),
+      ignored: listed.filter((name) => !AGENT_ID.test(name)).length,
+      unread: presences.unread + reports.unread,
+      enrolment,
+    };
   };
+}
+
+/** The agents of one look. */
+export async function readFleet(session: Session, znodes: Znodes): Promise<readonly AgentView[]> {
+  return (await createFleetReader(session, znodes)()).agents;
 }
 
 /** One agent; null where nothing is known of it. */
 export async function readAgent(session: Session, znodes: Znodes, agentId: string): Promise<AgentView | null> {
-  const [presence, report] = await Promise.all([
+  const [enrolment, presence, report] = await Promise.all([
+    createEnrolmentReader(session, znodes)(),
     session.get(znodes.presence(agentId)),
     session.get(znodes.report(agentId)),
   ]);
-  return presence || report ? viewOf(agentId, presence, report) : null;
+  const trust = createTrust()(enrolment);
+  const view = trust.names(agentId) ? viewOf(agentId, presence, report, trust) : null;
+  return view && (await underSecondName(session, znodes, view, trust));
 }
 
-const viewOf = (agentId: string, presence: NodeData | null, report: NodeData | null): AgentView => ({
-  agentId,
-  presence: presence && isPresence(presence.stat) ? parsePresence(presence.data) : null,
-  report: report && parseReport(report.data),
-  reportedAt: report?.stat.mtime ?? null,
-  onlineSince: presence && isPresence(presence.stat) ? presence.stat.ctime : null,
-  ...(presence && !isPresence(presence.stat) ? { falsePresence: true as const } : {}),
-});
+/** One whose name another client's node has, or had a moment ago, is online where its report says. */
+async function underSecondName(session: Session, znodes: Znodes, view: AgentView, trust: Trust): Promise<AgentView> {
+  const name = view.presence === null ? presenceAt(view.agentId, view.report) : null;
+  if (name === null) return view;
+  const own = trust.presence(view.agentId, await session.get(znodes.presence(name)));
+  return { ...view, presence: own && parsePresence(own.data), onlineSince: own?.stat.ctime ?? null };
+}
 
-/** A presence goes with its session; whatever stays without one was made to look like an agent. */
-export const isPresence = ({ ephemeralOwner }: Pick<NodeStat, 'ephemeralOwner'>): boolean => ephemeralOwner !== 0n;
+/** Null where there is nothing but a report node that was made at its enrolment: such an agent has never been there. */
+function viewOf(agentId: string, presence: NodeData | null, report: NodeData | null, trust: Trust): AgentView | null {
+  if (presence === null && (report?.data.length ?? 0) === 0) return null;
+  const own = trust.presence(agentId, presence);
+  const said = trust.report(agentId, report);
+  return {
+    agentId,
+    presence: own && parsePresence(own.data),
+    report: said && parseReport(said.data),
+    reportedAt: said?.stat.mtime ?? null,
+    onlineSince: own?.stat.ctime ?? null,
+    ...(presence && !own ? { falsePresence: true as const } : {}),
+  };
+}
+
+const strangers = (listed: ReadonlySet<string>, trust: Trust): string[] =>
+  [...listed].filter((name) => AGENT_ID.test(name) && !trust.names(name)).sort();
 
 /**
  * Which agents `-l` chooses. Labels come with the presence, so an agent that is offline is chosen by no selector but the

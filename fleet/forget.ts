@@ -4,37 +4,61 @@ import { parsePresence } from '../schemas/report.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { AclEntry, NodeData, NodeStat, Operation, Session } from '../zookeeper/session.ts';
 import { type AuditParts, actAudited, type Word } from './audit.ts';
-import { type AgentView, isPresence } from './fleet-view.ts';
+import { createEnrolmentReader } from './enrolment/enrolment.ts';
+import { createTrust } from './enrolment/trust.ts';
+import type { AgentView } from './fleet-view.ts';
+
+/** `name`: a node that was not the agent's own was removed, so that it can come online; `report`: what it left behind. */
+export type Forgotten = 'name' | 'report';
 
 /**
  * Removes what an agent that is gone left behind: its report, and its permit, with an audit record in the same
  * transaction. An agent that is online is refused, since it would only report again; but for one whose report belongs to
  * a former state directory of that server, so that the present agent may not write it: removed, it is written again.
- * @returns false where nothing is known of such an agent.
+ * A presence that is not its agent's own is removed in any case, and, while enrolment is closed, everything under a name
+ * that is not enrolled. The report node of an enrolled agent stays, empty, so that no other client makes it.
+ * @returns null where nothing is known of such an agent.
  * @throws FleetError ONLINE (the holder is named), APP_MISSING.
  */
-export async function forgetAgent(parts: AuditParts, agentId: string, word: Word): Promise<boolean> {
+export async function forgetAgent(parts: AuditParts, agentId: string, word: Word): Promise<Forgotten | null> {
   const { session, znodes } = parts;
   return await actAudited(parts, async () => {
-    const [report, found, permit] = await Promise.all([
+    const enrolment = await createEnrolmentReader(session, znodes)();
+    const trust = createTrust()(enrolment);
+    const [report, found, permit, enrolled] = await Promise.all([
       session.get(znodes.report(agentId)),
       session.get(znodes.presence(agentId)),
       session.exists(znodes.permit(agentId)),
+      session.exists(znodes.enrolled(agentId)),
     ]);
     // One of no session is never taken away by anything else, and keeps its agent from coming online.
-    const isFalse = found !== null && !isPresence(found.stat);
+    const isFalse = found !== null && (!trust.names(agentId) || trust.presence(agentId, found) === null);
     const online = isFalse ? null : found;
     if (online && !(report && (await cannotWriteIt(session, znodes, agentId)))) throw holderRefuses(agentId, online);
-    if (!report && !isFalse) return { value: false, operations: [], act: null };
+    if (!report && !isFalse) return { value: null, operations: [], act: null };
+    // The report of an enrolled agent is its own: that agent takes its name at once.
+    const gone = isFalse && !enrolment.isOpen && trust.names(agentId) ? null : report;
+    const kept = gone && enrolled ? await emptyAgain(session, znodes.report(agentId)) : [];
     const remove = (path: string, stat: NodeStat): Operation => ({ op: 'remove', path, version: stat.version });
     const operations = [
       ...(isFalse ? [remove(znodes.presence(agentId), found.stat)] : []),
       // An agent that came back meanwhile has written a newer report, which this version does not name.
-      ...(report ? [remove(znodes.report(agentId), report.stat)] : []),
-      ...(permit && report && !online ? [remove(znodes.permit(agentId), permit)] : []),
+      ...(gone ? [remove(znodes.report(agentId), gone.stat)] : []),
+      ...kept,
+      ...(permit && gone && !online ? [remove(znodes.permit(agentId), permit)] : []),
     ];
-    return { value: true, operations, act: { kind: 'forget', ...word, what: agentId } };
+    return {
+      value: gone ? ('report' as const) : ('name' as const),
+      operations,
+      act: { kind: 'forget', ...word, what: agentId },
+    };
   });
+}
+
+/** Its rights stay: no other client can make or write it. */
+async function emptyAgain(session: Session, path: string): Promise<Operation[]> {
+  const rights = await session.getAcl(path);
+  return rights ? [{ op: 'create', path, data: Buffer.alloc(0), mode: 'persistent', acl: rights.acl }] : [];
 }
 
 /** The report's own writer is another one than the presence's: each agent's credential is kept in its state directory. */

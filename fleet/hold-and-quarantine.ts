@@ -8,7 +8,7 @@ import {
   parseQuarantine,
   type Quarantined,
 } from '../schemas/hold.ts';
-import { formatInstant } from '../schemas/instant.ts';
+import { formatInstant } from '../schemas/text/instant.ts';
 import type { CommitId } from '../schemas/values.ts';
 import { heldNow, holdRefusal, quarantinedIn } from './admission.ts';
 import { type Act, type AuditParts, actAudited, type Word } from './audit.ts';

@@ -1,13 +1,16 @@
 import { parseReport } from '../schemas/report.ts';
+import type { SigningKey } from '../schemas/text/signed-json.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { CallOptions, Session } from '../zookeeper/session.ts';
+import { reportSubject } from './enrolment/trust.ts';
 import { createTries } from './tries.ts';
 
 /**
  * Marks the last report of an agent that leaves for good, since its server goes away: once it is offline no reader
  * expects it any more, and no budget counts it. The next report of an agent of that name takes the mark away. Its own
  * credential must be on the session: only the operator may delete a report.
+ * @param key its own.
  * @returns false where it never reported, so that nobody expects it.
  * @throws ZooKeeperError
  */
@@ -15,6 +18,7 @@ export async function markLeft(
   session: Session,
   znodes: Znodes,
   agentId: string,
+  key: SigningKey,
   call?: CallOptions,
 ): Promise<boolean> {
   const tries = createTries();
@@ -22,9 +26,10 @@ export async function markLeft(
     const node = await session.get(znodes.report(agentId), call);
     if (!node || !parseReport(node.data)) return false;
     // What a newer version wrote beside it is kept.
-    const left = { ...JSON.parse(node.data.toString('utf8')), left: true };
+    const left = { ...JSON.parse(node.data.toString('utf8')), left: true, signature: undefined };
+    const data = key.sign(reportSubject(agentId), Buffer.from(JSON.stringify(left)));
     try {
-      await session.set(znodes.report(agentId), Buffer.from(JSON.stringify(left)), node.stat.version, call);
+      await session.set(znodes.report(agentId), data, node.stat.version, call);
       return true;
     } catch (error) {
       if (!isCode(error, 'BAD_VERSION')) throw error;

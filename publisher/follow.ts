@@ -1,4 +1,4 @@
-import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
+import { type AgentView, createFleetReader, type Fleet } from '../fleet/fleet-view.ts';
 import { readDeployment } from '../fleet/history.ts';
 import { type OutcomeParts, writeOutcome } from '../fleet/outcome.ts';
 import type { Published } from '../fleet/publish-transaction.ts';
@@ -72,11 +72,12 @@ export async function* follow(
   let verdict: Verdict = judgeDeployment([], expected, published.targetVersion);
   let led: RolloutStatus = { rollout: null, isLed: false };
   const freshness = createFreshness(clock);
+  const readFleet = createFleetReader(parts.session, parts.znodes);
   let looking: Promise<Look> | null = null;
   while (!signal.aborted) {
     let superseded = false;
     let waits = false;
-    looking ??= look(parts, published.targetVersion);
+    looking ??= look(parts, published.targetVersion, readFleet);
     try {
       const answer = await within(clock, REDRAW_MS, looking);
       waits = answer === null;
@@ -140,12 +141,16 @@ interface Look {
 }
 
 /** @throws FleetError where ZooKeeper is away, or refuses. */
-async function look({ session, znodes }: FollowParts, targetVersion: string): Promise<Look> {
+async function look(
+  { session, znodes }: FollowParts,
+  targetVersion: string,
+  readFleet: () => Promise<Fleet>,
+): Promise<Look> {
   // A read would only wait for a connection, up to its deadline, and miss when one is back.
   if (session.state !== 'connected') throw notConnected();
-  const [config, fleet, found] = await Promise.all([
+  const [config, { agents: fleet }, found] = await Promise.all([
     session.get(znodes.config),
-    readFleet(session, znodes),
+    readFleet(),
     readRolloutStatus(session, znodes, targetVersion),
   ]);
   return { config, fleet, found };

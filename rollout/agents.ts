@@ -1,5 +1,6 @@
-import { isPresence } from '../fleet/fleet-view.ts';
-import { parsePresence, parseReport } from '../schemas/report.ts';
+import { createEnrolmentReader } from '../fleet/enrolment/enrolment.ts';
+import { createTrust, type Trust } from '../fleet/enrolment/trust.ts';
+import { parsePresence, parseReport, presenceAt, type Report } from '../schemas/report.ts';
 import { parsePermit, type Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
@@ -22,28 +23,40 @@ interface KnownAgents {
 
 /** Up to as many agents, every look reads all of them. */
 const FEW = 60;
+/** However many nodes another client makes. */
+const MAX_AGENTS = 10_000;
 
 export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => number, maxAgeMs: number): KnownAgents {
   const seen = new Map<string, AgentSeen>();
   /** Known, but read again whatever it was: permits too. */
   let stale = new Set<string>();
   let readAt = Number.NEGATIVE_INFINITY;
+  const readEnrolment = createEnrolmentReader(session, znodes);
+  const trustIn = createTrust();
 
   async function read(rollout: Rollout | null): Promise<readonly AgentSeen[]> {
-    const [online, reported] = await Promise.all([session.children(znodes.online), session.children(znodes.agents)]);
+    const [enrolment, online, reported] = await Promise.all([
+      readEnrolment(),
+      session.children(znodes.online),
+      session.children(znodes.agents),
+    ]);
+    const trust = trustIn(enrolment);
     const present = new Set(online ?? []);
-    const ids = [...new Set([...present, ...(reported ?? [])])].toSorted();
+    const ids = [...new Set([...present, ...(reported ?? [])])].filter(trust.names).toSorted().slice(0, MAX_AGENTS);
+    const known = new Set(ids);
     const now = ensembleNow();
     const all = ids.length <= FEW || now - readAt > maxAgeMs;
     if (all) readAt = now;
-    for (const id of seen.keys()) if (!ids.includes(id)) seen.delete(id);
+    for (const id of seen.keys()) if (!known.has(id)) seen.delete(id);
     const members = new Set([...(rollout?.members ?? []), ...(rollout?.canary ?? [])]);
     await Promise.all(
       ids.map(async (id) => {
-        const known = seen.get(id);
-        const changed = known?.online !== present.has(id);
+        const before = seen.get(id);
+        const changed = before?.online !== present.has(id);
         if (!all && !changed && !members.has(id) && !stale.has(id)) return;
-        seen.set(id, await readAgent(id, present.has(id), known, now));
+        const found = await readAgent(id, present.has(id), before, now, trust);
+        if (found) seen.set(id, found);
+        else seen.delete(id);
         stale.delete(id);
       }),
     );
@@ -55,26 +68,35 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     online: boolean,
     known: AgentSeen | undefined,
     now: number,
-  ): Promise<AgentSeen> {
+    trust: Trust,
+  ): Promise<AgentSeen | null> {
     const isKnown = known !== undefined && !stale.has(agentId);
     const again = isKnown && known.online === online;
     const [presence, report, permit] = await Promise.all([
-      // Labels are of one process: another one is another presence.
-      online && !again ? session.get(znodes.presence(agentId)) : null,
+      // Labels are of one process: another one is another presence, which while enrolment is closed may be a false one.
+      online && !(again && trust.isOpen) ? session.get(znodes.presence(agentId)) : null,
       session.get(znodes.report(agentId)),
       isKnown ? null : session.get(znodes.permit(agentId)),
     ]);
-    // A node without a session is no presence, whatever it holds.
-    const isThere = online && (presence === null || isPresence(presence.stat));
-    const labels =
-      isThere && presence ? (parsePresence(presence.data)?.labels ?? {}) : isThere ? (known?.labels ?? {}) : {};
-    const heard = isThere ? now : Math.max(known?.heard ?? 0, report?.stat.mtime ?? 0);
-    const said = report && parseReport(report.data);
+    const written = trust.report(agentId, report);
+    const said = written && parseReport(written.data);
+    const own = trust.presence(agentId, presence) ?? (await secondPresence(agentId, said, trust));
+    const isThere = own !== null || (online && presence === null && trust.isOpen);
+    // Nothing here is its own: its report node was made at its enrolment, or another client used its name.
+    if (!isThere && written === null) return null;
+    const labels = isThere && own ? (parsePresence(own.data)?.labels ?? {}) : isThere ? (known?.labels ?? {}) : {};
+    const heard = isThere ? now : Math.max(known?.heard ?? 0, written?.stat.mtime ?? 0);
     const well = said?.phase === 'active' && (isThere || !known) ? now : (known?.well ?? 0);
     return {
       ...{ agentId, online: isThere, labels, heard, well, report: said },
       permit: isKnown ? known.permit : permitOf(permit, known?.permit ?? null, known ? now : null),
     };
+  }
+
+  /** One whose name another client's node has, or had a moment ago, is online where its report says. */
+  async function secondPresence(agentId: string, said: Report | null, trust: Trust): Promise<NodeData | null> {
+    const name = presenceAt(agentId, said);
+    return name === null ? null : trust.presence(agentId, await session.get(znodes.presence(name)));
   }
 
   function note({ grant, revoke }: RolloutChange, targetVersion: TargetVersion): void {

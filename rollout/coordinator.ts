@@ -15,6 +15,7 @@ import type { Session } from '../zookeeper/session.ts';
 import { act, takeLead } from './act.ts';
 import { type Action, changing } from './action.ts';
 import { knowAgents } from './agents.ts';
+import { clearNames } from './clear-names.ts';
 import { isLedBy, type Leadership } from './leadership.ts';
 import { type Observation, observe } from './observe.ts';
 import { plan } from './plan.ts';
@@ -88,6 +89,7 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
   const leadership: Leadership = { term, agentId: parts.agentId };
   const bell = createBell(clock);
   const ringing = ring(parts, bell, term.signal);
+  const clearing = clearNames(parts, leadership);
   let offset: number | null = null;
   const now = () => (offset === null ? clock.now() : Math.round(offset + clock.monotonic()));
   const agents = knowAgents(session, znodes, now, MAX_AGE_MS);
@@ -131,6 +133,7 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
     }
   }
   await ringing;
+  await clearing;
 }
 
 /** An order that ZooKeeper will never take (too large, no right to it) stands in the record, where people look. */

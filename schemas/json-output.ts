@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { deployment } from './deployment.ts';
+import { enrolled } from './enrolment.ts';
 import { failure as keptFailure } from './failure.ts';
 import { flagChange } from './flags.ts';
 import { hold, quarantined } from './hold.ts';
@@ -75,7 +76,7 @@ const agent = z.strictObject({
   reportedAt: z.number().nullable(),
   /** When its presence was made, by the same clock; null: offline. */
   onlineSince: z.number().nullable(),
-  /** A node of no session is at the place of its presence, which keeps it from coming online: `forget` removes it. */
+  /** What is at the place of its presence is none of it: the coordinator or `forget` removes that. */
   falsePresence: z.literal(true).optional(),
 });
 
@@ -107,6 +108,8 @@ export const statusOutput = z.strictObject({
   /** Nodes beside the agents' that are none, and agents beyond the 10,000 that are read. */
   ignored: z.int(),
   unread: z.int(),
+  /** Names of presences and reports that count for nothing, since enrolment is closed and they are not entered. */
+  notEnrolled: z.array(z.string()),
   /** Since when ZooKeeper does not answer, or refuses; what stands here is what was seen then. */
   stale: z.strictObject({ since: z.number(), reason: z.string() }).nullable(),
 });
@@ -228,6 +231,16 @@ export const forgettableOutput = z.strictObject({
 /** `forget`: one line per agent. */
 export const forgetOutput = z.strictObject({ agentId: z.string(), forgotten: z.boolean() });
 
+/** `enrol`: what holds after it. */
+export const enrolOutput = z.strictObject({
+  open: z.boolean(),
+  /** Who opened or closed it last; null: it was never closed. */
+  said: said.strict().nullable(),
+  /** Why its content cannot be read, and so counts as closed. */
+  unreadable: z.string().nullable(),
+  agents: z.array(z.strictObject({ agentId: z.string(), ...enrolled().shape })),
+});
+
 export type ErrorOutput = z.infer<typeof errorOutput>;
 export type PublishedOutput = z.infer<typeof publishedOutput>;
 export type AttachedOutput = z.infer<typeof attachedOutput>;
@@ -248,3 +261,4 @@ export type FlagOutput = z.infer<typeof flagOutput>;
 export type FlagChangeOutput = z.infer<typeof flagChangeOutput>;
 export type ValueOutput = z.infer<typeof valueOutput>;
 export type ValueChangeOutput = z.infer<typeof valueChangeOutput>;
+export type EnrolOutput = z.infer<typeof enrolOutput>;

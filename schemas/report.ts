@@ -56,6 +56,8 @@ export const report = once(() =>
     retries: z.boolean().default(false),
     /** Its server goes away for good: once it is offline nothing expects it any more. */
     left: z.boolean().default(false),
+    /** The name of its presence below `online`, while another client's node has its own name there. */
+    presenceAt: z.string().nullable().default(null),
     /** Tries at this targetVersion so far. */
     attempts: z.number().int().default(0),
     /** Since when the phase holds. */
@@ -104,11 +106,22 @@ export const presence = once(() =>
     /** The prefixes of urls that it fetches from; null: it does not say, such as for more than 100. */
     allowUrls: z.array(z.string().max(2_048)).max(MAX_PREFIXES).nullable().catch(null).default(null),
     startedAt: z.number(),
+    /** What `gitfleet enrol` enters, as text (schemas/enrolment.ts); null: an agent of an older version. */
+    identity: z.string().nullable().default(null),
     /** What keeps this agent from reporting, where something does. */
     problem: z.string().nullable().default(null),
   }),
 );
 export type Presence = z.infer<ReturnType<typeof presence>>;
+
+/** Below `online`: where the presence of a contested agent is. No agent has such a name. */
+export const secondName = (agentId: string, drawn: string): string => `${agentId}~${drawn}`;
+
+/** The node to look at, if the report names one; null for any other name. */
+export const presenceAt = (agentId: string, last: Report | null): string | null => {
+  const name = last?.presenceAt ?? null;
+  return name !== null && /^~[0-9a-f]{32}$/.test(name.slice(agentId.length)) && name.startsWith(agentId) ? name : null;
+};
 
 export const parseReport = (data: Buffer): Report | null => fromJson(report(), data);
 export const parsePresence = (data: Buffer): Presence | null => fromJson(presence(), data);

@@ -1,4 +1,5 @@
 import { parseDeployment, parseOutcome } from './deployment.ts';
+import { parseEnrolled, parseEnrolment } from './enrolment.ts';
 import { flagChange, parseFlags } from './flags.ts';
 import { parseHold, parseQuarantine } from './hold.ts';
 import { parsePolicy } from './policy.ts';
@@ -191,13 +192,33 @@ export const ZNODES = {
     writtenBy: 'publishers and operators that need the time',
     watchedBy: '-',
   },
+  enrolment: {
+    path: 'enrolment',
+    mode: 'persistent',
+    content: "whether all holders of the agents' credential are agents (schemas/enrolment.ts); empty: they are",
+    parse: parseEnrolment,
+    rights: READ,
+    made: 'init',
+    writtenBy: 'operator',
+    watchedBy: 'every agent; read by coordinator and publishers',
+  },
+  enrolled: {
+    path: 'enrolment/<agentId>',
+    mode: 'persistent',
+    content: 'identity of an agent that counts while enrolment is closed (schemas/enrolment.ts)',
+    parse: parseEnrolled,
+    rights: READ,
+    made: 'later',
+    writtenBy: 'operator',
+    watchedBy: 'that agent; read by coordinator and publishers',
+  },
   online: {
     path: 'online',
     mode: 'persistent',
     content: 'nothing',
     parse: null,
-    // Only the operator deletes a presence: it goes with its session.
-    rights: ['r', 'r', 'cr', 'r'],
+    // A presence goes with its session; the coordinator deletes those that enrolled agents did not make.
+    rights: ['r', 'dr', 'cr', 'r'],
     made: 'init',
     writtenBy: '-',
     watchedBy: 'coordinator (children)',
@@ -205,7 +226,8 @@ export const ZNODES = {
   presence: {
     path: 'online/<agentId>',
     mode: 'ephemeral',
-    content: 'presence (schemas/report.ts)',
+    content:
+      'presence (schemas/report.ts), signed by the agent for its session; while its name is taken, at <agentId>~<32 digits>',
     parse: parsePresence,
     rights: READ,
     made: 'later',
@@ -225,7 +247,7 @@ export const ZNODES = {
   report: {
     path: 'agents/<agentId>',
     mode: 'persistent',
-    content: 'last report (schemas/report.ts)',
+    content: 'last report (schemas/report.ts), signed by the agent; empty until the first',
     parse: parseReport,
     rights: READ,
     made: 'later',
@@ -336,6 +358,8 @@ export function znodes(app: string) {
     hold: at('hold'),
     quarantine: at('quarantine'),
     clock: at('clock'),
+    enrolment: at('enrolment'),
+    enrolled: named('enrolled'),
     online: at('online'),
     presence: named('presence'),
     agents: at('agents'),

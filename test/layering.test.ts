@@ -108,7 +108,8 @@ const ROOMS: Readonly<Record<string, Wall>> = {
   },
 
   'fleet/flags': { may: ['fleet'], reason: 'flags stand beside deployments: no way back of code may depend on them' },
-  fleet: { may: [], reason: 'flags stand beside deployments: no way back of code may depend on them' },
+  'fleet/enrolment': { may: ['fleet'], reason: 'what it writes has the rights and bounds of all other writes' },
+  fleet: { may: ['fleet/enrolment'], reason: 'flags stand beside deployments: no way back of code may depend on them' },
 
   'agent/state': { may: [], reason: 'what is remembered says what happened, and does not know who decides by it' },
   'agent/disk': { may: ['agent/state'], reason: 'where things lie; does not run anything' },

@@ -1,8 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type Report, report } from '../../schemas/report.ts';
-import { toJson } from '../../schemas/text/lenient-json.ts';
+import type { Report } from '../../schemas/report.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 
@@ -11,6 +10,8 @@ interface ReporterParts {
   readonly path: string;
   /** Of the report's node: only this agent may write it. */
   readonly acl: readonly AclEntry[];
+  /** Signed by this agent, with what only its presence knows. */
+  readonly encode: (report: Report) => Buffer;
   /** Whether this process owns its presence; only then it may speak under its id. */
   readonly mayWrite: () => boolean;
   /** Told what keeps reports from being written, in words for a person; null: over. */
@@ -81,7 +82,7 @@ export function createReporter(parts: ReporterParts): Reporter {
   }
 
   async function write(next: Report): Promise<void> {
-    const data = toJson(report(), next);
+    const data = parts.encode(next);
     try {
       await parts.session.set(parts.path, data, ANY_VERSION);
     } catch (error) {

@@ -68,6 +68,8 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       retries: rest?.kind === 'failed' && rest.retryInMs !== null,
       left: false,
+      // Set when it is written: the loop does not know where its presence is.
+      presenceAt: null,
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       phaseAt: last.since,
       at: parts.clock.now(),

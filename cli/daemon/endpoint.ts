@@ -1,3 +1,4 @@
+import type { OwnEnrolment } from '../../agent/coordination/own-enrolment.ts';
 import type { AgentListener } from '../../agent/events.ts';
 import { openEndpoint } from '../../agent/service/endpoint.ts';
 import type { KeptFlags } from '../../agent/service/flags-file.ts';
@@ -5,6 +6,7 @@ import { findStuck, type Liveness } from '../../agent/service/liveness.ts';
 import { createMetrics } from '../../agent/service/metrics.ts';
 import { answerOfrep } from '../../agent/service/ofrep.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
+import { codes } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { clean } from '../../runtime/safe-text.ts';
@@ -21,6 +23,7 @@ export interface EndpointOf {
   /** Whether the fleet sees this agent as online, and what keeps it from that. */
   readonly presence: () => Pick<Membership, 'state' | 'problem'>;
   readonly flags: () => KeptFlags | null;
+  readonly enrolment: () => OwnEnrolment;
   readonly log: Logger;
   readonly shutdown: Shutdown;
 }
@@ -30,7 +33,7 @@ export interface EndpointOf {
  * the loop for them. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
  */
 export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
-  const { listen, app, pulse, vitals, presence, flags, log, shutdown } = of;
+  const { listen, app, pulse, vitals, presence, enrolment, flags, log, shutdown } = of;
   const more: Parameters<typeof openEndpoint>[0]['more'] = async (...asked) => {
     const kept = flags();
     return kept !== null && (await answerOfrep(...asked, kept.flags));
@@ -41,7 +44,9 @@ export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
     const { state, trouble } = vitals();
     const session = { session: state, sessionTrouble: state === 'connected' ? null : trouble };
     const { state: online, problem } = presence();
-    const fleet = { presence: online, presenceProblem: problem && `${problem.code}: ${clean(problem.message, 300)}` };
+    const known = online === 'contested' ? `IMPOSTOR: ${codes().IMPOSTOR.means}` : null;
+    const presenceProblem = problem ? `${problem.code}: ${clean(problem.message, 300)}` : known;
+    const fleet = { presence: online, presenceProblem, enrolment: enrolment() };
     const kept = flags();
     const flagged = { flags: kept?.state ?? 'none', flagsAsOf: kept?.asOf ?? 0 };
     return {

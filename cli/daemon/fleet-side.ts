@@ -1,14 +1,18 @@
 import type { RolloutView } from '../../agent/coordination/clearance.ts';
 import { createFetchLease } from '../../agent/coordination/fetch-lease.ts';
+import { followOwnEnrolment } from '../../agent/coordination/own-enrolment.ts';
 import { recheckWanted } from '../../agent/coordination/recheck.ts';
 import { createReporter } from '../../agent/coordination/reporter.ts';
 import { followRollout } from '../../agent/coordination/rollout-feed.ts';
+import { keepSecondName } from '../../agent/coordination/second-name.ts';
 import { followTarget } from '../../agent/coordination/target-feed.ts';
 import { adoptPlainFlags } from '../../agent/service/adopt-plain-flags.ts';
 import { keepFlags } from '../../agent/service/flags-file.ts';
 import type { Journal } from '../../agent/state/journal.ts';
+import type { OwnCredential } from '../../agent/state/own-credential.ts';
 import type { WantedTarget } from '../../agent/state/wanted.ts';
 import type { Access } from '../../fleet/access.ts';
+import { presenceSubject, reportSubject } from '../../fleet/enrolment/trust.ts';
 import { markLeft } from '../../fleet/leave.ts';
 import { startCoordinator } from '../../rollout/coordinator.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
@@ -16,21 +20,23 @@ import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
-import { MAX_PREFIXES, type Presence, parsePresence, presence } from '../../schemas/report.ts';
+import { identityText } from '../../schemas/enrolment.ts';
+import { MAX_PREFIXES, type Presence, parsePresence, presence, report, secondName } from '../../schemas/report.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
+import { isSignedBy } from '../../schemas/text/signed-json.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { joinMembership, type Membership } from '../../zookeeper/recipes/membership.ts';
-import type { Session } from '../../zookeeper/session.ts';
+import type { NodeData, Session } from '../../zookeeper/session.ts';
 
 interface FleetSideParts {
   readonly session: Session;
   readonly access: Access;
   readonly app: string;
   /** Who this agent is, as its presence says it. */
-  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls'>;
-  /** The digest id of the agent's own credential, which alone may write its presence and its report. */
-  readonly ownId: string;
+  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'identity'>;
+  /** Which alone may write its presence and its report, and signs both. */
+  readonly own: Pick<OwnCredential, 'id' | 'key' | 'identity'>;
   /** Whether it stands for election, to lead rollouts. */
   readonly stands: boolean;
   /** The settings as they are now. */
@@ -38,6 +44,8 @@ interface FleetSideParts {
   /** Where programs of this server read the app's flags; null: this process has nothing to do with flags. */
   readonly flagsFile: string | null;
   readonly newNonce: () => string;
+  /** 32 hexadecimal digits that no other client can guess. */
+  readonly newSecret: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -53,19 +61,35 @@ const LEAVING_MS = 3_000;
  * turn at the origin, and the coordinator where it stands for one. What is opened is closed by `shutdown`.
  */
 export function fleetSide(parts: FleetSideParts) {
-  const { session, access, ownId, live, clock, random, log, shutdown } = parts;
+  const { session, access, own, live, clock, random, log, shutdown } = parts;
   const { agentId, instanceId, machineId } = parts.card;
   const paths = znodes(parts.app);
-  const card = { ...parts.card, startedAt: clock.now(), problem: null as string | null };
-  const membership = joinMembership(session, {
-    ...{ path: paths.presence(agentId), instanceId, machineId, clock, random, log },
-    data: () => toJson(presence(), { ...card, allowUrls: saidPrefixes(live().allowUrls) }),
-    acl: access.of('presence', ownId),
-  });
+  const identity = identityText(own.identity);
+  const card = { ...parts.card, startedAt: clock.now(), identity, problem: null as string | null };
+  const said = () => toJson(presence(), { ...card, allowUrls: saidPrefixes(live().allowUrls) });
+  const subject = (sessionId: bigint) => presenceSubject(agentId, sessionId);
+  const isFalse = ({ data, stat }: NodeData) =>
+    enrolment.state === 'enrolled' && !isSignedBy(own.identity.key, subject(stat.ephemeralOwner), data);
+  const join = (name: string) =>
+    joinMembership(session, {
+      ...{ path: paths.presence(name), instanceId, machineId, clock, random, log, isFalse },
+      data: (sessionId) => own.key.sign(subject(sessionId), said()),
+      acl: access.of('presence', own.id),
+    });
+  const membership = join(agentId);
   shutdown.add('presence', () => membership.leave());
+  const stop = new AbortController();
+  const enrolling = { session, znodes: paths, agentId, identity: own.identity, clock, random, log };
+  const enrolment = followOwnEnrolment(enrolling, () => membership.lookAgain(), stop.signal);
+  shutdown.add('enrolment', () => stop.abort());
   const reporter = createReporter({
-    ...{ session, path: paths.report(agentId), acl: access.of('report', ownId), clock, log },
-    mayWrite: membership.held,
+    ...{ session, path: paths.report(agentId), acl: access.of('report', own.id), clock, log },
+    encode: (next) => {
+      const said = { ...next, presenceAt: second.name };
+      return own.key.sign(reportSubject(agentId), toJson(report(), said));
+    },
+    // A false node in our place is no other process of our name, so this one may speak.
+    mayWrite: () => membership.held() || membership.state === 'contested',
     // Where the report cannot say it, the presence does.
     onProblem: (words) => {
       if (card.problem === words) return;
@@ -80,11 +104,20 @@ export function fleetSide(parts: FleetSideParts) {
     await reporter.idle();
     // A server that comes and goes with the load says so, and nothing waits for it: others catch up when they are back.
     if (live().labels[EPHEMERAL] === undefined || !membership.held()) return;
-    await markLeft(session, paths, agentId, { deadlineMs: LEAVING_MS });
+    await markLeft(session, paths, agentId, own.key, { deadlineMs: LEAVING_MS });
   });
   membership.onChange(() => {
     if (membership.held()) reporter.repeat();
   });
+  const second = keepSecondName({
+    membership,
+    join,
+    newName: () => secondName(agentId, parts.newSecret()),
+    onChange: () => {
+      if (membership.state === 'contested') reporter.repeat();
+    },
+  });
+  shutdown.add('second presence', () => second.leave());
   const flags = parts.flagsFile === null ? null : followFlags(parts, parts.flagsFile);
   if (parts.stands) {
     const { newNonce } = parts;
@@ -115,6 +148,7 @@ export function fleetSide(parts: FleetSideParts) {
   return {
     reporter,
     membership,
+    enrolment,
     /** Started again at each change of the settings, which may judge the same target differently. */
     async *follow(accepted: () => Journal['accepted'], signal: AbortSignal) {
       while (!signal.aborted) {
@@ -136,7 +170,7 @@ export function fleetSide(parts: FleetSideParts) {
     async followRollout(tell: (told: RolloutView) => void, signal: AbortSignal) {
       while (!signal.aborted) await followRollout(orders, tell, AbortSignal.any([signal, again.signal]));
     },
-    joinedAt: () => membership.fence,
+    joinedAt: () => membership.fence ?? second.fence,
     originTurn: createFetchLease({
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('lease') },
       ...{ leases, clock, random, log },
@@ -167,5 +201,5 @@ const saidPrefixes = (prefixes: readonly string[]): string[] | null =>
 
 function holderWords(holder: Membership['holder']): string {
   const card = holder && parsePresence(holder.data);
-  return card ? `process ${card.pid} on ${clean(card.host, 100)}` : 'somebody unknown';
+  return card ? `process ${card.pid} on ${clean(card.host, 100)}` : 'an unknown process';
 }

@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ownCredential } from '../../agent/state/own-credential.ts';
 import { notePresenceProblem } from '../../agent/state/presence-problem.ts';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
+import { codes } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createMutex } from '../../runtime/mutex.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
+import { identityText } from '../../schemas/enrolment.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Membership } from '../../zookeeper/recipes/membership.ts';
@@ -30,6 +33,8 @@ export async function joinFleet(
   const mine = await sessionAccess(settings);
   const { access, session: who } = mine;
   const own = await ownCredential(local.layout.state, agent.id);
+  // In the form to type.
+  log.info({ identity: `${agent.id}=${identityText(own.identity)}` }, 'to enrol this agent: gitfleet enrol IDENTITY');
   const files = await openCredentialFiles(settings, mine, own);
   const { connect } = settings.zookeeper;
   const { auth } = files.shown;
@@ -40,7 +45,8 @@ export async function joinFleet(
     ...{ agentId: agent.id, instanceId, machineId, pid: process.pid, host: hostname() },
     ...{ labels: agent.labels, agentVersion: version },
   };
-  const mechanics = { clock, random, log, shutdown, newNonce };
+  const newSecret = () => randomBytes(16).toString('hex');
+  const mechanics = { clock, random, log, shutdown, newNonce, newSecret };
   const { stands, changed } = files;
   const flagsFile = join(local.layout.app, 'flags.json');
   const side = fleetSide({
@@ -48,7 +54,7 @@ export async function joinFleet(
     access,
     app: settings.app,
     card,
-    ownId: own.id,
+    own,
     stands,
     live,
     flagsFile,
@@ -64,8 +70,11 @@ async function tellPresence(membership: Membership, appState: string, log: Logge
   const inTurn = createMutex();
   const note = () =>
     inTurn(async () => {
-      const { problem } = membership;
-      const now = problem && { code: problem.code, reason: problem.message, hint: problem.hint, at: clock.now() };
+      const { problem, state } = membership;
+      const { means, hint } = codes().IMPOSTOR;
+      const contested = state === 'contested' ? { code: 'IMPOSTOR', message: means, hint } : null;
+      const told = problem ?? contested;
+      const now = told && { code: told.code, reason: told.message, hint: told.hint, at: clock.now() };
       await notePresenceProblem(appState, now);
     }).catch((error: unknown) => log.warn({ err: classify(error) }, 'agent status cannot show the presence'));
   membership.onChange(() => void note());

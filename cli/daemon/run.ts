@@ -164,13 +164,28 @@ async function metricsOf(
   { app }: Settings,
   { listen }: AgentSettings,
   pulse: Liveness,
-  { vitals, membership, flags }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership' | 'flags'>,
+  {
+    vitals,
+    membership,
+    enrolment,
+    flags,
+  }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership' | 'enrolment' | 'flags'>,
   log: Logger,
   shutdown: Shutdown,
 ): Promise<AgentListener> {
   if (!listen) return {};
   const { serveEndpoint } = await import('./endpoint.ts');
-  return await serveEndpoint({ listen, app, pulse, vitals, presence: () => membership, flags, log, shutdown });
+  return await serveEndpoint({
+    listen,
+    app,
+    pulse,
+    vitals,
+    presence: () => membership,
+    flags,
+    enrolment: () => enrolment.state,
+    log,
+    shutdown,
+  });
 }
 
 /** All of a user's inotify instances may be used up by others: the slow tick looks as well. */

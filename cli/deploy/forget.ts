@@ -1,5 +1,5 @@
-import { readWholeFleet } from '../../fleet/fleet-view.ts';
-import { forgetAgent, forgettable } from '../../fleet/forget.ts';
+import { createFleetReader } from '../../fleet/fleet-view.ts';
+import { type Forgotten, forgetAgent, forgettable } from '../../fleet/forget.ts';
 import { forgettableLines, forgottenLines } from '../../publisher/screens/brake-lines.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import { parseDuration } from '../../schemas/duration.ts';
@@ -54,15 +54,19 @@ async function forgetEach(
   session: Session,
   paths: Znodes,
   ids: readonly string[],
-  how: { readonly forget: (agentId: string) => Promise<boolean>; readonly named: boolean; readonly json: boolean },
+  how: {
+    readonly forget: (agentId: string) => Promise<Forgotten | null>;
+    readonly named: boolean;
+    readonly json: boolean;
+  },
 ) {
   const failures: unknown[] = [];
   for (const agentId of ids) {
     try {
       const forgotten = await how.forget(agentId);
-      if (!forgotten && how.named) throw await agentUnknown(session, paths, agentId);
-      if (how.json) sayJson({ agentId, forgotten } satisfies ForgetOutput);
-      else if (forgotten) say(...forgottenLines(agentId));
+      if (forgotten === null && how.named) throw await agentUnknown(session, paths, agentId);
+      if (how.json) sayJson({ agentId, forgotten: forgotten !== null } satisfies ForgetOutput);
+      else if (forgotten) say(...forgottenLines(agentId, forgotten));
     } catch (error) {
       failures.push(error);
     }
@@ -72,7 +76,7 @@ async function forgetEach(
 
 /** By the clock of the ensemble, which tells the age of a report. */
 async function gone(session: Session, paths: Znodes, time: Promise<FleetTime>, olderMs: number) {
-  const [{ agents, left }, { now }] = await Promise.all([readWholeFleet(session, paths), time]);
+  const [{ agents, left }, { now }] = await Promise.all([createFleetReader(session, paths)(), time]);
   return forgettable([...agents, ...left], now(), olderMs);
 }
 

@@ -1,4 +1,4 @@
-import { type AgentView, readAgent, readWholeFleet, selectedBy } from '../../fleet/fleet-view.ts';
+import { type AgentView, createFleetReader, readAgent, selectedBy } from '../../fleet/fleet-view.ts';
 import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { readRolloutStatus } from '../../publisher/current-rollout.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
@@ -40,15 +40,17 @@ export async function run({ options, words }: Call): Promise<number> {
     if (agentId !== undefined) return await showAgent(session, paths, agentId, json);
     const asked = timeToShow(session, paths);
     const wayBack = wayBackOf(session, paths);
+    const readFleet = createFleetReader(session, paths);
     const look = async (): Promise<StatusPicture> => {
-      const [state, whole] = await Promise.all([readSharedState(session, paths), readWholeFleet(session, paths)]);
-      const { agents: fleet, ignored, unread } = whole;
+      const [state, whole] = await Promise.all([readSharedState(session, paths), readFleet()]);
+      const { agents: fleet, notEnrolled, ignored, unread } = whole;
       const led = await readRolloutStatus(session, paths, state.config.targetVersion);
       const selection = selectionOf(
         fleet.filter((view) => !chosen(view)),
         options['selector'],
       );
-      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ignored, unread, ...led, selection };
+      const counts = { notEnrolled, ignored, unread };
+      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ...counts, ...led, selection };
       const picture: StatusPicture = { ...seen, stale: null, wayBack: null };
       return asksForWayBack(picture) ? { ...picture, wayBack: await wayBack(state) } : picture;
     };

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { isOpen } from '../../fleet/access.ts';
-import { type AgentView, readWholeFleet, type WholeFleet } from '../../fleet/fleet-view.ts';
+import { type AgentView, createFleetReader, type Fleet } from '../../fleet/fleet-view.ts';
 import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
 import { type ConfigContent, parseConfig } from '../../fleet/shared-state.ts';
+import { CLOSE_NEXT } from '../../publisher/screens/enrolment-lines.ts';
+import { count, names } from '../../publisher/screens/words.ts';
 import { systemClock as clock, systemRandom } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
@@ -119,7 +121,7 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
       return { findings: [failed('app', `${settings.app} is not set up on this ZooKeeper`, hint)], target: null };
     }
     const [fleet, config, skew, publishing] = await Promise.all([
-      readWholeFleet(session, paths),
+      createFleetReader(session, paths)(),
       session.get(paths.config),
       checkClocks(session, paths, allowed),
       checkPublishing(settings, session, paths),
@@ -132,6 +134,7 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
         targetFinding(paths, judged),
         ...falsePresences(fleet.agents),
         ...unseen(fleet, paths),
+        ...enrolmentFindings(fleet, allowed),
         skew,
       ],
       target: judged.target,
@@ -141,20 +144,20 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
   }
 }
 
-/** Such a node shuts its agent out for good: no session ends that would take it away. */
+/** Such a node keeps its agent offline; one of no session for good. */
 const falsePresences = (fleet: readonly AgentView[]): Finding[] =>
   fleet
     .filter((view) => view.falsePresence)
     .map(({ agentId }) =>
       failed(
         'presence',
-        `a node of no session stands in for agent ${agentId}`,
+        `a node that agent ${agentId} did not make is at its name`,
         `remove it: gitfleet forget ${agentId}`,
       ),
     );
 
 /** Everything that reads the fleet leaves these out. */
-function unseen({ ignored, unread }: WholeFleet, { online, agents }: Znodes): Finding[] {
+function unseen({ ignored, unread }: Fleet, { online, agents }: Znodes): Finding[] {
   const hint = `look with a ZooKeeper client at the children of ${online} and ${agents}, and remove what is no agent's`;
   return [
     ...(ignored > 0
@@ -168,6 +171,22 @@ function unseen({ ignored, unread }: WholeFleet, { online, agents }: Znodes): Fi
       : []),
     ...(unread > 0 ? [warning('agents', `${unread} agents are not read: more than 10,000 are too many`, hint)] : []),
   ];
+}
+
+/** In an app that is open altogether the rights say more than enough. */
+function enrolmentFindings({ enrolment, notEnrolled }: Fleet, { access }: SessionAccess): Finding[] {
+  if (isOpen(access.of('app'))) return [];
+  const findings: Finding[] = [];
+  if (enrolment.unreadable !== null)
+    findings.push(failed('enrolment', enrolment.unreadable, 'say it again: gitfleet enrol --close'));
+  else if (enrolment.isOpen)
+    findings.push(warning('enrolment', 'open: every holder of agent.auth can be any agent', CLOSE_NEXT));
+  else findings.push(ok('enrolment', `closed: ${count(enrolment.agents.size, 'agent')} enrolled`));
+  if (notEnrolled.length > 0) {
+    const hint = 'enter what is yours: gitfleet enrol AGENT=IDENTITY; remove the rest: gitfleet forget AGENT';
+    findings.push(warning('enrolment', `not enrolled: ${names(notEnrolled)}`, hint));
+  }
+  return findings;
 }
 
 function rightsFindings(

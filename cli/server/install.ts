@@ -1,5 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { readIdentity } from '../../agent/state/own-credential.ts';
+import { identityText } from '../../schemas/enrolment.ts';
 import { type AgentSettings, agentSettings, parseSettings } from '../../schemas/settings/settings.ts';
 import { parseSettingsFile } from '../../schemas/settings/settings-file.ts';
 import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
@@ -30,7 +33,19 @@ export async function run({ options }: Call): Promise<number> {
   }
   await warnOfHoles(settings, where);
   await enable(applied, where);
+  if (!where.dryRun) await sayIdentity(settings, where);
   return EXIT.converged;
+}
+
+/** The id where the settings give none: the agent takes its host's name then. */
+const UNNAMED = 'this-server';
+
+/** The agent draws its identity at its first start; a server that is installed again has one. */
+async function sayIdentity({ id, state }: AgentSettings, { prefix }: Where): Promise<void> {
+  const agentId = id === UNNAMED ? hostname() : id;
+  const own = await readIdentity(underPrefix(prefix, state), agentId).catch(() => null);
+  if (own) say(`to enrol this agent: gitfleet enrol ${agentId}=${identityText(own)}`);
+  else say('to enrol this agent, once it runs: gitfleet agent status prints the command');
 }
 
 /** @throws FleetError USAGE where it is for this machine and we are not root. */
@@ -52,7 +67,7 @@ export async function settingsOfServer(file: string, template: string): Promise<
     throw error;
   });
   const merged = mergeSettings({ flags: {}, environment: {}, file: parseSettingsFile(text, file) });
-  return agentSettings(parseSettings(merged, 'this-server'));
+  return agentSettings(parseSettings(merged, UNNAMED));
 }
 
 const WORDS = {

@@ -35,9 +35,12 @@ export async function run({ options }: Call): Promise<number> {
   if ((await readLocalStatus(layout, clock)).running) throw stopFirst(layout.state);
   const agentId = await ownerOr(agent.id, layout.root);
   const own = await ownCredential(layout.state, agentId);
-  const left = await withSession(settings, (session) => markLeft(session, znodes(settings.app), agentId), WAIT_MS, [
-    own,
-  ]);
+  const left = await withSession(
+    settings,
+    (session) => markLeft(session, znodes(settings.app), agentId, own.key),
+    WAIT_MS,
+    [own],
+  );
   const name = visible(agentId, 100);
   if (options['json']) sayJson({ agentId, left });
   else if (left) say(`${name} has left: nothing waits for it; it is back as soon as its agent runs again`);

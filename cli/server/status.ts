@@ -7,11 +7,13 @@ import {
   readLocalStatus,
   type ShownLink,
 } from '../../agent/local/local-status.ts';
+import { readIdentity } from '../../agent/state/own-credential.ts';
 import { preparationKey } from '../../agent/steps/release-file.ts';
 import { age, short } from '../../publisher/screens/words.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { deploymentName } from '../../schemas/deployment.ts';
+import { identityText } from '../../schemas/enrolment.ts';
 import { agentSettings } from '../../schemas/settings/settings.ts';
 import type { Call } from '../command-table.ts';
 import { stepsSource } from '../daemon/local-agent.ts';
@@ -29,8 +31,14 @@ export async function run({ options }: Call): Promise<number> {
   const layout = layoutOf(agent.root, agent.state, settings.app);
   const status = await readLocalStatus(layout, clock);
   const agentId = await ownerOr(agent.id, layout.root);
-  if (options['json']) sayJson({ agentId, app: settings.app, ...status });
-  else say(...statusLines(agentId, settings.app, status, preparationKey(stepsSource(agent)) !== '', clock.now()));
+  const own = await readIdentity(layout.state, agentId);
+  const identity = own && identityText(own);
+  if (options['json']) sayJson({ agentId, app: settings.app, identity, ...status });
+  else {
+    const enrol = identity === null ? [] : [`  to enrol it: gitfleet enrol ${agentId}=${identity}`];
+    const lines = statusLines(agentId, settings.app, status, preparationKey(stepsSource(agent)) !== '', clock.now());
+    say(...lines.slice(0, 1), ...enrol, ...lines.slice(1));
+  }
   return EXIT.converged;
 }
 

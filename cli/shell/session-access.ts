@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type Access, openAccess, type RoleIds, roleAccess } from '../../fleet/access.ts';
-import { type CredentialFile, parseCredentials } from '../../fleet/credentials.ts';
+import { type CredentialFile, parseCredentials } from '../../fleet/enrolment/credentials.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { isOpenToOthers } from '../../runtime/secret-file.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';

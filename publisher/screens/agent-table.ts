@@ -100,7 +100,7 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
       const seen = reportedAt === null ? 'never reported' : `last report ${age(now - reportedAt)} ago`;
       if (view.falsePresence) {
         const remove = `gitfleet forget ${visible(agentId, 100)}`;
-        return row('offline', 'bad', 1, '-', `a node of no session is in its place: ${remove}`);
+        return row('offline', 'bad', 1, '-', `a node that is not its own is in its place: ${remove}`);
       }
       return row('offline', 'faint', 4, '-', report?.error ? `${seen}: ${errorWords(view)}` : seen);
     }

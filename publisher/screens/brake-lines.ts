@@ -1,5 +1,6 @@
 import { endedHoldWords, holdWords, quarantineWords } from '../../fleet/admission.ts';
 import type { AgentView } from '../../fleet/fleet-view.ts';
+import type { Forgotten } from '../../fleet/forget.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Brake, type Hold, inForce, type Quarantined } from '../../schemas/hold.ts';
 import { hasLeft } from '../../schemas/report.ts';
@@ -54,12 +55,18 @@ export function forgettableLines(views: readonly AgentView[], now: number): stri
   if (views.length === 0) return ['no agent is offline: there is nothing to forget'];
   const rows = views.map(({ agentId, reportedAt, report, falsePresence }) => {
     const seen = reportedAt === null ? 'never reported' : `last report ${age(now - reportedAt)} ago`;
-    const how = falsePresence ? ', a node of no session is in its place' : hasLeft(report) ? ', left for good' : '';
+    const how = falsePresence
+      ? ', a node that is not its own is in its place'
+      : hasLeft(report)
+        ? ', left for good'
+        : '';
     return `${visible(agentId, 100)}: ${seen}${how}`;
   });
   return [...rows, 'next: gitfleet forget AGENT..., or gitfleet forget --older 1h; what comes back is listed again'];
 }
 
-export const forgottenLines = (agentId: string): string[] => [
-  `${visible(agentId, 100)} is forgotten: its report is removed; it is back as soon as its agent runs again`,
+export const forgottenLines = (agentId: string, what: Forgotten): string[] => [
+  what === 'name'
+    ? `${visible(agentId, 100)}: the node in its place is removed; an agent of that name can come online`
+    : `${visible(agentId, 100)} is forgotten: its report is removed; it is back as soon as its agent runs again`,
 ];

@@ -29,6 +29,7 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
     agents: fleet.map((view) => agentOutputOf(view, state.config.targetVersion)),
     ignored,
     unread,
+    notEnrolled: [...picture.notEnrolled],
     stale: stale && { since: stale.since, reason: stale.reason },
   };
 }

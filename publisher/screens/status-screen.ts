@@ -12,6 +12,7 @@ import { judgeDeployment, presentProgress, type Verdict } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './columns.ts';
 import { line } from './columns.ts';
+import { notEnrolledLines } from './enrolment-lines.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
 import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
@@ -22,6 +23,8 @@ export interface StatusPicture extends NextCommands {
   readonly app: string;
   readonly state: SharedState;
   readonly fleet: readonly AgentView[];
+  /** What looks like an agent and is not entered, while enrolment is closed. */
+  readonly notEnrolled: readonly string[];
   /** The rollout in waves of what config holds; null: all agents go at once, or no coordinator leads yet. */
   readonly rollout: Rollout | null;
   /** What lies beside the agents and is none, and how many agents were too many to read. */
@@ -55,6 +58,7 @@ export function statusLines(picture: StatusPicture, window: Screen, rows = Numbe
   ];
   const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
+  above.push(...notEnrolledLines(picture.notEnrolled).map((words) => line(screen, `  ${words}`, 'bad')));
   const last = lastLines(picture, verdictOf(picture), screen);
   // A window keeps its first and last lines and the table's worst rows; the causes go first, they stand in the rows too.
   const fixed = above.length + counts.length + last.length;
@@ -213,6 +217,7 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
     ...brakeLines({ app, fleet, ...picture }, screen),
     ...told(online, 'online, waiting for a target'),
     ...told(offline, 'offline'),
+    ...notEnrolledLines(picture.notEnrolled).map((words) => line(screen, `  ${words}`, 'bad')),
     line(screen, 'next: gitfleet publish'),
   ];
 }

@@ -52,7 +52,7 @@ export function standingWords({ standing, view }: JudgedAgent): string {
 }
 
 function offlineWords({ falsePresence, report }: AgentView): string {
-  if (falsePresence) return 'offline: a node of no session is in its place';
+  if (falsePresence) return 'offline: a node that is not its own is in its place';
   return hasLeft(report) ? 'left for good: nothing expects it' : 'offline';
 }
 

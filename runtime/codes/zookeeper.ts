@@ -16,6 +16,20 @@ export const zookeeperCodes = () =>
         'ZooKeeper did not answer in time; in a rollout, the agent did not finish within the deadline of its wave.',
       hint: 'see gitfleet zk status; in a rollout, see gitfleet status AGENT',
     },
+    IMPOSTOR: {
+      next: 'wait',
+      about: 'coordination',
+      means:
+        'A node that this enrolled agent did not make is at its name in ZooKeeper; it deploys and reports all the same.',
+      hint: 'the coordinator removes it, or: gitfleet forget AGENT; an unknown client holds agent.auth',
+    },
+    NOT_ENROLLED: {
+      next: 'wait',
+      about: 'coordination',
+      means:
+        'Enrolment of the app is closed and the agent is not entered, so the fleet neither counts nor waits for it.',
+      hint: 'gitfleet agent status, on that server, prints the command that enters it',
+    },
     CONNECTION_LOSS: {
       next: 'retry',
       about: 'coordination',

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openCredentialFiles } from '../../cli/daemon/credential-files.ts';
 import { coordinatorAccess, sessionAccess } from '../../cli/shell/session-access.ts';
 import { ROLES, type Role } from '../../fleet/access.ts';
-import { makeCredentials } from '../../fleet/credentials.ts';
+import { makeCredentials } from '../../fleet/enrolment/credentials.ts';
 import { parseSettings } from '../../schemas/settings/settings.ts';
 
 let directory: string;

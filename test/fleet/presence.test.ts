@@ -31,7 +31,7 @@ it('a node of no session is no presence: it is named, not expected, and forget r
   const agents = fleet.map((view) => ({ agentId: view.agentId, standing: 'offline' as const, view }));
   expect(agentTable(agents, { ...SCREEN, columns: 200 }, 20).join('\n')).toContain('gitfleet forget web-2');
   const parts = { session, znodes: paths, access: openAccess, now: () => 1, newNonce: () => 'n' };
-  expect(await forgetAgent(parts, 'web-2', { by: 'ann', reason: '' })).toBe(true);
+  expect(await forgetAgent(parts, 'web-2', { by: 'ann', reason: '' })).toBe('name');
   expect(await readAgent(session, paths, 'web-2')).toBeNull();
   await expect(forgetAgent(parts, 'web-1', { by: 'ann', reason: '' })).rejects.toMatchObject({ code: 'ONLINE' });
 });

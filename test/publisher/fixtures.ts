@@ -186,6 +186,6 @@ export const picture = (
   facts: StateFacts = {},
   rollout: Partial<Rollout> | null = null,
 ): StatusPicture => ({
-  ...{ app: '/app/business', state: state(facts), fleet, stale: null, wayBack: null, isLed: true },
+  ...{ app: '/app/business', state: state(facts), fleet, notEnrolled: [], stale: null, wayBack: null, isLed: true },
   rollout: rollout && rolloutSchema().parse({ deployment: 7, targetVersion: VERSION, ...rollout }),
 });

@@ -31,7 +31,14 @@ export async function startActor(
   options: ActorOptions = {},
 ): Promise<Actor> {
   const card = { agentId, instanceId: agentId, machineId: agentId, pid: 1, host: 'h', labels: options.labels ?? {} };
-  const online = toJson(presence(), { ...card, agentVersion: '', startedAt: 0, problem: null, allowUrls: null });
+  const online = toJson(presence(), {
+    ...card,
+    agentVersion: '',
+    startedAt: 0,
+    identity: null,
+    problem: null,
+    allowUrls: null,
+  });
   await session.create(paths.presence(agentId), online, 'ephemeral');
   let stopped = false;
   let shown: string | null = null;

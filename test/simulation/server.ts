@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { type AgentParts, runAgent } from '../../agent/agent.ts';
 import type { RolloutView } from '../../agent/coordination/clearance.ts';
@@ -10,12 +11,14 @@ import { logDeployments } from '../../agent/service/deployment-log.ts';
 import { reportStatus } from '../../agent/service/status-report.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
+import type { OwnCredential } from '../../agent/state/own-credential.ts';
 import { patternsOf, preparationKey, stepsOf } from '../../agent/steps/release-file.ts';
 import { fleetSide } from '../../cli/daemon/fleet-side.ts';
 import { openAccess } from '../../fleet/access.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createShutdown, type Shutdown } from '../../runtime/shutdown.ts';
 import { agentSettings, parseSettings } from '../../schemas/settings/settings.ts';
+import { signingKey } from '../../schemas/text/signed-json.ts';
 import type { RelativePath } from '../../schemas/values.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -76,6 +79,13 @@ const HEALTH = {
   ...{ interval: '1s', rise: 2, healthyFor: '3s', fall: 2, start: '2s', deadline: '20s' },
 };
 
+/** Of every run the same, as nothing may be drawn by the machine. */
+function ownOf(id: string): OwnCredential {
+  const key = signingKey(createHash('sha256').update(id).digest());
+  const identity = { key: key.publicKey, digest: 'A'.repeat(27) };
+  return { scheme: 'digest', credential: `agent-${id}:x`, id, key, identity };
+}
+
 export function simulatedServer(world: World, id: string, labels: Record<string, string>, draw: Seeded) {
   const settings = parseSettings(
     {
@@ -129,14 +139,21 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     });
     const instanceId = `${id}-${starts}`;
     const card = { agentId: id, instanceId, machineId: id, pid: starts, host: id, labels, agentVersion: '0' };
-    const mechanics = { clock: now, random, log, shutdown: ends, newNonce: () => `${instanceId}-${life.next()}` };
+    const mechanics = {
+      clock: now,
+      random,
+      log,
+      shutdown: ends,
+      newNonce: () => `${instanceId}-${life.next()}`,
+      newSecret: () => '0'.repeat(32),
+    };
     const side = fleetSide({
       ...{
         session: world.planted === 'coordinators forget the guard of their term' ? unguarded(session) : session,
         access: openAccess,
         app: world.app,
         card,
-        ownId: id,
+        own: ownOf(id),
         stands: true,
         flagsFile: null,
         live: () => agent,

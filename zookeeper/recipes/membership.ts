@@ -23,7 +23,7 @@ import { type Holder, isContested, isTaken, readHolder } from './presence-node.t
  *   any ── leave() ──▶ left
  *
  * `contested`: no other process has our name, but a node is at its place that no session holds, or that `isFalse` says
- * is none of ours. We may not remove it; whoever may does, and meanwhile nothing that we do has to wait for it.
+ * is none of ours. We may not remove it, and nothing that we do has to wait until another client does.
  *
  * `joining` with a `problem` cannot be held until a person acts or the servers change (rights, a quota, a session that may
  * hold no ephemerals): it is logged once, `onChange` is told, and joining is tried again.
@@ -223,7 +223,10 @@ async function look(member: Member, snapshot: Snapshot): Promise<void> {
 function contest(member: Member, found: Holder): void {
   const { path, log } = member.options;
   if (member.state !== 'contested')
-    log.error({ path, code: 'IMPOSTOR' }, 'a node that is not ours is at our name: we go on, and wait for its removal');
+    log.error(
+      { path, code: 'IMPOSTOR' },
+      'a node that is not ours is at our name; continuing without a presence until it is removed',
+    );
   enter(member, 'contested', found);
 }
 

@@ -27,8 +27,17 @@ interface ChildrenOptions {
  * @throws ZooKeeperError
  */
 export async function readChildren(session: Session, parent: string, options: ChildrenOptions): Promise<Children> {
+  return await readListed(session, parent, (await session.children(parent)) ?? [], options);
+}
+
+/** The same for names that were listed already. */
+export async function readListed(
+  session: Session,
+  parent: string,
+  all: readonly string[],
+  options: ChildrenOptions,
+): Promise<Children> {
   const { names: counts, maxNodes = 10_000, atOnce = 1_000 } = options;
-  const all = (await session.children(parent)) ?? [];
   const asked = all.filter(counts).sort();
   const nodes = new Map<string, NodeData>();
   const read = asked.slice(0, maxNodes);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createFetchLease, type OriginTurn } from '../../../agent/coordination/fetch-lease.ts';
 import { openAccess, roleAccess } from '../../../fleet/access.ts';
-import { parseCredentials } from '../../../fleet/credentials.ts';
+import { parseCredentials } from '../../../fleet/enrolment/credentials.ts';
 import { type Clock, systemClock, systemRandom } from '../../../runtime/clock.ts';
 import type { RepositoryUrl } from '../../../schemas/values.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../../../zookeeper/session.ts';

@@ -21,7 +21,16 @@ async function told(stages: readonly (readonly [atMs: number, phase: Phase])[]) 
     },
   } as unknown as Session;
   const reporter = createReporter({
-    ...{ session, path: '/x/agents/web-1', acl: [], mayWrite: () => true, onProblem: () => {}, clock, log: silentLog },
+    ...{
+      session,
+      path: '/x/agents/web-1',
+      acl: [],
+      encode: (next: Report) => Buffer.from(JSON.stringify(next)),
+      mayWrite: () => true,
+      onProblem: () => {},
+      clock,
+      log: silentLog,
+    },
   });
   reporter.say(reportOf('active', '1.1'), 'rest');
   for (const [at, phase] of stages) {

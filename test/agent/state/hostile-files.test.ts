@@ -12,7 +12,7 @@ import { actionFailed, givenUp, intendActivation, wellActive } from '../../../ag
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../../agent/state/journal.ts';
 import { noteShown } from '../../../agent/state/link-history.ts';
 import { readOverride } from '../../../agent/state/override.ts';
-import { ownCredential } from '../../../agent/state/own-credential.ts';
+import { ownCredential, readIdentity } from '../../../agent/state/own-credential.ts';
 import { unfinished } from '../../../agent/state/progress.ts';
 import { chooseBack, chooseKept, released } from '../../../agent/state/retention.ts';
 import { endLeftStep } from '../../../agent/state/running-command.ts';
@@ -106,6 +106,8 @@ describe.each(every)('%s in the place of', (what, put) => {
     // One that is short or odd enough to be a password is one.
     const credential = await codeOf(ownCredential(top, 'web-1'));
     expect(credential).toBe(blank ? 'read' : 'STATE_UNREADABLE');
+    await put(join(top, 'signing-key'));
+    expect(await codeOf(readIdentity(top, 'web-1'))).toBe(credential);
     const name = await codeOf(machineName(join(top, 'none'), top, 'web-1'));
     expect(name).toBe(blank || what === 'a number' || what === 'null' ? 'read' : 'STATE_UNREADABLE');
   });
@@ -121,8 +123,9 @@ it('a directory in the place of the journal is JOURNAL_UNREADABLE to its writer 
 
 it('an empty credential is drawn once and kept', async () => {
   await writeFile(join(top, 'zookeeper-credential'), '');
-  const first = await ownCredential(top, 'web-1');
-  expect(await ownCredential(top, 'web-1')).toEqual(first);
+  const { credential, identity } = await ownCredential(top, 'web-1');
+  expect(await ownCredential(top, 'web-1')).toMatchObject({ credential, identity });
+  expect(await readIdentity(top, 'web-1')).toEqual(identity);
 });
 
 /** A journal with all that one can hold. */

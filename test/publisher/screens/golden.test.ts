@@ -538,7 +538,7 @@ it('what stops a deployment, and who is refused', async () => {
     ...quarantineLines(app, entry(NEW), false, false),
     ...unquarantineLines(app, NEW, entry(NEW)),
     ...unquarantineLines(app, NEW, null),
-    ...forgottenLines('web-\u001b9'),
+    ...forgottenLines('web-\u001b9', 'report'),
     ...refused(() => checkHold(parseHold(encodeHold(hold)), NOW)),
     ...refused(() => checkHold(parseHold(encodeHold(forEver)), NOW)),
     ...refused(() => checkHold(parseHold(Buffer.from('stop!')), NOW)),

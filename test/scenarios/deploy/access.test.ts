@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { parseCredentials } from '../../../fleet/credentials.ts';
+import { parseCredentials } from '../../../fleet/enrolment/credentials.ts';
 import { initialZnodes } from '../../../schemas/znodes.ts';
 import type { Session } from '../../../zookeeper/session.ts';
 import { gitfleet } from '../../support/commands.ts';

@@ -1,5 +1,5 @@
-import { digestId } from '../zookeeper/acl.ts';
-import { LATER_ROLES, ROLES, type Role, type RoleIds } from './access.ts';
+import { digestId } from '../../zookeeper/acl.ts';
+import { LATER_ROLES, ROLES, type Role, type RoleIds } from '../access.ts';
 
 /**
  * A credential file: who its holder is, and the ids of all roles, so that its holder can write access lists.

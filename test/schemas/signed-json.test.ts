@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { isSignedBy, PUBLIC_KEY, signingKey } from '../../runtime/signed-json.ts';
+import { isSignedBy, PUBLIC_KEY, signingKey } from '../../schemas/text/signed-json.ts';
 
 const key = signingKey(Buffer.alloc(32, 7));
 const other = signingKey(Buffer.alloc(32, 8));

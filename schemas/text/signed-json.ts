@@ -45,7 +45,7 @@ export function isSignedBy(publicKey: string, subject: string, data: Buffer): bo
   }
 }
 
-/** Loaded when somebody signs or verifies: a publish to an app whose enrolment is open does neither. */
+/** Loaded at the first signature: a publish to an app whose enrolment is open does neither. */
 const crypto = () => process.getBuiltinModule('node:crypto');
 
 const signedBytes = (subject: string, json: Buffer): Buffer =>

@@ -1,0 +1,47 @@
+import { type Enrolled, type EnrolmentState, parseEnrolled, parseEnrolment } from '../../schemas/enrolment.ts';
+import { AGENT_ID, type Znodes } from '../../schemas/znodes.ts';
+import { readListed } from '../../zookeeper/recipes/read-children.ts';
+import type { Session } from '../../zookeeper/session.ts';
+
+/** Who counts as an agent now. */
+export interface Enrolment extends EnrolmentState {
+  /** By id. Read only while enrolment is closed. */
+  readonly agents: ReadonlyMap<string, Enrolled>;
+}
+
+const NO_AGENTS: ReadonlyMap<string, Enrolled> = new Map();
+
+/**
+ * Reads who is enrolled, and again only what changed: each write below `enrolment` also writes `enrolment`, in the same
+ * transaction. While enrolment is open that is one small node. A missing node, as in apps of older versions, is open.
+ */
+export function createEnrolmentReader(session: Session, znodes: Znodes): () => Promise<Enrolment> {
+  let known: { readonly mzxid: bigint; readonly value: Enrolment } | null = null;
+  return async () => {
+    // The names are asked for in the same breath at the first time: a look takes no longer for them.
+    const listing = known === null ? session.children(znodes.enrolment) : null;
+    const [node, listed] = await Promise.all([session.get(znodes.enrolment), listing]);
+    const state = parseEnrolment(node?.data ?? Buffer.alloc(0));
+    if (node === null || state.isOpen) return { ...state, agents: NO_AGENTS };
+    if (known?.mzxid === node.stat.mzxid) return known.value;
+    const names = listed ?? (await session.children(znodes.enrolment)) ?? [];
+    const value = { ...state, agents: await readEnrolled(session, znodes, names) };
+    known = { mzxid: node.stat.mzxid, value };
+    return value;
+  };
+}
+
+/** Every agent that is enrolled, also while enrolment is open; entries that cannot be read are none. */
+export async function readEnrolled(
+  session: Session,
+  znodes: Znodes,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Enrolled>> {
+  const { nodes } = await readListed(session, znodes.enrolment, names, { names: (name) => AGENT_ID.test(name) });
+  const agents = new Map<string, Enrolled>();
+  for (const [agentId, { data }] of nodes) {
+    const entry = parseEnrolled(data);
+    if (entry) agents.set(agentId, entry);
+  }
+  return agents;
+}

@@ -1,0 +1,49 @@
+import { visible } from '../../runtime/safe-text.ts';
+import { fingerprint, type Identity } from '../../schemas/enrolment.ts';
+import type { EnrolOutput } from '../../schemas/json-output.ts';
+import { count, names } from './words.ts';
+
+/** What `gitfleet enrol` says, and what other screens say about enrolment. */
+export function enrolmentLines(app: string, { open, said, unreadable, agents }: EnrolOutput): string[] {
+  const who = said ? `, by ${visible(said.by, 100)}${said.reason === '' ? '' : `: ${visible(said.reason, 200)}`}` : '';
+  const state = open
+    ? `${app}: enrolment is open${who}: every holder of agent.auth can be any agent`
+    : `${app}: enrolment is closed${who}: only ${count(agents.length, 'enrolled agent')} ${agents.length === 1 ? 'counts' : 'count'}`;
+  return [
+    unreadable === null ? state : `${app}: ${unreadable}`,
+    ...agents.map(
+      (each) => `  ${visible(each.agentId, 100)}  ${fingerprint(each)}, entered by ${visible(each.by, 100)}`,
+    ),
+    open ? `next: ${CLOSE_NEXT}` : 'next: gitfleet status names what is not enrolled',
+  ];
+}
+
+/** How a fleet is closed whose agents run already. */
+export const CLOSE_NEXT = 'gitfleet enrol --online --close enters the agents that are online, then only those count';
+
+export function enteredLines(entered: readonly { readonly agentId: string; readonly identity: Identity }[]): string[] {
+  if (entered.length === 0) return ['no online agent says who it is: is this version of gitfleet running there?'];
+  return [
+    `entered ${count(entered.length, 'agent')}; compare with gitfleet agent status on each server:`,
+    ...entered.map(({ agentId, identity }) => `  ${visible(agentId, 100)}  ${fingerprint(identity)}`),
+  ];
+}
+
+export function removedLines(asked: readonly string[], removed: readonly string[]): string[] {
+  const missing = asked.filter((id) => !removed.includes(id));
+  return [
+    ...(removed.length > 0 ? [`no longer enrolled: ${names(removed)}; next: gitfleet forget for what each left`] : []),
+    ...(missing.length > 0 ? [`was not enrolled: ${names(missing)}`] : []),
+  ];
+}
+
+export const openedLines = (open: boolean, changed: boolean): string =>
+  changed
+    ? `enrolment is ${open ? 'open' : 'closed'} from now on`
+    : `enrolment was ${open ? 'open' : 'closed'} already`;
+
+/** In status; nothing where all that is there is an agent. */
+export const notEnrolledLines = (notEnrolled: readonly string[]): string[] =>
+  notEnrolled.length === 0
+    ? []
+    : [`${count(notEnrolled.length, 'name')} not enrolled: ${names(notEnrolled)}; next: gitfleet enrol, or forget`];

@@ -1,0 +1,311 @@
+import { describe, expect, it } from 'vitest';
+import { openAccess, ROLES, type RoleIds, roleAccess } from '../../fleet/access.ts';
+import { initApp } from '../../fleet/app.ts';
+import { enrolAgents, removeEnrolled, setEnrolmentOpen } from '../../fleet/enrolment/enrol.ts';
+import { createEnrolmentReader } from '../../fleet/enrolment/enrolment.ts';
+import { presenceSubject, reportSubject } from '../../fleet/enrolment/trust.ts';
+import { createFleetReader, readAgent, readFleet } from '../../fleet/fleet-view.ts';
+import { forgetAgent } from '../../fleet/forget.ts';
+import { type Identity, identityText, parseIdentity } from '../../schemas/enrolment.ts';
+import { presence, report, secondName } from '../../schemas/report.ts';
+import { toJson } from '../../schemas/text/lenient-json.ts';
+import { signingKey } from '../../schemas/text/signed-json.ts';
+import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import { digestId, OPEN } from '../../zookeeper/acl.ts';
+import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
+
+const servers = sharedServer();
+const open = sessionsForTest();
+const WORD = { by: 'ann', reason: '' };
+const WHO = { by: 'ann', reason: 'new', at: 1_000 };
+const IDS = Object.fromEntries(ROLES.map((role) => [role, digestId(role, 'secret')])) as RoleIds;
+const credential = (user: string) => ({ scheme: 'digest', credential: `${user}:secret` });
+
+const keyOf = (seed: number) => signingKey(Buffer.alloc(32, seed));
+const KEYS = { 'web-1': keyOf(1), 'web-2': keyOf(2), thief: keyOf(9) };
+function identityOf(agentId: keyof typeof KEYS): Identity {
+  const [, hash = ''] = digestId(`agent-${agentId}`, 'secret').split(':');
+  return { key: KEYS[agentId].publicKey, digest: Buffer.from(hash, 'base64').toString('base64url') };
+}
+const newcomer = (agentId: 'web-1' | 'web-2') => ({ agentId, identity: identityOf(agentId) });
+
+const card = (agentId: string) =>
+  toJson(presence(), presence().parse({ agentId, instanceId: 'i', machineId: 'm', pid: 1, host: 'h', startedAt: 1 }));
+const said = (agentId: string) =>
+  toJson(
+    report(),
+    report().parse({ agentId, targetVersion: '1.1', phase: 'active', activeCommit: null, phaseAt: 1, at: 1 }),
+  );
+
+async function signedCard(session: Session, agentId: string, key = keyOf(1)): Promise<Buffer> {
+  const { sessionId } = await session.connected();
+  return key.sign(presenceSubject(agentId, sessionId), card(agentId));
+}
+
+/** An app with an operator, and one who holds the agents' common credential alone. */
+async function app(name: string) {
+  const access = roleAccess(IDS);
+  const paths = znodes(`/app/${name}`);
+  const operator = open(servers.connect(), { auth: [credential('operator')] });
+  await initApp(operator, paths, access);
+  const thief = open(servers.connect(), { auth: [credential('agent')] });
+  const web1 = open(servers.connect(), { auth: [credential('agent'), credential('agent-web-1')] });
+  return {
+    parts: { session: operator, znodes: paths, access },
+    acting: { session: operator, znodes: paths, access, now: () => 1, newNonce: () => 'n' },
+    paths,
+    operator,
+    thief,
+    web1,
+    access,
+  };
+}
+
+describe('while enrolment is open', () => {
+  it('everything that looks like an agent is one, and one small node is all that is read for it', async () => {
+    const { paths, operator, thief } = await app('open');
+    await thief.create(paths.presence('web-1'), card('web-1'), 'ephemeral', { acl: OPEN });
+    const asked: string[] = [];
+    const counting = new Proxy(operator, {
+      get(session, name) {
+        const method = Reflect.get(session, name);
+        if (typeof method !== 'function') return method;
+        return (path: string, ...more: unknown[]) => {
+          asked.push(`${String(name)} ${path.slice(paths.app.length)}`);
+          return method.call(session, path, ...more);
+        };
+      },
+    });
+    const read = createFleetReader(counting, paths);
+    expect((await read()).agents).toMatchObject([{ agentId: 'web-1', presence: { host: 'h' } }]);
+    asked.length = 0;
+    expect(await read()).toMatchObject({ notEnrolled: [], enrolment: { isOpen: true } });
+    const forOpen = ['get /enrolment', 'children /online', 'children /agents', 'get /online/web-1'];
+    // `children` of enrolment goes out once, beside the first read, and holds nothing up.
+    expect(asked.filter((each) => each !== 'children /enrolment')).toEqual(forOpen);
+  });
+
+  it('an app of an older version, which has no such node, is open', async () => {
+    const { paths, operator } = await app('older');
+    await operator.remove(paths.enrolment, ANY_VERSION);
+    expect(await createEnrolmentReader(operator, paths)()).toMatchObject({ isOpen: true, unreadable: null });
+  });
+});
+
+describe('while enrolment is closed', () => {
+  it('counts what an enrolled agent signed for its name and its session, and nothing else', async () => {
+    const { parts, acting, paths, operator, thief, web1, access } = await app('closed');
+    await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WHO);
+    await setEnrolmentOpen(parts, false, WHO);
+    const acl = access.of('presence', digestId('agent-web-1', 'secret'));
+    const mine = await signedCard(web1, 'web-1');
+    await web1.create(paths.presence('web-1'), mine, 'ephemeral', { acl });
+    await web1.set(paths.report('web-1'), KEYS['web-1'].sign(reportSubject('web-1'), said('web-1')), ANY_VERSION);
+    const views = await readFleet(operator, paths);
+    expect(views).toMatchObject([{ agentId: 'web-1', presence: { host: 'h' }, report: { phase: 'active' } }]);
+
+    // A name of its own, signed by a key of its own.
+    await thief.create(paths.presence('a-first'), await signedCard(thief, 'a-first', KEYS.thief), 'ephemeral', {
+      acl: OPEN,
+    });
+    await thief.create(
+      paths.report('a-first'),
+      KEYS.thief.sign(reportSubject('a-first'), said('a-first')),
+      'persistent',
+      { acl: OPEN },
+    );
+    const hostile: [string, Buffer, 'ephemeral' | 'persistent'][] = [
+      ['unsigned', card('web-2'), 'ephemeral'],
+      ['signed by another key', await signedCard(thief, 'web-2', KEYS.thief), 'ephemeral'],
+      ['what web-1 signed for its own session', mine, 'ephemeral'],
+      ['of no session', card('web-2'), 'persistent'],
+      // As if web-2 itself had been here before.
+      [
+        'what web-2 signed for an earlier session',
+        KEYS['web-2'].sign(presenceSubject('web-2', 77n), card('web-2')),
+        'ephemeral',
+      ],
+      ['garbage', Buffer.from('{'), 'ephemeral'],
+      ['nothing', Buffer.alloc(0), 'ephemeral'],
+    ];
+    for (const [what, data, mode] of hostile) {
+      // An access list that names web-2 proves nothing either.
+      const list = access.of('presence', digestId('agent-web-2', 'secret'));
+      await thief.create(paths.presence('web-2'), data, mode, { acl: list });
+      const { agents, notEnrolled } = await createFleetReader(operator, paths)();
+      expect(
+        agents.map(({ agentId, presence: there }) => [agentId, there !== null]),
+        what,
+      ).toEqual([
+        ['web-1', true],
+        ['web-2', false],
+      ]);
+      expect(agents[1]).toMatchObject({ falsePresence: true, report: null });
+      expect(notEnrolled).toEqual(['a-first']);
+      expect(await readAgent(operator, paths, 'a-first')).toBeNull();
+      expect(await forgetAgent(acting, 'web-2', WORD), what).toBe('name');
+      expect(await operator.exists(paths.presence('web-2'))).toBeNull();
+    }
+    await expect(forgetAgent(acting, 'web-1', WORD)).rejects.toMatchObject({ code: 'ONLINE' });
+    expect(await forgetAgent(acting, 'a-first', WORD)).toBe('report');
+    expect(await operator.children(paths.online)).toEqual(['web-1']);
+    expect((await operator.children(paths.agents))?.sort()).toEqual(['web-1', 'web-2']);
+  });
+
+  it('finds an agent whose name is taken where its own report says that it is, and nowhere else', async () => {
+    const { parts, paths, operator, thief, web1 } = await app('second');
+    await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WHO);
+    await setEnrolmentOpen(parts, false, WHO);
+    await thief.create(paths.presence('web-1'), card('web-1'), 'ephemeral', { acl: OPEN });
+    const drawn = secondName('web-1', '0123456789abcdef'.repeat(2));
+    await web1.create(paths.presence(drawn), await signedCard(web1, 'web-1'), 'ephemeral', { acl: OPEN });
+    const isOnline = async (at: string | null) => {
+      const where = { ...JSON.parse(String(said('web-1'))), presenceAt: at };
+      const data = KEYS['web-1'].sign(reportSubject('web-1'), Buffer.from(JSON.stringify(where)));
+      await web1.set(paths.report('web-1'), data, ANY_VERSION);
+      const [view] = await readFleet(operator, paths);
+      expect(view).toMatchObject({ agentId: 'web-1', falsePresence: true });
+      expect((await readAgent(operator, paths, 'web-1'))?.presence).toEqual(view?.presence);
+      return view?.presence !== null;
+    };
+    expect(await isOnline(null)).toBe(false);
+    expect(await isOnline(drawn)).toBe(true);
+    const false1 = secondName('web-1', 'f'.repeat(32));
+    await thief.create(paths.presence(false1), await signedCard(thief, 'web-1', KEYS.thief), 'ephemeral', {
+      acl: OPEN,
+    });
+    for (const other of [
+      false1,
+      secondName('web-1', 'a'.repeat(32)),
+      'web-1',
+      '../config',
+      secondName('web-2', '0'.repeat(32)),
+      `${drawn}/x`,
+    ])
+      expect(await isOnline(other), other).toBe(false);
+  });
+
+  it('what cannot be read is closed, and says so; closing again makes it readable', async () => {
+    const { parts, paths, operator } = await app('unreadable');
+    for (const text of [
+      '{',
+      '{"open":true}',
+      '{"open":true,"by":"x","at":1,"more":1}',
+      '[]',
+      '{"open":1,"by":"x","at":1}',
+    ]) {
+      await operator.set(paths.enrolment, Buffer.from(text), ANY_VERSION);
+      const seen = await createEnrolmentReader(operator, paths)();
+      expect(seen, text).toMatchObject({ isOpen: false, unreadable: expect.stringContaining('counts as closed') });
+    }
+    expect(await setEnrolmentOpen(parts, false, WHO)).toBe(true);
+    expect(await setEnrolmentOpen(parts, false, WHO)).toBe(false);
+    const again = await createEnrolmentReader(operator, paths)();
+    expect(again).toMatchObject({ isOpen: false, unreadable: null, said: WHO });
+  });
+
+  it('a reader sees each change at its next look, and reads entries again only then', async () => {
+    const { parts, paths, operator } = await app('changes');
+    await setEnrolmentOpen(parts, false, WHO);
+    const read = createEnrolmentReader(operator, paths);
+    expect([...(await read()).agents.keys()]).toEqual([]);
+    await enrolAgents(parts, [newcomer('web-1')], WHO);
+    const first = await read();
+    expect(first.agents.get('web-1')).toEqual({ ...identityOf('web-1'), ...WHO });
+    expect(await read()).toBe(first);
+    // The server got a new disk: another identity under the same name.
+    await enrolAgents(parts, [{ agentId: 'web-1', identity: identityOf('thief') }], WHO);
+    expect((await read()).agents.get('web-1')?.key).toBe(KEYS.thief.publicKey);
+    expect(await removeEnrolled(parts, ['web-1', 'web-7'])).toEqual(['web-1']);
+    expect((await read()).agents.size).toBe(0);
+    expect(await setEnrolmentOpen(parts, true, WHO)).toBe(true);
+    expect((await read()).isOpen).toBe(true);
+  });
+});
+
+describe('to enter an agent', () => {
+  it('makes its report node, which nobody else can make or write, and takes a false one away', async () => {
+    const { parts, acting, paths, operator, thief, web1 } = await app('entering');
+    await thief.create(paths.report('web-1'), said('web-1'), 'persistent', { acl: OPEN });
+    await enrolAgents(parts, [newcomer('web-1')], WHO);
+    expect((await operator.get(paths.report('web-1')))?.data.length).toBe(0);
+    await expect(thief.set(paths.report('web-1'), said('web-1'), ANY_VERSION)).rejects.toMatchObject({
+      code: 'NO_AUTH',
+    });
+    const own = KEYS['web-1'].sign(reportSubject('web-1'), said('web-1'));
+    await web1.set(paths.report('web-1'), own, ANY_VERSION);
+    // Again, as after a change of its entry: what it said stays.
+    await enrolAgents(parts, [newcomer('web-1')], WHO);
+    expect((await operator.get(paths.report('web-1')))?.data).toEqual(own);
+    // Forgotten, it stays a place that is its own.
+    expect(await forgetAgent(acting, 'web-1', WORD)).toBe('report');
+    expect(await readAgent(operator, paths, 'web-1')).toBeNull();
+    await expect(thief.create(paths.report('web-1'), own, 'persistent')).rejects.toMatchObject({ code: 'NODE_EXISTS' });
+    await web1.set(paths.report('web-1'), own, ANY_VERSION);
+  });
+
+  it('5,000 at once are entered, and read in one go', async () => {
+    const { parts, paths, operator } = await app('many');
+    await setEnrolmentOpen(parts, false, WHO);
+    const ids = Array.from({ length: 5_000 }, (_, at) => `web-${at}`);
+    await enrolAgents(
+      parts,
+      ids.map((agentId) => ({ agentId, identity: identityOf('web-1') })),
+      WHO,
+    );
+    const { agents } = await createEnrolmentReader(operator, paths)();
+    expect(agents.size).toBe(5_000);
+    expect(await readFleet(operator, paths)).toEqual([]);
+  }, 120_000);
+
+  it('two operators at a time lose nothing of each other', async () => {
+    const { parts, paths, operator } = await app('two');
+    await Promise.all([
+      enrolAgents(parts, [newcomer('web-1')], WHO),
+      enrolAgents(parts, [newcomer('web-2')], WHO),
+      setEnrolmentOpen(parts, false, WHO),
+    ]);
+    const { isOpen, agents } = await createEnrolmentReader(operator, paths)();
+    expect([isOpen, [...agents.keys()]]).toEqual([false, ['web-1', 'web-2']]);
+  });
+
+  it('an identity is what was printed, and nothing near it', () => {
+    const identity = identityOf('web-1');
+    const text = identityText(identity);
+    expect(parseIdentity(text)).toEqual(identity);
+    for (const wrong of [
+      '',
+      text.slice(1),
+      `${text}x`,
+      text.replace('.', ''),
+      `${text}.x`,
+      identity.key,
+      `.${identity.digest}`,
+    ])
+      expect(parseIdentity(wrong), wrong).toBeNull();
+  });
+});
+
+it('an app of 0.1.0 is upgraded by init: what is missing is made, rights are as of now, content stays', async () => {
+  const access = roleAccess(IDS);
+  const paths: Znodes = znodes('/app/old');
+  const operator = open(servers.connect(), { auth: [credential('operator')] });
+  await initApp(operator, paths, access);
+  // As 0.1.0 made it: no enrolment, and nobody but the operator removes a presence.
+  await operator.removeTree(paths.enrolment);
+  const old = access.of('online').map((each) => (each.id === IDS.coordinator ? { ...each, permissions: 'r' } : each));
+  await operator.setAcl(paths.online, old, ANY_VERSION);
+  await operator.set(paths.config, Buffer.from('precious'), ANY_VERSION);
+  const coordinator = open(servers.connect(), { auth: [credential('coordinator')] });
+  await operator.create(paths.presence('web-1'), Buffer.alloc(0), 'persistent', { acl: access.of('presence') });
+  await expect(coordinator.remove(paths.presence('web-1'), ANY_VERSION)).rejects.toMatchObject({ code: 'NO_AUTH' });
+
+  const { made } = await initApp(operator, paths, access);
+  expect(made).toEqual([paths.enrolment]);
+  await coordinator.remove(paths.presence('web-1'), ANY_VERSION);
+  expect((await operator.get(paths.config))?.data.toString()).toBe('precious');
+  expect(await createEnrolmentReader(operator, paths)()).toMatchObject({ isOpen: true });
+  expect(openAccess.of('enrolment')).toEqual(OPEN);
+});
