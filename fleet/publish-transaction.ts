@@ -210,7 +210,7 @@ async function settle(
 ): Promise<Written | null> {
   const patience = { deadlineMs: Math.max(1_000, Math.min(parts.settleMs ?? SETTLE_MS, tries.leftMs())) };
   try {
-    await parts.session.barrier(parts.znodes.config, patience);
+    await parts.session.catchUp(parts.znodes.config, patience);
     const found = await parts.session.get(parts.znodes.deployment(record.number), patience);
     if (!found || parseDeployment(found.data)?.nonce !== record.nonce) return null;
     // One transaction has one zxid and one time, so the record's birth is config's last write.
@@ -294,7 +294,7 @@ const behind = (number: number): FleetError =>
   );
 
 async function readFresh(parts: PublishParts): Promise<SharedState> {
-  await parts.session.barrier(parts.znodes.config);
+  await parts.session.catchUp(parts.znodes.config);
   return await readSharedState(parts.session, parts.znodes);
 }
 

@@ -98,7 +98,7 @@ export function openSession(options: SessionOptions): Session {
   const defaultAcl = options.defaultAcl === 'open' ? OPEN : options.defaultAcl;
   const writes = createWrites({ chroot, requests, calls, reads, defaultAcl, lifeline, clock, random, log });
   const closedByUs = () => lifeline.state === 'closed' && !lifeline.failure;
-  const watches = createWatches({ reads, calls, bells, closedByUs, barrier: writes.barrier, clock, random, log });
+  const watches = createWatches({ reads, calls, bells, closedByUs, catchUp: writes.catchUp, clock, random, log });
 
   return {
     get state() {

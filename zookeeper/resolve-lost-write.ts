@@ -5,7 +5,7 @@ import type { NodeData, NodeStat, Operation, OperationResult } from './session.t
 
 /** What settling needs of the session; every read happens behind a quorum write on a new connection. */
 export interface Evidence {
-  barrier(): Promise<void>;
+  catchUp(): Promise<void>;
   get(path: string): Promise<NodeData | null>;
   exists(path: string): Promise<NodeStat | null>;
   children(path: string): Promise<string[] | null>;
@@ -46,7 +46,7 @@ async function judge(
 ): Promise<OperationResult[] | 'not-done'> {
   const marks: Mark[] = [];
   try {
-    await witness.barrier();
+    await witness.catchUp();
     for (const operation of operations) marks.push(await lookFor(operation, before, witness));
   } catch {
     throw unknown; // We could not look in time: the caller hears about its own call, not about ours.

@@ -134,7 +134,7 @@ export interface Session {
   /** Removes `path` and all below it; gone already is success. */
   removeTree(path: string, options?: CallOptions): Promise<void>;
   /** A quorum write, so that the reads after it on this session see everything acknowledged before it. */
-  barrier(path: string, options?: CallOptions): Promise<void>;
+  catchUp(path: string, options?: CallOptions): Promise<void>;
 
   /**
    * The latest snapshot of a node as an endless stream: coalescing (a slow reader skips what is outdated), works before

@@ -8,7 +8,7 @@ import { type StreamParts, streamOf } from './watch-stream.ts';
 interface WatchParts extends StreamParts {
   readonly reads: Reads;
   readonly calls: Calls;
-  readonly barrier: (path: string) => Promise<void>;
+  readonly catchUp: (path: string) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -52,7 +52,7 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
 
   /** Guards against a server that shows an older state than we have already given out. */
   async function readAgain(path: string, last: Mark | undefined): Promise<Snapshot> {
-    await parts.barrier(path).catch((error: unknown) => {
+    await parts.catchUp(path).catch((error: unknown) => {
       if (!(error instanceof ZooKeeperError) || error.next === 'retry') throw error;
     });
     const found = await reads.getBy(path, calls.deadline(undefined), true);

@@ -11,7 +11,7 @@ import { type Evidence, resolveLostWrite } from './resolve-lost-write.ts';
 import { checkOperation, sendOnce, withUniqueName } from './send-write.ts';
 import { type AclEntry, ANY_VERSION, type Operation, type OperationResult, type Session } from './session.ts';
 
-type Writes = Pick<Session, 'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'barrier' | 'setAcl'>;
+type Writes = Pick<Session, 'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'catchUp' | 'setAcl'>;
 
 /**
  * The session's writes. Checked before anything is sent: the path, an explicit version, the size. Guarantee: exactly
@@ -37,7 +37,7 @@ export function createWrites(parts: WriteParts): Writes {
     transact: async (operations, call) => (operations.length === 0 ? [] : apply(parts, operations, by(call))),
     ensure: async (path, call) => ensure(whole, withChroot(chroot, path), call?.acl ?? defaultAcl, by(call)),
     removeTree: async (path, call) => removeTree(parts, path, by(call)),
-    barrier: async (path, call) => barrier(parts, path, by(call)),
+    catchUp: async (path, call) => catchUp(parts, path, by(call)),
     async setAcl(path, acl, version, call) {
       await calls.ask(parts.requests.setAcl(path, acl, version), by(call));
     },
@@ -69,7 +69,7 @@ async function apply(
 function evidence(parts: WriteParts, deadline: Deadline): Evidence {
   const { reads, lifeline } = parts;
   return {
-    barrier: () => barrier(parts, '/', deadline),
+    catchUp: () => catchUp(parts, '/', deadline),
     get: (path) => reads.getBy(path, deadline),
     exists: (path) => reads.existsBy(path, deadline),
     children: (path) => reads.childrenBy(path, deadline),
@@ -83,7 +83,7 @@ function evidence(parts: WriteParts, deadline: Deadline): Evidence {
 }
 
 /** A transaction that changes nothing still goes through the quorum, and so does its refusal. */
-async function barrier({ calls, requests }: WriteParts, path: string, deadline: Deadline): Promise<void> {
+async function catchUp({ calls, requests }: WriteParts, path: string, deadline: Deadline): Promise<void> {
   for (;;) {
     try {
       await calls.ask(requests.transact([{ op: 'check', path, version: ANY_VERSION }], []), deadline);

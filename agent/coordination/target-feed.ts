@@ -55,7 +55,7 @@ async function judge(parts: TargetFeedParts, seen: Snapshot): Promise<TargetHear
 async function withoutLag(parts: TargetFeedParts, seen: Snapshot): Promise<Snapshot> {
   const accepted = parts.accepted();
   if (!seen.exists || !accepted || !wentBack(accepted, seen.stat.mzxid)) return seen;
-  await parts.session.barrier(parts.path);
+  await parts.session.catchUp(parts.path);
   const again = await parts.session.get(parts.path);
   return again ? { exists: true, ...again } : { exists: false };
 }

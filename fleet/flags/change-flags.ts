@@ -88,7 +88,7 @@ export async function changeFlag(parts: FlagsParts, request: ChangeRequest): Pro
 
 /** The reply was lost: after a quorum write a read on this session shows our record if the transaction took place. */
 async function took({ session, znodes }: FlagsParts, record: FlagChange): Promise<boolean> {
-  await session.barrier(znodes.flags);
+  await session.catchUp(znodes.flags);
   const node = await session.get(znodes.flagChange(record.number));
   const found = node && fromJson(flagChange(), node.data);
   return JSON.stringify(found) === JSON.stringify(record);

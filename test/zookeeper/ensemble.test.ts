@@ -80,7 +80,7 @@ it(`${KILLS} leaders killed under writes: no acknowledged write lost, no lock he
   stop.abort(new DOMException('enough', 'AbortError'));
   await Promise.all(work);
 
-  await admin.barrier('/');
+  await admin.catchUp('/');
   const names = new Set(await admin.children('/acked'));
   expect(acked.filter((path) => !names.has(path.slice('/acked/'.length)))).toEqual([]);
   expect((await admin.get('/counter'))?.data.toString()).toBe(String(counted));

@@ -80,7 +80,7 @@ export function membershipSuite(kit: ZooKeeperKit): void {
       const { fence } = second;
       await expect.poll(() => first.state, wide).toBe('refused');
       expect(first.holder?.instanceId).toBe('i2');
-      await older.barrier('/');
+      await older.catchUp('/');
       expect([second.held(), second.fence]).toEqual([true, fence]);
       await Promise.all([first.leave(), second.leave()]);
     });
