@@ -5,7 +5,7 @@ import { isCode, type ZooKeeperError } from './errors.ts';
 import { problemOfPath } from './paths.ts';
 import type { Requests } from './requests.ts';
 import { failureOfCode } from './result-codes.ts';
-import type { NodeData, NodeStat, Session } from './session.ts';
+import type { NodeChildren, NodeData, NodeStat, Session } from './session.ts';
 import type { Reply, ReplyPayload } from './wire/connection-types.ts';
 
 /** The session's reads, each also in a form that shares the deadline of a larger call and may leave a watch. */
@@ -14,7 +14,9 @@ export interface Reads extends Pick<Session, 'get' | 'exists' | 'children' | 'ge
   getFor(caller: Caller<NodeData | null>, path: string, deadline: Deadline): void;
   getBy(path: string, deadline: Deadline, watch?: boolean): Promise<NodeData | null>;
   existsBy(path: string, deadline: Deadline, watch?: boolean): Promise<NodeStat | null>;
-  childrenBy(path: string, deadline: Deadline, watch?: boolean): Promise<string[] | null>;
+  childrenBy(path: string, deadline: Deadline): Promise<string[] | null>;
+  /** Names and stat, with a watch on them. */
+  listBy(path: string, deadline: Deadline): Promise<NodeChildren | null>;
 }
 
 export function createReads(requests: Requests, calls: Calls): Reads {
@@ -32,14 +34,14 @@ export function createReads(requests: Requests, calls: Calls): Reads {
   const getBy: Reads['getBy'] = (path, deadline, watch = false) => ask(requests.get(path, watch), deadline, nodeOf);
   const existsBy: Reads['existsBy'] = (path, deadline, watch = false) =>
     ask(requests.exists(path, watch), deadline, statOf);
-  const childrenBy: Reads['childrenBy'] = (path, deadline, watch = false) =>
-    ask(requests.children(path, watch), deadline, namesOf);
+  const childrenBy: Reads['childrenBy'] = (path, deadline) => ask(requests.children(path, false), deadline, namesOf);
 
   return {
     getFor: (caller, path, deadline) => askFor(caller, requests.get(path, true), deadline, nodeOf),
     getBy,
     existsBy,
     childrenBy,
+    listBy: (path, deadline) => ask(requests.children(path, true), deadline, listOf),
     get: (path, call) => getBy(path, calls.deadline(call?.deadlineMs)),
     exists: (path, call) => existsBy(path, calls.deadline(call?.deadlineMs)),
     children: (path, call) => childrenBy(path, calls.deadline(call?.deadlineMs)),
@@ -52,6 +54,7 @@ type Read<T> = (payload: ReplyPayload) => T;
 const nodeOf = ({ data, stat }: ReplyPayload) => ({ data: data ?? Buffer.alloc(0), stat: stat as NodeStat });
 const statOf = ({ stat }: ReplyPayload) => stat as NodeStat;
 const namesOf = ({ children }: ReplyPayload) => children ?? [];
+const listOf = (payload: ReplyPayload) => ({ names: namesOf(payload), stat: statOf(payload) });
 const accessOf = ({ acl, stat }: ReplyPayload) => ({ acl: fromRecords(acl ?? []), version: stat?.aversion ?? 0 });
 
 /** A missing node is an answer and not a failure. */

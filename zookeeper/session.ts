@@ -37,6 +37,15 @@ export interface NodeData {
 /** What a watch yields: the latest known content, or that there is no such node. */
 export type Snapshot = (NodeData & { readonly exists: true }) | { readonly exists: false };
 
+/** The names of a node's children, without order, and the node's stat, in one reply. */
+export interface NodeChildren {
+  readonly names: readonly string[];
+  readonly stat: NodeStat;
+}
+
+/** What a watch on children yields. Its `pzxid` grows with every child that comes or goes, also under the same name. */
+export type ChildrenSnapshot = (NodeChildren & { readonly exists: true }) | { readonly exists: false };
+
 export type CreateMode = 'persistent' | 'ephemeral' | 'persistent-sequential' | 'ephemeral-sequential';
 
 /** An entry of an access control list; `permissions` is a subset of the letters `cdrwa`. */
@@ -142,8 +151,11 @@ export interface Session {
    * the ensemble. The first item is the present state; after that one per change and one per re-read that differs.
    */
   watch(path: string, options: WatchOptions): AsyncIterable<Snapshot>;
-  /** The same for the names of a node's children; null where there is no such node. */
-  watchChildren(path: string, options: WatchOptions): AsyncIterable<string[] | null>;
+  /**
+   * The same for the names of a node's children. A child that goes and comes back under its name between two reads makes
+   * a new item. What a child holds is not watched.
+   */
+  watchChildren(path: string, options: WatchOptions): AsyncIterable<ChildrenSnapshot>;
 
   /** The access list of a node and the version to change it by; null where there is no such node. */
   getAcl(path: string, options?: CallOptions): Promise<{ acl: AclEntry[]; version: number } | null>;

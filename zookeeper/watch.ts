@@ -2,7 +2,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { Caller, Calls } from './calls.ts';
 import { ZooKeeperError } from './errors.ts';
 import type { Reads } from './reads.ts';
-import type { NodeData, NodeStat, Session, Snapshot } from './session.ts';
+import type { ChildrenSnapshot, NodeChildren, NodeData, NodeStat, Session, Snapshot } from './session.ts';
 import { type StreamParts, streamOf } from './watch-stream.ts';
 
 interface WatchParts extends StreamParts {
@@ -50,35 +50,46 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
     }
   }
 
-  /** Guards against a server that shows an older state than we have already given out. */
-  async function readAgain(path: string, last: Mark | undefined): Promise<Snapshot> {
+  /** Brings the server that answers us up to date, where we may write there. */
+  async function catchUp(path: string): Promise<void> {
     await parts.catchUp(path).catch((error: unknown) => {
       if (!(error instanceof ZooKeeperError) || error.next === 'retry') throw error;
     });
+  }
+
+  /** Guards against a server that shows an older state than we have already given out. */
+  async function readAgain(path: string, last: Mark | undefined): Promise<Snapshot> {
+    await catchUp(path);
     const found = await reads.getBy(path, calls.deadline(undefined), true);
     if (!found) return readMissing(path, undefined);
     if (isOlder(last, found)) {
-      log.warn({ path, code: 'NODE_WENT_BACK' }, 'a node is older than it was: data were restored');
+      log.warn({ path, code: 'NODE_WENT_BACK' }, WENT_BACK);
     }
     return { exists: true, ...found };
   }
 
-  async function readChildren(path: string): Promise<string[] | null> {
+  async function readChildren(path: string, last: ChildrenMark | undefined): Promise<ChildrenSnapshot> {
+    let caughtUp = false;
     for (;;) {
       const deadline = calls.deadline(undefined);
-      const names = await reads.childrenBy(path, deadline, true);
-      if (names) return names;
-      if ((await reads.existsBy(path, deadline, true)) === null) return null;
+      const found = await reads.listBy(path, deadline);
+      if (found && !caughtUp && isOlderList(last, found)) {
+        await catchUp(path);
+        caughtUp = true;
+      } else if (found) {
+        if (isOlderList(last, found)) log.warn({ path, code: 'NODE_WENT_BACK' }, WENT_BACK);
+        return { exists: true, ...found };
+      } else if ((await reads.existsBy(path, deadline, true)) === null) return { exists: false };
     }
   }
 
   return {
     watch: (path, options) => streamOf(parts, path, options, nodeSource(path), markOf, marksDiffer),
     watchChildren(path, options) {
-      const source = (caller: Caller<string[] | null>) => () => {
-        readChildren(path).then(caller.resolve, caller.reject);
+      const source = (caller: Caller<ChildrenSnapshot>) => (last: ChildrenMark | undefined) => {
+        readChildren(path, last).then(caller.resolve, caller.reject);
       };
-      return streamOf(parts, path, options, source, (names) => names, namesDiffer);
+      return streamOf(parts, path, options, source, childrenMarkOf, childrenMarksDiffer);
     },
   };
 }
@@ -98,8 +109,21 @@ function marksDiffer(last: Mark, next: Mark): boolean {
 
 const isOlder = (last: Mark | undefined, next: NodeData) => last != null && next.stat.mzxid < last.mzxid;
 
-function namesDiffer(last: string[] | null, next: string[] | null): boolean {
+/**
+ * What tells one list of children from another. Names do not: a child that went and came back under its name is another
+ * node. czxid tells apart a parent that was made again.
+ */
+type ChildrenMark = Pick<NodeStat, 'czxid' | 'pzxid'> | null;
+
+const childrenMarkOf = (list: ChildrenSnapshot): ChildrenMark =>
+  list.exists ? { czxid: list.stat.czxid, pzxid: list.stat.pzxid } : null;
+
+function childrenMarksDiffer(last: ChildrenMark, next: ChildrenMark): boolean {
   if (!last || !next) return last !== next;
-  const names = new Set(last);
-  return last.length !== next.length || next.some((name) => !names.has(name));
+  return last.pzxid !== next.pzxid || last.czxid !== next.czxid;
 }
+
+const isOlderList = (last: ChildrenMark | undefined, next: NodeChildren) =>
+  last != null && next.stat.pzxid < last.pzxid;
+
+const WENT_BACK = 'a node is older than it was: data were restored';

@@ -21,7 +21,7 @@ const stat = Buffer.concat([
 ]);
 const STAT = {
   ...{ version: 3, czxid: 0x1_0000_0002n, mzxid: -2n, ctime: 1_700_000_000_123, mtime: 0xffff_ffff },
-  ...{ ephemeralOwner: 0x7fff_0000_ffff_0001n, numChildren: 7, aversion: 5 },
+  ...{ ephemeralOwner: 0x7fff_0000_ffff_0001n, numChildren: 7, pzxid: 8n, aversion: 5 },
 };
 const acl = Buffer.concat([int(1), int(31), text('world'), text('anyone')]);
 const parts = Buffer.concat([

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
-import type { Session, Snapshot, WatchOptions } from '../session.ts';
+import type { ChildrenSnapshot, Session, Snapshot, WatchOptions } from '../session.ts';
 
 /**
  * Follows a node for as long as a program lives: what `read` makes of each state, the first one included. A watch ends at
@@ -18,10 +18,10 @@ export function followNode<T>(
   return follow(options, (watch) => options.session.watch(options.path, watch), read, signal);
 }
 
-/** The same for the names of a node's children; null where there is no such node. */
+/** The same for the names of a node's children. */
 export function followChildren<T>(
   options: FollowOptions,
-  read: (names: string[] | null) => T | Promise<T>,
+  read: (list: ChildrenSnapshot) => T | Promise<T>,
   signal: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
   return follow(options, (watch) => options.session.watchChildren(options.path, watch), read, signal);

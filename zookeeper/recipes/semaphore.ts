@@ -58,9 +58,9 @@ async function leaseForHead(session: Session, place: QueueNode, options: LeaseOp
     { op: 'remove', path: place.node, version: ANY_VERSION },
     { op: 'create', path, data, mode: 'ephemeral-sequential', ...acl },
   ];
-  for await (const names of session.watchChildren(options.path, { signal: options.signal })) {
-    if (!names) return null;
-    if (inOrder(names, 'lease-').length >= options.leases) continue;
+  for await (const list of session.watchChildren(options.path, { signal: options.signal })) {
+    if (!list.exists) return null;
+    if (inOrder(list.names, 'lease-').length >= options.leases) continue;
     try {
       const node = (await session.transact(operations, UNTIL_ANSWERED))[1]?.path as string;
       const stat = await session.exists(node, UNTIL_ANSWERED);

@@ -118,8 +118,8 @@ function readStat(fields: Fields): Stat {
   const ephemeralOwner = fields.long();
   fields.skip(4); // dataLength
   const numChildren = fields.int();
-  fields.skip(8); // pzxid
-  return { version, czxid, mzxid, ctime, mtime, ephemeralOwner, numChildren, aversion };
+  const pzxid = fields.long();
+  return { version, czxid, mzxid, pzxid, ctime, mtime, ephemeralOwner, numChildren, aversion };
 }
 
 function readResults(fields: Fields): PartResult[] {

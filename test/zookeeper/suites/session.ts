@@ -96,11 +96,56 @@ export function sessionSuite(kit: ZooKeeperKit): void {
       const session = kit.open(kit.connect());
       const stop = new AbortController();
       const stream = session.watchChildren('/kids', { signal: stop.signal })[Symbol.asyncIterator]();
-      expect(await next(stream)).toBeNull();
+      expect(await next(stream)).toEqual({ exists: false });
       await session.ensure('/kids');
-      expect(await next(stream)).toEqual([]);
+      expect(await next(stream)).toMatchObject({ exists: true, names: [] });
       await session.create('/kids/a', bytes(''), 'persistent');
-      expect(await next(stream)).toEqual(['a']);
+      expect(await next(stream)).toMatchObject({ exists: true, names: ['a'] });
+      stop.abort();
+    });
+
+    it('tells a list of children by the last transaction that changed it, which no content of a child moves', async () => {
+      const session = kit.open(kit.connect());
+      await session.ensure('/list');
+      const made = await session.exists('/list');
+      expect(made?.pzxid).toBe(made?.czxid);
+      await session.create('/list/a', bytes('1'), 'persistent');
+      const withChild = await session.exists('/list');
+      expect(withChild?.pzxid).toBe((await session.exists('/list/a'))?.czxid);
+      await session.set('/list/a', bytes('2'), 0);
+      await session.set('/list', bytes('own'), 0);
+      expect((await session.exists('/list'))?.pzxid).toBe(withChild?.pzxid);
+      const both = [
+        { op: 'remove', path: '/list/a', version: 1 },
+        { op: 'check', path: '/nowhere', version: 0 },
+      ] as const;
+      await expect(session.transact(both)).rejects.toMatchObject({ code: 'NO_NODE', failedAt: 1 });
+      expect((await session.exists('/list'))?.pzxid).toBe(withChild?.pzxid);
+      await session.remove('/list/a', 1);
+      expect((await session.exists('/list'))?.pzxid).toBeGreaterThan(withChild?.pzxid as bigint);
+    });
+
+    it('yields a list whose child went and came back under its name, whoever removed it', async () => {
+      const session = kit.open(kit.connect());
+      const owner = kit.open(kit.connect());
+      await session.ensure('/twice');
+      await owner.create('/twice/web', bytes('["10.0.0.1","80"]'), 'ephemeral');
+      const stop = new AbortController();
+      const stream = session.watchChildren('/twice', { signal: stop.signal })[Symbol.asyncIterator]();
+      const first = await next(stream);
+      const again = { op: 'create', path: '/twice/web', data: bytes('["10.0.0.1","81"]'), mode: 'ephemeral' } as const;
+      // Both between two reads: no read sees the list without the name.
+      await owner.transact([{ op: 'remove', path: '/twice/web', version: 0 }, again]);
+      const second = await next(stream);
+      expect([first, second]).toMatchObject([
+        { exists: true, names: ['web'] },
+        { exists: true, names: ['web'] },
+      ]);
+      expect(second.exists && first.exists && second.stat.pzxid > first.stat.pzxid).toBe(true);
+      await kit.expire(owner);
+      const third = await next(stream);
+      expect(third).toMatchObject({ exists: true, names: [] });
+      expect(third.exists && second.exists && third.stat.pzxid > second.stat.pzxid).toBe(true);
       stop.abort();
     });
 

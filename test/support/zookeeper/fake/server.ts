@@ -37,6 +37,7 @@ interface Node {
   acl: readonly Entry[];
   czxid: bigint;
   mzxid: bigint;
+  pzxid: bigint;
   ctime: number;
   mtime: number;
   version: number;
@@ -101,11 +102,16 @@ export function createFakeServer(clock: Clock): FakeServer {
     if (!node) return;
     nodes.delete(path);
     const parent = parentOf(path) as string;
-    nodes.get(parent)?.children.delete(nameOf(path));
+    forgetChild(nodes.get(parent), nameOf(path));
     sessions.get(node.owner)?.nodes.delete(path);
     fire('data', path);
     fire('children', path);
     fire('children', parent);
+  }
+
+  function forgetChild(parent: Node | undefined, name: string): void {
+    parent?.children.delete(name);
+    if (parent) parent.pzxid = zxid;
   }
 
   /** What refuses this change, looked at before anything of its transaction is done but after those before it. */
@@ -139,11 +145,13 @@ export function createFakeServer(clock: Clock): FakeServer {
       case 'remove': {
         if ((node as Node).children.size > 0) return { refusal: NOT_EMPTY };
         const parent = nodes.get(parentOf(change.path) as string);
+        const pzxid = parent?.pzxid;
         nodes.delete(change.path);
-        parent?.children.delete(nameOf(change.path));
+        forgetChild(parent, nameOf(change.path));
         undo.push(() => {
           nodes.set(change.path, node as Node);
           parent?.children.add(nameOf(change.path));
+          if (parent) parent.pzxid = pzxid as bigint;
         });
         after.push(() => {
           sessions.get((node as Node).owner)?.nodes.delete(change.path);
@@ -176,10 +184,13 @@ export function createFakeServer(clock: Clock): FakeServer {
     nodes.set(path, { ...made, data: change.data, acl: change.acl });
     parent.children.add(nameOf(path));
     parent.cversion++;
+    const { pzxid } = parent;
+    parent.pzxid = zxid;
     undo.push(() => {
       nodes.delete(path);
       parent.children.delete(nameOf(path));
       parent.cversion--;
+      parent.pzxid = pzxid;
     });
     after.push(() => {
       if (ephemeral) sessions.get(sessionId)?.nodes.add(path);
@@ -274,6 +285,7 @@ const emptyNode = (zxid: bigint, now: number, owner: bigint): Node => ({
   acl: [],
   czxid: zxid,
   mzxid: zxid,
+  pzxid: zxid,
   ctime: now,
   mtime: now,
   version: 0,
@@ -287,6 +299,7 @@ function statOf(node: Node): Stat {
   return {
     czxid: node.czxid,
     mzxid: node.mzxid,
+    pzxid: node.pzxid,
     ctime: Math.floor(node.ctime),
     mtime: Math.floor(node.mtime),
     version: node.version,
