@@ -51,3 +51,24 @@ export function roleAccess(ids: RoleIds): Access {
 }
 
 const entry = (id: string, permissions: string): AclEntry => ({ scheme: 'digest', id, permissions });
+
+/**
+ * Which znodes other programs do not write by way of the library or the command line: those of ZooKeeper itself, the
+ * fleet's side of the services, and what gitfleet keeps below an app znode. An app elsewhere than below `/app` is known
+ * only where it is named. What keeps a stranger out are the access rights; this keeps a friend from a mistake.
+ */
+export function reservedFor(path: string, apps: readonly string[]): string | null {
+  if (isWithin(path, '/zookeeper')) return 'ZooKeeper itself';
+  if (isWithin(path, '/service-fleet')) return 'the services of gitfleet';
+  const app = [...apps, /^\/app\/[^/]+/.exec(path)?.[0] ?? ''].find((each) => each !== '' && isBelow(path, each));
+  const name = app === undefined ? '' : (path.slice(app.length + 1).split('/')[0] as string);
+  return OWN_NAMES.has(name) ? `the deployments of ${app}` : null;
+}
+
+/** The first part of each path below an app znode. */
+const OWN_NAMES: ReadonlySet<string> = new Set(
+  Object.values(ZNODES).flatMap(({ path }) => (path === '' ? [] : [path.split('/')[0] as string])),
+);
+
+const isBelow = (path: string, parent: string): boolean => path.startsWith(`${parent}/`);
+const isWithin = (path: string, parent: string): boolean => path === parent || isBelow(path, parent);

@@ -1,5 +1,5 @@
 import type { Rollout } from '../schemas/rollout.ts';
-import type { Term } from '../zookeeper/recipes/election.ts';
+import type { Term } from '../zookeeper/recipes/candidacy.ts';
 
 /** A stretch of leading by one agent, as the rollout record names it. */
 export interface Leadership {

@@ -6,6 +6,7 @@ import { gitCodes } from './codes/git.ts';
 import { rolloutCodes } from './codes/rollout.ts';
 import type { CodeRow } from './codes/row.ts';
 import { serverCodes } from './codes/server.ts';
+import { sharedWorkCodes } from './codes/shared-work.ts';
 import { targetCodes } from './codes/target.ts';
 import { typedCodes } from './codes/typed.ts';
 import { zookeeperCodes } from './codes/zookeeper.ts';
@@ -26,6 +27,7 @@ const makeTable = () => ({
   ...gitCodes(),
   ...flagCodes(),
   ...zookeeperCodes(),
+  ...sharedWorkCodes(),
   ...defectsCodes(),
 });
 

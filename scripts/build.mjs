@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { makeMain, makeScript, PUBLISHING } from './make-script.mjs';
+import { makeTypes } from './make-types.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [dist, aside, old] = [`${root}dist`, `${root}dist.new-${process.pid}`, `${root}dist.old-${process.pid}`];
@@ -13,6 +14,7 @@ try {
   const compiler = `${root}node_modules/typescript/bin/tsc`;
   const args = [compiler, '-p', `${root}tsconfig.json`, '--outDir', aside];
   execFileSync(process.execPath, args, { stdio: 'inherit', cwd: root });
+  makeTypes(root, `${aside}/types`);
   const script = await makeScript(root, `${aside}/cli`);
   const publishing = await makeScript(root, `${aside}/cli`, PUBLISHING);
   await makeMain(root, `${aside}/cli`, script, publishing);

@@ -34,6 +34,11 @@ const SECTIONS = [
     'While ZooKeeper is away, every server keeps serving what it serves. See also [zookeeper.md](zookeeper.md).',
   ],
   ['flags', 'Flags and values', 'Programs keep the last flags that they read.'],
+  [
+    'shared-work',
+    'Programs that share work',
+    'These come from the library, `gitfleet lock` and `gitfleet elect`: see [library.md](library.md).',
+  ],
   ['defects', 'Defects', 'These must not happen. An agent tries again about once a minute.'],
 ];
 

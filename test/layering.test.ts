@@ -7,6 +7,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   runtime: [],
   schemas: ['runtime'],
   zookeeper: ['runtime'],
+  library: ['runtime', 'schemas', 'zookeeper', 'fleet'],
   git: ['runtime'],
   fleet: ['runtime', 'schemas', 'zookeeper'],
   agent: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
@@ -84,6 +85,8 @@ const ROOMS: Readonly<Record<string, Wall>> = {
   zookeeper: { may: ['zookeeper/wire'], reason: 'the session; it does not know what is built on it' },
   'zookeeper/recipes': { may: ['zookeeper'], reason: 'what is built on a session alone, never on a connection' },
 
+  library: { may: [], reason: 'the public face: no verb and no daemon takes part, and none of them needs it' },
+
   'git/run': { may: [], reason: 'git as a child process; it does not know what is asked of it' },
   'git/objects': { may: ['git/run'], reason: 'reads objects wherever they lie' },
   'git/repository': {
@@ -156,6 +159,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',
   },
+  'cli/guarded': { may: ['cli/shell', 'cli/ground'], reason: 'a command under a lock needs nothing of the deployer' },
   'cli/daemon': { may: ['cli/shell', 'cli/ground'], reason: 'the composition of the agent is no part of another verb' },
   'cli/server': {
     may: ['cli/shell', 'cli/ground', 'cli/daemon'],

@@ -1,6 +1,6 @@
-import type { NodeStat } from './wire/connection-types.ts';
+import type { NodeStat } from './wire/node-stat.ts';
 
-export type { NodeStat } from './wire/connection-types.ts';
+export type { NodeStat } from './wire/node-stat.ts';
 
 /**
  * The contract of our lasting ZooKeeper handle. One Session lives as long as its program and rides on one server

@@ -5,6 +5,7 @@ import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { orDisconnected } from '../abortable.ts';
 import { nameOf } from '../paths.ts';
 import type { Session } from '../session.ts';
+import type { Candidacy, Term } from './candidacy.ts';
 import { inOrder, whoseTurn } from './contention.ts';
 import {
   enqueue,
@@ -16,21 +17,7 @@ import {
   waitUntilHead,
 } from './queue-node.ts';
 
-/** A period of leading. Its `fence` names the term; its `release` is `leave` of the candidacy. */
-export type Term = Omit<Held, 'release'>;
-
-export interface Candidacy {
-  /** While we lead, and the signal of it has not fired. */
-  readonly term: Term | undefined;
-  /** True while we have a node in the election, leading or not. */
-  readonly standing: boolean;
-  /** After each beginning and end of a term. */
-  onChange(listener: (term: Term | undefined) => void): () => void;
-  /** Gives up leading and standing. Idempotent; never throws. */
-  leave(): Promise<void>;
-}
-
-interface ElectionOptions extends QueueOptions {
+export interface ElectionOptions extends QueueOptions {
   /** No more candidates than this: the others look again now and then. Default 7. */
   readonly most?: number;
   /** How often one who found no room looks again, ms; spread by 50 %. Default 30,000. */

@@ -55,6 +55,8 @@ export async function waitUntilHead(
   session: Session,
   place: QueueNode,
   signal: AbortSignal,
+  /** Called at each look that finds others before us. */
+  onWait: (names: readonly string[], position: number) => void = () => {},
 ): Promise<ConnectedPeriod | null> {
   const parent = parentOf(place.node) ?? '/';
   for (;;) {
@@ -67,13 +69,17 @@ export async function waitUntilHead(
     // A period that ended while we read proves nothing: look again in the next one.
     if (turn.before === undefined && !connection.signal.aborted) return connection;
     if (turn.before !== undefined) {
+      onWait(names ?? [], turn.position);
       await untilGone(session, childPath(parent, turn.before), AbortSignal.any([signal, connection.signal]));
     }
   }
 }
 
-async function untilGone(session: Session, path: string, signal: AbortSignal): Promise<void> {
-  for await (const snapshot of session.watch(path, { signal })) if (!snapshot.exists) return;
+/** Until it is gone, or another node has its name. */
+async function untilGone(session: Session, path: string, signal: AbortSignal, czxid?: bigint): Promise<void> {
+  for await (const snapshot of session.watch(path, { signal })) {
+    if (!snapshot.exists || (czxid !== undefined && snapshot.stat.czxid !== czxid)) return;
+  }
 }
 
 /** What is held from `connection` on, watched over. */
@@ -83,7 +89,7 @@ export function holdNode(session: Session, place: QueueNode, connection: Connect
   const onPeriodEnd = () => end('the session is not connected any more');
   connection.signal.addEventListener('abort', onPeriodEnd, { once: true });
   if (connection.signal.aborted) onPeriodEnd();
-  untilGone(session, place.node, over.signal)
+  untilGone(session, place.node, over.signal, place.fence)
     .catch(() => {})
     .finally(() => end('the node is gone'));
   let released: Promise<void> | undefined;

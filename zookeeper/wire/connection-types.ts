@@ -1,5 +1,6 @@
 import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../../runtime/clock.ts';
+import type { NodeStat } from './node-stat.ts';
 
 /** What the session layer and one connection say to each other. */
 export interface Connection {
@@ -33,21 +34,6 @@ export interface ReplyPayload {
   readonly acl?: readonly { readonly perms: number; readonly id: { readonly scheme: string; readonly id: string } }[];
   /** Of a transaction, one per operation. That it was refused is said by each of them and not by the reply. */
   readonly results?: readonly PartResult[];
-}
-
-/** What a server says of a node beside its content. */
-export interface NodeStat {
-  readonly version: number;
-  readonly czxid: bigint;
-  readonly mzxid: bigint;
-  /** The last transaction that made or removed a child; a child's content does not move it. */
-  readonly pzxid: bigint;
-  /** Ms since the epoch, by the server's clock. */
-  readonly ctime: number;
-  readonly mtime: number;
-  /** The session id of the owner, 0n for a persistent node. */
-  readonly ephemeralOwner: bigint;
-  readonly numChildren: number;
 }
 
 export interface Stat extends NodeStat {

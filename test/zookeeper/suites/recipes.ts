@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock as clock, systemRandom as random } from '../../../runtime/clock.ts';
+import type { Candidacy } from '../../../zookeeper/recipes/candidacy.ts';
 import { inOrder, whoseTurn } from '../../../zookeeper/recipes/contention.ts';
-import { type Candidacy, standForElection } from '../../../zookeeper/recipes/election.ts';
+import { standForElection } from '../../../zookeeper/recipes/election.ts';
 import { acquireLock } from '../../../zookeeper/recipes/lock.ts';
 import { acquireLease } from '../../../zookeeper/recipes/semaphore.ts';
 import type { Session } from '../../../zookeeper/session.ts';

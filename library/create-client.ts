@@ -1,0 +1,45 @@
+import type { Operation, Session } from '../zookeeper/session.ts';
+import type { Client, ClientOperation } from './client.ts';
+import { toBuffer } from './content.ts';
+import { createRecipes, type RecipeParts } from './create-recipes.ts';
+import { anyPath, ownPath } from './own-path.ts';
+
+/** @param apps the app znodes besides those below `/app`. */
+export function createClient(session: Session, apps: readonly string[], parts: RecipeParts): Client {
+  const own = (path: string) => ownPath(path, apps);
+  return {
+    ...createRecipes(session, own, parts),
+    get state() {
+      return session.state;
+    },
+    connected: session.connected,
+    onState: session.onState,
+    get: async (path, options) => await session.get(anyPath(path), options),
+    exists: async (path, options) => await session.exists(anyPath(path), options),
+    children: async (path, options) => await session.children(anyPath(path), options),
+    getAcl: async (path, options) => await session.getAcl(anyPath(path), options),
+    catchUp: async (path, options) => await session.catchUp(anyPath(path), options),
+    watch: (path, options) => session.watch(anyPath(path), options),
+    watchChildren: (path, options) => session.watchChildren(anyPath(path), options),
+    create: async (path, content, { mode = 'persistent', ...options } = {}) =>
+      await session.create(own(path), toBuffer(content), mode, options),
+    set: async (path, content, version, options) => await session.set(own(path), toBuffer(content), version, options),
+    remove: async (path, version, options) => await session.remove(own(path), version, options),
+    transact: async (operations, options) =>
+      await session.transact(
+        operations.map((one) => owned(one, own)),
+        options,
+      ),
+    ensure: async (path, options) => await session.ensure(own(path), options),
+    removeTree: async (path, options) => await session.removeTree(own(path), options),
+    close: session.close,
+  };
+}
+
+/** A check reads only, so it may name any node. */
+function owned(operation: ClientOperation, own: (path: string) => string): Operation {
+  if (operation.op === 'check') return { ...operation, path: anyPath(operation.path) };
+  const path = own(operation.path);
+  if (operation.op === 'remove') return { ...operation, path };
+  return { ...operation, path, data: toBuffer(operation.data) };
+}

@@ -1,0 +1,19 @@
+import { reservedFor } from '../fleet/access.ts';
+import { FleetError } from '../runtime/errors.ts';
+import { problemOfPath } from '../zookeeper/paths.ts';
+
+/** The path, where a program may write there. @throws FleetError ZNODE, ZNODE_RESERVED */
+export function ownPath(path: string, apps: readonly string[]): string {
+  const problem = problemOfPath(path);
+  if (problem) throw FleetError.of('ZNODE', `the znode ${JSON.stringify(path)} ${problem}`);
+  const owner = reservedFor(path, apps);
+  if (owner !== null) throw FleetError.of('ZNODE_RESERVED', `${path} belongs to ${owner}`);
+  return path;
+}
+
+/** The path, where it is one. @throws FleetError ZNODE */
+export function anyPath(path: string): string {
+  const problem = problemOfPath(path);
+  if (problem) throw FleetError.of('ZNODE', `the znode ${JSON.stringify(path)} ${problem}`);
+  return path;
+}

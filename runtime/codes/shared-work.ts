@@ -1,0 +1,31 @@
+import type { CodeRows } from './row.ts';
+
+/** What programs meet that share work over ZooKeeper: by the library, `gitfleet lock` and `gitfleet elect`. */
+export const sharedWorkCodes = () =>
+  ({
+    ZNODE: {
+      next: 'stall',
+      about: 'request',
+      means: 'A name or path of a znode is not valid.',
+      hint: 'write a path such as /shop/locks/stack: no empty part, no part that is . or .., no control characters',
+    },
+    ZNODE_RESERVED: {
+      next: 'stall',
+      about: 'request',
+      means: 'The znode belongs to gitfleet or to ZooKeeper itself, and other programs do not write there.',
+      hint: 'choose a path outside /zookeeper, /service-fleet and what gitfleet keeps below an app znode',
+    },
+    FULL: {
+      next: 'retry',
+      about: 'coordination',
+      means: 'A queue, or a list of tasks, has as many entries as it may have.',
+      hint: 'wait until some are done, or start more programs that take them; then try again',
+    },
+    GIVEN_AWAY: {
+      next: 'wait',
+      about: 'coordination',
+      means:
+        'A queue item or a task was given to another program, because this one lost its session or did not report.',
+      hint: 'drop what was done for it: the program that has it now does it again',
+    },
+  }) as const satisfies CodeRows;

@@ -1,0 +1,87 @@
+import { orAborted } from '../abortable.ts';
+import { isCode } from '../errors.ts';
+import { childPath } from '../paths.ts';
+import { ANY_VERSION, type ChildrenSnapshot, type Operation, type Session } from '../session.ts';
+import {
+  enqueue,
+  type Held,
+  holdNode,
+  leaveQueue,
+  type QueueNode,
+  type QueueOptions,
+  UNTIL_ANSWERED,
+  waitUntilHead,
+} from './queue-node.ts';
+
+export interface LeaseInTurnOptions extends QueueOptions {
+  readonly signal: AbortSignal;
+  /** Called at each look of one who waits, with what lies below the path and how many wait before it. */
+  readonly onWait?: (names: readonly string[], position: number) => void;
+}
+
+/** The beginning of the name of the next lease, ending with a dash; null while there is none to be had. */
+export type ChooseLease = (list: ChildrenSnapshot & { readonly exists: true }) => string | null;
+
+/**
+ * One lease out of those below a path, which `choose` picks when it is our turn: what semaphore and slots share. All
+ * wait in a queue, each watching only the one before; the head of the queue alone watches the leases, and turns its
+ * place into a lease in one transaction. Guarantee: `choose` never sees fewer leases than there are, since only the head
+ * makes one and the servers refuse it once it is not in the queue.
+ */
+export async function leaseInTurn(session: Session, options: LeaseInTurnOptions, choose: ChooseLease): Promise<Held> {
+  const { signal } = options;
+  for (;;) {
+    const place = await orAborted(enqueue(session, 'queue-', options), signal, (late) => leaveQueue(session, late));
+    let lease: QueueNode | null = null;
+    try {
+      if (await waitUntilHead(session, place, signal, options.onWait)) {
+        const made = leaseForHead(session, place, options, choose);
+        lease = await orAborted(made, signal, (late) => late && leaveQueue(session, late));
+      }
+      if (!lease) continue;
+      const connection = await session.connected(signal);
+      // It may have gone with a session that was lost in this very moment.
+      const stat = await session.exists(lease.node, UNTIL_ANSWERED);
+      if (stat?.ephemeralOwner === connection.sessionId) return holdNode(session, lease, connection);
+    } catch (error) {
+      void leaveQueue(session, lease ?? place);
+      throw error;
+    }
+  }
+}
+
+/** Null when the place in the queue was lost meanwhile. */
+async function leaseForHead(
+  session: Session,
+  place: QueueNode,
+  options: LeaseInTurnOptions,
+  choose: ChooseLease,
+): Promise<QueueNode | null> {
+  const { signal, onWait, path } = options;
+  for await (const list of session.watchChildren(path, { signal })) {
+    if (!list.exists) return null;
+    const start = choose(list);
+    if (start === null) {
+      onWait?.(list.names, 0);
+      continue;
+    }
+    try {
+      const made = await session.transact(intoLease(place, start, options), UNTIL_ANSWERED);
+      const node = made[1]?.path as string;
+      const stat = await session.exists(node, UNTIL_ANSWERED);
+      return stat && { node, fence: stat.czxid };
+    } catch (error) {
+      if (isCode(error, 'NO_NODE')) return null;
+      throw error;
+    }
+  }
+  return null;
+}
+
+function intoLease(place: QueueNode, start: string, { path, data, acl }: LeaseInTurnOptions): Operation[] {
+  const lease = { data: data ?? Buffer.alloc(0), mode: 'ephemeral-sequential', ...(acl ? { acl } : {}) } as const;
+  return [
+    { op: 'remove', path: place.node, version: ANY_VERSION },
+    { op: 'create', path: childPath(path, start), ...lease },
+  ];
+}

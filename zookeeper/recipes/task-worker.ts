@@ -1,0 +1,216 @@
+import { classify, FleetError } from '../../runtime/errors.ts';
+import { orDisconnected } from '../abortable.ts';
+import { isCode } from '../errors.ts';
+import { nameOf } from '../paths.ts';
+import { ANY_VERSION, type Session } from '../session.ts';
+import { enqueue, leaveQueue, type QueueNode, UNTIL_ANSWERED } from './queue-node.ts';
+import { type Claim, json, parseClaim, parseWorker, type TaskOptions, taskPath } from './tasks.ts';
+
+/**
+ * A worker of a list of tasks (tasks.ts). It runs `perform` for each task that the leader gives it, at most `capacity` at
+ * a time, and writes what that returns as the result. What `perform` throws gives the task back. Guarantee: a result is
+ * written only while the claim is this worker's. It works on while the session is suspended, since a result that came
+ * too late is refused. What it does not do: end a `perform` that ignores its signal. Such a task is given to another
+ * worker, and what this one returns is dropped.
+ */
+export interface TaskWorkerOptions extends TaskOptions {
+  /** Default 1. */
+  readonly capacity?: number;
+  /** Ends the worker: what it has is given back, and the try does not count. */
+  readonly signal: AbortSignal;
+}
+
+export interface Task {
+  readonly id: string;
+  readonly data: Buffer;
+  /** 1 at the first try. */
+  readonly attempt: number;
+  /** Fires when another worker gets it, and when this worker ends. Work on it stops then. */
+  readonly signal: AbortSignal;
+  /** Says how far it is, in at most 1,000 characters. @throws FleetError GIVEN_AWAY where another worker has it. */
+  progress(words: string): Promise<void>;
+}
+
+export type PerformTask = (task: Task) => Promise<Buffer>;
+
+/** Ends when the signal fires or the session is closed. Makes its worker node again after a lost session. */
+export async function workOnTasks(session: Session, options: TaskWorkerOptions, perform: PerformTask): Promise<void> {
+  const { signal, path, capacity = 1, acl } = options;
+  const where = { path: taskPath(path, 'workers'), data: json({ capacity, tasks: [] }), ...(acl ? { acl } : {}) };
+  while (!signal.aborted) {
+    try {
+      await session.connected(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
+    const place = await enqueue(session, 'worker-', where);
+    try {
+      await workAs(session, options, place, perform);
+    } finally {
+      await leaveQueue(session, place);
+    }
+  }
+}
+
+/** Until the node of this worker is gone, with its session or otherwise. */
+async function workAs(
+  session: Session,
+  options: TaskWorkerOptions,
+  place: QueueNode,
+  perform: PerformTask,
+): Promise<void> {
+  const running = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
+  for await (const seen of session.watch(place.node, { signal: options.signal })) {
+    if (!seen.exists || seen.stat.czxid !== place.fence) break;
+    const { tasks } = parseWorker(seen.data);
+    for (const [task, { stop }] of running) if (!tasks.includes(task)) stop.abort(givenAway(task));
+    for (const task of tasks.filter((each) => !running.has(each))) {
+      const stop = new AbortController();
+      const claim = createClaim(session, options, { task, worker: nameOf(place.node) });
+      const signal = AbortSignal.any([options.signal, stop.signal]);
+      const ended = runTask(session, options, claim, { task, perform, signal }).finally(() => running.delete(task));
+      running.set(task, { stop, ended });
+    }
+  }
+  for (const [task, { stop }] of running) if (!options.signal.aborted) stop.abort(givenAway(task));
+  const unstarted = options.signal.aborted ? retire(session, options, place, new Set(running.keys())) : null;
+  if (unstarted)
+    await orDisconnected(
+      session,
+      unstarted.catch(() => {}),
+    );
+  await Promise.all([...running.values()].map(({ ended }) => ended));
+}
+
+/** Asks for no more, and gives back what was given and not begun: that try does not count either. */
+async function retire(
+  session: Session,
+  options: TaskWorkerOptions,
+  place: QueueNode,
+  running: ReadonlySet<string>,
+): Promise<void> {
+  for (;;) {
+    const found = await session.get(place.node);
+    if (!found) return;
+    const { tasks } = parseWorker(found.data);
+    try {
+      await session.set(place.node, json({ capacity: 0, tasks }), found.stat.version);
+    } catch (error) {
+      if (isCode(error, 'BAD_VERSION')) continue;
+      throw error;
+    }
+    for (const task of tasks.filter((each) => !running.has(each))) {
+      const claim = createClaim(session, options, { task, worker: nameOf(place.node) });
+      await giveBack(options, claim, options.signal.reason).catch(() => {});
+    }
+    return;
+  }
+}
+
+interface Running {
+  readonly task: string;
+  readonly perform: PerformTask;
+  readonly signal: AbortSignal;
+}
+
+async function runTask(
+  session: Session,
+  options: TaskWorkerOptions,
+  claim: OwnClaim,
+  { task, perform, signal }: Running,
+): Promise<void> {
+  const { path, acl } = options;
+  const node = taskPath(path, 'tasks', task);
+  try {
+    const attempt = await claim.attempt();
+    const data = (await session.get(node, UNTIL_ANSWERED))?.data;
+    if (data === undefined) return;
+    signal.throwIfAborted();
+    const result = await perform({ id: task, data, attempt, signal, progress: claim.progress });
+    const kept = { data: result, mode: 'persistent', ...(acl ? { acl } : {}) } as const;
+    await claim.end((version) => [
+      { op: 'remove', path: claim.path, version },
+      { op: 'remove', path: node, version: ANY_VERSION },
+      { op: 'create', path: taskPath(path, 'results', task), ...kept },
+    ]);
+  } catch (error) {
+    if (isGivenAway(error) || isCode(error, 'CLOSED')) return;
+    // No server, no shutdown that waits for it: the leader gives the task out again when this worker is gone.
+    await orDisconnected(
+      session,
+      giveBack(options, claim, error).catch(() => {}),
+    );
+  }
+}
+
+/** The leader hears of it by the parent of the claims. A try that the worker's own end cut short does not count. */
+async function giveBack({ path, signal }: TaskWorkerOptions, claim: OwnClaim, error: unknown): Promise<void> {
+  const attempt = (await claim.attempt()) - (signal.aborted ? 1 : 0);
+  const data = json({ worker: null, attempt, progress: words(classify(error).message) });
+  await claim.end((version) => [
+    { op: 'set', path: claim.path, data, version },
+    { op: 'set', path: taskPath(path, 'claims'), data: Buffer.alloc(0), version: ANY_VERSION },
+  ]);
+}
+
+interface OwnClaim {
+  readonly path: string;
+  attempt(): Promise<number>;
+  progress(words: string): Promise<void>;
+  /** Writes what ends it; `operations` get the version of the claim. @throws FleetError GIVEN_AWAY */
+  end(operations: (version: number) => Parameters<Session['transact']>[0]): Promise<void>;
+}
+
+/** The claim of one worker on one task. Its writes follow each other, since each moves the version. */
+function createClaim(
+  session: Session,
+  { path }: TaskOptions,
+  { task, worker }: { readonly task: string; readonly worker: string },
+): OwnClaim {
+  const node = taskPath(path, 'claims', task);
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** @throws FleetError GIVEN_AWAY */
+  async function read(): Promise<Claim & { readonly version: number }> {
+    const found = await session.get(node, UNTIL_ANSWERED);
+    const claim = parseClaim(found?.data);
+    if (!found || claim.worker !== worker) throw givenAway(task);
+    return { ...claim, version: found.stat.version };
+  }
+
+  function next<T>(write: (claim: Claim & { readonly version: number }) => Promise<T>): Promise<T> {
+    const done = last
+      .catch(() => {})
+      .then(async () => {
+        try {
+          return await write(await read());
+        } catch (error) {
+          if (isCode(error, 'BAD_VERSION', 'NO_NODE')) throw givenAway(task, error);
+          throw error;
+        }
+      });
+    last = done;
+    return done;
+  }
+
+  return {
+    path: node,
+    attempt: async () => (await read()).attempt,
+    progress: (said) =>
+      next(async ({ attempt, version }) => {
+        await session.set(node, json({ worker, attempt, progress: words(said) }), version);
+      }),
+    end: (operations) =>
+      next(async ({ version }) => {
+        await session.transact(operations(version), UNTIL_ANSWERED);
+      }),
+  };
+}
+
+const words = (text: string): string => text.slice(0, 1_000);
+
+const givenAway = (task: string, cause?: unknown): FleetError =>
+  FleetError.of('GIVEN_AWAY', `${task} was given to another worker`, undefined, cause);
+
+const isGivenAway = (error: unknown): boolean => error instanceof FleetError && error.code === 'GIVEN_AWAY';
