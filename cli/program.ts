@@ -15,6 +15,7 @@ import { say, sayFailure } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
 import { brakeVerbs, deployVerbs, enrolVerb, forgetVerb, publishVerb } from './verbs-deploy.ts';
 import { flagVerbs } from './verbs-flag.ts';
+import { guardedVerbs } from './verbs-guarded.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
 import { version } from './version.ts';
@@ -64,6 +65,8 @@ function allVerbs(table: CommandTable): void {
   forgetVerb(table);
   root.commandsGroup('Repository:');
   hookVerbs(table);
+  root.commandsGroup('Coordinate:');
+  guardedVerbs(table);
   root.commandsGroup('Set-up:');
   setUpVerbs(table);
   root.helpCommand('help [command]', 'show the help of a command');

@@ -13,6 +13,8 @@ export const EXIT = {
   unavailable: 7,
   /** Of `plan --exit-code` alone: a code that no failure has. */
   changes: 10,
+  /** Of `lock` and `elect` alone: EX_TEMPFAIL of sysexits.h, since a later try may succeed. */
+  inDoubt: 75,
   detached: 130,
 } as const;
 
@@ -28,6 +30,7 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   CONFLICT: EXIT.conflict,
   STATE_TAKEN: EXIT.conflict,
   ROOT_TAKEN: EXIT.conflict,
+  LOCK_TAKEN: EXIT.conflict,
   APP_MISSING: EXIT.unavailable,
   NO_COORDINATOR: EXIT.unavailable,
   PUBLISH_STUCK: EXIT.unavailable,
@@ -56,6 +59,8 @@ const USAGE_CODES: readonly Code[] = [
   'NO_SUCH_REV',
   'AMBIGUOUS_REV',
   'NOT_A_REPOSITORY',
+  'ZNODE',
+  'ZNODE_RESERVED',
 ];
 
 export function exitCodeOf(error: unknown): number {

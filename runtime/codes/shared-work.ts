@@ -28,4 +28,17 @@ export const sharedWorkCodes = () =>
         'A queue item or a task was given to another program, because this one lost its session or did not report.',
       hint: 'drop what was done for it: the program that has it now does it again',
     },
+    LOCK_TAKEN: {
+      next: 'retry',
+      about: 'request',
+      means: 'Another program kept the lock for as long as gitfleet lock was told to wait.',
+      hint: 'try again later, or wait longer: --wait 5m',
+    },
+    IN_DOUBT: {
+      next: 'retry',
+      about: 'coordination',
+      means:
+        'gitfleet lock or gitfleet elect ended its command, because the lock or the lead could no longer be confirmed.',
+      hint: 'run it again; gitfleet zk status shows whether the ZooKeeper servers answer',
+    },
   }) as const satisfies CodeRows;

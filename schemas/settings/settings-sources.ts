@@ -146,6 +146,7 @@ export const OTHER_VARIABLES: readonly string[] = [
   'GITFLEET_FAILED_STEP',
   'GITFLEET_FAILED_COMMIT',
   'GITFLEET_FAILED_CODE',
+  'GITFLEET_FENCE',
 ];
 
 function refuseUnknownVariables(environment: SettingsSources['environment']): void {

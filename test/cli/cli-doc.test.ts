@@ -42,7 +42,7 @@ describe('--help', () => {
   it('lists the verbs in groups, each verb once', async () => {
     const { stdout } = await gitfleet(['--help']);
     const headings = [...stdout.matchAll(/^([A-Z][A-Za-z-]+):$/gm)].map(([, heading]) => heading);
-    expect(headings).toEqual(['Options', 'Deploy', 'Steer', 'Servers', 'Repository', 'Set-up']);
+    expect(headings).toEqual(['Options', 'Deploy', 'Steer', 'Servers', 'Repository', 'Coordinate', 'Set-up']);
     const verbs = await verbsOf();
     expect(verbs).toEqual([...new Set(verbs)]);
   });
