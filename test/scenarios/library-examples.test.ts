@@ -1,0 +1,182 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { cleanEnvironment } from '../support/commands.ts';
+import { proxiesForTest } from '../support/proxy.ts';
+import { sessionsForTest } from '../support/zookeeper/session.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
+
+/* Each program of examples/library, compiled as a user would and run as a process against a real server. */
+const ROOT = join(import.meta.dirname, '../..');
+const EXAMPLES = join(ROOT, 'examples/library');
+const wide = { timeout: 60_000 };
+const servers = sharedServer();
+const open = sessionsForTest();
+const openProxy = proxiesForTest();
+const running = new Set<ChildProcess>();
+let project: string;
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'gitfleet-examples-'));
+  mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
+  symlinkSync(ROOT, join(project, 'node_modules/gitfleet'));
+  symlinkSync(join(ROOT, 'node_modules/@types/node'), join(project, 'node_modules/@types/node'));
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  const compilerOptions = {
+    strict: true,
+    target: 'es2023',
+    module: 'nodenext',
+    rootDir: EXAMPLES,
+    outDir: 'out',
+    types: ['node'],
+  };
+  const paths = { gitfleet: [join(project, 'node_modules/gitfleet/dist/types/library/index.d.ts')] };
+  const typeRoots = [join(project, 'node_modules/@types')];
+  const options = { compilerOptions: { ...compilerOptions, paths, typeRoots }, include: [`${EXAMPLES}/*.ts`] };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(options));
+  execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project], { stdio: 'inherit' });
+});
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+function start(name: string, words: string[] = [], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [join(project, 'out', `${name}.js`), ...words], {
+    env: cleanEnvironment({ ZOOKEEPER: servers.connect(), ...env }),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.add(child);
+  const lines: string[] = [];
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (rest + text).split('\n');
+    rest = parts.pop() as string;
+    lines.push(...parts);
+  });
+  const ended = new Promise<string | number | null>((resolve) => {
+    child.once('close', (code, signal) => {
+      running.delete(child);
+      resolve(signal ?? code);
+    });
+  });
+  return { child, lines, ended };
+}
+
+async function stopped({ child, ended }: ReturnType<typeof start>): Promise<void> {
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+}
+
+it('has a case for each program', () => {
+  const programs = readdirSync(EXAMPLES).map((name) => name.replace('.ts', ''));
+  const known = ['barrier', 'cache-servers', 'configuration', 'key-watcher', 'queue', 'stops-sending', 'update-stack'];
+  expect(programs.toSorted()).toEqual([...known, 'workers'].toSorted());
+});
+
+it('key-watcher prints each new value, before and after the key exists', async () => {
+  const session = open(servers.connect());
+  const watcher = start('key-watcher', ['/shop/banner']);
+  await expect.poll(() => watcher.lines, wide).toEqual(['/shop/banner is not there']);
+  await session.ensure('/shop');
+  await session.create('/shop/banner', Buffer.from('sale'), 'persistent');
+  await expect.poll(() => watcher.lines.at(-1), wide).toBe('/shop/banner is sale');
+  await session.set('/shop/banner', Buffer.from('over'), 0);
+  await expect.poll(() => watcher.lines.at(-1), wide).toBe('/shop/banner is over');
+  await stopped(watcher);
+});
+
+it('workers finish every task, though the leader and a worker are killed', async () => {
+  const env = { SESSION_TIMEOUT: '2s', WORK_MS: '1500' };
+  const workers = [1, 2, 3].map(() => start('workers', [], env));
+  const leading = () => workers.filter(({ lines }) => lines.findLast((line) => /leading$/.test(line)) === 'leading');
+  await expect.poll(() => leading().length, wide).toBe(1);
+  const [leader] = leading() as [(typeof workers)[number]];
+  const submits = ['a', 'b', 'c', 'd', 'e'].map((name) => start('workers', ['submit', name]));
+  await expect.poll(() => workers.flatMap(({ lines }) => lines).join(), wide).toContain('working on');
+  leader.child.kill('SIGKILL');
+  await expect.poll(() => leading().filter((each) => each !== leader).length, wide).toBe(1);
+  const other = workers.find((each) => each !== leader && !leading().includes(each));
+  other?.child.kill('SIGKILL');
+  for (const submit of submits) expect(await submit.ended).toBe(0);
+  const results = submits.flatMap(({ lines }) => lines);
+  expect(results.map((line) => line.replace(/\d+$/, 'n'))).toEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((name) => `done: ${name} at attempt n`),
+  );
+});
+
+it('configuration takes what is right, and keeps it where the next one is wrong', async () => {
+  const session = open(servers.connect());
+  const program = start('configuration');
+  await expect.poll(() => program.lines, wide).toEqual(['kept: {"timeoutMs":1000,"banner":""}']);
+  await session.ensure('/shop');
+  const right = '{"timeoutMs":50,"banner":"x"}';
+  await session.create('/shop/configuration', Buffer.from(right), 'persistent');
+  await expect.poll(() => program.lines.at(-1), wide).toBe(`in use: ${right}`);
+  await session.set('/shop/configuration', Buffer.from('{"timeoutMs":-1,"banner":""}'), 0);
+  await expect.poll(() => program.lines.at(-1), wide).toBe(`kept: ${right}`);
+  await stopped(program);
+});
+
+it('cache-servers lists the servers that are complete', async () => {
+  const session = open(servers.connect());
+  const add = async (name: string, host: string, port: string) => {
+    await session.ensure(`/servers/cache/${name}`);
+    await session.create(`/servers/cache/${name}/host`, Buffer.from(host), 'persistent');
+    await session.create(`/servers/cache/${name}/port`, Buffer.from(port), 'persistent');
+  };
+  await add('c6', '10.0.0.6', '11211');
+  const program = start('cache-servers');
+  await expect.poll(() => program.lines.at(-1), wide).toBe('["10.0.0.6:11211"]');
+  await add('c7', '10.0.0.7', 'none');
+  await add('c8', '10.0.0.8', '11212');
+  await session.set('/servers/cache', Buffer.from('touched'), 0);
+  await expect.poll(() => program.lines.at(-1), wide).toBe('["10.0.0.6:11211","10.0.0.8:11212"]');
+  await session.removeTree('/servers/cache/c6');
+  await expect.poll(() => program.lines.at(-1), wide).toBe('["10.0.0.8:11212"]');
+  await stopped(program);
+});
+
+it('update-stack loses no update of eight programs at a time', async () => {
+  const programs = Array.from({ length: 8 }, (_, n) => start('update-stack', [`item-${n}`]));
+  for (const program of programs) expect(await program.ended).toBe(0);
+  const found = await open(servers.connect()).get('/shop/stack');
+  expect(JSON.parse(String(found?.data)).toSorted()).toEqual(Array.from({ length: 8 }, (_, n) => `item-${n}`));
+});
+
+it('barrier holds those who wait until it is released', async () => {
+  expect(await start('barrier', ['hold']).ended).toBe(0);
+  const waiting = [1, 2].map(() => start('barrier', ['wait']));
+  const again = start('barrier', ['hold']);
+  await again.ended;
+  expect([again.lines, ...waiting.map(({ lines }) => lines)]).toEqual([['held already'], [], []]);
+  const release = start('barrier', ['release']);
+  await release.ended;
+  for (const each of waiting) expect(await each.ended).toBe(0);
+  expect([release.lines, ...waiting.map(({ lines }) => lines)]).toEqual([['released'], ['passed'], ['passed']]);
+});
+
+it('queue hands out what was put, in order', async () => {
+  for (const text of ['a', 'b']) expect(await start('queue', ['put', text]).ended).toBe(0);
+  const taker = start('queue');
+  await expect.poll(() => taker.lines, wide).toEqual(['sent a at attempt 1', 'sent b at attempt 1']);
+  await stopped(taker);
+});
+
+it('stops-sending stops before another program begins', async () => {
+  const proxy = await openProxy(servers);
+  const first = start('stops-sending', [], { ZOOKEEPER: proxy.connect, SESSION_TIMEOUT: '2s' });
+  await expect.poll(() => first.lines, wide).toContain('sending');
+  const second = start('stops-sending');
+  await expect.poll(() => second.lines, wide).toContain('connected');
+  await proxy.mode('drop');
+  await expect
+    .poll(() => first.lines.at(-1), { timeout: 60_000, interval: 5 })
+    .toMatch(/stopped sending|suspended|lost/);
+  await expect.poll(() => first.lines, { timeout: 60_000, interval: 5 }).toContain('stopped sending');
+  expect(second.lines).not.toContain('sending');
+  await expect.poll(() => second.lines, wide).toContain('sending');
+  await stopped(second);
+});
