@@ -29,6 +29,8 @@ export interface PublishRequest {
   readonly via: 'publish' | 'rollback' | 'hook';
   readonly ref?: string | null;
   readonly returnsTo?: number | null;
+  /** Of an automatic rollback: the write of config that it takes back. A person's publish takes none over. */
+  readonly takesBack?: TargetVersion;
   /** Where the target's commit, or one that it contains, is in quarantine, lift that in the same transaction; `reason` says why. */
   readonly force?: boolean;
   /** Which of these commits the target's contains, as far as the publisher can tell. Without it: none. */
@@ -153,7 +155,8 @@ export async function publishOnce(
     chain: chainTo(state.deployments.before),
     at: parts.now(),
   });
-  const config = encodeTarget({ ...request.target, gitfleet: { ...request.target.gitfleet, deployment: number } });
+  const { target, takesBack } = request;
+  const config = encodeTarget({ ...target, gitfleet: { ...target.gitfleet, takesBack, deployment: number } });
   const operations: Operation[] = [
     ...first,
     { op: 'check', path: parts.znodes.hold, version: state.hold.version },

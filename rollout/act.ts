@@ -122,6 +122,7 @@ async function rollBack(
 ): Promise<void> {
   const request = {
     target: targetOf(order.base),
+    takesBack: seen.state.config.targetVersion,
     by: `coordinator ${leadership.agentId}`,
     reason: `automatic, after ${deploymentName(order.rollout.deployment)}: ${order.why}`,
     via: 'rollback',

@@ -29,6 +29,8 @@ interface CoordinatorParts {
   readonly access: Access;
   /** Who stands, for the record. */
   readonly agentId: string;
+  /** The targetVersion that the agent of this process accepted last, over restarts; null: none, or not known yet. */
+  readonly accepted: () => string | null;
   /** Drawn for each deployment that an automatic rollback makes. */
   readonly newNonce: () => string;
   /** What the leader of the app does besides rollouts, until the signal of its term. Never throws. */
@@ -61,7 +63,7 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
   const { session, znodes, clock, random, log } = parts;
   const data = Buffer.from(JSON.stringify({ agentId: parts.agentId }));
   const candidacy = standForElection(session, { path: znodes.election, data, clock, random, log });
-  const setBack = createSetBackWatch(() => session.vitals().incarnation);
+  const setBack = createSetBackWatch(() => session.vitals().incarnation, parts.accepted);
   const stopLooking = lookAfterLosses(session, znodes.config, setBack);
   let leading: Promise<void> = Promise.resolve();
   candidacy.onChange((term) => {

@@ -30,12 +30,19 @@ export function finish(
     const why = stays === '' ? broken.why : `${broken.why}; no rollback: ${stays}`;
     return changing('halt', why, { ...ended, state: 'halted', reason: why });
   }
+  if (picture.watched < WATCH_BEFORE_BACK_MS) return rest('a new leader watches for 5 s before it goes back');
   return {
     ...{ do: 'roll back', why: broken.why, base, commitId: wanted.target.commitId },
     rollout: { ...ended, base, state: 'rolled-back', reason: broken.why },
     outcome: { number: rollout.deployment, outcome: outcomeOf(picture, ended, 'rolled-back', broken.why) },
   };
 }
+
+/**
+ * The reports that a new leader finds may be of before a loss of writes, of which it cannot know itself; agents that can
+ * have refused the target by then.
+ */
+const WATCH_BEFORE_BACK_MS = 5_000;
 
 /** What was proven when it began; where a person has put that into quarantine since, the newest that may be activated. */
 function wayBack(picture: Observed, { base }: Rollout): Rollout['base'] {

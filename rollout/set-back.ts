@@ -1,20 +1,24 @@
-import { targetVersionOf } from '../schemas/target-version.ts';
+import { targetVersionOf, wasBefore } from '../schemas/target-version.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Session } from '../zookeeper/session.ts';
 
-/** Remembers, over the terms of one process, which target an ensemble showed right after it had lost writes. */
+/** Knows, over the terms of one process, a target that is of before a loss of writes. */
 export interface SetBackWatch {
   /** Whether the ensemble lost writes since the last look. */
   readonly isNews: boolean;
   /**
    * @param targetVersion what config holds; null: there is no config.
-   * @returns whether this target was found by the first look at an ensemble that had lost writes.
+   * @returns whether this target was found by the first look at an ensemble that had lost writes, or is older than what
+   *   the agent of this process accepted.
    */
   look(targetVersion: TargetVersion | null): boolean;
 }
 
-/** @param incarnation of the ensemble, as the session counts it: it grows whenever the ensemble lost what it had. */
-export function createSetBackWatch(incarnation: () => number): SetBackWatch {
+/**
+ * @param incarnation of the ensemble, as the session counts it: it grows whenever the ensemble lost what it had.
+ * @param accepted what the agent of this process accepted last. It outlives the process, which the session does not.
+ */
+export function createSetBackWatch(incarnation: () => number, accepted: () => string | null): SetBackWatch {
   let known = incarnation();
   let suspect: TargetVersion | null = null;
   return {
@@ -27,10 +31,13 @@ export function createSetBackWatch(incarnation: () => number): SetBackWatch {
       known = now;
       // Whatever is written after that look is newer than the loss.
       if (suspect !== targetVersion) suspect = null;
-      return suspect !== null;
+      return suspect !== null || isOlder(targetVersion, accepted());
     },
   };
 }
+
+const isOlder = (targetVersion: TargetVersion | null, accepted: string | null): boolean =>
+  targetVersion !== null && accepted !== null && wasBefore(targetVersion, accepted);
 
 /**
  * Looks as soon as the ensemble is back, leading or not: a candidate that looks first when it leads would suspect a

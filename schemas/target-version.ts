@@ -28,3 +28,12 @@ export function compareTargetVersions(a: TargetVersion, b: TargetVersion): numbe
   if (one.mzxid !== other.mzxid) return one.mzxid < other.mzxid ? -1 : 1;
   return Math.sign(one.mtime - other.mtime);
 }
+
+/**
+ * Whether one write was made before the other whatever the ensemble lost in between: by the order of writes and by the
+ * time. A target that a person publishes after a loss has an earlier place in that order, and a later time.
+ */
+export function wasBefore(one: string, other: string): boolean {
+  const [a, b] = [parseTargetVersion(one), parseTargetVersion(other)];
+  return a !== null && b !== null && a.mzxid < b.mzxid && a.mtime <= b.mtime;
+}

@@ -41,6 +41,11 @@ const additions = z.object({
   ref: z.string().optional(),
   by: z.string().optional(),
   reason: z.string().optional(),
+  /**
+   * Of an automatic rollback: the targetVersion of what it takes back. After ZooKeeper was set back, an agent that
+   * accepted a newer target refuses it: no person has said that it should run.
+   */
+  takesBack: z.string().optional(),
   /** How this one deployment rolls out, instead of the app's `policy`. */
   policy: z.lazy(foreignPolicy).optional(),
   /** Members of `gitfleet` that a reader has to understand; else it refuses the target. */
@@ -140,5 +145,5 @@ function sayIssue(issue: z.core.$ZodIssue): string[] {
 }
 
 /** What readers and writers of a target need beside it. */
-export { compareTargetVersions, parseTargetVersion, targetVersionOf } from './target-version.ts';
+export { compareTargetVersions, parseTargetVersion, targetVersionOf, wasBefore } from './target-version.ts';
 export { type AllowList, ANY_URL, type UrlPolicy } from './url.ts';

@@ -1,15 +1,16 @@
 import type { Clock, Random } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type AllowList, parseTarget, targetVersionOf } from '../../schemas/target.ts';
+import { type AllowList, parseTarget, type Target, targetVersionOf, wasBefore } from '../../schemas/target.ts';
+import type { Znodes } from '../../schemas/znodes.ts';
 import { followNode } from '../../zookeeper/recipes/follow-node.ts';
-import type { Session, Snapshot } from '../../zookeeper/session.ts';
+import type { NodeStat, Session, Snapshot } from '../../zookeeper/session.ts';
 import type { Journal } from '../state/journal.ts';
 import { nothingHeard, type TargetHeard } from '../state/wanted.ts';
 
 interface TargetFeedParts {
   readonly session: Session;
-  readonly path: string;
+  readonly znodes: Pick<Znodes, 'config' | 'deployment'>;
   readonly resyncMs: number;
   readonly policy: () => AllowList;
   readonly accepted: () => Journal['accepted'];
@@ -21,51 +22,75 @@ interface TargetFeedParts {
 /**
  * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: a failure on the way
  * is logged and the read is tried again.
+ *
+ * Where ZooKeeper lost writes or was restored, config may be older than what this agent accepted last. It is then
+ * refused until a person has spoken. A later time of the write is a person's word, also through another ZooKeeper client
+ * than ours; an automatic rollback is none, unless what it takes back was one.
  */
 export async function* followTarget(parts: TargetFeedParts, signal: AbortSignal): AsyncGenerator<TargetHeard> {
-  const { path, log } = parts;
+  const { znodes, log } = parts;
   let told = false;
   const read = (snapshot: Snapshot): Promise<TargetHeard> => {
-    if (!told) log.info({ path, empty: !hasContent(snapshot) }, `watching ${path}`);
+    if (!told) log.info({ path: znodes.config, empty: !hasContent(snapshot) }, `watching ${znodes.config}`);
     told = true;
     return judge(parts, snapshot);
   };
-  yield* followNode({ ...parts, failing: 'cannot read the target, retrying' }, read, signal);
+  const node = { ...parts, path: znodes.config, failing: 'cannot read the target, retrying' };
+  yield* followNode(node, read, signal);
 }
 
 async function judge(parts: TargetFeedParts, seen: Snapshot): Promise<TargetHeard> {
+  const { znodes } = parts;
   const snapshot = await withoutLag(parts, seen);
-  if (!snapshot.exists) return nothingHeard(`${parts.path} to exist (gitfleet init)`);
-  if (snapshot.data.length === 0) return nothingHeard(`a first target in ${parts.path}`);
+  if (!snapshot.exists) return nothingHeard(`${znodes.config} to exist (gitfleet init)`);
+  if (snapshot.data.length === 0) return nothingHeard(`a first target in ${znodes.config}`);
   const { stat } = snapshot;
   const write = { mzxid: stat.mzxid, mtime: stat.mtime };
   const targetVersion = targetVersionOf(stat);
   const judged = parseTarget(snapshot.data, parts.policy());
   if (!judged.ok) return { write, wanted: { kind: 'refused', targetVersion, failure: judged.failure } };
-  const accepted = parts.accepted();
-  if (accepted && wentBack(accepted, stat.mzxid)) {
-    if (stat.mtime <= accepted.mtime)
-      return { write, wanted: { kind: 'refused', targetVersion, failure: wentBackFailure() } };
-    parts.log.warn({ targetVersion, accepted: accepted.targetVersion }, 'ZooKeeper was set back; its target is newer');
+  const why = await whyWentBack(parts, judged.target, stat);
+  if (why !== null) {
+    const failure = FleetError.of('TARGET_WENT_BACK', `${why}: ZooKeeper lost writes or was restored`).toFailure();
+    return { write, wanted: { kind: 'refused', targetVersion, failure } };
   }
+  const accepted = parts.accepted();
+  if (isEarlier(accepted, stat.mzxid))
+    parts.log.warn({ targetVersion, accepted: accepted?.targetVersion }, 'ZooKeeper was set back; its target is newer');
   return { write, wanted: { kind: 'target', targetVersion, target: judged.target } };
 }
 
+/** Null: it is what should run. */
+async function whyWentBack(parts: TargetFeedParts, target: Target, stat: NodeStat): Promise<string | null> {
+  const accepted = parts.accepted()?.targetVersion;
+  const targetVersion = targetVersionOf(stat);
+  if (accepted === undefined || accepted === targetVersion) return null;
+  if (wasBefore(targetVersion, accepted)) return 'config is older than the target that this agent accepted last';
+  const { takesBack, deployment } = target.gitfleet ?? {};
+  if (takesBack === undefined || !wasBefore(takesBack, accepted)) return null;
+  if (!(await isOfRecord(parts, deployment, stat))) return null;
+  return 'config goes back automatically from a target older than the one that this agent accepted last';
+}
+
+/** Whether our own transaction wrote config: another ZooKeeper client may have copied what an old one wrote. */
+async function isOfRecord(
+  { session, znodes }: TargetFeedParts,
+  deployment: number | undefined,
+  { mzxid }: NodeStat,
+): Promise<boolean> {
+  const record = deployment === undefined ? null : await session.exists(znodes.deployment(deployment));
+  return record?.czxid === mzxid;
+}
+
 /** A follower may lag: before a target counts as gone back, a quorum write and a second look. */
-async function withoutLag(parts: TargetFeedParts, seen: Snapshot): Promise<Snapshot> {
-  const accepted = parts.accepted();
-  if (!seen.exists || !accepted || !wentBack(accepted, seen.stat.mzxid)) return seen;
-  await parts.session.catchUp(parts.path);
-  const again = await parts.session.get(parts.path);
+async function withoutLag({ accepted, session, znodes }: TargetFeedParts, seen: Snapshot): Promise<Snapshot> {
+  if (!seen.exists || !isEarlier(accepted(), seen.stat.mzxid)) return seen;
+  await session.catchUp(znodes.config);
+  const again = await session.get(znodes.config);
   return again ? { exists: true, ...again } : { exists: false };
 }
 
-const wentBack = (accepted: NonNullable<Journal['accepted']>, mzxid: bigint): boolean => mzxid < BigInt(accepted.mzxid);
-
-const wentBackFailure = () =>
-  FleetError.of(
-    'TARGET_WENT_BACK',
-    'config is older than the target that this agent accepted last: ZooKeeper lost writes or was restored',
-  ).toFailure();
+const isEarlier = (accepted: Journal['accepted'], mzxid: bigint): boolean =>
+  accepted !== null && mzxid < BigInt(accepted.mzxid);
 
 const hasContent = (snapshot: Snapshot): boolean => snapshot.exists && snapshot.data.length > 0;

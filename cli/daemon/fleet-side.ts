@@ -118,6 +118,7 @@ export function fleetSide(parts: FleetSideParts) {
     },
   });
   shutdown.add('second presence', () => second.leave());
+  let accepted: () => Journal['accepted'] = () => null;
   const flags = parts.flagsFile === null ? null : followFlags(parts, parts.flagsFile);
   if (parts.stands) {
     const { newNonce } = parts;
@@ -128,6 +129,7 @@ export function fleetSide(parts: FleetSideParts) {
       znodes: paths,
       access,
       agentId,
+      accepted: () => accepted()?.targetVersion ?? null,
       newNonce,
       ...whileLeading,
       ...mechanics,
@@ -136,7 +138,7 @@ export function fleetSide(parts: FleetSideParts) {
   }
 
   const policy = () => ({ allow: live().allowUrls });
-  const desired = { session, path: paths.config, policy, log, clock, random };
+  const desired = { session, znodes: paths, policy, log, clock, random };
   const orders = {
     ...{ session, znodes: paths, agentId, policy, log, clock, random },
     get resyncMs() {
@@ -150,7 +152,8 @@ export function fleetSide(parts: FleetSideParts) {
     membership,
     enrolment,
     /** Started again at each change of the settings, which may judge the same target differently. */
-    async *follow(accepted: () => Journal['accepted'], signal: AbortSignal) {
+    async *follow(ofAgent: () => Journal['accepted'], signal: AbortSignal) {
+      accepted = ofAgent;
       while (!signal.aborted) {
         const round = AbortSignal.any([signal, again.signal]);
         yield* followTarget({ ...desired, resyncMs: live().resyncInterval, accepted }, round);

@@ -51,7 +51,8 @@ function coordinate(agentId: string, wrap: (session: Session) => Session = (sess
   const opened = kit.open(kit.connect(), { sessionTimeoutMs: 4_000 });
   const session = wrap(opened);
   const newNonce = () => `nonce-${Math.random()}`;
-  const parts = { session, znodes: paths, access: openAccess, agentId, newNonce, clock, random, log: silentLog };
+  const mechanics = { newNonce, clock, random, log: silentLog };
+  const parts = { session, znodes: paths, access: openAccess, agentId, accepted: () => null, ...mechanics };
   const started = { coordinator: startCoordinator(parts), session: opened };
   coordinators.push(started);
   return started;

@@ -736,6 +736,22 @@ describe('an ensemble that was set back', () => {
     expect(settle(world)).toContain('ZooKeeper was set back (web-3 accepted a newer target before)');
   });
 
+  it('may be what a new leader cannot know: it goes back only after it has watched for a moment', () => {
+    const world = second(WAVES);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.fail('web-1', 'HEALTH_FAILED');
+    world.watched = 4_000;
+    expect(settle(world)).toContain('watches for 5 s before it goes back');
+    world.watched = 6_000;
+    expect(plan(world.picture())).toMatchObject({ do: 'roll back' });
+    // Agents that saw the loss have refused by then.
+    world.fail('web-2', 'TARGET_WENT_BACK');
+    expect(settle(world)).toContain('ZooKeeper was set back');
+    expect({ records: world.records.length, quarantine: world.quarantine }).toEqual({ records: 2, quarantine: [] });
+  });
+
   it('names only the agents that refuse this very target', () => {
     const world = second(WAVES);
     world.fail('web-2', 'TARGET_WENT_BACK');

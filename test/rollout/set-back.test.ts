@@ -8,13 +8,31 @@ const version = (text: string) => text as TargetVersion;
 
 it('knows the target that an ensemble shows right after it lost writes, and no later one', () => {
   let incarnation = 1;
-  const watch = createSetBackWatch(() => incarnation);
+  const watch = createSetBackWatch(
+    () => incarnation,
+    () => null,
+  );
   expect(watch.look(version('9.900'))).toBe(false);
   incarnation = 2;
   expect(watch.look(version('5.500'))).toBe(true);
   expect(watch.look(version('5.500'))).toBe(true);
   expect(watch.look(version('6.950'))).toBe(false);
   expect(watch.look(version('5.500'))).toBe(false);
+});
+
+it('knows from its own agent, over a restart, that a target is older than what was accepted', () => {
+  let accepted: string | null = null;
+  const watch = createSetBackWatch(
+    () => 1,
+    () => accepted,
+  );
+  expect(watch.look(version('5.500'))).toBe(false);
+  accepted = '9.900';
+  expect(watch.look(version('5.500'))).toBe(true);
+  // What a person publishes after it has an earlier place in the order of writes, and a later time.
+  expect(watch.look(version('6.950'))).toBe(false);
+  expect(watch.look(version('a.950'))).toBe(false);
+  expect(watch.look(null)).toBe(false);
 });
 
 describe('a candidate that does not lead', () => {
@@ -33,7 +51,10 @@ describe('a candidate that does not lead', () => {
         return mzxid === undefined ? null : ({ data: Buffer.alloc(0), stat: { mzxid, mtime } } as NodeData);
       },
     };
-    const watch = createSetBackWatch(() => server.incarnation);
+    const watch = createSetBackWatch(
+      () => server.incarnation,
+      () => null,
+    );
     const stop = lookAfterLosses(session, '/app/config', watch);
     const reconnect = async () => {
       for (const listener of told) listener('connected');

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { followTarget } from '../../../agent/coordination/target-feed.ts';
 import { type Clock, systemClock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/log.ts';
+import { znodes } from '../../../schemas/znodes.ts';
 import { errorFor } from '../../../zookeeper/result-codes.ts';
 import type { Session } from '../../../zookeeper/session.ts';
 
@@ -22,7 +23,7 @@ it('an agent without rights says so once with the hint, asks within a minute, an
     },
   } as unknown as Session;
   const log = { warn: (fields: unknown) => lines.push(fields), info: () => {} } as unknown as Logger;
-  const parts = { session, path: '/x/config', resyncMs: 1, policy: () => ({ allow: [] }), accepted: () => null };
+  const parts = { session, znodes: znodes('/x'), resyncMs: 1, policy: () => ({ allow: [] }), accepted: () => null };
   const signal = new AbortController().signal;
   for await (const { wanted } of followTarget({ ...parts, log, clock, random: () => 0.5 }, signal)) {
     expect(wanted.kind).toBe('nothing');
