@@ -44,7 +44,8 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const takes = under && !(elsewhere && rollout.wayBack);
   const lost = rollout.latePermitted.includes(agentId);
   const is = (standing: AgentState, inFlight = false, overdue = false): RolloutAgent => ({
-    ...{ agentId, standing, seen, inFlight, overdue, elsewhere, hadPermit: permitted || lost },
+    ...{ agentId, standing, seen, inFlight, overdue, elsewhere },
+    hadPermit: permitted || lost || rollout.revoked.includes(agentId),
   });
   // Its server went away for good, and said so.
   if (!online && hasLeft(seen.report)) return is('forgotten');
@@ -57,7 +58,7 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   // An agent that was late for want of a disk or an origin, or before its permit, and is ready now, was only slow.
   if (ready && !lost) return is('ready');
   // An old error does not explain why an agent went away with its permit.
-  const explained = isUnable(report) && (online || !(permitted || lost));
+  const explained = (isUnable(report) || isAgain(report)) && (online || !(permitted || lost));
   const late = explained || rollout.lateUnable.includes(agentId) ? 'unable' : 'failed';
   if (rollout.late.includes(agentId)) return is(late, permitted);
   const since = sinceWhen(seen, rollout, permitted, isActive);
@@ -72,6 +73,15 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
 
 /** Its report names what keeps it, and that is not the commit. */
 const isUnable = (report: Report | null): boolean => report?.error != null && !blamesCommit(report.error);
+
+/**
+ * Tries again what failed before, and reports no error meanwhile. What failed was not the commit's: an agent gives up at
+ * once for each code that speaks about the commit. What a try costs in `prepare` and later is the commit's.
+ */
+const isAgain = (report: Report | null): boolean =>
+  report !== null && report.attempts > 0 && BY_THE_SERVER.includes(report.phase);
+
+const BY_THE_SERVER: readonly Report['phase'][] = ['fetching', 'writing', 'verifying'];
 
 /** When its deadline starts; for one that is done, when it went away, while its wave or the canary is watched. */
 function sinceWhen(seen: AgentSeen, rollout: Rollout, permitted: boolean, isActive: boolean): number | null {

@@ -41,7 +41,10 @@ function continued(
   if (!before || !left || !going || record.via === 'rollback' || !wanted.target) return null;
   if (!isSameTarget(left.target, wanted.target) || left.via === 'rollback') return null;
   if (wanted.policy && !isDeepStrictEqual(wanted.policy, before.policy)) return null;
-  const tries = { late: [], latePermitted: [], lateUnable: [], excused: [], failures: [], setBackPassed: false };
+  const tries = {
+    ...{ late: [], latePermitted: [], lateUnable: [], revoked: [], excused: [], failures: [] },
+    setBackPassed: false,
+  };
   const { targetVersion } = wanted;
   return { ...before, ...tries, waveAt: now, soakAt: null, deployment: record.number, targetVersion };
 }
@@ -55,7 +58,7 @@ function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment):
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
     ...{ canary: [], members: [], waveAt: now, soakAt: null, promoted: null },
     wayBack: record.via === 'rollback',
-    ...{ late: [], latePermitted: [], lateUnable: [], excused: [], failures: [], steered: [] },
+    ...{ late: [], latePermitted: [], lateUnable: [], revoked: [], excused: [], failures: [], steered: [] },
     ...{ reason: '', setBack: false, setBackPassed: false },
   };
   if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };

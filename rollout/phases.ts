@@ -48,6 +48,10 @@ function withLate(rollout: Rollout, tally: Summary): Rollout {
     late: add(rollout.late, overdue),
     latePermitted: add(rollout.latePermitted, permitted),
     lateUnable: add(rollout.lateUnable, unable),
+    revoked: add(
+      rollout.revoked,
+      unable.filter((each) => each.hadPermit),
+    ),
   };
 }
 

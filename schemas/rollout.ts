@@ -73,6 +73,8 @@ export const rollout = once(() =>
     latePermitted: z.array(z.string()).default([]),
     /** Those of the late that named a reason of their own. A retry reports no error, and does not make them failed. */
     lateUnable: z.array(z.string()).default([]),
+    /** Those of the late whose permit was taken for a reason of their own: they may have activated it before that. */
+    revoked: z.array(z.string()).default([]),
     /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
     excused: z.array(z.string()).default([]),
     /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */

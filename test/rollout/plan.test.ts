@@ -573,6 +573,46 @@ describe('a failure that does not speak about the commit', () => {
     expect(world.rollout).toMatchObject({ state: 'proven', late: [], lateUnable: [] });
   });
 
+  it.each(['fetching', 'writing', 'verifying'] as const)(
+    'is what an agent is late for that tries again in the very moment of the deadline, %s',
+    (phase) => {
+      const world = second({ canary: 1, maxParallel: 4, deadline: '10m' }, 3);
+      settle(world);
+      for (const id of ['web-2', 'web-3']) world.say(id, 'awaiting');
+      world.say('web-1', phase, { attempts: 3 });
+      world.now += 601_000;
+      settle(world);
+      expect(world.rollout).toMatchObject({ state: 'running', lateUnable: ['web-1'] });
+      expect(world.permitted()).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    ['at its first try', 'fetching', 0],
+    ['while it prepares', 'preparing', 2],
+  ] as const)('is not what an agent is late for %s', (_, phase, attempts) => {
+    const world = second({ canary: 1, maxParallel: 4, deadline: '10m' }, 3);
+    settle(world);
+    world.say('web-1', phase, { attempts });
+    world.now += 601_000;
+    expect(settle(world)).toContain('none of them had a permit yet');
+    expect(world.rollout?.state).toBe('halted');
+  });
+
+  it('and outlasts the deadline of a permit does not hide that the commit it activated is bad', () => {
+    const world = second({ maxParallel: 1, deadline: '10m' }, 4);
+    settle(world);
+    world.sayAll('awaiting');
+    settle(world);
+    world.fail('web-1', 'NO_SPACE', 'retry');
+    world.now += 601_000;
+    settle(world);
+    expect(world.rollout).toMatchObject({ state: 'running', lateUnable: ['web-1'], revoked: ['web-1'] });
+    // It had swapped before its permit was taken.
+    world.fail('web-1', 'HEALTH_FAILED');
+    expect(plan(world.picture())).toMatchObject({ do: 'roll back', commitId: 'b'.repeat(40) });
+  });
+
   it('by the commit, after it was late by an outage, counts as a failure of the commit', () => {
     const world = second({ maxParallel: 1, deadline: '10m' }, 2);
     settle(world);

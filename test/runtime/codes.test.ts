@@ -52,6 +52,8 @@ describe('the table of codes', () => {
       ...['SHARED_TAKEN', 'SUBMODULES', 'TOO_LARGE', 'UNSAFE_TREE'],
     ]);
     expect(ROWS.filter(([, { about, next }]) => (about === 'gitfleet') !== (next === 'bug'))).toEqual([]);
+    // So what an agent tries again is never the fault of the commit (rollout/agent-state.ts).
+    expect(ROWS.filter(([, { about, next }]) => about === 'commit' && next !== 'stall')).toEqual([]);
   });
 });
 
