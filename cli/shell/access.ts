@@ -18,7 +18,9 @@ export function explainRefusal(
   const { code, message } = classify(error);
   const users = (session.auth ?? []).map(({ credential }) => credential.split(':')[0]).join(', ');
   if (code === 'APP_MISSING' && users === '') {
-    const hint = `run once: gitfleet init --app ${app} (--open for a trial without access rights); check --zookeeper and its chroot`;
+    const hint =
+      `run once: gitfleet init --app ${app} (--open for a trial without access rights); check --zookeeper and its chroot; ` +
+      'after a wipe, agents keep what they serve: then gitfleet publish --again';
     return FleetError.of(code, message, hint, error);
   }
   if (code !== 'NO_AUTH') return error;

@@ -7,7 +7,7 @@ import { inForce } from '../../schemas/hold.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
 import type { NextCommands } from '../current-rollout.ts';
 import type { Stale } from '../freshness.ts';
-import { wasSetBack } from '../shown-target.ts';
+import { shownTargets, wasSetBack } from '../shown-target.ts';
 import { judgeDeployment, presentProgress, type Verdict } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './columns.ts';
@@ -135,7 +135,7 @@ export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
     case 'running':
       return words === '' ? [] : [line(screen, `  ${words}`)];
     case 'paused':
-      return [line(screen, `  ${words}; next: gitfleet resume`, 'busy')];
+      return [line(screen, wentBack(picture) ? `  ${words}` : `  ${words}; next: gitfleet resume`, 'busy')];
     case 'halted':
       return [line(screen, `  HALTED: ${why}`, 'bad')];
     case 'aborted':
@@ -166,6 +166,9 @@ function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): st
   return [line(screen, words, tone), ...nextLines(picture, screen)];
 }
 
+const wentBack = ({ fleet, state, rollout }: StatusPicture): boolean =>
+  wasSetBack(fleet, state.config.targetVersion, rollout);
+
 const stuckOf = ({ agents }: Verdict) => agents.find((agent) => agent.standing === 'failed');
 
 /** What a person may do where something went wrong; nothing where all goes its way. */
@@ -178,8 +181,8 @@ export function nextLines(picture: StatusPicture, screen: Screen): string[] {
 function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
   const ending = badEnding(picture, verdict);
   if (ending === null) return [];
-  const { fleet, state, rollout } = picture;
-  if (wasSetBack(fleet, state.config.targetVersion, rollout)) return [setBackWords(fleet)];
+  const { fleet } = picture;
+  if (wentBack(picture)) return [setBackWords(fleet)];
   const stuck = stuckOf(verdict);
   const look = stuck ? `gitfleet status ${visible(stuck.agentId, 100)}` : null;
   // What goes on still has nothing to try again.
@@ -218,6 +221,10 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
     ...told(online, 'online, waiting for a target'),
     ...told(offline, 'offline'),
     ...notEnrolledLines(picture.notEnrolled).map((words) => line(screen, `  ${words}`, 'bad')),
-    line(screen, 'next: gitfleet publish'),
+    line(screen, nextWords(firstCommands(fleet))),
   ];
 }
+
+/** Where agents show a commit already, ZooKeeper was wiped: no record tells the repository any more. */
+const firstCommands = (fleet: readonly AgentView[]): string[] =>
+  shownTargets(fleet).length === 0 ? ['gitfleet publish'] : [setBackWords(fleet), 'outside a clone add --url URL'];

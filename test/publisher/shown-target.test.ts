@@ -45,4 +45,19 @@ describe('where ZooKeeper was set back', () => {
   it('it names both where as many show one as another', () => {
     expect(setBackWords([wentBack('a'), wentBack('b', OLD)])).toContain('agents show 9dbcdf1ee3 and 1f2e3d4c5b');
   });
+
+  it('where ZooKeeper was wiped, what agents show is offered, and nothing else', () => {
+    const empty = { target: null, refused: null };
+    const wiped = picture([agent('web-1', { phase: 'waiting' })]);
+    const state = { ...wiped.state, config: { ...wiped.state.config, ...empty } };
+    expect(statusLines({ ...wiped, state }, SCREEN).at(-1)).toBe(
+      'next: gitfleet publish --again (publishes 9dbcdf1ee3, which 1 agent shows); outside a clone add --url URL',
+    );
+  });
+
+  it('a pause that was restored is not offered to be resumed', () => {
+    const paused = { state: 'paused', paused: { by: 'ann', reason: '', at: 0 } } as const;
+    expect(statusLines(picture([wentBack('web-1')], {}, paused), SCREEN).join('\n')).not.toContain('gitfleet resume');
+    expect(statusLines(picture([agent('web-1')], {}, paused), SCREEN).join('\n')).toContain('gitfleet resume');
+  });
 });
