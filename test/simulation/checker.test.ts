@@ -1,6 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { SEED, seeded } from '../support/seeded.ts';
-import { simulate } from './fleet.ts';
+import { hostileBase } from './attacks.ts';
+import { join, publish } from './fleet.ts';
+import { loseData } from './set-back.ts';
+import { type Script, simulate } from './simulate.ts';
 
 vi.mock('node:fs/promises', () => import('./disk.ts'));
 Error.stackTraceLimit = 0;
@@ -14,16 +17,68 @@ describe(`a simulated run (GITFLEET_SEED=${SEED})`, () => {
   });
 });
 
+/** Set back from one proven deployment to the canary of the one before, whose permit is there again. */
+const SET_BACK: Script = {
+  servers: 3,
+  policy: { canary: 1, maxParallel: 1, soak: '15s', deadline: '60s', onFailure: 'rollback' },
+  async play(fleet, seconds) {
+    publish(fleet, 'good');
+    await seconds(1);
+    while (fleet.checker.rollout()?.soakAt === null) await seconds(1);
+    const inTheCanary = fleet.zookeeper.backup();
+    await seconds(100);
+    publish(fleet, 'good');
+    await seconds(120);
+    loseData(fleet, inTheCanary);
+    await seconds(60);
+  },
+};
+
+/** A server that serves nothing goes to the base, of which a stranger makes anything. */
+const HOSTILE_BASE: Script = {
+  ...SET_BACK,
+  async play(fleet, seconds) {
+    publish(fleet, 'good');
+    await seconds(5);
+    hostileBase(fleet);
+    join(fleet);
+    await seconds(20);
+  },
+};
+
 describe(`the checker finds what is planted (GITFLEET_SEED=${SEED})`, () => {
   it.each([
     ['agents go without a permit', /are under way at once/],
     ['agents call themselves active before they are healthy', /are under way at once/],
     ['coordinators forget the guard of their term', /an order without guard/],
+    ['agents keep every release', /has no room, and only its own releases/],
   ] as const)('%s', { timeout: 20 * 60_000 }, async (planted, found) => {
     for (let run = 0; run < 100; run++) {
       const { violations } = await simulate(draw.below(2 ** 31), { planted });
       if (found.test(violations.join('\n'))) return;
     }
     expect.fail('not in 100 schedules');
+  });
+
+  it('agents allow every repository', { timeout: 20 * 60_000 }, async () => {
+    for (let run = 0; run < 100; run++) {
+      const script = HOSTILE_BASE;
+      const { violations } = await simulate(draw.below(2 ** 31), { planted: 'agents allow every repository', script });
+      if (/fetches https:..evil/.test(violations.join('\n'))) return;
+    }
+    expect.fail('not in 100 runs');
+  });
+
+  it.each([
+    ['agents forget what they accepted', [/web-1 accepted \S+, and goes to \S+ after ZooKeeper lost data/]],
+    [
+      'coordinators overlook that ZooKeeper was set back',
+      [/a machine publishes after ZooKeeper lost data/, /is put into quarantine for TARGET_WENT_BACK/],
+    ],
+  ] as const)('%s', { timeout: 60_000 }, async (planted, found) => {
+    const seed = draw.below(2 ** 31);
+    const { violations } = await simulate(seed, { planted, script: SET_BACK });
+    for (const each of found) expect(violations.join('\n'), `seed ${seed}`).toMatch(each);
+    expect((await simulate(seed, { script: SET_BACK })).violations, `seed ${seed}`).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
 import { amountOf } from '../../schemas/policy.ts';
@@ -8,13 +9,23 @@ import type { Znodes } from '../../schemas/znodes.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { FakeServer } from '../support/zookeeper/fake/server.ts';
 import type { Change } from '../support/zookeeper/fake/wire.ts';
-import type { SimulatedServer } from './server.ts';
+import { REPOSITORY, type SimulatedServer } from './server.ts';
 
 export interface Checker {
   /** What was broken so far, in words; a run without any has kept every promise. */
   readonly violations: readonly string[];
   /** Who writes in this session is a person, whose words need no guard. */
   isPerson(sessionId: bigint): void;
+  /** Who writes in this session has no right to: what they do is no defect of ours, what machines do about it is. */
+  isStranger(sessionId: bigint): void;
+  /** ZooKeeper has other data now: of an earlier moment, or none. */
+  lostData(servers: readonly SimulatedServer[]): void;
+  /** Whether data were lost, and no person has said since what should run. */
+  awaitsPerson(): boolean;
+  /** A report under this server's name is not its own. */
+  liedAbout(server: SimulatedServer): void;
+  atFetch(server: SimulatedServer, url: string): void;
+  atTouch(servers: readonly SimulatedServer[], path: string): void;
   atFailpoint(server: SimulatedServer, name: FailpointName): void;
   /** When everything has healed and nothing moves any more. */
   atEnd(servers: readonly SimulatedServer[]): void;
@@ -36,6 +47,9 @@ export interface Nature {
 /** `flaky`: sick on one server. `sickens`: well at first, and sick everywhere some seconds later. */
 export type CommitKind = 'good' | 'bad' | 'flaky' | 'sickens';
 
+/** What marks a report that is not the agent's own. */
+export const LIE = 'lie';
+
 /** An agent reads the quarantine right before its swap; this is how long that answer may be on its way. */
 const READ_BEFORE_MS = 5_000;
 
@@ -47,11 +61,24 @@ const READ_BEFORE_MS = 5_000;
  * 2. Never more agents between swap and health than the policy allows.
  * 3. A quarantined commit is not activated, and a good one is not put there where no server was in trouble.
  * 4. What makes servers sick before its soak is over is not proven.
- * 5. In the end a rollout is proven, rolled back, failed, aborted, halted or paused, and says why; a proven one is shown
+ * 5. After ZooKeeper lost data, no machine publishes while an online agent accepted what was lost, and no agent begins what
+ *    is older than what it accepted, before a
+ *    person has said what should run.
+ * 6. A machine puts a commit into quarantine only for failures that speak about the commit, or for lateness.
+ * 7. Nothing but the one allowed repository is fetched, and nothing is written, linked or removed outside an agent's own
+ *    root and state.
+ * 8. In the end a rollout is proven, rolled back, failed, aborted, halted or paused, and says why; a proven one is shown
  *    by everybody, and who does not show what config says has said why.
  */
 export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: VirtualClock, nature: Nature): Checker {
   const people = new Set<bigint>();
+  const strangers = new Set<bigint>();
+  const liars = new Set<string>();
+  /** What agents had accepted of what ZooKeeper has lost since, until a person says what should run. */
+  const lost = new Map<string, string>();
+  let awaitsPerson = false;
+  let all: readonly SimulatedServer[] = [];
+  let mostAgents = 0;
   const violations: string[] = [];
   const inFlight = new Map<string, { readonly server: SimulatedServer; readonly targetVersion: string }>();
   const quarantinedAt = new Map<string, number>();
@@ -76,11 +103,31 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
   };
 
   zookeeper.onWrite((sessionId, changes) => {
-    const byPerson = people.has(sessionId);
-    noteQuarantine(byPerson);
+    const byMachine = !people.has(sessionId) && !strangers.has(sessionId);
+    if (byMachine) checkNotBack(changes);
+    noteQuarantine(byMachine);
     noteRollout();
-    if (!byPerson && changes.some(isOrder)) checkOrder(changes);
+    if (byMachine && changes.some(isOrder)) checkOrder(changes);
+    if (people.has(sessionId)) noteWord(changes);
   });
+
+  /** What a person publishes counts from then on, and so does a person's word that lets the loss pass. */
+  function noteWord(changes: readonly Change[]): void {
+    const published = changes.some(({ op, path }) => op === 'set' && path === znodes.config);
+    const passed = changes.some(({ path }) => path === znodes.rollout) && rollout()?.setBackPassed === true;
+    if (!published && !passed) return;
+    awaitsPerson = false;
+    lost.clear();
+  }
+
+  /** Accepted what was lost, and can say so: what nobody online has seen no machine can know. */
+  const knowsOfLoss = ({ id, state, line }: SimulatedServer) => lost.has(id) && state === 'up' && line.passes;
+
+  function checkNotBack(changes: readonly Change[]): void {
+    if (!awaitsPerson || !all.some(knowsOfLoss)) return;
+    const published = changes.filter(({ op, path }) => op !== 'check' && path === znodes.config);
+    if (published.length > 0) violate('a machine publishes after ZooKeeper lost data, and no person has spoken');
+  }
 
   const isOrder = ({ op, path }: Change): boolean =>
     op !== 'check' && (path.startsWith(`${znodes.permits}/`) || path === znodes.rollout || path === znodes.quarantine);
@@ -124,22 +171,42 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     }
   }
 
-  function noteQuarantine(byPerson: boolean): void {
+  /** By what the agents themselves report, not by the record. */
+  function checkReasons(commitId: string): void {
+    const record = rollout();
+    for (const { agentId, code } of record?.failures ?? []) {
+      if (LATE.includes(code) || liars.has(agentId)) continue;
+      const said = parseReport(zookeeper.peek(znodes.report(agentId))?.data ?? Buffer.alloc(0));
+      const about = said?.targetVersion === record?.targetVersion ? said?.error?.code : undefined;
+      if (about !== undefined && OF_COMMIT.includes(about)) continue;
+      violate(`${commitId.slice(0, 7)} is put into quarantine for ${about ?? code} on ${agentId}`);
+    }
+  }
+
+  function noteQuarantine(byMachine: boolean): void {
     const data = zookeeper.peek(znodes.quarantine)?.data ?? Buffer.alloc(0);
     const now = new Set(parseQuarantine(data).value.map((each) => each.commitId as string));
     for (const commitId of quarantinedAt.keys()) if (!now.has(commitId)) quarantinedAt.delete(commitId);
     for (const commitId of now) {
       if (quarantinedAt.has(commitId)) continue;
       quarantinedAt.set(commitId, clock.monotonic());
-      const unjust = !byPerson && nature.kindOf(commitId) === 'good' && !nature.troubleSince(judged.at);
+      if (byMachine) checkReasons(commitId);
+      const unjust = byMachine && nature.kindOf(commitId) === 'good' && !nature.troubleSince(judged.at);
       if (unjust) violate(`${commitId.slice(0, 7)} is good, and is put into quarantine`);
     }
+  }
+
+  function checkNotOlder(server: SimulatedServer, targetVersion: string | undefined): void {
+    const accepted = lost.get(server.id);
+    if (accepted === undefined || accepted === targetVersion) return;
+    violate(`${server.id} accepted ${accepted}, and goes to ${targetVersion} after ZooKeeper lost data`);
   }
 
   function swapping(server: SimulatedServer): void {
     const progress = server.journal()?.progress;
     const record = rollout();
-    if (!progress || progress.commitId !== current()) return;
+    checkNotOlder(server, progress?.targetVersion);
+    if (!progress || progress.commitId !== current() || liars.has(server.id)) return;
     const since = quarantinedAt.get(progress.commitId);
     if (since !== undefined && clock.monotonic() - since > READ_BEFORE_MS) {
       violate(`${server.id} activates ${progress.commitId.slice(0, 7)}, which is in quarantine`);
@@ -163,8 +230,10 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
 
   function limitOf({ policy, wave, canary }: Rollout): number {
     if (!policy) return Number.POSITIVE_INFINITY;
-    const all = zookeeper.namesBelow(znodes.agents).length;
-    const most = Math.max(1, amountOf(policy.maxParallel, all));
+    const known = [...zookeeper.namesBelow(znodes.agents), ...zookeeper.namesBelow(znodes.online)];
+    // Some of them may be gone since the permits were counted.
+    mostAgents = Math.max(mostAgents, new Set(known).size);
+    const most = Math.max(1, amountOf(policy.maxParallel, mostAgents));
     return wave === 0 && canary.length > 0 ? Math.max(canary.length, most) : most;
   }
 
@@ -177,6 +246,32 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
   return {
     violations,
     isPerson: (sessionId) => void people.add(sessionId),
+    isStranger: (sessionId) => void strangers.add(sessionId),
+    awaitsPerson: () => awaitsPerson,
+    liedAbout({ id }) {
+      liars.add(id);
+      inFlight.delete(id);
+    },
+    lostData(servers) {
+      awaitsPerson = true;
+      all = servers;
+      known = { mzxid: -1n, rollout: null };
+      newestTerm = 0n;
+      judged = { targetVersion: '', at: clock.monotonic(), proven: false };
+      const has = config()?.mzxid ?? 0n;
+      for (const { id, journal } of servers) {
+        const accepted = journal()?.accepted;
+        if (accepted && BigInt(accepted.mzxid) > has) lost.set(id, accepted.targetVersion);
+      }
+      noteQuarantine(false);
+    },
+    atFetch(server, url) {
+      if (url !== REPOSITORY) violate(`${server.id} fetches ${url}`);
+    },
+    atTouch(servers, path) {
+      const isOwn = ({ id }: SimulatedServer) => OWN.some((own) => path.startsWith(`/${id}/${own}`));
+      if (path !== normalize(path) || !servers.some(isOwn)) violate(`${path} is changed`);
+    },
     rollout,
     current,
     isOver: () => whyNotOver(rollout()) === null,
@@ -202,7 +297,10 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
         const report = parseReport(zookeeper.peek(znodes.report(server.id))?.data ?? Buffer.alloc(0));
         const shows = server.shown();
         const about = report?.targetVersion === record.targetVersion ? report : null;
-        if (about?.activeCommit !== shows) {
+        if (report?.agentVersion === LIE) continue;
+        if (about?.error?.code === 'NO_SPACE' && server.releasesThatFit >= MANY_RELEASES) {
+          violate(`${server.id} has no room, and only its own releases on its disk`);
+        } else if (about?.activeCommit !== shows) {
           violate(`${server.id} shows ${shows?.slice(0, 7)} and reports ${JSON.stringify(report)}`);
         } else if (shows !== wanted && about.error === null && about.waitingFor === null) {
           violate(`${server.id} shows ${shows?.slice(0, 7)} instead of ${wanted.slice(0, 7)} and does not say why`);
@@ -213,6 +311,14 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     },
   };
 }
+
+/** Codes of the agents of these runs that speak about the commit; by hand, since the table may be what is wrong. */
+const OF_COMMIT: readonly string[] = ['HEALTH_FAILED', 'ACTIVATE_FAILED'];
+/** What the leader says of agents that were not done in time. */
+const LATE: readonly string[] = ['DEADLINE', 'GONE'];
+/** As many as an agent of these runs may have to keep at once. */
+const MANY_RELEASES = 5;
+const OWN = ['root', 'state'];
 
 /** Of the policies of these runs. */
 export const DEADLINE_MS = 60_000;

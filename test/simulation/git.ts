@@ -21,13 +21,17 @@ interface SimulatedGitParts {
   /** False while the origin does not answer. */
   readonly originUp: () => boolean;
   readonly spareDirectory: string;
+  readonly onFetch?: (url: string) => void;
+  /** Whether another release fits on the disk. */
+  readonly hasRoom?: () => boolean;
 }
 
 /**
  * Git as an agent sees it, taking time and failing now and then: objects are ids, a work tree is a directory with one
  * file that names its commit.
  */
-export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }: SimulatedGitParts): Store {
+export function simulatedGit(parts: SimulatedGitParts): Store {
+  const { objects, clock, draw, originUp, spareDirectory, onFetch = () => {}, hasRoom = () => true } = parts;
   const work = (maxMs: number, signal?: AbortSignal) => clock.sleep(draw.next() * maxMs, signal);
 
   const spare: Spare = {
@@ -36,6 +40,7 @@ export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }:
     async write(commitId, signal) {
       objects.proved = null;
       await work(2_000, signal);
+      if (!hasRoom()) throw noSpace();
       await rm(spareDirectory, { recursive: true, force: true });
       await mkdir(spareDirectory, { recursive: true });
       await writeFile(join(spareDirectory, 'commit'), commitId);
@@ -58,7 +63,8 @@ export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }:
   return {
     directory: '/nowhere',
     has: async (commitId) => objects.stored.has(commitId),
-    async fetch({ commitId }, signal) {
+    async fetch({ url, commitId }, signal) {
+      if (url !== null) onFetch(url);
       if (objects.stored.has(commitId)) return { network: false };
       await work(3_000, signal);
       if (!originUp() || draw.often(0.05)) throw originAway();
@@ -81,3 +87,5 @@ export function simulatedGit({ objects, clock, draw, originUp, spareDirectory }:
 
 const originAway = () =>
   new FleetError({ code: 'FETCH_FAILED', reason: 'the origin does not answer', hint: 'wait for it', next: 'retry' });
+
+const noSpace = () => FleetError.of('NO_SPACE', 'no room for another release');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { QUICK, SEED, SOAK, seeded } from '../support/seeded.ts';
-import { simulate } from './fleet.ts';
+import { simulate } from './simulate.ts';
 
 /**
  * The schedules are dealt out to files (schedules-1.test.ts and so on), so that all workers take part. Of each share

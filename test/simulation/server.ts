@@ -26,7 +26,7 @@ import type { Seeded } from '../support/seeded.ts';
 import { createProcessClock, type ProcessClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { createFakeLine, type FakeLine } from '../support/zookeeper/fake/line.ts';
 import type { FakeServer } from '../support/zookeeper/fake/server.ts';
-import { shownBy } from './disk.ts';
+import { namesIn, shownBy } from './disk.ts';
 import { noObjects, simulatedGit } from './git.ts';
 
 /** What all servers of a simulated fleet share. */
@@ -40,6 +40,7 @@ export interface World {
   readonly steady: boolean;
   /** Whether a release of this commit is healthy on this server now. */
   readonly isHealthy: (commitId: string, agentId: string) => boolean;
+  readonly atFetch: (server: SimulatedServer, url: string) => void;
   readonly atFailpoint: (server: SimulatedServer, name: FailpointName) => void;
   /** Called when the run is over and time stands still: what killed processes left waiting can go then. */
   readonly afterRun: (release: () => void) => void;
@@ -50,7 +51,11 @@ export interface World {
 type Planted =
   | 'agents go without a permit'
   | 'agents call themselves active before they are healthy'
-  | 'coordinators forget the guard of their term';
+  | 'coordinators forget the guard of their term'
+  | 'agents forget what they accepted'
+  | 'coordinators overlook that ZooKeeper was set back'
+  | 'agents allow every repository'
+  | 'agents keep every release';
 
 /** One server: its disk outlives its agent. */
 export interface SimulatedServer {
@@ -60,6 +65,8 @@ export interface SimulatedServer {
   /** Since when it is down or frozen, virtual ms. */
   readonly awaySince: number | null;
   journal(): Journal | null;
+  /** How many releases its disk holds. */
+  releasesThatFit: number;
   /** The commit that the link shows. */
   shown(): string | null;
   start(): Promise<void>;
@@ -71,6 +78,8 @@ export interface SimulatedServer {
   stop(): Promise<void>;
 }
 
+/** The one repository that agents may fetch from. */
+export const REPOSITORY = 'https://git.example.com/shop';
 export const PATH = 'shop' as RelativePath;
 const SESSION_MS = 6_000;
 /** Judged quickly, so that a simulated hour holds many deployments. */
@@ -92,7 +101,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       zookeeper: { connect: '127.0.0.1:1' },
       app: world.app,
       agent: {
-        ...{ id, root: `/${id}/root`, state: `/${id}/state`, labels, allowUrls: ['https://git.example.com/shop'] },
+        ...{ id, root: `/${id}/root`, state: `/${id}/state`, labels, allowUrls: [REPOSITORY] },
         ...{ health: HEALTH, keepReleases: 2, releaseGrace: '30s', verifyInterval: '5m' },
       },
     },
@@ -149,19 +158,24 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     };
     const side = fleetSide({
       ...{
-        session: world.planted === 'coordinators forget the guard of their term' ? unguarded(session) : session,
+        session: sessionWithDefect(session, world.planted),
         access: openAccess,
         app: world.app,
         card,
         own: ownOf(id),
         stands: true,
         flagsFile: null,
-        live: () => agent,
+        live: () =>
+          world.planted === 'agents allow every repository'
+            ? { ...agent, allowUrls: [REPOSITORY, 'https://evil.example.com/'] }
+            : agent,
       },
       ...mechanics,
     });
     const store = simulatedGit({
       ...{ objects, clock: now, draw: life.fork(), originUp: world.originUp, spareDirectory: layout.spare },
+      onFetch: (url) => world.atFetch(server, url),
+      hasRoom: () => namesIn(layout.releases).length < server.releasesThatFit,
     });
     const source = { own: agent, allowCommitted: false };
     const failpoint = async (name: FailpointName) => {
@@ -184,7 +198,11 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       ...{ preparation: preparationKey(source), generated: patternsOf(agent), resyncMs: agent.resyncInterval },
     };
     const { keepReleases, keepFailedReleases, releaseGrace } = agent;
-    const retention = () => ({ keepReleases, keepFailedReleases, graceMs: releaseGrace });
+    const keepsAll = world.planted === 'agents keep every release';
+    const retention = () => ({
+      ...{ keepReleases: keepsAll ? 99 : keepReleases, keepFailedReleases: keepsAll ? 99 : keepFailedReleases },
+      graceMs: releaseGrace,
+    });
     const room = createRoom({ ...parts, retention });
     const report = reportStatus({ reporter: side.reporter, clock: now, agentId: id, agentVersion: '0' });
     const listeners = { log: logDeployments(log), report: reportWithDefect(report, world.planted) };
@@ -215,6 +233,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
 
   const server: SimulatedServer = {
     ...{ id, line, journal: () => journal, shown: () => shownBy(linkOf(layout, PATH)) },
+    releasesThatFit: Number.POSITIVE_INFINITY,
     get state() {
       return state;
     },
@@ -254,6 +273,33 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
   return server;
 }
 
+function sessionWithDefect(session: Session, planted: Planted | undefined): Session {
+  switch (planted) {
+    case 'coordinators forget the guard of their term':
+      return unguarded(session);
+    case 'coordinators overlook that ZooKeeper was set back':
+      return overlooking(session);
+    default:
+      return session;
+  }
+}
+
+/** A refusal of what is older reads as a failure of the commit, and each rollout as if a person had let a loss pass. */
+function overlooking(session: Session): Session {
+  return {
+    ...session,
+    get state() {
+      return session.state;
+    },
+    async get(path, call) {
+      const node = await session.get(path, call);
+      if (!node || node.data.length === 0) return node;
+      const data = node.data.toString('utf8').replace('"TARGET_WENT_BACK"', '"HEALTH_FAILED"');
+      return { ...node, data: Buffer.from(data.replace('"setBackPassed":false', '"setBackPassed":true')) };
+    },
+  };
+}
+
 function unguarded(session: Session): Session {
   const election = '/election/';
   return {
@@ -280,6 +326,8 @@ function withDefect(parts: AgentParts, planted: Planted | undefined): AgentParts
         parts.followRollout((told) => tell(free(told)), signal);
       return { ...parts, followRollout, recheck: async () => {} };
     }
+    case 'agents forget what they accepted':
+      return { ...parts, follow: (_, signal) => parts.follow(() => null, signal) };
     default:
       return parts;
   }

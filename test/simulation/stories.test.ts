@@ -1,24 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
-import {
-  backByHand,
-  cutLines,
-  freeze,
-  join,
-  kill,
-  leaderOf,
-  loseLine,
-  loseOrigin,
-  publish,
-  type Script,
-  say,
-  simulate,
-} from './fleet.ts';
+import { encodePolicy, policy as policySchema } from '../../schemas/policy.ts';
+import { hostileBase } from './attacks.ts';
+import { backByHand, cutLines, freeze, join, kill, leaderOf, loseLine, loseOrigin, publish, say } from './fleet.ts';
 import type { SimulatedServer } from './server.ts';
+import { loseData, publishAgain } from './set-back.ts';
+import { type Script, simulate } from './simulate.ts';
 
 vi.mock('node:fs/promises', () => import('./disk.ts'));
 
 /**
- * Ten stories of a simulated fleet as they stand in stories/: what happens to it, and below each event what it does, with
+ * Stories of a simulated fleet as they stand in stories/: what happens to it, and below each event what it does, with
  * minutes and seconds of virtual time. They hold no promise of their own; they show in a diff what a change does to a
  * fleet. Read that diff, and where it is what you mean: npx vitest run test/simulation/stories.test.ts -u
  */
@@ -141,12 +132,74 @@ const STORIES: readonly Story[] = [
       await seconds(120);
     },
   },
+  {
+    name: 'ZooKeeper is set back into an earlier rollout, and nothing moves until a person publishes',
+    servers: 3,
+    policy: CAUTIOUS,
+    async play(fleet, seconds) {
+      publish(fleet, 'good');
+      await seconds(20);
+      const backup = fleet.zookeeper.backup();
+      await seconds(100);
+      publish(fleet, 'good');
+      await seconds(120);
+      loseData(fleet, backup);
+      await seconds(300);
+      fleet.ask(publishAgain(fleet, policyOf(this)));
+      await seconds(200);
+    },
+  },
+  {
+    name: 'ZooKeeper is set back while a canary soaks, and what most servers show is published again',
+    servers: 3,
+    policy: CAUTIOUS,
+    async play(fleet, seconds) {
+      const backup = fleet.zookeeper.backup();
+      publish(fleet, 'good');
+      await seconds(15);
+      loseData(fleet, backup);
+      await seconds(60);
+      fleet.ask(publishAgain(fleet, policyOf(this)));
+      await seconds(150);
+    },
+  },
+  {
+    name: 'ZooKeeper is wiped in the middle of a wave, and the app is made again',
+    servers: 3,
+    policy: CAUTIOUS,
+    async play(fleet, seconds) {
+      publish(fleet, 'good');
+      await seconds(25);
+      loseData(fleet, 'nothing');
+      await seconds(120);
+      fleet.ask(publishAgain(fleet, policyOf(this)));
+      await seconds(240);
+    },
+  },
+  {
+    name: 'a stranger makes the base another repository, and a server that joins does not fetch it',
+    servers: 3,
+    policy: CAUTIOUS,
+    async play(fleet, seconds) {
+      publish(fleet, 'good');
+      await seconds(10);
+      hostileBase(fleet);
+      join(fleet);
+      await seconds(60);
+      say(fleet, 'resume');
+      await seconds(150);
+    },
+  },
 ];
+
+const policyOf = ({ policy }: Pick<Script, 'policy'>) => encodePolicy(policySchema().parse(policy));
 
 describe('the story of a fleet', () => {
   it.each(STORIES)('$name', { timeout: 60_000 }, async ({ name, ...script }) => {
     const { violations, story } = await simulate(20_261_130, { script });
     expect(violations).toEqual([]);
-    await expect(`${story.join('\n')}\n`).toMatchFileSnapshot(`stories/${name.replaceAll(/[^a-z]+/g, '-')}.txt`);
+    await expect(`${story.join('\n')}\n`).toMatchFileSnapshot(
+      `stories/${name.toLowerCase().replaceAll(/[^a-z]+/g, '-')}.txt`,
+    );
   });
 });

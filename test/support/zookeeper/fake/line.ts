@@ -10,6 +10,8 @@ export type LineMode = 'pass' | 'drop' | 'mute' | 'refuse';
 export interface FakeLine {
   readonly openLink: OpenConnection;
   mode(mode: LineMode): void;
+  /** Whether packets pass now. */
+  readonly passes: boolean;
   /** Ends every open link now. */
   cut(): void;
   /** As the real server does when it has ended a session: ends the link that this one rides on. */
@@ -168,6 +170,9 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
 
   return {
     openLink,
+    get passes() {
+      return mode === 'pass';
+    },
     mode(next) {
       mode = next;
       if (next === 'refuse') for (const hangUp of [...open.keys()]) hangUp();

@@ -25,8 +25,22 @@ export interface FakeServer {
   peek(
     path: string,
   ): { readonly data: Buffer; readonly czxid: bigint; readonly mzxid: bigint; readonly mtime: number } | null;
+  /** What a backup of its data would hold now. */
+  backup(): Backup;
+  /**
+   * As a server that is started on the data of a backup, or on none at all: what came after it never happened, and each
+   * session that it knows has a whole timeout to come back. The lines to it have to be cut with it.
+   */
+  restore(from: Backup | 'nothing'): void;
   /** Called after each write that was accepted: for checkers. */
   onWrite(listener: (sessionId: bigint, changes: readonly Change[]) => void): void;
+}
+
+/** Data of the server at one moment. */
+export interface Backup {
+  readonly zxid: bigint;
+  readonly nodes: ReadonlyMap<string, Node>;
+  readonly timeouts: ReadonlyMap<bigint, number>;
 }
 
 type Watcher = (path: string) => void;
@@ -95,6 +109,26 @@ export function createFakeServer(clock: Clock): FakeServer {
   function leaveWatch(kind: keyof typeof watches, path: string, watcher: Watcher): void {
     const set = watches[kind].get(path) ?? new Set();
     watches[kind].set(path, set.add(watcher));
+  }
+
+  function backup(): Backup {
+    const timeouts = new Map([...sessions].map(([id, { timeoutMs }]) => [id, timeoutMs]));
+    return { zxid, nodes: copied(nodes), timeouts };
+  }
+
+  function restore(from: Backup | 'nothing'): void {
+    const data = from === 'nothing' ? NO_DATA : from;
+    for (const { cancel } of sessions.values()) cancel();
+    for (const all of [nodes, sessions, watches.data, watches.children]) all.clear();
+    zxid = data.zxid;
+    if (from === 'nothing') nodes.set('/', emptyNode(0n, clock.now(), 0n));
+    for (const [path, node] of copied(data.nodes)) nodes.set(path, node);
+    for (const [id, timeoutMs] of data.timeouts) sessions.set(id, { timeoutMs, nodes: ownedBy(id), cancel: () => {} });
+    for (const id of [...sessions.keys()]) heard(id);
+  }
+
+  function ownedBy(sessionId: bigint): Set<string> {
+    return new Set([...nodes].flatMap(([path, { owner }]) => (owner === sessionId ? [path] : [])));
   }
 
   function removeNode(path: string): void {
@@ -274,11 +308,18 @@ export function createFakeServer(clock: Clock): FakeServer {
     get zxid() {
       return zxid;
     },
+    backup,
+    restore,
     namesBelow: (path) => [...(nodes.get(path)?.children ?? [])],
     peek: (path) => nodes.get(path) ?? null,
     onWrite: (listener) => void listeners.push(listener),
   };
 }
+
+const NO_DATA: Backup = { zxid: 0n, nodes: new Map(), timeouts: new Map() };
+
+const copied = (nodes: ReadonlyMap<string, Node>): Map<string, Node> =>
+  new Map([...nodes].map(([path, node]) => [path, { ...node, children: new Set(node.children) }]));
 
 const emptyNode = (zxid: bigint, now: number, owner: bigint): Node => ({
   data: Buffer.alloc(0),
