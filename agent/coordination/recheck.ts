@@ -25,9 +25,11 @@ export async function recheckWanted(
   ]);
   signal.throwIfAborted();
   if (quarantine) refuseQuarantined(quarantine.data, wanted.target.commitId);
-  // An empty or missing config removes nothing and takes nothing back.
-  const changed = config && config.data.length > 0 && targetVersionOf(config.stat) !== wanted.targetVersion;
-  if (changed) throw superseded('config changed while this release was made ready');
+  // Where ZooKeeper was wiped, no rollout and no policy hold anything back any more: what is served stays served.
+  const isThere = config !== null && config.data.length > 0;
+  if (!isThere) throw notCleared('config, which is empty or gone');
+  if (targetVersionOf(config.stat) !== wanted.targetVersion)
+    throw superseded('config changed while this release was made ready');
   if (wanted.meanwhile !== undefined) {
     const { commitId, relativePath } = wanted.target;
     const proven = view.base?.target;
