@@ -15,10 +15,10 @@ import { createStateChanges, type StateChanges } from './state-changes.ts';
 import { checkTls } from './tls-material.ts';
 import { createWatches } from './watch.ts';
 import { openConnection } from './wire/connection.ts';
-import type { AuthEntry, OpenConnection, TlsMaterial } from './wire/connection-types.ts';
+import type { AuthEntry, Handshake, OpenConnection, TlsMaterial } from './wire/connection-types.ts';
 import { createWrites } from './writes.ts';
 
-export type { AuthEntry, TlsMaterial } from './wire/connection-types.ts';
+export type { AuthEntry, Handshake, TlsMaterial } from './wire/connection-types.ts';
 
 export interface SessionOptions {
   /** `host:port,host:port/chroot`. */
@@ -41,6 +41,13 @@ export interface SessionOptions {
   readonly backoff?: Backoff;
   /** After a reconnect the watched nodes are read again within this time, drawn evenly. Default 200 ms. */
   readonly rereadSpreadMs?: number;
+  /**
+   * The server session of an earlier process, which is continued with all its ephemerals; where the servers do not know
+   * it any more, a new one is made.
+   */
+  readonly resume?: Handshake | undefined;
+  /** Told of each server session, so that a later process can continue it. The password in it is a secret. */
+  readonly onSession?: ((session: Handshake) => void) | undefined;
   /** How a line to a server is made; default a socket. A test may speak to servers that exist in its memory only. */
   readonly openLink?: OpenConnection;
   readonly clock: Clock;
@@ -71,6 +78,8 @@ export function openSession(options: SessionOptions): Session {
     tls: options.tls,
     renewCredentials: options.renewCredentials,
     openLink: options.openLink ?? openConnection,
+    resume: options.resume,
+    onSession: options.onSession,
     clock,
     random,
     log,
@@ -130,6 +139,10 @@ export function openSession(options: SessionOptions): Session {
     close() {
       closed ??= lifeline.close();
       return closed;
+    },
+    detach() {
+      closed ??= Promise.resolve();
+      lifeline.detach();
     },
   };
 }

@@ -31,7 +31,7 @@ import type {
  * there, and then the generation stays the same.
  */
 export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
-  const shown: Shown & Pick<SessionLoop, 'now' | 'saw' | 'close'> = {
+  const shown: Shown & Pick<SessionLoop, 'now' | 'saw' | 'close' | 'detach'> = {
     state: 'connecting',
     timeoutMs: options.sessionTimeoutMs,
     failure: undefined,
@@ -43,6 +43,7 @@ export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
     now: () => now(states),
     saw: (zxid) => saw(shown, zxid),
     close: () => close(states),
+    detach: () => detach(states),
   };
   const states = initialStates(options, shown);
   const { random, clock } = options;
@@ -70,6 +71,9 @@ interface SessionLoopOptions {
   readonly tls?: TlsMaterial | undefined;
   readonly renewCredentials?: RenewCredentials | undefined;
   readonly openLink: OpenConnection;
+  /** As in SessionOptions. */
+  readonly resume?: Handshake | undefined;
+  readonly onSession?: ((session: Handshake) => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -85,6 +89,7 @@ export interface SessionLoop extends Readonly<Shown> {
   /** A reply told of this transaction. */
   saw(zxid: bigint): void;
   close(): Promise<void>;
+  detach(): void;
 }
 
 interface Loop {
@@ -217,6 +222,13 @@ async function close(states: SessionStates): Promise<void> {
   const last = states.connection;
   shut(states);
   await last?.close(900);
+}
+
+/** The server session lasts for its timeout, for the process that continues it. */
+function detach(states: SessionStates): void {
+  const last = states.connection;
+  shut(states);
+  last?.cut('left without ending the session');
 }
 
 function saw(shown: Shown, zxid: bigint): void {

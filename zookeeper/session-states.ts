@@ -47,6 +47,10 @@ interface SessionStatesOptions {
   readonly sessionTimeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The server session of an earlier process, to be continued. */
+  readonly resume?: Handshake | undefined;
+  /** Told of each server session that is made or continued. */
+  readonly onSession?: ((session: Handshake) => void) | undefined;
   /** After each change of state. */
   readonly onState: (state: SessionState) => void;
 }
@@ -82,7 +86,7 @@ export function initialStates(options: SessionStatesOptions, shown: Shown): Sess
     shown,
     connection: undefined,
     period: undefined,
-    session: undefined,
+    session: options.resume,
     generation: 0,
     attempt: 0,
     refusals: 0,
@@ -97,9 +101,10 @@ export function welcome(states: SessionStates, mine: Connection, handshake: Hand
   states.refusals = 0;
   states.cancelLost();
   const same = states.session?.id.equals(handshake.id) ?? false;
-  if (!same) {
-    if (shown.state === 'suspended') enter(states, 'lost');
+  if (!same && shown.state === 'suspended') enter(states, 'lost');
+  if (!same || states.generation === 0) {
     states.generation++;
+    states.options.onSession?.(handshake);
   }
   if (shown.state !== 'connecting') shown.reconnects++;
   states.session = handshake;

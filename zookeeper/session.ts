@@ -166,4 +166,9 @@ export interface Session {
 
   /** Ends the server session (its ephemerals go at once). Idempotent, legal in any state, ends within about a second. */
   close(): Promise<void>;
+  /**
+   * Leaves without ending the server session: its ephemerals stay for the session timeout, for a process that continues
+   * it (SessionOptions.resume). Otherwise like close.
+   */
+  detach(): void;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isCode } from '../../../zookeeper/errors.ts';
+import type { Handshake } from '../../../zookeeper/open-session.ts';
 import { ANY_VERSION } from '../../../zookeeper/session.ts';
 import type { ZooKeeperKit } from '../../support/zookeeper/kit.ts';
 import { next } from '../../support/zookeeper/session.ts';
@@ -33,6 +34,29 @@ export function sessionSuite(kit: ZooKeeperKit): void {
       expect(first).toMatch(/^\/seq\/n-[0-9a-f]{16}-0000000000$/);
       expect(second).toMatch(/-0000000001$/);
       expect((await session.exists(first))?.ephemeralOwner).toBe(sessionId);
+    });
+
+    it('is continued, with its ephemerals, by a later handle; one that is over gives way to a new one', async () => {
+      const saved: Handshake[] = [];
+      const onSession = (session: Handshake) => void saved.push(session);
+      const first = kit.open(kit.connect(), { onSession });
+      const { sessionId } = await first.connected();
+      await first.create('/kept', bytes(''), 'ephemeral');
+      first.detach();
+      expect(first.state).toBe('closed');
+      const second = kit.open(kit.connect(), { onSession, resume: saved[0] });
+      expect((await second.connected()).sessionId).toBe(sessionId);
+      expect((await second.connected()).generation).toBe(1);
+      expect((await second.exists('/kept'))?.ephemeralOwner).toBe(sessionId);
+      await second.close();
+      const third = kit.open(kit.connect(), { onSession, resume: saved[0] });
+      expect((await third.connected()).sessionId).not.toBe(sessionId);
+      expect(await third.exists('/kept')).toBeNull();
+      expect(saved.map(({ id }) => id.readBigInt64BE())).toEqual([
+        sessionId,
+        sessionId,
+        (await third.connected()).sessionId,
+      ]);
     });
 
     it('takes version 0 of a transaction at its word, and names the operation that was refused', async () => {
