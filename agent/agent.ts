@@ -64,6 +64,7 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<vo
       if (waitMs !== null) await bell.wait(waitMs, stop);
     } catch (error) {
       if (classify(error).code === 'LOCK_LOST') throw error;
+      parts.rotation.rejoin();
       if (interrupt.aborted) continue;
       const isFull = classify(error).code === 'NO_SPACE';
       if (isFull && (await parts.room.giveBack(interrupt))) continue;

@@ -5,6 +5,7 @@ import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
 import type { Action } from './plan.ts';
 import { checkKept, type PrepareParts, prepare } from './prepare.ts';
+import type { Rotation } from './services/rotation.ts';
 import { activated, intendActivation, wellActive } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
@@ -41,6 +42,7 @@ export interface ApplyParts extends FetchParts, PrepareParts, SwapParts, HealthP
   readonly spare: Spare;
   /** Asks ZooKeeper once more, right before the swap, whether this is still wanted. @throws FleetError when not. */
   readonly recheck: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
+  readonly rotation: Rotation;
 }
 
 /** From pre-activate to the end of activate only `stop` counts. */
@@ -80,6 +82,7 @@ export async function apply(
       await prepare(parts, wanted, interrupt);
       return;
     case 'swap':
+      await parts.rotation.drained(factsOf(parts, wanted), interrupt);
       // A person on this server needs no permit from ZooKeeper, which may be what is broken.
       if (!wanted.override) await parts.recheck(wanted, interrupt);
       await runStep(parts, 'pre-activate', wanted, stop);

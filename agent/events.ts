@@ -2,6 +2,7 @@ import type { FleetError } from '../runtime/errors.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Action, Rest } from './plan.ts';
+import type { DrainTold } from './services/rotation.ts';
 import type { Journal, Reversal } from './state/journal.ts';
 import type { Wanted, WantedTarget } from './state/wanted.ts';
 
@@ -33,6 +34,8 @@ export interface AgentEvents {
   drift: { readonly names: readonly string[] };
   /** Old releases, or parts of them, that could not be deleted and were set aside; told after each inspection. */
   undeletable: { readonly paths: readonly string[] };
+  /** A service was left, and who uses it was waited for. */
+  drained: DrainTold;
   /** Maintenance may take long, and begins and ends beside the events of a deployment. */
   maintenance: { readonly state: 'begins' | 'ends' };
 }

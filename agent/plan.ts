@@ -40,8 +40,8 @@ export type Action = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' |
 export type Rest =
   | { readonly kind: 'settled' }
   | { readonly kind: 'waiting'; readonly waitingFor: string }
-  /** Everything is ready; only the clearance to activate is missing. */
-  | { readonly kind: 'awaiting'; readonly waitingFor: string }
+  /** Everything is ready; only the clearance to activate is missing, or (`floor`) the service cannot spare this server. */
+  | { readonly kind: 'awaiting'; readonly waitingFor: string; readonly floor?: true }
   | { readonly kind: 'suspended'; readonly suspension: Suspension }
   | {
       readonly kind: 'failed';

@@ -19,9 +19,10 @@ import { isUnproven, type RolloutView } from './coordination/clearance.ts';
 import { decide, type Pursuit } from './decide.ts';
 import type { Maintenance } from './maintenance.ts';
 import { type ObserveParts, observe } from './observe.ts';
-import { type Decision, NOTHING_OBSERVED, plan } from './plan.ts';
+import { type Decision, NOTHING_OBSERVED, plan, type Rest } from './plan.ts';
 import { repairJournal } from './repair-journal.ts';
 import { revert } from './revert.ts';
+import type { Rotation } from './services/rotation.ts';
 import { beginTarget } from './state/activation.ts';
 import { noteBase } from './state/link-history.ts';
 import { readOverride } from './state/override.ts';
@@ -29,12 +30,14 @@ import { gaveUpOn, isBegun, noteRefusal } from './state/progress.ts';
 import { readSuspension } from './state/suspension.ts';
 import type { TargetHeard, Wanted, WantedTarget } from './state/wanted.ts';
 import type { HealthWatch } from './steps/health-watch.ts';
+import { factsOf } from './steps/run.ts';
 
 export interface ReconcileParts extends ActParts, ObserveParts {
   readonly resyncMs: number;
   /** Makes again what was removed of our directories. @throws FleetError LOCK_LOST: this process has to end. */
   readonly renewLock: () => Promise<void>;
   readonly maintenance: Maintenance;
+  readonly rotation: Rotation;
   /** Why this agent must not act for the fleet now, such as another process that holds its name. */
   readonly blocked: () => string | null;
   /** The czxid of this agent's presence; undefined while it has none. */
@@ -64,6 +67,7 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
   const { wanted, suspended } = pursuit;
   memory.wanted = wanted;
   if (suspended) {
+    parts.rotation.rejoin();
     memory.healthWatch.over(null);
     const because = { kind: 'suspended', suspension: suspended } as const;
     parts.emit('rest', { wanted, because, journal: parts.journal() });
@@ -71,7 +75,8 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
     return soonest(parts, [await watchServed(parts, wanted, signals.interrupt, 'observe')]);
   }
   if (wanted.kind === 'target') await beginOnce(parts, memory, wanted, pursuit);
-  const next = await nextAction(parts, memory, pursuit);
+  const planned = await nextAction(parts, memory, pursuit);
+  const next = await leaveFirst(parts, planned, wanted, signals.interrupt);
   const settled = next.do === 'rest' && next.because.kind === 'settled' && wanted.kind === 'target' ? wanted : null;
   const unwell = memory.healthWatch.over(settled && isUnproven(settled, memory.view) ? settled : null);
   if (settled && unwell) {
@@ -87,7 +92,7 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
     ? await parts.maintenance.next(settled.target.commitId, settled.targetVersion, signals.interrupt)
     : await watchServed(parts, wanted, signals.interrupt, 'as set');
   const retryInMs = next.because.kind === 'failed' ? next.because.retryInMs : null;
-  return soonest(parts, [maintenanceInMs, retryInMs]);
+  return soonest(parts, [maintenanceInMs, retryInMs, waitsForFloor(next.because) ? FLOOR_MS : null]);
 }
 
 /** The journal follows the disk, keeps the base for the time when ZooKeeper is away, and holds what is refused. */
@@ -127,6 +132,34 @@ async function nextAction(parts: ReconcileParts, memory: Memory, { wanted, clear
   const observed = blind ? NOTHING_OBSERVED : await observe(parts, wanted, journal, memory.checked);
   return plan(wanted, observed, past, clearance);
 }
+
+/**
+ * Out of the services from before the swap to the end of the checks; at any other decision back in. What a person on this
+ * server chose, and what was swapped before a crash, waits for others no longer than the way back does.
+ */
+async function leaveFirst(parts: ReconcileParts, planned: Decision, wanted: Wanted, interrupt: AbortSignal) {
+  const { rotation } = parts;
+  if (planned.do === 'health') return planned;
+  if (wanted.kind !== 'target' || (planned.do !== 'swap' && planned.do !== 'activate')) {
+    rotation.rejoin();
+    return planned;
+  }
+  if (planned.do === 'activate' || wanted.override) {
+    await rotation.leaveToReturn(factsOf(parts, wanted), interrupt);
+    return planned;
+  }
+  const waitingFor = await rotation.leave(interrupt);
+  return waitingFor === null ? planned : awaitFloor(waitingFor);
+}
+
+const awaitFloor = (waitingFor: string): Decision => ({
+  do: 'rest',
+  because: { kind: 'awaiting', waitingFor, floor: true },
+});
+
+/** Others that come back make no sound here. */
+const FLOOR_MS = 1_000;
+const waitsForFloor = (because: Rest): boolean => because.kind === 'awaiting' && because.floor === true;
 
 /** Looks after what is served meanwhile, while the target waits, is refused or has failed. Null: nothing is served. */
 async function watchServed(parts: ReconcileParts, wanted: Wanted, signal: AbortSignal, drift: 'as set' | 'observe') {

@@ -5,6 +5,7 @@ import { commandOf, type StepName } from '../schemas/steps.ts';
 import { type KeptTarget, parseKept } from '../schemas/target.ts';
 import { type Layout, linkOf, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
+import type { Rotation } from './services/rotation.ts';
 import { intendReturn, returned, reverted } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal, Reversal } from './state/journal.ts';
@@ -18,6 +19,7 @@ interface RevertParts extends StepParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly failpoint: Failpoint;
+  readonly rotation: Rotation;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
 }
 
@@ -43,6 +45,7 @@ export async function revert(parts: RevertParts, intended: Reversal, stop: Abort
     }
   };
   if (failed.back !== null) {
+    await parts.rotation.leaveToReturn(factsOf(parts, failed, failed.back), stop);
     await swapBack(parts, failed, failed.back);
     await attempt('on-rollback', failed.back);
     const well = await attempt('activate', failed.back);

@@ -19,6 +19,7 @@ import { parseConnectString } from '../zookeeper/connect-string.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { Call } from './command-table.ts';
+import { type InitService, initServices, servicesOf } from './init-services.ts';
 import { EXIT } from './shell/exit-codes.ts';
 import { withSession } from './shell/session.ts';
 import { readSettings } from './shell/settings.ts';
@@ -30,6 +31,7 @@ import { say, sayJson, usage } from './shell/terminal.ts';
  * `--close` closes an open app, because its users then need credentials.
  */
 export async function run({ options }: Call): Promise<number> {
+  const wanted = servicesOf(options['service']);
   const given = await readSettings(options);
   const open = options['open'] === true;
   if (open && options['close'] === true) throw usage('--open and --close are opposites', 'give one of them');
@@ -55,10 +57,11 @@ export async function run({ options }: Call): Promise<number> {
     if (plain !== undefined) await showPlain(session, settings.app, access, plain);
     const quota = await quotaOf(settings, access);
     const enrolment = parseEnrolment((await session.get(znodes(settings.app).enrolment))?.data ?? Buffer.alloc(0));
+    const services = await initServices(session, wanted, directory, roles);
     if (options['json']) {
       const enrolmentOpen = enrolment.isOpen;
-      sayJson({ ...result, credentials: directory, enrolmentOpen, quota });
-    } else say(...words(settings.app, result, directory, enrolment.isOpen, quota));
+      sayJson({ ...result, credentials: directory, enrolmentOpen, quota, services });
+    } else say(...words(settings.app, result, directory, enrolment.isOpen, quota), ...services.map(serviceWords));
     return EXIT.converged;
   });
 }
@@ -211,3 +214,8 @@ function words(
     'next: gitfleet agent run, then gitfleet publish',
   ];
 }
+
+const serviceWords = ({ service, credential }: InitService): string =>
+  credential === null
+    ? `service ${service}: open, everyone may register`
+    : `service ${service}: ${credential} for the servers that register it, as authFile in agent.services`;

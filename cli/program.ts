@@ -18,6 +18,7 @@ import { flagVerbs } from './verbs-flag.ts';
 import { guardedVerbs } from './verbs-guarded.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
+import { serviceVerbs } from './verbs-service.ts';
 import { version } from './version.ts';
 
 /**
@@ -63,6 +64,8 @@ function allVerbs(table: CommandTable): void {
   doctorVerb(table);
   enrolVerb(table);
   forgetVerb(table);
+  root.commandsGroup('Services:');
+  serviceVerbs(table);
   root.commandsGroup('Repository:');
   hookVerbs(table);
   root.commandsGroup('Coordinate:');
@@ -100,7 +103,8 @@ function setUpVerbs({ root, verb }: CommandTable): void {
       .option('--open', 'for trials: no access rights')
       .option('--close', 'give access rights to an open app: clients without a credential file lose access')
       .option('--plain-flags <znode>', 'show flags that are on or off there, for other programs (docs/flags.md)')
-      .option('--credentials <dir>', 'directory of the credential files, default ./gitfleet-credentials'),
+      .option('--credentials <dir>', 'directory of the credential files, default ./gitfleet-credentials')
+      .option('--service <name>', 'set up a service with a registrar credential of its own; repeatable', collect),
     'gitfleet init -z zk1:2181,zk2:2181,zk3:2181 --credentials /root/gitfleet-credentials',
     'gitfleet init --open -z 127.0.0.1:2181',
   );

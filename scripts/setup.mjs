@@ -6,7 +6,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const SOURCES = ['agent', 'cli', 'fleet', 'git', 'hooks', 'publisher', 'rollout', 'runtime', 'schemas', 'zookeeper'];
+const SOURCES = [
+  'agent',
+  'cli',
+  'fleet',
+  'git',
+  'hooks',
+  'publisher',
+  'rollout',
+  'runtime',
+  'schemas',
+  'services',
+  'zookeeper',
+];
 
 /**
  * @param {{ allowed: boolean, debian?: string[], packagesOnly?: boolean }} options `allowed` false (--no-setup): only
@@ -77,6 +89,8 @@ const DEBIAN = {
   },
   java: { present: () => Boolean(process.env.JAVA_HOME) || onPath('java'), packages: ['default-jre-headless'] },
   sshd: { present: () => existsSync('/usr/sbin/sshd'), packages: ['openssh-server', 'openssh-client'] },
+  haproxy: { present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy'), packages: ['haproxy'] },
+  nginx: { present: () => onPath('nginx') || existsSync('/usr/sbin/nginx'), packages: ['nginx'] },
   kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
   openssl: { present: () => onPath('openssl'), packages: ['openssl'] },
   debootstrap: { present: () => onPath('debootstrap'), packages: ['debootstrap'] },
@@ -95,7 +109,8 @@ function debianPackages(options) {
     );
   }
   step(options, command, () => {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    // Run level 1: packages of servers start none.
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
     const install = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
     const first = spawnSync('apt-get', install, { env, stdio: 'pipe' });
     if (first.status === 0) return;

@@ -66,7 +66,9 @@ describe('plain English', () => {
 });
 
 describe('the map of rooms in design.md', () => {
-  const SOURCES = ['agent', 'cli', 'fleet', 'git', 'hooks', 'publisher', 'rollout', 'runtime', 'schemas', 'zookeeper'];
+  const SOURCES = [
+    ...['agent', 'cli', 'fleet', 'git', 'hooks', 'publisher', 'rollout', 'runtime', 'schemas', 'services', 'zookeeper'],
+  ];
   const isFolder = (path: string) => statSync(join(ROOT, path)).isDirectory();
   const rooms = SOURCES.flatMap((folder) =>
     readdirSync(join(ROOT, folder))

@@ -10,11 +10,12 @@ const MAY_IMPORT: Record<string, string[]> = {
   library: ['runtime', 'schemas', 'zookeeper', 'fleet'],
   git: ['runtime'],
   fleet: ['runtime', 'schemas', 'zookeeper'],
-  agent: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
+  services: ['runtime', 'schemas', 'zookeeper', 'fleet'],
+  agent: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'services'],
   publisher: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
   hooks: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
   rollout: ['runtime', 'schemas', 'zookeeper', 'fleet'],
-  cli: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'agent', 'publisher', 'hooks', 'rollout'],
+  cli: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'services', 'agent', 'publisher', 'hooks', 'rollout'],
 };
 
 /** The one file of schemas/ that mechanisms may know: value types without behaviour. */
@@ -124,8 +125,12 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     may: ['agent/state', 'agent/disk', 'agent/steps'],
     reason: 'what rides on the session tells the loop, and does not reach into it',
   },
+  'agent/services': {
+    may: ['agent/state', 'agent/disk', 'agent/steps'],
+    reason: 'in and out of the lists; when, is for the loop to say',
+  },
   agent: {
-    may: ['agent/state', 'agent/disk', 'agent/steps', 'agent/coordination'],
+    may: ['agent/state', 'agent/disk', 'agent/steps', 'agent/coordination', 'agent/services'],
     reason: 'the loop; it works without those who listen to it (service) and without the verbs on a server (local)',
   },
   'agent/service': {
@@ -152,6 +157,10 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     reason: 'verbs are loaded one by one, so they do not import each other',
   },
   'cli/doctor': {
+    may: ['cli/shell', 'cli/ground'],
+    reason: 'verbs are loaded one by one, so they do not import each other',
+  },
+  'cli/service': {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',
   },

@@ -10,6 +10,7 @@ const FOLDERS = [
   'library',
   'git',
   'fleet',
+  'services',
   'agent',
   'publisher',
   'hooks',

@@ -33,6 +33,11 @@ export function logDeployments(log: Logger): AgentListener {
       const words = back ? 'going back to the earlier release' : 'no earlier release to go back to, running on-failure';
       log.warn({ commitId, back, step, code }, words);
     },
+    drained({ service, acknowledged, unacknowledged, ms }) {
+      const facts = { service, acknowledged, ms: Math.round(ms) };
+      if (unacknowledged.length === 0) log.info(facts, 'drained');
+      else log.warn({ ...facts, unacknowledged: unacknowledged.slice(0, 20) }, 'drained, not acknowledged by all');
+    },
     undeletable({ paths }) {
       const now = paths.join('\n');
       if (now !== undeletable && paths.length > 0) log.warn({ paths: paths.slice(0, 20) }, UNDELETABLE);

@@ -55,6 +55,13 @@ export function createMetrics(parts: MetricsParts): Metrics {
   const undeletable = new Gauge(
     named('undeletable_paths', 'Old releases set aside, which the agent cannot delete', []),
   );
+  const drains = new Histogram({
+    ...named('drain_duration_seconds', 'From leaving a service until its drain has ended', ['service']),
+    buckets: BUCKETS,
+  });
+  const unacknowledged = new Counter(
+    named('drain_unacknowledged_total', 'Consumers that did not acknowledge within a drain', ['service']),
+  );
   const durations = new Histogram({
     ...named('stage_duration_seconds', 'How long each stage of a deployment took that ended well', ['stage']),
     buckets: BUCKETS,
@@ -93,6 +100,10 @@ export function createMetrics(parts: MetricsParts): Metrics {
       done: ({ action, ms }) => durations.observe({ stage: action }, ms / 1_000),
       failed: ({ action, failure }) => failures.inc({ stage: action, code: failure.code }),
       drift: ({ names }) => drifted.set(names.length),
+      drained({ service, unacknowledged: silent, ms }) {
+        drains.observe({ service }, ms / 1_000);
+        unacknowledged.inc({ service }, silent.length);
+      },
       undeletable: ({ paths }) => undeletable.set(paths.length),
       rest({ wanted, because, journal }) {
         show(wanted, journal);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
+import { type Failure, FleetError } from '../../runtime/errors.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import { MAX_OUTPUT_CHARACTERS, type Phase, type Report } from '../../schemas/report.ts';
 import type { Reporter } from '../coordination/reporter.ts';
@@ -44,7 +45,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
   function report(wanted: Wanted, journal: Journal, phase: Phase, rest: Rest | null): Report {
     const target = wanted.kind === 'target' ? wanted.target : null;
     const path = target?.relativePath ?? journal.progress?.relativePath ?? null;
-    const failure = rest?.kind === 'failed' ? rest.failure : null;
+    const failure = failureOf(rest);
     const targetVersion = wanted.kind === 'nothing' ? null : wanted.targetVersion;
     const waitingFor = rest?.kind === 'waiting' || rest?.kind === 'awaiting' ? clean(rest.waitingFor, 300) : null;
     const output = rest?.kind === 'failed' && rest.output ? rest.output.slice(-MAX_OUTPUT_CHARACTERS) : null;
@@ -91,6 +92,12 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       if (last.key !== before.key || last.drift !== before.drift) parts.reporter.say(next, 'rest');
     },
   };
+}
+
+/** The floor is no failure, and its code is said all the same: whoever waits for this agent must know why. */
+function failureOf(rest: Rest | null): Failure | null {
+  if (rest?.kind === 'failed') return rest.failure;
+  return rest?.kind === 'awaiting' && rest.floor ? FleetError.of('FLOOR', rest.waitingFor).toFailure() : null;
 }
 
 const activeCommit = (journal: Journal, path: string | null): string | null =>

@@ -6,6 +6,7 @@ import { type Layout, layoutOf } from '../../agent/disk/layout.ts';
 import { removeLeftovers } from '../../agent/disk/releases.ts';
 import { findLinks, repairJournal } from '../../agent/repair-journal.ts';
 import { createRoom } from '../../agent/room.ts';
+import { NO_ROTATION } from '../../agent/services/rotation.ts';
 import type { Failpoint } from '../../agent/state/failpoints.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { endLeftStep } from '../../agent/state/running-command.ts';
@@ -121,6 +122,7 @@ export function localParts(
     room: createRoom({ layout, store, journal, remember, clock, log, failpoint, retention }),
     probe: createProbe(steps, clock),
     originTurn: noOriginTurn,
+    rotation: NO_ROTATION,
     uid: process.getuid?.() ?? 0,
     stepsOf: (release: string) => stepsOf(stepsSource(live()), release),
     preparation: preparationKey(stepsSource(agent)),

@@ -1,4 +1,5 @@
 import { watch } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { runAgent } from '../../agent/agent.ts';
 import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
@@ -25,6 +26,7 @@ import { joinFleet } from './join-fleet.ts';
 import { localParts, openLocalAgent, stepsSource } from './local-agent.ts';
 import { beatOfSession, pulseOf, type ServiceManager, serviceManager } from './pulse.ts';
 import { createReload } from './reload.ts';
+import { servicesSide } from './services-side.ts';
 
 /**
  * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C; SIGHUP reads the settings again.
@@ -133,6 +135,11 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     fleet.membership.onChange(ring);
     watchOverride(local.layout.appState, interrupt, log, shutdown);
   };
+  const rotation = await servicesSide({
+    ...{ settings, agent, local, log, shutdown, interfaces: networkAddresses() },
+    runCommand: parts.steps.check,
+    told: (drain) => emit('drained', drain),
+  });
   const { root, state } = local.layout;
   log.info({ root, state, app: settings.app, version }, 'agent started');
   const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = fleet;
@@ -142,6 +149,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     {
       ...parts,
       ...shared,
+      rotation,
       onChange,
       emit,
       maintenance,
@@ -200,3 +208,5 @@ function watchOverride(appState: string, interrupt: () => void, log: Logger, shu
     unwatched(error);
   }
 }
+
+const networkAddresses = () => Object.values(networkInterfaces()).flatMap((all) => all ?? []);

@@ -46,6 +46,12 @@ export const rolloutCodes = () =>
       means: 'A newer target arrived while this one was being prepared.',
       hint: 'nothing to do: the newer target is on its way to this agent',
     },
+    FLOOR: {
+      next: 'wait',
+      about: 'rollout',
+      means: 'The server would leave its service with fewer instances than the floor allows.',
+      hint: 'nothing to do if other instances come back; else see who is missing: gitfleet service list NAME',
+    },
     GONE: {
       next: 'stall',
       about: 'server',

@@ -3,6 +3,18 @@ import type { CodeRows } from './row.ts';
 /** This machine: its disk, its limits, the directories and settings of its agent. */
 export const serverCodes = () =>
   ({
+    PROXY: {
+      next: 'retry',
+      about: 'server',
+      means: 'The proxy that a list of instances is written for does not take it.',
+      hint: 'see the log of the proxy; docs/services.md shows what its configuration needs',
+    },
+    HOST_UNKNOWN: {
+      next: 'stall',
+      about: 'server',
+      means: 'It is not known under which host other machines reach a service of this server.',
+      hint: 'set host to a name or address of this server that its callers reach, never loopback or link-local',
+    },
     NO_SPACE: {
       next: 'retry',
       about: 'server',

@@ -93,6 +93,18 @@ export const typedCodes = () =>
       means: 'The history has no deployment of this number.',
       hint: 'see gitfleet history for the deployments that there are',
     },
+    NO_SERVICE: {
+      next: 'stall',
+      about: 'request',
+      means: 'ZooKeeper has no service of this name that gitfleet has set up.',
+      hint: 'gitfleet service list shows the services; gitfleet init --service NAME sets one up',
+    },
+    NO_INSTANCE: {
+      next: 'stall',
+      about: 'request',
+      means: 'No instance of the service is registered, or none that fits what was asked for.',
+      hint: 'gitfleet service list NAME shows the instances',
+    },
     AGENT_UNKNOWN: {
       next: 'stall',
       about: 'request',

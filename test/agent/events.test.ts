@@ -7,6 +7,7 @@ import { layoutOf } from '../../agent/disk/layout.ts';
 import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { type Memory, type ReconcileParts, reconcileOnce } from '../../agent/reconcile.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
+import { NO_ROTATION } from '../../agent/services/rotation.ts';
 import { emptyJournal, type Journal } from '../../agent/state/journal.ts';
 import { nothingHeard, type TargetHeard } from '../../agent/state/wanted.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
@@ -43,6 +44,7 @@ async function passes(heard: TargetHeard, count: number) {
     },
     renewLock: async () => {},
     blocked: () => null,
+    rotation: NO_ROTATION,
     joinedAt: () => undefined,
     emit: createEmit({ metrics: broken, after, log: logDeployments(log) }, log),
   } as unknown as ReconcileParts;

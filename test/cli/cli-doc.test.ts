@@ -42,7 +42,16 @@ describe('--help', () => {
   it('lists the verbs in groups, each verb once', async () => {
     const { stdout } = await gitfleet(['--help']);
     const headings = [...stdout.matchAll(/^([A-Z][A-Za-z-]+):$/gm)].map(([, heading]) => heading);
-    expect(headings).toEqual(['Options', 'Deploy', 'Steer', 'Servers', 'Repository', 'Coordinate', 'Set-up']);
+    expect(headings).toEqual([
+      'Options',
+      'Deploy',
+      'Steer',
+      'Servers',
+      'Services',
+      'Repository',
+      'Coordinate',
+      'Set-up',
+    ]);
     const verbs = await verbsOf();
     expect(verbs).toEqual([...new Set(verbs)]);
   });
@@ -62,7 +71,7 @@ describe('--help', () => {
   });
 
   it('of every verb says what it does, with an example, in lines that fit', async () => {
-    const groups = ['agent', 'hook', 'zk', 'policy', 'flag', 'kv'];
+    const groups = ['agent', 'hook', 'zk', 'policy', 'flag', 'kv', 'service'];
     const verbs = (await verbsOf()).flatMap((verb) => (groups.includes(verb) ? [] : [[verb]]));
     for (const group of groups) verbs.push(...(await verbsOf(group)).map((verb) => [group, verb]));
     expect(verbs.length).toBeGreaterThan(25);

@@ -10,7 +10,19 @@ const ROOT = join(import.meta.dirname, '../..');
 const DOC = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
 const ROWS = Object.entries(codes());
 
-const FOLDERS = ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'agent', 'publisher', 'hooks', 'rollout', 'cli'];
+const FOLDERS = [
+  'runtime',
+  'schemas',
+  'zookeeper',
+  'git',
+  'fleet',
+  'services',
+  'agent',
+  'publisher',
+  'hooks',
+  'rollout',
+  'cli',
+];
 const SOURCES = FOLDERS.flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))

@@ -53,11 +53,13 @@ describe('docs/settings.md', () => {
   it('tells the true defaults', () => {
     const step = { command: ['x'] };
     const steps = { prepare: step, preActivate: step, activate: step, onRollback: step, onFailure: step };
-    const raw = { zookeeper: { connect: 'needed' }, agent: { ...steps, health: { checks: [{ unit: 'x' }] } } };
+    const health = { checks: [{ unit: 'x' }] };
+    const raw = { zookeeper: { connect: 'needed' }, agent: { ...steps, health, services: [{ name: 'a/b', port: 1 }] } };
     const defaults = flat(parseSettings(raw, 'the-host-name'));
     for (const { setting, fallback } of rows) {
       const value = defaults.get(setting.replace('[]', '.0'));
-      if (setting === 'zookeeper.connect' || /\.(command|unit)$/.test(setting)) expect(fallback).toMatch(/^none/);
+      if (setting === 'zookeeper.connect' || /\.(command|unit|services\[\]\.name|services\[\]\.port)$/.test(setting))
+        expect(fallback).toMatch(/^none/);
       else if (setting === 'agent.id') expect(fallback).toBe('the host name');
       else if (value === undefined) expect(fallback, setting).toMatch(/^none|^the origin|^that of|^$/);
       else

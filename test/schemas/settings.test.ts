@@ -71,6 +71,7 @@ describe('defaults', () => {
         credentials: [],
         restart: [],
         restartTimeout: 120_000,
+        services: [],
         shared: [],
         passEnvironment: [],
         allowRepositorySteps: false,
@@ -314,7 +315,7 @@ describe('mergeSettings', () => {
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
-      /^agent\.(credentials|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate/;
+      /^agent\.(credentials|services|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate/;
     const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);

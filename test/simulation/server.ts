@@ -9,6 +9,7 @@ import { repairJournal } from '../../agent/repair-journal.ts';
 import { createRoom } from '../../agent/room.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
 import { reportStatus } from '../../agent/service/status-report.ts';
+import { NO_ROTATION } from '../../agent/services/rotation.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import type { OwnCredential } from '../../agent/state/own-credential.ts';
@@ -222,6 +223,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       recheck,
       blocked,
       originTurn,
+      rotation: NO_ROTATION,
       emit,
       room,
       renewLock: async () => {},

@@ -1,0 +1,153 @@
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { howItEnded, type RunResult } from '../../runtime/process.ts';
+import type { ConsumerMemory } from '../../services/drain.ts';
+import { awaitConsumers, type DrainRule } from '../../services/drain.ts';
+import type { Looker } from '../../services/look-after.ts';
+import type { Registration } from '../../services/registration.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import type { StepFacts } from '../steps/runner.ts';
+
+/**
+ * Takes the services of this server out of their lists around an activation, and puts them back. The loop says when
+ * (reconcile.ts); what is out by a swap comes back at the next pass that neither activates nor checks, whatever came in
+ * between: an older target, a failure, a pause. Guarantee: no service is left out by us while its process is well and
+ * nothing is being activated, and none leaves below its floor for a new release.
+ */
+export interface Rotation {
+  /**
+   * Takes all of them out, or none. Resolves to what the floor waits for; null: all are out, or there are none.
+   * @throws ZooKeeperError, or the signal's reason.
+   */
+  leave(signal: AbortSignal): Promise<string | null>;
+  /** After `leave`: waits until nobody sends anything any more, at most as long as each service's drain says. */
+  drained(facts: StepFacts, signal: AbortSignal): Promise<void>;
+  /** Leaves and drains for the way back, which must not depend on others: bounded, also without ZooKeeper. */
+  leaveToReturn(facts: StepFacts, signal: AbortSignal): Promise<void>;
+  /** Lets them register again, each once a new look at it was good. */
+  rejoin(): void;
+}
+
+/** For a server without services. */
+export const NO_ROTATION: Rotation = {
+  leave: async () => null,
+  drained: async () => {},
+  leaveToReturn: async () => {},
+  rejoin: () => {},
+};
+
+/** One service of this server. */
+export interface Served {
+  readonly service: string;
+  readonly registration: Registration;
+  readonly looker: Pick<Looker, 'startOver'>;
+  readonly memory: ConsumerMemory;
+  readonly drain: DrainRule & { readonly command?: readonly string[] | undefined };
+}
+
+/** What became of a drain, for log and metrics. */
+export interface DrainTold {
+  readonly service: string;
+  readonly acknowledged: number;
+  readonly unacknowledged: readonly string[];
+  readonly ms: number;
+}
+
+interface RotationParts {
+  readonly session: Session;
+  readonly served: readonly Served[];
+  readonly runCommand: (
+    argv: readonly string[],
+    timeoutMs: number,
+    facts: StepFacts,
+    signal: AbortSignal,
+  ) => Promise<RunResult>;
+  readonly told: (drain: DrainTold) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The way back waits for the floor so long. */
+const RETURN_FLOOR_MS = 60_000;
+const RETURN_SESSION_MS = 2_000;
+const AGAIN_MS = 500;
+
+export function createRotation(parts: RotationParts): Rotation {
+  const { clock, log } = parts;
+  /** By service: the deletion that consumers have to know of. */
+  const out = new Map<Served, bigint | null>();
+  const drainedOnce = new Set<Served>();
+
+  function rejoin(): void {
+    for (const served of out.keys()) {
+      served.looker.startOver();
+      served.registration.join();
+    }
+    out.clear();
+    drainedOnce.clear();
+  }
+
+  async function leave(signal: AbortSignal, floor = true): Promise<string | null> {
+    for (const served of parts.served) {
+      if (out.has(served)) continue;
+      const claim = await served.registration.leave(signal, floor);
+      if (claim.kind === 'wait') {
+        rejoin();
+        return `the floor of ${served.service}: ${claim.words}`;
+      }
+      out.set(served, claim.zxid);
+      if (claim.alone) log.warn({ service: served.service }, 'no other instance is known: the service is interrupted');
+    }
+    return null;
+  }
+
+  async function drained(facts: StepFacts, signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      [...out].map(async ([served, zxid]) => {
+        if (drainedOnce.has(served)) return;
+        const { service, memory, drain } = served;
+        const [told] = await Promise.all([
+          awaitConsumers({ session: parts.session, service, memory, clock }, zxid, drain, signal),
+          runDrainCommand(parts, served, facts, signal),
+        ]);
+        drainedOnce.add(served);
+        if (zxid !== null) parts.told({ service, ...told });
+      }),
+    );
+  }
+
+  async function leaveToReturn(facts: StepFacts, signal: AbortSignal): Promise<void> {
+    if (parts.served.length === 0) return;
+    const late = new AbortController();
+    const cancel = clock.after(RETURN_SESSION_MS, () =>
+      late.abort(new DOMException('ZooKeeper is away', 'AbortError')),
+    );
+    try {
+      await parts.session.connected(AbortSignal.any([signal, late.signal]));
+      const until = clock.monotonic() + RETURN_FLOOR_MS;
+      while ((await leave(signal, clock.monotonic() < until)) !== null) await clock.sleep(AGAIN_MS, signal);
+      await drained(facts, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ reason: String(error) }, 'going back without leaving the services first');
+    } finally {
+      cancel();
+    }
+  }
+
+  return { leave, drained, leaveToReturn, rejoin };
+}
+
+/** Ends when nothing is in flight any more; one that fails, or takes too long, holds nothing up. */
+async function runDrainCommand(
+  { runCommand, log }: RotationParts,
+  { service, drain }: Served,
+  facts: StepFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!drain.command) return;
+  const result = await runCommand(drain.command, drain.atMost, facts, signal);
+  if (result.ended === 'exit' && result.exitCode === 0) return;
+  signal.throwIfAborted();
+  log.warn({ service, reason: howItEnded(result, drain.atMost) }, 'the drain command did not end well');
+}

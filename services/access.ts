@@ -1,0 +1,61 @@
+import { ROLES, type RoleIds } from '../fleet/access.ts';
+import { digestId, OPEN } from '../zookeeper/acl.ts';
+import type { AclEntry } from '../zookeeper/session.ts';
+
+/**
+ * Who may do what with the znodes of services. Lists are read by everybody: that is what they are for. Only the holder of
+ * the service's own registrar credential, and the operator, add or remove registrations. What only gitfleet reads is read
+ * by the roles of the fleet. The registry is no proof of who answers at an address.
+ */
+export interface ServiceAccess {
+  /** `/service` and `/service/<business>`. */
+  readonly above: readonly AclEntry[];
+  readonly list: readonly AclEntry[];
+  readonly registration: readonly AclEntry[];
+  /** `/service-fleet` and `/service-fleet/<business>`. */
+  readonly fleetAbove: readonly AclEntry[];
+  readonly fleet: readonly AclEntry[];
+  readonly instances: readonly AclEntry[];
+  readonly twin: readonly AclEntry[];
+  readonly consumers: readonly AclEntry[];
+  readonly consumer: readonly AclEntry[];
+}
+
+export const openServiceAccess: ServiceAccess = {
+  ...{ above: OPEN, list: OPEN, registration: OPEN },
+  ...{ fleetAbove: OPEN, fleet: OPEN, instances: OPEN, twin: OPEN, consumers: OPEN, consumer: OPEN },
+};
+
+/** @param registrar the digest id of the service's registrar, where it is known. */
+export function serviceAccess(ids: RoleIds, registrar: string | null): ServiceAccess {
+  const everybody = { scheme: 'world', id: 'anyone', permissions: 'r' };
+  const operator = entry(ids.operator, 'cdrwa');
+  const of = (permissions: string) => (registrar === null ? [] : [entry(registrar, permissions)]);
+  const readers = ROLES.flatMap((role) => {
+    const id = role === 'operator' ? undefined : ids[role];
+    return id === undefined ? [] : [entry(id, 'r')];
+  });
+  const others = readers.filter(({ id }) => id !== ids.agent);
+  return {
+    above: [operator, everybody],
+    list: [operator, ...of('cdr'), everybody],
+    registration: [operator, ...of('r'), everybody],
+    fleetAbove: [operator, ...readers, ...of('r')],
+    fleet: [operator, ...of('rw'), ...readers],
+    instances: [operator, ...of('cdr'), ...readers],
+    twin: [operator, ...of('rw'), ...readers],
+    consumers: [operator, ...of('cdr'), entry(ids.agent, 'cdr'), ...others],
+    consumer: [operator, ...of('rw'), entry(ids.agent, 'rw'), ...others],
+  };
+}
+
+const entry = (id: string, permissions: string): AclEntry => ({ scheme: 'digest', id, permissions });
+
+/** The id of the one registrar among the credentials of a session; null: there is none. */
+export function registrarIn(auth: readonly { readonly scheme: string; readonly credential: string }[]): string | null {
+  const found = auth.find(({ scheme, credential }) => scheme === 'digest' && credential.startsWith(`${REGISTRAR}:`));
+  return found ? digestId(REGISTRAR, found.credential.slice(REGISTRAR.length + 1)) : null;
+}
+
+/** The user of a registrar's credential; each service has a password of its own. */
+export const REGISTRAR = 'registrar';

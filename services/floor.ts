@@ -1,0 +1,41 @@
+import { amountOf } from '../schemas/policy.ts';
+import type { ServiceRule } from './contract.ts';
+
+/** What a claim to leave a service sees. Names are those of registrations and twins. */
+interface ServiceSeen {
+  readonly listed: readonly string[];
+  readonly twins: readonly string[];
+  readonly rule: ServiceRule;
+}
+
+/** `alone`: no other instance is known, so the service is interrupted. */
+export type MayLeave =
+  | { readonly kind: 'go'; readonly alone: boolean }
+  | { readonly kind: 'wait'; readonly words: string };
+
+/**
+ * Whether an instance may leave its service: so many have to remain as the floor says, at least one. The only instance
+ * goes at once, since waiting would help nobody. Known are all that are registered, and all that have a twin. What an
+ * earlier life of the same agent left behind is no other instance. Pure; the transaction that carries it out is in
+ * claim.ts.
+ */
+export function judgeLeave(own: string, { listed, twins, rule }: ServiceSeen): MayLeave {
+  const isOwn = (name: string) => name === own || agentOf(name) === agentOf(own);
+  const remaining = listed.filter((name) => !isOwn(name)).length;
+  const others = new Set([...listed, ...twins].filter((name) => !isOwn(name))).size;
+  if (others === 0) return { kind: 'go', alone: true };
+  const known = others + 1;
+  const least = Math.max(1, roundedUp(rule, known));
+  if (remaining >= least) return { kind: 'go', alone: false };
+  const after = remaining === 1 ? '1 would remain' : `${remaining} would remain`;
+  return { kind: 'wait', words: `${after} of ${known} known instances, and the floor is ${least}` };
+}
+
+/** A share is rounded up, so that the floor promises no less than it says. */
+function roundedUp({ minAvailable }: ServiceRule, known: number): number {
+  if (typeof minAvailable === 'number') return minAvailable;
+  return known - amountOf(`${100 - Number(minAvailable.slice(0, -1))}%`, known);
+}
+
+/** The agent that a name was made by: `web-1` of `web-1-9f86d081`; any other name is its own owner. */
+export const agentOf = (name: string): string => /^(.+)-[0-9a-f]{8}$/.exec(name)?.[1] ?? name;

@@ -1,0 +1,144 @@
+import { createBell } from '../runtime/bell.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { createRetryLoop } from '../runtime/retry-loop.ts';
+import type { ChildrenSnapshot, Session } from '../zookeeper/session.ts';
+import { addressText, serviceZnodes } from './contract.ts';
+import { type Instance, readInstances } from './instance.ts';
+import { lookTcp } from './look.ts';
+import { afterLooks, listOf, NO_VIEW, nextView, type ServiceList, type View } from './view.ts';
+
+export interface FollowParts {
+  readonly session: Session;
+  readonly service: string;
+  /** What an earlier process knew; null: nothing that still counts. */
+  readonly before: readonly Instance[] | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/**
+ * The list of a service as an endless stream of the latest state, by the rules of view.ts. A list that ZooKeeper does not
+ * confirm is never given out as new: while it is away there are no items. Guarantee: an item carries the pzxid at which
+ * its names were read, and never names somebody who had left in order by then. Ends with its signal.
+ */
+export async function* followService(parts: FollowParts, signal: AbortSignal): AsyncGenerator<ServiceList, void> {
+  const bell = createBell(parts.clock);
+  const follower: Follower = {
+    parts,
+    view: { ...NO_VIEW, live: parts.before ?? [] },
+    ring: bell.ring,
+    heard: false,
+    looking: null,
+  };
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  const reading = readForever(follower, both);
+  let last = '';
+  try {
+    while (!signal.aborted) {
+      const list = listOf(follower.view);
+      const text = textOf(list);
+      if (follower.heard && text !== last) {
+        last = text;
+        yield list;
+        continue; // What changed meanwhile is seen at once.
+      }
+      await bell.wait(60_000, signal);
+    }
+  } finally {
+    ended.abort();
+    await reading;
+  }
+}
+
+interface Follower {
+  readonly parts: FollowParts;
+  view: View;
+  /** ZooKeeper has answered, be it that there is no such service. */
+  heard: boolean;
+  readonly ring: () => void;
+  looking: Promise<void> | null;
+}
+
+const textOf = ({ state, instances, mark }: ServiceList): string =>
+  JSON.stringify([state, String(mark), instances.map((each) => [each.name, addressText(each)])]);
+
+async function readForever(follower: Follower, signal: AbortSignal): Promise<void> {
+  const { session, service, clock } = follower.parts;
+  const retryLoop = createRetryLoop(follower.parts);
+  const reported = new Set<string>();
+  while (!signal.aborted && session.state !== 'closed') {
+    try {
+      for await (const seen of session.watchChildren(serviceZnodes(service).list, { signal })) {
+        await take(follower, seen, reported, signal);
+        retryLoop.wentWell();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      const pause = retryLoop.failed(error, { service }, 'cannot read the list of a service, retrying');
+      await clock.sleep(pause, signal).catch(() => {});
+    }
+  }
+}
+
+async function take(follower: Follower, seen: ChildrenSnapshot, reported: Set<string>, signal: AbortSignal) {
+  const { session, service, clock, log } = follower.parts;
+  const { timeoutMs } = await session.connected(signal);
+  const found = seen.exists ? await foundIn(follower, seen, reported) : null;
+  const before = follower.view;
+  follower.view = nextView(before, found, clock.monotonic(), timeoutMs);
+  follower.heard = true;
+  const frozen = follower.view.kept.length;
+  if (frozen > 0 && before.kept.length === 0) {
+    log.warn(
+      { service, kept: frozen, live: follower.view.live.length },
+      'many instances are lost at once: list frozen',
+    );
+    follower.looking ??= lookAtKept(follower, signal).finally(() => {
+      follower.looking = null;
+    });
+  }
+  follower.ring();
+}
+
+async function foundIn(follower: Follower, seen: ChildrenSnapshot & { exists: true }, reported: Set<string>) {
+  const { session, service, log } = follower.parts;
+  const paths = serviceZnodes(service);
+  // Before the values: a twin that goes later belongs to a later list.
+  const lost = follower.view.live.some(({ name }) => !seen.names.includes(name));
+  const twins = lost || follower.view.kept.length > 0 ? await session.children(paths.instances).catch(() => null) : [];
+  const instances = await readInstances({ session, service, log, reported }, seen.names);
+  return { instances, mark: seen.stat.pzxid, twins: new Set(twins ?? []) };
+}
+
+const LOOKS_AT_ONCE = 5;
+const LOOK_MS = 2_000;
+/** A pause between the rounds of looks, spread by half. */
+const ROUND_MS = 5_000;
+
+async function lookAtKept(follower: Follower, signal: AbortSignal): Promise<void> {
+  const { clock, random } = follower.parts;
+  while (!signal.aborted && follower.view.kept.length > 0) {
+    const silent = await silentOf(follower, signal);
+    if (signal.aborted) return;
+    follower.view = afterLooks(follower.view, silent, clock.monotonic());
+    follower.ring();
+    await clock.sleep(ROUND_MS * (0.5 + random()), signal).catch(() => {});
+  }
+}
+
+async function silentOf({ view, parts }: Follower, signal: AbortSignal): Promise<Set<string>> {
+  const silent = new Set<string>();
+  const left = view.kept.map(({ instance }) => instance);
+  const worker = async () => {
+    for (let instance = left.shift(); instance && !signal.aborted; instance = left.shift()) {
+      await parts.clock.sleep(parts.random() * 50, signal).catch(() => {});
+      const wrong = await lookTcp(addressText(instance), LOOK_MS, parts.clock, signal);
+      if (wrong !== null && !signal.aborted) silent.add(instance.name);
+    }
+  };
+  await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, worker));
+  return silent;
+}

@@ -1,0 +1,102 @@
+import { addressText } from './contract.ts';
+import { type Instance, withoutDoubles } from './instance.ts';
+
+/**
+ * What a consumer believes about a service. Who left in order (its twin is still there) is believed at once, also where
+ * nobody is left. Where more than 30 % of the list, and more than one, are gone from the list and have no twin any more
+ * within one session timeout, the sessions may have ended and not the instances: the list is frozen, each of the lost is
+ * looked at, and what answers stays for at most ten minutes. The same holds where the whole service is gone from ZooKeeper.
+ * Pure: the looks are made by follow-service.ts.
+ */
+export interface View {
+  readonly live: readonly Instance[];
+  /** Lost and kept, each since when it was lost. */
+  readonly kept: readonly Kept[];
+  /** Those that were lost lately without order, kept or not. */
+  readonly lost: readonly Kept[];
+  /** The pzxid of the list; null: it came from disk, or there is no list. */
+  readonly mark: bigint | null;
+  /** Whether ZooKeeper has a list of this service. */
+  readonly exists: boolean;
+}
+
+interface Kept {
+  readonly instance: Instance;
+  readonly since: number;
+}
+
+export const MAX_FROZEN_MS = 600_000;
+const MASS_SHARE = 0.3;
+
+export const NO_VIEW: View = { live: [], kept: [], lost: [], mark: null, exists: false };
+
+interface Found {
+  readonly instances: readonly Instance[];
+  readonly mark: bigint;
+  /** Names that have a twin, whether they are listed or not. */
+  readonly twins: ReadonlySet<string>;
+}
+
+/** @param found null: the service is gone from ZooKeeper. */
+export function nextView(view: View, found: Found | null, now: number, windowMs: number): View {
+  const live = found?.instances ?? [];
+  const names = new Set(live.map(({ name }) => name));
+  const addresses = new Set(live.map(addressText));
+  const gone = view.live.filter((each) => !names.has(each.name) && !addresses.has(addressText(each)));
+  const disorderly = gone.filter(({ name }) => !found?.twins.has(name)).map((instance) => ({ instance, since: now }));
+  const lost = [...view.lost.filter(({ since }) => now - since <= windowMs), ...disorderly];
+  const before = view.live.length + lost.length - disorderly.length;
+  const isMass = found === null ? gone.length > 0 : lost.length > 1 && lost.length > before * MASS_SHARE;
+  const wasMass = view.kept.length > 0;
+  const kept = isMass ? [...view.kept, ...lost] : wasMass ? [...view.kept, ...disorderly] : view.kept;
+  return {
+    live,
+    kept: stillMissing(kept, live, found?.twins ?? new Set()),
+    lost: isMass ? [] : lost,
+    mark: found?.mark ?? view.mark,
+    exists: found !== null,
+  };
+}
+
+/** Who is registered again is live; who left in order meanwhile is gone. One entry for each address. */
+function stillMissing(kept: readonly Kept[], live: readonly Instance[], twins: ReadonlySet<string>): Kept[] {
+  const known = new Set(live.map(addressText));
+  return kept.filter(({ instance }) => {
+    const text = addressText(instance);
+    if (known.has(text) || twins.has(instance.name)) return false;
+    known.add(text);
+    return true;
+  });
+}
+
+/** Takes out those that did not answer a look, and those that were kept for too long. */
+export function afterLooks(view: View, silent: ReadonlySet<string>, now: number): View {
+  const stays = ({ instance, since }: Kept) => !silent.has(instance.name) && now - since <= MAX_FROZEN_MS;
+  return { ...view, kept: view.kept.filter(stays) };
+}
+
+export type ListState = 'live' | 'frozen' | 'empty' | 'missing';
+
+/** What a caller gets: `empty` and `missing` are answers, and no errors. */
+export interface ServiceList {
+  readonly state: ListState;
+  readonly instances: readonly Instance[];
+  readonly mark: bigint | null;
+}
+
+export function listOf(view: View): ServiceList {
+  const instances = withoutDoubles([...view.live, ...view.kept.map(({ instance }) => instance)]);
+  return { state: stateOf(view, instances), instances, mark: view.mark };
+}
+
+function stateOf(view: View, instances: readonly Instance[]): ListState {
+  if (view.kept.length > 0) return 'frozen';
+  if (instances.length > 0) return 'live';
+  return view.exists ? 'empty' : 'missing';
+}
+
+/** Whether the second list lacks an address of the first. */
+export function lostSomebody(before: ServiceList, after: ServiceList): boolean {
+  const now = new Set(after.instances.map(addressText));
+  return before.instances.some((instance) => !now.has(addressText(instance)));
+}

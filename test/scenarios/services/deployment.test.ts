@@ -1,0 +1,116 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { DeployedService } from '../../support/services/deployed.ts';
+import { startLoad } from '../../support/services/load.ts';
+import { busySocket, startHaproxy, startNginx } from '../../support/services/proxies.ts';
+import { sharedServer } from '../../support/zookeeper/shared.ts';
+
+const servers = sharedServer();
+const SOAK = process.env['GITFLEET_SOAK'] === '1';
+const [AGENTS, PER_SECOND, ROUNDS] = SOAK ? [12, 300, 4] : [4, 100, 2];
+/**
+ * A proxy that takes so long for one command: longer than an agent needs from leaving to restarting. In a soak many
+ * leave at once, and its commands come one after the other.
+ */
+const BUSY_MS = SOAK ? 100 : 700;
+const WIDE_MS = SOAK ? 600_000 : 120_000;
+
+const cleanUp: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+async function behindHaproxy(given: { agents?: number; atMost?: string; busyMs?: number; health?: boolean } = {}) {
+  const { agents = AGENTS, atMost = '30s', busyMs = BUSY_MS, health = false } = given;
+  const deployed = await DeployedService.start(servers.connect(), { agents, health, drain: { atMost } });
+  cleanUp.push(() => deployed.stop());
+  const haproxy = await startHaproxy(join(deployed.fleet.directory, 'haproxy'));
+  cleanUp.unshift(() => haproxy.stop());
+  const busy = await busySocket(haproxy.socket, busyMs);
+  cleanUp.unshift(() => busy.stop());
+  const writer = await deployed.write(['--haproxy-socket', busy.socket, '--backend', 'shop']);
+  return { deployed, port: haproxy.port, writer };
+}
+
+async function behindNginx() {
+  const deployed = await DeployedService.start(servers.connect(), { agents: AGENTS });
+  cleanUp.push(() => deployed.stop());
+  const directory = join(deployed.fleet.directory, 'nginx');
+  mkdirSync(directory);
+  const nginx = await startNginx(directory);
+  cleanUp.unshift(() => nginx.stop());
+  const reload = `sleep ${BUSY_MS / 1_000}; ${nginx.reload}`;
+  const args = ['--format', 'nginx', '--out', nginx.include, '--reload', reload, '--pid-file', nginx.pidFile];
+  await deployed.write(args);
+  return { deployed, port: nginx.port };
+}
+
+/** Deployments under load, one after the other; each has to end well. */
+async function deployUnderLoad(deployed: DeployedService, port: number, name: string, resends = false) {
+  const load = startLoad(port, { perSecond: PER_SECOND, resends });
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      const { commitId, said } = await deployed.deploy(`${name} ${round}`);
+      expect(said).toMatchObject({ exitCode: 0 });
+      expect(deployed.served()).toEqual([commitId]);
+    }
+  } finally {
+    await load.stop();
+  }
+  console.log(`${name}: ${load.failed.length} of ${load.sent} requests failed`);
+  return load;
+}
+
+async function setPolicy(deployed: DeployedService): Promise<void> {
+  const file = join(deployed.fleet.directory, 'policy.yml');
+  writeFileSync(file, 'canary: 1\nmaxParallel: 50%\n');
+  expect(await deployed.fleet.run('policy', 'set', file)).toMatchObject({ exitCode: 0 });
+}
+
+describe('a deployment under load, with no sleep in any setting', { timeout: WIDE_MS }, () => {
+  it('behind HAProxy by a plain push: no request is lost', async () => {
+    const { deployed, port } = await behindHaproxy();
+    const load = await deployUnderLoad(deployed, port, 'haproxy, push');
+    expect(load.failed).toEqual([]);
+    expect(load.sent).toBeGreaterThan(PER_SECOND);
+  });
+
+  it('behind HAProxy by a policy with waves: no request is lost', async () => {
+    const { deployed, port } = await behindHaproxy();
+    await setPolicy(deployed);
+    const load = await deployUnderLoad(deployed, port, 'haproxy, policy');
+    expect(load.failed).toEqual([]);
+    expect(load.sent).toBeGreaterThan(PER_SECOND);
+  });
+
+  it('behind nginx, which is reloaded: no request is lost', async () => {
+    const { deployed, port } = await behindNginx();
+    const load = await deployUnderLoad(deployed, port, 'nginx, push', true);
+    expect(load.failed).toEqual([]);
+    expect(load.sent).toBeGreaterThan(PER_SECOND);
+  });
+
+  it('of a commit that fails its health checks goes back on every server: no request is lost', async () => {
+    const { deployed, port } = await behindHaproxy({ agents: 3, health: true });
+    await setPolicy(deployed);
+    const good = await deployed.deploy('good');
+    expect(good.said).toMatchObject({ exitCode: 0 });
+    const load = startLoad(port, { perSecond: PER_SECOND });
+    const bad = await deployed.deploy('bad');
+    await load.stop();
+    expect(bad.said.exitCode).toBe(3);
+    expect(deployed.served()).toEqual([good.commitId]);
+    await expect.poll(() => deployed.listed(), { timeout: 20_000 }).toHaveLength(3);
+    console.log(`bad commit: ${load.failed.length} of ${load.sent} requests failed`);
+    expect(load.failed).toEqual([]);
+  });
+
+  it('whose writer is frozen goes on at atMost, names who did not acknowledge, and loses requests', async () => {
+    const { deployed, port, writer } = await behindHaproxy({ agents: 2, atMost: '300ms' });
+    writer.kill('SIGSTOP');
+    const load = await deployUnderLoad(deployed, port, 'frozen writer');
+    expect(load.failed.length).toBeGreaterThan(0);
+    expect(await deployed.fleet.agents[0]?.log()).toContain('drained, not acknowledged by all');
+  });
+});
