@@ -7,12 +7,15 @@ import { failuresIn, NO_DEADLINE, namesOf, outcomeOf, showWords, summarize } fro
 
 /**
  * Without a policy all agents deploy at once and need no permit; what is left to do is to say how it ended. Expected
- * are the agents that are online, or reported about this target: one of those that went away is waited for.
+ * are the agents that are online, or reported about this target: one of those that went away is waited for, unless it
+ * left for good.
  */
 export function unphased(picture: Observed, { target }: WantedDeployment, rollout: Rollout): Action {
   const tally = summarize(picture, rollout, NO_DEADLINE);
   const spoke = ({ seen }: RolloutAgent) => seen.online || seen.report?.targetVersion === rollout.targetVersion;
-  const expected = tally.agents.filter((each) => spoke(each) && !isSuspended(each.seen.report));
+  const expected = tally.agents.filter(
+    (each) => spoke(each) && each.standing !== 'forgotten' && !isSuspended(each.seen.report),
+  );
   const done = expected.filter(({ standing }) => standing === 'done');
   const ended = expected.filter(({ standing }) => ['failed', 'unable', 'out'].includes(standing));
   const number = rollout.deployment;

@@ -35,3 +35,16 @@ it('who is only away is, and the words name the verb that ends it', () => {
   expect(why).toContain('4 of 7 agents are offline (web-4, web-5, web-6, web-7)');
   expect(why).toContain('gitfleet forget');
 });
+
+it('without a policy, who left for good after it had reported is not waited for either', () => {
+  const world = new World(null, 3);
+  world.publish('a');
+  world.execute(plan(world.picture()));
+  world.sayAll('active');
+  world.say('web-2', 'fetching', { left: true });
+  world.say('web-3', 'active', { left: true });
+  for (const id of ['web-2', 'web-3']) world.agent(id).online = false;
+  world.execute(plan(world.picture()));
+  expect(world.rollout).toMatchObject({ state: 'proven', base: { deployment: 1 } });
+  expect(world.records[0]?.outcome).toMatchObject({ state: 'proven', reached: 1, expected: 1, missing: [] });
+});
