@@ -14,6 +14,7 @@ import type { Observation } from './observe.ts';
 /**
  * Carries out one order as one transaction: the guard of the term, the version of `rollout` that it was planned from,
  * and then what it changes. So nothing of a leader that was replaced is accepted, and nothing planned from an old view.
+ * @returns false where nothing was left to write: the same look would give the same order again.
  * @throws ZooKeeperError BAD_VERSION, NO_NODE (the term is over) and others; whatever it says, the next look tells.
  */
 export async function act(
@@ -21,17 +22,20 @@ export async function act(
   leadership: Leadership,
   seen: Observation,
   order: Action,
-): Promise<void> {
+): Promise<boolean> {
   switch (order.do) {
     case 'rest':
-      return;
+      return false;
     case 'adopt':
-      return await adopt(parts, seen);
+      await adopt(parts, seen);
+      return true;
     case 'roll back':
-      return await rollBack(parts, leadership, seen, order);
+      await rollBack(parts, leadership, seen, order);
+      return true;
     case 'start':
       await write(parts, leadership, seen, order);
-      return await removeOld(parts, seen.state);
+      await removeOld(parts, seen.state);
+      return true;
     default:
       return await write(parts, leadership, seen, order);
   }
@@ -65,15 +69,16 @@ async function write(
   leadership: Leadership,
   seen: Observation,
   order: RolloutChange,
-): Promise<void> {
+): Promise<boolean> {
   const { session, znodes } = parts;
-  await session.transact([
-    leadership.term.guard,
-    rolloutOperation(parts, leadership, seen, order.rollout),
+  const beside = [
     ...(await endOf(parts, order.outcome)),
     ...(await permitOperations(parts, order.grant, seen.state.config.targetVersion)),
     ...order.revoke.map((id): Operation => ({ op: 'remove', path: znodes.permit(id), version: ANY_VERSION })),
-  ]);
+  ];
+  if (order.rollout === null && beside.length === 0) return false;
+  await session.transact([leadership.term.guard, rolloutOperation(parts, leadership, seen, order.rollout), ...beside]);
+  return true;
 }
 
 function rolloutOperation(

@@ -116,11 +116,9 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
         tell(log, seen, order);
         told = { why: order.why, at: clock.monotonic() };
       }
-      if (order.do === 'rest') await pause(parts, bell, seen, clock.monotonic() - told.at, term.signal);
-      else {
-        ordered = { seen, order };
-        await act(executeParts, leadership, seen, order);
-      }
+      if (order.do !== 'rest') ordered = { seen, order };
+      if (!(await act(executeParts, leadership, seen, order)))
+        await pause(parts, bell, seen, clock.monotonic() - told.at, term.signal);
       if ('grant' in order) agents.note(order, seen.state.config.targetVersion);
       conflicts = 0;
       retryLoop.wentWell();

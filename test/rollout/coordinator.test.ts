@@ -236,6 +236,36 @@ describe('the coordinator', () => {
     expect(shown().endsWith('a')).toBe(true);
   });
 
+  it('rests where an aborted deployment can have no outcome: the app has no place for it, or a child is below it', async () => {
+    let transactions = 0;
+    const counting = (session: Session): Session =>
+      new Proxy(session, {
+        get(target, name) {
+          if (name === 'transact') transactions += 1;
+          return Reflect.get(target, name);
+        },
+      });
+    await fleet(1);
+    coordinate('web-1', counting);
+    await setPolicy({ canary: 'role=none' });
+    const steering = { session: observer, znodes: paths, clock };
+    const aborts = async (number: number) => {
+      await inState(number, 'running');
+      await steerRollout(steering, 'abort', { by: 'ann', reason: 'wrong branch' });
+      await inState(number, 'aborted');
+      const before = transactions;
+      await clock.sleep(500);
+      expect(transactions - before).toBeLessThan(5);
+    };
+    await observer.create(paths.outcome(1), Buffer.from('junk'), 'persistent', { acl: openAccess.of('outcome') });
+    await observer.create(`${paths.outcome(1)}/x`, Buffer.alloc(0), 'persistent', { acl: openAccess.of('outcome') });
+    await publish('a');
+    await aborts(1);
+    await observer.removeTree(paths.outcomes);
+    await publish('b');
+    await aborts(2);
+  });
+
   it('tries again when a person says so: with the same canary, and only where it failed', async () => {
     const bad = ['b'];
     await fleet(4, (id) => (id === 'web-2' ? { bad } : {}));
