@@ -42,7 +42,8 @@ export async function writeOutcome(parts: OutcomeParts, number: number, outcome:
  * The writes that say how a deployment ended, for a transaction. None when there is nothing to say: a first outcome
  * stands, except that a `timed-out` one, which only says that the wait was too short, gives way, and that `failed` gives
  * way to `proven`: what was fixed later was reached late.
- * @throws FleetError APP_MISSING where the app was made by a gitfleet without outcomes, and this one would prove it.
+ * None either where the coordinator cannot write it: the rollout, which it judges with it, must not wait for that.
+ * @throws FleetError APP_MISSING for a publisher where the app was made by a gitfleet without outcomes.
  */
 export async function outcomeOperations(
   { session, znodes, access }: OutcomeParts,
@@ -55,8 +56,7 @@ export async function outcomeOperations(
   const record = joinRecord(number, nodes);
   if (!record || (record.outcome && !givesWay(record.outcome, outcome))) return [];
   if (!parent) {
-    // Every other order is carried out without its outcome. A proven one must be found by rollbacks.
-    if (judge === 'coordinator' && outcome.state !== 'proven') return [];
+    if (judge === 'coordinator') return [];
     throw appOutdated(znodes.app, znodes.outcomes);
   }
   const late = record.outcome?.state === 'failed' ? { reason: 'proven late, after it had failed' } : {};

@@ -6,7 +6,7 @@ import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { isSameTarget } from '../schemas/target.ts';
 import { type Action, changing } from './action.ts';
-import type { Core, Observed, WantedDeployment } from './observed.ts';
+import { type Core, inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
 import { outcomeOf } from './summary.ts';
 import { haltSetBack } from './went-back.ts';
 
@@ -86,10 +86,16 @@ const rollbackRule = (policy: Policy): Policy => ({
   ...{ soak: '0s', promote: 'auto', offlineBudget: '100%', onFailure: 'continue' },
 });
 
-/** By history, which publishers write too where no agent leads; what history forgot, the last rollout knows. */
-function baseOf({ rollout, proven }: Observed): Rollout['base'] {
-  if (proven) return { deployment: proven.number, ...core(proven.target) };
-  return rollout?.base ?? null;
+/**
+ * By history, which publishers write too where no agent leads. What history forgot, or has no outcome of since none could
+ * be written, the last rollout knows.
+ */
+function baseOf(picture: Observed): Rollout['base'] {
+  const { proven } = picture;
+  const last = picture.rollout?.base ?? null;
+  const isNewer = last !== null && last.deployment > (proven?.number ?? 0);
+  if (!proven || (isNewer && inQuarantine(picture, last.commitId) === null)) return last;
+  return { deployment: proven.number, ...core(proven.target) };
 }
 
 function endOfLast(picture: Observed, record: Deployment) {

@@ -1,5 +1,6 @@
 import type { Access } from '../fleet/access.ts';
 import type { PublishParts } from '../fleet/publish-transaction.ts';
+import { appOutdated } from '../fleet/shared-state.ts';
 import { type Backoff, fullJitter } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
@@ -109,6 +110,7 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
       if (offset === null || (seen.picture.rollout && !isLedBy(seen.picture.rollout, leadership))) {
         offset = (await takeLead(executeParts, leadership, seen)) - clock.monotonic();
         agents.forget();
+        await sayOutdated(parts);
         continue;
       }
       const order = plan(seen.picture);
@@ -135,6 +137,13 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
   }
   await ringing;
   await clearing;
+}
+
+/** Rollouts proceed without a place for outcomes, but a person who rolls back misses them. */
+async function sayOutdated({ session, znodes, log }: CoordinatorParts): Promise<void> {
+  if (await session.exists(znodes.outcomes)) return;
+  const { code, message, hint } = appOutdated(znodes.app, znodes.outcomes);
+  log.warn({ code, reason: message, hint }, 'how deployments end is not recorded');
 }
 
 /** An order that ZooKeeper will never take (too large, no right to it) stands in the record, where people look. */

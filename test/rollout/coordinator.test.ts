@@ -236,6 +236,29 @@ describe('the coordinator', () => {
     expect(shown().endsWith('a')).toBe(true);
   });
 
+  it('of an app that has no place for outcomes proves rollouts all the same, and knows where to go back to', async () => {
+    await fleet(2, () => ({ bad: ['c'] }));
+    coordinate('web-1');
+    await publish('a');
+    await inState(1, 'proven');
+    await observer.removeTree(paths.outcomes);
+    // As 0.1.0 had it: the outcome of d-1 is in its record.
+    const { chain: _, ...record } = JSON.parse(String((await observer.get(paths.deployment(1)))?.data));
+    const outcome = { state: 'proven', at: 0, reached: 2, expected: 2 };
+    await observer.set(paths.deployment(1), Buffer.from(JSON.stringify({ ...record, outcome })), -1);
+    await setPolicy({ maxParallel: 1 });
+    await publish('b');
+    expect(await inState(2, 'proven')).toMatchObject({ base: { deployment: 2 } });
+    await publish('c');
+    await inState(4, 'proven');
+    expect(await readDeployment(observer, paths, 4)).toMatchObject({
+      via: 'rollback',
+      returnsTo: 2,
+      quarantined: 'c'.repeat(40),
+    });
+    expect(shown()).toBe('bb');
+  });
+
   it('rests where an aborted deployment can have no outcome: the app has no place for it, or a child is below it', async () => {
     let transactions = 0;
     const counting = (session: Session): Session =>
