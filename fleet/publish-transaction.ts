@@ -14,10 +14,10 @@ import { encodeTarget, type Target, targetVersionOf } from '../schemas/target.ts
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
-import { ensembleNow } from '../zookeeper/recipes/ensemble-time.ts';
 import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
 import { checkHold, checkQuarantine, quarantinedIn } from './admission.ts';
+import { holdTime } from './hold-time.ts';
 import { quarantineAfter } from './quarantine-list.ts';
 import { isPublished, readSharedState, type SharedState } from './shared-state.ts';
 import { createTries, type Tries } from './tries.ts';
@@ -82,7 +82,7 @@ export async function publishTarget(
   for (let state = since; ; state = await readFresh(parts)) {
     state = await recordForeign(parts, state, tries);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
-    const now = await timeFor(parts, state);
+    const now = await holdTime(parts, state.hold);
     // Going back is never held: who stopped publishing did not mean to keep what is broken.
     if (request.via !== 'rollback') checkHold(state.hold, now);
     const contained = await containedIn(state, request);
@@ -99,14 +99,6 @@ async function containedIn({ quarantine }: SharedState, { contains, target }: Pu
 }
 
 type CommitIds = readonly CommitId[];
-
-/**
- * Only a hold that ends by itself makes it worth a question what time it is: nothing else that is checked depends on a
- * clock, and what is written is stamped by the ensemble.
- */
-async function timeFor({ session, znodes, now }: PublishParts, { hold }: SharedState): Promise<number> {
-  return hold.value === null || hold.value.end === null ? now() : await ensembleNow(session, znodes.clock);
-}
 
 /** Gives a foreign write of `config` that has no record yet its own, and returns the state after it. */
 export async function recordForeign(

@@ -1,4 +1,4 @@
-import { appMissing } from '../../fleet/shared-state.ts';
+import { appOutdated } from '../../fleet/shared-state.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import { parseTargetVersion } from '../../schemas/target-version.ts';
@@ -27,7 +27,7 @@ const ANSWER_MS = 2_000;
  */
 export async function timeToWrite(session: Session, paths: Znodes): Promise<FleetTime> {
   const time = await readEnsembleTime(session, paths.clock, systemClock).catch((error: unknown) => {
-    throw isCode(error, 'NO_NODE') ? appMissing(paths.app) : error;
+    throw isCode(error, 'NO_NODE') ? appOutdated(paths.app, paths.clock) : error;
   });
   if (Math.abs(time.skewMs) > MAX_SKEW_MS) warn(skewWords(time.skewMs));
   return time;

@@ -1,3 +1,4 @@
+import { holdTime } from '../../fleet/hold-time.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { readRepositoryConfig } from '../../git/host/repository-config.ts';
 import { checkPushed, gitOfPush, readTopFile } from '../../git/objects/check-push.ts';
@@ -20,7 +21,6 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import { RELEASE_FILE } from '../../schemas/steps.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
-import { ensembleNow } from '../../zookeeper/recipes/ensemble-time.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
@@ -78,9 +78,7 @@ async function readBrakes(settings: Settings): ReturnType<GateParts['readBrakes'
     async (session) => {
       const paths = znodes(settings.app);
       const { hold, quarantine } = await readSharedState(session, paths, call);
-      // Only a hold that ends by itself makes it worth a question what time it is.
-      const ends = hold.value !== null && hold.value.end !== null;
-      const now = ends ? await ensembleNow(session, paths.clock, call) : systemClock.now();
+      const now = await holdTime({ session, znodes: paths, now: () => systemClock.now() }, hold, call);
       return { hold, quarantine, now };
     },
     ANSWER_MS,

@@ -7,6 +7,7 @@ import { type PublishParts, publishTarget } from '../../fleet/publish-transactio
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
+import { encodeHold } from '../../schemas/hold.ts';
 import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '../../schemas/target.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { ZooKeeperError } from '../../zookeeper/errors.ts';
@@ -51,6 +52,16 @@ const shown = async () => {
 const letters = async () => (await readHistory(observer, paths, 99)).map((record) => record.target.commitId[0]);
 
 describe('the publish transaction', () => {
+  it('of an app that has no clock judges a hold with an end by the clock of this machine', async () => {
+    await observer.remove(paths.clock, -1);
+    const holds = (end: number) => observer.set(paths.hold, encodeHold({ by: 'bob', reason: 'r', at: 1, end }), -1);
+    await holds(1_001);
+    const publish = async () => publishTarget(parts, await readSharedState(parts.session, paths), request('a'));
+    await expect(publish()).rejects.toMatchObject({ code: 'HOLD' });
+    await holds(999);
+    expect(await publish()).toMatchObject({ record: { number: 1 } });
+  });
+
   it('writes number, record and config at once, and knows the targetVersion', async () => {
     const state = await readSharedState(parts.session, paths);
     const published = await publishTarget(parts, state, request('a'));
