@@ -12,7 +12,7 @@ interface InitResult {
 /**
  * Makes what an app needs, all empty: `config` too, so that any ZooKeeper client can set it and every agent can watch
  * it. Repeatable: what is there keeps its content, and gets the rights of `access`, what others made below it too.
- * @throws ZooKeeperError NO_AUTH where somebody else's rights are in the way.
+ * @throws ZooKeeperError NO_AUTH where somebody else's rights on what it makes are in the way.
  */
 export async function initApp(session: Session, znodes: Znodes, access: Access): Promise<InitResult> {
   const result: InitResult = { made: [], present: [] };
@@ -63,13 +63,14 @@ async function pathsBelow(session: Session, parent: string): Promise<string[]> {
   return ((await session.children(parent)) ?? []).map((name) => `${parent}/${name}`);
 }
 
+/** A client that may create below shut one away: that is its own doing, and `history --verify` names it. */
 async function giveRights(session: Session, paths: readonly string[], acl: readonly AclEntry[]): Promise<void> {
-  await Promise.all(paths.map((path) => unlessGone(session.setAcl(path, acl, ANY_VERSION))));
+  await Promise.all(paths.map((path) => unlessGone(unlessRefused(session.setAcl(path, acl, ANY_VERSION)))));
 }
 
 /** Whose outcome it says it is; what a publisher wrote, publishers may write again. */
 async function writerOf(session: Session, path: string): Promise<'publisher' | undefined> {
-  const node = await session.get(path);
+  const node = await unlessRefused(session.get(path));
   return node && parseOutcome(node.data)?.by !== 'coordinator' ? 'publisher' : undefined;
 }
 
@@ -77,14 +78,14 @@ async function writerOf(session: Session, path: string): Promise<'publisher' | u
 async function removeOpen(session: Session, paths: readonly string[]): Promise<void> {
   await Promise.all(
     paths.map(async (path) => {
-      const node = await session.getAcl(path);
+      const node = await unlessRefused(session.getAcl(path));
       if (node && namesEverybody(node.acl)) await unlessGone(session.remove(path, ANY_VERSION));
     }),
   );
 }
 
 /** Records and permits come and go meanwhile. */
-async function unlessGone(change: Promise<void>): Promise<void> {
+async function unlessGone(change: Promise<unknown>): Promise<void> {
   await change.catch((error: unknown) => {
     if (!isCode(error, 'NO_NODE')) throw error;
   });

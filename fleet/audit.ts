@@ -90,6 +90,9 @@ export async function auditOperations(parts: AuditParts, act: Act): Promise<read
   ];
 }
 
+/** The first number with more digits than a counter has. */
+const MAX_COUNTED = 1e12;
+
 /** Publishers may write the counter: a wrong one must not keep the operator from acting, only show in `--verify`. */
 async function nextOf(session: Session, znodes: Znodes, counter: Buffer): Promise<{ number: number; before: Before }> {
   const text = counter.toString('utf8').trim();
@@ -98,7 +101,8 @@ async function nextOf(session: Session, znodes: Znodes, counter: Buffer): Promis
     return { number: counted + 1, before: await beforeOf(session, znodes, counted) };
   const taken = await numbersIn(session, znodes.audit, 'a');
   const numbers = new Set(taken);
-  let last = counted ?? taken[0] ?? 0;
+  // Far below the largest number that `taken` can tell, so that the next one is seen as well.
+  let last = counted ?? taken.find((number) => number < MAX_COUNTED) ?? 0;
   while (numbers.has(last + 1)) last += 1;
   return { number: last + 1, before: await beforeOf(session, znodes, last) };
 }

@@ -175,6 +175,24 @@ it('a publisher acts on the quarantine alone, with a record, and cannot take the
   await publisher.session.create(paths.auditRecord(3), Buffer.from('junk'), 'persistent', ACL);
   await unhold(operator, ANN);
   expect((await readAudit(operator.session, paths))[0]).toMatchObject({ number: 4, kind: 'unhold' });
+  // Nor do the highest numbers that there are stop the second act.
+  for (const highest of ['999999999999', '999999999999999']) {
+    await publisher.session.create(paths.auditRecord(highest), Buffer.from('junk'), 'persistent', ACL);
+    for (const counter of ['junk', highest]) {
+      await publisher.session.set(paths.audit, Buffer.from(counter), ANY_VERSION);
+      for (const reason of ['one', 'two']) await setHold(operator, { by: 'ann', reason, end: null });
+    }
+  }
+});
+
+it('init again passes what a publisher made and shut away, and leaves it to be named', async () => {
+  await publishes(publisher);
+  const shut = { acl: [{ scheme: 'digest', id: digestId('eve', 'secret'), permissions: 'cdrwa' }] };
+  for (const path of [paths.deployment(9), paths.outcome(9), paths.auditRecord(9)])
+    await publisher.session.create(path, Buffer.from('junk'), 'persistent', shut);
+  await operator.session.remove(paths.clock, ANY_VERSION);
+  expect((await initApp(operator.session, paths, access)).made).toEqual([paths.clock]);
+  expect(await findings()).toContain('d-9 cannot be read with this credential');
 });
 
 it('init again takes from publishers what 0.1.0 gave them, keeps its outcomes, and makes what is new', async () => {
