@@ -18,9 +18,10 @@ const NO_AGENTS: ReadonlyMap<string, Enrolled> = new Map();
 export function createEnrolmentReader(session: Session, znodes: Znodes): () => Promise<Enrolment> {
   let known: { readonly mzxid: bigint; readonly value: Enrolment } | null = null;
   return async () => {
-    // The names are asked for in the same breath at the first time: a look takes no longer for them.
-    const listing = known === null ? session.children(znodes.enrolment) : null;
-    const [node, listed] = await Promise.all([session.get(znodes.enrolment), listing]);
+    // The names are asked for in the same breath at the first time, and after the node: a look takes no longer for them,
+    // and none was entered before the write that is known from now on.
+    const asking = session.get(znodes.enrolment);
+    const [node, listed] = await Promise.all([asking, known === null ? session.children(znodes.enrolment) : null]);
     const state = parseEnrolment(node?.data ?? Buffer.alloc(0));
     if (node === null || state.isOpen) return { ...state, agents: NO_AGENTS };
     if (known?.mzxid === node.stat.mzxid) return known.value;

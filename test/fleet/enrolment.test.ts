@@ -309,3 +309,26 @@ it('an app of 0.1.0 is upgraded by init: what is missing is made, rights are as 
   expect(await createEnrolmentReader(operator, paths)()).toMatchObject({ isOpen: true });
   expect(openAccess.of('enrolment')).toEqual(OPEN);
 });
+
+it('who is entered between the first two reads of a reader is known at its next look', async () => {
+  const { parts, operator, paths } = await app('between');
+  await enrolAgents(parts, [newcomer('web-1')], WHO);
+  await setEnrolmentOpen(parts, false, WHO);
+  let entering: Promise<unknown> | null = null;
+  const inTurn = async (call: () => Promise<unknown>): Promise<unknown> => {
+    if (entering) return await entering.then(call);
+    const first = call();
+    entering = first.then(() => enrolAgents(parts, [newcomer('web-2')], WHO));
+    return await first;
+  };
+  const session = new Proxy(operator, {
+    get(target, name) {
+      const member = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>;
+      if (name !== 'get' && name !== 'children') return member;
+      return (...args: unknown[]) => inTurn(() => member.apply(target, args));
+    },
+  });
+  const read = createEnrolmentReader(session, paths);
+  await read();
+  expect([...(await read()).agents.keys()]).toEqual(['web-1', 'web-2']);
+});
