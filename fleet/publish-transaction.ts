@@ -17,7 +17,7 @@ import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
 import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
 import { checkHold, checkQuarantine, quarantinedIn } from './admission.ts';
-import { holdTime } from './hold-time.ts';
+import { holdTime, timeOrOwn } from './hold-time.ts';
 import { quarantineAfter } from './quarantine-list.ts';
 import { isPublished, readSharedState, type SharedState } from './shared-state.ts';
 import { createTries, type Tries } from './tries.ts';
@@ -82,7 +82,8 @@ export async function publishTarget(
   for (let state = since; ; state = await readFresh(parts)) {
     state = await recordForeign(parts, state, tries);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
-    const now = await holdTime(parts, state.hold);
+    // The list of quarantined commits keeps the time of each: it has no stat to tell it.
+    const now = request.quarantines ? await timeOrOwn(parts) : await holdTime(parts, state.hold);
     // Going back is never held: who stopped publishing did not mean to keep what is broken.
     if (request.via !== 'rollback') checkHold(state.hold, now);
     const contained = await containedIn(state, request);

@@ -9,6 +9,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeHold } from '../../schemas/hold.ts';
 import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '../../schemas/target.ts';
+import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { ZooKeeperError } from '../../zookeeper/errors.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -52,6 +53,15 @@ const shown = async () => {
 const letters = async () => (await readHistory(observer, paths, 99)).map((record) => record.target.commitId[0]);
 
 describe('the publish transaction', () => {
+  it('puts what a rollback leaves into quarantine at the time of the ensemble, whatever clock it has', async () => {
+    const first = await publishTarget(parts, await readSharedState(parts.session, paths), request('a'));
+    const quarantines = { commitId: first.record.target.commitId as CommitId, reason: 'bad' };
+    const back = { ...request('b'), via: 'rollback' as const, quarantines };
+    await publishTarget(parts, await readSharedState(parts.session, paths), back);
+    const { quarantine, lastRecord } = await readSharedState(observer, paths);
+    expect(Math.abs((quarantine.value[0]?.at ?? 0) - (lastRecord?.at ?? 0))).toBeLessThan(60_000);
+  });
+
   it('of an app that has no clock judges a hold with an end by the clock of this machine', async () => {
     await observer.remove(paths.clock, -1);
     const holds = (end: number) => observer.set(paths.hold, encodeHold({ by: 'bob', reason: 'r', at: 1, end }), -1);
