@@ -164,16 +164,18 @@ const NO_AGENTS_AFTER_MS = 10_000;
 
 /** What superseded it may be its own rollback, which its record tells. */
 async function rolledBackOr(
-  { session, znodes }: FollowParts,
+  parts: FollowParts,
   { record }: Pick<Published, 'record'>,
   ending: Ending | null,
   { rollout }: RolloutStatus,
 ): Promise<{ ending: Ending | null; reason: string }> {
   if (ending !== 'superseded') return { ending, reason: ending ? (rollout?.reason ?? '') : '' };
-  const outcome = (await readDeployment(session, znodes, record.number).catch(() => null))?.outcome;
-  return outcome?.state === 'rolled-back'
-    ? { ending: 'rolled-back', reason: outcome.reason ?? '' }
-    : { ending, reason: '' };
+  const outcome = (await readDeployment(parts.session, parts.znodes, record.number).catch(() => null))?.outcome;
+  if (outcome?.state === 'rolled-back') return { ending: 'rolled-back', reason: outcome.reason ?? '' };
+  // Where the coordinator could not write an outcome, what came instead says by whom, and after which.
+  const next = outcome ? null : await readCurrent(parts);
+  const isWayBack = next?.via === 'rollback' && next.previous === record.number && next.by.startsWith('coordinator ');
+  return isWayBack ? { ending: 'rolled-back', reason: next.reason } : { ending, reason: '' };
 }
 
 interface Picture {

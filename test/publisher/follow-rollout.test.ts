@@ -31,11 +31,13 @@ beforeEach(async () => {
   await session.create(`${paths.election}/candidate-`, Buffer.alloc(0), 'ephemeral-sequential');
 });
 
-async function publish(letter: string): Promise<Published> {
+function requestOf(letter: string) {
   const target = targetOf({ url: 'https://h.example.com/r.git', commitId: letter.repeat(40), relativePath: 'shop' });
-  const request = { target, by: 'ann', reason: '', via: 'publish' } as const;
-  return publishTarget(parts, await readSharedState(parts.session, paths), request);
+  return { target, by: 'ann', reason: '', via: 'publish' } as const;
 }
+
+const publish = async (letter: string): Promise<Published> =>
+  publishTarget(parts, await readSharedState(parts.session, paths), requestOf(letter));
 
 const value = ({ record, targetVersion }: Published, state: RolloutState, more: Partial<Rollout> = {}): Rollout => ({
   ...rollout().parse({ deployment: record.number, targetVersion, state, policy: policy().parse({ canary: 1 }) }),
@@ -102,6 +104,24 @@ describe('whoever waits for a rollout in waves', () => {
     });
     expect(last).toMatchObject({ ending: 'rolled-back', reason: 'canary web-1 failed: HEALTH_FAILED' });
     expect(last.supersededBy).toMatchObject({ number: 2 });
+  });
+
+  it.each([
+    ['coordinator web-1', 'rolled-back'],
+    ['ann', 'superseded'],
+  ])('where no outcome can be written, what %s published in its place ends it as %s', async (by, ends) => {
+    await publish('a');
+    const published = await publish('b');
+    await parts.session.removeTree(paths.outcomes);
+    await put(value(published, 'running', { members: ['web-1'] }));
+    let gone = false;
+    const last = await ending(published, 60_000, async () => {
+      if (gone) return;
+      gone = true;
+      const back = { ...requestOf('a'), by, reason: 'automatic, after d-2: web-1 failed', via: 'rollback' } as const;
+      await publishTarget(parts, await readSharedState(parts.session, paths), back);
+    });
+    expect(last.ending).toBe(ends);
   });
 });
 
