@@ -58,7 +58,7 @@ const containsRefusal = (short: string, inside: Quarantined): FleetError =>
   FleetError.of(
     'QUARANTINED',
     `${short} contains a commit in quarantine: ${quarantineWords(inside)}`,
-    `where it is fixed: gitfleet publish ${short} --force -m WHY (a push: git push -o gitfleet.force=WHY); or lift it: gitfleet unquarantine ${inside.commitId.slice(0, 12)}`,
+    `where it is fixed: gitfleet publish ${short} --force -m WHY (or the next push: git push -o gitfleet.force=WHY); or lift it: gitfleet unquarantine ${inside.commitId.slice(0, 12)}`,
   );
 
 /** @throws FleetError QUARANTINED where the znode holds something else than a list of commits. */

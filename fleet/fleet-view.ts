@@ -45,8 +45,7 @@ export interface Fleet {
  * one; nodes whose name is no agent's are not read, and of agents 10,000 at the most.
  */
 export function createFleetReader(session: Session, znodes: Znodes): () => Promise<Fleet> {
-  const readEnrolment = createEnrolmentReader(session, znodes);
-  const trustIn = createTrust();
+  const { readEnrolment, trustIn } = judgingOf(session, znodes);
   return async () => {
     const [enrolment, online, reported] = await Promise.all([
       readEnrolment(),
@@ -75,6 +74,28 @@ export function createFleetReader(session: Session, znodes: Znodes): () => Promi
   };
 }
 
+interface Judging {
+  readonly readEnrolment: () => Promise<Enrolment>;
+  readonly trustIn: ReturnType<typeof createTrust>;
+}
+
+const judgings = new WeakMap<Session, Map<string, Judging>>();
+
+/**
+ * One for each app of a session: a publish looks three times, and with a thousand enrolled agents each first look is a
+ * thousand entries to read and two thousand signatures to verify.
+ */
+function judgingOf(session: Session, znodes: Znodes): Judging {
+  const ofSession = judgings.get(session) ?? new Map<string, Judging>();
+  judgings.set(session, ofSession);
+  const made = ofSession.get(znodes.app) ?? {
+    readEnrolment: createEnrolmentReader(session, znodes),
+    trustIn: createTrust(),
+  };
+  ofSession.set(znodes.app, made);
+  return made;
+}
+
 /** The agents of one look. */
 export async function readFleet(session: Session, znodes: Znodes): Promise<readonly AgentView[]> {
   return (await createFleetReader(session, znodes)()).agents;
@@ -82,12 +103,13 @@ export async function readFleet(session: Session, znodes: Znodes): Promise<reado
 
 /** One agent; null where nothing is known of it. */
 export async function readAgent(session: Session, znodes: Znodes, agentId: string): Promise<AgentView | null> {
+  const { readEnrolment, trustIn } = judgingOf(session, znodes);
   const [enrolment, presence, report] = await Promise.all([
-    createEnrolmentReader(session, znodes)(),
+    readEnrolment(),
     session.get(znodes.presence(agentId)),
     session.get(znodes.report(agentId)),
   ]);
-  const trust = createTrust()(enrolment);
+  const trust = trustIn(enrolment);
   const view = trust.names(agentId) ? viewOf(agentId, presence, report, trust) : null;
   return view && (await underSecondName(session, znodes, view, trust));
 }

@@ -35,7 +35,8 @@ export async function forgetAgent(parts: AuditParts, agentId: string, word: Word
     const isFalse = found !== null && (!trust.names(agentId) || trust.presence(agentId, found) === null);
     const online = isFalse ? null : found;
     if (online && !(report && (await cannotWriteIt(session, znodes, agentId)))) throw holderRefuses(agentId, online);
-    if (!report && !isFalse) return { value: null, operations: [], act: null };
+    const isPlace = enrolled !== null && report?.data.length === 0;
+    if ((!report || isPlace) && !isFalse) return { value: null, operations: [], act: null };
     // The report of an enrolled agent is its own: that agent takes its name at once.
     const gone = isFalse && !enrolment.isOpen && trust.names(agentId) ? null : report;
     const kept = gone && enrolled ? await emptyAgain(session, znodes.report(agentId)) : [];
