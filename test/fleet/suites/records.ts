@@ -321,8 +321,8 @@ export function recordsSuite(kit: ZooKeeperKit): void {
       await setPolicy(parts, null, ANN);
       await session.create(paths.report('web-9'), Buffer.from('{}'), 'persistent');
       await session.create(paths.permit('web-9'), Buffer.from('{}'), 'persistent');
-      expect(await forgetAgent(parts, 'web-9', ANN)).toBe(true);
-      expect(await forgetAgent(parts, 'web-9', ANN)).toBe(false);
+      expect(await forgetAgent(parts, 'web-9', ANN)).toBe('report');
+      expect(await forgetAgent(parts, 'web-9', ANN)).toBe(null);
       expect(await Promise.all([session.exists(paths.report('web-9')), session.exists(paths.permit('web-9'))])).toEqual(
         [null, null],
       );
