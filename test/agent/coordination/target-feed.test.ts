@@ -36,7 +36,7 @@ async function judged(acceptedWrite: Write | null, config: Config): Promise<Want
     async *watch() {
       yield { exists: true, data, stat };
     },
-    barrier: async () => {},
+    catchUp: async () => {},
     get: async () => ({ data, stat }),
     exists: async (path: string) =>
       path === paths.deployment(7) && config.recordAt !== undefined ? { czxid: BigInt(config.recordAt) } : null,
