@@ -30,10 +30,15 @@ const flag = once(() =>
 );
 export type Flag = z.infer<ReturnType<typeof flag>>;
 
+/** Counted no further: a larger number is none of ours. */
+const MAX_CHANGES = 10 ** 14;
+/** Levels of a document; a rule of JSONLogic has some ten. What is bottomless could be read and not written out again. */
+const MAX_DEPTH = 200;
+
 /** Who changed it last; `version` counts the changes, and is the number of its record `f-<n>`. */
 const metadata = once(() =>
   z.looseObject({
-    version: z.int().nonnegative().catch(0),
+    version: z.int().nonnegative().max(MAX_CHANGES).catch(0),
     by: z.string().catch(''),
     reason: z.string().catch(''),
     at: z.number().catch(0),
@@ -67,6 +72,8 @@ export function parseFlags(data: Buffer): { readonly value: Flags; readonly unre
   if (data.length === 0) return { value: NO_FLAGS, unreadable: null };
   const read = parseStrictJson(data, MAX_FLAGS_BYTES);
   if (!read.ok) return { value: NO_FLAGS, unreadable: `the flags znode: ${read.failure.reason}` };
+  if (isDeeper(read.value, MAX_DEPTH))
+    return { value: NO_FLAGS, unreadable: `the flags znode: more than ${MAX_DEPTH} levels` };
   const parsed = document().safeParse(read.value);
   if (!parsed.success)
     return { value: NO_FLAGS, unreadable: 'the flags znode holds something that is no flag document' };
@@ -81,11 +88,31 @@ export function parseFlags(data: Buffer): { readonly value: Flags; readonly unre
   return { value: { flags, unusable, metadata: parsed.data.metadata, text: data.toString('utf8') }, unreadable: null };
 }
 
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((each) => isDeeper(each, levels - 1)));
+
 function whyNot(one: z.ZodSafeParseResult<Flag>): string | null {
   if (!one.success) return 'it is not a flag as flagd defines one';
   const { defaultVariant, variants } = one.data;
   if (defaultVariant == null || Object.hasOwn(variants, defaultVariant)) return null;
   return 'its defaultVariant is none of its variants';
+}
+
+/** Parsed here, so that no reader of records meets text that is no flag. */
+const definition = () =>
+  z
+    .string()
+    .refine((text) => isDefinition(text))
+    .nullable();
+
+function isDefinition(text: string): boolean {
+  try {
+    return flag().safeParse(JSON.parse(text)).success;
+  } catch {
+    return false;
+  }
 }
 
 /** `flag-changes/f-<n>`: one change of one flag. Read leniently. */
@@ -94,8 +121,10 @@ export const flagChange = once(() =>
     number: z.int().positive(),
     flag: z.string(),
     /** The flag's definition as JSON text; null: there was none, or there is none any more. */
-    before: z.string().nullable(),
-    after: z.string().nullable(),
+    before: definition(),
+    after: definition(),
+    /** Which of them is null because it was too large to keep. */
+    omitted: z.array(z.enum(['before', 'after'])).default([]),
     by: z.string().default(''),
     reason: z.string().default(''),
     at: z.number().default(0),
@@ -104,7 +133,7 @@ export const flagChange = once(() =>
 );
 export type FlagChange = z.infer<ReturnType<typeof flagChange>>;
 
-/** Of one definition; two of them are in each record, and the newest 200 records are kept. */
+/** Of one definition in a record: two of them are in each, and the newest 200 records are kept. A larger one is omitted. */
 export const MAX_DEFINITION_BYTES = 4_096;
 
 export const flagChangeName = (n: number): string => `f-${n}`;

@@ -1,5 +1,5 @@
 import type { Access } from '../../fleet/access.ts';
-import { adoptPlain } from '../../fleet/flags/plain-flags.ts';
+import { settlePlain } from '../../fleet/flags/plain-flags.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
@@ -32,11 +32,13 @@ export async function adoptPlainFlags(parts: AdoptParts, flags: () => Flags, sig
     let pause = LOOK_MS;
     try {
       if (flags().metadata.plain !== undefined) {
-        for (const { number, flag } of await adoptPlain(adopting)) {
+        const { adopted, left } = await settlePlain(adopting);
+        for (const { number, flag } of adopted) {
           log.info({ flag, change: flagChangeName(number) }, 'took over what another program set');
         }
+        for (const { flag, reason } of left) retryLoop.failed(reason, { flag }, 'a plain flag stays as it is');
+        if (left.length === 0) retryLoop.wentWell();
       }
-      retryLoop.wentWell();
     } catch (error) {
       pause = retryLoop.failed(error, {}, 'cannot take over plain flags, retrying');
     }

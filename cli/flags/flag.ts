@@ -1,5 +1,6 @@
 import {
   changeFlag,
+  definitionOf,
   type FlagsParts,
   forgetOldestChanges,
   readFlagChanges,
@@ -7,20 +8,22 @@ import {
 } from '../../fleet/flags/change-flags.ts';
 import { parseWanted, withDefinition, withFlag } from '../../fleet/flags/edit.ts';
 import { evaluate } from '../../fleet/flags/evaluate.ts';
-import { adoptPlain, plainOperations } from '../../fleet/flags/plain-flags.ts';
+import { plainOperations, settlePlain } from '../../fleet/flags/plain-flags.ts';
 import { flagChangeLines, flagHistoryLines, flagLines, settingWords } from '../../publisher/screens/flag-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
+import { visible } from '../../runtime/safe-text.ts';
 import { FLAG_NAME, type FlagChange, type Flags, flagChangeName, VARIANT_NAME } from '../../schemas/flags.ts';
 import type { FlagChangeOutput, FlagOutput, FlagsOutput } from '../../schemas/json-output.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import type { ZooKeeperError } from '../../zookeeper/errors.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, sayJson, screenNow, usage } from '../shell/terminal.ts';
+import { say, sayJson, screenNow, usage, warn } from '../shell/terminal.ts';
 
 /** `gitfleet flag list | get NAME | set NAME VALUE | remove NAME | history | rollback [f-N]`. */
 const list = (call: Call): Promise<number> =>
@@ -75,18 +78,27 @@ const rollback = (call: Call): Promise<number> =>
   onFlags(call, async (parts) => {
     const changes = await readFlagChanges(parts, 200);
     const back = changeNamed(call.words[0], changes);
-    const later = changes.find(({ flag, number }) => flag === back.flag && number > back.number);
-    if (later) {
-      const reason = `${back.flag} was changed again by ${flagChangeName(later.number)}`;
-      throw FleetError.of(
-        'FLAG_CHANGED',
-        reason,
-        `take that back first: gitfleet flag rollback ${flagChangeName(later.number)}`,
-      );
+    if (back.omitted.includes('before')) {
+      const reason = `${flagChangeName(back.number)} does not hold what ${back.flag} was before: it was too large`;
+      throw FleetError.of('FLAG_CHANGED', reason, 'put it back with the program that wrote it, or set the flag');
     }
+    const later = changes.find(({ flag, number }) => flag === back.flag && number > back.number);
+    if (later) throw changedAgain(back, flagChangeName(later.number));
     const reason = (call.options['message'] as string | undefined) ?? `back to before ${flagChangeName(back.number)}`;
-    await write(call, parts, back.flag, 'rollback', reason, (flags) => withDefinition(flags, back.flag, back.before));
+    await write(call, parts, back.flag, 'rollback', reason, (flags) => {
+      // A switch that a person threw since is not undone, be it a moment ago.
+      const now = definitionOf(flags.flags.get(back.flag));
+      if (now !== back.after && !back.omitted.includes('after')) throw changedAgain(back, null);
+      return withDefinition(flags, back.flag, back.before);
+    });
   });
+
+const changedAgain = ({ flag }: FlagChange, later: string | null): FleetError =>
+  FleetError.of(
+    'FLAG_CHANGED',
+    later === null ? `${flag} was changed again` : `${flag} was changed again by ${later}`,
+    later === null ? undefined : `take that back first: gitfleet flag rollback ${later}`,
+  );
 
 /** By verb. */
 export const flagActions = { list, get, set, remove, history, rollback };
@@ -106,10 +118,11 @@ async function write(
 ): Promise<void> {
   const by = author(process.env);
   const also = (after: Flags) => plainOperations(parts, after, flag);
+  const withoutAlso = ({ code, path }: ZooKeeperError) => warn(`${visible(path, 300)} stays as it is: ${code}`);
   const done = await written(`the flag ${flag} may be changed`, async () => {
     // What another program set in the meantime is a change before this one.
-    await adoptPlain(parts);
-    return await changeFlag(parts, { flag, by, reason, via, edit, also });
+    await settlePlain(parts);
+    return await changeFlag(parts, { flag, by, reason, via, edit, also, withoutAlso });
   });
   await forgetOldestChanges(parts).catch(() => {});
   const after = (await readFlags(parts)).flags.flags.get(flag);

@@ -1,16 +1,19 @@
 import { FleetError } from '../../runtime/errors.ts';
 import { FLAG_NAME, type FlagChange, type Flags } from '../../schemas/flags.ts';
 import { isCode } from '../../zookeeper/errors.ts';
-import { ANY_VERSION, type NodeData, type Operation } from '../../zookeeper/session.ts';
-import { changeFlag, type FlagsParts, readFlags } from './change-flags.ts';
+import type { AclEntry, NodeData, Operation } from '../../zookeeper/session.ts';
+import type { Access } from '../access.ts';
+import { createTries } from '../tries.ts';
+import { changeFlag, type FlagsParts, type FlagsRead, lastChangeOf, readFlags } from './change-flags.ts';
 import { withFlag, withMetadata } from './edit.ts';
 import { isPlain } from './fractional.ts';
 
 /*
  * Plain flags: `<directory>/<name>/enabled` holds `1` or `0`, which any ZooKeeper client can read and set. One directory
  * belongs to one app. The document stays the only truth: a flag that is plainly on or off has its node there, written in
- * the transaction that changes the flag. So a node that differs from a document of ours was set by another program
- * afterwards, and its value is adopted as a change of the flag.
+ * the transaction that changes the flag. A node that another program set after the last change of its flag is adopted as
+ * a change of the flag; any other node that differs is made to show the document. A node that cannot be written, read or
+ * adopted stays as it is, and stops no change of a flag.
  */
 
 /** Of the children of the directory so many are looked at. */
@@ -27,44 +30,89 @@ function plainValue(flags: Flags, name: string): '1' | '0' | null {
 const nodeOf = (directory: string, name: string): string => `${directory}/${name}/enabled`;
 
 /** What the transaction that changes this flag does to its plain node. */
-export async function plainOperations({ session }: FlagsParts, after: Flags, name: string): Promise<Operation[]> {
+export async function plainOperations(parts: FlagsParts, after: Flags, name: string): Promise<Operation[]> {
   const directory = after.metadata.plain;
-  if (directory === undefined) return [];
+  return directory === undefined
+    ? []
+    : await showing(parts, after, name, await parts.session.get(nodeOf(directory, name)));
+}
+
+/** @param there the node as it was read: what another program sets from then on is not written over. */
+async function showing(
+  { session, access }: Pick<FlagsParts, 'session' | 'access'>,
+  flags: Flags,
+  name: string,
+  there: NodeData | null,
+): Promise<Operation[]> {
+  const directory = flags.metadata.plain as string;
   const path = nodeOf(directory, name);
-  const value = plainValue(after, name);
-  const there = await session.get(path);
+  const value = plainValue(flags, name);
   if (value === null) return there ? [{ op: 'remove', path, version: there.stat.version }] : [];
   const data = Buffer.from(value);
   if (there) return [{ op: 'set', path, data, version: there.stat.version }];
-  // As open or closed as the directory is: the programs that use it have rights there.
-  const acl = (await session.getAcl(directory))?.acl ?? [];
+  const above = await session.getAcl(directory);
+  // Somebody removed the directory.
+  if (above === null) return [];
+  const acl = aclBelow(above.acl, access);
   const parent = `${directory}/${name}`;
   const made: Operation = { op: 'create', path, data, mode: 'persistent', acl };
   if (await session.exists(parent)) return [made];
   return [{ op: 'create', path: parent, data: Buffer.alloc(0), mode: 'persistent', acl }, made];
 }
 
+interface Settled {
+  /** What other programs set, as changes of the flags. */
+  readonly adopted: readonly FlagChange[];
+  /** Flags whose node stays different, with why. */
+  readonly left: readonly { readonly flag: string; readonly reason: FleetError }[];
+}
+
 /**
- * Takes over what other programs set in the plain directory since: each becomes a change of its flag, with a record.
- * Nothing where the document itself was written by another program last: then the document counts.
- * @returns the changes.
+ * Makes directory and document agree: takes over what other programs set in the directory since, each as a change of its
+ * flag with a record, and shows what only the document says.
  */
-export async function adoptPlain(parts: FlagsParts): Promise<FlagChange[]> {
+export async function settlePlain(parts: FlagsParts): Promise<Settled> {
   const { flags } = await readFlags(parts);
   const directory = flags.metadata.plain;
-  if (directory === undefined || !(await isOurs(parts, flags))) return [];
-  const names = ((await parts.session.children(directory)) ?? [])
-    .filter((name) => FLAG_NAME.test(name))
-    .slice(0, MAX_PLAIN);
-  const changes: FlagChange[] = [];
-  for (const name of names) {
-    const node = await parts.session.get(nodeOf(directory, name));
-    const set = node && settingOf(node);
-    if (set === null || set === undefined || plainValue(flags, name) === set) continue;
-    const change = await adopt(parts, name, set);
-    if (change) changes.push(change);
+  const adopted: FlagChange[] = [];
+  const left: { flag: string; reason: FleetError }[] = [];
+  if (directory === undefined) return { adopted, left };
+  const named = (await unlessRefused(parts.session.children(directory))) ?? [];
+  const names = [...new Set([...flags.flags.keys(), ...named])].filter((name) => FLAG_NAME.test(name));
+  const differ = await Promise.all(
+    names.slice(0, MAX_PLAIN).map(async (name) => ((await differs(parts, flags, name)) ? [name] : [])),
+  );
+  for (const flag of differ.flat()) {
+    try {
+      const change = await settle(parts, flag);
+      if (change) adopted.push(change);
+    } catch (error) {
+      if (!(error instanceof FleetError) || !STAYS.includes(error.code)) throw error;
+      left.push({ flag, reason: error });
+    }
   }
-  return changes;
+  return { adopted, left };
+}
+
+/** What another program made so that a flag has no room for it, or that we may not change. */
+const STAYS: readonly string[] = [
+  ...['FLAG_RULE', 'FLAG_VARIANT', 'FLAGS_FULL'],
+  ...['NO_AUTH', 'NOT_EMPTY', 'INVALID_ACL', 'NO_CHILDREN_FOR_EPHEMERALS'],
+];
+
+/** One that may not be read is looked at again when its own flag is changed. */
+async function differs({ session }: FlagsParts, flags: Flags, name: string): Promise<boolean> {
+  const node = await unlessRefused(session.get(nodeOf(flags.metadata.plain as string, name)));
+  if (node === undefined) return false;
+  const set = node && settingOf(node);
+  return set === null ? plainValue(flags, name) !== null : set !== plainValue(flags, name);
+}
+
+async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {
+  return await answer.catch((error: unknown) => {
+    if (isCode(error, 'NO_AUTH')) return undefined;
+    throw error;
+  });
 }
 
 /** Anything but the two characters, with or without a line break, says nothing. */
@@ -73,62 +121,128 @@ function settingOf({ data }: NodeData): '1' | '0' | null {
   return text === '1' || text === '0' ? text : null;
 }
 
-const adopt = (parts: FlagsParts, name: string, set: '1' | '0'): Promise<FlagChange | null> =>
-  changeFlag(parts, {
+/** Both ways name the document's version and the node's as they were judged: neither undoes a change made meanwhile. */
+async function settle(parts: FlagsParts, name: string): Promise<FlagChange | null> {
+  let operations: readonly Operation[] = [];
+  const change = await changeFlag(parts, {
     flag: name,
     by: 'another ZooKeeper client',
-    reason: `${name}/enabled was set to ${set}`,
+    reason: `${name}/enabled was set`,
     via: 'adopted',
-    edit: (flags) => withFlag(flags, name, { kind: 'variant', variant: set === '1' ? 'on' : 'off' }),
+    edit: async (flags, read) => {
+      const directory = flags.metadata.plain;
+      operations = [];
+      if (directory === undefined) return flags.text;
+      const path = nodeOf(directory, name);
+      const node = await parts.session.get(path);
+      const set = node && settingOf(node);
+      if (set === plainValue(flags, name)) return flags.text;
+      if (node && set !== null && (await isNewer(parts, read, node, name))) {
+        operations = [{ op: 'check', path, version: node.stat.version }];
+        return withFlag(flags, name, { kind: 'variant', variant: variantFor(flags, name, set === '1') });
+      }
+      const shown = await showing(parts, flags, name, node);
+      await show(parts, read, shown);
+      return flags.text;
+    },
+    also: () => operations,
   });
+  return change;
+}
 
-/** Whether our last change wrote the document: one transaction has one zxid. */
-async function isOurs({ session, znodes }: FlagsParts, { metadata }: Flags): Promise<boolean> {
-  const [document, record] = await Promise.all([
-    session.exists(znodes.flags),
+/** `on` and `off`, unless another tool named the flag's two variants otherwise. */
+function variantFor(flags: Flags, name: string, value: boolean): string {
+  const variants = flags.flags.get(name)?.variants ?? {};
+  const usual = value ? 'on' : 'off';
+  if (Object.hasOwn(variants, usual)) return usual;
+  return Object.keys(variants).find((each) => variants[each] === value) ?? usual;
+}
+
+async function show({ session, znodes }: FlagsParts, { version }: FlagsRead, shown: Operation[]): Promise<void> {
+  if (shown.length === 0) return;
+  await session.transact([{ op: 'check', path: znodes.flags, version }, ...shown]).catch((error: unknown) => {
+    // Somebody was faster: the next look judges again.
+    if (!isCode(error, 'BAD_VERSION', 'NODE_EXISTS', 'NO_NODE')) throw error;
+  });
+}
+
+/** Whether another program set the node after the last change of its flag. */
+async function isNewer(parts: FlagsParts, { flags, mzxid }: FlagsRead, node: NodeData, name: string): Promise<boolean> {
+  if (node.stat.mzxid > mzxid) return true;
+  // A document that another program wrote last counts as a change of all flags.
+  if (!(await isOurs(parts, flags, mzxid))) return false;
+  const last = await lastChangeOf(parts, name, node.stat.mzxid);
+  return last === 'before' || (last === 'unknown' && !flags.flags.has(name));
+}
+
+/** Whether we wrote the document last, with a change or when the directory was bound: one transaction has one zxid. */
+async function isOurs({ session, znodes }: FlagsParts, { metadata }: Flags, mzxid: bigint): Promise<boolean> {
+  const [record, directory] = await Promise.all([
     session.exists(znodes.flagChange(metadata.version)),
+    session.exists(metadata.plain as string),
   ]);
-  return document !== null && record !== null && document.mzxid === record.czxid;
+  return record?.czxid === mzxid || directory?.mzxid === mzxid;
 }
 
 /**
- * Binds a directory to the app's flags, and shows in it those that are plainly on or off.
+ * Binds a directory to the app's flags, and shows in it those that are plainly on or off, in one transaction.
  * @throws FleetError FLAGS_PLAIN_TAKEN where the directory belongs to another app, or holds something else.
  */
 export async function bindPlain(parts: FlagsParts, directory: string): Promise<void> {
   const { session, znodes, access } = parts;
-  const { flags, version } = await readFlags(parts);
-  const bound = flags.metadata.plain;
-  if (bound !== undefined && bound !== directory)
-    throw taken(`the flags of ${znodes.app} are shown in ${bound} already`);
-  await session.ensure(directory, { acl: access.of('flags') });
-  const owner = await session.get(directory);
+  await session.ensure(directory, { acl: directoryAcl(access) });
+  const tries = createTries();
+  for (;;) {
+    const [read, owner] = [await readFlags(parts), await session.get(directory)];
+    if (isBound(znodes.app, read.flags, directory, owner)) return;
+    const text = withMetadata(read.flags.text, { version: read.flags.metadata.version, plain: directory });
+    const bound = { ...read.flags, metadata: { ...read.flags.metadata, plain: directory } };
+    const shown: Operation[] = [];
+    for (const name of bound.flags.keys()) shown.push(...(await plainOperations(parts, bound, name)));
+    try {
+      await session.transact([
+        { op: 'set', path: directory, data: Buffer.from(znodes.app), version: owner?.stat.version ?? 0 },
+        { op: 'set', path: znodes.flags, data: Buffer.from(text), version: read.version },
+        ...shown,
+      ]);
+      return;
+    } catch (error) {
+      if (!isCode(error, 'BAD_VERSION', 'NODE_EXISTS', 'NO_NODE')) throw error;
+      tries.moved();
+    }
+  }
+}
+
+/** @throws FleetError FLAGS_PLAIN_TAKEN */
+function isBound(app: string, { metadata }: Flags, directory: string, owner: NodeData | null): boolean {
+  const { plain } = metadata;
+  if (plain !== undefined && plain !== directory) throw taken(`the flags of ${app} are shown in ${plain} already`);
   const holds = owner?.data.toString('utf8') ?? '';
-  if (holds !== '' && holds !== znodes.app)
+  if (holds !== '' && holds !== app)
     throw taken(`${directory} belongs to ${FLAG_OWNER.test(holds) ? holds : 'another program'}`);
-  if (bound === directory) return;
-  const number = flags.metadata.version;
-  await session.transact([
-    { op: 'set', path: directory, data: Buffer.from(znodes.app), version: owner?.stat.version ?? ANY_VERSION },
-    {
-      op: 'set',
-      path: znodes.flags,
-      data: Buffer.from(withMetadata(flags.text, { version: number, plain: directory })),
-      version,
-    },
-  ]);
-  for (const name of flags.flags.keys()) await project(parts, name);
+  return plain === directory && holds === app;
+}
+
+/** As open or closed as the directory is: the programs that use it have rights there. */
+function aclBelow(above: readonly AclEntry[], access: Access): readonly AclEntry[] {
+  // ZooKeeper shows the hashes of digests only to those who may change the list.
+  const shown = above.filter(({ scheme, id }) => scheme !== 'digest' || !id.endsWith(':x'));
+  return shown.length === above.length ? above : merged([...directoryAcl(access), ...shown]);
+}
+
+/** Who may change flags may change this directory: the rights on `flags`, and those on the names below `flag-changes`. */
+const directoryAcl = (access: Access): AclEntry[] => merged([...access.of('flags'), ...access.of('flagChanges')]);
+
+/** One entry for each who. */
+function merged(entries: readonly AclEntry[]): AclEntry[] {
+  const letters = new Map<string, AclEntry>();
+  for (const entry of entries) {
+    const key = `${entry.scheme}:${entry.id}`;
+    const permissions = [...new Set([...(letters.get(key)?.permissions ?? ''), ...entry.permissions])].join('');
+    letters.set(key, { ...entry, permissions });
+  }
+  return [...letters.values()];
 }
 
 const FLAG_OWNER = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
 const taken = (reason: string): FleetError => FleetError.of('FLAGS_PLAIN_TAKEN', reason);
-
-async function project(parts: FlagsParts, name: string): Promise<void> {
-  const { flags, version } = await readFlags(parts);
-  const operations = await plainOperations(parts, flags, name);
-  if (operations.length === 0) return;
-  await parts.session.transact([{ op: 'check', path: parts.znodes.flags, version }, ...operations]).catch((error) => {
-    // Another writer was faster, and wrote the node with its own change.
-    if (!isCode(error, 'BAD_VERSION', 'NODE_EXISTS', 'NO_NODE')) throw error;
-  });
-}
