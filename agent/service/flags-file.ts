@@ -1,9 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Clock, Random } from '../../runtime/clock.ts';
 import { writeDurably } from '../../runtime/durable-file.ts';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { createMutex } from '../../runtime/mutex.ts';
 import { type Flags, MAX_FLAGS_BYTES, NO_FLAGS, parseFlags } from '../../schemas/flags.ts';
 import { followNode } from '../../zookeeper/recipes/follow-node.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -11,8 +11,8 @@ import type { Session } from '../../zookeeper/session.ts';
 export interface KeptFlags {
   readonly flags: Flags;
   /**
-   * `ready`: as ZooKeeper shows them. `stale`: the last ones known, since ZooKeeper is away or holds no document; they
-   * stay as they are. `none`: the app never had any.
+   * `ready`: as ZooKeeper shows them. `stale`: the last ones known, since ZooKeeper is away or holds no document that can
+   * be read; they stay as they are. `none`: the app never had any.
    */
   readonly state: 'ready' | 'stale' | 'none';
   /** When they were last known to be the present ones, ms since the epoch; 0: not in this process. */
@@ -29,11 +29,14 @@ interface FlagsFileParts {
   readonly log: Logger;
 }
 
+/** A file that could not be written, or that somebody changed or removed, is written again no later than this. */
+const LOOK_MS = 10_000;
+
 /**
  * Keeps the app's flags on this server: a watch on their znode, and a file that every program of the server may read, which
  * flagd's file providers understand. Guarantee: the file holds a whole document, the newest one that could be read; it
- * is there before ZooKeeper answers, and nothing that cannot be read replaces it. What it does not do: take part in a
- * deployment, or wait for one.
+ * is there before ZooKeeper answers, and nothing that cannot be read, is empty or is gone replaces it. What it does not
+ * do: take part in a deployment, or wait for one; make the directory of the file, which is the lock's.
  */
 export function keepFlags(parts: FlagsFileParts): {
   readonly kept: () => KeptFlags;
@@ -43,34 +46,43 @@ export function keepFlags(parts: FlagsFileParts): {
   const { session, path, file, clock, random, log } = parts;
   let kept: KeptFlags = { flags: NO_FLAGS, state: 'none', asOf: 0 };
   let said = '';
-  /** What the file is known to hold. */
-  let written: string | null = null;
+  const inTurn = createMutex();
 
-  function complain(reason: string): void {
-    if (said !== reason && reason !== '') log.warn({ reason }, 'flags not taken over, the last ones stay');
+  function complain(reason: string, words: string): void {
+    if (said !== reason && reason !== '') log.warn({ reason }, words);
     said = reason;
   }
 
-  async function take(data: Buffer): Promise<void> {
-    const { value, unreadable } = parseFlags(data);
-    complain(unreadable ?? '');
-    if (unreadable !== null) {
-      kept = { ...kept, state: kept.state === 'none' ? 'none' : 'stale' };
-      return;
-    }
-    kept = { flags: value, state: data.length === 0 ? 'none' : 'ready', asOf: clock.now() };
-    // An emptied document is no reason to take from programs what they have.
-    if (data.length > 0 && value.text !== written) await write(value.text);
+  /** Programs keep what they have. */
+  function stay(): void {
+    if (kept.state === 'ready') kept = { ...kept, state: 'stale', asOf: clock.now() };
   }
 
-  async function write(text: string): Promise<void> {
-    try {
-      await mkdir(dirname(file), { recursive: true });
-      await writeDurably(file, text, 0o644);
-      written = text;
-    } catch (error) {
-      const { code, message } = classify(error);
-      complain(`${code}: ${message}`);
+  async function take(data: Buffer | null): Promise<void> {
+    const { value, unreadable } = parseFlags(data ?? Buffer.alloc(0));
+    complain(unreadable ?? '', 'flags not taken over, the last ones stay');
+    if (unreadable !== null || value.text === '') return stay();
+    kept = { flags: value, state: 'ready', asOf: clock.now() };
+    await write();
+  }
+
+  /** One at a time, and always the newest. */
+  const write = () =>
+    inTurn(async () => {
+      const { text } = kept.flags;
+      if (text === '' || (await readFile(file, 'utf8').catch(() => null)) === text) return;
+      try {
+        await writeDurably(file, text, 0o644);
+      } catch (error) {
+        const { code, message } = classify(error);
+        complain(`${code}: ${message}`, 'flags are not in their file, retrying');
+      }
+    });
+
+  async function keepFile(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(LOOK_MS, signal).catch(() => {});
+      if (!signal.aborted) await write();
     }
   }
 
@@ -78,20 +90,18 @@ export function keepFlags(parts: FlagsFileParts): {
     kept: () => (session.state === 'connected' || kept.state !== 'ready' ? kept : { ...kept, state: 'stale' }),
     async follow(signal) {
       const before = await readKept(file);
-      if (before) {
-        written = before.text;
-        kept = { flags: before, state: 'stale', asOf: 0 };
-      }
+      if (before) kept = { flags: before, state: 'stale', asOf: 0 };
+      const keeping = keepFile(signal);
+      // It was true until now, not only when it was read.
+      const off = session.onState((state) => {
+        if (state === 'suspended' && kept.state === 'ready') kept = { ...kept, asOf: clock.now() };
+      });
       const options = { session, path, failing: 'cannot read the flags, retrying', clock, random, log };
       // An app of 0.1.0 has no such znode: absent is off.
-      const seen = followNode(
-        options,
-        async (snapshot) => {
-          if (snapshot.exists) await take(snapshot.data);
-        },
-        signal,
-      );
+      const seen = followNode(options, (snapshot) => take(snapshot.exists ? snapshot.data : null), signal);
       while (!(await seen.next()).done);
+      off();
+      await keeping;
     },
   };
 }
