@@ -7,6 +7,7 @@ import { isMetBy } from '../fleet/digest-check.ts';
 import { laterRoles, makeCredentials, parseCredentials } from '../fleet/enrolment/credentials.ts';
 import { QUOTA, setQuota } from '../fleet/enrolment/quota.ts';
 import { bindPlain } from '../fleet/flags/plain-flags.ts';
+import { checkValuePath, refuseAbove, refuseInApp } from '../fleet/values.ts';
 import { count } from '../publisher/screens/words.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
@@ -68,9 +69,13 @@ export async function run({ options }: Call): Promise<number> {
 
 /** `--plain-flags /app/features`: flags that are on or off are shown there for programs that know only ZooKeeper. */
 async function showPlain(session: Session, app: string, access: Access, directory: string): Promise<void> {
-  if (!APP_ZNODE.test(directory) || directory === app || directory.startsWith(`${app}/`)) {
+  if (!APP_ZNODE.test(directory) || `${directory}/`.startsWith(`${app}/`) || app.startsWith(`${directory}/`)) {
     throw usage(`--plain-flags ${directory} is no znode path outside ${app}`, 'such as: --plain-flags /app/features');
   }
+  checkValuePath(directory);
+  await refuseInApp(session, directory);
+  // A flag with the name of an app would make nodes in it.
+  await refuseAbove(session, directory, true);
   await bindPlain({ session, znodes: znodes(app), access, now: () => systemClock.now() }, directory);
 }
 

@@ -1,4 +1,6 @@
 import { FleetError } from '../runtime/errors.ts';
+import { parseFlags } from '../schemas/flags.ts';
+import { APP_ZNODE, znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { ANY_VERSION, type NodeStat, type Session } from '../zookeeper/session.ts';
 
@@ -24,21 +26,63 @@ export function checkValuePath(path: string): void {
   if (RESERVED.includes(segments[0] as string)) throw reserved(path, `/${segments[0]}`);
 }
 
-/**
- * Refuses what lies in an app, or in a directory of plain flags.
- * @param plain the directory of this app's plain flags; undefined: it has none.
- * @throws FleetError VALUE_RESERVED
- */
-export async function refuseOurs(session: Session, path: string, plain: string | undefined): Promise<void> {
-  const within = path
+/** The nodes on the way to a path, the path itself the last. */
+const onTheWay = (path: string): string[] =>
+  path
     .split('/')
     .slice(1)
     .map((_, at, all) => `/${all.slice(0, at + 1).join('/')}`);
-  if (plain !== undefined && within.includes(plain)) throw reserved(path, plain);
-  for (const above of within) {
+
+/** Refuses what lies in an app, or in a directory of plain flags of any app. @throws FleetError VALUE_RESERVED */
+export async function refuseOurs(session: Session, path: string): Promise<void> {
+  await refuseInApp(session, path);
+  for (const above of onTheWay(path)) if (await isPlainDirectory(session, above)) throw reserved(path, above);
+}
+
+/** Refuses what is an app or lies in one. @throws FleetError VALUE_RESERVED */
+export async function refuseInApp(session: Session, path: string): Promise<void> {
+  for (const above of onTheWay(path)) {
     const found = await Promise.all(APP_CHILDREN.map((child) => session.exists(`${above}/${child}`)));
     if (found.every((stat) => stat !== null)) throw reserved(path, above);
   }
+}
+
+/** Below a value to be removed so many nodes are looked at, and no more removed. */
+const MAX_BELOW = 10_000;
+
+/**
+ * Refuses what contains an app or, unless `butFlags`, a directory of plain flags.
+ * @throws FleetError VALUE_RESERVED, VALUE_EXISTS where too much is below it to look at.
+ */
+export async function refuseAbove(session: Session, path: string, butFlags = false): Promise<void> {
+  const open = [path];
+  for (let looked = 0; open.length > 0; looked++) {
+    if (looked === MAX_BELOW) {
+      const reason = `${path} has more than ${MAX_BELOW} nodes below it`;
+      throw FleetError.of('VALUE_EXISTS', reason, 'remove them in parts');
+    }
+    const at = open.pop() as string;
+    const names = (await session.children(at)) ?? [];
+    const isApp = APP_CHILDREN.every((child) => names.includes(child));
+    if (isApp || (!butFlags && (await isPlainDirectory(session, at))))
+      throw FleetError.of('VALUE_RESERVED', `${at} lies in ${path}`);
+    open.push(...names.map((name) => `${at}/${name}`));
+  }
+}
+
+/** It names its app, and the flags of that app name it; flags that we may not read count as such. */
+async function isPlainDirectory(session: Session, path: string): Promise<boolean> {
+  const app = (await unlessRefused(session.get(path)))?.data.toString('utf8') ?? '';
+  if (!APP_ZNODE.test(app)) return false;
+  const flags = await unlessRefused(session.get(znodes(app).flags));
+  return flags === undefined || (flags !== null && parseFlags(flags.data).value.metadata.plain === path);
+}
+
+async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {
+  return await answer.catch((error: unknown) => {
+    if (isCode(error, 'NO_AUTH')) return undefined;
+    throw error;
+  });
 }
 
 const reserved = (path: string, of: string): FleetError => FleetError.of('VALUE_RESERVED', `${path} lies in ${of}`);
@@ -85,10 +129,14 @@ async function setValue(session: Session, path: string, data: Buffer, version: n
   }
 }
 
-/** Removes one value; one with children only where `force` removes them too. @throws FleetError VALUE_MISSING, VALUE_EXISTS */
+/**
+ * Removes one value; one with children only where `force` removes them too.
+ * @throws FleetError VALUE_MISSING, VALUE_EXISTS, VALUE_RESERVED where something of ours is below it.
+ */
 export async function removeValue(session: Session, path: string, force: boolean): Promise<void> {
   if (force) {
     if (!(await session.exists(path))) throw missing(path);
+    await refuseAbove(session, path);
     return await session.removeTree(path);
   }
   try {

@@ -1,10 +1,6 @@
-import { readFlags } from '../../fleet/flags/change-flags.ts';
 import { checkValuePath, MAX_VALUE_BYTES, missing, putValue, refuseOurs, removeValue } from '../../fleet/values.ts';
-import { FleetError } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import type { ValueChangeOutput, ValueOutput } from '../../schemas/json-output.ts';
-import { znodes } from '../../schemas/znodes.ts';
-import { isCode } from '../../zookeeper/errors.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -90,20 +86,10 @@ async function onValue(
   if (path !== '/' || kind === 'write') checkValuePath(path);
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
-    if (kind === 'write') await refuseOurs(session, path, await plainDirectory(session, settings.app));
+    if (kind === 'write') await refuseOurs(session, path);
     await work(session, path);
     return EXIT.converged;
   });
-}
-
-/** Of an app without flags, or one that this credential may not read, there is none to protect. */
-async function plainDirectory(session: Session, app: string): Promise<string | undefined> {
-  try {
-    return (await readFlags({ session, znodes: znodes(app) })).flags.metadata.plain;
-  } catch (error) {
-    if (isCode(error, 'NO_AUTH') || (error instanceof FleetError && error.code.startsWith('FLAGS_'))) return undefined;
-    throw error;
-  }
 }
 
 function versionIn(given: unknown): number | null {
