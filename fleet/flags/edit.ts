@@ -47,7 +47,17 @@ export function withDefinition(flags: Flags, name: string, definition: string | 
 
 /** The text with these members in its metadata. */
 export const withMetadata = (text: string, members: Readonly<Record<string, string | number | undefined>>): string =>
-  Object.entries(members).reduce((edited, [member, value]) => edit(edited, ['metadata', member], value), text);
+  Object.entries(members).reduce(
+    (edited, [member, value]) => edit(edited, ['metadata', member], value),
+    hasOddMetadata(text) ? edit(text, ['metadata'], {}) : text,
+  );
+
+/** Another tool wrote something that has no members: it would stop every change. */
+function hasOddMetadata(text: string): boolean {
+  if (text === '') return false;
+  const { metadata } = JSON.parse(text) as { metadata?: unknown };
+  return metadata !== undefined && (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata));
+}
 
 function newFlag(flags: Flags, name: string, wanted: WantedSetting, variants: readonly string[]): object {
   if (flags.unusable.some((each) => each.name === name)) {
@@ -74,12 +84,20 @@ function membersOf(name: string, flag: Flag, wanted: WantedSetting): Members {
   if (wanted.percent === 0 || wanted.percent === 100) {
     return { defaultVariant: wanted.percent === 0 ? off : on, targeting: undefined };
   }
-  // `on` first: raising its weight takes no key out (fractional.ts).
-  const fractional: readonly Share[] = [
+  const shares: readonly Share[] = [
     [on, wanted.percent],
     [off, 100 - wanted.percent],
   ];
-  return { defaultVariant: off, targeting: { fractional } };
+  return { defaultVariant: off, targeting: { fractional: isOffFirst(flag) ? shares.toReversed() : shares } };
+}
+
+/**
+ * `on` comes first, where it was not second before: whichever place it has, raising its weight takes no key out, and
+ * changing the place would (fractional.ts).
+ */
+function isOffFirst({ targeting }: Flag): boolean {
+  const before = sharesOf(targeting)?.map(([variant]) => variant) ?? [];
+  return before[0] === 'off' && before.includes('on');
 }
 
 function variantIn(name: string, { variants }: Flag, variant: string): string {

@@ -42,7 +42,33 @@ describe('a new flag', () => {
   });
 });
 
+describe('a share that another tool wrote the other way round', () => {
+  it('takes no key out when it is raised', () => {
+    const fractional = [
+      ['off', 75],
+      ['on', 25],
+    ];
+    const text = withFlag(NO_FLAGS, 'checkout', parseWanted('25%'));
+    const theirs = JSON.parse(text);
+    theirs.flags.checkout.targeting = { fractional };
+    const before = read(JSON.stringify(theirs));
+    const after = set(before, 'checkout', '50%');
+    const isOn = (flags: Flags, key: number) =>
+      evaluate(flags, 'checkout', { targetingKey: `user-${key}` }).variant === 'on';
+    const keys = Array.from({ length: 1_000 }, (_, at) => at);
+    const on = keys.filter((key) => isOn(before, key));
+    expect(on.length).toBeGreaterThan(200);
+    expect(on.filter((key) => !isOn(after, key))).toEqual([]);
+    expect(keys.filter((key) => isOn(after, key)).length).toBeGreaterThan(on.length);
+  });
+});
+
 describe('a change', () => {
+  it.each(['null', '"1.2"', '[]'])('is noted where another tool wrote %s as metadata', (metadata) => {
+    const flags = read(`{"flags":{},"metadata":${metadata}}`);
+    expect(read(withMetadata(flags.text, { version: 3, by: 'ann' })).metadata).toMatchObject({ version: 3, by: 'ann' });
+  });
+
   it('leaves every byte that it does not speak about', () => {
     const text = withFlag(read(FOREIGN), 'old', parseWanted('off'));
     expect(text).toBe(FOREIGN.replace('"defaultVariant":"on","owner"', '"defaultVariant":"off","owner"'));

@@ -135,6 +135,23 @@ it('another program flips a flag of ours, and reads ours, with a plain znode', a
   expect(await fleet.run('rollback', '--timeout', '60s')).toMatchObject({ exitCode: 0 });
 });
 
+it('taking a change back undoes nothing that was switched since, whoever switched it', async () => {
+  fleet = await TestFleet.create(servers.connect());
+  const directory = `${fleet.app}-features`;
+  await fleet.run('init', '--open', '--plain-flags', directory);
+  await fleet.run('flag', 'set', 'pymk', 'off');
+  await fleet.run('flag', 'set', 'pymk', 'on');
+  await fleet.session.set(`${directory}/pymk/enabled`, Buffer.from('0'), -1);
+  await fleet.run('flag', 'set', 'other', 'on');
+  await fleet.session.set(`${directory}/other/enabled`, Buffer.from('0'), -1);
+  const back = await fleet.run('flag', 'rollback');
+  expect(back.stderr).toContain('FLAG_CHANGED');
+  expect((await fleet.run('flag', 'list')).stdout).toMatch(/other +off/);
+  // A name of a flag that is also one of an app.
+  for (const place of [fleet.app, fleet.app.slice(0, fleet.app.lastIndexOf('/')), '/service/shop', '/zookeeper'])
+    expect((await fleet.run('init', '--open', '--plain-flags', place)).exitCode, place).not.toBe(0);
+});
+
 it('a kill switch works under a hold, with a credential that does nothing else', async () => {
   fleet = await TestFleet.create(servers.connect(), undefined, { open: false });
   const as = (role: string) => ['--auth-file', join(fleet.directory, 'gitfleet-credentials', `${role}.auth`)];
