@@ -42,11 +42,26 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
   return result;
 }
 
-/** Where everybody may do everything with the whole app, as `init --open` makes it: how many agents are online. Else null. */
+/**
+ * Where everybody may do everything with the whole app, as `init --open` makes it: how many agents are online. Else null.
+ * What an earlier version did not make counts neither way.
+ */
 export async function onlineInOpenApp(session: Session, znodes: Znodes): Promise<number | null> {
-  const found = await Promise.all(initialZnodes(znodes.app).map(([path]) => unlessRefused(session.getAcl(path))));
-  if (!found.every((node) => node !== null && isOpen(node.acl))) return null;
+  if (!(await session.exists(znodes.config))) return null;
+  const found = await Promise.all(initialZnodes(znodes.app).map(([path]) => isOpenNode(session, path)));
+  if (found.includes(false)) return null;
   return ((await session.children(znodes.online)) ?? []).length;
+}
+
+/** Null where there is no such node; where we may not even look it is not open. */
+async function isOpenNode(session: Session, path: string): Promise<boolean | null> {
+  try {
+    const node = await session.getAcl(path);
+    return node && isOpen(node.acl);
+  } catch (error) {
+    if (isCode(error, 'NO_AUTH')) return false;
+    throw error;
+  }
 }
 
 /** Null also where we may not even look. */

@@ -1,7 +1,7 @@
 import { initialZnodes, type Znodes } from '../schemas/znodes.ts';
 import { isCode, type ZooKeeperError } from '../zookeeper/errors.ts';
 import type { AclEntry, CallOptions, Session } from '../zookeeper/session.ts';
-import { type Access, isOpen } from './access.ts';
+import { type Access, isOpen, LATER_ROLES } from './access.ts';
 
 /** How the rights of one znode differ from those that `gitfleet init` gives. */
 interface WrongRights {
@@ -26,7 +26,8 @@ export async function wrongRights(session: Session, znodes: Znodes, access: Acce
       return sameRights(found, access.of(kind)) ? null : { path, how: 'differs' };
     }),
   );
-  const lists = [znodes.deployments, znodes.outcomes, znodes.audit, znodes.permits, znodes.online, znodes.agents];
+  const lists = [znodes.deployments, znodes.outcomes, znodes.audit, znodes.permits, znodes.online];
+  lists.push(znodes.agents, znodes.flagChanges);
   const below = isOpen(access.of('app')) ? [] : await Promise.all(lists.map((list) => openBelow(session, list)));
   return [...own.filter((wrong) => wrong !== null), ...below.flat()];
 }
@@ -74,8 +75,13 @@ export async function publishRefusal(
   return null;
 }
 
-/** Servers show the hash of a credential only to who may administer the node; to others it reads `user:x`. */
-function sameRights(found: readonly AclEntry[], wanted: readonly AclEntry[]): boolean {
+/**
+ * Servers show the hash of a credential only to who may administer the node; to others it reads `user:x`. A role that our
+ * credential file is too old to name may have its entry.
+ */
+function sameRights(all: readonly AclEntry[], wanted: readonly AclEntry[]): boolean {
+  const unnamed = LATER_ROLES.filter((role) => !wanted.some(({ id }) => id.startsWith(`${role}:`)));
+  const found = all.filter(({ id }) => isOpen(wanted) || !unnamed.some((role) => id.startsWith(`${role}:`)));
   const words = (acl: readonly AclEntry[], masked: boolean) =>
     acl
       .map(({ scheme, id, permissions }) => {

@@ -1,4 +1,5 @@
 import type { Access } from '../../fleet/access.ts';
+import { forgetOldestChanges } from '../../fleet/flags/change-flags.ts';
 import { settlePlain } from '../../fleet/flags/plain-flags.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -36,6 +37,8 @@ export async function adoptPlainFlags(parts: AdoptParts, flags: () => Flags, sig
         for (const { number, flag } of adopted) {
           log.info({ flag, change: flagChangeName(number) }, 'took over what another program set');
         }
+        // A program that switches all the time makes a record each time.
+        if (adopted.length > 0) await forgetOldestChanges(adopting);
         for (const { flag, reason } of left) retryLoop.failed(reason, { flag }, 'a plain flag stays as it is');
         if (left.length === 0) retryLoop.wentWell();
       }

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { openAccess, ROLES, type RoleIds, roleAccess } from '../../fleet/access.ts';
 import { initApp, onlineInOpenApp } from '../../fleet/app.ts';
+import { wrongRights } from '../../fleet/rights.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { digestId } from '../../zookeeper/acl.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
@@ -54,4 +55,24 @@ it('an app is open where everybody may change it, not where everybody may only r
   await initApp(operator, trial, roleAccess(ids));
   expect(await onlineInOpenApp(anybody, trial)).toBeNull();
   expect(await onlineInOpenApp(anybody, znodes('/nothing/here'))).toBeNull();
+});
+
+it('an open app of an earlier version, which lacks later znodes, is open all the same', async () => {
+  const paths = znodes('/app/earlier');
+  const anybody = open(servers.connect());
+  await initApp(anybody, paths, openAccess);
+  for (const path of [paths.flags, paths.flagChanges, paths.audit]) await anybody.removeTree(path);
+  expect(await onlineInOpenApp(anybody, paths)).toBe(0);
+});
+
+it('a credential file of before there were flaggers finds no wrong rights where they have theirs', async () => {
+  const paths = znodes('/app/grown');
+  const ids = Object.fromEntries(ROLES.map((role) => [role, digestId(role, 'secret')])) as RoleIds;
+  const operator = open(servers.connect(), { auth: [{ scheme: 'digest', credential: 'operator:secret' }] });
+  const agent = open(servers.connect(), { auth: [{ scheme: 'digest', credential: 'agent:secret' }] });
+  await initApp(operator, paths, roleAccess(ids));
+  const { flagger: _, ...older } = ids;
+  for (const session of [operator, agent]) expect(await wrongRights(session, paths, roleAccess(older))).toEqual([]);
+  await operator.setAcl(paths.flags, roleAccess(older).of('flags'), -1);
+  expect(await wrongRights(agent, paths, roleAccess(ids))).toEqual([{ path: paths.flags, how: 'differs' }]);
 });
