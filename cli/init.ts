@@ -7,6 +7,7 @@ import { isMetBy } from '../fleet/digest-check.ts';
 import { laterRoles, makeCredentials, parseCredentials } from '../fleet/enrolment/credentials.ts';
 import { QUOTA, setQuota } from '../fleet/enrolment/quota.ts';
 import { bindPlain } from '../fleet/flags/plain-flags.ts';
+import { closePlain } from '../fleet/flags/plain-rights.ts';
 import { checkValuePath, refuseAbove, refuseInApp } from '../fleet/values.ts';
 import { count } from '../publisher/screens/words.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -54,6 +55,7 @@ export async function run({ options }: Call): Promise<number> {
       await credentials?.remove();
       throw otherCredentials(await nearest(session, error.path), error.path, directory);
     });
+    if (options['close'] === true) await closePlain({ session, znodes: znodes(settings.app), access });
     const plain = options['plainFlags'] as string | undefined;
     if (plain !== undefined) await showPlain(session, settings.app, access, plain);
     const quota = await quotaOf(settings, access);

@@ -1,12 +1,12 @@
 import { FleetError } from '../../runtime/errors.ts';
 import { FLAG_NAME, type FlagChange, type Flags } from '../../schemas/flags.ts';
 import { isCode } from '../../zookeeper/errors.ts';
-import type { AclEntry, NodeData, Operation } from '../../zookeeper/session.ts';
-import type { Access } from '../access.ts';
+import type { NodeData, Operation } from '../../zookeeper/session.ts';
 import { createTries } from '../tries.ts';
 import { changeFlag, type FlagsParts, type FlagsRead, lastChangeOf, readFlags } from './change-flags.ts';
 import { withFlag, withMetadata } from './edit.ts';
 import { isPlain } from './fractional.ts';
+import { aclBelow, directoryAcl } from './plain-rights.ts';
 
 /*
  * Plain flags: `<directory>/<name>/enabled` holds `1` or `0`, which any ZooKeeper client can read and set. One directory
@@ -221,27 +221,6 @@ function isBound(app: string, { metadata }: Flags, directory: string, owner: Nod
   if (holds !== '' && holds !== app)
     throw taken(`${directory} belongs to ${FLAG_OWNER.test(holds) ? holds : 'another program'}`);
   return plain === directory && holds === app;
-}
-
-/** As open or closed as the directory is: the programs that use it have rights there. */
-function aclBelow(above: readonly AclEntry[], access: Access): readonly AclEntry[] {
-  // ZooKeeper shows the hashes of digests only to those who may change the list.
-  const shown = above.filter(({ scheme, id }) => scheme !== 'digest' || !id.endsWith(':x'));
-  return shown.length === above.length ? above : merged([...directoryAcl(access), ...shown]);
-}
-
-/** Who may change flags may change this directory: the rights on `flags`, and those on the names below `flag-changes`. */
-const directoryAcl = (access: Access): AclEntry[] => merged([...access.of('flags'), ...access.of('flagChanges')]);
-
-/** One entry for each who. */
-function merged(entries: readonly AclEntry[]): AclEntry[] {
-  const letters = new Map<string, AclEntry>();
-  for (const entry of entries) {
-    const key = `${entry.scheme}:${entry.id}`;
-    const permissions = [...new Set([...(letters.get(key)?.permissions ?? ''), ...entry.permissions])].join('');
-    letters.set(key, { ...entry, permissions });
-  }
-  return [...letters.values()];
 }
 
 const FLAG_OWNER = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;

@@ -4,6 +4,7 @@ import { initApp } from '../../../fleet/app.ts';
 import { changeFlag, type FlagsParts, readFlagChanges, readFlags } from '../../../fleet/flags/change-flags.ts';
 import { parseWanted, withFlag } from '../../../fleet/flags/edit.ts';
 import { bindPlain, plainOperations, settlePlain } from '../../../fleet/flags/plain-flags.ts';
+import { closePlain } from '../../../fleet/flags/plain-rights.ts';
 import { znodes } from '../../../schemas/znodes.ts';
 import { digestId } from '../../../zookeeper/acl.ts';
 import { sessionsForTest } from '../../support/zookeeper/session.ts';
@@ -87,4 +88,22 @@ it('init --close takes the records of flags from clients without a credential', 
     code: 'NO_AUTH',
   });
   expect(await readFlagChanges(parts('flagger', app), 9)).toHaveLength(1);
+});
+
+it('init --close takes the directory of plain flags from clients without a credential too', async () => {
+  const [app, directory] = [`/app/flag-rights${++count}`, `/app/shown${count}`];
+  const trial: FlagsParts = { ...parts('operator', app), access: openAccess };
+  await initApp(trial.session, trial.znodes, openAccess);
+  await bindPlain(trial, directory);
+  await set(trial, 'checkout', 'on');
+  const operator = parts('operator', app);
+  await initApp(operator.session, operator.znodes, operator.access);
+  await closePlain(operator);
+  const stranger = open(servers.connect());
+  const denied = { code: 'NO_AUTH' };
+  await expect(stranger.set(`${directory}/checkout/enabled`, Buffer.from('0'), -1)).rejects.toMatchObject(denied);
+  await expect(stranger.create(`${directory}/new`, Buffer.alloc(0), 'persistent')).rejects.toMatchObject(denied);
+  refusals.length = 0;
+  await set(parts('flagger', app), 'checkout', 'off');
+  expect(refusals).toEqual([]);
 });

@@ -150,6 +150,11 @@ it('taking a change back undoes nothing that was switched since, whoever switche
   // A name of a flag that is also one of an app.
   for (const place of [fleet.app, fleet.app.slice(0, fleet.app.lastIndexOf('/')), '/service/shop', '/zookeeper'])
     expect((await fleet.run('init', '--open', '--plain-flags', place)).exitCode, place).not.toBe(0);
+  const credentials = join(fleet.directory, 'closed');
+  expect(await fleet.run('init', '--close', '--credentials', credentials)).toMatchObject({ exitCode: 0 });
+  await expect(fleet.session.set(`${directory}/other/enabled`, Buffer.from('1'), -1)).rejects.toMatchObject({
+    code: 'NO_AUTH',
+  });
 });
 
 it('a kill switch works under a hold, with a credential that does nothing else', async () => {
