@@ -2,6 +2,7 @@ import { type Failure, FleetError } from '../runtime/errors.ts';
 import type { Deployment } from '../schemas/deployment.ts';
 import { type Brake, type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import type { Before } from '../schemas/records/chain.ts';
+import { parseRollout, type Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
@@ -85,6 +86,15 @@ export function parseConfig(data: Buffer): ConfigContent {
 }
 
 /** Whether anything was ever published, readable or not. */
+/** A base that is no target is none: a rollback there could never be published, and the rollout would not end. */
+export function parseWithTarget(data: Buffer): Rollout | null {
+  const rollout = parseRollout(data);
+  if (!rollout?.base) return rollout;
+  const { url, commitId, relativePath } = rollout.base;
+  const judged = parseTarget(Buffer.from(JSON.stringify({ url, commitId, relativePath })), ANY_URL);
+  return judged.ok ? rollout : { ...rollout, base: null };
+}
+
 export const isPublished = ({ target, refused }: ConfigContent): boolean => target !== null || refused !== null;
 
 /**

@@ -1,9 +1,8 @@
 import { newestProven, readDeployment, readHistory } from '../fleet/history.ts';
-import { isPublished, readSharedState, type SharedState } from '../fleet/shared-state.ts';
+import { isPublished, parseWithTarget, readSharedState, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
 import { parsePolicy } from '../schemas/policy.ts';
-import { parseRollout, type Rollout, unknownState } from '../schemas/rollout.ts';
-import { ANY_URL, parseTarget } from '../schemas/target.ts';
+import { type Rollout, unknownState } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
@@ -63,15 +62,6 @@ export async function observe(
     state,
     rollout: { version: rolloutNode?.stat.version ?? 0, data: rolloutNode?.data ?? Buffer.alloc(0) },
   };
-}
-
-/** A base that is no target is none: a rollback there could never be published, and the rollout would not end. */
-export function parseWithTarget(data: Buffer): Rollout | null {
-  const rollout = parseRollout(data);
-  if (!rollout?.base) return rollout;
-  const { url, commitId, relativePath } = rollout.base;
-  const judged = parseTarget(Buffer.from(JSON.stringify({ url, commitId, relativePath })), ANY_URL);
-  return judged.ok ? rollout : { ...rollout, base: null };
 }
 
 /** While no order can follow, no agent has to be looked at. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseWithTarget } from '../../rollout/observe.ts';
+import { parseWithTarget } from '../../fleet/shared-state.ts';
 
 const base = { deployment: 1, url: 'https://git.example.com/shop', commitId: 'a'.repeat(40), relativePath: 'shop' };
 const read = (changed: object) => {
