@@ -40,7 +40,7 @@ describe('gitfleet agent rollback', () => {
     expect(report).toMatchObject({ activeCommit: a, override: { reason: 'checkout broken here' } });
     expect(await shownCommit(agent.root, 'shop')).toBe(a);
     expect((await fleet.run('status')).stdout).toMatch(
-      /web-1 +kept +[0-9a-f]{10} .* by \S+ on the server: checkout broken here/,
+      /web-1 +overridden +[0-9a-f]{10} .* by \S+ on the server: checkout broken here/,
     );
     const c = await origin.commit('c', { f: 'c' });
     expect((await fleet.publish({ url: origin.url, commitId: c })).exitCode).toBe(0);

@@ -89,10 +89,9 @@ describe('several apps in one repository', () => {
     expect(said).toMatch(new RegExp(`same is at ${commitId.slice(0, 10)}, published already as d-1 by `));
     expect(said).toMatch(/remote: d-1 [0-9a-f]{10}: 1\/1 agents at/);
     expect(await count(shop)).toBe(1);
-    const path = shop.znodes.deployment(1);
-    const record = JSON.parse(String((await shop.session.get(path))?.data));
-    const failed = { ...record, outcome: { ...record.outcome, state: 'failed' } };
-    await shop.session.set(path, Buffer.from(JSON.stringify(failed)), -1);
+    const path = shop.znodes.outcome(1);
+    const outcome = JSON.parse(String((await shop.session.get(path))?.data));
+    await shop.session.set(path, Buffer.from(JSON.stringify({ ...outcome, state: 'failed' })), -1);
     const unwaited = await push('-o', 'gitfleet.wait=no', 'origin', 'HEAD:refs/heads/third');
     expect(unwaited).toMatch(/published already as d-1 by .*; it has failed: gitfleet retry tries it again/);
   });

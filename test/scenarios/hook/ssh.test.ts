@@ -1,6 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readDeployment } from '../../../fleet/history.ts';
 import { git } from '../../support/commands.ts';
 import { type Origin, shownCommit, TestFleet } from '../../support/fleet.ts';
 import { commitOnly, type GitHost, startGitHost } from '../../support/git/host.ts';
@@ -37,10 +38,8 @@ const converges = (commitId: string) =>
     const shown = await Promise.all(fleet.agents.map(({ root }) => shownCommit(root, 'shop')));
     return shown.every((each) => each === commitId);
   });
-const outcome = async (number: number) => {
-  const node = await fleet.session.get(fleet.znodes.deployment(number));
-  return node ? JSON.parse(node.data.toString()).outcome?.state : null;
-};
+const outcome = async (number: number) =>
+  (await readDeployment(fleet.session, fleet.znodes, number))?.outcome?.state ?? null;
 
 /** A hook of somebody else that stops the push where it stands until it is let go. */
 async function stopBefore(name: string): Promise<{ letGo: () => Promise<void> }> {

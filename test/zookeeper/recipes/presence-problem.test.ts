@@ -54,13 +54,14 @@ it('the node of an earlier process that may not be deleted is waited for, and is
   await member.leave();
 });
 
-it('a persistent node under the name is a problem', async () => {
+it('a persistent node under the name contests it, and refuses nothing', async () => {
   const owner = open(real.connect(), { auth: [{ scheme: 'digest', credential: OWNER }] });
   const mayCreate = [closed[0], { scheme: 'world', id: 'anyone', permissions: 'cr' }] as typeof closed;
   await owner.create('/kept', Buffer.alloc(0), 'persistent', { acl: mayCreate });
   const own = Buffer.from(JSON.stringify({ instanceId: 'i1', machineId: 'm1' }));
   await owner.create('/kept/web-1', own, 'persistent');
   const member = join(open(real.connect()), '/kept/web-1', 'i2');
-  await expect.poll(() => member.problem?.code, wide).toBe('NO_AUTH');
+  await expect.poll(() => member.state, wide).toBe('contested');
+  expect(member.held()).toBe(false);
   await member.leave();
 });
