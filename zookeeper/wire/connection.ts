@@ -98,13 +98,16 @@ function listen(line: Line): void {
     guarded(line, () => cut(chunk));
   });
   socket.on('drain', () => guarded(line, () => manager.onSocketDrain()));
-  socket.on('error', (error: NodeJS.ErrnoException) =>
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    // Where our greeting crosses the server's end, its system says so by a reset.
+    if (line.phase === 'greeting' && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
+      return end(line, HUNG_UP_AT_ONCE);
     end(line, {
       why: line.phase === 'opening' ? 'unreachable' : 'broken',
       words: connectError(error),
       noListener: error.code === 'ECONNREFUSED',
-    }),
-  );
+    });
+  });
   socket.on('close', () =>
     end(line, line.phase === 'greeting' ? HUNG_UP_AT_ONCE : { why: 'broken', words: 'the server hung up' }),
   );
