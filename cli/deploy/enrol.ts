@@ -1,8 +1,15 @@
+import type { AuditParts, Word } from '../../fleet/audit.ts';
 import { enrolAgents, type Newcomer, removeEnrolled, setEnrolmentOpen } from '../../fleet/enrolment/enrol.ts';
 import { readEnrolled } from '../../fleet/enrolment/enrolment.ts';
 import { presenceSubject } from '../../fleet/enrolment/trust.ts';
-import { enrolmentLines, enteredLines, openedLines, removedLines } from '../../publisher/screens/enrolment-lines.ts';
-import { systemClock } from '../../runtime/clock.ts';
+import {
+  enrolmentLines,
+  enteredLines,
+  keptLines,
+  openedLines,
+  removedLines,
+} from '../../publisher/screens/enrolment-lines.ts';
+import { newNonce } from '../../runtime/nonce.ts';
 import { parseEnrolment, parseIdentity } from '../../schemas/enrolment.ts';
 import type { EnrolOutput } from '../../schemas/json-output.ts';
 import { parsePresence } from '../../schemas/report.ts';
@@ -12,13 +19,14 @@ import { readChildren } from '../../zookeeper/recipes/read-children.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { asOperator } from '../shell/access.ts';
-import { author } from '../shell/author.ts';
+import { wordOf } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { sessionAccess } from '../shell/session-access.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, sayJson, usage } from '../shell/terminal.ts';
+import { say, sayJson, usage, warn } from '../shell/terminal.ts';
+import { timeToWrite } from './fleet-time.ts';
 
 /**
  * `gitfleet enrol`: who counts as an agent. Without arguments it lists them; `web-1=IDENTITY` enters agents, `--online`
@@ -30,31 +38,41 @@ export async function run({ options, words }: Call): Promise<number> {
   const { access } = await sessionAccess(settings);
   return await withSession(settings, async (session) => {
     const paths = znodes(settings.app);
-    const parts = { session, znodes: paths, access };
-    const reason = String(options['message'] ?? '');
-    const who = { by: author(process.env), reason, at: systemClock.now() };
-    const write = <T>(what: string, work: () => Promise<T>) => asOperator('enrolment', written(what, work));
-    const lines: string[] = [];
-    const newcomers = asked.online ? await onlineNow(session, paths) : asked.newcomers;
-    if (newcomers.length > 0 || asked.online) {
-      await write('the agents may be enrolled', () => enrolAgents(parts, newcomers, who));
-      lines.push(...enteredLines(newcomers));
-    }
-    if (asked.remove.length > 0) {
-      const removed = await write('the agents may be removed', () => removeEnrolled(parts, asked.remove));
-      lines.push(...removedLines(asked.remove, removed));
-    }
-    if (asked.open !== null) {
-      const { open } = asked;
-      const changed = await write('the enrolment may be changed', () => setEnrolmentOpen(parts, open, who));
-      lines.push(openedLines(open, changed));
-    }
+    const lines = isChange(asked) ? await perform({ session, znodes: paths, access }, asked, wordOf(options)) : [];
     const now = await enrolmentNow(session, paths);
     if (options['json']) sayJson(now satisfies EnrolOutput);
     else say(...lines, ...enrolmentLines(settings.app, now));
     return EXIT.converged;
   });
 }
+
+/** What was asked for, in an order that first enters agents, then closes enrolment. */
+async function perform(to: Omit<AuditParts, 'now' | 'newNonce'>, asked: Asked, word: Word): Promise<string[]> {
+  const write = <T>(what: string, work: () => Promise<T>) => asOperator('enrolment', written(what, work));
+  const { now } = await asOperator('enrolment', timeToWrite(to.session, to.znodes));
+  const parts: AuditParts = { ...to, now, newNonce };
+  const lines: string[] = [];
+  const newcomers = asked.online ? await onlineNow(to.session, to.znodes) : asked.newcomers;
+  if (newcomers.length > 0 || asked.online) {
+    const enter = () => enrolAgents(parts, newcomers, word, !asked.online);
+    const done = await write('the agents may be enrolled', enter);
+    lines.push(...enteredLines(done));
+    for (const line of keptLines(done.kept)) warn(line);
+  }
+  if (asked.remove.length > 0) {
+    const removed = await write('the agents may be removed', () => removeEnrolled(parts, asked.remove, word));
+    lines.push(...removedLines(asked.remove, removed));
+  }
+  const { open } = asked;
+  if (open !== null) {
+    const changed = await write('the enrolment may be changed', () => setEnrolmentOpen(parts, open, word));
+    lines.push(openedLines(open, changed));
+  }
+  return lines;
+}
+
+const isChange = ({ newcomers, online, remove, open }: Asked): boolean =>
+  online || newcomers.length > 0 || remove.length > 0 || open !== null;
 
 interface Asked {
   readonly newcomers: readonly Newcomer[];
@@ -74,6 +92,8 @@ function askedOf(options: Call['options'], words: readonly string[]): Asked {
   if (remove && words.length === 0) throw usage('--remove needs agents', 'such as: gitfleet enrol --remove web-1');
   if (online && words.length > 0) throw usage('--online takes no names', 'gitfleet enrol --online, or name each agent');
   const newcomers = remove ? [] : words.map(newcomerOf);
+  const twice = newcomers.find(({ agentId }, at) => newcomers.findIndex((each) => each.agentId === agentId) < at);
+  if (twice) throw usage(`${twice.agentId} is named twice`, 'one agent has one identity: name it once');
   return { newcomers, online, remove: remove ? words : [], open: open ? true : close ? false : null };
 }
 

@@ -3,23 +3,15 @@ import {
   type Enrolled,
   encodeEnrolled,
   encodeEnrolment,
+  fingerprint,
   type Identity,
+  parseEnrolled,
   parseEnrolment,
 } from '../../schemas/enrolment.ts';
-import type { Said } from '../../schemas/said.ts';
-import type { Znodes } from '../../schemas/znodes.ts';
-import { isCode } from '../../zookeeper/errors.ts';
-import { type AclEntry, ANY_VERSION, type NodeData, type Operation, type Session } from '../../zookeeper/session.ts';
-import type { Access } from '../access.ts';
-import { appMissing } from '../shared-state.ts';
-import { createTries } from '../tries.ts';
+import { type AclEntry, ANY_VERSION, type NodeData, type Operation } from '../../zookeeper/session.ts';
+import { type Act, type AuditParts, actAudited, type Word } from '../audit.ts';
+import { appOutdated } from '../shared-state.ts';
 import { createTrust } from './trust.ts';
-
-interface EnrolParts {
-  readonly session: Session;
-  readonly znodes: Znodes;
-  readonly access: Access;
-}
 
 /** An agent to be entered. */
 export interface Newcomer {
@@ -27,100 +19,159 @@ export interface Newcomer {
   readonly identity: Identity;
 }
 
+/** What became of each. */
+export interface Entered {
+  readonly entered: readonly Newcomer[];
+  /** Entered before, under the same identity. */
+  readonly same: readonly Newcomer[];
+  /** Entered before under another identity, which stays. */
+  readonly kept: readonly Newcomer[];
+}
+
 /** Agents of one transaction: far below what a server takes at once. */
 const AT_ONCE = 50;
 
 /**
- * What an operator says about who is an agent. Each write is one transaction that names the version of `enrolment` that
- * it was decided on, and writes that node too, so that readers see by it alone whether anything changed. Each may be
- * repeated; a run that ended half-way has entered whole agents.
+ * What an operator says about who is an agent, each time with an audit record in the same transaction. Each write names
+ * the version of `enrolment` that it was decided on, and writes that node too, so that readers see by it alone whether
+ * anything changed. Each may be repeated, and then changes nothing; a run that ended half-way has entered whole agents.
+ * @param replaces whether an agent that is entered under another identity gets this one. What a presence says of itself
+ * is not enough for that: while an agent restarts, another client may hold its name.
  */
-export async function enrolAgents(parts: EnrolParts, newcomers: readonly Newcomer[], who: Said): Promise<void> {
-  const by = { by: clean(who.by, 200), reason: clean(who.reason, 200), at: who.at };
+export async function enrolAgents(
+  parts: AuditParts,
+  newcomers: readonly Newcomer[],
+  word: Word,
+  replaces: boolean,
+): Promise<Entered> {
+  const done: Entered[] = [];
   for (let from = 0; from < newcomers.length; from += AT_ONCE) {
-    const batch = newcomers.slice(from, from + AT_ONCE);
-    await change(parts, async () => {
-      const enter = batch.map(({ agentId, identity }) => enterOperations(parts, agentId, { ...identity, ...by }));
-      return (await Promise.all(enter)).flat();
-    });
+    done.push(await enterBatch(parts, newcomers.slice(from, from + AT_ONCE), word, replaces));
   }
+  return {
+    entered: done.flatMap(({ entered }) => entered),
+    same: done.flatMap(({ same }) => same),
+    kept: done.flatMap(({ kept }) => kept),
+  };
+}
+
+async function enterBatch(
+  parts: AuditParts,
+  batch: readonly Newcomer[],
+  word: Word,
+  replaces: boolean,
+): Promise<Entered> {
+  const who = { by: clean(word.by, 200), reason: clean(word.reason, 200), at: parts.now() };
+  return await change(parts, async () => {
+    const found = await Promise.all(batch.map((each) => enterOperations(parts, each, who, replaces)));
+    const of = (what: keyof Entered) => batch.filter((_, at) => found[at]?.is === what);
+    const value = { entered: of('entered'), same: of('same'), kept: of('kept') };
+    const what = listed(value.entered.map(({ agentId, identity }) => `${agentId}=${fingerprint(identity)}`));
+    return { value, operations: found.flatMap(({ operations }) => operations), act: { kind: 'enrol', ...word, what } };
+  });
 }
 
 /** Takes agents out: from the next look on they count only while enrolment is open. Names that were not in are left. */
-export async function removeEnrolled(parts: EnrolParts, agentIds: readonly string[]): Promise<string[]> {
+export async function removeEnrolled(parts: AuditParts, agentIds: readonly string[], word: Word): Promise<string[]> {
   const removed: string[] = [];
-  for (let from = 0; from < agentIds.length; from += AT_ONCE) {
-    const batch = agentIds.slice(from, from + AT_ONCE);
-    await change(parts, async () => {
+  const named = [...new Set(agentIds)];
+  for (let from = 0; from < named.length; from += AT_ONCE) {
+    const batch = named.slice(from, from + AT_ONCE);
+    const found = await change(parts, async () => {
       const there = await Promise.all(batch.map((id) => parts.session.exists(parts.znodes.enrolled(id))));
-      const found = batch.filter((_, at) => there[at] !== null);
-      removed.push(...found.filter((id) => !removed.includes(id)));
-      return found.map((id) => ({ op: 'remove', path: parts.znodes.enrolled(id), version: ANY_VERSION }));
+      const value = batch.filter((_, at) => there[at] !== null);
+      const remove = (id: string) => ({ op: 'remove', path: parts.znodes.enrolled(id), version: ANY_VERSION }) as const;
+      return { value, operations: value.map(remove), act: { kind: 'unenrol', ...word, what: listed(value) } };
     });
+    removed.push(...found);
   }
   return removed;
 }
 
 /** Opens or closes enrolment; an unreadable one too. False: it was so already. */
-export async function setEnrolmentOpen(parts: EnrolParts, open: boolean, who: Said): Promise<boolean> {
-  const said = { by: clean(who.by, 200), reason: clean(who.reason, 500), at: who.at };
-  let changed = false;
-  await change(parts, async (data) => {
-    const { isOpen, unreadable } = parseEnrolment(data);
-    changed = isOpen !== open || unreadable !== null;
-    return changed ? encodeEnrolment(open, said) : [];
+export async function setEnrolmentOpen(parts: AuditParts, open: boolean, word: Word): Promise<boolean> {
+  const said = { by: clean(word.by, 200), reason: clean(word.reason, 500), at: parts.now() };
+  return await change(parts, async (before) => {
+    const { isOpen, unreadable } = parseEnrolment(before);
+    const value = isOpen !== open || unreadable !== null;
+    const act = { kind: open ? 'enrolment-open' : 'enrolment-close', ...word, what: '' } as const;
+    return { value, operations: [], act, ...(value ? { data: encodeEnrolment(open, said) } : {}) };
   });
-  return changed;
 }
 
-/** @param decide what to write besides `enrolment`, or the content that it gets. */
-async function change(
-  { session, znodes }: EnrolParts,
-  decide: (data: Buffer) => Promise<Operation[] | Buffer>,
-): Promise<void> {
-  const tries = createTries();
-  for (;;) {
+interface Change<T> {
+  readonly value: T;
+  /** Besides the write of `enrolment`. */
+  readonly operations: readonly Operation[];
+  readonly act: Act;
+  /** What `enrolment` says from now on; absent: the same as before. */
+  readonly data?: Buffer;
+}
+
+/** Without operations and new content nothing is written, and no act recorded. */
+async function change<T>(parts: AuditParts, decide: (before: Buffer) => Promise<Change<T>>): Promise<T> {
+  const { session, znodes } = parts;
+  return await actAudited(parts, async () => {
     const node = await session.get(znodes.enrolment);
-    if (!node) throw appMissing(znodes.app);
-    const decided = await decide(node.data);
-    const [data, operations] = Buffer.isBuffer(decided) ? [decided, []] : [node.data, decided];
-    if (data === node.data && operations.length === 0) return;
-    try {
-      await session.transact([{ op: 'set', path: znodes.enrolment, data, version: node.stat.version }, ...operations]);
-      return;
-    } catch (error) {
-      if (!isCode(error, 'BAD_VERSION', 'NODE_EXISTS', 'NO_NODE')) throw error;
-      tries.moved();
-    }
-  }
+    if (!node) throw appOutdated(znodes.app, znodes.enrolment);
+    const { value, operations, act, data } = await decide(node.data);
+    if (data === undefined && operations.length === 0) return { value, operations, act: null };
+    const path = znodes.enrolment;
+    const set = { op: 'set', path, data: data ?? node.data, version: node.stat.version } as const;
+    return { value, operations: [set, ...operations], act };
+  });
+}
+
+/** So many as an audit record has room for; each entry says itself who wrote it. */
+function listed(words: readonly string[]): string {
+  const whole = words.join(', ');
+  if (whole.length <= MAX_LISTED) return whole;
+  const fitting = whole.slice(0, MAX_LISTED).split(', ').slice(0, -1);
+  return `${fitting.join(', ')} and ${words.length - fitting.length} more`;
+}
+
+const MAX_LISTED = 900;
+
+interface Entering {
+  readonly is: keyof Entered;
+  readonly operations: readonly Operation[];
 }
 
 /** Its entry, and its report node, so that no other client can make that one. */
-async function enterOperations(parts: EnrolParts, agentId: string, entry: Enrolled): Promise<Operation[]> {
+async function enterOperations(
+  parts: AuditParts,
+  { agentId, identity }: Newcomer,
+  who: Pick<Enrolled, 'by' | 'reason' | 'at'>,
+  replaces: boolean,
+): Promise<Entering> {
   const { session, znodes, access } = parts;
-  const [entered, node, rights] = await Promise.all([
-    session.exists(znodes.enrolled(agentId)),
+  const [found, node, rights] = await Promise.all([
+    session.get(znodes.enrolled(agentId)),
     session.get(znodes.report(agentId)),
     session.getAcl(znodes.report(agentId)),
   ]);
-  const [path, data] = [znodes.enrolled(agentId), encodeEnrolled(entry)];
-  const enter: Operation[] =
-    entered === null
-      ? [{ op: 'create', path, data, mode: 'persistent', acl: access.of('enrolled') }]
-      : [{ op: 'set', path, data, version: entered.version }];
-  return [...enter, ...reportOperations(parts, agentId, entry, node, rights?.acl ?? [])];
+  const before = found && parseEnrolled(found.data);
+  const isSame = before?.key === identity.key && before.digest === identity.digest;
+  if (before && !isSame && !replaces) return { is: 'kept', operations: [] };
+  const report = reportOperations(parts, agentId, identity, node, rights?.acl ?? []);
+  if (isSame && report.length === 0) return { is: 'same', operations: [] };
+  const [path, data] = [znodes.enrolled(agentId), encodeEnrolled({ ...identity, ...who })];
+  const enter: Operation = found
+    ? { op: 'set', path, data, version: found.stat.version }
+    : { op: 'create', path, data, mode: 'persistent', acl: access.of('enrolled') };
+  return { is: 'entered', operations: [enter, ...report] };
 }
 
 function reportOperations(
-  { znodes, access }: EnrolParts,
+  { znodes, access }: AuditParts,
   agentId: string,
-  entry: Enrolled,
+  identity: Identity,
   node: NodeData | null,
   rights: readonly AclEntry[],
 ): Operation[] {
   const path = znodes.report(agentId);
-  const acl = access.of('report', credentialId(agentId, entry));
-  const own = createTrust()({ isOpen: false, agents: new Map([[agentId, entry]]) }).report(agentId, node);
+  const acl = access.of('report', credentialId(agentId, identity));
+  const own = createTrust()({ isOpen: false, agents: new Map([[agentId, identity]]) }).report(agentId, node);
   if (node && sameList(rights, acl) && (own !== null || node.data.length === 0)) return [];
   // What it said itself stays; what another client made in its place is removed.
   const data = own?.data ?? Buffer.alloc(0);

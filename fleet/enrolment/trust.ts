@@ -1,7 +1,6 @@
 import { isSignedBy } from '../../schemas/text/signed-json.ts';
 import { AGENT_ID } from '../../schemas/znodes.ts';
 import type { NodeData, NodeStat } from '../../zookeeper/session.ts';
-import type { Enrolment } from './enrolment.ts';
 
 /**
  * Which presences and reports are an agent's own. An access list cannot tell: the creator of a node chooses its list and
@@ -21,8 +20,13 @@ export interface Trust {
   report(agentId: string, node: NodeData | null): NodeData | null;
 }
 
+interface TrustIn {
+  readonly isOpen: boolean;
+  readonly agents: ReadonlyMap<string, { readonly key: string }>;
+}
+
 /** Remembers what it verified, since most nodes are the same at the next look. */
-export function createTrust(): (enrolment: Pick<Enrolment, 'isOpen' | 'agents'>) => Trust {
+export function createTrust(): (enrolment: TrustIn) => Trust {
   const verified = new Map<string, { readonly of: string; readonly holds: boolean }>();
   return ({ isOpen, agents }) => {
     const isSigned = (subject: string, agentId: string, { data, stat }: NodeData): boolean => {

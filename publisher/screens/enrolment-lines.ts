@@ -21,13 +21,33 @@ export function enrolmentLines(app: string, { open, said, unreadable, agents }: 
 /** How a fleet is closed whose agents run already. */
 export const CLOSE_NEXT = 'gitfleet enrol --online --close enters the agents that are online, then only those count';
 
-export function enteredLines(entered: readonly { readonly agentId: string; readonly identity: Identity }[]): string[] {
-  if (entered.length === 0) return ['no online agent says who it is: is this version of gitfleet running there?'];
+interface Named {
+  readonly agentId: string;
+  readonly identity: Identity;
+}
+
+/** @param done what was entered, and what had been before; see `keptLines` for the rest. */
+export function enteredLines(done: Readonly<Record<'entered' | 'same' | 'kept', readonly Named[]>>): string[] {
+  const { entered, same, kept } = done;
+  const before = same.length > 0 ? [`entered before: ${names(same.map(({ agentId }) => agentId))}`] : [];
+  if (entered.length === 0) {
+    const nobody = 'no online agent says who it is: is this version of gitfleet running there?';
+    return same.length + kept.length === 0 ? [nobody] : before;
+  }
   return [
     `entered ${count(entered.length, 'agent')}; compare with gitfleet agent status on each server:`,
     ...entered.map(({ agentId, identity }) => `  ${visible(agentId, 100)}  ${fingerprint(identity)}`),
+    ...before,
   ];
 }
+
+/** A server with a new disk, or another client at its name: a person compares, and names it. */
+export const keptLines = (kept: readonly Named[]): string[] =>
+  kept.map(
+    ({ agentId, identity }) =>
+      `${visible(agentId, 100)} is entered under another identity than ${fingerprint(identity)}, which is online: not` +
+      ` changed; if its server has a new disk, type the command that gitfleet agent status prints there`,
+  );
 
 export function removedLines(asked: readonly string[], removed: readonly string[]): string[] {
   const missing = asked.filter((id) => !removed.includes(id));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openAccess, ROLES, type RoleIds, roleAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
+import { readAudit } from '../../fleet/audit.ts';
 import { enrolAgents, removeEnrolled, setEnrolmentOpen } from '../../fleet/enrolment/enrol.ts';
 import { createEnrolmentReader } from '../../fleet/enrolment/enrolment.ts';
 import { presenceSubject, reportSubject } from '../../fleet/enrolment/trust.ts';
@@ -18,8 +19,8 @@ import { sharedServer } from '../support/zookeeper/shared.ts';
 
 const servers = sharedServer();
 const open = sessionsForTest();
-const WORD = { by: 'ann', reason: '' };
-const WHO = { by: 'ann', reason: 'new', at: 1_000 };
+const WORD = { by: 'ann', reason: 'new' };
+const WHO = { ...WORD, at: 1_000 };
 const IDS = Object.fromEntries(ROLES.map((role) => [role, digestId(role, 'secret')])) as RoleIds;
 const credential = (user: string) => ({ scheme: 'digest', credential: `${user}:secret` });
 
@@ -53,8 +54,7 @@ async function app(name: string) {
   const thief = open(servers.connect(), { auth: [credential('agent')] });
   const web1 = open(servers.connect(), { auth: [credential('agent'), credential('agent-web-1')] });
   return {
-    parts: { session: operator, znodes: paths, access },
-    acting: { session: operator, znodes: paths, access, now: () => 1, newNonce: () => 'n' },
+    parts: { session: operator, znodes: paths, access, now: () => 1_000, newNonce: () => 'n' },
     paths,
     operator,
     thief,
@@ -96,9 +96,9 @@ describe('while enrolment is open', () => {
 
 describe('while enrolment is closed', () => {
   it('counts what an enrolled agent signed for its name and its session, and nothing else', async () => {
-    const { parts, acting, paths, operator, thief, web1, access } = await app('closed');
-    await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WHO);
-    await setEnrolmentOpen(parts, false, WHO);
+    const { parts, paths, operator, thief, web1, access } = await app('closed');
+    await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WORD, true);
+    await setEnrolmentOpen(parts, false, WORD);
     const acl = access.of('presence', digestId('agent-web-1', 'secret'));
     const mine = await signedCard(web1, 'web-1');
     await web1.create(paths.presence('web-1'), mine, 'ephemeral', { acl });
@@ -145,19 +145,19 @@ describe('while enrolment is closed', () => {
       expect(agents[1]).toMatchObject({ falsePresence: true, report: null });
       expect(notEnrolled).toEqual(['a-first']);
       expect(await readAgent(operator, paths, 'a-first')).toBeNull();
-      expect(await forgetAgent(acting, 'web-2', WORD), what).toBe('name');
+      expect(await forgetAgent(parts, 'web-2', WORD), what).toBe('name');
       expect(await operator.exists(paths.presence('web-2'))).toBeNull();
     }
-    await expect(forgetAgent(acting, 'web-1', WORD)).rejects.toMatchObject({ code: 'ONLINE' });
-    expect(await forgetAgent(acting, 'a-first', WORD)).toBe('report');
+    await expect(forgetAgent(parts, 'web-1', WORD)).rejects.toMatchObject({ code: 'ONLINE' });
+    expect(await forgetAgent(parts, 'a-first', WORD)).toBe('report');
     expect(await operator.children(paths.online)).toEqual(['web-1']);
     expect((await operator.children(paths.agents))?.sort()).toEqual(['web-1', 'web-2']);
   });
 
   it('finds an agent whose name is taken where its own report says that it is, and nowhere else', async () => {
     const { parts, paths, operator, thief, web1 } = await app('second');
-    await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WHO);
-    await setEnrolmentOpen(parts, false, WHO);
+    await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WORD, true);
+    await setEnrolmentOpen(parts, false, WORD);
     await thief.create(paths.presence('web-1'), card('web-1'), 'ephemeral', { acl: OPEN });
     const drawn = secondName('web-1', '0123456789abcdef'.repeat(2));
     await web1.create(paths.presence(drawn), await signedCard(web1, 'web-1'), 'ephemeral', { acl: OPEN });
@@ -200,36 +200,36 @@ describe('while enrolment is closed', () => {
       const seen = await createEnrolmentReader(operator, paths)();
       expect(seen, text).toMatchObject({ isOpen: false, unreadable: expect.stringContaining('counts as closed') });
     }
-    expect(await setEnrolmentOpen(parts, false, WHO)).toBe(true);
-    expect(await setEnrolmentOpen(parts, false, WHO)).toBe(false);
+    expect(await setEnrolmentOpen(parts, false, WORD)).toBe(true);
+    expect(await setEnrolmentOpen(parts, false, WORD)).toBe(false);
     const again = await createEnrolmentReader(operator, paths)();
     expect(again).toMatchObject({ isOpen: false, unreadable: null, said: WHO });
   });
 
   it('a reader sees each change at its next look, and reads entries again only then', async () => {
     const { parts, paths, operator } = await app('changes');
-    await setEnrolmentOpen(parts, false, WHO);
+    await setEnrolmentOpen(parts, false, WORD);
     const read = createEnrolmentReader(operator, paths);
     expect([...(await read()).agents.keys()]).toEqual([]);
-    await enrolAgents(parts, [newcomer('web-1')], WHO);
+    await enrolAgents(parts, [newcomer('web-1')], WORD, true);
     const first = await read();
     expect(first.agents.get('web-1')).toEqual({ ...identityOf('web-1'), ...WHO });
     expect(await read()).toBe(first);
     // The server got a new disk: another identity under the same name.
-    await enrolAgents(parts, [{ agentId: 'web-1', identity: identityOf('thief') }], WHO);
+    await enrolAgents(parts, [{ agentId: 'web-1', identity: identityOf('thief') }], WORD, true);
     expect((await read()).agents.get('web-1')?.key).toBe(KEYS.thief.publicKey);
-    expect(await removeEnrolled(parts, ['web-1', 'web-7'])).toEqual(['web-1']);
+    expect(await removeEnrolled(parts, ['web-1', 'web-7'], WORD)).toEqual(['web-1']);
     expect((await read()).agents.size).toBe(0);
-    expect(await setEnrolmentOpen(parts, true, WHO)).toBe(true);
+    expect(await setEnrolmentOpen(parts, true, WORD)).toBe(true);
     expect((await read()).isOpen).toBe(true);
   });
 });
 
 describe('to enter an agent', () => {
   it('makes its report node, which nobody else can make or write, and takes a false one away', async () => {
-    const { parts, acting, paths, operator, thief, web1 } = await app('entering');
+    const { parts, paths, operator, thief, web1 } = await app('entering');
     await thief.create(paths.report('web-1'), said('web-1'), 'persistent', { acl: OPEN });
-    await enrolAgents(parts, [newcomer('web-1')], WHO);
+    await enrolAgents(parts, [newcomer('web-1')], WORD, true);
     expect((await operator.get(paths.report('web-1')))?.data.length).toBe(0);
     await expect(thief.set(paths.report('web-1'), said('web-1'), ANY_VERSION)).rejects.toMatchObject({
       code: 'NO_AUTH',
@@ -237,10 +237,10 @@ describe('to enter an agent', () => {
     const own = KEYS['web-1'].sign(reportSubject('web-1'), said('web-1'));
     await web1.set(paths.report('web-1'), own, ANY_VERSION);
     // Again, as after a change of its entry: what it said stays.
-    await enrolAgents(parts, [newcomer('web-1')], WHO);
+    await enrolAgents(parts, [newcomer('web-1')], WORD, true);
     expect((await operator.get(paths.report('web-1')))?.data).toEqual(own);
     // Forgotten, it stays a place that is its own.
-    expect(await forgetAgent(acting, 'web-1', WORD)).toBe('report');
+    expect(await forgetAgent(parts, 'web-1', WORD)).toBe('report');
     expect(await readAgent(operator, paths, 'web-1')).toBeNull();
     await expect(thief.create(paths.report('web-1'), own, 'persistent')).rejects.toMatchObject({ code: 'NODE_EXISTS' });
     await web1.set(paths.report('web-1'), own, ANY_VERSION);
@@ -248,24 +248,38 @@ describe('to enter an agent', () => {
 
   it('5,000 at once are entered, and read in one go', async () => {
     const { parts, paths, operator } = await app('many');
-    await setEnrolmentOpen(parts, false, WHO);
+    await setEnrolmentOpen(parts, false, WORD);
     const ids = Array.from({ length: 5_000 }, (_, at) => `web-${at}`);
     await enrolAgents(
       parts,
       ids.map((agentId) => ({ agentId, identity: identityOf('web-1') })),
-      WHO,
+      WORD,
+      true,
     );
     const { agents } = await createEnrolmentReader(operator, paths)();
     expect(agents.size).toBe(5_000);
     expect(await readFleet(operator, paths)).toEqual([]);
   }, 120_000);
 
+  it('a presence alone changes nothing that was entered: another client may hold the name', async () => {
+    const { parts, paths, operator } = await app('kept');
+    await enrolAgents(parts, [newcomer('web-1')], WORD, true);
+    const thief = { agentId: 'web-1', identity: identityOf('thief') };
+    const done = await enrolAgents(parts, [thief, newcomer('web-2')], { by: 'bob', reason: '' }, false);
+    expect(done).toEqual({ entered: [newcomer('web-2')], same: [], kept: [thief] });
+    const again = await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], { by: 'bob', reason: '' }, false);
+    expect(again).toMatchObject({ entered: [], same: [{ agentId: 'web-1' }, { agentId: 'web-2' }], kept: [] });
+    await setEnrolmentOpen(parts, false, WORD);
+    const { agents } = await createEnrolmentReader(operator, paths)();
+    expect(agents.get('web-1')).toEqual({ ...identityOf('web-1'), ...WHO });
+  });
+
   it('two operators at a time lose nothing of each other', async () => {
     const { parts, paths, operator } = await app('two');
     await Promise.all([
-      enrolAgents(parts, [newcomer('web-1')], WHO),
-      enrolAgents(parts, [newcomer('web-2')], WHO),
-      setEnrolmentOpen(parts, false, WHO),
+      enrolAgents(parts, [newcomer('web-1')], WORD, true),
+      enrolAgents(parts, [newcomer('web-2')], WORD, true),
+      setEnrolmentOpen(parts, false, WORD),
     ]);
     const { isOpen, agents } = await createEnrolmentReader(operator, paths)();
     expect([isOpen, [...agents.keys()]]).toEqual([false, ['web-1', 'web-2']]);
@@ -285,6 +299,54 @@ describe('to enter an agent', () => {
       `.${identity.digest}`,
     ])
       expect(parseIdentity(wrong), wrong).toBeNull();
+  });
+});
+
+describe('each act on the enrolment', () => {
+  it('leaves one audit record, what changes nothing leaves none, and the chain holds', async () => {
+    const { parts, paths, operator } = await app('audited');
+    await setEnrolmentOpen(parts, true, WORD);
+    await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WORD, true);
+    await enrolAgents(parts, [newcomer('web-1')], WORD, true);
+    await setEnrolmentOpen(parts, false, WORD);
+    await setEnrolmentOpen(parts, false, WORD);
+    await removeEnrolled(parts, ['web-2', 'web-2', 'web-7'], { by: 'bob', reason: 'sold' });
+    await removeEnrolled(parts, ['web-7'], WORD);
+    await setEnrolmentOpen(parts, true, WORD);
+    const acts = (await readAudit(operator, paths)).map(({ kind, by, reason, what }) => [kind, by, reason, what]);
+    const [first, second] = [KEYS['web-1'].publicKey.slice(0, 16), KEYS['web-2'].publicKey.slice(0, 16)];
+    expect(acts.toReversed()).toEqual([
+      ['enrol', 'ann', 'new', `web-1=${first}, web-2=${second}`],
+      ['enrolment-close', 'ann', 'new', ''],
+      ['unenrol', 'bob', 'sold', 'web-2'],
+      ['enrolment-open', 'ann', 'new', ''],
+    ]);
+  });
+
+  it('is refused together with its record', async () => {
+    const { parts, paths, operator, thief } = await app('unaudited');
+    const access = roleAccess({ ...IDS, operator: digestId('operator', 'another') });
+    await operator.setAcl(paths.audit, access.of('audit'), ANY_VERSION);
+    await expect(enrolAgents(parts, [newcomer('web-1')], WORD, true)).rejects.toMatchObject({ code: 'NO_AUTH' });
+    await expect(setEnrolmentOpen(parts, false, WORD)).rejects.toMatchObject({ code: 'NO_AUTH' });
+    expect(await operator.children(paths.enrolment)).toEqual([]);
+    expect((await operator.get(paths.enrolment))?.data.length).toBe(0);
+    await expect(setEnrolmentOpen({ ...parts, session: thief }, false, WORD)).rejects.toMatchObject({
+      code: 'NO_AUTH',
+    });
+  });
+
+  it('of many agents names as many as there is room for, and counts the others', async () => {
+    const { parts, paths, operator } = await app('long');
+    const ids = Array.from({ length: 50 }, (_, at) => `${'web'.repeat(20)}-${at}`);
+    await enrolAgents(
+      parts,
+      ids.map((agentId) => ({ agentId, identity: identityOf('web-1') })),
+      WORD,
+      true,
+    );
+    const [{ what } = { what: '' }] = await readAudit(operator, paths);
+    expect(what).toMatch(/^web.*=\S{16}, .*=\S{16} and 39 more$/);
   });
 });
 
@@ -312,13 +374,13 @@ it('an app of 0.1.0 is upgraded by init: what is missing is made, rights are as 
 
 it('who is entered between the first two reads of a reader is known at its next look', async () => {
   const { parts, operator, paths } = await app('between');
-  await enrolAgents(parts, [newcomer('web-1')], WHO);
-  await setEnrolmentOpen(parts, false, WHO);
+  await enrolAgents(parts, [newcomer('web-1')], WORD, true);
+  await setEnrolmentOpen(parts, false, WORD);
   let entering: Promise<unknown> | null = null;
   const inTurn = async (call: () => Promise<unknown>): Promise<unknown> => {
     if (entering) return await entering.then(call);
     const first = call();
-    entering = first.then(() => enrolAgents(parts, [newcomer('web-2')], WHO));
+    entering = first.then(() => enrolAgents(parts, [newcomer('web-2')], WORD, true));
     return await first;
   };
   const session = new Proxy(operator, {
