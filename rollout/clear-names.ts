@@ -8,7 +8,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { followChildren } from '../zookeeper/recipes/follow-node.ts';
 import { readListed } from '../zookeeper/recipes/read-children.ts';
-import type { Session } from '../zookeeper/session.ts';
+import type { Operation, Session } from '../zookeeper/session.ts';
 import type { Leadership } from './leadership.ts';
 
 interface ClearNamesParts {
@@ -21,12 +21,19 @@ interface ClearNamesParts {
 
 /** Names that came are looked at at once; all of them so often, since one may go and come between two looks. */
 const ALL_MS = 30_000;
+/** Before a name is freed again: at its second time so long, then twice as long, up to `ALL_MS`. */
+const AGAIN_MS = 1_000;
 
 /**
  * Keeps the names of enrolled agents free for them: while enrolment is closed, the leader removes each node below
  * `online` that has such a name and was not made by that agent. So the common credential of the agents is not enough to
- * keep an agent offline. Guarantee: each removal names the term, and nothing is removed that its agent signed
- * for the session that holds it. While enrolment is open it reads one small node at each change, and removes nothing.
+ * keep an agent offline. While enrolment is open it reads one small node at each change, and removes nothing.
+ *
+ * A name that is taken again is freed less and less often: it may be an agent with a new disk, which is not entered yet
+ * and comes back at each removal, and one that is entered is online under its second name meanwhile. One that cannot
+ * be freed keeps no other name from its agent.
+ * Guarantee: each removal names the term, and the node was not its agent's when it was read. What it does not do: tell
+ * that node from one that takes its place in that very moment; such an agent makes its presence again.
  */
 export async function clearNames(parts: ClearNamesParts, leadership: Leadership): Promise<void> {
   const { session, znodes, clock, random, log } = parts;
@@ -38,9 +45,9 @@ export async function clearNames(parts: ClearNamesParts, leadership: Leadership)
   const look = lookAtNames(parts, leadership);
   while (!signal.aborted) {
     try {
-      await look();
+      const waitMs = await look();
       retryLoop.wentWell();
-      await bell.wait(ALL_MS, signal);
+      await bell.wait(waitMs, signal);
     } catch (error) {
       if (signal.aborted) break;
       const pause = retryLoop.failed(error, { path: znodes.online }, 'cannot keep the names of agents free, retrying');
@@ -54,30 +61,58 @@ async function drain(stream: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of stream);
 }
 
-function lookAtNames({ session, znodes, clock, log }: ClearNamesParts, { term }: Leadership): () => Promise<void> {
+/** Each look resolves to how long there is nothing to do, unless a name comes or goes. */
+function lookAtNames(parts: ClearNamesParts, { term }: Leadership): () => Promise<number> {
+  const { session, znodes, clock, log } = parts;
   const readEnrolment = createEnrolmentReader(session, znodes);
   const trustIn = createTrust();
+  const pace = createPace(clock);
   let known = new Set<string>();
   let allAt = Number.NEGATIVE_INFINITY;
   return async () => {
     const enrolment = await readEnrolment();
-    if (enrolment.isOpen) return;
+    if (enrolment.isOpen) return ALL_MS;
     const trust = trustIn(enrolment);
     const present = ((await session.children(znodes.online)) ?? []).filter(trust.names);
     const all = clock.monotonic() - allAt >= ALL_MS;
     if (all) allAt = clock.monotonic();
-    const names = (name: string) => all || !known.has(name);
+    const names = (name: string) => (all || !known.has(name)) && pace.leftMs(name) === 0;
     const { nodes } = await readListed(session, znodes.online, present, { names });
-    known = new Set(present);
     for (const [agentId, node] of nodes) {
-      if (trust.presence(agentId, node)) continue;
-      // It may come again at once: then it is looked at again at once.
-      known.delete(agentId);
-      const remove = { op: 'remove', path: znodes.presence(agentId), version: node.stat.version } as const;
-      await session.transact([term.guard, remove]).catch((error: unknown) => {
-        if (!isCode(error, 'NO_NODE', 'BAD_VERSION')) throw error;
-      });
-      log.warn({ code: 'IMPOSTOR', agent: agentId }, 'removed a presence that its agent did not make');
+      if (trust.presence(agentId, node)) pace.isOwn(agentId);
+      else {
+        const remove = { op: 'remove', path: znodes.presence(agentId), version: node.stat.version } as const;
+        log.warn({ code: 'IMPOSTOR', agent: agentId }, await removed(session, [term.guard, remove]));
+        pace.freed(agentId);
+      }
     }
+    // After a failure all that was to be looked at is looked at again.
+    known = new Set(present.filter((name) => pace.leftMs(name) === 0));
+    return Math.min(ALL_MS, ...present.map(pace.leftMs).filter((ms) => ms > 0));
+  };
+}
+
+/** In words for the log. Where nodes lie below it only their maker can remove them. */
+async function removed(session: Session, operations: readonly Operation[]): Promise<string> {
+  try {
+    await session.transact([...operations]);
+  } catch (error) {
+    if (isCode(error, 'NOT_EMPTY'))
+      return 'a presence that its agent did not make cannot be removed: nodes lie below it';
+    if (!isCode(error, 'NO_NODE', 'BAD_VERSION')) throw error;
+  }
+  return 'removed a presence that its agent did not make';
+}
+
+/** How often a name is freed. */
+function createPace(clock: Pick<Clock, 'monotonic'>) {
+  const freed = new Map<string, { readonly pauseMs: number; readonly until: number }>();
+  return {
+    leftMs: (name: string) => Math.max(0, (freed.get(name)?.until ?? 0) - clock.monotonic()),
+    freed(name: string) {
+      const pauseMs = Math.min(ALL_MS, (freed.get(name)?.pauseMs ?? AGAIN_MS / 2) * 2);
+      freed.set(name, { pauseMs, until: clock.monotonic() + pauseMs });
+    },
+    isOwn: (name: string) => freed.delete(name),
   };
 }
