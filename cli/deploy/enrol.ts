@@ -1,21 +1,19 @@
 import type { AuditParts, Word } from '../../fleet/audit.ts';
 import { enrolAgents, type Newcomer, removeEnrolled, setEnrolmentOpen } from '../../fleet/enrolment/enrol.ts';
 import { readEnrolled } from '../../fleet/enrolment/enrolment.ts';
-import { presenceSubject } from '../../fleet/enrolment/trust.ts';
+import { readOnline } from '../../fleet/enrolment/online.ts';
 import {
   enrolmentLines,
   enteredLines,
   keptLines,
   openedLines,
   removedLines,
+  withoutIdentityLines,
 } from '../../publisher/screens/enrolment-lines.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import { parseEnrolment, parseIdentity } from '../../schemas/enrolment.ts';
 import type { EnrolOutput } from '../../schemas/json-output.ts';
-import { parsePresence } from '../../schemas/report.ts';
-import { isSignedBy } from '../../schemas/text/signed-json.ts';
 import { AGENT_ID, type Znodes, znodes } from '../../schemas/znodes.ts';
-import { readChildren } from '../../zookeeper/recipes/read-children.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { asOperator } from '../shell/access.ts';
@@ -52,12 +50,13 @@ async function perform(to: Omit<AuditParts, 'now' | 'newNonce'>, asked: Asked, w
   const { now } = await asOperator('enrolment', timeToWrite(to.session, to.znodes));
   const parts: AuditParts = { ...to, now, newNonce };
   const lines: string[] = [];
-  const newcomers = asked.online ? await onlineNow(to.session, to.znodes) : asked.newcomers;
+  const online = asked.online ? await readOnline(to.session, to.znodes) : null;
+  const newcomers = online?.newcomers ?? asked.newcomers;
   if (newcomers.length > 0 || asked.online) {
     const enter = () => enrolAgents(parts, newcomers, word, !asked.online);
     const done = await write('the agents may be enrolled', enter);
     lines.push(...enteredLines(done));
-    for (const line of keptLines(done.kept)) warn(line);
+    warn(...keptLines(done.kept), ...withoutIdentityLines(online?.withoutIdentity ?? []));
   }
   if (asked.remove.length > 0) {
     const removed = await write('the agents may be removed', () => removeEnrolled(parts, asked.remove, word));
@@ -106,16 +105,6 @@ function newcomerOf(word: string): Newcomer {
     `${JSON.stringify(word.slice(0, 100))} is not AGENT=IDENTITY`,
     'gitfleet agent status, on its server, prints it; gitfleet enrol --online takes the agents that are online',
   );
-}
-
-/** Trust on first use: each says who it is, and its presence is signed so for the session that holds it. */
-async function onlineNow(session: Session, paths: Znodes): Promise<Newcomer[]> {
-  const { nodes } = await readChildren(session, paths.online, { names: (name) => AGENT_ID.test(name) });
-  return [...nodes].flatMap(([agentId, { data, stat }]) => {
-    const identity = parseIdentity(parsePresence(data)?.identity ?? '');
-    const signed = identity && isSignedBy(identity.key, presenceSubject(agentId, stat.ephemeralOwner), data);
-    return identity && signed && stat.ephemeralOwner !== 0n ? [{ agentId, identity }] : [];
-  });
 }
 
 async function enrolmentNow(session: Session, paths: Znodes): Promise<EnrolOutput> {

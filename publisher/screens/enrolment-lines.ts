@@ -11,11 +11,25 @@ export function enrolmentLines(app: string, { open, said, unreadable, agents }: 
     : `${app}: enrolment is closed${who}: only ${count(agents.length, 'enrolled agent')} ${agents.length === 1 ? 'counts' : 'count'}`;
   return [
     unreadable === null ? state : `${app}: ${unreadable}`,
+    ...sharedKeyLines(agents),
     ...agents.map(
       (each) => `  ${visible(each.agentId, 100)}  ${fingerprint(each)}, entered by ${visible(each.by, 100)}`,
     ),
     open ? `next: ${CLOSE_NEXT}` : 'next: gitfleet status names what is not enrolled',
   ];
+}
+
+/** As after one server was copied with its state directory. */
+function sharedKeyLines(agents: EnrolOutput['agents']): string[] {
+  const byKey = new Map<string, string[]>();
+  for (const { agentId, key } of agents) byKey.set(key, [...(byKey.get(key) ?? []), agentId]);
+  return [...byKey.values()]
+    .filter((same) => same.length > 1)
+    .map(
+      (same) =>
+        `warning: ${names(same)} have one key, so each can speak for the others: stop the copies, remove` +
+        ' zookeeper-credential and signing-key from their state directories, start them and enter them again',
+    );
 }
 
 /** How a fleet is closed whose agents run already. */
@@ -48,6 +62,14 @@ export const keptLines = (kept: readonly Named[]): string[] =>
       `${visible(agentId, 100)} is entered under another identity than ${fingerprint(identity)}, which is online: not` +
       ` changed; if its server has a new disk, type the command that gitfleet agent status prints there`,
   );
+
+export const withoutIdentityLines = (online: readonly string[]): string[] =>
+  online.length === 0
+    ? []
+    : [
+        `online without an identity, so not entered: ${names(online)}; an agent of an earlier version does not count` +
+          ` while enrolment is closed: upgrade it, then enter it`,
+      ];
 
 export function removedLines(asked: readonly string[], removed: readonly string[]): string[] {
   const missing = asked.filter((id) => !removed.includes(id));

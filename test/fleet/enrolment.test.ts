@@ -4,9 +4,11 @@ import { initApp } from '../../fleet/app.ts';
 import { readAudit } from '../../fleet/audit.ts';
 import { enrolAgents, removeEnrolled, setEnrolmentOpen } from '../../fleet/enrolment/enrol.ts';
 import { createEnrolmentReader } from '../../fleet/enrolment/enrolment.ts';
+import { readOnline } from '../../fleet/enrolment/online.ts';
 import { presenceSubject, reportSubject } from '../../fleet/enrolment/trust.ts';
 import { createFleetReader, readAgent, readFleet } from '../../fleet/fleet-view.ts';
 import { forgetAgent } from '../../fleet/forget.ts';
+import { enrolmentLines, withoutIdentityLines } from '../../publisher/screens/enrolment-lines.ts';
 import { type Identity, identityText, parseIdentity } from '../../schemas/enrolment.ts';
 import { presence, report, secondName } from '../../schemas/report.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
@@ -283,6 +285,40 @@ describe('to enter an agent', () => {
     ]);
     const { isOpen, agents } = await createEnrolmentReader(operator, paths)();
     expect([isOpen, [...agents.keys()]]).toEqual([false, ['web-1', 'web-2']]);
+  });
+
+  it('of what is online, takes who signs, and names the others', async () => {
+    const { paths, operator, thief, web1 } = await app('online');
+    const says = async (session: Session, agentId: string, key: typeof KEYS.thief, identity: Identity) => {
+      const { sessionId } = await session.connected();
+      const said = { ...JSON.parse(String(card(agentId))), identity: identityText(identity) };
+      return key.sign(presenceSubject(agentId, sessionId), Buffer.from(JSON.stringify(said)));
+    };
+    const own = await says(web1, 'web-1', KEYS['web-1'], identityOf('web-1'));
+    await web1.create(paths.presence('web-1'), own, 'ephemeral', { acl: OPEN });
+    const others: [string, Buffer][] = [
+      ['of-earlier-version', card('of-earlier-version')],
+      ['copied', own],
+      ['of-another-key', await says(thief, 'of-another-key', KEYS.thief, identityOf('web-2'))],
+    ];
+    for (const [name, data] of others) await thief.create(paths.presence(name), data, 'ephemeral', { acl: OPEN });
+    expect(await readOnline(operator, paths)).toEqual({
+      newcomers: [newcomer('web-1')],
+      withoutIdentity: ['copied', 'of-another-key', 'of-earlier-version'],
+    });
+    expect(withoutIdentityLines([])).toEqual([]);
+    expect(withoutIdentityLines(['web-3'])).toEqual([expect.stringContaining('not entered: web-3')]);
+  });
+
+  it('says where two have one key, as after a server was copied', () => {
+    const shown = (agents: readonly { agentId: string; identity: Identity }[]) =>
+      enrolmentLines('/app/x', {
+        ...{ open: false, said: null, unreadable: null },
+        agents: agents.map(({ agentId, identity }) => ({ agentId, ...identity, ...WHO })),
+      }).join('\n');
+    expect(shown([newcomer('web-1'), newcomer('web-2')])).not.toContain('one key');
+    const copied = { agentId: 'web-2', identity: identityOf('web-1') };
+    expect(shown([newcomer('web-1'), copied])).toContain('warning: web-1, web-2 have one key');
   });
 
   it('an identity is what was printed, and nothing near it', () => {
