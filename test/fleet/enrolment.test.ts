@@ -65,21 +65,27 @@ async function app(name: string) {
   };
 }
 
+/** A session that notes what is asked of it. */
+function counted(session: Session, paths: Znodes) {
+  const asked: string[] = [];
+  const counting = new Proxy(session, {
+    get(target, name) {
+      const method = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (path: string, ...more: unknown[]) => {
+        asked.push(`${String(name)} ${path.slice(paths.app.length)}`);
+        return method.call(target, path, ...more);
+      };
+    },
+  });
+  return { counting, asked };
+}
+
 describe('while enrolment is open', () => {
   it('everything that looks like an agent is one, and one small node is all that is read for it', async () => {
     const { paths, operator, thief } = await app('open');
     await thief.create(paths.presence('web-1'), card('web-1'), 'ephemeral', { acl: OPEN });
-    const asked: string[] = [];
-    const counting = new Proxy(operator, {
-      get(session, name) {
-        const method = Reflect.get(session, name);
-        if (typeof method !== 'function') return method;
-        return (path: string, ...more: unknown[]) => {
-          asked.push(`${String(name)} ${path.slice(paths.app.length)}`);
-          return method.call(session, path, ...more);
-        };
-      },
-    });
+    const { counting, asked } = counted(operator, paths);
     const read = createFleetReader(counting, paths);
     expect((await read()).agents).toMatchObject([{ agentId: 'web-1', presence: { host: 'h' } }]);
     asked.length = 0;
@@ -227,6 +233,23 @@ describe('while enrolment is closed', () => {
   });
 });
 
+it('a session reads the entries of a closed app once, however many looks it takes', async () => {
+  const { parts, paths, operator } = await app('once');
+  await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], WORD, true);
+  await setEnrolmentOpen(parts, false, WORD);
+  const { counting, asked } = counted(operator, paths);
+  const entries = () => asked.splice(0).filter((each) => each.startsWith('get /enrolment/'));
+  await readFleet(counting, paths);
+  expect(entries()).toHaveLength(2);
+  await readFleet(counting, paths);
+  await createFleetReader(counting, paths)();
+  await readAgent(counting, paths, 'web-1');
+  expect(entries()).toEqual([]);
+  await removeEnrolled(parts, ['web-2'], WORD);
+  await readFleet(counting, paths);
+  expect(entries()).toHaveLength(1);
+});
+
 describe('to enter an agent', () => {
   it('makes its report node, which nobody else can make or write, and takes a false one away', async () => {
     const { parts, paths, operator, thief, web1 } = await app('entering');
@@ -243,6 +266,7 @@ describe('to enter an agent', () => {
     expect((await operator.get(paths.report('web-1')))?.data).toEqual(own);
     // Forgotten, it stays a place that is its own.
     expect(await forgetAgent(parts, 'web-1', WORD)).toBe('report');
+    expect(await forgetAgent(parts, 'web-1', WORD)).toBeNull();
     expect(await readAgent(operator, paths, 'web-1')).toBeNull();
     await expect(thief.create(paths.report('web-1'), own, 'persistent')).rejects.toMatchObject({ code: 'NODE_EXISTS' });
     await web1.set(paths.report('web-1'), own, ANY_VERSION);
