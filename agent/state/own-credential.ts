@@ -49,6 +49,8 @@ interface Secret {
   readonly form: RegExp;
   readonly bytes: number;
   readonly is: string;
+  /** Where that of the code says more than is needed. */
+  readonly hint?: string;
 }
 
 const PASSWORD: Secret = {
@@ -57,7 +59,13 @@ const PASSWORD: Secret = {
   bytes: 24,
   is: 'a credential',
 };
-const SEED: Secret = { file: 'signing-key', form: /^[A-Za-z0-9_-]{43}$/, bytes: 32, is: 'a key' };
+const SEED: Secret = {
+  file: 'signing-key',
+  form: /^[A-Za-z0-9_-]{43}$/,
+  bytes: 32,
+  is: 'a key',
+  hint: 'restore the file from a backup; or remove it, start the agent, and enrol it again as gitfleet agent status says',
+};
 
 async function kept(file: string, secret: Secret): Promise<string> {
   const there = await read(file, secret);
@@ -67,9 +75,9 @@ async function kept(file: string, secret: Secret): Promise<string> {
   return drawn;
 }
 
-async function read(file: string, { form, is }: Secret): Promise<string | null> {
+async function read(file: string, { form, is, hint }: Secret): Promise<string | null> {
   const unreadable = (cause?: unknown) =>
-    FleetError.of('STATE_UNREADABLE', `${file} is not ${is} that an agent drew`, undefined, cause);
+    FleetError.of('STATE_UNREADABLE', `${file} is not ${is} that an agent drew`, hint, cause);
   const text = await readIfThere(file, MAX_BYTES).catch((error: unknown) => {
     throw unreadable(error);
   });

@@ -11,6 +11,7 @@ import { readIdentity } from '../../agent/state/own-credential.ts';
 import { preparationKey } from '../../agent/steps/release-file.ts';
 import { age, short } from '../../publisher/screens/words.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
+import { classify } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { deploymentName } from '../../schemas/deployment.ts';
 import { identityText } from '../../schemas/enrolment.ts';
@@ -19,7 +20,7 @@ import type { Call } from '../command-table.ts';
 import { stepsSource } from '../daemon/local-agent.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
-import { say, sayJson } from '../shell/terminal.ts';
+import { say, sayJson, warn } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent status`: how this server stands, from its own disk, whether or not an agent runs and ZooKeeper
@@ -31,7 +32,11 @@ export async function run({ options }: Call): Promise<number> {
   const layout = layoutOf(agent.root, agent.state, settings.app);
   const status = await readLocalStatus(layout, clock);
   const agentId = await ownerOr(agent.id, layout.root);
-  const own = await readIdentity(layout.state, agentId);
+  const own = await readIdentity(layout.state, agentId).catch((error: unknown) => {
+    const { code, message, hint } = classify(error);
+    warn(`its identity cannot be read: ${code}: ${visible(message, 500)}`, `  ${hint ?? ''}`);
+    return null;
+  });
   const identity = own && identityText(own);
   if (options['json']) sayJson({ agentId, app: settings.app, identity, ...status });
   else {

@@ -217,3 +217,17 @@ it(`random journals are unreadable, or lead nowhere outside the root (GITFLEET_S
   expect(readable).toBeGreaterThan(10);
   expect(await readdir(top)).toEqual(['root', 'state']);
 });
+
+it('a damaged signing key has a way back of its own, and keeps no other file from being used', async () => {
+  const { identity } = await ownCredential(top, 'web-1');
+  await writeFile(join(top, 'signing-key'), 'torn');
+  for (const read of [ownCredential(top, 'web-1'), readIdentity(top, 'web-1')])
+    await expect(read).rejects.toMatchObject({
+      code: 'STATE_UNREADABLE',
+      hint: expect.stringContaining('enrol it again'),
+    });
+  await rm(join(top, 'signing-key'));
+  const again = await ownCredential(top, 'web-1');
+  expect(again.identity.digest).toBe(identity.digest);
+  expect(again.identity.key).not.toBe(identity.key);
+});

@@ -62,6 +62,10 @@ describe('gitfleet agent status', () => {
     await rm(link);
     await mkdir(link);
     expect((await fleet.onServer(agent, 'status')).stdout).toContain(`${link} is a directory, not a link of gitfleet`);
+    await writeFile(join(agent.state, 'signing-key'), 'torn');
+    const damaged = await fleet.onServer(agent, 'status');
+    expect(damaged).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('STATE_UNREADABLE') });
+    expect(damaged.stdout).toContain('it does not run');
     await servers.first.restart();
   });
 
