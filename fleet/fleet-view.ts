@@ -2,6 +2,7 @@ import { FleetError } from '../runtime/errors.ts';
 import { hasLeft, type Presence, parsePresence, parseReport, presenceAt, type Report } from '../schemas/report.ts';
 import { matches, parseSelector } from '../schemas/selector.ts';
 import { AGENT_ID, type Znodes } from '../schemas/znodes.ts';
+import { readAny } from '../zookeeper/recipes/read-any.ts';
 import { readListed } from '../zookeeper/recipes/read-children.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
 import { createEnrolmentReader, type Enrolment } from './enrolment/enrolment.ts';
@@ -106,8 +107,8 @@ export async function readAgent(session: Session, znodes: Znodes, agentId: strin
   const { readEnrolment, trustIn } = judgingOf(session, znodes);
   const [enrolment, presence, report] = await Promise.all([
     readEnrolment(),
-    session.get(znodes.presence(agentId)),
-    session.get(znodes.report(agentId)),
+    readAny(session, znodes.presence(agentId)),
+    readAny(session, znodes.report(agentId)),
   ]);
   const trust = trustIn(enrolment);
   const view = trust.names(agentId) ? viewOf(agentId, presence, report, trust) : null;
@@ -118,7 +119,7 @@ export async function readAgent(session: Session, znodes: Znodes, agentId: strin
 async function underSecondName(session: Session, znodes: Znodes, view: AgentView, trust: Trust): Promise<AgentView> {
   const name = view.presence === null ? presenceAt(view.agentId, view.report) : null;
   if (name === null) return view;
-  const own = trust.presence(view.agentId, await session.get(znodes.presence(name)));
+  const own = trust.presence(view.agentId, await readAny(session, znodes.presence(name)));
   return { ...view, presence: own && parsePresence(own.data), onlineSince: own?.stat.ctime ?? null };
 }
 

@@ -2,6 +2,8 @@ import { FleetError } from '../runtime/errors.ts';
 import { visible } from '../runtime/safe-text.ts';
 import { parsePresence } from '../schemas/report.ts';
 import type { Znodes } from '../schemas/znodes.ts';
+import { isCode } from '../zookeeper/errors.ts';
+import { readAny } from '../zookeeper/recipes/read-any.ts';
 import type { AclEntry, NodeData, NodeStat, Operation, Session } from '../zookeeper/session.ts';
 import { type AuditParts, actAudited, type Word } from './audit.ts';
 import { createEnrolmentReader } from './enrolment/enrolment.ts';
@@ -26,8 +28,8 @@ export async function forgetAgent(parts: AuditParts, agentId: string, word: Word
     const enrolment = await createEnrolmentReader(session, znodes)();
     const trust = createTrust()(enrolment);
     const [report, found, permit, enrolled] = await Promise.all([
-      session.get(znodes.report(agentId)),
-      session.get(znodes.presence(agentId)),
+      readAny(session, znodes.report(agentId)),
+      readAny(session, znodes.presence(agentId)),
       session.exists(znodes.permit(agentId)),
       session.exists(znodes.enrolled(agentId)),
     ]);
@@ -58,15 +60,23 @@ export async function forgetAgent(parts: AuditParts, agentId: string, word: Word
 
 /** Its rights stay: no other client can make or write it. */
 async function emptyAgain(session: Session, path: string): Promise<Operation[]> {
-  const rights = await session.getAcl(path);
+  const rights = await rightsOf(session, path);
   return rights ? [{ op: 'create', path, data: Buffer.alloc(0), mode: 'persistent', acl: rights.acl }] : [];
+}
+
+/** Null where there is no such node, or its creator shut it to us. */
+async function rightsOf(session: Session, path: string) {
+  return await session.getAcl(path).catch((error: unknown) => {
+    if (isCode(error, 'NO_AUTH')) return null;
+    throw error;
+  });
 }
 
 /** The report's own writer is another one than the presence's: each agent's credential is kept in its state directory. */
 async function cannotWriteIt(session: Session, znodes: Znodes, agentId: string): Promise<boolean> {
   const [presence, report] = await Promise.all([
-    session.getAcl(znodes.presence(agentId)),
-    session.getAcl(znodes.report(agentId)),
+    rightsOf(session, znodes.presence(agentId)),
+    rightsOf(session, znodes.report(agentId)),
   ]);
   if (!presence || !report) return false;
   const writers = (acl: readonly AclEntry[]) => acl.filter((entry) => entry.permissions.includes('w'));

@@ -4,6 +4,7 @@ import { parsePresence, parseReport, presenceAt, type Report } from '../schemas/
 import { parsePermit, type Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
+import { readAny } from '../zookeeper/recipes/read-any.ts';
 import type { NodeData, Session } from '../zookeeper/session.ts';
 import type { RolloutChange } from './action.ts';
 import type { AgentSeen } from './observed.ts';
@@ -74,8 +75,8 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     const again = isKnown && known.online === online;
     const [presence, report, permit] = await Promise.all([
       // Labels are of one process: another one is another presence, which while enrolment is closed may be a false one.
-      online && !(again && trust.isOpen) ? session.get(znodes.presence(agentId)) : null,
-      session.get(znodes.report(agentId)),
+      online && !(again && trust.isOpen) ? readAny(session, znodes.presence(agentId)) : null,
+      readAny(session, znodes.report(agentId)),
       isKnown ? null : session.get(znodes.permit(agentId)),
     ]);
     const written = trust.report(agentId, report);
@@ -96,7 +97,7 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
   /** One whose name another client's node has, or had a moment ago, is online where its report says. */
   async function secondPresence(agentId: string, said: Report | null, trust: Trust): Promise<NodeData | null> {
     const name = presenceAt(agentId, said);
-    return name === null ? null : trust.presence(agentId, await session.get(znodes.presence(name)));
+    return name === null ? null : trust.presence(agentId, await readAny(session, znodes.presence(name)));
   }
 
   function note({ grant, revoke }: RolloutChange, targetVersion: TargetVersion): void {

@@ -3,6 +3,7 @@ import { enrolAgents, type Newcomer, removeEnrolled, setEnrolmentOpen } from '..
 import { readEnrolled } from '../../fleet/enrolment/enrolment.ts';
 import { readOnline } from '../../fleet/enrolment/online.ts';
 import {
+  blockedLines,
   enrolmentLines,
   enteredLines,
   keptLines,
@@ -56,7 +57,11 @@ async function perform(to: Omit<AuditParts, 'now' | 'newNonce'>, asked: Asked, w
     const enter = () => enrolAgents(parts, newcomers, word, !asked.online);
     const done = await write('the agents may be enrolled', enter);
     lines.push(...enteredLines(done));
-    warn(...keptLines(done.kept), ...withoutIdentityLines(online?.withoutIdentity ?? []));
+    warn(
+      ...keptLines(done.kept),
+      ...blockedLines(done.blocked),
+      ...withoutIdentityLines(online?.withoutIdentity ?? []),
+    );
   }
   if (asked.remove.length > 0) {
     const removed = await write('the agents may be removed', () => removeEnrolled(parts, asked.remove, word));

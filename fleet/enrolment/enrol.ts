@@ -8,6 +8,8 @@ import {
   parseEnrolled,
   parseEnrolment,
 } from '../../schemas/enrolment.ts';
+import { isCode } from '../../zookeeper/errors.ts';
+import { readAny } from '../../zookeeper/recipes/read-any.ts';
 import { type AclEntry, ANY_VERSION, type NodeData, type Operation } from '../../zookeeper/session.ts';
 import { type Act, type AuditParts, actAudited, type Word } from '../audit.ts';
 import { appOutdated } from '../shared-state.ts';
@@ -26,6 +28,8 @@ export interface Entered {
   readonly same: readonly Newcomer[];
   /** Entered before under another identity, which stays. */
   readonly kept: readonly Newcomer[];
+  /** Not entered: another client made a node below the place of its report, and only that client can remove it. */
+  readonly blocked: readonly Newcomer[];
 }
 
 /** Agents of one transaction: far below what a server takes at once. */
@@ -52,6 +56,7 @@ export async function enrolAgents(
     entered: done.flatMap(({ entered }) => entered),
     same: done.flatMap(({ same }) => same),
     kept: done.flatMap(({ kept }) => kept),
+    blocked: done.flatMap(({ blocked }) => blocked),
   };
 }
 
@@ -65,7 +70,7 @@ async function enterBatch(
   return await change(parts, async () => {
     const found = await Promise.all(batch.map((each) => enterOperations(parts, each, who, replaces)));
     const of = (what: keyof Entered) => batch.filter((_, at) => found[at]?.is === what);
-    const value = { entered: of('entered'), same: of('same'), kept: of('kept') };
+    const value = { entered: of('entered'), same: of('same'), kept: of('kept'), blocked: of('blocked') };
     const what = listed(value.entered.map(({ agentId, identity }) => `${agentId}=${fingerprint(identity)}`));
     return { value, operations: found.flatMap(({ operations }) => operations), act: { kind: 'enrol', ...word, what } };
   });
@@ -147,19 +152,26 @@ async function enterOperations(
   const { session, znodes, access } = parts;
   const [found, node, rights] = await Promise.all([
     session.get(znodes.enrolled(agentId)),
-    session.get(znodes.report(agentId)),
-    session.getAcl(znodes.report(agentId)),
+    readAny(session, znodes.report(agentId)),
+    session.getAcl(znodes.report(agentId)).catch(shut),
   ]);
   const before = found && parseEnrolled(found.data);
   const isSame = before?.key === identity.key && before.digest === identity.digest;
   if (before && !isSame && !replaces) return { is: 'kept', operations: [] };
   const report = reportOperations(parts, agentId, identity, node, rights?.acl ?? []);
   if (isSame && report.length === 0) return { is: 'same', operations: [] };
+  if (report.length > 0 && (node?.stat.numChildren ?? 0) > 0) return { is: 'blocked', operations: [] };
   const [path, data] = [znodes.enrolled(agentId), encodeEnrolled({ ...identity, ...who })];
   const enter: Operation = found
     ? { op: 'set', path, data, version: found.stat.version }
     : { op: 'create', path, data, mode: 'persistent', acl: access.of('enrolled') };
   return { is: 'entered', operations: [enter, ...report] };
+}
+
+/** One that its creator shut to us has other rights than ours. */
+function shut(error: unknown): null {
+  if (isCode(error, 'NO_AUTH')) return null;
+  throw error;
 }
 
 function reportOperations(

@@ -41,12 +41,14 @@ interface Named {
 }
 
 /** @param done what was entered, and what had been before; see `keptLines` for the rest. */
-export function enteredLines(done: Readonly<Record<'entered' | 'same' | 'kept', readonly Named[]>>): string[] {
-  const { entered, same, kept } = done;
+export function enteredLines(
+  done: Readonly<Record<'entered' | 'same' | 'kept' | 'blocked', readonly Named[]>>,
+): string[] {
+  const { entered, same, kept, blocked } = done;
   const before = same.length > 0 ? [`entered before: ${names(same.map(({ agentId }) => agentId))}`] : [];
   if (entered.length === 0) {
     const nobody = 'no online agent says who it is: is this version of gitfleet running there?';
-    return same.length + kept.length === 0 ? [nobody] : before;
+    return same.length + kept.length + blocked.length === 0 ? [nobody] : before;
   }
   return [
     `entered ${count(entered.length, 'agent')}; compare with gitfleet agent status on each server:`,
@@ -61,6 +63,14 @@ export const keptLines = (kept: readonly Named[]): string[] =>
     ({ agentId, identity }) =>
       `${visible(agentId, 100)} is entered under another identity than ${fingerprint(identity)}, which is online: not` +
       ` changed; if its server has a new disk, type the command that gitfleet agent status prints there`,
+  );
+
+/** ZooKeeper lets nobody remove a node with nodes below it, and rights to those are their maker's to give. */
+export const blockedLines = (blocked: readonly Named[]): string[] =>
+  blocked.map(
+    ({ agentId }) =>
+      `${visible(agentId, 100)} is not entered: another client made nodes below its place in agents; a superuser of` +
+      ' ZooKeeper can remove them; or give that server another id',
   );
 
 export const withoutIdentityLines = (online: readonly string[]): string[] =>

@@ -292,7 +292,7 @@ describe('to enter an agent', () => {
     await enrolAgents(parts, [newcomer('web-1')], WORD, true);
     const thief = { agentId: 'web-1', identity: identityOf('thief') };
     const done = await enrolAgents(parts, [thief, newcomer('web-2')], { by: 'bob', reason: '' }, false);
-    expect(done).toEqual({ entered: [newcomer('web-2')], same: [], kept: [thief] });
+    expect(done).toEqual({ entered: [newcomer('web-2')], same: [], kept: [thief], blocked: [] });
     const again = await enrolAgents(parts, [newcomer('web-1'), newcomer('web-2')], { by: 'bob', reason: '' }, false);
     expect(again).toMatchObject({ entered: [], same: [{ agentId: 'web-1' }, { agentId: 'web-2' }], kept: [] });
     await setEnrolmentOpen(parts, false, WORD);

@@ -167,13 +167,24 @@ async function keep(member: Member): Promise<void> {
       if (session.state === 'closed') return;
     } catch (error) {
       if (stop.signal.aborted || session.state === 'closed') return;
-      fail(member, error, retryLoop);
+      if (!(await isShut(member, error))) fail(member, error, retryLoop);
       // A new connection ends the wait: it may be the end of the problem.
       member.round = new AbortController();
       const woken = AbortSignal.any([stop.signal, member.round.signal]);
       await clock.sleep(fullJitter(AGAIN, attempt++, random), woken).catch(() => {});
     }
   }
+}
+
+/** Whether the node at our place is false, and such that we may not even read it; then we look again now and then. */
+async function isShut(member: Member, error: unknown): Promise<boolean> {
+  const { session, options } = member;
+  if (!isCode(error, 'NO_AUTH')) return false;
+  const stat = await session.exists(options.path).catch(() => null);
+  const found = stat && { data: Buffer.alloc(0), stat };
+  if (found === null || !isContested(options, found)) return false;
+  contest(member, readHolder(found.data));
+  return true;
 }
 
 /** What the next look settles is no problem. */

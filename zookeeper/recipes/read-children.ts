@@ -1,5 +1,6 @@
 import { childPath } from '../paths.ts';
 import type { NodeData, Session } from '../session.ts';
+import { readAny } from './read-any.ts';
 
 /** What lies below a node, as far as it was asked for. */
 export interface Children {
@@ -23,7 +24,7 @@ interface ChildrenOptions {
 /**
  * Reads the children of a node, whatever was put there. Guarantee: no more reads than `maxNodes`, and no more at a time
  * than `atOnce`, so that each has its answer within its deadline and foreign nodes cost at most their names. A child that
- * goes meanwhile is left out; a missing parent has no children.
+ * goes meanwhile is left out, one that its creator shut to us is empty; a missing parent has no children.
  * @throws ZooKeeperError
  */
 export async function readChildren(session: Session, parent: string, options: ChildrenOptions): Promise<Children> {
@@ -43,7 +44,7 @@ export async function readListed(
   const read = asked.slice(0, maxNodes);
   for (let from = 0; from < read.length; from += atOnce) {
     const batch = read.slice(from, from + atOnce);
-    const found = await Promise.all(batch.map((name) => session.get(childPath(parent, name))));
+    const found = await Promise.all(batch.map((name) => readAny(session, childPath(parent, name))));
     for (const [at, node] of found.entries()) if (node) nodes.set(batch[at] as string, node);
   }
   return { nodes, ignored: all.length - asked.length, unread: asked.length - read.length };

@@ -26,6 +26,7 @@ function failing(code: 'NO_AUTH' | 'CONNECTION_LOSS') {
       tell = listener;
       return () => {};
     },
+    exists: async () => null,
     watch: async function* () {
       await Promise.resolve();
       yield* [];
