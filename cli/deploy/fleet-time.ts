@@ -1,4 +1,4 @@
-import { appOutdated } from '../../fleet/shared-state.ts';
+import { appMissing, appOutdated } from '../../fleet/shared-state.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import { parseTargetVersion } from '../../schemas/target-version.ts';
@@ -26,8 +26,9 @@ const ANSWER_MS = 2_000;
  * @throws FleetError APP_MISSING, NO_AUTH and what ZooKeeper answers: without the time nothing is written.
  */
 export async function timeToWrite(session: Session, paths: Znodes): Promise<FleetTime> {
-  const time = await readEnsembleTime(session, paths.clock, systemClock).catch((error: unknown) => {
-    throw isCode(error, 'NO_NODE') ? appOutdated(paths.app, paths.clock) : error;
+  const time = await readEnsembleTime(session, paths.clock, systemClock).catch(async (error: unknown) => {
+    if (!isCode(error, 'NO_NODE')) throw error;
+    throw (await session.exists(paths.config)) ? appOutdated(paths.app, paths.clock) : appMissing(paths.app);
   });
   if (Math.abs(time.skewMs) > MAX_SKEW_MS) warn(skewWords(time.skewMs));
   return time;
