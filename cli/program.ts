@@ -95,7 +95,7 @@ function doctorVerb({ root, verb }: CommandTable): void {
 
 function setUpVerbs({ root, verb }: CommandTable): void {
   example(
-    shared(verb(root, 'init', 'create an app in ZooKeeper, with its credentials', () => import('./init.ts')))
+    shared(verb(root, 'init', 'create an app in ZooKeeper, with its credentials', () => import('./setup/init.ts')))
       .description(
         'Creates the app znode and what belongs below it, with access rights and a credential file for each role. Can be' +
           ' run again: it keeps what is there, and never changes an existing target.',
@@ -124,7 +124,7 @@ function setUpVerbs({ root, verb }: CommandTable): void {
       root,
       'demo',
       'run a whole fleet on this machine, from the first push to a rollback',
-      () => import('./demo.ts'),
+      () => import('./setup/demo.ts'),
     ).option('--exit', 'end after the last step'),
     'npm run demo -- --exit',
   );

@@ -10,7 +10,7 @@ import { judgeLeave } from './floor.ts';
  * deletes the registration. So all who leave stand in one line, whatever they leave for, and none of two is judged by a
  * list that still holds the other.
  */
-export type Claim =
+export type FloorClaim =
   /** `zxid` of the deletion: a consumer that applied a list at least as new as this knows of it. Null: was not listed. */
   | { readonly kind: 'left'; readonly zxid: bigint | null; readonly alone: boolean }
   | { readonly kind: 'wait'; readonly words: string };
@@ -37,7 +37,7 @@ export async function claimLeave(
   twin: Twin | null,
   signal: AbortSignal,
   floor = true,
-): Promise<Claim> {
+): Promise<FloorClaim> {
   const { session, clock, random } = parts;
   const paths = serviceZnodes(parts.service);
   for (let attempt = 0; attempt < TRIES; attempt++) {
@@ -67,7 +67,7 @@ export async function claimLeave(
 }
 
 /** A list that another program made has no floor, and no consumers that we know of. */
-async function leaveWithoutFloor(session: Session, path: string): Promise<Claim> {
+async function leaveWithoutFloor(session: Session, path: string): Promise<FloorClaim> {
   await session.remove(path, ANY_VERSION).catch((error: unknown) => {
     if (!isCode(error, 'NO_NODE')) throw error;
   });

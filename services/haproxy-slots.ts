@@ -2,7 +2,7 @@ import { addressText } from './contract.ts';
 import type { Instance } from './instance.ts';
 
 /** One server of a HAProxy backend, as `show servers state` tells it. */
-export interface Slot {
+export interface ServerSlot {
   readonly name: string;
   readonly address: string;
   /** It takes requests, as far as the administrator has a say. */
@@ -14,10 +14,10 @@ export interface Slot {
  * new takes a free slot. A slot that is full of nobody is in maintenance. Pure.
  * @returns also who found no slot.
  */
-export function planSlots(backend: string, slots: readonly Slot[], instances: readonly Instance[]) {
+export function planSlots(backend: string, slots: readonly ServerSlot[], instances: readonly Instance[]) {
   const wanted = new Map(instances.map((instance) => [addressText(instance), instance]));
   const commands: string[] = [];
-  const free: Slot[] = [];
+  const free: ServerSlot[] = [];
   for (const slot of slots) {
     const stays = wanted.has(slot.address);
     if (stays) wanted.delete(slot.address);
@@ -43,7 +43,7 @@ const MAINTENANCE = 0x01 | 0x02 | 0x20;
 const DRAIN = 0x08 | 0x10;
 
 /** Reads the answer to `show servers state BACKEND`, by the names of its columns. */
-export function parseSlots(answer: string): Slot[] {
+export function parseSlots(answer: string): ServerSlot[] {
   const rows = answer.split('\n').map((line) => line.trim());
   const columns =
     rows

@@ -2,7 +2,7 @@ import { type Bell, createBell } from '../runtime/bell.ts';
 import { createMutex, type Mutex } from '../runtime/mutex.ts';
 import { createRetryLoop } from '../runtime/retry-loop.ts';
 import { ANY_VERSION } from '../zookeeper/session.ts';
-import { type Claim, claimLeave } from './claim.ts';
+import { claimLeave, type FloorClaim } from './claim.ts';
 import { addressText, encodeTwin, serviceZnodes } from './contract.ts';
 import { findOwn, type Own, register, whenGone } from './own-registration.ts';
 import type { RegistrationOptions } from './registration-options.ts';
@@ -79,7 +79,7 @@ export interface Registration {
   readonly problem: string | null;
   say(health: Wellness): void;
   /** Takes it out until `join`; where the floor does not allow that, it stays as it is. @throws ZooKeeperError */
-  leave(signal: AbortSignal, floor?: boolean): Promise<Claim>;
+  leave(signal: AbortSignal, floor?: boolean): Promise<FloorClaim>;
   join(): void;
   /** A person's word keeps it out, as soon as the floor allows; null: no longer. */
   stayOut(words: string | null): void;
@@ -217,7 +217,7 @@ async function markUnwell(keeper: Keeper, own: Own, words: string, floor: string
   keeper.own = { ...own, twin };
 }
 
-async function leave(keeper: Keeper, signal: AbortSignal, floor = true): Promise<Claim> {
+async function leave(keeper: Keeper, signal: AbortSignal, floor = true): Promise<FloorClaim> {
   const { options } = keeper;
   const { sessionId } = await options.session.connected(signal);
   const own = await findOwn(options, sessionId);

@@ -111,6 +111,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     reason: TOP('git'),
   },
 
+  'fleet/records': { may: ['fleet'], reason: 'proves what was written; nothing that writes depends on it' },
   'fleet/flags': { may: ['fleet'], reason: 'flags stand beside deployments: no way back of code may depend on them' },
   'fleet/enrolment': { may: ['fleet'], reason: 'what it writes has the rights and bounds of all other writes' },
   fleet: { may: ['fleet/enrolment'], reason: 'flags stand beside deployments: no way back of code may depend on them' },
@@ -155,6 +156,10 @@ const ROOMS: Readonly<Record<string, Wall>> = {
   'cli/flags': {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',
+  },
+  'cli/setup': {
+    may: ['cli/shell', 'cli/ground', 'cli/zk'],
+    reason: 'the demo runs servers as `zk up` does, one way',
   },
   'cli/doctor': {
     may: ['cli/shell', 'cli/ground'],

@@ -1,5 +1,5 @@
-import type { Noted } from '../../fleet/check-chain.ts';
-import { verifyHistory } from '../../fleet/verify-history.ts';
+import type { Noted } from '../../fleet/records/check-chain.ts';
+import { verifyHistory } from '../../fleet/records/verify-history.ts';
 import { verifyLines } from '../../publisher/screens/verify-lines.ts';
 import { jsonLine } from '../../runtime/safe-text.ts';
 import type { VerifyOutput } from '../../schemas/json-output.ts';

@@ -47,8 +47,8 @@ export function enteredLines(
   const { entered, same, kept, blocked } = done;
   const before = same.length > 0 ? [`entered before: ${names(same.map(({ agentId }) => agentId))}`] : [];
   if (entered.length === 0) {
-    const nobody = 'no online agent says who it is: is this version of gitfleet running there?';
-    return same.length + kept.length + blocked.length === 0 ? [nobody] : before;
+    const none = 'no online agent says who it is: is this version of gitfleet running there?';
+    return same.length + kept.length + blocked.length === 0 ? [none] : before;
   }
   return [
     `entered ${count(entered.length, 'agent')}; compare with gitfleet agent status on each server:`,
@@ -65,7 +65,7 @@ export const keptLines = (kept: readonly Named[]): string[] =>
       ` changed; if its server has a new disk, type the command that gitfleet agent status prints there`,
   );
 
-/** ZooKeeper lets nobody remove a node with nodes below it, and rights to those are their maker's to give. */
+/** ZooKeeper removes no node with nodes below it, and rights to those are their maker's to give. */
 export const blockedLines = (blocked: readonly Named[]): string[] =>
   blocked.map(
     ({ agentId }) =>

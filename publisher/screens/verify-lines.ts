@@ -1,4 +1,4 @@
-import type { Checked } from '../../fleet/check-chain.ts';
+import type { Checked } from '../../fleet/records/check-chain.ts';
 import { count } from './words.ts';
 
 /** More than this are counted. */

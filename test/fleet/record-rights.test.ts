@@ -7,9 +7,9 @@ import { quarantineCommit, setHold, unhold } from '../../fleet/hold-and-quaranti
 import { KEPT, removeOldRecords } from '../../fleet/numbered.ts';
 import { outcomeOperations, writeOutcome } from '../../fleet/outcome.ts';
 import { publishTarget } from '../../fleet/publish-transaction.ts';
+import { verifyHistory } from '../../fleet/records/verify-history.ts';
 import { wrongRights } from '../../fleet/rights.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
-import { verifyHistory } from '../../fleet/verify-history.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { targetOf } from '../../schemas/target.ts';
 import type { CommitId } from '../../schemas/values.ts';

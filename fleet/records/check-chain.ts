@@ -1,7 +1,7 @@
-import { visible } from '../runtime/safe-text.ts';
-import { sha256 } from '../runtime/sha256.ts';
-import type { AclEntry, NodeStat } from '../zookeeper/session.ts';
-import { KEPT } from './numbered.ts';
+import { visible } from '../../runtime/safe-text.ts';
+import { sha256 } from '../../runtime/sha256.ts';
+import type { AclEntry, NodeStat } from '../../zookeeper/session.ts';
+import { KEPT } from '../numbered.ts';
 
 /**
  * Whether numbered records are those that were written, in the order in which they were. Pure. It finds each record that

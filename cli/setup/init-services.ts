@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROLES, type RoleIds } from '../fleet/access.ts';
-import { parseCredentials } from '../fleet/enrolment/credentials.ts';
-import { writeDurably } from '../runtime/durable-file.ts';
-import { SERVICE_NAME } from '../schemas/settings/service-settings.ts';
-import { openServiceAccess, REGISTRAR, registrarIn, serviceAccess } from '../services/access.ts';
-import { makeService } from '../services/make-service.ts';
-import type { Session } from '../zookeeper/session.ts';
-import { usage } from './shell/terminal.ts';
+import { ROLES, type RoleIds } from '../../fleet/access.ts';
+import { parseCredentials } from '../../fleet/enrolment/credentials.ts';
+import { writeDurably } from '../../runtime/durable-file.ts';
+import { SERVICE_NAME } from '../../schemas/settings/service-settings.ts';
+import { openServiceAccess, REGISTRAR, registrarIn, serviceAccess } from '../../services/access.ts';
+import { makeService } from '../../services/make-service.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { usage } from '../shell/terminal.ts';
 
 /** What `init --service` made of one service. */
 export interface InitService {

@@ -1,13 +1,13 @@
-import { parseDeployment } from '../schemas/deployment.ts';
-import { parseAuditRecord } from '../schemas/records/audit.ts';
-import type { Znodes } from '../schemas/znodes.ts';
-import { isCode } from '../zookeeper/errors.ts';
-import { childPath } from '../zookeeper/paths.ts';
-import type { AclEntry, Session } from '../zookeeper/session.ts';
-import { isOpen } from './access.ts';
+import { parseDeployment } from '../../schemas/deployment.ts';
+import { parseAuditRecord } from '../../schemas/records/audit.ts';
+import type { Znodes } from '../../schemas/znodes.ts';
+import { isCode } from '../../zookeeper/errors.ts';
+import { childPath } from '../../zookeeper/paths.ts';
+import type { AclEntry, Session } from '../../zookeeper/session.ts';
+import { isOpen } from '../access.ts';
+import { numbersIn } from '../numbered.ts';
+import { contentOf, find } from '../record-node.ts';
 import { type Chain, type Checked, checkChain, type Noted, type RecordSeen } from './check-chain.ts';
-import { numbersIn } from './numbered.ts';
-import { contentOf, find } from './record-node.ts';
 
 /** Reads both chains of an app, deployments and audit records, and says whether they are whole. Writes nothing. */
 export async function verifyHistory(session: Session, znodes: Znodes, noted: Noted | null): Promise<Checked[]> {
