@@ -35,7 +35,7 @@ export function speakersOf({ stderr, sshStderr }: GitWords, url: string): BySpea
   return {
     git: lines.map(([whole, before = whole]) => before).join('\n'),
     host: end >= 0 ? host : '',
-    web: lines.map(([, , words = '']) => words).join('\n'),
+    web: lines.flatMap(([, , words]) => words ?? []).join('\n'),
     refusal,
   };
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { probeRemote } from '../../git/host/probe-remote.ts';
-import { gitFailure } from '../../git/run/errors.ts';
+import { gitFailure, mayBeDamage } from '../../git/run/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
@@ -111,6 +111,18 @@ describe('names that git quotes', () => {
 
   it('leave our own words as they count', () => {
     for (const [stderr, code] of LOCAL) expect(gitFailure('git fetch', { stderr, sshStderr: '' }).code).toBe(code);
+  });
+
+  it.each([
+    '',
+    'fatal: reference is not a tree: deadbeef\n',
+    'error: index file x.idx is too small\nfatal: it failed\n',
+  ])('are nothing that another machine said where our git alone spoke: %j', (stderr) => {
+    for (const url of ['', 'file:///r', SSH, 'https://h/r']) {
+      const failure = gitFailure('git checkout', { stderr }, 'GIT_FAILED', url);
+      expect(failure.code).toBe('GIT_FAILED');
+      expect(mayBeDamage(failure)).toBe(true);
+    }
   });
 });
 
