@@ -12,7 +12,10 @@ export async function writeDurably(file: string, content: string, mode = 0o600):
   await syncDirectory(dirname(file));
 }
 
-/** A file that is there whole and lasts, in the place of one that an earlier process may have left half-written. */
+/**
+ * A file that is there whole and lasts, in the place of one that an earlier process may have left half-written.
+ * @throws ERR_FS_EISDIR for a directory there: nothing of ours left it, so it is not touched, whatever it holds.
+ */
 export async function writeAside(file: string, content: string | Buffer, mode: number): Promise<void> {
   const handle = await openAgain(file, mode);
   try {
@@ -30,7 +33,7 @@ async function openAgain(file: string, mode: number): Promise<FileHandle> {
     return await open(file, 'wx', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    await rm(file, { recursive: true, force: true });
+    await rm(file, { force: true });
     return await open(file, 'wx', mode);
   }
 }

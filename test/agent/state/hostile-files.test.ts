@@ -114,8 +114,9 @@ describe.each(every)('%s in the place of', (what, put) => {
 });
 
 it('a directory in the place of the journal is JOURNAL_UNREADABLE to its writer too, until it is removed', async () => {
-  for (const name of ['journal.json', 'journal.json.new']) await mkdir(join(top, name, 'x'), { recursive: true });
+  await mkdir(join(top, 'journal.json', 'x'), { recursive: true });
   expect(await codeOf(writeJournal(top, emptyJournal))).toBe('JOURNAL_UNREADABLE');
+  expect(await readdir(join(top, 'journal.json'))).toEqual(['x']);
   await rm(join(top, 'journal.json'), { recursive: true });
   await writeJournal(top, emptyJournal);
   expect(await readJournal(top)).toEqual(emptyJournal);
