@@ -75,10 +75,15 @@ describe(`the checker finds what is planted (GITFLEET_SEED=${SEED})`, () => {
       'coordinators overlook that ZooKeeper was set back',
       [/a machine publishes after ZooKeeper lost data/, /is put into quarantine for TARGET_WENT_BACK/],
     ],
-  ] as const)('%s', { timeout: 60_000 }, async (planted, found) => {
-    const seed = draw.below(2 ** 31);
-    const { violations } = await simulate(seed, { planted, script: SET_BACK });
-    for (const each of found) expect(violations.join('\n'), `seed ${seed}`).toMatch(each);
-    expect((await simulate(seed, { script: SET_BACK })).violations, `seed ${seed}`).toEqual([]);
+  ] as const)('%s', { timeout: 20 * 60_000 }, async (planted, found) => {
+    const missing = new Set<RegExp>(found);
+    // Not each of them: where an agent is under way when the data is lost, it may have nothing to forget.
+    for (let run = 0; run < 30 && missing.size > 0; run++) {
+      const seed = draw.below(2 ** 31);
+      const { violations } = await simulate(seed, { planted, script: SET_BACK });
+      for (const each of missing) if (each.test(violations.join('\n'))) missing.delete(each);
+      expect((await simulate(seed, { script: SET_BACK })).violations, `seed ${seed}`).toEqual([]);
+    }
+    expect([...missing]).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -160,6 +161,9 @@ function spoil(file: string, kind: (typeof KINDS)[number], drawn: number): void 
   if (kind === 'flip') {
     bytes[at] = (bytes[at] ?? 0) ^ (1 << (Math.floor(drawn * 8_191) % 8));
     writeFileSync(file, bytes);
+    // What keeps size and time of the checkout, as bits that rot do, is found by the deep look of verifyInterval alone.
+    const later = new Date(Date.now() + 2_000);
+    utimesSync(file, later, later);
   } else if (kind === 'cut') writeFileSync(file, bytes.subarray(0, at));
   else if (kind === 'empty') writeFileSync(file, '');
   else if (kind === 'directory') mkdirSync(join(file, 'x'), { recursive: true });
