@@ -139,10 +139,13 @@ function showOnline({ stranger, paths }: Fleet, id: string, mode: 'ephemeral' | 
 
 /** From now on this server has room for a few releases, whoever made them; and many deployments follow quickly. */
 export function fillDisk(fleet: Fleet, server: SimulatedServer): void {
-  const { tell, draw, clock } = fleet;
+  const { tell, draw, clock, ask } = fleet;
   server.releasesThatFit = 5 + draw.below(3);
   tell(`the disk of ${server.id} holds ${server.releasesThatFit} releases`);
-  for (let more = 1; more <= 8; more++) clock.after(more * 10_000 * draw.next(), () => publish(fleet, 'good'));
+  // Asked: the run's end waits for the last of them, too.
+  for (let more = 1; more <= 8; more++) {
+    ask(clock.sleep(more * 10_000 * draw.next()).then(() => publish(fleet, 'good')));
+  }
 }
 
 function writeAsStranger({ stranger, ask }: Fleet, path: string, value: string): void {
