@@ -44,7 +44,9 @@ export function nextView(view: View, found: Found | null, now: number, windowMs:
   const addresses = new Set(live.map(addressText));
   const gone = view.live.filter((each) => !names.has(each.name) && !addresses.has(addressText(each)));
   const disorderly = gone.filter(({ name }) => !found?.twins.has(name)).map((instance) => ({ instance, since: now }));
-  const lost = [...view.lost.filter(({ since }) => now - since <= windowMs), ...disorderly];
+  // Who is registered again under its name is not lost: one instance that comes and goes is no mass.
+  const stillLost = view.lost.filter(({ instance, since }) => now - since <= windowMs && !names.has(instance.name));
+  const lost = [...stillLost, ...disorderly];
   const before = view.live.length + lost.length - disorderly.length;
   const isMass = found === null ? gone.length > 0 : lost.length > 1 && lost.length > before * MASS_SHARE;
   const wasMass = view.kept.length > 0;

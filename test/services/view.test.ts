@@ -27,6 +27,12 @@ describe('what a consumer believes', () => {
     expect(shown(nextView(nextView(NO_VIEW, found(all(1)), 0, WINDOW), found([]), 1, WINDOW))).toEqual(['empty', 0]);
   });
 
+  it('one instance that comes and goes under its name, as a foreign program registers anew', () => {
+    const one = nextView(NO_VIEW, found([instance(1)]), 0, WINDOW);
+    const back = nextView(nextView(one, found([]), 1, WINDOW), found([instance(1, { port: 81 })]), 2, WINDOW);
+    expect(shown(nextView(back, found([]), 3, WINDOW))).toEqual(['empty', 0]);
+  });
+
   it('not more than 30 % that are gone without a trace: the list is frozen', () => {
     expect(shown(nextView(begun, found(all(6)), 1, WINDOW))).toEqual(['frozen', 10]);
     expect(shown(nextView(begun, found([]), 1, WINDOW))).toEqual(['frozen', 10]);
