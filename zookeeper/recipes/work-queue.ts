@@ -93,11 +93,21 @@ async function takeAtHead(
   place: QueueNode,
   signal: AbortSignal,
 ): Promise<Item | null> {
-  for await (const list of session.watchChildren(childPath(options.path, 'items'), { signal })) {
-    for (const name of list.exists ? freeItems(list.names) : []) {
-      const taken = await takeNamed(session, options, place, name);
-      if (taken !== 'next') return taken;
+  let item: Item | null = null;
+  try {
+    for await (const list of session.watchChildren(childPath(options.path, 'items'), { signal })) {
+      for (const name of list.exists ? freeItems(list.names) : []) {
+        const taken = await takeNamed(session, options, place, name);
+        if (taken === null) return null;
+        if (taken === 'next') continue;
+        item = taken;
+        return item;
+      }
     }
+  } catch (error) {
+    // The end of a stream that was called off may fail, with an item in our hands.
+    await item?.giveBack();
+    throw error;
   }
   signal.throwIfAborted();
   return null;
