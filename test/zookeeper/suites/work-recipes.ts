@@ -186,24 +186,22 @@ export function workRecipesSuite(kit: ZooKeeperKit): void {
 
     it('is left while waiting without a trace, and what comes too late is given back', async () => {
       const [session, queue] = [open(), fresh()];
+      // More than there are turns: at the default of five it would go to failed/.
+      const tries = { ...queue, tries: 1_000 };
       await ensureWorkQueue(session, queue);
       for (let turn = 0; turn < 30; turn++) {
         const stop = new AbortController();
-        const taking = takeItem(session, queue, stop.signal).then(
+        const taking = takeItem(session, tries, stop.signal).then(
           (item) => item.giveBack(),
           () => {},
         );
-        if (turn === 10) await putItem(session, { ...queue, tries: 1_000 }, bytes('x'));
+        if (turn === 10) await putItem(session, tries, bytes('x'));
         await clock.sleep(turn % 5);
         stop.abort(new Error('enough'));
         await taking;
       }
       await expect.poll(() => session.children(`${queue.path}/takers`), wide).toEqual([]);
-      const tries = { ...queue, tries: 1_000 };
-      // In a whole run an item that was given back too late has stayed with its session: open. It is never lost.
-      await session.close();
-      const other = open();
-      expect(String((await takeItem(other, tries, AbortSignal.timeout(100_000))).data)).toBe('x');
+      expect(String((await takeItem(session, tries, AbortSignal.timeout(30_000))).data)).toBe('x');
     });
 
     const size = kit.name === 'real' ? 300 : 100;
