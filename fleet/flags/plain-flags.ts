@@ -6,6 +6,7 @@ import { createTries } from '../tries.ts';
 import { changeFlag, type FlagsParts, type FlagsRead, lastChangeOf, readFlags } from './change-flags.ts';
 import { withFlag, withMetadata } from './edit.ts';
 import { isPlain } from './fractional.ts';
+import { boundDirectory } from './plain-binding.ts';
 import { aclBelow, directoryAcl } from './plain-rights.ts';
 
 /*
@@ -31,20 +32,23 @@ const nodeOf = (directory: string, name: string): string => `${directory}/${name
 
 /** What the transaction that changes this flag does to its plain node. */
 export async function plainOperations(parts: FlagsParts, after: Flags, name: string): Promise<Operation[]> {
-  const directory = after.metadata.plain;
-  return directory === undefined
-    ? []
-    : await showing(parts, after, name, await parts.session.get(nodeOf(directory, name)));
+  const directory = await boundDirectory(parts, after);
+  if (directory === null) return [];
+  return await showing(parts, after, { directory, name, there: await parts.session.get(nodeOf(directory, name)) });
 }
 
-/** @param there the node as it was read: what another program sets from then on is not written over. */
+interface PlainNode {
+  readonly directory: string;
+  readonly name: string;
+  /** As it was read: what another program sets from then on is not written over. */
+  readonly there: NodeData | null;
+}
+
 async function showing(
   { session, access }: Pick<FlagsParts, 'session' | 'access'>,
   flags: Flags,
-  name: string,
-  there: NodeData | null,
+  { directory, name, there }: PlainNode,
 ): Promise<Operation[]> {
-  const directory = flags.metadata.plain as string;
   const path = nodeOf(directory, name);
   const value = plainValue(flags, name);
   if (value === null) return there ? [{ op: 'remove', path, version: there.stat.version }] : [];
@@ -73,14 +77,14 @@ interface Settled {
  */
 export async function settlePlain(parts: FlagsParts): Promise<Settled> {
   const { flags } = await readFlags(parts);
-  const directory = flags.metadata.plain;
+  const directory = await boundDirectory(parts, flags);
   const adopted: FlagChange[] = [];
   const left: { flag: string; reason: FleetError }[] = [];
-  if (directory === undefined) return { adopted, left };
+  if (directory === null) return { adopted, left };
   const named = (await unlessRefused(parts.session.children(directory))) ?? [];
   const names = [...new Set([...flags.flags.keys(), ...named])].filter((name) => FLAG_NAME.test(name));
   const differ = await Promise.all(
-    names.slice(0, MAX_PLAIN).map(async (name) => ((await differs(parts, flags, name)) ? [name] : [])),
+    names.slice(0, MAX_PLAIN).map(async (name) => ((await differs(parts, flags, directory, name)) ? [name] : [])),
   );
   for (const flag of differ.flat()) {
     try {
@@ -101,8 +105,8 @@ const STAYS: readonly string[] = [
 ];
 
 /** One that may not be read is looked at again when its own flag is changed. */
-async function differs({ session }: FlagsParts, flags: Flags, name: string): Promise<boolean> {
-  const node = await unlessRefused(session.get(nodeOf(flags.metadata.plain as string, name)));
+async function differs({ session }: FlagsParts, flags: Flags, directory: string, name: string): Promise<boolean> {
+  const node = await unlessRefused(session.get(nodeOf(directory, name)));
   if (node === undefined) return false;
   const set = node && settingOf(node);
   return set === null ? plainValue(flags, name) !== null : set !== plainValue(flags, name);
@@ -130,9 +134,9 @@ async function settle(parts: FlagsParts, name: string): Promise<FlagChange | nul
     reason: `${name}/enabled was set`,
     via: 'adopted',
     edit: async (flags, read) => {
-      const directory = flags.metadata.plain;
+      const directory = await boundDirectory(parts, flags);
       operations = [];
-      if (directory === undefined) return flags.text;
+      if (directory === null) return flags.text;
       const path = nodeOf(directory, name);
       const node = await parts.session.get(path);
       const set = node && settingOf(node);
@@ -141,7 +145,7 @@ async function settle(parts: FlagsParts, name: string): Promise<FlagChange | nul
         operations = [{ op: 'check', path, version: node.stat.version }];
         return withFlag(flags, name, { kind: 'variant', variant: variantFor(flags, name, set === '1') });
       }
-      const shown = await showing(parts, flags, name, node);
+      const shown = await showing(parts, flags, { directory, name, there: node });
       await show(parts, read, shown);
       return flags.text;
     },
@@ -198,7 +202,10 @@ export async function bindPlain(parts: FlagsParts, directory: string): Promise<v
     const text = withMetadata(read.flags.text, { version: read.flags.metadata.version, plain: directory });
     const bound = { ...read.flags, metadata: { ...read.flags.metadata, plain: directory } };
     const shown: Operation[] = [];
-    for (const name of bound.flags.keys()) shown.push(...(await plainOperations(parts, bound, name)));
+    for (const name of bound.flags.keys()) {
+      const there = await session.get(nodeOf(directory, name));
+      shown.push(...(await showing(parts, bound, { directory, name, there })));
+    }
     try {
       await session.transact([
         { op: 'set', path: directory, data: Buffer.from(znodes.app), version: owner?.stat.version ?? 0 },

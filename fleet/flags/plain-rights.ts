@@ -3,6 +3,7 @@ import { isCode } from '../../zookeeper/errors.ts';
 import { type AclEntry, ANY_VERSION } from '../../zookeeper/session.ts';
 import { type Access, isOpen } from '../access.ts';
 import type { FlagsParts } from './change-flags.ts';
+import { boundDirectory } from './plain-binding.ts';
 
 /* Who may do what in a directory of plain flags, which is no part of the app's own tree. */
 
@@ -12,8 +13,9 @@ import type { FlagsParts } from './change-flags.ts';
  */
 export async function closePlain({ session, znodes, access }: Omit<FlagsParts, 'now'>): Promise<void> {
   const document = await session.get(znodes.flags);
-  const directory = document && parseFlags(document.data).value.metadata.plain;
-  if (!directory) return;
+  const { value } = parseFlags(document?.data ?? Buffer.alloc(0));
+  const directory = await boundDirectory({ session, znodes }, value);
+  if (directory === null) return;
   const names = (await session.children(directory)) ?? [];
   const below = names.flatMap((name) => [`${directory}/${name}`, `${directory}/${name}/enabled`]);
   // After the directory, so that no client makes open ones any more.

@@ -107,3 +107,30 @@ it('init --close takes the directory of plain flags from clients without a crede
   await set(parts('flagger', app), 'checkout', 'off');
   expect(refusals).toEqual([]);
 });
+
+it('a flagger who names another tree in the document has neither leader nor operator write there', async () => {
+  const app = `/app/flag-rights${++count}`;
+  const [operator, flagger, coordinator] = [parts('operator', app), parts('flagger', app), parts('coordinator', app)];
+  await initApp(operator.session, operator.znodes, operator.access);
+  const elsewhere = `/elsewhere${count}`;
+  await operator.session.create(elsewhere, Buffer.alloc(0), 'persistent', { acl: openAccess.of('flags') });
+  const flag = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'on' };
+  for (const [plain, name] of [
+    [`${app}/permits`, 'web-1'],
+    [`${app}/deployments`, 'd-1'],
+    [app, 'gone'],
+    [elsewhere, 'checkout'],
+    [`${elsewhere}/../..`, 'checkout'],
+    ['x'.repeat(1_000), 'checkout'],
+  ] as const) {
+    const text = JSON.stringify({ flags: { [name]: flag }, metadata: { plain } });
+    await flagger.session.set(flagger.znodes.flags, Buffer.from(text), -1);
+    expect(await settlePlain(coordinator), plain).toEqual({ adopted: [], left: [] });
+    expect(await set(coordinator, name, 'off'), plain).toMatchObject({ flag: name });
+    await closePlain(operator);
+  }
+  for (const path of [`${app}/permits`, `${app}/deployments`, elsewhere]) {
+    expect(await operator.session.children(path), path).toEqual([]);
+  }
+  expect((await operator.session.getAcl(elsewhere))?.acl).toEqual(openAccess.of('flags'));
+});
