@@ -2,6 +2,7 @@ import { FleetError } from '../runtime/errors.ts';
 import { parseFlags } from '../schemas/flags.ts';
 import { APP_ZNODE, znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
+import { problemOfPath } from '../zookeeper/paths.ts';
 import { ANY_VERSION, type NodeStat, type Session } from '../zookeeper/session.ts';
 
 /*
@@ -11,18 +12,19 @@ import { ANY_VERSION, type NodeStat, type Session } from '../zookeeper/session.t
 
 /** ZooKeeper's own bound is 1 MiB for a packet; a value is small. */
 export const MAX_VALUE_BYTES = 524_288;
-const PATH = /^(\/[^/\0-\x1f\x7f-\x9f]{1,255}){1,32}$/;
+const MAX_SEGMENTS = 32;
+const MAX_SEGMENT_LENGTH = 255;
 /** Trees with rules of their own, by their first segment. */
 const RESERVED = ['zookeeper', 'service', 'service-fleet'];
 /** What every app znode has below it. */
 const APP_CHILDREN = ['config', 'deployments', 'rollout'];
 
-/** A path that a value may have. @throws FleetError USAGE, VALUE_RESERVED */
+/** A path that a value may have. @throws FleetError ZNODE, ZNODE_RESERVED */
 export function checkValuePath(path: string): void {
   const segments = path.split('/').slice(1);
-  if (!PATH.test(path) || segments.some((each) => each === '.' || each === '..')) {
-    throw FleetError.of('USAGE', `${JSON.stringify(path)} is no path of a znode`, 'such as: /servers/cache/c6/host');
-  }
+  const isLong = segments.length > MAX_SEGMENTS || segments.some((each) => each.length > MAX_SEGMENT_LENGTH);
+  const problem = path === '/' ? 'is the root' : (problemOfPath(path) ?? (isLong ? 'is too long' : undefined));
+  if (problem) throw FleetError.of('ZNODE', `the znode ${JSON.stringify(path)} ${problem}`);
   if (RESERVED.includes(segments[0] as string)) throw reserved(path, `/${segments[0]}`);
 }
 
@@ -33,13 +35,13 @@ const onTheWay = (path: string): string[] =>
     .slice(1)
     .map((_, at, all) => `/${all.slice(0, at + 1).join('/')}`);
 
-/** Refuses what lies in an app, or in a directory of plain flags of any app. @throws FleetError VALUE_RESERVED */
+/** Refuses what lies in an app, or in a directory of plain flags of any app. @throws FleetError ZNODE_RESERVED */
 export async function refuseOurs(session: Session, path: string): Promise<void> {
   await refuseInApp(session, path);
   for (const above of onTheWay(path)) if (await isPlainDirectory(session, above)) throw reserved(path, above);
 }
 
-/** Refuses what is an app or lies in one. @throws FleetError VALUE_RESERVED */
+/** Refuses what is an app or lies in one. @throws FleetError ZNODE_RESERVED */
 export async function refuseInApp(session: Session, path: string): Promise<void> {
   for (const above of onTheWay(path)) {
     const found = await Promise.all(APP_CHILDREN.map((child) => session.exists(`${above}/${child}`)));
@@ -52,7 +54,7 @@ const MAX_BELOW = 10_000;
 
 /**
  * Refuses what contains an app or, unless `butFlags`, a directory of plain flags.
- * @throws FleetError VALUE_RESERVED, VALUE_EXISTS where too much is below it to look at.
+ * @throws FleetError ZNODE_RESERVED, VALUE_EXISTS where too much is below it to look at.
  */
 export async function refuseAbove(session: Session, path: string, butFlags = false): Promise<void> {
   const open = [path];
@@ -65,7 +67,7 @@ export async function refuseAbove(session: Session, path: string, butFlags = fal
     const names = (await session.children(at)) ?? [];
     const isApp = APP_CHILDREN.every((child) => names.includes(child));
     if (isApp || (!butFlags && (await isPlainDirectory(session, at))))
-      throw FleetError.of('VALUE_RESERVED', `${at} lies in ${path}`);
+      throw FleetError.of('ZNODE_RESERVED', `${at} lies in ${path}`);
     open.push(...names.map((name) => `${at}/${name}`));
   }
 }
@@ -85,7 +87,7 @@ async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {
   });
 }
 
-const reserved = (path: string, of: string): FleetError => FleetError.of('VALUE_RESERVED', `${path} lies in ${of}`);
+const reserved = (path: string, of: string): FleetError => FleetError.of('ZNODE_RESERVED', `${path} lies in ${of}`);
 
 interface PutRequest {
   readonly path: string;
@@ -131,7 +133,7 @@ async function setValue(session: Session, path: string, data: Buffer, version: n
 
 /**
  * Removes one value; one with children only where `force` removes them too.
- * @throws FleetError VALUE_MISSING, VALUE_EXISTS, VALUE_RESERVED where something of ours is below it.
+ * @throws FleetError VALUE_MISSING, VALUE_EXISTS, ZNODE_RESERVED where something of ours is below it.
  */
 export async function removeValue(session: Session, path: string, force: boolean): Promise<void> {
   if (force) {

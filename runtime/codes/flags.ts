@@ -57,12 +57,6 @@ export const flagCodes = () =>
       means: 'There is no znode at this path.',
       hint: 'see what is there: gitfleet kv ls PATH',
     },
-    VALUE_RESERVED: {
-      next: 'stall',
-      about: 'request',
-      means: 'The path belongs to gitfleet, to a registry of services, to flags or to ZooKeeper itself.',
-      hint: 'choose a path outside; gitfleet has a verb for each of these',
-    },
     VALUE_EXISTS: {
       next: 'stall',
       about: 'request',

@@ -12,8 +12,8 @@ export const sharedWorkCodes = () =>
     ZNODE_RESERVED: {
       next: 'stall',
       about: 'request',
-      means: 'The znode belongs to gitfleet or to ZooKeeper itself, and other programs do not write there.',
-      hint: 'choose a path outside /zookeeper, /service-fleet and what gitfleet keeps below an app znode',
+      means: 'The znode belongs to gitfleet, to flags, to services or to ZooKeeper; programs do not write there.',
+      hint: 'choose a path outside; gitfleet has verbs for apps, flags and services',
     },
     FULL: {
       next: 'retry',

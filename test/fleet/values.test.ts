@@ -8,7 +8,7 @@ import type { Session } from '../../zookeeper/session.ts';
 import { fakeKit } from '../support/zookeeper/kit.ts';
 
 const kit = fakeKit();
-const reserved = { code: 'VALUE_RESERVED' };
+const reserved = { code: 'ZNODE_RESERVED' };
 let session: Session;
 let top: string;
 let count = 0;
