@@ -53,15 +53,18 @@ export interface DrainTold {
   readonly ms: number;
 }
 
+/** Runs the command of a drain, with what a step is told. */
+export type RunCommand = (
+  argv: readonly string[],
+  timeoutMs: number,
+  facts: StepFacts,
+  signal: AbortSignal,
+) => Promise<RunResult>;
+
 interface RotationParts {
   readonly session: Session;
   readonly served: readonly Served[];
-  readonly runCommand: (
-    argv: readonly string[],
-    timeoutMs: number,
-    facts: StepFacts,
-    signal: AbortSignal,
-  ) => Promise<RunResult>;
+  readonly runCommand: RunCommand;
   readonly told: (drain: DrainTold) => void;
   readonly clock: Clock;
   readonly log: Logger;

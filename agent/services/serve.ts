@@ -1,7 +1,6 @@
 import type { Clock, Random } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { RunResult } from '../../runtime/process.ts';
 import type { ServedSettings } from '../../schemas/settings/service-settings.ts';
 import type { ServiceAccess } from '../../services/access.ts';
 import { addressText } from '../../services/contract.ts';
@@ -13,9 +12,8 @@ import { removeStrays } from '../../services/own-registration.ts';
 import { keepRegistered } from '../../services/registration.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Journal } from '../state/journal.ts';
-import type { StepFacts } from '../steps/runner.ts';
 import type { LeftByHand } from './left-by-hand.ts';
-import { createRotation, type DrainTold, type Rotation, type Served } from './rotation.ts';
+import { createRotation, type DrainTold, type Rotation, type RunCommand, type Served } from './rotation.ts';
 
 export interface ServeParts {
   /** Of the registrations alone: it outlives this process. */
@@ -30,12 +28,7 @@ export interface ServeParts {
   readonly interfaces: readonly Interface[];
   readonly journal: () => Journal;
   readonly readLeft: () => Promise<LeftByHand>;
-  readonly runCommand: (
-    argv: readonly string[],
-    timeoutMs: number,
-    facts: StepFacts,
-    signal: AbortSignal,
-  ) => Promise<RunResult>;
+  readonly runCommand: RunCommand;
   readonly told: (drain: DrainTold) => void;
   readonly clock: Clock;
   readonly random: Random;
