@@ -3,8 +3,8 @@ import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import { orDisconnected } from '../abortable.ts';
-import { nameOf } from '../paths.ts';
-import type { Session } from '../session.ts';
+import { childPath, nameOf } from '../paths.ts';
+import { ANY_VERSION, type Session } from '../session.ts';
 import type { Candidacy, Term } from './candidacy.ts';
 import { inOrder, whoseTurn } from './contention.ts';
 import {
@@ -27,6 +27,8 @@ export interface ElectionOptions extends QueueOptions {
   readonly log: Logger;
 }
 
+const PLACES = new WeakMap<Session, Set<string>>();
+
 const AGAIN: Backoff = { firstMs: 200, maxMs: 15_000 };
 
 /**
@@ -42,6 +44,11 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
   const listeners = new Set<(term: Term | undefined) => void>();
   let place: QueueNode | undefined;
   let term: Held | undefined;
+  /** The session of the last place. */
+  let stoodAs: bigint | undefined;
+  /** The places of all candidacies on this session: one program may stand twice in one election. */
+  const known = PLACES.get(session) ?? new Set<string>();
+  PLACES.set(session, known);
 
   async function stand(): Promise<void> {
     const retryLoop = createRetryLoop({ clock, random, log }, (attempt) => fullJitter(AGAIN, attempt, random));
@@ -52,7 +59,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
           const connection = await waitUntilHead(session, place, stop.signal);
           // `leave` waits for this to end, and gives the place back.
           if (stop.signal.aborted) return;
-          if (!connection) place = undefined;
+          if (!connection) place = forget(place);
           else await lead(holdNode(session, place, connection));
         }
         retryLoop.wentWell();
@@ -60,7 +67,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
         if (stop.signal.aborted || session.state === 'closed') return;
         const wait = retryLoop.failed(error, { path: options.path }, 'cannot stand for election, retrying');
         if (place) await leaveQueue(session, place);
-        place = undefined;
+        place = forget(place);
         await pause(wait);
       }
     }
@@ -68,17 +75,38 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
 
   /** A place among the first `most`, or undefined when there is none at present. */
   async function findRoom(): Promise<QueueNode | undefined> {
-    await session.connected(stop.signal);
+    const { sessionId } = await session.connected(stop.signal);
+    if (sessionId === stoodAs) await removeStrays(sessionId);
     const candidates = async () => (await session.children(options.path)) ?? [];
     if (inOrder(await candidates(), 'candidate-').length < most) {
       const found = await enqueue(session, 'candidate-', options);
+      stoodAs = sessionId;
+      known.add(found.node);
       // Several may have seen the last room: those behind it step back.
       const turn = whoseTurn(await candidates(), nameOf(found.node));
       if (turn && turn.position < most && !stop.signal.aborted) return found;
       await leaveQueue(session, found);
+      forget(found);
     }
     await pause(spread(options.lookAgainMs ?? 30_000, 0.5, random));
     return undefined;
+  }
+
+  function forget(left: QueueNode | undefined): undefined {
+    if (left) known.delete(left.node);
+  }
+
+  /**
+   * Standing again with the session of before, we have no place: a node of that session is one that data which were put
+   * back have brought again, and nothing but the end of the session would remove it.
+   */
+  async function removeStrays(sessionId: bigint): Promise<void> {
+    for (const name of (await session.children(options.path)) ?? []) {
+      const node = childPath(options.path, name);
+      const stat = await session.exists(node);
+      if (stat?.ephemeralOwner === sessionId && !known.has(node))
+        await session.remove(node, ANY_VERSION).catch(() => {});
+    }
   }
 
   async function lead(held: Held): Promise<void> {

@@ -222,6 +222,26 @@ export function recipesSuite(kit: ZooKeeperKit): void {
       expect(await session.children('/left')).toEqual([]);
     });
 
+    it('stands again in front of no node that data which were put back have brought again', async () => {
+      const path = await kit.openLine();
+      await crowd(1, '/restored');
+      const session = kit.open(path.connect, { backoff });
+      // Of an earlier place, of which nobody knows any more; and of another candidacy of the same program.
+      await session.create('/restored/candidate-', Buffer.alloc(0), 'ephemeral-sequential');
+      const [first, second] = [stand(session, '/restored'), stand(session, '/restored')];
+      await expect.poll(async () => (await session.children('/restored'))?.length, wide).toBe(3);
+      expect(leaders([first, second])).toEqual([]);
+      const [, place = ''] = ((await session.children('/restored')) ?? []).toSorted();
+      await session.remove(`/restored/${place}`, -1);
+      // As at each restore, the connection ends; who waits looks again.
+      path.cut();
+      await expect.poll(() => leaders([first, second]).length, wide).toBe(1);
+      expect(await session.children('/restored')).toHaveLength(2);
+      await Promise.all([first.leave(), second.leave()]);
+      await session.close();
+      await path.stop();
+    });
+
     it('ends the term on suspended and begins it anew, with the same fence, when the session comes back in time', async () => {
       const path = await kit.openLine();
       await crowd(1, '/blip');
