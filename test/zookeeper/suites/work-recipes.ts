@@ -201,7 +201,7 @@ export function workRecipesSuite(kit: ZooKeeperKit): void {
         await taking;
       }
       await expect.poll(() => session.children(`${queue.path}/takers`), wide).toEqual([]);
-      expect(String((await takeItem(session, tries, AbortSignal.timeout(30_000))).data)).toBe('x');
+      expect(String((await takeItem(session, tries, AbortSignal.timeout(10_000))).data)).toBe('x');
     });
 
     const size = kit.name === 'real' ? 300 : 100;
