@@ -11,11 +11,12 @@ export interface Interface {
 /**
  * The host under which callers on other machines reach a service of this one: the one of the settings, else the only
  * address of this machine that others can reach. Chosen once per process, so that a registration never changes.
+ * @param list gives the addresses of this machine; called only without a setting. It throws where a sandbox hides them.
  * @throws FleetError HOST_UNKNOWN where there is none, or more than one: a guess would send callers elsewhere.
  */
-export function chooseHost(given: string | undefined, interfaces: readonly Interface[]): string {
+export function chooseHost(given: string | undefined, list: () => readonly Interface[]): string {
   if (given !== undefined) return checked(given);
-  const all = interfaces
+  const all = listed(list)
     .filter(({ address, internal }) => !internal && !isLocal(address))
     .map(({ address }) => address);
   const v4 = [...new Set(all.filter((address) => isIP(address) === 4))];
@@ -23,6 +24,15 @@ export function chooseHost(given: string | undefined, interfaces: readonly Inter
   if (found.length === 1) return found[0] as string;
   const why = found.length === 0 ? 'this machine has no address that others reach' : `it has ${found.join(', ')}`;
   throw FleetError.of('HOST_UNKNOWN', `no host is set for the service, and ${why}`);
+}
+
+function listed(list: () => readonly Interface[]): readonly Interface[] {
+  try {
+    return list();
+  } catch (error) {
+    const why = `the system does not list the addresses of this machine: ${(error as Error).message}`;
+    throw FleetError.of('HOST_UNKNOWN', `no host is set for the service, and ${why}`);
+  }
 }
 
 function checked(host: string): string {

@@ -25,7 +25,7 @@ export interface ServeParts {
   readonly agentId: string;
   readonly machineId: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly interfaces: readonly Interface[];
+  readonly interfaces: () => readonly Interface[];
   readonly journal: () => Journal;
   readonly readLeft: () => Promise<LeftByHand>;
   readonly runCommand: RunCommand;

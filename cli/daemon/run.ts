@@ -1,5 +1,4 @@
 import { watch } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { runAgent } from '../../agent/agent.ts';
 import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
@@ -19,6 +18,7 @@ import { type AgentSettings, agentSettings, type Settings } from '../../schemas/
 import type { Call } from '../command-table.ts';
 import { becomeAgentUser } from '../shell/agent-user.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { networkAddresses } from '../shell/network-addresses.ts';
 import { readSettings } from '../shell/settings.ts';
 import { holdSignals, onSignals } from '../shell/signals.ts';
 import { version } from '../version.ts';
@@ -136,7 +136,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
     watchOverride(local.layout.appState, interrupt, log, shutdown);
   };
   const rotation = await servicesSide({
-    ...{ settings, agent, local, log, shutdown, interfaces: networkAddresses() },
+    ...{ settings, agent, local, log, shutdown, interfaces: networkAddresses },
     runCommand: parts.steps.check,
     told: (drain) => emit('drained', drain),
   });
@@ -208,5 +208,3 @@ function watchOverride(appState: string, interrupt: () => void, log: Logger, shu
     unwatched(error);
   }
 }
-
-const networkAddresses = () => Object.values(networkInterfaces()).flatMap((all) => all ?? []);

@@ -1,4 +1,4 @@
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { machineDigest, machineName } from '../../agent/disk/machine-id.ts';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
@@ -14,6 +14,7 @@ import { keepRegistered } from '../../services/registration.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
+import { networkAddresses } from '../shell/network-addresses.ts';
 import { sessionAccess } from '../shell/session-access.ts';
 import { readSettings } from '../shell/settings.ts';
 import { holdSignals, onSignals } from '../shell/signals.ts';
@@ -31,7 +32,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const port = portOf(options['port']);
   const agentId = String(options['id'] ?? hostname());
   if (!AGENT_ID.test(agentId)) throw usage('--id must be a plain name', 'letters, digits and . _ -, at most 100');
-  const host = chooseHost(options['host'] as string | undefined, interfaces());
+  const host = chooseHost(options['host'] as string | undefined, networkAddresses);
   const look = lookOf(options['check'] as string | undefined, addressText({ host, port }));
   const settings = await readSettings(options);
   const log = createLog({ level: settings.log.level, bindings: { service } });
@@ -46,10 +47,6 @@ export async function run({ options, words }: Call): Promise<number> {
     log.info('stopped');
   }
   return EXIT.converged;
-}
-
-export function interfaces() {
-  return Object.values(networkInterfaces()).flatMap((all) => all ?? []);
 }
 
 interface Keeping {

@@ -23,22 +23,30 @@ describe('the host of a service', () => {
     ['web-1.example.com', [lo], 'web-1.example.com'],
     ['10.9.9.9', [eth], '10.9.9.9'],
   ])('%s of %j is %s', (given, interfaces, host) => {
-    expect(chooseHost(given, interfaces)).toBe(host);
+    expect(chooseHost(given, () => interfaces)).toBe(host);
   });
 
   it.each([[lo], [lo, linkLocal], [lo, eth, { address: '10.0.0.2', internal: false }]])(
     'is not guessed where it is not clear',
     (...interfaces) => {
       const unknown = expect.objectContaining({ code: 'HOST_UNKNOWN' });
-      expect(() => chooseHost(undefined, interfaces)).toThrow(unknown);
+      expect(() => chooseHost(undefined, () => interfaces)).toThrow(unknown);
     },
   );
+
+  it('is asked of the system only without a setting, and a system that does not say ends with a hint', () => {
+    const hidden = () => {
+      throw new Error('uv_interface_addresses returned Unknown system error 97');
+    };
+    expect(chooseHost('10.9.9.9', hidden)).toBe('10.9.9.9');
+    expect(() => chooseHost(undefined, hidden)).toThrow(expect.objectContaining({ code: 'HOST_UNKNOWN' }));
+  });
 
   it.each([
     ...['127.0.0.1', '127.0.1.1', 'localhost', 'LocalHost.', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1'],
     ...['169.254.1.1', 'fe80::1', 'febf::1', '0.0.0.0', '::', 'a b', '', 'a;b'],
   ])('%j is refused', (host) => {
-    expect(() => chooseHost(host, [eth])).toThrow(expect.objectContaining({ code: 'HOST_UNKNOWN' }));
+    expect(() => chooseHost(host, () => [eth])).toThrow(expect.objectContaining({ code: 'HOST_UNKNOWN' }));
   });
 });
 
