@@ -1,7 +1,7 @@
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import { childPath } from '../zookeeper/paths.ts';
-import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
+import { ANY_VERSION, type CallOptions, type Session } from '../zookeeper/session.ts';
 
 /*
  * Lists whose children are numbered: `deployments/d-<n>`, `outcomes/d-<n>`, `audit/a-<n>`. The newest are kept, the
@@ -15,9 +15,14 @@ export const KEPT = 200;
 const MAX_REMOVED = 100;
 
 /** The numbers of what there is, newest first; other names are passed over. */
-export async function numbersIn(session: Session, parent: string, prefix: 'd' | 'a'): Promise<number[]> {
+export async function numbersIn(
+  session: Session,
+  parent: string,
+  prefix: 'd' | 'a',
+  options?: CallOptions,
+): Promise<number[]> {
   const name = new RegExp(`^${prefix}-([1-9]\\d{0,14})$`);
-  return ((await session.children(parent)) ?? [])
+  return ((await session.children(parent, options)) ?? [])
     .map((child) => Number(name.exec(child)?.[1]))
     .filter((n) => Number.isSafeInteger(n))
     .sort((a, b) => b - a);

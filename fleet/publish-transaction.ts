@@ -19,7 +19,7 @@ import type { Access } from './access.ts';
 import { checkHold, checkQuarantine, quarantinedIn } from './admission.ts';
 import { holdTime, timeOrOwn } from './hold-time.ts';
 import { quarantineAfter } from './quarantine-list.ts';
-import { isPublished, readSharedState, type SharedState } from './shared-state.ts';
+import { checkCounter, isPublished, readSharedState, type SharedState } from './shared-state.ts';
 import { createTries, type Tries } from './tries.ts';
 
 export interface PublishRequest {
@@ -126,6 +126,7 @@ export async function publishOnce(
   first: readonly Operation[] = [],
   tries: Tries = createTries(parts.wholeMs),
 ): Promise<Published | null> {
+  checkCounter(state.deployments);
   const number = state.deployments.last + 1;
   const quarantine = quarantineAfter(quarantinedIn(state.quarantine), request, parts.now());
   const record = deployment.parse({
@@ -227,6 +228,7 @@ async function settle(
  * that targetVersion. Nothing when the value cannot be read as a target: agents refuse it too.
  */
 async function adopt(parts: PublishParts, state: SharedState, tries: Tries): Promise<void> {
+  checkCounter(state.deployments);
   const { target, refused } = state.config;
   const foreign = target ?? { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
   const record = deployment.parse({

@@ -6,7 +6,8 @@ import { parseRollout, type Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import type { CallOptions, NodeData, NodeStat, Session } from '../zookeeper/session.ts';
+import type { CallOptions, NodeStat, Session } from '../zookeeper/session.ts';
+import { numbersIn } from './numbered.ts';
 import { contentOf, type FoundNode, findRecord, joinRecord } from './record-node.ts';
 
 /** What a transaction that was planned from a znode has to name. */
@@ -18,6 +19,15 @@ export interface Versioned {
 export interface ConfigContent {
   readonly target: Target | null;
   readonly refused: Failure | null;
+}
+
+export interface LastDeployment {
+  /** The last number; where the znode holds none, that of the newest record. */
+  readonly last: number;
+  /** Why the znode holds no number; null where it does. Reading continues, numbering is refused. */
+  readonly unreadable: string | null;
+  /** The bytes of its record, to which the next one is chained. */
+  readonly before: Before;
 }
 
 /**
@@ -33,8 +43,7 @@ export interface SharedState {
     };
   readonly hold: Versioned & Brake<Hold | null>;
   readonly quarantine: Versioned & Brake<readonly Quarantined[]>;
-  /** The last number, and the bytes of its record, to which the next one is chained. */
-  readonly deployments: Versioned & { readonly last: number; readonly before: Before };
+  readonly deployments: Versioned & LastDeployment;
   /** The record of the last number; null where there is none yet or retention took it. */
   readonly lastRecord: Deployment | null;
   /** The record of what config holds; null: another ZooKeeper client set it, and it has no record yet. */
@@ -51,7 +60,8 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
     [znodes.config, znodes.hold, znodes.quarantine, znodes.deployments].map((path) => session.get(path, options)),
   );
   if (!config || !hold || !quarantine || !deployments) throw appMissing(znodes.app);
-  const last = lastNumber(deployments);
+  const counter = parseCounter(deployments.data);
+  const last = counter.value ?? (await numbersIn(session, znodes.deployments, 'd', options))[0] ?? 0;
   const nodes = last > 0 ? await findRecord(session, znodes, last, options) : null;
   const node = nodes && contentOf(nodes.record);
   const record = nodes && joinRecord(last, nodes);
@@ -66,7 +76,12 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
     },
     hold: { version: hold.stat.version, ...parseHold(hold.data) },
     quarantine: { version: quarantine.stat.version, ...parseQuarantine(quarantine.data) },
-    deployments: { version: deployments.stat.version, last, before: nodes ? bytesOf(nodes.record) : 'first' },
+    deployments: {
+      version: deployments.stat.version,
+      last,
+      unreadable: counter.unreadable,
+      before: nodes ? bytesOf(nodes.record) : 'first',
+    },
     lastRecord: record,
     current: node && record && isOf(record, node.stat, config.stat.mzxid, targetVersion) ? record : null,
   };
@@ -85,7 +100,6 @@ export function parseConfig(data: Buffer): ConfigContent {
   return judged.ok ? { target: judged.target, refused: null } : { target: null, refused: judged.failure };
 }
 
-/** Whether anything was ever published, readable or not. */
 /** A base that is no target is none: a rollback there could never be published, and the rollout would not end. */
 export function parseWithTarget(data: Buffer): Rollout | null {
   const rollout = parseRollout(data);
@@ -95,6 +109,7 @@ export function parseWithTarget(data: Buffer): Rollout | null {
   return judged.ok ? rollout : { ...rollout, base: null };
 }
 
+/** Whether anything was ever published, readable or not. */
 export const isPublished = ({ target, refused }: ConfigContent): boolean => target !== null || refused !== null;
 
 /**
@@ -121,12 +136,15 @@ export function appOutdated(app: string, path: string): FleetError {
   );
 }
 
-function lastNumber(node: NodeData): number {
-  const text = node.data.toString('utf8').trim();
-  // Few enough digits that the next number is exact too.
-  if (text === '' || /^(?:0|[1-9]\d{0,14})$/.test(text)) return Number(text);
-  throw FleetError.of(
-    'DEPLOYMENTS_UNREADABLE',
-    `the deployments znode holds ${JSON.stringify(text.slice(0, 40))} instead of the last number`,
-  );
+/** @throws FleetError DEPLOYMENTS_UNREADABLE */
+export function checkCounter({ unreadable }: LastDeployment): void {
+  if (unreadable !== null) throw FleetError.of('DEPLOYMENTS_UNREADABLE', unreadable);
+}
+
+/** Few enough digits that the next number is exact too. */
+function parseCounter(data: Buffer): Brake<number | null> {
+  const text = data.toString('utf8').trim();
+  if (text === '' || /^(?:0|[1-9]\d{0,14})$/.test(text)) return { value: Number(text), unreadable: null };
+  const held = JSON.stringify(text.slice(0, 40));
+  return { value: null, unreadable: `the deployments znode holds ${held} instead of the last number` };
 }

@@ -1,6 +1,6 @@
 import { checkHold, checkQuarantine } from '../fleet/admission.ts';
 import type { AgentView } from '../fleet/fleet-view.ts';
-import { isPublished, type SharedState } from '../fleet/shared-state.ts';
+import { checkCounter, isPublished, type SharedState } from '../fleet/shared-state.ts';
 import { classify, type Failure } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
@@ -56,6 +56,7 @@ export function planPublish(
   const foreign = isPublished(state.config) && !state.current;
   const checks = [
     () => checkHold(state.hold, now),
+    () => checkCounter(state.deployments),
     () => {
       if (!force) checkQuarantine(state.quarantine, target.commitId, more.contained);
     },

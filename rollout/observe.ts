@@ -21,7 +21,7 @@ export interface Observation {
  * @param now ms since the epoch by the clock of the ensemble.
  * @param watched for how long the leader has watched at that time, ms.
  * @param isSetBack whether the ensemble lost writes while this process looked on, and config is of before that.
- * @throws FleetError APP_MISSING, DEPLOYMENTS_UNREADABLE.
+ * @throws FleetError APP_MISSING.
  */
 export async function observe(
   session: Session,

@@ -107,12 +107,12 @@ function whoAndWhy({ by, at, reason }: Deployment, now: number): string {
 /** Who stopped publishing, and whether what is wanted is in quarantine. */
 function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
   const held = inForce(state.hold.value, screen.now);
-  const { config, hold, quarantine } = state;
+  const { config, hold, quarantine, deployments } = state;
   const entry = quarantine.value.find((each) => each.commitId === config.target?.commitId);
   return [
     ...(held ? [holdWords(held)] : []),
     ...(entry ? [`${quarantineWords(entry)}; agents that do not show it keep what they serve`] : []),
-    ...[hold.unreadable, quarantine.unreadable].filter((words) => words !== null),
+    ...[hold.unreadable, quarantine.unreadable, deployments.unreadable].filter((words) => words !== null),
   ].map((words) => line(screen, `  ${words}`, 'busy'));
 }
 

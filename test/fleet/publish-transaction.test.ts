@@ -171,10 +171,24 @@ describe('the publish transaction', () => {
     '1 2',
   ])('on %s for a number is refused before anything is numbered', async (text) => {
     await observer.set(paths.deployments, Buffer.from(text), -1);
-    await expect(readSharedState(observer, paths)).rejects.toMatchObject({ code: 'DEPLOYMENTS_UNREADABLE' });
+    const state = await readSharedState(observer, paths);
+    const unreadable = `the deployments znode holds ${JSON.stringify(text)} instead of the last number`;
+    expect(state.deployments).toMatchObject({ last: 0, unreadable });
+    await expect(publishTarget(parts, state, request('a'))).rejects.toMatchObject({ code: 'DEPLOYMENTS_UNREADABLE' });
+    expect(await observer.children(paths.deployments)).toEqual([]);
     await observer.set(paths.deployments, Buffer.from('999999999999999\n'), -1);
     await publishTarget(parts, await readSharedState(observer, paths), request('a'));
     expect(await observer.exists(paths.deployment(1_000_000_000_000_000))).not.toBeNull();
+  });
+
+  it('is read with its records where the number is lost, as the newest record says', async () => {
+    await publishTarget(parts, await readSharedState(observer, paths), request('a'));
+    await observer.set(paths.deployments, Buffer.from('NaN'), -1);
+    const { deployments, current } = await readSharedState(observer, paths);
+    expect([deployments.last, current?.number]).toEqual([1, 1]);
+    await observer.set(paths.deployments, Buffer.from('1'), -1);
+    await publishTarget(parts, await readSharedState(observer, paths), request('b'));
+    expect((await readSharedState(observer, paths)).deployments).toMatchObject({ last: 2, unreadable: null });
   });
 
   it('that ends its connection each time ends too, and says that nothing was written; an adoption likewise', async () => {

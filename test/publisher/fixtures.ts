@@ -175,7 +175,7 @@ export function state(facts: StateFacts = {}): SharedState {
     config: { version: 7, ...parseConfig(Buffer.from(config)), targetVersion: VERSION, mzxid, mtime: NOW - 5 * MINUTE },
     hold: { version: 0, value: hold, unreadable: null },
     quarantine: { version: 0, value: quarantined, unreadable: null },
-    deployments: { version: 7, last: last?.number ?? 0, before: 'missing' },
+    deployments: { version: 7, last: last?.number ?? 0, unreadable: null, before: 'missing' },
     lastRecord: last,
     current: last,
   };

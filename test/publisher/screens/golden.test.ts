@@ -25,7 +25,7 @@ import {
   verdictLines,
 } from '../../../publisher/screens/progress-lines.ts';
 import { statusChanges } from '../../../publisher/screens/status-output.ts';
-import { asksForWayBack, statusLines } from '../../../publisher/screens/status-screen.ts';
+import { asksForWayBack, type StatusPicture, statusLines } from '../../../publisher/screens/status-screen.ts';
 import { verifyLines } from '../../../publisher/screens/verify-lines.ts';
 import type { Ending } from '../../../publisher/verdict.ts';
 import { judgeDeployment } from '../../../publisher/verdict.ts';
@@ -56,6 +56,10 @@ const PRESENT = presentTargetOf(make.picture([]).state);
 const hold = { by: 'bob', reason: 'inventory', at: NOW - HOUR, end: NOW + 2 * HOUR };
 const entry = (commitId: CommitId) => ({ commitId, reason: 'empties the cart', by: 'ann', at: NOW - 2 * HOUR });
 const stale = { since: NOW - 12 * SECOND, reason: 'get /app/business/config: DEADLINE', refusal: null };
+const uncounted = (picture: StatusPicture): StatusPicture => {
+  const unreadable = 'the deployments znode holds "NaN" instead of the last number';
+  return { ...picture, state: { ...picture.state, deployments: { ...picture.state.deployments, unreadable } } };
+};
 const refused = { ...stale, reason: 'get /app/business/config: NO_AUTH', refusal: 'give another credential' };
 
 describe('status', () => {
@@ -96,6 +100,7 @@ describe('status', () => {
       'status-aborted',
       make.picture(MIXED.slice(1, 4), {}, { state: 'aborted', reason: 'aborted by ann: wrong branch' }),
     ],
+    ['status-uncounted', uncounted(make.picture(MIXED.slice(0, 3)))],
     ['status-stale', { ...make.picture(MIXED.slice(0, 3)), stale }],
     ['status-unreadable', { ...make.picture(MIXED.slice(0, 3)), stale: refused }],
   ])('%s', async (name, picture) => {

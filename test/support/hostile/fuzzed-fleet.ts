@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -242,7 +242,7 @@ export class FuzzedFleet {
     expect(this.lookOutside()).toBe(this.seenOutside);
     for (const { pid, said } of this.watchers) {
       if (PAINTS.test(said)) throw new Error(`a watching publisher painted: ${JSON.stringify(PAINTS.exec(said))}`);
-      process.kill(pid, 0);
+      if (!existsSync(`/proc/${pid}`)) throw new Error(`a watching publisher ended: ${said.slice(-2_000)}`);
     }
   }
 
