@@ -145,6 +145,28 @@ describe('the Debian package', () => {
     expect(await agentIs('MainPID')).toBe(pid);
   });
 
+  it('kills with an overdue step what detached itself from it, in the control group that systemd delegates', async () => {
+    const detached = 'setsid sh -c "echo \\$\\$ > $PWD/../detached; exec sleep 300" & sleep 300';
+    await settings({
+      prepare: { command: ['sh', '-c', `cd /var/lib/gitfleet && mkdir -p x && cd x; ${detached}`], timeout: '2s' },
+    });
+    await machine.sh('systemctl reload gitfleet-agent');
+    await until('a change', async () => (await journal()).includes('settings reloaded: agent.drift, agent.prepare'));
+    const published = await publish('a step that hangs');
+    expect(published.exitCode).toBe(1);
+    expect(published.said).toContain('PREPARE_FAILED');
+    const pid = (await machine.sh('cat /var/lib/gitfleet/detached')).trim();
+    expect(pid).toMatch(/^[1-9]\d*$/);
+    expect((await machine.run('test', '-e', `/proc/${pid}`)).exitCode).not.toBe(0);
+    expect(await machine.sh('systemctl show --value -p ControlGroup gitfleet-agent')).toContain(
+      'gitfleet-agent.service',
+    );
+    await machine.sh('rm -r /var/lib/gitfleet/x /var/lib/gitfleet/detached');
+    await settings({ drift: 'heal' });
+    await machine.sh('systemctl reload gitfleet-agent');
+    await deploys('after the step that hung');
+  });
+
   it('restarts exactly the units of its settings, by leave of polkit', async () => {
     await machine.sh(`for unit in shop other; do
         printf '[Service]\\nExecStart=/bin/sleep infinity\\n' > /etc/systemd/system/$unit.service

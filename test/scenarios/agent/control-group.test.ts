@@ -10,7 +10,7 @@ import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /**
  * What a step starts dies with it at its deadline, also what detached itself, where the agent has a control group of its
- * own. The group here is made by the test, as root: that systemd delegates one is not tried.
+ * own. The group here is made by the test, as root; test/packaging tries the one that systemd delegates.
  */
 const servers = sharedServer();
 let fleet: TestFleet;
