@@ -10,7 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CommitId } from '../../../schemas/values.ts';
 import {
@@ -51,7 +51,7 @@ interface Course {
   readonly origin: GitOrigin;
   readonly home: AgentHome;
   readonly trees: Map<CommitId, Tree>;
-  /** Copies of the small files, as a backup has them. */
+  /** A copy of what was drawn once: the files of the state directory itself, but for the lock. */
   readonly backup: string;
   readonly told: string[];
 }
@@ -63,6 +63,7 @@ describe('random damage to what an agent keeps', () => {
       let last = await next(course);
       life = startLife(course.home, {}, MAIN);
       await settles(course, last);
+      backUp(course);
       for (let round = 0; round < ROUNDS; round += 1) {
         const before = last;
         await until('the spare is ready', async () => spareOf(course.home) === before);
@@ -120,7 +121,7 @@ async function target({ origin }: Course, commitId: CommitId): Promise<void> {
 const KINDS = ['flip', 'cut', 'empty', 'remove', 'directory', 'link'] as const;
 
 async function damaged(course: Course): Promise<void> {
-  const { random, home, told, backup } = course;
+  const { random, home, told } = course;
   const stopped = random.often(0.5);
   if (stopped) expect(await (life as Life).kill('SIGTERM')).toBe(0);
   const store = filesBelow(join(home.appState, 'store.git'));
@@ -133,9 +134,6 @@ async function damaged(course: Course): Promise<void> {
     state,
     owner: [join(home.root, '.gitfleet/owner')],
   };
-  for (const name of ['zookeeper-credential', 'machine']) {
-    if (existsSync(join(home.state, name))) copyFileSync(join(home.state, name), join(backup, name));
-  }
   for (let n = random.often(0.5) ? 1 : 3; n > 0; n -= 1) {
     const area = random.pick(Object.keys(areas) as (keyof typeof areas)[]);
     const file = areas[area].length > 0 ? random.pick(areas[area]) : '';
@@ -145,6 +143,12 @@ async function damaged(course: Course): Promise<void> {
     spoil(file, kind, random.next());
   }
   if (stopped) life = startLife(home, {}, MAIN);
+}
+
+/** Once, while they are whole: none of them changes, and all that does change is below apps/. */
+function backUp({ home, backup }: Course): void {
+  const drawn = readdirSync(home.state, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const { name } of drawn) if (name !== 'lock') copyFileSync(join(home.state, name), join(backup, name));
 }
 
 function filesBelow(directory: string): string[] {
@@ -177,18 +181,26 @@ const HINTS: Readonly<Record<string, (course: Course, words: string) => void>> =
   // The owner file names another agent, as far as can be read of it, which is gone for good.
   ROOT_TAKEN: ({ home }) => rmSync(join(home.root, '.gitfleet/owner'), { recursive: true, force: true }),
   OWNER: ({ home }, words) => {
-    const [, path = ''] = /: (\/\S+) is not a file of the agent's own/.exec(words) ?? [];
-    if (!path.startsWith(home.directory)) throw new Error(`it names no path of ours: ${words}`);
-    rmSync(path, { recursive: true, force: true });
+    rmSync(namedIn(words, /(\/\S+) is not a file of the agent's own/, home.directory), {
+      recursive: true,
+      force: true,
+    });
   },
-  STATE_UNREADABLE: ({ home, backup }) => {
-    for (const name of ['zookeeper-credential', 'machine']) {
-      if (!existsSync(join(backup, name))) continue;
-      rmSync(join(home.state, name), { recursive: true, force: true });
-      copyFileSync(join(backup, name), join(home.state, name));
-    }
+  // Where the hint leaves the choice, either is enough: enrolment is open here.
+  STATE_UNREADABLE: ({ home, backup, random }, words) => {
+    const file = namedIn(words, /(\/\S+) is not \S+ \S+ that an agent drew/, home.state);
+    rmSync(file, { recursive: true, force: true });
+    if (words.includes('; or remove it') && random.often(0.5)) return;
+    copyFileSync(join(backup, basename(file)), file);
   },
 };
+
+/** The path that a failure names, which must be one of ours. */
+function namedIn(words: string, form: RegExp, below: string): string {
+  const [, path = ''] = form.exec(words) ?? [];
+  if (!path.startsWith(`${below}/`)) throw new Error(`it names no path of ours: ${words}`);
+  return path;
+}
 
 /** Shown whole, after as many deeds of a person as codes ask for. */
 async function settles(course: Course, commitId: CommitId): Promise<void> {
