@@ -222,8 +222,8 @@ it(`random journals are unreadable, or lead nowhere outside the root (GITFLEET_S
 it('a damaged signing key has a way back of its own, and keeps no other file from being used', async () => {
   const { identity } = await ownCredential(top, 'web-1');
   await writeFile(join(top, 'signing-key'), 'torn');
-  for (const read of [ownCredential(top, 'web-1'), readIdentity(top, 'web-1')])
-    await expect(read).rejects.toMatchObject({
+  for (const read of [ownCredential, readIdentity])
+    await expect(read(top, 'web-1')).rejects.toMatchObject({
       code: 'STATE_UNREADABLE',
       hint: expect.stringContaining('enrol it again'),
     });
