@@ -5,8 +5,9 @@
  * - before a release is written, so many go that at most MAX_WAITING wait, however fast deployments follow. On a disk
  *   that is nearly full the store is packed too, while there is still the room that this takes;
  * - when the disk is full, everything that is not kept goes, one after the other, until the write fits: releases whose
- *   grace is over, what the store no longer needs, releases in their grace, the oldest first. (A spare that is in the
- *   way of a fetch or a write is discarded by git/ itself.)
+ *   grace is over, what the store no longer needs, releases in their grace, the oldest first. Then also the failed
+ *   releases that are kept for a look at them. (A spare that is in the way of a fetch or a write is discarded by git/
+ *   itself.)
  *
  * So no commit is refused for lack of room that the agent itself could give back. Nothing here ever fails a deployment:
  * what cannot be removed is logged and left.
@@ -65,9 +66,9 @@ export function createRoom(parts: RoomParts): Room {
     }
   }
 
-  async function waiting(): Promise<ReturnType<typeof released>> {
+  async function waiting(rule = parts.retention()): Promise<ReturnType<typeof released>> {
     const onDisk = await listReleases(parts.layout).catch(() => []);
-    const all = released(onDisk, parts.journal(), parts.retention(), parts.clock.now());
+    const all = released(onDisk, parts.journal(), rule, parts.clock.now());
     return all.filter(({ commitId }) => !stuck.has(commitId));
   }
 
@@ -102,7 +103,8 @@ export function createRoom(parts: RoomParts): Room {
       // This takes long: once before readers lose their grace, and once after all of them.
       if (parts.clock.monotonic() - tidiedAt > TIDY_AGAIN_MS && (await tidy(signal))) return true;
       if (await removeFirst(all.filter(({ inGrace }) => inGrace))) return true;
-      return forgotten > 0 && (await tidy(signal));
+      if (forgotten > 0 && (await tidy(signal))) return true;
+      return await removeFirst(await waiting({ ...parts.retention(), keepFailedReleases: 0 }));
     },
   };
 }

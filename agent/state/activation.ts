@@ -3,7 +3,7 @@ import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
 import type { JudgedTarget } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
 import type { Journal, Progress, Reversal } from './journal.ts';
-import { noteFailed, noteWell, repositoryOf } from './link-history.ts';
+import { noteFailed, noteGivenUp, noteWell, repositoryOf } from './link-history.ts';
 import { chooseBack } from './retention.ts';
 import type { WantedTarget } from './wanted.ts';
 
@@ -97,7 +97,7 @@ export function givenUp(
   const back = shown ? chooseBack(journal, relativePath, commitId) : null;
   const [deployment, { code }] = [gitfleet?.deployment ?? null, failure];
   return {
-    ...journal,
+    ...noteGivenUp(journal, commitId),
     gaveUp: { targetVersion, commitId, relativePath, failure, output: output.slice(-MAX_OUTPUT_CHARACTERS) },
     reversal: { commitId, relativePath, targetVersion, deployment, step, code, back },
   };

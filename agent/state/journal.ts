@@ -84,6 +84,8 @@ const journal = z.object({
       endedWell: z.boolean(),
       leftAt: z.number().nullable(),
       at: z.number(),
+      /** A step or a health check failed in it, and it has not ended well since. */
+      failed: z.boolean().optional(),
       /** By the journal's counter, when it was made or shown last; absent: before anything that has one. */
       order: z.number().optional(),
       /** What it was prepared by (steps/release-file.ts); absent: it was not. */

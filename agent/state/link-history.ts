@@ -64,7 +64,8 @@ export function noteWell(journal: Journal, path: string, commitId: string, url: 
   const release = journal.releases[commitId];
   if (!release) return journal;
   const showing = { leftAt: null, ...release.shownAt?.[path], ...urlOf(url), endedWell: true };
-  const proven = { ...release, endedWell: true, shownAt: { ...release.shownAt, [path]: showing } };
+  const { failed: _failed, ...before } = release;
+  const proven = { ...before, endedWell: true, shownAt: { ...release.shownAt, [path]: showing } };
   return { ...journal, releases: { ...journal.releases, [commitId]: proven } };
 }
 
@@ -74,7 +75,15 @@ export function noteFailed(journal: Journal, path: string, commitId: string): Jo
   if (!release) return journal;
   const showing = release.shownAt?.[path];
   const shownAt = showing ? { shownAt: { ...release.shownAt, [path]: { ...showing, endedWell: false } } } : {};
-  return { ...journal, releases: { ...journal.releases, [commitId]: { ...release, ...shownAt, endedWell: false } } };
+  const failed = { ...release, ...shownAt, endedWell: false, failed: true };
+  return { ...journal, releases: { ...journal.releases, [commitId]: failed } };
+}
+
+/** A step failed before it was shown: what ended well here earlier still did. */
+export function noteGivenUp(journal: Journal, commitId: string): Journal {
+  const release = journal.releases[commitId];
+  if (!release || release.endedWell) return journal;
+  return { ...journal, releases: { ...journal.releases, [commitId]: { ...release, failed: true } } };
 }
 
 /** The fleet's last proven target. Returns the same object where it is known already, or none was heard of. */

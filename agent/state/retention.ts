@@ -22,7 +22,8 @@ interface Released {
 }
 
 /**
- * The releases that retention no longer keeps, oldest first. Never one that a link of ours shows, nor the one that the
+ * The releases that retention no longer keeps, oldest first: what is beyond the two numbers, and each that a newer
+ * target overtook before it ended well or failed. Never one that a link of ours shows, nor the one that the
  * agent works on or could go back to: the newest that ended well here, the fleet's last proven one, what a link showed
  * before an activation that is pending. Good and failed ones are counted apart, so that a row of failures cannot push
  * out what one returns to.
@@ -33,15 +34,19 @@ export function released(onDisk: readonly string[], journal: Retained, rule: Ret
     .map((commitId) => ({ commitId, ...(journal.releases[commitId] ?? { endedWell: false, leftAt: now, at: 0 }) }))
     .sort((a, b) => newestFirst(a, b));
   const needed = new Set([...inUse(journal), known.find((release) => release.endedWell)?.commitId]);
-  const beyond = [
-    ...known.filter((release) => release.endedWell).slice(rule.keepReleases),
-    ...known.filter((release) => !release.endedWell).slice(rule.keepFailedReleases),
-  ];
-  return beyond
-    .filter(({ commitId }) => !needed.has(commitId))
+  const kept = new Set([
+    ...known.filter((release) => release.endedWell).slice(0, rule.keepReleases),
+    ...known.filter(hasFailed).slice(0, rule.keepFailedReleases),
+  ]);
+  return known
+    .filter((release) => !kept.has(release) && !needed.has(release.commitId))
     .sort((a, b) => newestFirst(b, a))
     .map(({ commitId, leftAt }) => ({ commitId, inGrace: !inPast(leftAt, rule, now) }));
 }
+
+/** What the journal did not see happen counts as failed: somebody may still look at it. */
+const hasFailed = ({ endedWell, failed, shownAt }: Release): boolean =>
+  !endedWell && (failed === true || shownAt === undefined);
 
 /** Those of them that go now: their grace is over, or too many wait. Oldest first. */
 export function superfluous(onDisk: readonly string[], journal: Retained, rule: RetentionRule, now: number): string[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Layout, layoutOf, releaseOf } from '../../agent/disk/layout.ts';
 import { createRoom } from '../../agent/room.ts';
-import { beginTarget, wellActive } from '../../agent/state/activation.ts';
+import { actionFailed, beginTarget, wellActive } from '../../agent/state/activation.ts';
 import { emptyJournal, type Journal } from '../../agent/state/journal.ts';
 import { noteShown } from '../../agent/state/link-history.ts';
 import { MAX_WAITING } from '../../agent/state/retention.ts';
@@ -69,6 +69,14 @@ async function deploy(nth: number): Promise<void> {
   journal = wellActive(noteShown(journal, 'shop', commitOf(nth), now), target(nth));
 }
 
+/** As one that fails its health checks, and stays. */
+async function fails(nth: number): Promise<void> {
+  await mkdir(releaseOf(layout, commitOf(nth)));
+  journal = beginTarget(journal, target(nth), `${nth}.1` as TargetVersion, null);
+  const failure = { code: 'HEALTH_FAILED', reason: '', hint: '', next: 'stall' } as const;
+  journal = actionFailed(noteShown(journal, 'shop', commitOf(nth), now), failure, 'health');
+}
+
 const kept = async () =>
   (await readdir(layout.releases)).map((name) => Number.parseInt(name, 16)).sort((a, b) => a - b);
 
@@ -124,6 +132,25 @@ describe('on a full disk', () => {
     expect(await kept()).toEqual([5, 6]);
     expect(tidied).toBe(2);
     expect(await room.giveBack(never)).toBe(false);
+  });
+
+  it('a failed release goes too, once nothing else is left to go', async () => {
+    const room = roomOf();
+    await fails(1);
+    for (const nth of [2, 3, 4]) await deploy(nth);
+    const gone: number[][] = [];
+    while (await room.giveBack(never)) gone.push(await kept());
+    // Twice nothing but garbage of the store.
+    expect(gone).toEqual([
+      [1, 2, 3, 4],
+      [1, 3, 4],
+      [1, 3, 4],
+      [3, 4],
+      [3, 4],
+    ]);
+    await fails(5);
+    while (await room.giveBack(never));
+    expect(await kept()).toEqual([3, 4, 5]);
   });
 
   it('pins of commits that never became releases go too, but for the wanted one', async () => {

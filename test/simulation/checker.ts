@@ -1,5 +1,6 @@
 import { normalize } from 'node:path';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
+import { emptyJournal } from '../../agent/state/journal.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
 import { amountOf } from '../../schemas/policy.ts';
 import { parseReport } from '../../schemas/report.ts';
@@ -9,7 +10,7 @@ import type { Znodes } from '../../schemas/znodes.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { FakeServer } from '../support/zookeeper/fake/server.ts';
 import type { Change } from '../support/zookeeper/fake/wire.ts';
-import { REPOSITORY, type SimulatedServer } from './server.ts';
+import { KEEP_RELEASES, REPOSITORY, type SimulatedServer } from './server.ts';
 
 export interface Checker {
   /** What was broken so far, in words; a run without any has kept every promise. */
@@ -298,8 +299,9 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
         const shows = server.shown();
         const about = report?.targetVersion === record.targetVersion ? report : null;
         if (report?.agentVersion === LIE) continue;
-        if (about?.error?.code === 'NO_SPACE' && server.releasesThatFit >= MANY_RELEASES) {
-          violate(`${server.id} has no room, and only its own releases on its disk`);
+        const idle = about?.error?.code === 'NO_SPACE' ? idleReleases(server) : [];
+        if (idle.length > 0) {
+          violate(`${server.id} has no room, and keeps ${idle.map((commitId) => commitId.slice(0, 7))} for nothing`);
         } else if (about?.activeCommit !== shows) {
           violate(`${server.id} shows ${shows?.slice(0, 7)} and reports ${JSON.stringify(report)}`);
         } else if (shows !== wanted && about.error === null && about.waitingFor === null) {
@@ -312,12 +314,23 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
   };
 }
 
+/**
+ * On its disk though no link shows it, it is not what the agent goes to or could go back to, and nobody asked to keep
+ * it; by hand, since the rule may be what is wrong.
+ */
+function idleReleases(server: SimulatedServer): string[] {
+  const { links, base, progress, pendingActivation, releases } = server.journal() ?? emptyJournal;
+  const well = Object.keys(releases).filter((commitId) => releases[commitId]?.endedWell);
+  const newest = well.sort((a, b) => (releases[b]?.order ?? 0) - (releases[a]?.order ?? 0)).slice(0, KEEP_RELEASES);
+  const previous = Object.values(pendingActivation).map((pending) => pending.previous);
+  const needed = new Set([...Object.values(links), ...previous, ...newest, base?.commitId, progress?.commitId]);
+  return server.releases().filter((commitId) => !needed.has(commitId));
+}
+
 /** Codes of the agents of these runs that speak about the commit; by hand, since the table may be what is wrong. */
 const OF_COMMIT: readonly string[] = ['HEALTH_FAILED', 'ACTIVATE_FAILED'];
 /** What the leader says of agents that were not done in time. */
 const LATE: readonly string[] = ['DEADLINE', 'GONE'];
-/** As many as an agent of these runs may have to keep at once. */
-const MANY_RELEASES = 5;
 const OWN = ['root', 'state'];
 
 /** Of the policies of these runs. */

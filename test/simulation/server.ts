@@ -68,6 +68,8 @@ export interface SimulatedServer {
   journal(): Journal | null;
   /** How many releases its disk holds. */
   releasesThatFit: number;
+  /** The commits of those on it. */
+  releases(): readonly string[];
   /** The commit that the link shows. */
   shown(): string | null;
   start(): Promise<void>;
@@ -83,6 +85,7 @@ export interface SimulatedServer {
 export const REPOSITORY = 'https://git.example.com/shop';
 export const PATH = 'shop' as RelativePath;
 const SESSION_MS = 6_000;
+export const KEEP_RELEASES = 2;
 /** Judged quickly, so that a simulated hour holds many deployments. */
 const HEALTH = {
   checks: [{ tcp: '127.0.0.1:1' }],
@@ -103,7 +106,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       app: world.app,
       agent: {
         ...{ id, root: `/${id}/root`, state: `/${id}/state`, labels, allowUrls: [REPOSITORY] },
-        ...{ health: HEALTH, keepReleases: 2, releaseGrace: '30s', verifyInterval: '5m' },
+        ...{ health: HEALTH, keepReleases: KEEP_RELEASES, releaseGrace: '30s', verifyInterval: '5m' },
       },
     },
     id,
@@ -176,7 +179,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     const store = simulatedGit({
       ...{ objects, clock: now, draw: life.fork(), originUp: world.originUp, spareDirectory: layout.spare },
       onFetch: (url) => world.atFetch(server, url),
-      hasRoom: () => namesIn(layout.releases).length < server.releasesThatFit,
+      hasRoom: () => server.releases().length < server.releasesThatFit,
     });
     const source = { own: agent, allowCommitted: false };
     const failpoint = async (name: FailpointName) => {
@@ -236,6 +239,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
   const server: SimulatedServer = {
     ...{ id, line, journal: () => journal, shown: () => shownBy(linkOf(layout, PATH)) },
     releasesThatFit: Number.POSITIVE_INFINITY,
+    releases: () => namesIn(layout.releases),
     get state() {
       return state;
     },

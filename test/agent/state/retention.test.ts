@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { actionFailed, beginTarget, wellActive } from '../../../agent/state/activation.ts';
+import { actionFailed, beginTarget, givenUp, wellActive } from '../../../agent/state/activation.ts';
 import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
-import { noteShown } from '../../../agent/state/link-history.ts';
+import { noteRelease, noteShown } from '../../../agent/state/link-history.ts';
 import { chooseKept, nameable, superfluous } from '../../../agent/state/retention.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';
@@ -24,6 +24,21 @@ describe('which releases may go', () => {
   it('counts failed ones apart, so that they cannot push out what one returns to', () => {
     const state = journal('a', { a: [true, 1, null], b: [false, 2, 3], c: [false, 4, 5], d: [false, 6, 7] });
     expect(superfluous(['a', 'b', 'c', 'd'], state, rule, NOW)).toEqual(['b', 'c']);
+  });
+
+  it('keeps none that a newer target overtook, and so no failed one goes for it', () => {
+    const [well, failed, ...overtaken] = ['a', 'b', 'c', 'd', 'e'].map((letter) => letter.repeat(40));
+    const made = (before: Journal, commitId = '') => noteRelease(before, commitId, 1);
+    const failure = { code: 'PREPARE_FAILED', reason: '', hint: '', next: 'stall' } as const;
+    const target = allowedTarget({ url: 'file:///srv/shop.git', commitId: failed ?? '', relativePath: 'shop' });
+    const wanted = { kind: 'target', target, targetVersion: '2.1' as TargetVersion } as const;
+    const shown = noteShown(emptyJournal, 'shop', well ?? '', 1);
+    const gaveUp = givenUp(made(shown, failed), wanted, 'prepare', failure, '');
+    const all = [well, failed, ...overtaken] as string[];
+    expect(superfluous(all, overtaken.reduce(made, gaveUp), rule, NOW)).toEqual(overtaken);
+    expect(superfluous(all, overtaken.reduce(made, gaveUp), { ...rule, keepFailedReleases: 0 }, NOW)).toEqual(
+      all.slice(1),
+    );
   });
 
   it('never drops what a link shows, however old', () => {
