@@ -37,9 +37,11 @@ import {
 export interface StoreOptions {
   /** `<state>/apps/<app>/store.git`: absolute, without `..`, ours alone. Its parents are made with mode 0700. */
   readonly directory: string;
-  /** What the settings grant for a url; asked at each fetch, so that changed settings count at once. */
+  /** What the settings grant for a url. Called at each fetch, so that changed settings take effect at once. */
   readonly credentialFor: (url: RepositoryUrl) => Credential | undefined;
-  /** Protocols that fetches may use, without the colon. file, http and git only where a prefix of theirs is listed. */
+  /**
+   * Protocols that fetches may use, without the colon. file, http and git only if the settings list a prefix of theirs.
+   */
   readonly allowProtocols: readonly string[];
   /** The state lock, which git children hold too. */
   readonly lockFd?: number | undefined;
@@ -56,17 +58,17 @@ export interface StoreOptions {
   readonly failpoint?: GitFailpoint | undefined;
 }
 
-/** Opens the store of one app. Touches no disk: `recover` makes it and clears what a crash left. */
+/** Opens the store of one app. Touches no disk: `recover` creates the store and removes what a crash left. */
 export function openStore(options: StoreOptions): Store {
   const store = partsOf(options);
   const limits = { ...FETCH_LIMITS, ...options.limits };
   const spares = new Map<string, OpenSpare>();
-  /** Whatever writes refs, packs or the shallow list does so in this turn: a lock that is found there is then stale. */
+  /** All writes of refs, packs and the shallow list happen in this turn, so any lock found there is stale. */
   const writing = createMutex();
   const doubting = createDoubting(store);
   const copyChange = store.diffEngine ? createLocalCopy(store, store.rules, limits.maxBytes) : null;
 
-  /** What is only kept for speed is given back before a full disk stops a fetch. False: there was nothing. */
+  /** Gives back what is kept only for speed, before a full disk stops a fetch. False: there was nothing. */
   async function discardSpares(): Promise<boolean> {
     const discarded = await Promise.all([...spares.values()].map((spare) => spare.discard()));
     return discarded.some(Boolean);
@@ -81,7 +83,7 @@ export function openStore(options: StoreOptions): Store {
     throw gitError('NOT_OUR_WORK_TREE', `${directory} is no work tree of this store`);
   }
 
-  /** New ones are started at the next question. */
+  /** The next request starts new ones. */
   function closeReaders(): void {
     store.reader.close();
     store.sizes.close();
@@ -154,13 +156,13 @@ export function openStore(options: StoreOptions): Store {
     tidy: (signal, room) =>
       writing(async () => {
         await gc(store, signal, room);
-        closeReaders(); // They hold the packs that are gone, and with them their room.
+        closeReaders(); // They keep removed packs open, and so their disk space.
       }),
     close: closeReaders,
   };
 }
 
-/** What the rooms of this folder take as it is: a repository, its work trees, the rules of content. */
+/** The parts that the rooms of this folder share: a repository, its work trees, the content rules. */
 function partsOf(options: StoreOptions) {
   const directory = checkedPath(options.directory);
   const { clock, random, log, path, lockFd } = options;

@@ -9,10 +9,10 @@ import { catchUpIndex } from './worktree/index-catch-up.ts';
 import { allWorkTrees, recoverWorkTrees, type WorkTreeStore } from './worktree/work-tree.ts';
 
 /**
- * Start-up, with the state lock held: ends what an earlier agent left running, makes an absent store, then removes
- * locks, half packs and half-made work trees. Repeatable, and right after a kill at any point, its own included. The
- * live release is never touched: only what the store keeps about it may be repaired. A store that is damaged beyond
- * that is set aside for a new one; the agent always starts.
+ * Start-up, with the state lock held: ends the git processes that an earlier agent left running, creates a missing
+ * store, then removes locks, half packs and half-made work trees. Repeatable, and correct after a kill at any point,
+ * even within itself. The live release is never touched; only what the store keeps about it may be repaired. A store
+ * with worse damage is replaced by a new one; the agent always starts.
  */
 export async function recover(store: WorkTreeStore): Promise<void> {
   const ended = await endOrphans(store.directory, store.clock);
@@ -26,7 +26,7 @@ export async function recover(store: WorkTreeStore): Promise<void> {
   });
   for (const tree of await allWorkTrees(store)) void catchUpIndex(store, tree);
   await judge(store).catch((error: unknown) => markSuspect(store, error));
-  void store.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target comes.
+  void store.reader.read('HEAD').catch(() => {}); // Starts the resident reader before the first target arrives.
 }
 
 async function clear(store: WorkTreeStore): Promise<void> {

@@ -3,22 +3,20 @@ import type { CommitId } from '../../schemas/values.ts';
 import { checkedCommitId } from '../run/commit-id.ts';
 
 /**
- * How the commits of one repository, a person's clone or the one that receives pushes, lie to each other. It reads
- * history and nothing else. Never throws: what the repository cannot tell is null, or left out.
+ * How the commits of one repository are related: a person's clone, or the repository that receives pushes. It reads
+ * history and nothing else. Never throws: what the repository cannot tell is null or left out.
  */
 export interface CommitGraph {
-  /**
-   * At most 50 commits reachable from `to` and not from `from`, newest first; empty where one of them is not there.
-   */
+  /** At most 50 commits reachable from `to` and not from `from`, newest first; empty if `from` or `to` is missing. */
   titles(from: CommitId, to: CommitId): Promise<CommitTitle[]>;
   /**
-   * How many commits `to` has that `from` lacks, and the other way round; null where the repository lacks one of them or
-   * its history is cut.
+   * `ahead`: how many commits `to` has that `from` lacks; `behind`: the reverse. Null if the repository lacks one of
+   * the two or its history is cut.
    */
   compare(from: CommitId, to: CommitId): Promise<{ ahead: number; behind: number } | null>;
   /**
-   * Which of `candidates` are `tip` or an ancestor of it. Null where that cannot be told: `tip` is not there, or the
-   * history is cut and hides one of them.
+   * Which of `candidates` are `tip` or one of its ancestors. Null if unknown: `tip` is missing, or the history is cut
+   * and may hide a candidate.
    */
   containedIn(tip: CommitId, candidates: readonly CommitId[]): Promise<CommitId[] | null>;
 }
@@ -28,17 +26,17 @@ export interface CommitTitle {
   readonly title: string;
 }
 
-/** More commits than this beside the tip's history are not walked. */
+/** The walk gives up at this many commits outside the tip's history. */
 const MAX_WALKED = 100_000;
 
-/** @param ask runs git in the repository and gives its output. Rejects where git fails. */
+/** @param ask runs git in the repository and returns its output. Rejects if git fails. */
 export function commitGraph(ask: (args: readonly string[]) => Promise<string>): CommitGraph {
   const lines = async (...args: string[]) => (await ask(args)).split('\n').filter((line) => line !== '');
   const isWhole = async () => /^false/.test(await ask(['rev-parse', '--is-shallow-repository']));
 
   async function reached(tip: CommitId, candidates: readonly CommitId[]): Promise<CommitId[] | null> {
     const ids = candidates.map(checkedCommitId);
-    // What is not there at all is no ancestor of what is, in a history that is whole.
+    // In a complete history, a missing commit is no ancestor of an existing one.
     const there = await lines('rev-list', '--no-walk', '--ignore-missing', '--end-of-options', ...ids);
     const known = ids.filter((id) => there.includes(id));
     const walk = ['rev-list', `--max-count=${MAX_WALKED}`, '--end-of-options', ...known, `^${checkedCommitId(tip)}`];
@@ -66,7 +64,7 @@ export function commitGraph(ask: (args: readonly string[]) => Promise<string>): 
       const counts = /^(\d+)\s+(\d+)/.exec(said);
       if (!counts) return null;
       const [behind, ahead] = [Number(counts[1]), Number(counts[2])];
-      // Where history is cut, what is missing behind the cut looks like what was never there.
+      // In a cut history, commits behind the cut look as if they never existed.
       if (behind > 0 && !(await isWhole().catch(() => false))) return null;
       return { ahead, behind };
     },

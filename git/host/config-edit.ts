@@ -5,28 +5,30 @@ import { syncDirectory } from '../../runtime/durable-file.ts';
 import { gitError } from '../run/errors.ts';
 import type { Git } from '../run/process.ts';
 
-/** A repository's own config while it is changed. Names are those of settings, in full; values are single lines. */
+/** A repository's own config during a change. Keys are full setting names; values are single lines. */
 export interface ConfigEdit {
-  /** All values of a setting, as they stand there. */
+  /** All values of a setting, as written. */
   read(key: string): Promise<string[]>;
   isOn(key: string): Promise<boolean>;
-  /** In place of all its values; null: there shall be none. */
+  /** Replaces all values of the setting; null removes them. */
   set(key: string, value: string | null): Promise<void>;
-  /** One value beside others that a setting may have. */
+  /** Adds one value and keeps the existing ones. */
   add(key: string, value: string): Promise<void>;
   remove(key: string, value: string): Promise<void>;
-  /** Such as `gitfleet.main /app/business` for `[gitfleet "main /app/business"]`; there is none already: success. */
+  /**
+   * Such as `gitfleet.main /app/business` for `[gitfleet "main /app/business"]`. Succeeds if there is no such section.
+   */
   removeSection(section: string): Promise<void>;
 }
 
-/** A git that changes it holds its lock for milliseconds; five seconds are enough on a slow disk too. */
+/** Git holds the config lock for milliseconds; five seconds are enough even on a slow disk. */
 const LOCK_TRIES = 200;
 const LOCK_PAUSE_MS = 25;
 
 /**
- * Changes a repository's config all at once: a reader, and a crash at any point, finds it as it was or as it shall be.
- * The change is made by git on a copy, then put in place under git's own lock, with owner and mode as they were.
- * @param change is called again on what is there then, where the config changed meanwhile.
+ * Changes a repository's config atomically: readers see the old or the new config, also after a crash at any point. Git
+ * edits a copy, which then replaces the config under git's own lock, with the same owner and mode.
+ * @param change is called again, on the new content, if the config changed in the meantime.
  * @throws FleetError CONFIG_LOCKED
  */
 export async function changeConfig<T>(git: Git, gitDir: string, change: (edit: ConfigEdit) => Promise<T>): Promise<T> {
@@ -47,7 +49,7 @@ export async function changeConfig<T>(git: Git, gitDir: string, change: (edit: C
   }
 }
 
-/** False: it is not `before` any more, and stays as it is. */
+/** False: the config is no longer `before`, and was left alone. */
 async function replace(git: Git, config: string, before: Buffer, after: Buffer): Promise<boolean> {
   const lock = `${config}.lock`;
   const handle = await takeLock(git, lock);
@@ -59,7 +61,7 @@ async function replace(git: Git, config: string, before: Buffer, after: Buffer):
     const { uid, gid, mode } = await stat(config);
     await handle.writeFile(after);
     const made = await handle.stat();
-    // Only root may give it to whom it belongs; where several share a repository it is the last one's, as git does it.
+    // Only root can keep the owner. In a shared repository the file belongs to its last writer, as with git itself.
     if (made.uid !== uid || made.gid !== gid) await handle.chown(uid, gid).catch(() => {});
     await handle.chmod(mode & 0o7777);
     await handle.sync();
@@ -88,7 +90,7 @@ async function takeLock(git: Git, lock: string) {
 
 function createEdit(git: Git, gitDir: string, copy: string): ConfigEdit {
   const tell = async (...words: string[]) => void (await git.output(['config', '--file', copy, ...words], { gitDir }));
-  /** @param nothing the exit code that says that there is no such thing. */
+  /** @param nothing the exit code that means "no such setting". */
   const askFor = async (nothing: number, ...words: string[]) => {
     const said = await git.run(['config', '--file', copy, ...words], { gitDir });
     if (said.exitCode !== 0 && said.exitCode !== nothing) throw notReadable(gitDir, said.stderr);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Git } from '../run/process.ts';
 
-/** A deployment's commit, kept at the origin under `refs/deployments/<app>/<n>`: no forced push takes it away. */
+/** A deployment's commit, kept at the origin under `refs/deployments/<app>/<n>`, so that it survives forced pushes. */
 export interface DeploymentPin {
   readonly number: number;
   readonly commitId: string;
@@ -25,9 +25,9 @@ export async function readPins(git: Git, gitDir: string, app: string): Promise<D
 }
 
 /**
- * Makes pins, for those commits that are here; what is there already is success. All at once, but a lock on one of them
- * does not keep the newest from being made.
- * @throws FleetError what kept some of them from being made.
+ * Makes pins for those commits that exist here; an existing pin is success. All in one call of git, but a lock on one
+ * pin does not prevent the newest one.
+ * @throws FleetError if some pins could not be made.
  */
 export async function makePins(git: Git, gitDir: string, app: string, pins: readonly DeploymentPin[]): Promise<void> {
   const here = await commitsHere(git, gitDir, pins);
@@ -43,8 +43,8 @@ export async function makePins(git: Git, gitDir: string, app: string, pins: read
 }
 
 /**
- * Removes pins. That needs the lock of all packed refs, which making them does not: so it comes second, waits briefly,
- * and a failure only leaves more pins than needed.
+ * Removes pins. Unlike making pins, this needs the lock of all packed refs. So it runs second and waits only briefly; a
+ * failure just leaves more pins than needed.
  */
 export async function removePins(git: Git, gitDir: string, app: string, numbers: readonly number[]): Promise<boolean> {
   if (numbers.length === 0) return true;
@@ -55,14 +55,14 @@ export async function removePins(git: Git, gitDir: string, app: string, numbers:
   );
 }
 
-/** A lock that keeps pins from being removed: null, or the file, if it is older than any git needs. */
+/** The lock file that prevents the removal of pins, if it is older than any git needs it; otherwise null. */
 export async function stalePinLock(gitDir: string, now: number): Promise<string | null> {
   const lock = join(gitDir, 'packed-refs.lock');
   const found = await stat(lock).catch(() => null);
   return found !== null && now - found.mtimeMs > STALE_MS ? lock : null;
 }
 
-/** Another hook may be at the same refs. Git's own patience is a tenth of a second. */
+/** Another hook may be updating the same refs. Git's own timeout is a tenth of a second. */
 const LOCK_MS = 5_000;
 const BRIEF_MS = 300;
 const STALE_MS = 60_000;
@@ -74,14 +74,14 @@ async function updateRefs(git: Git, gitDir: string, orders: readonly string[], p
   await git.output(['update-ref', '--stdin'], { gitDir, input: orders.join(''), config });
 }
 
-/** The hints of git's codes speak to the operator of an agent. */
+/** The hints of git's codes are written for the operator of an agent. */
 function atTheHost(error: unknown, gitDir: string): unknown {
   if (!(error instanceof FleetError) || error.code !== 'STORE_LOCKED') return error;
   const hint = `on the git host, if no git runs in ${gitDir}: remove the lock file; the next push pins it`;
   return new FleetError({ ...error.toFailure(), hint });
 }
 
-/** Asked first, because git refuses all orders where one names a commit that is not here. */
+/** Checked first, because git refuses all updates if one of them names a missing commit. */
 async function commitsHere(git: Git, gitDir: string, pins: readonly DeploymentPin[]): Promise<DeploymentPin[]> {
   const named = pins.filter(({ commitId }) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(commitId));
   if (named.length === 0) return [];
@@ -90,5 +90,5 @@ async function commitsHere(git: Git, gitDir: string, pins: readonly DeploymentPi
   return named.filter((_, at) => said[at] === 'commit');
 }
 
-/** An app znode as one part of a ref's name; a dot could make `..` or `.lock` of it. */
+/** An app znode as one component of a ref name. Dots are escaped: they could form `..` or `.lock`. */
 const nameOf = (app: string): string => app.slice(1).replaceAll('/', '+').replaceAll('.', '%2e');

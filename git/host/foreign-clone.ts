@@ -5,11 +5,11 @@ import { writeAttributes } from '../repository/repository.ts';
 import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
 import type { Git, GitCall } from '../run/process.ts';
 
-/** What a repository that is not ours says about itself; claims, to be checked. */
+/** What a repository that is not ours says about itself. Unverified. */
 export interface ForeignRepository {
-  /** Null: it has no commit, or is none that git can read. */
+  /** Null: it has no commit, or git cannot read it. */
   readonly head: CommitId | null;
-  /** As written there, so it may be anything. */
+  /** As written in its config, so it may be anything. */
   readonly originUrl: string | null;
 }
 
@@ -17,9 +17,9 @@ export interface ForeignRepository {
 const TIMEOUT_MS = 30_000;
 
 /**
- * Asks a foreign repository two questions that run nothing of what its config names: no filter, hook, monitor or
- * transport takes part in resolving HEAD, and its includes are not followed for the url.
- * @param gitDir its `.git`, or itself where it is bare.
+ * Reads HEAD and the origin's url of a foreign repository without running anything that its config names: resolving
+ * HEAD involves no filter, hook, monitor or transport, and includes are not followed for the url.
+ * @param gitDir its `.git` directory, or the repository itself if it is bare.
  */
 export async function readForeign(git: Git, gitDir: string, signal: AbortSignal): Promise<ForeignRepository> {
   const call: GitCall = { gitDir, cwd: '/', timeoutMs: TIMEOUT_MS, maxBytes: 64 * 1024, signal };
@@ -33,10 +33,11 @@ export async function readForeign(git: Git, gitDir: string, signal: AbortSignal)
 }
 
 /**
- * How the files of a foreign directory differ from a commit, by name: changed or missing ones, and whatever else lies
- * there, ignored files and filled submodules included. Every file is hashed; index and config of the directory are
- * not asked, for both could hide a file, and its config could run a command. That takes a bare repository of our own
- * that borrows the objects, made in `scratch` and gone afterwards. Nothing is written into the directory.
+ * The names of the files in which a foreign directory differs from a commit: changed files, missing files and
+ * everything else that is there, including ignored files and filled submodules. Every file is hashed. The directory's
+ * index and config are not used: both could hide a file, and the config could run a command. Instead a bare repository
+ * of our own borrows the objects; it is made in `scratch` and removed afterwards. Nothing is written into the
+ * directory.
  * @param objects the object directory that has the commit.
  */
 export async function differencesFrom(
@@ -54,10 +55,10 @@ export async function differencesFrom(
     await writeAttributes(gitDir);
     await mkdir(join(gitDir, 'objects', 'info'), { recursive: true });
     await writeFile(join(gitDir, 'objects', 'info', 'alternates'), `${objects}\n`);
-    // Started in our own: theirs may be gone at any time, and git then says so.
+    // Git runs in our directory: it fails if its working directory disappears, and theirs may at any time.
     const call: GitCall = { gitDir, workTree: directory, cwd: gitDir, signal };
     await git.output(['read-tree', checkedCommitId(commitId)], call);
-    await git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+    await git.run(['update-index', '-q', '--refresh'], call); // Exits with 1 if files differ.
     const flags = ['--name-only', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', '--ignore-submodules=all'];
     const changed = await git.output(['diff-index', ...flags, commitId, '--'], call);
     const strangers = await git.output(['ls-files', '--others', '--directory', '-z'], call);
@@ -68,7 +69,9 @@ export async function differencesFrom(
   }
 }
 
-/** What lies in a submodule is no part of the commit; git is not asked about it, because that would read its config. */
+/**
+ * Files in a submodule are not part of the commit. They are found without git, which would read the submodule's config.
+ */
 async function filledSubmodules(git: Git, directory: string, call: GitCall): Promise<string[]> {
   const listed = (await git.output(['ls-files', '--stage', '-z'], call)).split('\0');
   const paths = listed.filter((line) => line.startsWith('160000 ')).map((line) => line.slice(line.indexOf('\t') + 1));

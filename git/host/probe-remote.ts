@@ -4,8 +4,8 @@ import { gitError, gitFailure } from '../run/errors.ts';
 import { createGit, type GitSandbox } from '../run/process.ts';
 
 /**
- * Asks the repository at `url` for its refs exactly as an agent would: same credential, same environment, nothing of
- * the caller's. Resolves when it answered. For doctor.
+ * Lists the refs of the repository at `url` exactly as an agent would: with the same credential and environment, and
+ * nothing of the caller's. Resolves if it answered. For `doctor`.
  * @throws FleetError AUTH, HOST_KEY, REPOSITORY_NOT_FOUND, DUMB_HTTP, CREDENTIAL_FILE ...
  */
 export async function probeRemote(

@@ -2,8 +2,8 @@ import type { Code } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 
 /**
- * The failure of a git that a publisher ran, with what helps there: the hints of errors.ts speak to the operator of an
- * agent, which has credentials and a store of its own and tries again automatically.
+ * Gives the failure of a publisher's git a hint that helps the publisher. The hints in errors.ts are for the operator
+ * of an agent, which has its own credentials and store and retries automatically.
  */
 export function forPublisher(found: FleetError): FleetError {
   const hint = HINTS[found.code] ?? (FOR_ALL.has(found.code) ? found.hint : SEE_WORDS);
@@ -12,7 +12,7 @@ export function forPublisher(found: FleetError): FleetError {
 
 const SEE_WORDS = 'see what git says in the reason; fix it, then run the command again';
 
-/** What errors.ts says of these is about the repository, and true for every client. */
+/** For these codes, the hint in errors.ts is about the repository and holds for every client. */
 const FOR_ALL: ReadonlySet<Code> = new Set([
   'REPOSITORY_NOT_FOUND',
   'REDIRECTED',
@@ -21,7 +21,7 @@ const FOR_ALL: ReadonlySet<Code> = new Set([
   'COMMIT_NOT_FOUND',
 ]);
 
-/** For a full id the server is asked too, but need not answer. */
+/** With a full id the server is queried too, but does not have to answer. */
 const HINTS: Readonly<Partial<Record<Code, string>>> = {
   FETCH_FAILED: 'check that this machine reaches the git server, then run the command again; or give a full commit id',
   AUTH: 'check the key or password that git has here: git ls-remote asks the same way; or give a full commit id',

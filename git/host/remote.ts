@@ -15,32 +15,32 @@ import { forPublisher } from './publisher-hints.ts';
 import { networkEnvironment, type UserEnvironment, userGit } from './user-git.ts';
 
 /**
- * What a publisher asks of git: the commit behind a name, whether a server has a commit, where a clone came from, what
- * changed between two commits. It runs as the person or hook that publishes, with their configuration and credentials
- * (ssh agent, credential helpers), but never prompts, and never writes into their repository.
+ * What a publisher needs from git: the commit behind a name, whether a server has a commit, where a clone came from,
+ * what changed between two commits. Git runs as the person or hook that publishes, with their configuration and
+ * credentials (ssh agent, credential helpers), but never prompts and never writes into their repository.
  */
 export interface Remote {
   /** The commit that `rev` names in the clone at `where`, or at the url `where`. */
   resolveRef(where: string, rev: string, signal?: AbortSignal): Promise<CommitId>;
   /**
-   * `tip`: a branch or tag points at it. `has`: the server gives it though none does. `absent`: the server says it has
-   * no such object. `unknown`: the server gives only what it advertises, and that is something else.
+   * `tip`: a branch or tag points at it. `has`: the server serves it although no ref points at it. `absent`: the server
+   * says that it has no such object. `unknown`: the server serves only advertised commits, and this is not one of them.
    */
   has(url: RepositoryUrl, commitId: CommitId, signal?: AbortSignal): Promise<'tip' | 'has' | 'absent' | 'unknown'>;
   /**
-   * The fetch url that the clone at `directory` has for its upstream or for origin: as written, so check it, or as git
-   * resolves it where only the user's `insteadOf` makes a url of it. Null: there is no clone, or it has no origin.
-   * @throws FleetError CLONE_OWNER where git refuses to look at the clone.
+   * The fetch url of the upstream or `origin` of the clone at `directory`: as written, so check it; or as git resolves
+   * it, if it becomes a url only through the user's `insteadOf`. Null: there is no clone, or it has no origin.
+   * @throws FleetError CLONE_OWNER if git refuses to read the clone.
    */
   inferUrl(directory: string): Promise<string | null>;
-  /** How the commits of the clone at `directory` lie to each other. */
+  /** How the commits of the clone at `directory` are related. */
   graph(directory: string): CommitGraph;
   /**
-   * A branch of the clone, or one it has of a remote, that contains the commit: the one called `branch`, or with null
-   * any. Null where there is none, or the clone lacks the commit.
+   * A local or remote-tracking branch of the clone that contains the commit: the one called `branch`, or any if
+   * `branch` is null. Null if there is none or the clone lacks the commit.
    */
   branchWith(directory: string, commitId: CommitId, branch: string | null): Promise<string | null>;
-  /** The title of one commit of the clone, empty when it is not there. */
+  /** The title of one commit of the clone; empty if the clone lacks it. */
   title(directory: string, commitId: CommitId): Promise<string>;
 }
 
@@ -77,12 +77,15 @@ export function createRemote(options: RemoteOptions): Remote {
     return new Map(lines.map((line) => [line.slice(line.indexOf('\t') + 1), line.slice(0, line.indexOf('\t'))]));
   }
 
-  /** Of one name, and not of one commit: git itself takes the tag, with a warning that is not shown here. */
+  /**
+   * Whether a branch and a tag share the name but not the commit. Git itself takes the tag, with a warning that is not
+   * shown here.
+   */
   async function isBranchAndTag(clone: string, rev: string): Promise<boolean> {
     if (rev === 'HEAD' || rev.startsWith('refs/')) return false;
     const names = [`refs/heads/${rev}`, `refs/tags/${rev}`];
     const format = '--format=%(refname) %(objectname) %(*objectname)';
-    // Not by simple-git, which waits a while where nothing is printed.
+    // Not through simple-git, which delays commands that print nothing.
     const said = await ask(['-C', clone, 'for-each-ref', format, ...names], '', undefined);
     const lines = said.stdout.toString('utf8').split('\n');
     const found = lines.map((line) => line.split(' ')).filter(([name = '']) => names.includes(name));
@@ -166,7 +169,7 @@ export function createRemote(options: RemoteOptions): Remote {
   };
 }
 
-/** What git says beyond that there is no such commit, which it says as `Needed a single revision`. */
+/** Git's message, without the part that only says that there is no such commit (`Needed a single revision`). */
 function moreWords({ message }: Error): string {
   const words = message.replace(/^fatal: Needed a single revision$/m, '').trim();
   return words === '' ? '' : `: ${clean(words, 200)}`;
@@ -187,7 +190,7 @@ const cloneOwner = (directory: string): FleetError =>
     `run this as its owner, or once: git config --global --add safe.directory ${shellWord(directory)}`,
   );
 
-/** Of a clone's remote: complete without the user's configuration. */
+/** A remote's url that needs nothing of the user's configuration. */
 const PLAIN_URL = /^(https?|ssh|git|file):\/\/|^[^:/]+@[^:/]+:|^[./]/;
 
 function ambiguous(rev: string, where: string): FleetError {
@@ -195,7 +198,10 @@ function ambiguous(rev: string, where: string): FleetError {
   return gitError('AMBIGUOUS_REV', `${JSON.stringify(rev)} is a branch and a tag of ${clean(where)}`, hint);
 }
 
-/** A full name counts first, then a branch, then a tag; an annotated tag means the commit it stands for. */
+/**
+ * `HEAD` and names below `refs/` are taken as they are; otherwise a branch or a tag. An annotated tag means the commit
+ * it points at.
+ */
 function chooseRef(refs: ReadonlyMap<string, string>, url: string, rev: string): CommitId {
   const candidates = rev === 'HEAD' || rev.startsWith('refs/') ? [rev] : [`refs/heads/${rev}`, `refs/tags/${rev}`];
   const there = candidates.filter((name) => refs.has(name));
@@ -215,7 +221,7 @@ function notAnswered(said: RunResult, url: string): FleetError {
   return FleetError.of('FETCH_FAILED', `git ended with ${said.ended}`, hint);
 }
 
-/** `main` or `origin/main`, as git shows them, and what both are called in their own repository. */
+/** `shown`: as git shows it, `main` or `origin/main`. `bare`: its name in its own repository, `main` for both. */
 const shown = (name: string): string => name.replace(/^refs\/(?:heads|remotes)\//, '');
 const bare = (name: string): string => name.replace(/^refs\/(?:heads\/|remotes\/[^/]+\/)/, '');
 

@@ -4,8 +4,8 @@ import type { Git } from '../run/process.ts';
 import { notReadable } from './config-edit.ts';
 
 /**
- * The `gitfleet.*` members of a repository's own git config: where the hooks keep what `hook install` was told. Values
- * are single lines. Reading knows nothing of the user's or the machine's config.
+ * The `gitfleet.*` settings in a repository's own git config, where `hook install` stores what the hooks need. Values
+ * are single lines. The user's and the machine's config are not read.
  */
 export async function readRepositoryConfig(git: Git, gitDir: string): Promise<Record<string, string>> {
   const said = await git.run(['config', '--local', '--null', '--get-regexp', '^gitfleet\\.'], { gitDir });
@@ -15,14 +15,17 @@ export async function readRepositoryConfig(git: Git, gitDir: string): Promise<Re
   return Object.fromEntries(
     entries.map((entry) => {
       const at = entry.indexOf('\n');
-      // A name alone, without `=`.
+      // A key without `=` has no value.
       if (at < 0) return [entry.slice('gitfleet.'.length), ''];
       return [entry.slice('gitfleet.'.length, at), entry.slice(at + 1)];
     }),
   );
 }
 
-/** The git directory of `path` if it is a bare repository (or a git directory) of its own, else a failure. */
+/**
+ * The git directory of `path`, which must itself be a bare repository or a git directory. @throws FleetError
+ * NOT_A_REPOSITORY
+ */
 export async function gitDirOf(git: Git, path: string): Promise<string> {
   const found = await stat(path).catch(() => null);
   if (!found?.isDirectory()) throw notReadable(path, 'there is no such directory');
@@ -31,20 +34,20 @@ export async function gitDirOf(git: Git, path: string): Promise<string> {
   throw notReadable(path, said.stderr);
 }
 
-/** A branch's commit, null where there is no such branch. */
+/** A branch's commit; null if there is no such branch. */
 export async function branchTip(git: Git, gitDir: string, branch: string): Promise<string | null> {
   const name = `refs/heads/${branch}^{commit}`;
   const said = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', name], { gitDir });
   return said.exitCode === 0 ? said.stdout.toString('utf8').trim() : null;
 }
 
-/** The newest of some commits, as they are dated. */
+/** The newest of some commits, by commit date. */
 export async function newestCommit(git: Git, gitDir: string, commitIds: readonly string[]): Promise<string> {
   const args = ['rev-list', '--no-walk=sorted', '--max-count=1', '--stdin'];
   return (await git.output(args, { gitDir, input: `${commitIds.join('\n')}\n` })).trim();
 }
 
-/** As a publisher records it from a clone (remote.ts): with its control characters written out. */
+/** A commit's title, as a publisher records it from a clone (remote.ts): with control characters escaped. */
 export async function commitTitle(git: Git, gitDir: string, commitId: string): Promise<string> {
   const said = await git.output(['log', '-1', '--format=%s', '--end-of-options', commitId, '--'], { gitDir });
   return visible(said.trim(), 200);

@@ -4,9 +4,9 @@ import { type SimpleGit, simpleGit } from 'simple-git';
 export type UserEnvironment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Git in a person's clone, with that person's configuration: the files in the home directory, and what CI images give in
- * the environment (GIT_CONFIG_COUNT, GIT_CONFIG_GLOBAL ...), such as safe.directory. No other variable of git's takes
- * part, since in a hook they name another repository. For local questions that always print something.
+ * Git in a person's clone, with that person's configuration: the files in the home directory, and what CI images set in
+ * the environment (GIT_CONFIG_COUNT, GIT_CONFIG_GLOBAL ...), such as safe.directory. Git's other variables are dropped,
+ * because in a hook they name another repository. For local commands that always print something.
  */
 export function userGit(directory: string, env: UserEnvironment): SimpleGit {
   const config = Object.keys(env).filter((name) => /^GIT_CONFIG(_|$)/.test(name));
@@ -15,7 +15,7 @@ export function userGit(directory: string, env: UserEnvironment): SimpleGit {
     baseDir: directory,
     maxConcurrentProcesses: 2,
     timeout: { block: 60_000 },
-    // The guard is against configuration from outside; this is the person's own.
+    // simple-git guards against configuration from outside; this is the person's own.
     ...(config.length > 0 ? { allowEnvironment: Object.keys(own), unsafe: OWN_CONFIGURATION } : {}),
   }).env(own);
 }
@@ -37,7 +37,7 @@ const OWN_CONFIGURATION = {
   allowUnsafeSshCommand: true,
 };
 
-/** In a hook git's variables name the repository that was pushed to; ours is another, or none. */
+/** In a hook, git's variables name the repository that was pushed to. Our calls use another repository, or none. */
 export function networkEnvironment(env: UserEnvironment, url: string): Record<string, string> {
   const kept = Object.entries(env).filter(
     (entry): entry is [string, string] =>

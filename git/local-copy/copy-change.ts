@@ -11,18 +11,18 @@ import { packOf } from './pack-writer.ts';
 import { isPlainObject, isPlainPath } from './plain-objects.ts';
 
 /**
- * This room is for one case: an origin that is a directory of the agent's own user on a local disk, and a small plain
- * change that a push has just left there as loose objects. It is a shortcut past `git fetch`, never a second way to
- * fetch: a network, a packed origin, a directory of another user and every doubt are left to git.
+ * This room is for one case: the origin is a directory of the agent's own user on a local disk, and a push has just
+ * left a small plain change there as loose objects. It is a shortcut around `git fetch`, never a second way to fetch: a
+ * network, a packed origin, a directory of another user and every doubt are left to git.
  *
- * What differs from `base`, a commit that a pin says is here whole, is read from the origin's loose objects and becomes
- * a pack of our own. Each object is hashed, and the walk from the commit down shows that none is missing. Null: it is
- * left to git (packed already, too large, an odd name, a symlink), and nothing was written. Only within the store's
- * writing turn.
+ * `base` is a commit that is complete here, as its pin says. The differences from it are read from the origin's loose
+ * objects and become a pack of our own. Each object is hashed, and the walk down from the commit shows that none is
+ * missing. Null: the change is left to git (already packed, too large, an odd name, a symlink), and nothing was
+ * written. Call it only within the store's writing turn.
  */
 export function createLocalCopy(repository: Repository, rules: ContentRules, maxBytes: number) {
   const directoryOf = createOriginDirectories(repository.clock);
-  /** Commit and trees of the change that was copied last, by id: what changes now often lies beside them. */
+  /** Commit and trees of the last copied change, by id: the next change often needs the same ones. */
   const last = new Map<string, FoundObject>();
   const older: ObjectReader = { read: async (id) => last.get(id) ?? repository.reader.read(id), close() {} };
 
@@ -55,11 +55,11 @@ export function createLocalCopy(repository: Repository, rules: ContentRules, max
   };
 }
 
-/** Reading, hashing and judging so much holds the event loop for some hundredths of a second at most. */
+/** Reading, hashing and judging this much blocks the event loop for a few hundredths of a second at most. */
 const MAX_BYTES = 256 * 1024;
 const MAX_READS = 400;
 
-/** The origin first, since what is new is there; the store has what the commit has in common with others. */
+/** Reads the origin first, which has what is new, then the store, which has what the commit shares with others. */
 function takingFrom(
   repository: Repository,
   objects: string,
@@ -83,7 +83,8 @@ function takingFrom(
 }
 
 /**
- * Git knows this one without having it: it would never come into the store, nor the name of such a directory be judged.
+ * Git knows the empty tree without storing it, so it would never reach the store, and the directory's name would go
+ * unjudged.
  */
 const withoutEmptyTree = (found: FoundObject | null) => (found?.type === 'tree' && found.size === 0 ? null : found);
 

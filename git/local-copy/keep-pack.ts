@@ -6,10 +6,10 @@ import { pin, type Repository } from '../repository/repository.ts';
 import type { Pack } from './pack-writer.ts';
 
 /**
- * Puts a pack of ours into the store and pins its commit, in an order in which a crash leaves nothing that counts:
- * first the mark that the commit's history is not here, which alone means nothing, then the pack, whose index comes
- * last, then the pin. What is left aside has names that stale-files.ts removes. Only within the store's writing turn:
- * any lock is stale.
+ * Puts a pack of ours into the store and pins its commit, in an order in which a crash leaves nothing that has an
+ * effect: first the shallow mark of the commit, which means nothing on its own; then the pack and, after it, its index;
+ * then the pin. Leftover temporary files have names that stale-files.ts removes. Call it only within the store's
+ * writing turn, where any lock found is stale.
  */
 export async function keepPack(repository: Repository, commitId: CommitId, made: Pack, cut: boolean): Promise<void> {
   const { directory } = repository;
@@ -40,8 +40,8 @@ export async function keepPack(repository: Repository, commitId: CommitId, made:
 }
 
 /**
- * Start-up: a crash may have left the mark of a commit that never came. To a fetch that asks for more history it would
- * be an error.
+ * Start-up: removes the marks of commits that never arrived because of a crash. A fetch of more history would fail on
+ * them.
  */
 export async function dropAbsentMarks({ directory, sizes }: Repository): Promise<void> {
   const list = join(directory, 'shallow');
@@ -59,7 +59,8 @@ interface Aside {
 }
 
 /**
- * A ref is a file with an id. Where there is no directory for it (all packed, or refs kept another way) git writes it.
+ * Writes the ref file directly. If its directory is missing (all refs packed, or another ref format), git writes the
+ * ref.
  */
 async function pinAtOnce(repository: Repository, commitId: CommitId): Promise<void> {
   const ref = join(repository.directory, 'refs', 'pins', commitId);

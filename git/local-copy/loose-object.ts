@@ -5,10 +5,9 @@ import type { FoundObject } from '../objects/object-reader.ts';
 import { hashOf } from '../objects/tree-diff.ts';
 
 /**
- * One object that lies as a file of its own below `objects`, a directory that others write into: read synchronously, so
- * only from a local disk. Null where it does not lie there so, or is no small file, or anything else than what its name
- * says.
- * @param maxBytes of the object and of its file.
+ * Reads one loose object below `objects`, a directory that other programs write into. Synchronous, so only for a local
+ * disk. Null if there is no such file, it is not a small regular file, or its content does not match its name.
+ * @param maxBytes limit for the object and for its file.
  */
 export function readLoose(objects: string, id: string, maxBytes: number): FoundObject | null {
   const deflated = readSmall(join(objects, id.slice(0, 2), id.slice(2)), maxBytes);
@@ -23,7 +22,7 @@ export function readLoose(objects: string, id: string, maxBytes: number): FoundO
 
 const MAX_HEADER = 32;
 
-/** Neither a link nor a pipe, whose other end could keep us waiting, is followed. */
+/** Does not follow links, and does not wait on a pipe. */
 function readSmall(file: string, maxBytes: number): Buffer | null {
   let descriptor: number;
   try {

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
 import type { RepositoryUrl } from '../../schemas/values.ts';
 
-/** Where the objects of the repository at a url may be read without git; null: only git is to ask it. */
+/** The directory from which the objects of the repository at a url may be read without git; null: leave it to git. */
 export type OriginDirectories = (url: RepositoryUrl) => Promise<string | null>;
 
-/** A local disk says what it is in a tenth of a millisecond. */
+/** A local disk answers statfs in a tenth of a millisecond. */
 const PATIENCE_MS = 200;
 
 /**
- * That is right for a bare repository on a local disk that belongs to this very user: to others' directories git itself
- * says no (safe.directory in git-config(1)). A look at another machine's disk can hang, and with it all of us, so what
- * disk it is on is asked once in the life of this process, and not waited for long.
+ * Accepts a bare repository on a local disk that belongs to this very user; git itself refuses directories of other
+ * users (safe.directory in git-config(1)). Reading a disk of another machine can hang the whole process, so the kind of
+ * disk is queried once per process and path, with a short timeout.
  */
 export function createOriginDirectories(clock: Clock): OriginDirectories {
   const asked = new Map<string, Promise<boolean>>();
@@ -26,7 +26,7 @@ export function createOriginDirectories(clock: Clock): OriginDirectories {
   };
 }
 
-/** False where there is no answer in time. */
+/** False if there is no answer in time. */
 function within(clock: Clock, ms: number, answer: Promise<boolean>): Promise<boolean> {
   return new Promise((resolve) => {
     const cancel = clock.after(ms, () => resolve(false));

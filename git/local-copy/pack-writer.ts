@@ -17,7 +17,7 @@ export interface Pack {
 }
 
 /**
- * Pure: a few objects, each once and without deltas, as gitformat-pack(5) lays them out (pack version 2, index version
+ * Pure: packs a few distinct objects without deltas, as described in gitformat-pack(5) (pack version 2, index version
  * 2).
  */
 export function packOf(objects: readonly PackedObject[], format: ObjectFormat): Pack {
@@ -49,10 +49,10 @@ export function packOf(objects: readonly PackedObject[], format: ObjectFormat): 
 
 const KINDS: Readonly<Record<string, number>> = { commit: 1, tree: 2, blob: 3 };
 const INDEX_MARK = 0xff744f63;
-/** To set up what zlib uses otherwise takes longer than to deflate a small file with it. */
+/** With zlib's defaults, the set-up takes longer than deflating a small file. */
 const SMALL = { level: 1, memLevel: 5, windowBits: 12 };
 
-/** For each first byte of an id: how many ids begin with it or a lower one. */
+/** For each first byte of an id: how many ids begin with that byte or a lower one. */
 function fanOut(sorted: readonly { id: Buffer }[]): number[] {
   const counts: number[] = new Array(256).fill(0);
   for (const { id } of sorted) counts[id[0] ?? 0] = (counts[id[0] ?? 0] ?? 0) + 1;
@@ -65,7 +65,7 @@ function words(values: readonly number[]): Buffer {
   return endianness() === 'LE' ? bytes.swap32() : bytes;
 }
 
-/** Kind and size: four bits of the size beside the kind, then seven at a time, the lowest first. */
+/** Kind and size: the lowest four bits of the size beside the kind, then seven bits per byte, lowest first. */
 function entryHeader(kind: number, size: number): Buffer {
   const bytes: number[] = [(kind << 4) | (size & 15)];
   for (let rest = size >>> 4; rest > 0; rest >>>= 7) {

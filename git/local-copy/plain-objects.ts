@@ -1,22 +1,22 @@
 import type { FoundObject } from '../objects/object-reader.ts';
 
 /**
- * Pure rules, narrower than those of `git fsck`: what they let through git has nothing to say about. False is no
- * judgement, only that git is to look.
+ * Pure rules, stricter than those of `git fsck`: git finds no fault with what they accept. False is no verdict; it only
+ * means that git has to check.
  */
 export function isPlainObject({ type, content }: FoundObject, idBytes: number): boolean {
   if (type === 'blob') return true;
   return type === 'commit' ? isPlainCommit(content.toString('latin1'), idBytes) : isPlainTree(content, idBytes);
 }
 
-/** Of a file that changed: no name that means something to git, or that a disk which folds names takes for one. */
+/** For the path of a changed file: no segment is special to git, or becomes so on a case-folding disk. */
 export function isPlainPath(path: string): boolean {
   return path.split('/').every((segment) => PLAIN_SEGMENT.test(segment) && !/^\.git/i.test(segment));
 }
 
 const PLAIN_SEGMENT = /^(?!\.{1,2}$)[\w +,@=()[\]{}#%&!'.-]*[\w+@)\]}]$/;
 
-/** The head ends with an empty line, or with the text. */
+/** The header ends with an empty line, or at the end of the text. */
 function isPlainCommit(text: string, idBytes: number): boolean {
   const head = PLAIN_HEAD.exec(text);
   if (!head || text.includes('\0') || !(text.includes('\n\n') || text.endsWith('\n'))) return false;
@@ -28,8 +28,7 @@ const PERSON = '[^<>\\n]+ <[^<>\\n ]+> [1-9]\\d{0,9} [+-]\\d{4}';
 const PLAIN_HEAD = new RegExp(`^tree [0-9a-f]+\\n(parent [0-9a-f]+\\n)*author ${PERSON}\\ncommitter ${PERSON}\\n`);
 
 /**
- * Modes as git spells them; names once each and in git's order, in which a directory counts as if it ended with a
- * slash.
+ * Modes as git writes them; distinct names in git's order, which sorts a directory as if its name ended with a slash.
  */
 function isPlainTree(content: Buffer, idBytes: number): boolean {
   const text = content.toString('latin1');

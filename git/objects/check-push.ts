@@ -8,9 +8,10 @@ import { FSCK_STRICT } from './fsck-rules.ts';
 import { createObjectReader } from './object-reader.ts';
 
 /**
- * Git that also sees what a push brings while its pre-receive hook still decides: git keeps it aside, in a quarantine
- * inside the repository's own objects.
- * @param quarantine what git says it is; a directory anywhere else is ignored, since a pusher's words are no proof.
+ * A git that also sees the objects of a push whose pre-receive hook is still deciding. Git keeps them in a quarantine
+ * directory inside the repository's own objects.
+ * @param quarantine the directory as git's environment names it. One anywhere else is ignored, because a pusher may
+ * have chosen it.
  */
 export async function gitOfPush(sandbox: GitSandbox, gitDir: string, quarantine: string): Promise<Git> {
   const objects = await realpath(join(gitDir, 'objects'));
@@ -20,11 +21,11 @@ export async function gitOfPush(sandbox: GitSandbox, gitDir: string, quarantine:
   return createGit({ ...sandbox, marks: { ...sandbox.marks, ...marks } });
 }
 
-/** Git splits the list at colons, and takes a quoted word as it is. */
+/** Git splits the list at colons, but not inside a quoted path. */
 const alternate = (directory: string): string => JSON.stringify(directory);
 
 /**
- * What an agent with these rules would refuse to fetch or to write.
+ * Refuses what an agent with these rules would refuse to fetch or to write.
  * @throws FleetError UNSAFE_TREE, SUBMODULES, TOO_LARGE, LFS_POINTERS, BAD_OBJECTS
  */
 export async function checkPushed(
@@ -44,8 +45,8 @@ export async function checkPushed(
 }
 
 /**
- * Asks `git fsck` as an agent's fetch does: the commit and its trees go as a pack through `git index-pack`, into a
- * directory that is gone afterwards. Blobs are not looked at: of them git has nothing to say.
+ * Makes the checks of `git fsck` as an agent's fetch does: the commit and its trees are piped as a pack through `git
+ * index-pack`, into a directory that is removed afterwards. Blobs are left out: git has no complaints about them.
  */
 async function checkObjects(git: Git, gitDir: string, commitId: CommitId, signal: AbortSignal): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), 'gitfleet-fsck-'));
@@ -63,10 +64,10 @@ async function checkObjects(git: Git, gitDir: string, commitId: CommitId, signal
   }
 }
 
-/** More than any file that a person writes by hand. */
+/** Larger than any file that a person writes by hand. */
 const MAX_TOP_FILE_BYTES = 1024 * 1024;
 
-/** A file at the top of a commit; null where there is none. @throws FleetError TOO_LARGE */
+/** A file in the top directory of a commit; null if there is none. @throws FleetError TOO_LARGE */
 export async function readTopFile(
   git: Git,
   gitDir: string,

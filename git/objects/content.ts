@@ -8,9 +8,9 @@ import { readTree, SUBMODULE, SYMLINK, type TreeEntry } from './tree.ts';
 import { checkedObject } from './tree-diff.ts';
 
 /**
- * What a commit may contain, judged from its tree before a byte of it is written: bounds against tree bombs, names
- * that escape or deceive, symlinks that leave the release, submodules and LFS pointers (which would deploy as empty
- * directories and as stubs). A refusal names the path.
+ * What a commit may contain, judged from its tree before a byte of it is written: limits against tree bombs, names that
+ * escape or deceive, symlinks that leave the release, submodules and LFS pointers (which would deploy as empty
+ * directories and stubs). A refusal names the path.
  */
 export interface ContentRules extends NameLimits {
   readonly submodules: 'refuse' | 'ignore';
@@ -33,7 +33,7 @@ export const CONTENT_RULES: ContentRules = {
   maxFileBytes: 4 * 1024 ** 3,
 };
 
-/** The whole tree and the room for it at `directory`. @returns all its entries. */
+/** Checks the whole tree, and that `directory` has room for it. @returns all entries. */
 export async function checkContent(
   source: Omit<ObjectSource, 'sizes'>,
   rules: ContentRules,
@@ -46,7 +46,7 @@ export async function checkContent(
   return entries;
 }
 
-/** The whole tree, wherever it may go. @returns all its entries. */
+/** Checks the whole tree, but not the room for it. @returns all entries. */
 export async function checkTree(
   source: Omit<ObjectSource, 'sizes'>,
   rules: ContentRules,
@@ -63,7 +63,7 @@ export async function checkTree(
 
 const sumOf = (entries: readonly TreeEntry[]) => entries.reduce((sum, { size }) => sum + (size ?? 0), 0);
 
-/** The part that can also be said of a few entries: names, kinds, sizes, symlinks. */
+/** The checks that work on any subset of the entries: names, kinds, sizes, symlinks. */
 export async function checkEntries(
   reader: ObjectReader,
   rules: ContentRules,
@@ -92,7 +92,9 @@ export function isPointer(content: Buffer): boolean {
   return content.length < 1_024 && content.subarray(0, POINTER.length).toString('latin1') === POINTER;
 }
 
-/** Only a tree whose attributes name the filter has pointers; a text that looks like one may stand anywhere else. */
+/**
+ * Only a tree whose attributes name the LFS filter has pointers; elsewhere, a file that looks like one is just text.
+ */
 async function refusePointers(reader: ObjectReader, entries: readonly TreeEntry[]): Promise<void> {
   const named = ({ path }: TreeEntry) => path === '.gitattributes' || path.endsWith('/.gitattributes');
   const attributes = entries.filter((entry) => named(entry) && entry.mode.startsWith('100'));
@@ -116,7 +118,7 @@ async function checkRoom(directory: string, total: number): Promise<void> {
   throw gitError('NO_SPACE', `the commit needs ${total} bytes at ${directory}, ${room} are free`);
 }
 
-/** Of the nearest directory that exists. */
+/** Free bytes at the nearest existing directory. */
 async function roomAt(directory: string): Promise<number | null> {
   for (let at = directory; ; at = dirname(at)) {
     const found = await statfs(at).catch(() => null);

@@ -6,24 +6,24 @@ import type { ObjectSource } from './object-reader.ts';
 import { SYMLINK } from './tree.ts';
 import { checkedObject, type DiffEntry, diffTrees } from './tree-diff.ts';
 
-/** What turns one commit into another, judged and read, but not yet written. */
+/** What turns one commit into another: read and judged, but not yet written. */
 export interface Difference {
   readonly from: CommitId;
   readonly to: CommitId;
   readonly diff: readonly DiffEntry[];
-  /** Content of what is new, by id. */
+  /** The content of new and changed files, by id. */
   readonly blobs: ReadonlyMap<string, Buffer>;
-  /** Null: our own code may write it. Else why git's checkout has to. */
+  /** Null: our own code may write it. Otherwise the reason why git's checkout has to. */
   readonly byGit: string | null;
 }
 
 type Readers = Pick<ObjectSource, 'reader' | 'sizes'>;
 
 /**
- * Asks the objects what differs, and judges it as content.ts judges a whole commit; every object is hashed. Touches
- * nothing. Null where only a look at all of the commit can tell: too much differs, the old commit is unknown, or the
- * difference may mean more than it shows.
- * @param newer where the objects of `to` are read, if not in the store.
+ * Reads the difference between two commits, and judges it as content.ts judges a whole commit; every object is hashed.
+ * Writes nothing. Null if the whole commit has to be judged: too much differs, the old commit is unknown, or the
+ * difference may affect entries that are not part of it.
+ * @param newer the source of the objects of `to`, if not the store.
  */
 export async function readDifference(
   source: Readers & { readonly rules: ContentRules; readonly log: Logger },
@@ -32,7 +32,7 @@ export async function readDifference(
   newer: Readers = source,
 ): Promise<Difference | null> {
   const { rules, log, reader } = source;
-  // The old commit may be gone from the store; that is no failure of the new one.
+  // The old commit may have left the store; the new one is not at fault.
   const known = (await reader.read(from)) !== null;
   const diff = known ? await diffTrees(reader, newer.reader, from, to, MAX_ENTRIES) : null;
   const way = diff === null ? null : wayOf(diff, rules);
@@ -49,13 +49,13 @@ export async function readDifference(
 
 const MAX_ENTRIES = 200;
 
-/** Who writes a difference: we, file by file; git, into the same tree; or git, after all of the commit was judged. */
+/** Who writes a difference: we, file by file; git, into the same tree; or git, once the whole commit was judged. */
 type DiffWay = { readonly by: 'us' } | { readonly by: 'git' | 'git after a look at all'; readonly why: string };
 
 /**
- * Pure: how a difference gets into a tree that is proved to be the other commit. We write plain files that come, change
- * and go. Symlinks are left to git; so is, with all of the commit, whatever may mean something for entries that do not
- * differ, or that only a look at all names can judge.
+ * Pure: how a difference gets into a tree that is proved to be the other commit. We add, change and remove plain files.
+ * Symlinks are left to git. A change that may affect other entries, or that only the full list of names can judge,
+ * makes git check out the whole commit.
  */
 export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): DiffWay {
   const whole = (why: string): DiffWay => ({ by: 'git after a look at all', why });
@@ -65,7 +65,7 @@ export function wayOf(diff: readonly DiffEntry[], rules: ContentRules): DiffWay 
     const modes = status === 'A' ? [to.mode] : status === 'D' ? [from.mode] : [from.mode, to.mode];
     if (modes.some((mode) => !KNOWN.test(mode))) return whole(`${path} is no file and no symlink`);
     if (path.includes('\ufffd') || nameProblem(path, rules)) return whole(`${path} has an odd name`);
-    // New attributes may turn files that do not change at all into LFS pointers.
+    // New attributes may turn unchanged files into LFS pointers.
     if (/(^|\/)\.gitattributes$/.test(path)) return whole('attributes change');
     if (modes.includes(SYMLINK)) odd ??= `${path} is no plain file`;
     paths.add(folded(path));
@@ -83,7 +83,7 @@ const KNOWN = /^(100644|100755|120000)$/;
 
 const MAX_BYTES = 64 * 1024 ** 2;
 
-/** The content of what is new, by id; null where it is too much to hold, or could be an LFS pointer. */
+/** The content of new and changed files, by id; null if it is too much to hold, or one could be an LFS pointer. */
 async function readBlobs(
   { reader, sizes: sizeReader }: Readers,
   rules: ContentRules,

@@ -1,7 +1,7 @@
 /**
- * What git fsck says of the objects of a commit and what does not matter for a deployment: dates and names in old
- * commits, and modes of old trees that have a zero in front, which git reads as the same modes. An agent's fetch and the
- * gate of a push (check-push.ts) ask with the same list, so that a gate lets nothing through that an agent refuses.
+ * The complaints of `git fsck` that do not matter for a deployment: dates and names in old commits, and modes with a
+ * leading zero in old trees, which git reads as the same modes. An agent's fetch and the gate of a push (check-push.ts)
+ * use the same list, so a gate accepts nothing that an agent refuses.
  */
 const IGNORED = [
   'badTimezone',

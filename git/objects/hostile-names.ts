@@ -24,15 +24,17 @@ export function nameProblem(path: string, limits: NameLimits): string | null {
 }
 
 /**
- * Most paths: nothing but letters, digits, `_`, `-` and `.`, no segment that starts with a dot. What every rule here is
- * about needs another character, and a path that is short enough is not deep either.
+ * Most paths: only letters, digits, `_`, `-` and `.`, and no segment starts with a dot. Every rule below on names needs
+ * another character to be broken, and a path that is short enough cannot be too deep.
  */
 const PLAIN = /^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
 
-/** The same for all paths that a disk which folds letter case takes for one. */
+/** The same string for all paths that a case-folding disk treats as one. */
 export const folded = (path: string): string => path.normalize('NFC').toLowerCase();
 
-/** Letter case, NTFS short name and stream, trailing dots, and the characters that HFS+ leaves out when comparing. */
+/**
+ * Covers letter case, NTFS short names and streams, trailing dots, and the characters that HFS+ ignores in comparisons.
+ */
 function looksLikeDotGit(segment: string): boolean {
   const plain = segment
     .replace(/[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g, '')
@@ -42,7 +44,7 @@ function looksLikeDotGit(segment: string): boolean {
   return plain === '.git' || plain === 'git~1';
 }
 
-/** No file system of Linux takes a longer one, and some take less. */
+/** No Linux file system accepts a longer target; some accept less. */
 const MAX_TARGET_BYTES = 4_095;
 
 /** Why a symlink cannot be made at all, or null. */
@@ -54,10 +56,9 @@ export function targetProblem(target: string): string | null {
 }
 
 /**
- * Why a symlink may lead out of the release, or null. A target that goes up first and then only down stays inside as
- * long as it does not go up further than its own depth: the directories above a path of a tree are real ones, and
- * whatever link it meets on the way down is held to the same rule. A `..` after a name could go up through a link, so
- * it is refused.
+ * Why a symlink may lead out of the release, or null. A target that goes up first and then only down stays inside if it
+ * goes up no further than the depth of the link: the directories above a path of a tree are real ones, and any link on
+ * the way down obeys the same rule. A `..` after a name could go up through a link, so it is refused.
  */
 export function symlinkProblem(path: string, target: string): string | null {
   const unsound = targetProblem(target);

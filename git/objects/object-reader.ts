@@ -5,18 +5,18 @@ import { environment, type Git, type GitSandbox, preamble, withPlainUmask } from
 
 /**
  * Reads objects of one repository, or only their sizes, through a resident `git cat-file --batch`: 0.1 ms instead of a
- * process for each. It starts at the first question, and again after it died; it sees packs and refs that arrive later.
- * It ends when we do, because its input closes. Git does not hash what it answers: the code that writes a blob to disk
- * does.
+ * process for each. The child starts at the first request, and again after it died; it sees packs and refs that arrive
+ * later. It ends with our process, because its input closes. Git does not hash the objects that it returns: the code
+ * that writes a blob to disk does.
  */
 export interface ObjectReader {
-  /** Null when there is no such object. The name is one of ours: an id, or a ref below refs/pins/. */
+  /** Null if there is no such object. The name must come from us: an id, or a ref below refs/pins/. */
   read(name: string): Promise<FoundObject | null>;
-  /** Ends the child; a later question starts another. Needed when the repository was replaced. */
+  /** Ends the child; a later request starts another. Needed after the repository was replaced. */
   close(): void;
 }
 
-/** One repository's objects, as the code that judges or writes a commit asks for them. */
+/** One repository's objects, for the code that judges or writes a commit. */
 export interface ObjectSource {
   readonly directory: string;
   readonly git: Git;
@@ -74,16 +74,16 @@ export function createObjectReader(
 
 interface Conversation {
   ask(name: string): Promise<FoundObject | null>;
-  /** Fails the questions that still wait. */
+  /** Fails the pending requests. */
   end(): void;
 }
 
-/** With one child: what it still has to say when another one is asked answers no question. */
+/** The exchange with one child: what it still prints after another child has started answers no request. */
 function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => void): Conversation {
   let waiting: Question[] = [];
   let buffered: Buffer[] = [];
   let size = 0;
-  /** What is still missing of the answer at the head of the queue, so that a large blob is joined once. */
+  /** The bytes needed for the answer at the head of the queue, so that a large blob is concatenated only once. */
   let needed = 0;
 
   function finish(cause: unknown): void {
@@ -132,23 +132,23 @@ function converse(child: ChildProcess, what: 'contents' | 'sizes', gone: () => v
     if (waiting.length === 0) hold(false);
   }
 
-  /** While a question waits, the answer must be able to arrive even when nothing else keeps the process alive. */
+  /** While a request is pending, our process must stay alive for the answer even if nothing else keeps it alive. */
   function hold(on: boolean): void {
     const pipe = child.stdout as unknown as { ref?: () => void; unref?: () => void } | null;
     if (on) pipe?.ref?.();
     else pipe?.unref?.();
   }
 
-  /** What is asked in one go leaves in one write. */
+  /** Requests of the same tick leave in one write. */
   function gather(): void {
-    // None at all where the system had no descriptor left.
+    // There is no stdin if the system had no descriptor left.
     if (!child.stdin || child.stdin.writableCorked > 0) return;
     child.stdin.cork();
     process.nextTick(() => child.stdin?.uncork());
   }
 
   child.stdout?.on('data', take);
-  child.stdin?.on('error', () => {}); // The exit tells.
+  child.stdin?.on('error', () => {}); // The exit event reports it.
   child.on('error', finish);
   child.on('exit', (code, signal) => finish(`cat-file ended with ${signal ?? code}`));
   // Neither the child nor its pipes keep our process alive.

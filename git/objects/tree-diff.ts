@@ -14,10 +14,10 @@ export interface DiffEntry {
 }
 
 /**
- * What differs between the trees of two commits, without renames; null beyond `most` entries. Reads only the trees that
- * differ, through the resident reader, and hashes all it reads: from the commit id down to each changed entry nothing
- * is believed that does not have the name it was asked by.
- * @param older where the objects of `from` are read. @param newer where those of `to` are.
+ * The differences between the trees of two commits, without renames; null beyond `most` entries. Reads only the trees
+ * that differ, through the resident reader, and hashes all that it reads: from the commit id down to each changed
+ * entry, an object counts only if it hashes to its id.
+ * @param older the source of the objects of `from`. @param newer the source of those of `to`.
  */
 export async function diffTrees(
   older: ObjectReader,
@@ -49,7 +49,7 @@ export async function diffTrees(
   return found.length > most ? null : found;
 }
 
-/** Throws STORE_BROKEN unless the object is of this type and has the name it was asked by. */
+/** @throws FleetError STORE_BROKEN unless the object is of this type and hashes to `id`. */
 export function checkedObject(
   found: FoundObject | null,
   id: string,

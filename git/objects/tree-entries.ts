@@ -1,19 +1,20 @@
 import { gitError } from '../run/errors.ts';
 
-/** One side of an entry: the mode as git spells it; 000000 and no id where there is nothing. */
+/**
+ * One side of a changed entry: the mode as git writes it; mode 000000 and an empty id if there is nothing on this side.
+ */
 export interface DiffSide {
   readonly mode: string;
   readonly id: string;
 }
 
-/** By the bytes of their names, as latin1: two names that are no UTF-8 must not become one. */
+/** Keyed by the bytes of the name, as latin1: two names that are not UTF-8 must not become one. */
 type Entries = ReadonlyMap<string, DiffSide>;
 
 /**
- * Pure: the entries of two trees from the first that differs to the last one, without those that both begin and end
- * with. Of a directory of hundreds hardly more than one file changes, and to read an entry takes longer than to compare
- * it.
- * @throws FleetError STORE_BROKEN where a tree is cut short.
+ * Pure: the entries of two trees from the first to the last that differs; the common beginning and end are left out.
+ * Hardly more than one file changes in a directory of hundreds, and parsing an entry takes longer than comparing it.
+ * @throws FleetError STORE_BROKEN if a tree is cut short.
  */
 export function entriesThatDiffer(a: Buffer, b: Buffer, idBytes: number): readonly [old: Entries, young: Entries] {
   const found = [new Map<string, DiffSide>(), new Map<string, DiffSide>()] as const;
@@ -39,12 +40,12 @@ export function entriesThatDiffer(a: Buffer, b: Buffer, idBytes: number): readon
   return found;
 }
 
-/** `<mode> <name>\0<id in bytes>`, again and again. */
+/** Reads one entry: `<mode> <name>\0<id in bytes>`. @returns where the next one begins. */
 function take(tree: Buffer, at: number, idBytes: number, into: Map<string, DiffSide>): number {
   const next = endOf(tree, at, idBytes);
   const head = tree.toString('latin1', at, next - idBytes - 1);
   const blank = head.indexOf(' ');
-  // Old histories have modes with zeros in front; git reads them as the same modes.
+  // Old histories have modes with leading zeros; git reads them as the same modes.
   into.set(head.slice(blank + 1), {
     mode: head.slice(0, blank).replace(/^0+/, ''),
     id: tree.toString('hex', next - idBytes, next),
@@ -59,7 +60,9 @@ function endOf(tree: Buffer, at: number, idBytes: number): number {
   throw gitError('STORE_BROKEN', 'a tree object is cut short', 'git fsck in the repository names it');
 }
 
-/** How many bytes are alike from one end on; compared in halves, since a loop over bytes takes longer. */
+/**
+ * How many bytes are equal, counted from one end. Compares blocks of halving size, which is faster than byte by byte.
+ */
 function sameBytes(most: number, alike: (from: number, to: number) => boolean): number {
   let same = 0;
   for (let step = FIRST_STEP; step >= 1; step >>= 1) {

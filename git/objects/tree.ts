@@ -8,17 +8,17 @@ export const SYMLINK = '120000';
 export const SUBMODULE = '160000';
 
 export interface TreeEntry {
-  /** As git spells it: 100644, 100755, 120000 (symlink), 160000 (submodule), 040000. */
+  /** As git writes it: 100644, 100755, 120000 (symlink), 160000 (submodule), 040000. */
   readonly mode: string;
   readonly id: string;
   readonly path: string;
-  /** Of a blob, where it was asked for. */
+  /** Of a blob; null for other kinds, or if unknown. */
   readonly size: number | null;
 }
 
 /**
  * Every entry of a commit's tree, directories included. A few kilobytes of objects can describe billions of paths, so
- * the listing is cut off, not collected, beyond what `most` entries may need.
+ * git is stopped once its list exceeds what `most` entries may need.
  */
 export async function readTree(
   { directory, git }: Pick<ObjectSource, 'directory' | 'git'>,
@@ -45,7 +45,7 @@ export async function readTree(
     const idAt = at + (mode === SUBMODULE ? 14 : 12);
     const idEnd = idAt + commitId.length;
     const size = mode === SUBMODULE || mode === DIRECTORY ? null : Number(listed.slice(idEnd, tab));
-    // Git says BAD where it cannot read the blob.
+    // Git prints BAD if it cannot read the blob.
     if (Number.isNaN(size))
       throw gitError('STORE_BROKEN', `the size of ${JSON.stringify(listed.slice(tab + 1, end))} is unknown`);
     entries.push({ mode, id: listed.slice(idAt, idEnd), path: listed.slice(tab + 1, end), size });

@@ -7,14 +7,12 @@ import { FETCH_SETTINGS, FRUGAL_PACKER } from './fetch-command.ts';
 import { makeRepository, pinNames, type Repository } from './repository.ts';
 
 /**
- * Takes commits from one store of this machine into another, by a fetch from its path: every object is hashed on the
- * way, so a commit that arrives is proved, and one that is damaged does not arrive. The url that it came from stays
- * noted.
+ * Copies commits from one store on this machine to another by a fetch from its path. Every object is hashed on the way,
+ * so a commit that arrives is proved, and a damaged one does not arrive. The note of its url is copied too.
  *
- * Of the old store only the objects are used: it is replaced because it is damaged, and a commit is no less whole where
- * the damage is in the config, in HEAD, in a ref or in the shallow list. So git reads them through a repository made
- * for this, which borrows the objects.
- * @returns why each of the others did not arrive.
+ * Only the objects of the old store are used: the damage may be in its config, HEAD, a ref or the shallow list, and the
+ * commits still be whole. So git reads the objects through a temporary repository that borrows them.
+ * @returns for each commit that did not arrive, why.
  */
 export async function carryOver(
   old: Repository,
@@ -29,7 +27,7 @@ export async function carryOver(
       try {
         await lendTo(borrower, old, commitId);
         await carry(borrower, fresh, commitId, signal);
-        await cp(noteOf(old.directory, commitId), noteOf(fresh.directory, commitId)).catch(() => {}); // Asked again then.
+        await cp(noteOf(old.directory, commitId), noteOf(fresh.directory, commitId)).catch(() => {}); // Lost: refetched.
       } catch (error) {
         signal?.throwIfAborted();
         lost.set(commitId, error);
@@ -44,7 +42,7 @@ export async function carryOver(
 /** A crash may leave it beside the store. */
 export const borrowerOf = (directory: string): string => `${directory}.borrower`;
 
-/** The commit counts as one without parents: whether the old store has those is not asked. */
+/** The commit is marked shallow, so its parents do not have to be in the old store. */
 async function lendTo(borrower: string, old: Repository, commitId: CommitId): Promise<void> {
   await makeRepository(old, objectFormatOf(commitId), borrower);
   await writeFile(join(borrower, 'objects', 'info', 'alternates'), `${join(old.directory, 'objects')}\n`);
@@ -61,8 +59,7 @@ async function carry(from: string, fresh: Repository, commitId: CommitId, signal
 }
 
 /**
- * Whether a commit that did not arrive may still be whole where it is: what stopped it was this machine, not its
- * objects.
+ * Whether a commit that did not arrive may still be whole in the old store: the machine stopped it, not its objects.
  */
 export function mayStillBeWhole(error: unknown): boolean {
   const { code } = error as { code?: unknown };
@@ -74,7 +71,9 @@ const OF_THE_MACHINE = new Set([
   ...['IO_ERROR', 'GIT_TIMEOUT', 'GIT_KILLED', 'NO_GIT'],
 ]);
 
-/** What a store holds by its own files, without git: its pins, and the commits of the work trees, the spare's included. */
+/**
+ * The commits that a store keeps, read without git: its pins, and the HEADs of the work trees, including the spare's.
+ */
 export async function keptIn(
   repository: Pick<Repository, 'directory'>,
 ): Promise<{ readonly pins: CommitId[]; readonly heads: CommitId[] }> {

@@ -8,11 +8,11 @@ interface Origin {
 }
 
 /**
- * From which urls a pinned commit came, as notes beside the pins. A commit counts as being here only for those: a
- * repository that is allowed must not vouch for the commits of another one, so a target with another url has that url
- * asked. A note is written after the pin, and a note that is lost or damaged costs no more than asking again.
+ * The urls from which a pinned commit came, as notes beside the pins. The commit counts as present only for these urls:
+ * no allowed repository may vouch for the commits of another, so a target with another url is fetched from there. A
+ * note is written after the pin. A lost or damaged note costs one more fetch.
  *
- * It does not say that a branch of the repository leads to the commit, only that the server at the url gave it.
+ * A note does not say that a branch contains the commit, only that the server at the url served it.
  */
 export async function cameFrom({ directory }: Store, commitId: CommitId, url: RepositoryUrl): Promise<boolean> {
   return (await readNote(noteOf(directory, commitId))).some((line) => line.split(' ')[0] === url);
@@ -25,7 +25,7 @@ export async function noteOrigin({ directory }: Store, commitId: CommitId, { url
   await mkdir(join(directory, ORIGINS), { recursive: true, mode: 0o700 });
   await writeFile(`${note}.new`, [...others, line].map((each) => `${each}\n`).join(''));
   await rename(`${note}.new`, note).catch(async () => {
-    await rm(note, { recursive: true, force: true }); // Damage can make a directory of it.
+    await rm(note, { recursive: true, force: true }); // After damage it may be a directory.
     await rename(`${note}.new`, note);
   });
 }
@@ -39,7 +39,7 @@ interface Store {
 }
 
 const ORIGINS = 'gitfleet-origins';
-/** Beside the newest. */
+/** Kept in addition to the newest. */
 const MAX_ORIGINS = 15;
 
 export const noteOf = (directory: string, commitId: CommitId): string => join(directory, ORIGINS, commitId);

@@ -12,8 +12,8 @@ import type { Repository } from './repository.ts';
 export type Fetcher = (depth: readonly string[], refspecs: readonly string[]) => Promise<void>;
 
 /**
- * `git fetch` from one url, within the limits of deadline.ts. It ends with the code of what stopped it, and says
- * nothing about whether what came is what was wanted.
+ * `git fetch` from one url, within the limits of deadline.ts. A failure carries the code of its cause. Success does not
+ * prove that the wanted commit arrived.
  */
 export function fetcher(
   repository: Pick<Repository, 'directory' | 'git' | 'clock'>,
@@ -40,7 +40,7 @@ export function fetcher(
         },
       );
       if (said.exitCode !== 0) throw gitFailure('git fetch', said, 'GIT_FAILED', url);
-      if (watch.overdue === 'size') throw overdue('size', limits); // Told by its very last words.
+      if (watch.overdue === 'size') throw overdue('size', limits); // Its last output exceeded the limit.
     } catch (error) {
       if ((error as { code?: unknown }).code === 'NO_MEMORY' && !watch.begun) throw flooded(error);
       throw signal.aborted || watch.overdue === null ? error : overdue(watch.overdue, limits);
@@ -51,18 +51,21 @@ export function fetcher(
 }
 
 /**
- * The git that packs a `file:` origin is a child of ours, and its memory counts as ours. It searches for deltas with one
- * thread and a window of bounded size, so that large files do not exceed the limit. Git clears the settings of our
- * command line for that child: it takes its own.
+ * The git that packs for a `file:` origin is a child of ours, so its memory counts towards our limit. It searches for
+ * deltas with one thread and a bounded window, so that large files do not exceed the limit. These settings are on its
+ * own command line, because git does not pass ours on to it.
  */
 const packedBy = (url: RepositoryUrl): string[] => (url.startsWith('file:') ? [`--upload-pack=${FRUGAL_PACKER}`] : []);
 
 export const FRUGAL_PACKER = 'git -c pack.threads=1 -c pack.windowMemory=64m upload-pack';
 
-/** Always a pack, never loose objects: a pack is fsynced as one file and cannot be changed unnoticed object by object. */
+/**
+ * Always a pack, never loose objects: a pack is fsynced as one file, and its objects cannot be changed one by one
+ * unnoticed.
+ */
 export const FETCH_SETTINGS = ['fetch.unpackLimit=1', ...FSCK_SETTINGS];
 
-/** Before an object comes git holds what the server says of its refs: 256 MiB are more than a million of them. */
+/** Before the first object arrives, git holds only the server's list of refs: 256 MiB hold more than a million refs. */
 const MAX_MEMORY_BEFORE = 256 * 1024 ** 2;
 
 const flooded = (cause: unknown) =>
@@ -80,10 +83,10 @@ function overdue(why: 'silent' | 'total' | 'size', limits: FetchLimits) {
 }
 
 /**
- * Calls `arrived` once, as soon as a pack of a fetch is whole and may be read; git then still looks whether all of it
- * hangs together and writes the ref, for 5 to 10 ms on thousands of files. The name of the index comes last of a
- * pack's. Where the system grants no watch, nothing is called.
- * @returns what ends the watch.
+ * Calls `arrived` once, as soon as a pack of a fetch is complete and can be read: when its index appears, which is the
+ * last of its files. Git then still checks connectivity and writes the ref, 5 to 10 ms with thousands of files. If the
+ * system refuses the watch, `arrived` is never called.
+ * @returns a function that ends the watch.
  */
 export function onNextPack(store: string, arrived: () => void): () => void {
   try {

@@ -26,20 +26,20 @@ import {
 import { removeStaleOfFetch } from './stale-files.ts';
 
 interface WantedCommit {
-  /** Null: only what is in the store already; no server is asked for it. */
+  /** Null: only what is already in the store; no server is contacted. */
   readonly url: RepositoryUrl | null;
   readonly commitId: CommitId;
   /** A branch or tag that may contain the commit, for servers that refuse an exact commit. */
   readonly ref?: string | undefined;
-  /** The commit that is expected to differ least from it. */
+  /** The commit that is expected to differ least from the wanted one. */
   readonly base: CommitId | null;
 }
 
-/** What a fetch may use, and what it tells on the way. */
+/** What a fetch may use, and whom it notifies on the way. */
 interface FetchWays {
   readonly access: (url: RepositoryUrl) => Promise<GitAccess>;
   readonly limits: FetchLimits;
-  /** What changed, read from the origin's own directory on this machine; null: git is to ask the origin. */
+  /** Reads the change from the origin's own directory on this machine; null: git has to fetch. */
   readonly copy?:
     | ((
         wanted: WantedCommit & { url: RepositoryUrl },
@@ -48,26 +48,26 @@ interface FetchWays {
       ) => Promise<Difference | null>)
     | null;
   /**
-   * Called at most once: with what differs from the base, where that is known; else while git still checks what it
-   * received: the objects may be read, and not yet trusted.
+   * Called at most once: with the difference from the base if it is known, otherwise with null while git still checks
+   * what it received. The objects can then be read, but not yet trusted.
    */
   readonly arrived?: (difference: Difference | null) => void;
 }
 
 /**
- * Brings exactly one commit into the store, pins it and proves that it is a commit. One try, in this order:
+ * Brings exactly one commit into the store, pins it and proves that it is a commit. One attempt, in this order:
  *
- * - it is here already, and came from this url;
- * - what changed can be copied from a directory of this machine (`copy`);
- * - the server gives the exact commit, at depth 1: on a shallow store a fetch without depth could download the whole
+ * - the store already has it from this url;
+ * - the change is copied from a directory on this machine (`copy`);
+ * - the server gives the exact commit, at depth 1: in a shallow store, a fetch without a depth could download the whole
  *   history;
- * - a server that gives only what its refs show is asked for the named ref, then for its branches and tags with some
- *   history, then for all history, including the deployments that our hook pinned there. A server that says it has no
- *   such object is believed at once.
+ * - from a server that serves only advertised commits: the named ref, then its branches and tags with some history,
+ *   then all history, including the deployments that our hook pinned there. If a server says that it has no such
+ *   object, that is final.
  *
- * However it ends, no lock and no half pack stays behind. A store in doubt is looked at first, and replaced when it is
+ * However it ends, no lock and no half pack stays behind. A store in doubt is checked first, and replaced if it is
  * broken (replace-store.ts).
- * @returns whether a server was asked.
+ * @returns false if the store already had the commit, and no origin was read.
  */
 export async function fetchCommit(
   repository: Repository,
@@ -113,7 +113,7 @@ export async function fetchCommit(
   return { network: true };
 }
 
-/** Whether the store has to be replaced: because it is broken, or because its work fails although it looks sound. */
+/** Whether the store has to be replaced: it is broken, or work with it keeps failing although it looks sound. */
 async function judge(repository: Repository, signal: AbortSignal): Promise<'kept' | 'broken' | 'failing'> {
   if (!(await exists(repository))) {
     return (await lstat(repository.directory).catch(() => null)) === null ? 'kept' : 'broken';
@@ -124,7 +124,7 @@ async function judge(repository: Repository, signal: AbortSignal): Promise<'kept
   return (await proveStore(repository, signal)) === 'broken' ? 'broken' : 'kept';
 }
 
-/** What changed, where it could be copied from the origin's own directory. */
+/** The change, if it could be copied from the origin's own directory; otherwise null. */
 async function copied(
   repository: Repository,
   wanted: WantedCommit,
@@ -153,7 +153,7 @@ async function fetchAbsent(repository: Repository, wanted: WantedCommit, fetch: 
     await repository.failpoint('fetch.before');
     await bring(repository, wanted, fetch).catch(async (error: { code?: unknown }) => {
       if (error.code !== 'STORE_LOCKED') throw error;
-      // It is our turn to write, so the lock is a leftover.
+      // This is our writing turn, so the lock is a leftover.
       await removeStaleOfFetch(repository.directory);
       await bring(repository, wanted, fetch);
     });
@@ -161,7 +161,7 @@ async function fetchAbsent(repository: Repository, wanted: WantedCommit, fetch: 
     await repository.failpoint('fetch.pinned');
   } catch (error) {
     await removeStaleOfFetch(repository.directory);
-    // What another url brought stays.
+    // A commit that another url brought stays.
     if (!before && (error as { code?: Code }).code === 'TOO_LARGE') await unpin(repository, commitId);
     throw error;
   }
@@ -184,11 +184,11 @@ async function bring(repository: Repository, wanted: WantedCommit, fetch: Fetche
   throw gitError('NOT_A_COMMIT', `${commitId} is a ${found.type}, not a commit`);
 }
 
-/** Words of servers that may well have the commit but give only what they advertise. */
+/** The messages of servers that may have the commit but serve only what they advertise. */
 const REFUSES_EXACT = /unadvertised object|couldn't find remote ref|want [0-9a-f]+ not valid/i;
 
 const SOME_HISTORY = '--depth=50';
-/** Git's own word for "all of it", which works on shallow and on whole stores alike. */
+/** Git's own value for "all history"; it works in shallow and in complete stores. */
 const ALL_HISTORY = '--depth=2147483647';
 
 async function bringByRef(repository: Repository, wanted: WantedCommit, fetch: Fetcher): Promise<void> {
@@ -196,17 +196,17 @@ async function bringByRef(repository: Repository, wanted: WantedCommit, fetch: F
   const tries: [string, string[]][] = [
     ...refspecsOf(wanted.ref).map((refspec): [string, string[]] => [SOME_HISTORY, [refspec]]),
     [SOME_HISTORY, all],
-    // Our hook pins there what it published, so that no forced push takes it away. Such a commit itself is given at
-    // once.
+    // Our hook pins what it published there, safe from forced pushes. A pinned commit itself is advertised, so the
+    // first attempt gets it; this one finds its ancestors.
     [ALL_HISTORY, [...all, '+refs/deployments/*:refs/fallback/deployments/*']],
   ];
   let lost: unknown;
-  await dropFallback(repository); // A crash may have left those of another server.
+  await dropFallback(repository); // A crash may have left another server's refs.
   try {
     for (const [depth, refspecs] of tries) {
       await fetch([depth], refspecs).catch((error: unknown) => {
         if ((error as { code?: Code }).code !== 'COMMIT_NOT_FOUND') throw error;
-        lost = error; // This hint names nothing there; the next try is wider.
+        lost = error; // The server has no such ref; the next attempt is wider.
       });
       if (!(await leadsTo(repository, wanted.commitId))) continue;
       return await pin(repository, wanted.commitId);
@@ -219,9 +219,7 @@ async function bringByRef(repository: Repository, wanted: WantedCommit, fetch: F
   throw gitFailure('git fetch', { stderr: words });
 }
 
-/**
- * A hint from outside: only what git itself takes for a plain ref name, and nothing that means something in a refspec.
- */
+/** The ref is a hint from outside: only plain ref names pass, without anything that is special in a refspec. */
 function refspecsOf(ref: string | undefined): string[] {
   if (ref === undefined || !/^[A-Za-z0-9_][A-Za-z0-9_./+@=-]{0,199}$/.test(ref)) return [];
   if (/\.\.|\/\/|@\{|\.lock(\/|$)|[./]$|\/\./.test(ref)) return [];
@@ -235,14 +233,14 @@ async function dropFallback(repository: Repository): Promise<void> {
   if (refs !== '') await repository.git.output(['update-ref', '--stdin'], { ...call, input: refs });
 }
 
-/** A ref that the server just gave leads to the commit, and all of its tree is here. */
+/** Whether a ref that was just fetched contains the commit, and its whole tree is here. */
 async function leadsTo(repository: Repository, commitId: CommitId): Promise<boolean> {
   const contains = ['for-each-ref', '--count=1', `--contains=${commitId}`, 'refs/fallback/'];
   const refs = await repository.git.run(contains, { gitDir: repository.directory });
   return refs.exitCode === 0 && refs.stdout.length > 0 && (await isWhole(repository, commitId));
 }
 
-/** The store's hash is that of its first commit; while nothing is pinned it may still change. */
+/** The first commit decides the store's hash format; it may still change while nothing is pinned. */
 async function makeFor(repository: Repository, commitId: CommitId): Promise<void> {
   const needed = objectFormatOf(commitId);
   if (!(await exists(repository))) return makeRepository(repository, needed);

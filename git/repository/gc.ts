@@ -5,11 +5,11 @@ import type { Repository } from './repository.ts';
 const MAX_PACKS = 40;
 
 /**
- * Each fetch adds a pack and a line to the shallow list, and an unpinned commit leaves its objects. Git's own gc clears
- * all three; pins and the HEAD and index of every work tree keep what they need. Objects younger than an hour stay, in
- * case they are wanted again soon. A second or two on a large store: for idle time.
- * @param room `none left`: the disk is full, so packs that hold nothing needed go now. Git's gc would first write
- *   what it keeps, and leave half of a pack where that does not fit.
+ * Each fetch adds a pack and a line to the shallow list, and an unpinned commit leaves its objects behind. Git's own gc
+ * cleans up all three; pins and the HEAD and index of every work tree keep what they need. Objects younger than an hour
+ * stay, in case they are needed again soon. It takes a second or two in a large store, so run it when idle.
+ * @param room `none left`: the disk is full, so packs without a needed object are removed now. Git's gc would first
+ * write what it keeps, and leave half a pack if that does not fit.
  */
 export async function gc(repository: Repository, signal: AbortSignal, room?: 'none left'): Promise<void> {
   const call = { gitDir: repository.directory, signal };
@@ -22,8 +22,8 @@ export async function gc(repository: Repository, signal: AbortSignal, room?: 'no
 }
 
 /**
- * Deletes the packs of which no object is needed any more, which takes no room. Each fetch made one pack, so those of
- * commits that were let go are often such.
+ * Deletes the packs of which no object is needed any more; this needs no disk space. Each fetch made one pack, so
+ * unpinned commits often leave such packs.
  */
 async function dropDeadPacks({ git, directory }: Repository, signal: AbortSignal): Promise<void> {
   const call = { gitDir: directory, signal };

@@ -20,16 +20,16 @@ import {
 import { removeStaleOfWorkTree } from './stale-files.ts';
 
 /**
- * What happens when the object store itself is in doubt. The doubt is a file beside the store, so that it survives us;
- * while it stands nothing counts as being here, so the next fetch comes by. It proves the store, or makes a new one
- * beside it, brings the commits of the kept releases too, and swaps the directories. What is served is only files, and
- * is never touched.
+ * What happens when the object store itself is in doubt. The doubt is a file beside the store, so it survives the
+ * process. While it exists, no commit counts as present, so the agent fetches. That fetch proves the store, or builds a
+ * new one beside it with the commits of the kept releases, and swaps the directories. The served files are never
+ * touched.
  *
- * Damage has more words than any table of them. So it is recognised by a rule: a failure that says that objects are
- * damaged, and a tree that is not what its objects should make it, put the store in doubt at once; any other local
- * failure of git that has no row in the table does so at the second time in a row. If the store is found sound and the
- * same work still fails at the fourth time, it is replaced without another look: fsck does not see everything. Commits
- * that are still whole are taken from the old store, and no network is needed for them.
+ * No table lists every message that damage can cause, so a rule recognises it. A failure that reports damaged objects,
+ * or a tree that does not match its objects, puts the store in doubt at once. Any other local git failure without a row
+ * in the table does so the second time in a row. If the store is found sound and the same work fails a fourth time, it
+ * is replaced without another check: fsck does not see everything. Commits that are still whole are taken from the old
+ * store without the network.
  */
 export type Doubting = <T>(work: Work, done: Promise<T>) => Promise<T>;
 type Work = 'fetch' | 'attach' | 'write' | 'verify' | 'inspect' | 'restore';
@@ -61,8 +61,8 @@ export function createDoubting(repository: Repository): Doubting {
 const isPowerOfTwo = (n: number): boolean => (n & (n - 1)) === 0;
 
 /**
- * `look`: the next fetch proves the store or replaces it. `replace`: it replaces the store; where that fails, a pinned
- * commit that is whole is still used. Null: no doubt.
+ * `look`: the next fetch proves the store or replaces it. `replace`: the next fetch replaces it; if that fails, a
+ * pinned commit that is whole is still used. Null: no doubt.
  */
 type Suspicion = 'look' | 'replace';
 
@@ -86,8 +86,8 @@ export async function clearSuspicion(repository: Repository): Promise<void> {
 }
 
 /**
- * Proves the store or finds it broken. A look that does not end in time is not repeated: the doubt is dropped, and the
- * next one replaces the store.
+ * Proves the store or finds it broken. A check that times out is not repeated: the doubt is dropped, and the next doubt
+ * replaces the store.
  */
 export async function proveStore(repository: Repository, signal: AbortSignal): Promise<'sound' | 'broken' | 'unknown'> {
   try {
@@ -102,7 +102,7 @@ export async function proveStore(repository: Repository, signal: AbortSignal): P
   return repository.soundness.proved ? 'sound' : 'unknown';
 }
 
-/** Every object that a pinned commit needs is here; with `hashed` each is also what its name says. */
+/** Whether every object that the pinned commits need is here; with `hashed`, also whether each one matches its id. */
 export async function isSound(repository: Repository, hashed: boolean, signal?: AbortSignal): Promise<boolean> {
   if (!(await exists(repository))) return false;
   await removeBrokenPins(repository);
@@ -115,9 +115,10 @@ export async function isSound(repository: Repository, hashed: boolean, signal?: 
 }
 
 /**
- * Makes a store beside the old one and puts it in its place. What is still whole in the old store is taken from there;
- * the wanted commit and those of kept releases that are not are fetched with `bring`. The old store stays where the
- * wanted commit cannot be had, or where a kept one is had nowhere and may still be whole in the old store.
+ * Builds a store beside the old one and puts it in its place. Commits that are whole in the old store are taken from
+ * there; if the wanted commit or that of a kept release is not, `bring` fetches it. The old store stays if the wanted
+ * commit is not available, or if the commit of a kept release cannot be fetched and may still be whole in the old
+ * store.
  * @returns whether the wanted commit had to be fetched.
  */
 export async function replaceStore(
@@ -148,7 +149,7 @@ export async function replaceStore(
   } finally {
     fresh.reader.close();
     fresh.sizes.close();
-    // Half of a store would take the room that a full disk does not have.
+    // Half a store would only fill the disk further.
     if (!isReady) await rm(fresh.directory, { recursive: true, force: true }).catch(() => {});
   }
   await copyWorkTrees(repository.directory, fresh.directory);
@@ -165,7 +166,10 @@ export async function replaceStore(
   return isFetched;
 }
 
-/** Start-up: there is a store afterwards, whatever moment of the above a crash hit, also one that lost its HEAD. */
+/**
+ * Start-up: afterwards there is a store, wherever a crash interrupted the replacement, and even if the store lost its
+ * HEAD.
+ */
 export async function recoverStore(repository: Repository): Promise<void> {
   if (!(await exists(repository))) await startOver(repository);
   for (const directory of [
@@ -180,9 +184,9 @@ export async function recoverStore(repository: Repository): Promise<void> {
 }
 
 /**
- * Start-up: sets aside what is in the place of the store, and makes a new one or takes the one that a crash left, ready
- * or not. What the store knew about work trees is kept, and so are the commits whose objects are whole: no network is
- * there yet, and their origin may not have them any more.
+ * Start-up: sets aside whatever is in the store's place, and uses the new store that a crash left, finished or not, or
+ * creates one. What the old store knew about work trees is kept, and so are the commits whose objects are whole: there
+ * is no network yet, and their origin may no longer have them.
  */
 export async function startOver(repository: Repository): Promise<void> {
   const broken = brokenOf(repository);
@@ -205,17 +209,17 @@ export async function startOver(repository: Repository): Promise<void> {
   await rm(broken, { recursive: true, force: true });
 }
 
-/** Where nothing is kept, the store's hash is not decided yet. */
+/** If no commit is kept, the store's hash format is not decided yet. */
 const NO_COMMIT = '0'.repeat(40) as CommitId;
 
-/** Those that can be copied and are not there; nothing else is lost with one that cannot but the time to make it again. */
+/** Copies the work trees' data that is missing in `to`. What cannot be copied only costs the time to make it again. */
 async function copyWorkTrees(from: string, to: string): Promise<void> {
   const names = await readdir(join(from, 'worktrees')).catch(() => []);
   for (const name of names) {
     const copy = join(to, 'worktrees', name);
     if (await lstat(copy).catch(() => null)) continue;
     await cp(join(from, 'worktrees', name), copy, { recursive: true })
-      // A git that just brings an index up to date takes its lock away from where it put it, not from the copy.
+      // A git that is updating the index removes its lock from the original, not from the copy.
       .then(() => removeStaleOfWorkTree(copy))
       .catch(() => rm(copy, { recursive: true, force: true }));
   }

@@ -10,21 +10,21 @@ import type { GitFailpoint } from '../run/failpoints.ts';
 import { cameFrom, forgetOrigins } from './commit-origin.ts';
 
 /**
- * The bare repository behind a store. We alone make it, beside its place, and rename it, so that it is there whole or
- * not at all. What a commit says about attributes is overruled (info/attributes takes precedence over the tree), so the
- * bytes on disk are the bytes of the blobs. Wanted commits are pinned under refs/pins/.
+ * The bare repository behind a store. Only we create it: under another name, then by rename, so it exists completely or
+ * not at all. info/attributes overrides the attributes in a commit's tree, so the bytes on disk are the bytes of the
+ * blobs. Wanted commits are pinned under refs/pins/.
  */
 export interface Repository extends ObjectSource {
   readonly clock: Clock;
   readonly log: Logger;
   readonly failpoint: GitFailpoint;
-  /** Commits that came since we started: all their objects were hashed on arrival. */
+  /** Commits that arrived since the process started: all their objects were hashed on arrival. */
   readonly fresh: Set<CommitId>;
-  /** What a look at the whole store said last (replace-store.ts). */
+  /** The result of the last check of the whole store (replace-store.ts). */
   readonly soundness: {
-    /** It was found sound, and no failure of unknown cause came since. */
+    /** It was found sound, and there was no failure of unknown cause since. */
     proved: boolean;
-    /** The look did not end in time. */
+    /** The check timed out. */
     unprovable: boolean;
   };
 }
@@ -36,7 +36,7 @@ export async function exists(repository: Pick<Repository, 'directory'>): Promise
   return head?.isFile() === true;
 }
 
-/** Makes the repository in `directory` (its own unless told otherwise) for this hash; there already is success. */
+/** Creates the repository with this hash format, at `at` or in its own place. An existing one is success. */
 export async function makeRepository(repository: Repository, format: ObjectFormat, at?: string): Promise<void> {
   const directory = at ?? repository.directory;
   if (await exists({ directory })) return;
@@ -67,21 +67,21 @@ export async function formatOf(repository: Repository): Promise<ObjectFormat> {
 
 const pinOf = (commitId: CommitId) => `refs/pins/${checkedCommitId(commitId)}`;
 
-/** True when the pin is there and names this very object, which is a commit: a fetch wrote it after its own proof. */
+/** Whether the pin exists and names this very commit: a fetch wrote it after checking the objects. */
 export async function isPinned(repository: Repository, commitId: CommitId): Promise<boolean> {
   if (!(await exists(repository))) return false;
   const found = await repository.reader.read(pinOf(commitId));
   return found !== null && found.type === 'commit' && found.id === commitId;
 }
 
-/** The commit and its tree are here, pinned or not. */
+/** Whether the commit and its tree are here, pinned or not. */
 export async function isWhole({ git, reader, directory }: Repository, commitId: CommitId): Promise<boolean> {
   if ((await reader.read(commitId))?.type !== 'commit') return false;
   const args = ['rev-list', '--objects', '--quiet', '--no-walk', commitId, '--'];
   return (await git.run(args, { gitDir: directory })).exitCode === 0;
 }
 
-/** Pinned, from this url, and whole. */
+/** Whether the commit is pinned, came from this url, and is whole. */
 export async function isHere(
   repository: Repository,
   { url, commitId }: { readonly url: RepositoryUrl | null; readonly commitId: CommitId },
@@ -91,7 +91,10 @@ export async function isHere(
   return await whole().catch(() => false);
 }
 
-/** In the place of one that a power loss left empty, too: git does not write over a ref that it cannot read. */
+/**
+ * Removes broken pins first: git does not overwrite a ref that it cannot read, such as one that a power loss left
+ * empty.
+ */
 export async function pin(repository: Repository, commitId: CommitId): Promise<void> {
   await removeBrokenPins(repository);
   await repository.git.output(['update-ref', pinOf(commitId), commitId], { gitDir: repository.directory });
@@ -114,8 +117,8 @@ export async function pinned(repository: Repository): Promise<CommitId[]> {
 }
 
 /**
- * A pin is a file that holds its own name; what else lies there was damaged, or is not ours.
- * @throws where a file cannot be read for another reason: that one may be the pin of what is served.
+ * A pin is a file that contains its own name; anything else there is damaged, or not ours.
+ * @throws if a file cannot be read for another reason: it may be the pin of what is served.
  */
 export async function removeBrokenPins({ directory }: Pick<Repository, 'directory'>): Promise<void> {
   const pins = join(directory, 'refs', 'pins');
@@ -135,7 +138,7 @@ export async function removeBrokenPins({ directory }: Pick<Repository, 'director
 /** A directory, a loop of links, or a link to nothing. */
 const NO_FILE = new Set(['EISDIR', 'ELOOP', 'ENOENT']);
 
-/** The names below refs/pins/, read from the files themselves: no process, and no word about what they name. */
+/** The names below refs/pins/, read from the files themselves: starts no process, and does not check what they name. */
 export async function pinNames({ directory }: Pick<Repository, 'directory'>): Promise<string[]> {
   const [loose, packed] = await Promise.all([
     readdir(join(directory, 'refs', 'pins')).catch(() => []),
@@ -144,12 +147,12 @@ export async function pinNames({ directory }: Pick<Repository, 'directory'>): Pr
   return [...loose, ...Array.from(packed.matchAll(/ refs\/pins\/(.*)$/gm), ([, name]) => name ?? '')];
 }
 
-/** What a caller gets who asks to write a commit that was never fetched. */
+/** For a caller that wants to write a commit which was never fetched. */
 export function notHere(commitId: CommitId) {
   return gitError('COMMIT_ABSENT', `commit ${commitId} is not in the store`);
 }
 
-/** What a target gets whose commit id is of another hash than the commits that are kept. */
+/** For a target whose commit id has another hash format than the kept commits. */
 export function otherFormat(present: ObjectFormat, needed: ObjectFormat) {
   const hint = 'one app keeps one hash; publish a commit of the same kind, or use another app for this repository';
   return gitError('OBJECT_FORMAT', `the store is ${present}, the commit id is ${needed}`, hint);

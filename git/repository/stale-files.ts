@@ -3,9 +3,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Removes what a killed git leaves in our own store: locks that make every later command fail, and half packs that
- * only fill the disk. Right only where no git of ours writes: within the store's writing turn, or at start-up after
- * the orphans were ended. Never used on a repository that is not ours.
+ * Removes what a killed git leaves in our own store: locks that make every later command fail, and half packs that only
+ * fill the disk. Safe only while no git of ours writes: within the store's writing turn, or at start-up after orphans
+ * were ended. Never used on a repository that is not ours.
  */
 export async function removeStaleOfFetch(store: string): Promise<void> {
   const top = ['shallow.lock', 'packed-refs.lock', 'packed-refs.new', 'config.lock', 'HEAD.lock', 'gc.pid'];
@@ -18,7 +18,7 @@ export async function removeStaleOfFetch(store: string): Promise<void> {
   ]);
 }
 
-/** All of the store, at start-up: also loose halves, locks of work trees and packs without an index. */
+/** The whole store, at start-up: also half-written loose objects, locks of work trees and packs without an index. */
 export async function removeStaleOfStore(store: string): Promise<void> {
   await removeStaleOfFetch(store);
   const objects = join(store, 'objects');
@@ -35,7 +35,7 @@ export async function removeStaleOfStore(store: string): Promise<void> {
 /** The index of a part of a work tree, while git fills it. */
 export const PART = 'gitfleet-part-';
 
-/** What writing into one work tree leaves when it is killed half-way. */
+/** Removes what a killed write into one work tree leaves. */
 export async function removeStaleOfWorkTree(admin: string): Promise<void> {
   const left = (name: string) => /^sharedindex|\.lock$|\.new$/.test(name) || name.startsWith(PART);
   await removeIn(admin, left);

@@ -2,8 +2,8 @@ import type { CommitId } from '../../schemas/values.ts';
 import { gitError } from './errors.ts';
 
 /**
- * The last gate before an id reaches a command line or a path: whatever the layers above promised, nothing but
- * 40 or 64 lower-case hex digits, not all zero, passes.
+ * The last check before an id reaches a command line or a path, whatever the layers above promised: only 40 or 64
+ * lower-case hex digits, not all zero, pass.
  */
 export function checkedCommitId(id: string): CommitId {
   if (isCommitId(id)) return id;

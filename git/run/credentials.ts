@@ -5,12 +5,12 @@ import type { Credential, RepositoryUrl } from '../../schemas/values.ts';
 import { gitError } from './errors.ts';
 
 /**
- * What a fetch from one url may use: settings and environment for git, from the credential that the settings grant for
- * it. Files are read again each time, so that a rotated key or token works without a restart. A token is never in an
- * argument, an environment value or a log: git is given a helper, of shell builtins only, that reads the file.
+ * What a fetch from one url may use: settings and environment for git, from the credential that the settings grant.
+ * Files are read at each use, so a rotated key or token works without a restart. A token is never in an argument, an
+ * environment value or a log: git gets a credential helper, made of shell builtins only, that reads the file.
  *
- * Without sshKeyFile no key is offered at all, and without knownHosts only the machine's own list of known hosts
- * counts; nothing of the user's home takes part.
+ * Without sshKeyFile no key is offered at all. Without knownHosts only the machine's global list counts. Nothing in the
+ * user's home directory is used.
  */
 export interface GitAccess {
   readonly config: readonly string[];
@@ -39,12 +39,12 @@ export async function accessTo(
   }
   if (credential?.tokenFile === undefined) return { config, protocols, env: {} };
   await checkToken(credential.tokenFile);
-  // Named for this one server, so that git itself keeps the token from any other.
+  // Limited to this one server, so that git itself keeps the token from any other.
   config.push(`credential.${parsed.protocol}//${parsed.host}.helper=${HELPER}`);
   return { config, protocols, env: { GITFLEET_TOKEN_FILE: credential.tokenFile } };
 }
 
-/** The file holds `token` or `user:token`; most servers take any user name beside a token. */
+/** The file holds `token` or `user:token`; most servers accept any user name with a token. */
 const HELPER = `!f() { test "$1" = get || exit 0; line=; IFS= read -r line < "$GITFLEET_TOKEN_FILE" || test -n "$line" || exit 1; case $line in *:*) user=\${line%%:*} word=\${line#*:};; *) user=gitfleet word=$line;; esac; printf 'username=%s\\npassword=%s\\n' "$user" "$word"; }; f`;
 
 async function sshEnvironment(credential: Credential | undefined): Promise<Record<string, string>> {
@@ -86,8 +86,9 @@ async function checkToken(file: string): Promise<void> {
 }
 
 /**
- * The path goes into the command line of ssh, which knows quotes, percent signs and blanks, so only plain ones pass.
- * A secret must be out of reach of others; a writer of a public one chooses whom we trust.
+ * The path becomes part of ssh's command line, which interprets quotes, percent signs and blanks, so only plain paths
+ * pass. Others must not be able to read a secret. They must not be able to write a public file either, because it
+ * decides whom we trust.
  */
 async function checkFile(member: string, file: string, kind: 'secret' | 'public'): Promise<void> {
   const refuse = (why: string, hint: string, cause?: unknown) =>
@@ -101,7 +102,7 @@ async function checkFile(member: string, file: string, kind: 'secret' | 'public'
   };
   const found = await stat(file).catch(unreadable);
   if (!found.isFile()) throw refuse('is not a file', 'name a regular file');
-  // Ssh and git would say so in words that hide among those of the host.
+  // Checked here, because the errors of ssh and git would be mixed with the host's output.
   await access(file, constants.R_OK).catch(unreadable);
   const open = kind === 'public' ? (found.mode & 0o022) !== 0 : isOpenToOthers(found);
   if (!open) return;

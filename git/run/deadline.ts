@@ -1,16 +1,16 @@
 import type { Clock } from '../../runtime/clock.ts';
 
 /**
- * A deadline that moves with progress: a fetch may take as long as it makes progress, but not be silent. Words alone
- * are not progress, for a dripping server makes git repeat its meter each second; counted objects are, and so are
- * received bytes, by the chunk.
+ * A deadline that moves with progress: a fetch may continue while it makes progress, up to a total limit. Output alone
+ * is not progress, because with a very slow server git repeats its meter each second. Counted objects are progress, and
+ * so is each further chunk of received bytes.
  */
 export interface FetchLimits {
-  /** Without progress for so long the fetch is ended. */
+  /** The fetch is ended after this time without progress. */
   readonly silentMs: number;
-  /** Ended in any case. */
+  /** The fetch is ended after this time in any case. */
   readonly totalMs: number;
-  /** More received bytes than this end it too. */
+  /** The fetch is ended when it has received more bytes than this. */
   readonly maxBytes: number;
 }
 
@@ -19,10 +19,10 @@ export const FETCH_LIMITS: FetchLimits = { silentMs: 30_000, totalMs: 15 * 60_00
 type Overdue = 'silent' | 'total' | 'size';
 
 interface ProgressWatch {
-  /** Fires when a limit was passed. */
+  /** Fires when a limit is exceeded. */
   readonly signal: AbortSignal;
   readonly overdue: Overdue | null;
-  /** Whether anything was counted yet: until then the server has only talked. */
+  /** Whether anything was counted yet. Until then no object has arrived. */
   readonly begun: boolean;
   saw(words: string): void;
   stop(): void;

@@ -4,32 +4,33 @@ import { clean } from '../../runtime/safe-text.ts';
 import { type GitWords, reasonOf, type Speaker, speakersOf } from './speakers.ts';
 
 /**
- * From git's words to our codes, in one table. Git runs with LC_ALL=C, so its words are stable English. The first row
- * that matches wins, so the rows about the cause stand before the rows about its consequence.
+ * Maps git's messages to our codes, in one table. Git runs with LC_ALL=C, so its messages are stable English. The first
+ * matching row wins, so rows about a cause precede rows about its consequence.
  *
- * Each row says whose words it believes (speakers.ts), because the text of another machine must never choose what this
- * one does. Without `from` that is our own git alone. The others are believed only about the way to the host and its
- * answer.
+ * Each row says whose text it believes (speakers.ts), because text from another machine must never choose what this one
+ * does. Without `from`, only our own git is believed. The other sources are believed only about the connection to the
+ * host and its answer.
  */
 interface Row {
   readonly words: RegExp;
   readonly code: Code;
   readonly from?: readonly Speaker[];
-  /** Where it is more exact than the hint of the code. */
+  /** If it is more exact than the hint of the code. */
   readonly hint?: string;
 }
 
 const ANY_SPEAKER: readonly Speaker[] = ['git', 'host', 'web', 'refusal'];
-/** All but the answer in git's protocol, which only some rows know. */
+/** All sources but the answer in git's protocol, which only some rows recognise. */
 const ON_THE_WAY: readonly Speaker[] = ['git', 'host', 'web'];
 
-/** What came was no sound pack, or the objects here that it builds on are damaged: git says the same of both. */
+/** Either the received pack is bad, or the local objects that it builds on are damaged: git's message is the same. */
 const PACK =
   /invalid index-pack output|index-pack failed|pack has bad object|pack is corrupted|pack signature mismatch|inflate/;
 
 const TABLE: readonly Row[] = [
   {
-    // Git does not say why a write failed half-way; a full disk is by far the likeliest, and both are tried again.
+    // `unable to write file` does not say why. A full disk is by far the likeliest cause, and either way the work is
+    // retried.
     words: /No space left on device|Out of diskspace|Disk quota exceeded|unable to write file /,
     code: 'NO_SPACE',
   },
@@ -119,7 +120,7 @@ const TABLE: readonly Row[] = [
     from: ['web'],
   },
   {
-    // Four letters of what is there in place of a length: a login script that greets, or a proxy.
+    // Git found text in place of a length: the output of a login script, or of a proxy.
     words: /bad line length character/,
     code: 'FETCH_FAILED',
     hint: 'something prints to standard output before git answers, such as a login script of the git host: silence it',
@@ -152,8 +153,8 @@ const TABLE: readonly Row[] = [
 ];
 
 /**
- * The failure of one git command from its words; `otherwise` is the code where no row knows them.
- * @param url of the other end of the command.
+ * The failure of one git command, from its output. `otherwise` is the code if no row matches.
+ * @param url the remote of the command.
  */
 export function gitFailure(what: string, words: GitWords, otherwise: Code = 'GIT_FAILED', url = ''): FleetError {
   const said = speakersOf(words, url);
@@ -166,7 +167,7 @@ export function gitFailure(what: string, words: GitWords, otherwise: Code = 'GIT
 
 const OUR_GIT: readonly Speaker[] = ['git'];
 
-/** Failures that the row of PACK chose: no word about the network explains them. */
+/** Failures from the row of PACK: nothing in git's output blames the network. */
 const unsoundPacks = new WeakSet<FleetError>();
 
 function noting({ words }: Row, failure: FleetError): FleetError {
@@ -175,10 +176,10 @@ function noting({ words }: Row, failure: FleetError): FleetError {
 }
 
 /**
- * Whether a failure without a row of its own may come from damage in our own store: of a command that ended with words
- * we do not know, or that crashed, of a pack that does not fit what is here, of a file in `directory` that is no longer
- * what it was. A transfer that the network cut is no damage, nor is a process that the system killed.
- * @param directory of the store; without it the path of a file does not matter.
+ * Whether a failure may come from damage in our own store: a command failed with unknown output, or crashed; a pack
+ * does not fit the local objects; a file in `directory` is no longer what it was. A transfer that the network cut is no
+ * damage, nor is a process that the system killed.
+ * @param directory the store's. Without it, the path of the file does not matter.
  */
 export function mayBeDamage(error: unknown, directory?: string): boolean {
   const { code, message, path } = error as { code?: unknown; message?: unknown; path?: unknown };
@@ -189,19 +190,19 @@ export function mayBeDamage(error: unknown, directory?: string): boolean {
   return directory === undefined || (typeof path === 'string' && `${path}/`.startsWith(`${directory}/`));
 }
 
-/** By what it read, such as a file that is shorter than it was when it was mapped. */
+/** Signals that bad input can cause, such as a mapped file that became shorter. */
 const CRASHED = /was ended by SIG(BUS|SEGV|ABRT|FPE|ILL)$/;
 
-/** Of git or of the operating system. */
+/** Whether git or the operating system reported a full disk. */
 export function isNoSpace(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return code === 'NO_SPACE' || code === 'ENOSPC' || code === 'EDQUOT';
 }
 
-/** A file where a directory belongs, or the other way round, or nothing at all. */
+/** A file in place of a directory or the reverse, or nothing at all. */
 const ODD_SHAPE = new Set(['ENOTDIR', 'EISDIR', 'ERR_FS_EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOENT', 'ELOOP', 'EINVAL']);
 
-/** A failure we find ourselves: its reason may hold what others said. */
+/** A failure that we detect ourselves. Its reason is cleaned, because it may contain text from others. */
 export function gitError(code: Code, reason: string, hint?: string, cause?: unknown): FleetError {
   return FleetError.of(code, clean(reason), hint, cause);
 }

@@ -1,6 +1,6 @@
 /**
- * Named places where a crash would hurt most. Off (a no-op) unless a test entry passes a hook; the crash tests kill
- * the process in the hook and assert that every name of this list was hit.
+ * Named places where a crash would do most damage. A no-op unless a test passes a hook. The crash tests kill the
+ * process in the hook and assert that every name of this list was hit.
  */
 export const GIT_FAILPOINTS = [
   'store.made-aside',

@@ -3,18 +3,20 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Clock } from '../../runtime/clock.ts';
 
 /**
- * Git children of an agent that was killed live on: they hold the state lock and write into the store. Each child is
- * born with two variables, whose it is and who started it, so a successor finds all of them, grandchildren included,
- * with no moment between birth and record, and no confusion about reused process ids. Children of a live agent are
- * never touched. Needs /proc (Linux); elsewhere nothing is found, and the lock keeps the successor waiting.
+ * Git children survive an agent that is killed: they hold the state lock and write into the store. Each child starts
+ * with two environment variables that name its store and its agent. So a successor finds all of them, including
+ * grandchildren, without a gap between start and record, and without confusion by reused process ids. Children of a
+ * live agent are never touched. Needs /proc (Linux); elsewhere nothing is found, and the lock keeps the successor
+ * waiting.
  */
 export function marksOf(store: string): Record<string, string> {
   return { GITFLEET_STORE: store, GITFLEET_OWNER: `${process.pid}.${startOf(readStat('self')) ?? 0}` };
 }
 
 /**
- * Kills the orphans of the store at `within`, or of all stores below it, and waits until they are gone. To be called
- * before the state lock is asked for too: a dead agent's children may hold it.
+ * Kills the orphans of the store at `within`, or of all stores below it, and waits for them to end, for at most 100
+ * rounds of 10 ms. Call it also before taking the state lock, which a dead agent's children may hold. @returns how many
+ * were killed.
  */
 export async function endOrphans(within: string, clock: Clock): Promise<number> {
   const ended = new Set<number>();
@@ -49,7 +51,7 @@ async function orphansOf(within: string): Promise<number[]> {
   return found;
 }
 
-/** Names one process uniquely, though its id may be reused; null where it is gone, or where there is no /proc. */
+/** Names one process uniquely, even if its id is reused; null if it is gone or there is no /proc. */
 export function nameOfProcess(pid: number): string | null {
   const start = startOf(readStat(String(pid)));
   return start === null ? null : `${pid}.${start}`;
@@ -68,7 +70,9 @@ function readStat(pid: string): string {
   }
 }
 
-/** Field 22 of proc(5), null for a zombie; the name in field 2 may hold anything, so count from its closing bracket. */
+/**
+ * Field 22 of proc(5); null for a zombie. The name in field 2 may contain anything, so count from its closing bracket.
+ */
 function startOf(stat: string): string | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? null : (fields[19] ?? null);

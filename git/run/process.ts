@@ -8,42 +8,44 @@ import { gitError, gitFailure } from './errors.ts';
 import type { GitWords } from './speakers.ts';
 
 /**
- * The one legal way to start git. The environment is made from nothing, so that no setting of the machine or of the
- * user takes part; protocols are closed unless the call opens one; no hook, pager, prompt, replace ref or file system
- * monitor runs; the whole process group dies at the deadline or on abort; all words of git are cleaned before anyone
- * sees them. A value from outside may only stand after `--` or `--end-of-options`, checked by the code that puts it
- * there.
+ * The only permitted way to start git. The environment is built from nothing, so no setting of the machine or the user
+ * applies. Protocols are closed unless the call opens one. No hook, pager, prompt, replace ref or file system monitor
+ * runs. The whole process group is killed at the deadline or on abort. What git writes to stderr is cleaned before it
+ * is returned. A value from outside may only follow `--` or `--end-of-options`; the code that puts it there has to
+ * check it.
  *
  * Not promised here: that a command ends soon (deadline.ts watches fetches), or that it succeeds.
  */
 export interface GitSandbox {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where git, ssh and their helpers are looked up. */
+  /** The PATH for git, ssh and their helpers. */
   readonly path?: string | undefined;
   /** The state lock: every git process holds it too, so that a successor cannot start beside an orphan. */
   readonly lockFd?: number | undefined;
-  /** Further variables of all our children: marks for orphans.ts, or where a push keeps its objects (check-push.ts). */
+  /**
+   * More environment variables for all our children: the marks of orphans.ts, or the objects of a push (check-push.ts).
+   */
   readonly marks?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface GitCall {
-  /** The repository; always said outright, never discovered, so that no `.git` of a work tree is trusted. */
+  /** The repository. Always explicit, never discovered, so that no `.git` of a work tree is trusted. */
   readonly gitDir?: string | undefined;
   readonly workTree?: string | undefined;
   readonly cwd?: string | undefined;
   /** Further `key=value` settings. */
   readonly config?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Protocols that this call may use; none without it. */
+  /** Protocols that this call may use; none by default. */
   readonly protocols?: readonly string[] | undefined;
   readonly input?: string | Buffer | undefined;
-  /** Lock files that it makes, and cannot remove when it is killed; nothing else may make them meanwhile. */
+  /** Lock files that git creates and cannot remove if it is killed. Nothing else may create them during the call. */
   readonly locks?: readonly string[] | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly maxBytes?: number | undefined;
-  /** Bytes of memory that it and its helpers may hold, asked at each look. */
+  /** Bytes of memory that git and its helpers may hold. Called at each check. */
   readonly maxMemoryBytes?: (() => number) | undefined;
   readonly onOutput?: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
 }
@@ -56,20 +58,21 @@ interface GitSaid extends GitWords {
 export interface Git {
   readonly sandbox: GitSandbox;
   /**
-   * Runs to its end, whatever the exit code. Rejects when it did not: aborted (the signal's reason), overdue, killed.
+   * Resolves when git exited, whatever the exit code. Rejects if it was aborted (with the signal's reason), overdue or
+   * killed.
    */
   run(args: readonly string[], call?: GitCall): Promise<GitSaid>;
-  /** The output of a command that must succeed; else the failure of errors.ts. */
+  /** The output of a command that must succeed; otherwise rejects with the failure of errors.ts. */
   output(args: readonly string[], call?: GitCall): Promise<string>;
 }
 
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const TIMEOUT_MS = 10 * 60_000;
 const MAX_BYTES = 64 * 1024 * 1024;
-/** For git and its helpers; what they map of packs does not count. */
+/** For git and its helpers; packs that they map do not count. */
 export const MAX_MEMORY_BYTES = 2 * 1024 ** 3;
 
-/** Settings that hold for every git process. Literals of ours only: nothing from outside is ever added to this list. */
+/** Settings of every git process. Only literals of ours: nothing from outside is ever added to this list. */
 export const HARDENING: readonly string[] = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
@@ -115,7 +118,7 @@ export function environment(sandbox: Pick<GitSandbox, 'path' | 'marks'>, protoco
   };
 }
 
-/** The words before the command: repository and settings. */
+/** The arguments before the command: repository and settings. */
 export function preamble(call: Pick<GitCall, 'gitDir' | 'workTree' | 'config'>): string[] {
   return [
     ...(call.gitDir === undefined ? [] : [`--git-dir=${call.gitDir}`]),
@@ -166,18 +169,18 @@ export function createGit(sandbox: GitSandbox): Git {
   };
 }
 
-/** Ssh writes, with what the host prints through it, into a stream of its own: speakers.ts says why. */
+/** Gives ssh, and what the host prints through it, a stream of its own; speakers.ts says why. */
 function apart(env: GitCall['env']): GitCall['env'] {
   const ssh = env?.['GIT_SSH_COMMAND'];
   return ssh === undefined ? env : { ...env, GIT_SSH_COMMAND: `2>&${ASIDE_FD} ${ssh}` };
 }
 
-/** Cleaned. A progress meter ends its lines with a carriage return, which `clean` drops. */
+/** Cleaned text. A progress meter ends its lines with a carriage return, which `clean` would drop. */
 const linesOf = (words: Buffer): string => clean(words.toString('utf8').replaceAll('\r', '\n'), 20_000);
 
 /**
- * Work trees are read by other users, so their modes must not depend on the umask that the agent was started with.
- * Node has no per-child umask, but spawning is synchronous: nothing else of ours runs between the two calls.
+ * Other users read work trees, so their modes must not depend on the umask that the agent was started with. Node has no
+ * umask per child, but spawning is synchronous: no other code runs between the two calls.
  */
 export function withPlainUmask<T>(start: () => T): T {
   const before = process.umask(0o022);

@@ -1,34 +1,34 @@
 import { clean } from '../../runtime/safe-text.ts';
 
 /**
- * Whose words the standard error of a git command holds. Our own git's words choose what this machine does next; the
- * text of another machine never may. So its words are taken apart here, once.
+ * Splits the standard error of a git command by source. The text of our own git decides what this machine does next;
+ * text from another machine must not.
  *
- * Guarantee: what a git host, its login shell, its web server, its certificate, or a name of its refs says is never
- * returned as `git`. Not promised: which words of `host` are the ssh client's; it writes into the same stream.
+ * Guarantee: text of a git host, its login shell, its web server, its certificate or its ref names is never returned as
+ * `git`. Not promised: which part of `host` is the ssh client's own, because it writes into the same stream.
  */
 export interface GitWords {
   readonly stderr: string;
-  /** What ssh and its host wrote. Undefined: it is in `stderr` too, before our git says that it gave up. */
+  /** What ssh and its host wrote. Undefined: that is part of `stderr`, before the line in which our git gives up. */
   readonly sshStderr?: string | undefined;
 }
 
 /**
  * - `git`: our own git, without the names that it quotes.
- * - `host`: the ssh client, and what the host prints through it. Counts only where our git gave the connection up.
- * - `web`: the http client, which repeats what server and certificate say.
+ * - `host`: the ssh client, and what the host prints through it. Counts only if our git gave up the connection.
+ * - `web`: the http client, which quotes the server and its certificate.
  * - `refusal`: the host's answer in git's protocol.
  */
 export type Speaker = 'git' | 'host' | 'web' | 'refusal';
 
 export type BySpeaker = Readonly<Record<Speaker, string>>;
 
-/** @param url of the other end: for `file:` that is a git on this machine, believed like our own. */
+/** @param url the remote. For `file:` it is a git on this machine, which is believed like our own. */
 export function speakersOf({ stderr, sshStderr }: GitWords, url: string): BySpeaker {
   if (url.startsWith('file:')) return { git: unquoted(stderr, url), host: '', web: '', refusal: '' };
   const { own, refusal } = partsOf(stderr);
   const end = own.findIndex((line) => GAVE_UP.test(line));
-  // In one stream: whatever came before, ssh and the host may have written.
+  // In a single stream, everything before that line may come from ssh and the host.
   const mixed = sshStderr === undefined && end >= 0;
   const host = sshStderr ?? (mixed ? own.slice(0, end).join('\n') : '');
   const lines = (mixed ? own.slice(end) : own).map((line) => WEB.exec(unquoted(line, url)) ?? [unquoted(line, url)]);
@@ -43,25 +43,25 @@ export function speakersOf({ stderr, sshStderr }: GitWords, url: string): BySpea
 const GAVE_UP = /^fatal: Could not read from remote repository/;
 const WEB = /^(.*unable to access ''|.*\bRPC failed)[:;] (.*)$/;
 
-/** What our git printed, its answer from the host, and what the host wrote beside the protocol. */
+/** What our git printed, the host's answer in git's protocol, and what the host wrote beside the protocol. */
 function partsOf(stderr: string): { own: string[]; refusal: string; beside: string[] } {
   const [before = '', ...refusal] = stderr.split(/(?:fatal: )?remote error: /);
   const lines = before.split('\n');
   return {
-    // With a space begins what git lists of refs, by the names that the host gave them.
+    // Git's list of refs begins with a space; the host chose those names.
     own: lines.filter((line) => !/^(remote: | |From )/.test(line)),
     refusal: refusal.join('\n'),
     beside: lines.flatMap((line) => /^remote: (.*)$/.exec(line)?.[1] ?? []),
   };
 }
 
-/** The names are another's: a repository called `hasDot` says nothing about a tree. */
+/** Removes quoted names, which others choose: a repository called `hasDot` means nothing about a tree. */
 function unquoted(text: string, url: string): string {
   const plain = url === '' ? text : text.replaceAll(url.replace(/\/$/, ''), '');
   return plain.replace(/(?<![A-Za-z])'[^'\n]*'/g, (name) => (name.endsWith(".lock'") ? "'.lock'" : "''"));
 }
 
-/** The lines that carry the cause, with who said them, cleaned and short enough for a report. */
+/** The lines that carry the cause, labelled with their source, cleaned, and short enough for a report. */
 export function reasonOf({ stderr, sshStderr }: GitWords, url: string): string {
   const { own, refusal, beside } = partsOf(clean(stderr, 20_000));
   const local = url.startsWith('file:');
@@ -78,7 +78,7 @@ export function reasonOf({ stderr, sshStderr }: GitWords, url: string): string {
 
 const labelled = (label: string, words: string): string => (words === '' ? '' : `${label}: ${words}`);
 
-/** The last ones of those with a negative count: what ssh says of its end comes after what a host prints. */
+/** A negative count takes the last lines: ssh reports its end after the host's output. */
 function chosen(lines: readonly string[], count: number): string {
   const kept = lines.map((line) => line.trim()).filter((line) => line !== '' && !NOISE.test(line));
   return (count < 0 ? kept.slice(count) : kept.slice(0, count)).join(' | ');
@@ -89,7 +89,7 @@ const telling = (lines: readonly string[]): readonly string[] => {
   return found.length > 0 ? found : lines;
 };
 
-/** What says nothing about this failure, or what the code says already. */
+/** Lines that are irrelevant to the failure, or only repeat its code. */
 const NOISE = new RegExp(
   [
     '^@+$|^hint:|^From |^\\* |^(Counting|Compressing|Enumerating|Total|Receiving|Resolving)\\b',

@@ -1,13 +1,16 @@
 import type { Git } from './process.ts';
 
-/** Older ones lack what process.ts relies on (`--end-of-options`, `core.fsync` is ignored but harmless). */
+/**
+ * Older versions lack what process.ts relies on, such as `--end-of-options`. (`core.fsync` is newer still; ignoring it
+ * is harmless.)
+ */
 const MIN = [2, 34, 0];
-/** Older ones have known holes, unless the distribution fixed them; none that our call shape opens. */
+/** Older versions have known vulnerabilities unless the distribution fixed them; our calls open none of them. */
 const ADVISED = [2, 39, 4];
 
 interface GitVersion {
   readonly version: string;
-  /** `refused`: do not start. `old`: say so, and continue. */
+  /** `refused`: do not start. `old`: warn and continue. */
   readonly verdict: 'good' | 'old' | 'refused';
 }
 

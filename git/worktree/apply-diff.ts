@@ -13,9 +13,9 @@ import { dropProof, writeHead } from './proof.ts';
 import type { WorkTree } from './work-tree.ts';
 
 /**
- * Turns a work tree that was proved to be `from` into `to` by writing only what differs, so that the cost is that of
- * the change and not of the repository. Every file is fsynced and appears by rename; `notAsWritten` reads all of them
- * again. The index follows later (index-catch-up.ts).
+ * Turns a work tree that was proved to be `from` into `to` by writing only what differs, so the cost depends on the
+ * change and not on the repository. Every file is fsynced and appears by rename; `notAsWritten` reads them back. The
+ * index is updated later (index-catch-up.ts).
  */
 export async function applyDiff(
   { failpoint }: Pick<Repository, 'failpoint'>,
@@ -35,7 +35,8 @@ export async function applyDiff(
 }
 
 /**
- * Reads back from disk what was written; the paths that have not the bytes or the mode of the commit, or are not gone.
+ * Reads back from disk what was written. @returns the paths whose bytes or mode are not the commit's, or that still
+ * exist.
  */
 export async function notAsWritten(tree: WorkTree, { diff }: Difference): Promise<string[]> {
   const right = await Promise.all(
@@ -65,7 +66,7 @@ async function writeAll(
   signal: AbortSignal,
 ): Promise<void> {
   const written = diff.filter(({ status }) => status !== 'D');
-  // Synchronous, so that the modes of new directories do not depend on the umask either.
+  // Synchronous, so that the modes of new directories do not depend on the umask.
   const parents = new Set(written.map(({ path }) => dirname(join(tree.directory, path))));
   withPlainUmask(() => {
     for (const parent of parents) mkdirSync(parent, { recursive: true, mode: 0o755 });
@@ -83,7 +84,9 @@ async function writeAll(
   }
 }
 
-/** Makes what git's checkout wrote of a difference outlast a power loss; applyDiff's own files already do. */
+/**
+ * Fsyncs what git's checkout wrote of a difference, so that it survives a power loss; applyDiff's own files already do.
+ */
 export async function flushDifference(tree: WorkTree, { diff }: Difference): Promise<void> {
   await Promise.all(
     diff
@@ -96,7 +99,7 @@ export async function flushDifference(tree: WorkTree, { diff }: Difference): Pro
   await syncParents(tree, diff);
 }
 
-/** By rename, so that a process that has the old file open keeps it whole. */
+/** By rename, so that a process with the old file open keeps reading the old content. */
 async function writeFile(file: string, aside: string, content: Buffer, mode: number): Promise<void> {
   const handle = await open(aside, 'wx', mode);
   try {
@@ -104,7 +107,7 @@ async function writeFile(file: string, aside: string, content: Buffer, mode: num
     await handle.chmod(mode);
     await handle.datasync();
   } catch (error) {
-    await unlink(aside).catch(() => {}); // On a full disk half a file must not hold what room there was.
+    await unlink(aside).catch(() => {}); // On a full disk, half a file must not take the last space.
     throw error;
   } finally {
     await handle.close();
@@ -112,7 +115,7 @@ async function writeFile(file: string, aside: string, content: Buffer, mode: num
   await rename(aside, file);
 }
 
-/** Deletes what is gone, and directories that this leaves empty, as git would. */
+/** Deletes removed files, and directories that become empty, as git would. */
 async function removeAll(tree: WorkTree, diff: readonly DiffEntry[]): Promise<void> {
   for (const { path } of diff.filter(({ status }) => status === 'D')) {
     await unlink(join(tree.directory, path));
@@ -126,7 +129,7 @@ async function removeAll(tree: WorkTree, diff: readonly DiffEntry[]): Promise<vo
   }
 }
 
-/** The renames and removals last too; a directory that went with its last file has nothing to keep. */
+/** Makes renames and removals durable too. A directory that was removed with its last file needs nothing. */
 async function syncParents(tree: WorkTree, diff: readonly DiffEntry[]): Promise<void> {
   const parents = new Set(diff.map(({ path }) => dirname(join(tree.directory, path))));
   const gone = (error: NodeJS.ErrnoException) => {

@@ -10,11 +10,11 @@ import { type IndexImage, isIndexOf, treeIdOf } from './index-file.ts';
 import { readHead } from './proof.ts';
 import type { WorkTree } from './work-tree.ts';
 
-/** What a work tree of a commit must hold, made ready while git still writes it. */
+/** What a work tree of a commit must contain, computed while git still writes it. */
 export interface Expected {
   readonly treeId: string;
   readonly index: IndexImage;
-  /** Of each directory that has something, by its path with a slash behind it: the kinds of its entries by name. */
+  /** For each non-empty directory, keyed by its path with a trailing slash: the kinds of its entries by name. */
   readonly directories: ReadonlyMap<string, ReadonlyMap<string, Kind>>;
 }
 
@@ -39,15 +39,15 @@ export function expectedOf({ commitId, files, image }: Contents): Expected {
 }
 
 /**
- * Whether a tree that git wrote just now, from objects that were hashed on arrival, is whole. Git writes an index after
- * its files, with the time and the size that it saw of each when it wrote it, or when it found it unchanged; the
- * indexes of several gits are joined when all of them ended well. A torn tree has no such index. So this asks
- * - that what is expected hashes to the very tree of the commit, and that the index has just these entries, each with a
+ * Whether a tree that git has just written, from objects that were hashed on arrival, is whole. Git writes an index
+ * after its files, with the time and size of each file as it wrote it or found it unchanged; the indexes of several git
+ * processes are joined after all of them succeeded. A torn tree has no such index. So this checks
+ * - that the expected entries hash to the tree of the commit, and that the index has exactly these entries, each with a
  *   file that git saw, of the size of the blob;
- * - the directories on disk: that each entry is there, of its kind, and nothing else.
+ * - that the directories on disk have exactly these entries, each of its kind.
  *
- * It reads no file, and stats none again: the first inspection of the release does. False means no more than that it
- * is not proved this way; a deep inspection then says what is wrong, if anything is.
+ * It neither reads nor stats any file; the first inspection of the release does. False only means that the tree is not
+ * proved this way; a deep inspection then finds what is wrong, if anything.
  */
 export async function isWholeCheckout(
   reader: ObjectReader,
@@ -64,7 +64,7 @@ export async function isWholeCheckout(
   return expected.treeId === treeId && head === commitId && indexed && listed;
 }
 
-/** @param top in latin1, byte by byte. */
+/** @param top as latin1, one character per byte. */
 async function holdsJust(top: string, directories: Expected['directories']): Promise<boolean> {
   let listed = 0;
   for (const [prefix, wanted] of directories) {
@@ -78,10 +78,13 @@ async function holdsJust(top: string, directories: Expected['directories']): Pro
   return true;
 }
 
-/** Listed at once, since the way to another thread takes longer than a look; so many take about a millisecond. */
+/**
+ * Directories to list synchronously in a row, about a millisecond: a listing takes less time than a switch to another
+ * thread.
+ */
 const IN_A_TURN = 64;
 
-/** Null: it is no directory, or none that we may read. @param path its names in latin1, byte by byte. */
+/** Null: it is no directory, or we may not read it. @param path as latin1, one character per byte. */
 function list(path: string): Dirent[] | null {
   try {
     return readdirSync(Buffer.from(path, 'latin1'), { withFileTypes: true, encoding: 'latin1' });

@@ -19,12 +19,12 @@ import {
 } from './work-tree.ts';
 
 /**
- * Makes `directory` hold exactly this commit, whatever state it is in: half written, edited, of another commit, by
- * git's own forced checkout; absent, by full-checkout.ts. The sure way; apply-diff.ts is the fast one. What checkout
- * cannot overwrite is cleared by starting over from nothing, once.
- * @param contents of the commit, as far as known.
- * @param meanwhile is called when git has begun.
- * @returns what it was written into.
+ * Makes `directory` hold exactly this commit, whatever its state: git's forced checkout fixes one that is half written,
+ * edited or of another commit; full-checkout.ts fills an absent one. This is the safe way; apply-diff.ts is the fast
+ * one. If the checkout cannot overwrite the tree, it starts over from nothing, once.
+ * @param contents of the commit, if known.
+ * @param meanwhile is called once git has started.
+ * @returns what the directory was before.
  */
 export async function checkOut(
   store: WorkTreeStore,
@@ -68,13 +68,13 @@ async function overwrite(
   if (proved !== null) await trustProvedIndex(store, tree);
   await forgetIndexBehind(tree);
   if (!(await indexIsOfThisBoot(tree))) {
-    // After a power loss a file may have the size and the time that the index remembers, and other bytes.
+    // After a power loss, a file may have the size and time that the index remembers, but other bytes.
     await rm(join(tree.admin, 'index'), { recursive: true, force: true });
     await noteBoot(tree);
   }
   await forcedCheckout(store, tree, commitId, signal, meanwhile);
   await store.failpoint('spare.checked-out');
-  if (proved !== null) return 'proved'; // It had no strangers, and no one writes there; the verification looks again.
+  if (proved !== null) return 'proved'; // It had no strangers, and only we write there; the verification checks again.
   const clean = ['clean', '--quiet', '-ffdx'];
   await store.git.output(clean, { gitDir: tree.admin, workTree: tree.directory, signal });
   return 'unproved';

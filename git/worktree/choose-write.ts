@@ -5,7 +5,7 @@ import { type Difference, readDifference } from '../objects/difference.ts';
 import type { ObjectSource } from '../objects/object-reader.ts';
 import { type Contents, contentsOf } from './full-checkout.ts';
 
-/** The objects of a commit, and the rules that it is judged by. */
+/** The objects of a commit, and the rules for judging it. */
 interface JudgedSource extends ObjectSource {
   readonly rules: ContentRules;
   readonly log: Logger;
@@ -13,15 +13,15 @@ interface JudgedSource extends ObjectSource {
 
 /** How a commit gets into the spare. */
 export interface WriteChoice {
-  /** What to write into a spare that holds the base; null: git checks out all of the commit. */
+  /** What to write into a spare that holds the base; null: git checks out the whole commit. */
   readonly difference: Difference | null;
-  /** All of the commit; null where only a difference was looked at, or git alone knows how to write it. */
+  /** The whole commit; null if only a difference was judged, or if it has to be left to git's own checkout. */
   readonly contents: Contents | null;
 }
 
 /**
- * Judges a commit from its objects alone, before a byte of it is written: what differs from the base, if the spare
- * holds one and that tells enough, else all of it. @throws FleetError of content.ts, STORE_BROKEN.
+ * Judges a commit from its objects alone, before a byte of it is written: only the difference from the base, if the
+ * spare holds a base and that is enough; otherwise the whole commit. @throws FleetError of content.ts, STORE_BROKEN.
  */
 export async function chooseWrite(
   source: JudgedSource,

@@ -3,7 +3,7 @@ import type { Git, GitCall, GitSandbox } from '../run/process.ts';
 import { simpleGitIn } from '../run/simple-git.ts';
 import type { WorkTree } from './work-tree.ts';
 
-/** How a work tree differs from its commit; all lists empty: it does not. At most 20 names in each. */
+/** How a work tree differs from its commit. Each list has at most 20 names. */
 export interface Drift {
   readonly head: CommitId | null;
   readonly changed: readonly string[];
@@ -16,16 +16,16 @@ export function isClean(drift: Drift, commitId: CommitId): boolean {
 }
 
 /**
- * `believed`: what the index says of sizes and times counts, and content is compared with the blob in the store where
- * those changed. `hashed`: the index was just made by hashing every file, and that counts, not a blob that may have
- * been tampered with.
+ * `believed`: sizes and times in the index are trusted; where they changed, the content is compared with the blob in
+ * the store. `hashed`: the index was just made by hashing every file. The hash counts, not a blob in the store, which
+ * may have been tampered with.
  */
 type Index = 'believed' | 'hashed';
 
 const MAX_NAMES = 20;
 
 /**
- * What git says, asked with the index of `call`. Writes nothing but, at most, fresher times into that index.
+ * Compares with git, using the index of `call`. Writes nothing except, at most, fresher times into that index.
  * @param except patterns as in .gitignore.
  */
 export async function compareWorkTree(
@@ -45,7 +45,7 @@ export async function compareWorkTree(
     head,
     changed: names(differing.filter(({ status }) => status !== 'D' && status !== 'A')),
     missing: names(differing.filter(({ status }) => status === 'D')),
-    // Tracked by the index but not in the commit: it was added.
+    // In the index but not in the commit: added.
     strangers: names([...differing.filter(({ status }) => status === 'A'), ...strangers]),
   };
 }
@@ -68,7 +68,7 @@ async function differingFrom(git: Git, commitId: CommitId, except: readonly stri
   return found;
 }
 
-/** A pattern without a slash matches at any depth, as in .gitignore; each covers what lies below it too. */
+/** As in .gitignore: a pattern without a slash matches at any depth, and each one covers what is below it. */
 function excluding(pattern: string): string[] {
   const plain = pattern.replace(/^\/|\/$/g, '');
   const anchored = plain.includes('/') || pattern.startsWith('/') ? plain : `**/${plain}`;
@@ -76,7 +76,7 @@ function excluding(pattern: string): string[] {
 }
 
 async function strangersIn(git: Git, except: readonly string[], call: GitCall) {
-  // A directory that holds nothing but excepted files is none either.
+  // A directory with only excepted files is no stranger either.
   const flags = except.length === 0 ? [] : ['--no-empty-directory', ...except.map((each) => `--exclude=${each}`)];
   const listed = await git.output(['ls-files', '--others', '--directory', '-z', ...flags], call);
   return listed

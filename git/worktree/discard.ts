@@ -9,10 +9,10 @@ interface DiscardParts {
 }
 
 /**
- * Frees `path` of what is only to be thrown away; absent is success. What cannot be deleted never decides anything: a
- * build leaves read-only directories, which are made writable where they are ours; what still stays, such as files of
- * another user, is set aside under a name of its own beside `path` and said in the log.
- * @throws only where it cannot even be renamed, such as a mount point.
+ * Deletes what is at `path`; succeeds if there is nothing. Undeletable files never block the caller: our own read-only
+ * directories, which builds leave, are made writable. What still remains, such as files of another user, is set aside
+ * under a new name beside `path`, with a log line.
+ * @throws only if it cannot even be renamed, such as a mount point.
  */
 export async function discard({ random, log }: DiscardParts, path: string): Promise<void> {
   if (await isDeleted(path)) return;
@@ -26,7 +26,7 @@ export async function discard({ random, log }: DiscardParts, path: string): Prom
 
 const UNDELETABLE = '.undeletable-';
 
-/** What lies set aside in `directory` from earlier; what can be deleted by now is gone. */
+/** What earlier calls set aside in `directory` and still cannot be deleted. Deletes the rest. */
 export async function undeletableIn(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
   const paths = names.filter((name) => name.startsWith(UNDELETABLE)).map((name) => join(directory, name));
@@ -40,7 +40,7 @@ const isDeleted = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Directories that are ours, all the way down; links are not followed. */
+/** Recursively, for directories that are ours; links are not followed. */
 async function makeWritable(path: string): Promise<void> {
   const found = await lstat(path).catch(() => null);
   if (!found?.isDirectory()) return;

@@ -14,7 +14,7 @@ import { type IndexPart, joined, partsOf } from './index-parts.ts';
 import { noteRacy } from './racy-index.ts';
 import { type WorkTree, writingIn } from './work-tree.ts';
 
-/** All files of a commit, as an index has them. */
+/** All files of a commit, as in an index. */
 export interface Contents {
   readonly commitId: CommitId;
   readonly files: readonly FlatEntry[];
@@ -22,10 +22,9 @@ export interface Contents {
 }
 
 /**
- * Git looks at the paths of trees, never at those of an index that it is given, so whatever could be more than a plain
- * path below the work tree is left to its own checkout, though `checkEntries` has judged the entries before.
- * @returns null where that checkout must do it: submodules, file modes of long ago, odd names, a path that is two
- * things.
+ * Git checks the paths in trees, but not those in an index that it is given. So a path that could be more than a plain
+ * path below the work tree is left to git's own checkout, even though `checkEntries` has already judged the entries.
+ * @returns null if git's own checkout must do it: submodules, obsolete file modes, odd names, conflicting paths.
  */
 export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): Contents | null {
   const files: FlatEntry[] = [];
@@ -38,21 +37,21 @@ export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): C
 }
 
 const MODES: ReadonlySet<string> = new Set(['100644', '100755', SYMLINK]);
-/** Bytes that are not UTF-8, a separator of other systems, and segments that are no names or git's own. */
+/** Bytes that are not UTF-8, the separator of other systems, and segments that are empty, dots or `.git`. */
 const ODD = /[\\\ufffd]|(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)/i;
 const GIT_READS = /(?:^|\/)\.git[^/]*$/i;
 const ASCII = /^[\u0001-\u007f]*$/;
 
 /**
- * No path comes twice, none is a file and a directory as well, nor a symlink one that a disk which folds letter case
- * takes for a directory: one git would write through the symlink of another.
+ * Whether no path occurs twice, no path is both a file and a directory, and no symlink is a directory to a case-folding
+ * disk: one git process would write through the symlink of another.
  */
 function eachIsOneThing(files: readonly FlatEntry[]): boolean {
   const directories = new Set<string>();
   let last = '';
   for (const { path } of files) {
     let cut = path.lastIndexOf('/');
-    if (cut === last.length && path.startsWith(last)) continue; // Most lie beside the one before.
+    if (cut === last.length && path.startsWith(last)) continue; // Most are in the directory of the one before.
     last = path.slice(0, Math.max(0, cut));
     for (; cut > 0 && !directories.has(path.slice(0, cut)); cut = path.lastIndexOf('/', cut - 1)) {
       directories.add(path.slice(0, cut));
@@ -67,16 +66,16 @@ function eachIsOneThing(files: readonly FlatEntry[]): boolean {
 
 const foldedOf = (path: string): string => folded(Buffer.from(path, 'latin1').toString('utf8'));
 
-/** Where so many files are written by each, a second git pays for its start. */
+/** With this many files for each, a second git process is worth its start. */
 const FILES_EACH = 1_000;
 const MAX_PARTS = 4;
 
 /**
- * Fills an empty work tree: git writes the files of a commit, several gits side by side where there are many, each from
- * an index with its share, which has then what that git saw of each file. Faster than a checkout, which reads all trees
- * again and writes with one hand (measured: 80 ms against 155 for 9,000 files on two cores).
- * @param meanwhile is called when git has begun.
- * @returns false where git left something else than expected: a checkout writes over it.
+ * Fills an empty work tree. Git writes the files of a commit; if there are many, several git processes do it in
+ * parallel. Each gets an index with its share, and records there what it saw of each file. Faster than a checkout,
+ * which reads all trees again and writes sequentially (measured: 80 ms instead of 155 for 9,000 files on two cores).
+ * @param meanwhile is called once git has started.
+ * @returns false if git left an unexpected result, which a checkout then overwrites.
  */
 export async function checkOutInFull(
   repository: Pick<Repository, 'git' | 'failpoint'>,
@@ -96,7 +95,7 @@ export async function checkOutInFull(
   try {
     meanwhile();
   } finally {
-    await written; // Whatever happens, nobody writes here any more.
+    await written; // In any case no git process writes here afterwards.
   }
   for (const part of await written) if (part.status === 'rejected') throw part.reason;
   await repository.failpoint('spare.parts-written');
@@ -120,8 +119,8 @@ async function writeOut(
 }
 
 /**
- * Git refuses a directory that another one makes at the same moment. Those that two parts write into lead to the first
- * file of the later one.
+ * Git fails if another process creates the same directory at the same moment. So the directories that two parts share
+ * are made first: they are the parents of the later part's first file.
  */
 function makeShared(tree: WorkTree, files: readonly FlatEntry[], parts: readonly IndexPart[]): void {
   const first = parts.slice(1).map(({ from }) => dirname(files[from]?.path ?? ''));

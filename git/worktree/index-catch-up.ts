@@ -4,9 +4,9 @@ import { trustProvedIndex } from './racy-index.ts';
 import { findWorkTree, type WorkTree, type WorkTreeStore, writingIn } from './work-tree.ts';
 
 /**
- * apply-diff.ts writes files, not the index: to update an index costs what the repository costs, and swapping a link
- * does not need it. So the paths are noted before the files change, and the index follows a second after the release
- * was moved into place, or when an inspection needs it, or, if a crash comes between, at the next start.
+ * apply-diff.ts writes files, not the index: updating an index takes time in proportion to the repository, and the swap
+ * of the link does not need it. So the paths are noted before the files change. The index is updated a second after the
+ * release was moved into place, when an inspection needs it, or, after a crash, at the next start.
  */
 const BEHIND = 'gitfleet-index-behind';
 
@@ -20,19 +20,19 @@ export async function isIndexBehind(tree: WorkTree): Promise<boolean> {
   return (await stat(join(tree.admin, BEHIND)).catch(() => null)) !== null;
 }
 
-/** For a caller that lets git write the whole tree and its index. */
+/** For callers that have git write the whole tree and its index. */
 export async function forgetIndexBehind(tree: WorkTree): Promise<void> {
   await rm(join(tree.admin, BEHIND), { recursive: true, force: true });
 }
 
-/** In the background; `indexCaughtUp` waits for it. */
+/** For the background: a failure is only logged. `indexCaughtUp` waits for it. */
 export async function catchUpIndex(store: WorkTreeStore, tree: WorkTree): Promise<void> {
   await indexCaughtUp(store, tree).catch((error: unknown) => {
     store.log.info({ directory: tree.directory, error }, 'the index follows at the next inspection');
   });
 }
 
-/** Afterwards the index is that of the files, or it is known why not. */
+/** Brings the index up to date with the files. Rejects if that fails. */
 export async function indexCaughtUp(store: WorkTreeStore, tree: WorkTree): Promise<void> {
   const { catchingUp } = store;
   const before = catchingUp.get(tree.admin) ?? Promise.resolve();
@@ -46,7 +46,7 @@ export async function indexCaughtUp(store: WorkTreeStore, tree: WorkTree): Promi
 async function catchUp(store: WorkTreeStore, tree: WorkTree): Promise<void> {
   const paths = await readFile(join(tree.admin, BEHIND)).catch(() => null);
   if (paths === null) return;
-  // It was moved since: an inspection at its new place updates it there.
+  // The tree has been moved: an inspection at its new place updates the index.
   if ((await findWorkTree(store, tree.directory))?.admin !== tree.admin) return;
   await trustProvedIndex(store, tree);
   const call = { ...writingIn(tree), input: paths };

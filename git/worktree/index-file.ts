@@ -2,24 +2,24 @@ import { createHash, type Hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ObjectFormat } from '../run/commit-id.ts';
 
-/** A file or symlink as a flat list of a tree has it. */
+/** A file or symlink, in a flat list of a tree. */
 export interface FlatEntry {
   readonly mode: string;
   /** Of the blob. */
   readonly id: string;
   readonly size: number;
-  /** Its bytes as latin1, since a path need not be UTF-8. */
+  /** Its bytes as latin1, because a path need not be UTF-8. */
   readonly path: string;
 }
 
-/** An index as far as it can be known before the files are there: what git sees of a file, but its size, is zero. */
+/** An index as far as it is known before the files exist: of each file's stat data, all but the size is zero. */
 export interface IndexImage {
   readonly bytes: Buffer;
   /** Where the entries begin. */
   readonly offsets: readonly number[];
 }
 
-/** The image of an index of version 2, as gitformat-index(5) describes it. @param entries in the order of an index. */
+/** The image of an index of version 2, as in gitformat-index(5). @param entries in the order of an index. */
 export function indexImage(entries: readonly FlatEntry[], format: ObjectFormat): IndexImage {
   const pathFrom = ID_AT + idBytesOf(format) + 2;
   const offsets: number[] = [];
@@ -49,8 +49,8 @@ export function writeHeader(bytes: Buffer, entries: number): Buffer {
 }
 
 /**
- * Whether this index has just these entries, none of them half merged, each with a file that git saw, of this size.
- * False also where it is absent, damaged, or of a kind that our calls never make; git itself is to be asked then.
+ * Whether this index has exactly these entries, none of them in a merge, each with a file that git saw, of this size.
+ * Also false if it is absent, damaged, or of a kind that our calls never make; leave it to git then.
  */
 export async function isIndexOf(file: string, { bytes: image, offsets }: IndexImage, format: ObjectFormat) {
   const bytes = await readFile(file).catch(() => Buffer.alloc(0));
@@ -73,10 +73,12 @@ const INODE_AT = 20;
 const MODE_AT = 24;
 const SIZE_AT = 36;
 const ID_AT = 40;
-/** Longer paths have this length among their flags; the other flags are those of a merge and of git's own doings. */
+/** The length in the flags of longer paths. The other flags are for merges and for git's internal use. */
 const MAX_NAMED = 0xfff;
 
-/** The id of the tree that these make, in the order of an index: every tree below it is hashed, as git would. */
+/**
+ * The id of the tree with these entries, which are in the order of an index. Hashes every tree below it, as git would.
+ */
 export function treeIdOf(entries: readonly FlatEntry[], format: ObjectFormat): string {
   let at = 0;
   const id = Buffer.alloc(idBytesOf(format));

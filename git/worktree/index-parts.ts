@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import type { ObjectFormat } from '../run/commit-id.ts';
 import { HEADER, type IndexImage, idBytesOf, writeHeader } from './index-file.ts';
 
-/** A run of an index's entries, to be written out by a git of its own. */
+/** Consecutive entries of an index, to be written out by one git process. */
 export interface IndexPart {
-  /** Which entries of the whole, the last one not included. */
+  /** Which entries of the whole; `to` is exclusive. */
   readonly from: number;
   readonly to: number;
-  /** An index of just these. */
+  /** An index of only these. */
   readonly file: Buffer;
 }
 
-/** The whole in so many parts of about the same number of entries, in order. */
+/** Splits the whole into `count` parts of about the same number of entries, in order. */
 export function partsOf({ bytes, offsets }: IndexImage, count: number, format: ObjectFormat): IndexPart[] {
   const boundary = (at: number) => Math.floor((offsets.length * at) / count);
   const byteOf = (entry: number) => offsets[entry] ?? bytes.length;
@@ -22,8 +22,8 @@ export function partsOf({ bytes, offsets }: IndexImage, count: number, format: O
 }
 
 /**
- * One index of what git made of the parts. Null: one of them is of another kind, or too short; whether it has just
- * these entries is for `isIndexOf` to say.
+ * Joins the indexes that git wrote for the parts. Null if one of them is of another kind or too short. Does not check
+ * the entries; `isIndexOf` does.
  */
 export function joined(parts: readonly IndexPart[], made: readonly Buffer[], format: ObjectFormat): Buffer | null {
   const regions: Buffer[] = [];

@@ -11,11 +11,11 @@ import { indexIsOfThisBoot } from './proof.ts';
 import { findWorkTree, type WorkTree } from './work-tree.ts';
 
 /**
- * How a release differs from its commit, for a command beside the agent, which may be at work: nothing below the store
- * or the release is written or locked, for git works on a copy of the index in a directory of its own, gone afterwards.
- * By sizes and times as the index remembers them; by content where it cannot be believed, or with `deep` everywhere.
- * @param scratch where that directory may be made.
- * @throws FleetError NOT_OUR_WORK_TREE; EACCES and its like where the store is not the caller's to read.
+ * How a release differs from its commit, for a command that runs beside a working agent: nothing below the store or the
+ * release is written or locked, because git uses a copy of the index in a temporary directory. Compares sizes and times
+ * with the index; hashes every file if the index cannot be trusted, or with `deep`.
+ * @param scratch where to make that directory.
+ * @throws FleetError NOT_OUR_WORK_TREE; EACCES and the like if the caller may not read the store.
  */
 export async function inspectReadOnly(
   git: Git,
@@ -46,7 +46,8 @@ export async function inspectReadOnly(
 }
 
 /**
- * False where there is none that could be believed. Git doubts files as young as their index, so its age goes along.
+ * False if there is no index that can be trusted. The copy keeps its time: git distrusts files that are as new as their
+ * index.
  */
 async function copyIndex(tree: WorkTree, to: string): Promise<boolean> {
   const from = join(tree.admin, 'index');

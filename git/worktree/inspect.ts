@@ -12,15 +12,15 @@ import { refreshRacy } from './racy-index.ts';
 import { type WorkTree, type WorkTreeStore, writingIn } from './work-tree.ts';
 
 export interface InspectOptions {
-  /** Hash every file again, with an index made from nothing: finds what kept its size and times. */
+  /** Hash every file, with a new index: also finds changes that kept size and times. */
   readonly deep?: boolean;
-  /** Patterns as in .gitignore, of things that are neither drift nor strangers. */
+  /** Patterns as in .gitignore, of files that are neither drift nor strangers. */
   readonly except?: readonly string[];
 }
 
 /**
- * How a work tree differs from a commit: its HEAD, every tracked file (by size and times, or by content where those
- * changed), and every other file, ignored ones included. Writes nothing into the tree.
+ * How a work tree differs from a commit: HEAD, every tracked file (by size and times, by content where those changed),
+ * and every other file, including ignored ones. Writes nothing into the tree.
  */
 export async function inspectWorkTree(
   store: WorkTreeStore,
@@ -31,7 +31,7 @@ export async function inspectWorkTree(
 ): Promise<Drift> {
   const { git } = store;
   if (!deep) {
-    // Without a HEAD git takes the admin directory for no repository; a restore writes it again.
+    // Without a HEAD, git does not accept the admin directory as a repository; a restore writes it again.
     if (!isCommitId(await readHead(tree))) return { head: null, changed: [], missing: [], strangers: [] };
     const compare = () => compareWorkTree(git, tree, commitId, except, writingIn(tree, signal), 'believed');
     try {
@@ -57,7 +57,7 @@ export async function inspectWorkTree(
   }
 }
 
-/** An index made from nothing at `index`: every file is hashed, the tree's own index neither read nor written. */
+/** Makes a new index at `index`: every file is hashed; the tree's own index is neither read nor written. */
 export async function hashedIndex(
   git: Git,
   { admin, directory }: WorkTree,
@@ -68,14 +68,14 @@ export async function hashedIndex(
   const env = { GIT_INDEX_FILE: index };
   const call: GitCall = { gitDir: admin, workTree: directory, signal, env, locks: [`${index}.lock`] };
   await git.output(['read-tree', commitId], call);
-  await git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  await git.run(['update-index', '-q', '--refresh'], call); // Exits with 1 if files differ.
   return call;
 }
 
 /**
- * From nothing: after a power loss an index may be half there, or remember times of files whose bytes were lost; and it
- * may be damaged. Made aside, so that a store which cannot give the commit takes no index away: a tree without one
- * looks as if all its files were missing, and they would be written again under the eyes of its readers.
+ * Makes the tree's index again from nothing: after a power loss it may be incomplete, damaged, or record times of files
+ * whose bytes were lost. The new one is made aside, so that a store without the commit's objects does not cost the tree
+ * its index: all files would look missing, and would be written again while readers use them.
  */
 async function remakeIndex(git: Git, tree: WorkTree, commitId: CommitId, signal: AbortSignal): Promise<void> {
   await removeStaleOfWorkTree(tree.admin);

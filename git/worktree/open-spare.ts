@@ -1,43 +1,43 @@
 /**
  * How a commit becomes a release.
  *
- * The objects come first (repository/fetch.ts, or local-copy/ for a change on this very disk): one pinned commit whose
- * objects git hashed on arrival. Before a byte is written, the commit is judged from its objects alone
+ * The objects come first (repository/fetch.ts, or local-copy/ for a change on the same disk): one pinned commit, whose
+ * objects were hashed on arrival. Before a byte is written, the commit is judged from its objects alone
  * (objects/content.ts: names, symlinks, sizes, LFS pointers); a commit that breaks a rule never reaches a work tree.
  * Then it is written into the spare, a work tree that no link shows, proved there, and renamed to releases/<commit>.
  *
- * `write` has four ways into the spare. The choice depends on what the spare was proved to be, and on what differs:
+ * `write` has four ways to fill the spare. The choice depends on what the spare was proved to be, and on what differs:
  *
- * 1. apply-diff.ts: the spare is proved to be another commit and few plain files differ. Our own code writes only
- *    these, fsynced and by rename. The usual way: it costs what the change costs.
- * 2. checkout.ts over a proved spare, few files differ: symlinks are among them, or the index could not be brought up
- *    to date. `git checkout --force` writes them; the rest is known to be right.
- * 3. checkout.ts over any other work tree: much differs, a release was taken over, a write was interrupted. `git
- *    checkout --force` repairs what differs from the index, which counts only in the boot that wrote it, and, unless
- *    the tree was proved, `git clean` removes what is not the commit's.
- * 4. full-checkout.ts into an empty directory: no spare, or one that git could not overwrite. Several git processes
- *    fill it from an index that we made of the judged trees; where we cannot make that index, git's own checkout does
+ * 1. apply-diff.ts: the spare is proved to be another commit, and few plain files differ. Our own code writes only
+ *    these, fsynced and by rename. The usual way: its cost depends on the change alone.
+ * 2. checkout.ts over a proved spare: few files differ, but some are symlinks, or the index could not be brought up to
+ *    date. `git checkout --force` writes them; the rest is known to be right.
+ * 3. checkout.ts over any other work tree: much differs, a release was taken over, or a write was interrupted. `git
+ *    checkout --force` repairs what differs from the index, which is trusted only in the boot that wrote it. Unless the
+ *    tree was proved, `git clean` removes everything that is not part of the commit.
+ * 4. full-checkout.ts into an empty directory: there is no spare, or git could not overwrite it. Several git processes
+ *    fill it from an index that we made from the judged trees. If we cannot make that index, git's own checkout does
  *    it.
  *
- * `verify` proves what was written, and each way has its proof (verify-spare.ts):
+ * `verify` proves what was written. The proof depends on the way (verify-spare.ts):
  *
- * - after 1 and 2: the paths of the difference are read back from disk and hashed, HEAD is compared; the rest was
- *   proved before, and no one else writes there. After 2 these files are fsynced now; 1 did it while writing.
- * - after 3 and 4, if every object of the store was hashed in this life of the process: checkout-proof.ts. The index
- *   that git wrote after the files hashes to the commit's tree and saw each file with its size, and the directories on
- *   disk hold just these names. Nothing is read again.
- * - otherwise, or where that proof fails: a deep inspection (inspect.ts) hashes every file, with an index made from
- *   nothing. After 3 and 4 the file system is synced.
+ * - after 1 and 2: the paths of the difference are read back from disk and hashed, and HEAD is compared. The rest was
+ *   proved before, and only we write there. After 2 these files are fsynced now; 1 did it while writing.
+ * - after 3 and 4, if every object of the store was hashed by this process: checkout-proof.ts. The index that git wrote
+ *   after the files hashes to the commit's tree and has each file with its size, and the directories on disk contain
+ *   exactly these names. No file is read again.
+ * - otherwise, or if that proof fails: a deep inspection (inspect.ts) hashes every file, with a new index. In both
+ *   cases the file system is synced.
  *
- * The proof is a note beside the index (proof.ts). It is dropped before the first change and written after the proof,
- * so a crash at any point leaves a spare without a note: the next write takes way 3 or 4. It counts only in the boot
- * that wrote it, because after a power loss the note may be on disk and the files not.
+ * The result is a note beside the index (proof.ts). It is dropped before the first change and written after the proof,
+ * so a crash in between leaves a spare without a note: the next write takes way 3 or 4. The note counts only in the
+ * boot that wrote it, because after a power loss it may be on disk and the files not.
  *
- * `moveTo` needs the note. Nothing is ever written into the directory afterwards but by `restore` (restore-files.ts);
- * the index of a release written by way 1 is brought up to date a second later (index-catch-up.ts). `takeOver` makes an
- * old release the spare again, without the note: readers may have written there.
+ * `moveTo` needs the note. Afterwards only `restore` (restore-files.ts) writes into the directory; the index of a
+ * release written by way 1 is brought up to date a second later (index-catch-up.ts). `takeOver` turns an old release
+ * into the spare, without the note: readers may have written there.
  *
- * Not promised here: that the commit may be deployed at all, or that the release stays as it is once others can write
+ * Not promised here: that the commit may be deployed at all, or that the release stays unchanged once others can write
  * into it (the agent inspects it from time to time).
  */
 import { rm } from 'node:fs/promises';
@@ -73,10 +73,10 @@ interface SpareStore extends WorkTreeStore {
   readonly diffEngine: boolean;
 }
 
-/** `Spare` of store.ts, which reads ahead besides. */
+/** `Spare` of store.ts, plus reading ahead. */
 export type OpenSpare = ReturnType<typeof openSpare>;
 
-/** By then the link is swapped, also where many agents share the cores: nothing waits for the index. */
+/** By then the link is swapped, even if many agents share the cores, and nothing waits for the index. */
 const FOLLOW_UP_MS = 1_000;
 
 /** The spare at `directory`. Nothing that an earlier process left is trusted unless its proof note says so. */
@@ -93,9 +93,9 @@ export function openSpare(store: SpareStore, directory: string) {
   }
 
   /**
-   * Judges a commit whose objects have just come, so that `write` need not; touches nothing, and its failure means
-   * nothing: `write` then judges again.
-   * @param difference where one was read already.
+   * Judges a commit whose objects have just arrived, so that `write` need not. Writes nothing. A failure has no effect:
+   * `write` then judges again.
+   * @param difference if it was already read.
    */
   async function readAhead(commitId: CommitId, signal: AbortSignal, difference: Difference | null): Promise<void> {
     const base = difference?.from ?? (await proved());
@@ -108,8 +108,9 @@ export function openSpare(store: SpareStore, directory: string) {
   }
 
   /**
-   * On a full disk the spare itself may hold the room that the commit needs, a half-written one included. So it is given
-   * back before that is said, and once more where the disk is full all the same.
+   * On a full disk the spare itself, even a half-written one, may take the space that the commit needs. So it is
+   * deleted and the write tried once more before the failure is reported; if the disk is still full, the new half is
+   * deleted too.
    */
   async function write(commitId: CommitId, signal: AbortSignal): Promise<void> {
     const before = await findWorkTree(store, directory);
@@ -183,9 +184,9 @@ export function openSpare(store: SpareStore, directory: string) {
   }
 
   /**
-   * After a difference was written into a proved tree, what was written is proved: the rest is as it was, for nobody
-   * else writes here. Otherwise the whole tree is, every file hashed again unless git wrote it just now from objects
-   * that it hashed on arrival.
+   * If a difference was written into a proved tree, proves what was written: the rest is unchanged, because only we
+   * write here. Otherwise proves the whole tree, and hashes every file unless git has just written it from objects that
+   * it hashed on arrival.
    */
   async function verify(commitId: CommitId, signal: AbortSignal): Promise<void> {
     const tree = await present();
@@ -194,12 +195,12 @@ export function openSpare(store: SpareStore, directory: string) {
     const drift = await driftOf(store, tree, commitId, last, signal);
     if (drift !== null) {
       await dropProof(tree);
-      await rm(join(tree.admin, 'index'), { recursive: true, force: true }); // It takes for right what damaged objects wrote.
+      await rm(join(tree.admin, 'index'), { recursive: true, force: true }); // It trusts what damaged objects wrote.
       throw mismatch(commitId, drift);
     }
     await writeProof(tree, commitId);
     lastProved = commitId;
-    void store.sizes.read(commitId).catch(() => {}); // Started now, it is there when the next change comes.
+    void store.sizes.read(commitId).catch(() => {}); // Starts the reader before the next change comes.
     await store.failpoint('spare.proved');
   }
 
@@ -230,14 +231,14 @@ export function openSpare(store: SpareStore, directory: string) {
   return {
     directory,
     proved,
-    /** The last commit that it was known to be proved to be: a hint, where it costs nothing to be wrong. */
+    /** The commit that the spare was last known to be proved to be: only a hint, which may be out of date. */
     get lastProved() {
       return lastProved;
     },
     write: (commitId: CommitId, signal: AbortSignal) => turn(() => write(checkedCommitId(commitId), signal)),
     verify: (commitId: CommitId, signal: AbortSignal) => turn(() => verify(checkedCommitId(commitId), signal)),
     moveTo: (release: string) => turn(() => moveTo(release)),
-    /** Gives the room of the spare back. False: there is none. */
+    /** Deletes the spare to free disk space. False: there is none. */
     discard: () => turn(discardSpare),
     takeOver: (release: string) => turn(() => takeOver(release)),
     readAhead: (commitId: CommitId, signal: AbortSignal, difference: Difference | null) =>

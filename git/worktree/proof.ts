@@ -4,7 +4,7 @@ import type { CommitId } from '../../schemas/values.ts';
 import type { WorkTree } from './work-tree.ts';
 
 /**
- * The note that a work tree was proved to be a commit. It is taken away before the first change and written after the
+ * The note that a work tree was proved to be a commit. It is removed before the first change and written after the
  * proof, so a crash of ours leaves no note on a changed tree. A power loss can: the note may reach the disk before the
  * files do. So it counts only within the same boot of the machine.
  */
@@ -17,7 +17,7 @@ export async function readProof(tree: WorkTree): Promise<CommitId | null> {
   return commitId && boot === now && head === commitId ? (commitId as CommitId) : null;
 }
 
-/** What HEAD says, word for word: a commit id in a tree of ours. */
+/** The literal content of HEAD: a commit id in a tree of ours. */
 export function readHead(tree: WorkTree): Promise<string> {
   return read(tree, 'HEAD');
 }
@@ -30,7 +30,7 @@ export async function dropProof(tree: WorkTree): Promise<void> {
   await rm(join(tree.admin, PROVED), { recursive: true, force: true });
 }
 
-/** True when the index was written in this boot, so that what it says of file sizes and times can be believed. */
+/** Whether the index was written in this boot, so that its file sizes and times can be trusted. */
 export async function indexIsOfThisBoot(tree: WorkTree): Promise<boolean> {
   return (await read(tree, BOOT)) === (await bootId());
 }
@@ -47,7 +47,7 @@ async function write(tree: WorkTree, name: string, text: string): Promise<void> 
   const file = join(tree.admin, name);
   await writeFile(`${file}.new`, text);
   await rename(`${file}.new`, file).catch(async () => {
-    await rm(file, { recursive: true, force: true }); // Damage can make a directory of it.
+    await rm(file, { recursive: true, force: true }); // After damage it may be a directory.
     await rename(`${file}.new`, file);
   });
 }

@@ -4,18 +4,19 @@ import type { Repository } from '../repository/repository.ts';
 import { type WorkTree, writingIn } from './work-tree.ts';
 
 /**
- * Git cannot tell by its time whether a file was changed in the very second in which the index was written, so it reads
- * such files again each time: after a checkout that is all of them. The remedies, none of which weakens a later check:
+ * If a file has the time of the second in which the index was written, git cannot tell from the time whether it
+ * changed. It reads such files each time; after a checkout that is all of them. The remedies, none of which weakens a
+ * later check:
  *
- * - Once that second is over, the index of a tree that was proved and that no one writes into may be dated later: the
- *   proof says that its files are the commit's. The index that is written then has its own date,
- *   with whatever doubt belongs to that second.
- * - A release is looked at once more in a later second, by reading all its files, and from then on by times again.
+ * - Once that second is over, the index of a proved tree that only we write into may be given a later date: the proof
+ *   says that its files are the commit's. The next index that git writes has its own date, with the doubt about its own
+ *   second.
+ * - The files of a release are read once more in a later second; after that, their times are trusted again.
  */
 export async function trustProvedIndex({ clock }: Pick<Repository, 'clock'>, tree: WorkTree): Promise<void> {
   const index = await stat(join(tree.admin, 'index'));
   const nowMs = clock.now();
-  if (Math.floor(index.mtimeMs / 1_000) >= Math.floor(nowMs / 1_000)) return; // Still that second: leave the doubt.
+  if (Math.floor(index.mtimeMs / 1_000) >= Math.floor(nowMs / 1_000)) return; // Still that second: doubt remains.
   const later = (nowMs + 2_000) / 1_000;
   await utimes(join(tree.admin, 'index'), later, later);
 }
@@ -25,7 +26,7 @@ const RACY = 'gitfleet-racy';
 export async function noteRacy(tree: WorkTree): Promise<void> {
   const file = join(tree.admin, RACY);
   await writeFile(file, '').catch(async () => {
-    await rm(file, { recursive: true, force: true }); // Damage can make a directory of it.
+    await rm(file, { recursive: true, force: true }); // After damage it may be a directory.
     await writeFile(file, '');
   });
 }

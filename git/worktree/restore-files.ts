@@ -9,10 +9,9 @@ import { noteRacy } from './racy-index.ts';
 import { type WorkTree, writingIn } from './work-tree.ts';
 
 /**
- * Restores a work tree that drifted from its commit, file by file and in place: readers of the files that were right
- * see no change. For a release that is being served and that something else wrote into; a release in the making is
- * written again instead.
- * @param clean null: strangers stay; else they go, but for these patterns as in .gitignore.
+ * Restores a work tree that drifted from its commit, file by file and in place: readers of unmodified files see no
+ * change. For a release that is served and that something else modified; the spare is written again instead.
+ * @param clean null: strangers stay; otherwise they are removed, except for these patterns as in .gitignore.
  */
 export async function restoreFiles(
   git: Git,

@@ -11,22 +11,24 @@ import { inspectWorkTree } from './inspect.ts';
 import { readHead } from './proof.ts';
 import type { WorkTree, WorkTreeStore } from './work-tree.ts';
 
-/** What the last write did, still to be verified: a difference in a proved tree, or a checkout of everything. */
+/** What the last write did and is not verified yet: a difference in a proved tree, or a checkout of everything. */
 export type Written = { readonly commitId: CommitId } & (WrittenDifference | CheckedOut);
 
 interface WrittenDifference {
   readonly difference: Difference;
-  /** Every file of it was fsynced. */
+  /** Every file of the difference was fsynced. */
   readonly lasts: boolean;
 }
 
 interface CheckedOut {
   readonly expected: Expected | null;
-  /** Git hashed every object of the store when it came. */
+  /** Every object of the store was hashed on arrival by this process. */
   readonly arrived: boolean;
 }
 
-/** Null: there is none, and what was written outlasts a power loss. @param last null: how it was written is unknown. */
+/**
+ * Null: no drift, and what was written survives a power loss. @param last null: it is unknown how the tree was written.
+ */
 export async function driftOf(
   store: WorkTreeStore,
   tree: WorkTree,
@@ -52,15 +54,15 @@ async function driftOfDifference(tree: WorkTree, commitId: CommitId, { differenc
   return null;
 }
 
-/** A commit that came today may share objects with one from before we started; those may have changed since. */
+/** A new commit may share objects with one from before this process started, and those may have been damaged since. */
 export async function allHashedOnArrival(repository: Repository): Promise<boolean> {
   const pins = await pinNames(repository);
   return pins.every((each) => repository.fresh.has(each as CommitId));
 }
 
 /**
- * Git fsyncs its packs but not the files of a work tree; without this a power loss could empty a linked release.
- * apply-diff.ts fsyncs what it writes.
+ * Git fsyncs its packs but not the files of a work tree; without this, a power loss could empty a linked release.
+ * apply-diff.ts fsyncs its own files.
  */
 async function flush({ git: { sandbox } }: Repository, tree: WorkTree): Promise<void> {
   const said = await run(['sync', '-f', '--', tree.directory, tree.admin], {

@@ -9,12 +9,12 @@ import type { GitCall } from '../run/process.ts';
 import { discard } from './discard.ts';
 
 /**
- * A work tree and what the store keeps about it (its HEAD and index, below worktrees/), as gitrepository-layout(5) lays
- * them out. They point at each other: `.git` of the tree names the admin directory, its `gitdir` names the tree. We
- * make the pair ourselves, because `git worktree add` killed half-way leaves one that looks whole and is locked.
+ * A work tree and what the store keeps about it (its HEAD and index, below worktrees/), as in gitrepository-layout(5).
+ * They point at each other: `.git` of the tree names the admin directory, whose `gitdir` names the tree. We make the
+ * pair ourselves, because a killed `git worktree add` leaves one that looks whole and is locked.
  *
- * A pair counts only when both directions agree; anything else is not ours and is made again. Moving and removing
- * first note where to, so that start-up can finish them.
+ * A pair counts only if both directions agree; anything else is not ours and is made again. A move or removal first
+ * notes its destination, so that start-up can finish it.
  */
 export interface WorkTree {
   readonly directory: string;
@@ -24,11 +24,11 @@ export interface WorkTree {
 /** The store as its work trees need it. */
 export interface WorkTreeStore extends Repository {
   readonly random: Random;
-  /** Indexes that are being brought up to date with their files, by admin directory. */
+  /** The index updates in progress, by admin directory. */
   readonly catchingUp: Map<string, Promise<void>>;
 }
 
-/** For a git that writes the index or HEAD of a work tree: killed half-way it must not stop every later one. */
+/** For a git that writes the index or HEAD of a work tree: if it is killed, its locks must not block later ones. */
 export function writingIn({ admin, directory }: WorkTree, signal?: AbortSignal): GitCall {
   const locks = ['index.lock', 'HEAD.lock'].map((name) => join(admin, name));
   return { gitDir: admin, workTree: directory, signal, locks };
@@ -44,7 +44,7 @@ export async function findWorkTree(store: Pick<Repository, 'directory'>, directo
   return back !== null && (await isGitFileOf(directory, back)) ? { directory, admin } : null;
 }
 
-/** A way to the tree may lead through links of others, above our directories; the tree itself is none. */
+/** The path may lead through others' links above our directories; the tree itself must not be a link. */
 async function isGitFileOf(directory: string, file: string): Promise<boolean> {
   if (file === join(directory, '.git')) return true;
   const real = async (path: string) => join(await realpath(dirname(path)), basename(path));
@@ -53,7 +53,7 @@ async function isGitFileOf(directory: string, file: string): Promise<boolean> {
   return named !== null && named === asked;
 }
 
-/** An empty work tree at `directory`; whatever is there without being ours is refused, never deleted. */
+/** Makes an empty work tree at `directory`. A file or link there is refused, never deleted. */
 export async function addWorkTree(store: WorkTreeStore, directory: string, commitId: CommitId): Promise<WorkTree> {
   await refuseOthers(directory);
   const admin = await makeAdmin(store, directory, commitId);
@@ -66,23 +66,23 @@ export async function addWorkTree(store: WorkTreeStore, directory: string, commi
 }
 
 /**
- * Takes a directory with files for a work tree of `commitId`, without touching a file: what the store knew about it was
- * lost. Whether the files are the commit's is for an inspection to say.
+ * Registers a directory of files as a work tree of `commitId` after the store lost what it knew about it. Touches no
+ * file. Does not check that the files are the commit's; an inspection does.
  */
 export async function attachWorkTree(store: WorkTreeStore, directory: string, commitId: CommitId): Promise<WorkTree> {
   const admin = await makeAdmin(store, directory, commitId);
   const tree = { directory, admin };
   const call = writingIn(tree);
   await store.git.output(['read-tree', commitId], call);
-  await store.git.run(['update-index', '-q', '--refresh'], call); // Says 1 where files differ.
+  await store.git.run(['update-index', '-q', '--refresh'], call); // Exits with 1 if files differ.
   await pointTo(directory, admin);
   return tree;
 }
 
-/** Where the store is, as git reads it. */
+/** The path from the admin directory to the store, in git's format. */
 const COMMON = '../..\n';
 
-/** Damage in one line of ours must not make a whole release unreadable. */
+/** Damage to this one line must not make a whole release unreadable. */
 export async function repairCommon({ admin }: WorkTree): Promise<void> {
   const file = join(admin, 'commondir');
   if ((await readFile(file, 'utf8').catch(() => '')) === COMMON) return;
@@ -107,10 +107,10 @@ async function pointTo(directory: string, admin: string): Promise<void> {
   await rename(aside, join(directory, '.git'));
 }
 
-/** Renames a work tree; readers of the new name see it whole or not at all. */
+/** Renames a work tree. Readers of the new name see it whole or not at all. */
 export async function moveWorkTree(store: WorkTreeStore, tree: WorkTree, to: string): Promise<WorkTree> {
   if (await lstat(to).catch(() => null)) throw inTheWay(to);
-  await store.catchingUp.get(tree.admin); // It works in the directory that goes.
+  await store.catchingUp.get(tree.admin); // It works in the directory that moves.
   await mkdir(dirname(to), { recursive: true, mode: 0o755 });
   await writeFile(join(tree.admin, MOVING), `${to}\n`);
   await store.failpoint('move.marked');
@@ -122,13 +122,14 @@ export async function moveWorkTree(store: WorkTreeStore, tree: WorkTree, to: str
   return { directory: to, admin: tree.admin };
 }
 
-/** Deletes a work tree under another name, so that what still has the old one is always whole. */
+/** Deletes a work tree after renaming it, so that a tree under its own name is always whole. */
 export async function removeWorkTree(store: WorkTreeStore, directory: string): Promise<void> {
   const admin = await adminOf(store, directory);
   if (admin !== null) await store.catchingUp.get(admin);
   const gone = removingNameOf(directory);
   await discard(store, gone);
-  // The note needs room, and a full disk is a reason to remove a work tree: start-up finishes without it too.
+  // The note needs disk space, and a full disk is a reason to remove a work tree. Start-up also finishes without the
+  // note.
   if (admin !== null) await writeFile(join(admin, REMOVING), `${gone}\n`).catch(() => {});
   await store.failpoint('remove.marked');
   await rename(directory, gone).catch((error: NodeJS.ErrnoException) => {
@@ -167,11 +168,11 @@ export async function recoverWorkTrees(store: WorkTreeStore): Promise<void> {
   }
 }
 
-/** A note may be damaged: nothing is deleted by a path that we would not have written. */
+/** A note may be damaged: only a path that we could have written is deleted. */
 const isRemovingName = (path: string): boolean => isPlain(path) && basename(path).startsWith('.removing-');
 const isPlain = (path: string): boolean => path.startsWith('/') && !/\/\.\.?(\/|$)|\n/.test(path);
 
-/** Every pair that the store knows. */
+/** Every pair in the store. */
 export async function allWorkTrees(store: WorkTreeStore): Promise<WorkTree[]> {
   const all = join(store.directory, 'worktrees');
   const names = await readdir(all).catch(() => []);
@@ -186,13 +187,13 @@ async function pointBack(admin: string, directory: string): Promise<void> {
   await rm(join(admin, MOVING), { force: true });
 }
 
-/** The admin directory that the `.git` file names, if it is a directory of this very store. */
+/** The admin directory that the `.git` file names, if it is one of this store. */
 async function adminOf(store: Pick<Repository, 'directory'>, directory: string): Promise<string | null> {
   const forward = await read(join(directory, '.git'));
   if (forward === null || !forward.startsWith('gitdir: ')) return null;
   const named = forward.slice('gitdir: '.length);
   const ours = join(store.directory, 'worktrees');
-  // As we wrote it ourselves, to the letter (no `..`, no slash at its end): nothing between the two can lead elsewhere.
+  // Exactly as we wrote it, without `..` or a trailing slash, so no link in between can lead elsewhere.
   if (named === join(ours, basename(named)) && (await isDirectory(named))) return named;
   const real = (path: string) => realpath(path).catch(() => null);
   const [admin, all] = await Promise.all([real(named), real(ours)]);
@@ -213,7 +214,7 @@ async function read(file: string): Promise<string | null> {
   );
 }
 
-/** The place of a work tree is a directory or nothing: a file or a link there is not ours. */
+/** The place of a work tree must be a directory or empty: a file or a link there is not ours. */
 export async function refuseOthers(directory: string): Promise<void> {
   const present = await lstat(directory).catch(() => null);
   if (present && !present.isDirectory()) throw inTheWay(directory);
