@@ -1,13 +1,13 @@
 import type { Session } from './session.ts';
 
-/** Ways to wait for work of this layer without waiting for ever. */
+/** Ways to wait for work of this layer that always end. */
 
 const listening = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `action` when `signal` fires; not where it has fired already. The returned function takes it back. However many
- * wait for one signal, it has one listener of ours: at the eleventh Node would warn of a leak, and a program may well
- * have more watches than that under the signal that ends it.
+ * Calls `action` when `signal` fires, but not if it has already fired. The returned function cancels that. However many
+ * actions wait for a signal, it has one listener of ours: at the eleventh Node would warn of a leak, and a program may
+ * have more watches than that under one signal.
  */
 export function onAbort(signal: AbortSignal, action: () => void): () => void {
   const actions = listening.get(signal) ?? new Set();
@@ -22,7 +22,7 @@ export function onAbort(signal: AbortSignal, action: () => void): () => void {
   return () => actions.delete(action);
 }
 
-/** Waits for `work`, but no longer than `signal` lets us; what comes too late is handed to `undo`. */
+/** Waits for `work` until `signal` fires. A later result is passed to `undo`. */
 export async function orAborted<T>(
   work: Promise<T>,
   signal: AbortSignal,
@@ -46,7 +46,7 @@ export async function orAborted<T>(
   }
 }
 
-/** Waits for `work`, but only while the session is connected: what needs a server must not hold up a shutdown. */
+/** Waits for `work`, but only while the session is connected: work that needs a server must not delay a shutdown. */
 export async function orDisconnected(session: Session, work: Promise<unknown>): Promise<void> {
   if (session.state !== 'connected') return;
   let off = () => {};

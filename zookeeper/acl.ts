@@ -3,7 +3,7 @@ import jute from 'node-zookeeper-client/lib/jute/index.js';
 import type { AclEntry } from './session.ts';
 import type { ReplyPayload } from './wire/connection-types.ts';
 
-/** Everybody may do everything: for trials (`init --open`) only. */
+/** Everyone may do everything: only for trials (`init --open`). */
 export const OPEN: readonly AclEntry[] = [{ scheme: 'world', id: 'anyone', permissions: 'cdrwa' }];
 
 /** The id under which a `digest` credential `user:password` appears in access lists. */
@@ -13,7 +13,7 @@ export function digestId(user: string, password: string): string {
 
 const BITS: Record<string, number> = { r: 1, w: 2, c: 4, d: 8, a: 16 };
 
-/** In the client's words; throws on a letter that is no permission. */
+/** As records of the client library. @throws RangeError for an empty list or a letter that is no permission. */
 export function toRecords(acl: readonly AclEntry[]) {
   if (acl.length === 0) throw new RangeError('an access list needs an entry');
   return acl.map((entry) => {

@@ -7,27 +7,27 @@ import { createLookUps, type Resolve } from './wire/look-ups.ts';
 
 export interface Addresses {
   /**
-   * The next address to try. Rejects when no name of the round could be resolved, and as soon as `signal` (of
+   * The next address to try. Rejects if no name of the round could be resolved, and as soon as `signal` (of
    * rotateAddresses) fires.
    */
   next(): Promise<Address>;
-  /** How many there are: one name may stand for several servers. */
+  /** How many addresses there are: one name may have several. */
   readonly count: number;
 }
 
 interface AddressOptions {
   readonly random: Random;
   readonly clock: Clock;
-  /** Ends everything that is under way. */
+  /** Ends all pending work. */
   readonly signal: AbortSignal;
   readonly resolve?: Resolve;
 }
 
 /**
- * Which address to try next. Each round looks every name up again (so a change in DNS is followed), takes all addresses
- * of a name, and goes through them in a new random order, except that the address tried last comes last: it is the one
- * that just failed. Guarantee: an address that is known is handed out at once, whichever name still hangs; the others
- * join when their names are resolved, and each look-up has a deadline of its own (look-ups.ts).
+ * Which address to try next. Each round looks up every name again, to follow changes in DNS, and goes through all
+ * addresses of all names in a new random order. The address tried last comes last, because it has just failed.
+ * Guarantee: a known address is returned at once, even if the look-up of another name hangs. The other addresses join
+ * when their names are resolved, and each look-up has its own deadline (look-ups.ts).
  */
 export function rotateAddresses(hosts: readonly Host[], options: AddressOptions): Addresses {
   const { random, clock, signal, resolve = resolveAll } = options;
@@ -54,7 +54,7 @@ export function rotateAddresses(hosts: readonly Host[], options: AddressOptions)
     for (const { host } of hosts) if (isIP(host)) offer(host, [host]);
     if (names.length === 0) return;
     lookUps.start(shuffle([...names], random), offer);
-    // Names that answer at about the same time are drawn from as one, so that a fleet does not prefer the fastest.
+    // Waits briefly and draws from all names resolved by then, so that a fleet does not prefer the fastest one.
     await lookUps.settled(GATHER_MS);
     if (untried.size === 0) await lookUps.firstOrAll();
   }
@@ -77,7 +77,7 @@ export function rotateAddresses(hosts: readonly Host[], options: AddressOptions)
 
 const GATHER_MS = 100;
 
-/** Takes one of them, the last one tried only where there is no other. */
+/** Takes one at random; the one tried last only if there is no other. */
 function draw(untried: Map<string, Address>, last: Address | undefined, random: Random): Address | undefined {
   const all = [...untried];
   const others = all.filter(([, address]) => address.ip !== last?.ip || address.port !== last?.port);

@@ -1,5 +1,5 @@
 /**
- * Which watch looks again, and when: at each path hang the bells that a watch event rings. A bell carries no data and may
+ * Which watch reads again, and when: each path has bells, which a watch event rings. A bell carries no data and may
  * ring in vain.
  */
 interface Bell {
@@ -7,10 +7,10 @@ interface Bell {
 }
 
 export interface Bells {
-  /** `bell` rings when a watch on this path fires; the returned function takes it away. */
+  /** `bell` rings when a watch on this path fires. The returned function removes it. */
   hang(path: string, bell: Bell): () => void;
   ring(path: string): void;
-  /** Rings off the caller's stack, and once for all events of a batch, which nearly always has one. */
+  /** Rings asynchronously, once per path for all events of a batch. A batch nearly always has a single event. */
   ringSoon(path: string): void;
   ringAll(): void;
   count(): number;

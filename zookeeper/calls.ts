@@ -7,16 +7,16 @@ import type { SessionLoop } from './session-loop.ts';
 import type { Answer, Reply } from './wire/connection-types.ts';
 
 export interface Request {
-  /** For messages: `set`, `create` ... */
+  /** For error messages: `set`, `create` ... */
   readonly op: string;
   readonly path: string;
   readonly type: number;
   readonly payload: Payload;
-  /** A write is never sent twice: when its answer is lost, the outcome is `unknown`. */
+  /** A write is never sent twice: if its answer is lost, the outcome is `unknown`. */
   readonly writes: boolean;
 }
 
-/** Who is told how a call ended, once. May be called on the socket's stack. */
+/** Receives the end of a call, exactly once. May be called on the socket's stack. */
 export interface Caller<T = Reply> {
   resolve(answer: T): void;
   reject(error: ZooKeeperError): void;
@@ -25,28 +25,28 @@ export interface Caller<T = Reply> {
 export interface Calls {
   deadline(ms: number | undefined): Deadline;
   ask(request: Request, deadline: Deadline): Promise<Reply>;
-  /** The same without a promise: a fleet's watchers all ask in the same instant. */
+  /** The same without a promise, which costs less when thousands of watches read at the same instant. */
   askFor(caller: Caller, request: Request, deadline: Deadline): void;
   waiting(): number;
-  /** The session is closed: nothing of ours keeps the process alive any longer than the last answer. */
+  /** For a closed session: after the last answer, nothing here keeps the process alive. */
   close(): void;
 }
 
 const MAX_WAITING = 10_000;
 
-/** What the calls of one session share. */
+/** The state that the calls of one session share. */
 interface Desk {
   readonly lifeline: SessionLoop;
-  /** Calls back once, at the next change of state; the returned function takes it back. */
+  /** Calls back once, at the next change of state. The returned function cancels that. */
   readonly onceChanged: (changed: () => void) => () => void;
   readonly deadlines: Deadlines;
   waiting: number;
 }
 
 /**
- * One request, one answer. Where no server is connected it waits in here and not in the client, so that its deadline
- * ends it. Reads are asked again after a lost connection until the deadline; a write whose answer is lost fails with
- * CONNECTION_LOSS or DEADLINE and outcome `unknown`, one that was never sent with outcome `none`.
+ * One request, one answer. Without a connected server, a request waits here and not in the client library, so that its
+ * deadline ends it. After a lost connection, reads are sent again until the deadline. A write whose answer is lost
+ * fails with CONNECTION_LOSS or DEADLINE and outcome `unknown`; one that was never sent, with outcome `none`.
  */
 export function createCalls(options: {
   lifeline: SessionLoop;
@@ -110,7 +110,7 @@ class Call implements Timed {
     this.#fail(failureOfCode('DEADLINE', { ...this.#request, outcome, words }));
   }
 
-  /** On the socket's stack. */
+  /** Runs on the socket's stack. */
   #heard(answer: Answer): void {
     const { lifeline } = this.#desk;
     if (answer.is !== 'lost') lifeline.saw(answer.zxid);
@@ -120,7 +120,7 @@ class Call implements Timed {
     else if (this.#over) return;
     else if (lifeline.state === 'closed') this.#fail(this.#closed(this.#request.writes ? 'unknown' : 'none'));
     else if (!this.#request.writes)
-      void Promise.resolve().then(() => this.attempt()); // Once the lifeline knows of the end, too.
+      void Promise.resolve().then(() => this.attempt()); // After the loop has seen the end.
     else {
       const { words } = answer.end;
       this.#fail(failureOfCode('CONNECTION_LOSS', { ...this.#request, outcome: 'unknown', words }));
@@ -150,7 +150,7 @@ class Call implements Timed {
     if (this.#finish()) this.#caller.reject(error);
   }
 
-  /** False where it has ended before. */
+  /** False if it has already ended. */
   #finish(): boolean {
     if (this.#over) return false;
     this.#over = true;

@@ -9,16 +9,16 @@ export interface Host {
 
 interface ConnectString {
   readonly hosts: readonly Host[];
-  /** Empty, or a path that every path of the session lies below; never ends with a slash. */
+  /** Empty, or the prefix of every path of the session, without a trailing slash. */
   readonly chroot: string;
 }
 
 const MAX_HOSTS = 64;
 
 /**
- * Reads `host[:port],host[:port]...[/chroot]`. Blanks around a host are forgiven and a host named twice counts once;
- * everything else that is odd is refused with the words to fix it (BAD_CONNECT_STRING), since a client that guesses
- * here looks for its servers for ever. IPv6 addresses stand in brackets.
+ * Parses `host[:port],host[:port]...[/chroot]`. Blanks around a host are accepted, and a repeated host counts once.
+ * Anything else that is unusual is refused with a reason (BAD_CONNECT_STRING), because a client that guesses here would
+ * search for its servers forever. IPv6 addresses are in brackets.
  */
 export function parseConnectString(text: string): ConnectString {
   const slash = text.indexOf('/');
@@ -50,7 +50,7 @@ function parseHost(text: string): Host {
   return { host: host.toLowerCase(), port };
 }
 
-/** Letters, digits, dash, underscore (Docker makes such names) and single dots; not all digits and dots. */
+/** Letters, digits, dashes, underscores (Docker uses them) and single dots; not only digits and dots. */
 function isHostName(host: string): boolean {
   return host.length <= 253 && /^[a-z0-9_]([a-z0-9_-]*)(\.[a-z0-9_-]+)*\.?$/i.test(host) && !/^[\d.]+$/.test(host);
 }

@@ -1,7 +1,7 @@
 import type { Code } from '../runtime/codes.ts';
 import { FleetError } from '../runtime/errors.ts';
 
-/** `none`: the server did not do it. `unknown`: it may have; find out before trying again. */
+/** `none`: the server did not perform it. `unknown`: it may have; find out before trying again. */
 export type WriteOutcome = 'none' | 'unknown';
 
 export class ZooKeeperError extends FleetError {

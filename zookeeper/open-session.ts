@@ -23,32 +23,33 @@ export type { AuthEntry, Handshake, TlsMaterial } from './wire/connection-types.
 export interface SessionOptions {
   /** `host:port,host:port/chroot`. */
   readonly connect: string;
-  /** Asked for; the server may answer with less or more. Default 15,000. */
+  /** Requested; the server may grant less or more. Default 15,000. */
   readonly sessionTimeoutMs?: number;
   readonly auth?: readonly AuthEntry[];
-  /** Of every node created without a list of its own; said out loud, since the client's default is open to all. */
+  /** For every node created without an access list. Required, because the client library's default is open to all. */
   readonly defaultAcl: 'open' | readonly AclEntry[];
   readonly tls?: TlsMaterial | undefined;
   /**
-   * Called before each connection but the first, since credentials and certificates are renewed while a program runs.
-   * Where it fails, takes longer than 5 s or gives material that cannot work, what was used before is used again.
+   * Called before each connection except the first, because credentials and certificates are renewed while a program
+   * runs. If it fails, takes longer than 5 s, or returns unusable material or fewer credentials, the previous ones are
+   * used.
    */
   readonly renewCredentials?: RenewCredentials | undefined;
   /**
-   * Between attempts to connect, with full jitter. Default 100 ms to half the session timeout, 15 s at most: a session
-   * that outlived an outage of all servers is then taken up again before it ends.
+   * The pause between attempts to connect, with full jitter. Default 100 ms to half the session timeout, 15 s at most,
+   * so that a session which survived an outage of all servers is resumed before it expires.
    */
   readonly backoff?: Backoff;
-  /** After a reconnect the watched nodes are read again within this time, drawn evenly. Default 200 ms. */
+  /** After a reconnect, the watched nodes are read again after a random part of this time. Default 200 ms. */
   readonly rereadSpreadMs?: number;
   /**
-   * The server session of an earlier process, which is continued with all its ephemerals; where the servers do not know
-   * it any more, a new one is made.
+   * The server session of an earlier process, to continue with all its ephemerals. If the servers no longer know it, a
+   * new one is made.
    */
   readonly resume?: Handshake | undefined;
-  /** Told of each server session, so that a later process can continue it. The password in it is a secret. */
+  /** Receives each server session, so that a later process can continue it. It contains a secret, the password. */
   readonly onSession?: ((session: Handshake) => void) | undefined;
-  /** How a line to a server is made; default a socket. A test may speak to servers that exist in its memory only. */
+  /** Opens a connection to a server; default: a socket. A test may use servers that exist only in memory. */
   readonly openLink?: OpenConnection;
   readonly clock: Clock;
   readonly random: Random;
@@ -56,8 +57,8 @@ export interface SessionOptions {
 }
 
 /**
- * Opens the one lasting handle of a program (session.ts says what it promises). Returns at once and connects in the
- * background; throws only for options that can never work: BAD_CONNECT_STRING, BAD_TLS, BAD_ARGUMENTS.
+ * Opens the one lasting handle of a program; session.ts has its contract. Returns at once and connects in the
+ * background. Throws only for options that can never work: BAD_CONNECT_STRING, BAD_TLS.
  */
 export function openSession(options: SessionOptions): Session {
   const { clock, random, log } = options;

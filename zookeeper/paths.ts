@@ -1,6 +1,6 @@
-/** Node paths: what the server accepts, checked by us before anything is sent. */
+/** Node paths: what the server accepts, checked before anything is sent. */
 
-/** What is wrong with a path, as the end of a sentence; undefined when the server would take it. */
+/** What is wrong with a path, as the end of a sentence; undefined if the server would accept it. */
 export function problemOfPath(path: string): string | undefined {
   if (typeof path !== 'string' || !path.startsWith('/')) return 'does not start with a slash';
   if (path === '/' || path === lastGood) return undefined;
@@ -14,7 +14,7 @@ export function problemOfPath(path: string): string | undefined {
   return undefined;
 }
 
-/** A watch asks for one path again and again. */
+/** Watches read the same path again and again. */
 let lastGood = '';
 
 /** The parent of a path; undefined for `/`. */
@@ -31,7 +31,7 @@ export function childPath(parent: string, name: string): string {
   return parent === '/' ? `/${name}` : `${parent}/${name}`;
 }
 
-/** Between the paths of our callers and those of the server, where a chroot lies in front. */
+/** Converts between the paths of our callers and those of the server, which start with the chroot. */
 export function withChroot(chroot: string, path: string): string {
   return path === '/' ? chroot || '/' : chroot + path;
 }

@@ -8,14 +8,14 @@ import { failureOfCode } from './result-codes.ts';
 import type { NodeChildren, NodeData, NodeStat, Session } from './session.ts';
 import type { Reply, ReplyPayload } from './wire/connection-types.ts';
 
-/** The session's reads, each also in a form that shares the deadline of a larger call and may leave a watch. */
+/** The session's reads. The forms with a deadline are for steps of a larger call, and may leave a watch. */
 export interface Reads extends Pick<Session, 'get' | 'exists' | 'children' | 'getAcl'> {
   /** Without a promise, and always with a watch; `caller` may be called on the socket's stack. */
   getFor(caller: Caller<NodeData | null>, path: string, deadline: Deadline): void;
   getBy(path: string, deadline: Deadline, watch?: boolean): Promise<NodeData | null>;
   existsBy(path: string, deadline: Deadline, watch?: boolean): Promise<NodeStat | null>;
   childrenBy(path: string, deadline: Deadline): Promise<string[] | null>;
-  /** Names and stat, with a watch on them. */
+  /** Names and stat, always with a watch. */
   listBy(path: string, deadline: Deadline): Promise<NodeChildren | null>;
 }
 
@@ -57,7 +57,7 @@ const namesOf = ({ children }: ReplyPayload) => children ?? [];
 const listOf = (payload: ReplyPayload) => ({ names: namesOf(payload), stat: statOf(payload) });
 const accessOf = ({ acl, stat }: ReplyPayload) => ({ acl: fromRecords(acl ?? []), version: stat?.aversion ?? 0 });
 
-/** A missing node is an answer and not a failure. */
+/** A missing node is an answer, not a failure. */
 class Reader<T> implements Caller {
   readonly #caller: Caller<T | null>;
   readonly #read: Read<T>;

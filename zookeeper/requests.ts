@@ -4,7 +4,7 @@ import type { Request } from './calls.ts';
 import { withChroot } from './paths.ts';
 import type { AclEntry, CreateMode, Operation } from './session.ts';
 
-/** What we ask a server. Paths come as the session's callers write them. */
+/** The requests to a server. Paths are those of the session's callers, without the chroot. */
 export interface Requests {
   get(path: string, watch: boolean): Request;
   exists(path: string, watch: boolean): Request;
@@ -28,7 +28,7 @@ export function requestsBelow(chroot: string): Requests {
   const { OP_CODES, protocol } = jute;
   const full = (path: string) => withChroot(chroot, path);
 
-  /** The client's own builder takes version 0 for "any": here every version goes out as it was given. */
+  /** The client library's own builder treats version 0 as "any". Here every version is sent as given. */
   function operation(one: Operation, defaultAcl: readonly AclEntry[]) {
     const path = full(one.path);
     switch (one.op) {
@@ -81,7 +81,7 @@ export function requestsBelow(chroot: string): Requests {
   };
 }
 
-/** What all reads of a node are asked with: its path, then whether to leave a watch. */
+/** The payload of all reads of a node: its path, then whether to leave a watch. */
 class PathAndWatch implements Payload {
   readonly #path: string;
   readonly #watch: boolean;

@@ -3,7 +3,7 @@ import { isCode } from './errors.ts';
 import { childPath, nameOf, parentOf } from './paths.ts';
 import type { NodeData, NodeStat, Operation, OperationResult } from './session.ts';
 
-/** What settling needs of the session; every read happens behind a quorum write on a new connection. */
+/** What is needed of the session; every read happens after a quorum write on a new connection. */
 export interface Evidence {
   catchUp(): Promise<void>;
   get(path: string): Promise<NodeData | null>;
@@ -14,12 +14,12 @@ export interface Evidence {
 }
 
 /**
- * Makes a write say what happened also when its answer is lost with the connection. The connection it went over is gone, and
- * with it everything still on its way: the servers take nothing more from it once the session speaks from elsewhere.
- * So after a quorum write what can be read is final, and each operation is looked for by the marks it leaves:
- * done (the result is read back), not done (sent again, which then says why not), or not to be told (the error stays
- * `unknown`). What defeats it: another client that writes the very same bytes at the same version, or that removes at once
- * what we created; use unique content (an id, a nonce) where that matters.
+ * Finds out what happened to a write whose answer was lost with the connection. Once the session uses a new connection,
+ * the servers accept nothing more from the old one. So after a quorum write, what can be read is final, and each
+ * operation is looked for by the marks it leaves: done (the result is read back), not done (the write is sent again,
+ * and its answer says why if it fails), or undecidable (the error stays `unknown`). What defeats it: another client
+ * that writes the same bytes at the same version, or that immediately removes what we created. Use unique content (an
+ * id, a nonce) where that matters.
  */
 export async function resolveLostWrite(
   operations: readonly Operation[],
@@ -49,13 +49,13 @@ async function judge(
     await witness.catchUp();
     for (const operation of operations) marks.push(await lookFor(operation, before, witness));
   } catch {
-    throw unknown; // We could not look in time: the caller hears about its own call, not about ours.
+    throw unknown; // We could not check in time: report the caller's own failure, not ours.
   }
   const done = marks.some((mark) => mark.is === 'done');
   const missing = marks.some((mark) => mark.is === 'not-done');
   const unclear = marks.some((mark) => mark.is === 'unclear');
   if (done && !missing && !unclear) return marks.map((mark) => mark.result ?? {});
-  if (missing && !done) return 'not-done'; // All or nothing: one that is missing means none was done.
+  if (missing && !done) return 'not-done'; // All or nothing: if one is missing, none was done.
   throw unknown;
 }
 
@@ -77,7 +77,7 @@ async function lookFor(operation: Operation, before: bigint, witness: Evidence):
       return lookForSet(operation, before, await witness.get(path));
     case 'remove': {
       const stat = await witness.exists(path);
-      // Gone, or another node under the same name.
+      // Gone, or another node has the name.
       return { is: stat === null || stat.czxid > before ? 'done' : 'not-done' };
     }
   }
@@ -94,7 +94,7 @@ async function lookForCreated(
   return ours ? { is: 'done', result: { path } } : { is: 'not-done' };
 }
 
-/** The name carries an id that no other client makes (writes.ts). */
+/** The name contains an id that no other client draws (send-write.ts). */
 async function lookForSequential(path: string, witness: Evidence): Promise<Mark> {
   const parent = parentOf(path) ?? '/';
   const name = ((await witness.children(parent)) ?? []).find((child) => child.startsWith(nameOf(path)));
@@ -108,6 +108,6 @@ function lookForSet(operation: Operation & { op: 'set' }, before: bigint, found:
   if (stat.mzxid <= before || stat.version === version) return { is: 'not-done' };
   const next = version < 0 || stat.version === version + 1;
   if (next && data.equals(operation.data)) return { is: 'done', result: { stat } };
-  // At the version after ours stands another's content: ours was refused. Later versions hide what happened.
+  // The version after ours has another client's content, so ours was refused. Later versions hide what happened.
   return { is: version >= 0 && next ? 'not-done' : 'unclear' };
 }

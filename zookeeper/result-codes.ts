@@ -35,7 +35,7 @@ const MEANINGS: Readonly<Record<number, Code>> = {
   [-127]: 'THROTTLED',
 };
 
-/** Codes after which the server may nevertheless have done it. */
+/** Codes after which the server may still have performed the write. */
 const UNSURE = new Set([-1, -2, -3, -4, -7, -122]);
 
 export function errorFor(resultCode: number, at: { op: string; path: string; failedAt?: number }): ZooKeeperError {
@@ -46,7 +46,7 @@ export function errorFor(resultCode: number, at: { op: string; path: string; fai
   return new ZooKeeperError({ code, reason }, { ...at, outcome });
 }
 
-/** A failure that no server said: ours, or the line's. */
+/** A failure that no server reported: ours, or the connection's. */
 export function failureOfCode(
   code: Code,
   at: { op: string; path: string; outcome: WriteOutcome; words?: string; hint?: string },

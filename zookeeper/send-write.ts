@@ -11,7 +11,7 @@ const MAX_BYTES = 1_000_000;
 const MANY_BYTES = 100_000;
 const SMALLER = 'a node holds at most 1,000,000 bytes; keep large things in git';
 
-/** What is refused before anything is sent: a bad path, a version that is none, a node too large. */
+/** Refuses before anything is sent: a bad path, an invalid version, a node that is too large. */
 export function checkOperation(operation: Operation, log: Logger): void {
   const at = { op: operation.op, path: operation.path, outcome: 'none' as const };
   const problem = problemOfPath(operation.path);
@@ -30,7 +30,7 @@ function checkSize({ op, path, data: { length } }: Operation & { data: Buffer },
   if (length > MANY_BYTES) log.warn({ path, length }, 'a large node is slow to hand to a fleet');
 }
 
-/** A sequential name gets an id of its own, so that a node whose name we never heard can be found. */
+/** Adds a random id to a sequential name, so that the node can be found if the reply with its name is lost. */
 export function withUniqueName(operation: Operation, random: Random): Operation {
   if (operation.op !== 'create' || !operation.mode.endsWith('sequential')) return operation;
   const digits = () =>
@@ -47,7 +47,10 @@ interface SendParts {
   readonly defaultAcl: readonly AclEntry[];
 }
 
-/** Sends operations once, together, and reads the answer. A plain request where one will do: servers count those by name. */
+/**
+ * Sends operations once, together, and reads the answer. A single operation becomes a plain request, because the
+ * servers' metrics count those by kind.
+ */
 export async function sendOnce(
   parts: SendParts,
   operations: readonly Operation[],

@@ -23,12 +23,12 @@ import type {
 } from './wire/connection-types.ts';
 
 /**
- * Keeps one server session alive over one connection after another, and makes a new one when it is lost (the states and
- * the steps between them: session-states.ts). Guarantee: `connected` is said only while a server was heard within 3/5 of
- * the session timeout, and `lost` no later than a whole timeout after the last byte, whether or not any server can be
- * reached to confirm it; every attempt after the first waits a random time. What it does not do: know that a session is
- * over. `lost` by our own count is a fence and not the truth: after an outage of all servers the session may still be
- * there, and then the generation stays the same.
+ * Keeps a server session alive over successive connections, and makes a new one when it is lost (states and
+ * transitions: session-states.ts). Guarantee: the state is `connected` only while a server was heard within 3/5 of the
+ * session timeout, and `lost` no later than a whole timeout after the last byte, whether or not a server can be reached
+ * to confirm it; every attempt after the first waits a random time. Not guaranteed: that a session is over. `lost` by
+ * our own timer is a precaution: after an outage of all servers the session may still exist, and then the generation
+ * stays the same.
  */
 export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
   const shown: Shown & Pick<SessionLoop, 'now' | 'saw' | 'close' | 'detach'> = {
@@ -55,7 +55,7 @@ export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
   return shown;
 }
 
-/** What the next connection shows the server. */
+/** What the next connection presents to the server. */
 interface Credentials {
   readonly auth: readonly AuthEntry[];
   readonly tls?: TlsMaterial | undefined;
@@ -82,11 +82,13 @@ interface SessionLoopOptions {
   readonly onState: (state: SessionState) => void;
 }
 
-/** What the session's calls see of it. */
+/** The part that the session's calls use. */
 export interface SessionLoop extends Readonly<Shown> {
-  /** The present period, when a server was heard lately; looking also notices that it was not. */
+  /**
+   * The current period, if a server was heard recently. The call itself detects a silence, and then ends the period.
+   */
   now(): Period | undefined;
-  /** A reply told of this transaction. */
+  /** A reply named this transaction. */
   saw(zxid: bigint): void;
   close(): Promise<void>;
   detach(): void;
@@ -124,7 +126,7 @@ async function keepConnecting(loop: Loop): Promise<void> {
   }
 }
 
-/** Certificates and credentials are renewed in place: each connection takes what is there now. */
+/** Certificates and credentials are replaced in their files: each connection uses the current content. */
 async function renew(loop: Loop): Promise<void> {
   const { renewCredentials, clock } = loop.options;
   if (!renewCredentials) return;
@@ -134,7 +136,7 @@ async function renew(loop: Loop): Promise<void> {
   try {
     const renewed = await orAborted(renewCredentials(), AbortSignal.any([signal, late.signal]));
     checkTls(renewed.tls);
-    // A file that is empty for a moment must not take a role from the session.
+    // A file that is empty for a moment must not cost the session a role.
     if (renewed.auth.length < loop.credentials.auth.length) throw new Error('credentials are missing that were there');
     loop.credentials = renewed;
     loop.retryLoop.wentWell();
@@ -170,9 +172,9 @@ function connect(loop: Loop, address: Address): Promise<ConnectionEnd> {
 }
 
 /**
- * How long a server may take from the first packet to the handshake: the session timeout dealt out to all addresses, so
- * that a healthy one is reached before the session is lost, but 1 s at the least, and twice as long after each round in
- * which none was reached: far or overloaded servers are slow, and a limit that they cannot meet would never be.
+ * How long a server may take from the first packet to the handshake. The session timeout is divided among all
+ * addresses, so that a healthy one is reached before the session is lost, but the share is 1 s to 5 s. It doubles after
+ * each round in which no server was reached, up to 10 s: distant or overloaded servers may never meet a fixed limit.
  */
 export function handshakeLimit(sessionTimeoutMs: number, addresses: number, attempt: number): number {
   const share = Math.max(1_000, Math.min(5_000, sessionTimeoutMs / addresses));
@@ -185,10 +187,12 @@ async function greet(loop: Loop, mine: Connection, handshake: Handshake): Promis
   welcome(loop.states, mine, handshake);
 }
 
-/** Servers hang up on a client that has seen more than they have: one that was wiped would do so for ever. */
+/**
+ * Servers disconnect a client that has seen newer transactions than they have. A wiped ensemble would do so forever.
+ */
 const forgetsPast = ({ states, addresses }: Loop): boolean => states.refusals >= Math.max(2, addresses.count);
 
-/** We asked to be let in whatever we had seen: find out, behind a quorum write, whether the past was lost. */
+/** We connected without naming what we had seen. Find out, after a quorum write, whether transactions were lost. */
 async function comparePast({ options, states }: Loop, mine: Connection): Promise<boolean> {
   const { shown } = states;
   const check = { type: jute.OP_CODES.CHECK, path: '/', version: -1 };
@@ -224,7 +228,7 @@ async function close(states: SessionStates): Promise<void> {
   await last?.close(900);
 }
 
-/** The server session lasts for its timeout, for the process that continues it. */
+/** The server session stays for its timeout, for the process that continues it. */
 function detach(states: SessionStates): void {
   const last = states.connection;
   shut(states);
@@ -236,7 +240,7 @@ function saw(shown: Shown, zxid: bigint): void {
 }
 
 function now(states: SessionStates): Period | undefined {
-  // After a sleep or a freeze of this process callers run before the timers do.
+  // After this process was suspended, callers may run before the timers do.
   const link = states.period?.link;
   if (link && link.silentFor() > link.silentLimitMs()) link.cut('silent, seen by a caller');
   return states.period;

@@ -7,8 +7,8 @@ import type { ConnectedPeriod, SessionState } from './session.ts';
 import type { Connection, ConnectionEnd, Handshake } from './wire/connection-types.ts';
 
 /**
- * The states of our session and every step between them; `enter` alone changes the state. session-loop.ts opens the
- * connections whose welcome and end drive this.
+ * The states of our session and every transition between them; only `enter` changes the state. session-loop.ts opens
+ * the connections, whose welcome and end drive the transitions.
  *
  *                 welcome               the connection ends             the timeout passes, or `expired`
  *   connecting ────────────▶ connected ─────────────────────▶ suspended ────────────────────────────────▶ lost
@@ -17,15 +17,15 @@ import type { Connection, ConnectionEnd, Handshake } from './wire/connection-typ
  *                             └────────────────────────────── welcome ─────────────────────────────────────┘
  *   any ── closed by us, a refused credential, a defect of ours ──▶ closed
  *
- * - `connecting`, `lost`: there is no session to lose. One address after another is tried.
- * - `connected`: `period` is set, for the connection that was welcomed. Leaving it aborts the period's signal.
- * - `suspended`: entered with a timer for the rest of the timeout (`cancelLost`); connecting continues under the session's
- *   identity. A welcome under another identity passes through `lost`, so that every holder hears of it.
- * - `closed`: final; nothing is tried any more.
+ * - `connecting`, `lost`: there is no session to lose. The addresses are tried one after another.
+ * - `connected`: `period` is set, for the connection that was welcomed. Leaving the state aborts the period's signal.
+ * - `suspended`: entered with a timer for the rest of the timeout (`cancelLost`); attempts to connect continue with the
+ *   session's identity. A welcome with another identity passes through `lost`, so that every holder is notified.
+ * - `closed`: final; no further attempts.
  */
 export interface SessionStates {
   readonly options: SessionStatesOptions;
-  /** Aborted when the state is `closed`. */
+  /** Aborted when the state becomes `closed`. */
   readonly closing: AbortController;
   readonly shown: Shown;
   /** The connection that is open or being opened. */
@@ -37,9 +37,9 @@ export interface SessionStates {
   generation: number;
   /** Attempts to connect since the last period that lasted a while. */
   attempt: number;
-  /** Handshakes in a row at which a server hung up. */
+  /** Consecutive handshakes in which a server disconnected us. */
   refusals: number;
-  /** Ends the timer that runs while `suspended`. */
+  /** Cancels the timer that runs while `suspended`. */
   cancelLost: () => void;
 }
 
@@ -49,7 +49,7 @@ interface SessionStatesOptions {
   readonly log: Logger;
   /** The server session of an earlier process, to be continued. */
   readonly resume?: Handshake | undefined;
-  /** Told of each server session that is made or continued. */
+  /** Receives each server session that is made or continued. */
   readonly onSession?: ((session: Handshake) => void) | undefined;
   /** After each change of state. */
   readonly onState: (state: SessionState) => void;
@@ -61,21 +61,21 @@ export interface Period {
   readonly end: AbortController;
 }
 
-/** What the session's calls see. Members and no accessors: every call looks at them, and accessors are slow to look at. */
+/** What the session's calls see. Plain members: every call reads them, and accessors are slower. */
 export interface Shown {
   state: SessionState;
-  /** As negotiated last, or as it will be asked for. */
+  /** As last negotiated, or as it will be requested. */
   timeoutMs: number;
-  /** Why it is closed, when we did not ask for that. */
+  /** Why the session is closed, if not by us. */
   failure: ZooKeeperError | undefined;
-  /** The newest transaction that any reply told of. */
+  /** The newest transaction that any reply named. */
   lastZxid: bigint;
-  /** Counts how often the ensemble was found to have lost transactions that we had seen. */
+  /** Starts at 1, and grows each time the ensemble was found to have lost transactions that we had seen. */
   incarnation: number;
   reconnects: number;
   /** Why the last connection failed or ended, for a person; null while none has. */
   trouble: string | null;
-  /** Rounds in a row in which every address refused the connection at once, since nothing listens there. */
+  /** Consecutive rounds in which every address refused the connection because nothing listens there. */
   roundsWithoutListener: number;
 }
 
@@ -115,8 +115,8 @@ export function welcome(states: SessionStates, mine: Connection, handshake: Hand
 
 function beginPeriod(states: SessionStates, link: Connection, { id, timeoutMs }: Handshake): Period {
   const end = new AbortController();
-  setMaxListeners(0, end.signal); // Each holder of something listens to it, and may hold many things.
-  // A server that drops us at once is no success: the wait grows until a period has lasted a while.
+  setMaxListeners(0, end.signal); // Every recipe listens to it, and a program may use many.
+  // A connection that is dropped at once is no success: the backoff grows until a period has lasted a while.
   const cancelStable = states.options.clock.after(Math.max(1_000, timeoutMs / 5), () => {
     states.attempt = 0;
   });
@@ -162,7 +162,7 @@ function refuse(states: SessionStates, how: ConnectionEnd): void {
   shut(states);
 }
 
-/** Closes for good; legal in any state. */
+/** Closes for good. Legal in any state. */
 export function shut(states: SessionStates): void {
   if (states.shown.state === 'closed') return;
   states.cancelLost();

@@ -2,11 +2,11 @@ import type { Logger } from '../runtime/log.ts';
 import { onAbort } from './abortable.ts';
 import type { SessionState } from './session.ts';
 
-/** Tells each change of the session's state: to listeners for as long as they stay, to those who wait only once. */
+/** Announces each change of the session's state: to listeners every time, to waiters once. */
 export interface StateChanges {
-  /** Whom `tell` calls each time; the returned function takes it back. */
+  /** Registers for every change. The returned function removes the listener. */
   onState(listener: (state: SessionState) => void): () => void;
-  /** Whom the next `tell` calls, before all listeners; the returned function takes it back. */
+  /** Registers for the next change only; called before the listeners. The returned function removes the waiter. */
   onceChanged(changed: () => void): () => void;
   /** Resolves after the next change of state, or when `signal` fires. */
   next(signal?: AbortSignal): Promise<void>;

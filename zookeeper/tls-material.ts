@@ -2,7 +2,7 @@ import { createSecureContext } from 'node:tls';
 import { ZooKeeperError } from './errors.ts';
 import type { TlsMaterial } from './wire/connection-types.ts';
 
-/** Bad material would otherwise look like a server that cannot be reached. @throws ZooKeeperError BAD_TLS */
+/** Without this check, bad material would look like an unreachable server. @throws ZooKeeperError BAD_TLS */
 export function checkTls(tls: TlsMaterial | undefined): void {
   if (!tls) return;
   try {

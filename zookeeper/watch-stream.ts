@@ -19,18 +19,21 @@ export interface StreamParts {
 }
 
 /**
- * The machine below a watch. It is `dirty` from the ring of a bell to the next read, reads only while a caller waits
- * for an item, one read at a time, and gives an item only where it differs from the last one given. So rings that come
- * while no caller waits, or while a read is under way, cost one read together. Ends with its signal, with `return()`, and
- * with the session; a failure that a person must fix is thrown to the caller that waits.
+ * The state machine behind a watch. It is `dirty` from the ring of a bell to the next read. It reads only while a
+ * caller waits for an item, one read at a time, and yields an item only if it differs from the previous one. So rings
+ * that arrive while no caller waits, or during a read, cost one read together. It ends with its signal, with
+ * `return()`, and with the session. A failure that a retry cannot fix ends it, and rejects for the waiting caller.
  */
 export function streamOf<T, Mark>(
   parts: StreamParts,
   path: string,
   { signal, resyncMs = RESYNC_MS }: WatchOptions,
-  /** Called once; what it returns is called for each read, and `caller` then hears the item or the failure. */
+  /**
+   * Called once. The function that it returns is called for each read, and `caller` then receives the item or the
+   * failure.
+   */
   source: (caller: Caller<T>) => (last: Mark | undefined) => void,
-  /** What is kept of an item to know the next one by; the item itself may be large, and belongs to who asked. */
+  /** What is kept of an item to compare the next one with. The item itself may be large, and belongs to the caller. */
   markOf: (item: T) => Mark,
   differs: (last: Mark, next: Mark) => boolean,
 ): AsyncIterableIterator<T, undefined> {
@@ -84,7 +87,7 @@ export function streamOf<T, Mark>(
       return;
     }
     dirty = true;
-    // At a deadline the read has waited for a server long enough: it waits again at once.
+    // At its deadline the read has already waited for a server, so it starts again at once.
     const pause = error.code === 'DEADLINE' ? 0 : fullJitter(AGAIN, attempt++, parts.random);
     if (pause > 0) parts.log.warn({ path, code: error.code }, 'a watch could not be read; again soon');
     cancelPause = parts.clock.after(pause, () => {
@@ -93,7 +96,7 @@ export function streamOf<T, Mark>(
     });
   }
 
-  /** One lost event must not strand us: now and then the bell rings without one. */
+  /** Limits the harm of a lost event: the bell also rings periodically. */
   function rereadSlowly(): () => void {
     return parts.clock.after(spread(resyncMs, 0.2, parts.random), () => {
       cancelReread = rereadSlowly();

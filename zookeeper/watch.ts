@@ -13,15 +13,18 @@ interface WatchParts extends StreamParts {
 }
 
 /**
- * Watches as streams of the latest state. A watch event, a reconnect and a slow timer all ring the same bell, and a
- * bell means only: read again and leave a new watch. So a lost event costs at most the slow re-read, a slow reader
- * skips what is outdated, and what is yielded was read from a server at least as new as any that we heard before.
- * A failure that passes is waited out; one that a person must fix (NO_AUTH) ends the stream with its error.
+ * Watches as streams of the latest state. A watch event, a reconnect and a slow timer all ring the same bell, which
+ * only means: read again and leave a new watch. So a lost event delays a change until the slow re-read at most, a slow
+ * reader skips outdated states, and each item was read from a server at least as up to date as any before. A temporary
+ * failure is waited out; one that a retry cannot fix (NO_AUTH) ends the stream with its error.
  */
 export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watchChildren'> {
   const { reads, calls, log } = parts;
 
-  /** Without a promise where the node is there and as new as it should be: a fleet reads it in the same instant. */
+  /**
+   * Without a promise if the node exists and is not outdated: the watches of a whole fleet may read at the same
+   * instant.
+   */
   function nodeSource(path: string): (caller: Caller<Snapshot>) => (last: Mark | undefined) => void {
     return (caller) => {
       let newest: Mark | undefined;
@@ -39,7 +42,7 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
     };
   }
 
-  /** Reading a missing node leaves no watch; asking whether it exists does, and it may exist by now. */
+  /** Reading a missing node leaves no watch, but `exists` does. By then the node may exist. */
   async function readMissing(path: string, last: Mark | undefined): Promise<Snapshot> {
     for (;;) {
       const deadline = calls.deadline(undefined);
@@ -50,14 +53,14 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
     }
   }
 
-  /** Brings the server that answers us up to date, where we may write there. */
+  /** Brings the connected server up to date. Without the right to do so, the read continues as it is. */
   async function catchUp(path: string): Promise<void> {
     await parts.catchUp(path).catch((error: unknown) => {
       if (!(error instanceof ZooKeeperError) || error.next === 'retry') throw error;
     });
   }
 
-  /** Guards against a server that shows an older state than we have already given out. */
+  /** Guards against a server with an older state than the last item. */
   async function readAgain(path: string, last: Mark | undefined): Promise<Snapshot> {
     await catchUp(path);
     const found = await reads.getBy(path, calls.deadline(undefined), true);
@@ -95,8 +98,8 @@ export function createWatches(parts: WatchParts): Pick<Session, 'watch' | 'watch
 }
 
 /**
- * What tells one state of a node from another: its content changes only with its mzxid, and czxid and version tell a
- * node that a restored ensemble made again. Null where there is none.
+ * Identifies one state of a node: its content changes only with its mzxid; czxid and version reveal a node that a
+ * restored ensemble made again. Null if there is no node.
  */
 type Mark = Pick<NodeStat, 'czxid' | 'mzxid' | 'version'> | null;
 
@@ -110,8 +113,8 @@ function marksDiffer(last: Mark, next: Mark): boolean {
 const isOlder = (last: Mark | undefined, next: NodeData) => last != null && next.stat.mzxid < last.mzxid;
 
 /**
- * What tells one list of children from another. Names do not: a child that went and came back under its name is another
- * node. czxid tells apart a parent that was made again.
+ * Identifies one list of children. Names are not enough: a child that was removed and created again is another node.
+ * czxid reveals a parent that was made again.
  */
 type ChildrenMark = Pick<NodeStat, 'czxid' | 'pzxid'> | null;
 

@@ -14,8 +14,8 @@ import { type AclEntry, ANY_VERSION, type Operation, type OperationResult, type 
 type Writes = Pick<Session, 'create' | 'set' | 'remove' | 'transact' | 'ensure' | 'removeTree' | 'catchUp' | 'setAcl'>;
 
 /**
- * The session's writes. Checked before anything is sent: the path, an explicit version, the size. Guarantee: exactly
- * one effect or none, and the answer says which, except where it says outcome `unknown` (resolve-lost-write.ts).
+ * The session's writes. Path, version and size are checked before anything is sent. Guarantee: exactly one effect or
+ * none, and the answer says which, unless its outcome is `unknown` (resolve-lost-write.ts).
  */
 export function createWrites(parts: WriteParts): Writes {
   const { calls, chroot, defaultAcl } = parts;
@@ -82,7 +82,7 @@ function evidence(parts: WriteParts, deadline: Deadline): Evidence {
   };
 }
 
-/** A transaction that changes nothing still goes through the quorum, and so does its refusal. */
+/** A transaction that changes nothing still goes through the quorum, even if it is refused. */
 async function catchUp({ calls, requests }: WriteParts, path: string, deadline: Deadline): Promise<void> {
   for (;;) {
     try {
@@ -100,13 +100,13 @@ interface WholePaths {
   readonly reads: Reads;
 }
 
-/** Reads and writes by the server's own paths, since the chroot, too, may have to be made. */
+/** Uses the server's full paths, because the chroot itself may have to be created. */
 function wholePaths(calls: Calls): WholePaths {
   const requests = requestsBelow('');
   return { calls, requests, reads: createReads(requests, calls) };
 }
 
-/** Makes `whole` and what lies above it. Looks first: creating needs rights on the parent. */
+/** Creates `whole` and its parents. Checks for existence first, because creating needs rights on the parent. */
 async function ensure(parts: WholePaths, whole: string, acl: readonly AclEntry[], deadline: Deadline): Promise<void> {
   const { calls, requests, reads } = parts;
   for (;;) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export interface Distribution {
   readonly java: string;
   readonly classPath: string;
-  /** Where it was found, in words for a person. */
+  /** Where it was found, for a person to read. */
   readonly from: string;
 }
 
@@ -19,8 +19,8 @@ const DEBIAN_JARS = '/usr/share/java';
 const INSTALL = 'on Debian or Ubuntu: apt-get install --no-install-recommends';
 
 /**
- * Finds a ZooKeeper server to run: `ZOOKEEPER_HOME` as unpacked from the Apache archive, else the jars of Debian's
- * `libzookeeper-java`. A `ZOOKEEPER_HOME` that holds none is an error and not skipped: it was set on purpose.
+ * Finds a ZooKeeper server to run: `ZOOKEEPER_HOME`, unpacked from the Apache archive; otherwise the jars of Debian's
+ * `libzookeeper-java`. A `ZOOKEEPER_HOME` without a server is an error and not skipped, because it was set on purpose.
  */
 export async function findDistribution(env: DistributionEnvironment): Promise<Distribution | { missing: string }> {
   const java = await findJava(env);
@@ -41,7 +41,7 @@ export async function findDistribution(env: DistributionEnvironment): Promise<Di
 async function jarsOfHome(home: string) {
   const names = await readdir(join(home, 'lib')).catch(() => [] as string[]);
   if (!names.some((name) => /^zookeeper-\d.*\.jar$/.test(name))) return undefined;
-  // conf/ holds the logging configuration without which some versions log every packet.
+  // conf/ has the logging configuration, without which some versions log every packet.
   return { classPath: `${join(home, 'conf')}:${join(home, 'lib', '*')}`, from: home };
 }
 

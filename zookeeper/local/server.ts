@@ -10,19 +10,19 @@ import type { Distribution } from './distribution.ts';
 export interface ServerOptions {
   readonly distribution: Distribution;
   readonly clock: Clock;
-  /** ZooKeeper's unit of time, ms. Session timeouts lie between 2 and 120 of it. Default 500. */
+  /** ZooKeeper's unit of time, ms. Default 500. Does not limit the session timeouts, which are 1 s to 60 s. */
   readonly tickTime?: number;
   /** false (the default) skips fsync: for trials and tests, where a power loss does not matter. */
   readonly durable?: boolean;
-  /** Further lines of its zoo.cfg. */
+  /** More lines for its zoo.cfg. */
   readonly config?: Readonly<Record<string, string | number>>;
-  /** Further Java system properties. */
+  /** More Java system properties. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** How long it may take to serve, ms. Default 30,000. */
+  /** How long a start may take, ms. Default 30,000. */
   readonly startTimeoutMs?: number;
 }
 
-/** Where one server of a local ensemble lives. */
+/** The number, directory and ports of one server of a local ensemble. */
 export interface ServerPlace {
   readonly number: number;
   readonly directory: string;
@@ -31,23 +31,23 @@ export interface ServerPlace {
   readonly electionPort: number;
 }
 
-/** One real server process. Ports and data stay the same over `restart`. */
+/** One real server process. Its ports and data survive `restart`. */
 export interface LocalServer {
   readonly port: number;
   readonly directory: string;
   /** Of the running process; undefined while it is down. */
   readonly pid: number | undefined;
-  /** Its present role, asked now. */
+  /** Asks it for its current role. */
   role(): Promise<ServerRole>;
   /** Sends a signal; SIGSTOP freezes it, SIGCONT lets it continue, SIGKILL is a crash. */
   kill(signal: NodeJS.Signals): void;
-  /** Ends the process (also a frozen one) and waits for its end. The data stay. */
+  /** Ends the process, even a frozen one, and waits for its end. The data stay. */
   stop(): Promise<void>;
-  /** Starts it and waits until it serves. In an ensemble that needs a quorum of the others. */
+  /** Starts it and waits until it serves. In an ensemble, that needs a quorum. */
   start(): Promise<void>;
   /** A crash and a new start on the same data. */
   restart(): Promise<void>;
-  /** Forgets everything the server stored, as a lost disk would; only while it is down. */
+  /** Deletes everything that the server stored, as a lost disk would. Only while it is down. */
   wipe(): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export function prepareServer(
     const started = spawn(options.distribution.java, javaArguments(options, configFile), {
       cwd: place.directory,
       env: {},
-      detached: true, // A Ctrl-C in the terminal is ours to handle.
+      detached: true, // We handle a Ctrl-C in the terminal.
       stdio: ['ignore', log.fd, log.fd],
     });
     child = started;
@@ -81,7 +81,7 @@ export function prepareServer(
     });
     guard = started.pid === undefined ? undefined : dieWithParent(started.pid);
     void gone.then(() => {
-      guard?.kill('SIGKILL'); // First, so that it never meets the pid of another process.
+      guard?.kill('SIGKILL'); // First, so that it cannot kill another process with the same pid.
       if (child === started) child = undefined;
     });
     await log.close();

@@ -8,23 +8,23 @@ export type { LocalServer } from './server.ts';
 
 export interface ServersOptions extends ServerOptions {
   readonly count: 1 | 3;
-  /** Data and logs go below it; made when missing, and then also removed by `stop`. */
+  /** The directory for data and logs. Created if missing, and then also removed by `stop`. */
   readonly directory: string;
-  /** Client ports, one per server; free ones are taken where this is not given. */
+  /** Client ports, one per server. Default: free ports. */
   readonly ports?: readonly number[];
 }
 
 export interface LocalServers {
   readonly connectString: string;
   readonly servers: readonly LocalServer[];
-  /** Ends every server; nothing is left, neither process nor, where `startServers` made it, the directory. */
+  /** Ends every server and removes its files, and the directory if `startServers` created it. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts real ZooKeeper servers as children on loopback and resolves once every one serves. They die with us, also
- * when we are killed: each has a guard that ends it as soon as our end of a pipe closes. Ports are chosen free, and
- * chosen again when another process takes one before the server does (unless they were given).
+ * Starts real ZooKeeper servers as children on the loopback address, and resolves once all of them serve. They die with
+ * us, even if we are killed (die-with-parent.ts). Unless ports were given, free ones are chosen, and chosen again if
+ * another process takes one first.
  */
 export async function startServers(options: ServersOptions): Promise<LocalServers> {
   const made = await mkdir(options.directory, { recursive: true });
@@ -35,7 +35,7 @@ export async function startServers(options: ServersOptions): Promise<LocalServer
     const stop = async () => {
       await Promise.all(servers.map((server) => server.stop()));
       await Promise.all(places.map((place) => rm(place.directory, { recursive: true, force: true })));
-      if (made) await rmdir(options.directory).catch(() => {}); // Not empty: other files are kept there.
+      if (made) await rmdir(options.directory).catch(() => {}); // Not empty: it has other files.
     };
     try {
       await Promise.all(servers.map((server) => server.start()));
@@ -62,7 +62,7 @@ async function choosePlaces(options: ServersOptions): Promise<ServerPlace[]> {
   }));
 }
 
-/** Ports that were free a moment ago, all different: every listener is closed only after the last one is open. */
+/** Different ports that were free a moment ago: no listener is closed before the last one is open. */
 async function freePorts(count: number): Promise<number[]> {
   const listeners = await Promise.all(
     Array.from(

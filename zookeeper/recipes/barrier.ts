@@ -2,18 +2,18 @@ import { isCode } from '../errors.ts';
 import { type AclEntry, ANY_VERSION, type Session } from '../session.ts';
 
 /**
- * One znode that holds back all who come to it, until it is removed. Guarantee: a wait that begins after a hold was
- * acknowledged does not end before a release of it began, whichever servers the two programs are connected to. What
- * breaks it: two programs that hold the same barrier, since the first release opens it for both; and a holder that
- * dies with a `persistent` hold, which then lasts until somebody releases it. An `ephemeral` hold goes with its session.
+ * A znode at which all waiters stop until it is removed. Guarantee: a wait that begins after a hold was acknowledged
+ * does not end before a release of it began, whichever servers the two programs are connected to. What breaks it: two
+ * programs that hold the same barrier, because the first release opens it for both; and a holder that dies with a
+ * `persistent` hold, which then stays until it is released. An `ephemeral` hold ends with its session.
  */
 export interface BarrierOptions {
-  /** The znode that holds; its parent exists. */
+  /** The znode of the barrier. Its parent must exist. */
   readonly path: string;
   readonly acl?: readonly AclEntry[];
 }
 
-/** False where it is held already, by this program or another one. */
+/** False if it is already held, by this program or another one. */
 export async function holdBarrier(
   session: Session,
   { path, acl }: BarrierOptions,
@@ -29,7 +29,7 @@ export async function holdBarrier(
   }
 }
 
-/** False where it was not held. */
+/** False if it was not held. */
 export async function releaseBarrier(session: Session, { path }: BarrierOptions): Promise<boolean> {
   try {
     await session.remove(path, ANY_VERSION);
@@ -40,9 +40,9 @@ export async function releaseBarrier(session: Session, { path }: BarrierOptions)
   }
 }
 
-/** Resolves once it is not held. Rejects when `signal` fires, with its reason. */
+/** Resolves once the barrier is not held. Rejects when `signal` fires, with its reason. */
 export async function waitAtBarrier(session: Session, { path }: BarrierOptions, signal: AbortSignal): Promise<void> {
-  // A server that lags behind may not show a hold yet that was acknowledged elsewhere.
+  // A server that lags may not yet show a hold that another server acknowledged.
   await session.catchUp('/');
   signal.throwIfAborted();
   for await (const snapshot of session.watch(path, { signal })) if (!snapshot.exists) return;

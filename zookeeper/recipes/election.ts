@@ -18,9 +18,9 @@ import {
 } from './queue-node.ts';
 
 export interface ElectionOptions extends QueueOptions {
-  /** No more candidates than this: the others look again now and then. Default 7. */
+  /** The maximum number of candidates; others check again periodically. Default 7. */
   readonly most?: number;
-  /** How often one who found no room looks again, ms; spread by 50 %. Default 30,000. */
+  /** How often one that found no room checks again, ms; spread by 50 %. Default 30,000. */
   readonly lookAgainMs?: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -32,11 +32,12 @@ const PLACES = new WeakMap<Session, Set<string>>();
 const AGAIN: Backoff = { firstMs: 200, maxMs: 15_000 };
 
 /**
- * One leader among the candidates, for as long as the candidacy lasts: a candidate that loses its session stands again automatically.
- * Few stand (7), because each candidate is a node and a watch, and a fleet needs a leader and not a thousand heirs.
- * Guarantee: terms have rising fences, and of writes that carry a term's guard none is accepted after the next term
- * began. What breaks it: writes without the guard, as with a lock. A term ends with its signal on `suspended`; when
- * the same session comes back in time and still stands first, a new term with the same fence begins.
+ * One leader among the candidates, for as long as the candidacy lasts: a candidate that loses its session stands again
+ * automatically. Only a few stand (7), because each candidate costs a node and a watch, and a fleet does not need a
+ * thousand successors. Guarantee: the fences of successive leaders rise, and no write with a term's guard is accepted
+ * after the next leader's term began. What breaks it: writes without the guard, as with a lock. A term ends on
+ * `suspended`, when its signal fires. If the same session comes back in time and is still first, a new term with the
+ * same fence begins.
  */
 export function standForElection(session: Session, options: ElectionOptions): Candidacy {
   const { clock, random, log, most = 7 } = options;
@@ -44,9 +45,9 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
   const listeners = new Set<(term: Term | undefined) => void>();
   let place: QueueNode | undefined;
   let term: Held | undefined;
-  /** The session of the last place. */
+  /** The session that the last place belonged to. */
   let stoodAs: bigint | undefined;
-  /** The places of all candidacies on this session: one program may stand twice in one election. */
+  /** The places of all candidacies on this session, because one program may stand twice in one election. */
   const known = PLACES.get(session) ?? new Set<string>();
   PLACES.set(session, known);
 
@@ -57,7 +58,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
         place = await findRoom();
         while (place) {
           const connection = await waitUntilHead(session, place, stop.signal);
-          // `leave` waits for this to end, and gives the place back.
+          // `leave` waits for this loop to end, and then removes the place.
           if (stop.signal.aborted) return;
           if (!connection) place = forget(place);
           else await lead(holdNode(session, place, connection));
@@ -73,7 +74,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
     }
   }
 
-  /** A place among the first `most`, or undefined when there is none at present. */
+  /** A place among the first `most`; undefined if there is none at the moment. */
   async function findRoom(): Promise<QueueNode | undefined> {
     const { sessionId } = await session.connected(stop.signal);
     if (sessionId === stoodAs) await removeStrays(sessionId);
@@ -82,7 +83,7 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
       const found = await enqueue(session, 'candidate-', options);
       stoodAs = sessionId;
       known.add(found.node);
-      // Several may have seen the last room: those behind it step back.
+      // Several may have seen the last free place: those behind it withdraw.
       const turn = whoseTurn(await candidates(), nameOf(found.node));
       if (turn && turn.position < most && !stop.signal.aborted) return found;
       await leaveQueue(session, found);
@@ -97,8 +98,8 @@ export function standForElection(session: Session, options: ElectionOptions): Ca
   }
 
   /**
-   * Standing again with the session of before, we have no place: a node of that session is one that data which were put
-   * back have brought again, and nothing but the end of the session would remove it.
+   * When we stand again with the same session, we have no place. A candidate of that session which is not in `known`
+   * came back with restored data, and otherwise only the end of the session would remove it.
    */
   async function removeStrays(sessionId: bigint): Promise<void> {
     for (const name of (await session.children(options.path)) ?? []) {

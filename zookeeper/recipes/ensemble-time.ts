@@ -1,21 +1,23 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { ANY_VERSION, type CallOptions, type Session } from '../session.ts';
 
-/** What one look at the ensemble's clock showed. */
+/** One reading of the ensemble's clock. */
 export interface EnsembleTime {
-  /** Ms since the epoch by the leader's clock, at the moment of asking for it. */
+  /** Ms since the epoch by the leader's clock, at the time of this call. */
   now(): number;
-  /** How far this machine's clock is ahead of the ensemble's, ms; behind: negative. True to within `uncertaintyMs`. */
+  /**
+   * How far this machine's clock is ahead of the ensemble's, ms; negative: behind. Accurate to within `uncertaintyMs`.
+   */
   readonly skewMs: number;
-  /** Half the time that the answer took. */
+  /** Half the round trip. */
   readonly uncertaintyMs: number;
 }
 
 /**
- * The ensemble's time, which all its clients share whatever their own clocks say: the mtime of a quorum write. The write
- * empties `path`, a node that exists for this alone. One round trip. Later times count on from it by the monotonic
- * clock, so a wall clock that jumps changes nothing.
- * @throws ZooKeeperError, NO_AUTH without the right to write there, NO_NODE where there is no such node.
+ * The ensemble's time, which all clients share whatever their own clocks say: the mtime of a quorum write. The write
+ * empties `path`, a node that exists only for this. One round trip. Later times are counted from it by the monotonic
+ * clock, so a jump of the wall clock changes nothing.
+ * @throws ZooKeeperError: NO_AUTH without the right to write there, NO_NODE if there is no such node.
  */
 export async function readEnsembleTime(
   session: Pick<Session, 'set'>,
@@ -28,13 +30,13 @@ export async function readEnsembleTime(
   return timeOf({ mtime, asked, askedWall, answered: clock.monotonic() }, clock);
 }
 
-/** The same for one moment: that of the write. */
+/** The same for one moment, the time of the write. */
 export async function ensembleNow(session: Pick<Session, 'set'>, path: string, call?: CallOptions): Promise<number> {
   const { mtime } = await session.set(path, Buffer.alloc(0), ANY_VERSION, call);
   return mtime;
 }
 
-/** @param seen when it was asked and answered by our clocks, and the time that the leader wrote in between. */
+/** @param seen when the write was sent and answered by our clocks, and the time that the leader recorded in between. */
 export function timeOf(
   seen: {
     readonly mtime: number;

@@ -4,11 +4,11 @@ import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import type { ChildrenSnapshot, Session, Snapshot, WatchOptions } from '../session.ts';
 
 /**
- * Follows a node for as long as a program lives: what `read` makes of each state, the first one included. A watch ends at
- * a failure that a person must fix (NO_AUTH); this one does not. It logs each failure, of the watch and of `read`, with
- * the damping of the retry loop, and starts the watch again after the loop's wait. Guarantee: it ends only when `signal`
- * fires or we close the session, and never throws. What it does not do: yield every change; like a watch it skips what
- * is outdated.
+ * Follows a node for as long as a program lives, and yields what `read` makes of each state, including the first. A
+ * watch ends at a failure that a retry cannot fix (NO_AUTH); this does not. It logs failures of the watch and of
+ * `read`, damped by the retry loop, and starts the watch again after the loop's wait. Guarantee: it ends only when
+ * `signal` fires or the session is closed, and never throws. It does not yield every change: like a watch, it skips
+ * outdated states.
  */
 export function followNode<T>(
   options: FollowOptions,
@@ -30,9 +30,9 @@ export function followChildren<T>(
 export interface FollowOptions {
   readonly session: Session;
   readonly path: string;
-  /** As of a watch. */
+  /** As for a watch. */
   readonly resyncMs?: number;
-  /** What the log says when following fails, such as `cannot read the target, retrying`. */
+  /** The log message for a failure, such as `cannot read the target, retrying`. */
   readonly failing: string;
   readonly clock: Clock;
   readonly random: Random;

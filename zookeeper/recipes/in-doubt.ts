@@ -3,23 +3,23 @@ import type { Session } from '../session.ts';
 import type { QueueNode } from './queue-node.ts';
 
 /**
- * For a holder that cannot stop at once, such as a process: when is it time? Guarantee: the signal fires at 2/3 of the
- * session timeout since a server last answered, before the server can end the session and another holder begins; at once
- * when the node is gone or another session is under ours. An interruption that ends sooner, with the node still there,
- * changes nothing. What breaks it: a machine that is paused, whose timers run late.
+ * Tells a holder that cannot stop at once, such as a process, when to stop. Guarantee: the signal fires 2/3 of the
+ * session timeout after a server last answered, which is before the servers can end the session and another holder
+ * begins; and at once if the node or the server session is gone. A shorter interruption after which the node is still
+ * there has no effect. What breaks it: a paused machine, whose timers run late.
  */
 export interface Doubt {
   readonly signal: AbortSignal;
-  /** When the server may give the place to another holder: at least so long after the signal fired, ms. */
+  /** For how long after the signal the servers still keep the place, at least, ms; if it fired because of silence. */
   readonly spareMs: number;
   /** Ends the watch. */
   close(): void;
 }
 
-/** How often it is noted when a server last answered. */
+/** How often to check when a server last answered. */
 const LOOK_MS = 100;
 
-/** @param timeoutMs of the session, as negotiated. */
+/** @param timeoutMs the session timeout, as negotiated. */
 export function watchForDoubt(session: Session, place: QueueNode, timeoutMs: number, clock: Clock): Doubt {
   const doubt = new AbortController();
   const over = new AbortController();

@@ -15,18 +15,18 @@ import {
 
 export interface LeaseInTurnOptions extends QueueOptions {
   readonly signal: AbortSignal;
-  /** Called at each look of one who waits, with what lies below the path and how many wait before it. */
+  /** Called for each reading while it waits, with the names below the path and the number of waiters before it. */
   readonly onWait?: (names: readonly string[], position: number) => void;
 }
 
-/** The beginning of the name of the next lease, ending with a dash; null while there is none to be had. */
+/** The beginning of the next lease's name, with a final dash; null while no lease is free. */
 export type ChooseLease = (list: ChildrenSnapshot & { readonly exists: true }) => string | null;
 
 /**
- * One lease out of those below a path, which `choose` picks when it is our turn: what semaphore and slots share. All
- * wait in a queue, each watching only the one before; the head of the queue alone watches the leases, and turns its
- * place into a lease in one transaction. Guarantee: `choose` never sees fewer leases than there are, since only the head
- * makes one and the servers refuse it once it is not in the queue.
+ * Acquires one of the leases below a path, which `choose` picks when it is our turn. Shared by semaphore and slots. All
+ * wait in a queue, and each watches only the one before it. Only the head of the queue watches the leases, and turns
+ * its place into a lease in one transaction. Guarantee: `choose` never sees fewer leases than there are, because only
+ * the head creates one, and the servers refuse it once it is no longer in the queue.
  */
 export async function leaseInTurn(session: Session, options: LeaseInTurnOptions, choose: ChooseLease): Promise<Held> {
   const { signal } = options;
@@ -40,7 +40,7 @@ export async function leaseInTurn(session: Session, options: LeaseInTurnOptions,
       }
       if (!lease) continue;
       const connection = await session.connected(signal);
-      // It may have gone with a session that was lost in this very moment.
+      // It may have gone with a session that was lost at this moment.
       const stat = await session.exists(lease.node, UNTIL_ANSWERED);
       if (stat?.ephemeralOwner === connection.sessionId) return holdNode(session, lease, connection);
     } catch (error) {
@@ -50,7 +50,7 @@ export async function leaseInTurn(session: Session, options: LeaseInTurnOptions,
   }
 }
 
-/** Null when the place in the queue was lost meanwhile. */
+/** Null if the place in the queue was lost in the meantime. */
 async function leaseForHead(
   session: Session,
   place: QueueNode,

@@ -3,14 +3,15 @@ import type { Session } from '../session.ts';
 import { enqueue, type Held, holdNode, leaveQueue, type QueueOptions, waitUntilHead } from './queue-node.ts';
 
 /**
- * A lock for one holder at a time, given in the order in which it was asked for; a holder that dies or whose session is
- * lost frees it. Guarantee: of writes that carry the holder's guard none is accepted after the next holder has the lock.
- * What breaks it: effects that carry neither guard nor fence. A holder that was frozen believes for a moment that it
- * still holds, and no lock over a network can change that.
+ * A lock for one holder at a time, granted in the order of requests. A holder that dies or loses its session frees it.
+ * Guarantee: no write with the holder's guard is accepted after the next holder has the lock. What breaks it: effects
+ * with neither guard nor fence. A holder that was frozen believes for a moment that it still has the lock; no lock over
+ * a network can change that.
  *
- * Asks until it is held; `signal` gives up. Survives lost sessions while it waits, at the price of its place.
+ * Waits until it holds the lock; `signal` gives up. While it waits, a lost session costs it its place, but not the
+ * request.
  *
- * Nothing in gitfleet itself needs a lock: it is here for programs that use this folder as a library.
+ * For `gitfleet lock` and for programs that use the library; no other part of gitfleet needs a lock.
  */
 export async function acquireLock(session: Session, options: QueueOptions & { signal: AbortSignal }): Promise<Held> {
   const { signal } = options;

@@ -8,12 +8,12 @@ import type { AclEntry, ConnectedPeriod, NodeData, Session, Snapshot } from '../
 import { type Holder, isContested, isTaken, readHolder } from './presence-node.ts';
 
 /**
- * One ephemeral node that says "I am here", kept for as long as its process lives: made again after the session
- * expired, after it was removed, and after an ensemble was wiped. It names an instance (one process) and a machine:
- * a node left by a dead process of the same machine is taken over at once, one held by another machine is a clone with
- * our name, and is refused with its holder named, until it goes away.
- * Guarantee: `held()` is true only in a period of connection in which the server showed us the node as ours. Of two live
- * processes with one machineId the later one gets it; that there is only one is for a lock on the machine to say.
+ * One ephemeral node that says "I am here", kept for as long as its process lives: it is made again after the session
+ * expired, after the node was removed, and after an ensemble was wiped. It names an instance (one process) and a
+ * machine. A node left by a dead process of the same machine is taken over. A node held by another machine belongs to a
+ * clone with our name: the membership is `refused` and names the holder, until the node goes away. Guarantee: `held()`
+ * is true only in a connected period in which the server showed us the node as ours. Of two live processes with one
+ * machineId, the later one gets the node; a lock on the machine must ensure that there is only one.
  *
  *   joining ── the node is seen as ours ──▶ held ── the session is suspended or lost ──▶ joining
  *      │  ▲                                  │
@@ -22,11 +22,11 @@ import { type Holder, isContested, isTaken, readHolder } from './presence-node.t
  *   joining ── the node there is false ──▶ contested ── it went away ──▶ joining
  *   any ── leave() ──▶ left
  *
- * `contested`: no other process has our name, but a node is at its place that no session holds, or that `isFalse` says
- * is none of ours. We may not remove it, and nothing that we do has to wait until another client does.
+ * `contested`: no other process has our name, but its place is taken by a node that no session holds, or that `isFalse`
+ * says is not genuine. We may not remove it, and need not wait until another client does.
  *
- * `joining` with a `problem` cannot be held until a person acts or the servers change (rights, a quota, a session that may
- * hold no ephemerals): it is logged once, `onChange` is told, and joining is tried again.
+ * `joining` with a `problem`: joining fails until a person acts or the servers change (rights, a quota, a session that
+ * may hold no ephemerals). The problem is logged, `onChange` is called, and joining is retried.
  */
 export function joinMembership(session: Session, options: MembershipOptions): Membership {
   const member: Member = {
@@ -77,17 +77,17 @@ export function joinMembership(session: Session, options: MembershipOptions): Me
 export interface Membership {
   held(): boolean;
   readonly state: 'joining' | 'held' | 'refused' | 'contested' | 'left';
-  /** Who holds the node when it is not us. */
+  /** Who holds the node, if not us. */
   readonly holder: Holder | null;
-  /** Why joining fails at present, where waiting alone does not help. */
+  /** Why joining currently fails, if waiting alone does not help. */
   readonly problem: ZooKeeperError | null;
-  /** The czxid of our node, larger for each later holder; undefined while it is not held. */
+  /** The czxid of our node, larger for each later holder; undefined while the node is not held. */
   readonly fence: bigint | undefined;
-  /** After each change of state, holder or problem. */
+  /** Calls `listener` after each change of state, holder or problem. The returned function removes it. */
   onChange(listener: () => void): () => void;
   /** Writes `data()` again; does nothing while the node is not held. */
   refresh(): Promise<void>;
-  /** After a change of what `isFalse` says. */
+  /** Call it when the answer of `isFalse` may have changed. */
   lookAgain(): void;
   /** Removes the node if it is ours. Idempotent; never throws. */
   leave(): Promise<void>;
@@ -97,9 +97,9 @@ interface MembershipOptions {
   readonly path: string;
   readonly instanceId: string;
   readonly machineId: string;
-  /** A JSON object with members `instanceId` and `machineId`, as others read them, for a node of that server session. */
+  /** The content of a node of that server session: a JSON object with members `instanceId` and `machineId`. */
   readonly data: (sessionId: bigint) => Buffer;
-  /** Whether a node of another session at our place is not the presence of any process that could have our name. */
+  /** Whether a node of another session at our place is no presence of any process that could have our name. */
   readonly isFalse?: (found: NodeData) => boolean;
   readonly acl?: readonly AclEntry[];
   readonly clock: Clock;
@@ -112,12 +112,12 @@ interface Member {
   readonly options: MembershipOptions;
   readonly stop: AbortController;
   readonly listeners: Set<() => void>;
-  /** Ends the present watch, so that a new period of connection looks again. */
+  /** Ends the current watch, so that the node is judged again. */
   round: AbortController;
   state: Membership['state'];
   holder: Holder | null;
   problem: ZooKeeperError | null;
-  /** Where and in which period the server showed us the node as ours. */
+  /** Our node's czxid, and the connected period in which the server showed it as ours. */
   confirmed: { readonly connection: ConnectedPeriod; readonly czxid: bigint } | undefined;
   /** The czxid of our newest node; -1 before the first. */
   newest: bigint;
@@ -163,12 +163,12 @@ async function keep(member: Member): Promise<void> {
         retryLoop.wentWell();
         attempt = 0;
       }
-      // A new period of connection: look again, also at a node that has not changed.
+      // A new connected period: judge the node again, even if it has not changed.
       if (session.state === 'closed') return;
     } catch (error) {
       if (stop.signal.aborted || session.state === 'closed') return;
       if (!(await isShut(member, error))) fail(member, error, retryLoop);
-      // A new connection ends the wait: it may be the end of the problem.
+      // A new connection ends the wait, because it may end the problem.
       member.round = new AbortController();
       const woken = AbortSignal.any([stop.signal, member.round.signal]);
       await clock.sleep(fullJitter(AGAIN, attempt++, random), woken).catch(() => {});
@@ -176,7 +176,7 @@ async function keep(member: Member): Promise<void> {
   }
 }
 
-/** Whether the node at our place is false, and such that we may not even read it; then we look again now and then. */
+/** Whether the node at our place is contested and we may not even read it. Then we check again periodically. */
 async function isShut(member: Member, error: unknown): Promise<boolean> {
   const { session, options } = member;
   if (!isCode(error, 'NO_AUTH')) return false;
@@ -187,7 +187,7 @@ async function isShut(member: Member, error: unknown): Promise<boolean> {
   return true;
 }
 
-/** What the next look settles is no problem. */
+/** A failure that the next attempt settles is no problem. */
 function fail(member: Member, error: unknown, retryLoop: RetryLoop): void {
   const { path } = member.options;
   if (isCode(error, 'DEADLINE', 'CONNECTION_LOSS', 'NODE_EXISTS')) return;
@@ -195,7 +195,7 @@ function fail(member: Member, error: unknown, retryLoop: RetryLoop): void {
   retryLoop.failed(error, { path }, 'cannot show that this process is online, retrying');
 }
 
-/** One look at the node, with what it asks for. Its own writes ring the watch, which looks again. */
+/** Judges the node once and does what is needed. Our own writes ring the watch, which leads to the next judgement. */
 async function look(member: Member, snapshot: Snapshot): Promise<void> {
   const { session, options } = member;
   const connection = await session.connected(member.stop.signal);
@@ -220,10 +220,11 @@ async function look(member: Member, snapshot: Snapshot): Promise<void> {
   const found = readHolder(snapshot.data);
   if (isContested(options, snapshot)) return contest(member, found);
   if (isTaken(options, member.newest, found, snapshot.stat.czxid)) return refuse(member, found);
-  // Ours, of a session that is over or will be: of an earlier process of this machine, or of this one.
+  // Ours, but of another session, which ends or has ended: that of an earlier process of this machine, or of this
+  // process.
   const { version, ephemeralOwner } = snapshot.stat;
   await session.transact([{ op: 'remove', path, version }, create]).catch((error: unknown) => {
-    // Where we may not delete presences, the node goes with its session; then the watch rings.
+    // If we may not delete presences, the node goes with its session; then the watch rings.
     if (!isCode(error, 'NO_AUTH')) throw error;
     if (ephemeralOwner === 0n) return contest(member, found);
     if (member.holder === null) options.log.info({ path }, 'waiting until the session of an earlier process ends');

@@ -5,35 +5,39 @@ import { whoseTurn } from './contention.ts';
 
 /**
  * A place in a queue of ephemeral sequential nodes, and what is held once it is our turn. Shared by lock, election and
- * semaphore; each adds only when one may act.
+ * semaphore, each of which only adds the rule for when its turn comes.
  */
 export interface QueueNode {
   readonly node: string;
-  /** The czxid of the node: larger for each later place, over all sessions. */
+  /** The czxid of the node: larger for each later place, across all sessions. */
   readonly fence: bigint;
 }
 
-/** What a holder has. It stops acting when `signal` fires, and carries `guard` in every transaction it writes. */
+/** What a holder has. The holder must stop acting when `signal` fires, and put `guard` into every transaction. */
 export interface Held extends QueueNode {
   /**
-   * Fires when holding is no longer sure: the session is suspended, or the node is gone. Work stops then, at once; a
-   * late signal harms nothing as long as every write carries the guard.
+   * Fires when holding is no longer certain: the session is suspended, or the node is gone. Work must stop at once. A
+   * late signal does no harm if every write carries the guard.
    */
   readonly signal: AbortSignal;
-  /** First operation of a transaction: the servers refuse it once the node is gone, whatever the holder believes. */
+  /**
+   * The first operation of each transaction: the servers refuse it once the node is gone, whatever the holder believes.
+   */
   readonly guard: Operation;
-  /** Gives it up; resolves when others can see that. Idempotent; never throws. */
+  /** Gives it up. Resolves once the node is removed, or the connection is lost. Idempotent; never throws. */
   release(): Promise<void>;
 }
 
 export interface QueueOptions {
-  /** The parent of all places; it exists. */
+  /** The parent of all places. It must exist. */
   readonly path: string;
   readonly data?: Buffer;
   readonly acl?: readonly AclEntry[];
 }
 
-/** Long enough that the answer is always found out (resolve-lost-write.ts), so that no node of ours is left without an owner. */
+/**
+ * Long enough to always learn the outcome (resolve-lost-write.ts), so that no node of ours is left without an owner.
+ */
 export const UNTIL_ANSWERED = { deadlineMs: 24 * 3_600_000 };
 
 export async function enqueue(session: Session, prefix: string, options: QueueOptions): Promise<QueueNode> {
@@ -48,14 +52,14 @@ export async function enqueue(session: Session, prefix: string, options: QueueOp
 }
 
 /**
- * Waits until the place is the first of its queue. Resolves to the period of connection in which it was seen to be,
- * or to null when the node is gone (its session was lost, or it was removed). Rejects when `signal` fires.
+ * Waits until the place is the first of its queue. Resolves to the connected period in which it was seen as the first,
+ * or to null if the node is gone (its session was lost, or it was removed). Rejects when `signal` fires.
  */
 export async function waitUntilHead(
   session: Session,
   place: QueueNode,
   signal: AbortSignal,
-  /** Called at each look that finds others before us. */
+  /** Called for each reading that finds others before us. */
   onWait: (names: readonly string[], position: number) => void = () => {},
 ): Promise<ConnectedPeriod | null> {
   const parent = parentOf(place.node) ?? '/';
@@ -66,7 +70,7 @@ export async function waitUntilHead(
     signal.throwIfAborted();
     const turn = whoseTurn(names ?? [], nameOf(place.node));
     if (!turn) return null;
-    // A period that ended while we read proves nothing: look again in the next one.
+    // A period that ended while we read proves nothing: read again in the next one.
     if (turn.before === undefined && !connection.signal.aborted) return connection;
     if (turn.before !== undefined) {
       onWait(names ?? [], turn.position);
@@ -75,14 +79,14 @@ export async function waitUntilHead(
   }
 }
 
-/** Until it is gone, or another node has its name. */
+/** Waits until the node is gone or another node has its name. */
 async function untilGone(session: Session, path: string, signal: AbortSignal, czxid?: bigint): Promise<void> {
   for await (const snapshot of session.watch(path, { signal })) {
     if (!snapshot.exists || (czxid !== undefined && snapshot.stat.czxid !== czxid)) return;
   }
 }
 
-/** What is held from `connection` on, watched over. */
+/** What is held from `connection` on; its signal watches the period and the node. */
 export function holdNode(session: Session, place: QueueNode, connection: ConnectedPeriod): Held {
   const over = new AbortController();
   const end = (why: string) => over.abort(new DOMException(why, 'AbortError'));
@@ -107,8 +111,8 @@ export function holdNode(session: Session, place: QueueNode, connection: Connect
 }
 
 /**
- * Removes the node; a session that was lost meanwhile has taken it along. Never throws, and waits only while connected:
- * the removal itself continues until it is done or the session is over.
+ * Removes the node, unless it has gone with its session. Never throws, and waits only while connected: the removal
+ * itself continues until it is done or the session is over.
  */
 export async function leaveQueue(session: Session, place: QueueNode): Promise<void> {
   const removed = session.remove(place.node, ANY_VERSION, UNTIL_ANSWERED).catch(() => {});

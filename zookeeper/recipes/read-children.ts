@@ -2,13 +2,13 @@ import { childPath } from '../paths.ts';
 import type { NodeData, Session } from '../session.ts';
 import { readAny } from './read-any.ts';
 
-/** What lies below a node, as far as it was asked for. */
+/** The nodes below a node, as far as they were requested. */
 export interface Children {
   /** By name, in alphabetical order. */
   readonly nodes: ReadonlyMap<string, NodeData>;
-  /** Names that were not asked for. */
+  /** Number of names that were not requested. */
   readonly ignored: number;
-  /** Nodes that were not read, since there are more than `maxNodes`. */
+  /** Number of nodes that were not read because there are more than `maxNodes`. */
   readonly unread: number;
 }
 
@@ -17,21 +17,21 @@ interface ChildrenOptions {
   readonly names: (name: string) => boolean;
   /** Default 10,000. */
   readonly maxNodes?: number;
-  /** How many reads are under way at a time. Default 1,000. */
+  /** The maximum number of parallel reads. Default 1,000. */
   readonly atOnce?: number;
 }
 
 /**
- * Reads the children of a node, whatever was put there. Guarantee: no more reads than `maxNodes`, and no more at a time
- * than `atOnce`, so that each has its answer within its deadline and foreign nodes cost at most their names. A child that
- * goes meanwhile is left out, one that its creator shut to us is empty; a missing parent has no children.
+ * Reads the children of a node, whatever was put there. Guarantee: at most `maxNodes` reads, and at most `atOnce` in
+ * parallel, so that each is answered within its deadline and foreign nodes cost no more than their names. A child that
+ * disappears meanwhile is left out; one that its creator shut to us is empty; a missing parent has no children.
  * @throws ZooKeeperError
  */
 export async function readChildren(session: Session, parent: string, options: ChildrenOptions): Promise<Children> {
   return await readListed(session, parent, (await session.children(parent)) ?? [], options);
 }
 
-/** The same for names that were listed already. */
+/** The same for names that are already listed. */
 export async function readListed(
   session: Session,
   parent: string,

@@ -5,16 +5,16 @@ import type { Held, QueueOptions } from './queue-node.ts';
 
 /**
  * N numbered places, 0 to N-1, each held by at most one member: how a new instance finds its own place. A member gets
- * the lowest free one; who finds none stands by, in the order of coming, and takes the next one that is given up or whose
- * holder's session ends. Guarantee: of writes that carry a holder's guard none is accepted after the next one has the
- * slot. What breaks it: members that disagree about `slots`, and effects of a holder whose signal has fired (frozen,
- * cut off) that carry neither guard nor fence.
+ * the lowest free slot. If there is none, it is a standby: standbys take the next slots that become free, in the order
+ * of arrival. Guarantee: no write with a holder's guard is accepted after the next holder has the slot. What breaks it:
+ * members that disagree about `slots`, and effects with neither guard nor fence of a holder whose signal has fired
+ * (frozen, cut off).
  */
 export interface SlotOptions extends QueueOptions {
-  /** How many there are; the same for all members. */
+  /** How many there are; must be the same for all members. */
   readonly slots: number;
   readonly signal: AbortSignal;
-  /** Called once when there are members before us for every slot: this one is a spare, until it gets a slot. */
+  /** Called once, if members before us have or will take every slot: this one is a standby until it gets a slot. */
   readonly onStandby?: () => void;
 }
 
@@ -22,7 +22,7 @@ export interface Slot extends Held {
   readonly slot: number;
 }
 
-/** Waits until a slot is free; `signal` gives up. Survives lost sessions while it waits, at the price of its turn. */
+/** Waits for a free slot; `signal` gives up. While it waits, a lost session costs it its turn, but not the request. */
 export async function acquireSlot(session: Session, options: SlotOptions): Promise<Slot> {
   const { slots, onStandby } = options;
   let told = false;
@@ -35,7 +35,7 @@ export async function acquireSlot(session: Session, options: SlotOptions): Promi
   return Object.assign(held, { slot: slotOf(held.node) as number });
 }
 
-/** The beginning of the name of a node that holds the lowest free slot; null where none is free. */
+/** The beginning of a node's name for the lowest free slot; null if none is free. */
 function freeSlot(names: readonly string[], slots: number): string | null {
   const taken = new Set(inOrder(names, PREFIX).map(slotOf));
   for (let slot = 0; slot < slots; slot++) if (!taken.has(slot)) return `${PREFIX}${slot}-`;

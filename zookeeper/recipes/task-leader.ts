@@ -11,22 +11,27 @@ import { planTasks, type TaskMove, type TaskPicture } from './task-plan.ts';
 import { json, parseClaim, parseWorker, TASK, type TaskOptions, taskPath } from './tasks.ts';
 
 /**
- * The leader of a list of tasks (tasks.ts), one of those that stand for it. Guarantee: each of its writes starts with the
- * guard of its term, so nothing of an earlier leader is accepted once its successor leads. It keeps nothing in memory
- * that its successor would need: only since when a worker has been silent, which a new leader counts from its beginning.
- * What it does not do: run a task again whose worker is silent but the only one with room.
+ * The leader of a list of tasks (tasks.ts), elected among its candidates. Guarantee: each write that gives out or fails
+ * a task starts with the guard of the leader's term, so none of an earlier leader is accepted once its successor leads.
+ * It keeps nothing in memory that its successor needs, except how long each worker has been silent, which a new leader
+ * counts from its own start. What it does not do: give a task of a silent worker to the same worker again, if no other
+ * has room.
  */
 export interface TaskLeaderOptions extends TaskOptions, Omit<ElectionOptions, 'path' | 'acl' | 'data'> {
-  /** How often a task is tried. Default 5. */
+  /** The maximum number of attempts for a task. Default 5. */
   readonly attempts?: number;
-  /** A worker that has said nothing about a task for so long loses it, ms. Absent: only when it dies or gives it back. */
+  /**
+   * A worker that reports nothing about a task for this time loses it, ms. Default: only when it dies or gives it back.
+   */
   readonly stalledAfterMs?: number;
-  /** What is kept of tasks that have ended. Default 1,000 results and as many failures, each for 7 days. */
+  /**
+   * How many results of ended tasks to keep, and for how long. Default 1,000 results and 1,000 failures, for 7 days.
+   */
   readonly keep?: { readonly most?: number; readonly forMs?: number };
 }
 
 const KEEP = { most: 1_000, forMs: 7 * 86_400_000 };
-/** A reading serves all that happened before it: workers that end at the same moment cost one. */
+/** The pause between readings: workers that finish at the same moment cost a single one. */
 const BETWEEN_MS = 20;
 const LOOK_AGAIN_MS = 5_000;
 
@@ -52,7 +57,7 @@ async function lead(session: Session, options: TaskLeaderOptions, term: Term): P
       if (clock.monotonic() >= tidyAt) await removeOld(session, options);
       if (clock.monotonic() >= tidyAt) tidyAt = clock.monotonic() + 12 * LOOK_AGAIN_MS;
     } catch (error) {
-      // Another pass reads what is there now; a term that is over has ended the loop.
+      // The next pass reads the current state. If the term is over, the loop ends.
       if (!term.signal.aborted) log.warn({ err: error, path }, 'cannot allocate tasks, retrying');
       await clock.sleep(LOOK_AGAIN_MS / 5, term.signal).catch(() => {});
     }
@@ -62,7 +67,10 @@ async function lead(session: Session, options: TaskLeaderOptions, term: Term): P
   await rung;
 }
 
-/** The list of tasks, the list of workers, and the parent of the claims, which a worker touches that gives one back. */
+/**
+ * Rings for changes of the list of tasks, the list of workers, and the parent of the claims, which a worker writes when
+ * it gives a task back.
+ */
 async function ringFor(session: Session, options: TaskLeaderOptions, bell: Bell, signal: AbortSignal): Promise<void> {
   const { clock, random, log } = options;
   const at = (folder: 'tasks' | 'workers' | 'claims') => ({
@@ -112,7 +120,7 @@ interface Silence {
   longerThanAllowed(claims: ReadonlyMap<string, NodeData>): ReadonlySet<string>;
 }
 
-/** Since when each claim has been as it is, by our own monotonic clock. */
+/** Since when each claim is unchanged, by our own monotonic clock. */
 function createSilence({ clock, stalledAfterMs = Number.POSITIVE_INFINITY }: TaskLeaderOptions): Silence {
   let since = new Map<string, { readonly mzxid: bigint; readonly at: number }>();
   return {
@@ -129,7 +137,7 @@ function createSilence({ clock, stalledAfterMs = Number.POSITIVE_INFINITY }: Tas
   };
 }
 
-/** A conflict means that a worker was faster: the next reading shows it. */
+/** A conflict means that a worker was faster; the next reading shows it. */
 async function perform(
   session: Session,
   options: TaskLeaderOptions,
@@ -156,7 +164,7 @@ function giving(
     const data = json({ worker, attempt, progress: '' });
     const claim = taskPath(path, 'claims', task);
     const there = claims.get(task);
-    // A task that ended since takes its claim along, and must not get another one.
+    // A task that has ended since the reading must not get another claim.
     const exists: Operation = { op: 'check', path: taskPath(path, 'tasks', task), version: ANY_VERSION };
     if (there) return [exists, { op: 'set', path: claim, data, version: there.stat.version }];
     return [exists, { op: 'create', path: claim, data, mode: 'persistent', ...(acl ? { acl } : {}) }];
@@ -184,7 +192,7 @@ function failing(
   ];
 }
 
-/** Beyond the number that is kept, and what ended too long ago by the ensemble's own time. */
+/** Removes results beyond the maximum number, and those that are too old by the ensemble's time. */
 async function removeOld(session: Session, { path, keep = {}, clock }: TaskLeaderOptions): Promise<void> {
   const { most, forMs } = { ...KEEP, ...keep };
   const time = await readEnsembleTime(session, path, clock);

@@ -1,31 +1,31 @@
 import type { Claim, WorkerNode } from './tasks.ts';
 
-/** What the leader of a list of tasks read. */
+/** One reading by the leader of a list of tasks. */
 export interface TaskPicture {
   /** The tasks that have not ended, oldest first. */
   readonly tasks: readonly string[];
   readonly workers: ReadonlyMap<string, WorkerNode>;
   readonly claims: ReadonlyMap<string, Claim>;
-  /** Tasks whose workers have said nothing for too long. */
+  /** Tasks whose workers have been silent for too long. */
   readonly stalled: ReadonlySet<string>;
 }
 
 /** One transaction of the leader. */
 export type TaskMove =
-  /** The worker now has exactly these tasks; those of `given` are new to it, each at this attempt. */
+  /** The worker now has exactly these tasks. Those in `given` are new to it, with the number of the attempt. */
   | {
       readonly move: 'give';
       readonly worker: string;
       readonly tasks: readonly string[];
       readonly given: ReadonlyMap<string, number>;
     }
-  /** Tried as often as it may be. */
+  /** All attempts are used up. */
   | { readonly move: 'fail'; readonly task: string; readonly attempts: number; readonly reason: string };
 
 /**
- * What the leader does next, from one reading alone. A task is free when no worker that is there has it. One whose
- * worker stalls is taken away once another worker has room for it, or when it may not be tried again. The oldest goes
- * first, to the worker with the most room. A worker's list loses what it no longer has.
+ * What the leader does next, from one reading alone. A task is free if no present worker has it. A task of a stalled
+ * worker is taken away once another worker has room for it, or if its attempts are used up. The oldest task goes first,
+ * to the worker with the most room. Tasks that a worker no longer has are removed from its list.
  */
 export function planTasks({ tasks, workers, claims, stalled }: TaskPicture, attempts: number): TaskMove[] {
   const has = new Map([...workers.keys()].map((worker) => [worker, [] as string[]]));

@@ -7,33 +7,33 @@ import { enqueue, leaveQueue, type QueueNode, UNTIL_ANSWERED } from './queue-nod
 import { type Claim, json, parseClaim, parseWorker, type TaskOptions, taskPath } from './tasks.ts';
 
 /**
- * A worker of a list of tasks (tasks.ts). It runs `perform` for each task that the leader gives it, at most `capacity` at
- * a time, and writes what that returns as the result. What `perform` throws gives the task back. Guarantee: a result is
- * written only while the claim is this worker's. It works on while the session is suspended, since a result that came
- * too late is refused. What it does not do: end a `perform` that ignores its signal. Such a task is given to another
- * worker, and what this one returns is dropped.
+ * A worker of a list of tasks (tasks.ts). It runs `perform` for each task that the leader gives it, at most `capacity`
+ * at a time, and writes its return value as the result. If `perform` throws, the task is given back. Guarantee: a
+ * result is written only while this worker has the claim. It continues while the session is suspended, because a result
+ * that comes too late is refused. What it does not do: end a `perform` that ignores its signal. Such a task may be
+ * given to another worker, and the late result is dropped.
  */
 export interface TaskWorkerOptions extends TaskOptions {
   /** Default 1. */
   readonly capacity?: number;
-  /** Ends the worker: what it has is given back, and the try does not count. */
+  /** Ends the worker. Its tasks are given back, and these attempts do not count. */
   readonly signal: AbortSignal;
 }
 
 export interface Task {
   readonly id: string;
   readonly data: Buffer;
-  /** 1 at the first try. */
+  /** 1 at the first attempt. */
   readonly attempt: number;
-  /** Fires when another worker gets it, and when this worker ends. Work on it stops then. */
+  /** Fires when another worker gets the task, and when this worker ends. Work on the task must stop then. */
   readonly signal: AbortSignal;
-  /** Says how far it is, in at most 1,000 characters. @throws FleetError GIVEN_AWAY where another worker has it. */
+  /** Reports progress, cut to 1,000 characters. @throws FleetError GIVEN_AWAY if another worker has the task. */
   progress(words: string): Promise<void>;
 }
 
 export type PerformTask = (task: Task) => Promise<Buffer>;
 
-/** Ends when the signal fires or the session is closed. Makes its worker node again after a lost session. */
+/** Runs until the signal fires or the session is closed. Creates its worker node again after a lost session. */
 export async function workOnTasks(session: Session, options: TaskWorkerOptions, perform: PerformTask): Promise<void> {
   const { signal, path, capacity = 1, acl } = options;
   const where = { path: taskPath(path, 'workers'), data: json({ capacity, tasks: [] }), ...(acl ? { acl } : {}) };
@@ -53,7 +53,7 @@ export async function workOnTasks(session: Session, options: TaskWorkerOptions, 
   }
 }
 
-/** Until the node of this worker is gone, with its session or otherwise. */
+/** Works until the signal fires or this worker's node is gone, with its session or otherwise. */
 async function workAs(
   session: Session,
   options: TaskWorkerOptions,
@@ -83,7 +83,7 @@ async function workAs(
   await Promise.all([...running.values()].map(({ ended }) => ended));
 }
 
-/** Asks for no more, and gives back what was given and not begun: that try does not count either. */
+/** Accepts no more tasks, and gives back those that were not started; these attempts do not count either. */
 async function retire(
   session: Session,
   options: TaskWorkerOptions,
@@ -136,7 +136,7 @@ async function runTask(
     ]);
   } catch (error) {
     if (isGivenAway(error) || isCode(error, 'CLOSED')) return;
-    // No server, no shutdown that waits for it: the leader gives the task out again when this worker is gone.
+    // Without a server, a shutdown does not wait for it: the leader gives the task out again when this worker is gone.
     await orDisconnected(
       session,
       giveBack(options, claim, error).catch(() => {}),
@@ -144,7 +144,9 @@ async function runTask(
   }
 }
 
-/** The leader hears of it by the parent of the claims. A try that the worker's own end cut short does not count. */
+/**
+ * Writes the parent of the claims to notify the leader. An attempt that the end of the worker cut short does not count.
+ */
 async function giveBack({ path, signal }: TaskWorkerOptions, claim: OwnClaim, error: unknown): Promise<void> {
   const attempt = (await claim.attempt()) - (signal.aborted ? 1 : 0);
   const data = json({ worker: null, attempt, progress: words(classify(error).message) });
@@ -158,11 +160,11 @@ interface OwnClaim {
   readonly path: string;
   attempt(): Promise<number>;
   progress(words: string): Promise<void>;
-  /** Writes what ends it; `operations` get the version of the claim. @throws FleetError GIVEN_AWAY */
+  /** Ends the claim with one transaction; `operations` gets the claim's version. @throws FleetError GIVEN_AWAY */
   end(operations: (version: number) => Parameters<Session['transact']>[0]): Promise<void>;
 }
 
-/** The claim of one worker on one task. Its writes follow each other, since each moves the version. */
+/** The claim of one worker on one task. Its writes run one after another, because each changes the version. */
 function createClaim(
   session: Session,
   { path }: TaskOptions,

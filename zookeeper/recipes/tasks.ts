@@ -5,19 +5,19 @@ import { type AclEntry, ANY_VERSION, type Session } from '../session.ts';
 import { inOrder } from './contention.ts';
 
 /**
- * Tasks that a leader gives to workers: it follows how far they are, gives a task out again when its worker dies, stalls
- * or gives it back, and the result is kept. Guarantee: each task that was submitted ends once, as one result or, after
- * `attempts` tries, as one failure. A result is written in the transaction that ends the claim of its worker, so a
- * worker that was replaced cannot write one. What breaks it: effects of a worker besides its result that are not repeatable,
- * since a task comes again after its worker was cut off; and a submit whose outcome is `unknown`, tried again.
- * While no program leads nothing is given out, and what workers have continues.
+ * Tasks that a leader gives to workers. It follows their progress, and gives a task out again if its worker dies,
+ * stalls or gives it back; results are kept. Guarantee: each submitted task ends once, as one result or, after
+ * `attempts` attempts, as one failure. A result is written in the transaction that ends the claim of its worker, so a
+ * replaced worker cannot write one. What breaks it: effects of a worker other than its result that are not repeatable,
+ * because a task is repeated after its worker was cut off; and a submit that is repeated after the outcome `unknown`.
+ * While there is no leader, nothing is given out, and workers continue with what they have.
  *
- *     tasks/task-<id>-<n>      the task as it was submitted
- *     workers/worker-<id>-<n>  ephemeral: what a worker can take, and what the leader gave it (task-worker.ts)
- *     claims/<task>            who has it, at which attempt, and how far it is; its version changes with each word
+ *     tasks/task-<id>-<n>      the task as submitted
+ *     workers/worker-<id>-<n>  ephemeral: a worker's capacity, and the tasks that the leader gave it (task-worker.ts)
+ *     claims/<task>            who has it, at which attempt, and its progress; its version changes with each report
  *     results/<task>           what the worker returned
  *     failed/<task>            why it was given up
- *     election/                those who may lead (task-leader.ts)
+ *     election/                the candidates for leader (task-leader.ts)
  */
 export interface TaskOptions {
   readonly path: string;
@@ -26,18 +26,18 @@ export interface TaskOptions {
 
 export interface TaskResult {
   readonly id: string;
-  /** False: it failed `attempts` times; `data` then says why. */
+  /** False: all attempts failed, and `data` says why. */
   readonly done: boolean;
   readonly data: Buffer;
 }
 
-/** How far one task is. */
+/** The progress of one task. */
 export interface TaskProgress {
   readonly id: string;
   /** Null while no worker has it. */
   readonly worker: string | null;
   readonly attempt: number;
-  /** What its worker said last; empty before its first word. */
+  /** What its worker last reported; empty before the first report. */
   readonly progress: string;
 }
 
@@ -50,7 +50,7 @@ const MOST = 1_000;
 export const taskPath = (path: string, folder: Folder, name?: string): string =>
   name === undefined ? childPath(path, folder) : childPath(childPath(path, folder), name);
 
-/** Makes the znodes of a list of tasks; there already is success. */
+/** Creates the znodes of a list of tasks. Succeeds if they already exist. */
 export async function ensureTasks(session: Session, { path, acl }: TaskOptions): Promise<void> {
   for (const folder of TASK_FOLDERS) await session.ensure(taskPath(path, folder), acl ? { acl } : {});
 }
@@ -78,7 +78,7 @@ export async function taskResult(
       if (seen.exists) return { id, done: folder === 'results', data: seen.data };
     }
     signal.throwIfAborted();
-    return new Promise(() => {}); // The other one was seen.
+    return new Promise(() => {}); // The other watch saw the end.
   }
   try {
     return await Promise.race([ended('results'), ended('failed')]);
@@ -87,14 +87,14 @@ export async function taskResult(
   }
 }
 
-/** All tasks that have not ended, in the order in which they were submitted. */
+/** All tasks that have not ended, in the order of submission. */
 export async function taskProgress(session: Session, { path }: TaskOptions): Promise<TaskProgress[]> {
   const names = inOrder((await session.children(taskPath(path, 'tasks'))) ?? [], TASK);
   const claims = await Promise.all(names.map((name) => session.get(taskPath(path, 'claims', name))));
   return names.map((id, at) => ({ id, ...parseClaim(claims[at]?.data) }));
 }
 
-/** Removes what was kept of a task that has ended; false where nothing was. */
+/** Removes the result of an ended task; false if there was none. */
 export async function forgetTask(session: Session, { path }: TaskOptions, id: string): Promise<boolean> {
   let found = false;
   for (const folder of ['results', 'failed'] as const) {
@@ -116,7 +116,7 @@ export interface Claim {
 
 const UNCLAIMED: Claim = { worker: null, attempt: 0, progress: '' };
 
-/** Total: what is no claim counts as none. */
+/** Never fails: content that is no claim counts as unclaimed. */
 export function parseClaim(data: Buffer | undefined): Claim {
   const { worker, attempt, progress } = jsonObject(data);
   return {
@@ -126,7 +126,7 @@ export function parseClaim(data: Buffer | undefined): Claim {
   };
 }
 
-/** What a worker can take, and what it was given. */
+/** How many tasks a worker can take, and which ones it was given. */
 export interface WorkerNode {
   readonly capacity: number;
   readonly tasks: readonly string[];

@@ -7,41 +7,44 @@ import { inOrder } from './contention.ts';
 import { enqueue, holdNode, leaveQueue, type QueueNode, UNTIL_ANSWERED, waitUntilHead } from './queue-node.ts';
 
 /**
- * A queue of work that several programs put into and take from, in order. Guarantee: an item that was put is handled at
- * least once, or lies in `failed/` after five tries. An item whose taker dies, loses its session or gives it back is given
- * out again, and `done` removes it only for the taker that has it now. `put` refuses at a thousand, so that the list can
- * always be read; programs that put at the same moment may exceed that by one each.
- * What breaks it: effects of a taker that are not repeatable, since an item comes again under the same id when its taker
- * is cut off (its signal has fired by then); and a put whose outcome is `unknown`, tried again: then there are two items.
- * A taker that dies while it is first in the line delays the others until its session is over.
+ * A queue into which several programs put work and from which several take it, in order. Guarantee: an item that was
+ * put is handled at least once, or is in `failed/` after five attempts. If the taker of an item dies, loses its session
+ * or gives the item back, the item is given out again; `done` removes it only for its current taker. `put` refuses
+ * beyond a thousand entries, so that the list can always be read; programs that put at the same moment may exceed that
+ * by one each. What breaks it: effects of a taker that are not repeatable, because an item is given out again under the
+ * same id when its taker is cut off (its signal has fired by then); and a put that is repeated after the outcome
+ * `unknown`, which makes two items. A taker that dies as the head of the line delays the others until its session ends.
  *
- *     items/item-<id>-<n>        the content as it was put; its version counts the tries
- *     items/taken-item-<id>-<n>  ephemeral: the session of the taker; counts as an entry too
- *     takers/taker-<id>-<n>      the line of those who wait; its head alone watches the items
- *     failed/item-<id>-<n>       the newest thousand that had five tries
+ *     items/item-<id>-<n>        the content as put; its version counts the attempts
+ *     items/taken-item-<id>-<n>  ephemeral: the taker's claim; counts as an entry too
+ *     takers/taker-<id>-<n>      the line of waiting takers; only its head watches the items
+ *     failed/item-<id>-<n>       the newest thousand with all attempts used up
  */
 export interface WorkQueueOptions {
   readonly path: string;
   readonly acl?: readonly AclEntry[];
-  /** Default 1,000, which is also the most. */
+  /** Default and maximum: 1,000. */
   readonly most?: number;
   /** Default 5. */
   readonly tries?: number;
 }
 
 export interface Item {
-  /** The same each time that the item is given out. */
+  /** The same each time the item is given out. */
   readonly id: string;
   readonly data: Buffer;
-  /** 1 at the first try. */
+  /** 1 at the first attempt. */
   readonly attempt: number;
-  /** Fires when another taker may get it: the session is suspended. Work on it stops then. */
+  /**
+   * Fires when another taker may get the item, because the session is suspended or the claim is gone. Work on it must
+   * stop then.
+   */
   readonly signal: AbortSignal;
-  /** First operation of a transaction: refused once another taker has the item. */
+  /** The first operation of a transaction: refused once another taker has the item. */
   readonly guard: Operation;
-  /** Handled: the item is removed. @throws FleetError GIVEN_AWAY where another taker has it now, or has done it. */
+  /** Handled: the item is removed. @throws FleetError GIVEN_AWAY if another taker has it or has handled it. */
   done(): Promise<void>;
-  /** Not handled: given out again at once, or moved to `failed/`. Changes nothing where another taker has it. */
+  /** Not handled: given out again at once, or moved to `failed/`. Changes nothing if another taker has it. */
   giveBack(): Promise<void>;
 }
 
@@ -50,7 +53,7 @@ const TRIES = 5;
 const PREFIX = 'item-';
 const FOLDERS = ['items', 'takers', 'failed'] as const;
 
-/** Makes the znodes of a queue; there already is success. */
+/** Creates the znodes of a queue. Succeeds if they already exist. */
 export async function ensureWorkQueue(session: Session, { path, acl }: WorkQueueOptions): Promise<void> {
   for (const folder of FOLDERS) await session.ensure(childPath(path, folder), acl ? { acl } : {});
 }
@@ -66,7 +69,7 @@ export async function putItem(session: Session, options: WorkQueueOptions, data:
   return nameOf(node);
 }
 
-/** Waits for an item that is free. `signal` gives up. */
+/** Waits for a free item; `signal` gives up. */
 export async function takeItem(session: Session, options: WorkQueueOptions, signal: AbortSignal): Promise<Item> {
   const line = { path: childPath(options.path, 'takers'), ...(options.acl ? { acl: options.acl } : {}) };
   for (;;) {
@@ -86,7 +89,7 @@ export async function takeItem(session: Session, options: WorkQueueOptions, sign
   }
 }
 
-/** Null when the place in the line was lost meanwhile. */
+/** Null if the place in the line was lost in the meantime. */
 async function takeAtHead(
   session: Session,
   options: WorkQueueOptions,
@@ -105,7 +108,7 @@ async function takeAtHead(
       }
     }
   } catch (error) {
-    // The end of a stream that was called off may fail, with an item in our hands.
+    // Ending the stream may fail after an item was taken.
     await item?.giveBack();
     throw error;
   }
@@ -120,7 +123,7 @@ function freeItems(names: readonly string[]): string[] {
 
 const claimOf = (name: string): string => `taken-${name}`;
 
-/** The item; `next` where it is gone, taken or failed; null where our place in the line is gone. */
+/** The item; `next` if it is gone, taken or failed; null if our place in the line is gone. */
 async function takeNamed(
   session: Session,
   options: WorkQueueOptions,
@@ -150,7 +153,7 @@ async function takeNamed(
   }
   const connection = await session.connected();
   const owned = await session.exists(claim, UNTIL_ANSWERED);
-  // The claim may have gone with a session that was lost in this very moment.
+  // The claim may have gone with a session that was lost at this moment.
   if (owned?.ephemeralOwner !== connection.sessionId) return null;
   const { signal } = holdNode(session, { node: claim, fence: owned.czxid }, connection);
   return itemOf(session, { path, claim, data, version: stat.version + 1, signal });
@@ -182,7 +185,7 @@ interface Taken {
   readonly path: string;
   readonly claim: string;
   readonly data: Buffer;
-  /** Of the item since it was taken: another taker's take moves it. */
+  /** The item's version since it was taken; the next taker changes it. */
   readonly version: number;
   readonly signal: AbortSignal;
 }
@@ -195,7 +198,7 @@ function itemOf(session: Session, { path, claim, data, version, signal }: Taken)
   async function done(): Promise<void> {
     try {
       await session.transact([remove, removeClaim]).catch(async (error: unknown) => {
-        // The claim went with its session, and the item was not given out since.
+        // The claim went with its session, and the item has not been given out again.
         if (!isCode(error, 'NO_NODE') || error.failedAt !== 1) throw error;
         await session.transact([remove]);
       });

@@ -1,9 +1,8 @@
 /**
- * Our own declarations of what we use of node-zookeeper-client 1.1.3 (CommonJS, untyped): its connection manager, which
- * greets, pings, numbers and queues packets on a socket that we give it, and the records that writes are made of. Both
- * are private parts of the package: the version is pinned, and test/zookeeper/client-contract.test.ts fails when a new
- * one changes what is named here.
- * The package's public face (index.js) is not used: it adds nothing but defects.
+ * Our declarations of what we use of node-zookeeper-client 1.1.3 (CommonJS, untyped): its connection manager, which
+ * sends handshake and pings, and numbers and queues packets on a socket that we give it; and the records for writes.
+ * Both are internals of the package: the version is pinned, and test/zookeeper/client-contract.test.ts fails if a new
+ * one changes what is declared here. The package's public interface (index.js) is not used: it adds only defects.
  */
 declare module 'node-zookeeper-client/lib/jute/index.js' {
   export interface Payload {
@@ -60,7 +59,7 @@ declare module 'node-zookeeper-client/lib/ConnectionManager.js' {
   import type { EventEmitter } from 'node:events';
   import type { Socket } from 'node:net';
 
-  /** What the manager numbers (`header.xid`) and writes to the socket. */
+  /** What the manager numbers (in `header.xid`) and writes to the socket. */
   export interface Packet {
     readonly header: { xid: number; readonly type: number };
     toBuffer(): Buffer;
@@ -73,9 +72,9 @@ declare module 'node-zookeeper-client/lib/ConnectionManager.js' {
       stateListener: (state: number) => void,
     );
     state: number;
-    /** The request numbers; 0 would also be the number of "no request" on old servers. */
+    /** The next request number. Not 0, which old servers use for "no request". */
     xid: number;
-    /** The last transaction seen, sent with the handshake: a server that is behind it refuses us. */
+    /** The last transaction seen, sent in the handshake: a server that is behind it refuses us. */
     zxid: Buffer;
     sessionId: Buffer;
     sessionPassword: Buffer;
@@ -87,14 +86,14 @@ declare module 'node-zookeeper-client/lib/ConnectionManager.js' {
     updateTimeout(sessionTimeout: number): void;
     addAuthInfo(scheme: string, credential: Buffer): void;
     queue(packet: Packet, unused: () => void): void;
-    /** Written and not yet answered, in the order of their numbers. */
+    /** Written but not yet answered, in the order of their numbers. */
     pendingQueue: { readonly request: Packet }[];
     /** Not yet written. */
     packetQueue: { queue: { readonly request: Packet }[] };
     close(): void;
     /** Sends the handshake and queues the credentials behind it. */
     onSocketConnected(): void;
-    /** Only the handshake, and replies to pings and credentials, come to it. */
+    /** Gets only the handshake, and replies to pings and credentials. */
     onSocketData(data: Buffer): void;
     onSocketDrain(): void;
     /** Sends a ping. */

@@ -1,4 +1,4 @@
-/** Why there is no line to a server, as a person says it, with the system's own code behind it where it has one. */
+/** Why there is no connection to a server, for a person, followed by the system's error code if it is a known one. */
 export function connectError(error: NodeJS.ErrnoException & { readonly hostname?: string }): string {
   const { code = '', hostname = '', message } = error;
   const words = WORDS[code]?.(hostname);
@@ -14,7 +14,7 @@ const WORDS: Readonly<Record<string, (name: string) => string>> = {
   EAI_AGAIN: (name) => `the name ${name} cannot be looked up now`,
 };
 
-/** In the middle of the handshake, where a server gives no reason. */
+/** During the handshake, when a server gives no reason. */
 export const HUNG_UP_AT_ONCE = {
   why: 'refused',
   words: 'the server hung up at once: it has no quorum, or too many connections from this address (maxClientCnxns)',

@@ -2,17 +2,17 @@ import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../../runtime/clock.ts';
 import type { NodeStat } from './node-stat.ts';
 
-/** What the session layer and one connection say to each other. */
+/** The interface between the session layer and one connection. */
 export interface Connection {
-  /** `answered` is called exactly once, on the socket's stack where a reply comes: it only takes note. */
+  /** `answered` is called exactly once, for a reply on the socket's stack: it must only record the answer. */
   send(type: number, payload: Payload, answered: (answer: Answer) => void): void;
   silentFor(): number;
   silentLimitMs(): number;
   rttMs(): number | undefined;
   waiting(): number;
-  /** Ends it now, as silent. */
+  /** Ends the connection now, as silent. */
   cut(words: string): void;
-  /** Ends the server session, waiting at most `withinMs` for the server to say so, then ends the connection. */
+  /** Ends the server session, waits at most `withinMs` for the server to hang up, then ends the connection. */
   close(withinMs: number): Promise<void>;
 }
 
@@ -25,14 +25,14 @@ export interface Reply {
   /** The server's last transaction when it answered. */
   readonly zxid: bigint;
 }
-/** Which members are there depends on the request. */
+/** Which members are set depends on the request. */
 export interface ReplyPayload {
   readonly path?: string;
   readonly data?: Buffer;
   readonly stat?: Stat;
   readonly children?: string[];
   readonly acl?: readonly { readonly perms: number; readonly id: { readonly scheme: string; readonly id: string } }[];
-  /** Of a transaction, one per operation. That it was refused is said by each of them and not by the reply. */
+  /** Of a transaction, one per operation. A refusal is in these results; the reply itself looks successful. */
   readonly results?: readonly PartResult[];
 }
 
@@ -58,17 +58,18 @@ interface Lost {
 }
 
 /**
- * `unreachable`: no TCP or TLS connection. `refused`: the server hung up at the handshake, because it has no quorum
- * or is behind what we saw. `silent`: nothing came for too long. `broken`: the line, or bytes that make no sense.
+ * `unreachable`: no TCP or TLS connection. `refused`: the server hung up during the handshake, because it has no quorum
+ * or is behind what we have seen. `silent`: nothing arrived for too long. `broken`: the connection failed, or the bytes
+ * make no sense.
  */
 export interface ConnectionEnd {
   readonly why: 'unreachable' | 'refused' | 'silent' | 'broken' | 'expired' | 'auth-failed' | 'closed';
   readonly words: string;
-  /** The machine is there and nothing listens on the port (ECONNREFUSED). */
+  /** The machine is up but nothing listens on the port (ECONNREFUSED). */
   readonly noListener?: boolean;
 }
 
-/** A server session's identity: enough to continue it over another connection. */
+/** A server session's identity, which is enough to continue it over another connection. */
 export interface Handshake {
   readonly id: Buffer;
   readonly password: Buffer;
@@ -80,7 +81,10 @@ export interface AuthEntry {
   readonly credential: string;
 }
 
-/** Contents, not file names. `servername` is what the server's certificate must name; default the host as given. */
+/**
+ * Contents, not file names. `servername` is the name that the server's certificate must have; default: the host as
+ * given.
+ */
 export interface TlsMaterial {
   readonly ca?: string | Buffer;
   readonly cert?: string | Buffer;
@@ -89,14 +93,14 @@ export interface TlsMaterial {
   readonly servername?: string;
 }
 
-/** One address to try; `host` is the name it was found under. */
+/** One address to try; `host` is the name that it was resolved from. */
 export interface Address {
   readonly host: string;
   readonly ip: string;
   readonly port: number;
 }
 
-/** How one connection to one server is made; it never comes back, the next one is a new connection. */
+/** Opens one connection to one server. A connection that ended is never used again; the next one is new. */
 export type OpenConnection = (options: ConnectionOptions) => Connection;
 
 export interface ConnectionOptions {
@@ -104,13 +108,13 @@ export interface ConnectionOptions {
   readonly tls?: TlsMaterial | undefined;
   readonly sessionTimeoutMs: number;
   readonly handshakeMs: number;
-  /** The session to continue; a new one where it is missing. */
+  /** The session to continue; undefined: a new one. */
   readonly resume?: Handshake | undefined;
   /** A server that is behind this transaction refuses us. */
   readonly lastZxid: bigint;
   readonly auth: readonly AuthEntry[];
   readonly clock: Clock;
-  /** A watch fired. On the socket's stack: only take note. */
+  /** A watch fired. Runs on the socket's stack, so it must only record that. */
   readonly onEvent: (type: number, path: string) => void;
   /** The handshake succeeded. */
   readonly onUp: (handshake: Handshake) => void;

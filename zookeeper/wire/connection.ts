@@ -10,21 +10,21 @@ import { Fields, readEvent, readPayload } from './replies.ts';
 import { openSocket } from './socket.ts';
 
 /**
- * One connection to one server, from the first packet to its end: it never comes back, the next one is a new connection.
- * The client package greets, pings, numbers and queues the packets; everything it gets wrong about a connection is kept
- * away from it: it never opens a socket, sees no answer and no event, and is thrown away with its socket.
- * Guarantee: a connection ends within the handshake limit or 3/5 of the session timeout when the server falls silent,
- * each call is answered once, and nothing that a peer sends can throw out of here.
+ * One connection to one server, from the first packet to its end; the next one is a new connection. The client package
+ * sends handshake and pings, and numbers and queues the packets. It has no part in what it does badly: it never opens a
+ * socket, sees no answer and no event, and is discarded with its socket. Guarantee: if the server falls silent, the
+ * connection ends within the handshake limit or 3/5 of the session timeout; each call is answered once; nothing that a
+ * peer sends can throw out of here.
  *
  *   opening ── TCP or TLS is up ──▶ greeting ── handshake ──▶ up ──▶ ended
  *      └────────────────────────────────┴──────────────────────────────▲
  *
- * - `opening`: the socket is being connected. Ends as `unreachable`, also at the handshake limit.
- * - `greeting`: our greeting and the credentials are sent. A server that hangs up now has `refused` us; `expired` and
- *   `auth-failed` are what it says in words.
- * - `up`: requests are sent; pings go out, and silence is measured. `onUp` has been called.
- * - `ended`: by `end`, once: timers and socket are gone, and everything that was unanswered is answered `lost`. A
- *   connection that we close (`closing`) always ends as `closed`.
+ * - `opening`: the socket is being connected. A failure here, or the handshake limit, ends as `unreachable`.
+ * - `greeting`: our handshake and the credentials are sent. If the server hangs up now, it has `refused` us; `expired`
+ *   and `auth-failed` are its explicit answers.
+ * - `up`: requests and pings are sent, and silence is measured. `onUp` has been or is about to be called.
+ * - `ended`: set by `end`, once. Timers and socket are gone, and all unanswered calls are answered `lost`. A connection
+ *   that we close (`closing`) always ends as `closed`.
  */
 export function openConnection(options: ConnectionOptions): Connection {
   const line: Line = {
@@ -59,21 +59,23 @@ interface Line {
   readonly socket: ReturnType<typeof openSocket>;
   readonly silence: ReturnType<typeof watchSilence>;
   phase: 'opening' | 'greeting' | 'up' | 'ended';
-  /** The server answers our goodbye by hanging up, which is no failure of the line. */
+  /** We are closing: the server answers by hanging up, which is no failure of the connection. */
   closing: boolean;
-  /** How many calls into the client are under way: what we tell runs other people's code, never on its stack. */
+  /**
+   * How many calls into the client package are on the stack. Our callbacks run callers' code, which must not run on it.
+   */
   onManagersStack: number;
   silentLimitMs: number;
   rttMs: number | undefined;
   pingedAt: number;
-  /** Of the phase. */
+  /** Stops the timers of the current phase. */
   stopTimers: () => void;
 }
 
 const { CONNECTING, CONNECTED, CLOSED, SESSION_EXPIRED, AUTHENTICATION_FAILED } = ConnectionManager.STATES;
 const CLOSED_BY_US: ConnectionEnd = { why: 'closed', words: 'closed by us' };
 const unused = () => {};
-/** Says that a watch fired, and answers nothing. */
+/** The number of a frame that reports a watch event and answers no request. */
 const NUMBER_OF_EVENTS = -1;
 
 function limitHandshake(line: Line): () => void {
@@ -99,7 +101,7 @@ function listen(line: Line): void {
   });
   socket.on('drain', () => guarded(line, () => manager.onSocketDrain()));
   socket.on('error', (error: NodeJS.ErrnoException) => {
-    // Where our greeting crosses the server's end, its system says so by a reset.
+    // If our handshake arrives after the server closed the connection, its system answers with a reset.
     if (line.phase === 'greeting' && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
       return end(line, HUNG_UP_AT_ONCE);
     end(line, {
@@ -113,7 +115,7 @@ function listen(line: Line): void {
   );
 }
 
-/** Runs what may call into the client; whatever it throws ends this connection and goes no further. */
+/** Runs work that may call into the client package. An exception ends this connection and goes no further. */
 function guarded(line: Line, work: () => void): void {
   if (line.phase === 'ended') return;
   line.onManagersStack++;
@@ -151,7 +153,7 @@ function onFrame(line: Line, frame: Buffer): void {
   }
 }
 
-/** A server answers in the order in which it was asked. */
+/** A server answers in the order of the requests. */
 function onAnswer({ manager }: Line, number: number, fields: Fields): void {
   const packet = manager.pendingQueue[0]?.request;
   if (packet?.header.xid !== number) throw new Error(`the answer to ${number}, which is not what was asked next`);
@@ -161,7 +163,7 @@ function onAnswer({ manager }: Line, number: number, fields: Fields): void {
     resultCode === 0
       ? { is: 'reply', payload: readPayload(packet.header.type, fields), zxid }
       : { is: 'refusal', resultCode, zxid };
-  manager.pendingQueue.shift(); // Not before: where the bytes make no sense, it is among those to be told.
+  manager.pendingQueue.shift(); // Only now: if the bytes make no sense, it must be among the lost calls.
   if (packet instanceof RequestPacket) packet.answered(answer);
 }
 
@@ -225,7 +227,7 @@ function end(line: Line, seen: ConnectionEnd): void {
   else tell();
 }
 
-/** What was asked, whether it is written already or the socket is full; not the client's own packets. */
+/** The unanswered requests, written or still queued; not the client package's own packets. */
 function unanswered({ manager }: Line): RequestPacket[] {
   const packets = [...manager.pendingQueue, ...manager.packetQueue.queue].map(({ request }) => request);
   return packets.filter((packet) => packet instanceof RequestPacket);
@@ -240,7 +242,7 @@ function send(line: Line, type: number, payload: Payload, answered: (answer: Ans
   guarded(line, () => line.manager.queue(new RequestPacket(type, payload, answered), unused));
 }
 
-/** What is asked in one go leaves in one write: a write to a socket costs more than all else of a small request. */
+/** Requests of the same tick leave in one write: a write to a socket costs more than the rest of a small request. */
 function gather({ socket }: Line): void {
   if (socket.writableCorked > 0) return;
   socket.cork();

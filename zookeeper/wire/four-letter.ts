@@ -10,15 +10,16 @@ export interface ServerStatus {
   readonly version?: string;
   readonly zxid?: string;
   readonly connections?: number;
-  /** Why a server is unreachable, in words. */
+  /** Why a server is unreachable. */
   readonly reason?: string;
-  /** It answers that it does not serve: it has no leader and looks for one. */
+  /** It answers that it does not serve: it has no leader and is looking for one. */
   readonly looking?: true;
 }
 
 /**
- * One of the server's administrative words (`srvr`, `mntr`, `cons` ...), asked over a socket of its own: it needs no
- * session. Which words a server answers is its `4lw.commands.whitelist`. Rejects on refusal and at the deadline.
+ * Sends one of the server's four-letter commands (`srvr`, `mntr`, `cons` ...) over its own socket; needs no session.
+ * The server's `4lw.commands.whitelist` decides which ones it answers. Rejects if the connection is refused, and at the
+ * deadline.
  */
 export function askServer(
   host: string,
@@ -42,7 +43,7 @@ export function askServer(
   });
 }
 
-/** Asks every host for its role at once; never rejects. */
+/** Asks all hosts for their roles in parallel; never rejects. */
 export function serverStatus(
   hosts: readonly { host: string; port: number }[],
   options: { timeoutMs: number; clock: Clock },
@@ -89,16 +90,16 @@ function unusable(mode: string | undefined, answer: string): string {
   );
 }
 
-/** A server as the connect string takes it: an IPv6 address stands in brackets. */
+/** A server as in a connect string: an IPv6 address is in brackets. */
 export function serverName({ host, port }: Pick<ServerStatus, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Whether the hosts that were asked are one ensemble that serves. */
+/** Whether the hosts are one ensemble that serves. */
 export interface EnsembleJudgement {
-  /** `broken`: some answer, but not as one ensemble. A server that is away does not break it. */
+  /** `broken`: some answer, but not as one ensemble. Unreachable servers do not make it broken. */
   readonly is: 'serving' | 'broken' | 'away';
-  /** What a person should know, worst first; empty when all is as it should be. */
+  /** What a person should know, worst first; empty if all is well. */
   readonly words: readonly string[];
 }
 

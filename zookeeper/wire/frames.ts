@@ -1,7 +1,7 @@
 /**
- * Cuts the byte stream of one socket into whole frames (length, then that many bytes). A frame is handed on only when
- * it is whole, so that a reply cut in the middle dies with its socket; a length that no server sends is an error at
- * once and not a wait for bytes that never come. One cutter per socket.
+ * Cuts the byte stream of one socket into whole frames (length, then that many bytes). A frame is passed on only when
+ * it is complete, so an incomplete reply is lost with its socket. A length that no server sends is an immediate error,
+ * not a wait for bytes that never come. One cutter per socket.
  */
 export function frameCutter(onFrame: (frame: Buffer) => void, maxBytes = MAX_BYTES): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
@@ -13,7 +13,7 @@ export function frameCutter(onFrame: (frame: Buffer) => void, maxBytes = MAX_BYT
     if (have > 0) {
       chunks.push(chunk);
       have += chunk.length;
-      if (have < need) return; // Large replies arrive in many pieces: joined once, not once per piece.
+      if (have < need) return; // Large replies arrive in many pieces: join them once, not once per piece.
       rest = Buffer.concat(chunks, have);
       chunks = [];
     }
@@ -31,5 +31,5 @@ export function frameCutter(onFrame: (frame: Buffer) => void, maxBytes = MAX_BYT
   };
 }
 
-/** Far above a server's own limit for a node (1 MB), since a list of children has none. */
+/** Far above a server's own limit for a node (1 MB), because a list of children has no limit. */
 const MAX_BYTES = 64 * 1024 * 1024;

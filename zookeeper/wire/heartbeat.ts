@@ -1,6 +1,9 @@
 import type { Clock } from '../../runtime/clock.ts';
 
-/** Of a session timeout T: we ping each T/4 and call the server silent after 3/5 T, before the promised 2/3. */
+/**
+ * For a session timeout T: we ping every T/4, and call the server silent after 3/5 T, before call deadlines and
+ * in-doubt.ts (2/3 T).
+ */
 export function beatTimes(timeoutMs: number): { pingMs: number; silentMs: number } {
   return { pingMs: Math.floor(timeoutMs / 4), silentMs: Math.floor(timeoutMs * 0.6) };
 }
@@ -10,16 +13,16 @@ interface Silence {
   heard(): void;
   /** Ms since something arrived. */
   forHowLong(): number;
-  /** Calls `tooLong` once when nothing arrived for `ms`; the returned function ends the watch. */
+  /** Calls `tooLong` once if nothing arrives for `ms`. The returned function ends the watch. */
   limit(ms: number, tooLong: () => void): () => void;
 }
 
 const TICK_MS = 1_000;
 
 /**
- * How long the other side has been silent. The monotonic clock stands still while a machine sleeps or its virtual
- * machine is paused, the wall clock does not: what the wall clock gains on it counts as silence too. A wall clock that
- * is set forward costs one needless reconnect; one that is set back does nothing.
+ * How long the other side has been silent. The monotonic clock stops while a machine sleeps or its virtual machine is
+ * paused, but the wall clock does not. So what the wall clock gains on the monotonic one counts as silence too. Setting
+ * the wall clock forward costs one needless reconnect; setting it back has no effect.
  */
 export function watchSilence(clock: Clock): Silence {
   let heardAt = clock.monotonic();

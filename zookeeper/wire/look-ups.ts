@@ -3,19 +3,19 @@ import type { Clock } from '../../runtime/clock.ts';
 export type Resolve = (host: string) => Promise<string[]>;
 
 /**
- * Look-ups of host names, several at a time. Guarantee: each counts as failed after 5 s, whatever its resolver does, and
- * none of them holds up `signal`. What it cannot do: end a look-up. The system's resolver knows no way to cancel one, and
- * each takes one of the few threads that also serve the disk; so a name is never asked for twice at a time, and no more
- * than three names are. A name that hung is asked for last.
+ * Look-ups of host names, several in parallel. Guarantee: each counts as failed after 5 s, whatever its resolver does,
+ * and none delays `signal`. What it cannot do: end a look-up. The system's resolver cannot cancel one, and each
+ * occupies one of the few threads that also serve the disk. So at most three look-ups run at a time, never two of the
+ * same name, and a name that hung comes last.
  */
 export interface LookUps {
-  /** Looks up each name; what is found is told as it comes, also after the deadline. */
+  /** Looks up each name. Results are reported as they arrive, even after the deadline. */
   start(names: readonly string[], found: (name: string, ips: string[]) => void): void;
-  /** Resolves when none is under way or overdue, after `ms`, or when the signal fires. */
+  /** Resolves when all have ended or are overdue, after `ms`, or when the signal fires. */
   settled(ms: number): Promise<void>;
-  /** Resolves when one was found, when all have failed, or when the signal fires. */
+  /** Resolves when an address was found, when all have failed, or when the signal fires. */
   firstOrAll(): Promise<void>;
-  /** Why the last one of this start failed. */
+  /** Why the last failed look-up of this start failed. */
   failure(): Error | undefined;
 }
 

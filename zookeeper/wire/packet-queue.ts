@@ -2,8 +2,8 @@ import ConnectionManager from 'node-zookeeper-client/lib/ConnectionManager.js';
 import type { ConnectionOptions } from './connection-types.ts';
 
 /**
- * The client package's part in one connection: it numbers and queues packets, greets and pings. It gets no address and
- * no watches of its own, and its own ping is off: that one waits for the socket to fall idle in both directions, which
+ * The client package's part in one connection: it numbers and queues packets, and sends handshake and pings. It gets no
+ * address and no watches. Its own ping timer is off: that one waits until the socket is idle in both directions, and
  * ours (heartbeat.ts) does not.
  */
 export function createPacketQueue(

@@ -4,7 +4,7 @@ import type { Answer } from './connection-types.ts';
 
 const LENGTH_AND_HEADER = 12;
 
-/** One request on its way over one connection, as the client's queue takes it, and who hears the answer. */
+/** One request over one connection, in the form of the client package's queue, and the receiver of its answer. */
 export class RequestPacket implements Packet {
   readonly header: { xid: number; readonly type: number };
   readonly answered: (answer: Answer) => void;

@@ -2,14 +2,14 @@ import jute from 'node-zookeeper-client/lib/jute/index.js';
 import type { PartResult, ReplyPayload, Stat } from './connection-types.ts';
 
 /*
- * What servers answer, read from the bytes of a frame by us and not by the client's codec: a fleet's watchers all read
- * in the same instant, and that codec makes some fifteen buffers for one answer. Layouts: zookeeper.jute of ZooKeeper 3.9.
+ * Servers' answers, read from the bytes of a frame by our own code. The client package's codec allocates some fifteen
+ * buffers per answer, and a fleet's watches all read at the same instant. Layouts: zookeeper.jute of ZooKeeper 3.9.
  */
 
 const { OP_CODES } = jute;
 const view = new DataView(new ArrayBuffer(8));
 
-/** Reads the fields of one frame in their order. Whatever is cut short throws, and the connection that it came over ends. */
+/** Reads the fields of one frame in their order. A frame that is cut short throws, which ends its connection. */
 export class Fields {
   #frame: Buffer;
   #at: number;
@@ -24,7 +24,7 @@ export class Fields {
     return this.#frame.readInt32BE(this.#at - 4);
   }
 
-  /** Several times faster than a Buffer's own reading of such numbers. */
+  /** Several times faster than Buffer's own method. */
   long(): bigint {
     view.setInt32(0, this.int());
     view.setInt32(4, this.int());
@@ -51,7 +51,7 @@ export class Fields {
     return this.#frame.toString('utf8', from, this.#at);
   }
 
-  /** Shares the memory of what the socket gave where nothing else is in it, and is a copy else. */
+  /** Shares the socket's buffer if the frame is all it contains; otherwise a copy. */
   bytes(): Buffer {
     const from = this.#past();
     const shared = this.#frame.subarray(from, this.#at);
@@ -64,7 +64,7 @@ export class Fields {
     return items;
   }
 
-  /** Steps over a length and as many bytes, a length of -1 standing for none; the place where they begin. */
+  /** Skips a length and as many bytes; a length of -1 means none. @returns where the bytes begin. */
   #past(): number {
     const length = Math.max(0, this.int());
     this.skip(length);
@@ -72,7 +72,7 @@ export class Fields {
   }
 }
 
-/** What a reply to a request of this type says. @throws where the bytes are not what such a reply consists of. */
+/** The payload of a reply to a request of this type. @throws RangeError if the bytes do not fit such a reply. */
 export function readPayload(type: number, fields: Fields): ReplyPayload {
   switch (type) {
     case OP_CODES.GET_DATA: {
@@ -100,10 +100,10 @@ export function readPayload(type: number, fields: Fields): ReplyPayload {
   }
 }
 
-/** Of a watch that fired: what happened, and where. */
+/** A watch event: what happened, and where. */
 export function readEvent(fields: Fields): { type: number; path: string } {
   const type = fields.int();
-  fields.skip(4); // The state of the session, which a server always says is connected.
+  fields.skip(4); // The state of the session, which is always "connected".
   return { type, path: fields.text() };
 }
 
@@ -127,7 +127,7 @@ function readResults(fields: Fields): PartResult[] {
   for (;;) {
     const type = fields.int();
     const done = fields.flag();
-    fields.skip(4); // The result code, which a refused part says itself, too.
+    fields.skip(4); // The result code, which a refused part also has in its body.
     if (done) return results;
     if (type === OP_CODES.CREATE) results.push({ type, path: fields.text() });
     else if (type === OP_CODES.SET_DATA) results.push({ type, stat: readStat(fields) });
