@@ -6,8 +6,8 @@ export interface Backoff {
 }
 
 /**
- * Full jitter: a delay drawn evenly from 0 to min(maxMs, firstMs * 2^attempt), so that a thousand clients which
- * failed in the same instant do not come back in the same instant.
+ * Full jitter: a random delay from 0 to min(maxMs, firstMs * 2^attempt), so that a thousand clients that failed at the
+ * same instant do not retry at the same instant.
  * @param attempt 0 for the first retry.
  */
 export function fullJitter(backoff: Backoff, attempt: number, random: Random): number {
@@ -15,7 +15,7 @@ export function fullJitter(backoff: Backoff, attempt: number, random: Random): n
   return random() * ceiling;
 }
 
-/** `ms` give or take `share` (0.2 is 20 %), so that a fleet's periodic work spreads out. */
+/** `ms` plus or minus a random part of `share` (0.2 is 20 %), so that a fleet's periodic work spreads out. */
 export function spread(ms: number, share: number, random: Random): number {
   return ms * (1 - share + 2 * share * random());
 }

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** An event without content: it says "look again". Rings while no caller waits are kept as one. */
+/** An event without content, which means "look again". Rings while no caller waits count as one. */
 export interface Bell {
   ring(): void;
   /** Resolves at the next ring, after `ms`, or when `signal` fires; never rejects. */

@@ -1,13 +1,13 @@
 /**
- * Time as an argument. Everything that waits or measures takes a Clock, so that tests steer it and deadlines are
- * proved without waiting for them.
+ * Time as an argument. Everything that waits or measures takes a Clock, so that tests control it and check deadlines
+ * without waiting for them.
  */
 export interface Clock {
-  /** Wall clock in ms since the epoch: for people and records only, it may jump. */
+  /** Wall clock, ms since the epoch. Only for people and records, because it may jump. */
   now(): number;
-  /** Ms from an arbitrary start that never goes back: for every duration and deadline. */
+  /** Ms since an arbitrary start. Never goes back: for every duration and deadline. */
   monotonic(): number;
-  /** Calls `action` once after `ms`; the returned function cancels it. Keeps the process alive meanwhile. */
+  /** Calls `action` once after `ms`. The returned function cancels it. Keeps the process alive in the meantime. */
   after(ms: number, action: () => void): () => void;
   /** Resolves after `ms`; rejects with the signal's reason as soon as `signal` fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -15,7 +15,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // As performance.now() from another start; for that Node loads eight modules, which takes a command a millisecond.
+  // Like performance.now(), for which Node would load eight modules: a millisecond of each command.
   monotonic() {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1e3 + nanoseconds / 1e6;
@@ -27,7 +27,7 @@ export const systemClock: Clock = {
   sleep: (ms, signal) => sleepBy(systemClock.after, ms, signal),
 };
 
-/** The `sleep` of a clock that has this `after`. */
+/** The `sleep` of a clock with this `after`. */
 export function sleepBy(after: Clock['after'], ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -43,6 +43,6 @@ export function sleepBy(after: Clock['after'], ms: number, signal?: AbortSignal)
   });
 }
 
-/** A source of chance in [0, 1), as Math.random gives it; passed in so that a seed can replay a run. */
+/** A source of random numbers in [0, 1), like Math.random. Passed in, so that a seed can replay a run. */
 export type Random = () => number;
 export const systemRandom: Random = () => Math.random();

@@ -13,9 +13,9 @@ import { zookeeperCodes } from './codes/zookeeper.ts';
 import { once } from './once.ts';
 
 /**
- * Every error code, once: what it means, what happens next, what to do. `npm run docs` makes docs/errors.md of it, one
- * section for each file. A code that is not here does not compile. Made at the first failure: a command that succeeds
- * does not pay for it.
+ * Every error code, declared once: what it means, what happens next, what to do. `npm run docs` generates
+ * docs/errors.md from it, one section for each file. A code that is not here does not compile. The table is made at the
+ * first failure, so that a command that succeeds does not pay for it.
  */
 const makeTable = () => ({
   ...typedCodes(),

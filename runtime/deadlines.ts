@@ -1,9 +1,9 @@
 import type { Clock } from './clock.ts';
 
-/** When a public call must have answered, as a point of the monotonic clock. */
+/** When a call must have ended, by the monotonic clock. */
 export type Deadline = number;
 
-/** Something that must be over by its deadline. The links are the watch's own. */
+/** Something that must end by its deadline. `before` and `after` belong to the list in watchDeadlines. */
 export interface Timed {
   readonly deadline: Deadline;
   late(): void;
@@ -12,19 +12,19 @@ export interface Timed {
 }
 
 export interface Deadlines {
-  /** Calls `late` once `timed` is past its deadline and still watched. */
+  /** Calls `late` when `timed` passes its deadline, unless it is over before. */
   watch(timed: Timed): void;
-  /** Legal also where it is not watched. */
+  /** Also legal if it is not watched. */
   over(timed: Timed): void;
-  /** From now on no timer outlives what is watched: else one may stand by, and keeps the process alive. */
+  /** From now on, no timer keeps the process alive once nothing is watched. Before, one may. */
   close(): void;
 }
 
 /**
- * The deadlines of all calls of a session on one timer. It is set to the earliest of them and not touched when that
- * call is answered, since nearly every call is: the calls that it then finds late are told, and it is set again for the rest.
- * They hang in a list through themselves: a Set that one joins and leaves again and again makes a new table now and
- * then, and the old ones chain what was in them through the garbage collector's generations.
+ * The deadlines of all calls of a session, on one timer. It is set for the earliest deadline and stays when that call
+ * is answered, as nearly all are. When it fires, late calls are notified, and it is set again for the others. The calls
+ * form a linked list: a Set with constant additions and removals reallocates its table, and the old tables keep their
+ * entries alive through the garbage collector's generations.
  */
 export function watchDeadlines(clock: Clock): Deadlines {
   let newest: Timed | undefined;
@@ -67,7 +67,7 @@ export function watchDeadlines(clock: Clock): Deadlines {
     if (earliest < setFor) setTimer(earliest);
     for (const timed of late.toReversed()) {
       const stillWatched = timed === newest || timed.after;
-      if (!stillWatched) continue; // One that was told before it has ended it.
+      if (!stillWatched) continue; // A call notified before has ended it.
       over(timed);
       timed.late();
     }

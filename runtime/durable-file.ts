@@ -2,7 +2,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Replaces a file so that a crash or a power loss at any instant leaves the old content or the new one, whole:
+ * Replaces a file so that a crash or a power loss at any instant leaves either the old or the new content, complete:
  * written aside, fsynced, renamed, directory fsynced.
  */
 export async function writeDurably(file: string, content: string, mode = 0o600): Promise<void> {
@@ -13,8 +13,8 @@ export async function writeDurably(file: string, content: string, mode = 0o600):
 }
 
 /**
- * A file that is there whole and lasts, in the place of one that an earlier process may have left half-written.
- * @throws ERR_FS_EISDIR for a directory there: nothing of ours left it, so it is not touched, whatever it holds.
+ * Writes and fsyncs a new file. A half-written one of an earlier process is replaced.
+ * @throws ERR_FS_EISDIR if there is a directory: we never leave one, so it is not touched.
  */
 export async function writeAside(file: string, content: string | Buffer, mode: number): Promise<void> {
   const handle = await openAgain(file, mode);
@@ -27,7 +27,7 @@ export async function writeAside(file: string, content: string | Buffer, mode: n
   }
 }
 
-/** There is nearly never one: asking first whether there is takes longer than being told. */
+/** There is almost never an old file, so checking first would take longer than handling EEXIST. */
 async function openAgain(file: string, mode: number): Promise<FileHandle> {
   try {
     return await open(file, 'wx', mode);

@@ -4,8 +4,8 @@ import { type Code, codes } from './codes.ts';
 export type { NextStep };
 
 /**
- * What reports, journals and `--json` hold. `code` is text: another version may have written one that this version does
- * not know, and what is read stays readable.
+ * A failure as in reports, journals and `--json`. `code` is any string: another version may have written one that this
+ * version does not know, and that must remain readable.
  */
 export interface Failure {
   code: string;
@@ -19,15 +19,15 @@ export interface OwnFailure extends Failure {
   code: Code;
 }
 
-/** What a place that fails has to say; what it leaves out is taken from the table. */
+/** What the failing code provides; the rest is taken from the table. */
 type Said = Pick<OwnFailure, 'code' | 'reason'> & Partial<OwnFailure>;
 
 /**
  * The one type of every failure (docs/design.md, section 6).
  *
- * `code` is stable and the same in the log, the report and on the command line. `next` says what happens now:
- * `retry` (by itself, with backoff), `wait` (until something named changes), `stall` (a person must act; the newest
- * target clears it) or `bug` (ours). Classifying is total: whatever is thrown becomes a FleetError.
+ * `code` is stable, and the same in the log, the report and on the command line. `next` says what happens next: `retry`
+ * (automatically, with backoff), `wait` (until something named changes), `stall` (a person must act; the newest target
+ * clears it) or `bug` (a defect of gitfleet). `classify` is total: whatever is thrown becomes a FleetError.
  */
 export class FleetError extends Error {
   readonly code: Code;
@@ -42,13 +42,13 @@ export class FleetError extends Error {
     this.next = said.next ?? codes()[said.code].next;
   }
 
-  /** The usual way: `next` is the table's, and the hint too unless the place knows a more exact one. */
+  /** The usual way: `next` comes from the table, and so does the hint unless a more exact one is given. */
   static of(code: Code, reason: string, hint?: string, cause?: unknown): FleetError {
     const said = hint === undefined ? { code, reason } : { code, reason, hint };
     return cause === undefined ? new FleetError(said) : new FleetError(said, { cause });
   }
 
-  /** A failure that was read. A code of another version stays what it is; here it equals no code. */
+  /** A failure that was read. The code of another version is kept; it equals no code of this version. */
   static kept(failure: Failure): FleetError {
     return new FleetError({ ...failure, code: failure.code as Code });
   }
@@ -59,7 +59,7 @@ export class FleetError extends Error {
   }
 }
 
-/** What the operating system says and what it means for us; the source of each row is errno(3). */
+/** What the operating system's errors mean for us; the source of each row is errno(3). */
 const SYSTEM: Readonly<Record<string, Omit<Said, 'reason'>>> = {
   ENOSPC: { code: 'NO_SPACE' },
   EDQUOT: { code: 'NO_SPACE', hint: 'raise the disk quota of the agent; it tries again automatically' },
@@ -73,7 +73,7 @@ const SYSTEM: Readonly<Record<string, Omit<Said, 'reason'>>> = {
   EBUSY: { code: 'BUSY' },
   ESTALE: { code: 'IO_ERROR', hint: 'the network file system lost the named path; remount it' },
   ENOENT: { code: 'VANISHED' },
-  // What an agent's own layout found in the way waits for a person; here it may have changed by the next try.
+  // The table's `stall` is for what an agent's layout finds in the way. Here it may have changed by the next attempt.
   ENOTDIR: {
     code: 'NOT_DIR',
     hint: 'a file is where the named path needs a directory: move it away, or name another path',
@@ -88,7 +88,7 @@ const SYSTEM: Readonly<Record<string, Omit<Said, 'reason'>>> = {
   EIO: { code: 'IO_ERROR', hint: 'the disk reports errors; check the hardware' },
 };
 
-/** Never throws. An unknown failure is a `bug`, so that it is seen, and never a crash. */
+/** Never throws. An unknown failure is a `bug`, so that it is noticed, and never a crash. */
 export function classify(thrown: unknown): FleetError {
   if (thrown instanceof FleetError) return thrown;
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
@@ -98,7 +98,7 @@ export function classify(thrown: unknown): FleetError {
   return FleetError.of('INTERNAL', reason, undefined, thrown);
 }
 
-/** True when the work was given up on purpose (an AbortSignal fired), which is nobody's failure. */
+/** Whether the work was aborted on purpose (an AbortSignal fired), which is no failure. */
 export function isAbort(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === 'AbortError';
 }

@@ -9,14 +9,14 @@ export type Flocked =
 
 interface FlockOptions {
   readonly mode: 'exclusive' | 'shared';
-  /** How long to wait for one who holds it, ms. */
+  /** How long to wait for the current holder, ms. */
   readonly waitMs: number;
   readonly clock: Clock;
 }
 
 /**
- * Locks an open file, as flock(2) does. Node has no call for that: util-linux's flock(1) locks the description that it
- * shares with us and leaves the lock to us. It ends with the descriptor, also by kill -9.
+ * Locks an open file, like flock(2), for which Node has no call. util-linux's flock(1) locks the open file description
+ * that it shares with us, and the lock stays with us. It ends with the descriptor, even after kill -9.
  */
 export async function flock(fd: number, { mode, waitMs, clock }: FlockOptions): Promise<Flocked> {
   const timeoutMs = waitMs + 10_000;
@@ -31,7 +31,8 @@ export async function flock(fd: number, { mode, waitMs, clock }: FlockOptions): 
   if (result.exitCode === 0) return { kind: 'locked' };
   if (result.ended === 'not-started') return { kind: 'missing' };
   const words = clean(result.stderr.toString('utf8').trim(), 500);
-  // Only a silent 1 says that the lock is held: an error has another code, and BusyBox's flock prints with its 1.
+  // Only exit code 1 without output means that the lock is held: errors have other codes, and BusyBox's flock prints a
+  // message with its 1.
   if (result.exitCode === 1 && words === '') return { kind: 'taken' };
   return { kind: 'failed', reason: `flock ${howItEnded(result, timeoutMs)}${words && `: ${words}`}` };
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * How many bytes of memory a process and its children have for themselves; files that they map do not count, such as
- * git's packs. 0 where it is gone, or where there is no /proc.
+ * The bytes of private memory of a process and its descendants; mapped files do not count, such as git's packs. 0 if
+ * the process is gone or there is no /proc.
  */
 export function memoryOf(pid: number, depth = 8): number {
   const own = Number(/^RssAnon:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1_024;

@@ -1,20 +1,20 @@
 import { writeSync } from 'node:fs';
 
 /**
- * Where log lines go: to a descriptor, each line whole. Guarantee: `write` never throws and holds up its caller for no
- * longer than a second. A line that cannot be written (a full disk, a closed pipe, a reader that takes nothing) is dropped
- * and counted; the first line that can be written again comes behind one that says how many were lost and why. A line of
- * which only a part was written ends where it was cut, so that the next one starts a line of its own.
+ * Writes log lines to a descriptor. Guarantee: `write` never throws, and delays its caller by about a second at most. A
+ * line that cannot be written (a full disk, a closed pipe, a reader that does not read) is dropped and counted. Before
+ * the next line that can be written, a line says how many were lost and why. A line of which only a part was written
+ * ends there, and the next one starts on a new line.
  */
 export interface LogLines {
   write(line: string): void;
-  /** Also counts a line that never came as far as this. */
+  /** Counts a line that could not even be formatted. */
   lose(error: unknown): void;
 }
 
 export type WriteSome = (descriptor: number, bytes: Buffer, offset: number) => number;
 
-/** @param noteOf the line that says that so many lines were lost, without its end. */
+/** @param noteOf the line that reports so many lost lines, without a line break. */
 export function logLinesTo(
   descriptor: number,
   noteOf: (lost: number, code: string) => string,
@@ -31,7 +31,7 @@ export function logLinesTo(
 
   function put(text: string): void {
     const bytes = Buffer.from(text);
-    // Who is known to take nothing is not waited for again.
+    // While lines are being lost, do not wait again.
     let patience = lost > 0 ? 0 : MAX_TRIES;
     for (let at = 0; at < bytes.length; ) {
       try {
@@ -66,7 +66,7 @@ const MAX_TRIES = 50;
 const TRY_AGAIN_MS = 20;
 const nothing = new Int32Array(new SharedArrayBuffer(4));
 
-/** A pipe whose reader is slow takes nothing for a moment; a log call cannot wait in any other way. */
+/** A pipe with a slow reader may be full for a moment. A log call is synchronous, so this is the only way to wait. */
 function pause(): void {
   Atomics.wait(nothing, 0, 0, TRY_AGAIN_MS);
 }

@@ -6,8 +6,7 @@ export type { Logger };
 
 /**
  * The log of a program: JSON lines, in which every string and every error message has passed `clean`. A log call never
- * throws and never ends what calls it, whatever it is given and wherever the lines go: what cannot be written is dropped
- * and counted (log-lines.ts).
+ * throws, whatever it is given and wherever the lines go: what cannot be written is dropped and counted (log-lines.ts).
  */
 export function createLog(settings: LogSettings, destination?: DestinationStream): Logger {
   const { level, bindings = {} } = settings;
@@ -49,7 +48,7 @@ function noteOf(bindings: Record<string, unknown>, lost: number, code: string): 
 }
 
 const nothing = () => {};
-/** What most commands have in the place of a log: they need not load one. */
+/** Most commands have this in place of a log, and so need not load one. */
 const SILENT = {
   level: 'silent',
   trace: nothing,
@@ -65,7 +64,7 @@ function cleanFields(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, cleanValue(value, 0)]));
 }
 
-/** The depth is bounded because a field may hold anything, an error with a cyclic cause included. */
+/** The depth is bounded because a field may contain anything, even an error with a cyclic cause. */
 function cleanValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return clean(value);
   if (typeof value === 'bigint') return value.toString();

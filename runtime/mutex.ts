@@ -1,6 +1,6 @@
 export type Mutex = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** Lets one piece of work run after the other, in the order of asking; a failure of one does not touch the next. */
+/** Runs pieces of work one after another, in the order of the calls. A failure of one does not affect the next. */
 export function createMutex(): Mutex {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -2,9 +2,9 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /**
- * Why the system answers ENOENT where a program is started: it says the same of a missing directory, a missing program, a
- * missing interpreter, and a script with Windows line ends, whose interpreter's name ends with a carriage return. Looked
- * at after the failure, so it may have changed meanwhile. Never throws.
+ * Why starting a program failed with ENOENT. The system reports the same code for a missing directory, a missing
+ * program, a missing interpreter, and a script with Windows line ends, whose interpreter's name ends with a carriage
+ * return. Determined after the failure, so it may have changed in the meantime. Never throws.
  */
 export function whyNoEntry(program: string, directory: string, path: string): string {
   if (!isThere(directory, 'directory')) return `there is no directory ${directory}`;

@@ -1,8 +1,9 @@
 import { type Random, systemRandom } from './clock.ts';
 
 /**
- * Tells one write from every other: 128 bits, from the 64 by which V8 seeds Math.random in each process. Not secret: who can
- * read a record can read its nonce. Not drawn by node:crypto, which takes a command longer to load than all that it does.
+ * Distinguishes one write from every other: 128 bits, from the 64-bit seed of Math.random in each process. Not secret:
+ * anyone who can read a record can read its nonce. Not from node:crypto, because loading it takes longer than
+ * everything else that a command does.
  */
 export const newNonce = (random: Random = systemRandom): string =>
   Array.from({ length: 4 }, () =>

@@ -1,4 +1,4 @@
-/** What `make` gives, made at the first call and kept: for what takes long to make and not every program needs. */
+/** Calls `make` at the first use and keeps the value: for values that are expensive to make and not always needed. */
 export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | null = null;
   return () => {
@@ -7,7 +7,7 @@ export function once<T>(make: () => T): () => T {
   };
 }
 
-/** What `make` gives of the present input, made again only where that is another one. */
+/** The value of `make` for the current input; made again only if the input is another object. */
 export function lastOf<In extends object, T>(make: (input: In) => T, input: () => In): () => T {
   let last: { readonly of: In; readonly value: T } | null = null;
   return () => {

@@ -10,32 +10,35 @@ export interface RunOptions {
   env: Record<string, string>;
   clock: Clock;
   timeoutMs: number;
-  /** At deadline or abort the group first gets SIGTERM and this long to end; without it SIGKILL at once. */
+  /** At the deadline or on abort, the group first gets SIGTERM and this long to end; by default SIGKILL at once. */
   gentleMs?: number;
   signal?: AbortSignal;
   input?: string | Buffer;
-  /** Bytes kept of each stream; beyond it the oldest go (`keep: 'tail'`) or the run is ended (`keep: 'all'`). */
+  /**
+   * Bytes kept of each stream. Beyond that, the oldest are dropped (`keep: 'tail'`) or the run is ended (`keep:
+   * 'all'`).
+   */
   maxBytes: number;
   keep: 'all' | 'tail';
-  /** Bytes of memory that it and its children may hold, asked at each look; looked at some times a second. */
+  /** Bytes of memory that it and its children may hold. Called at each check, four times a second. */
   maxMemoryBytes?: () => number;
-  /** The child gets a third stream to write to, ASIDE_FD: for words that must not be taken for its own. */
+  /** The child gets a third output stream, ASIDE_FD: for text that must not be mistaken for its own output. */
   aside?: boolean;
-  /** Further descriptors the child inherits, from the next number on. */
+  /** More descriptors for the child to inherit, from the next number on. */
   inherit?: number[];
-  /** Where it starts; what is in there is killed with the group. */
+  /** Where it starts. Everything in it is killed with the group. */
   enclosure?: Enclosure | null;
   /** Called with the leader of the new process group, before anything else happens. */
   onStarted?: (pid: number) => void;
-  /** Called on each byte that arrives: lets a caller extend a progress-aware deadline. */
+  /** Called for each chunk that arrives, so that a caller can extend a deadline with progress. */
   onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }
 
-/** A place that its children do not leave by making a process group of their own. Neither function throws of itself. */
+/** A container that children cannot leave by creating their own process group. The functions themselves never throw. */
 export interface Enclosure {
-  /** Calls `spawn` so that what it starts begins inside. */
+  /** Calls `spawn` so that the new process starts inside. */
   readonly start: <T>(spawn: () => T) => T;
-  /** SIGKILL to all that is inside. */
+  /** Sends SIGKILL to everything inside. */
   readonly kill: () => void;
 }
 
@@ -44,12 +47,12 @@ export interface RunResult {
   signal: NodeJS.Signals | null;
   stdout: Buffer;
   stderr: Buffer;
-  /** The last of what came on ASIDE_FD. */
+  /** The end of the output on ASIDE_FD. */
   aside: Buffer;
   ended: 'exit' | 'timeout' | 'abort' | 'too-much-output' | 'too-much-memory' | 'not-started';
-  /** Why it did not start (ENOENT ...), where `ended` is 'not-started'. */
+  /** Why it did not start (ENOENT ...), if `ended` is 'not-started'. */
   cause?: NodeJS.ErrnoException;
-  /** What ENOENT stands for. */
+  /** The reason behind ENOENT. */
   why?: string;
 }
 
@@ -57,10 +60,10 @@ export const ASIDE_FD = 3;
 const MAX_ASIDE_BYTES = 64 * 1024;
 
 /**
- * Runs one command without a shell, in a process group of its own; at the deadline, on abort and at too much output
- * the whole group is killed, so that no helper process lives on; with an enclosure also what left the group. Resolves in every case, also when the program does
- * not exist; it never rejects. Ends on the child's exit, not on the closing of its pipes, so that a grandchild which
- * keeps a pipe open cannot hold the caller.
+ * Runs one command without a shell, in its own process group. At the deadline, on abort, and at too much output or
+ * memory, the whole group is killed, so that no helper process survives; with an enclosure, also processes that left
+ * the group. Always resolves, even if the program does not exist; never rejects. Ends with the child's exit, not with
+ * the closing of its pipes, so that a grandchild that keeps a pipe open cannot delay the caller.
  */
 export function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   return new Promise((resolve) => {
@@ -86,7 +89,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
     try {
       child = options.enclosure ? options.enclosure.start(start) : start();
     } catch (error) {
-      // What the system does not even look at: a NUL byte among the words, more of them than it takes.
+      // Node refuses some calls before the system sees them, such as a NUL byte in an argument.
       return resolve({ ...notRun('not-started'), cause: error as NodeJS.ErrnoException });
     }
     if (child.pid !== undefined) options.onStarted?.(child.pid);
@@ -112,7 +115,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       cancelTimeout();
       cancelMemory();
       cancelKill();
-      // What outlived its leader dies now, so that nothing of a group we were to end is left.
+      // Kill what outlived the leader, so that nothing is left of a group that had to end.
       if (ended !== 'exit') kill();
       options.signal?.removeEventListener('abort', onAbort);
       child.stdout?.destroy();
@@ -137,16 +140,16 @@ export function run(argv: readonly string[], options: RunOptions): Promise<RunRe
       });
     }
     third?.on('data', aside.add);
-    child.stdin?.on('error', () => {}); // EPIPE: the child did not want its input; its exit code tells.
+    child.stdin?.on('error', () => {}); // EPIPE: the child did not read its input; its exit code says enough.
     child.stdin?.end(options.input);
     child.on('error', (error: NodeJS.ErrnoException) => {
-      if (child.pid !== undefined) return; // A kill that failed; the exit still comes.
+      if (child.pid !== undefined) return; // A failed kill; the exit still comes.
       ended = 'not-started';
       cause = error;
       finish(null, null);
     });
     child.on('exit', (exitCode, signal) => {
-      // A normal exit has written all it will: 'close' follows unless a grandchild holds the pipe.
+      // After an exit nothing more is written: 'close' follows unless a grandchild holds the pipe.
       const cancel = options.clock.after(250, () => finish(exitCode, signal));
       child.once('close', () => {
         cancel();
@@ -172,7 +175,7 @@ function reasonOf({ code }: NodeJS.ErrnoException, program: string, { cwd = '/',
   return code === 'ENOENT' ? { why: whyNoEntry(program, cwd, env['PATH'] ?? '') } : {};
 }
 
-/** In words that follow the command's name. */
+/** How a run ended, as text to follow the command's name. */
 export function howItEnded({ ended, cause, why, signal, exitCode }: RunResult, timeoutMs: number): string {
   if (ended === 'not-started')
     return `could not be started (${cause?.code ?? 'unknown reason'}${why ? `: ${why}` : ''})`;
@@ -191,7 +194,7 @@ function notRun(ended: RunResult['ended']): RunResult {
   };
 }
 
-/** Kills a process group we made; silent when it is gone already. */
+/** Kills a process group of ours. Succeeds if it is already gone. */
 export function killGroup(pid: number | undefined, signal: NodeJS.Signals = 'SIGKILL'): void {
   if (pid === undefined) return;
   try {

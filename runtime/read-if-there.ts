@@ -1,11 +1,11 @@
 import { lstat, readFile } from 'node:fs/promises';
 
-/** Far above what any file holds that is read whole. */
+/** Far more than any file that is read as a whole contains. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * The text of a small file; null where there is none. A link is not followed, and what is no plain file, or larger than
- * `maxBytes`, is not read. @throws the system's errors; EFTYPE or EFBIG for what is not read.
+ * The text of a small file; null if it does not exist. Links are not followed. @throws the system's errors; EFTYPE if
+ * it is no regular file, EFBIG if it is larger than `maxBytes`.
  */
 export async function readIfThere(file: string, maxBytes = MAX_BYTES): Promise<string | null> {
   const found = await lstat(file).catch(nullIf('ENOENT'));
@@ -17,7 +17,7 @@ export async function readIfThere(file: string, maxBytes = MAX_BYTES): Promise<s
   return await readFile(file, 'utf8').catch(nullIf('ENOENT'));
 }
 
-/** For `catch`: null in the place of these codes of the system; everything else is thrown on. */
+/** For `catch`: null for these system error codes; everything else is rethrown. */
 export const nullIf =
   (...codes: string[]) =>
   (error: NodeJS.ErrnoException): null => {

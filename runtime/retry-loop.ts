@@ -4,16 +4,17 @@ import { classify, type FleetError } from './errors.ts';
 import type { Logger } from './log.ts';
 
 /**
- * How a loop that never gives up treats its failures: how long it waits, and what it logs. Guarantee: a wait is never
- * longer than a minute, and a failure that repeats, alone or by turns with others, is logged once in ten minutes.
- * @param soon the wait after the nth failure in a row (from 0) of a kind that passes without a person.
+ * How a loop that never gives up treats failures: how long it waits, and what it logs. Guarantee: a wait is never
+ * longer than a minute (if `soon` keeps to that), and a repeated failure, alone or alternating with others, is logged
+ * once in ten minutes.
+ * @param soon the wait after the nth consecutive failure (from 0) that needs no person.
  */
 export function createRetryLoop(
   { clock, random, log }: RetryLoopParts,
   soon: (attempt: number) => number = () => spread(SOON_MS, 0.5, random),
 ): RetryLoop {
   let attempt = 0;
-  /** When each failure was logged last. */
+  /** When each failure was last logged. */
   const said = new Map<string, number>();
 
   function say(failure: FleetError, fields: Fields, words: string): void {
@@ -42,12 +43,13 @@ export function createRetryLoop(
 
 export interface RetryLoop {
   /**
-   * Logs the failure with its hint, unless it was logged within ten minutes. A failure is known by its code and by
-   * `fields`, which name its subject, and not by its text: that may hold a name or a number that is new each time.
-   * @returns how long to wait before the next try, ms: never more than a minute.
+   * Logs the failure with its hint, unless it was logged within the last ten minutes. A failure is recognised by its
+   * code and by `fields`, which name its subject. Its text does not count: it may contain a new name or number each
+   * time.
+   * @returns how long to wait before the next attempt, ms.
    */
   failed(error: unknown, fields: Fields, words: string): number;
-  /** It went well: the next failure counts as the first. */
+  /** After a success: the next failure counts as the first. */
   wentWell(): void;
 }
 
@@ -59,9 +61,11 @@ interface RetryLoopParts {
   readonly log: Logger;
 }
 
-/** What passes without a person is tried again after so long; spread by 50 %. */
+/** The wait after a failure that needs no person; spread by 50 %. */
 const SOON_MS = 1_000;
-/** What a person must fix: the wait doubles up to this, so with its spread it stays below a minute. */
+/**
+ * The longest wait after a failure that a person must fix. It doubles up to this; with its spread, a minute at most.
+ */
 const SELDOM_MS = 40_000;
 const SAY_AGAIN_MS = 600_000;
 const MAX_KNOWN = 100;

@@ -1,19 +1,22 @@
 /**
- * The one door through which text from outside (git's words, a command's output, a refused value, a znode) reaches a
- * log, a report, a terminal or a line of JSON. Guarantee: credentials in urls are masked, the length is bounded, and
- * no character that paints the screen, hides itself or turns the text around goes out as it is. What it does not do:
- * judge whether a name is one; that is for the grammar of the name.
+ * The only way for text from outside (git's messages, a command's output, a refused value, a znode) into a log, a
+ * report, a terminal or a line of JSON. Guarantee of `clean` and `visible`: credentials in urls are masked, and the
+ * length is bounded. Guarantee of all three: no character passes unchanged that controls the terminal, is invisible, or
+ * reverses the text. Not checked: whether a name is valid; the grammar of the name decides that.
  *
- * - `clean` drops such characters and keeps line breaks and tabs: for logs and reports.
- * - `visible` shows them, `\u001b[31mred`, on one line: for terminals, where a name must not look like another name.
+ * - `clean` drops such characters but keeps line breaks and tabs: for logs and reports.
+ * - `visible` writes them out, as in `\u001b[31mred`, on one line: for terminals, where a name must not look like
+ *   another.
  * - `jsonLine` escapes them, so that a reader of JSON gets the value exactly: for `--json`.
  */
 
-/** `//user:secret@` in anything that looks like a url; also a lone token before the `@`. */
+/** `//user:secret@` in anything that looks like a url; also a single token before the `@`. */
 const USERINFO = /\/\/[^/@\s]*@/g;
 /** Control and format characters, separators that break lines, and lone surrogates. */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-/** The joiner of an emoji, which may stay; elsewhere it is invisible and makes one name of two. */
+/**
+ * The zero-width joiner within an emoji may stay. Elsewhere it is invisible, and two different names would look alike.
+ */
 const JOINER = /(?<=\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?)\u200d(?=\p{Extended_Pictographic})/gu;
 const SHORT: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 

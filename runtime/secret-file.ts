@@ -1,6 +1,6 @@
 /**
- * Whether others could read or change a secret. A file of our own must be ours alone. One that belongs to root may be
- * read by its group, for that is how secrets are mounted (root:agents 0440), unless we are root ourselves.
+ * Whether others could read or change a secret. A file that we own must be accessible to us alone. One that root owns
+ * may be readable by its group, as mounted secrets are (root:agents 0440), unless we are root ourselves.
  */
 export function isOpenToOthers(
   file: { readonly mode: number; readonly uid: number },

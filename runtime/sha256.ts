@@ -1,6 +1,6 @@
 /**
- * SHA-256 of bytes, as 64 lower-case hex digits. Written out here since node:crypto takes a command longer to load than
- * all that a publish hashes (docs/speed.md). Not for secrets, and not for large data: one record takes well under 1 ms.
+ * SHA-256 of bytes, as 64 lower-case hex digits. Implemented here because loading node:crypto takes longer than all the
+ * hashing of a publish (docs/speed.md). Not for secrets, and not for large data: one record takes well under 1 ms.
  */
 export function sha256(data: Uint8Array): string {
   const state = Uint32Array.from(FIRST);

@@ -1,15 +1,15 @@
 /**
- * Ordered release of what a process holds. Releasers run newest first, each at most once, and one that throws does
- * not keep the others from running.
+ * The ordered release of what a process holds. Releasers run newest first, each at most once. One that throws does not
+ * prevent the others.
  */
 export interface Shutdown {
-  /** Fires as soon as a stop was asked for. */
+  /** Fires as soon as a stop is requested. */
   readonly signal: AbortSignal;
-  /** Runs `release` when the process stops; the returned function takes it back. */
+  /** Runs `release` when the process stops. The returned function cancels that. */
   add(name: string, release: () => Promise<void> | void): () => void;
-  /** Asks for a stop: work ends at its next safe point. Nothing is released yet. */
+  /** Requests a stop: work ends at its next safe point. Nothing is released yet. */
   ask(): void;
-  /** Asks, and releases everything. Idempotent: a second call waits for the first. */
+  /** Requests a stop and releases everything. Idempotent: a second call waits for the first. */
   stop(): Promise<void>;
 }
 

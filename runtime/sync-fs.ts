@@ -1,9 +1,10 @@
 /**
- * What we use of node:fs/promises, with its names, results and errors; the build puts it in the place of that module
- * (scripts/build.mjs). Node sends every such call to another thread and back, which takes several times the processor
- * time of a look at a local disk: for a deployment's two hundred looks more than all else that an agent does itself. So
- * the small ones are done at once, but never more of them in one turn of the event loop than take about a millisecond.
- * What may take long stays as it was: fsync, trees, large files, and what is no file at all, such as a pipe.
+ * The part of node:fs/promises that we use, with the same names, results and errors; the build replaces that module
+ * with this one (scripts/build.mjs). Node sends every such call to another thread and back, which takes several times
+ * the processor time of the call itself on a local disk: for the two hundred calls of a deployment, more than all other
+ * work of an agent. So small calls are made synchronously, but in one turn of the event loop never more than take about
+ * a millisecond. What may take long is unchanged: fsync, trees, large files, and anything but regular files, such as a
+ * pipe.
  */
 import {
   chmodSync,
@@ -39,7 +40,7 @@ import type { FileHandle } from 'node:fs/promises';
 export { constants } from 'node:fs';
 export type { FileHandle } from 'node:fs/promises';
 
-/** Node loads what is behind `promises` when that is first read, which takes a millisecond: not before it is called. */
+/** Node loads `promises` when it is first read, which takes a millisecond. So it is not read before a call needs it. */
 function onThread<Name extends FunctionsOf<typeof promises>>(name: Name): (typeof promises)[Name] {
   const later = (...args: unknown[]) => (promises[name] as (...args: unknown[]) => unknown)(...args);
   return later as unknown as (typeof promises)[Name];
@@ -60,7 +61,9 @@ const SMALL_BYTES = 64 * 1024;
 let left = MAX_IN_A_TURN;
 let counting = false;
 
-/** Whether this turn of the event loop may bear one more call; else heartbeats and signals come first. */
+/**
+ * Whether one more synchronous call fits into this turn of the event loop. If not, heartbeats and signals come first.
+ */
 function bearable(): boolean {
   if (!counting) {
     counting = true;
@@ -73,7 +76,7 @@ function bearable(): boolean {
   return left >= 0;
 }
 
-/** Two functions of Node's that differ only in when they are done. */
+/** Combines the synchronous and the asynchronous form of one function of Node's. */
 function atOnce<Later extends (...args: never[]) => Promise<unknown>>(now: unknown, later: Later): Later {
   const either = async (...args: never[]) => (bearable() ? (now as Later)(...args) : later(...args));
   return either as unknown as Later;
@@ -100,7 +103,8 @@ export const readFile = (async (...[path, options]: Args<typeof promises.readFil
 }) as typeof promises.readFile;
 
 /**
- * Null: no small file, which the other thread may read or refuse. O_NONBLOCK: never wait for the other end of a pipe.
+ * Null if it is no small regular file: leave it to the other thread. O_NONBLOCK: never wait for the other end of a
+ * pipe.
  */
 function readSmall(path: PathLike, options: Args<typeof promises.readFile>[1]): string | Buffer | null {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -119,15 +123,16 @@ export const writeFile = (async (...[file, data, options]: Args<typeof promises.
 }) as typeof promises.writeFile;
 
 /**
- * What is written aside and fsynced (durable-file.ts, apply-diff.ts, config-edit.ts), and directories to be fsynced:
- * only the fsync goes to another thread. Such a handle has the methods below and no others of FileHandle.
+ * For files that are written aside and fsynced (durable-file.ts, apply-diff.ts, config-edit.ts), and for directories to
+ * fsync: only the fsync goes to another thread. Such a handle has only those methods of FileHandle that handleOf
+ * provides.
  */
 export const open = (async (...[path, flags, mode]: Args<typeof promises.open>) => {
   const descriptor = isPath(path) && bearable() ? openSmall(path, flags, mode) : null;
   return descriptor === null ? await promises.open(path, flags, mode) : handleOf(descriptor);
 }) as unknown as typeof promises.open;
 
-/** Null: neither a file that is made now nor a directory, whose opening could block. */
+/** Null if it is neither a new file nor a directory: opening anything else could block. */
 function openSmall(path: PathLike, flags?: string | number, mode?: Mode): number | null {
   if (flags === 'wx') return openSync(path, flags, mode);
   if (flags !== 'r') return null;
@@ -157,7 +162,7 @@ function handleOf(descriptor: number): SmallHandle {
   };
 }
 
-/** As promisify, which takes several times as long as the call that it is made for. */
+/** Like promisify, which takes several times as long as the call itself. */
 const later = (start: (done: (error: Error | null) => void) => void): Promise<void> =>
   new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
 
@@ -167,7 +172,7 @@ export const rm = (async (...[path, options]: Args<typeof promises.rm>) => {
     unlinkSync(path);
   } catch (error) {
     if (options?.force && (error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    await promises.rm(path, options); // For its words.
+    await promises.rm(path, options); // For Node's error message.
   }
 }) as typeof promises.rm;
 

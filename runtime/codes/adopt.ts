@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** What `gitfleet agent adopt` found at the place that it was to take over. */
+/** What `gitfleet agent adopt` can find at the place to take over. */
 export const adoptCodes = () =>
   ({
     NOTHING_THERE: {

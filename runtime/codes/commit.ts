@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** What speaks against the commit: its tree, its release file, its steps, its health. */
+/** Problems of the commit: its tree, its release file, its steps, its health. */
 export const commitCodes = () =>
   ({
     UNSAFE_TREE: {

@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** What must not happen: ours to correct. */
+/** Defects of gitfleet. */
 export const defectsCodes = () =>
   ({
     INTERNAL: {

@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** The git host, the way to it, and the object store that holds what came from it. */
+/** The git host, the connection to it, and the object store of what was fetched. */
 export const gitCodes = () =>
   ({
     FETCH_FAILED: {

@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** What stands against a deployment in the fleet, and what became of one. */
+/** What prevents a deployment in the fleet, and how one ended. */
 export const rolloutCodes = () =>
   ({
     HOLD: {

@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** What programs meet that share work over ZooKeeper: by the library, `gitfleet lock` and `gitfleet elect`. */
+/** For programs that share work over ZooKeeper: with the library, `gitfleet lock` or `gitfleet elect`. */
 export const sharedWorkCodes = () =>
   ({
     ZNODE: {

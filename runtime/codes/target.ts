@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** What a target says besides its commit: every agent judges it again, by its own settings. */
+/** The target apart from its commit. Every agent judges it again, by its own settings. */
 export const targetCodes = () =>
   ({
     EMPTY: {

@@ -1,6 +1,6 @@
 import type { CodeRows } from './row.ts';
 
-/** ZooKeeper, the way to it, and what it holds. */
+/** ZooKeeper, the connection to it, and its content. */
 export const zookeeperCodes = () =>
   ({
     UNREACHABLE: {
