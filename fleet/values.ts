@@ -28,6 +28,18 @@ export function checkValuePath(path: string): void {
   if (RESERVED.includes(segments[0] as string)) throw reserved(path, `/${segments[0]}`);
 }
 
+/** A value that may be written. @throws FleetError USAGE */
+export function checkValueSize(data: Buffer): void {
+  if (data.length <= MAX_VALUE_BYTES) return;
+  throw FleetError.of('USAGE', `a value has at most ${MAX_VALUE_BYTES} bytes`, 'keep large files in git');
+}
+
+/** A path where a value may be written: it belongs to no app, registry or directory of plain flags. */
+export async function checkWrittenPath(session: Session, path: string): Promise<void> {
+  checkValuePath(path);
+  await refuseOurs(session, path);
+}
+
 /** The nodes on the way to a path, the path itself the last. */
 const onTheWay = (path: string): string[] =>
   path

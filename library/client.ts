@@ -1,6 +1,8 @@
 import type { AclEntry, CallOptions, CreateMode, Operation, OperationResult, Session } from '../zookeeper/session.ts';
 import type { Content } from './content.ts';
+import type { FlagReaders } from './flags.ts';
 import type { Recipes } from './recipes.ts';
+import type { Values } from './values.ts';
 
 /**
  * What `connect` gives: one lasting session and the recipes on it. Its states are those of every gitfleet program, each
@@ -24,6 +26,10 @@ export interface Client
       | 'getAcl'
       | 'close'
     > {
+  /** Flags of apps, evaluated in this program. */
+  readonly flags: FlagReaders;
+  /** Values of any program, with the refusals of `gitfleet kv`. */
+  readonly values: Values;
   /** Resolves to the path made: the sequential modes append a number to it. */
   create(path: string, content: Content, options?: CreateOptions): Promise<string>;
   /** `version`: the one that was read, or ANY_VERSION. */

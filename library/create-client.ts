@@ -1,14 +1,18 @@
 import type { Operation, Session } from '../zookeeper/session.ts';
 import type { Client, ClientOperation } from './client.ts';
 import { toBuffer } from './content.ts';
+import { createFlagReaders } from './create-flags.ts';
 import { createRecipes, type RecipeParts } from './create-recipes.ts';
 import { anyPath, ownPath } from './own-path.ts';
+import { createValues } from './values.ts';
 
 /** @param apps the app znodes besides those below `/app`. */
 export function createClient(session: Session, apps: readonly string[], parts: RecipeParts): Client {
   const own = (path: string) => ownPath(path, apps);
   return {
     ...createRecipes(session, own, parts),
+    flags: createFlagReaders(session, parts),
+    values: createValues(session),
     get state() {
       return session.state;
     },

@@ -4,6 +4,7 @@
  * file of the package may change without notice. Importing it starts nothing: no signal handler, no timer, no log line.
  */
 
+export type { Evaluation, EvaluationContext, FlagValue } from '../fleet/flags/evaluation.ts';
 export type { Code } from '../runtime/codes.ts';
 export { type Failure, FleetError, type NextStep } from '../runtime/errors.ts';
 export { isCode, type WriteOutcome, ZooKeeperError } from '../zookeeper/errors.ts';
@@ -31,4 +32,14 @@ export {
 export type { Client, ClientOperation, CreateOptions } from './client.ts';
 export { type ConnectSettings, connect } from './connect.ts';
 export type { Content } from './content.ts';
+export type {
+  FlagReaders,
+  FlagSet,
+  FlagStructure,
+  FlagsChange,
+  FlagsState,
+  WatchedFlags,
+  WatchFlagsOptions,
+} from './flags.ts';
 export type { Barrier, Election, Member, Queue, TaskList, TaskListOptions } from './recipes.ts';
+export type { PutOptions, Value, Values } from './values.ts';

@@ -14,8 +14,6 @@ export const FLAG_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** A variant's name is typed as a word: `gitfleet flag set NAME VARIANT`. */
 export const VARIANT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
-export type FlagValue = boolean | string | number | { readonly [member: string]: unknown };
-
 const value = () => z.union([z.boolean(), z.string(), z.number(), z.record(z.string(), z.unknown())]);
 
 const flag = once(() =>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Evaluation, evaluate } from '../../fleet/flags/evaluate.ts';
+import { evaluate } from '../../fleet/flags/evaluate.ts';
+import type { Evaluation } from '../../fleet/flags/evaluation.ts';
 import type { Flags } from '../../schemas/flags.ts';
 
 const PREFIX = '/ofrep/v1/evaluate/flags';

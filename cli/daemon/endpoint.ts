@@ -1,10 +1,10 @@
 import type { OwnEnrolment } from '../../agent/coordination/own-enrolment.ts';
 import type { AgentListener } from '../../agent/events.ts';
 import { openEndpoint } from '../../agent/service/endpoint.ts';
-import type { KeptFlags } from '../../agent/service/flags-file.ts';
 import { findStuck, type Liveness } from '../../agent/service/liveness.ts';
 import { createMetrics } from '../../agent/service/metrics.ts';
 import { answerOfrep } from '../../agent/service/ofrep.ts';
+import type { KeptFlags } from '../../fleet/flags/keep-flags.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
 import { codes } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';

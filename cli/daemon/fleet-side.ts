@@ -7,12 +7,12 @@ import { followRollout } from '../../agent/coordination/rollout-feed.ts';
 import { keepSecondName } from '../../agent/coordination/second-name.ts';
 import { followTarget } from '../../agent/coordination/target-feed.ts';
 import { adoptPlainFlags } from '../../agent/service/adopt-plain-flags.ts';
-import { keepFlags } from '../../agent/service/flags-file.ts';
 import type { Journal } from '../../agent/state/journal.ts';
 import type { OwnCredential } from '../../agent/state/own-credential.ts';
 import type { WantedTarget } from '../../agent/state/wanted.ts';
 import type { Access } from '../../fleet/access.ts';
 import { presenceSubject, reportSubject } from '../../fleet/enrolment/trust.ts';
+import { keepFlags } from '../../fleet/flags/keep-flags.ts';
 import { markLeft } from '../../fleet/leave.ts';
 import { startCoordinator } from '../../rollout/coordinator.ts';
 import type { Clock, Random } from '../../runtime/clock.ts';
@@ -187,7 +187,7 @@ export function fleetSide(parts: FleetSideParts) {
 /** Keeps the app's flags on this server for as long as the agent runs. */
 function followFlags({ session, app, access, clock, random, log, shutdown }: FleetSideParts, file: string) {
   const paths = znodes(app);
-  const { kept, follow } = keepFlags({ session, path: paths.flags, file, clock, random, log });
+  const { kept, follow } = keepFlags({ session, path: paths.flags, file, writes: true, clock, random, log });
   const stop = new AbortController();
   const following = follow(stop.signal);
   shutdown.add('flags', async () => {

@@ -1,4 +1,12 @@
-import { checkValuePath, MAX_VALUE_BYTES, missing, putValue, refuseOurs, removeValue } from '../../fleet/values.ts';
+import {
+  checkValuePath,
+  checkValueSize,
+  checkWrittenPath,
+  MAX_VALUE_BYTES,
+  missing,
+  putValue,
+  removeValue,
+} from '../../fleet/values.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import type { ValueChangeOutput, ValueOutput } from '../../schemas/json-output.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -20,8 +28,7 @@ const get = (call: Call): Promise<number> =>
 
 async function put(call: Call): Promise<number> {
   const data = Buffer.from(String(call.words[1]));
-  if (data.length > MAX_VALUE_BYTES)
-    throw usage(`a value has at most ${MAX_VALUE_BYTES} bytes`, 'keep large files in git');
+  checkValueSize(data);
   const ifVersion = versionIn(call.options['ifVersion']);
   const force = call.options['force'] === true;
   return await onValue(call, 'write', async (session, path) => {
@@ -86,7 +93,7 @@ async function onValue(
   if (path !== '/' || kind === 'write') checkValuePath(path);
   const settings = await readSettings(options);
   return await withSession(settings, async (session) => {
-    if (kind === 'write') await refuseOurs(session, path);
+    if (kind === 'write') await checkWrittenPath(session, path);
     await work(session, path);
     return EXIT.converged;
   });

@@ -1,5 +1,6 @@
 // A configuration client: one JSON document, checked before it is used. A document that is wrong changes nothing, and
-// without ZooKeeper the program continues with what it has.
+// without ZooKeeper the program continues with what it has. Change it:
+// gitfleet kv put /shop/configuration '{"timeoutMs":500,"banner":""}' --force
 import { connect } from 'gitfleet';
 
 interface Configuration {
@@ -13,8 +14,8 @@ const client = connect({ zookeeper: process.env['ZOOKEEPER'] ?? '127.0.0.1:2181'
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
-for await (const seen of client.watch('/shop/configuration', { signal: stop.signal })) {
-  const next = seen.exists ? parse(seen.data) : null;
+for await (const value of client.values.watch('/shop/configuration', { signal: stop.signal })) {
+  const next = value && parse(value.data);
   if (next) current = next;
   console.log(next ? 'in use:' : 'kept:', JSON.stringify(current));
 }

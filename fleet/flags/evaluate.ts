@@ -1,19 +1,6 @@
-import type { Flag, Flags, FlagValue } from '../../schemas/flags.ts';
+import type { Flag, Flags } from '../../schemas/flags.ts';
+import type { Evaluation, EvaluationContext, FlagValue } from './evaluation.ts';
 import { isPlain, sharesOf, variantOf } from './fractional.ts';
-
-/** What is known of the one who asks. `targetingKey` names it for shares: a user, a session, a server. */
-export interface EvaluationContext {
-  readonly targetingKey?: string;
-}
-
-/** Reasons and error codes are those of OpenFeature (https://openfeature.dev/specification/types). */
-export type Evaluation =
-  | { readonly value: FlagValue; readonly variant: string; readonly reason: 'STATIC' | 'SPLIT' | 'DEFAULT' }
-  /** The flag says nothing: the program's own default counts. */
-  | { readonly value: null; readonly variant: null; readonly reason: 'DISABLED' | 'DEFAULT' }
-  | { readonly value: null; readonly variant: null; readonly reason: 'ERROR'; readonly errorCode: EvaluationError };
-
-type EvaluationError = 'FLAG_NOT_FOUND' | 'PARSE_ERROR';
 
 /**
  * The value of a flag. Local and synchronous: it reads the document and nothing else. A rule that this version does not

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { cleanEnvironment } from '../support/commands.ts';
+import { cleanEnvironment, gitfleet } from '../support/commands.ts';
 import { proxiesForTest } from '../support/proxy.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
 import { sharedServer } from '../support/zookeeper/shared.ts';
@@ -72,8 +72,8 @@ async function stopped({ child, ended }: ReturnType<typeof start>): Promise<void
 
 it('has a case for each program', () => {
   const programs = readdirSync(EXAMPLES).map((name) => name.replace('.ts', ''));
-  const known = ['barrier', 'cache-servers', 'configuration', 'key-watcher', 'queue', 'stops-sending', 'update-stack'];
-  expect(programs.toSorted()).toEqual([...known, 'workers'].toSorted());
+  const known = ['barrier', 'cache-servers', 'configuration', 'feature-switch', 'key-watcher', 'queue'];
+  expect(programs.toSorted()).toEqual([...known, 'stops-sending', 'update-stack', 'workers'].toSorted());
 });
 
 it('key-watcher prints each new value, before and after the key exists', async () => {
@@ -118,6 +118,28 @@ it('configuration takes what is right, and keeps it where the next one is wrong'
   await session.set('/shop/configuration', Buffer.from('{"timeoutMs":-1,"banner":""}'), 0);
   await expect.poll(() => program.lines.at(-1), wide).toBe(`kept: ${right}`);
   await stopped(program);
+});
+
+it('feature-switch shows each flip, and starts without ZooKeeper with what it was', async () => {
+  const app = '/app/switched';
+  const verb = (...words: string[]) => gitfleet([...words, '-z', servers.connect(), '--app', app]);
+  expect(await verb('init', '--open')).toMatchObject({ exitCode: 0 });
+  expect(await verb('flag', 'set', 'checkout', 'on')).toMatchObject({ exitCode: 0 });
+  const file = join(project, 'flags.json');
+  const program = start('feature-switch', [], { APP: app, FLAGS_FILE: file });
+  await expect.poll(() => program.lines.at(-1), wide).toBe('ready: checkout on, banner off for user-17');
+  expect(program.lines[0]).toBe('none: checkout off, banner off for user-17');
+  await verb('flag', 'set', 'banner', '100%');
+  await expect.poll(() => program.lines.at(-1), wide).toBe('ready: checkout on, banner on for user-17');
+  await verb('flag', 'set', 'checkout', 'off');
+  await expect.poll(() => program.lines.at(-1), wide).toBe('ready: checkout off, banner on for user-17');
+  await stopped(program);
+  // As an agent of this server leaves it there.
+  const document = await open(servers.connect()).get(`${app}/flags`);
+  writeFileSync(file, document?.data as Buffer);
+  const away = start('feature-switch', [], { APP: app, FLAGS_FILE: file, ZOOKEEPER: '127.0.0.1:1' });
+  await expect.poll(() => away.lines, wide).toEqual(['stale: checkout off, banner on for user-17']);
+  await stopped(away);
 });
 
 it('cache-servers lists the servers that are complete', async () => {

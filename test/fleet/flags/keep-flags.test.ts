@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { keepFlags } from '../../../agent/service/flags-file.ts';
 import { evaluate } from '../../../fleet/flags/evaluate.ts';
+import { keepFlags } from '../../../fleet/flags/keep-flags.ts';
 import { type Clock, systemRandom as random, systemClock } from '../../../runtime/clock.ts';
 import type { Session } from '../../../zookeeper/session.ts';
 import { silentLog as log } from '../../support/log.ts';
@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 
 function follow() {
-  const { kept, follow: following } = keepFlags({ session, path, file, clock, random, log });
+  const { kept, follow: following } = keepFlags({ session, path, file, writes: true, clock, random, log });
   const stop = new AbortController();
   const done = following(stop.signal);
   onTestFinished(async () => {
