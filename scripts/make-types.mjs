@@ -4,7 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-const ENTRIES = ['library/index.d.ts'];
+const ENTRIES = ['library/index.d.ts', 'library/openfeature.d.ts'];
+/** Packages that a program has anyway which imports this entry. */
+const PEERS = { 'library/openfeature.d.ts': ['@openfeature/server-sdk'] };
 const IMPORT = /(\bfrom\s+|\bimport\()'(\.[^']+)\.ts'/g;
 
 export function makeTypes(root, directory) {
@@ -27,7 +29,9 @@ function closure(directory) {
     const text = readFileSync(file, 'utf8');
     for (const [, , path] of text.matchAll(IMPORT)) visit(relative(directory, join(dirname(file), `${path}.d.ts`)));
     writeFileSync(file, text.replace(IMPORT, "$1'$2.js'"));
-    const foreign = [...text.matchAll(/^(?:import|export)\b[^;]*? from '([^.'][^']*)'/gm)].map(([, id]) => id);
+    const foreign = [...text.matchAll(/^(?:import|export)\b[^;]*? from '([^.'][^']*)'/gm)]
+      .map(([, id]) => id)
+      .filter((id) => !PEERS[name]?.includes(id));
     if (foreign.length > 0)
       throw new Error(`the types of the library would need those of ${foreign.join(', ')}: ${name}`);
   };

@@ -31,6 +31,10 @@ const OWNED: Record<string, { folders: string[]; reason: string }> = {
   pino: { folders: ['runtime'], reason: 'runtime/log.ts redacts; a second logger would not' },
   commander: { folders: ['cli'], reason: 'only entries read argv' },
   yaml: { folders: ['cli', 'schemas'], reason: 'settings files are read by entries' },
+  '@openfeature/server-sdk': {
+    folders: ['library'],
+    reason: 'an optional peer: only who imports gitfleet/openfeature has it',
+  },
   'node:child_process': {
     folders: ['runtime', 'git', 'zookeeper', 'cli'],
     reason:

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cleanEnvironment } from '../support/commands.ts';
+import { cleanEnvironment, gitfleet } from '../support/commands.ts';
 import { sharedServer } from '../support/zookeeper/shared.ts';
 
 const exec = promisify(execFile);
@@ -13,6 +13,11 @@ const servers = sharedServer();
 
 /** The one program in the section of README.md about the library. */
 const SNIPPET = /## As a library[\s\S]*?```ts\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1];
+
+/** The same of docs/library.md about OpenFeature. */
+const OPENFEATURE = /## OpenFeature[\s\S]*?```ts\n([\s\S]*?)```/.exec(
+  readFileSync(join(ROOT, 'docs/library.md'), 'utf8'),
+)?.[1];
 
 describe('a fresh TypeScript project with the tarball of npm pack', () => {
   let project: string;
@@ -43,6 +48,8 @@ describe('a fresh TypeScript project with the tarball of npm pack', () => {
     // What such a project has besides: npm install --save-dev typescript @types/node.
     mkdirSync(file('node_modules/@types'));
     symlinkSync(join(ROOT, 'node_modules/@types/node'), file('node_modules/@types/node'));
+    // And, for one test: npm install @openfeature/server-sdk.
+    symlinkSync(join(ROOT, 'node_modules/@openfeature'), file('node_modules/@openfeature'));
   });
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
@@ -59,6 +66,18 @@ describe('a fresh TypeScript project with the tarball of npm pack', () => {
   it('compiles it with the module resolution of bundlers too', async () => {
     const bundler = { module: 'esnext', moduleResolution: 'bundler', noEmit: true };
     expect(await compile('bundled', SNIPPET as string, bundler)).toBe('');
+  });
+
+  it('compiles the program with OpenFeature of docs/library.md likewise, and runs it', async () => {
+    for (const words of [
+      ['init', '--open'],
+      ['flag', 'set', 'checkout', 'on'],
+    ])
+      expect(await gitfleet([...words, '-z', servers.connect()])).toMatchObject({ exitCode: 0 });
+    expect(await compile('openfeature', OPENFEATURE as string)).toBe('');
+    const env = { ...cleanEnvironment(), ZOOKEEPER: servers.connect() };
+    const ran = await exec(process.execPath, [file('out/openfeature.js')], { env });
+    expect(ran).toEqual({ stdout: 'READY true\n', stderr: '' });
   });
 
   it('has types that refuse what is wrong', async () => {
