@@ -27,7 +27,7 @@ interface DrainParts {
 /**
  * Waits until every known consumer has applied a list at least as new as the deletion of a registration. Guarantee: ends
  * within `atMost`, and not before `atLeast`. A consumer that registered after the deletion has read the list after it, and
- * is not waited for; neither is one that missed two drains, until it acknowledges again. What it does not do: know
+ * is not waited for; neither is one that missed two drains, until it acknowledges again. At most 10,000 are asked. What it does not do: know
  * readers that do not register.
  * @param zxid of the deletion; null: nothing was listed, so nobody has to be told.
  */
@@ -45,19 +45,43 @@ export async function awaitConsumers(
   const until = AbortSignal.any([signal, late.signal]);
   setMaxListeners(0, until); // Each consumer is watched until then.
   try {
-    const ids = (await session.children(serviceZnodes(service).consumers)) ?? [];
-    memory.note(ids, startedAt);
-    const waited = ids.filter((id) => memory.isWaitedFor(id));
-    const told = await Promise.all(waited.map(async (id) => ((await hasApplied(parts, id, zxid, until)) ? null : id)));
+    const all = (await session.children(serviceZnodes(service).consumers)) ?? [];
+    const heard = await askAll(parts, memory.note(all, startedAt), zxid, until);
     signal.throwIfAborted();
-    const unacknowledged = told.filter((id) => id !== null);
-    for (const id of waited) memory.judge(id, !unacknowledged.includes(id));
+    for (const [id, applied] of heard) memory.judge(id, zxid, applied);
+    const unacknowledged = [...heard].filter(([, applied]) => !applied).map(([id]) => id);
     await clock.sleep(Math.max(0, Math.min(atLeast, atMost) - (clock.monotonic() - startedAt)), signal);
     const ms = clock.monotonic() - startedAt;
-    return { unacknowledged, acknowledged: waited.length - unacknowledged.length, ms };
+    return { unacknowledged, acknowledged: heard.size - unacknowledged.length, ms };
   } finally {
     cancel();
   }
+}
+
+/** So many are watched at a time: who may add consumers may add any number, and each costs a watch. */
+const ASKED_AT_ONCE = 500;
+
+/**
+ * Whether each of them has applied the list by the end of `signal`; they are asked in their order, the next one as soon
+ * as one has answered. One that is not waited for has no answer.
+ */
+async function askAll(parts: DrainParts, ids: readonly string[], zxid: bigint, signal: AbortSignal) {
+  const heard = new Map<string, boolean>();
+  const left = ids.values();
+  const askNext = async () => {
+    for (const id of left) {
+      if (await isWaitedFor(parts, id)) heard.set(id, !signal.aborted && (await hasApplied(parts, id, zxid, signal)));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(ASKED_AT_ONCE, ids.length) }, askNext));
+  return heard;
+}
+
+async function isWaitedFor({ session, service, memory }: DrainParts, id: string): Promise<boolean> {
+  const missed = memory.missedBy(id);
+  if (missed === null) return true;
+  const node = await session.get(serviceZnodes(service).consumer(id)).catch(() => null);
+  return node !== null && appliedIn(node.data) >= missed;
 }
 
 /** False at the end of `signal` alone. One that goes away meanwhile uses the list no more, or is covered by time. */
@@ -66,8 +90,7 @@ async function hasApplied({ session, service }: DrainParts, id: string, zxid: bi
   try {
     for await (const seen of session.watch(path, { signal })) {
       if (!seen.exists || seen.stat.czxid > zxid) return true;
-      const applied = BigInt(`0x${parseConsumer(seen.data)?.applied ?? '0'}`);
-      if (applied >= zxid) return true;
+      if (appliedIn(seen.data) >= zxid) return true;
     }
   } catch {
     // What cannot be read has not acknowledged.
@@ -75,29 +98,47 @@ async function hasApplied({ session, service }: DrainParts, id: string, zxid: bi
   return false;
 }
 
+const appliedIn = (data: Buffer): bigint => BigInt(`0x${parseConsumer(data)?.applied ?? '0'}`);
+
 /** What a leaver remembers of consumers between two drains. */
 export interface ConsumerMemory {
-  /** These are registered now. */
-  note(ids: readonly string[], now: number): void;
-  /** Whether it acknowledged in time. */
-  judge(id: string, acknowledged: boolean): void;
-  isWaitedFor(id: string): boolean;
+  /** These are registered now. Returns whom a drain asks: at most 10,000, first those that acknowledged before. */
+  note(ids: readonly string[], now: number): readonly string[];
+  /** Whether it acknowledged the deletion with this zxid in time. */
+  judge(id: string, zxid: bigint, acknowledged: boolean): void;
+  /** For one that missed two drains, the last deletion that it missed; null: it is waited for. */
+  missedBy(id: string): bigint | null;
+}
+
+interface Remembered {
+  readonly seenAt: number;
+  readonly acknowledged: boolean;
+  /** In a row. */
+  readonly missed: number;
+  readonly missedZxid: bigint;
 }
 
 const MISSED = 2;
 const REMEMBERED_MS = 600_000;
+const MOST = 10_000;
 
 export function createConsumerMemory(): ConsumerMemory {
-  const known = new Map<string, { missed: number; seenAt: number }>();
+  let known = new Map<string, Remembered>();
+  const of = (id: string): Remembered => known.get(id) ?? { seenAt: 0, acknowledged: false, missed: 0, missedZxid: 0n };
   return {
     note(ids, now) {
-      for (const [id, { seenAt }] of known) if (now - seenAt > REMEMBERED_MS) known.delete(id);
-      for (const id of ids) known.set(id, { missed: known.get(id)?.missed ?? 0, seenAt: now });
+      const proven = ids.filter((id) => of(id).acknowledged);
+      const asked = [...proven, ...ids.filter((id) => !of(id).acknowledged)].slice(0, MOST);
+      const lately = [...known].filter(([, { seenAt }]) => now - seenAt <= REMEMBERED_MS);
+      const present = asked.map((id): [string, Remembered] => [id, { ...of(id), seenAt: now }]);
+      known = new Map([...lately, ...present].slice(-MOST));
+      return asked;
     },
-    judge(id, acknowledged) {
-      const entry = known.get(id);
-      if (entry) entry.missed = acknowledged ? 0 : entry.missed + 1;
+    judge(id, zxid, acknowledged) {
+      const before = of(id);
+      const missed = acknowledged ? { missed: 0 } : { missed: before.missed + 1, missedZxid: zxid };
+      known.set(id, { ...before, acknowledged, ...missed });
     },
-    isWaitedFor: (id) => (known.get(id)?.missed ?? 0) < MISSED,
+    missedBy: (id) => (of(id).missed < MISSED ? null : of(id).missedZxid),
   };
 }

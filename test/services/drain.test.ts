@@ -87,6 +87,58 @@ function drainSuite(kit: ZooKeeperKit): void {
       expect(drains[2]?.ms).toBeLessThan(150);
     });
 
+    it('waits again for one that missed two drains, once it has acknowledged what it missed', async () => {
+      const session = await withInstances(20);
+      let hangs = true;
+      let wake = () => {};
+      consume(kit.open(kit.connect()), 'late', async (list) => {
+        if (hangs && list.instances.length < 20) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+        return true;
+      });
+      const applied = async () => JSON.parse(String((await session.get(paths.consumer('late')))?.data ?? '{}')).applied;
+      await expect.poll(applied, wide).toMatch(/[1-9a-f]/);
+      const memory = createConsumerMemory();
+      for (const name of ['i1', 'i2']) await drain(session, await removed(session, name), 200, memory);
+      const missed = await removed(session, 'i3');
+      expect(await drain(session, missed, 5_000, memory)).toMatchObject({ acknowledged: 0, unacknowledged: [] });
+      hangs = false;
+      wake();
+      await expect.poll(async () => BigInt(`0x${await applied()}`) >= missed, wide).toBe(true);
+      expect(await drain(session, await removed(session, 'i4'), 10_000, memory)).toMatchObject({ acknowledged: 1 });
+    });
+
+    it('watches at most 500 consumers at a time, however many somebody adds', async () => {
+      const session = await withInstances(2);
+      const all = Array.from({ length: 1_200 }, (_, at) => `c${at}`);
+      for (let at = 0; at < all.length; at += 100) {
+        const some = all.slice(at, at + 100);
+        await Promise.all(
+          some.map((id) => session.create(paths.consumer(id), Buffer.from('{"applied":"0"}'), 'ephemeral')),
+        );
+      }
+      const watched = { now: 0, most: 0 };
+      const counting = Object.create(session, {
+        watch: {
+          async *value(path: string, options: { signal: AbortSignal }) {
+            watched.most = Math.max(watched.most, ++watched.now);
+            try {
+              yield* session.watch(path, options);
+            } finally {
+              watched.now--;
+            }
+          },
+        },
+      });
+      const drained = await drain(counting, await removed(session, 'i1'), 1_000);
+      expect(watched.most).toBe(500);
+      expect(drained.unacknowledged).toHaveLength(1_200);
+      expect(drained.ms).toBeLessThan(5_000);
+    });
+
     it('does not wait for a consumer that registered after the deletion', async () => {
       const session = await withInstances(2);
       const zxid = await removed(session, 'i1');

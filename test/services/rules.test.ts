@@ -95,10 +95,18 @@ describe('when an instance registers', () => {
 it('a consumer that missed two drains is not waited for until it acknowledges again', () => {
   const memory = createConsumerMemory();
   memory.note(['a'], 0);
-  memory.judge('a', false);
-  expect(memory.isWaitedFor('a')).toBe(true);
-  memory.judge('a', false);
-  expect(memory.isWaitedFor('a')).toBe(false);
-  memory.judge('a', true);
-  expect(memory.isWaitedFor('a')).toBe(true);
+  memory.judge('a', 5n, false);
+  expect(memory.missedBy('a')).toBeNull();
+  memory.judge('a', 7n, false);
+  expect(memory.missedBy('a')).toBe(7n);
+  memory.judge('a', 9n, true);
+  expect(memory.missedBy('a')).toBeNull();
+});
+
+it('a drain asks at most 10,000 consumers, first those that acknowledged before', () => {
+  const memory = createConsumerMemory();
+  const ids = Array.from({ length: 12_000 }, (_, at) => `c${at}`);
+  expect(memory.note(ids, 0)).toEqual(ids.slice(0, 10_000));
+  memory.judge('c11999', 5n, true);
+  expect(memory.note(ids, 1).slice(0, 2)).toEqual(['c11999', 'c0']);
 });
