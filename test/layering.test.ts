@@ -7,7 +7,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   runtime: [],
   schemas: ['runtime'],
   zookeeper: ['runtime'],
-  library: ['runtime', 'schemas', 'zookeeper', 'fleet'],
+  library: ['runtime', 'schemas', 'zookeeper', 'fleet', 'services'],
   git: ['runtime'],
   fleet: ['runtime', 'schemas', 'zookeeper'],
   services: ['runtime', 'schemas', 'zookeeper', 'fleet'],
@@ -119,6 +119,9 @@ const ROOMS: Readonly<Record<string, Wall>> = {
   'fleet/flags': { may: ['fleet'], reason: 'flags stand beside deployments: no way back of code may depend on them' },
   'fleet/enrolment': { may: ['fleet'], reason: 'what it writes has the rights and bounds of all other writes' },
   fleet: { may: ['fleet/enrolment'], reason: 'flags stand beside deployments: no way back of code may depend on them' },
+
+  services: { may: [], reason: 'rules and recipes; where a list is written is not their matter' },
+  'services/write': { may: ['services'], reason: 'from a list to files and proxies, one way' },
 
   'agent/state': { may: [], reason: 'what is remembered says what happened, and does not know who decides by it' },
   'agent/disk': { may: ['agent/state'], reason: 'where things lie; does not run anything' },

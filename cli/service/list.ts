@@ -1,8 +1,7 @@
 import { visible } from '../../runtime/safe-text.ts';
-import { SERVICE_NAME } from '../../schemas/settings/service-settings.ts';
 import { addressText } from '../../services/contract.ts';
 import type { Instance } from '../../services/instance.ts';
-import type { Session } from '../../zookeeper/session.ts';
+import { serviceNames } from '../../services/read-list.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
@@ -41,17 +40,4 @@ function instanceLine(instance: Instance): string {
     : 'registered by another program';
   const unwell = twin?.unwell ? `; not well, kept by the floor: ${twin.unwell}` : '';
   return `  ${addressText(instance)}  ${visible(instance.name, 120)}  ${visible(by + unwell, 300)}`;
-}
-
-async function serviceNames(session: Session): Promise<string[]> {
-  const businesses = (await session.children('/service')) ?? [];
-  const found = await Promise.all(
-    businesses.map(async (business) =>
-      ((await session.children(`/service/${business}`)) ?? []).map((what) => `${business}/${what}`),
-    ),
-  );
-  return found
-    .flat()
-    .filter((name) => SERVICE_NAME.test(name))
-    .toSorted();
 }

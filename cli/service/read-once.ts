@@ -1,8 +1,7 @@
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
-import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { cacheFile, readCache, writeCache } from '../../services/cache.ts';
-import { followService } from '../../services/follow-service.ts';
+import { readList } from '../../services/read-list.ts';
 import type { ServiceList } from '../../services/view.ts';
 import { withSession } from '../shell/session.ts';
 import { warn } from '../shell/terminal.ts';
@@ -25,7 +24,7 @@ export async function readOnce(settings: Settings, service: string, cacheDirecto
   try {
     const list = await withSession(
       settings,
-      async (session) => await firstOf(session, service),
+      async (session) => await readList({ session, service, clock, random }),
       cached === null ? undefined : WITH_CACHE_MS,
     );
     if (cacheDirectory !== null) await writeCache(cacheDirectory, service, list, clock.now());
@@ -36,14 +35,4 @@ export async function readOnce(settings: Settings, service: string, cacheDirecto
     warn(`ZooKeeper does not answer: from ${cacheFile(cacheDirectory, service)}, ${Math.round(ageMs / 1_000)} s old`);
     return { list: { state: 'live', instances: cached.instances, mark: null }, ageMs };
   }
-}
-
-async function firstOf(session: Parameters<typeof followService>[0]['session'], service: string): Promise<ServiceList> {
-  const stop = new AbortController();
-  const parts = { session, service, before: null, clock, random, log: createLog({ level: 'silent' }) };
-  for await (const list of followService(parts, stop.signal)) {
-    stop.abort();
-    return list;
-  }
-  throw new Error('the list has ended');
 }

@@ -4,10 +4,10 @@ import { systemClock as clock, systemRandom as random } from '../../runtime/cloc
 import { classify } from '../../runtime/errors.ts';
 import { createLog, type Logger } from '../../runtime/log.ts';
 import { newNonce } from '../../runtime/nonce.ts';
-import { createFileWriter } from '../../services/file-writer.ts';
-import { FORMATS, type Format } from '../../services/formats.ts';
-import { applyBySocket } from '../../services/haproxy-socket.ts';
-import { type Apply, keepApplied } from '../../services/keep-applied.ts';
+import { createFileWriter } from '../../services/write/file-writer.ts';
+import { FORMATS, type Format } from '../../services/write/formats.ts';
+import { applyBySocket } from '../../services/write/haproxy-socket.ts';
+import { type Apply, keepApplied } from '../../services/write/keep-applied.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';

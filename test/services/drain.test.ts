@@ -8,8 +8,8 @@ import { openServiceAccess } from '../../services/access.ts';
 import { readCache } from '../../services/cache.ts';
 import { addressText, encodeRegistration, serviceZnodes } from '../../services/contract.ts';
 import { awaitConsumers, createConsumerMemory } from '../../services/drain.ts';
-import { type Apply, keepApplied } from '../../services/keep-applied.ts';
 import { makeService } from '../../services/make-service.ts';
+import { type Apply, keepApplied } from '../../services/write/keep-applied.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { fakeKit, realKit, type ZooKeeperKit } from '../support/zookeeper/kit.ts';
 

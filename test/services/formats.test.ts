@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { FORMATS, formatList } from '../../services/formats.ts';
-import { parseSlots, planSlots } from '../../services/haproxy-slots.ts';
 import type { Instance } from '../../services/instance.ts';
 import type { ServiceList } from '../../services/view.ts';
+import { FORMATS, formatList } from '../../services/write/formats.ts';
+import { parseSlots, planSlots } from '../../services/write/haproxy-slots.ts';
 
 const one: Instance = { name: 'web-1-aaaaaaaa', host: '10.0.0.1', port: 8080, twin: null };
 const two: Instance = {

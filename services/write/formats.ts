@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { addressText } from './contract.ts';
-import type { Instance } from './instance.ts';
-import type { ServiceList } from './view.ts';
+import { addressText } from '../contract.ts';
+import type { Instance } from '../instance.ts';
+import type { ServiceList } from '../view.ts';
 
 /**
  * A list in the form of a program that reads files. Pure, and the same list gives the same bytes, so that an unchanged

@@ -1,10 +1,10 @@
 import { readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock } from '../runtime/clock.ts';
-import { syncDirectory, writeAside } from '../runtime/durable-file.ts';
-import { FleetError } from '../runtime/errors.ts';
-import { howItEnded, run } from '../runtime/process.ts';
-import { clean } from '../runtime/safe-text.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { syncDirectory, writeAside } from '../../runtime/durable-file.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { howItEnded, run } from '../../runtime/process.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import { type Format, formatList } from './formats.ts';
 import type { Apply } from './keep-applied.ts';
 import { untilWorkersGone, workersOf } from './old-workers.ts';

@@ -1,5 +1,5 @@
-import { addressText } from './contract.ts';
-import type { Instance } from './instance.ts';
+import { addressText } from '../contract.ts';
+import type { Instance } from '../instance.ts';
 
 /** One server of a HAProxy backend, as `show servers state` tells it. */
 export interface ServerSlot {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 
 /**
  * nginx and HAProxy reload by new workers beside the old ones, which finish what they began by the old list. The list is

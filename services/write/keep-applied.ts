@@ -1,11 +1,11 @@
-import { createBell } from '../runtime/bell.ts';
-import { classify } from '../runtime/errors.ts';
-import { createRetryLoop } from '../runtime/retry-loop.ts';
-import type { ServiceAccess } from './access.ts';
-import { readCache, writeCache } from './cache.ts';
-import { openConsumer } from './consumer.ts';
-import { type FollowParts, followService } from './follow-service.ts';
-import { lostSomebody, MAX_FROZEN_MS, type ServiceList } from './view.ts';
+import { createBell } from '../../runtime/bell.ts';
+import { classify } from '../../runtime/errors.ts';
+import { createRetryLoop } from '../../runtime/retry-loop.ts';
+import type { ServiceAccess } from '../access.ts';
+import { readCache, writeCache } from '../cache.ts';
+import { openConsumer } from '../consumer.ts';
+import { type FollowParts, followService } from '../follow-service.ts';
+import { lostSomebody, MAX_FROZEN_MS, type ServiceList } from '../view.ts';
 
 /** Brings something outside to a list. Resolves to whether it may be said that the list is applied (consumer.ts). */
 export type Apply = (list: ServiceList, signal: AbortSignal) => Promise<boolean>;

@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
-import type { Clock } from '../runtime/clock.ts';
-import { FleetError } from '../runtime/errors.ts';
-import { clean } from '../runtime/safe-text.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { clean } from '../../runtime/safe-text.ts';
+import type { ServiceList } from '../view.ts';
 import { isAddress } from './formats.ts';
 import { parseSlots, planSlots } from './haproxy-slots.ts';
-import type { ServiceList } from './view.ts';
 
 const ANSWER_MS = 5_000;
 const MAX_ANSWER_BYTES = 4_000_000;
