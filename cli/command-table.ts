@@ -91,6 +91,15 @@ const INSTEAD: Readonly<Record<string, string>> = {
   '-v': 'gitfleet version, or gitfleet -V;',
 };
 
+/** Puts the verbs into groups, in this order. One that is in none ends up below "Commands", which a test refuses. */
+export function inGroups(root: Command, groups: Readonly<Record<string, readonly string[]>>): void {
+  const order = Object.values(groups).flat();
+  for (const [heading, names] of Object.entries(groups)) {
+    for (const name of names) childOf(root, name)?.helpGroup(heading);
+  }
+  (root.commands as Command[]).sort((a, b) => order.indexOf(a.name()) - order.indexOf(b.name()));
+}
+
 /** What was typed wrongly, with the nearest name. Null: commander has shown its help. */
 export function usageOf(error: CommanderError, root: Command, argv: readonly string[]): FleetError | null {
   if (error.code.startsWith('commander.help')) return null;

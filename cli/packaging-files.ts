@@ -13,6 +13,16 @@ export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
 /** Where the Debian package has its unit. */
 export const PACKAGED_UNIT = `/usr/lib/systemd/system/${UNIT}`;
 
+/** The commit that this was built from, with `-dirty` where files differed from it; null: not known. */
+export function builtFrom(): string | null {
+  try {
+    const text = readFileSync(new URL('../../dist/build.json', import.meta.url), 'utf8');
+    return (JSON.parse(text) as { commit: string | null }).commit;
+  } catch {
+    return null;
+  }
+}
+
 interface Facts {
   /** How the unit starts us: a program, and what comes before its arguments. */
   readonly gitfleet: string;

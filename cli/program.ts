@@ -5,20 +5,20 @@ import {
   collect,
   createCommandTable,
   example,
+  inGroups,
   refuseOptionsAsValues,
   shared,
   usageOf,
   withoutHelpOfUnknown,
 } from './command-table.ts';
 import { EXIT } from './shell/exit-codes.ts';
-import { say, sayFailure } from './shell/terminal.ts';
+import { sayFailure } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
 import { brakeVerbs, deployVerbs, enrolVerb, forgetVerb, publishVerb } from './verbs-deploy.ts';
 import { flagVerbs } from './verbs-flag.ts';
-import { guardedVerbs } from './verbs-guarded.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
-import { serviceVerbs } from './verbs-service.ts';
+import { guardedVerbs, serviceVerbs } from './verbs-service.ts';
 import { version } from './version.ts';
 
 /**
@@ -49,30 +49,34 @@ export async function program(
   return table.exitCode;
 }
 
-/** In the groups of `gitfleet --help`, which come in this order. */
+/** The groups of `gitfleet --help`, by who looks for a verb there, and the order in them. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  'First look:': ['demo', 'doctor'],
+  'Publish:': ['publish', 'plan', 'rollback', 'hold', 'unhold', 'quarantine', 'unquarantine', 'hook'],
+  'Watch:': ['status', 'attach', 'history'],
+  'Rollout:': ['pause', 'resume', 'abort', 'promote', 'retry', 'policy'],
+  'Server:': ['agent', 'enrol', 'forget'],
+  'ZooKeeper:': ['init', 'zk'],
+  'Programs:': ['flag', 'kv', 'service', 'lock', 'elect'],
+  'This command:': ['version'],
+};
+
 function allVerbs(table: CommandTable): void {
   const { root } = table;
-  root.commandsGroup('Deploy:');
   deployVerbs(table);
-  root.commandsGroup('Steer:');
   rolloutVerbs(table);
   brakeVerbs(table);
-  root.commandsGroup('Flags and values:');
   flagVerbs(table);
-  root.commandsGroup('Servers:');
   agentVerbs(table);
   doctorVerb(table);
   enrolVerb(table);
   forgetVerb(table);
-  root.commandsGroup('Services:');
   serviceVerbs(table);
-  root.commandsGroup('Repository:');
   hookVerbs(table);
-  root.commandsGroup('Coordinate:');
   guardedVerbs(table);
-  root.commandsGroup('Set-up:');
   setUpVerbs(table);
-  root.helpCommand('help [command]', 'show the help of a command');
+  inGroups(root, GROUPS);
+  root.commandsGroup('This command:').helpCommand('help [command]', 'show the help of a command');
 }
 
 function doctorVerb({ root, verb }: CommandTable): void {
@@ -129,12 +133,11 @@ function setUpVerbs({ root, verb }: CommandTable): void {
     'npm run demo -- --exit',
   );
   example(
-    verb(root, 'version', 'print the version', async () => ({
-      run: async () => {
-        say(version);
-        return EXIT.converged;
-      },
-    })),
+    verb(root, 'version', 'print the version', () => import('./manual/version.ts')).option(
+      '--json',
+      'with the versions of Node and git, and the commit that was built',
+    ),
     'gitfleet version',
+    'gitfleet version --json',
   );
 }

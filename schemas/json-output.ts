@@ -217,6 +217,17 @@ export const valueChangeOutput = z.strictObject({
   removed: z.boolean().optional(),
 });
 
+/** `version`. */
+export const versionOutput = z.strictObject({
+  version: z.string(),
+  /** The Node that runs it. */
+  node: z.string(),
+  /** Null: no git can be run. */
+  git: z.string().nullable(),
+  /** What it was built from, with `-dirty` where files differed from it; null: not known. */
+  commit: z.string().nullable(),
+});
+
 /** `forget --list`: one line per agent. */
 export const forgettableOutput = z.strictObject({
   agentId: z.string(),
@@ -262,3 +273,4 @@ export type FlagChangeOutput = z.infer<typeof flagChangeOutput>;
 export type ValueOutput = z.infer<typeof valueOutput>;
 export type ValueChangeOutput = z.infer<typeof valueChangeOutput>;
 export type EnrolOutput = z.infer<typeof enrolOutput>;
+export type VersionOutput = z.infer<typeof versionOutput>;

@@ -19,6 +19,7 @@ try {
   const publishing = await makeScript(root, `${aside}/cli`, PUBLISHING);
   await makeMain(root, `${aside}/cli`, script, publishing);
   for (const each of [script, publishing]) keepCompiled(`${aside}/cli/${each}`);
+  writeFileSync(`${aside}/build.json`, `${JSON.stringify({ commit: commitHere() })}\n`);
   // What changed while the compiler ran is newer than the build.
   writeFileSync(`${aside}/.built`, String(startedAt.getTime()));
   try {
@@ -30,6 +31,18 @@ try {
 } finally {
   rmSync(aside, { recursive: true, force: true });
   rmSync(old, { recursive: true, force: true });
+}
+
+/** Null outside of a clone of this project: a repository above it is not asked. */
+function commitHere() {
+  const env = { ...process.env, GIT_CEILING_DIRECTORIES: fileURLToPath(new URL('../..', import.meta.url)) };
+  const args = ['describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'];
+  try {
+    const options = { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    return execFileSync('git', args, options).trim();
+  } catch {
+    return null;
+  }
 }
 
 /** In a process of its own: code that was run is kept, the build's own is not. */

@@ -168,6 +168,10 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     may: ['cli/shell', 'cli/ground', 'cli/zk'],
     reason: 'the demo runs servers as `zk up` does, one way',
   },
+  'cli/manual': {
+    may: ['cli/shell', 'cli/ground'],
+    reason: 'what is made of the command table; no verb is run for it',
+  },
   'cli/doctor': {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',

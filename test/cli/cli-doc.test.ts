@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
@@ -41,16 +41,17 @@ describe('docs/cli.md', () => {
 describe('--help', () => {
   it('lists the verbs in groups, each verb once', async () => {
     const { stdout } = await gitfleet(['--help']);
-    const headings = [...stdout.matchAll(/^([A-Z][A-Za-z-]+):$/gm)].map(([, heading]) => heading);
+    const headings = [...stdout.matchAll(/^([A-Z][A-Za-z -]+):$/gm)].map(([, heading]) => heading);
     expect(headings).toEqual([
       'Options',
-      'Deploy',
-      'Steer',
-      'Servers',
-      'Services',
-      'Repository',
-      'Coordinate',
-      'Set-up',
+      'First look',
+      'Publish',
+      'Watch',
+      'Rollout',
+      'Server',
+      'ZooKeeper',
+      'Programs',
+      'This command',
     ]);
     const verbs = await verbsOf();
     expect(verbs).toEqual([...new Set(verbs)]);
@@ -68,6 +69,17 @@ describe('--help', () => {
     const { stdout } = await gitfleet(['-V']);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(await gitfleet(['version'])).toMatchObject({ exitCode: 0, stdout });
+  });
+
+  it('version --json says which Node, git and commit, too', async () => {
+    const { stdout } = await gitfleet(['version', '--json']);
+    const said = output.versionOutput.parse(JSON.parse(stdout));
+    expect(said).toMatchObject({ node: process.versions.node, git: expect.stringMatching(/^2\./) });
+    // Built outside of a clone, as from a tarball, it is not known.
+    if (existsSync(join(import.meta.dirname, '../../.git'))) expect(said.commit).toMatch(/^[0-9a-f]{40}(-dirty)?$/);
+    expect(
+      JSON.parse((await gitfleet(['version', '--json'], { env: { PATH: '/nonexistent' } })).stdout).git,
+    ).toBeNull();
   });
 
   it('of every verb says what it does, with an example, in lines that fit', async () => {
