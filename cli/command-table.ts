@@ -125,11 +125,23 @@ export const reasoned = (command: Command): Command => command.option('-m, --mes
 /** For options that may be given several times. */
 export const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
+interface Note {
+  readonly heading: string;
+  readonly lines: readonly string[];
+}
+
+/** What stands below the options of each verb. */
+const NOTES = new WeakMap<Command, Note[]>();
+
+export const notesOf = (command: Command): readonly Note[] => NOTES.get(command) ?? [];
+/** Adds a paragraph below the options of a verb. */
+export function note(command: Command, heading: string, lines: readonly string[]): Command {
+  NOTES.set(command, [...notesOf(command), { heading, lines }]);
+  return command.addHelpText('after', `\n${heading}:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
+
 export const example = (command: Command, ...lines: string[]): Command =>
-  command.addHelpText(
-    'after',
-    `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.map((line) => `  ${line}`).join('\n')}`,
-  );
+  note(command, lines.length === 1 ? 'Example' : 'Examples', lines);
 
 /**
  * Refuses an option as the value of another: in `publish --url --force`, commander would take `--force` as the url. A

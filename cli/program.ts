@@ -49,6 +49,13 @@ export async function program(
   return table.exitCode;
 }
 
+/** The whole table, which no call has changed: completion and the manual are made of it. */
+export function wholeTable(): CommandTable {
+  const table = createCommandTable(version, {});
+  allVerbs(table);
+  return table;
+}
+
 /** The groups of `gitfleet --help`, by who looks for a verb there, and the order in them. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'First look:': ['demo', 'doctor'],
@@ -58,7 +65,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Server:': ['agent', 'enrol', 'forget'],
   'ZooKeeper:': ['init', 'zk'],
   'Programs:': ['flag', 'kv', 'service', 'lock', 'elect'],
-  'This command:': ['version'],
+  'This command:': ['completion', 'version'],
 };
 
 function allVerbs(table: CommandTable): void {
@@ -131,6 +138,18 @@ function setUpVerbs({ root, verb }: CommandTable): void {
       () => import('./setup/demo.ts'),
     ).option('--exit', 'end after the last step'),
     'npm run demo -- --exit',
+  );
+  example(
+    verb(root, 'completion <shell>', 'print the completion for bash, zsh or fish', async () => {
+      const { completion } = await import('./manual/completion.ts');
+      return { run: (call) => completion(wholeTable().root, call) };
+    }).description(
+      'Prints what a shell reads to complete verbs, options and values: bash, zsh or fish. The Debian package brings it' +
+        ' along. It does not ask ZooKeeper.',
+    ),
+    'source <(gitfleet completion bash)',
+    'gitfleet completion zsh > /usr/local/share/zsh/site-functions/_gitfleet',
+    'gitfleet completion fish > ~/.config/fish/completions/gitfleet.fish',
   );
   example(
     verb(root, 'version', 'print the version', () => import('./manual/version.ts')).option(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommandTable, example, reasoned, shared, WHY } from './command-table.ts';
+import { type CommandTable, example, note, reasoned, shared, WHY } from './command-table.ts';
 
 /** Also registered alone: a publish is waited for, and does not pay for the other verbs. */
 export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
@@ -195,15 +195,12 @@ const targeting = (command: Command): Command =>
     .option('--no-check', 'do not check that the repository has the commit');
 
 const followable = (command: Command): Command =>
-  command.option('--timeout <duration>', 'how long to follow, default 5m').addHelpText(
-    'after',
-    `
-Exit codes:
-  0 converged   1 failed   3 rolled back   4 timed out, or no agent online
-  5 refused: hold, quarantine   6 superseded, or published by another first
-  7 ZooKeeper or credentials unavailable
-  130 detached by Ctrl-C: gitfleet attach follows again`,
-  );
+  note(command.option('--timeout <duration>', 'how long to follow, default 5m'), 'Exit codes', [
+    '0 converged   1 failed   3 rolled back   4 timed out, or no agent online',
+    '5 refused: hold, quarantine   6 superseded, or published by another first',
+    '7 ZooKeeper or credentials unavailable',
+    '130 detached by Ctrl-C: gitfleet attach follows again',
+  ]);
 
 export const waiting = (command: Command): Command =>
   followable(command)

@@ -1,9 +1,10 @@
 // Makes dist/ (and so bin.gitfleet) from the TypeScript sources: with tsc the modules, one by one, which tests and
 // scripts import; with rolldown the two scripts of which cli/main.ts runs one; and what V8 makes of each, so that
-// a start need not compile it. It is made aside and renamed, so that what runs from dist/ meanwhile never sees half of it.
+// a start need not compile it; and of the command table the manual and the completions. It is made aside and renamed, so that what runs from dist/ meanwhile never sees half of it.
 import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { makeManual } from './make-manual.mjs';
 import { makeMain, makeScript, PUBLISHING } from './make-script.mjs';
 import { makeTypes } from './make-types.mjs';
 
@@ -19,6 +20,7 @@ try {
   const publishing = await makeScript(root, `${aside}/cli`, PUBLISHING);
   await makeMain(root, `${aside}/cli`, script, publishing);
   for (const each of [script, publishing]) keepCompiled(`${aside}/cli/${each}`);
+  await makeManual(aside, `${aside}/share`);
   writeFileSync(`${aside}/build.json`, `${JSON.stringify({ commit: commitHere() })}\n`);
   // What changed while the compiler ran is newer than the build.
   writeFileSync(`${aside}/.built`, String(startedAt.getTime()));

@@ -23,7 +23,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
 
+/** Where each shell of Debian looks. */
+const COMPLETIONS = {
+  gitfleet: '/usr/share/bash-completion/completions',
+  _gitfleet: '/usr/share/zsh/vendor-completions',
+  'gitfleet.fish': '/usr/share/fish/vendor_completions.d',
+};
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
   options: {
@@ -87,6 +94,14 @@ async function unpack(tarball, stage) {
   const documents = `/usr/share/doc/gitfleet`;
   for (const name of ['README.md', 'CHANGELOG.md', 'docs', 'examples']) {
     put(stage, `${documents}/${name}`, (file) => cpSync(join(ROOT, name), file, { recursive: true }));
+  }
+  const shell = join(stage, home, 'dist/share');
+  for (const name of readdirSync(join(shell, 'man/man1'))) {
+    const page = gzipSync(readFileSync(join(shell, 'man/man1', name)), { level: 9 });
+    put(stage, `/usr/share/man/man1/${name}.gz`, (file) => writeFileSync(file, page));
+  }
+  for (const [name, directory] of Object.entries(COMPLETIONS)) {
+    put(stage, `${directory}/${name}`, (file) => copyFileSync(join(shell, 'completions', name), file));
   }
   // Debian's name for the licence, at Debian's place.
   const copyright = readFileSync(join(ROOT, 'packaging/debian/copyright'), 'utf8')

@@ -91,6 +91,7 @@ const DEBIAN = {
   sshd: { present: () => existsSync('/usr/sbin/sshd'), packages: ['openssh-server', 'openssh-client'] },
   haproxy: { present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy'), packages: ['haproxy'] },
   nginx: { present: () => onPath('nginx') || existsSync('/usr/sbin/nginx'), packages: ['nginx'] },
+  groff: { present: () => onPath('groff'), packages: ['groff-base'] },
   kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
   openssl: { present: () => onPath('openssl'), packages: ['openssl'] },
   debootstrap: { present: () => onPath('debootstrap'), packages: ['debootstrap'] },

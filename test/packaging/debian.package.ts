@@ -90,6 +90,14 @@ describe('the Debian package', () => {
     expect(await machine.sh('getent passwd gitfleet')).toMatch(/:\/var\/lib\/gitfleet:\/usr\/sbin\/nologin$/m);
     expect(await machine.sh('gitfleet --version')).toBe('0.1.0\n');
     expect(await machine.sh('dpkg --verify gitfleet')).toBe('');
+    const files = await machine.sh('dpkg -L gitfleet');
+    for (const file of [
+      'man/man1/gitfleet-publish.1.gz',
+      'bash-completion/completions/gitfleet',
+      'zsh/vendor-completions/_gitfleet',
+      'fish/vendor_completions.d/gitfleet.fish',
+    ])
+      expect(files).toContain(`/usr/share/${file}\n`);
     expect(await machine.sh('cat /usr/share/doc/gitfleet/copyright')).toContain('Copyright (c) 2026 The gitfleet');
     expect(await agentIs('ActiveState')).toBe('inactive');
     const verified = await machine.run('systemd-analyze', 'verify', '--man=no', 'gitfleet-agent.service');

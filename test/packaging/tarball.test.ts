@@ -47,6 +47,9 @@ describe('the tarball of npm pack', () => {
     const top = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'node_modules', 'package.json', 'packaging'];
     expect(readdirSync(home).toSorted()).toEqual(top);
     expect(readdirSync(join(home, 'node_modules'))).not.toContain('vitest');
+    const pages = readdirSync(join(scratch, 'prefix/share/man/man1'));
+    expect(pages).toEqual(readdirSync(join(home, 'dist/share/man/man1')));
+    expect(pages).toContain('gitfleet.1');
     const env = cleanEnvironment();
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
     expect((await exec(gitfleet, ['--version'], { env })).stdout.trim()).toBe(version);

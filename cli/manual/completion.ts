@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import type { Call } from '../command-table.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { stdout, usage } from '../shell/terminal.ts';
+import { bashCompletion } from './bash.ts';
+import { type Described, describe } from './describe.ts';
+import { fishCompletion } from './fish.ts';
+import { zshCompletion } from './zsh.ts';
+
+const SHELLS: Readonly<Record<string, (root: Described) => string>> = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+};
+
+/** `gitfleet completion SHELL`: prints the completion of that shell, made of the command table. */
+export async function completion(root: Command, { words }: Call): Promise<number> {
+  const [shell = ''] = words;
+  const make = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
+  if (!make) throw usage(`${JSON.stringify(shell.slice(0, 60))} is no shell that can be completed`, SUPPORTED);
+  stdout().write(make(describe(root)));
+  return EXIT.converged;
+}
+
+const SUPPORTED = `name one of ${Object.keys(SHELLS).join(', ')}; gitfleet completion --help shows where its output goes`;
+
+/** What the packages bring: the file of each shell, by the name that it looks for. */
+export const completionFiles = (root: Described): Readonly<Record<string, string>> => ({
+  gitfleet: bashCompletion(root),
+  _gitfleet: zshCompletion(root),
+  'gitfleet.fish': fishCompletion(root),
+});

@@ -1,0 +1,35 @@
+/**
+ * The few words of roff that a manual page needs (man(7)). Text goes through `text`, so nothing in it is taken for a
+ * request or an escape.
+ */
+export const section = (heading: string): string => `.SH ${inQuotes(heading.toUpperCase())}`;
+export const subsection = (heading: string): string => `.SS ${inQuotes(heading)}`;
+
+/** A paragraph: its lines are filled. */
+export const paragraph = (words: string): string[] => ['.PP', text(words)];
+
+/** A tag, and what stands beside or below it. */
+export const tagged = (tag: string, words: string): string[] => ['.TP', tag, text(words)];
+
+/** Lines that stay as they are, as a person would type them. */
+export const verbatim = (lines: readonly string[]): string[] => [
+  '.PP',
+  '.RS 4',
+  '.nf',
+  ...lines.map(text),
+  '.fi',
+  '.RE',
+];
+
+export const bold = (words: string): string => `\\fB${text(words)}\\fR`;
+export const italic = (words: string): string => `\\fI${text(words)}\\fR`;
+
+/** A line that begins with a dot or an apostrophe would be a request; a bare hyphen would come out as another sign. */
+export const text = (words: string): string =>
+  words
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^(?=[.'])/gm, '\\&');
+
+/** Of a macro: a quote would end it. */
+export const inQuotes = (words: string): string => `"${text(words).replaceAll('"', '\\(dq')}"`;
