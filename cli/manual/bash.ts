@@ -1,4 +1,4 @@
-import { type Described, type DescribedWord, spellings, type Values, withAll } from './describe.ts';
+import { type Described, type DescribedWord, spellings, type ValueSource, withAll } from './describe.ts';
 
 /**
  * Completion for bash, which needs nothing but bash: verbs, options, and values where the table knows them. It asks no
@@ -75,7 +75,7 @@ function valueLine({ path }: Described, names: readonly string[], value: Describ
   return [`    ${names.map((name) => quoted([...path, name].join(' '))).join('|')}) ${replyOf(value.values)} ;;`];
 }
 
-function replyOf(values: Values): string {
+function replyOf(values: ValueSource): string {
   if (values === null) return ':';
   if (values === 'file') return `compopt -o filenames; ${reply('-f')}`;
   if (values === 'directory') return `compopt -o filenames; ${reply('-d')}`;

@@ -32,14 +32,14 @@ export interface DescribedWord {
   readonly name: string;
   readonly required: boolean;
   readonly variadic: boolean;
-  readonly values: Values;
+  readonly values: ValueSource;
 }
 
 /** What is offered: these words, or what the shell finds; null: only a person knows. */
-export type Values = readonly string[] | 'file' | 'directory' | 'command' | null;
+export type ValueSource = readonly string[] | 'file' | 'directory' | 'command' | null;
 
 /** By the name that a word has in the help. */
-const FOUND_BY_SHELL: Readonly<Record<string, Values>> = {
+const FOUND_BY_SHELL: Readonly<Record<string, ValueSource>> = {
   file: 'file',
   socket: 'file',
   dir: 'directory',

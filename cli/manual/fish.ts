@@ -1,4 +1,4 @@
-import { type Described, type DescribedOption, spellings, type Values, withAll } from './describe.ts';
+import { type Described, type DescribedOption, spellings, type ValueSource, withAll } from './describe.ts';
 
 /** Completion for fish: one line for each verb, option and operand, with the verb that it belongs to as its condition. */
 export function fishCompletion(root: Described): string {
@@ -77,7 +77,7 @@ function optionWords({ names, value }: DescribedOption): string {
   return [...spelt, ...taken, valueWords(value.values)].filter((word) => word !== '').join(' ');
 }
 
-function valueWords(values: Values): string {
+function valueWords(values: ValueSource): string {
   if (values === null) return '';
   if (values === 'file') return '-F';
   if (values === 'directory') return "-a '(__fish_complete_directories)'";

@@ -1,4 +1,4 @@
-import { type Described, type DescribedOption, type DescribedWord, type Values, withAll } from './describe.ts';
+import { type Described, type DescribedOption, type DescribedWord, type ValueSource, withAll } from './describe.ts';
 
 /** Completion for zsh: a function for each verb, which hands its options and operands to zsh's own `_arguments`. */
 export function zshCompletion(root: Described): string {
@@ -56,7 +56,7 @@ const valueSpec = (value: DescribedWord): string =>
 const operandSpec = (operand: DescribedWord, at: number): string =>
   `    ${quoted(`${operand.variadic ? '*' : at + 1}${operand.required || operand.variadic ? ':' : '::'}${escaped(operand.name)}:${actionOf(operand.values)}`)}`;
 
-function actionOf(values: Values): string {
+function actionOf(values: ValueSource): string {
   if (values === null) return ' ';
   if (values === 'file') return '_files';
   if (values === 'directory') return '_files -/';
