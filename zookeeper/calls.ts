@@ -2,7 +2,7 @@ import type { Payload } from 'node-zookeeper-client/lib/jute/index.js';
 import type { Clock } from '../runtime/clock.ts';
 import { type Deadline, type Deadlines, type Timed, watchDeadlines } from '../runtime/deadlines.ts';
 import type { WriteOutcome, ZooKeeperError } from './errors.ts';
-import { errorFor, failureOfCode } from './result-codes.ts';
+import { errorFor, failureOfCode, NO_NODE } from './result-codes.ts';
 import type { SessionLoop } from './session-loop.ts';
 import type { Answer, Reply } from './wire/connection-types.ts';
 
@@ -20,6 +20,8 @@ export interface Request {
 export interface Caller<T = Reply> {
   resolve(answer: T): void;
   reject(error: ZooKeeperError): void;
+  /** Called where there is no such node. A caller without it gets the failure NO_NODE. */
+  absent?(): void;
 }
 
 export interface Calls {
@@ -116,7 +118,7 @@ class Call implements Timed {
     if (answer.is !== 'lost') lifeline.saw(answer.zxid);
     if (answer.is === 'reply') {
       if (this.#finish()) this.#caller.resolve(answer);
-    } else if (answer.is === 'refusal') this.#fail(errorFor(answer.resultCode, this.#request));
+    } else if (answer.is === 'refusal') this.#refused(answer.resultCode);
     else if (this.#over) return;
     else if (lifeline.state === 'closed') this.#fail(this.#closed(this.#request.writes ? 'unknown' : 'none'));
     else if (!this.#request.writes)
@@ -125,6 +127,12 @@ class Call implements Timed {
       const { words } = answer.end;
       this.#fail(failureOfCode('CONNECTION_LOSS', { ...this.#request, outcome: 'unknown', words }));
     }
+  }
+
+  #refused(resultCode: number): void {
+    const caller = this.#caller;
+    if (resultCode !== NO_NODE || !caller.absent) this.#fail(errorFor(resultCode, this.#request));
+    else if (this.#finish()) caller.absent();
   }
 
   #closed(outcome: WriteOutcome): ZooKeeperError {

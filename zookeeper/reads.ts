@@ -1,7 +1,7 @@
 import type { Deadline } from '../runtime/deadlines.ts';
 import { fromRecords } from './acl.ts';
 import type { Caller, Calls, Request } from './calls.ts';
-import { isCode, type ZooKeeperError } from './errors.ts';
+import type { ZooKeeperError } from './errors.ts';
 import { problemOfPath } from './paths.ts';
 import type { Requests } from './requests.ts';
 import { failureOfCode } from './result-codes.ts';
@@ -57,7 +57,7 @@ const namesOf = ({ children }: ReplyPayload) => children ?? [];
 const listOf = (payload: ReplyPayload) => ({ names: namesOf(payload), stat: statOf(payload) });
 const accessOf = ({ acl, stat }: ReplyPayload) => ({ acl: fromRecords(acl ?? []), version: stat?.aversion ?? 0 });
 
-/** A missing node is an answer, not a failure. */
+/** A missing node is an answer and not a failure: no error is made for it. */
 class Reader<T> implements Caller {
   readonly #caller: Caller<T | null>;
   readonly #read: Read<T>;
@@ -72,7 +72,10 @@ class Reader<T> implements Caller {
   }
 
   reject(error: ZooKeeperError): void {
-    if (isCode(error, 'NO_NODE')) this.#caller.resolve(null);
-    else this.#caller.reject(error);
+    this.#caller.reject(error);
+  }
+
+  absent(): void {
+    this.#caller.resolve(null);
   }
 }

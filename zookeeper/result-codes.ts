@@ -1,6 +1,9 @@
 import type { Code } from '../runtime/codes.ts';
 import { type WriteOutcome, ZooKeeperError } from './errors.ts';
 
+/** The result code of a request about a node that is not there. */
+export const NO_NODE = -101;
+
 /** What a server's result code means for us. Source: KeeperException.Code of ZooKeeper 3.9. */
 const MEANINGS: Readonly<Record<number, Code>> = {
   [-1]: 'SYSTEM_ERROR',
@@ -14,7 +17,7 @@ const MEANINGS: Readonly<Record<number, Code>> = {
   [-13]: 'NEW_CONFIG_NO_QUORUM',
   [-14]: 'RECONFIG_IN_PROGRESS',
   [-100]: 'API_ERROR',
-  [-101]: 'NO_NODE',
+  [NO_NODE]: 'NO_NODE',
   [-102]: 'NO_AUTH',
   [-103]: 'BAD_VERSION',
   [-108]: 'NO_CHILDREN_FOR_EPHEMERALS',
