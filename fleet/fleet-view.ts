@@ -46,32 +46,47 @@ export interface Fleet {
  * one; nodes whose name is no agent's are not read, and of agents 10,000 at the most.
  */
 export function createFleetReader(session: Session, znodes: Znodes): () => Promise<Fleet> {
-  const { readEnrolment, trustIn } = judgingOf(session, znodes);
-  return async () => {
-    const [enrolment, online, reported] = await Promise.all([
-      readEnrolment(),
-      session.children(znodes.online),
-      session.children(znodes.agents),
-    ]);
-    const trust = trustIn(enrolment);
-    const [presences, reports] = await Promise.all([
-      readListed(session, znodes.online, online ?? [], trust),
-      readListed(session, znodes.agents, reported ?? [], trust),
-    ]);
-    const ids = [...new Set([...presences.nodes.keys(), ...reports.nodes.keys()])].sort();
-    const at = ({ nodes }: Pick<typeof presences, 'nodes'>, id: string) => nodes.get(id) ?? null;
-    const seen = ids.flatMap((id) => viewOf(id, at(presences, id), at(reports, id), trust) ?? []);
-    const views = await Promise.all(seen.map((view) => underSecondName(session, znodes, view, trust)));
-    const listed = [...(online ?? []), ...(reported ?? [])];
-    const isGone = (view: AgentView) => !view.presence && !view.falsePresence && hasLeft(view.report);
-    return {
-      agents: views.filter((view) => !isGone(view)),
-      left: views.filter(isGone),
-      notEnrolled: strangers(new Set(listed), trust),
-      ignored: listed.filter((name) => !AGENT_ID.test(name)).length,
-      unread: presences.unread + reports.unread,
-      enrolment,
-    };
+  return async () => await readListedFleet(session, znodes, await listFleet(session, znodes));
+}
+
+/** Who is enrolled, and the names below `online` and `agents`: what a look at the fleet begins with. */
+export interface FleetList {
+  readonly enrolment: Enrolment;
+  readonly online: readonly string[];
+  readonly reported: readonly string[];
+}
+
+/** One round trip, whatever the size of the fleet. */
+export async function listFleet(session: Session, znodes: Znodes): Promise<FleetList> {
+  const [enrolment, online, reported] = await Promise.all([
+    judgingOf(session, znodes).readEnrolment(),
+    session.children(znodes.online),
+    session.children(znodes.agents),
+  ]);
+  return { enrolment, online: online ?? [], reported: reported ?? [] };
+}
+
+/** The fleet of a list that was read just now. */
+export async function readListedFleet(session: Session, znodes: Znodes, list: FleetList): Promise<Fleet> {
+  const { enrolment, online, reported } = list;
+  const trust = judgingOf(session, znodes).trustIn(enrolment);
+  const [presences, reports] = await Promise.all([
+    readListed(session, znodes.online, online, trust),
+    readListed(session, znodes.agents, reported, trust),
+  ]);
+  const ids = [...new Set([...presences.nodes.keys(), ...reports.nodes.keys()])].sort();
+  const at = ({ nodes }: Pick<typeof presences, 'nodes'>, id: string) => nodes.get(id) ?? null;
+  const seen = ids.flatMap((id) => viewOf(id, at(presences, id), at(reports, id), trust) ?? []);
+  const views = await Promise.all(seen.map((view) => underSecondName(session, znodes, view, trust)));
+  const listed = [...online, ...reported];
+  const isGone = (view: AgentView) => !view.presence && !view.falsePresence && hasLeft(view.report);
+  return {
+    agents: views.filter((view) => !isGone(view)),
+    left: views.filter(isGone),
+    notEnrolled: strangers(new Set(listed), trust),
+    ignored: listed.filter((name) => !AGENT_ID.test(name)).length,
+    unread: presences.unread + reports.unread,
+    enrolment,
   };
 }
 

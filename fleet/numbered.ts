@@ -36,31 +36,41 @@ export const deploymentNumbers = (session: Session, znodes: Znodes): Promise<num
  * @param newest higher numbers were given to nothing yet, and are left as they are.
  */
 export async function removeOldRecords(session: Session, znodes: Znodes, newest: number): Promise<void> {
-  const numbers = (await deploymentNumbers(session, znodes)).filter((n) => n <= newest);
+  const [all, judged] = await Promise.all([
+    deploymentNumbers(session, znodes),
+    numbersIn(session, znodes.outcomes, 'd'),
+  ]);
+  const numbers = all.filter((n) => n <= newest);
   const oldest = numbers.at(KEPT - 1) ?? 0;
-  const outcomes = (await numbersIn(session, znodes.outcomes, 'd')).filter((n) => n < oldest);
-  await removeOldest(session, znodes.deployments, 'd', numbers.slice(KEPT));
-  await removeOldest(session, znodes.outcomes, 'd', outcomes);
+  const records = numbers.slice(KEPT).slice(-MAX_REMOVED);
+  const outcomes = judged.filter((n) => n < oldest).slice(-MAX_REMOVED);
+  const both = [
+    ...records.map((n) => ({ n, path: znodes.deployment(n) })),
+    ...outcomes.map((n) => ({ n, path: znodes.outcome(n) })),
+  ];
+  // The sort is stable, so of one number the record goes first: none is left without its outcome.
+  both.sort((a, b) => a.n - b.n);
+  await removeInOrder(
+    session,
+    both.map(({ path }) => path),
+  );
 }
 
 export async function removeOldAudit(session: Session, znodes: Znodes): Promise<void> {
-  await removeOldest(session, znodes.audit, 'a', (await numbersIn(session, znodes.audit, 'a')).slice(KEPT));
+  const old = (await numbersIn(session, znodes.audit, 'a')).slice(KEPT).slice(-MAX_REMOVED).reverse();
+  await removeInOrder(
+    session,
+    old.map((n) => childPath(znodes.audit, `a-${n}`)),
+  );
 }
 
-/** The oldest first, so that what stays has no gap; gone already is fine, and what has children stays. */
-async function removeOldest(
-  session: Session,
-  parent: string,
-  prefix: 'd' | 'a',
-  numbers: readonly number[],
-): Promise<void> {
-  const remove = (number: number) =>
-    session.remove(childPath(parent, `${prefix}-${number}`), ANY_VERSION).catch((error: unknown) => {
+/** The oldest come first, so that what stays has no gap; gone already is fine, and what has children stays. */
+async function removeInOrder(session: Session, paths: readonly string[]): Promise<void> {
+  const remove = (path: string) =>
+    session.remove(path, ANY_VERSION).catch((error: unknown) => {
       if (!isCode(error, 'NO_NODE', 'NOT_EMPTY')) throw error;
     });
-  const [first, ...rest] = numbers.slice(-MAX_REMOVED).reverse();
-  if (first === undefined) return;
-  // A publisher may not: one refusal is enough to know.
-  await remove(first);
-  await Promise.all(rest.map(remove));
+  // A publisher may not: the refusal of the first ones is enough to know. Mostly there are no more: a record, its outcome.
+  await Promise.all(paths.slice(0, 2).map(remove));
+  await Promise.all(paths.slice(2).map(remove));
 }

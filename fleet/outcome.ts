@@ -1,9 +1,9 @@
-import { encodeOutcome, type Outcome } from '../schemas/deployment.ts';
+import { type Deployment, encodeOutcome, type Outcome } from '../schemas/deployment.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { NodeStat, Operation, Session } from '../zookeeper/session.ts';
 import type { Access } from './access.ts';
-import { type FoundNode, findRecord, joinRecord } from './record-node.ts';
+import { type FoundNode, type FoundVersion, findRecord, joinRecord, versionOf } from './record-node.ts';
 import { appOutdated } from './shared-state.ts';
 import { createTries } from './tries.ts';
 
@@ -20,11 +20,29 @@ export interface OutcomeParts {
 
 type Judge = 'coordinator' | 'publisher';
 
-/** A publisher writes how a deployment ended, unless its outcome stands already: false then. */
-export async function writeOutcome(parts: OutcomeParts, number: number, outcome: Outcome): Promise<boolean> {
+/** What was read of a deployment a moment ago. */
+export interface ReadOutcome {
+  readonly record: Deployment;
+  /** The version of its outcome; null: there is none. */
+  readonly version: FoundVersion;
+}
+
+/**
+ * A publisher writes how a deployment ended, unless its outcome stands already: false then.
+ * @param before read lately: the first try is made from it, without another round trip. Each write names what it was
+ *   planned from, so a try from what is outdated changes nothing, and the next one reads.
+ */
+export async function writeOutcome(
+  parts: OutcomeParts,
+  number: number,
+  outcome: Outcome,
+  before: ReadOutcome | null = null,
+): Promise<boolean> {
   const tries = createTries();
-  for (;;) {
-    const operations = await outcomeOperations(parts, 'publisher', number, outcome);
+  for (let known = before; ; known = null) {
+    const operations = known
+      ? publisherWrites(parts, number, outcome, known)
+      : await outcomeOperations(parts, 'publisher', number, outcome);
     if (operations.length === 0) return false;
     try {
       await parts.session.transact(operations);
@@ -46,36 +64,50 @@ export async function writeOutcome(parts: OutcomeParts, number: number, outcome:
  * @throws FleetError APP_MISSING for a publisher where the app was made by a gitfleet without outcomes.
  */
 export async function outcomeOperations(
-  { session, znodes, access }: OutcomeParts,
+  parts: OutcomeParts,
   judge: Judge,
   number: number,
   outcome: Outcome,
 ): Promise<readonly Operation[]> {
+  const { session, znodes, access } = parts;
   const path = znodes.outcome(number);
   const [nodes, parent] = await Promise.all([findRecord(session, znodes, number), session.exists(znodes.outcomes)]);
   const record = joinRecord(number, nodes);
-  if (!record || (record.outcome && !givesWay(record.outcome, outcome))) return [];
+  if (!record || stands(record, outcome)) return [];
   if (!parent) {
     if (judge === 'coordinator') return [];
     throw appOutdated(znodes.app, znodes.outcomes);
   }
-  const late = record.outcome?.state === 'failed' ? { reason: 'proven late, after it had failed' } : {};
-  const data = encodeOutcome({ ...outcome, ...late });
-  const create = (own?: 'publisher'): Operation => ({
-    ...{ op: 'create', path, data, mode: 'persistent', acl: access.of('outcome', own) },
-  });
-  if (judge === 'coordinator') {
-    const before = await statOf(session, path, nodes.outcome);
-    // What has children is not removed, and no reason to hold the rest of the transaction up.
-    if (before && before.numChildren > 0) return [];
-    return before ? [{ op: 'remove', path, version: before.version }, create()] : [create()];
-  }
-  if (nodes.outcome === null) return [create('publisher')];
-  return nodes.outcome === 'unreadable' ? [] : [{ op: 'set', path, data, version: nodes.outcome.stat.version }];
+  if (judge === 'publisher')
+    return publisherWrites(parts, number, outcome, { record, version: versionOf(nodes.outcome) });
+  const data = dataAfter(record, outcome);
+  const create: Operation = { op: 'create', path, data, mode: 'persistent', acl: access.of('outcome') };
+  const before = await statOf(session, path, nodes.outcome);
+  // What has children is not removed, and no reason to hold the rest of the transaction up.
+  if (before && before.numChildren > 0) return [];
+  return before ? [{ op: 'remove', path, version: before.version }, create] : [create];
 }
+
+function publisherWrites(
+  { znodes, access }: OutcomeParts,
+  number: number,
+  outcome: Outcome,
+  { record, version }: ReadOutcome,
+): readonly Operation[] {
+  if (version === 'unreadable' || stands(record, outcome)) return [];
+  const path = znodes.outcome(number);
+  const data = dataAfter(record, outcome);
+  if (version !== null) return [{ op: 'set', path, data, version }];
+  return [{ op: 'create', path, data, mode: 'persistent', acl: access.of('outcome', 'publisher') }];
+}
+
+const stands = ({ outcome }: Deployment, next: Outcome): boolean => outcome !== null && !givesWay(outcome, next);
 
 const givesWay = (before: Outcome, next: Outcome): boolean =>
   before.state === 'timed-out' || (before.state === 'failed' && next.state === 'proven');
+
+const dataAfter = ({ outcome: before }: Deployment, next: Outcome): Buffer =>
+  encodeOutcome(before?.state === 'failed' ? { ...next, reason: 'proven late, after it had failed' } : next);
 
 /** No right is needed to learn that a node exists. */
 async function statOf(session: Session, path: string, found: FoundNode): Promise<NodeStat | null> {

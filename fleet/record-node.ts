@@ -15,6 +15,12 @@ export async function find(session: Session, path: string, options?: CallOptions
 
 export const contentOf = (found: FoundNode): NodeData | null => (found === 'unreadable' ? null : found);
 
+/** The version that a write of this node has to name; null: there is none to be written. */
+export type FoundVersion = number | 'unreadable' | null;
+
+export const versionOf = (found: FoundNode): FoundVersion =>
+  found === 'unreadable' ? found : (found?.stat.version ?? null);
+
 /** The nodes of one deployment: its record, written once, and its outcome. */
 export interface RecordNodes {
   readonly record: FoundNode;

@@ -6,9 +6,8 @@ import { parseRollout, type Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import type { CallOptions, NodeStat, Session } from '../zookeeper/session.ts';
-import { numbersIn } from './numbered.ts';
-import { contentOf, type FoundNode, findRecord, joinRecord } from './record-node.ts';
+import type { CallOptions, NodeData, NodeStat, Session } from '../zookeeper/session.ts';
+import { contentOf, type FoundNode, type FoundVersion, findRecord, joinRecord, versionOf } from './record-node.ts';
 
 /** What a transaction that was planned from a znode has to name. */
 export interface Versioned {
@@ -46,6 +45,8 @@ export interface SharedState {
   readonly deployments: Versioned & LastDeployment;
   /** The record of the last number; null where there is none yet or retention took it. */
   readonly lastRecord: Deployment | null;
+  /** The version of the outcome of the last number; null: there is none. */
+  readonly lastOutcome: FoundVersion;
   /** The record of what config holds; null: another ZooKeeper client set it, and it has no record yet. */
   readonly current: Deployment | null;
 }
@@ -83,6 +84,7 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
       before: nodes ? bytesOf(nodes.record) : 'first',
     },
     lastRecord: record,
+    lastOutcome: versionOf(nodes?.outcome ?? null),
     current: node && record && isOf(record, node.stat, config.stat.mzxid, targetVersion) ? record : null,
   };
 }

@@ -1,4 +1,4 @@
-import { type AgentView, readFleet } from '../fleet/fleet-view.ts';
+import { type AgentView, listFleet, readListedFleet } from '../fleet/fleet-view.ts';
 import { removeOldRecords } from '../fleet/numbered.ts';
 import { writeOutcome } from '../fleet/outcome.ts';
 import { type Published, type PublishParts, type PublishRequest, publishTarget } from '../fleet/publish-transaction.ts';
@@ -14,12 +14,18 @@ import { judgeDeployment, outcomeOfVerdict } from './verdict.ts';
  * @throws FleetError CONFLICT, HOLD, QUARANTINED, APP_MISSING, PUBLISH_UNKNOWN and what ZooKeeper answers.
  */
 export async function publish(parts: PublishParts, since: SharedState, request: PublishRequest): Promise<Published> {
-  const judged = isJudged(since) || (await rollsOut(parts, since));
-  const fleet = judged ? null : await readFleet(parts.session, parts.znodes);
+  const fleet = isJudged(since) ? null : await judgedFleet(parts, since);
   const published = await publishTarget(parts, since, request);
   // It is published: what is only tidied up after it must not turn that into a failure.
   await tidyUp(parts, published, since, fleet).catch(() => {});
   return published;
+}
+
+/** Null: a coordinator judges. Whether it does is asked together with the lists, which are small; the agents after it. */
+async function judgedFleet(parts: PublishParts, since: SharedState): Promise<readonly AgentView[] | null> {
+  const { session, znodes } = parts;
+  const [inWaves, list] = await Promise.all([rollsOut(parts, since), listFleet(session, znodes)]);
+  return inWaves ? null : (await readListedFleet(session, znodes, list)).agents;
 }
 
 /** Whether nothing is left to be said about what config holds. */
@@ -37,26 +43,32 @@ async function rollsOut({ session, znodes }: PublishParts, { config }: SharedSta
 const hasEnded = (record: Deployment | null): boolean =>
   record?.outcome != null && record.outcome.state !== 'timed-out' && record.outcome.state !== 'failed';
 
+/** Both at a time: with a ZooKeeper far away it is the round trips that take long. */
 async function tidyUp(
   parts: PublishParts,
   { record, previous }: Published,
-  { config }: SharedState,
+  since: SharedState,
   fleet: readonly AgentView[] | null,
 ): Promise<void> {
-  // What was replaced is what `since` saw in config, any writer's: else the transaction had been a conflict.
-  if (fleet && previous) await judgeReplaced(parts, previous, config.targetVersion, fleet);
-  await removeOldRecords(parts.session, parts.znodes, record.number);
+  await Promise.all([
+    // What was replaced is what `since` saw in config, any writer's: else the transaction had been a conflict.
+    fleet && previous ? judgeReplaced(parts, previous, since, fleet) : null,
+    removeOldRecords(parts.session, parts.znodes, record.number),
+  ]);
 }
 
 async function judgeReplaced(
   parts: PublishParts,
   replaced: Deployment,
-  targetVersion: string,
+  { config: { targetVersion }, lastRecord, lastOutcome }: SharedState,
   fleet: readonly AgentView[],
 ): Promise<void> {
   // A server that is gone for good leaves its last report behind, about an older target: it is not waited for.
   const expected = fleet.filter((view) => view.presence || view.report?.targetVersion === targetVersion);
   const verdict = judgeDeployment(fleet, new Set(expected.map((view) => view.agentId)), targetVersion);
   const ended = verdict.state === 'converged' ? 'proven' : verdict.state === 'failed' ? 'failed' : 'superseded';
-  await writeOutcome(parts, replaced.number, outcomeOfVerdict(verdict, ended, parts.now(), 'publisher'));
+  const outcome = outcomeOfVerdict(verdict, ended, parts.now(), 'publisher');
+  // Of a foreign write that only just got its record `since` knows nothing.
+  const before = replaced === lastRecord ? { record: replaced, version: lastOutcome } : null;
+  await writeOutcome(parts, replaced.number, outcome, before);
 }

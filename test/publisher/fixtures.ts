@@ -177,6 +177,7 @@ export function state(facts: StateFacts = {}): SharedState {
     quarantine: { version: 0, value: quarantined, unreadable: null },
     deployments: { version: 7, last: last?.number ?? 0, unreadable: null, before: 'missing' },
     lastRecord: last,
+    lastOutcome: null,
     current: last,
   };
 }

@@ -3,16 +3,19 @@ import { openAccess } from '../../fleet/access.ts';
 import { initApp } from '../../fleet/app.ts';
 import { readDeployment, readHistory } from '../../fleet/history.ts';
 import { KEPT } from '../../fleet/numbered.ts';
+import { outcomeOperations, writeOutcome } from '../../fleet/outcome.ts';
 import type { PublishParts } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { findRollback } from '../../publisher/rollback.ts';
+import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeHold } from '../../schemas/hold.ts';
 import { presence, report } from '../../schemas/report.ts';
 import { encodeTarget, type Target, targetOf } from '../../schemas/target.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
+import { countRounds } from '../support/zookeeper/count-rounds.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
 import { sharedServer } from '../support/zookeeper/shared.ts';
 
@@ -66,6 +69,41 @@ describe('a publish judges what it replaced', () => {
     await publishNow('b');
     expect(await outcomeOfVerdict(1)).toMatchObject({ state: 'proven', reached: 1, expected: 1 });
     expect((await findRollback(session, paths, null)).number).toBe(1);
+  });
+
+  it('in four rounds: waves and lists, the agents, the transaction, the outcome beside the lists of old records', async () => {
+    await comesOnline('web-1');
+    await publishNow('a');
+    await reportsActive('web-1');
+    const since = await state();
+    const { session: counting, asked } = countRounds(session);
+    const request = { target: target('b'), by: 'ann', reason: '', via: 'publish' } as const;
+    await publish({ ...parts, session: counting }, since, request);
+    expect(await outcomeOfVerdict(1)).toMatchObject({ state: 'proven' });
+    expect(asked).toMatchObject({ rounds: 4 });
+  });
+
+  it('and leaves an outcome that the coordinator wrote after the publisher had read', async () => {
+    await comesOnline('web-1');
+    await publishNow('a');
+    await reportsActive('web-1');
+    const since = await state();
+    const judged: Outcome = { state: 'aborted', at: 1, reached: 0, expected: 1, missing: [], by: 'coordinator' };
+    await session.transact(await outcomeOperations(parts, 'coordinator', 1, judged));
+    await publishOn(since, 'b');
+    expect(await outcomeOfVerdict(1)).toMatchObject({ state: 'aborted', by: 'coordinator' });
+  });
+
+  it('also over an outcome that was timed out when it was read, and has changed since', async () => {
+    await comesOnline('web-1');
+    await publishNow('a');
+    await reportsActive('web-1');
+    const timedOut: Outcome = { state: 'timed-out', at: 1, reached: 0, expected: 1, missing: [], by: 'ann' };
+    await writeOutcome(parts, 1, timedOut);
+    const since = await state();
+    await writeOutcome(parts, 1, { ...timedOut, by: 'bob' });
+    await publishOn(since, 'b');
+    expect(await outcomeOfVerdict(1)).toMatchObject({ state: 'proven', by: 'publisher' });
   });
 
   it('without a server that is gone for good and spoke last about an older target', async () => {

@@ -20,6 +20,7 @@ import { targetOf } from '../../../schemas/target.ts';
 import type { CommitId } from '../../../schemas/values.ts';
 import { type Znodes, znodes } from '../../../schemas/znodes.ts';
 import { ANY_VERSION, type Session } from '../../../zookeeper/session.ts';
+import { countRounds } from '../../support/zookeeper/count-rounds.ts';
 import type { ZooKeeperKit } from '../../support/zookeeper/kit.ts';
 
 const LETTERS = 'abcdef';
@@ -274,23 +275,7 @@ export function recordsSuite(kit: ZooKeeperKit): void {
   describe('a publish', () => {
     it('asks ZooKeeper as often as before the chain: two rounds of reads and one transaction', async () => {
       await publishes(2);
-      const asked = { rounds: 0, pending: 0, calls: [] as string[] };
-      const counting = new Proxy(session, {
-        get(target, name) {
-          const member = Reflect.get(target, name) as unknown;
-          if (typeof member !== 'function' || name === 'vitals') return member;
-          return async (...args: unknown[]) => {
-            if (asked.pending === 0) asked.rounds += 1;
-            asked.pending += 1;
-            asked.calls.push(String(name));
-            try {
-              return await member.apply(target, args);
-            } finally {
-              asked.pending -= 1;
-            }
-          };
-        },
-      });
+      const { session: counting, asked } = countRounds(session);
       const since = await readSharedState(counting, paths);
       expect(asked).toMatchObject({ rounds: 2, calls: Array(6).fill('get') });
       const target = targetOf({ url: 'https://h.example.com/r.git', commitId: commitOf(3), relativePath: 'shop' });
