@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { once } from '../runtime/once.ts';
 import { isCommitId } from './commit-id.ts';
 import { said } from './said.ts';
 import { fromJson, toJson } from './text/lenient-json.ts';
@@ -9,21 +10,25 @@ import { fromJson, toJson } from './text/lenient-json.ts';
  *
  * Unlike reports these are never read leniently as "nothing": a brake that cannot be read is on.
  */
-export const hold = z.object({
-  ...said.shape,
-  /** Ms since the epoch; null: until a person ends it. */
-  end: z.number().nullable().default(null),
-});
-export type Hold = z.infer<typeof hold>;
+export const hold = once(() =>
+  z.object({
+    ...said.shape,
+    /** Ms since the epoch; null: until a person ends it. */
+    end: z.number().nullable().default(null),
+  }),
+);
+export type Hold = z.infer<ReturnType<typeof hold>>;
 
-export const quarantined = z.object({
-  commitId: z.string().refine(isCommitId, 'is no commit id'),
-  ...said.shape,
-});
-export type Quarantined = z.infer<typeof quarantined>;
+export const quarantined = once(() =>
+  z.object({
+    commitId: z.string().refine(isCommitId, 'is no commit id'),
+    ...said.shape,
+  }),
+);
+export type Quarantined = z.infer<ReturnType<typeof quarantined>>;
 
 /** Newest first. */
-export const quarantine = z.object({ commits: z.array(quarantined) });
+export const quarantine = once(() => z.object({ commits: z.array(quarantined()) }));
 
 /** The newest that are kept; an older commit that still fails is found again by failing. */
 export const MAX_QUARANTINED = 200;
@@ -37,7 +42,7 @@ export interface Brake<T> {
 /** The hold that was set last, over or not: see inForce. Null: none. */
 export function parseHold(data: Buffer): Brake<Hold | null> {
   if (data.length === 0) return { value: null, unreadable: null };
-  const read = fromJson(hold, data);
+  const read = fromJson(hold(), data);
   if (read === null) return { value: null, unreadable: 'the hold znode holds something that is no hold' };
   return { value: read, unreadable: null };
 }
@@ -48,16 +53,16 @@ export const inForce = (value: Hold | null, now: number): Hold | null =>
 
 export function parseQuarantine(data: Buffer): Brake<readonly Quarantined[]> {
   if (data.length === 0) return { value: [], unreadable: null };
-  const read = fromJson(quarantine, data);
+  const read = fromJson(quarantine(), data);
   if (read === null)
     return { value: [], unreadable: 'the quarantine znode holds something that is no list of commits' };
   return { value: read.commits, unreadable: null };
 }
 
 /** Null ends the hold. */
-export const encodeHold = (value: Hold | null): Buffer => (value === null ? Buffer.alloc(0) : toJson(hold, value));
+export const encodeHold = (value: Hold | null): Buffer => (value === null ? Buffer.alloc(0) : toJson(hold(), value));
 
 export function encodeQuarantine(commits: readonly Quarantined[]): Buffer {
   if (commits.length === 0) return Buffer.alloc(0);
-  return toJson(quarantine, { commits: commits.slice(0, MAX_QUARANTINED) });
+  return toJson(quarantine(), { commits: commits.slice(0, MAX_QUARANTINED) });
 }

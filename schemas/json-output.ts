@@ -15,7 +15,7 @@ import { said } from './said.ts';
  * none changes its meaning or goes away without a word in the changelog. Times are ms since the epoch, durations ms.
  */
 
-const failure = keptFailure.strict();
+const failure = keptFailure().strict();
 
 /** Any verb that failed, on standard output, as its last line. */
 export const errorOutput = z.strictObject({ error: failure, exitCode: z.int() });
@@ -89,7 +89,7 @@ export const statusOutput = z.strictObject({
   refused: failure.nullable(),
   /** Null if another ZooKeeper client set the target and gitfleet has not published since. */
   deployment: deployment.nullable(),
-  hold: hold.nullable(),
+  hold: hold().nullable(),
   /** In waves; null: all agents go at once, or no coordinator leads yet. */
   rollout: z
     .strictObject({
@@ -160,8 +160,8 @@ export const planOutput = z.strictObject({
 });
 
 /** `hold`: what is in force now, also where it only shows it; `unhold`: what was ended. `changed` is false where nothing had to be written. */
-export const holdOutput = z.strictObject({ hold: hold.nullable(), changed: z.boolean() });
-export const quarantineOutput = z.strictObject({ quarantined: quarantined.nullable(), changed: z.boolean() });
+export const holdOutput = z.strictObject({ hold: hold().nullable(), changed: z.boolean() });
+export const quarantineOutput = z.strictObject({ quarantined: quarantined().nullable(), changed: z.boolean() });
 
 /** `pause`, `resume`, `abort`, `promote`; `retry` where it published nothing. */
 export const steerOutput = z.strictObject({

@@ -42,7 +42,7 @@ export const report = once(() =>
     /** What the target asks for, where it could be read. */
     desiredCommit: z.string().nullable().default(null),
     relativePath: z.string().nullable().default(null),
-    error: failure.nullable().default(null),
+    error: failure().nullable().default(null),
     waitingFor: z.string().nullable().default(null),
     /** The last words of the step that failed, without control characters; at most MOST_OUTPUT_CHARACTERS. */
     output: z.string().nullable().default(null),

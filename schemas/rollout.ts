@@ -91,8 +91,8 @@ export const rollout = once(() =>
 );
 export type Rollout = z.infer<ReturnType<typeof rollout>>;
 
-/** Null for an empty node and for what is not readable as this. */
-export const parseRollout = (data: Buffer): Rollout | null => fromJson(rollout(), data);
+/** Null for an empty node, for which no schema is made, and for what is not readable as this. */
+export const parseRollout = (data: Buffer): Rollout | null => (data.length === 0 ? null : fromJson(rollout(), data));
 
 const withForeignBase = once(() => rollout().omit({ base: true }).extend({ base: z.unknown().optional() }));
 

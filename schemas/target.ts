@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { FleetError } from '../runtime/errors.ts';
 import { parseCommitId } from './commit-id.ts';
-import { foreignPolicy } from './policy.ts';
+import { foreignPolicy, type Policy } from './policy.ts';
 import { type Refused, refuse, shown } from './refusal.ts';
 import { parseRelativePath } from './relative-path.ts';
 import { parseStrictJson } from './text/strict-json.ts';
@@ -34,6 +34,14 @@ export type KeptTarget = Omit<Target, 'url'> & { readonly url: null } & Judged;
 
 export type JudgedTarget = AllowedTarget | KeptTarget;
 
+/** Its schema is made for a target that has a policy: `z.lazy` makes it for every target. */
+const policyOfTarget = z.unknown().transform((value, context): Policy => {
+  const read = foreignPolicy().safeParse(value);
+  if (read.success) return read.data;
+  for (const { message, path } of read.error.issues) context.addIssue({ code: 'custom', message, path });
+  return z.NEVER;
+});
+
 const additions = z.object({
   /** n of `deployments/d-<n>`. */
   deployment: z.int().min(1).optional(),
@@ -47,7 +55,7 @@ const additions = z.object({
    */
   takesBack: z.string().optional(),
   /** How this one deployment rolls out, instead of the app's `policy`. */
-  policy: z.lazy(foreignPolicy).optional(),
+  policy: policyOfTarget.optional(),
   /** Members of `gitfleet` that a reader has to understand; else it refuses the target. */
   must: z.array(z.string()).optional(),
 });

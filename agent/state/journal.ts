@@ -64,7 +64,7 @@ const journal = z.object({
       url: z.string().optional(),
       deployment: z.number().optional(),
       attempts: z.number().int(),
-      lastFailure: failure.nullable(),
+      lastFailure: failure().nullable(),
       /** As drawn above. */
       activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),
     })
@@ -115,11 +115,17 @@ const journal = z.object({
     .default(null),
   /** The last release that failed here: not tried again at this targetVersion, restarts included. */
   gaveUp: z
-    .object({ targetVersion: z.string(), commitId: z.string(), relativePath: z.string(), failure, output: z.string() })
+    .object({
+      targetVersion: z.string(),
+      commitId: z.string(),
+      relativePath: z.string(),
+      failure: failure(),
+      output: z.string(),
+    })
     .nullable()
     .default(null),
   /** Why the fleet's newest target is not taken; null: nothing is refused. Only for who reads it on this server. */
-  refused: z.object({ targetVersion: z.string(), failure }).nullable().default(null),
+  refused: z.object({ targetVersion: z.string(), failure: failure() }).nullable().default(null),
   /** The fleet's last proven target, as far as this agent heard of it: where it goes back to without asking anybody. */
   base: z.object({ commitId: z.string(), relativePath: z.string() }).nullable().default(null),
 });

@@ -44,6 +44,19 @@ describe('gitfleet in a target', () => {
     expect(parsed).toEqual({ ok: true, target: { ...contract, gitfleet } });
   });
 
+  it('has a policy of its own, whose defaults are filled in and whose mistakes are named', () => {
+    const parsed = parse({ ...contract, gitfleet: { policy: { canary: 1, later: true } } });
+    expect(parsed).toMatchObject({ ok: true, target: { gitfleet: { policy: { canary: 1, maxParallel: '25%' } } } });
+    expect(parse({ ...contract, gitfleet: { policy: { maxParallel: 'x' } } })).toMatchObject({
+      failure: {
+        code: 'SHAPE',
+        reason: 'gitfleet.policy.maxParallel: must be a whole number from 1, or a share from 1% to 100%',
+      },
+    });
+    for (const policy of [null, 'x', []])
+      expect(parse({ ...contract, gitfleet: { policy } })).toMatchObject({ failure: { code: 'SHAPE' } });
+  });
+
   it('refuses what it must understand and does not, naming it', () => {
     const gitfleet = { signature: 'x', must: ['ref', 'signature', '__proto__'] };
     const parsed = parse({ ...contract, gitfleet });
