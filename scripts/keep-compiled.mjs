@@ -1,103 +1,66 @@
 // node scripts/keep-compiled.mjs SCRIPT: writes SCRIPT.cache, what V8 makes of SCRIPT (cli/main.ts reads it). V8
-// compiles a function when it is first called, so the script first runs a publish, to a ZooKeeper whose nodes are all
-// there and empty, and which takes whatever is written.
+// compiles a function when it is first called, so the script first publishes twice, to a ZooKeeper in memory: to a fresh
+// app, and then as most publishes are, where a record is there, a fleet has reported and an old record goes.
 import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
+import { smallZooKeeper } from './small-zookeeper.mjs';
 
-const [CREATE, EXISTS, GET, SET, CHILDREN, MULTI, CLOSE] = [1, 3, 4, 5, 12, 14, -11];
-const STAT = Buffer.alloc(68);
-const int = (value) => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-};
+const APP = '/app/none';
+/** The number of the last record before: as many are there as are kept, so each publish takes the oldest away. */
+const LAST = 300;
+const KEPT = 200;
 
 const filename = process.argv[2];
 const script = new Script(readFileSync(filename, 'latin1'), { filename: basename(filename) });
 const said = [];
 for (const stream of [process.stdout, process.stderr]) stream.write = (text) => said.push(text) > 0;
 
-const server = createServer((socket) => {
-  let read = Buffer.alloc(0);
-  let greeted = false;
-  socket.on('error', () => {});
-  socket.on('data', (bytes) => {
-    read = Buffer.concat([read, bytes]);
-    while (read.length >= 4 && read.length >= 4 + read.readInt32BE(0)) {
-      const frame = read.subarray(4, 4 + read.readInt32BE(0));
-      read = read.subarray(4 + frame.length);
-      socket.write(greeted ? reply(frame) : welcome());
-      if (greeted && frame.readInt32BE(4) === CLOSE) socket.end();
-      greeted = true;
-    }
+const nodes = new Map();
+const add = (path, data = '', owner = 0) => nodes.set(`${APP}${path}`, { data: Buffer.from(data), owner });
+for (const name of ['config', 'hold', 'quarantine', 'rollout', 'outcomes', 'online', 'agents']) add(`/${name}`);
+add('/deployments', String(LAST));
+for (let number = LAST - KEPT + 1; number <= LAST; number += 1) add(`/deployments/d-${number}`);
+add(`/outcomes/d-${LAST - KEPT + 1}`);
+
+const server = smallZooKeeper(nodes);
+server.listen(0, '127.0.0.1', async () => {
+  await publish('a'.repeat(40));
+  addAgent();
+  await publish('b'.repeat(40));
+  server.close();
+});
+
+/** Ends when its connection has. */
+function publish(commitId) {
+  const target = [commitId, '--url', 'https://git.example.com/shop.git', '--relative-path', 'shop'];
+  const where = ['-z', `127.0.0.1:${server.address().port}`, '--app', APP];
+  process.argv = [process.execPath, filename, 'publish', ...target, '--detach', '--no-check', ...where];
+  const ended = new Promise((resolve) => {
+    server.once('connection', (socket) => socket.once('close', () => setImmediate(resolve)));
   });
-});
-server.listen(0, '127.0.0.1', () => {
-  const args = ['publish', 'a'.repeat(40), '--url', 'https://git.example.com/shop.git', '--relative-path', 'shop'];
-  const where = ['-z', `127.0.0.1:${server.address().port}`, '--app', '/app/none'];
-  process.argv = [process.execPath, filename, ...args, '--detach', '--no-check', ...where];
   script.runInThisContext()(createRequire(import.meta.url), filename, dirname(filename));
-  server.unref();
-});
-
-/** ConnectResponse: protocol 0, a timeout of 15 s, a session id, a password of 16 bytes. */
-function welcome() {
-  const frame = Buffer.alloc(4 + 36);
-  frame.writeInt32BE(36, 0);
-  frame.writeInt32BE(15_000, 8);
-  frame.writeInt32BE(1, 16);
-  frame.writeInt32BE(16, 20);
-  return frame;
+  return ended;
 }
 
-/** ReplyHeader: the request's number, a zxid, no error; then what the operation gives. */
-function reply(frame) {
-  const [xid, operation] = [frame.readInt32BE(0), frame.readInt32BE(4)];
-  const given = [int(xid), Buffer.alloc(12)];
-  if (operation === EXISTS) given.push(STAT);
-  // No bytes, or no names.
-  if (operation === GET || operation === CHILDREN) given.push(int(0), STAT);
-  if (operation === MULTI) given.push(...results(frame.subarray(8)));
-  const bytes = Buffer.concat(given);
-  return Buffer.concat([int(bytes.length), bytes]);
-}
-
-/** MultiResponse: for each operation its header, and the path of a node made or the stat of one written. */
-function results(request) {
-  let at = 0;
-  const next = () => {
-    at += 4;
-    return request.readInt32BE(at - 4);
-  };
-  const bytes = () => {
-    const length = Math.max(0, next());
-    at += length;
-    return request.subarray(at - length, at);
-  };
-  const answers = [];
-  for (let operation = next(); operation !== -1; operation = next()) {
-    at += 5; // The rest of its header.
-    const path = bytes();
-    if (operation === CREATE || operation === SET) bytes();
-    for (let entries = operation === CREATE ? next() : 0; entries > 0; entries--) {
-      next();
-      bytes();
-      bytes();
-    }
-    next(); // The version, or of a new node its kind.
-    const body = operation === CREATE ? [int(path.length), path] : operation === SET ? [STAT] : [];
-    answers.push(int(operation), Buffer.alloc(5), ...body);
-  }
-  return [...answers, int(-1), Buffer.of(1), int(-1)];
+/** One that shows what was published. */
+function addAgent() {
+  const { mzxid, mtime } = nodes.get(`${APP}/config`);
+  const agent = { agentId: 'web-1', agentVersion: '0' };
+  const process = { instanceId: 'i', machineId: 'm', pid: 1, host: 'h', startedAt: mtime };
+  const report = { targetVersion: `${mzxid.toString(16)}.${mtime}`, phase: 'active', activeCommit: 'a'.repeat(40) };
+  add('/online/web-1', JSON.stringify({ ...agent, ...process }), 2);
+  add('/agents/web-1', JSON.stringify({ ...agent, ...report, phaseAt: mtime, at: mtime }));
 }
 
 process.on('exit', () => {
-  if (!said.join('').startsWith('d-1: ')) {
-    writeSync(2, `keep-compiled: the publish ended otherwise than it should: ${said.join('')}\n`);
+  const words = said.join('');
+  const proven = nodes.get(`${APP}/outcomes/d-${LAST + 1}`)?.data.includes('"proven"');
+  const removed = !nodes.has(`${APP}/deployments/d-${LAST - KEPT + 2}`);
+  if (!words.includes(`d-${LAST + 1}: `) || !words.includes(`d-${LAST + 2}: `) || !proven || !removed) {
+    writeSync(2, `keep-compiled: the publishes ended otherwise than they should: ${words}\n`);
     process.exitCode = 1;
     return;
   }

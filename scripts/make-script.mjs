@@ -18,12 +18,18 @@ export async function makeScript(root, directory, only = null) {
     resolve: {
       alias: { 'node:fs/promises': `${root}runtime/sync-fs.ts`, 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     },
-    plugins: [runWhenCalled(root, matched), only && withVerbs(root, only, matched)],
+    plugins: [
+      fixed(root, matched),
+      leanClient(matched),
+      runWhenCalled(root, matched),
+      only && withVerbs(root, only, matched),
+    ],
     write: false,
-    output: { format: 'cjs', codeSplitting: false },
+    // Comments of our own would be a tenth of what a start reads; licences stay.
+    output: { format: 'cjs', codeSplitting: false, comments: { annotation: false, jsdoc: false, legal: true } },
     onLog,
   });
-  matched.once(only ?? deferred());
+  matched.once([...(only ?? deferred()), 'cli/version.ts', ...Object.keys(FOR_CLIENT)]);
   // Plain ASCII is read without decoding and takes half the memory.
   const code = askedWhenUsed(output[0].code).replace(/[^\0-\x7f]/g, escaped);
   const text = `(function (require, __filename, __dirname) {${code}\n})\n`;
@@ -48,6 +54,39 @@ function counter() {
     },
   };
 }
+
+/** What reads a file at each start, and the build knows. */
+const fixed = (root, matched) => ({
+  name: 'fixed',
+  load(id) {
+    if (id !== `${root}cli/version.ts`) return null;
+    matched.add('cli/version.ts');
+    const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+    return `export const version = ${JSON.stringify(version)};`;
+  },
+});
+
+/**
+ * Of two packages the ZooKeeper client uses one function each, of one of them for a list of one. Loading them takes a
+ * command two milliseconds, so they are loaded where that function has something to do.
+ */
+const FOR_CLIENT = {
+  assert: 'module.exports = (value, message) => { if (!value) require("node:assert")(value, message); };',
+  underscore: 'exports.shuffle = (list) => (list.length < 2 ? [...list] : require("underscore").shuffle(list));',
+};
+const leanClient = (matched) => {
+  const seen = new Set();
+  return {
+    name: 'lean client',
+    resolveId(id, importer) {
+      if (!FOR_CLIENT[id] || !importer?.includes('/node_modules/node-zookeeper-client/')) return null;
+      if (!seen.has(id)) matched.add(id);
+      seen.add(id);
+      return `\0for-client:${id}`;
+    },
+    load: (id) => (id.startsWith('\0for-client:') ? FOR_CLIENT[id.slice('\0for-client:'.length)] : null),
+  };
+};
 
 /** The command table stays whole; a verb that is not named has nothing behind it. */
 const withVerbs = (root, verbs, matched) => ({

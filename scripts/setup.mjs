@@ -71,7 +71,7 @@ function buildStale() {
   const built = join(ROOT, 'dist', '.built');
   if (!existsSync(built)) return true;
   const at = Number(readFileSync(built, 'utf8'));
-  const own = ['build', 'make-script', 'keep-compiled'].map((name) => `scripts/${name}.mjs`);
+  const own = ['build', 'make-script', 'keep-compiled', 'small-zookeeper'].map((name) => `scripts/${name}.mjs`);
   const files = ['tsconfig.json', 'package.json', ...own].map((name) => join(ROOT, name));
   for (const folder of SOURCES.filter((name) => existsSync(join(ROOT, name)))) {
     const names = readdirSync(join(ROOT, folder), { recursive: true });

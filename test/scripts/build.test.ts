@@ -6,6 +6,7 @@ import { Script } from 'node:vm';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { cleanEnvironment } from '../support/commands.ts';
 import { temporaryDirectory } from '../support/git/origin.ts';
+import { sharedServer } from '../support/zookeeper/shared.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const CLI = join(ROOT, 'dist', 'cli');
@@ -14,6 +15,7 @@ const scripts = readdirSync(CLI).filter((name) => /^gitfleet-[0-9a-f]{12}\.cjs$/
 /** The one of what publishes is the shorter one. */
 const [publishing = 'none', whole = 'none'] = scripts.toSorted((a, b) => sizeOf(a) - sizeOf(b));
 const shipped = ['main.cjs', ...scripts, ...scripts.map((name) => `${name}.cache`)];
+const servers = sharedServer();
 const place = temporaryDirectory('build');
 afterAll(place.remove);
 
@@ -116,6 +118,20 @@ describe('what the build ships', () => {
     writeFileSync(cache, kept);
     // Flags are part of what V8 compares; another version of Node is refused in the same way.
     expect(gitfleet(['--no-opt', '--max-lazy'], ...args)).toEqual(right);
+  });
+
+  it('loads for a publish none of the modules of Node that take long and that a publish does not need', () => {
+    const app = ['-z', servers.connect(), '--app', '/app/build'];
+    expect(gitfleet([], 'init', '--open', ...app)).toMatchObject({ status: 0 });
+    const probe = join(place.path, 'probe.cjs');
+    writeFileSync(probe, "process.on('exit', () => process._rawDebug(JSON.stringify(process.moduleLoadList)));");
+    const target = ['a'.repeat(40), '--url', 'https://git.example.com/shop.git', '--relative-path', 'shop'];
+    const run = gitfleet(['-r', probe], 'publish', ...target, '--detach', '--no-check', ...app);
+    expect(run).toMatchObject({ status: 0 });
+    const loaded = JSON.parse(run.stderr) as string[];
+    expect(loaded).toContain('NativeModule net');
+    const slow = ['assert', 'child_process', 'crypto', 'http', 'perf_hooks', 'tls', 'internal/fs/promises'];
+    expect(slow.filter((name) => loaded.includes(`NativeModule ${name}`))).toEqual([]);
   });
 
   it('says where a bug is by the names of functions and sources', () => {
