@@ -21,6 +21,8 @@ import { aStore, inCommit, NEVER, onDisk } from './test-store.ts';
 /** Kills at random moments of the course, and at each failpoint (npm run soak:git). */
 const RANDOM_KILLS = Number(process.env['GITFLEET_KILLS'] ?? (SOAK ? 150 : 5));
 const HITS_EACH = Number(process.env['GITFLEET_KILLS_AT_EACH'] ?? (SOAK ? 3 : 1));
+/** Between two looks of the readers. Without a pause they take a good part of a core. */
+const LOOK_MS = SOAK ? 1 : 5;
 
 const ROOT = join(import.meta.dirname, '../..');
 let base: string;
@@ -99,7 +101,7 @@ async function live(course: Course, orders: object, killAfterMs?: number): Promi
   });
   while (running) {
     course.torn.push(...sample(course));
-    await systemClock.sleep(1);
+    await systemClock.sleep(LOOK_MS);
   }
   cancel();
   if (child.signalCode === 'SIGKILL') return { done: false, hits: {} };

@@ -15,7 +15,7 @@ import { sharedServer } from '../../support/zookeeper/shared.ts';
  * until their session is over, some interrupted for a moment; a command that ignores SIGTERM is among them.
  */
 const AT_ONCE = 20;
-const ROUNDS = SOAK ? 200 : 30;
+const ROUNDS = SOAK ? 200 : 20;
 const KINDS = ['plain', 'killed', 'plain', 'cut off', 'interrupted', 'stubborn'] as const;
 type Kind = (typeof KINDS)[number];
 
