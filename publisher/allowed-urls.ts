@@ -4,16 +4,16 @@ import { visible } from '../runtime/safe-text.ts';
 import { checkAllowed } from '../schemas/url.ts';
 import type { RepositoryUrl } from '../schemas/values.ts';
 
-/** What stands against publishing a url, before anything is written. */
+/** The objections to publishing a url, before anything is written. */
 export interface UrlVerdict {
   readonly warning: string | null;
   readonly refusal: FleetError | null;
 }
 
 /**
- * Pure: whether the agents that are online would fetch from `url`, by the prefixes that their presences name. Each agent
- * decides for itself in the end: this only keeps a target from being written that no agent takes. One that names no
- * prefixes is not counted against it.
+ * Pure: whether the online agents would fetch from `url`, by the prefixes that their presences name. In the end each
+ * agent decides for itself; this only prevents a target that no agent accepts. An agent that names no prefixes counts
+ * as accepting.
  */
 export function judgeUrl(fleet: readonly AgentView[], url: RepositoryUrl): UrlVerdict {
   const online = fleet.filter(({ presence }) => presence !== null);

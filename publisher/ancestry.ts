@@ -2,18 +2,20 @@ import type { CommitGraph } from '../git/host/commit-graph.ts';
 import type { CommitId } from '../schemas/values.ts';
 
 /**
- * What a commit that is to be published contains, as the repository at hand tells it. Ids are hashes, so whichever
- * repository has the commit tells the truth about its ancestors. One that cannot tell blocks nothing: what stayed open
- * is kept, to be said.
+ * What a commit to be published contains, according to the repository at hand. Ids are hashes, so any repository with
+ * the commit knows its true ancestors. A repository that cannot tell blocks nothing: the undecided commits are kept for
+ * a warning.
  */
 export interface Ancestry {
-  /** Which of these commits are the one to be published or an ancestor of it; without a repository only the former. */
+  /**
+   * Which of these commits are the one to be published or one of its ancestors. Without a repository, only the former.
+   */
   contains(commitIds: readonly CommitId[]): Promise<readonly CommitId[]>;
-  /** The commits about which nothing could be told so far. */
+  /** The commits that could not be decided so far. */
   readonly unknown: readonly CommitId[];
 }
 
-/** @param graph null where there is no repository to ask. */
+/** @param graph null if there is no repository. */
 export function createAncestry(graph: Pick<CommitGraph, 'containedIn'> | null, tip: CommitId): Ancestry {
   let unknown: readonly CommitId[] = [];
   return {

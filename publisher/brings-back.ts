@@ -7,26 +7,27 @@ import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { type Ancestry, createAncestry } from './ancestry.ts';
 
-/** A commit that a rollback took from the fleet. */
+/** A commit that a rollback took away from the fleet. */
 export interface TakenBack {
   readonly commitId: CommitId;
-  /** The number of the rollback, and why it was done. */
+  /** The number of the rollback, and its reason. */
   readonly deployment: number;
   readonly reason: string;
 }
 
-/** Older rollbacks than those among so many records are history. */
+/** Rollbacks that are older than these many records are ignored. */
 export const RECORDS_READ = 50;
 
 /**
- * What was left by each rollback, the newest first; of one commit that was left twice the last time. Pure.
+ * Pure: the commit that each rollback took away, newest first. A commit that was taken away twice counts once, for the
+ * newest rollback.
  * @param history newest first.
  */
 export function takenBackIn(history: readonly Deployment[]): TakenBack[] {
   const found = new Map<string, TakenBack>();
   for (const { number, via, previous, target, reason } of history) {
     const left = history.find((record) => record.number === previous)?.target.commitId;
-    // A way back that was tried again left nothing.
+    // A retried rollback took nothing away.
     if (via !== 'rollback' || left === undefined || left === target.commitId || found.has(left)) continue;
     if (isCommitId(left)) found.set(left, { commitId: left, deployment: number, reason });
   }
@@ -34,8 +35,8 @@ export function takenBackIn(history: readonly Deployment[]): TakenBack[] {
 }
 
 /**
- * The same from the shared state. Never throws: it is asked beside a publish, or after it, and must not fail that.
- * @param from what config held before; null: nothing, or nothing that can be read.
+ * The same, read from the shared state. Never throws: it runs beside a publish or after it, and must not make it fail.
+ * @param from what config held before; null: nothing, or it could not be read.
  */
 export async function findBringsBack(
   { session, znodes }: { readonly session: Session; readonly znodes: Znodes },
@@ -53,9 +54,9 @@ export async function findBringsBack(
 }
 
 /**
- * What the commit to be published brings back: commits that a rollback took away, and that what it replaces does not
- * contain. A warning, never a refusal: `rollback --quarantine` refuses.
- * @param next of the commit to be published; `current` of the one it replaces.
+ * What the commit to be published brings back: commits that a rollback took away, and that the replaced commit does not
+ * contain. A warning, never a refusal; for that there is `rollback --quarantine`.
+ * @param next the ancestry of the commit to be published; `current`: of the one it replaces.
  */
 export async function readBringsBack(
   history: readonly Deployment[],

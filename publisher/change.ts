@@ -1,19 +1,19 @@
 import type { CommitGraph, CommitTitle } from '../git/host/commit-graph.ts';
 import type { CommitId } from '../schemas/values.ts';
 
-/** What lies between the commit that config holds and the one to be published. */
+/** The commits between the one in config and the one to be published. */
 export interface Change {
-  /** Null: nothing was published yet, or it cannot be read. */
+  /** Null: nothing was published yet, or config cannot be read. */
   readonly from: CommitId | null;
   readonly to: CommitId;
-  /** Commits that come and commits that go; null where no clone tells. */
+  /** The number of commits that are added and removed; null if no clone can tell. */
   readonly ahead: number | null;
   readonly behind: number | null;
-  /** Newest first: what comes; where the change only goes back, what goes. */
+  /** The added commits, newest first; the removed ones if the change only goes back. */
   readonly titles: readonly CommitTitle[];
 }
 
-/** @param graph of a clone; null where none takes part. What cannot be told is left out. */
+/** @param graph of a clone; null if there is none. What cannot be determined is left out. */
 export async function readChange(graph: CommitGraph | null, from: CommitId | null, to: CommitId): Promise<Change> {
   const unknown: Change = { from, to, ahead: null, behind: null, titles: [] };
   if (graph === null || from === null) return unknown;

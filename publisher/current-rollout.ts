@@ -10,9 +10,9 @@ import type { Ending } from './verdict.ts';
 
 /** What the coordinator says about one deployment. */
 export interface RolloutStatus {
-  /** The last record of this deployment's rollout in waves. */
+  /** This deployment's rollout in waves, as last recorded. */
   readonly rollout: Rollout | null;
-  /** Somebody leads, or will in a moment. */
+  /** There is a coordinator, or there will be in a moment. */
   readonly isLed: boolean;
 }
 
@@ -27,11 +27,11 @@ export async function readRolloutStatus(
   return { rollout: rollout?.permits && rollout.targetVersion === targetVersion ? rollout : null, isLed };
 }
 
-/** The rollout whose state is the verdict: the leader's word, while there is one or it is the last. */
+/** The rollout whose state is the verdict: while there is a leader, or if the state is final. */
 export const ruledBy = ({ rollout, isLed }: RolloutStatus): Rollout | null =>
   rollout && (isLed || ENDING_OF_STATE[rollout.state]) ? rollout : null;
 
-/** How a rollout ends for the command that waits; absent: it continues. */
+/** How a rollout ends for the waiting command; absent: it continues. */
 export const ENDING_OF_STATE: Partial<Record<RolloutState, Ending>> = {
   proven: 'converged',
   failed: 'failed',
@@ -40,11 +40,11 @@ export const ENDING_OF_STATE: Partial<Record<RolloutState, Ending>> = {
   'rolled-back': 'rolled-back',
 };
 
-/** What decides which commands are any use. */
+/** What decides which commands to suggest. */
 export interface NextCommands {
-  /** Where `gitfleet rollback` would go; null: nowhere, or that is not known. */
+  /** Where `gitfleet rollback` would go; null: nowhere, or unknown. */
   readonly wayBack: Deployment | null;
-  /** A retry is a word to the coordinator: without one it would be refused. */
+  /** A retry needs a coordinator, and is refused without one. */
   readonly isLed: boolean;
 }
 
@@ -52,7 +52,7 @@ export interface SteerParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly clock: Clock;
-  /** How long a coordinator that just begins is waited for, ms. */
+  /** How long to wait for a coordinator that has not begun yet, ms. */
   readonly patienceMs?: number;
 }
 
@@ -61,11 +61,11 @@ interface CurrentRollout {
   readonly version: number;
 }
 
-/** A leader is elected and has begun within a second or two. */
+/** A leader is elected and begins within a second or two. */
 const PATIENCE_MS = 10_000;
 const LOOK_MS = 100;
 
-/** The rollout of what config holds; waits for a coordinator that has not begun it yet. */
+/** The rollout of the target in config. Waits for a coordinator that has not begun it yet. */
 export async function currentRollout({ session, znodes, clock, patienceMs }: SteerParts): Promise<CurrentRollout> {
   const until = clock.monotonic() + (patienceMs ?? PATIENCE_MS);
   for (;;) {

@@ -29,19 +29,19 @@ interface FollowParts extends OutcomeParts {
 export interface DeploymentProgress extends NextCommands {
   readonly verdict: Verdict;
   readonly elapsedMs: number;
-  /** Null while it goes on. */
+  /** Null while it continues. */
   readonly ending: Ending | null;
-  /** Set once ZooKeeper has not answered for ANSWER_MS: what is shown is what was seen last. */
+  /** Set once ZooKeeper has not answered for ANSWER_MS: the rest is the last known state. */
   readonly stale: Stale | null;
-  /** What came instead, where it was superseded and that has a record. */
+  /** The deployment that superseded it, if that has a record. */
   readonly supersededBy: Deployment | null;
-  /** Its rollout in waves; null: there is no policy, or no coordinator has taken it up. */
+  /** Its rollout in waves; null: there is no policy, or no coordinator has begun it. */
   readonly rollout: Rollout | null;
-  /** Why it ended so, where the coordinator says it. */
+  /** Why it ended, if the coordinator says so. */
   readonly reason: string;
 }
 
-/** What we write where no coordinator judges. */
+/** The outcomes that we write if no coordinator judges. */
 const OUTCOME: Partial<Record<Ending, Outcome['state']>> = {
   converged: 'proven',
   failed: 'failed',
@@ -49,15 +49,15 @@ const OUTCOME: Partial<Record<Ending, Outcome['state']>> = {
   'timed-out': 'timed-out',
 };
 
-/** What a person may want to undo: config holds it still. */
+/** Endings that a person may want to undo: config still holds the target. */
 const ENDED_BADLY: ReadonlySet<Ending> = new Set(['failed', 'halted', 'aborted']);
 
 /**
- * Follows one deployment until the fleet has settled, something newer was published, or the time is up. Where it rolls
- * out in waves the coordinator has the word; else we judge from the reports, and write the outcome. Yields on every
- * look; the last item carries the ending. Reads by polling: a publisher is rare and short, and agents keep a constant
- * number of watches. An outage of ZooKeeper only makes the picture stale: while a read hangs the last picture is
- * yielded again every REDRAW_MS, and the time runs out as ever.
+ * Follows one deployment until the fleet has settled, something newer was published, or the time is up. If it rolls out
+ * in waves, the coordinator decides; otherwise we judge from the reports, and write the outcome. Yields at every
+ * reading; the last item has the ending. Reads by polling: publishers are rare and short-lived, so watches are left to
+ * the agents. An outage of ZooKeeper only makes the picture stale: while a read hangs, the last picture is yielded
+ * again every REDRAW_MS, and the time limit still applies.
  */
 export async function* follow(
   parts: FollowParts,
@@ -85,11 +85,11 @@ export async function* follow(
         looking = null;
         freshness.seen();
         const { config, fleet, found } = answer;
-        // Once it names another target, what it last said about this one stands.
+        // Once the rollout names another target, its last state for this one stands.
         led = { rollout: found.rollout ?? led.rollout, isLed: found.isLed };
         superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
         for (const view of fleet) {
-          // An agent that reported about this target was there after its publish, also before we looked.
+          // An agent that reported about this target was online after its publish, even if we did not see it online.
           if (view.presence || view.report?.targetVersion === published.targetVersion) expected.add(view.agentId);
         }
         verdict = judgeDeployment(fleet, expected, published.targetVersion);
@@ -121,7 +121,7 @@ export async function* follow(
   }
 }
 
-/** The verdict holds without its record: an outage now must not turn success into failure. */
+/** The verdict holds even if it cannot be recorded: an outage now must not turn success into failure. */
 async function record(
   parts: FollowParts,
   published: Pick<Published, 'record'>,
@@ -140,13 +140,13 @@ interface Look {
   readonly found: RolloutStatus;
 }
 
-/** @throws FleetError where ZooKeeper is away, or refuses. */
+/** @throws FleetError if ZooKeeper is away or refuses. */
 async function look(
   { session, znodes }: FollowParts,
   targetVersion: string,
   readFleet: () => Promise<Fleet>,
 ): Promise<Look> {
-  // A read would only wait for a connection, up to its deadline, and miss when one is back.
+  // A read would only wait for a connection, up to its deadline.
   if (session.state !== 'connected') throw notConnected();
   const [config, { agents: fleet }, found] = await Promise.all([
     session.get(znodes.config),
@@ -159,10 +159,10 @@ async function look(
 const notConnected = (): FleetError =>
   FleetError.of('UNREACHABLE', 'the connection is lost', 'gitfleet reconnects automatically');
 
-/** With no agent online there is nothing to watch; but agents may just be coming back from a lost session. */
+/** Without an online agent there is nothing to watch, but agents may be coming back from a lost session. */
 const NO_AGENTS_AFTER_MS = 10_000;
 
-/** What superseded it may be its own rollback, which its record tells. */
+/** What superseded the deployment may be its own rollback; its outcome says so. */
 async function rolledBackOr(
   parts: FollowParts,
   { record }: Pick<Published, 'record'>,
@@ -172,7 +172,7 @@ async function rolledBackOr(
   if (ending !== 'superseded') return { ending, reason: ending ? (rollout?.reason ?? '') : '' };
   const outcome = (await readDeployment(parts.session, parts.znodes, record.number).catch(() => null))?.outcome;
   if (outcome?.state === 'rolled-back') return { ending: 'rolled-back', reason: outcome.reason ?? '' };
-  // Where the coordinator could not write an outcome, what came instead says by whom, and after which.
+  // If the coordinator could not write an outcome, the next record names its author and the previous deployment.
   const next = outcome ? null : await readCurrent(parts);
   const isWayBack = next?.via === 'rollback' && next.previous === record.number && next.by.startsWith('coordinator ');
   return isWayBack ? { ending: 'rolled-back', reason: next.reason } : { ending, reason: '' };
@@ -182,7 +182,7 @@ interface Picture {
   readonly verdict: Verdict;
   readonly superseded: boolean;
   readonly ruled: Rollout | null;
-  /** For how long ZooKeeper has answered without a gap; null: it does not, and nothing can be told but the time. */
+  /** How long ZooKeeper has answered without a gap; null: it does not answer, and only the time can end the wait. */
   readonly freshMs: number | null;
 }
 
@@ -197,11 +197,11 @@ function endingOf({ verdict, superseded, ruled, freshMs }: Picture, elapsedMs: n
   return late ? 'timed-out' : null;
 }
 
-/** The deployment that config shows now; null where a foreign writer set it, or it cannot be read. */
+/** The deployment in config now; null if a foreign writer set config, or it cannot be read. */
 async function readCurrent({ session, znodes }: FollowParts): Promise<Deployment | null> {
   const state = await readSharedState(session, znodes).catch(() => null);
   return state?.current ?? null;
 }
 
-/** Four milliseconds of waiting per agent read keeps a large fleet's picture from loading the server. */
+/** Four milliseconds of pause per agent, so that reading a large fleet does not overload the server. */
 const pollMs = (agents: number): number => Math.min(1_000, Math.max(40, 4 * agents));

@@ -2,30 +2,30 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Code } from '../runtime/codes.ts';
 import { classify } from '../runtime/errors.ts';
 
-/** An answer that takes longer makes what is shown stale, on every screen. */
+/** If an answer takes longer than this, the data on every screen is stale. */
 export const ANSWER_MS = 2_000;
-/** A screen is redrawn this often, also while an answer is outstanding. */
+/** How often a screen is redrawn, even while an answer is outstanding. */
 export const REDRAW_MS = 1_000;
 
-/** ZooKeeper does not tell any more how things are: since when, and why. What is shown is what was seen then. */
+/** Since when, and why, ZooKeeper no longer gives the current state. The data shown is from then. */
 export interface Stale {
   /** Ms since the epoch. */
   readonly since: number;
   readonly reason: string;
-  /** It answers, but refuses to be read: what to do about it. Null: it does not answer. */
+  /** What to do if it answers but refuses the read. Null: it does not answer. */
   readonly refusal: string | null;
 }
 
 /** The one rule by which a picture becomes stale. */
 export interface Freshness {
-  /** A look was answered: what is shown is true now. */
+  /** A reading succeeded: the data is current. */
   seen(): void;
-  /** A look came to nothing. */
+  /** A reading failed. */
   failed(error: unknown): void;
   stale(): Stale | null;
 }
 
-/** Fresh from now on, until a look is not answered for ANSWER_MS. */
+/** Fresh from now on, until no reading has succeeded for ANSWER_MS. */
 export function createFreshness(clock: Pick<Clock, 'now' | 'monotonic'>): Freshness {
   let seenAt = clock.monotonic();
   let trouble = UNANSWERED;
@@ -48,7 +48,7 @@ export function createFreshness(clock: Pick<Clock, 'now' | 'monotonic'>): Freshn
 const UNANSWERED: Omit<Stale, 'since'> = { reason: 'no answer', refusal: null };
 const REFUSALS: ReadonlySet<Code> = new Set(['NO_AUTH', 'AUTH_FAILED']);
 
-/** What `work` gives, or null where it takes longer than `ms`; the work goes on. */
+/** The result of `work`, or null if it takes longer than `ms`. The work itself continues. */
 export function within<T>(clock: Pick<Clock, 'after'>, ms: number, work: Promise<T>): Promise<T | null> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(ms, () => resolve(null));

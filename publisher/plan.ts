@@ -14,9 +14,9 @@ import { presentProgress } from './verdict.ts';
 export interface PublishPlan {
   readonly app: string;
   readonly resolved: Resolved;
-  /** What config holds; null: nothing, or nothing that can be read. */
+  /** The target in config; null: nothing, or it cannot be read. */
   readonly current: Target | null;
-  /** How the current one is called. */
+  /** The name of the current deployment. */
   readonly currentName: string | null;
   readonly deployment: number;
   readonly changes: boolean;
@@ -25,7 +25,7 @@ export interface PublishPlan {
   readonly suspended: readonly AgentView[];
   readonly offline: readonly AgentView[];
   readonly bringsBack: readonly TakenBack[];
-  /** The commits in quarantine about which no clone tells whether they come along. */
+  /** The commits in quarantine of which no clone can tell whether the target's commit contains them. */
   readonly unknown: readonly CommitId[];
   /** How it would roll out; null: there is no policy, all agents go at once. */
   readonly policy: Policy | null;
@@ -35,13 +35,13 @@ interface PlanFacts {
   readonly force: boolean;
   readonly now: number;
   readonly policy?: Policy | null;
-  /** The commits of the quarantine that the target's contains. */
+  /** The commits in quarantine that the target's commit contains. */
   readonly contained?: readonly CommitId[];
   readonly unknown?: readonly CommitId[];
   readonly bringsBack?: readonly TakenBack[];
 }
 
-/** Pure: judges what was read as the publish transaction would. */
+/** Pure: judges the shared state as the publish transaction would. */
 export function planPublish(
   app: string,
   state: SharedState,
@@ -69,7 +69,7 @@ export function planPublish(
     currentName: state.current && deploymentName(state.current.number),
     bringsBack: more.bringsBack ?? [],
     unknown: more.unknown ?? [],
-    // A foreign write that has no record yet gets one first.
+    // A foreign write without a record gets one first.
     deployment: state.deployments.last + (foreign ? 2 : 1),
     changes: current === null || !isSameTarget(current, target),
     blockers: checks.flatMap(failureOf),

@@ -8,15 +8,15 @@ import { parseRollout } from '../schemas/rollout.ts';
 import { judgeDeployment, outcomeOfVerdict } from './verdict.ts';
 
 /**
- * The act of publishing: publish, then judge the deployment that this replaced, if it is not judged yet, by the picture
- * from before it. So `rollback` later knows which deployments were proven although their publishers did not wait, foreign
- * writes included; and a publish that is refused says nothing about the current deployment.
+ * Publishes, then judges the replaced deployment, if that is still to do, by a picture of the fleet from before the
+ * publish. So `rollback` later knows the proven deployments even if their publishers did not wait, including foreign
+ * writes; and a refused publish does not judge the current deployment.
  * @throws FleetError CONFLICT, HOLD, QUARANTINED, APP_MISSING, PUBLISH_UNKNOWN and what ZooKeeper answers.
  */
 export async function publish(parts: PublishParts, since: SharedState, request: PublishRequest): Promise<Published> {
   const fleet = isJudged(since) ? null : await judgedFleet(parts, since);
   const published = await publishTarget(parts, since, request);
-  // It is published: what is only tidied up after it must not turn that into a failure.
+  // The target is published: a failed clean-up must not turn that into a failure.
   await tidyUp(parts, published, since, fleet).catch(() => {});
   return published;
 }
@@ -33,7 +33,9 @@ function isJudged(state: SharedState): boolean {
   return !isPublished(state.config) || hasEnded(state.current);
 }
 
-/** In waves the coordinator has the word: all agents may show what is not proven yet, as while it soaks. */
+/**
+ * In waves, the coordinator judges: all agents may show a deployment that is not proven yet, such as during its soak.
+ */
 async function rollsOut({ session, znodes }: PublishParts, { config }: SharedState): Promise<boolean> {
   const node = await session.get(znodes.rollout);
   const rollout = node && parseRollout(node.data);
@@ -63,7 +65,7 @@ async function judgeReplaced(
   { config: { targetVersion }, lastRecord, lastOutcome }: SharedState,
   fleet: readonly AgentView[],
 ): Promise<void> {
-  // A server that is gone for good leaves its last report behind, about an older target: it is not waited for.
+  // A server that is gone for good leaves a report about an older target, and is not expected.
   const expected = fleet.filter((view) => view.presence || view.report?.targetVersion === targetVersion);
   const verdict = judgeDeployment(fleet, new Set(expected.map((view) => view.agentId)), targetVersion);
   const ended = verdict.state === 'converged' ? 'proven' : verdict.state === 'failed' ? 'failed' : 'superseded';

@@ -18,30 +18,33 @@ interface Asked {
   readonly rev: string | null;
   readonly url: string | null;
   readonly relativePath: string | null;
-  /** Whether to ask the repository if it has the commit. */
+  /** Whether to check that the repository has the commit. */
   readonly check: boolean;
-  /** Where the command stands: perhaps a clone. */
+  /** The working directory of the command, which may be a clone. */
   readonly directory: string;
-  /** Asked where the app changes to another repository. */
+  /** Called if the app changes to another repository. */
   readonly agents: () => Promise<readonly AgentView[]>;
 }
 
 export interface Resolved {
   readonly target: Target;
-  /** Of the commit, for history; empty where no clone tells it. */
+  /** The commit's title, for history; empty if no clone knows it. */
   readonly title: string;
   readonly warnings: readonly string[];
-  /** Set where the server has no such commit or repository, or no agent may fetch from it: it must not be published. */
+  /**
+   * Set if the target must not be published: the server has no such commit or repository, or no agent may fetch from
+   * it.
+   */
   readonly refusal: FleetError | null;
   readonly change: Change;
 }
 
 /**
- * Turns what a person typed into a full target. With url, path and a full id nothing else is needed, and a clone one
- * happens to stand in is ignored. Else the clone resolves names, and the current target gives url and path: an app
- * changes to another repository only where that is asked for. The first target has the url of the clone's origin.
- * Writes nothing: `plan` and `publish` both begin here.
- * @throws FleetError REF, URL, PATH and what git says.
+ * Turns what a person typed into a full target. With a url and a full id, the clone in the working directory is
+ * ignored. Otherwise the given url resolves names, or the clone if there is none. A url or path that was not given
+ * comes from the current target, so an app changes its repository only on request; the first target gets the url of the
+ * clone's upstream or origin. Writes nothing: both `plan` and `publish` begin here.
+ * @throws FleetError REF, URL, PATH, and git's failures.
  */
 export async function resolveTarget(remote: Remote, state: SharedState, asked: Asked): Promise<Resolved> {
   const current = state.config.target;
@@ -67,7 +70,7 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
 
 const NOT_CHECKED: UrlVerdict = { warning: null, refusal: null };
 
-/** Where the clone came from, if that is not the repository that the app shows and none was named. */
+/** The url of the clone's origin, if it differs from the app's repository and no url was given. */
 async function otherOrigin(remote: Remote, asked: Asked, url: RepositoryUrl): Promise<RepositoryUrl | null> {
   if (asked.url !== null) return null;
   const origin = await repositoryUrl(remote, asked).catch(() => null);
@@ -83,7 +86,7 @@ async function repositoryUrl(remote: Remote, asked: Asked): Promise<RepositoryUr
       'give it: --url https://host/shop.git',
     );
   }
-  // git takes a plain path for a repository; agents take urls only.
+  // Git accepts a plain path as a repository; agents accept only urls.
   const plainPath = isAbsolute(found) || /^\.{1,2}(\/|$)/.test(found);
   const text = plainPath ? pathToFileURL(resolve(asked.directory, found)).href : found;
   const parsed = parseUrl(text, ANY_URL);
@@ -118,8 +121,8 @@ async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promi
 }
 
 /**
- * What the server denies is refused; what it does not let us know is the agents' business and only said.
- * @param elsewhere where the clone came from, if it did not come from this repository.
+ * Refuses what the server denies having. If the server does not say, warns only, and leaves it to the agents.
+ * @param elsewhere gives the clone's origin, if that is another repository.
  */
 async function checkRemote(
   remote: Remote,

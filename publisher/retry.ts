@@ -8,7 +8,7 @@ import { currentRollout, NOTHING_PUBLISHED, type SteerParts } from './current-ro
 /** What `retry` does: publish the same target again, nothing, or refuse. */
 export type RetryDecision = 'publish' | 'nothing' | 'refuse';
 
-/** Pure, and total over the states. A new try is a new deployment: agents that failed try again, others are done. */
+/** Pure, and total over the states. A retry is a new deployment: agents that failed try again, the others are done. */
 export function retry({ state, failures }: Pick<Rollout, 'state' | 'failures'>): RetryDecision {
   switch (state) {
     case 'halted':
@@ -26,7 +26,7 @@ export function retry({ state, failures }: Pick<Rollout, 'state' | 'failures'>):
 }
 
 /**
- * Publishes what config holds once more, where its rollout ended without all agents or is halted.
+ * Publishes the target in config again, if its rollout ended without all agents or is halted.
  * @throws FleetError as publishTarget, NO_COORDINATOR.
  */
 export async function retryRollout(
@@ -45,7 +45,7 @@ export async function retryRollout(
     target,
     by: word.by,
     reason: word.reason === '' ? `${deploymentName(rollout.deployment)} again` : word.reason,
-    // What was a way back stays one: no canary, no soak.
+    // A retried rollback stays a rollback: no canary, no soak.
     via: back ? 'rollback' : 'publish',
     returnsTo: back ? (since.lastRecord?.returnsTo ?? null) : null,
     ref: target.gitfleet?.ref ?? null,

@@ -10,7 +10,7 @@ import type { Session } from '../zookeeper/session.ts';
 
 /**
  * Which deployment `rollback` returns to.
- * @param wanted a number the operator named, else the newest proven one before the current.
+ * @param wanted the number that the operator named; null: the newest proven one before the current.
  * @throws FleetError NOTHING_PROVEN, DEPLOYMENT_UNKNOWN.
  */
 export async function findRollback(
@@ -25,7 +25,7 @@ export async function findRollback(
   throw wanted === null ? nothingProven(history, quarantined) : deploymentUnknown(wanted);
 }
 
-/** Where `rollback` without a number would go now; null: nowhere, or it cannot be found out. Never throws. */
+/** Where `rollback` without a number would go now; null: nowhere, or unknown. Never throws. */
 export async function findWayBack(session: Session, znodes: Znodes): Promise<Deployment | null> {
   try {
     const quarantine = await session.get(znodes.quarantine);
@@ -54,7 +54,7 @@ function nothingProven(history: readonly Deployment[], quarantined: readonly Qua
   );
 }
 
-/** What a person may choose where nothing is proven: the newest earlier one that shows something else. */
+/** A suggestion if nothing is proven: the newest earlier deployment with another target. */
 function candidateIn(history: readonly Deployment[], quarantined: readonly Quarantined[]): Deployment | undefined {
   const [current] = history;
   const refused = new Set<string>(quarantined.map((each) => each.commitId));
@@ -68,9 +68,9 @@ export const deploymentUnknown = (number: number): FleetError =>
   FleetError.of('DEPLOYMENT_UNKNOWN', `${deploymentName(number)} is not in the history`);
 
 /**
- * The newest proven deployment before the current one that shows something else and is not in quarantine. Where the
- * current one is itself a rollback, "before" counts from the deployment it returned to, so that two rollbacks in a row
- * go two steps back instead of returning to what was just left.
+ * The newest proven deployment before the current one that has another target and is not in quarantine. If the current
+ * one is itself a rollback, "before" counts from the deployment that it returned to, so that two rollbacks in a row go
+ * back two steps instead of returning to the deployment that was just left.
  * @param history newest first.
  */
 export function lastProven(

@@ -5,7 +5,7 @@ import { isCommitId } from '../schemas/commit-id.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import type { CommitId } from '../schemas/values.ts';
 
-/** One commit at one place, and the online agents that show it. */
+/** One commit at one place, with the online agents that show it. */
 export interface ShownTarget {
   readonly commitId: CommitId;
   readonly relativePath: string;
@@ -13,8 +13,8 @@ export interface ShownTarget {
 }
 
 /**
- * What the online agents show, by their reports, the most common first. It is what `publish --again` publishes, where
- * ZooKeeper was set back or wiped and what it holds is no guide any more. Pure.
+ * Pure: what the online agents show, by their reports, most common first. `publish --again` publishes it after
+ * ZooKeeper was set back or wiped and its content is no longer reliable.
  */
 export function shownTargets(fleet: readonly AgentView[]): ShownTarget[] {
   const found = new Map<string, ShownTarget>();
@@ -27,7 +27,7 @@ export function shownTargets(fleet: readonly AgentView[]): ShownTarget[] {
   return [...found.values()].toSorted((a, b) => b.agents.length - a.agents.length);
 }
 
-/** The one that most agents show. @throws FleetError NOTHING_SHOWN, SHOWN_DIFFERS where no single one leads. */
+/** The one that most agents show. @throws FleetError NOTHING_SHOWN; SHOWN_DIFFERS if two are equally common. */
 export function mostShown(fleet: readonly AgentView[]): ShownTarget {
   const [first, second] = shownTargets(fleet);
   if (!first) throw FleetError.of('NOTHING_SHOWN', 'no online agent reports that it shows a commit');
@@ -40,7 +40,9 @@ export function mostShown(fleet: readonly AgentView[]): ShownTarget {
   return first;
 }
 
-/** Whether agents refuse what config holds as older than what they accepted, or the coordinator halted for that. */
+/**
+ * Whether agents refuse the target in config as older than what they accepted, or the coordinator halted because of it.
+ */
 export const wasSetBack = (fleet: readonly AgentView[], targetVersion: string, rollout: Rollout | null): boolean =>
   (rollout?.state === 'halted' && rollout.setBack) ||
   fleet.some(({ report }) => report?.targetVersion === targetVersion && report.error?.code === 'TARGET_WENT_BACK');

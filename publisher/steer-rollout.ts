@@ -4,12 +4,12 @@ import { ensembleNow } from '../zookeeper/recipes/ensemble-time.ts';
 import { currentRollout, type SteerParts } from './current-rollout.ts';
 import { type Steered, type Steering, steer } from './steer.ts';
 
-/** `passed`: `promote` was meant for a wave that is over by now. */
+/** `passed`: `promote` was meant for a wave that is already over. */
 export type SteerResult = Steered | { readonly do: 'passed'; readonly meant: Rollout; readonly rollout: Rollout };
 
 /**
- * Steers the rollout of what config holds: one write of `rollout` that names the version it was decided on, so that no
- * word of another person is overwritten unseen.
+ * Steers the rollout of the target in config, with one write of `rollout` at the version that was read, so that no
+ * other person's command is overwritten unseen.
  * @throws FleetError ROLLOUT_NEWER, NO_COORDINATOR, NOTHING_PUBLISHED.
  */
 export async function steerRollout(
@@ -36,7 +36,10 @@ export async function steerRollout(
   }
 }
 
-/** Who may not write the clock may not steer either: that write is refused with the words that fit. */
+/**
+ * A credential that may not write the clock may not steer either; the write of `rollout` then fails with the fitting
+ * error.
+ */
 async function timeOf({ session, znodes, clock }: SteerParts): Promise<number> {
   return await ensembleNow(session, znodes.clock).catch((error: unknown) => {
     if (!isCode(error, 'NO_AUTH', 'NO_NODE')) throw error;
@@ -44,6 +47,6 @@ async function timeOf({ session, znodes, clock }: SteerParts): Promise<number> {
   });
 }
 
-/** `promote` is about the wave that was read first: given by two people at once, it must not pass two. */
+/** `promote` is for the wave that was read first: if two people promote at once, only one wave must pass. */
 const isSameWave = (one: Rollout, other: Rollout): boolean =>
   one.deployment === other.deployment && one.wave === other.wave;

@@ -1,19 +1,19 @@
 import type { Rollout, RolloutState } from '../schemas/rollout.ts';
 import type { Said } from '../schemas/said.ts';
 
-/** What a person can tell a rollout in progress. `retry`, which publishes, is retry.ts. */
+/** The operators' commands for a rollout in progress. `retry`, which publishes, is in retry.ts. */
 export const STEERING = ['pause', 'resume', 'abort', 'promote'] as const;
 export type Steering = (typeof STEERING)[number];
 
 /**
- * What a verb does to a rollout: `write` the record as it then is, `nothing` because it is so already, or `refuse`.
- * screens/steer-words.ts says each in words.
+ * What a verb does to a rollout: `write` the changed record, `nothing` because it is already so, or `refuse`.
+ * screens/steer-words.ts has the messages.
  */
 export type Steered =
   | { readonly do: 'write'; readonly verb: Steering; readonly before: Rollout; readonly rollout: Rollout }
   | { readonly do: 'nothing' | 'refuse'; readonly verb: Steering; readonly rollout: Rollout };
 
-/** Pure, and total: every verb has an answer in every state. Given twice, it has one effect. */
+/** Pure, and total: every verb has an answer in every state. Idempotent: a repeated command has no further effect. */
 export function steer(verb: Steering, rollout: Rollout, word: Said): Steered {
   const next = nextOf(verb, rollout, word);
   if (next === 'nothing' || next === 'refuse') return { do: next, verb, rollout };
@@ -21,7 +21,7 @@ export function steer(verb: Steering, rollout: Rollout, word: Said): Steered {
   return { do: 'write', verb, before: rollout, rollout: { ...rollout, ...next, steered } };
 }
 
-/** As many words as a record keeps. */
+/** How many commands a record keeps. */
 const MAX_WORDS = 20;
 
 const isOpen = (state: RolloutState): boolean => state === 'running' || state === 'paused' || state === 'halted';
@@ -30,7 +30,7 @@ function nextOf(verb: Steering, rollout: Rollout, word: Said): Partial<Rollout> 
   const { state } = rollout;
   switch (verb) {
     case 'pause':
-      // A rollout without waves needed no permits; from now on, agents that have not activated wait for one.
+      // A rollout without waves needed no permits. From now on, agents that have not activated wait for one.
       if (state === 'running') return { state: 'paused', paused: { ...word }, permits: true };
       return state === 'proven' ? 'refuse' : 'nothing';
     case 'abort': {
@@ -52,7 +52,7 @@ function continued(verb: 'resume' | 'promote', rollout: Rollout, word: Said): Pa
       if (verb === 'resume' || !rollout.permits || rollout.promoted?.wave === wave) return 'nothing';
       return promoted;
     case 'paused':
-      // Its deadline starts again, by the leader's clock and not by ours.
+      // The wave's deadline starts again, by the leader's clock and not by ours.
       return { ...promoted, state: 'running', paused: null, waveAt: 0, permits: rollout.policy !== null };
     case 'halted':
       if (rollout.policy === null && !rollout.setBack) return 'nothing';
@@ -64,12 +64,12 @@ function continued(verb: 'resume' | 'promote', rollout: Rollout, word: Said): Pa
   }
 }
 
-/** Without a policy it needed no permits before it halted. */
+/** Without a policy, it needed no permits before it halted. */
 function unhalted(rollout: Rollout): Partial<Rollout> {
   const setBackPassed = rollout.setBack || rollout.setBackPassed;
   return { setBack: false, setBackPassed, excused: excusedIn(rollout), permits: rollout.policy !== null };
 }
 
-/** Resumed after a halt, a rollout continues without the agents that failed. */
+/** A rollout that is resumed after a halt continues without the agents that failed. */
 const excusedIn = ({ excused, failures }: Rollout): string[] =>
   [...new Set([...excused, ...failures.map((each) => each.agentId)])].toSorted();

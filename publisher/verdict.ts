@@ -5,12 +5,12 @@ import { hasGivenUp, isOverridden, isSuspended } from '../schemas/report.ts';
 
 /** Where one agent stands with one targetVersion. */
 export type AgentProgress =
-  | 'active' // serves it, the activate command ended well
+  | 'active' // serves it; the activate step succeeded
   | 'overridden' // a person on the server keeps it on another commit
   | 'suspended' // a person on the server took it out of every rollout
-  | 'failed' // gave up: a person must act, or publish something newer
-  | 'working' // on its way, a retry included
-  | 'silent' // online, has not said anything about it yet
+  | 'failed' // gave up; a person must act, or publish something newer
+  | 'working' // on its way, including retries
+  | 'silent' // online, but has not reported about it yet
   | 'offline';
 
 export interface JudgedAgent {
@@ -25,16 +25,16 @@ export interface Verdict {
   readonly reached: number;
   readonly expected: number;
   readonly agents: readonly JudgedAgent[];
-  /** Not expected: a person took them out. */
+  /** Not expected, because a person suspended them. */
   readonly takenOut: readonly AgentView[];
-  /** Not expected, since they are offline: they catch up when they are back, and every verdict names them. */
+  /** Not expected, because they are offline. They catch up when they are back, and every verdict names them. */
   readonly away: readonly AgentView[];
 }
 
 /**
- * Judges one deployment from what the agents say about themselves. Expected are the agents that were online at publish
- * or since, but for those that a person suspended. `failed` is said only when every other expected agent has settled,
- * so that the count is final.
+ * Judges one deployment from the agents' own reports. Expected are the agents that were online at publish or since,
+ * except suspended ones. The state is `failed` only once every other expected agent has settled, so that the count is
+ * final.
  */
 export function judgeDeployment(
   fleet: readonly AgentView[],
@@ -70,11 +70,11 @@ function standingOf(view: AgentView, targetVersion: string): AgentProgress {
   return report ? 'working' : 'silent';
 }
 
-/** The same for a view of the fleet and not of one deployment: an agent without presence is offline, nothing else. */
+/** The same for a view of the fleet instead of one deployment: an agent without presence is always offline. */
 export const presentProgress = (view: AgentView, targetVersion: string): AgentProgress =>
   view.presence ? standingOf(view, targetVersion) : 'offline';
 
-/** What history keeps of a verdict. */
+/** The outcome that history keeps of a verdict. */
 export function outcomeOfVerdict(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {
   const away = verdict.away.map((view): JudgedAgent => ({ agentId: view.agentId, standing: 'offline', view }));
   const missing = [...verdict.agents.filter((agent) => agent.standing !== 'active'), ...away]
@@ -86,14 +86,14 @@ export function outcomeOfVerdict(verdict: Verdict, state: Outcome['state'], at: 
   return { state, at, reached: verdict.reached, expected: verdict.expected + away.length, missing, by };
 }
 
-/** Offline and not waited for. One that has not reported for long is gone for good: `forget` removes it. */
+/** Offline and not expected. An agent whose last report is very old counts as gone for good; `forget` removes it. */
 function awayOf(fleet: readonly AgentView[], expected: ReadonlySet<string>): AgentView[] {
   const newest = Math.max(...fleet.map(({ reportedAt }) => reportedAt ?? 0));
   const isRecent = ({ reportedAt }: AgentView) => reportedAt !== null && newest - reportedAt <= FORGOTTEN_AFTER_MS;
   return fleet.filter((view) => !view.presence && !expected.has(view.agentId) && isRecent(view));
 }
 
-/** Online, and taken out of every rollout by a person on the server. */
+/** Online, but suspended by a person on the server. */
 export const takenOut = (fleet: readonly AgentView[]): AgentView[] =>
   fleet.filter((view) => view.presence && isSuspended(view.report));
 
@@ -101,14 +101,14 @@ export const takenOut = (fleet: readonly AgentView[]): AgentView[] =>
 export type Ending =
   | 'converged'
   | 'failed'
-  | 'rolled-back' // and the last proven target was published in its place
-  | 'halted' // the policy stopped its rollout: a person decides
+  | 'rolled-back' // the last proven target was published in its place
+  | 'halted' // its rollout was stopped; a person must decide
   | 'aborted' // a person ended its rollout
   | 'superseded'
   | 'timed-out'
   | 'no-agents';
 
-/** The state that an ending leaves: where a wait has ended badly nothing is running any more for the one who waited. */
+/** The state to report for an ending: after a bad ending, nothing is running any more for the waiting command. */
 export function stateAfter(ending: Ending, seen: Verdict['state']): Verdict['state'] {
   switch (ending) {
     case 'converged':
@@ -125,9 +125,7 @@ export function stateAfter(ending: Ending, seen: Verdict['state']): Verdict['sta
   }
 }
 
-/**
- * How a deployment ended that config does not hold any more: by its record; one that was not judged was superseded.
- */
+/** How a deployment that is no longer in config ended, by its record. One that was not judged was superseded. */
 export function endingOfPast({ outcome }: Deployment): Exclude<Ending, 'no-agents' | 'timed-out' | 'halted'> {
   switch (outcome?.state) {
     case 'proven':

@@ -10,16 +10,16 @@ import type { Screen, Tone } from './columns.ts';
 import { backWords, nextWords } from './next-commands.ts';
 import { age, overrideWords, phaseWords, short, standingWords, suspensionWords } from './words.ts';
 
-/** What config holds. */
+/** The content of config. */
 export interface PresentTarget {
   readonly targetVersion: string;
-  /** Null where it cannot be read. */
+  /** Null if it cannot be read. */
   readonly commitId: string | null;
-  /** Its number; null while it has no record. */
+  /** The number of the deployment; null while it has no record. */
   readonly deployment: number | null;
 }
 
-/** Null where nothing is published yet. */
+/** Null if nothing was published yet. */
 export function presentTargetOf(state: SharedState): PresentTarget | null {
   if (!isPublished(state.config)) return null;
   return {
@@ -30,8 +30,8 @@ export function presentTargetOf(state: SharedState): PresentTarget | null {
 }
 
 /**
- * `gitfleet status AGENT`: all that is known about one agent.
- * @param wayBack where `gitfleet rollback` would go; null: nowhere, or that is not known.
+ * `gitfleet status AGENT`: everything that is known about one agent.
+ * @param wayBack where `gitfleet rollback` would go; null: nowhere, or unknown.
  */
 export function agentLines(
   view: AgentView,
@@ -98,7 +98,7 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
   ];
 }
 
-/** What an old report pursued is past: the target above is that of the fleet, whatever the agent heard of it. */
+/** Which target the report is about. An old report's target is past; the one shown above is the fleet's. */
 function aboutWords({ targetVersion, deployment, desiredCommit }: Report, present: PresentTarget | null): string {
   if (targetVersion === null) return 'no target';
   const isPresent = targetVersion === present?.targetVersion;
@@ -109,7 +109,7 @@ function aboutWords({ targetVersion, deployment, desiredCommit }: Report, presen
   return `an older target${which === '' ? '' : ` (${which})`}`;
 }
 
-/** What only a person can correct outside the target, such as a key, is still tried again. */
+/** A problem that a person must fix outside the target, such as a key, is still retried. */
 const againWords = ({ next }: NonNullable<Report['error']>, retries: boolean): string =>
   retries && (next === 'stall' || next === 'bug')
     ? 'the agent tries again each minute; fix the cause, or publish another commit'

@@ -4,21 +4,21 @@ import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, line } from './columns.ts';
 import { age, driftWords, names, overrideWords, short, suspensionWords } from './words.ts';
 
-/** Above this many agents a screen shows counts and the agents that are not settled, instead of all. */
+/** Above this number of agents, a screen shows counts and the agents that are not settled, instead of all. */
 export const MAX_SINGLE = 20;
-/** More rows than this are not read; counts, causes and --json have the rest. */
+/** A person does not read more rows; counts, causes and --json cover the rest. */
 const MAX_ROWS = 40;
 
 /**
- * Agents as a table: state, what each shows, for how long, and why. Where there are more than `mostLines`, or than a
- * person reads, the settled ones are only counted, and of the others the worst come first.
+ * Agents as a table: state, what each shows, for how long, and why. If there are more than `maxLines`, or than a person
+ * reads, settled agents are only counted, and the worst of the others come first.
  */
 export function agentTable(agents: readonly JudgedAgent[], screen: Screen, maxLines: number): string[] {
   const most = Math.min(maxLines, MAX_ROWS);
   const all = agents.map((agent) => rowOf(agent, screen.now));
   const few = all.length <= Math.min(most - 1, MAX_SINGLE);
   const rows = few ? all : all.filter((row) => row.rank < SETTLED).sort((a, b) => a.rank - b.rank);
-  // One line is the heading's, one tells what was left out.
+  // One line is the heading, and one says what was left out.
   const shown = rows.length <= most - 1 ? rows : rows.slice(0, Math.max(0, most - 2));
   const left = rows.slice(shown.length);
   const lines = shown.length === 0 ? [] : aligned([HEADING, ...shown.map(cellsOf)], indented(screen));
@@ -33,7 +33,7 @@ export function stateWords(agent: JudgedAgent): string {
   return code && agent.standing !== 'silent' ? `${state}: ${visible(code, 40)}` : state;
 }
 
-/** `950 active, 30 fetching, 2 failed`: the worst first. */
+/** `2 failed, 30 fetching, 950 active`: the worst first. */
 export function tallyOf(agents: readonly JudgedAgent[], now: number): string {
   return tally(agents.map((agent) => rowOf(agent, now)));
 }
@@ -46,7 +46,7 @@ interface Row {
   readonly agentId: string;
   readonly state: string;
   readonly tone: Tone;
-  /** The lower the more it wants to be seen. */
+  /** The lower, the more urgent. */
   readonly rank: number;
   readonly shows: string;
   readonly since: string;
@@ -85,7 +85,7 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
     case 'silent': {
       const problem = presence?.problem;
       const online = view.onlineSince === null ? 'online' : `online for ${age(now - view.onlineSince)}`;
-      // Not since when it is silent, which is not known: it may have come long before this target.
+      // How long it has been silent is not known: it may have come online long before this target.
       return row('silent', 'busy', 2, '-', problem ? visible(problem, 300) : `${online}, has not answered yet`);
     }
     case 'working':
@@ -109,7 +109,10 @@ function rowOf({ agentId, standing, view }: JudgedAgent, now: number): Row {
   }
 }
 
-/** The agent's clock may be off: how old its phase was is told by it, how long ago it said so by the ensemble. */
+/**
+ * The agent's clock may be wrong, so it only gives the age of the phase at the report; the ensemble's clock gives the
+ * age of the report.
+ */
 export function phaseAge({ report, reportedAt }: JudgedAgent['view'], now: number): string {
   if (!report || reportedAt === null) return '-';
   return age(Math.max(0, report.at - report.phaseAt) + Math.max(0, now - reportedAt));
@@ -127,8 +130,8 @@ function waitWords({ report }: JudgedAgent['view']): string {
 }
 
 /**
- * What fails, once per cause: code and reason, on which agents, what to do, and the last words of the step. `mostCauses`
- * keeps a fleet of different failures readable.
+ * The failures, once per cause: code and reason, the agents, what to do, and the end of the step's output. `maxCauses`
+ * keeps a fleet with many different failures readable.
  */
 export function failureLines(agents: readonly JudgedAgent[], screen: Screen, maxCauses = 5): string[] {
   const causes = new Map<string, JudgedAgent[]>();
@@ -140,7 +143,7 @@ export function failureLines(agents: readonly JudgedAgent[], screen: Screen, max
     causes.set(key, [...(causes.get(key) ?? []), agent]);
   }
   const waits = (group: JudgedAgent[]) => (group[0]?.standing === 'failed' ? 0 : 1);
-  // What waits for a person comes before what is tried again.
+  // Failures that need a person come before those that are retried.
   const worst = [...causes.values()].sort((a, b) => waits(a) - waits(b) || b.length - a.length);
   const lines = worst.slice(0, maxCauses).flatMap((group) => {
     const report = group[0]?.view.report;
@@ -150,7 +153,7 @@ export function failureLines(agents: readonly JudgedAgent[], screen: Screen, max
     const code = visible(error.code, 40);
     const cause = line(screen, `  ${code} on ${where}: ${visible(error.reason, 500)}`);
     return [
-      // As a function: a code that holds $& is no pattern.
+      // As a function, because a code might contain `$&`.
       cause.replace(code, () => screen.paint('bad', code)),
       ...(error.hint === '' ? [] : [line(screen, `    ${visible(error.hint, 500)}`)]),
       ...outputLines(report.output).map((words) => line(screen, words)),
@@ -160,7 +163,7 @@ export function failureLines(agents: readonly JudgedAgent[], screen: Screen, max
   return more > 0 ? [...lines, line(screen, `  and ${more} other ${more === 1 ? 'cause' : 'causes'}`)] : lines;
 }
 
-/** The last words of a step, quoted line by line. */
+/** The end of a step's output, quoted line by line. */
 export function outputLines(output: string | null, most = 10): string[] {
   if (!output) return [];
   const lines = output.trimEnd().split('\n');

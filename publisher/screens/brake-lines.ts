@@ -6,20 +6,20 @@ import { type Brake, type Hold, inForce, type Quarantined } from '../../schemas/
 import { hasLeft } from '../../schemas/report.ts';
 import { age } from './words.ts';
 
-/** What the verbs say that stop a deployment, or take away what a server left; each also where nothing had to be done. */
+/** The output of `hold`, `quarantine` and `forget` and their opposites, also if there was nothing to do. */
 export const holdLines = (app: string, held: Hold): string[] => [
   `${app}: ${holdWords(held)}`,
   'a deployment in progress continues; next: gitfleet unhold ends the hold',
 ];
 
-/** What `gitfleet hold` without arguments shows. */
+/** `gitfleet hold` without arguments. */
 export function heldNowLines(app: string, { value, unreadable }: Brake<Hold | null>, now: number): string[] {
   if (unreadable !== null) return [`${app}: publishing is refused: ${unreadable}`, 'next: gitfleet unhold removes it'];
   const held = inForce(value, now);
   return held === null ? [`${app}: publishing is not held`] : holdLines(app, held);
 }
 
-/** What `gitfleet quarantine` without arguments shows: newest first. */
+/** `gitfleet quarantine` without arguments: newest first. */
 export function quarantinedNowLines(app: string, { value, unreadable }: Brake<readonly Quarantined[]>): string[] {
   if (unreadable !== null) return [`${app}: publishing is refused: ${unreadable}`];
   if (value.length === 0) return [`${app}: no commit is in quarantine`];
@@ -34,7 +34,7 @@ export function unholdLines(app: string, ended: Hold | 'unreadable' | null): str
 
 /**
  * @param isWanted whether config holds this commit now.
- * @param changed false: it was in quarantine already, and the first reason stands.
+ * @param changed false: it was already in quarantine, and the first reason stands.
  */
 export const quarantineLines = (app: string, entry: Quarantined, isWanted: boolean, changed: boolean): string[] => [
   `${app}: ${quarantineWords(entry)}`,
@@ -50,7 +50,7 @@ export const unquarantineLines = (app: string, commitId: string, lifted: Quarant
     : `${app}: ${commitId.slice(0, 12)} was not in quarantine`,
 ];
 
-/** What `gitfleet forget --list` shows. */
+/** `gitfleet forget --list`. */
 export function forgettableLines(views: readonly AgentView[], now: number): string[] {
   if (views.length === 0) return ['no agent is offline: there is nothing to forget'];
   const rows = views.map(({ agentId, reportedAt, report, falsePresence }) => {

@@ -5,12 +5,15 @@ import type { Change } from '../change.ts';
 import { line, type Screen } from './columns.ts';
 import { count, short } from './words.ts';
 
-/* What a deployment changes: the commits, the repository and the place, and what a branch still holds after a rollback. */
+/*
+ * What a deployment changes: the commits, the repository and the place; and what a branch still contains after a
+ * rollback.
+ */
 
-/** A person looks at the newest; the rest is counted. */
+/** A person reads the newest; the rest is counted. */
 const MAX_TITLES = 10;
 
-/** @param elsewhere whether it comes from another repository or goes to another place than before. */
+/** @param elsewhere whether the repository or the place changes. */
 export function changeLines({ from, to, ahead, behind, titles }: Change, elsewhere: boolean, screen: Screen): string[] {
   if (from === null) return [];
   if (from === to)
@@ -35,13 +38,16 @@ function headWords(ahead: number, behind: number, from: CommitId): string {
   return `goes back: no descendant of ${short(from)}; leaves out ${count(behind, 'commit')} and brings ${count(ahead, 'commit')}:`;
 }
 
-/** Where something comes from, and where on the servers it is shown. */
+/** The repository, and the place on the servers. */
 interface Place {
   readonly url: string;
   readonly relativePath: string;
 }
 
-/** What changes beside the commit, and what becomes of the old place; nothing where all of that stays, or was not known. */
+/**
+ * What changes besides the commit, and what happens to the old place. Empty if nothing else changes, or the target
+ * before is unknown.
+ */
 export function placeLines(before: Place | null, after: Place): string[] {
   if (before === null || before.url === UNREADABLE) return [];
   const [from, to] = [visible(before.relativePath, 200), visible(after.relativePath, 200)];
@@ -56,10 +62,10 @@ export function placeLines(before: Place | null, after: Place): string[] {
 }
 
 /**
- * A rollback changes no branch: the next push would bring back what was undone. What to type about it; nothing where the
- * way led forward, since the branch has all of that already, nor where it is not known that a branch has what was undone.
- * @param change from what was undone to what is shown now.
- * @param branch one that contains what was undone; null: none is known.
+ * A rollback changes no branch, so the next push would bring back what was undone. Says what to type about it. Empty if
+ * the way led forward, where the branch already has everything, or if no branch is known to have what was undone.
+ * @param change from the undone commit to the one that is shown now.
+ * @param branch one that contains the undone commit; null: none is known.
  */
 export function branchLines(
   undone: Deployment,

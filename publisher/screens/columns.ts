@@ -1,24 +1,24 @@
 import stringWidth from 'string-width';
 
-/** What a piece of a screen means; the entry decides whether that is a colour. */
+/** What a piece of a screen means. The command decides whether it becomes a colour. */
 export type Tone = 'good' | 'bad' | 'busy' | 'faint' | 'strong';
 export type Theme = (tone: Tone, text: string) => string;
 
-/** No colour: what is not a terminal, and who asked for none. */
+/** No colour: for anything but a terminal, or on request. */
 export const plain: Theme = (_tone, text) => text;
 
-/** What every screen is made for. */
+/** The properties of the output that every screen is made for. */
 export interface Screen {
-  /** Cells per line; Infinity where there is no window. Tables are cut to it. */
+  /** Cells per line; Infinity if there is no window. Tables are cut to this width. */
   readonly columns: number;
-  /** Whether a longer line goes on in the next: where lines stay. Where they are drawn again in place, all are cut. */
+  /** Whether longer lines wrap, for output that stays. Lines that are redrawn in place are cut. */
   readonly wraps: boolean;
   /** Ms since the epoch. */
   readonly now: number;
   readonly paint: Theme;
 }
 
-/** Text in cells of a terminal, where a letter may take two of them or none. */
+/** Text for terminal cells. A character may take two cells or none. */
 export interface Cell {
   readonly text: string;
   readonly tone?: Tone;
@@ -28,7 +28,7 @@ export function width(text: string): number {
   return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);
 }
 
-/** At most so many cells; what does not fit ends with `…`. */
+/** At most `cells` cells; a text that does not fit ends with `…`. */
 export function cut(text: string, cells: number): string {
   if (width(text) <= cells) return text;
   let kept = '';
@@ -41,16 +41,16 @@ export function cut(text: string, cells: number): string {
   return `${kept}…`;
 }
 
-/** One line of a screen, cut before it is painted where it must not wrap. */
+/** One line of a screen. If it must not wrap, it is cut before it is painted. */
 export function line({ columns, wraps, paint }: Screen, text: string, tone?: Tone): string {
   const shown = wraps ? text : cut(text, columns);
   return tone ? paint(tone, shown) : shown;
 }
 
-/** One long name must not push the rest of its line off the screen. */
+/** The maximum width of a column: one long name must not push the rest of its line off the screen. */
 const WIDEST = 32;
 
-/** Lines with aligned columns, two spaces between them; the last column takes what is left of the line. */
+/** Lines with aligned columns, two spaces apart. The last column takes the rest of the line. */
 export function aligned(rows: readonly (readonly Cell[])[], { columns, paint }: Screen): string[] {
   const widest = columns === Number.POSITIVE_INFINITY ? columns : WIDEST;
   const widths: number[] = [];

@@ -20,7 +20,7 @@ export function bringsBackLines(tip: CommitId, taken: readonly TakenBack[], scre
   return [...words, ...more].map((each) => line(screen, `  ${each}`, 'busy'));
 }
 
-/** Where no repository at hand tells whether commits in quarantine come along. */
+/** For commits in quarantine of which no repository at hand can tell whether they are contained. */
 export function unknownLines(unknown: readonly CommitId[], screen: Screen): string[] {
   if (unknown.length === 0) return [];
   const which = names(unknown.map(short), 3);

@@ -3,7 +3,7 @@ import { fingerprint, type Identity } from '../../schemas/enrolment.ts';
 import type { EnrolOutput } from '../../schemas/json-output.ts';
 import { count, names } from './words.ts';
 
-/** What `gitfleet enrol` says, and what other screens say about enrolment. */
+/** The output of `gitfleet enrol`, and what other screens say about enrolment. */
 export function enrolmentLines(app: string, { open, said, unreadable, agents }: EnrolOutput): string[] {
   const who = said ? `, by ${visible(said.by, 100)}${said.reason === '' ? '' : `: ${visible(said.reason, 200)}`}` : '';
   const state = open
@@ -19,7 +19,7 @@ export function enrolmentLines(app: string, { open, said, unreadable, agents }: 
   ];
 }
 
-/** As after one server was copied with its state directory. */
+/** Agents with the same key, such as after a server was copied with its state directory. */
 function sharedKeyLines(agents: EnrolOutput['agents']): string[] {
   const byKey = new Map<string, string[]>();
   for (const { agentId, key } of agents) byKey.set(key, [...(byKey.get(key) ?? []), agentId]);
@@ -32,7 +32,7 @@ function sharedKeyLines(agents: EnrolOutput['agents']): string[] {
     );
 }
 
-/** How a fleet is closed whose agents run already. */
+/** How to close a fleet whose agents already run. */
 export const CLOSE_NEXT = 'gitfleet enrol --online --close enters the agents that are online, then only those count';
 
 interface Named {
@@ -40,7 +40,7 @@ interface Named {
   readonly identity: Identity;
 }
 
-/** @param done what was entered, and what had been before; see `keptLines` for the rest. */
+/** @param done what was entered now and before; see `keptLines` and `blockedLines` for the rest. */
 export function enteredLines(
   done: Readonly<Record<'entered' | 'same' | 'kept' | 'blocked', readonly Named[]>>,
 ): string[] {
@@ -57,7 +57,7 @@ export function enteredLines(
   ];
 }
 
-/** A server with a new disk, or another client at its name: a person compares, and names it. */
+/** A server with a new disk, or another client with its name: a person has to compare, and enter it by name. */
 export const keptLines = (kept: readonly Named[]): string[] =>
   kept.map(
     ({ agentId, identity }) =>
@@ -65,7 +65,7 @@ export const keptLines = (kept: readonly Named[]): string[] =>
       ` changed; if its server has a new disk, type the command that gitfleet agent status prints there`,
   );
 
-/** ZooKeeper removes no node with nodes below it, and rights to those are their maker's to give. */
+/** ZooKeeper does not remove a node with children, and their creator decides about rights to them. */
 export const blockedLines = (blocked: readonly Named[]): string[] =>
   blocked.map(
     ({ agentId }) =>
@@ -94,7 +94,7 @@ export const openedLines = (open: boolean, changed: boolean): string =>
     ? `enrolment is ${open ? 'open' : 'closed'} from now on`
     : `enrolment was ${open ? 'open' : 'closed'} already`;
 
-/** In status; nothing where all that is there is an agent. */
+/** For status; empty if every name is enrolled. */
 export const notEnrolledLines = (notEnrolled: readonly string[]): string[] =>
   notEnrolled.length === 0
     ? []

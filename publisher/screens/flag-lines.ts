@@ -4,7 +4,7 @@ import { type Flag, type FlagChange, type Flags, flagChangeName } from '../../sc
 import { aligned, type Screen } from './columns.ts';
 import { age } from './words.ts';
 
-/** `on`, `off`, a variant, `25% on`, or what else decides. */
+/** `on`, `off`, a variant, `25% on`, or the kind of rule that decides. */
 export function settingWords({ state, targeting, defaultVariant }: Flag): string {
   if (state === 'DISABLED') return "disabled: each program's own default";
   if (isPlain(targeting)) return defaultVariant == null ? "each program's own default" : visible(defaultVariant, 100);
@@ -15,7 +15,7 @@ export function settingWords({ state, targeting, defaultVariant }: Flag): string
   return shares.map(([variant, weight]) => `${visible(variant, 100)} ${weight}/${total}`).join(', ');
 }
 
-/** What `gitfleet flag list` shows. */
+/** `gitfleet flag list`. */
 export function flagLines(app: string, { flags, unusable, metadata }: Flags, screen: Screen): string[] {
   if (flags.size + unusable.length === 0) return [`${app}: no flags; next: gitfleet flag set NAME on`];
   const rows = [...flags].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -30,7 +30,7 @@ function changedLine({ version, by, reason, at }: Flags['metadata'], { now }: Sc
   return [`${flagChangeName(version)}, ${age(now - at)} ago, by ${visible(by, 100)}${why}`];
 }
 
-/** What `gitfleet flag set`, `remove` and `rollback` say. */
+/** `gitfleet flag set`, `remove` and `rollback`. */
 export function flagChangeLines(
   app: string,
   name: string,
@@ -46,7 +46,7 @@ export function flagChangeLines(
   ];
 }
 
-/** What `gitfleet flag history` shows, newest first. */
+/** `gitfleet flag history`, newest first. */
 export function flagHistoryLines(changes: readonly FlagChange[], screen: Screen): string[] {
   if (changes.length === 0) return ['no flag was changed yet'];
   const words = (definition: string | null) =>

@@ -8,9 +8,10 @@ import { aligned, type Cell, cut } from './columns.ts';
 import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
 
 /**
- * `gitfleet history`: newest first; the star marks what config shows.
- * @param most how many are shown; one more tells whether the last of these changed repository or place.
- * @param acts what people did besides deploying, shown between the deployments.
+ * `gitfleet history`: newest first; the star marks the deployment in config.
+ * @param most how many are shown; `history` has one more if possible, to tell whether the last one changed repository
+ * or place.
+ * @param acts what people did besides deploying; shown between the deployments.
  */
 export function historyLines(
   history: readonly Deployment[],
@@ -43,7 +44,7 @@ export function historyLines(
       },
     ];
   });
-  // The reason is what a person looks for: it wraps rather than be cut.
+  // A person looks for the reason, so it wraps and is not cut.
   const lines = aligned(rows, { ...screen, columns: Number.POSITIVE_INFINITY });
   return history.length > 0 ? lines : [...lines, 'nothing published yet', 'next: gitfleet publish'];
 }
@@ -51,8 +52,8 @@ export function historyLines(
 type HistoryItem = { readonly record: Deployment; readonly at: number } | { readonly act: AuditRecord };
 
 /**
- * The deployments that are shown and the acts between them, newest first: those since the oldest deployment shown, and
- * older ones only where all deployments are shown.
+ * The deployments to show and the acts between them, newest first. Acts older than the oldest deployment shown are
+ * included only if all deployments are shown.
  */
 export function inTimeOrder(history: readonly Deployment[], most: number, acts: readonly AuditRecord[]): HistoryItem[] {
   const oldest = history.length > most ? (history[most - 1]?.at ?? 0) : Number.NEGATIVE_INFINITY;
@@ -88,7 +89,7 @@ const TONES: Readonly<Record<string, Tone>> = {
 
 const isReadable = ({ target }: Deployment): boolean => target.url !== UNREADABLE;
 
-/** Repository and place, where they are not those of the deployment before. */
+/** Repository and place, if they differ from those of the deployment before. */
 function moved(record: Deployment, before: Deployment | undefined): string {
   if (!before || !isReadable(record)) return '';
   const { url, relativePath } = record.target;
@@ -99,13 +100,13 @@ function moved(record: Deployment, before: Deployment | undefined): string {
   return words.length === 0 ? '' : `(${words.join(', ')}) `;
 }
 
-/** Whom a deployment that ended well did not reach. */
+/** The agents that a proven deployment did not reach. */
 function without({ outcome }: Deployment): string {
   if (outcome?.state !== 'proven' || outcome.missing.length === 0) return '';
   return `(without ${names(outcome.missing.map(({ agentId, code }) => `${agentId}: ${code}`))}) `;
 }
 
-/** The reason that gitfleet gives for a rollback that has none. */
+/** The reason that gitfleet writes for a rollback without one. */
 export const GENERATED_REASON = /^back to d-\d+$/;
 
 function marks({ returnsTo, lifted, reason }: Deployment): string {
@@ -114,17 +115,17 @@ function marks({ returnsTo, lifted, reason }: Deployment): string {
   const back = words === '' || !ownWords ? '' : `(${words}) `;
   const from =
     lifted === null ? '' : `(out of the quarantine of ${visible(lifted.by, 40)}: ${visible(lifted.reason, 80)}) `;
-  // What was returned to is known: older records named the rollback that had returned there before.
+  // `returnsTo` is right; the reason in older records may name an earlier rollback instead.
   return `${back}${from}${ownWords ? visible(reason, 200) : words}`;
 }
 
-/** What to add where it is published already: that it has ended badly, and how it is tried again; else nothing. */
+/** For a target that is already published: if its deployment failed, how to try again; otherwise empty. */
 export function againWords({ outcome }: Deployment): string {
   if (outcome?.state !== 'failed' && outcome?.state !== 'aborted') return '';
   return `; it ${outcome.state === 'failed' ? 'has failed' : 'was aborted'}: gitfleet retry tries it again`;
 }
 
-/** `d-5 1f2e3d4c5b: proven 2 h ago, 3/3 agents, judged by ann`, and who is missing. */
+/** `d-5 1f2e3d4c5b: proven 2 h ago, 3/3 agents, judged by ann`, and the missing agents. */
 export function pastLines(record: Deployment, now: number): string[] {
   const { outcome } = record;
   if (!outcome) return [`${nameAndCommit(record)} was superseded before it was judged`, 'next: gitfleet history'];

@@ -4,7 +4,7 @@ import type { NextCommands } from '../current-rollout.ts';
 import { shownTargets } from '../shown-target.ts';
 import { count, nameAndCommit, short } from './words.ts';
 
-/** Where ZooKeeper was set back: the commit that runs, and the command that publishes exactly that. */
+/** After ZooKeeper was set back: the commit that runs, and the command that publishes exactly that. */
 export function setBackWords(fleet: readonly AgentView[]): string {
   const [shown, other] = shownTargets(fleet);
   if (!shown) return 'gitfleet publish COMMIT (what should run)';
@@ -18,8 +18,8 @@ export function setBackWords(fleet: readonly AgentView[]): string {
 }
 
 /**
- * What to type where a deployment has ended badly, or stands still until a person decides; config holds it still.
- * @param look shows more of what failed; null: nothing does.
+ * What to type after a deployment in config has failed, or while it is stopped until a person decides.
+ * @param look a command that shows more of the failure; null: there is none.
  */
 export function nextCommands(
   ending: 'failed' | 'halted' | 'aborted',
@@ -38,7 +38,7 @@ export function nextCommands(
   }
 }
 
-/** Of a rollback the deployment that it returned to: by this name the verb says where it went, and history keeps it. */
+/** If `wayBack` is itself a rollback, names the deployment that it returned to, as the verb and history do. */
 export const backWords = (wayBack: Deployment): string => {
   const number = wayBack.returnsTo ?? wayBack.number;
   return `back to ${nameAndCommit({ ...wayBack, number })}: gitfleet rollback`;

@@ -13,7 +13,7 @@ import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts'
 
 /**
  * `gitfleet plan`.
- * @param publish the command that would do this: a bare one would take another commit.
+ * @param publish the full command for this plan: without its arguments, `gitfleet publish` would take another commit.
  */
 export function planLines(plan: PublishPlan, publish: string, screen: Screen): string[] {
   const { resolved, current, takePart, suspended, offline, blockers } = plan;
@@ -88,18 +88,18 @@ export function planOutputOf(plan: PublishPlan): PlanOutput {
   };
 }
 
-/** What was typed after `gitfleet plan`: options by their names in commander, and the revision. */
+/** The arguments of `gitfleet plan`: the options by their names in commander, and the revision. */
 interface Typed {
   readonly options: Readonly<Record<string, unknown>>;
   readonly rev: string | undefined;
 }
 
-/** The `gitfleet publish` that does what `gitfleet plan` was asked about, for a shell in the same directory. */
+/** The `gitfleet publish` command for what `gitfleet plan` showed, for a shell in the same directory. */
 export function publishWords({ options, rev }: Typed): string {
   const valued = VALUED.flatMap(([name, flag]) => {
     const value = options[name];
     if (typeof value !== 'string') return [];
-    // Whatever looks like an option is taken for a value only where it is attached.
+    // A value that looks like an option must be attached with `=`.
     return value.startsWith('-') ? [`${flag}=${value}`] : [flag, value];
   });
   const typed = [...(rev === undefined ? [] : [rev]), ...valued, ...(options['check'] === false ? ['--no-check'] : [])];
@@ -107,7 +107,7 @@ export function publishWords({ options, rev }: Typed): string {
   return visible(`gitfleet publish${typed.map((word) => ` ${shellWord(word)}`).join('')}${force}`, 2_000);
 }
 
-/** Those that decide what is published, and where. */
+/** The options that decide what is published, and where. */
 const VALUED = [
   ['url', '--url'],
   ['relativePath', '--relative-path'],

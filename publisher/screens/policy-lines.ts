@@ -6,7 +6,7 @@ import { isSuspended } from '../../schemas/report.ts';
 import { waveName } from './wave-words.ts';
 import { names, noAgentNext, noAgentWords } from './words.ts';
 
-/** The policy in force as its file would say it, and the waves of now. */
+/** The policy in force, as in its file, and the waves that it would give now. */
 export function policyLines(app: string, policy: Policy | null, fleet: readonly AgentView[]): string[] {
   if (policy === null) return [`${app}: no policy: all agents deploy at once`, 'next: gitfleet policy set FILE'];
   const members = Object.entries(policy).map(([member, value]) => `${member}: ${visible(String(value), 500)}`);
@@ -17,7 +17,7 @@ export function policyLines(app: string, policy: Policy | null, fleet: readonly 
   return [...members, '', `${app}: ${would}`, ...waveLines(policy, fleet)];
 }
 
-/** The waves that these agents would go in now: those that are online and were not taken out. */
+/** The waves of these agents now, without offline and suspended ones. */
 export function wavesNow(policy: Policy, fleet: readonly AgentView[]): string[][] {
   return wavesOf(
     policy,
@@ -25,7 +25,7 @@ export function wavesNow(policy: Policy, fleet: readonly AgentView[]): string[][
   );
 }
 
-/** One line for each wave, the first ones and the last where there are many; where none would go, why. */
+/** One line for each wave; if there are many, only the first ones and the last. If there is none, the reason. */
 export function waveLines(policy: Policy, fleet: readonly AgentView[]): string[] {
   const waves = wavesNow(policy, fleet);
   if (takingPart(fleet).length === 0) return [`  ${noAgentWords(fleet)}: ${noAgentNext(fleet)}`];

@@ -15,21 +15,23 @@ import { asSeen, staleChange, staleLines } from './stale-lines.ts';
 import { abortWords, heldWords, waveWords } from './wave-words.ts';
 import { age, nameAndCommit, names, noAgentNext, noAgentWords, short, standingWords } from './words.ts';
 
-/** Lines for what changed since the last look: plain text without control codes, fit for a terminal and `remote:`. */
+/**
+ * Lines for what changed since the last reading: plain text without control codes, for a terminal and for `remote:`.
+ */
 interface ProgressLines {
   next(progress: DeploymentProgress): string[];
 }
 
-/** A waiting person hears at least this often what is waited for. */
+/** How often, at least, a line says what the command waits for. */
 const REMIND_MS = 10_000;
 
-/** What is followed: just published, or `again`: how long it took until then is not known. */
+/** The followed deployment: just published, or attached to `again`, so that the time before is not known. */
 export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'> & { readonly again?: boolean };
 
-/** How long it took; of what was found again, how long we looked. */
+/** How long it took; after `attach`, how long we watched. */
 const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? ' of watching' : ''}`;
 
-/** In a large fleet the first few agents of a cause tell it; the verdict counts the others. */
+/** In a large fleet, only the first few agents of a cause get a line; the verdict counts the others. */
 const MAX_PER_CAUSE = 5;
 
 export function createProgressLines(published: Followed, now: () => number): ProgressLines {
@@ -39,7 +41,7 @@ export function createProgressLines(published: Followed, now: () => number): Pro
   let remindAt = REMIND_MS;
   let toldWave = '';
 
-  /** What became different about one agent; nothing where that is not worth a line. */
+  /** What changed for one agent; empty if that is not worth a line. */
   function agentLines(agent: JudgedAgent, elapsedMs: number, quiet: boolean): string[] {
     const error = agent.view.report?.error;
     const cause = error?.code ?? '';
@@ -52,7 +54,7 @@ export function createProgressLines(published: Followed, now: () => number): Pro
     if (quiet && times > MAX_PER_CAUSE) return [];
     const words = `  ${visible(agent.agentId, 100)}: ${standingWords(agent)} (${spent(elapsedMs, published)})`;
     if (agent.standing !== 'failed') return [words];
-    // What to do is said once, the step's own words each time: they may differ.
+    // The hint is printed once, the step's output each time, because it may differ.
     const hint = times === 1 && error?.hint ? [`    ${visible(error.hint, 300)}`] : [];
     return [words, ...hint, ...outputLines(agent.view.report?.output ?? null)];
   }
@@ -89,7 +91,7 @@ function waitingFor({ verdict, elapsedMs, rollout, isLed }: DeploymentProgress, 
   if (verdict.expected === 0) return [`  waiting for an agent to come online (${after})`];
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
   if (open.length === 0) {
-    // All show it, but the coordinator has the word: it still watches the last wave.
+    // All show it, but the coordinator decides, and still watches the last wave.
     const wave = waveWords(rollout, verdict.agents, null);
     return [`  ${counted}; waiting for the coordinator${wave === '' ? '' : ` (${wave})`}`];
   }
@@ -102,7 +104,7 @@ function waitingFor({ verdict, elapsedMs, rollout, isLed }: DeploymentProgress, 
   return [`${told}; waiting for ${first.join(', ')}${more}`];
 }
 
-/** The last lines: the verdict, and the next command to type. */
+/** The last lines: the verdict and the next command to type. */
 export function verdictLines(progress: DeploymentProgress, ending: Ending, followed: Followed, now: number): string[] {
   const { record } = followed;
   const { reached, expected } = progress.verdict;
@@ -163,7 +165,10 @@ const offlineIn = ({ verdict }: DeploymentProgress): readonly AgentView[] => [
 
 const missesOffline = (progress: DeploymentProgress): boolean => offlineIn(progress).length > 0;
 
-/** `, 1 offline: web-3 (last report 2 h ago; catches up automatically); without web-4: NO_SPACE`: who is not counted. */
+/**
+ * `, 1 offline: web-3 (last report 2 h ago; catches up automatically); without web-4: NO_SPACE`: the agents that do not
+ * count.
+ */
 function missingWords(progress: DeploymentProgress, now: number): string {
   const offline = offlineIn(progress);
   const seen =
@@ -227,23 +232,23 @@ export function attachedLines({ record, previous }: Followed, now: number): stri
   ];
 }
 
-/** What Ctrl-C leaves: the way back. */
+/** After Ctrl-C: how to follow it again. */
 export const detachedLines = ({ record }: Followed): string[] => [
   'detached: the fleet continues without this command',
   attachWords(record),
 ];
 
-/** What follows it again. */
+/** The command that follows it again. */
 export const attachWords = ({ number }: Pick<Deployment, 'number'>): string =>
   `next: gitfleet attach ${deploymentName(number)}`;
 
-/** What failed, in full, after a live table that had no room for it. */
+/** The failures in full, after a live table that had no room for them. */
 export const endedFailures = ({ verdict }: DeploymentProgress, screen: Screen): string[] =>
   failureLines(verdict.agents, screen);
 
 /**
- * The live table of a deployment, drawn again at every look: at most `rows` lines, each within the screen. The last one,
- * where it ended, has no line of progress.
+ * The live table of a deployment, redrawn at every reading: at most `rows` lines, each within the screen. The last
+ * frame, after the end, has no progress line.
  */
 export function progressFrame(
   progress: DeploymentProgress,
@@ -264,8 +269,8 @@ export function progressFrame(
   const count = `${deploymentName(record.number)}: ${reached}/${expected} agents at ${short(record.target.commitId)}`;
   const last = `${count}, ${age(elapsedMs)}${waits ? `; waiting for ${waits}` : ''}`;
   const above = [...old, ...counts, ...table, ...waves].slice(0, rows - 1);
-  // The verdict, which stays on the screen below the table, says it once and for all.
+  // The verdict, which stays on the screen below the table, replaces it.
   if (progress.ending) return above;
-  // In the lowest of windows it stays that the picture is old, and how far it is.
+  // In the smallest window, a stale warning and the progress line remain.
   return [...above, line(screen, last, 'strong')];
 }

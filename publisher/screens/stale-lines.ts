@@ -3,7 +3,7 @@ import type { Stale } from '../freshness.ts';
 import { line, type Screen } from './columns.ts';
 import { age } from './words.ts';
 
-/** Above a picture that is stale. */
+/** The warning above a stale picture. */
 export function staleLines(stale: Stale | null, screen: Screen): string[] {
   if (!stale) return [];
   const silence = age(screen.now - stale.since);
@@ -18,7 +18,7 @@ export function staleLines(stale: Stale | null, screen: Screen): string[] {
   ];
 }
 
-/** What became different, where lines stay: once that it is stale, once that it is not any more. */
+/** For output that stays: one line when the data becomes stale, and one when it no longer is. */
 export function staleChange(before: Stale | null, after: Stale | null): string[] {
   if (before && !after) return ['ZooKeeper answers again'];
   if (!after || (before && (before.refusal === null) === (after.refusal === null))) return [];
@@ -27,6 +27,6 @@ export function staleChange(before: Stale | null, after: Stale | null): string[]
   return [`STALE: ZooKeeper refuses to be read (${reason}): ${visible(after.refusal, 200)}`];
 }
 
-/** The screen that shows what was seen: ages of agents count up to then, and not beyond that. */
+/** The screen for stale data: ages count up to the last answer and not beyond. */
 export const asSeen = (stale: Stale | null, screen: Screen): Screen =>
   stale ? { ...screen, now: stale.since } : screen;

@@ -46,7 +46,7 @@ const coreOf = ({ url, commitId, relativePath }: { url: string; commitId: string
   relativePath,
 });
 
-/** What became different between two pictures, one plain line each: for logs, where nothing is drawn in place. */
+/** The changes between two pictures, one plain line each: for logs, where nothing is redrawn in place. */
 export function statusChanges(before: StatusPicture, after: StatusPicture, screen: Screen): string[] {
   if (before.state.config.targetVersion !== after.state.config.targetVersion) return statusLines(after, screen);
   const lines = staleChange(before.stale, after.stale);

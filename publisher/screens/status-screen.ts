@@ -18,25 +18,28 @@ import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
 import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
 
-/** What `gitfleet status` looks at, at one moment. */
+/** What `gitfleet status` shows: the state at one moment. */
 export interface StatusPicture extends NextCommands {
   readonly app: string;
   readonly state: SharedState;
   readonly fleet: readonly AgentView[];
-  /** What looks like an agent and is not entered, while enrolment is closed. */
+  /** Names that look like agents but are not enrolled, while enrolment is closed. */
   readonly notEnrolled: readonly string[];
-  /** The rollout in waves of what config holds; null: all agents go at once, or no coordinator leads yet. */
+  /** The rollout in waves of the target in config; null: all agents go at once, or no coordinator leads yet. */
   readonly rollout: Rollout | null;
-  /** What lies beside the agents and is none, and how many agents were too many to read. */
+  /**
+   * `ignored`: the number of nodes beside the agents that are none. `unread`: the number of agents that were too many
+   * to read.
+   */
   readonly ignored?: number;
   readonly unread?: number;
-  /** Set where `-l` chose `fleet`. */
+  /** Set if `-l` selected `fleet`. */
   readonly selection?: Selection | null;
-  /** Set where ZooKeeper does not tell any more; the picture is the last that was seen. */
+  /** Set if ZooKeeper no longer answers; the picture is the last known one. */
   readonly stale: Stale | null;
 }
 
-/** By which words agents were chosen, and how many were left out. */
+/** The selector for the agents, and how many it left out. */
 export interface Selection {
   readonly selector: string;
   readonly online: number;
@@ -44,8 +47,8 @@ export interface Selection {
 }
 
 /**
- * `gitfleet status`: what is wanted, what is in its way, where each agent stands with it, what fails and what to do.
- * @param rows lines that the screen may take; Infinity where it scrolls.
+ * `gitfleet status`: the target, what blocks it, the progress of each agent, what fails and what to do.
+ * @param rows the height of the screen in lines; Infinity if it scrolls.
  */
 export function statusLines(picture: StatusPicture, window: Screen, rows = Number.POSITIVE_INFINITY): string[] {
   if (!isPublished(picture.state.config)) return emptyLines(picture, window).slice(0, rows);
@@ -60,16 +63,17 @@ export function statusLines(picture: StatusPicture, window: Screen, rows = Numbe
   const failing = failureLines(agents, screen);
   above.push(...notEnrolledLines(picture.notEnrolled).map((words) => line(screen, `  ${words}`, 'bad')));
   const last = lastLines(picture, verdictOf(picture), screen);
-  // A window keeps its first and last lines and the table's worst rows; the causes go first, they stand in the rows too.
+  // A small window keeps its first and last lines and the table's worst rows. The causes are dropped first, because the
+  // rows name them too.
   const fixed = above.length + counts.length + last.length;
   const roomy = fixed + failing.length + 6 <= rows;
   const table = agentTable(agents, screen, rows - fixed - (roomy ? failing.length + 1 : 0));
   const causes = failing.length > 0 && roomy ? [line(screen, 'failing:'), ...failing] : [];
-  // In the lowest of windows the verdict is what stays.
+  // In the smallest window, the verdict remains.
   return [...[...above, ...counts, ...table, ...causes].slice(0, Math.max(0, rows - last.length)), ...last];
 }
 
-/** Expected are the agents that are online now. */
+/** The verdict that expects the agents that are online now. */
 export function verdictOf({ state, fleet }: StatusPicture): Verdict {
   const online = new Set(fleet.filter((view) => view.presence).map((view) => view.agentId));
   return judgeDeployment(fleet, online, state.config.targetVersion);
@@ -104,7 +108,7 @@ function whoAndWhy({ by, at, reason }: Deployment, now: number): string {
   return `${visible(by, 100)}, ${age(now - at)} ago${why}`;
 }
 
-/** Who stopped publishing, and whether what is wanted is in quarantine. */
+/** Who stopped publishing, and whether the target is in quarantine. */
 function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
   const held = inForce(state.hold.value, screen.now);
   const { config, hold, quarantine, deployments } = state;
@@ -116,7 +120,7 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
   ].map((words) => line(screen, `  ${words}`, 'busy'));
 }
 
-/** What no row stands for. */
+/** What no row of the table shows. */
 function unseenLines({ ignored = 0, unread = 0 }: StatusPicture, screen: Screen): string[] {
   return [
     ...(unread > 0 ? [`${count(unread, 'agent')} not read: more than 10,000 are too many`] : []),
@@ -147,7 +151,7 @@ export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
   }
 }
 
-/** The verdict, and what to type next. */
+/** The verdict and what to type next. */
 function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): string[] {
   const { fleet, state, selection } = picture;
   if (selection && fleet.every((view) => !view.presence))
@@ -171,13 +175,13 @@ const wentBack = ({ fleet, state, rollout }: StatusPicture): boolean =>
 
 const stuckOf = ({ agents }: Verdict) => agents.find((agent) => agent.standing === 'failed');
 
-/** What a person may do where something went wrong; nothing where all goes its way. */
+/** What a person may do if something went wrong; otherwise empty. */
 export function nextLines(picture: StatusPicture, screen: Screen): string[] {
   const ways = waysOf(picture, verdictOf(picture));
   return ways.length === 0 ? [] : [line(screen, nextWords(ways))];
 }
 
-/** As the command that waits for it says at its end. */
+/** The same commands that a waiting command names at its end. */
 function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
   const ending = badEnding(picture, verdict);
   if (ending === null) return [];
@@ -185,12 +189,12 @@ function waysOf(picture: StatusPicture, verdict: Verdict): string[] {
   if (wentBack(picture)) return [setBackWords(fleet)];
   const stuck = stuckOf(verdict);
   const look = stuck ? `gitfleet status ${visible(stuck.agentId, 100)}` : null;
-  // What goes on still has nothing to try again.
+  // A rollout that continues has nothing to retry.
   const isOver = picture.rollout ? picture.rollout.state === ending : verdict.state === 'failed';
   return nextCommands(ending, { ...picture, isLed: picture.isLed && isOver }, look);
 }
 
-/** Whether the picture is to say where a rollback would go: finding that out reads the whole history. */
+/** Whether the picture needs to say where a rollback would go, which takes a reading of the whole history. */
 export const asksForWayBack = (picture: StatusPicture): boolean => badEnding(picture, verdictOf(picture)) !== null;
 
 function badEnding({ rollout }: StatusPicture, verdict: Verdict): 'failed' | 'halted' | 'aborted' | null {
@@ -199,7 +203,10 @@ function badEnding({ rollout }: StatusPicture, verdict: Verdict): 'failed' | 'ha
   return stuckOf(verdict) ? 'failed' : null;
 }
 
-/** Labels come with the presence: who is offline is chosen by no selector, and must not be thought well for that. */
+/**
+ * Labels are part of the presence, so no selector matches an offline agent. The line prevents the impression that all
+ * is well.
+ */
 const unmatched = (selection?: Selection | null): string =>
   selection && selection.offline > 0 ? `; ${count(selection.offline, 'agent')} offline, labels unknown` : '';
 
@@ -225,6 +232,6 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
   ];
 }
 
-/** Where agents show a commit already, ZooKeeper was wiped: no record tells the repository any more. */
+/** If agents already show a commit, ZooKeeper was wiped, and no record names the repository. */
 const firstCommands = (fleet: readonly AgentView[]): string[] =>
   shownTargets(fleet).length === 0 ? ['gitfleet publish'] : [setBackWords(fleet), 'outside a clone add --url URL'];

@@ -8,7 +8,7 @@ import type { SteerResult } from '../steer-rollout.ts';
 import { abortWords, waveName } from './wave-words.ts';
 import { names } from './words.ts';
 
-/** What a verb did to a rollout, in one line. @throws FleetError ROLLOUT_OVER where it was refused. */
+/** What a verb did to a rollout, in one line. @throws FleetError ROLLOUT_OVER if it was refused. */
 export function steerWords(result: SteerResult): string {
   const name = deploymentName(result.rollout.deployment);
   switch (result.do) {
@@ -66,7 +66,7 @@ function overRefusal(name: string, verb: Steering, rollout: Rollout): FleetError
   return FleetError.of('ROLLOUT_OVER', reason, 'gitfleet rollback goes back to the deployment before it');
 }
 
-/** Why `retry` published nothing. @throws FleetError QUARANTINED where it was refused. */
+/** Why `retry` published nothing. @throws FleetError QUARANTINED if it was refused. */
 export function retryWords(decision: Exclude<RetryDecision, 'publish'>, rollout: Rollout): string {
   const name = deploymentName(rollout.deployment);
   if (decision === 'refuse') {

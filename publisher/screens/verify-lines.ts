@@ -1,10 +1,10 @@
 import type { Checked } from '../../fleet/records/check-chain.ts';
 import { count } from './words.ts';
 
-/** More than this are counted. */
+/** Further findings are only counted. */
 const MAX_FINDINGS = 20;
 
-/** `gitfleet history --verify`: for each chain that it is whole, with its head to note elsewhere, or what is not. */
+/** `gitfleet history --verify`: for each chain, its head if it is whole, to keep elsewhere; otherwise the findings. */
 export function verifyLines(chains: readonly Checked[]): string[] {
   const open = chains.some((chain) => chain.open)
     ? ['the app is open: every client may rewrite every record; close it with: gitfleet init --close']

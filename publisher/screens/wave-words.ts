@@ -5,9 +5,9 @@ import type { JudgedAgent } from '../verdict.ts';
 import { age, names } from './words.ts';
 
 /**
- * `canary: web-1`, `wave 2: web-4, web-5`, `paused by ann: lunch`; empty where there are no waves.
- * @param agents as far as they are known here: who is not done is not called so.
- * @param now ms since the epoch; null: for a line that stays, which only says how long it takes.
+ * `canary: web-1`, `wave 2: web-4, web-5`, `paused by ann: lunch`; empty if there are no waves.
+ * @param agents the known ones: none that is not done is called done.
+ * @param now ms since the epoch; null: for a line that stays, which only says how long the soak takes.
  */
 export function waveWords(rollout: Rollout | null, agents: readonly JudgedAgent[], now: number | null): string {
   const held = heldWords(rollout);
@@ -25,30 +25,30 @@ export function waveWords(rollout: Rollout | null, agents: readonly JudgedAgent[
   return `${name}: ${names(done)}, done${without}, ${watched}`;
 }
 
-/** Null: it is not watched, or not yet. */
+/** Null: the wave is not watched, or not yet. */
 function watchedWords({ soakAt, policy }: Rollout, now: number | null): string | null {
   if (soakAt === null || policy === null) return null;
   if (now === null) return `to be watched for ${policy.soak}`;
-  // The times of a rollout are of another clock than ours.
+  // The times of a rollout come from another clock than ours.
   const passed = Math.min(Math.max(0, now - soakAt), durationOf(policy.soak));
   return `watched for ${age(passed)} of ${policy.soak}`;
 }
 
-/** What the agent says counts; of one that is not known here the rollout tells whom it passed over. */
+/** The agent's own report counts. For an agent that is unknown here, the rollout says whether it was passed over. */
 function isDone(agentId: string, { excused, late }: Rollout, agents: readonly JudgedAgent[]): boolean {
   const known = agents.find((agent) => agent.agentId === agentId);
   return known ? known.standing === 'active' : !excused.includes(agentId) && !late.includes(agentId);
 }
 
-/** How the present wave is called wherever people read of it. */
+/** The name of the current wave on every screen. */
 export const waveName = ({ wave, policy }: Pick<Rollout, 'wave' | 'policy'>): string =>
   wave === 0 && policy?.canary !== undefined ? 'canary' : `wave ${wave}`;
 
-/** What follows the word `aborted`: ` by ann: lunch`, for the reason itself begins with it; of any other `: lunch`. */
+/** The text after the word `aborted`: ` by ann: lunch` if the reason begins with `aborted by`, otherwise `: lunch`. */
 export const abortWords = (reason: string): string =>
   reason.startsWith('aborted by ') ? visible(reason.slice('aborted'.length), 300) : `: ${visible(reason, 300)}`;
 
-/** What the whole rollout waits for; null: only for the agents of its wave. */
+/** What the whole rollout waits for; null: only the agents of its wave. */
 export function heldWords(rollout: Rollout | null): string | null {
   if (rollout?.state === 'paused') {
     const { by = 'unknown', reason = '' } = rollout.paused ?? {};

@@ -4,11 +4,11 @@ import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import { hasLeft } from '../../schemas/report.ts';
 import { type JudgedAgent, takenOut } from '../verdict.ts';
 
-/** The words that every screen shares: short ids, ages, one agent's line. All text from outside passes `visible`. */
+/** The texts that all screens share: short ids, ages, one agent's line. All text from outside passes `visible`. */
 export const short = (commitId: string | null | undefined): string =>
   commitId ? visible(commitId, 64).slice(0, 10) : '-';
 
-/** 0.3 s, 12 s, 5 min, 3 h, 4 d: one unit, as a person would say it. */
+/** 0.3 s, 12 s, 5 min, 3 h, 4 d: a single unit. */
 export function age(ms: number): string {
   const seconds = Math.max(0, ms) / 1_000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -30,11 +30,11 @@ export function names(all: readonly string[], most = 5): string {
     .join(', ')}${more}`;
 }
 
-/** How a deployment stands, in one word; an open one is whatever config shows now. */
+/** The outcome of a deployment in one word. One without an outcome is `current` if config holds it. */
 export const outcomeWord = (record: Deployment, current: boolean): string =>
   record.outcome?.state ?? (current ? 'current' : 'unjudged');
 
-/** What one agent is about, and for what it waits: `fetching, try 3: FETCH_FAILED connection refused`. */
+/** What one agent does, and what it waits for: `retrying (3 so far): FETCH_FAILED connection refused`. */
 export function standingWords({ standing, view }: JudgedAgent): string {
   const report = view.report;
   if (standing === 'offline') return offlineWords(view);
@@ -69,7 +69,7 @@ export function suspensionWords({ report }: JudgedAgent['view']): string {
 const onServer = (by: string, reason: string): string =>
   `by ${visible(by, 100)} on the server${reason === '' ? '' : `: ${visible(reason, 200)}`}`;
 
-/** `awaiting` alone would leave the reader asking for what. */
+/** `awaiting` alone would not say for what. */
 export const phaseWords = ({ report }: JudgedAgent['view']): string =>
   report?.phase === 'awaiting' ? 'ready, waiting for its turn' : (report?.phase ?? '');
 
@@ -82,11 +82,11 @@ export function driftWords(files: readonly string[]): string {
   return `${many} not the commit's: ${shown.join(', ')}${files.length > 3 ? ' ...' : ''}`;
 }
 
-/** Why no agent takes part, if none does: none is online, or people took all of them out. */
+/** Why no agent takes part: none is online, or all are suspended. */
 export const noAgentWords = (fleet: readonly AgentView[]): string =>
   takenOut(fleet).length > 0 ? 'every agent that is online is suspended' : 'no agent is online';
 
-/** What ends that. */
+/** The command that ends that. */
 export function noAgentNext(fleet: readonly AgentView[]): string {
   const out = takenOut(fleet);
   return out.length > 0
