@@ -3,20 +3,23 @@ import { OPEN } from '../zookeeper/acl.ts';
 import type { AclEntry } from '../zookeeper/session.ts';
 
 /**
- * Who may do what with which znode. Rights are not inherited in ZooKeeper, and the right to delete belongs to the
- * parent, so every create names its list, and no list has an entry for everybody (but where `init --open` was chosen).
+ * Who may do what with which znode. ZooKeeper does not inherit rights, and the right to delete a node belongs to its
+ * parent. So every create names an access list, and no list has an entry for everyone (unless `init --open` was used).
  */
 export const ROLES = ['operator', 'publisher', 'coordinator', 'agent', 'viewer', 'flagger'] as const;
 export type Role = (typeof ROLES)[number];
-/** Roles that credential files of 0.1.0 do not name: their access lists have no entry for them until `init` again. */
+/**
+ * Roles that credential files of 0.1.0 do not name: access lists made with those have no entry for them until `init`
+ * runs again.
+ */
 export const LATER_ROLES: readonly Role[] = ['flagger'];
-/** The id of each role in access lists: `role:hash`, from which no password follows. */
+/** The id of each role in access lists: `role:hash`, which does not reveal the password. */
 export type RoleIds = Readonly<Record<Exclude<Role, 'flagger'>, string>> & { readonly flagger?: string };
 
-/** The order of `rights` in each row of schemas/znodes.ts; the operator may do everything everywhere. */
+/** The order of `rights` in each row of schemas/znodes.ts. The operator may do everything everywhere. */
 const COLUMNS = ['publisher', 'coordinator', 'agent', 'viewer'] as const;
 
-/** Whose credential writes a node of this kind, or creates below it: the one of them that may do least. */
+/** The least privileged role that may write a node of this kind, or create below it. */
 export function roleThatMay(kind: ZnodeKind): Role {
   const row: ZnodeRow = ZNODES[kind];
   if (/[wc]/.test(row.flagger ?? '')) return 'flagger';
@@ -24,17 +27,20 @@ export function roleThatMay(kind: ZnodeKind): Role {
   return COLUMNS[at] ?? 'operator';
 }
 
-/** Gives the list for a new node. */
+/** Makes the access list for a new node. */
 export interface Access {
-  /** @param own the digest id of the creator, or its role: it may write the node besides those who may anyway. */
+  /**
+   * @param own the digest id of the creator, or its role, which may write the node in addition to those that may
+   * anyway.
+   */
   of(kind: ZnodeKind, own?: string): readonly AclEntry[];
 }
 
-/** Whether everybody may change what has this list. */
+/** Whether everyone may change a node with this list. */
 export const isOpen = (acl: readonly AclEntry[]): boolean =>
   acl.some(({ scheme, permissions }) => scheme === 'world' && /[cdwa]/.test(permissions));
 
-/** For trials: every client that reaches ZooKeeper may do everything. */
+/** For trials: every client of ZooKeeper may do everything. */
 export const openAccess: Access = { of: () => OPEN };
 
 export function roleAccess(ids: RoleIds): Access {
@@ -53,9 +59,9 @@ export function roleAccess(ids: RoleIds): Access {
 const entry = (id: string, permissions: string): AclEntry => ({ scheme: 'digest', id, permissions });
 
 /**
- * Which znodes other programs do not write by way of the library or the command line: those of ZooKeeper itself, the
- * fleet's side of the services, and what gitfleet keeps below an app znode. An app elsewhere than below `/app` is known
- * only where it is named. What keeps a stranger out are the access rights; this keeps a friend from a mistake.
+ * Whether the library and the command line refuse to write this path for other programs: it belongs to ZooKeeper
+ * itself, to the fleet's side of the services, or to gitfleet below an app znode. Apps that are not directly below
+ * `/app` are known only if they are in `apps`. This prevents mistakes; against attackers there are access rights.
  */
 export function reservedFor(path: string, apps: readonly string[]): string | null {
   if (isWithin(path, '/zookeeper')) return 'ZooKeeper itself';
@@ -65,7 +71,7 @@ export function reservedFor(path: string, apps: readonly string[]): string | nul
   return OWN_NAMES.has(name) ? `the deployments of ${app}` : null;
 }
 
-/** The first part of each path below an app znode. */
+/** The first segment of each path below an app znode. */
 const OWN_NAMES: ReadonlySet<string> = new Set(
   Object.values(ZNODES).flatMap(({ path }) => (path === '' ? [] : [path.split('/')[0] as string])),
 );

@@ -3,13 +3,13 @@ import { visible } from '../runtime/safe-text.ts';
 import { type Brake, type Hold, inForce, type Quarantined } from '../schemas/hold.ts';
 import { formatInstant } from '../schemas/text/instant.ts';
 
-/** Publishing is stopped while a hold is in force; one that cannot be read counts as on. @throws FleetError HOLD */
+/** Refuses while a hold is in force; an unreadable hold counts as one. @throws FleetError HOLD */
 export function checkHold(brake: Brake<Hold | null>, now: number): void {
   const held = heldNow(brake, now);
   if (held) throw holdRefusal(held);
 }
 
-/** The hold in force at `now`. @throws FleetError HOLD where the znode holds something else. */
+/** The hold in force at `now`. @throws FleetError HOLD if the znode cannot be read. */
 export function heldNow({ value, unreadable }: Brake<Hold | null>, now: number): Hold | null {
   if (unreadable === null) return inForce(value, now);
   throw FleetError.of('HOLD', `${unreadable}, which counts as a hold`, 'an operator empties it with: gitfleet unhold');
@@ -26,14 +26,14 @@ export function holdWords({ by, reason, at, end }: Hold): string {
   return `${visible(by, 100)} holds publishing since ${formatInstant(at)} ${until}: ${visible(reason, 300)}`;
 }
 
-/** The same of one that is over: `ann held publishing since ...: why`. */
+/** The same for a hold that has ended: `ann held publishing since ...: why`. */
 export const endedHoldWords = ({ by, reason, at }: Hold): string =>
   `${visible(by, 100)} held publishing since ${formatInstant(at)}: ${visible(reason, 300)}`;
 
 /**
- * A commit that failed is neither published nor activated again, and what contains it is not published before a person
- * says that it is fixed there. Agents, whose stores have no history, refuse the commit itself alone.
- * @param contained the commits of the quarantine that are known to be ancestors of this one.
+ * Refuses a commit in quarantine, and a commit that contains one, until a person says that it is fixed there. (Agents
+ * refuse only the quarantined commit itself, because their stores have no history.)
+ * @param contained the commits in quarantine that are known to be ancestors of this one.
  * @throws FleetError QUARANTINED
  */
 export function checkQuarantine(
@@ -61,7 +61,7 @@ const containsRefusal = (short: string, inside: Quarantined): FleetError =>
     `where it is fixed: gitfleet publish ${short} --force -m WHY (or the next push: git push -o gitfleet.force=WHY); or lift it: gitfleet unquarantine ${inside.commitId.slice(0, 12)}`,
   );
 
-/** @throws FleetError QUARANTINED where the znode holds something else than a list of commits. */
+/** @throws FleetError QUARANTINED if the znode contains anything but a list of commits. */
 export function quarantinedIn({ value, unreadable }: Brake<readonly Quarantined[]>): readonly Quarantined[] {
   if (unreadable === null) return value;
   throw FleetError.of(

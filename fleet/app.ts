@@ -10,14 +10,15 @@ interface InitResult {
 }
 
 /**
- * Makes what an app needs, all empty: `config` too, so that any ZooKeeper client can set it and every agent can watch
- * it. Repeatable: what is there keeps its content, and gets the rights of `access`, what others made below it too.
- * @throws ZooKeeperError NO_AUTH where somebody else's rights on what it makes are in the way.
+ * Creates the znodes of an app, all empty. `config` is one of them, so that any ZooKeeper client can set it and every
+ * agent can watch it. Repeatable: existing znodes keep their content and get the rights of `access`, and so do the
+ * nodes that others created below them.
+ * @throws ZooKeeperError NO_AUTH if other rights on these znodes prevent it.
  */
 export async function initApp(session: Session, znodes: Znodes, access: Access): Promise<InitResult> {
   const result: InitResult = { made: [], present: [] };
   const parent = znodes.app.slice(0, znodes.app.lastIndexOf('/'));
-  // Above the app znode stands what several apps share: readable for all roles, made only where it is missing.
+  // Several apps share the parent of the app znode: readable for all roles, created only if it is missing.
   if (parent !== '') await session.ensure(parent, { acl: access.of('app') });
   for (const [path, kind] of initialZnodes(znodes.app)) {
     const acl = access.of(kind);
@@ -30,7 +31,7 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
       result.present.push(path);
     }
   }
-  // After their parents, so that no client creates open ones any more.
+  // After their parents, so that no client can create further open ones.
   await giveRights(session, await pathsBelow(session, znodes.deployments), access.of('deployment'));
   await giveRights(session, await pathsBelow(session, znodes.permits), access.of('permit'));
   await giveRights(session, await pathsBelow(session, znodes.audit), access.of('auditRecord'));
@@ -43,8 +44,8 @@ export async function initApp(session: Session, znodes: Znodes, access: Access):
 }
 
 /**
- * Where everybody may do everything with the whole app, as `init --open` makes it: how many agents are online. Else null.
- * What an earlier version did not make counts neither way.
+ * The number of online agents if the whole app is open, as `init --open` makes it; otherwise null. Znodes that an
+ * earlier version did not create do not matter.
  */
 export async function onlineInOpenApp(session: Session, znodes: Znodes): Promise<number | null> {
   if (!(await session.exists(znodes.config))) return null;
@@ -53,7 +54,7 @@ export async function onlineInOpenApp(session: Session, znodes: Znodes): Promise
   return ((await session.children(znodes.online)) ?? []).length;
 }
 
-/** Null where there is no such node; where we may not even look it is not open. */
+/** Null if there is no such node. A node that we may not even read is not open. */
 async function isOpenNode(session: Session, path: string): Promise<boolean | null> {
   try {
     const node = await session.getAcl(path);
@@ -64,7 +65,7 @@ async function isOpenNode(session: Session, path: string): Promise<boolean | nul
   }
 }
 
-/** Null also where we may not even look. */
+/** Null if we may not even read it. */
 async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
   return await answer.catch((error: unknown) => {
     if (isCode(error, 'NO_AUTH')) return null;
@@ -72,25 +73,28 @@ async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
   });
 }
 
-/** Be it only to read. */
+/** Whether the list grants anything to everyone, even if only to read. */
 const namesEverybody = (acl: readonly AclEntry[]): boolean => acl.some(({ scheme }) => scheme === 'world');
 
 async function pathsBelow(session: Session, parent: string): Promise<string[]> {
   return ((await session.children(parent)) ?? []).map((name) => `${parent}/${name}`);
 }
 
-/** A client that may create below shut one away: that is its own doing, and `history --verify` names it. */
+/** Skips nodes that their creator shut to us; `history --verify` names them. */
 async function giveRights(session: Session, paths: readonly string[], acl: readonly AclEntry[]): Promise<void> {
   await Promise.all(paths.map((path) => unlessGone(unlessRefused(session.setAcl(path, acl, ANY_VERSION)))));
 }
 
-/** Whose outcome it says it is; what a publisher wrote, publishers may write again. */
+/** Who wrote the outcome, by its own content. Publishers may rewrite what a publisher wrote. */
 async function writerOf(session: Session, path: string): Promise<'publisher' | undefined> {
   const node = await unlessRefused(session.get(path));
   return node && parseOutcome(node.data)?.by !== 'coordinator' ? 'publisher' : undefined;
 }
 
-/** A report names its agent's own credential, which only the agent knows: it writes a new one with its own rights. */
+/**
+ * Removes reports with open rights. The right list names the agent's own credential, which only the agent knows, so the
+ * agent has to write its report again.
+ */
 async function removeOpen(session: Session, paths: readonly string[]): Promise<void> {
   await Promise.all(
     paths.map(async (path) => {
@@ -100,14 +104,14 @@ async function removeOpen(session: Session, paths: readonly string[]): Promise<v
   );
 }
 
-/** Records and permits come and go meanwhile. */
+/** Records and permits may disappear in the meantime. */
 async function unlessGone(change: Promise<unknown>): Promise<void> {
   await change.catch((error: unknown) => {
     if (!isCode(error, 'NO_NODE')) throw error;
   });
 }
 
-/** What a path of the app, or the nearest node of it above, is; what lies outside belongs to the operator as `app` does. */
+/** The kind of a path in the app, or of its nearest known parent. Outside, `app`, which belongs to the operator. */
 export function kindOf(znodes: Znodes, path: string): ZnodeKind {
   const found = initialZnodes(znodes.app).filter(([node]) => path === node || path.startsWith(`${node}/`));
   return found.sort(([a], [b]) => b.length - a.length)[0]?.[1] ?? 'app';

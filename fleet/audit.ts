@@ -18,8 +18,8 @@ import { createTries } from './tries.ts';
 
 /**
  * Who held, quarantined, set the policy, forgot or enrolled, when and why: `audit/a-<n>`, written once, in the same
- * transaction as the act itself, and chained like the deployments. So there is no act without its record, and none is
- * recorded that did not take place. What it does not do: stop the operator, who may rewrite everything.
+ * transaction as the act, and chained like the deployments. So there is no act without a record, and no record without
+ * an act. Not prevented: the operator may rewrite everything.
  */
 export interface AuditParts {
   readonly session: Session;
@@ -27,7 +27,7 @@ export interface AuditParts {
   readonly access: Access;
   /** Ms since the epoch, by the clock of the ensemble. */
   readonly now: () => number;
-  /** Tells our record from another client's with the same words, where a reply is lost. */
+  /** Distinguishes our record from another client's with the same content, if a reply is lost. */
   readonly newNonce: () => string;
 }
 
@@ -35,14 +35,14 @@ export interface Act {
   readonly kind: AuditKind;
   readonly by: string;
   readonly reason: string;
-  /** What it is done to, or with. */
+  /** The object of the act, such as a commit or an agent. */
   readonly what: string;
 }
 
-/** Whose act it is, and why. */
+/** Who acts, and why. */
 export type Word = Pick<Act, 'by' | 'reason'>;
 
-/** What a look decided: its result, what to write, and the act that this is; nothing to write is no act. */
+/** A decision: its result, what to write, and the act that this is. Null if there is nothing to write. */
 export interface Decided<T> {
   readonly value: T;
   readonly operations: readonly Operation[];
@@ -50,8 +50,8 @@ export interface Decided<T> {
 }
 
 /**
- * Looks, decides, and writes what was decided together with its audit record; decides again where another client was
- * faster. The oldest records are removed afterwards, as far as our rights go.
+ * Reads, decides, and writes the decision together with its audit record; decides again if another client was faster.
+ * Afterwards removes the oldest records, if our rights allow it.
  * @throws FleetError APP_MISSING, PUBLISH_STUCK, and what `decide` throws.
  */
 export async function actAudited<T>(parts: AuditParts, decide: () => Promise<Decided<T>>): Promise<T> {
@@ -71,7 +71,9 @@ export async function actAudited<T>(parts: AuditParts, decide: () => Promise<Dec
   }
 }
 
-/** The audit record of an act, for its own transaction. @throws FleetError APP_MISSING in an app of gitfleet 0.1.0. */
+/**
+ * The audit record of an act, for the act's transaction. @throws FleetError APP_MISSING in an app of gitfleet 0.1.0.
+ */
 export async function auditOperations(parts: AuditParts, act: Act): Promise<readonly Operation[]> {
   const { session, znodes, access, now, newNonce } = parts;
   const counter = await session.get(znodes.audit);
@@ -90,10 +92,10 @@ export async function auditOperations(parts: AuditParts, act: Act): Promise<read
   ];
 }
 
-/** The first number with more digits than a counter has. */
+/** The first number with more digits than a counter may have. */
 const MAX_COUNTED = 1e12;
 
-/** Publishers may write the counter: a wrong one must not keep the operator from acting, only show in `--verify`. */
+/** Publishers may write the counter. A wrong counter must not prevent the operator's acts; `--verify` reports it. */
 async function nextOf(session: Session, znodes: Znodes, counter: Buffer): Promise<{ number: number; before: Before }> {
   const text = counter.toString('utf8').trim();
   const counted = /^\d{0,12}$/.test(text) ? Number(text) : null;
@@ -101,7 +103,7 @@ async function nextOf(session: Session, znodes: Znodes, counter: Buffer): Promis
     return { number: counted + 1, before: await beforeOf(session, znodes, counted) };
   const taken = await numbersIn(session, znodes.audit, 'a');
   const numbers = new Set(taken);
-  // Far below the largest number that `taken` can tell, so that the next one is seen as well.
+  // Far below the largest number that `numbersIn` recognises, so that the next one is recognised too.
   let last = counted ?? taken.find((number) => number < MAX_COUNTED) ?? 0;
   while (numbers.has(last + 1)) last += 1;
   return { number: last + 1, before: await beforeOf(session, znodes, last) };
@@ -111,7 +113,7 @@ async function beforeOf(session: Session, znodes: Znodes, last: number): Promise
   return last === 0 ? 'first' : bytesOf(await find(session, znodes.auditRecord(last)));
 }
 
-/** The audit records, newest first; what is missing or unreadable is skipped. */
+/** The audit records, newest first. Missing or unreadable ones are skipped. */
 export async function readAudit(session: Session, znodes: Znodes): Promise<AuditRecord[]> {
   const numbers = (await numbersIn(session, znodes.audit, 'a')).slice(0, KEPT);
   const records = await Promise.all(

@@ -2,12 +2,12 @@ import { isCode } from '../zookeeper/errors.ts';
 import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
 
 /**
- * Whether the servers count this session as the digest id of an access list: false where they hash credentials with
- * another algorithm than SHA1. Lists would then name ids that no client ever has, the operator's own included, and to
- * give such a list to a znode cannot be taken back.
+ * Whether the servers recognise this session by the digest id of an access list: false if they hash credentials with
+ * another algorithm than SHA1. Access lists would then name ids that no client can have, including the operator's own,
+ * and such a list cannot be taken back.
  *
- * It is tried on an ephemeral znode of a moment, in the first of `places` that lets us make one; null: none does.
- * @param session has shown the credential of `id`.
+ * Tested with a short-lived ephemeral znode in the first of `places` where we may create one; null: in none of them.
+ * @param session uses the credential of `id`.
  */
 export async function isMetBy(
   session: Session,
@@ -31,7 +31,7 @@ export async function isMetBy(
         throw error;
       },
     );
-    // If its place does not allow that, it goes with the session.
+    // If we may not delete it there, it goes with the session.
     await session.remove(path, ANY_VERSION).catch(() => {});
     return met;
   }

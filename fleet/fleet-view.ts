@@ -8,7 +8,7 @@ import type { NodeData, Session } from '../zookeeper/session.ts';
 import { createEnrolmentReader, type Enrolment } from './enrolment/enrolment.ts';
 import { createTrust, type Trust } from './enrolment/trust.ts';
 
-/** One agent as the znodes show it: who is there now, and what was last said. */
+/** One agent, as seen in the znodes: its current presence and its last report. */
 export interface AgentView {
   readonly agentId: string;
   /** Null: offline. */
@@ -17,33 +17,33 @@ export interface AgentView {
   readonly report: Report | null;
   /** When the report was written, ms since the epoch by the clock of the ensemble, which all agents share. */
   readonly reportedAt: number | null;
-  /** When its presence was made, by the same clock; null: offline. */
+  /** When its presence was created, by the same clock; null: offline. */
   readonly onlineSince: number | null;
   /**
-   * The node at the place of its presence is none: no session holds it, or, while enrolment is closed, the agent did not
-   * sign it. The coordinator or `forget` removes it.
+   * The node in place of its presence is not genuine: no session holds it, or, while enrolment is closed, the agent did
+   * not sign it. The coordinator or `forget` removes it.
    */
   readonly falsePresence?: true;
 }
 
 /** The agents of an app, and what only looks like one. */
 export interface Fleet {
-  /** Every agent that is online or ever reported, by id in alphabetical order, but for those that left for good. */
+  /** Every agent that is online or ever reported, except those that left for good; sorted by id. */
   readonly agents: readonly AgentView[];
-  /** Offline, and their last report says that they leave. Nothing expects them. */
+  /** Agents that are offline and whose last report says that they left for good. Nothing expects them. */
   readonly left: readonly AgentView[];
-  /** Nodes whose name is no agent's. */
+  /** Number of nodes whose name cannot be an agent's. */
   readonly ignored: number;
-  /** Nodes of agents beyond the 10,000 that are read. */
+  /** Number of agents' nodes beyond the 10,000 that are read. */
   readonly unread: number;
-  /** Names of presences and reports that are no agent's, since enrolment is closed and they are not entered. */
+  /** Names of presences and reports that do not count because enrolment is closed and they are not enrolled. */
   readonly notEnrolled: readonly string[];
   readonly enrolment: Enrolment;
 }
 
 /**
- * Reads the fleet, as often as it is called. Reads go out many at once, so that a thousand agents cost little more than
- * one; nodes whose name is no agent's are not read, and of agents 10,000 at the most.
+ * Returns a function that reads the fleet. Reads run in parallel, so a thousand agents take little more time than one.
+ * Nodes whose name cannot be an agent's are not read, and at most 10,000 agents are.
  */
 export function createFleetReader(session: Session, znodes: Znodes): () => Promise<Fleet> {
   return async () => await readListedFleet(session, znodes, await listFleet(session, znodes));
@@ -98,8 +98,8 @@ interface Judging {
 const judgings = new WeakMap<Session, Map<string, Judging>>();
 
 /**
- * One for each app of a session: a publish looks three times, and with a thousand enrolled agents each first look is a
- * thousand entries to read and two thousand signatures to verify.
+ * Shared by all readings of an app in a session: a publish reads three times, and with a thousand enrolled agents a
+ * first reading takes a thousand entries and two thousand signatures.
  */
 function judgingOf(session: Session, znodes: Znodes): Judging {
   const ofSession = judgings.get(session) ?? new Map<string, Judging>();
@@ -112,12 +112,12 @@ function judgingOf(session: Session, znodes: Znodes): Judging {
   return made;
 }
 
-/** The agents of one look. */
+/** The agents, read once. */
 export async function readFleet(session: Session, znodes: Znodes): Promise<readonly AgentView[]> {
   return (await createFleetReader(session, znodes)()).agents;
 }
 
-/** One agent; null where nothing is known of it. */
+/** One agent; null if nothing is known about it. */
 export async function readAgent(session: Session, znodes: Znodes, agentId: string): Promise<AgentView | null> {
   const { readEnrolment, trustIn } = judgingOf(session, znodes);
   const [enrolment, presence, report] = await Promise.all([
@@ -130,7 +130,9 @@ export async function readAgent(session: Session, znodes: Znodes, agentId: strin
   return view && (await underSecondName(session, znodes, view, trust));
 }
 
-/** One whose name another client's node has, or had a moment ago, is online where its report says. */
+/**
+ * An agent whose name is, or was a moment ago, taken by another client's node is online under the name in its report.
+ */
 async function underSecondName(session: Session, znodes: Znodes, view: AgentView, trust: Trust): Promise<AgentView> {
   const name = view.presence === null ? presenceAt(view.agentId, view.report) : null;
   if (name === null) return view;
@@ -138,7 +140,7 @@ async function underSecondName(session: Session, znodes: Znodes, view: AgentView
   return { ...view, presence: own && parsePresence(own.data), onlineSince: own?.stat.ctime ?? null };
 }
 
-/** Null where there is nothing but a report node that was made at its enrolment: such an agent has never been there. */
+/** Null if there is only the empty report node from its enrolment: such an agent was never online. */
 function viewOf(agentId: string, presence: NodeData | null, report: NodeData | null, trust: Trust): AgentView | null {
   if (presence === null && (report?.data.length ?? 0) === 0) return null;
   const own = trust.presence(agentId, presence);
@@ -157,8 +159,8 @@ const strangers = (listed: ReadonlySet<string>, trust: Trust): string[] =>
   [...listed].filter((name) => AGENT_ID.test(name) && !trust.names(name)).sort();
 
 /**
- * Which agents `-l` chooses. Labels come with the presence, so an agent that is offline is chosen by no selector but the
- * absent one. @throws FleetError SELECTOR
+ * The agents that `-l` selects. Labels are part of the presence, so offline agents are selected only without `-l`.
+ * @throws FleetError SELECTOR
  */
 export function selectedBy(text: unknown): (view: AgentView) => boolean {
   if (text === undefined) return () => true;

@@ -10,16 +10,19 @@ import { createEnrolmentReader } from './enrolment/enrolment.ts';
 import { createTrust } from './enrolment/trust.ts';
 import type { AgentView } from './fleet-view.ts';
 
-/** `name`: a node that was not the agent's own was removed, so that it can come online; `report`: what it left behind. */
+/**
+ * `name`: a node that was not the agent's own was removed, so that the agent can come online. `report`: what the agent
+ * left behind was removed.
+ */
 export type Forgotten = 'name' | 'report';
 
 /**
- * Removes what an agent that is gone left behind: its report, and its permit, with an audit record in the same
- * transaction. An agent that is online is refused, since it would only report again; but for one whose report belongs to
- * a former state directory of that server, so that the present agent may not write it: removed, it is written again.
- * A presence that is not its agent's own is removed in any case, and, while enrolment is closed, everything under a name
- * that is not enrolled. The report node of an enrolled agent stays, empty, so that no other client makes it.
- * @returns null where nothing is known of such an agent.
+ * Removes what an agent that is gone left behind, its report and its permit, with an audit record in the same
+ * transaction. Refuses an online agent, which would only report again; unless the report belongs to a former state
+ * directory of that server, so that the current agent may not write it: then the removal lets it. A presence that is
+ * not its agent's own is always removed, and while enrolment is closed, so is everything under a name that is not
+ * enrolled. The report node of an enrolled agent stays, empty, so that no other client can create it.
+ * @returns null if nothing is known about such an agent.
  * @throws FleetError ONLINE (the holder is named), APP_MISSING.
  */
 export async function forgetAgent(parts: AuditParts, agentId: string, word: Word): Promise<Forgotten | null> {
@@ -33,19 +36,19 @@ export async function forgetAgent(parts: AuditParts, agentId: string, word: Word
       session.exists(znodes.permit(agentId)),
       session.exists(znodes.enrolled(agentId)),
     ]);
-    // One of no session is never taken away by anything else, and keeps its agent from coming online.
+    // Nothing else removes a node without a session, and it prevents its agent from coming online.
     const isFalse = found !== null && (!trust.names(agentId) || trust.presence(agentId, found) === null);
     const online = isFalse ? null : found;
     if (online && !(report && (await cannotWriteIt(session, znodes, agentId)))) throw holderRefuses(agentId, online);
     const isPlace = enrolled !== null && report?.data.length === 0;
     if ((!report || isPlace) && !isFalse) return { value: null, operations: [], act: null };
-    // The report of an enrolled agent is its own: that agent takes its name at once.
+    // The report of an enrolled agent is genuine, and the agent takes its name as soon as it is free.
     const gone = isFalse && !enrolment.isOpen && trust.names(agentId) ? null : report;
     const kept = gone && enrolled ? await emptyAgain(session, znodes.report(agentId)) : [];
     const remove = (path: string, stat: NodeStat): Operation => ({ op: 'remove', path, version: stat.version });
     const operations = [
       ...(isFalse ? [remove(znodes.presence(agentId), found.stat)] : []),
-      // An agent that came back meanwhile has written a newer report, which this version does not name.
+      // If the agent has come back in the meantime, its newer report has another version, and the removal fails.
       ...(gone ? [remove(znodes.report(agentId), gone.stat)] : []),
       ...kept,
       ...(permit && gone && !online ? [remove(znodes.permit(agentId), permit)] : []),
@@ -58,13 +61,13 @@ export async function forgetAgent(parts: AuditParts, agentId: string, word: Word
   });
 }
 
-/** Its rights stay: no other client can make or write it. */
+/** With the same rights, so that no other client can create or write it. */
 async function emptyAgain(session: Session, path: string): Promise<Operation[]> {
   const rights = await rightsOf(session, path);
   return rights ? [{ op: 'create', path, data: Buffer.alloc(0), mode: 'persistent', acl: rights.acl }] : [];
 }
 
-/** Null where there is no such node, or its creator shut it to us. */
+/** Null if there is no such node, or its creator shut it to us. */
 async function rightsOf(session: Session, path: string) {
   return await session.getAcl(path).catch((error: unknown) => {
     if (isCode(error, 'NO_AUTH')) return null;
@@ -72,7 +75,7 @@ async function rightsOf(session: Session, path: string) {
   });
 }
 
-/** The report's own writer is another one than the presence's: each agent's credential is kept in its state directory. */
+/** Whether the creator of the presence may not write the report: each agent's credential is in its state directory. */
 async function cannotWriteIt(session: Session, znodes: Znodes, agentId: string): Promise<boolean> {
   const [presence, report] = await Promise.all([
     rightsOf(session, znodes.presence(agentId)),
@@ -86,8 +89,8 @@ async function cannotWriteIt(session: Session, znodes: Znodes, agentId: string):
 }
 
 /**
- * Who is offline, the longest first, and what stands in the place of an agent and is none.
- * @param olderMs how long ago the last report must be, by the clock of the ensemble, which is `now`.
+ * The agents that are offline, longest first, and nodes that only look like an agent.
+ * @param olderMs the minimum age of the last report, by the ensemble's clock, as in `now`.
  */
 export function forgettable(fleet: readonly AgentView[], now: number, olderMs: number): AgentView[] {
   const isOld = ({ reportedAt, falsePresence }: AgentView) =>

@@ -7,7 +7,7 @@ import type { Session } from '../zookeeper/session.ts';
 import { deploymentNumbers } from './numbered.ts';
 import { contentOf, findRecord, joinRecord } from './record-node.ts';
 
-/** The newest records first, at most `most`; numbers that are missing or unreadable are skipped. */
+/** The records, newest first, at most `most`. Missing or unreadable ones are skipped. */
 export async function readHistory(session: Session, znodes: Znodes, most: number): Promise<Deployment[]> {
   const numbers = (await deploymentNumbers(session, znodes)).slice(0, most);
   const records = await Promise.all(numbers.map((n) => readDeployment(session, znodes, n)));
@@ -15,9 +15,9 @@ export async function readHistory(session: Session, znodes: Znodes, most: number
 }
 
 /**
- * The newest proven deployment that may be activated and that `fits`. Who asks differs on purpose: a coordinator wants
- * what was proven last, the same target too, since late joiners go there; a person who rolls back wants to leave what
- * config holds, and after a rollback not to return to what was just left.
+ * The newest proven deployment that may be activated and that `fits`. The callers differ on purpose. A coordinator
+ * needs the last proven one, even if it is the same target, because late joiners go there. A person who rolls back
+ * wants to leave the current target, and after a rollback not to return to the one just left.
  */
 export function newestProven(
   history: readonly Deployment[],
@@ -34,7 +34,7 @@ export async function readDeployment(session: Session, znodes: Znodes, number: n
   return joinRecord(number, await findRecord(session, znodes, number));
 }
 
-/** A record and the targetVersion that it stands for: what reports name. */
+/** A record with its targetVersion, which reports name. */
 export interface Recorded {
   readonly record: Deployment;
   readonly targetVersion: TargetVersion;
@@ -45,7 +45,8 @@ export async function readRecorded(session: Session, znodes: Znodes, number: num
   const node = contentOf(nodes.record);
   const record = joinRecord(number, nodes);
   if (!node || !record) return null;
-  // One transaction made the record and set config, so they share zxid and time; an adopted one names what it stands for.
+  // One transaction created the record and set config, so they share zxid and time. An adopting record names its
+  // targetVersion.
   const own = targetVersionOf({ mzxid: node.stat.czxid, mtime: node.stat.ctime });
   return { record, targetVersion: (record.adopts as TargetVersion | null) ?? own };
 }

@@ -16,22 +16,22 @@ import { quarantineEntry } from './quarantine-list.ts';
 import { appMissing } from './shared-state.ts';
 
 /**
- * A person's words about `hold` and `quarantine`. Each is a write that names the version it was decided on: after
- * another client's write we decide again, so that nothing is overwritten unseen. Each is idempotent, and what changes
- * something leaves an audit record in the same transaction.
+ * Operators' changes to `hold` and `quarantine`. Each write names the version that was read; after another client's
+ * write the change is decided again, so that nothing is overwritten unseen. Each is idempotent, and a change leaves an
+ * audit record in the same transaction.
  */
 export type SteeringParts = AuditParts;
 
 interface Held {
   readonly hold: Hold;
-  /** False: it was held so already. */
+  /** False: the same hold was already in force. */
   readonly changed: boolean;
 }
 
 /**
- * Stops publishing. One's own hold is changed and keeps its beginning.
- * @param end ms since the epoch; null: until gitfleet unhold; `as it is`: that of one's hold in force, else null.
- * @throws FleetError HOLD where somebody else holds it, or the znode is not readable.
+ * Stops publishing. A person's own hold is changed and keeps its beginning.
+ * @param end ms since the epoch; null: until gitfleet unhold; `as it is`: the end of the person's current hold, if any.
+ * @throws FleetError HOLD if another person holds, or the znode is unreadable.
  */
 export async function setHold(
   parts: SteeringParts,
@@ -51,7 +51,7 @@ export async function setHold(
   });
 }
 
-/** Ends a hold, another person's and an unreadable one too. Resolves to what was ended; null where nothing was held. */
+/** Ends a hold, even another person's or an unreadable one. @returns what was ended; null if nothing was held. */
 export async function unhold(parts: SteeringParts, word: Word): Promise<Hold | 'unreadable' | null> {
   return await change(parts, parts.znodes.hold, (data) => {
     const { value, unreadable } = parseHold(data);
@@ -63,7 +63,7 @@ export async function unhold(parts: SteeringParts, word: Word): Promise<Hold | '
   });
 }
 
-/** Puts a commit in quarantine; the first reason stands. @throws FleetError QUARANTINED where the znode is unreadable. */
+/** Puts a commit in quarantine; an earlier reason stands. @throws FleetError QUARANTINED if the znode is unreadable. */
 export async function quarantineCommit(
   parts: SteeringParts,
   commitId: CommitId,
@@ -79,7 +79,7 @@ export async function quarantineCommit(
   });
 }
 
-/** Takes a commit out of quarantine. Resolves to its entry; null where there was none. */
+/** Takes a commit out of quarantine. @returns its entry; null if there was none. */
 export async function unquarantine(parts: SteeringParts, commitId: CommitId, word: Word): Promise<Quarantined | null> {
   return await change(parts, parts.znodes.quarantine, (content) => {
     const commits = quarantinedIn(parseQuarantine(content));
@@ -89,7 +89,7 @@ export async function unquarantine(parts: SteeringParts, commitId: CommitId, wor
   });
 }
 
-/** Reads, decides, writes what was decided with its audit record. `data` null: nothing to write. */
+/** Reads, decides, and writes the decision with its audit record. `data` is null if there is nothing to write. */
 async function change<T>(
   parts: SteeringParts,
   path: string,

@@ -5,9 +5,9 @@ import { ensembleNow } from '../zookeeper/recipes/ensemble-time.ts';
 import type { CallOptions, Session } from '../zookeeper/session.ts';
 
 /**
- * What time it is for a hold, ms since the epoch. Only a hold that has an end makes it worth a question: nothing else that
- * is checked depends on a clock, and a record is stamped by the ensemble. An app that an earlier gitfleet made has no
- * `clock`: there this machine's counts, as it did before.
+ * The time by which to judge a hold, ms since the epoch. The ensemble is queried only if the hold has an end: no other
+ * check depends on a clock, and the ensemble itself stamps records. An app of an earlier gitfleet has no `clock`; there
+ * this machine's clock counts, as before.
  * @throws ZooKeeperError
  */
 export async function holdTime(parts: TimeParts, { value }: Brake<Hold | null>, call?: CallOptions): Promise<number> {
@@ -21,7 +21,10 @@ interface TimeParts {
   readonly now: () => number;
 }
 
-/** For what is written with a time of its own. Who may not ask must still be able to go back. @throws ZooKeeperError */
+/**
+ * For content that includes a time. Without the right to write `clock`, this machine's time counts, because going back
+ * must always be possible. @throws ZooKeeperError
+ */
 export async function timeOrOwn({ session, znodes, now }: TimeParts, call?: CallOptions): Promise<number> {
   return await ensembleNow(session, znodes.clock, call).catch((error: unknown) => {
     if (!isCode(error, 'NO_NODE', 'NO_AUTH')) throw error;

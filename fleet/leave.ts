@@ -7,11 +7,11 @@ import { reportSubject } from './enrolment/trust.ts';
 import { createTries } from './tries.ts';
 
 /**
- * Marks the last report of an agent that leaves for good, since its server goes away: once it is offline no reader
- * expects it any more, and no budget counts it. The next report of an agent of that name takes the mark away. Its own
- * credential must be on the session: only the operator may delete a report.
- * @param key its own.
- * @returns false where it never reported, so that nobody expects it.
+ * Marks the last report of an agent that leaves for good because its server goes away: once it is offline, no reader
+ * expects it and no budget counts it. The next report of an agent with that name removes the mark. The session must
+ * have the agent's own credential. (A mark, because only the operator may delete a report.)
+ * @param key the agent's own.
+ * @returns false if it never reported, so that nothing expects it.
  * @throws ZooKeeperError
  */
 export async function markLeft(
@@ -25,7 +25,7 @@ export async function markLeft(
   for (;;) {
     const node = await session.get(znodes.report(agentId), call);
     if (!node || !parseReport(node.data)) return false;
-    // What a newer version wrote beside it is kept.
+    // Keeps members that a newer version wrote.
     const left = { ...JSON.parse(node.data.toString('utf8')), left: true, signature: undefined };
     const data = key.sign(reportSubject(agentId), Buffer.from(JSON.stringify(left)));
     try {

@@ -4,17 +4,17 @@ import { childPath } from '../zookeeper/paths.ts';
 import { ANY_VERSION, type CallOptions, type Session } from '../zookeeper/session.ts';
 
 /*
- * Lists whose children are numbered: `deployments/d-<n>`, `outcomes/d-<n>`, `audit/a-<n>`. The newest are kept, the
- * oldest removed by who may delete there: the coordinator, or the operator.
+ * Lists with numbered children: `deployments/d-<n>`, `outcomes/d-<n>`, `audit/a-<n>`. The newest are kept. The oldest
+ * are removed by clients that may delete there: the coordinator or the operator.
  */
 
-/** Records kept under `deployments`, and under `audit` (docs/design.md, section 3). */
+/** The number of records kept in `deployments` and in `audit` (docs/design.md, section 3). */
 export const KEPT = 200;
 
-/** Removes at one go no more than this; what is left goes the next time. */
+/** The maximum number of removals per call; the next call removes the rest. */
 const MAX_REMOVED = 100;
 
-/** The numbers of what there is, newest first; other names are passed over. */
+/** The numbers of the existing children, newest first. Other names are ignored. */
 export async function numbersIn(
   session: Session,
   parent: string,
@@ -33,7 +33,7 @@ export const deploymentNumbers = (session: Session, znodes: Znodes): Promise<num
 
 /**
  * Removes the deployments beyond the newest ones, with their outcomes.
- * @param newest higher numbers were given to nothing yet, and are left as they are.
+ * @param newest the highest number in use; nodes with higher numbers are left alone.
  */
 export async function removeOldRecords(session: Session, znodes: Znodes, newest: number): Promise<void> {
   const [all, judged] = await Promise.all([

@@ -8,9 +8,9 @@ import { appOutdated } from './shared-state.ts';
 import { createTries } from './tries.ts';
 
 /**
- * How a deployment ended stands in a node of its own, `outcomes/d-<n>`, beside the record that nobody writes again. The
- * coordinator's outcome is one that publishers may only read; one that a publisher wrote, because no coordinator did,
- * publishers may write again, until the coordinator puts its own in its place.
+ * How a deployment ended is in a separate node, `outcomes/d-<n>`, because its record is never rewritten. Publishers may
+ * only read an outcome of the coordinator. If no coordinator wrote one, a publisher does, and publishers may rewrite it
+ * until the coordinator replaces it.
  */
 export interface OutcomeParts {
   readonly session: Session;
@@ -48,7 +48,7 @@ export async function writeOutcome(
       await parts.session.transact(operations);
       return true;
     } catch (error) {
-      // The coordinator's stands.
+      // The coordinator's outcome stands.
       if (isCode(error, 'NO_AUTH')) return false;
       if (!isCode(error, 'BAD_VERSION', 'NODE_EXISTS', 'NO_NODE')) throw error;
       tries.moved();
@@ -57,11 +57,11 @@ export async function writeOutcome(
 }
 
 /**
- * The writes that say how a deployment ended, for a transaction. None when there is nothing to say: a first outcome
- * stands, except that a `timed-out` one, which only says that the wait was too short, gives way, and that `failed` gives
- * way to `proven`: what was fixed later was reached late.
- * None either where the coordinator cannot write it: the rollout, which it judges with it, must not wait for that.
- * @throws FleetError APP_MISSING for a publisher where the app was made by a gitfleet without outcomes.
+ * The operations that write an outcome, for a transaction. Empty if there is no record, or if the present outcome
+ * stands: only `timed-out` gives way to any other, because it just says that the wait was too short, and `failed` to
+ * `proven`, which was then reached late. Also empty if the coordinator cannot write it, because the rollout, which is
+ * written in the same transaction, must not wait for that.
+ * @throws FleetError APP_MISSING for a publisher, if the app was made by a gitfleet without outcomes.
  */
 export async function outcomeOperations(
   parts: OutcomeParts,

@@ -4,7 +4,7 @@ import type { Session } from '../zookeeper/session.ts';
 import { type AuditParts, actAudited, type Word } from './audit.ts';
 import { appMissing } from './shared-state.ts';
 
-/** The app's policy as it is now. @throws FleetError APP_MISSING */
+/** The current policy of the app. @throws FleetError APP_MISSING */
 export async function readPolicy(session: Session, znodes: Znodes): Promise<ReturnType<typeof parsePolicy>> {
   const node = await session.get(znodes.policy);
   if (!node) throw appMissing(znodes.app);
@@ -12,7 +12,7 @@ export async function readPolicy(session: Session, znodes: Znodes): Promise<Retu
 }
 
 /**
- * Sets it, or takes it away with null, for rollouts that begin from now on. Resolves to whether anything was different.
+ * Sets the policy, or removes it with null, for rollouts that begin from now on. @returns whether it changed.
  * @throws FleetError APP_MISSING
  */
 export async function setPolicy(parts: AuditParts, policy: Policy | null, word: Word): Promise<boolean> {

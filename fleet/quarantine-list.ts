@@ -3,11 +3,11 @@ import { encodeQuarantine, type Quarantined } from '../schemas/hold.ts';
 import type { CommitId } from '../schemas/values.ts';
 
 /*
- * What the list of quarantined commits becomes. Pure: who calls has read it, and writes what comes out with the
- * version of what it read.
+ * Pure: changes to the list of quarantined commits. The caller has read the list, and writes the result with the
+ * version that it read.
  */
 
-/** A commit in quarantine as it is written: words from outside are cleaned and cut. */
+/** A quarantine entry, with text from outside cleaned and cut. */
 export function quarantineEntry(
   commitId: CommitId,
   word: { readonly by: string; readonly reason: string },
@@ -16,20 +16,20 @@ export function quarantineEntry(
   return { commitId, reason: clean(word.reason, 500), by: clean(word.by, 200), at };
 }
 
-/** What of a publish concerns the quarantine. */
+/** The part of a publish that concerns the quarantine. */
 interface QuarantineChange {
   readonly target: { readonly commitId: CommitId };
   readonly by: string;
   readonly force?: boolean;
-  /** The commits of the quarantine that its own one contains. */
+  /** The commits in quarantine that the target's commit contains. */
   readonly contained?: readonly CommitId[];
   readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
 }
 
 /**
- * What a publish changes about the quarantine: by force it lifts that of its own commit and of those that it contains,
- * and a rollback puts in what it leaves, where the first reason stands. `data` is null where nothing changes; `lifted`
- * is the one that the record names: its own, else the newest.
+ * How a publish changes the quarantine. With `force` it lifts the quarantine of its own commit and of those that it
+ * contains; a rollback adds the commit that it leaves, unless that already has an entry. `data` is null if nothing
+ * changes. `lifted` is the entry that the record names: its own commit's, or else the newest.
  */
 export function quarantineAfter(
   commits: readonly Quarantined[],

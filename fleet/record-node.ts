@@ -3,7 +3,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { CallOptions, NodeData, Session } from '../zookeeper/session.ts';
 
-/** A znode that its creator may have shut to us: then it is as good as none, and no reason to fail. */
+/** A znode that its creator may have shut to us: it then counts as `unreadable`, which is no reason to fail. */
 export type FoundNode = NodeData | 'unreadable' | null;
 
 export async function find(session: Session, path: string, options?: CallOptions): Promise<FoundNode> {
@@ -27,7 +27,7 @@ export interface RecordNodes {
   readonly outcome: FoundNode;
 }
 
-/** Both at a time: one round trip. */
+/** Reads both in parallel: one round trip. */
 export async function findRecord(
   session: Session,
   znodes: Znodes,
@@ -42,9 +42,9 @@ export async function findRecord(
 }
 
 /**
- * A deployment as everybody reads it; null where its record is missing or unreadable. Its number is that of the znode,
- * and its times are the ensemble's: when the record was made, and when the outcome was written. What the writer's own
- * clock said is in the bytes and in nothing that is read here. 0.1.0 kept the outcome in the record.
+ * A deployment, as every reader sees it; null if its record is missing or unreadable. Its number is the znode's, and
+ * its times are the ensemble's: when the record was created, and when the outcome was written. The times of the
+ * writer's own clock, in the content, are not used. 0.1.0 kept the outcome in the record.
  */
 export function joinRecord(number: number, { record, outcome }: RecordNodes): Deployment | null {
   const node = contentOf(record);

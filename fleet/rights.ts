@@ -3,19 +3,19 @@ import { isCode, type ZooKeeperError } from '../zookeeper/errors.ts';
 import type { AclEntry, CallOptions, Session } from '../zookeeper/session.ts';
 import { type Access, isOpen, LATER_ROLES } from './access.ts';
 
-/** How the rights of one znode differ from those that `gitfleet init` gives. */
+/** A znode whose rights differ from those that `gitfleet init` gives. */
 interface WrongRights {
   readonly path: string;
-  /** `open`: everybody may change it. `differs`: somebody gave it other rights. `missing`: there is no such znode. */
+  /** `open`: everyone may change it. `differs`: it has other rights. `missing`: there is no such znode. */
   readonly how: 'open' | 'differs' | 'missing';
 }
 
-/** Of each kind of children this many are looked at: what opened one opened its neighbours. */
+/** How many children of each list are checked: what opened one of them opened its neighbours too. */
 const MAX_CHILDREN = 200;
 
 /**
- * Walks the tree of an app and compares its rights with the table of access.ts; below the lists (records, outcomes, permits,
- * presences, reports) it looks for open ones only, since agents add an entry of their own there. Reads only.
+ * Compares the rights in an app with those of access.ts. Below the lists (records, outcomes, permits, presences,
+ * reports) it only looks for open nodes, because agents add their own entries there. Read-only.
  */
 export async function wrongRights(session: Session, znodes: Znodes, access: Access): Promise<WrongRights[]> {
   const own = await Promise.all(
@@ -44,7 +44,7 @@ async function openBelow(session: Session, parent: string): Promise<WrongRights[
   return found.filter((wrong) => wrong !== null);
 }
 
-/** Null where there is no such node. What we may not even read is not open, and nothing to compare. */
+/** Null if there is no such node. A list that we may not read is treated as empty. */
 async function aclOf(session: Session, path: string): Promise<readonly AclEntry[] | null> {
   try {
     return (await session.getAcl(path))?.acl ?? null;
@@ -54,11 +54,11 @@ async function aclOf(session: Session, path: string): Promise<readonly AclEntry[
   }
 }
 
-/** No version of a znode is ever this one, so the write is refused; why it is says whether we may write. */
+/** No znode ever has this version, so the write is refused. The reason tells whether we may write. */
 const NO_VERSION = 2 ** 31 - 1;
 
 /**
- * Why our credential may not publish, found out without writing anything; null: it may.
+ * Why our credential may not publish, determined without writing anything; null: it may.
  * @throws ZooKeeperError of other kinds.
  */
 export async function publishRefusal(
@@ -76,8 +76,8 @@ export async function publishRefusal(
 }
 
 /**
- * Servers show the hash of a credential only to who may administer the node; to others it reads `user:x`. A role that our
- * credential file is too old to name may have its entry.
+ * Servers show the hash of a credential only to those who may administer the node; others see `user:x`. Entries of
+ * roles that are newer than our credential file are allowed.
  */
 function sameRights(all: readonly AclEntry[], wanted: readonly AclEntry[]): boolean {
   const unnamed = LATER_ROLES.filter((role) => !wanted.some(({ id }) => id.startsWith(`${role}:`)));

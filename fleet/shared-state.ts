@@ -9,29 +9,29 @@ import type { Znodes } from '../schemas/znodes.ts';
 import type { CallOptions, NodeData, NodeStat, Session } from '../zookeeper/session.ts';
 import { contentOf, type FoundNode, type FoundVersion, findRecord, joinRecord, versionOf } from './record-node.ts';
 
-/** What a transaction that was planned from a znode has to name. */
+/** The version that a transaction planned from this znode must name. */
 export interface Versioned {
   readonly version: number;
 }
 
-/** What config holds: a target, or why it is none; both null where nothing was published yet. */
+/** The content of config: a target, or why it is none. Both are null if nothing was published yet. */
 export interface ConfigContent {
   readonly target: Target | null;
   readonly refused: Failure | null;
 }
 
 export interface LastDeployment {
-  /** The last number; where the znode holds none, that of the newest record. */
+  /** The last number; if the znode contains none, that of the newest record. */
   readonly last: number;
-  /** Why the znode holds no number; null where it does. Reading continues, numbering is refused. */
+  /** Why the znode contains no number; null if it does. Reading continues; numbering is refused. */
   readonly unreadable: string | null;
-  /** The bytes of its record, to which the next one is chained. */
+  /** The bytes of its record, which the next record is chained to. */
   readonly before: Before;
 }
 
 /**
- * The shared state as a publisher reads it before it plans its transaction: each part parsed once, here, and with its
- * version. Code behind it parses no znode again.
+ * The shared state that a publisher reads before it plans its transaction: each part is parsed here, once, and has its
+ * version. No other code parses these znodes again.
  */
 export interface SharedState {
   readonly config: Versioned &
@@ -43,7 +43,7 @@ export interface SharedState {
   readonly hold: Versioned & Brake<Hold | null>;
   readonly quarantine: Versioned & Brake<readonly Quarantined[]>;
   readonly deployments: Versioned & LastDeployment;
-  /** The record of the last number; null where there is none yet or retention took it. */
+  /** The record with the last number; null if there is none yet, or it is missing or unreadable. */
   readonly lastRecord: Deployment | null;
   /** The version of the outcome of the last number; null: there is none. */
   readonly lastOutcome: FoundVersion;
@@ -52,9 +52,9 @@ export interface SharedState {
 }
 
 /**
- * Reads the shared state of an app. The parts are read side by side, so they may be of different moments: that is
- * harmless, since every write names all versions that it was planned from.
- * @throws FleetError APP_MISSING where `gitfleet init` was not run on this ZooKeeper.
+ * Reads the shared state of an app. The parts are read in parallel and may be from different moments. That is harmless,
+ * because every write names all versions that it was planned from.
+ * @throws FleetError APP_MISSING if `gitfleet init` was not run on this ZooKeeper.
  */
 export async function readSharedState(session: Session, znodes: Znodes, options?: CallOptions): Promise<SharedState> {
   const [config, hold, quarantine, deployments] = await Promise.all(
@@ -89,20 +89,20 @@ export async function readSharedState(session: Session, znodes: Znodes, options?
   };
 }
 
-/** What the next record is chained to. */
+/** What the next record will be chained to. */
 export function bytesOf(found: FoundNode): Before {
   if (found === null) return 'missing';
   return found === 'unreadable' ? 'unreadable' : found.data;
 }
 
-/** By the contract alone: which urls may be fetched is each agent's decision. */
+/** Checks only the contract: each agent decides which urls it may fetch. */
 export function parseConfig(data: Buffer): ConfigContent {
   if (data.length === 0) return { target: null, refused: null };
   const judged = parseTarget(data, ANY_URL);
   return judged.ok ? { target: judged.target, refused: null } : { target: null, refused: judged.failure };
 }
 
-/** A base that is no target is none: a rollback there could never be published, and the rollout would not end. */
+/** Drops a base that is no valid target: a rollback to it could never be published, and the rollout would not end. */
 export function parseWithTarget(data: Buffer): Rollout | null {
   const rollout = parseRollout(data);
   if (!rollout?.base) return rollout;
@@ -115,8 +115,8 @@ export function parseWithTarget(data: Buffer): Rollout | null {
 export const isPublished = ({ target, refused }: ConfigContent): boolean => target !== null || refused !== null;
 
 /**
- * A target's record is the one whose czxid is config's mzxid (our transaction wrote both), or the one that adopts its
- * targetVersion. Members inside the target prove nothing: a foreign writer may have copied them.
+ * Whether a record is the current target's: its czxid is config's mzxid, because our transaction wrote both, or it
+ * adopts the targetVersion. Members inside the target prove nothing: a foreign writer may have copied them.
  */
 const isOf = (record: Deployment, { czxid }: NodeStat, mzxid: bigint, targetVersion: TargetVersion): boolean =>
   record.adopts === null ? czxid === mzxid : record.adopts === targetVersion;
@@ -129,7 +129,7 @@ export function appMissing(app: string): FleetError {
   );
 }
 
-/** The app was set up before there was such a znode. */
+/** The app was set up by a version without this znode. */
 export function appOutdated(app: string, path: string): FleetError {
   return FleetError.of(
     'APP_MISSING',
@@ -143,7 +143,7 @@ export function checkCounter({ unreadable }: LastDeployment): void {
   if (unreadable !== null) throw FleetError.of('DEPLOYMENTS_UNREADABLE', unreadable);
 }
 
-/** Few enough digits that the next number is exact too. */
+/** Limited to 15 digits, so that the next number is exact too. */
 function parseCounter(data: Buffer): Brake<number | null> {
   const text = data.toString('utf8').trim();
   if (text === '' || /^(?:0|[1-9]\d{0,14})$/.test(text)) return { value: Number(text), unreadable: null };

@@ -1,20 +1,23 @@
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 
-/** Lost replies that one write bears: a server that always ends the connection ends each further try as well. */
+/**
+ * A write gives up after this many lost replies: a server that always ends the connection would also end the next
+ * attempt.
+ */
 const MAX_LOST = 4;
-/** Tries that found a version moved on: other writers were faster so often. */
+/** A write gives up after this many conflicts, in each of which another writer was faster. */
 const MAX_MOVED = 200;
-/** Of the whole, however its tries end. */
+/** The time limit for all attempts of a write together. */
 export const WHOLE_MS = 45_000;
 
-/** The bound of one write and all its tries. */
+/** The limits of one write with all its attempts. */
 export interface Tries {
-  /** Another writer was faster. @throws FleetError PUBLISH_STUCK where this was once too often. */
+  /** Another writer was faster. @throws FleetError PUBLISH_STUCK if a limit is reached. */
   moved(): void;
-  /** The reply was lost, and the write did not take place. @throws FleetError PUBLISH_STUCK likewise. */
+  /** The reply was lost, and the write did not take place. @throws FleetError PUBLISH_STUCK if a limit is reached. */
   lost(cause: unknown): void;
-  /** Ms that are left of the whole. */
+  /** Ms that are left until the time limit. */
   leftMs(): number;
 }
 

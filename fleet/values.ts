@@ -6,20 +6,20 @@ import { problemOfPath } from '../zookeeper/paths.ts';
 import { ANY_VERSION, type NodeStat, type Session } from '../zookeeper/session.ts';
 
 /*
- * Values: znodes outside our own trees, with what any program wrote into them. `gitfleet kv` reads and writes them; what
- * belongs to gitfleet, to a registry or to ZooKeeper has verbs of its own and is refused here.
+ * Values: znodes outside our own trees, with the content of any program. `gitfleet kv` reads and writes them. Znodes of
+ * gitfleet, of a registry or of ZooKeeper have their own verbs and are refused here.
  */
 
-/** ZooKeeper's own bound is 1 MiB for a packet; a value is small. */
+/** ZooKeeper's own limit is 1 MiB per packet; values are meant to be small. */
 export const MAX_VALUE_BYTES = 524_288;
 const MAX_SEGMENTS = 32;
 const MAX_SEGMENT_LENGTH = 255;
-/** Trees with rules of their own, by their first segment. */
+/** The first segments of trees with their own rules. */
 const RESERVED = ['zookeeper', 'service', 'service-fleet'];
-/** What every app znode has below it. */
+/** Children that every app znode has. */
 const APP_CHILDREN = ['config', 'deployments', 'rollout'];
 
-/** A path that a value may have. @throws FleetError ZNODE, ZNODE_RESERVED */
+/** Checks that a value may have this path. @throws FleetError ZNODE, ZNODE_RESERVED */
 export function checkValuePath(path: string): void {
   const segments = path.split('/').slice(1);
   const isLong = segments.length > MAX_SEGMENTS || segments.some((each) => each.length > MAX_SEGMENT_LENGTH);
@@ -28,32 +28,32 @@ export function checkValuePath(path: string): void {
   if (RESERVED.includes(segments[0] as string)) throw reserved(path, `/${segments[0]}`);
 }
 
-/** A value that may be written. @throws FleetError USAGE */
+/** Checks that a value may be written. @throws FleetError USAGE */
 export function checkValueSize(data: Buffer): void {
   if (data.length <= MAX_VALUE_BYTES) return;
   throw FleetError.of('USAGE', `a value has at most ${MAX_VALUE_BYTES} bytes`, 'keep large files in git');
 }
 
-/** A path where a value may be written: it belongs to no app, registry or directory of plain flags. */
+/** Checks that a value may be written at this path: it belongs to no app, registry or directory of plain flags. */
 export async function checkWrittenPath(session: Session, path: string): Promise<void> {
   checkValuePath(path);
   await refuseOurs(session, path);
 }
 
-/** The nodes on the way to a path, the path itself the last. */
+/** The nodes on the way to a path, ending with the path itself. */
 const onTheWay = (path: string): string[] =>
   path
     .split('/')
     .slice(1)
     .map((_, at, all) => `/${all.slice(0, at + 1).join('/')}`);
 
-/** Refuses what lies in an app, or in a directory of plain flags of any app. @throws FleetError ZNODE_RESERVED */
+/** Refuses a path in an app, or in any app's directory of plain flags. @throws FleetError ZNODE_RESERVED */
 export async function refuseOurs(session: Session, path: string): Promise<void> {
   await refuseInApp(session, path);
   for (const above of onTheWay(path)) if (await isPlainDirectory(session, above)) throw reserved(path, above);
 }
 
-/** Refuses what is an app or lies in one. @throws FleetError ZNODE_RESERVED */
+/** Refuses a path that is an app or in one. @throws FleetError ZNODE_RESERVED */
 export async function refuseInApp(session: Session, path: string): Promise<void> {
   for (const above of onTheWay(path)) {
     const found = await Promise.all(APP_CHILDREN.map((child) => session.exists(`${above}/${child}`)));
@@ -61,12 +61,12 @@ export async function refuseInApp(session: Session, path: string): Promise<void>
   }
 }
 
-/** Below a value to be removed so many nodes are looked at, and no more removed. */
+/** The maximum number of nodes to check, and to remove, below a value. */
 const MAX_BELOW = 10_000;
 
 /**
- * Refuses what contains an app or, unless `butFlags`, a directory of plain flags.
- * @throws FleetError ZNODE_RESERVED, VALUE_EXISTS where too much is below it to look at.
+ * Refuses a path that contains an app or, unless `butFlags`, a directory of plain flags.
+ * @throws FleetError ZNODE_RESERVED; VALUE_EXISTS if there are too many nodes below it to check.
  */
 export async function refuseAbove(session: Session, path: string, butFlags = false): Promise<void> {
   const open = [path];
@@ -84,7 +84,7 @@ export async function refuseAbove(session: Session, path: string, butFlags = fal
   }
 }
 
-/** It names its app, and the flags of that app name it; flags that we may not read count as such. */
+/** Whether the node names an app whose flags name this node. Flags that we may not read count as naming it. */
 async function isPlainDirectory(session: Session, path: string): Promise<boolean> {
   const app = (await unlessRefused(session.get(path)))?.data.toString('utf8') ?? '';
   if (!APP_ZNODE.test(app)) return false;
@@ -104,13 +104,13 @@ const reserved = (path: string, of: string): FleetError => FleetError.of('ZNODE_
 interface PutRequest {
   readonly path: string;
   readonly data: Buffer;
-  /** The version that was read; null: the value must be new, unless `force`. */
+  /** The version that was read; null: the value must not exist, unless `force` is set. */
   readonly ifVersion: number | null;
   readonly force: boolean;
 }
 
 /**
- * Writes a value and makes the parents that are missing.
+ * Writes a value and creates its missing parents.
  * @returns its version, and whether it is new.
  * @throws FleetError VALUE_EXISTS, VALUE_CHANGED, VALUE_MISSING
  */
@@ -144,8 +144,8 @@ async function setValue(session: Session, path: string, data: Buffer, version: n
 }
 
 /**
- * Removes one value; one with children only where `force` removes them too.
- * @throws FleetError VALUE_MISSING, VALUE_EXISTS, ZNODE_RESERVED where something of ours is below it.
+ * Removes one value; its children only with `force`, otherwise it must have none.
+ * @throws FleetError VALUE_MISSING; VALUE_EXISTS; ZNODE_RESERVED if something of ours is below it.
  */
 export async function removeValue(session: Session, path: string, force: boolean): Promise<void> {
   if (force) {

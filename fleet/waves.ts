@@ -1,16 +1,16 @@
 import { type Amount, amountOf, type Policy } from '../schemas/policy.ts';
 import { matches, parseSelector } from '../schemas/selector.ts';
 
-/** An agent that a wave may take. */
+/** An agent that a wave may include. */
 export interface WaveAgent {
   readonly agentId: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /**
- * The agents of the canary, by id; empty where the policy has none, or its selector matches no agent.
- * @param before the canary of an earlier try: its agents are taken again where they can be.
- * @param all how many agents a share is a share of.
+ * The agents of the canary, sorted by id; empty if the policy has no canary, or its selector matches no agent.
+ * @param before the canary of an earlier attempt, whose agents are preferred.
+ * @param all the total number of agents that percentages refer to.
  */
 export function canaryOf(
   policy: Policy,
@@ -28,7 +28,9 @@ export function canaryOf(
   return [...again, ...others].slice(0, atLeastOne(canary, all)).toSorted();
 }
 
-/** The next wave of those that are left: at most `maxParallel` of them, by id, of one value of `byLabel` alone. */
+/**
+ * The next wave of the remaining agents: at most `maxParallel` of them, by id, all with the same value of `byLabel`.
+ */
 export function nextWave(policy: Policy, left: readonly WaveAgent[], all: number): string[] {
   const { byLabel } = policy;
   const together = byLabel === undefined ? left : ofFirstValue(left, byLabel);
@@ -36,8 +38,8 @@ export function nextWave(policy: Policy, left: readonly WaveAgent[], all: number
 }
 
 /**
- * All waves, the canary first, as they follow if no agent fails, joins or leaves. None where the policy asks for a
- * canary and matches no agent: no other agent goes before the canary.
+ * All waves, the canary first, if no agent fails, joins or leaves. Empty if the policy has a canary that matches no
+ * agent, because no other agent goes before the canary.
  */
 export function wavesOf(
   policy: Policy,
@@ -56,17 +58,17 @@ export function wavesOf(
   return waves;
 }
 
-/** A share that comes to less than one agent is one: else nothing would ever go. */
+/** At least one agent: with a share below that, the rollout would never proceed. */
 export const atLeastOne = (amount: Amount, all: number): number => Math.max(1, amountOf(amount, all));
 
-/** Null: an amount, or what is no selector. */
+/** Null: an amount, or no valid selector. */
 function bySelector(canary: Amount) {
   if (typeof canary === 'number' || canary.endsWith('%')) return null;
   const parsed = parseSelector(canary);
   return parsed.ok ? parsed.selector : null;
 }
 
-/** Values in alphabetical order, those without the label last. */
+/** The agents with the first value in alphabetical order; agents without the label come last. */
 function ofFirstValue(left: readonly WaveAgent[], label: string): WaveAgent[] {
   const labelled = ({ labels }: WaveAgent) => (Object.hasOwn(labels, label) ? labels[label] : undefined);
   const values = left.map(labelled);

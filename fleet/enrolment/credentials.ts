@@ -2,7 +2,7 @@ import { digestId } from '../../zookeeper/acl.ts';
 import { LATER_ROLES, ROLES, type Role, type RoleIds } from '../access.ts';
 
 /**
- * A credential file: who its holder is, and the ids of all roles, so that its holder can write access lists.
+ * A credential file: the holder's credential, and the ids of all roles, so that the holder can write access lists.
  *
  *     # gitfleet credential of the role publisher: keep it secret
  *     auth digest:publisher:4f1c...
@@ -11,7 +11,7 @@ import { LATER_ROLES, ROLES, type Role, type RoleIds } from '../access.ts';
  */
 export interface CredentialFile {
   readonly auth: readonly { readonly scheme: string; readonly credential: string }[];
-  /** Null where the file names no roles: somebody wrote it by hand for a ZooKeeper without our access lists. */
+  /** Null if the file names no roles, such as a hand-written one for a ZooKeeper without our access lists. */
   readonly roles: RoleIds | null;
 }
 
@@ -28,9 +28,9 @@ export function makeCredentials(secret: () => string): Record<Role, string> {
 }
 
 /**
- * What credential files of an earlier version lack: the lines that name the roles of this version, for the end of each
- * file, and a file of its own for each such role.
- * @param text of a file that names the other roles.
+ * What credential files of an earlier version lack: `lines` with the roles that are new in this version, to append to
+ * each file, and a new file for each such role.
+ * @param text the content of a file with the other roles.
  */
 export function laterRoles(
   text: string,
@@ -48,7 +48,9 @@ export function laterRoles(
   return { lines: added, files: Object.fromEntries(files) };
 }
 
-/** @returns the number of the first line that is neither `auth` nor `role` nor a comment, where there is one. */
+/**
+ * @returns `badLine`: the number of the first line that is neither `auth` nor `role` nor a comment, if there is one.
+ */
 export function parseCredentials(text: string): CredentialFile | { readonly badLine: number } {
   const auth: { scheme: string; credential: string }[] = [];
   const ids: Partial<Record<Role, string>> = {};

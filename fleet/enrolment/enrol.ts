@@ -15,32 +15,32 @@ import { type Act, type AuditParts, actAudited, type Word } from '../audit.ts';
 import { appOutdated } from '../shared-state.ts';
 import { createTrust } from './trust.ts';
 
-/** An agent to be entered. */
+/** An agent to enter. */
 export interface Newcomer {
   readonly agentId: string;
   readonly identity: Identity;
 }
 
-/** What became of each. */
+/** The result for each agent. */
 export interface Entered {
   readonly entered: readonly Newcomer[];
-  /** Entered before, under the same identity. */
+  /** Already entered with the same identity. */
   readonly same: readonly Newcomer[];
-  /** Entered before under another identity, which stays. */
+  /** Already entered with another identity, which stays. */
   readonly kept: readonly Newcomer[];
-  /** Not entered: another client made a node below the place of its report, and only that client can remove it. */
+  /** Not entered: another client created a node below its report's place, and only that client can remove it. */
   readonly blocked: readonly Newcomer[];
 }
 
-/** Agents of one transaction: far below what a server takes at once. */
+/** Agents per transaction: far below a server's limit. */
 const AT_ONCE = 50;
 
 /**
- * What an operator says about who is an agent, each time with an audit record in the same transaction. Each write names
- * the version of `enrolment` that it was decided on, and writes that node too, so that readers see by it alone whether
- * anything changed. Each may be repeated, and then changes nothing; a run that ended half-way has entered whole agents.
- * @param replaces whether an agent that is entered under another identity gets this one. What a presence says of itself
- * is not enough for that: while an agent restarts, another client may hold its name.
+ * Changes which agents are enrolled, always with an audit record in the same transaction. Each transaction also writes
+ * `enrolment`, at the version that was read, so that readers detect every change by that node alone. Idempotent; an
+ * interrupted run has entered only complete agents.
+ * @param replaces whether to replace another identity that an agent was entered with. A presence alone is no reason for
+ * that: while an agent restarts, another client may hold its name.
  */
 export async function enrolAgents(
   parts: AuditParts,
@@ -76,7 +76,9 @@ async function enterBatch(
   });
 }
 
-/** Takes agents out: from the next look on they count only while enrolment is open. Names that were not in are left. */
+/**
+ * Removes agents: from the next reading on, they count only while enrolment is open. @returns those that were enrolled.
+ */
 export async function removeEnrolled(parts: AuditParts, agentIds: readonly string[], word: Word): Promise<string[]> {
   const removed: string[] = [];
   const named = [...new Set(agentIds)];
@@ -93,7 +95,7 @@ export async function removeEnrolled(parts: AuditParts, agentIds: readonly strin
   return removed;
 }
 
-/** Opens or closes enrolment; an unreadable one too. False: it was so already. */
+/** Opens or closes enrolment, even an unreadable one. False: it was already so. */
 export async function setEnrolmentOpen(parts: AuditParts, open: boolean, word: Word): Promise<boolean> {
   const said = { by: clean(word.by, 200), reason: clean(word.reason, 500), at: parts.now() };
   return await change(parts, async (before) => {
@@ -106,14 +108,14 @@ export async function setEnrolmentOpen(parts: AuditParts, open: boolean, word: W
 
 interface Change<T> {
   readonly value: T;
-  /** Besides the write of `enrolment`. */
+  /** In addition to the write of `enrolment`. */
   readonly operations: readonly Operation[];
   readonly act: Act;
-  /** What `enrolment` says from now on; absent: the same as before. */
+  /** The new content of `enrolment`; absent: unchanged. */
   readonly data?: Buffer;
 }
 
-/** Without operations and new content nothing is written, and no act recorded. */
+/** Without operations and new content, nothing is written and no act is recorded. */
 async function change<T>(parts: AuditParts, decide: (before: Buffer) => Promise<Change<T>>): Promise<T> {
   const { session, znodes } = parts;
   return await actAudited(parts, async () => {
@@ -127,7 +129,7 @@ async function change<T>(parts: AuditParts, decide: (before: Buffer) => Promise<
   });
 }
 
-/** So many as an audit record has room for; each entry says itself who wrote it. */
+/** As many as fit into an audit record; each entry also names its own author. */
 function listed(words: readonly string[]): string {
   const whole = words.join(', ');
   if (whole.length <= MAX_LISTED) return whole;
@@ -142,7 +144,7 @@ interface Entering {
   readonly operations: readonly Operation[];
 }
 
-/** Its entry, and its report node, so that no other client can make that one. */
+/** Writes the agent's entry, and creates its report node, so that no other client can create that one. */
 async function enterOperations(
   parts: AuditParts,
   { agentId, identity }: Newcomer,
@@ -168,7 +170,7 @@ async function enterOperations(
   return { is: 'entered', operations: [enter, ...report] };
 }
 
-/** One that its creator shut to us has other rights than ours. */
+/** A node that its creator shut to us has rights that are not ours. */
 function shut(error: unknown): null {
   if (isCode(error, 'NO_AUTH')) return null;
   throw error;
@@ -185,13 +187,13 @@ function reportOperations(
   const acl = access.of('report', credentialId(agentId, identity));
   const own = createTrust()({ isOpen: false, agents: new Map([[agentId, identity]]) }).report(agentId, node);
   if (node && sameList(rights, acl) && (own !== null || node.data.length === 0)) return [];
-  // What it said itself stays; what another client made in its place is removed.
+  // The agent's own report stays; another client's node in its place is removed.
   const data = own?.data ?? Buffer.alloc(0);
   const remove: Operation[] = node ? [{ op: 'remove', path, version: node.stat.version }] : [];
   return [...remove, { op: 'create', path, data, mode: 'persistent', acl }];
 }
 
-/** As access lists name the agent's own credential. */
+/** The id of the agent's own credential in access lists. */
 const credentialId = (agentId: string, { digest }: Identity): string =>
   `agent-${agentId}:${Buffer.from(digest, 'base64url').toString('base64')}`;
 

@@ -3,23 +3,24 @@ import { AGENT_ID, type Znodes } from '../../schemas/znodes.ts';
 import { readListed } from '../../zookeeper/recipes/read-children.ts';
 import type { Session } from '../../zookeeper/session.ts';
 
-/** Who counts as an agent now. */
+/** Which agents count now. */
 export interface Enrolment extends EnrolmentState {
-  /** By id. Read only while enrolment is closed. */
+  /** By agentId. Read only while enrolment is closed. */
   readonly agents: ReadonlyMap<string, Enrolled>;
 }
 
 const NO_AGENTS: ReadonlyMap<string, Enrolled> = new Map();
 
 /**
- * Reads who is enrolled, and again only what changed: each write below `enrolment` also writes `enrolment`, in the same
- * transaction. While enrolment is open that is one small node. A missing node, as in apps of older versions, is open.
+ * Reads which agents are enrolled, and reads the entries again only after a change: each write below `enrolment` also
+ * writes `enrolment`, in the same transaction. While enrolment is open, only that small node is read. A missing node,
+ * as in apps of older versions, means open.
  */
 export function createEnrolmentReader(session: Session, znodes: Znodes): () => Promise<Enrolment> {
   let known: { readonly mzxid: bigint; readonly value: Enrolment } | null = null;
   return async () => {
-    // The names are asked for in the same breath at the first time, and after the node: a look takes no longer for them,
-    // and none was entered before the write that is known from now on.
+    // At the first reading, the names are requested together with the node, but after it: this takes no extra time, and
+    // the names cannot be older than the node.
     const asking = session.get(znodes.enrolment);
     const [node, listed] = await Promise.all([asking, known === null ? session.children(znodes.enrolment) : null]);
     const state = parseEnrolment(node?.data ?? Buffer.alloc(0));
@@ -32,7 +33,7 @@ export function createEnrolmentReader(session: Session, znodes: Znodes): () => P
   };
 }
 
-/** Every agent that is enrolled, also while enrolment is open; entries that cannot be read are none. */
+/** Every enrolled agent, even while enrolment is open. Unreadable entries do not count. */
 export async function readEnrolled(
   session: Session,
   znodes: Znodes,

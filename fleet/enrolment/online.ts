@@ -7,15 +7,15 @@ import type { NodeData, Session } from '../../zookeeper/session.ts';
 import type { Newcomer } from './enrol.ts';
 import { isPresence, presenceSubject } from './trust.ts';
 
-/** The agents that are online, as they say themselves. */
+/** The online agents, by their own presences. */
 interface Online {
-  /** Each presence is signed by the identity that it names, for the session that holds it. */
+  /** Their presences are signed by the identity that they name, for the session that holds them. */
   readonly newcomers: readonly Newcomer[];
-  /** The others: agents of a version that does not sign, and nodes that other clients made. */
+  /** The others: agents of a version that does not sign, and nodes of other clients. */
   readonly withoutIdentity: readonly string[];
 }
 
-/** For trust on first use: it proves that one client has the key, and not which server that client is on. */
+/** For trust on first use: proves that a client has the key, but not which server that client runs on. */
 export async function readOnline(session: Session, znodes: Znodes): Promise<Online> {
   const { nodes } = await readChildren(session, znodes.online, { names: (name) => AGENT_ID.test(name) });
   const newcomers = [...nodes].flatMap(([agentId, node]) => newcomerAt(agentId, node) ?? []);

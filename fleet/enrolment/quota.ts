@@ -2,19 +2,19 @@ import { isCode } from '../../zookeeper/errors.ts';
 import type { AclEntry, Session } from '../../zookeeper/session.ts';
 
 /**
- * What an app may hold before the servers of ZooKeeper log a warning, `Quota exceeded`: far above what 5,000 agents need
- * (four nodes each, reports of some kilobytes). It stops nothing, since one that did would let a client that fills the app
- * stop its deployments.
+ * The size of an app at which ZooKeeper's servers log a warning, `Quota exceeded`: far more than 5,000 agents need
+ * (four nodes each, reports of a few kilobytes). It enforces nothing, because with a hard quota a client that fills the
+ * app could stop its deployments.
  */
 export const QUOTA = { znodes: 50_000, bytes: 100_000_000 };
 
 /**
- * Sets it, as `setquota` of ZooKeeper's own command line does: `zookeeper_limits` for the servers to read, and
- * `zookeeper_stats`, which they keep. A quota that is there, on the app or above it, stays as it is.
- * @param session without a chroot: quotas lie beside all apps.
- * @param path of the app as the servers know it, chroot included.
- * @returns false where there was one.
- * @throws ZooKeeperError NO_AUTH where this credential may not set quotas.
+ * Sets the quota like `setquota` of ZooKeeper's own command line: `zookeeper_limits`, which the servers read, and
+ * `zookeeper_stats`, which they maintain. An existing quota, on the app or above it, is left unchanged.
+ * @param session without a chroot, because quotas are outside all apps.
+ * @param path of the app on the servers, including the chroot.
+ * @returns false if there already was one.
+ * @throws ZooKeeperError NO_AUTH if this credential may not set quotas.
  */
 export async function setQuota(session: Session, path: string, acl: readonly AclEntry[]): Promise<boolean> {
   const above = path.split('/').map((_, at, parts) => parts.slice(0, at + 1).join('/'));

@@ -3,19 +3,19 @@ import { AGENT_ID } from '../../schemas/znodes.ts';
 import type { NodeData, NodeStat } from '../../zookeeper/session.ts';
 
 /**
- * Which presences and reports are an agent's own. An access list cannot tell: the creator of a node chooses its list and
- * may name another agent there, and servers show its hashes only to those who may change it. So agents sign. A presence
- * is signed for the server session that holds it, a report for its agent; neither counts under another name, nor a
- * presence in another session.
- * Guarantee: while enrolment is closed, what is returned was signed by the agent that the operator entered under that
- * name. While it is open, everything with a plain name counts, and nothing is verified.
+ * Decides which presences and reports are an agent's own. An access list does not prove it: the creator of a node
+ * chooses the list and may name another agent there, and servers show the hashes only to those who may change the list.
+ * So agents sign: a presence for the server session that holds it, a report for its agent. Neither counts under another
+ * name, and a presence not in another session. Guarantee: while enrolment is closed, every returned node was signed by
+ * the agent that the operator entered under that name. While it is open, nothing is verified, and everything with a
+ * valid name counts.
  */
 export interface Trust {
-  /** While enrolment is open nothing is verified, so a node that was seen once need not be read again. */
+  /** While enrolment is open nothing is verified, so a known node need not be read again. */
   readonly isOpen: boolean;
-  /** Whether there can be an agent of this name. */
+  /** Whether there can be an agent with this name. */
   names(agentId: string): boolean;
-  /** The node, if it is the presence of that agent; else null. */
+  /** The node, if it is the presence of that agent; otherwise null. */
   presence(agentId: string, node: NodeData | null): NodeData | null;
   report(agentId: string, node: NodeData | null): NodeData | null;
 }
@@ -25,7 +25,7 @@ interface TrustIn {
   readonly agents: ReadonlyMap<string, { readonly key: string }>;
 }
 
-/** Remembers what it verified, since most nodes are the same at the next look. */
+/** Remembers what it verified, because most nodes are unchanged at the next reading. */
 export function createTrust(): (enrolment: TrustIn) => Trust {
   const verified = new Map<string, { readonly of: string; readonly holds: boolean }>();
   return ({ isOpen, agents }) => {
@@ -36,7 +36,7 @@ export function createTrust(): (enrolment: TrustIn) => Trust {
       const known = verified.get(subject);
       if (known?.of === of) return known.holds;
       const holds = isSignedBy(key, subject, data);
-      // Subjects of sessions that are over would stay for ever.
+      // Otherwise entries of ended sessions would stay forever.
       if (verified.size > MAX_REMEMBERED) verified.clear();
       verified.set(subject, { of, holds });
       return holds;
@@ -48,7 +48,7 @@ export function createTrust(): (enrolment: TrustIn) => Trust {
         if (node === null || !isPresence(node.stat)) return null;
         return isOpen || isSigned(presenceSubject(agentId, node.stat.ephemeralOwner), agentId, node) ? node : null;
       },
-      // One that was made for an agent and not written yet says nothing.
+      // An empty report was created at enrolment, and its agent has not written it yet.
       report(agentId, node) {
         if (node === null || node.data.length === 0) return null;
         return isOpen || isSigned(reportSubject(agentId), agentId, node) ? node : null;
@@ -59,10 +59,10 @@ export function createTrust(): (enrolment: TrustIn) => Trust {
 
 const MAX_REMEMBERED = 50_000;
 
-/** A presence goes with its session; whatever stays without one was made to look like an agent. */
+/** A presence is ephemeral. A persistent node in its place was only made to look like an agent. */
 export const isPresence = ({ ephemeralOwner }: Pick<NodeStat, 'ephemeralOwner'>): boolean => ephemeralOwner !== 0n;
 
-/** What is signed with a presence, and where it counts. */
+/** What the signature of a presence covers besides its content: the agent and the session. */
 export const presenceSubject = (agentId: string, sessionId: bigint): string =>
   `presence ${agentId} ${BigInt.asUintN(64, sessionId).toString(16)}`;
 

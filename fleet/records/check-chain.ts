@@ -4,32 +4,32 @@ import type { AclEntry, NodeStat } from '../../zookeeper/session.ts';
 import { KEPT } from '../numbered.ts';
 
 /**
- * Whether numbered records are those that were written, in the order in which they were. Pure. It finds each record that
- * was changed, removed, added later or never published, as long as a record after it, or the counter, was left as it
- * was. It finds nothing where somebody with the operator's credential made all of it new: compare the head with one
- * that was noted elsewhere (`noted`).
+ * Pure: checks whether numbered records are the original ones, in the original order. Finds each record that was
+ * changed, removed, added later or never published, if a later record or the counter is unchanged. Finds nothing if the
+ * whole chain was rewritten with the operator's credential; for that, compare the head with one that was noted
+ * elsewhere (`noted`).
  */
 export interface Chain {
   readonly prefix: 'd' | 'a';
-  /** The number that the parent holds; null: it holds no number. */
+  /** The number in the parent; null: it contains no number. */
   readonly counter: number | null;
   /** Lowest number first. */
   readonly records: readonly RecordSeen[];
-  /** Every client may write the whole app, so the rights of each record say nothing more. */
+  /** Every client may write the whole app, so the rights of single records are not checked. */
   readonly open: boolean;
 }
 
 export interface RecordSeen {
   readonly number: number;
-  /** Null: its rights keep us from reading it. */
+  /** Null: we may not read it. */
   readonly data: Buffer | null;
-  /** What the record says; null: it is none. */
+  /** The parsed record; null: the content is no record. */
   readonly says: { readonly number: number; readonly chain: string | null } | null;
   readonly stat: Pick<NodeStat, 'czxid' | 'version'> | null;
   readonly acl: readonly AclEntry[];
 }
 
-/** A head that a person noted. */
+/** A head that a person noted earlier. */
 export interface Noted {
   readonly prefix: 'd' | 'a';
   readonly number: number;
@@ -45,7 +45,7 @@ export interface Checked {
   readonly prefix: 'd' | 'a';
   readonly first: number | null;
   readonly last: number | null;
-  /** The hash of the newest record, which the next one will carry. */
+  /** The hash of the newest record, which the next one will contain. */
   readonly head: string | null;
   readonly open: boolean;
   /** By number; empty: the chain is whole. */
@@ -69,7 +69,7 @@ export function checkChain(chain: Chain, noted: Noted | null): Checked {
   };
 }
 
-/** What a record shows without its neighbours. */
+/** What a single record reveals without its neighbours. */
 function alone({ prefix, open }: Chain, { number, data, says, stat, acl }: RecordSeen): ChainBreak[] {
   const name = `${prefix}-${number}`;
   const writers = acl.filter((entry) => /[wa]/.test(entry.permissions) && !isOperator(entry));
@@ -90,7 +90,7 @@ const isOperator = ({ scheme, id }: AclEntry): boolean => scheme === 'digest' &&
 const namesOf = (entries: readonly AclEntry[]): string =>
   [...new Set(entries.map(({ id }) => visible(id.split(':')[0] ?? '', 60)))].join(', ');
 
-/** What two records show that follow each other. */
+/** What two consecutive records reveal. */
 function behind(prefix: string, before: RecordSeen, record: RecordSeen): ChainBreak[] {
   const [name, beforeName] = [`${prefix}-${record.number}`, `${prefix}-${before.number}`];
   const late = before.stat && record.stat && before.stat.czxid > record.stat.czxid;
@@ -111,7 +111,7 @@ const gap = (prefix: string, from: number, to: number, why = ''): ChainBreak => 
   what: from === to ? `${prefix}-${from} is missing${why}` : `${prefix}-${from} .. ${prefix}-${to} are missing${why}`,
 });
 
-/** Records of gitfleet 0.1.0 carry nothing; behind one that does, none may be without. */
+/** Records of gitfleet 0.1.0 have no hash. After the first record with a hash, every record must have one. */
 function unchained(prefix: string, records: readonly RecordSeen[]): ChainBreak[] {
   const began = records.findIndex(({ says }) => says !== null && says.chain !== null);
   if (began < 0) return [];
@@ -121,7 +121,7 @@ function unchained(prefix: string, records: readonly RecordSeen[]): ChainBreak[]
     .map(({ number }) => ({ number, what: `${prefix}-${number} carries no hash of the record before it` }));
 }
 
-/** What the counter says of the oldest and the newest. */
+/** What the counter reveals about the oldest and the newest record. */
 function ends({ prefix, counter, records }: Chain): ChainBreak[] {
   const [first, last] = [records[0]?.number ?? 0, records.at(-1)?.number ?? 0];
   if (counter === null) return [{ number: last, what: 'the counter holds no number' }];

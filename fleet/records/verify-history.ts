@@ -9,7 +9,7 @@ import { numbersIn } from '../numbered.ts';
 import { contentOf, find } from '../record-node.ts';
 import { type Chain, type Checked, checkChain, type Noted, type RecordSeen } from './check-chain.ts';
 
-/** Reads both chains of an app, deployments and audit records, and says whether they are whole. Writes nothing. */
+/** Reads both chains of an app, deployments and audit records, and checks whether they are whole. Writes nothing. */
 export async function verifyHistory(session: Session, znodes: Znodes, noted: Noted | null): Promise<Checked[]> {
   const chains = await Promise.all([
     readChain(session, { parent: znodes.deployments, prefix: 'd', parse: parseDeployment }),
@@ -24,9 +24,9 @@ interface List {
   readonly parse: (data: Buffer) => { readonly number: number; readonly chain: string | null } | null;
 }
 
-/** The newest are read; whoever makes more than this has made enough findings. */
+/** The newest records are read. A chain with more than this has enough findings already. */
 const MAX_READ = 1_000;
-/** Publishes that come in between are waited out: number and records must be of one moment. */
+/** Reads again after a publish in between, because counter and records must be from one moment. */
 const MAX_LOOKS = 5;
 
 async function readChain(session: Session, list: List): Promise<Chain> {
@@ -45,7 +45,7 @@ async function readChain(session: Session, list: List): Promise<Chain> {
   }
 }
 
-/** Null: removed meanwhile, as the oldest are. */
+/** Null: removed in the meantime, as the oldest records are. */
 async function readRecord(session: Session, { parent, prefix, parse }: List, number: number) {
   const path = childPath(parent, `${prefix}-${number}`);
   const [found, acl] = await Promise.all([find(session, path), aclOf(session, path)]);
