@@ -55,9 +55,9 @@ const ENDED_BADLY: ReadonlySet<Ending> = new Set(['failed', 'halted', 'aborted']
 /**
  * Follows one deployment until the fleet has settled, something newer was published, or the time is up. If it rolls out
  * in waves, the coordinator decides; otherwise we judge from the reports, and write the outcome. Yields at every
- * reading; the last item has the ending. Reads by polling: publishers are rare and short-lived, so watches are left to
- * the agents. An outage of ZooKeeper only makes the picture stale: while a read hangs, the last picture is yielded
- * again every REDRAW_MS, and the time limit still applies.
+ * reading; the last item has the ending. Reads by polling: publishers are rare and short-lived, and so the number of
+ * watches stays constant. An outage of ZooKeeper only makes the picture stale: while a read hangs, the last picture is
+ * yielded again every REDRAW_MS, and the time limit still applies.
  */
 export async function* follow(
   parts: FollowParts,

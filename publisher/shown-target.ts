@@ -27,7 +27,7 @@ export function shownTargets(fleet: readonly AgentView[]): ShownTarget[] {
   return [...found.values()].toSorted((a, b) => b.agents.length - a.agents.length);
 }
 
-/** The one that most agents show. @throws FleetError NOTHING_SHOWN; SHOWN_DIFFERS if two are equally common. */
+/** The one that most agents show. @throws FleetError NOTHING_SHOWN; SHOWN_DIFFERS if the two most common are tied. */
 export function mostShown(fleet: readonly AgentView[]): ShownTarget {
   const [first, second] = shownTargets(fleet);
   if (!first) throw FleetError.of('NOTHING_SHOWN', 'no online agent reports that it shows a commit');
