@@ -2,7 +2,7 @@ import { type Recorded, readDeployment, readRecorded } from '../../fleet/history
 import { isPublished, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { deploymentUnknown } from '../../publisher/rollback.ts';
 import { pastLines } from '../../publisher/screens/history-screen.ts';
-import { attachedLines } from '../../publisher/screens/progress-lines.ts';
+import { attachedLines } from '../../publisher/screens/published-lines.ts';
 import { endingOfPast, stateAfter } from '../../publisher/verdict.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Deployment } from '../../schemas/deployment.ts';

@@ -3,7 +3,7 @@ import type { TakenBack } from '../../publisher/brings-back.ts';
 import type { Change } from '../../publisher/change.ts';
 import { follow } from '../../publisher/follow.ts';
 import { bringsBackLines, unknownLines } from '../../publisher/screens/contains-lines.ts';
-import { attachWords, detachedLines, type Followed, publishedLines } from '../../publisher/screens/progress-lines.ts';
+import { attachWords, detachedLines, type Followed, publishedLines } from '../../publisher/screens/published-lines.ts';
 import type { Ending } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { PublishedOutput } from '../../schemas/json-output.ts';

@@ -2,10 +2,10 @@ import type { DeploymentProgress } from '../../publisher/follow.ts';
 import {
   createProgressLines,
   endedFailures,
-  type Followed,
   progressFrame,
   verdictLines,
 } from '../../publisher/screens/progress-lines.ts';
+import type { Followed } from '../../publisher/screens/published-lines.ts';
 import { stateAfter } from '../../publisher/verdict.ts';
 import type { EndingOutput } from '../../schemas/json-output.ts';
 import { openLiveScreen } from '../shell/screen.ts';

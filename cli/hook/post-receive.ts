@@ -14,7 +14,7 @@ import { findBringsBack } from '../../publisher/brings-back.ts';
 import { readChange } from '../../publisher/change.ts';
 import { publish } from '../../publisher/publish.ts';
 import { againWords } from '../../publisher/screens/history-screen.ts';
-import type { Followed } from '../../publisher/screens/progress-lines.ts';
+import type { Followed } from '../../publisher/screens/published-lines.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import { createMutex, type Mutex } from '../../runtime/mutex.ts';

@@ -1,16 +1,14 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
-import type { Published } from '../../fleet/publish-transaction.ts';
 import { visible } from '../../runtime/safe-text.ts';
-import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
-import type { Change } from '../change.ts';
+import { deploymentName } from '../../schemas/deployment.ts';
 import type { DeploymentProgress } from '../follow.ts';
 import type { Stale } from '../freshness.ts';
 import { wasSetBack } from '../shown-target.ts';
 import type { Ending, JudgedAgent } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, outputLines, stateWords, tallyOf } from './agent-table.ts';
-import { changeLines, placeLines } from './change-lines.ts';
 import { line, type Screen } from './columns.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
+import type { Followed } from './published-lines.ts';
 import { asSeen, staleChange, staleLines } from './stale-lines.ts';
 import { abortWords, heldWords, waveWords } from './wave-words.ts';
 import { age, nameAndCommit, names, noAgentNext, noAgentWords, short, standingWords } from './words.ts';
@@ -24,9 +22,6 @@ interface ProgressLines {
 
 /** How often, at least, a line says what the command waits for. */
 const REMIND_MS = 10_000;
-
-/** The followed deployment: just published, or attached to `again`, so that the time before is not known. */
-export type Followed = Pick<Published, 'record' | 'targetVersion' | 'previous'> & { readonly again?: boolean };
 
 /** How long it took; after `attach`, how long we watched. */
 const spent = (ms: number, { again }: Followed): string => `${age(ms)}${again ? ' of watching' : ''}`;
@@ -196,51 +191,6 @@ function waysOn(
   if (wasSetBack(fleet, targetVersion, progress.rollout)) return [setBackWords(fleet)];
   return nextCommands(ending, progress, look);
 }
-
-/** The first lines: what changes. */
-export function publishedLines({ record, previous }: Followed, change: Change | null, screen: Screen): string[] {
-  const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
-  const { lifted, underHold } = record;
-  const places = placeLines(previous?.target ?? null, record.target);
-  return [
-    `${deploymentName(record.number)}: ${stepWords(record, previous)} at ${record.target.relativePath}, by ${visible(record.by, 100)}${title}`,
-    ...(underHold
-      ? [`  under the hold of ${visible(underHold.by, 100)} (${visible(underHold.reason, 300)}), which stays`]
-      : []),
-    ...(lifted
-      ? [`  by force out of the quarantine of ${visible(lifted.by, 100)}: ${visible(lifted.reason, 300)}`]
-      : []),
-    ...places,
-    ...(change ? changeLines(change, places.length > 0, screen) : []),
-  ];
-}
-
-function stepWords({ target }: Deployment, previous: Deployment | null): string {
-  const to = short(target.commitId);
-  if (previous === null) return to;
-  const name = deploymentName(previous.number);
-  if (previous.target.commitId === target.commitId) return `${to} again (${name})`;
-  return `${short(previous.target.commitId)} (${name}) -> ${to}`;
-}
-
-/** The first lines of `attach`. */
-export function attachedLines({ record, previous }: Followed, now: number): string[] {
-  const title = record.reason ? `  ${visible(record.reason, 120)}` : '';
-  return [
-    `${nameAndCommit(record)}, published ${age(now - record.at)} ago by ${visible(record.by, 100)}${title}`,
-    ...placeLines(previous?.target ?? null, record.target),
-  ];
-}
-
-/** After Ctrl-C: how to follow it again. */
-export const detachedLines = ({ record }: Followed): string[] => [
-  'detached: the fleet continues without this command',
-  attachWords(record),
-];
-
-/** The command that follows it again. */
-export const attachWords = ({ number }: Pick<Deployment, 'number'>): string =>
-  `next: gitfleet attach ${deploymentName(number)}`;
 
 /** The failures in full, after a live table that had no room for them. */
 export const endedFailures = ({ verdict }: DeploymentProgress, screen: Screen): string[] =>

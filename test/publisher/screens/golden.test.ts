@@ -16,14 +16,12 @@ import { width } from '../../../publisher/screens/columns.ts';
 import { againWords, historyLines, pastLines } from '../../../publisher/screens/history-screen.ts';
 import { planLines, planOutputOf, publishWords } from '../../../publisher/screens/plan-screen.ts';
 import {
-  attachedLines,
   createProgressLines,
-  detachedLines,
   endedFailures,
   progressFrame,
-  publishedLines,
   verdictLines,
 } from '../../../publisher/screens/progress-lines.ts';
+import { attachedLines, detachedLines, publishedLines } from '../../../publisher/screens/published-lines.ts';
 import { statusChanges } from '../../../publisher/screens/status-output.ts';
 import { asksForWayBack, type StatusPicture, statusLines } from '../../../publisher/screens/status-screen.ts';
 import { verifyLines } from '../../../publisher/screens/verify-lines.ts';
