@@ -6,9 +6,9 @@ import type { NodeData, NodeStat } from '../../zookeeper/session.ts';
  * Decides which presences and reports are an agent's own. An access list does not prove it: the creator of a node
  * chooses the list and may name another agent there, and servers show the hashes only to those who may change the list.
  * So agents sign: a presence for the server session that holds it, a report for its agent. Neither counts under another
- * name, and a presence not in another session. Guarantee: while enrolment is closed, every returned node was signed by
- * the agent that the operator entered under that name. While it is open, nothing is verified, and everything with a
- * valid name counts.
+ * name, and a presence not in another session.
+ * Guarantee: while enrolment is closed, every returned node was signed by the agent that the operator entered under
+ * that name. While it is open, nothing is verified, and everything with a valid name counts.
  */
 export interface Trust {
   /** While enrolment is open nothing is verified, so a known node need not be read again. */

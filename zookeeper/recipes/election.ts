@@ -34,10 +34,10 @@ const AGAIN: Backoff = { firstMs: 200, maxMs: 15_000 };
 /**
  * One leader among the candidates, for as long as the candidacy lasts: a candidate that loses its session stands again
  * automatically. Only a few stand (7), because each candidate costs a node and a watch, and a fleet does not need a
- * thousand successors. Guarantee: the fences of successive leaders rise, and no write with a term's guard is accepted
- * after the next leader's term began. What breaks it: writes without the guard, as with a lock. A term ends on
- * `suspended`, when its signal fires. If the same session comes back in time and is still first, a new term with the
- * same fence begins.
+ * thousand successors.
+ * Guarantee: the fences of successive leaders rise, and no write with a term's guard is accepted after the next
+ * leader's term began. What breaks it: writes without the guard, as with a lock. A term ends on `suspended`, when its
+ * signal fires. If the same session comes back in time and is still first, a new term with the same fence begins.
  */
 export function standForElection(session: Session, options: ElectionOptions): Candidacy {
   const { clock, random, log, most = 7 } = options;

@@ -4,9 +4,9 @@ import { enqueue, type Held, holdNode, leaveQueue, type QueueOptions, waitUntilH
 
 /**
  * A lock for one holder at a time, granted in the order of requests. A holder that dies or loses its session frees it.
- * Guarantee: no write with the holder's guard is accepted after the next holder has the lock. What breaks it: effects
- * with neither guard nor fence. A holder that was frozen believes for a moment that it still has the lock; no lock over
- * a network can change that.
+ * Guarantee: no write with the holder's guard is accepted after the next holder has the lock.
+ * What breaks it: effects with neither guard nor fence. A holder that was frozen believes for a moment that it still
+ * has the lock; no lock over a network can change that.
  *
  * Waits until it holds the lock; `signal` gives up. While it waits, a lost session costs it its place, but not the
  * request.

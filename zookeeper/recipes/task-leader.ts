@@ -14,8 +14,8 @@ import { json, parseClaim, parseWorker, TASK, type TaskOptions, taskPath } from 
  * The leader of a list of tasks (tasks.ts), elected among its candidates. Guarantee: each write that gives out or fails
  * a task starts with the guard of the leader's term, so none of an earlier leader is accepted once its successor leads.
  * It keeps nothing in memory that its successor needs, except how long each worker has been silent, which a new leader
- * counts from its own start. What it does not do: give a task of a silent worker to the same worker again, if no other
- * has room.
+ * counts from its own start.
+ * What it does not do: give a task of a silent worker to the same worker again, if no other has room.
  */
 export interface TaskLeaderOptions extends TaskOptions, Omit<ElectionOptions, 'path' | 'acl' | 'data'> {
   /** The maximum number of attempts for a task. Default 5. */

@@ -11,9 +11,10 @@ import { enqueue, holdNode, leaveQueue, type QueueNode, UNTIL_ANSWERED, waitUnti
  * put is handled at least once, or is in `failed/` after five attempts. If the taker of an item dies, loses its session
  * or gives the item back, the item is given out again; `done` removes it only for its current taker. `put` refuses
  * beyond a thousand entries, so that the list can always be read; programs that put at the same moment may exceed that
- * by one each. What breaks it: effects of a taker that are not repeatable, because an item is given out again under the
- * same id when its taker is cut off (its signal has fired by then); and a put that is repeated after the outcome
- * `unknown`, which makes two items. A taker that dies as the head of the line delays the others until its session ends.
+ * by one each.
+ * What breaks it: effects of a taker that are not repeatable, because an item is given out again under the same id when
+ * its taker is cut off (its signal has fired by then); and a put that is repeated after the outcome `unknown`, which
+ * makes two items. A taker that dies as the head of the line delays the others until its session ends.
  *
  *     items/item-<id>-<n>        the content as put; its version counts the attempts
  *     items/taken-item-<id>-<n>  ephemeral: the taker's claim; counts as an entry too

@@ -12,9 +12,9 @@ import { openSocket } from './socket.ts';
 /**
  * One connection to one server, from the first packet to its end; the next one is a new connection. The client package
  * sends handshake and pings, and numbers and queues the packets. It has no part in what it does badly: it never opens a
- * socket, sees no answer and no event, and is discarded with its socket. Guarantee: if the server falls silent, the
- * connection ends within the handshake limit or 3/5 of the session timeout; each call is answered once; nothing that a
- * peer sends can throw out of here.
+ * socket, sees no answer and no event, and is discarded with its socket.
+ * Guarantee: if the server falls silent, the connection ends within the handshake limit or 3/5 of the session timeout;
+ * each call is answered once; nothing that a peer sends can throw out of here.
  *
  *   opening ── TCP or TLS is up ──▶ greeting ── handshake ──▶ up ──▶ ended
  *      └────────────────────────────────┴──────────────────────────────▲
@@ -61,9 +61,7 @@ interface Line {
   phase: 'opening' | 'greeting' | 'up' | 'ended';
   /** We are closing: the server answers by hanging up, which is no failure of the connection. */
   closing: boolean;
-  /**
-   * How many calls into the client package are on the stack. Our callbacks run callers' code, which must not run on it.
-   */
+  /** Calls into the client package that are on the stack. Our callbacks run callers' code, but never on its stack. */
   onManagersStack: number;
   silentLimitMs: number;
   rttMs: number | undefined;
