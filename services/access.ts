@@ -59,3 +59,12 @@ export function registrarIn(auth: readonly { readonly scheme: string; readonly c
 
 /** The user of a registrar's credential; each service has a password of its own. */
 export const REGISTRAR = 'registrar';
+
+/** For a program that knows no roles: what it makes is its own, and everybody reads it. */
+export function ownServiceAccess(acl: readonly AclEntry[]): ServiceAccess {
+  const own = [...acl, { scheme: 'world', id: 'anyone', permissions: 'r' }];
+  return {
+    ...{ above: own, list: own, registration: own },
+    ...{ fleetAbove: own, fleet: own, instances: own, twin: own, consumers: own, consumer: own },
+  };
+}

@@ -1,5 +1,8 @@
 import { join } from 'node:path';
+import type { Clock } from '../runtime/clock.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
+import { classify } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
 import { readIfThere } from '../runtime/read-if-there.ts';
 import { isHost } from '../schemas/settings/service-settings.ts';
 import { readTwin } from './contract.ts';
@@ -43,6 +46,50 @@ function instanceIn(value: Record<string, unknown> | null): Instance | null {
   if (typeof name !== 'string' || typeof host !== 'string' || !isHost(host)) return null;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) return null;
   return { name, host, port, twin: twin ? readTwin(twin) : null };
+}
+
+/** So long ago an earlier process may have had the list from ZooKeeper, to say what is missing from it now. */
+const RECENT_MS = 3_600_000;
+
+/**
+ * Whether what an earlier process knew still says who is missing: an outage may have lasted for most of its age. Those
+ * that are missing are looked at before they count (view.ts).
+ */
+export const isRecent = ({ at }: CachedList, now: number): boolean => now - at < RECENT_MS;
+
+interface CacheParts {
+  /** Null: nothing is kept. */
+  readonly cacheDirectory: string | null;
+  readonly service: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Keeps the list for the next process; what cannot be kept is logged. */
+export async function saveList(parts: CacheParts, list: ServiceList): Promise<void> {
+  const { cacheDirectory, service, clock, log } = parts;
+  if (cacheDirectory === null) return;
+  await writeCache(cacheDirectory, service, list, clock.now()).catch((error: unknown) =>
+    log.warn({ err: classify(error), service }, 'the list of a service is not kept on disk'),
+  );
+}
+
+const AGAIN_MS = 60_000;
+
+/**
+ * Notes each minute that the list is confirmed still: one that does not change would look old to the next process.
+ * @param confirmed null: ZooKeeper does not confirm a list now.
+ */
+export async function keepCache(
+  parts: CacheParts,
+  confirmed: () => ServiceList | null,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted && parts.cacheDirectory !== null) {
+    await parts.clock.sleep(AGAIN_MS, signal).catch(() => {});
+    const list = signal.aborted ? null : confirmed();
+    if (list) await saveList(parts, list);
+  }
 }
 
 export async function writeCache(directory: string, service: string, list: ServiceList, at: number): Promise<void> {

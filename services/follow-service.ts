@@ -13,6 +13,8 @@ export interface FollowParts {
   readonly service: string;
   /** What an earlier process knew; null: nothing that still counts. */
   readonly before: readonly Instance[] | null;
+  /** How one that is missing is looked at. Default: whether it accepts a connection. */
+  readonly look?: typeof lookTcp;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -106,10 +108,11 @@ async function take(follower: Follower, seen: ChildrenSnapshot, reported: Set<st
 async function foundIn(follower: Follower, seen: ChildrenSnapshot & { exists: true }, reported: Set<string>) {
   const { session, service, log } = follower.parts;
   const paths = serviceZnodes(service);
-  // Before the values: a twin that goes later belongs to a later list.
-  const lost = follower.view.live.some(({ name }) => !seen.names.includes(name));
-  const twins = lost || follower.view.kept.length > 0 ? await session.children(paths.instances).catch(() => null) : [];
   const instances = await readInstances({ session, service, log, reported }, seen.names);
+  const names = new Set(instances.map(({ name }) => name));
+  const lost = follower.view.live.some(({ name }) => !names.has(name));
+  // After the values: one whose session ended while they were read has no twin any more, and has not left in order.
+  const twins = lost || follower.view.kept.length > 0 ? await session.children(paths.instances).catch(() => null) : [];
   return { instances, mark: seen.stat.pzxid, twins: new Set(twins ?? []) };
 }
 
@@ -130,12 +133,13 @@ async function lookAtKept(follower: Follower, signal: AbortSignal): Promise<void
 }
 
 async function silentOf({ view, parts }: Follower, signal: AbortSignal): Promise<Set<string>> {
+  const { look = lookTcp } = parts;
   const silent = new Set<string>();
   const left = view.kept.map(({ instance }) => instance);
   const worker = async () => {
     for (let instance = left.shift(); instance && !signal.aborted; instance = left.shift()) {
       await parts.clock.sleep(parts.random() * 50, signal).catch(() => {});
-      const wrong = await lookTcp(addressText(instance), LOOK_MS, parts.clock, signal);
+      const wrong = await look(addressText(instance), LOOK_MS, parts.clock, signal);
       if (wrong !== null && !signal.aborted) silent.add(instance.name);
     }
   };

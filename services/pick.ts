@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../runtime/clock.ts';
+import { FleetError } from '../runtime/errors.ts';
 import { addressText } from './contract.ts';
 import type { Instance } from './instance.ts';
+import type { ServiceList } from './view.ts';
 
 /** How one instance of a list is chosen. `random` takes the less busy of two; `sticky` keeps a key at its instance. */
 export const STRATEGIES = ['random', 'round-robin', 'least-conn', 'sticky'] as const;
@@ -57,6 +59,24 @@ export function pick(
     case 'sticky':
       return rendezvous(from, rule.key ?? '');
   }
+}
+
+/**
+ * The same of a whole list, with `sticky` where there is a key and no strategy. @throws FleetError NO_INSTANCE
+ */
+export function pickFrom(
+  service: string,
+  { instances, state }: ServiceList,
+  rule: Partial<PickRule>,
+  memory: PickMemory,
+  now: number,
+  random: Random,
+): Instance {
+  const strategy = rule.key === undefined ? 'random' : 'sticky';
+  const found = pick(instances, { strategy, ...rule }, memory, now, random);
+  if (found) return found;
+  const what = instances.length === 0 ? `has no instance: its list is ${state}` : 'has no instance that fits';
+  throw FleetError.of('NO_INSTANCE', `${service} ${what}`);
 }
 
 function fitsRule({ twin }: Instance, { commit, fits }: PickRule): boolean {

@@ -14,6 +14,8 @@ export interface View {
   readonly kept: readonly Kept[];
   /** Those that were lost lately without order, kept or not. */
   readonly lost: readonly Kept[];
+  /** Those that left in order lately. */
+  readonly left: readonly Kept[];
   /** The pzxid of the list; null: it came from disk, or there is no list. */
   readonly mark: bigint | null;
   /** Whether ZooKeeper has a list of this service. */
@@ -28,7 +30,7 @@ interface Kept {
 export const MAX_FROZEN_MS = 600_000;
 const MASS_SHARE = 0.3;
 
-export const NO_VIEW: View = { live: [], kept: [], lost: [], mark: null, exists: false };
+export const NO_VIEW: View = { live: [], kept: [], lost: [], left: [], mark: null, exists: false };
 
 interface Found {
   readonly instances: readonly Instance[];
@@ -43,7 +45,9 @@ export function nextView(view: View, found: Found | null, now: number, windowMs:
   const names = new Set(live.map(({ name }) => name));
   const addresses = new Set(live.map(addressText));
   const gone = view.live.filter((each) => !names.has(each.name) && !addresses.has(addressText(each)));
-  const disorderly = gone.filter(({ name }) => !found?.twins.has(name)).map((instance) => ({ instance, since: now }));
+  const isOrderly = ({ instance }: Kept) => found?.twins.has(instance.name) ?? false;
+  const lostNow = gone.map((instance) => ({ instance, since: now }));
+  const disorderly = lostNow.filter((each) => !isOrderly(each));
   // Who is registered again under its name is not lost: one instance that comes and goes is no mass.
   const stillLost = view.lost.filter(({ instance, since }) => now - since <= windowMs && !names.has(instance.name));
   const lost = [...stillLost, ...disorderly];
@@ -55,6 +59,7 @@ export function nextView(view: View, found: Found | null, now: number, windowMs:
     live,
     kept: stillMissing(kept, live, found?.twins ?? new Set()),
     lost: isMass ? [] : lost,
+    left: [...view.left.filter(({ since }) => now - since <= windowMs), ...lostNow.filter(isOrderly)],
     mark: found?.mark ?? view.mark,
     exists: found !== null,
   };
@@ -84,11 +89,14 @@ export interface ServiceList {
   readonly state: ListState;
   readonly instances: readonly Instance[];
   readonly mark: bigint | null;
+  /** The names of those that left in order lately, and may wait for this consumer. */
+  readonly left: readonly string[];
 }
 
 export function listOf(view: View): ServiceList {
   const instances = withoutDoubles([...view.live, ...view.kept.map(({ instance }) => instance)]);
-  return { state: stateOf(view, instances), instances, mark: view.mark };
+  const left = view.left.map(({ instance }) => instance.name);
+  return { state: stateOf(view, instances), instances, mark: view.mark, left };
 }
 
 function stateOf(view: View, instances: readonly Instance[]): ListState {
@@ -101,4 +109,10 @@ function stateOf(view: View, instances: readonly Instance[]): ListState {
 export function lostSomebody(before: ServiceList, after: ServiceList): boolean {
   const now = new Set(after.instances.map(addressText));
   return before.instances.some((instance) => !now.has(addressText(instance)));
+}
+
+/** Whether one that is missing in the second list left in order: it waits to hear that it gets no more requests. */
+export function lostLeaver(before: ServiceList, after: ServiceList): boolean {
+  const now = new Set(after.instances.map(addressText));
+  return before.instances.some((instance) => !now.has(addressText(instance)) && after.left.includes(instance.name));
 }

@@ -2,7 +2,7 @@ import { systemClock as clock, systemRandom as random } from '../../runtime/cloc
 import { FleetError } from '../../runtime/errors.ts';
 import { matches, parseSelector } from '../../schemas/selector.ts';
 import { addressText } from '../../services/contract.ts';
-import { NOTHING_PICKED, pick, type Strategy } from '../../services/pick.ts';
+import { NOTHING_PICKED, pickFrom, type Strategy } from '../../services/pick.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
@@ -27,11 +27,7 @@ export async function run({ options, words }: Call): Promise<number> {
     ...(options['commit'] === undefined ? {} : { commit: String(options['commit']) }),
     ...(options['selector'] === undefined ? {} : { fits: fitsOf(String(options['selector'])) }),
   };
-  const picked = pick(list.instances, rule, NOTHING_PICKED, clock.now(), random);
-  if (!picked) {
-    const what = list.instances.length === 0 ? 'has no instance' : 'has no instance that fits';
-    throw FleetError.of('NO_INSTANCE', `${service} ${what}`);
-  }
+  const picked = pickFrom(service, list, rule, NOTHING_PICKED, clock.now(), random);
   if (options['json']) sayJson(instanceOutput(picked));
   else say(addressText(picked));
   return EXIT.converged;

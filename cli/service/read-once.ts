@@ -33,6 +33,6 @@ export async function readOnce(settings: Settings, service: string, cacheDirecto
     if (cached === null || cacheDirectory === null) throw error;
     const ageMs = Math.max(0, clock.now() - cached.at);
     warn(`ZooKeeper does not answer: from ${cacheFile(cacheDirectory, service)}, ${Math.round(ageMs / 1_000)} s old`);
-    return { list: { state: 'live', instances: cached.instances, mark: null }, ageMs };
+    return { list: { state: 'live', instances: cached.instances, mark: null, left: [] }, ageMs };
   }
 }

@@ -2,10 +2,10 @@ import { createBell } from '../../runtime/bell.ts';
 import { classify } from '../../runtime/errors.ts';
 import { createRetryLoop } from '../../runtime/retry-loop.ts';
 import type { ServiceAccess } from '../access.ts';
-import { readCache, writeCache } from '../cache.ts';
+import { isRecent, keepCache, readCache, saveList } from '../cache.ts';
 import { openConsumer } from '../consumer.ts';
 import { type FollowParts, followService } from '../follow-service.ts';
-import { lostSomebody, MAX_FROZEN_MS, type ServiceList } from '../view.ts';
+import { lostLeaver, lostSomebody, type ServiceList } from '../view.ts';
 
 /** Brings something outside to a list. Resolves to whether it may be said that the list is applied (consumer.ts). */
 export type Apply = (list: ServiceList, signal: AbortSignal) => Promise<boolean>;
@@ -20,18 +20,18 @@ export interface AppliedParts extends Omit<FollowParts, 'before'> {
   readonly cacheDirectory: string | null;
 }
 
-/** Nothing but a loss is applied sooner after what was applied last: instances come in swarms. */
+/** Instances come in swarms, and so do sessions that end. One that left in order waits, and is not made to wait longer. */
 const QUIET_MS = 2_000;
-const LOSS_QUIET_MS = 50;
+const LEAVER_QUIET_MS = 50;
 const AGAIN_MS = 60_000;
 
 /**
  * Keeps a file, a proxy or the like at the list of a service, for as long as a program lives, as a consumer that
- * acknowledges. Registers first, reads then. Guarantee: a loss is applied at once, everything else at most every 2 s; what
- * fails is tried again with the newest list; a consumer that cannot apply acknowledges nothing.
+ * acknowledges. Registers first, reads then. Guarantee: that an instance left in order is applied at once, everything else
+ * at most every 2 s; what fails is tried again with the newest list; a consumer that cannot apply acknowledges nothing.
  */
 export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Promise<void> {
-  const { clock, service, log, cacheDirectory } = parts;
+  const { clock, service, log, session } = parts;
   const bell = createBell(clock);
   const retryLoop = createRetryLoop(parts);
   const consumer = openConsumer(parts);
@@ -44,6 +44,7 @@ export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Pro
     }
   });
   let applied: ServiceList | null = null;
+  const keeping = keepCache(parts, () => (session.state === 'connected' ? applied : null), signal);
   let at = Number.NEGATIVE_INFINITY;
   let waitMs = AGAIN_MS;
   while (!signal.aborted) {
@@ -52,7 +53,8 @@ export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Pro
     waitMs = AGAIN_MS;
     if (list === null || list === applied || signal.aborted) continue;
     const loses = applied === null || lostSomebody(applied, list);
-    const quietMs = at + (loses ? LOSS_QUIET_MS : QUIET_MS) - clock.monotonic();
+    const leaves = applied === null || lostLeaver(applied, list);
+    const quietMs = at + (leaves ? LEAVER_QUIET_MS : QUIET_MS) - clock.monotonic();
     if (quietMs > 0) {
       waitMs = quietMs;
       continue;
@@ -63,18 +65,18 @@ export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Pro
       if (acknowledged && loses && list.mark !== null) consumer.applied(list.mark);
       applied = list;
       retryLoop.wentWell();
-      if (cacheDirectory !== null) await writeCache(cacheDirectory, service, list, clock.now());
+      await saveList(parts, list);
     } catch (error) {
       if (signal.aborted) break;
       waitMs = retryLoop.failed(error, { service }, 'cannot apply the list of a service, retrying');
     }
   }
+  await keeping;
   await pump.catch((error: unknown) => log.warn({ err: classify(error), service }, 'the list of a service has ended'));
   await consumer.close();
 }
 
-/** A cache that is older than a frozen list may be says nothing about who is still there. */
 async function knownBefore({ cacheDirectory, service, clock }: AppliedParts) {
   const cached = cacheDirectory === null ? null : await readCache(cacheDirectory, service);
-  return cached && clock.now() - cached.at < MAX_FROZEN_MS ? cached.instances : null;
+  return cached && isRecent(cached, clock.now()) ? cached.instances : null;
 }

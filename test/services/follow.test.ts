@@ -116,7 +116,7 @@ it('a list of 1,000 instances is read from disk within 50 ms, and what is no lis
     port: at + 1,
     twin: null,
   }));
-  await writeCache(directory, SERVICE, { state: 'live', instances, mark: 1n }, 5);
+  await writeCache(directory, SERVICE, { state: 'live', instances, mark: 1n, left: [] }, 5);
   await readCache(directory, 'other/one');
   const begun = performance.now();
   const cached = await readCache(directory, SERVICE);

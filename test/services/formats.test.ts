@@ -13,7 +13,7 @@ const two: Instance = {
   },
 };
 const list = (...instances: Instance[]): ServiceList => ({
-  ...{ state: instances.length > 0 ? 'live' : 'empty', instances, mark: 1n },
+  ...{ state: instances.length > 0 ? 'live' : 'empty', instances, mark: 1n, left: [] },
 });
 
 describe('a list as a file', () => {

@@ -1,0 +1,163 @@
+import type { ServiceAccess } from './access.ts';
+import { isRecent, keepCache, readCache, saveList } from './cache.ts';
+import { type CallTally, createCallTally } from './call-tally.ts';
+import { type ConsumerSide, openConsumer } from './consumer.ts';
+import { addressText } from './contract.ts';
+import { type FollowParts, followService } from './follow-service.ts';
+import type { Instance } from './instance.ts';
+import { type PickRule, pickFrom } from './pick.ts';
+import { lostSomebody, type ServiceList } from './view.ts';
+
+/**
+ * The list of a service in the memory of a program that calls it, kept by a watch, and picks from it. Guarantee: an
+ * instance that left its list is not picked any more, and hears so once every `call` to it has ended: an instance that
+ * waits for its consumers loses no request of this one. An instance with two errors within 30 s is put aside for 30 s.
+ * While ZooKeeper is away the list stays as it is. What it does not do: send a request again, or cover what a program
+ * sends to an instance that it picked without `call`.
+ */
+export interface CallerSide {
+  /** As it is known now. */
+  readonly list: ServiceList;
+  /** When ZooKeeper confirmed the list last, ms since the epoch; null: it is confirmed now. */
+  readonly asOf: number | null;
+  /** @throws FleetError NO_INSTANCE */
+  pick(rule?: Partial<PickRule>): Instance;
+  /** One request at an instance that is picked for it. @throws FleetError NO_INSTANCE, and what the request throws */
+  call<T>(request: (instance: Instance) => Promise<T>, rule?: Partial<PickRule>): Promise<T>;
+  /** After each change of the list. */
+  onChange(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+export interface CallerParts extends Omit<FollowParts, 'before'> {
+  readonly access: ServiceAccess;
+  /** Once among all consumers of the service. */
+  readonly id: string;
+  /** For people. */
+  readonly what: string;
+  /** Where the list is kept for the next process; null: nowhere. */
+  readonly cacheDirectory: string | null;
+}
+
+interface State {
+  readonly parts: CallerParts;
+  readonly calls: CallTally;
+  readonly consumer: ConsumerSide;
+  readonly listeners: Set<() => void>;
+  list: ServiceList;
+  /** ZooKeeper has answered in this process. */
+  heard: boolean;
+  asOf: number;
+  /** The mark of a list that lost somebody, until it is acknowledged. */
+  owed: bigint | null;
+}
+
+/**
+ * Resolves once a list is known: at once where an earlier process kept one on disk, which counts until ZooKeeper has
+ * answered; else with the first answer of ZooKeeper, or rejects with the reason of `signal`.
+ */
+export async function openCaller(parts: CallerParts, signal: AbortSignal): Promise<CallerSide> {
+  const { session, service, cacheDirectory, clock } = parts;
+  const cached = cacheDirectory === null ? null : await readCache(cacheDirectory, service);
+  const state: State = {
+    parts,
+    calls: createCallTally(clock),
+    consumer: openConsumer(parts),
+    listeners: new Set(),
+    list: { state: cached ? 'live' : 'missing', instances: cached?.instances ?? [], mark: null, left: [] },
+    heard: false,
+    asOf: cached?.at ?? 0,
+    owed: null,
+  };
+  const stop = new AbortController();
+  const firstAnswer = new Promise<void>((resolve) => state.listeners.add(resolve));
+  const before = cached && isRecent(cached, clock.now()) ? cached.instances : null;
+  const following = Promise.all([
+    follow(state, before, stop.signal),
+    keepCache(parts, () => confirmed(state), stop.signal),
+  ]);
+  const offState = session.onState((now) => {
+    if (state.heard && now === 'suspended') state.asOf = clock.now();
+    if (now === 'closed') stop.abort();
+  });
+  const caller = callerOf(state, async () => {
+    offState();
+    stop.abort();
+    await state.consumer.close();
+    await following;
+  });
+  if (cached) return caller;
+  await orAborted(Promise.race([firstAnswer, following]), signal).catch(async (error: unknown) => {
+    await caller.close();
+    throw error;
+  });
+  return caller;
+}
+
+function callerOf(state: State, close: CallerSide['close']): CallerSide {
+  const { calls } = state;
+  return {
+    get list() {
+      return state.list;
+    },
+    get asOf() {
+      return confirmed(state) === null ? state.asOf : null;
+    },
+    pick: (rule = {}) => pickNow(state, rule),
+    async call(request, rule = {}) {
+      try {
+        return await calls.perform(pickNow(state, rule), request);
+      } finally {
+        acknowledge(state);
+      }
+    },
+    onChange(listener) {
+      state.listeners.add(listener);
+      return () => state.listeners.delete(listener);
+    },
+    close,
+  };
+}
+
+/** Null: ZooKeeper does not confirm the list now. */
+const confirmed = ({ heard, list, parts }: State): ServiceList | null =>
+  heard && parts.session.state === 'connected' ? list : null;
+
+/** Registers first, reads then: an instance that leaves after that waits for this consumer. */
+async function follow(state: State, before: readonly Instance[] | null, signal: AbortSignal): Promise<void> {
+  const { parts } = state;
+  await state.consumer.registered();
+  for await (const list of followService({ ...parts, before }, signal)) {
+    if (!state.heard || lostSomebody(state.list, list)) state.owed = list.mark;
+    state.list = list;
+    state.heard = true;
+    acknowledge(state);
+    for (const listener of [...state.listeners]) listener();
+    await saveList(parts, list);
+  }
+}
+
+/** A request that runs at an instance that left may still be written to it. */
+function acknowledge(state: State): void {
+  const listed = new Set(state.list.instances.map(addressText));
+  if (state.owed === null || state.calls.runElsewhere(listed)) return;
+  state.consumer.applied(state.owed);
+  state.owed = null;
+}
+
+/** @throws FleetError NO_INSTANCE */
+function pickNow({ parts, list, calls }: State, rule: Partial<PickRule>): Instance {
+  const { service, clock, random } = parts;
+  const instance = pickFrom(service, list, rule, calls.memory, clock.monotonic(), random);
+  calls.notePick();
+  return instance;
+}
+
+function orAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    promise.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}
