@@ -2,6 +2,7 @@ import type { AclEntry, CallOptions, CreateMode, Operation, OperationResult, Ses
 import type { Content } from './content.ts';
 import type { FlagReaders } from './flags.ts';
 import type { Recipes } from './recipes.ts';
+import type { Services } from './services.ts';
 import type { Values } from './values.ts';
 
 /**
@@ -30,6 +31,7 @@ export interface Client
   readonly flags: FlagReaders;
   /** Values of any program, with the refusals of `gitfleet kv`. */
   readonly values: Values;
+  readonly services: Services;
   /** Resolves to the path made: the sequential modes append a number to it. */
   create(path: string, content: Content, options?: CreateOptions): Promise<string>;
   /** `version`: the one that was read, or ANY_VERSION. */

@@ -4,6 +4,7 @@ import { systemClock, systemRandom } from '../runtime/clock.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { createLog } from '../runtime/log.ts';
 import { parseDuration } from '../schemas/duration.ts';
+import { openServiceAccess, ownServiceAccess } from '../services/access.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import type { AclEntry } from '../zookeeper/session.ts';
 import type { Client } from './client.ts';
@@ -48,16 +49,18 @@ export function connect(settings: ConnectSettings): Client {
   const credentials = () => [...auth, ...(authFile === undefined ? [] : authIn(authFile))];
   const first = credentials();
   const parts = { clock: systemClock, random: systemRandom, log: logTo(settings.log) };
+  const defaultAcl = aclOf(settings.acl ?? (first.length > 0 ? 'creator' : 'open'));
   const session = openSession({
     connect: settings.zookeeper,
     sessionTimeoutMs: timeoutOf(settings.sessionTimeout ?? '15s'),
     auth: first,
-    defaultAcl: aclOf(settings.acl ?? (first.length > 0 ? 'creator' : 'open')),
+    defaultAcl,
     tls,
     ...(authFile === undefined ? {} : { renewCredentials: async () => ({ auth: credentials(), tls }) }),
     ...parts,
   });
-  return createClient(session, settings.apps ?? [], parts);
+  const serviceAccess = defaultAcl === 'open' ? openServiceAccess : ownServiceAccess(defaultAcl);
+  return createClient(session, settings.apps ?? [], parts, serviceAccess);
 }
 
 function timeoutOf(text: string): number {

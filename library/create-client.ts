@@ -1,18 +1,29 @@
+import { openServiceAccess } from '../services/access.ts';
 import type { Operation, Session } from '../zookeeper/session.ts';
 import type { Client, ClientOperation } from './client.ts';
 import { toBuffer } from './content.ts';
 import { createFlagReaders } from './create-flags.ts';
 import { createRecipes, type RecipeParts } from './create-recipes.ts';
+import { createServices } from './create-services.ts';
 import { anyPath, ownPath } from './own-path.ts';
 import { createValues } from './values.ts';
 
-/** @param apps the app znodes besides those below `/app`. */
-export function createClient(session: Session, apps: readonly string[], parts: RecipeParts): Client {
+/**
+ * @param apps the app znodes besides those below `/app`.
+ * @param serviceAccess the rights of registrations and the like.
+ */
+export function createClient(
+  session: Session,
+  apps: readonly string[],
+  parts: RecipeParts,
+  serviceAccess = openServiceAccess,
+): Client {
   const own = (path: string) => ownPath(path, apps);
   return {
     ...createRecipes(session, own, parts),
     flags: createFlagReaders(session, parts),
     values: createValues(session),
+    services: createServices(session, serviceAccess, parts),
     get state() {
       return session.state;
     },

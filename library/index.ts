@@ -42,4 +42,16 @@ export type {
   WatchFlagsOptions,
 } from './flags.ts';
 export type { Barrier, Election, Member, Queue, TaskList, TaskListOptions } from './recipes.ts';
+export type {
+  CallerOptions,
+  InstanceList,
+  LeaveOptions,
+  Left,
+  PickOptions,
+  RegisteredInstance,
+  RegisterOptions,
+  ServiceCaller,
+  ServiceInstance,
+  Services,
+} from './services.ts';
 export type { PutOptions, Value, Values } from './values.ts';

@@ -1,9 +1,11 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { reservedFor } from '../../fleet/access.ts';
 import { createClient } from '../../library/create-client.ts';
 import { connect } from '../../library/index.ts';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { silentLog as log } from '../support/log.ts';
+import { ownAddress } from '../support/services/web.ts';
 import { fakeKit } from '../support/zookeeper/kit.ts';
 
 const kit = fakeKit();
@@ -163,5 +165,38 @@ describe('connect', () => {
     await expect.poll(() => lines.length, wide).toBeGreaterThan(0);
     await client.close();
     expect(client.state).toBe('closed');
+  });
+});
+
+describe('the services of a client', () => {
+  it('an instance is registered while its port is open, listed, picked, and leaves', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, resolve));
+    const { port } = server.address() as AddressInfo;
+    const [host, client] = [ownAddress(), open()];
+    const instance = client.services.register('shop/web', { port, host, labels: { zone: 'a' } });
+    await expect.poll(() => instance.name, wide).not.toBeNull();
+    expect(await client.services.names()).toEqual(['shop/web']);
+    const reader = open();
+    expect(await reader.services.list('shop/web')).toMatchObject({ state: 'live', instances: [{ host, port }] });
+    const fits = ({ zone }: Readonly<Record<string, string>>) => zone === 'a';
+    expect(await reader.services.pick('shop/web', { fits })).toMatchObject({
+      host,
+      port,
+      twin: { labels: { zone: 'a' } },
+    });
+    expect(await instance.leave({ atLeastMs: 0 })).toEqual({ alone: true, unacknowledged: [] });
+    expect((await reader.services.list('shop/web')).state).toBe('empty');
+    expect(await client.children('/service-fleet/shop/web/instances')).toEqual([]);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('a name that is none, an instance that is none and a host that leads to the caller are refused', async () => {
+    const { services } = open();
+    await expect(services.list('shop')).rejects.toMatchObject({ code: 'ZNODE' });
+    await expect(services.pick('no/such')).rejects.toMatchObject({ code: 'NO_INSTANCE' });
+    expect(() => services.register('shop/web', { port: 80, host: '127.0.0.1' })).toThrow(
+      'leads every caller to itself',
+    );
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { cleanEnvironment, gitfleet } from '../support/commands.ts';
 import { proxiesForTest } from '../support/proxy.ts';
+import { ownAddress } from '../support/services/web.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
 import { sharedServer } from '../support/zookeeper/shared.ts';
 
@@ -73,7 +74,8 @@ async function stopped({ child, ended }: ReturnType<typeof start>): Promise<void
 it('has a case for each program', () => {
   const programs = readdirSync(EXAMPLES).map((name) => name.replace('.ts', ''));
   const known = ['barrier', 'cache-servers', 'configuration', 'feature-switch', 'key-watcher', 'queue'];
-  expect(programs.toSorted()).toEqual([...known, 'stops-sending', 'update-stack', 'workers'].toSorted());
+  const ofServices = ['call-service', 'register-service'];
+  expect(programs.toSorted()).toEqual([...known, ...ofServices, 'stops-sending', 'update-stack', 'workers'].toSorted());
 });
 
 it('key-watcher prints each new value, before and after the key exists', async () => {
@@ -200,5 +202,29 @@ it('stops-sending stops before another program begins', async () => {
   await expect.poll(() => first.lines, { timeout: 60_000, interval: 5 }).toContain('stopped sending');
   expect(second.lines).not.toContain('sending');
   await expect.poll(() => second.lines, wide).toContain('sending');
+  await stopped(second);
+});
+
+it('call-service loses no request while the instances of register-service leave and come', async () => {
+  const cache = join(project, 'cache');
+  mkdirSync(cache);
+  const HOST = ownAddress();
+  const first = start('register-service', [], { HOST });
+  await expect.poll(() => first.lines, wide).toContain('registered: true');
+  const caller = start('call-service', [], { CACHE: cache, PAUSE_MS: '2' });
+  const answers = ({ child }: { child: ChildProcess }) => `answered by ${child.pid}`;
+  await expect.poll(() => caller.lines, wide).toContain(answers(first));
+  const second = start('register-service', [], { HOST });
+  await expect.poll(() => caller.lines, wide).toContain(answers(second));
+  await stopped(first);
+  expect(first.lines.at(-1)).toBe('left, 0 did not acknowledge');
+  const before = caller.lines.length;
+  await expect.poll(() => caller.lines.length, wide).toBeGreaterThan(before + 10);
+  await stopped(caller);
+  expect(caller.lines.filter((line) => !line.startsWith('answered by'))).toEqual([]);
+  // The next one has the list from disk, while ZooKeeper is away.
+  const away = start('call-service', [], { CACHE: cache, PAUSE_MS: '2', ZOOKEEPER: '127.0.0.1:9' });
+  await expect.poll(() => away.lines.at(-1), wide).toBe(answers(second));
+  await stopped(away);
   await stopped(second);
 });
