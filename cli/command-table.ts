@@ -87,7 +87,8 @@ function verbOf(command: Command, argv: readonly string[]): string {
 
 /** Options that people know from other tools, and what does it here. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  '--dry-run': 'gitfleet plan shows what publish would do, and writes nothing;',
+  '--dry-run':
+    'gitfleet plan shows what publish would do, gitfleet plan --rollback what rollback would, without writing;',
   '-v': 'gitfleet version, or gitfleet -V;',
 };
 

@@ -9,8 +9,8 @@ export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>)
         shared(verb(root, 'publish [rev]', 'deploy a commit to the whole fleet', () => import('./deploy/publish.ts')))
           .alias('deploy')
           .description(
-            'Deploys a commit to the whole fleet. REV is a branch, a tag, or a short or full commit id; the default is' +
-              " HEAD. In a clone, the repository is the clone's origin, and the path on the servers is that of the current" +
+            'Deploys a commit to the whole fleet. REV is a branch, a tag, a short or full commit id, or in a clone a' +
+              " revision of git such as HEAD~1; the default is HEAD. In a clone, the repository is the clone's origin, and the path on the servers is that of the current" +
               ' target. With --url, --relative-path and a full commit id, no clone is needed. Before anything is written,' +
               ' gitfleet checks that the repository has the commit.',
           ),
@@ -37,11 +37,13 @@ export function deployVerbs({ root, verb }: CommandTable): void {
     )
       .description(
         'Shows what publish would do, found in the same way, and writes nothing: what changes, which agents would take' +
-          ' part, which are offline, and what blocks it.',
+          ' part, which are offline, and what blocks it. With --rollback, the same for gitfleet rollback.',
       )
+      .option('--rollback [deployment]', 'plan a rollback: to d-12 or a commit, or as gitfleet rollback would choose')
       .option('--force', 'as for publish')
       .option('--exit-code', 'exit 10 if the target would change'),
     'gitfleet plan main',
+    'gitfleet plan --rollback',
     'gitfleet plan --exit-code v1.2; [ $? -eq 10 ] && gitfleet publish v1.2',
   );
   example(
@@ -98,10 +100,12 @@ export function deployVerbs({ root, verb }: CommandTable): void {
     )
       .description(
         'Publishes the target of an earlier deployment again: the one you name, or the newest proven one before the' +
-          ' current. Agents keep what was proven, so the repository is not needed. The branch is not changed.',
+          ' current. DEPLOYMENT is d-12, 12, or a commit that was deployed, by at least 7 digits. Agents keep what' +
+          ' was proven, so the repository is not needed. The branch is not changed.',
       )
       .option('--quarantine', 'quarantine the commit that is replaced, so that no push brings it back'),
     'gitfleet rollback',
+    'gitfleet rollback 1f2e3d4',
     'gitfleet rollback d-12 --quarantine -m "checkout broken"',
   );
 }

@@ -10,7 +10,7 @@ import type { TakenBack } from './brings-back.ts';
 import type { Resolved } from './resolve-target.ts';
 import { presentProgress } from './verdict.ts';
 
-/** What a publish would do now, and what would stop it. */
+/** What a publish or a rollback would do now, and what would stop it. */
 export interface PublishPlan {
   readonly app: string;
   readonly resolved: Resolved;
@@ -20,6 +20,8 @@ export interface PublishPlan {
   readonly currentName: string | null;
   readonly deployment: number;
   readonly changes: boolean;
+  /** Of a rollback: the deployment that it returns to. */
+  readonly returnsTo: number | null;
   readonly blockers: readonly Failure[];
   readonly takePart: readonly AgentView[];
   readonly suspended: readonly AgentView[];
@@ -39,6 +41,8 @@ interface PlanFacts {
   readonly contained?: readonly CommitId[];
   readonly unknown?: readonly CommitId[];
   readonly bringsBack?: readonly TakenBack[];
+  /** It is the plan of a rollback to this deployment, which no hold stops. */
+  readonly returnsTo?: number;
 }
 
 /** Pure: judges the shared state as the publish transaction would. */
@@ -55,7 +59,9 @@ export function planPublish(
   const suspended = online.filter((view) => presentProgress(view, state.config.targetVersion) === 'suspended');
   const foreign = isPublished(state.config) && !state.current;
   const checks = [
-    () => checkHold(state.hold, now),
+    () => {
+      if (more.returnsTo === undefined) checkHold(state.hold, now);
+    },
     () => checkCounter(state.deployments),
     () => {
       if (!force) checkQuarantine(state.quarantine, target.commitId, more.contained);
@@ -67,6 +73,7 @@ export function planPublish(
   return {
     ...{ app, resolved, current, suspended, policy },
     currentName: state.current && deploymentName(state.current.number),
+    returnsTo: more.returnsTo ?? null,
     bringsBack: more.bringsBack ?? [],
     unknown: more.unknown ?? [],
     // A foreign write without a record gets one first.

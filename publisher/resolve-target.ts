@@ -53,7 +53,7 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
   const url = asked.url === null && current ? current.url : await repositoryUrl(remote, asked);
   const relativePath = placeOf(asked, current);
   const commitId = complete ? (rev as CommitId) : await commitOf(remote, asked, url);
-  const ref = complete || asked.rev === null || isCommitId(rev) ? undefined : asked.rev;
+  const ref = complete || asked.rev === null || isCommitId(rev) || isRelative(rev) ? undefined : asked.rev;
   const from = current?.commitId ?? null;
   const clone = complete ? null : asked.directory;
   const moves = asked.check && url !== current?.url;
@@ -110,15 +110,25 @@ function placeOf(asked: Asked, current: Target | null): RelativePath {
 
 async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promise<CommitId> {
   const rev = asked.rev ?? 'HEAD';
-  if (rev.startsWith('-') || /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{/.test(rev)) {
+  if (rev.startsWith('-') || /[\u0000-\u0020\u007f:?*[\\]|\.\./.test(rev)) {
     throw FleetError.of(
       'REF',
-      `"${visible(rev, 200)}" is no plain branch, tag or commit id`,
-      'such as main, v1.2 or 1f2e3d4',
+      `"${visible(rev, 200)}" is no branch, tag, commit id or revision`,
+      'such as main, v1.2, 1f2e3d4 or HEAD~1',
+    );
+  }
+  if (asked.url !== null && isRelative(rev)) {
+    throw FleetError.of(
+      'REF',
+      `"${visible(rev, 200)}" counts from another commit, which only a clone can do`,
+      'with --url, give a branch, a tag or a full commit id',
     );
   }
   return await remote.resolveRef(asked.url === null ? asked.directory : url, rev);
 }
+
+/** `HEAD~1`, `v1^{}`, `main@{1}`: it names no ref, but a commit seen from one. */
+const isRelative = (rev: string): boolean => /[~^]|@\{/.test(rev);
 
 /**
  * Refuses what the server denies having. If the server does not say, warns only, and leaves it to the agents.

@@ -4,28 +4,66 @@ import { FleetError } from '../runtime/errors.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
-import { isSameTarget } from '../schemas/target.ts';
+import { isSameTarget, type Target } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
+/** What a person named: a deployment, or a commit by the beginning of its id. */
+export type NamedDeployment = { readonly number: number } | { readonly commit: string };
+
 /**
  * Which deployment `rollback` returns to.
- * @param wanted the number that the operator named; null: the newest proven one before the current.
- * @throws FleetError NOTHING_PROVEN, DEPLOYMENT_UNKNOWN.
+ * @param wanted what the operator named, else the newest proven one before the current.
+ * @param foreign what config holds without a record: the rollback itself records it first.
+ * @throws FleetError NOTHING_PROVEN, DEPLOYMENT_UNKNOWN, AMBIGUOUS_REV.
  */
 export async function findRollback(
   session: Session,
   znodes: Znodes,
-  wanted: number | null,
+  wanted: NamedDeployment | null,
   quarantined: readonly Quarantined[] = [],
+  foreign: Target | null = null,
 ): Promise<Deployment> {
-  const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
-  const found = wanted === null ? lastProven(history, quarantined) : history.find((record) => record.number === wanted);
+  const recorded = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
+  const history = foreign === null ? recorded : withForeign(recorded, foreign);
+  if (wanted !== null) return namedIn(history, wanted);
+  const found = lastProven(history, quarantined);
   if (found) return found;
-  throw wanted === null ? nothingProven(history, quarantined) : deploymentUnknown(wanted);
+  throw nothingProven(history, quarantined);
 }
 
-/** Where `rollback` without a number would go now; null: nowhere, or unknown. Never throws. */
+/** As the history will be: with a record of what config holds. */
+function withForeign(history: readonly Deployment[], target: Target): readonly Deployment[] {
+  const [newest] = history;
+  if (!newest) return history;
+  return [{ ...newest, number: newest.number + 1, target, returnsTo: null, outcome: null }, ...history];
+}
+
+/** Of the deployments of one commit the newest proven one, else the newest. */
+export function namedIn(history: readonly Deployment[], wanted: NamedDeployment): Deployment {
+  if ('number' in wanted) {
+    const found = history.find(({ number }) => number === wanted.number);
+    if (found) return found;
+    throw deploymentUnknown(wanted.number);
+  }
+  const fits = history.filter(({ target }) => target.commitId.startsWith(wanted.commit));
+  const commits = new Set(fits.map(({ target }) => target.commitId));
+  const [newest] = fits;
+  if (newest && commits.size === 1) return fits.find(({ outcome }) => outcome?.state === 'proven') ?? newest;
+  throw commits.size > 1 ? commitAmbiguous(wanted.commit, commits.size) : commitUnknown(wanted.commit);
+}
+
+const commitAmbiguous = (commit: string, commits: number): FleetError =>
+  FleetError.of('AMBIGUOUS_REV', `${commit} begins ${commits} commits of the history`, 'give more digits, or d-N');
+
+const commitUnknown = (commit: string): FleetError =>
+  FleetError.of(
+    'DEPLOYMENT_UNKNOWN',
+    `no deployment in the history is of a commit ${commit}`,
+    `gitfleet history lists them; gitfleet publish ${commit} deploys another commit`,
+  );
+
+/** Where `rollback` without a number would go now; null: nowhere, or it cannot be found out. Never throws. */
 export async function findWayBack(session: Session, znodes: Znodes): Promise<Deployment | null> {
   try {
     const quarantine = await session.get(znodes.quarantine);

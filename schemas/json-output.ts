@@ -143,6 +143,8 @@ export const planOutput = z.strictObject({
   changes: z.boolean(),
   /** The number it would get, if no other publish comes first. */
   deployment: z.int(),
+  /** With `--rollback`: the deployment that it returns to. */
+  returnsTo: z.int().nullable(),
   current: target.nullable(),
   target,
   change: change.nullable(),

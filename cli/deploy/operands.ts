@@ -1,6 +1,7 @@
 /** What a person names on the command line: a deployment, a commit, an agent. */
 import { quarantinedIn } from '../../fleet/admission.ts';
 import { readHistory } from '../../fleet/history.ts';
+import type { NamedDeployment } from '../../publisher/rollback.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
@@ -13,15 +14,26 @@ import type { Session } from '../../zookeeper/session.ts';
 import { usage } from '../shell/terminal.ts';
 import { remoteOfUser } from './resolve-asked.ts';
 
-/** `d-12` as a person types it; null where nothing was typed. @throws FleetError USAGE */
+/** `d-12` or `12` as a person types it; null where nothing was typed. @throws FleetError USAGE */
 export function namedDeployment(word: string | undefined): number | null {
   if (word === undefined) return null;
-  const number = Number(/^d-([1-9]\d{0,14})$/.exec(word)?.[1]);
+  const number = Number(/^(?:d-)?([1-9]\d{0,14})$/.exec(word)?.[1]);
   if (Number.isSafeInteger(number)) return number;
   throw usage(
     `${JSON.stringify(word.slice(0, 60))} does not name a deployment`,
     'deployments have names such as d-12; gitfleet history lists them',
   );
+}
+
+/**
+ * A deployment, or a commit that was deployed: `d-12`, `12`, a full id or at least 7 digits of one. A word of 7 digits or
+ * more is a commit; null where nothing was typed. @throws FleetError USAGE
+ */
+export function namedDeploymentOrCommit(word: string | undefined): NamedDeployment | null {
+  const commit = word?.toLowerCase() ?? '';
+  if (/^[0-9a-f]{7,64}$/.test(commit)) return { commit };
+  const number = namedDeployment(word);
+  return number === null ? null : { number };
 }
 
 /**

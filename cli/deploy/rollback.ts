@@ -20,12 +20,12 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
-import { namedDeployment } from './operands.ts';
+import { namedDeploymentOrCommit } from './operands.ts';
 import { remoteOfUser } from './resolve-asked.ts';
 
-/** `gitfleet rollback [d-N]`: publishes an earlier deployment's target as a new deployment. */
+/** `gitfleet rollback [d-N|COMMIT]`: publishes an earlier deployment's target as a new deployment. */
 export async function run({ options, words }: Call): Promise<number> {
-  const wanted = namedDeployment(words[0]);
+  const wanted = namedDeploymentOrCommit(words[0]);
   const settings = await readSettings(options);
   const by = author(process.env);
   const following = followOptions(options, settings, by);

@@ -81,7 +81,8 @@ export function createRemote(options: RemoteOptions): Remote {
    * Whether a branch and a tag share the name but not the commit. Git itself takes the tag, with a warning that is not
    * shown here.
    */
-  async function isBranchAndTag(clone: string, rev: string): Promise<boolean> {
+  async function isBranchAndTag(clone: string, typed: string): Promise<boolean> {
+    const rev = typed.replace(/(?:[~^]|@\{).*$/, '');
     if (rev === 'HEAD' || rev.startsWith('refs/')) return false;
     const names = [`refs/heads/${rev}`, `refs/tags/${rev}`];
     const format = '--format=%(refname) %(objectname) %(*objectname)';

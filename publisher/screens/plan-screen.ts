@@ -21,6 +21,7 @@ export function planLines(plan: PublishPlan, publish: string, screen: Screen): s
   const before = current ? `${short(current.commitId)}${plan.currentName ? ` (${plan.currentName})` : ''} -> ` : '';
   const places = placeLines(current, target);
   const where = `at ${target.relativePath} from ${visible(target.url)}`;
+  const back = plan.returnsTo === null ? '' : `, back to ${deploymentName(plan.returnsTo)}`;
   const ids = (views: readonly AgentView[]) =>
     names(
       views.map((view) => view.agentId),
@@ -29,7 +30,7 @@ export function planLines(plan: PublishPlan, publish: string, screen: Screen): s
   return [
     line(
       screen,
-      `${plan.app}: ${deploymentName(plan.deployment)} would be ${before}${short(target.commitId)} ${where}`,
+      `${plan.app}: ${deploymentName(plan.deployment)} would be ${before}${short(target.commitId)} ${where}${back}`,
     ),
     ...places.map((each) => line(screen, each)),
     ...changeLines(change, places.length > 0, screen),
@@ -58,8 +59,9 @@ export function planLines(plan: PublishPlan, publish: string, screen: Screen): s
   ];
 }
 
-function lastWords({ changes, blockers }: PublishPlan, publish: string): string {
-  if (blockers.length > 0) return 'nothing was written; a publish now would be refused';
+function lastWords({ changes, blockers, returnsTo }: PublishPlan, publish: string): string {
+  if (blockers.length > 0)
+    return `nothing was written; a ${returnsTo === null ? 'publish' : 'rollback'} now would be refused`;
   return changes
     ? `nothing was written; next: ${publish}`
     : `nothing was written; this target is published already: ${publish} makes every agent check it again`;
@@ -76,7 +78,7 @@ export function planOutputOf(plan: PublishPlan): PlanOutput {
   const { resolved, current, takePart, suspended, offline, blockers, changes, deployment } = plan;
   const core = ({ url, commitId, relativePath }: Target) => ({ url, commitId, relativePath });
   return {
-    ...{ changes, deployment, warnings: [...resolved.warnings], blockers: [...blockers] },
+    ...{ changes, deployment, returnsTo: plan.returnsTo, warnings: [...resolved.warnings], blockers: [...blockers] },
     bringsBack: [...plan.bringsBack],
     current: current && core(current),
     target: core(resolved.target),
@@ -96,16 +98,25 @@ interface Typed {
 
 /** The `gitfleet publish` command for what `gitfleet plan` showed, for a shell in the same directory. */
 export function publishWords({ options, rev }: Typed): string {
-  const valued = VALUED.flatMap(([name, flag]) => {
+  const typed = [...(rev === undefined ? [] : [rev]), ...valuedWords(options)];
+  const words = [...typed, ...(options['check'] === false ? ['--no-check'] : [])];
+  return commandWords('publish', words, options['force'] === true ? ' --force -m WHY' : '');
+}
+
+/** The `gitfleet rollback` of `gitfleet plan --rollback`. It names the deployment: meanwhile another one may be proven. */
+export const rollbackWords = (options: Typed['options'], to: number): string =>
+  commandWords('rollback', [deploymentName(to), ...valuedWords(options)], '');
+
+const commandWords = (verb: string, words: readonly string[], more: string): string =>
+  visible(`gitfleet ${verb}${words.map((word) => ` ${shellWord(word)}`).join('')}${more}`, 2_000);
+
+const valuedWords = (options: Typed['options']): string[] =>
+  VALUED.flatMap(([name, flag]) => {
     const value = options[name];
     if (typeof value !== 'string') return [];
     // A value that looks like an option must be attached with `=`.
     return value.startsWith('-') ? [`${flag}=${value}`] : [flag, value];
   });
-  const typed = [...(rev === undefined ? [] : [rev]), ...valued, ...(options['check'] === false ? ['--no-check'] : [])];
-  const force = options['force'] === true ? ' --force -m WHY' : '';
-  return visible(`gitfleet publish${typed.map((word) => ` ${shellWord(word)}`).join('')}${force}`, 2_000);
-}
 
 /** The options that decide what is published, and where. */
 const VALUED = [

@@ -59,6 +59,7 @@ describe('--help', () => {
 
   it.each([
     [['publish', '--dry-run'], 'gitfleet plan shows what publish would do'],
+    [['rollback', '--dry-run'], 'gitfleet plan --rollback what rollback would'],
     [['-v'], 'gitfleet version'],
   ])('%j names what does it here', async (words, said) => {
     const { exitCode, stderr } = await gitfleet(words);

@@ -62,7 +62,9 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     ['C02 an abbreviated option', ['status', '--zoo', 'x:1'], /unknown option '--zoo'/],
     ['C02 a value glued to its option', ['publish', '--timeout5m'], /unknown option '--timeout5m'/],
     ['C02 words too many', ['status', 'a', 'b'], /too many arguments/],
-    ['C02 a deployment that is none', ['attach', '12'], /such as d-12/],
+    ['C02 a deployment that is none', ['attach', 'd-twelve'], /such as d-12/],
+    ['C02 a commit that is too short to be one', ['rollback', 'abc'], /such as d-12/],
+    ['C02 a revision for a rollback', ['plan', 'main', '--rollback', 'd-1'], /takes no revision/],
     ['C02 a duration that is none', ['publish', 'main', '--timeout', '5'], /duration/],
     ['C02 two that contradict each other', ['publish', 'main', '--wait', '--detach'], /contradict/],
     ['C02 a selector that is none', ['status', '-l', 'role in a'], /SELECTOR/],
@@ -73,7 +75,7 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ exitCode: 2, error: { next: 'stall' } });
   });
 
-  it.each([['-x'], ['--upload-pack=x'], ['main:../../x'], ['main..v1'], ['@{-1}'], ['a\nb'], ['HEAD^{tree}']])(
+  it.each([['-x'], ['--upload-pack=x'], ['main:../../x'], ['main..v1'], ['main:f'], ['a\nb'], [':/first']])(
     'C03 a revision such as %j',
     async (rev) => {
       refused(
@@ -178,12 +180,15 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
 });
 
 describe('what was typed rightly', () => {
-  it('C04 short ids, tags and branches become the full commit, which is said', async () => {
-    for (const rev of [first.slice(0, 9), first.toUpperCase(), 'light', 'v1', 'refs/tags/v1', 'main~1']) {
+  it('C04 short ids, tags, branches and revisions become the full commit, which is said', async () => {
+    const names = [first.slice(0, 9), first.toUpperCase(), 'light', 'v1', 'refs/tags/v1'];
+    for (const rev of [...names, 'main~1', 'HEAD^', 'v1^{}', 'main@{3}']) {
       const said = await inClone('plan', rev, '--relative-path', 'shop', '--json');
-      if (rev === 'main~1') refused({ ...said, stdout: '', stderr: said.stdout }, 2, /REF/);
-      else expect(JSON.parse(said.stdout)).toMatchObject({ target: { commitId: first } });
+      expect([rev, JSON.parse(said.stdout)]).toMatchObject([rev, { target: { commitId: first } }]);
     }
+    const relative = await inClone('plan', 'main~1', '--relative-path', 'shop', '--url', origin.url);
+    refused(relative, 2, /REF: "main~1" counts from another commit, which only a clone can do/);
+    refused(await inClone('plan', 'HEAD^{tree}', '--relative-path', 'shop'), 2, /NO_SUCH_REV/);
     const detached = await inClone('publish', 'v1', '--relative-path', 'shop', '--detach');
     expect(detached).toMatchObject({
       exitCode: 0,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lastProven } from '../../publisher/rollback.ts';
+import { lastProven, namedIn } from '../../publisher/rollback.ts';
 import { backWords } from '../../publisher/screens/next-commands.ts';
 import type { Deployment, Outcome } from '../../schemas/deployment.ts';
 import { record } from './fixtures.ts';
@@ -33,6 +33,27 @@ describe('where rollback goes without an argument', () => {
   ])('%s', (_, lines, expected) => {
     expect(lastProven(history(...lines))?.number).toBe(expected);
   });
+});
+
+describe('where rollback goes by a commit', () => {
+  const lines = history(
+    '5 abcdef22 proven',
+    '4 abcdef11 failed',
+    '3 abcdef11 proven',
+    '2 bbbbbbb1 failed',
+    '1 abcdef11 proven',
+  );
+  it.each([
+    ['to the newest proven deployment of it', 'abcdef11', 3],
+    ['to the newest one where none is proven', 'bbbbbbb', 2],
+  ])('%s', (_, commit, expected) => expect(namedIn(lines, { commit }).number).toBe(expected));
+
+  it.each([
+    ['the beginning of two commits', 'abcdef', 'AMBIGUOUS_REV'],
+    ['one that was never deployed', 'ccccccc', 'DEPLOYMENT_UNKNOWN'],
+  ])('never by %s', (_, commit, code) =>
+    expect(() => namedIn(lines, { commit })).toThrowError(expect.objectContaining({ code })),
+  );
 });
 
 it('the hint names the deployment that the verb names: of a rollback the one that it returned to', () => {

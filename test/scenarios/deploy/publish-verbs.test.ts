@@ -63,8 +63,27 @@ describe('what changes is shown', () => {
       agents: ['web-1'],
     });
 
-    const back = await inClone('rollback');
+    const [backPlan] = shaped((await inClone('plan', '--rollback', '--json')).stdout, output.planOutput);
+    expect(backPlan).toMatchObject({
+      changes: true,
+      deployment: 3,
+      returnsTo: 1,
+      target: { commitId: a },
+      blockers: [],
+    });
+    await fleet.run('hold', '-m', 'inventory');
+    const backPlanned = await inClone('plan', '--rollback', a.slice(0, 8), '--exit-code');
+    expect(backPlanned.exitCode, 'no hold stops a rollback').toBe(10);
+    expect(backPlanned.stdout).toContain(', back to d-1\n');
+    expect(backPlanned.stdout).toContain(
+      `nothing was written; next: gitfleet rollback d-1 --zookeeper ${fleet.zookeeper} --app ${fleet.app}\n`,
+    );
+    expect((await fleet.session.get(fleet.znodes.deployments))?.data.toString()).toBe('2');
+    await fleet.run('unhold');
+
+    const back = await inClone('rollback', a.slice(0, 8));
     expect(back.stdout).toContain('goes back 2 commits');
+    expect(await inClone('attach', '3')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('d-3') });
     expect(back.stdout.trimEnd().split('\n').at(-1)).toBe(
       `main still contains ${c.slice(0, 10)} and 1 more before it: git revert --no-commit ${a.slice(0, 12)}..${c.slice(0, 12)}, then git commit`,
     );
