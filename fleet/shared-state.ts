@@ -6,7 +6,8 @@ import { parseRollout, type Rollout } from '../schemas/rollout.ts';
 import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
-import type { CallOptions, NodeData, NodeStat, Session } from '../zookeeper/session.ts';
+import type { CallOptions, NodeStat, Session } from '../zookeeper/session.ts';
+import { numbersIn } from './numbered.ts';
 import { contentOf, type FoundNode, type FoundVersion, findRecord, joinRecord, versionOf } from './record-node.ts';
 
 /** The version that a transaction planned from this znode must name. */
