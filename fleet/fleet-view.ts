@@ -49,14 +49,14 @@ export function createFleetReader(session: Session, znodes: Znodes): () => Promi
   return async () => await readListedFleet(session, znodes, await listFleet(session, znodes));
 }
 
-/** Who is enrolled, and the names below `online` and `agents`: what a look at the fleet begins with. */
+/** The enrolment, and the names below `online` and `agents`: the first step of reading the fleet. */
 export interface FleetList {
   readonly enrolment: Enrolment;
   readonly online: readonly string[];
   readonly reported: readonly string[];
 }
 
-/** One round trip, whatever the size of the fleet. */
+/** Reads the list in one round trip, whatever the size of the fleet. */
 export async function listFleet(session: Session, znodes: Znodes): Promise<FleetList> {
   const [enrolment, online, reported] = await Promise.all([
     judgingOf(session, znodes).readEnrolment(),
@@ -66,7 +66,7 @@ export async function listFleet(session: Session, znodes: Znodes): Promise<Fleet
   return { enrolment, online: online ?? [], reported: reported ?? [] };
 }
 
-/** The fleet of a list that was read just now. */
+/** Reads the agents of a list that was just read. */
 export async function readListedFleet(session: Session, znodes: Znodes, list: FleetList): Promise<Fleet> {
   const { enrolment, online, reported } = list;
   const trust = judgingOf(session, znodes).trustIn(enrolment);

@@ -48,7 +48,7 @@ export async function removeOldRecords(session: Session, znodes: Znodes, newest:
     ...records.map((n) => ({ n, path: znodes.deployment(n) })),
     ...outcomes.map((n) => ({ n, path: znodes.outcome(n) })),
   ];
-  // The sort is stable, so of one number the record goes first: none is left without its outcome.
+  // The sort is stable, so a record is removed before its outcome: no record is left without its outcome.
   both.sort((a, b) => a.n - b.n);
   await removeInOrder(
     session,
@@ -64,13 +64,14 @@ export async function removeOldAudit(session: Session, znodes: Znodes): Promise<
   );
 }
 
-/** The oldest come first, so that what stays has no gap; gone already is fine, and what has children stays. */
+/** In this order, oldest first, so that no gap arises. Missing nodes are no failure; nodes with children stay. */
 async function removeInOrder(session: Session, paths: readonly string[]): Promise<void> {
   const remove = (path: string) =>
     session.remove(path, ANY_VERSION).catch((error: unknown) => {
       if (!isCode(error, 'NO_NODE', 'NOT_EMPTY')) throw error;
     });
-  // A publisher may not: the refusal of the first ones is enough to know. Mostly there are no more: a record, its outcome.
+  // The first two alone: a publisher may not delete, and one refusal is enough. Usually there are no more, a record and
+  // its outcome.
   await Promise.all(paths.slice(0, 2).map(remove));
   await Promise.all(paths.slice(2).map(remove));
 }

@@ -20,17 +20,17 @@ export interface OutcomeParts {
 
 type Judge = 'coordinator' | 'publisher';
 
-/** What was read of a deployment a moment ago. */
+/** A deployment that was just read. */
 export interface ReadOutcome {
   readonly record: Deployment;
-  /** The version of its outcome; null: there is none. */
+  /** The version of its outcome node; null: there is none. */
   readonly version: FoundVersion;
 }
 
 /**
- * A publisher writes how a deployment ended, unless its outcome stands already: false then.
- * @param before read lately: the first try is made from it, without another round trip. Each write names what it was
- *   planned from, so a try from what is outdated changes nothing, and the next one reads.
+ * Writes an outcome as a publisher; false if the present outcome stands.
+ * @param before the deployment as read recently, which saves the first attempt a round trip. Each write names the
+ * version that it was planned from, so an attempt from outdated data changes nothing, and the next one reads again.
  */
 export async function writeOutcome(
   parts: OutcomeParts,
@@ -83,7 +83,7 @@ export async function outcomeOperations(
   const data = dataAfter(record, outcome);
   const create: Operation = { op: 'create', path, data, mode: 'persistent', acl: access.of('outcome') };
   const before = await statOf(session, path, nodes.outcome);
-  // What has children is not removed, and no reason to hold the rest of the transaction up.
+  // A node with children cannot be removed; the rest of the transaction must not fail because of it.
   if (before && before.numChildren > 0) return [];
   return before ? [{ op: 'remove', path, version: before.version }, create] : [create];
 }
@@ -109,7 +109,7 @@ const givesWay = (before: Outcome, next: Outcome): boolean =>
 const dataAfter = ({ outcome: before }: Deployment, next: Outcome): Buffer =>
   encodeOutcome(before?.state === 'failed' ? { ...next, reason: 'proven late, after it had failed' } : next);
 
-/** No right is needed to learn that a node exists. */
+/** Reading the stat of a node needs no rights. */
 async function statOf(session: Session, path: string, found: FoundNode): Promise<NodeStat | null> {
   return found === 'unreadable' ? await session.exists(path) : (found?.stat ?? null);
 }

@@ -29,49 +29,52 @@ export interface PublishRequest {
   readonly via: 'publish' | 'rollback' | 'hook';
   readonly ref?: string | null;
   readonly returnsTo?: number | null;
-  /** Of an automatic rollback: the write of config that it takes back. A person's publish takes none over. */
+  /** For an automatic rollback: the write of config that it takes back. Never set for a person's publish. */
   readonly takesBack?: TargetVersion;
-  /** Where the target's commit, or one that it contains, is in quarantine, lift that in the same transaction; `reason` says why. */
+  /**
+   * Lift the quarantine of the target's commit, and of commits that it contains, in the same transaction; `reason` says
+   * why.
+   */
   readonly force?: boolean;
-  /** Which of these commits the target's contains, as far as the publisher can tell. Without it: none. */
+  /** Which of these commits the target's commit contains, as far as the publisher can tell. Default: none. */
   readonly contains?: (commitIds: readonly CommitId[]) => Promise<readonly CommitId[]>;
-  /** A commit that goes into quarantine in the same transaction, and why: what a rollback leaves. */
+  /** A commit to put into quarantine in the same transaction, with the reason: the one that a rollback leaves. */
   readonly quarantines?: { readonly commitId: CommitId; readonly reason: string } | null;
 }
 
 export interface Published {
   readonly record: Deployment;
   readonly targetVersion: TargetVersion;
-  /** What was current before; null on a fresh app. */
+  /** The deployment before; null in a new app. */
   readonly previous: Deployment | null;
 }
 
-/** What the transaction takes from outside, so that a test can replay it. */
+/** What the transaction gets from outside, so that a test can replay it. */
 export interface PublishParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly access: Access;
   readonly now: () => number;
   readonly newNonce: () => string;
-  /** Called with the deployment's number before it is sent; what it throws stops it, and nothing is written. */
+  /** Called with the deployment's number before the transaction is sent. If it throws, nothing is written. */
   readonly beforeWrite?: (deployment: number) => void;
-  /** How long a lost reply is looked for, ms; default 30 s. */
+  /** How long to resolve a lost reply, ms; default 30 s. */
   readonly settleMs?: number;
-  /** How long the whole may take, all tries together, ms; default 45 s. */
+  /** The time limit for all attempts together, ms; default 45 s. */
   readonly wholeMs?: number;
 }
 
-/** As long as a command waits for a quorum (docs/design.md, section 7). */
+/** The time that a command waits for a quorum (docs/design.md, section 7). */
 const SETTLE_MS = 30_000;
 
 /**
- * Publishes one target: check `hold`, check `quarantine`, set `deployments`, create `deployments/d-<n>`, set `config`,
- * all with the versions that were read, in one transaction. A foreign write that has no record yet gets one first. A
- * lost reply is settled by the nonce in `d-<n>`, so the caller learns the truth, or that it could not be found out.
+ * Publishes one target in one transaction: check `hold`, check `quarantine`, set `deployments`, create
+ * `deployments/d-<n>`, set `config`, all with the versions that were read. A foreign write without a record gets one
+ * first. A lost reply is resolved by the nonce in `d-<n>`, so the caller learns what happened, or that it is unknown.
  *
- * @param since the state the caller decided on; if `config` was written after it, nothing is published.
- * @throws FleetError CONFLICT (somebody published first, who is named), HOLD, QUARANTINED, APP_MISSING,
- *   DEPLOYMENTS_BEHIND, PUBLISH_UNKNOWN, PUBLISH_STUCK.
+ * @param since the state that the caller decided on; if `config` was written after it, nothing is published.
+ * @throws FleetError CONFLICT (names who published first), HOLD, QUARANTINED, APP_MISSING, DEPLOYMENTS_BEHIND,
+ * DEPLOYMENTS_UNREADABLE, PUBLISH_UNKNOWN, PUBLISH_STUCK.
  */
 export async function publishTarget(
   parts: PublishParts,
@@ -82,9 +85,9 @@ export async function publishTarget(
   for (let state = since; ; state = await readFresh(parts)) {
     state = await recordForeign(parts, state, tries);
     if (state.config.mzxid !== since.config.mzxid) throw conflict(state);
-    // The list of quarantined commits keeps the time of each: it has no stat to tell it.
+    // A quarantine entry contains its time, because it has no stat of its own.
     const now = request.quarantines ? await timeOrOwn(parts) : await holdTime(parts, state.hold);
-    // Going back is never held: who stopped publishing did not mean to keep what is broken.
+    // A hold never stops a rollback: it was not meant to keep a broken deployment.
     if (request.via !== 'rollback') checkHold(state.hold, now);
     const contained = await containedIn(state, request);
     if (!request.force) checkQuarantine(state.quarantine, request.target.commitId, contained);
@@ -93,7 +96,7 @@ export async function publishTarget(
   }
 }
 
-/** Asked only where something is in quarantine, beside the commit itself. */
+/** Queried only if commits other than the target's are in quarantine. */
 async function containedIn({ quarantine }: SharedState, { contains, target }: PublishRequest): Promise<CommitIds> {
   const others = quarantine.value.map((each) => each.commitId).filter((id) => id !== target.commitId);
   return contains && others.length > 0 ? await contains(others) : [];
@@ -101,7 +104,7 @@ async function containedIn({ quarantine }: SharedState, { contains, target }: Pu
 
 type CommitIds = readonly CommitId[];
 
-/** Gives a foreign write of `config` that has no record yet its own, and returns the state after it. */
+/** Gives a foreign write of `config` its record, if it has none yet. @returns the state after that. */
 export async function recordForeign(
   parts: PublishParts,
   since: SharedState,
@@ -116,8 +119,8 @@ export async function recordForeign(
 }
 
 /**
- * One try; null when nothing was written because a version had moved on.
- * @param first what else the same transaction checks and writes: all of it, or nothing is published.
+ * One attempt. Null: nothing was written, because a version had changed, or the connection was lost before the write.
+ * @param first further operations for the beginning of the same transaction.
  */
 export async function publishOnce(
   parts: PublishParts,
@@ -171,7 +174,7 @@ export async function publishOnce(
   );
 }
 
-/** When and as which transaction `config` was written; null: nothing happened. */
+/** The transaction that wrote `config`, and its time. */
 type Written = Pick<NodeStat, 'mzxid' | 'mtime'>;
 
 async function write(
@@ -188,7 +191,7 @@ async function write(
   } catch (error) {
     if (!(error instanceof ZooKeeperError) || error.outcome !== 'unknown') throw error;
     const found = await settle(parts, record, error, tries);
-    // The server itself failed: only a lost line is worth another try at once.
+    // The server itself failed. Only a lost connection is worth an immediate retry.
     if (!found && !isLostReply(error)) throw error;
     if (!found) tries.lost(error);
     return found;
@@ -196,7 +199,8 @@ async function write(
 }
 
 /**
- * The reply was lost: after a quorum write on this session a read sees our record if the transaction took place.
+ * Resolves a lost reply: after a quorum write on this session, a read sees our record if the transaction took place.
+ * @returns null if it did not.
  * @throws FleetError PUBLISH_UNKNOWN
  */
 async function settle(
@@ -210,7 +214,7 @@ async function settle(
     await parts.session.catchUp(parts.znodes.config, patience);
     const found = await parts.session.get(parts.znodes.deployment(record.number), patience);
     if (!found || parseDeployment(found.data)?.nonce !== record.nonce) return null;
-    // One transaction has one zxid and one time, so the record's birth is config's last write.
+    // One transaction has one zxid and one time, so the record's creation is config's write.
     return { mzxid: found.stat.czxid, mtime: found.stat.ctime };
   } catch {
     const name = `${deploymentName(record.number)} ${record.target.commitId.slice(0, 12)}`;
@@ -225,7 +229,7 @@ async function settle(
 
 /**
  * Gives a foreign write of `config` its record: check `config`, set `deployments`, create `d-<n>` whose `adopts` names
- * that targetVersion. Nothing when the value cannot be read as a target: agents refuse it too.
+ * that targetVersion. If the value is no target, the record says so, and agents refuse it too.
  */
 async function adopt(parts: PublishParts, state: SharedState, tries: Tries): Promise<void> {
   checkCounter(state.deployments);
@@ -250,7 +254,7 @@ async function adopt(parts: PublishParts, state: SharedState, tries: Tries): Pro
   try {
     if ((await commit(parts, operations, record)) === null) tries.moved();
   } catch (error) {
-    // The caller reads again and sees whether it took place.
+    // The caller reads again and sees whether the transaction took place.
     if (!isLostReply(error)) throw error;
     tries.lost(error);
   }
@@ -266,7 +270,7 @@ function numbering({ znodes, access }: PublishParts, state: SharedState, record:
   ];
 }
 
-/** Null: somebody else was faster and a version had moved on. */
+/** Null: another client was faster, so a version had changed. */
 async function commit(
   { session, znodes }: PublishParts,
   operations: Operation[],
@@ -276,7 +280,7 @@ async function commit(
     return await session.transact(operations);
   } catch (error) {
     if (isCode(error, 'BAD_VERSION')) return null;
-    // `deployments` was set before it, with the version that was read: no client was faster, the number is wrong.
+    // `deployments` was set first, at the version that was read. So no client was faster; the number is wrong.
     if (isCode(error, 'NODE_EXISTS') && error.path === znodes.deployment(number)) throw behind(number);
     throw error;
   }

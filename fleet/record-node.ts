@@ -15,13 +15,13 @@ export async function find(session: Session, path: string, options?: CallOptions
 
 export const contentOf = (found: FoundNode): NodeData | null => (found === 'unreadable' ? null : found);
 
-/** The version that a write of this node has to name; null: there is none to be written. */
+/** The version that a write of this node must name; null: there is no node. */
 export type FoundVersion = number | 'unreadable' | null;
 
 export const versionOf = (found: FoundNode): FoundVersion =>
   found === 'unreadable' ? found : (found?.stat.version ?? null);
 
-/** The nodes of one deployment: its record, written once, and its outcome. */
+/** The nodes of one deployment: its record, which is written once, and its outcome. */
 export interface RecordNodes {
   readonly record: FoundNode;
   readonly outcome: FoundNode;

@@ -46,9 +46,9 @@ export interface SharedState {
   readonly deployments: Versioned & LastDeployment;
   /** The record with the last number; null if there is none yet, or it is missing or unreadable. */
   readonly lastRecord: Deployment | null;
-  /** The version of the outcome of the last number; null: there is none. */
+  /** The version of the outcome node with the last number; null: there is none. */
   readonly lastOutcome: FoundVersion;
-  /** The record of what config holds; null: another ZooKeeper client set it, and it has no record yet. */
+  /** The record of the target in config; null: another ZooKeeper client set it, and it has no record yet. */
   readonly current: Deployment | null;
 }
 

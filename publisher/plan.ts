@@ -20,7 +20,7 @@ export interface PublishPlan {
   readonly currentName: string | null;
   readonly deployment: number;
   readonly changes: boolean;
-  /** Of a rollback: the deployment that it returns to. */
+  /** For a rollback: the deployment that it returns to. */
   readonly returnsTo: number | null;
   readonly blockers: readonly Failure[];
   readonly takePart: readonly AgentView[];
@@ -41,7 +41,7 @@ interface PlanFacts {
   readonly contained?: readonly CommitId[];
   readonly unknown?: readonly CommitId[];
   readonly bringsBack?: readonly TakenBack[];
-  /** It is the plan of a rollback to this deployment, which no hold stops. */
+  /** Set for the plan of a rollback: the deployment to return to. No hold stops it. */
   readonly returnsTo?: number;
 }
 

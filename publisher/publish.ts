@@ -21,14 +21,14 @@ export async function publish(parts: PublishParts, since: SharedState, request: 
   return published;
 }
 
-/** Null: a coordinator judges. Whether it does is asked together with the lists, which are small; the agents after it. */
+/** Null: a coordinator judges. That is read together with the lists, which are small; the agents only if needed. */
 async function judgedFleet(parts: PublishParts, since: SharedState): Promise<readonly AgentView[] | null> {
   const { session, znodes } = parts;
   const [inWaves, list] = await Promise.all([rollsOut(parts, since), listFleet(session, znodes)]);
   return inWaves ? null : (await readListedFleet(session, znodes, list)).agents;
 }
 
-/** Whether nothing is left to be said about what config holds. */
+/** Whether the deployment in config needs no judgement, or has its final one. */
 function isJudged(state: SharedState): boolean {
   return !isPublished(state.config) || hasEnded(state.current);
 }
@@ -45,7 +45,7 @@ async function rollsOut({ session, znodes }: PublishParts, { config }: SharedSta
 const hasEnded = (record: Deployment | null): boolean =>
   record?.outcome != null && record.outcome.state !== 'timed-out' && record.outcome.state !== 'failed';
 
-/** Both at a time: with a ZooKeeper far away it is the round trips that take long. */
+/** Both in parallel: with a distant ZooKeeper, the round trips take the time. */
 async function tidyUp(
   parts: PublishParts,
   { record, previous }: Published,
@@ -53,7 +53,7 @@ async function tidyUp(
   fleet: readonly AgentView[] | null,
 ): Promise<void> {
   await Promise.all([
-    // What was replaced is what `since` saw in config, any writer's: else the transaction had been a conflict.
+    // The replaced target is the one in `since`, of any writer; otherwise the transaction would have conflicted.
     fleet && previous ? judgeReplaced(parts, previous, since, fleet) : null,
     removeOldRecords(parts.session, parts.znodes, record.number),
   ]);
@@ -70,7 +70,7 @@ async function judgeReplaced(
   const verdict = judgeDeployment(fleet, new Set(expected.map((view) => view.agentId)), targetVersion);
   const ended = verdict.state === 'converged' ? 'proven' : verdict.state === 'failed' ? 'failed' : 'superseded';
   const outcome = outcomeOfVerdict(verdict, ended, parts.now(), 'publisher');
-  // Of a foreign write that only just got its record `since` knows nothing.
+  // `since` does not have the record of a foreign write that was only just adopted.
   const before = replaced === lastRecord ? { record: replaced, version: lastOutcome } : null;
   await writeOutcome(parts, replaced.number, outcome, before);
 }

@@ -127,7 +127,7 @@ async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promi
   return await remote.resolveRef(asked.url === null ? asked.directory : url, rev);
 }
 
-/** `HEAD~1`, `v1^{}`, `main@{1}`: it names no ref, but a commit seen from one. */
+/** `HEAD~1`, `v1^{}`, `main@{1}`: names no ref, but a commit relative to one. */
 const isRelative = (rev: string): boolean => /[~^]|@\{/.test(rev);
 
 /**

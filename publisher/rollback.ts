@@ -8,13 +8,13 @@ import { isSameTarget, type Target } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
-/** What a person named: a deployment, or a commit by the beginning of its id. */
+/** What a person named: a deployment, or a commit by a prefix of its id. */
 export type NamedDeployment = { readonly number: number } | { readonly commit: string };
 
 /**
  * Which deployment `rollback` returns to.
- * @param wanted what the operator named, else the newest proven one before the current.
- * @param foreign what config holds without a record: the rollback itself records it first.
+ * @param wanted what the operator named; null: the newest proven one before the current.
+ * @param foreign the target in config if it has no record yet; the rollback records it first.
  * @throws FleetError NOTHING_PROVEN, DEPLOYMENT_UNKNOWN, AMBIGUOUS_REV.
  */
 export async function findRollback(
@@ -32,14 +32,14 @@ export async function findRollback(
   throw nothingProven(history, quarantined);
 }
 
-/** As the history will be: with a record of what config holds. */
+/** The history as it will be, with a record of the target in config. */
 function withForeign(history: readonly Deployment[], target: Target): readonly Deployment[] {
   const [newest] = history;
   if (!newest) return history;
   return [{ ...newest, number: newest.number + 1, target, returnsTo: null, outcome: null }, ...history];
 }
 
-/** Of the deployments of one commit the newest proven one, else the newest. */
+/** For a commit: its newest proven deployment, or else its newest. */
 export function namedIn(history: readonly Deployment[], wanted: NamedDeployment): Deployment {
   if ('number' in wanted) {
     const found = history.find(({ number }) => number === wanted.number);
@@ -63,7 +63,7 @@ const commitUnknown = (commit: string): FleetError =>
     `gitfleet history lists them; gitfleet publish ${commit} deploys another commit`,
   );
 
-/** Where `rollback` without a number would go now; null: nowhere, or it cannot be found out. Never throws. */
+/** Where `rollback` without a number would go now; null: nowhere, or unknown. Never throws. */
 export async function findWayBack(session: Session, znodes: Znodes): Promise<Deployment | null> {
   try {
     const quarantine = await session.get(znodes.quarantine);

@@ -1,7 +1,7 @@
 /**
- * SHA-256 of bytes, as 64 lower-case hex digits. Written out here since node:crypto takes a command longer to load than
- * all that a publish hashes (docs/speed.md). Not for secrets, and not for large data: one record takes well under 1 ms.
- * A command runs it once, so V8 never compiles it to fast code: hence plain loops over numbers, and no small functions.
+ * SHA-256 of bytes, as 64 lower-case hex digits. Implemented here because loading node:crypto takes longer than all the
+ * hashing of a publish (docs/speed.md). Not for secrets, and not for large data: one record takes well under 1 ms. A
+ * command runs it once, so V8 never compiles it to fast code: hence plain loops over numbers, and no small functions.
  */
 export function sha256(data: Uint8Array): string {
   const state = new Int32Array(FIRST);
@@ -16,7 +16,7 @@ export function sha256(data: Uint8Array): string {
   return text;
 }
 
-/** The data, a one bit, zeros, and the length in bits: whole blocks of 64 bytes. */
+/** The data, a one bit, zeros, and the length in bits, in whole blocks of 64 bytes. */
 function padded(data: Uint8Array): DataView {
   const bytes = new Uint8Array(((data.length + 8) >> 6) * 64 + 64);
   bytes.set(data);
@@ -51,11 +51,11 @@ function compress(state: Int32Array, schedule: Int32Array): void {
     b = a;
     a = (first + second) | 0;
   }
-  // Of an Int32Array each element keeps the lowest 32 bits of what it is set to.
+  // An Int32Array keeps the lowest 32 bits of each value.
   state.set([a, b, c, d, e, f, g, h].map((word, at) => word + (state[at] as number)));
 }
 
-/** The first 32 bits of the fractions of the square roots of the first 8 primes, and of the cube roots of the first 64. */
+/** The first 32 fraction bits of the square roots of the first 8 primes, and of the cube roots of the first 64. */
 const FIRST = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 const ROUND = [
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,

@@ -20,7 +20,7 @@ export interface Request {
 export interface Caller<T = Reply> {
   resolve(answer: T): void;
   reject(error: ZooKeeperError): void;
-  /** Called where there is no such node. A caller without it gets the failure NO_NODE. */
+  /** Called if there is no such node. A caller without it gets the failure NO_NODE. */
   absent?(): void;
 }
 

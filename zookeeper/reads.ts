@@ -57,7 +57,7 @@ const namesOf = ({ children }: ReplyPayload) => children ?? [];
 const listOf = (payload: ReplyPayload) => ({ names: namesOf(payload), stat: statOf(payload) });
 const accessOf = ({ acl, stat }: ReplyPayload) => ({ acl: fromRecords(acl ?? []), version: stat?.aversion ?? 0 });
 
-/** A missing node is an answer and not a failure: no error is made for it. */
+/** A missing node is an answer, not a failure: no error is made for it. */
 class Reader<T> implements Caller {
   readonly #caller: Caller<T | null>;
   readonly #read: Read<T>;

@@ -1,7 +1,7 @@
 import type { Code } from '../runtime/codes.ts';
 import { type WriteOutcome, ZooKeeperError } from './errors.ts';
 
-/** The result code of a request about a node that is not there. */
+/** The result code for a missing node. */
 export const NO_NODE = -101;
 
 /** What a server's result code means for us. Source: KeeperException.Code of ZooKeeper 3.9. */

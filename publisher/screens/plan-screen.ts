@@ -103,7 +103,9 @@ export function publishWords({ options, rev }: Typed): string {
   return commandWords('publish', words, options['force'] === true ? ' --force -m WHY' : '');
 }
 
-/** The `gitfleet rollback` of `gitfleet plan --rollback`. It names the deployment: meanwhile another one may be proven. */
+/**
+ * The command for what `gitfleet plan --rollback` showed. It names the deployment, because another may become proven.
+ */
 export const rollbackWords = (options: Typed['options'], to: number): string =>
   commandWords('rollback', [deploymentName(to), ...valuedWords(options)], '');
 
