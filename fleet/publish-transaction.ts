@@ -1,25 +1,24 @@
 import { FleetError } from '../runtime/errors.ts';
 import { clean } from '../runtime/safe-text.ts';
-import {
-  type Deployment,
-  deployment,
-  deploymentName,
-  encodeDeployment,
-  parseDeployment,
-  UNREADABLE,
-} from '../schemas/deployment.ts';
+import { type Deployment, deployment, deploymentName, parseDeployment } from '../schemas/deployment.ts';
 import { inForce } from '../schemas/hold.ts';
 import { chainTo } from '../schemas/records/chain.ts';
 import { encodeTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
-import type { Znodes } from '../schemas/znodes.ts';
-import { isCode, ZooKeeperError } from '../zookeeper/errors.ts';
-import type { NodeStat, Operation, OperationResult, Session } from '../zookeeper/session.ts';
-import type { Access } from './access.ts';
+import { ZooKeeperError } from '../zookeeper/errors.ts';
+import type { NodeStat, Operation } from '../zookeeper/session.ts';
 import { checkHold, checkQuarantine, quarantinedIn } from './admission.ts';
 import { holdTime, timeOrOwn } from './hold-time.ts';
 import { quarantineAfter } from './quarantine-list.ts';
-import { checkCounter, isPublished, readSharedState, type SharedState } from './shared-state.ts';
+import {
+  commitRecord,
+  isLostReply,
+  numbering,
+  type RecordParts,
+  readFresh,
+  recordForeign,
+} from './record-deployment.ts';
+import { checkCounter, type SharedState } from './shared-state.ts';
 import { createTries, type Tries } from './tries.ts';
 
 export interface PublishRequest {
@@ -50,18 +49,11 @@ export interface Published {
 }
 
 /** What the transaction gets from outside, so that a test can replay it. */
-export interface PublishParts {
-  readonly session: Session;
-  readonly znodes: Znodes;
-  readonly access: Access;
-  readonly now: () => number;
-  readonly newNonce: () => string;
+export interface PublishParts extends RecordParts {
   /** Called with the deployment's number before the transaction is sent. If it throws, nothing is written. */
   readonly beforeWrite?: (deployment: number) => void;
   /** How long to resolve a lost reply, ms; default 30 s. */
   readonly settleMs?: number;
-  /** The time limit for all attempts together, ms; default 45 s. */
-  readonly wholeMs?: number;
 }
 
 /** The time that a command waits for a quorum (docs/design.md, section 7). */
@@ -103,20 +95,6 @@ async function containedIn({ quarantine }: SharedState, { contains, target }: Pu
 }
 
 type CommitIds = readonly CommitId[];
-
-/** Gives a foreign write of `config` its record, if it has none yet. @returns the state after that. */
-export async function recordForeign(
-  parts: PublishParts,
-  since: SharedState,
-  tries: Tries = createTries(parts.wholeMs),
-): Promise<SharedState> {
-  let state = since;
-  while (isPublished(state.config) && !state.current) {
-    await adopt(parts, state, tries);
-    state = await readFresh(parts);
-  }
-  return state;
-}
 
 /**
  * One attempt. Null: nothing was written, because a version had changed, or the connection was lost before the write.
@@ -184,7 +162,7 @@ async function write(
   tries: Tries,
 ): Promise<Written | null> {
   try {
-    const committed = await commit(parts, operations, record);
+    const committed = await commitRecord(parts, operations, record);
     if (committed === null) tries.moved();
     // The last operation sets config.
     return committed?.at(-1)?.stat ?? null;
@@ -225,79 +203,6 @@ async function settle(
       lost,
     );
   }
-}
-
-/**
- * Gives a foreign write of `config` its record: check `config`, set `deployments`, create `d-<n>` whose `adopts` names
- * that targetVersion. If the value is no target, the record says so, and agents refuse it too.
- */
-async function adopt(parts: PublishParts, state: SharedState, tries: Tries): Promise<void> {
-  checkCounter(state.deployments);
-  const { target, refused } = state.config;
-  const foreign = target ?? { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
-  const record = deployment.parse({
-    number: state.deployments.last + 1,
-    target: { url: foreign.url, commitId: foreign.commitId, relativePath: foreign.relativePath },
-    by: 'foreign writer',
-    reason: refused ? `refused: ${refused.code}` : 'config was set by another ZooKeeper client',
-    via: 'adopted',
-    nonce: parts.newNonce(),
-    previous: state.lastRecord?.number ?? null,
-    adopts: state.config.targetVersion,
-    chain: chainTo(state.deployments.before),
-    at: parts.now(),
-  });
-  const operations: Operation[] = [
-    { op: 'check', path: parts.znodes.config, version: state.config.version },
-    ...numbering(parts, state, record),
-  ];
-  try {
-    if ((await commit(parts, operations, record)) === null) tries.moved();
-  } catch (error) {
-    // The caller reads again and sees whether the transaction took place.
-    if (!isLostReply(error)) throw error;
-    tries.lost(error);
-  }
-}
-
-function numbering({ znodes, access }: PublishParts, state: SharedState, record: Deployment): Operation[] {
-  const number = Buffer.from(String(record.number));
-  const data = encodeDeployment(record);
-  const acl = access.of('deployment');
-  return [
-    { op: 'set', path: znodes.deployments, data: number, version: state.deployments.version },
-    { op: 'create', path: znodes.deployment(record.number), data, mode: 'persistent', acl },
-  ];
-}
-
-/** Null: another client was faster, so a version had changed. */
-async function commit(
-  { session, znodes }: PublishParts,
-  operations: Operation[],
-  { number }: Deployment,
-): Promise<OperationResult[] | null> {
-  try {
-    return await session.transact(operations);
-  } catch (error) {
-    if (isCode(error, 'BAD_VERSION')) return null;
-    // `deployments` was set first, at the version that was read. So no client was faster; the number is wrong.
-    if (isCode(error, 'NODE_EXISTS') && error.path === znodes.deployment(number)) throw behind(number);
-    throw error;
-  }
-}
-
-const isLostReply = (error: unknown): boolean =>
-  isCode(error, 'CONNECTION_LOSS', 'DEADLINE') && error.outcome === 'unknown';
-
-const behind = (number: number): FleetError =>
-  FleetError.of(
-    'DEPLOYMENTS_BEHIND',
-    `the deployments znode says ${number - 1}, but ${deploymentName(number)} is there already; nothing was written`,
-  );
-
-async function readFresh(parts: PublishParts): Promise<SharedState> {
-  await parts.session.catchUp(parts.znodes.config);
-  return await readSharedState(parts.session, parts.znodes);
 }
 
 function conflict(state: SharedState): FleetError {

@@ -1,6 +1,7 @@
 import { removeOldAudit, removeOldRecords } from '../fleet/numbered.ts';
 import { outcomeOperations } from '../fleet/outcome.ts';
-import { type PublishParts, publishOnce, recordForeign } from '../fleet/publish-transaction.ts';
+import { type PublishParts, publishOnce } from '../fleet/publish-transaction.ts';
+import { recordForeign } from '../fleet/record-deployment.ts';
 import type { SharedState } from '../fleet/shared-state.ts';
 import { deploymentName, type Outcome } from '../schemas/deployment.ts';
 import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts';

@@ -1,5 +1,5 @@
 import { quarantinedIn } from '../../fleet/admission.ts';
-import { recordForeign } from '../../fleet/publish-transaction.ts';
+import { recordForeign } from '../../fleet/record-deployment.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { type Change, readChange } from '../../publisher/change.ts';
 import { publish } from '../../publisher/publish.ts';

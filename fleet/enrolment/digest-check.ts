@@ -1,5 +1,5 @@
-import { isCode } from '../zookeeper/errors.ts';
-import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
+import { isCode } from '../../zookeeper/errors.ts';
+import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
 
 /**
  * Whether the servers recognise this session by the digest id of an access list: false if they hash credentials with
