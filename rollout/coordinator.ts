@@ -12,7 +12,7 @@ import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Term } from '../zookeeper/recipes/candidacy.ts';
 import { standForElection } from '../zookeeper/recipes/election.ts';
-import { followChildren, followNode } from '../zookeeper/recipes/follow-node.ts';
+import { type FollowOptions, followChildren, followNode } from '../zookeeper/recipes/follow-node.ts';
 import type { Session } from '../zookeeper/session.ts';
 import { act, takeLead } from './act.ts';
 import { type Action, changing } from './action.ts';
@@ -21,7 +21,7 @@ import { clearNames } from './clear-names.ts';
 import { isLedBy, type Leadership } from './leadership.ts';
 import { type Observation, observe } from './observe.ts';
 import { plan } from './plan.ts';
-import { createSetBackWatch, lookAfterLosses, type SetBackWatch } from './set-back.ts';
+import { createSetBackWatch, lookAfterLosses, noteRollouts, type SetBackWatch } from './set-back.ts';
 import { createWatchWindow } from './watch-window.ts';
 
 interface CoordinatorParts {
@@ -66,12 +66,15 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
   const candidacy = standForElection(session, { path: znodes.election, data, clock, random, log });
   const setBack = createSetBackWatch(() => session.vitals().incarnation, parts.accepted);
   const stopLooking = lookAfterLosses(session, znodes.config, setBack);
+  const bell = createBell(clock);
+  const stop = new AbortController();
+  const noting = noteRollouts(following(parts, znodes.rollout), setBack, bell.ring, stop.signal);
   let leading: Promise<void> = Promise.resolve();
   candidacy.onChange((term) => {
     if (!term) return;
     const besides = parts.whileLeading?.(term.signal);
     leading = leading
-      .then(() => lead(parts, term, setBack))
+      .then(() => lead(parts, term, setBack, bell))
       .then(() => besides)
       .catch((error) => log.error({ err: classify(error) }, 'leading ended'));
   });
@@ -83,15 +86,16 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
       stopLooking();
       await candidacy.leave();
       await leading;
+      stop.abort();
+      await noting;
     },
   };
 }
 
 /** One term. Ends with its signal, whatever fails meanwhile. */
-async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch): Promise<void> {
+async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch, bell: Bell): Promise<void> {
   const { session, znodes, clock, random, log } = parts;
   const leadership: Leadership = { term, agentId: parts.agentId };
-  const bell = createBell(clock);
   const ringing = ring(parts, bell, term.signal);
   const clearing = clearNames(parts, leadership);
   let offset: number | null = null;
@@ -105,7 +109,7 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
   for (let conflicts = 0; !term.signal.aborted; ) {
     let ordered: { seen: Observation; order: Action } | null = null;
     try {
-      const seen = await observe(session, znodes, agents.read, now, watched, setBack.look);
+      const seen = await observe(session, znodes, agents.read, now, watched, setBack);
       if (term.signal.aborted) break;
       if (offset === null || (seen.picture.rollout && !isLedBy(seen.picture.rollout, leadership))) {
         offset = (await takeLead(executeParts, leadership, seen)) - clock.monotonic();
@@ -137,6 +141,10 @@ async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch):
   }
   await ringing;
   await clearing;
+}
+
+function following({ session, clock, random, log }: CoordinatorParts, path: string): FollowOptions {
+  return { session, path, clock, random, log, failing: 'cannot watch a znode, retrying' };
 }
 
 /** Rollouts proceed without a place for outcomes, but a person who rolls back misses them. */
@@ -184,14 +192,16 @@ async function pause(
   if (policy.value === null && rollout?.state !== 'running') await clock.sleep(BEHIND_MS, signal).catch(() => {});
 }
 
-/** Everything whose change may call for an order; reports are polled instead, so that their number costs no watches. */
+/**
+ * What may call for an order besides the rollout, which is followed by all who stand; reports are polled instead, so that
+ * their number costs no watches.
+ */
 async function ring(parts: CoordinatorParts, bell: Bell, signal: AbortSignal): Promise<void> {
-  const { session, znodes, clock, random, log } = parts;
-  const at = (path: string) => ({ session, path, clock, random, log, failing: 'cannot watch a znode, retrying' });
-  const nodes = [znodes.config, znodes.rollout, znodes.policy, znodes.quarantine];
+  const { znodes } = parts;
+  const nodes = [znodes.config, znodes.policy, znodes.quarantine];
   const streams = [
-    ...nodes.map((path) => followNode(at(path), bell.ring, signal)),
-    followChildren(at(znodes.online), bell.ring, signal),
+    ...nodes.map((path) => followNode(following(parts, path), bell.ring, signal)),
+    followChildren(following(parts, znodes.online), bell.ring, signal),
   ];
   const drain = async (stream: AsyncIterable<unknown>) => {
     for await (const _ of stream);

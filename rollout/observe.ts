@@ -3,10 +3,10 @@ import { isPublished, parseWithTarget, readSharedState, type SharedState } from 
 import type { Deployment } from '../schemas/deployment.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { type Rollout, unknownState } from '../schemas/rollout.ts';
-import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { AgentSeen, Observed, WantedDeployment } from './observed.ts';
+import type { SetBackWatch } from './set-back.ts';
 
 /** What one look at the shared state found, with the versions that an order planned from it names. */
 export interface Observation {
@@ -20,7 +20,7 @@ export interface Observation {
  * @param agents gives the agents, as fresh as the present wave needs them.
  * @param now ms since the epoch by the clock of the ensemble.
  * @param watched for how long the leader has watched at that time, ms.
- * @param isSetBack whether the ensemble lost writes while this process looked on, and config is of before that.
+ * @param setBack knows whether the ensemble lost writes while this process looked on, and config is of before that.
  * @throws FleetError APP_MISSING.
  */
 export async function observe(
@@ -29,14 +29,16 @@ export async function observe(
   agents: (rollout: Rollout | null) => Promise<readonly AgentSeen[]>,
   now: () => number,
   watched: (now: number) => number,
-  isSetBack: (targetVersion: TargetVersion) => boolean = () => false,
+  setBack: Pick<SetBackWatch, 'look' | 'newest' | 'note'>,
 ): Promise<Observation> {
+  const before = setBack.newest;
   const [state, rolloutNode, policyNode] = await Promise.all([
     readSharedState(session, znodes),
     session.get(znodes.rollout),
     session.get(znodes.policy),
   ]);
   const rollout = rolloutNode && parseWithTarget(rolloutNode.data);
+  if (rollout) setBack.note(before, { targetVersion: rollout.targetVersion, mzxid: rolloutNode.stat.mzxid });
   const { targetVersion } = state.config;
   const moved = rollout !== null && rollout.targetVersion !== targetVersion;
   const { quarantine } = state;
@@ -53,7 +55,7 @@ export async function observe(
     proven: rollout && !moved && !isLost ? null : await provenBefore(session, znodes, state),
     quarantine,
     agents: agentsSeen,
-    setBack: isSetBack(targetVersion),
+    setBack: setBack.look(targetVersion),
     now: at,
     watched: watched(at),
   };

@@ -1,6 +1,14 @@
+import { parseRollout } from '../schemas/rollout.ts';
 import { targetVersionOf, wasBefore } from '../schemas/target-version.ts';
 import type { TargetVersion } from '../schemas/values.ts';
-import type { Session } from '../zookeeper/session.ts';
+import { type FollowOptions, followNode } from '../zookeeper/recipes/follow-node.ts';
+import type { NodeData, Session } from '../zookeeper/session.ts';
+
+/** One state of the rollout record. */
+export interface RolloutSeen {
+  readonly targetVersion: TargetVersion;
+  readonly mzxid: bigint;
+}
 
 /** Knows, over the terms of one process, a target that is of before a loss of writes. */
 export interface SetBackWatch {
@@ -12,6 +20,15 @@ export interface SetBackWatch {
    *   the agent of this process accepted.
    */
   look(targetVersion: TargetVersion | null): boolean;
+  /** The newest state of the rollout that was noted. */
+  readonly newest: RolloutSeen | null;
+  /**
+   * Notes a state of the rollout. An earlier one of the same target than `before` is of before a loss: config may be as
+   * it was, and what a person said about the rollout is gone. ZooKeeper tells that to a client only while no other one
+   * has carried the ensemble past the last write that the client saw.
+   * @param before a state that was known when `now` was asked for: of two reads at once either may end first.
+   */
+  note(before: RolloutSeen | null, now: RolloutSeen): void;
 }
 
 /**
@@ -21,7 +38,17 @@ export interface SetBackWatch {
 export function createSetBackWatch(incarnation: () => number, accepted: () => string | null): SetBackWatch {
   let known = incarnation();
   let suspect: TargetVersion | null = null;
+  let newest: RolloutSeen | null = null;
   return {
+    get newest() {
+      return newest;
+    },
+    note(before, state) {
+      const wentBack = before?.targetVersion === state.targetVersion && state.mzxid < before.mzxid;
+      if (wentBack) suspect = state.targetVersion;
+      const isNewer = newest?.targetVersion !== state.targetVersion || state.mzxid > newest.mzxid;
+      if (wentBack || isNewer) newest = state;
+    },
     get isNews() {
       return incarnation() !== known;
     },
@@ -38,6 +65,28 @@ export function createSetBackWatch(incarnation: () => number, accepted: () => st
 
 const isOlder = (targetVersion: TargetVersion | null, accepted: string | null): boolean =>
   targetVersion !== null && accepted !== null && wasBefore(targetVersion, accepted);
+
+/** Notes each state of the rollout, leading or not, so that every candidate knows what was said. Never throws. */
+export async function noteRollouts(
+  following: FollowOptions,
+  watch: Pick<SetBackWatch, 'note'>,
+  onChange: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let before: RolloutSeen | null = null;
+  const states = followNode(following, (node) => (node.exists ? stateOf(node) : null), signal);
+  for await (const state of states) {
+    if (state) watch.note(before, state);
+    before = state ?? before;
+    onChange();
+  }
+}
+
+/** Null: the record cannot be read. */
+function stateOf({ data, stat }: Pick<NodeData, 'data' | 'stat'>): RolloutSeen | null {
+  const { targetVersion } = parseRollout(data) ?? {};
+  return targetVersion === undefined ? null : { targetVersion, mzxid: stat.mzxid };
+}
 
 /**
  * Looks as soon as the ensemble is back, leading or not: a candidate that looks first when it leads would suspect a

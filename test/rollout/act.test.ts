@@ -14,6 +14,7 @@ import { changing, type RollBack } from '../../rollout/action.ts';
 import type { Leadership } from '../../rollout/leadership.ts';
 import { type Observation, observe } from '../../rollout/observe.ts';
 import { plan } from '../../rollout/plan.ts';
+import { createSetBackWatch } from '../../rollout/set-back.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeQuarantine } from '../../schemas/hold.ts';
@@ -66,6 +67,10 @@ const see = () =>
     async () => [],
     () => systemClock.now(),
     () => Number.POSITIVE_INFINITY,
+    createSetBackWatch(
+      () => 1,
+      () => null,
+    ),
   );
 const current = async () => {
   const node = await session.get(paths.rollout);

@@ -35,6 +35,37 @@ it('knows from its own agent, over a restart, that a target is older than what w
   expect(watch.look(null)).toBe(false);
 });
 
+describe('an earlier state of the rollout', () => {
+  const quiet = () =>
+    createSetBackWatch(
+      () => 1,
+      () => null,
+    );
+  const state = (targetVersion: string, mzxid: bigint) => ({ targetVersion: version(targetVersion), mzxid });
+  const [early, late] = [state('5.500', 7n), state('5.500', 9n)];
+
+  it('of the same target is of before a loss, until there is another target', () => {
+    const watch = quiet();
+    watch.note(null, early);
+    watch.note(watch.newest, late);
+    expect(watch.look(version('5.500'))).toBe(false);
+    watch.note(watch.newest, early);
+    expect(watch.look(version('5.500'))).toBe(true);
+    watch.note(watch.newest, state('6.950', 8n));
+    expect(watch.look(version('6.950'))).toBe(false);
+  });
+
+  it('is none where it was asked for before the later one was known, nor where it is of another target', () => {
+    const watch = quiet();
+    const before = watch.newest;
+    watch.note(before, late);
+    watch.note(before, early);
+    watch.note(watch.newest, state('4.400', 6n));
+    expect(watch.look(version('5.500'))).toBe(false);
+    expect(watch.look(version('4.400'))).toBe(false);
+  });
+});
+
 describe('a candidate that does not lead', () => {
   /** The session of one process, whose ensemble holds `config` (mzxid and mtime), or none. */
   function standingBy() {

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { SEED, seeded } from '../support/seeded.ts';
 import { hostileBase } from './attacks.ts';
-import { join, publish } from './fleet.ts';
+import { join, kill, leaderOf, publish, say } from './fleet.ts';
+import type { SimulatedServer } from './server.ts';
 import { loseData } from './set-back.ts';
 import { type Script, simulate } from './simulate.ts';
 
@@ -45,6 +46,39 @@ const HOSTILE_BASE: Script = {
     await seconds(20);
   },
 };
+
+describe('a pause that ZooKeeper lost with its data', () => {
+  it.each([
+    ['the leader orders nothing more', 0, false],
+    ['nor where other clients have carried the ensemble past what was lost', 200, false],
+    ['nor does a candidate that leads from then on', 200, true],
+  ])('%s', async (_, writesOfOthers, leaderDies) => {
+    const states: unknown[] = [];
+    const script: Script = {
+      ...SET_BACK,
+      async play(fleet, seconds) {
+        const state = () => states.push(fleet.checker.rollout()?.state);
+        publish(fleet, 'good');
+        await seconds(1);
+        while (fleet.checker.rollout()?.soakAt === null) await seconds(1);
+        const soaking = fleet.zookeeper.backup();
+        say(fleet, 'pause');
+        await seconds(2);
+        state();
+        loseData(fleet, soaking);
+        state();
+        if (leaderDies) kill(fleet, [leaderOf(fleet, fleet.servers[0] as SimulatedServer)], () => 60_000);
+        for (let write = 0; write < writesOfOthers; write++)
+          fleet.ask(fleet.stranger().set(fleet.paths.app, Buffer.from(`${write}`), -1));
+        await seconds(40);
+        state();
+      },
+    };
+    const { violations, story } = await simulate(draw.below(2 ** 31), { script });
+    expect(states, story.join('\n')).toEqual(['paused', 'running', 'halted']);
+    expect(violations).toEqual([]);
+  });
+});
 
 describe(`the checker finds what is planted (GITFLEET_SEED=${SEED})`, () => {
   it.each([
