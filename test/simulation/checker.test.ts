@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { SEED, seeded } from '../support/seeded.ts';
-import { hostileBase } from './attacks.ts';
+import { fillDisk, hostileBase } from './attacks.ts';
 import { join, kill, leaderOf, publish, say } from './fleet.ts';
 import type { SimulatedServer } from './server.ts';
 import { loseData } from './set-back.ts';
@@ -47,6 +47,15 @@ const HOSTILE_BASE: Script = {
   },
 };
 
+/** A disk with room for a few releases, and more deployments than that, one after the other. */
+const FULL_DISK: Script = {
+  ...SET_BACK,
+  async play(fleet, seconds) {
+    fillDisk(fleet, fleet.servers[0] as SimulatedServer);
+    await seconds(120);
+  },
+};
+
 describe('a pause that ZooKeeper lost with its data', () => {
   it.each([
     ['the leader orders nothing more', 0, false],
@@ -85,7 +94,6 @@ describe(`the checker finds what is planted (GITFLEET_SEED=${SEED})`, () => {
     ['agents go without a permit', /are under way at once/],
     ['agents call themselves active before they are healthy', /are under way at once/],
     ['coordinators forget the guard of their term', /an order without guard/],
-    ['agents keep every release', /has no room, and keeps \S+ for nothing/],
   ] as const)('%s', { timeout: 20 * 60_000 }, async (planted, found) => {
     for (let run = 0; run < 100; run++) {
       const { violations } = await simulate(draw.below(2 ** 31), { planted });
@@ -94,11 +102,13 @@ describe(`the checker finds what is planted (GITFLEET_SEED=${SEED})`, () => {
     expect.fail('not in 100 schedules');
   });
 
-  it('agents allow every repository', { timeout: 20 * 60_000 }, async () => {
+  it.each([
+    ['agents allow every repository', HOSTILE_BASE, /fetches https:..evil/],
+    ['agents keep every release', FULL_DISK, /has no room, and keeps \S+ for nothing/],
+  ] as const)('%s', { timeout: 20 * 60_000 }, async (planted, script, found) => {
     for (let run = 0; run < 100; run++) {
-      const script = HOSTILE_BASE;
-      const { violations } = await simulate(draw.below(2 ** 31), { planted: 'agents allow every repository', script });
-      if (/fetches https:..evil/.test(violations.join('\n'))) return;
+      const { violations } = await simulate(draw.below(2 ** 31), { planted, script });
+      if (found.test(violations.join('\n'))) return;
     }
     expect.fail('not in 100 runs');
   });

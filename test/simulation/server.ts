@@ -6,7 +6,7 @@ import { layoutOf, linkOf } from '../../agent/disk/layout.ts';
 import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
 import { repairJournal } from '../../agent/repair-journal.ts';
-import { createRoom } from '../../agent/room.ts';
+import { createRoom, type Room } from '../../agent/room.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
 import { reportStatus } from '../../agent/service/status-report.ts';
 import { NO_ROTATION } from '../../agent/services/rotation.ts';
@@ -207,7 +207,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       ...{ keepReleases: keepsAll ? 99 : keepReleases, keepFailedReleases: keepsAll ? 99 : keepFailedReleases },
       graceMs: releaseGrace,
     });
-    const room = createRoom({ ...parts, retention });
+    const room = keepsAll ? NO_ROOM : createRoom({ ...parts, retention });
     const report = reportStatus({ reporter: side.reporter, clock: now, agentId: id, agentVersion: '0' });
     const listeners = { log: logDeployments(log), report: reportWithDefect(report, world.planted) };
     const emit = createEmit(listeners, log);
@@ -278,6 +278,8 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
   };
   return server;
 }
+
+const NO_ROOM: Room = { beforeWrite: async () => {}, giveBack: async () => false };
 
 function sessionWithDefect(session: Session, planted: Planted | undefined): Session {
   switch (planted) {
