@@ -4,7 +4,9 @@ import { clean } from '../runtime/safe-text.ts';
 import type { Deployment } from '../schemas/deployment.ts';
 import { parseRollout, type Rollout, type RolloutState, unknownState } from '../schemas/rollout.ts';
 import { targetVersionOf } from '../schemas/target.ts';
-import type { Znodes } from '../schemas/znodes.ts';
+import { parseCandidate, type Znodes } from '../schemas/znodes.ts';
+import { childPath } from '../zookeeper/paths.ts';
+import { inOrder } from '../zookeeper/recipes/contention.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { Ending } from './verdict.ts';
 
@@ -25,6 +27,13 @@ export async function readRolloutStatus(
   const rollout = node && parseRollout(node.data);
   const isLed = (candidates ?? []).length > 0;
   return { rollout: rollout?.permits && rollout.targetVersion === targetVersion ? rollout : null, isLed };
+}
+
+/** Who leads: the first candidate. Null: there is none, or it names itself by no agentId. */
+export async function readCoordinator(session: Session, { election }: Znodes): Promise<string | null> {
+  const [first] = inOrder((await session.children(election)) ?? [], 'candidate-');
+  const node = first === undefined ? null : await session.get(childPath(election, first));
+  return node && parseCandidate(node.data);
 }
 
 /** The rollout whose state is the verdict: while there is a leader, or if the state is final. */

@@ -101,6 +101,10 @@ export const statusOutput = z.strictObject({
       paused: said.strict().nullable(),
     })
     .nullable(),
+  /** The agent that leads rollouts; null: none does. */
+  coordinator: z.string().nullable(),
+  /** Why the ZooKeeper servers are not one ensemble; null: they are, or it is not known. */
+  ensembleTrouble: z.string().nullable(),
   /** Of the agents that are online now. */
   reached: z.int(),
   expected: z.int(),

@@ -1,3 +1,5 @@
+import * as z from 'zod';
+import { once } from '../runtime/once.ts';
 import { parseDeployment, parseOutcome } from './deployment.ts';
 import { parseEnrolled, parseEnrolment } from './enrolment.ts';
 import { flagChange, parseFlags } from './flags.ts';
@@ -267,8 +269,8 @@ export const ZNODES = {
   candidate: {
     path: 'election/<candidate>',
     mode: 'ephemeral sequential',
-    content: 'an agent that may lead rollouts; the first one leads',
-    parse: null,
+    content: '{agentId}: an agent that may lead rollouts; the first one leads',
+    parse: parseCandidate,
     rights: READ,
     made: 'later',
     writtenBy: 'that agent',
@@ -335,6 +337,13 @@ export type ZnodeKind = keyof typeof ZNODES;
 export const APP_ZNODE = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){1,8}$/;
 /** An agent's id names a znode and a line on a screen: plain characters only. */
 export const AGENT_ID = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
+
+/** The agent that a candidate names; null: none. Total. */
+export function parseCandidate(data: Buffer): string | null {
+  const { agentId } = fromJson(candidate(), data) ?? {};
+  return agentId !== undefined && AGENT_ID.test(agentId) ? agentId : null;
+}
+const candidate = once(() => z.object({ agentId: z.string() }));
 
 export type Znodes = ReturnType<typeof znodes>;
 

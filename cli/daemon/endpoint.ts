@@ -22,6 +22,8 @@ export interface EndpointOf {
   readonly vitals: () => ReturnType<Session['vitals']>;
   /** Whether the fleet sees this agent as online, and what keeps it from that. */
   readonly presence: () => Pick<Membership, 'state' | 'problem'>;
+  /** Why the ZooKeeper servers are not one ensemble. */
+  readonly ensemble: () => string | null;
   readonly flags: () => KeptFlags | null;
   readonly enrolment: () => OwnEnrolment;
   readonly log: Logger;
@@ -33,7 +35,7 @@ export interface EndpointOf {
  * the loop for them. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
  */
 export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
-  const { listen, app, pulse, vitals, presence, enrolment, flags, log, shutdown } = of;
+  const { listen, app, pulse, vitals, presence, ensemble, enrolment, flags, log, shutdown } = of;
   const more: Parameters<typeof openEndpoint>[0]['more'] = async (...asked) => {
     const kept = flags();
     return kept !== null && (await answerOfrep(...asked, kept.flags));
@@ -54,6 +56,7 @@ export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
       doing: pulse.status(),
       stuck: stuck?.loop ?? null,
       ...session,
+      ensembleTrouble: ensemble(),
       ...fleet,
       ...flagged,
     };

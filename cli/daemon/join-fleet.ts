@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { watchEnsemble } from '../../agent/service/watch-ensemble.ts';
 import { ownCredential } from '../../agent/state/own-credential.ts';
 import { notePresenceProblem } from '../../agent/state/presence-problem.ts';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
@@ -14,11 +15,15 @@ import { identityText } from '../../schemas/enrolment.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Membership } from '../../zookeeper/recipes/membership.ts';
+import type { Session } from '../../zookeeper/session.ts';
+import { ensembleTrouble } from '../shell/ensemble.ts';
 import { sessionAccess } from '../shell/session-access.ts';
 import { version } from '../version.ts';
 import { type CredentialFiles, openCredentialFiles } from './credential-files.ts';
 import { fleetSide } from './fleet-side.ts';
 import type { LocalAgent } from './local-agent.ts';
+
+const SERVER_ANSWERS_MS = 3_000;
 
 /** The other half of an agent: its session, with the credentials of the settings, and all that rides on it. */
 export async function joinFleet(
@@ -29,7 +34,7 @@ export async function joinFleet(
   shutdown: Shutdown,
   /** The settings as they are now. */
   live: () => AgentSettings = () => agent,
-): Promise<ReturnType<typeof fleetSide> & Pick<CredentialFiles, 'changed'>> {
+): Promise<ReturnType<typeof fleetSide> & Pick<CredentialFiles, 'changed'> & { ensemble(): string | null }> {
   const mine = await sessionAccess(settings);
   const { access, session: who } = mine;
   const own = await ownCredential(local.layout.state, agent.id);
@@ -62,7 +67,16 @@ export async function joinFleet(
   });
   await tellPresence(side.membership, local.layout.appState, log);
   shutdown.add('note on the presence', () => notePresenceProblem(local.layout.appState, null));
-  return { ...side, changed };
+  return { ...side, changed, ensemble: followEnsemble(settings, session, log, shutdown) };
+}
+
+function followEnsemble(settings: Settings, session: Session, log: Logger, shutdown: Shutdown): () => string | null {
+  const look = () => ensembleTrouble(settings, SERVER_ANSWERS_MS);
+  const { trouble, follow } = watchEnsemble({ session, look, clock, random, log });
+  const stop = new AbortController();
+  void follow(stop.signal);
+  shutdown.add('looks at the ensemble', () => stop.abort());
+  return trouble;
 }
 
 /** Where ZooKeeper cannot show why this agent is not online, its own disk does: for `gitfleet agent status`. */

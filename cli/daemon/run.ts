@@ -177,7 +177,8 @@ async function metricsOf(
     membership,
     enrolment,
     flags,
-  }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership' | 'enrolment' | 'flags'>,
+    ensemble,
+  }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership' | 'enrolment' | 'flags' | 'ensemble'>,
   log: Logger,
   shutdown: Shutdown,
 ): Promise<AgentListener> {
@@ -189,6 +190,7 @@ async function metricsOf(
     pulse,
     vitals,
     presence: () => membership,
+    ensemble,
     flags,
     enrolment: () => enrolment.state,
     log,

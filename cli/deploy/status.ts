@@ -1,6 +1,6 @@
 import { type AgentView, createFleetReader, readAgent, selectedBy } from '../../fleet/fleet-view.ts';
 import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
-import { readRolloutStatus } from '../../publisher/current-rollout.ts';
+import { readCoordinator, readRolloutStatus } from '../../publisher/current-rollout.ts';
 import { findWayBack } from '../../publisher/rollback.ts';
 import { agentLines, presentTargetOf } from '../../publisher/screens/agent-screen.ts';
 import { agentOutputOf, statusOutputOf } from '../../publisher/screens/status-output.ts';
@@ -11,10 +11,13 @@ import {
   statusLines,
 } from '../../publisher/screens/status-screen.ts';
 import { presentProgress } from '../../publisher/verdict.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
+import { ensembleTrouble } from '../shell/ensemble.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
@@ -41,8 +44,14 @@ export async function run({ options, words }: Call): Promise<number> {
     const asked = timeToShow(session, paths);
     const wayBack = wayBackOf(session, paths);
     const readFleet = createFleetReader(session, paths);
+    const trouble = troubleNow(settings);
     const look = async (): Promise<StatusPicture> => {
-      const [state, whole] = await Promise.all([readSharedState(session, paths), readFleet()]);
+      const [state, whole, coordinator, ensembleTrouble] = await Promise.all([
+        readSharedState(session, paths),
+        readFleet(),
+        readCoordinator(session, paths),
+        trouble(),
+      ]);
       const { agents: fleet, notEnrolled, ignored, unread } = whole;
       const led = await readRolloutStatus(session, paths, state.config.targetVersion);
       const selection = selectionOf(
@@ -50,7 +59,8 @@ export async function run({ options, words }: Call): Promise<number> {
         options['selector'],
       );
       const counts = { notEnrolled, ignored, unread };
-      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ...counts, ...led, selection };
+      const beside = { coordinator, ensembleTrouble, selection };
+      const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ...counts, ...led, ...beside };
       const picture: StatusPicture = { ...seen, stale: null, wayBack: null };
       return asksForWayBack(picture) ? { ...picture, wayBack: await wayBack(state) } : picture;
     };
@@ -60,6 +70,21 @@ export async function run({ options, words }: Call): Promise<number> {
     else say(...statusLines(picture, screenNow(time.now())));
     return EXIT.converged;
   });
+}
+
+/** A server that does not answer holds up nothing for longer. */
+const SERVER_ANSWERS_MS = 500;
+/** `--watch` looks several times a second, and the servers are asked less often. */
+const TROUBLE_KEPT_MS = 30_000;
+
+function troubleNow(settings: Settings): () => Promise<string | null> {
+  let asked: { readonly at: number; readonly answer: Promise<string | null> } | null = null;
+  return async () => {
+    const at = systemClock.monotonic();
+    if (asked === null || at - asked.at > TROUBLE_KEPT_MS)
+      asked = { at, answer: ensembleTrouble(settings, SERVER_ANSWERS_MS) };
+    return await asked.answer;
+  };
 }
 
 function selectionOf(left: readonly AgentView[], selector: unknown): Selection | null {

@@ -101,9 +101,13 @@ async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
       ? failed('zookeeper', `${serverName(status)} does not answer: ${status.reason ?? ''}`, hint)
       : warning('zookeeper', `${serverName(status)} does not answer: ${status.reason ?? ''}`, hint);
   });
-  const seen = statuses.filter(({ role }) => role !== 'unreachable');
+  const { trouble, notes } = judgeRoles(statuses);
   const hint = 'see docs/zookeeper.md, how to run servers for a fleet';
-  return [...findings, ...judgeRoles(seen).words.map((words) => warning('ensemble', words, hint))];
+  return [
+    ...findings,
+    ...trouble.map((each) => failed('ensemble', each, hint)),
+    ...notes.map((each) => warning('ensemble', each, hint)),
+  ];
 }
 
 /** A server that takes the connection and ends it runs: to start it would not help. */

@@ -24,6 +24,8 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
       ...{ state: rollout.state, wave: rollout.wave, members: rollout.members, reason: rollout.reason },
       paused: rollout.paused,
     },
+    coordinator: picture.coordinator ?? null,
+    ensembleTrouble: picture.ensembleTrouble ?? null,
     reached,
     expected,
     agents: fleet.map((view) => agentOutputOf(view, state.config.targetVersion)),

@@ -33,6 +33,10 @@ export interface StatusPicture extends NextCommands {
    */
   readonly ignored?: number;
   readonly unread?: number;
+  /** Who leads rollouts, where there is one. */
+  readonly coordinator?: string | null;
+  /** Why the ZooKeeper servers are not one ensemble. */
+  readonly ensembleTrouble?: string | null;
   /** Set if `-l` selected `fleet`. */
   readonly selection?: Selection | null;
   /** Set if ZooKeeper no longer answers; the picture is the last known one. */
@@ -57,7 +61,7 @@ export function statusLines(picture: StatusPicture, window: Screen, rows = Numbe
   const old = staleLines(picture.stale, window);
   const above = [
     ...old,
-    ...[wantedLines, brakeLines, rolloutLines, unseenLines].flatMap((part) => part(picture, screen)),
+    ...[wantedLines, brakeLines, rolloutLines, coordinationLines, unseenLines].flatMap((part) => part(picture, screen)),
   ];
   const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
@@ -118,6 +122,14 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
     ...(entry ? [`${quarantineWords(entry)}; agents that do not show it keep what they serve`] : []),
     ...[hold.unreadable, quarantine.unreadable, deployments.unreadable].filter((words) => words !== null),
   ].map((words) => line(screen, `  ${words}`, 'busy'));
+}
+
+/** Whom to look at where a rollout does not proceed, and whether all see the same data. */
+function coordinationLines({ coordinator, ensembleTrouble }: StatusPicture, screen: Screen): string[] {
+  return [
+    ...(coordinator ? [line(screen, `  coordinator: ${visible(coordinator, 100)}`)] : []),
+    ...(ensembleTrouble ? [line(screen, `  ZooKeeper: ${visible(ensembleTrouble, 500)}`, 'bad')] : []),
+  ];
 }
 
 /** What no row of the table shows. */
@@ -225,6 +237,7 @@ function emptyLines({ app, fleet, ...picture }: StatusPicture, screen: Screen): 
     ...staleLines(picture.stale, screen),
     line(screen, `${app}: nothing published yet`),
     ...brakeLines({ app, fleet, ...picture }, screen),
+    ...coordinationLines({ app, fleet, ...picture }, screen),
     ...told(online, 'online, waiting for a target'),
     ...told(offline, 'offline'),
     ...notEnrolledLines(picture.notEnrolled).map((words) => line(screen, `  ${words}`, 'bad')),

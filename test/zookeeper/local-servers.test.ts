@@ -61,7 +61,9 @@ describe('local servers', () => {
         timeout: 30_000,
       })
       .toEqual(['follower', 'follower', 'leader']);
-    expect(judgeRoles(await serverStatus(hosts, { timeoutMs: 1_000, clock }))).toEqual({ is: 'serving', words: [] });
+    expect(judgeRoles(await serverStatus(hosts, { timeoutMs: 1_000, clock }))).toEqual({
+      ...{ is: 'serving', trouble: [], notes: [], words: [] },
+    });
   });
 
   it('a given port that is taken is said, with the server’s words', async () => {
@@ -137,11 +139,20 @@ describe('the roles of the hosts', () => {
 
   it('followers and a server that looks for a leader', () => {
     const looking = { ...at(2, 'unreachable'), reason: 'x', looking: true } as const;
+    const no = (hosts: string) => `no leader: ${hosts} looks for one, which takes a majority of the voting servers`;
     expect(judgeRoles([at(1, 'follower'), looking])).toEqual({
       is: 'broken',
-      words: ['none of these hosts is the leader, and one looks for it', 'h:2 is unreachable: x'],
+      trouble: [no('h:2')],
+      notes: [],
+      words: [no('h:2'), 'h:2 is unreachable: x'],
     });
-    expect(judgeRoles([at(1, 'leader'), looking]).is).toBe('serving');
+    expect(judgeRoles([at(1, 'leader'), looking])).toMatchObject({ is: 'serving', trouble: [] });
+    const rest = { ...at(3, 'unreachable'), reason: 'refused' } as const;
+    expect(judgeRoles([{ ...looking, port: 1 }, looking, rest])).toMatchObject({
+      is: 'away',
+      trouble: [no('h:1, h:2')],
+    });
+    expect(judgeRoles([looking])).toMatchObject({ is: 'away', trouble: [] });
   });
 
   it('a server without a quorum says that it looks for a leader', async () => {

@@ -29,6 +29,8 @@ export interface ServerPlace {
   readonly clientPort: number;
   readonly quorumPort: number;
   readonly electionPort: number;
+  /** False: an observer. */
+  readonly votes: boolean;
 }
 
 /** One real server process. Its ports and data survive `restart`. */
@@ -158,9 +160,13 @@ function describeServer(
     'admin.enableServer': 'false',
     '4lw.commands.whitelist': 'ruok,srvr,mntr,cons,wchs,wchp,dump,crst,srst',
     ...(ensemble.length > 1 ? { initLimit: 10, syncLimit: 5 } : {}),
+    ...(place.votes ? {} : { peerType: 'observer' }),
     ...options.config,
   };
-  const members = ensemble.map((one) => `server.${one.number}=127.0.0.1:${one.quorumPort}:${one.electionPort}`);
+  const members = ensemble.map(
+    ({ number, quorumPort, electionPort, votes }) =>
+      `server.${number}=127.0.0.1:${quorumPort}:${electionPort}${votes ? '' : ':observer'}`,
+  );
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   return `${[...lines, ...(ensemble.length > 1 ? members : [])].join('\n')}\n`;
 }

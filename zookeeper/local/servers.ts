@@ -8,6 +8,8 @@ export type { LocalServer } from './server.ts';
 
 export interface ServersOptions extends ServerOptions {
   readonly count: 1 | 3;
+  /** Servers of an ensemble of three that serve and do not vote; they come last in `servers`. Default 0. */
+  readonly observers?: number;
   /** The directory for data and logs. Created if missing, and then also removed by `stop`. */
   readonly directory: string;
   /** Client ports, one per server. Default: free ports. */
@@ -51,14 +53,15 @@ export async function startServers(options: ServersOptions): Promise<LocalServer
 }
 
 async function choosePlaces(options: ServersOptions): Promise<ServerPlace[]> {
-  const wanted = options.count === 1 ? 1 : options.count * 3;
-  const free = await freePorts(wanted);
-  return Array.from({ length: options.count }, (_, at) => ({
+  const all = options.count + (options.observers ?? 0);
+  const free = await freePorts(all === 1 ? 1 : all * 3);
+  return Array.from({ length: all }, (_, at) => ({
     number: at + 1,
     directory: join(options.directory, `server-${at + 1}`),
     clientPort: options.ports?.[at] ?? (free[at] as number),
-    quorumPort: free[options.count + 2 * at] ?? 0,
-    electionPort: free[options.count + 2 * at + 1] ?? 0,
+    quorumPort: free[all + 2 * at] ?? 0,
+    electionPort: free[all + 2 * at + 1] ?? 0,
+    votes: at < options.count,
   }));
 }
 

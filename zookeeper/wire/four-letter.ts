@@ -99,29 +99,45 @@ export function serverName({ host, port }: Pick<ServerStatus, 'host' | 'port'>):
 export interface EnsembleJudgement {
   /** `broken`: some answer, but not as one ensemble. Unreachable servers do not make it broken. */
   readonly is: 'serving' | 'broken' | 'away';
-  /** What a person should know, worst first; empty if all is well. */
+  /** Why they are not one ensemble that serves; empty where they are. */
+  readonly trouble: readonly string[];
+  /** What may be as it should be. */
+  readonly notes: readonly string[];
+  /** What a person should know, worst first: trouble, notes, unreachable servers; empty if all is well. */
   readonly words: readonly string[];
 }
 
 export function judgeRoles(statuses: readonly ServerStatus[]): EnsembleJudgement {
   const of = (role: ServerRole) => statuses.filter((status) => status.role === role);
-  const broken = statuses.length > 1 ? contradictions(statuses.length, of) : [];
-  const leaderless = statuses.length > 1 && of('leader').length === 0 && of('follower').length > 0;
-  const isLooking = statuses.some(({ looking }) => looking === true);
-  const elsewhere = leaderless && !isLooking ? ['none of the hosts that answer is the leader'] : [];
-  if (leaderless && isLooking) broken.push('none of these hosts is the leader, and one looks for it');
-  const away = of('unreachable').map((one) => `${serverName(one)} is unreachable: ${one.reason ?? 'no answer'}`);
-  const none = away.length === statuses.length;
-  return { is: none ? 'away' : broken.length > 0 ? 'broken' : 'serving', words: [...broken, ...elsewhere, ...away] };
+  const unreachable = of('unreachable');
+  const none = unreachable.length === statuses.length;
+  const trouble = statuses.length > 1 ? contradictions(statuses, of) : [];
+  const leaderless = !none && statuses.length > 1 && of('leader').length === 0 && of('standalone').length === 0;
+  const notes = leaderless && trouble.length === 0 ? ['none of the hosts that answer is the leader'] : [];
+  const away = unreachable.map((one) => `${serverName(one)} is unreachable: ${one.reason ?? 'no answer'}`);
+  return {
+    is: none ? 'away' : trouble.length > 0 ? 'broken' : 'serving',
+    trouble,
+    notes,
+    words: [...trouble, ...notes, ...away],
+  };
 }
 
-function contradictions(asked: number, of: (role: ServerRole) => readonly ServerStatus[]): string[] {
+function contradictions(
+  statuses: readonly ServerStatus[],
+  of: (role: ServerRole) => readonly ServerStatus[],
+): string[] {
   const alone = of('standalone').map(
     (one) =>
-      `${serverName(one)} answers standalone although ${asked} hosts are given: it is not part of the ensemble ` +
-      'and keeps data of its own; check the server.N lines of its zoo.cfg and its myid',
+      `${serverName(one)} answers standalone although ${statuses.length} hosts are given: it is not part of the ` +
+      'ensemble and keeps data of its own; check the server.N lines of its zoo.cfg and its myid',
   );
   const leaders = of('leader').map(serverName);
   const two = leaders.length > 1 ? [`more than one leader (${leaders.join(', ')}): these are two ensembles`] : [];
-  return [...alone, ...two];
+  const looking = statuses.filter((status) => status.looking === true).map(serverName);
+  const isLedHere = leaders.length > 0 || of('standalone').length > 0;
+  const no = looking.length > 0 && !isLedHere ? [`no leader: ${looking.join(', ')} looks for one${MAJORITY}`] : [];
+  return [...alone, ...two, ...no];
 }
+
+const MAJORITY = ', which takes a majority of the voting servers';
