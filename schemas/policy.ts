@@ -24,10 +24,12 @@ const wait = (most: string) =>
     return ms !== null && ms <= (parseDuration(most) as number);
   }, `must be a duration such as 10s or 5m, at most ${most}`);
 
-const CANARY = 'must be a whole number from 1, a share such as 10%, or a selector such as role=canary';
+const CANARY = 'must be a whole number from 1, a share such as 10%, or labels with their values, such as role=canary';
+/** A label alone would choose the agents that have it; a number in words reads the same, and would choose none. */
+const WORD = /^[A-Za-z0-9._/-]+$/;
 const atLeastOne = once(() => amount(1));
 const isCanary = (value: Amount): boolean =>
-  atLeastOne().safeParse(value).success || (typeof value === 'string' && parseSelector(value).ok);
+  atLeastOne().safeParse(value).success || (typeof value === 'string' && !WORD.test(value) && parseSelector(value).ok);
 
 const members = () => ({
   /** The first wave: how many agents, which share, or which ones by a selector. Absent: there is no canary. */

@@ -31,7 +31,7 @@ export function parseSelector(text: string): { ok: true; selector: Selector } | 
   const terms: SelectorTerm[] = [];
   for (const piece of splitTerms(text)) {
     const term = parseTerm(piece);
-    if (term === null) return refuse('SELECTOR', `${shown(piece)} is no term of a selector`);
+    if (term === null) return refuse('SELECTOR', `${shown(piece)} is no term of a selector`, hintFor(piece));
     terms.push(term);
   }
   return { ok: true, selector: terms };
@@ -50,7 +50,7 @@ export function matches(selector: Selector, labels: Readonly<Record<string, stri
 
 const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?';
 const EXISTS = new RegExp(`^(!?)\\s*(${LABEL})$`);
-const EQUALS = new RegExp(`^(${LABEL})\\s*(==?|!=)\\s*(${LABEL}|)$`);
+const EQUALS = new RegExp(`^(${LABEL})\\s*(==|!=|=)\\s*(${LABEL}|)$`);
 const AMONG = new RegExp(`^(${LABEL})\\s+(in|notin)\\s*\\(([^()]*)\\)$`);
 const VALUE = new RegExp(`^(?:${LABEL}|)$`);
 
@@ -58,6 +58,7 @@ function parseTerm(piece: string): SelectorTerm | null {
   const equals = EQUALS.exec(piece);
   if (equals) {
     const [, label = '', sign, value = ''] = equals;
+    if (sign === '==' && value === '') return null;
     return { label, is: sign === '!=' ? 'notin' : 'in', values: [value] };
   }
   const among = AMONG.exec(piece);
@@ -69,6 +70,13 @@ function parseTerm(piece: string): SelectorTerm | null {
   const exists = EXISTS.exec(piece);
   if (!exists) return null;
   return { label: exists[2] ?? '', is: exists[1] === '!' ? 'absent' : 'exists', values: [] };
+}
+
+/** Undefined: the hint of every selector that cannot be read. */
+function hintFor(piece: string): string | undefined {
+  const label = new RegExp(`^(${LABEL})\\s*==$`).exec(piece)?.[1];
+  if (label === undefined) return undefined;
+  return `give the value: ${label}==VALUE; or ${label} for any value, !${label} for agents without it, ${label}= for an empty one`;
 }
 
 /** At the commas that stand outside parentheses. */

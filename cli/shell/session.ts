@@ -7,6 +7,7 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import { type AuthEntry, openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { explainRefusal } from './access.ts';
+import { namingNearApp } from './near-app.ts';
 import { type SessionAccess, sessionAccess } from './session-access.ts';
 import { warn } from './terminal.ts';
 
@@ -50,7 +51,7 @@ export async function withSession<T>(
     await connectedWithin(session, settings.zookeeper.connect, waitMs);
     return await work(session, allowed.access);
   } catch (error) {
-    throw explainRefusal(error, settings, allowed);
+    throw explainRefusal(await namingNearApp(error, session, settings.app), settings, allowed);
   } finally {
     await session.close();
   }

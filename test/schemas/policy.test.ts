@@ -47,6 +47,15 @@ describe('a selector', () => {
     },
   );
 
+  it('that compares with nothing is none, and the answer says what may be meant', () => {
+    for (const text of ['zone==', 'role=web,zone ==']) {
+      const parsed = parseSelector(text);
+      const hint =
+        'give the value: zone==VALUE; or zone for any value, !zone for agents without it, zone= for an empty one';
+      expect(parsed).toMatchObject({ ok: false, failure: { code: 'SELECTOR', hint } });
+    }
+  });
+
   it('of a book is refused by its length', () => {
     expect(parseSelector('a,'.repeat(10_000))).toMatchObject({ ok: false });
   });
@@ -83,6 +92,8 @@ describe('a policy', () => {
     { canary: '0%' },
     { canary: '101%' },
     { canary: 'a b' },
+    { canary: 'one' },
+    { canary: '10' },
     { maxParallel: '0%' },
     { maxParallel: 0 },
     { maxParallel: 1.5 },

@@ -4,6 +4,7 @@ import { holdBarrier, releaseBarrier, waitAtBarrier } from '../../../zookeeper/r
 import { acquireSlot, type Slot } from '../../../zookeeper/recipes/slots.ts';
 import { ensureWorkQueue, type Item, putItem, takeItem } from '../../../zookeeper/recipes/work-queue.ts';
 import type { Session } from '../../../zookeeper/session.ts';
+import { SOAK } from '../../support/seeded.ts';
 import type { ZooKeeperKit } from '../../support/zookeeper/kit.ts';
 
 /** Barrier, slots and the work queue, on a server as the kit gives it. */
@@ -204,7 +205,7 @@ export function workRecipesSuite(kit: ZooKeeperKit): void {
       expect(String((await takeItem(session, tries, AbortSignal.timeout(10_000))).data)).toBe('x');
     });
 
-    const size = kit.name === 'real' ? 300 : 100;
+    const size = kit.name === 'real' ? (SOAK ? 1_000 : 300) : 100;
     it(`loses none of ${size} items, with fifty takers of which every third dies with what it has`, async () => {
       const [boss, ...takers] = (await crowd(51, '/busy')) as [Session, ...Session[]];
       const busy = { path: '/busy', tries: 1_000 };
