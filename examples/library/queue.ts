@@ -2,7 +2,10 @@
 import { connect } from 'gitfleet';
 
 const [verb, text = ''] = process.argv.slice(2);
-const client = connect({ zookeeper: process.env['ZOOKEEPER'] ?? '127.0.0.1:2181' });
+const client = connect({
+  zookeeper: process.env['ZOOKEEPER'] ?? '127.0.0.1:2181',
+  sessionTimeout: process.env['SESSION_TIMEOUT'] ?? '15s',
+});
 const queue = await client.queue('/shop/mails');
 
 if (verb === 'put') console.log(await queue.put(text));

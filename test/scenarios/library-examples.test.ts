@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { ensureWorkQueue, putItem } from '../../zookeeper/recipes/work-queue.ts';
 import { cleanEnvironment, gitfleet } from '../support/commands.ts';
 import { proxiesForTest } from '../support/proxy.ts';
+import { SEED, SOAK, seeded } from '../support/seeded.ts';
 import { ownAddress } from '../support/services/web.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
 import { sharedServer } from '../support/zookeeper/shared.ts';
@@ -187,6 +189,39 @@ it('queue hands out what was put, in order', async () => {
   const taker = start('queue');
   await expect.poll(() => taker.lines, wide).toEqual(['sent a at attempt 1', 'sent b at attempt 1']);
   await stopped(taker);
+});
+
+const [ITEMS, TAKERS, KILLS] = SOAK ? [1_000, 10, 100] : [60, 3, 4];
+it(`queue loses none of ${ITEMS} items, while ${KILLS} takers are killed, and hands out again only what was not done`, {
+  timeout: 600_000,
+}, async () => {
+  const chance = seeded(SEED);
+  const session = open(servers.connect());
+  const env = { SESSION_TIMEOUT: '2s' };
+  const all: ReturnType<typeof start>[] = [];
+  const alive = () => all.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+  const sent = () => all.flatMap(({ lines }) => lines.filter((line) => line.startsWith('sent ')));
+  const refill = () => {
+    while (alive().length < TAKERS) all.push(start('queue', [], env));
+  };
+  await ensureWorkQueue(session, { path: '/shop/mails' });
+  const put = async (text: string) => await putItem(session, { path: '/shop/mails' }, Buffer.from(text));
+  refill();
+  for (let kill = 0, next = 0; kill < KILLS; kill++) {
+    for (const end = Math.ceil((ITEMS * (kill + 1)) / KILLS); next < end; next++) await put(`item-${next}`);
+    await expect.poll(() => sent().length, wide).toBeGreaterThan((ITEMS * kill) / KILLS);
+    const victim = chance.pick(alive());
+    victim.child.kill('SIGKILL');
+    await victim.ended;
+    refill();
+  }
+  const numbers = () => new Set(sent().map((line) => line.split(' ')[1]));
+  await expect.poll(() => numbers().size, { timeout: 120_000 }).toBe(ITEMS);
+  await expect.poll(() => session.children('/shop/mails/items'), wide).toEqual([]);
+  // Once more only at another attempt: what was done is handed out to none.
+  expect(sent().length).toBe(new Set(sent()).size);
+  expect(await session.children('/shop/mails/failed')).toEqual([]);
+  for (const each of alive()) await stopped(each);
 });
 
 it('stops-sending stops before another program begins', async () => {
