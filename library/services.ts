@@ -70,7 +70,7 @@ export interface ServiceCaller {
 }
 
 export interface CallerOptions {
-  /** A directory of this program: what it holds of the list counts until ZooKeeper has answered. */
+  /** A directory of this program alone: what it holds of the list counts until ZooKeeper has answered. */
   readonly cache?: string;
   /** Ends the waiting for the first list. */
   readonly signal?: AbortSignal;

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { writeDurably } from '../runtime/durable-file.ts';
@@ -94,5 +95,6 @@ export async function keepCache(
 
 export async function writeCache(directory: string, service: string, list: ServiceList, at: number): Promise<void> {
   const text = JSON.stringify({ at, instances: list.instances });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeDurably(cacheFile(directory, service), `${text}\n`, 0o600);
 }

@@ -128,7 +128,8 @@ async function follow(state: State, before: readonly Instance[] | null, signal: 
   const { parts } = state;
   await state.consumer.registered();
   for await (const list of followService({ ...parts, before }, signal)) {
-    if (!state.heard || lostSomebody(state.list, list)) state.owed = list.mark;
+    const isFirst = !state.heard || state.list.state === 'missing';
+    if (isFirst || lostSomebody(state.list, list)) state.owed = list.mark;
     state.list = list;
     state.heard = true;
     acknowledge(state);

@@ -1,5 +1,6 @@
 import type { OwnEnrolment } from '../../agent/coordination/own-enrolment.ts';
 import type { AgentListener } from '../../agent/events.ts';
+import { answerServices } from '../../agent/service/answer-services.ts';
 import { openEndpoint } from '../../agent/service/endpoint.ts';
 import { findStuck, type Liveness } from '../../agent/service/liveness.ts';
 import { createMetrics } from '../../agent/service/metrics.ts';
@@ -11,6 +12,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
+import type { FollowedLists } from '../../services/followed-lists.ts';
 import type { Membership } from '../../zookeeper/recipes/membership.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { version } from '../version.ts';
@@ -25,20 +27,22 @@ export interface EndpointOf {
   /** Why the ZooKeeper servers are not one ensemble. */
   readonly ensemble: () => string | null;
   readonly flags: () => KeptFlags | null;
+  readonly lists: FollowedLists;
   readonly enrolment: () => OwnEnrolment;
   readonly log: Logger;
   readonly shutdown: Shutdown;
 }
 
 /**
- * Serves /healthz, /metrics and the flags of this agent until its end; docs/metrics.md says what they tell. Returns what listens to
- * the loop for them. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
+ * Serves /healthz, /metrics, flags and the lists of services until the end of this agent; docs/metrics.md says what they
+ * tell. Returns what listens to the loop for them. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
  */
 export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
-  const { listen, app, pulse, vitals, presence, ensemble, enrolment, flags, log, shutdown } = of;
+  const { listen, app, pulse, vitals, presence, ensemble, enrolment, flags, lists, log, shutdown } = of;
   const more: Parameters<typeof openEndpoint>[0]['more'] = async (...asked) => {
     const kept = flags();
-    return kept !== null && (await answerOfrep(...asked, kept.flags));
+    if (kept !== null && (await answerOfrep(...asked, kept.flags))) return true;
+    return await answerServices(...asked, lists, clock);
   };
   const metrics = createMetrics({ app, version, vitals, clock });
   const health = () => {
@@ -66,6 +70,6 @@ export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
     throw FleetError.of('LISTEN', reason, undefined, cause);
   });
   shutdown.add('endpoint', () => endpoint.close());
-  log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz, /metrics and flags');
+  log.info({ host: listen.host, port: endpoint.port }, 'serving /healthz, /metrics, flags and services');
   return metrics.listener;
 }

@@ -13,6 +13,8 @@ import { newNonce } from '../../runtime/nonce.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import { identityText } from '../../schemas/enrolment.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
+import { openServiceAccess, serviceAccess } from '../../services/access.ts';
+import type { FollowedLists } from '../../services/followed-lists.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Membership } from '../../zookeeper/recipes/membership.ts';
 import type { Session } from '../../zookeeper/session.ts';
@@ -21,9 +23,17 @@ import { sessionAccess } from '../shell/session-access.ts';
 import { version } from '../version.ts';
 import { type CredentialFiles, openCredentialFiles } from './credential-files.ts';
 import { fleetSide } from './fleet-side.ts';
+import { listsSide } from './lists-side.ts';
 import type { LocalAgent } from './local-agent.ts';
 
 const SERVER_ANSWERS_MS = 3_000;
+
+/** What the session of an agent is used for beside its deployments. */
+interface Beside {
+  readonly lists: FollowedLists;
+  /** Why the ZooKeeper servers are not one ensemble; null where they are. */
+  ensemble(): string | null;
+}
 
 /** The other half of an agent: its session, with the credentials of the settings, and all that rides on it. */
 export async function joinFleet(
@@ -34,7 +44,7 @@ export async function joinFleet(
   shutdown: Shutdown,
   /** The settings as they are now. */
   live: () => AgentSettings = () => agent,
-): Promise<ReturnType<typeof fleetSide> & Pick<CredentialFiles, 'changed'> & { ensemble(): string | null }> {
+): Promise<ReturnType<typeof fleetSide> & Pick<CredentialFiles, 'changed'> & Beside> {
   const mine = await sessionAccess(settings);
   const { access, session: who } = mine;
   const own = await ownCredential(local.layout.state, agent.id);
@@ -67,7 +77,10 @@ export async function joinFleet(
   });
   await tellPresence(side.membership, local.layout.appState, log);
   shutdown.add('note on the presence', () => notePresenceProblem(local.layout.appState, null));
-  return { ...side, changed, ensemble: followEnsemble(settings, session, log, shutdown) };
+  const serviceRights = mine.roles === null ? openServiceAccess : serviceAccess(mine.roles, null);
+  const { appState } = local.layout;
+  const lists = listsSide({ session, access: serviceRights, agent, appState, log, shutdown });
+  return { ...side, changed, lists, ensemble: followEnsemble(settings, session, log, shutdown) };
 }
 
 function followEnsemble(settings: Settings, session: Session, log: Logger, shutdown: Shutdown): () => string | null {

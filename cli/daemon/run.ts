@@ -178,7 +178,11 @@ async function metricsOf(
     enrolment,
     flags,
     ensemble,
-  }: Pick<Awaited<ReturnType<typeof joinFleet>>, 'vitals' | 'membership' | 'enrolment' | 'flags' | 'ensemble'>,
+    lists,
+  }: Pick<
+    Awaited<ReturnType<typeof joinFleet>>,
+    'vitals' | 'membership' | 'enrolment' | 'flags' | 'ensemble' | 'lists'
+  >,
   log: Logger,
   shutdown: Shutdown,
 ): Promise<AgentListener> {
@@ -192,6 +196,7 @@ async function metricsOf(
     presence: () => membership,
     ensemble,
     flags,
+    lists,
     enrolment: () => enrolment.state,
     log,
     shutdown,

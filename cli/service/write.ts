@@ -4,8 +4,8 @@ import { systemClock as clock, systemRandom as random } from '../../runtime/cloc
 import { classify } from '../../runtime/errors.ts';
 import { createLog, type Logger } from '../../runtime/log.ts';
 import { newNonce } from '../../runtime/nonce.ts';
+import { FORMATS, type Format } from '../../schemas/settings/service-settings.ts';
 import { createFileWriter } from '../../services/write/file-writer.ts';
-import { FORMATS, type Format } from '../../services/write/formats.ts';
 import { applyBySocket } from '../../services/write/haproxy-socket.ts';
 import { type Apply, keepApplied } from '../../services/write/keep-applied.ts';
 import { openSession } from '../../zookeeper/open-session.ts';

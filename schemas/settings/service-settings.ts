@@ -68,3 +68,30 @@ export const services = once(() =>
     )
     .prefault([]),
 );
+
+/** How a list is written: formats.ts. */
+export const FORMATS = ['json', 'haproxy', 'nginx', 'envoy', 'prometheus'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** A file that the agent keeps at the list of a service: `agent.serviceFiles`. */
+const serviceFile = once(() =>
+  z.strictObject({
+    service: z.string().regex(SERVICE_NAME, 'must be a service such as shop/web'),
+    format: z.enum(FORMATS),
+    out: path(),
+    /** Judges the new file, whose name is in GITFLEET_FILE. */
+    check: command().optional(),
+    /** Has the file read. Without it nothing is acknowledged. */
+    reload: command().optional(),
+    /** Of the program that reads it: workers of before the reload are waited for. */
+    pidFile: path().optional(),
+  }),
+);
+
+export const serviceFiles = once(() =>
+  z
+    .array(serviceFile())
+    .max(50)
+    .refine((all) => new Set(all.map(({ out }) => out)).size === all.length, 'names one file twice')
+    .prefault([]),
+);

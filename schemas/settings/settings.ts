@@ -4,7 +4,7 @@ import { once } from '../../runtime/once.ts';
 import { stepMembers } from '../steps.ts';
 import { zodMessages } from '../text/zod-messages.ts';
 import { AGENT_ID, APP_ZNODE } from '../znodes.ts';
-import { services } from './service-settings.ts';
+import { serviceFiles, services } from './service-settings.ts';
 import {
   connectString,
   credential,
@@ -89,6 +89,8 @@ const agent = once(() =>
       restartTimeout: duration('2m', { least: '1s' }),
       /** What this server serves, registered while it is well. */
       services: services(),
+      /** Lists of services in files, for the programs of this server. */
+      serviceFiles: serviceFiles(),
       /** Variables of the agent's own environment that steps see too; nothing else of it reaches them. */
       passEnvironment: z
         .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be names of variables'))

@@ -5,7 +5,8 @@ import { syncDirectory, writeAside } from '../../runtime/durable-file.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { howItEnded, run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
-import { type Format, formatList } from './formats.ts';
+import type { Format } from '../../schemas/settings/service-settings.ts';
+import { formatList } from './formats.ts';
 import type { Apply } from './keep-applied.ts';
 import { untilWorkersGone, workersOf } from './old-workers.ts';
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Format } from '../../schemas/settings/service-settings.ts';
 import { addressText } from '../contract.ts';
 import type { Instance } from '../instance.ts';
 import type { ServiceList } from '../view.ts';
@@ -7,9 +8,6 @@ import type { ServiceList } from '../view.ts';
  * A list in the form of a program that reads files. Pure, and the same list gives the same bytes, so that an unchanged
  * file is not written. Hosts and ports passed their parser: they hold no character that has a meaning in these files.
  */
-export const FORMATS = ['json', 'haproxy', 'nginx', 'envoy', 'prometheus'] as const;
-export type Format = (typeof FORMATS)[number];
-
 export function formatList(format: Format, service: string, list: ServiceList): string {
   const instances = list.instances.toSorted((one, other) => (addressText(one) < addressText(other) ? -1 : 1));
   return WRITERS[format](service, instances, list);

@@ -52,7 +52,8 @@ export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Pro
     const { list } = newest;
     waitMs = AGAIN_MS;
     if (list === null || list === applied || signal.aborted) continue;
-    const loses = applied === null || lostSomebody(applied, list);
+    // Where there was no such service, there was no place for this consumer either.
+    const loses = applied === null || applied.state === 'missing' || lostSomebody(applied, list);
     const leaves = applied === null || lostLeaver(applied, list);
     const quietMs = at + (leaves ? LEAVER_QUIET_MS : QUIET_MS) - clock.monotonic();
     if (quietMs > 0) {

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT_MEANS, manualPages } from '../../cli/manual/pages.ts';
 import { EXIT } from '../../cli/shell/exit-codes.ts';
-import { FORMATS } from '../../services/write/formats.ts';
+import { FORMATS } from '../../schemas/settings/service-settings.ts';
 import { cleanEnvironment, gitfleet } from '../support/commands.ts';
 
 const DIST = join(import.meta.dirname, '../../dist');

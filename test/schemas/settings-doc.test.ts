@@ -58,7 +58,10 @@ describe('docs/settings.md', () => {
     const defaults = flat(parseSettings(raw, 'the-host-name'));
     for (const { setting, fallback } of rows) {
       const value = defaults.get(setting.replace('[]', '.0'));
-      if (setting === 'zookeeper.connect' || /\.(command|unit|services\[\]\.name|services\[\]\.port)$/.test(setting))
+      if (
+        setting === 'zookeeper.connect' ||
+        /\.(command|unit|services\[\]\.name|services\[\]\.port|serviceFiles\[\]\.\w+)$/.test(setting)
+      )
         expect(fallback).toMatch(/^none/);
       else if (setting === 'agent.id') expect(fallback).toBe('the host name');
       else if (value === undefined) expect(fallback, setting).toMatch(/^none|^the origin|^that of|^$/);

@@ -72,6 +72,7 @@ describe('defaults', () => {
         restart: [],
         restartTimeout: 120_000,
         services: [],
+        serviceFiles: [],
         shared: [],
         passEnvironment: [],
         allowRepositorySteps: false,
@@ -315,7 +316,7 @@ describe('mergeSettings', () => {
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
-      /^agent\.(credentials|services|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate/;
+      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate/;
     const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);

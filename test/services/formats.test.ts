@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { FORMATS } from '../../schemas/settings/service-settings.ts';
 import type { Instance } from '../../services/instance.ts';
 import type { ServiceList } from '../../services/view.ts';
-import { FORMATS, formatList } from '../../services/write/formats.ts';
+import { formatList } from '../../services/write/formats.ts';
 import { parseSlots, planSlots } from '../../services/write/haproxy-slots.ts';
 
 const one: Instance = { name: 'web-1-aaaaaaaa', host: '10.0.0.1', port: 8080, twin: null };

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../runtime/clock.ts';
+import { readCache } from '../../../services/cache.ts';
 import { cleanEnvironment, gitfleet, MAIN } from '../../support/commands.ts';
 import { TestFleet } from '../../support/fleet.ts';
+import { freePort } from '../../support/services/proxies.ts';
 import { Instance, ownAddress } from '../../support/services/web.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
@@ -162,5 +164,43 @@ describe('programs that know nothing of gitfleet', () => {
     const away = await gitfleet(['service', 'pick', 'shop/web', '-z', '127.0.0.1:9', ...cache]);
     expect(away).toMatchObject({ exitCode: 0, stdout: '10.1.2.3:81\n' });
     expect(away.stderr).toContain('s old');
+  });
+});
+
+describe('an agent that uses a service', () => {
+  it('keeps a file at its list, by the same code as service write, and answers it on its endpoint', async () => {
+    const fleet = await fleetHere();
+    const instance = await instanceHere();
+    const [out, told] = [join(fleet.directory, 'shop.conf'), join(fleet.directory, 'told')];
+    const port = await freePort();
+    const check = ['sh', '-c', 'grep -q "server 10.1.2.3" "$GITFLEET_FILE" && exit 1 || exit 0'];
+    const reload = ['sh', '-c', `echo reloaded >> ${told}`];
+    const file = { service: 'shop/web', format: 'nginx' as const, out, check, reload };
+    const agent = await fleet.startAgent('user-1', {
+      settings: { agent: { serviceFiles: [file], listen: `127.0.0.1:${port}` } },
+    });
+    const text = () => readFile(out, 'utf8').catch(() => '');
+    await until('the file is written before there is such a service', async () => (await text()).includes('down'));
+    const args = ['service', 'register', 'shop/web', '-z', fleet.zookeeper, '--port', String(instance.port)];
+    start(process.execPath, [MAIN, ...args, '--host', instance.host]);
+    const server = `server ${instance.host}:${instance.port};`;
+    await until('the instance is written', async () => (await text()).includes(server));
+    expect(await readFile(told, 'utf8')).toMatch(/^(reloaded\n){2}$/);
+    const answer = await fetch(`http://127.0.0.1:${port}/v1/services/shop/web`);
+    expect(await answer.json()).toMatchObject({ state: 'live', instances: [{ port: instance.port }] });
+    const consumers = '/service-fleet/shop/web/consumers';
+    await until('it is a consumer', async () => (await fleet.session.children(consumers))?.length === 1);
+    const before = await text();
+    const other = foreign(fleet, 'register', 'shop/web', 'bad', '10.1.2.3', '81');
+    await until('the check refuses the next one', async () => (await agent.log()).includes('the check of'));
+    expect(await text()).toBe(before);
+    other.child.stdin.end();
+    await other.over;
+    // The file outlives the agent, and so does what it knows.
+    await agent.kill('SIGKILL');
+    expect(await text()).toBe(before);
+    const lists = join(agent.state, 'apps', fleet.app.slice(1).replaceAll('/', '+'), 'lists');
+    const [directory] = await readdir(lists);
+    expect(JSON.stringify(await readCache(join(lists, String(directory)), 'shop/web'))).toContain(instance.host);
   });
 });

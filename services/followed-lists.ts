@@ -1,0 +1,96 @@
+import type { Clock } from '../runtime/clock.ts';
+import { type FollowParts, followService } from './follow-service.ts';
+import type { ServiceList } from './view.ts';
+
+/**
+ * The lists of services for programs of this machine that ask again and again. A list is followed from the first question
+ * on, and no longer than ten minutes after the last one; at most 100 are followed at a time, for any user of this
+ * machine may name any number. What it does not do: acknowledge anything to instances that leave.
+ */
+export interface FollowedLists {
+  /** Null: 100 other services are followed already. */
+  of(service: string): FollowedList | null;
+  close(): Promise<void>;
+}
+
+export interface FollowedList {
+  /** Null: ZooKeeper has not answered yet. */
+  readonly list: ServiceList | null;
+  /** Resolves after the next change, after `ms`, or when `signal` fires. */
+  changed(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+interface Followed extends FollowedList {
+  list: ServiceList | null;
+  askedAt: number;
+  readonly end: () => Promise<void>;
+}
+
+const MOST = 100;
+const UNASKED_MS = 600_000;
+
+export function followLists(parts: Omit<FollowParts, 'before' | 'service'>): FollowedLists {
+  const { clock } = parts;
+  const followed = new Map<string, Followed>();
+  const endings = new Set<Promise<void>>();
+
+  function forgetUnasked(): void {
+    for (const [service, { askedAt, end }] of followed) {
+      if (clock.monotonic() - askedAt <= UNASKED_MS) continue;
+      followed.delete(service);
+      const ending = end().finally(() => endings.delete(ending));
+      endings.add(ending);
+    }
+  }
+
+  return {
+    of(service) {
+      forgetUnasked();
+      const known = followed.get(service);
+      if (!known && followed.size >= MOST) return null;
+      const found = known ?? follow(parts, service);
+      found.askedAt = clock.monotonic();
+      followed.set(service, found);
+      return found;
+    },
+    async close() {
+      await Promise.all([...[...followed.values()].map(({ end }) => end()), ...endings]);
+    },
+  };
+}
+
+function follow(parts: Omit<FollowParts, 'before' | 'service'>, service: string): Followed {
+  const stop = new AbortController();
+  const waiting = new Set<() => void>();
+  const found: Followed = {
+    list: null,
+    askedAt: 0,
+    changed: (ms, signal) => waitIn(waiting, parts.clock, ms, signal),
+    async end() {
+      stop.abort();
+      await following;
+    },
+  };
+  const following = (async () => {
+    for await (const list of followService({ ...parts, service, before: null }, stop.signal)) {
+      found.list = list;
+      for (const wake of [...waiting]) wake();
+    }
+  })();
+  return found;
+}
+
+function waitIn(waiting: Set<() => void>, clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      waiting.delete(done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    waiting.add(done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
