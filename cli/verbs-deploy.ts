@@ -80,11 +80,15 @@ export function deployVerbs({ root, verb }: CommandTable): void {
           ' forgotten. With --verify, checks that no record was changed, removed or added since it was written, and exits' +
           ' 1 if one was.',
       )
-      .option('-n, --number <count>', 'how many deployments to list, default 20')
+      .option('-n, --number <count>', 'how many deployments to list, default 20; with --since, all')
+      .option('--since <time>', 'only what happened since: 2h, 7d, 2026-11-30 or "2026-11-30 14:00"')
+      .option('--utc', 'show dates instead of ages, and read the date of --since as UTC')
+      .option('--agent <name>', 'show whether each deployment reached this agent, too')
       .option('--no-audit', 'list deployments only')
       .option('--verify', 'check the chain of the records instead, and print its head')
       .option('--head <head>', 'with --verify: compare with a head that was noted earlier'),
     'gitfleet history -n 5',
+    'gitfleet history --agent web-2 --since 7d --utc',
     'gitfleet history --verify',
   );
   example(

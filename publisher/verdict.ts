@@ -1,5 +1,5 @@
 import type { AgentView } from '../fleet/fleet-view.ts';
-import type { Deployment, Outcome } from '../schemas/deployment.ts';
+import { type Deployment, MAX_MISSING, type Outcome } from '../schemas/deployment.ts';
 import { FORGOTTEN_AFTER_MS } from '../schemas/policy.ts';
 import { hasGivenUp, isOverridden, isSuspended } from '../schemas/report.ts';
 
@@ -78,7 +78,7 @@ export const presentProgress = (view: AgentView, targetVersion: string): AgentPr
 export function outcomeOfVerdict(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {
   const away = verdict.away.map((view): JudgedAgent => ({ agentId: view.agentId, standing: 'offline', view }));
   const missing = [...verdict.agents.filter((agent) => agent.standing !== 'active'), ...away]
-    .slice(0, 20)
+    .slice(0, MAX_MISSING)
     .map(({ agentId, standing, view }) => ({
       agentId,
       code: standing === 'failed' || standing === 'working' ? (view.report?.error?.code ?? standing) : standing,

@@ -1,4 +1,4 @@
-import type { Outcome } from '../schemas/deployment.ts';
+import { MAX_MISSING, type Outcome } from '../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../schemas/policy.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { type AgentState, failureOf, judgeAgent, type RolloutAgent } from './agent-state.ts';
@@ -33,20 +33,17 @@ export function outcomeOf(picture: Observed, rollout: Rollout, state: Outcome['s
     reached: tally.of('done').length,
     expected: tally.all,
     missing: missing
-      .slice(0, MAX_NAMED)
+      .slice(0, MAX_MISSING)
       .map((each) => ({ agentId: each.agentId, code: failureOf(each, rollout).code })),
     by: 'coordinator',
     ...(why === '' ? {} : { reason: why }),
   };
 }
 
-/** As many as history names. */
-const MAX_NAMED = 20;
-
 /** For the record: every id, so that a person can excuse them all, and the reasons of the first ones. */
 export function failuresIn(rollout: Rollout, failed: readonly RolloutAgent[]): Rollout['failures'] {
   const all = failed.map((each) => failureOf(each, rollout));
-  return all.map((each, at) => (at < MAX_NAMED ? each : { ...each, reason: '' }));
+  return all.map((each, at) => (at < MAX_MISSING ? each : { ...each, reason: '' }));
 }
 
 /** `web-1, web-2 and 3 more`. */

@@ -13,6 +13,9 @@ export const UNREADABLE = '(unreadable)';
 /** The three members that make a target, as history keeps them. */
 const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePath: z.string() });
 
+/** As many agents as a record names. */
+export const MAX_MISSING = 20;
+
 /**
  * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one gave up.
  * `superseded`: a newer target came first. `timed-out`: no publisher waited long enough to know.

@@ -123,7 +123,16 @@ export const agentOutput = agent;
 
 /** `history`: one line per deployment and per act of a person, newest first; `--no-audit` leaves the acts out. */
 export const historyOutput = z.union([
-  deployment,
+  deployment.extend({
+    /** With `--agent`: what the record says of that agent (publisher/agent-part.ts). */
+    agent: z
+      .strictObject({
+        agentId: z.string(),
+        state: z.enum(['reached', 'missed', 'unknown', 'open']),
+        code: z.string().nullable(),
+      })
+      .optional(),
+  }),
   z.strictObject({ audit: auditRecord().omit({ nonce: true, chain: true }).strict() }),
 ]);
 

@@ -3,27 +3,39 @@ import { isCommitId } from '../../schemas/commit-id.ts';
 import { type Deployment, deploymentName, UNREADABLE } from '../../schemas/deployment.ts';
 import type { Quarantined } from '../../schemas/hold.ts';
 import { type AuditRecord, auditName } from '../../schemas/records/audit.ts';
+import { formatInstant } from '../../schemas/text/instant.ts';
+import { type AgentPart, type AgentSince, partOf } from '../agent-part.ts';
 import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, cut } from './columns.ts';
 import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
 
-/**
- * `gitfleet history`: newest first; the star marks the deployment in config.
- * @param most how many are shown; `history` has one more if possible, to tell whether the last one changed repository
- * or place.
- * @param acts what people did besides deploying; shown between the deployments.
- */
+interface Shown {
+  readonly quarantined?: readonly Quarantined[];
+  /** How many deployments are shown; one more tells whether the last of these changed repository or place. */
+  readonly most?: number;
+  /** What people did besides deploying, shown between the deployments. */
+  readonly acts?: readonly AuditRecord[];
+  /** From when on acts are shown. */
+  readonly from?: number;
+  /** Times as dates instead of ages. */
+  readonly utc?: boolean;
+  /** Whose part in each deployment is shown, too. */
+  readonly agent?: AgentSince;
+}
+
+/** `gitfleet history`: newest first; the star marks what config shows. */
 export function historyLines(
   history: readonly Deployment[],
   current: number | null,
   screen: Screen,
-  quarantined: readonly Quarantined[] = [],
-  most = history.length,
-  acts: readonly AuditRecord[] = [],
+  { quarantined = [], most = history.length, acts = [], from, utc = false, agent }: Shown = {},
 ): string[] {
   const refused = new Set<string>(quarantined.map((each) => each.commitId));
-  const rows = inTimeOrder(history, most, acts).map((each): Cell[] => {
-    if ('act' in each) return actCells(each.act, screen.now);
+  const time = (at: number) => (utc ? formatInstant(at) : `${age(screen.now - at)} ago`);
+  const partCells = (record: Deployment | null): Cell[] =>
+    agent === undefined ? [] : [{ text: record === null ? '' : partWords(partOf(record, agent)) }];
+  const rows = inTimeOrder(history, most, acts, from).map((each): Cell[] => {
+    if ('act' in each) return actCells(each.act, time, partCells(null));
     const { record, at } = each;
     const outcome = outcomeWord(record, record.number === current);
     const tone = TONES[outcome];
@@ -32,7 +44,8 @@ export function historyLines(
       { text: short(record.target.commitId) },
       { text: outcome, ...(tone ? { tone } : {}) },
       { text: record.outcome ? `${record.outcome.reached}/${record.outcome.expected}` : '' },
-      { text: `${age(screen.now - record.at)} ago` },
+      ...partCells(record),
+      { text: time(record.at) },
       { text: cut(visible(record.by, 100), 20) },
       {
         text: [
@@ -52,12 +65,16 @@ export function historyLines(
 type HistoryItem = { readonly record: Deployment; readonly at: number } | { readonly act: AuditRecord };
 
 /**
- * The deployments to show and the acts between them, newest first. Acts older than the oldest deployment shown are
- * included only if all deployments are shown.
+ * The deployments that are shown and the acts between them, newest first.
+ * @param from when the oldest act was; else that of the oldest deployment shown, or all where all are shown.
  */
-export function inTimeOrder(history: readonly Deployment[], most: number, acts: readonly AuditRecord[]): HistoryItem[] {
-  const oldest = history.length > most ? (history[most - 1]?.at ?? 0) : Number.NEGATIVE_INFINITY;
-  const left = acts.filter(({ at }) => at >= oldest);
+export function inTimeOrder(
+  history: readonly Deployment[],
+  most: number,
+  acts: readonly AuditRecord[],
+  from = history.length > most ? (history[most - 1]?.at ?? 0) : Number.NEGATIVE_INFINITY,
+): HistoryItem[] {
+  const left = acts.filter(({ at }) => at >= from);
   const items: HistoryItem[] = [];
   for (const [at, record] of history.slice(0, most).entries()) {
     while (left[0] && left[0].at > record.at) items.push({ act: left.shift() as AuditRecord });
@@ -66,18 +83,25 @@ export function inTimeOrder(history: readonly Deployment[], most: number, acts: 
   return [...items, ...left.map((act) => ({ act }))];
 }
 
-function actCells({ number, kind, by, reason, at, what }: AuditRecord, now: number): Cell[] {
+function actCells(
+  { number, kind, by, reason, at, what }: AuditRecord,
+  time: (at: number) => string,
+  part: readonly Cell[],
+): Cell[] {
   const about = [isCommitId(what) ? short(what) : visible(what, 200), visible(reason, 200)];
   return [
     { text: `  ${auditName(number)}` },
     { text: '' },
     { text: kind },
     { text: '' },
-    { text: `${age(now - at)} ago` },
+    ...part,
+    { text: time(at) },
     { text: cut(visible(by, 100), 20) },
     { text: about.filter((text) => text !== '').join(': ') },
   ];
 }
+
+const partWords = ({ state, code }: AgentPart): string => (code === null ? state : `${state}: ${visible(code, 60)}`);
 
 const TONES: Readonly<Record<string, Tone>> = {
   proven: 'good',

@@ -585,8 +585,8 @@ it('history', async () => {
     }),
     make.record({ number: 1, at: NOW - 97 * 24 * HOUR }),
   );
-  await shows('history', historyLines(rows, 12, SCREEN, [entry(OLD)]));
-  const last = (most: number) => historyLines(rows, 12, SCREEN, [], most).at(-1);
+  await shows('history', historyLines(rows, 12, SCREEN, { quarantined: [entry(OLD)] }));
+  const last = (most: number) => historyLines(rows, 12, SCREEN, { most }).at(-1);
   expect(last(10), 'the one after the last that is shown counts').toContain('(now at mine, now from');
   await shows('history-empty', historyLines([], null, SCREEN));
 });
@@ -607,11 +607,12 @@ it('history with what people did between the deployments', async () => {
     act(2, 'policy-set', 10, '{"canary":1}', ''),
     act(1, 'policy-unset', 11, '', ''),
   ];
-  await shows('history-acts', historyLines(rows, 3, SCREEN, [], 3, acts));
-  expect(historyLines(rows, 3, SCREEN, [], 2, acts).length, 'acts before the oldest that is shown are left out').toBe(
-    4,
-  );
-  await shows('history-acts-only', historyLines([], null, SCREEN, [], 20, acts.slice(4)));
+  await shows('history-acts', historyLines(rows, 3, SCREEN, { most: 3, acts }));
+  expect(
+    historyLines(rows, 3, SCREEN, { most: 2, acts }).length,
+    'acts before the oldest that is shown are left out',
+  ).toBe(4);
+  await shows('history-acts-only', historyLines([], null, SCREEN, { most: 20, acts: acts.slice(4) }));
 });
 
 it('history --verify', async () => {

@@ -83,6 +83,19 @@ describe('what changes is shown', () => {
 
     const back = await inClone('rollback', a.slice(0, 8));
     expect(back.stdout).toContain('goes back 2 commits');
+    const [newest, , oldest] = (
+      await fleet.run('history', '--agent', 'web-1', '--since', '1h', '--no-audit', '--json')
+    ).stdout
+      .split('\n')
+      .map((line) => (line === '' ? null : output.historyOutput.parse(JSON.parse(line))));
+    expect(newest).toMatchObject({ number: 3, agent: { agentId: 'web-1', state: 'reached', code: null } });
+    expect(oldest).toMatchObject({ number: 1, agent: { state: 'reached' } });
+    expect((await fleet.run('history', '--utc')).stdout).toMatch(/d-3 .* \d{4}-\d\d-\d\d \d\d:\d\d UTC /);
+    expect((await fleet.run('history', '--since', '0s', '--no-audit', '--json')).stdout).toBe('');
+    expect(await fleet.run('history', '--agent', 'web-2')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('AGENT_UNKNOWN'),
+    });
     expect(await inClone('attach', '3')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('d-3') });
     expect(back.stdout.trimEnd().split('\n').at(-1)).toBe(
       `main still contains ${c.slice(0, 10)} and 1 more before it: git revert --no-commit ${a.slice(0, 12)}..${c.slice(0, 12)}, then git commit`,
