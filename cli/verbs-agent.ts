@@ -17,7 +17,8 @@ export function agentVerbs({ root, verb }: CommandTable): void {
       .option('--id <name>', 'agent id, default: the host name')
       .option('--label <key=value>', 'a label of this server; repeatable', collect)
       .option('--allow-url <prefix>', 'a repository prefix that this agent may fetch from; repeatable', collect)
-      .option('--activate <program>', 'program to run after each swap (arguments: settings file)'),
+      .option('--activate <program>', 'program to run after each swap (arguments: settings file)')
+      .option('--log-format <format>', 'text, json, or auto (default): text on a terminal, else JSON'),
     'gitfleet agent run -z zk1:2181,zk2:2181,zk3:2181 --root /srv/www --state /var/lib/gitfleet --allow-url https://git.example.com/shop',
   );
 

@@ -5,13 +5,17 @@ import { clean } from './safe-text.ts';
 export type { Logger };
 
 /**
- * The log of a program: JSON lines, in which every string and every error message has passed `clean`. A log call never
- * throws, whatever it is given and wherever the lines go: what cannot be written is dropped and counted (log-lines.ts).
+ * The log of a program: JSON lines, or text for a terminal, in which every string and every error message has passed
+ * `clean`. A log call never throws, whatever it is given and wherever the lines go: what cannot be written is dropped
+ * and counted (log-lines.ts).
  */
 export function createLog(settings: LogSettings, destination?: DestinationStream): Logger {
   const { level, bindings = {} } = settings;
   if (level === 'silent') return SILENT;
-  const lines = logLinesTo(STDOUT, (lost, code) => noteOf(bindings, lost, code));
+  const { shown } = settings;
+  const note = (lost: number, code: string) => noteOf(bindings, lost, code);
+  const lines = logLinesTo(STDOUT, (lost, code) => (shown ? shown(note(lost, code)).trimEnd() : note(lost, code)));
+  const to = destination ?? lines;
   const options = {
     level,
     base: bindings,
@@ -30,13 +34,15 @@ export function createLog(settings: LogSettings, destination?: DestinationStream
       },
     },
   };
-  return pino(options, destination ?? lines);
+  return pino(options, shown ? { write: (line) => to.write(shown(line)) } : to);
 }
 
 interface LogSettings {
   level: string;
   /** Bound to every line, such as the agent's id. */
   bindings?: Record<string, unknown>;
+  /** Makes of a line of JSON what is written, such as text for a person (agent/service/log-text.ts). */
+  shown?: (line: string) => string;
 }
 
 const STDOUT = 1;

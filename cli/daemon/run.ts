@@ -4,6 +4,7 @@ import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
 import type { Liveness } from '../../agent/service/liveness.ts';
+import { logText } from '../../agent/service/log-text.ts';
 import { reportStatus } from '../../agent/service/status-report.ts';
 import { type Failpoint, NO_FAILPOINT } from '../../agent/state/failpoints.ts';
 import { OVERRIDE_FILE } from '../../agent/state/override.ts';
@@ -41,7 +42,7 @@ export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<
   };
   const settings = await read();
   await becomeAgentUser(settings.agent.state);
-  const log = createLog({ level: settings.log.level, bindings: { agentId: settings.agent.id } });
+  const log = createLog({ ...logOf(settings), bindings: { agentId: settings.agent.id } });
   const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
   const manager = serviceManager(log);
   const hear = listen(log, manager, shutdown);
@@ -58,6 +59,12 @@ export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<
     await shutdown.stop();
     log.info('stopped');
   }
+}
+
+/** Text where a person looks on, JSON for a journal, a file and a pipe. */
+function logOf({ log: { level, format } }: Settings): Parameters<typeof createLog>[0] {
+  const isText = format === 'auto' ? process.stdout.isTTY : format === 'text';
+  return isText ? { level, shown: logText } : { level };
 }
 
 /** Takes the signals; returns who is told of a SIGHUP, also of one that came already. */

@@ -50,6 +50,7 @@ const FOUND_BY_SHELL: Readonly<Record<string, ValueSource>> = {
 
 /** Words of which the verbs accept few. The verbs refuse others, and a test holds both together. */
 export const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
+  'agent run --log-format': ['auto', 'text', 'json'],
   'completion shell': ['bash', 'zsh', 'fish'],
   'flag set value': ['on', 'off'],
   'hook install --gate': ['lenient', 'strict'],

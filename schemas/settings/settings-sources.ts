@@ -127,6 +127,7 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'publisher.relativePath', variable: 'GITFLEET_RELATIVE_PATH', flag: 'relativePath', kind: 'text' },
   { setting: 'publisher.timeout', variable: 'GITFLEET_TIMEOUT', flag: 'timeout', kind: 'text' },
   { setting: 'log.level', variable: 'GITFLEET_LOG_LEVEL', kind: 'text' },
+  { setting: 'log.format', variable: 'GITFLEET_LOG_FORMAT', flag: 'logFormat', kind: 'text' },
 ];
 
 /**

@@ -18,6 +18,8 @@ import {
 } from './setting-values.ts';
 import { sayProblems } from './settings-problems.ts';
 
+/** auto: text on a terminal, JSON elsewhere. */
+const LOG_FORMATS = ['auto', 'text', 'json'] as const;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const members = {
@@ -59,7 +61,9 @@ const members = {
       timeout: duration('5m', { least: '1s' }),
     })
     .prefault({}),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).prefault('info') }).prefault({}),
+  log: z
+    .strictObject({ level: z.enum(LOG_LEVELS).prefault('info'), format: z.enum(LOG_FORMATS).prefault('auto') })
+    .prefault({}),
 };
 
 const agent = once(() =>

@@ -89,7 +89,7 @@ describe('defaults', () => {
       },
       coordinator: { candidate: true },
       publisher: { timeout: 300_000 },
-      log: { level: 'info' },
+      log: { level: 'info', format: 'auto' },
     });
   });
 

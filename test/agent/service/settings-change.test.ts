@@ -36,7 +36,7 @@ describe('changeSettings', () => {
     expect(settings).toEqual({
       ...running,
       agent: { ...parse({}).agent, allowUrls: ['https://b'], drift: 'heal', keepReleases: 9 },
-      log: { level: 'debug' },
+      log: { level: 'debug', format: 'auto' },
     });
     // Put back, nothing waits for a restart any more.
     expect(changeSettings(settings, running).needRestart).toEqual([]);
