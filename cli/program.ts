@@ -58,7 +58,7 @@ export function wholeTable(): CommandTable {
 
 /** The groups of `gitfleet --help`, by who looks for a verb there, and the order in them. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'First look:': ['demo', 'doctor'],
+  'First look:': ['demo', 'setup', 'doctor'],
   'Publish:': ['publish', 'plan', 'rollback', 'hold', 'unhold', 'quarantine', 'unquarantine', 'hook'],
   'Watch:': ['status', 'attach', 'history'],
   'Rollout:': ['pause', 'resume', 'abort', 'promote', 'retry', 'policy'],
@@ -118,6 +118,26 @@ function setUpVerbs({ root, verb }: CommandTable): void {
       .option('--service <name>', 'set up a service with a registrar credential of its own; repeatable', collect),
     'gitfleet init -z zk1:2181,zk2:2181,zk3:2181 --credentials /root/gitfleet-credentials',
     'gitfleet init --open -z 127.0.0.1:2181',
+  );
+  example(
+    verb(root, 'setup [machine]', 'write the first settings file of a machine', () => import('./setup/setup.ts'))
+      .description(
+        'Asks for what the first settings file of this machine needs, and writes it. MACHINE is server or publisher.' +
+          ' What an option gives is not asked; without a terminal, options must give it. A file that exists is not' +
+          ' overwritten.',
+      )
+      .option('--out <file>', 'the settings file, default /etc/gitfleet/gitfleet.yml for root')
+      .option('-z, --zookeeper <hosts>', 'connect string, optionally with a chroot')
+      .option('--app <znode>', 'the app znode, default /app/business')
+      .option('--auth-file <file>', 'credential file made by gitfleet init')
+      .option('--root <dir>', 'of a server: directory below which the links appear, default /srv/www')
+      .option('--allow-url <prefix>', 'of a server: a repository prefix that it may fetch from; repeatable', collect)
+      .option('--id <name>', 'of a server: agent id, default: the host name')
+      .option('--label <key=value>', 'of a server: a label; repeatable', collect)
+      .option('--url <url>', 'of a publisher: the repository as the agents reach it')
+      .option('--relative-path <path>', 'of a publisher: path of the link on each server'),
+    'gitfleet setup',
+    'gitfleet setup server -z zk1:2181,zk2:2181,zk3:2181 --allow-url https://git.example.com/',
   );
   const zk = root.command('zk').description('start and check ZooKeeper servers').exitOverride();
   example(

@@ -56,6 +56,7 @@ export const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
   'hook install --gate': ['lenient', 'strict'],
   'service pick --strategy': ['random', 'sticky'],
   'service write --format': ['json', 'haproxy', 'nginx', 'envoy', 'prometheus'],
+  'setup machine': ['server', 'publisher'],
   'zk up --servers': ['1', '3'],
 };
 

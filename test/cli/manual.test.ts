@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_MEANS, manualPages } from '../../cli/manual/pages.ts';
 import { EXIT } from '../../cli/shell/exit-codes.ts';
 import { FORMATS } from '../../schemas/settings/service-settings.ts';
@@ -30,6 +30,7 @@ const spellingsOf = (command: Command) =>
   command.options.flatMap(({ short, long }) => [short, long].filter((each) => each !== undefined));
 
 const COMPLETION = join(scratch, 'gitfleet.bash');
+beforeAll(async () => writeFileSync(COMPLETION, (await gitfleet(['completion', 'bash'])).stdout));
 
 /** What a real bash offers for these words, the last of which is being typed; bash itself splits at `=`. */
 function offered(lines: readonly (readonly string[])[]): string[][] {
@@ -53,8 +54,7 @@ function offered(lines: readonly (readonly string[])[]): string[][] {
 }
 
 describe('completion', () => {
-  it('of bash offers each verb, and of each verb every option, as the table has them', async () => {
-    writeFileSync(COMPLETION, (await gitfleet(['completion', 'bash'])).stdout);
+  it('of bash offers each verb, and of each verb every option, as the table has them', () => {
     expect(commands.length).toBeGreaterThan(60);
     const options = offered(commands.map(([words]) => [...words, '-']));
     for (const [at, [words, command]] of commands.entries())
@@ -91,13 +91,13 @@ describe('completion', () => {
       'import os, pty',
       'child, terminal = pty.fork()',
       `if child == 0: os.execvp('bash', ['bash', '--noprofile', '--rcfile', '${rc}', '-i'])`,
-      'def wait(words):',
-      "    said = b''",
-      '    while words not in said: said += os.read(terminal, 65536)',
-      '    return said',
-      "said = wait(b'ready> ')",
-      ...typed.map((line) => `os.write(terminal, b'${line}\\n'); said += wait(b'>\\r\\n')`),
-      "os.write(1, said); os.write(terminal, b'\\x04'); os.waitpid(child, 0)",
+      "said = b''",
+      // A line is typed when bash asks for it: only then does it hear Tab.
+      ...[...typed, 'exit'].flatMap((line, at) => [
+        `while said.count(b'ready> ') <= ${at}: said += os.read(terminal, 65536)`,
+        `os.write(terminal, b'${line}\\n')`,
+      ]),
+      'os.write(1, said); os.waitpid(child, 0)',
     ];
     const said = execFileSync('python3', ['-c', script.join('\n')], {
       env: cleanEnvironment({ TERM: 'dumb', HOME: scratch }),
