@@ -33,7 +33,10 @@ describe('a policy file', () => {
   it.each([
     ['max_parallel: 1', 'unknown "max_parallel": did you mean maxParallel?'],
     ['soak: 5', 'soak: must be a duration such as 10s or 5m'],
-    ['canary: 0', 'canary: must be a whole number from 1, a share such as 10%, or a selector such as role=canary'],
+    [
+      'canary: 0',
+      'canary: must be a whole number from 1, a share such as 10%, or labels with their values, such as role=canary',
+    ],
     ['onFailure: explode', 'onFailure: must be rollback, pause or continue'],
     ['canary: 1\ncanary: 2', '"p.yml": line 2, column 1: duplicate key'],
     ['maxParallel: 150%', 'maxParallel: must be a whole number from 1, or a share from 1% to 100%'],
