@@ -263,6 +263,8 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
       for (const { id, journal } of servers) {
         const accepted = journal()?.accepted;
         if (accepted && BigInt(accepted.mzxid) > has) lost.set(id, accepted.targetVersion);
+        // A later restore may bring back what an earlier one lost.
+        else lost.delete(id);
       }
       noteQuarantine(false);
     },
