@@ -80,3 +80,18 @@ describe('the house', () => {
     expect(all).toContain('cli/deploy');
   });
 });
+
+describe('a test that draws', () => {
+  const tests = readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && file !== 'support/seeded.ts')
+    .map((file) => ({ file, text: readSource(join('test', file)) }));
+
+  it('draws what a seed repeats: an ordinary run is the same each time', () => {
+    const own = tests.filter(({ text }) => /seed\b[^;\n]*= *\(?(Date\.now|Math\.random)/i.test(text));
+    expect(own.map(({ file }) => file)).toEqual([]);
+    const unseeded = tests.filter(
+      ({ text }) => /\bfc\.assert\(/.test(text) && !/\bseed: SEED\b|options,?\n/.test(text),
+    );
+    expect(unseeded.map(({ file }) => file)).toEqual([]);
+  });
+});

@@ -15,7 +15,7 @@ import { GIT_FAILPOINTS } from '../../git/run/failpoints.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
-import { SEED, SOAK } from '../support/seeded.ts';
+import { SEED, SOAK, seeded } from '../support/seeded.ts';
 import { aStore, inCommit, NEVER, onDisk } from './test-store.ts';
 
 /** Kills at random moments of the course, and at each failpoint (npm run soak:git). */
@@ -109,6 +109,9 @@ async function live(course: Course, orders: object, killAfterMs?: number): Promi
   return JSON.parse(said.trim().split('\n').at(-1) ?? '{}') as End;
 }
 
+/** Which files a reader looks at. */
+const reader = seeded(SEED);
+
 /** Reads the served tree once, as a reader does: resolve the link, then read below that one directory. */
 function sample(course: Course): string[] {
   let target: string;
@@ -119,7 +122,7 @@ function sample(course: Course): string[] {
   }
   const wanted = expected.get(basename(target)) ?? {};
   const names = Object.keys(wanted);
-  const [from, step] = [Math.floor(Math.random() * names.length), 7];
+  const [from, step] = [reader.below(names.length), 7];
   const problems: string[] = [];
   for (let at = from; at < from + 15 * step; at += step) {
     const name = names[at % names.length] as string;
@@ -202,15 +205,11 @@ describe('kill -9', () => {
   }, 1_800_000);
 
   it(`at ${RANDOM_KILLS} random moments does so too (seed ${SEED})`, async () => {
-    let state = SEED;
-    const random = () => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-      return state / 2 ** 32;
-    };
+    const random = seeded(SEED);
     for (let kills = 0; kills < RANDOM_KILLS; ) {
       const course = aCourse();
       for (let life = 0; life < 5 && kills < RANDOM_KILLS; life++, kills++) {
-        await live(course, {}, 60 + random() * 700);
+        await live(course, {}, 60 + random.next() * 700);
       }
       await settles(course);
       rmSync(course.base, { recursive: true });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseStrictJson } from '../../schemas/text/strict-json.ts';
+import { SEED } from '../support/seeded.ts';
 
-const SEED = Date.now() % 2 ** 31;
 const MAX = 16 * 1024 * 1024;
 
 /** The value, or the code of the refusal. */

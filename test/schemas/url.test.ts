@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ANY_URL, credentialFor, matchesPrefix, parsePrefix, parseUrl } from '../../schemas/url.ts';
-
-const SEED = Date.now() % 2 ** 31;
+import { SEED } from '../support/seeded.ts';
 
 /** The url as accepted, or the code of its refusal. */
 function judge(text: string, ...allow: string[]): string {

@@ -98,7 +98,7 @@ describe('a tree', () => {
     expect(isPlain('tree', content)).toBe(false);
   });
 
-  it('that is plain, with names that are, is one about which git says nothing', { timeout: 60_000 }, () => {
+  it('that is plain, with names that are, is one about which git says nothing', { timeout: 300_000 }, () => {
     const draw = seeded(SEED);
     const names = [
       'a',
