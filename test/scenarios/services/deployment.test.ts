@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DeployedService } from '../../support/services/deployed.ts';
 import { startLoad } from '../../support/services/load.ts';
 import { busySocket, startHaproxy, startNginx } from '../../support/services/proxies.ts';
@@ -16,19 +16,25 @@ const [AGENTS, PER_SECOND, ROUNDS] = SOAK ? [12, 300, 4] : [4, 100, 2];
 const BUSY_MS = SOAK ? 100 : 700;
 const WIDE_MS = SOAK ? 600_000 : 120_000;
 
-const cleanUp: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const step of cleanUp.splice(0).reverse()) await step();
-});
+type Steps = (() => Promise<void>)[];
+const cleanUp: Steps = [];
+const runAll = async (steps: Steps) => {
+  for (const step of steps.splice(0).reverse()) await step();
+};
+afterEach(() => runAll(cleanUp));
 
-async function behindHaproxy(given: { agents?: number; atMost?: string; busyMs?: number; health?: boolean } = {}) {
+/** @param ends where it notes how it is ended. */
+async function behindHaproxy(
+  given: { agents?: number; atMost?: string; busyMs?: number; health?: boolean } = {},
+  ends = cleanUp,
+) {
   const { agents = AGENTS, atMost = '30s', busyMs = BUSY_MS, health = false } = given;
   const deployed = await DeployedService.start(servers.connect(), { agents, health, drain: { atMost } });
-  cleanUp.push(() => deployed.stop());
+  ends.push(() => deployed.stop());
   const haproxy = await startHaproxy(join(deployed.fleet.directory, 'haproxy'));
-  cleanUp.unshift(() => haproxy.stop());
+  ends.unshift(() => haproxy.stop());
   const busy = await busySocket(haproxy.socket, busyMs);
-  cleanUp.unshift(() => busy.stop());
+  ends.unshift(() => busy.stop());
   const writer = await deployed.write(['--haproxy-socket', busy.socket, '--backend', 'shop']);
   return { deployed, port: haproxy.port, writer };
 }
@@ -69,19 +75,26 @@ async function setPolicy(deployed: DeployedService): Promise<void> {
 }
 
 describe('a deployment under load, with no sleep in any setting', { timeout: WIDE_MS }, () => {
-  it('behind HAProxy by a plain push: no request is lost', async () => {
-    const { deployed, port } = await behindHaproxy();
-    const load = await deployUnderLoad(deployed, port, 'haproxy, push');
-    expect(load.failed).toEqual([]);
-    expect(load.sent).toBeGreaterThan(PER_SECOND);
-  });
+  describe('behind HAProxy', () => {
+    const ends: Steps = [];
+    let behind: Awaited<ReturnType<typeof behindHaproxy>>;
+    beforeAll(async () => {
+      behind = await behindHaproxy({}, ends);
+    });
+    afterAll(() => runAll(ends));
 
-  it('behind HAProxy by a policy with waves: no request is lost', async () => {
-    const { deployed, port } = await behindHaproxy();
-    await setPolicy(deployed);
-    const load = await deployUnderLoad(deployed, port, 'haproxy, policy');
-    expect(load.failed).toEqual([]);
-    expect(load.sent).toBeGreaterThan(PER_SECOND);
+    it('by a plain push: no request is lost', async () => {
+      const load = await deployUnderLoad(behind.deployed, behind.port, 'haproxy, push');
+      expect(load.failed).toEqual([]);
+      expect(load.sent).toBeGreaterThan(PER_SECOND);
+    });
+
+    it('by a policy with waves: no request is lost', async () => {
+      await setPolicy(behind.deployed);
+      const load = await deployUnderLoad(behind.deployed, behind.port, 'haproxy, policy');
+      expect(load.failed).toEqual([]);
+      expect(load.sent).toBeGreaterThan(PER_SECOND);
+    });
   });
 
   it('behind nginx, which is reloaded: no request is lost', async () => {
