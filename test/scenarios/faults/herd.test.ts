@@ -10,8 +10,8 @@ import { SOAK } from '../../support/seeded.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
 
-/** Fifty in the soak (npm run soak:herd); as many as two cores start in passing elsewhere. */
-const AGENTS = SOAK ? 50 : 20;
+/** Fifty in the soak (npm run soak:herd); elsewhere half as many again as the daemon takes. */
+const AGENTS = SOAK ? 50 : 12;
 /** Connections that the daemon serves at once; beyond them it drops one, as a busy server does. */
 const DAEMON_TAKES = 8;
 
