@@ -1,4 +1,5 @@
 import { type Failure, FleetError } from '../runtime/errors.ts';
+import { visible } from '../runtime/safe-text.ts';
 import type { Deployment } from '../schemas/deployment.ts';
 import { type Brake, type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import type { Before } from '../schemas/records/chain.ts';
@@ -148,6 +149,6 @@ export function checkCounter({ unreadable }: LastDeployment): void {
 function parseCounter(data: Buffer): Brake<number | null> {
   const text = data.toString('utf8').trim();
   if (text === '' || /^(?:0|[1-9]\d{0,14})$/.test(text)) return { value: Number(text), unreadable: null };
-  const held = JSON.stringify(text.slice(0, 40));
+  const held = `"${visible(text, 40)}"`;
   return { value: null, unreadable: `the deployments znode holds ${held} instead of the last number` };
 }

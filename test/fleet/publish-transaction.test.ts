@@ -6,6 +6,7 @@ import { writeOutcome } from '../../fleet/outcome.ts';
 import { type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { visible } from '../../runtime/safe-text.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeHold } from '../../schemas/hold.ts';
 import { ANY_URL, parseTarget, type Target, targetOf, targetVersionOf } from '../../schemas/target.ts';
@@ -169,10 +170,11 @@ describe('the publish transaction', () => {
     '1.5',
     'NaN',
     '1 2',
-  ])('on %s for a number is refused before anything is numbered', async (text) => {
+    '\u007f\u009b31m',
+  ])('on %j for a number is refused before anything is numbered', async (text) => {
     await observer.set(paths.deployments, Buffer.from(text), -1);
     const state = await readSharedState(observer, paths);
-    const unreadable = `the deployments znode holds ${JSON.stringify(text)} instead of the last number`;
+    const unreadable = `the deployments znode holds "${visible(text)}" instead of the last number`;
     expect(state.deployments).toMatchObject({ last: 0, unreadable });
     await expect(publishTarget(parts, state, request('a'))).rejects.toMatchObject({ code: 'DEPLOYMENTS_UNREADABLE' });
     expect(await observer.children(paths.deployments)).toEqual([]);
