@@ -5,6 +5,7 @@ import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
 import type { Action } from './plan.ts';
 import { checkKept, type PrepareParts, prepare } from './prepare.ts';
+import { drainWhileWanted } from './services/drain-while-wanted.ts';
 import type { Rotation } from './services/rotation.ts';
 import { activated, intendActivation, wellActive } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
@@ -82,9 +83,7 @@ export async function apply(
       await prepare(parts, wanted, interrupt);
       return;
     case 'swap':
-      await parts.rotation.drained(factsOf(parts, wanted), interrupt);
-      // A person on this server needs no permit from ZooKeeper, which may be what is broken.
-      if (!wanted.override) await parts.recheck(wanted, interrupt);
+      await drain(parts, wanted, interrupt);
       await runStep(parts, 'pre-activate', wanted, stop);
       await parts.failpoint('pre-activate.ended');
       await swap(parts, wanted);
@@ -99,6 +98,15 @@ export async function apply(
       await parts.remember((journal) => wellActive(journal, wanted.target));
       return;
   }
+}
+
+/** A person on this server needs no permit from ZooKeeper, which may be what is broken. */
+async function drain({ rotation, recheck, clock, ...parts }: ApplyParts, wanted: WantedTarget, interrupt: AbortSignal) {
+  const facts = factsOf(parts, wanted);
+  if (wanted.override) return await rotation.drained(facts, interrupt);
+  const wantedStill = (signal: AbortSignal) => recheck(wanted, signal);
+  await drainWhileWanted({ rotation, recheck: wantedStill, clock }, facts, interrupt);
+  await recheck(wanted, interrupt);
 }
 
 async function fetch({ store, originTurn }: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {

@@ -139,12 +139,12 @@ async function nextAction(parts: ReconcileParts, memory: Memory, { wanted, clear
  */
 async function leaveFirst(parts: ReconcileParts, planned: Decision, wanted: Wanted, interrupt: AbortSignal) {
   const { rotation } = parts;
-  if (planned.do === 'health') return planned;
-  if (wanted.kind !== 'target' || (planned.do !== 'swap' && planned.do !== 'activate')) {
+  const isShown = planned.do === 'activate' || planned.do === 'health';
+  if (wanted.kind !== 'target' || (planned.do !== 'swap' && !isShown)) {
     rotation.rejoin();
     return planned;
   }
-  if (planned.do === 'activate' || wanted.override) {
+  if (isShown || wanted.override) {
     await rotation.leaveToReturn(factsOf(parts, wanted), interrupt);
     return planned;
   }

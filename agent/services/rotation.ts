@@ -22,7 +22,10 @@ export interface Rotation {
   leave(signal: AbortSignal): Promise<string | null>;
   /** After `leave`: waits until nobody sends anything any more, at most as long as each service's drain says. */
   drained(facts: StepFacts, signal: AbortSignal): Promise<void>;
-  /** Leaves and drains for the way back, which must not depend on others: bounded, also without ZooKeeper. */
+  /**
+   * Leaves and drains for the way back, and for what is shown already, which must not depend on others: bounded, also
+   * without ZooKeeper. Nothing where all are out.
+   */
   leaveToReturn(facts: StepFacts, signal: AbortSignal): Promise<void>;
   /** Lets them register again, each once a new look at it was good. */
   rejoin(): void;
@@ -120,7 +123,7 @@ export function createRotation(parts: RotationParts): Rotation {
   }
 
   async function leaveToReturn(facts: StepFacts, signal: AbortSignal): Promise<void> {
-    if (parts.served.length === 0) return;
+    if (parts.served.every((each) => drainedOnce.has(each))) return;
     const late = new AbortController();
     const cancel = clock.after(RETURN_SESSION_MS, () =>
       late.abort(new DOMException('ZooKeeper is away', 'AbortError')),

@@ -94,6 +94,7 @@ describe(`the checker finds what is planted (GITFLEET_SEED=${SEED})`, () => {
     ['agents go without a permit', /are under way at once/],
     ['agents call themselves active before they are healthy', /are under way at once/],
     ['coordinators forget the guard of their term', /an order without guard/],
+    ['agents stay out of their services', /is out of its services, and/],
   ] as const)('%s', { timeout: 20 * 60_000 }, async (planted, found) => {
     for (let run = 0; run < 100; run++) {
       const { violations } = await simulate(draw.below(2 ** 31), { planted });

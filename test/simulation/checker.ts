@@ -28,6 +28,8 @@ export interface Checker {
   atFetch(server: SimulatedServer, url: string): void;
   atTouch(servers: readonly SimulatedServer[], path: string): void;
   atFailpoint(server: SimulatedServer, name: FailpointName): void;
+  /** Its services are out of their lists, or in, when they must not be. */
+  atServices(server: SimulatedServer, words: string): void;
   /** When everything has healed and nothing moves any more. */
   atEnd(servers: readonly SimulatedServer[]): void;
   /** The rollout record as it is. */
@@ -68,7 +70,8 @@ const READ_BEFORE_MS = 5_000;
  * 6. A machine puts a commit into quarantine only for failures that speak about the commit, or for lateness.
  * 7. Nothing but the one allowed repository is fetched, and nothing is written, linked or removed outside an agent's own
  *    root and state.
- * 8. In the end a rollout is proven, rolled back, failed, aborted, halted or paused, and says why; a proven one is shown
+ * 8. A server is out of its services from leaving to the end of the checks, and at no other time.
+ * 9. In the end a rollout is proven, rolled back, failed, aborted, halted or paused, and says why; a proven one is shown
  *    by everybody, and who does not show what config says has said why.
  */
 export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: VirtualClock, nature: Nature): Checker {
@@ -278,6 +281,7 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     rollout,
     current,
     isOver: () => whyNotOver(rollout()) === null,
+    atServices: ({ id }, words) => violate(`${id} ${words}`),
     atFailpoint(server, name) {
       if (name === 'swap.intended') swapping(server);
       if (name === 'settle.remembered' || name === 'back.remembered' || name === 'revert.remembered') {

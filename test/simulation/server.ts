@@ -9,7 +9,6 @@ import { repairJournal } from '../../agent/repair-journal.ts';
 import { createRoom, type Room } from '../../agent/room.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
 import { reportStatus } from '../../agent/service/status-report.ts';
-import { NO_ROTATION } from '../../agent/services/rotation.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import type { OwnCredential } from '../../agent/state/own-credential.ts';
@@ -23,12 +22,13 @@ import { signingKey } from '../../schemas/text/signed-json.ts';
 import type { RelativePath } from '../../schemas/values.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import type { Seeded } from '../support/seeded.ts';
+import { type Seeded, seeded } from '../support/seeded.ts';
 import { createProcessClock, type ProcessClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { createFakeLine, type FakeLine } from '../support/zookeeper/fake/line.ts';
 import type { FakeServer } from '../support/zookeeper/fake/server.ts';
 import { namesIn, shownBy } from './disk.ts';
 import { noObjects, simulatedGit } from './git.ts';
+import { simulatedServices } from './services.ts';
 
 /** What all servers of a simulated fleet share. */
 export interface World {
@@ -43,6 +43,8 @@ export interface World {
   readonly isHealthy: (commitId: string, agentId: string) => boolean;
   readonly atFetch: (server: SimulatedServer, url: string) => void;
   readonly atFailpoint: (server: SimulatedServer, name: FailpointName) => void;
+  /** The services of a server are out of their lists, or in, when they must not be. */
+  readonly atServices: (server: SimulatedServer, words: string) => void;
   /** Called when the run is over and time stands still: what killed processes left waiting can go then. */
   readonly afterRun: (release: () => void) => void;
   /** A defect that the checker has to find. */
@@ -56,6 +58,7 @@ type Planted =
   | 'agents forget what they accepted'
   | 'coordinators overlook that ZooKeeper was set back'
   | 'agents allow every repository'
+  | 'agents stay out of their services'
   | 'agents keep every release';
 
 /** One server: its disk outlives its agent. */
@@ -209,7 +212,17 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     });
     const room = keepsAll ? NO_ROOM : createRoom({ ...parts, retention });
     const report = reportStatus({ reporter: side.reporter, clock: now, agentId: id, agentVersion: '0' });
-    const listeners = { log: logDeployments(log), report: reportWithDefect(report, world.planted) };
+    // A source of its own, so that it changes nothing else of a run.
+    const services = simulatedServices({
+      ...{ clock: now, draw: seeded(starts), steady: world.steady },
+      stuck: world.planted === 'agents stay out of their services',
+      violate: (words) => clock === now && world.atServices(server, words),
+    });
+    const listeners = {
+      log: logDeployments(log),
+      report: reportWithDefect(report, world.planted),
+      services: services.listener,
+    };
     const emit = createEmit(listeners, log);
     const maintenance = createMaintenance({
       ...parts,
@@ -226,7 +239,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       recheck,
       blocked,
       originTurn,
-      rotation: NO_ROTATION,
+      rotation: services.rotation,
       emit,
       room,
       renewLock: async () => {},

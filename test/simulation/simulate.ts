@@ -111,6 +111,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
       return made?.kind === 'good' || (made?.kind === 'flaky' && made.sickOn !== agentId);
     },
     atFetch: (server, url) => checker.atFetch(server, url),
+    atServices: (server, words) => checker.atServices(server, words),
     atFailpoint(server, name) {
       if (name === 'swap.renamed') activated.set(`${server.id} ${server.shown()}`, clock.monotonic());
       checker.atFailpoint(server, name);

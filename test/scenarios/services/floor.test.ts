@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { gitfleet } from '../../support/commands.ts';
 import { DeployedService } from '../../support/services/deployed.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
@@ -81,24 +80,7 @@ describe('the floor', () => {
   it('holds for a person too: leave waits for it, and join puts the server back', async () => {
     deployed = await DeployedService.start(servers.connect(), { agents: 2 });
     const { fleet } = deployed;
-    const on = (at: number, verb: string, ...more: string[]) => {
-      const agent = fleet.agents.find(({ id }) => id === `web-${at}`);
-      const settings = join(fleet.directory, 'agents', `web-${at}`, 'gitfleet.yml');
-      const places = ['--root', agent?.root ?? '', '--state', agent?.state ?? '', '--id', `web-${at}`];
-      return gitfleet([
-        'service',
-        verb,
-        'shop/web',
-        ...places,
-        '-z',
-        fleet.zookeeper,
-        '--app',
-        fleet.app,
-        '--settings',
-        settings,
-        ...more,
-      ]);
-    };
+    const on = (at: number, verb: 'leave' | 'join', ...more: string[]) => deployed.onServer(`web-${at}`, verb, ...more);
     expect(await on(1, 'leave', '-m', 'new kernel')).toMatchObject({ exitCode: 0 });
     expect(await deployed.listed()).toHaveLength(1);
     const second = await on(2, 'leave', '-m', 'new kernel', '--timeout', '2s');
@@ -113,5 +95,35 @@ describe('the floor', () => {
     });
     expect(await on(2, 'join')).toMatchObject({ exitCode: 0 });
     await until('both are back', async () => (await deployed.listed()).length === 2);
+  });
+
+  it('holds while two apps roll out at once, an instance is killed and somebody takes a server out', async () => {
+    deployed = await DeployedService.start(servers.connect(), { agents: 3 });
+    const other = await DeployedService.start(servers.connect(), { agents: 3, prefix: 'app' });
+    try {
+      for (const { fleet } of [deployed, other]) {
+        const file = join(fleet.directory, 'policy.yml');
+        writeFileSync(file, 'maxParallel: 100%\nsoak: 0s\n');
+        expect(await fleet.run('policy', 'set', file)).toMatchObject({ exitCode: 0 });
+      }
+      // Of six, four have to stay: two servers at a time, whoever asks.
+      await setFloor('60%');
+      const watch = watchFewest();
+      watch.seen.fewest = 6;
+      const deploying = Promise.all([deployed.deploy('one'), other.deploy('two')]);
+      await until('some have left', async () => watch.seen.fewest < 6);
+      await other.instance('app-3').stop();
+      const left = deployed.onServer('web-3', 'leave', '-m', 'new kernel', '--timeout', '60s');
+      expect((await deploying).map(({ said }) => said.exitCode)).toEqual([0, 0]);
+      expect(await left).toMatchObject({ exitCode: 0 });
+      await deployed.fleet.session.catchUp('/');
+      expect(watch.seen.fewest).toBe(4);
+      for (const { fleet } of [deployed, other]) {
+        expect((await fleet.session.get(fleet.znodes.quarantine))?.data.length).toBe(0);
+      }
+      await watch.stop();
+    } finally {
+      await other.stop();
+    }
   });
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cleanEnvironment, MAIN } from '../commands.ts';
+import { cleanEnvironment, gitfleet, MAIN, type Ran } from '../commands.ts';
 import { type Origin, TestFleet } from '../fleet.ts';
 import { until } from '../until.ts';
 import { Farm } from './web.ts';
@@ -13,6 +13,8 @@ interface Given {
   readonly agents: number;
   readonly drain?: { readonly atLeast?: string; readonly atMost?: string; readonly command?: string[] };
   readonly health?: boolean;
+  /** Of the agents' names; two fleets of one service need two. Default `web`. */
+  readonly prefix?: string;
   readonly args?: string[];
 }
 
@@ -27,13 +29,13 @@ export class DeployedService {
   readonly #writers: { child: ChildProcess; logFile: string }[] = [];
   #origin: Origin | null = null;
 
-  private constructor(fleet: TestFleet, agents: number) {
+  private constructor(fleet: TestFleet, agents: number, prefix: string) {
     this.fleet = fleet;
-    this.names = Array.from({ length: agents }, (_, at) => `web-${at + 1}`);
+    this.names = Array.from({ length: agents }, (_, at) => `${prefix}-${at + 1}`);
   }
 
   static async start(zookeeper: string, given: Given): Promise<DeployedService> {
-    const deployed = new DeployedService(await TestFleet.create(zookeeper), given.agents);
+    const deployed = new DeployedService(await TestFleet.create(zookeeper), given.agents, given.prefix ?? 'web');
     const { farm, names, fleet } = deployed;
     await farm.start(names);
     await Promise.all(
@@ -47,7 +49,8 @@ export class DeployedService {
         return fleet.startAgent(name, { settings, ...(given.args ? { args: given.args } : {}) });
       }),
     );
-    await until('all are registered', async () => (await deployed.listed()).length === names.length);
+    const isOwn = (name: string) => names.some((each) => name.startsWith(`${each}-`));
+    await until('all are registered', async () => (await deployed.listed()).filter(isOwn).length === names.length);
     return deployed;
   }
 
@@ -59,6 +62,23 @@ export class DeployedService {
 
   async listed(): Promise<string[]> {
     return (await this.fleet.session.children('/service/shop/web')) ?? [];
+  }
+
+  /** Runs `gitfleet service VERB shop/web` on the server of one agent. */
+  async onServer(name: string, verb: 'leave' | 'join', ...more: string[]): Promise<Ran> {
+    const { fleet } = this;
+    const agent = fleet.agents.find(({ id }) => id === name);
+    const places = ['--root', agent?.root ?? '', '--state', agent?.state ?? '', '--id', name];
+    const settings = ['--settings', join(fleet.directory, 'agents', name, 'gitfleet.yml')];
+    const where = ['-z', fleet.zookeeper, '--app', fleet.app];
+    return await gitfleet(['service', verb, 'shop/web', ...places, ...where, ...settings, ...more]);
+  }
+
+  /** How long the drains of all agents took so far, ms. */
+  async drains(): Promise<number[]> {
+    const logs = await Promise.all(this.fleet.agents.map((agent) => agent.log()));
+    const lines = logs.flatMap((log) => log.split('\n').filter((line) => line.includes('"msg":"drained')));
+    return lines.map((line) => Number(JSON.parse(line).ms));
   }
 
   /** Starts `gitfleet service write shop/web` and waits for its first acknowledgement, unless it gives none. */

@@ -16,30 +16,19 @@ interface LoadRule {
   readonly resends?: boolean;
 }
 
+/** One request: null, or what went wrong. */
+type Send = (kept: Agent | false) => Promise<string | null>;
+
 /** Sends requests at a steady rate until it is stopped, every second one on a kept connection. */
-export function startLoad(port: number, { perSecond, resends = false }: LoadRule): Load {
+export function startLoad(to: number | Send, { perSecond, resends = false }: LoadRule): Load {
   const kept = new Agent({ keepAlive: true, maxSockets: 16 });
+  const send: Send = typeof to === 'number' ? (agent) => ask(to, agent, resends) : to;
   const failed: string[] = [];
   const open = new Set<Promise<void>>();
   let sent = 0;
-  const ask = (agent: Agent | false, again: boolean): Promise<string | null> =>
-    new Promise((resolve) => {
-      const begun = performance.now();
-      const fail = (why: string) => resolve(`${why} after ${Math.round(performance.now() - begun)} ms`);
-      const request = get({ host: '127.0.0.1', port, agent, timeout: 10_000 }, (answer) => {
-        answer.resume();
-        answer.on('end', () => (answer.statusCode === 200 ? resolve(null) : fail(`status ${answer.statusCode}`)));
-        answer.on('error', (error) => fail(error.message));
-      });
-      request.on('error', (error) => {
-        if (again && request.reusedSocket) resolve(ask(false, false));
-        else fail(error.message);
-      });
-      request.on('timeout', () => fail('no answer'));
-    });
   const one = (): void => {
     sent += 1;
-    const request = ask(sent % 2 === 0 ? kept : false, resends).then((wrong) => {
+    const request = send(sent % 2 === 0 ? kept : false).then((wrong) => {
       if (wrong !== null) failed.push(wrong);
     });
     open.add(request);
@@ -61,4 +50,21 @@ export function startLoad(port: number, { perSecond, resends = false }: LoadRule
       kept.destroy();
     },
   };
+}
+
+export function ask(port: number, agent: Agent | false, again: boolean, host = '127.0.0.1'): Promise<string | null> {
+  return new Promise((resolve) => {
+    const begun = performance.now();
+    const fail = (why: string) => resolve(`${why} after ${Math.round(performance.now() - begun)} ms`);
+    const request = get({ host, port, agent, timeout: 10_000 }, (answer) => {
+      answer.resume();
+      answer.on('end', () => (answer.statusCode === 200 ? resolve(null) : fail(`status ${answer.statusCode}`)));
+      answer.on('error', (error) => fail(error.message));
+    });
+    request.on('error', (error) => {
+      if (again && request.reusedSocket) resolve(ask(port, false, false, host));
+      else fail(error.message);
+    });
+    request.on('timeout', () => fail('no answer'));
+  });
 }
