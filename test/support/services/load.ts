@@ -10,8 +10,8 @@ export interface Load {
 interface LoadRule {
   readonly perSecond: number;
   /**
-   * A request on a kept line that is closed without any answer is sent again once, as browsers do: nginx closes its idle
-   * lines at each reload, whoever its servers are.
+   * A request whose line is closed without any answer is sent again once. At each reload nginx closes its idle lines, and
+   * on a machine that is short of time also lines that it accepted and has not read from yet, whatever its servers are.
    */
   readonly resends?: boolean;
 }
@@ -56,13 +56,15 @@ export function ask(port: number, agent: Agent | false, again: boolean, host = '
   return new Promise((resolve) => {
     const begun = performance.now();
     const fail = (why: string) => resolve(`${why} after ${Math.round(performance.now() - begun)} ms`);
+    let answered = false;
     const request = get({ host, port, agent, timeout: 10_000 }, (answer) => {
+      answered = true;
       answer.resume();
       answer.on('end', () => (answer.statusCode === 200 ? resolve(null) : fail(`status ${answer.statusCode}`)));
       answer.on('error', (error) => fail(error.message));
     });
     request.on('error', (error) => {
-      if (again && request.reusedSocket) resolve(ask(port, false, false, host));
+      if (again && !answered) resolve(ask(port, false, false, host));
       else fail(error.message);
     });
     request.on('timeout', () => fail('no answer'));

@@ -69,6 +69,7 @@ export async function startNginx(
 pid ${pidFile};
 error_log ${join(directory, 'error.log')};
 worker_processes 2;
+worker_shutdown_timeout 5s;
 events { worker_connections 512; }
 http {
   access_log off;
