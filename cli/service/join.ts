@@ -1,4 +1,5 @@
 import { readLeft, writeLeft } from '../../agent/services/left-by-hand.ts';
+import type { ServiceJoinedOutput } from '../../services/output.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { say, sayJson } from '../shell/terminal.ts';
@@ -11,7 +12,7 @@ export async function run(call: Call): Promise<number> {
   const { agentId, appState } = await ofThisServer(call, service);
   const { [service]: ended, ...others } = await readLeft(appState);
   if (ended) await writeLeft(appState, others);
-  if (call.options['json']) sayJson({ service, agentId, ended: ended ?? null });
+  if (call.options['json']) sayJson({ service, agentId, ended: ended ?? null } satisfies ServiceJoinedOutput);
   else say(ended ? `${agentId} joins ${service} again while it is well` : `${agentId} was not kept out of ${service}`);
   return EXIT.converged;
 }

@@ -5,6 +5,7 @@ import { parseDuration } from '../../schemas/duration.ts';
 import { agentSettings } from '../../schemas/settings/settings.ts';
 import { parseServiceRule, serviceZnodes } from '../../services/contract.ts';
 import { agentOf, judgeLeave } from '../../services/floor.ts';
+import type { ServiceLeftOutput } from '../../services/output.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { becomeAgentUser, noAgent } from '../shell/agent-user.ts';
@@ -32,7 +33,7 @@ export async function run(call: Call): Promise<number> {
     },
   );
   const isOut = await withSession(settings, (session) => untilOut(session, service, agentId, timeoutMs));
-  if (options['json']) sayJson({ service, agentId, left: isOut });
+  if (options['json']) sayJson({ service, agentId, left: isOut } satisfies ServiceLeftOutput);
   else if (isOut) say(`${agentId} has left ${service}`, `next: gitfleet service join ${service} puts it back`);
   else say(`${agentId} has not left ${service} yet, and leaves once the floor allows it`);
   return isOut ? EXIT.converged : EXIT.notConverged;

@@ -1,6 +1,7 @@
 import { visible } from '../../runtime/safe-text.ts';
 import { addressText } from '../../services/contract.ts';
 import type { Instance } from '../../services/instance.ts';
+import type { InstanceOutput, InstancesOutput, ServiceNamesOutput } from '../../services/output.ts';
 import { serviceNames } from '../../services/read-list.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -15,18 +16,19 @@ export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   if (words.length === 0) {
     const names = await withSession(settings, serviceNames);
-    if (options['json']) sayJson({ services: names });
+    if (options['json']) sayJson({ services: names } satisfies ServiceNamesOutput);
     else say(...(names.length > 0 ? names : ['no service is registered; gitfleet service register NAME --port P']));
     return EXIT.converged;
   }
   const service = serviceOf(words);
   const { list, ageMs } = await readOnce(settings, service, (options['cache'] as string | undefined) ?? null);
-  if (options['json']) sayJson({ service, state: list.state, ageMs, instances: list.instances.map(instanceOutput) });
+  if (options['json'])
+    sayJson({ service, state: list.state, ageMs, instances: list.instances.map(outputOf) } satisfies InstancesOutput);
   else say(`${service}: ${list.state}, ${list.instances.length} instances`, ...list.instances.map(instanceLine));
   return EXIT.converged;
 }
 
-export const instanceOutput = ({ name, host, port, twin }: Instance) => ({
+export const outputOf = ({ name, host, port, twin }: Instance): InstanceOutput => ({
   ...{ name, host, port, agent: twin?.agentId ?? null, commit: twin?.commit ?? null },
   ...{ deployment: twin?.deployment ?? null, labels: twin?.labels ?? {}, unwell: twin?.unwell ?? null },
 });

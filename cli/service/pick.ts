@@ -7,7 +7,7 @@ import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
-import { instanceOutput } from './list.ts';
+import { outputOf } from './list.ts';
 import { serviceOf } from './operands.ts';
 import { readOnce } from './read-once.ts';
 
@@ -28,7 +28,7 @@ export async function run({ options, words }: Call): Promise<number> {
     ...(options['selector'] === undefined ? {} : { fits: fitsOf(String(options['selector'])) }),
   };
   const picked = pickFrom(service, list, rule, NOTHING_PICKED, clock.now(), random);
-  if (options['json']) sayJson(instanceOutput(picked));
+  if (options['json']) sayJson(outputOf(picked));
   else say(addressText(picked));
   return EXIT.converged;
 }

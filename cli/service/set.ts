@@ -1,5 +1,6 @@
 import { FleetError } from '../../runtime/errors.ts';
 import { encodeServiceRule, minAvailable, parseServiceRule, serviceZnodes } from '../../services/contract.ts';
+import type { ServiceRuleOutput } from '../../services/output.ts';
 import type { Call } from '../command-table.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { written } from '../shell/interrupt.ts';
@@ -22,7 +23,7 @@ export async function run({ options, words }: Call): Promise<number> {
     if (wanted !== null) {
       await written('the floor may be set', () => session.set(fleet, encodeServiceRule(rule), found.stat.version));
     }
-    if (options['json']) sayJson({ service, ...rule });
+    if (options['json']) sayJson({ service, ...rule } satisfies ServiceRuleOutput);
     else say(`${service}: at least ${rule.minAvailable} of the known instances stay`);
     return EXIT.converged;
   });

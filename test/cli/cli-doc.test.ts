@@ -4,10 +4,11 @@ import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { EXIT } from '../../cli/shell/exit-codes.ts';
 import * as output from '../../schemas/json-output.ts';
+import * as ofServices from '../../services/output.ts';
 import { gitfleet } from '../support/commands.ts';
 
 const DOC = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
-const shapes = Object.entries<unknown>(output).filter((each): each is [string, z.ZodType] =>
+const shapes = Object.entries<unknown>({ ...output, ...ofServices }).filter((each): each is [string, z.ZodType] =>
   each[0].endsWith('Output'),
 );
 const examples = [...DOC.matchAll(/^```json (\w+)\n([^`]*)\n```$/gm)].map(

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { serviceJoinedOutput, serviceLeftOutput } from '../../../services/output.ts';
 import { DeployedService } from '../../support/services/deployed.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
@@ -81,7 +82,8 @@ describe('the floor', () => {
     deployed = await DeployedService.start(servers.connect(), { agents: 2 });
     const { fleet } = deployed;
     const on = (at: number, verb: 'leave' | 'join', ...more: string[]) => deployed.onServer(`web-${at}`, verb, ...more);
-    expect(await on(1, 'leave', '-m', 'new kernel')).toMatchObject({ exitCode: 0 });
+    const first = await on(1, 'leave', '-m', 'new kernel', '--json');
+    expect(serviceLeftOutput.parse(JSON.parse(first.stdout))).toMatchObject({ agentId: 'web-1', left: true });
     expect(await deployed.listed()).toHaveLength(1);
     const second = await on(2, 'leave', '-m', 'new kernel', '--timeout', '2s');
     expect(second.exitCode).toBe(4);
@@ -93,7 +95,8 @@ describe('the floor', () => {
       const listed = await deployed.listed();
       return listed.length === 1 && listed[0]?.startsWith('web-1-');
     });
-    expect(await on(2, 'join')).toMatchObject({ exitCode: 0 });
+    const joined = serviceJoinedOutput.parse(JSON.parse((await on(2, 'join', '--json')).stdout));
+    expect(joined.ended?.reason).toBe('new kernel');
     await until('both are back', async () => (await deployed.listed()).length === 2);
   });
 

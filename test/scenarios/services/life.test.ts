@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../runtime/clock.ts';
 import { readCache } from '../../../services/cache.ts';
+import { instanceOutput, instancesOutput, serviceNamesOutput } from '../../../services/output.ts';
 import { cleanEnvironment, gitfleet, MAIN } from '../../support/commands.ts';
 import { TestFleet } from '../../support/fleet.ts';
 import { freePort } from '../../support/services/proxies.ts';
@@ -126,7 +127,10 @@ describe('programs that know nothing of gitfleet', () => {
     const other = foreign(fleet, 'register', 'shop/web', 'anything', '10.1.2.3', '81');
     await until('it is registered', async () => other.said().includes('registered'));
     const cli = (...args: string[]) => gitfleet(['service', ...args, '-z', fleet.zookeeper]);
-    expect((await cli('list', 'shop/web', '--json')).stdout).toContain('"host":"10.1.2.3","port":81');
+    const listed = instancesOutput.parse(JSON.parse((await cli('list', 'shop/web', '--json')).stdout));
+    expect(listed).toMatchObject({ state: 'live', instances: [{ host: '10.1.2.3', port: 81, agent: null }] });
+    expect(serviceNamesOutput.parse(JSON.parse((await cli('list', '--json')).stdout)).services).toContain('shop/web');
+    expect(instanceOutput.parse(JSON.parse((await cli('pick', 'shop/web', '--json')).stdout)).port).toBe(81);
     expect(await cli('pick', 'shop/web')).toMatchObject({ exitCode: 0, stdout: '10.1.2.3:81\n' });
     const out = join(fleet.directory, 'servers.json');
     start(process.execPath, [
