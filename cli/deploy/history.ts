@@ -46,7 +46,7 @@ export async function run(call: Call): Promise<number> {
         sayJson(('act' in item ? auditOf(item.act) : recordOf(item.record, agent)) satisfies HistoryOutput);
     } else {
       const shown = { ...cut, acts, quarantined: state.quarantine.value, utc: options['utc'] === true };
-      const of = agent === undefined ? {} : { agent };
+      const of = agent === undefined ? {} : { part: (record: Deployment) => partOf(record, agent) };
       say(...historyLines(history, state.current?.number ?? null, screenNow(time.now()), { ...shown, ...of }));
     }
     return EXIT.converged;

@@ -4,7 +4,7 @@ import { type Deployment, deploymentName, UNREADABLE } from '../../schemas/deplo
 import type { Quarantined } from '../../schemas/hold.ts';
 import { type AuditRecord, auditName } from '../../schemas/records/audit.ts';
 import { formatInstant } from '../../schemas/text/instant.ts';
-import { type AgentPart, type AgentSince, partOf } from '../agent-part.ts';
+import type { AgentPart } from '../agent-part.ts';
 import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, cut } from './columns.ts';
 import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
@@ -19,8 +19,8 @@ interface Shown {
   readonly from?: number;
   /** Times as dates instead of ages. */
   readonly utc?: boolean;
-  /** Whose part in each deployment is shown, too. */
-  readonly agent?: AgentSince;
+  /** The part of one agent in each deployment, which is shown, too. */
+  readonly part?: (record: Deployment) => AgentPart;
 }
 
 /** `gitfleet history`: newest first; the star marks what config shows. */
@@ -28,12 +28,12 @@ export function historyLines(
   history: readonly Deployment[],
   current: number | null,
   screen: Screen,
-  { quarantined = [], most = history.length, acts = [], from, utc = false, agent }: Shown = {},
+  { quarantined = [], most = history.length, acts = [], from, utc = false, part }: Shown = {},
 ): string[] {
   const refused = new Set<string>(quarantined.map((each) => each.commitId));
   const time = (at: number) => (utc ? formatInstant(at) : `${age(screen.now - at)} ago`);
   const partCells = (record: Deployment | null): Cell[] =>
-    agent === undefined ? [] : [{ text: record === null ? '' : partWords(partOf(record, agent)) }];
+    part === undefined ? [] : [{ text: record === null ? '' : partWords(part(record)) }];
   const rows = inTimeOrder(history, most, acts, from).map((each): Cell[] => {
     if ('act' in each) return actCells(each.act, time, partCells(null));
     const { record, at } = each;

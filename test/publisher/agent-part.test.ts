@@ -35,7 +35,7 @@ describe('what a record says of an agent', () => {
 
 it('history shows it in a column of its own, and dates with --utc', () => {
   const rows = [ended({ missing: missing('offline', 'HEALTH_FAILED') }), record({ number: 6, at: NOW - 26 * HOUR })];
-  const lines = historyLines(rows, 7, SCREEN, { agent: { agentId: 'web-2', since: 0 }, utc: true });
+  const lines = historyLines(rows, 7, SCREEN, { part: (of) => partOf(of, { agentId: 'web-2', since: 0 }), utc: true });
   expect(lines).toEqual([
     '* d-7  9dbcdf1ee3  failed    1/3  missed: HEALTH_FAILED  2026-11-21 02:55 UTC  ann  Prices go up',
     '  d-6  9dbcdf1ee3  unjudged       open                   2026-11-20 01:00 UTC  ann  Prices go up',
