@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { link, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { syncDirectory, writeAside } from '../../runtime/durable-file.ts';
@@ -62,7 +62,14 @@ function atTerminal(): { readonly ask: Ask; readonly leave: () => void } {
   };
 }
 
-const isExample = (file: string): boolean => readFileSync(file).equals(readFileSync(packagingFile('gitfleet.yml')));
+/** What cannot be read as a file is none. */
+function isExample(file: string): boolean {
+  try {
+    return readFileSync(file).equals(readFileSync(packagingFile('gitfleet.yml')));
+  } catch {
+    return false;
+  }
+}
 
 function refuseExisting(file: string): void {
   if (existsSync(file) && !isExample(file)) throw exists(file);
@@ -71,9 +78,26 @@ function refuseExisting(file: string): void {
 const exists = (file: string): FleetError =>
   FleetError.of('SETTINGS', `${file} exists, and setup overwrites no file`, `edit it, or name another one: --out FILE`);
 
+/**
+ * With its parents, readable by the agent's user whatever the umask is. Step by step: below /proc, Node's own recursive
+ * call never ends.
+ */
+async function makeDirectory(directory: string): Promise<void> {
+  if (existsSync(directory)) return;
+  await makeDirectory(dirname(directory));
+  await mkdir(directory);
+  await chmod(directory, 0o755);
+}
+
 /** Whole or not at all: a name that appears meanwhile is another's, and stays. */
 async function write(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o755 });
+  await makeDirectory(dirname(file)).catch((error: Error) => {
+    throw FleetError.of(
+      'SETTINGS',
+      `${dirname(file)} cannot be made: ${error.message}`,
+      'name another file: --out FILE',
+    );
+  });
   const aside = `${file}.new`;
   await writeAside(aside, text, 0o644);
   try {

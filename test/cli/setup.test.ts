@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -100,6 +109,17 @@ describe('setup without a terminal', () => {
     expect(await gitfleet(args)).toMatchObject({ exitCode: 2 });
     expect(readdirSync(scratch)).toEqual(['gitfleet.yml']);
   });
+});
+
+it('setup makes what the user of the agent can read, whatever the umask, and says where it cannot', async () => {
+  const words = [process.execPath, MAIN, 'setup', 'publisher', '-z', 'zk1', '--out', file];
+  execFileSync('sh', ['-c', 'umask 077; exec "$@"', 'sh', ...words], { env: cleanEnvironment() });
+  expect(statSync(join(scratch, 'etc')).mode & 0o777).toBe(0o755);
+  expect(statSync(file).mode & 0o777).toBe(0o644);
+  const nowhere = await gitfleet(['setup', 'publisher', '-z', 'zk1', '--out', '/proc/nothing/gitfleet.yml']);
+  expect(nowhere).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('/proc/nothing cannot be made') });
+  const taken = await gitfleet(['setup', 'publisher', '-z', 'zk1', '--out', scratch]);
+  expect(taken).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(`${scratch} exists`) });
 });
 
 describe('setup at a terminal', () => {
