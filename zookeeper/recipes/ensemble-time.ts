@@ -36,6 +36,39 @@ export async function ensembleNow(session: Pick<Session, 'set'>, path: string, c
   return mtime;
 }
 
+/** The same with the epoch that it is of. A new leader of the ensemble has another clock, and another epoch. */
+export interface EpochTime extends EnsembleTime {
+  readonly epoch: number;
+}
+
+/** As many round trips as one measurement takes. */
+const TRIES = 5;
+
+/**
+ * The time as exactly as a client can know it: the shortest of five round trips, all of them in the newest epoch. The
+ * leader stamps a write at some moment between question and answer, so the error is at most half of that round trip,
+ * however slowly its disk commits.
+ * @throws as readEnsembleTime.
+ */
+export async function measureEnsembleTime(
+  session: Pick<Session, 'set'>,
+  path: string,
+  clock: Pick<Clock, 'now' | 'monotonic'>,
+  call?: CallOptions,
+): Promise<EpochTime> {
+  let best: EpochTime | null = null;
+  for (let n = 0; n < TRIES; n++) {
+    const [asked, askedWall] = [clock.monotonic(), clock.now()];
+    const { mtime, mzxid } = await session.set(path, Buffer.alloc(0), ANY_VERSION, call);
+    const time = { ...timeOf({ mtime, asked, askedWall, answered: clock.monotonic() }, clock), epoch: epochOf(mzxid) };
+    if (best === null || time.epoch > best.epoch || time.uncertaintyMs < best.uncertaintyMs) best = time;
+  }
+  return best as EpochTime;
+}
+
+/** The upper half of a transaction's number counts the leaders. */
+const epochOf = (zxid: bigint): number => Number(zxid >> 32n);
+
 /** @param seen when the write was sent and answered by our clocks, and the time that the leader recorded in between. */
 export function timeOf(
   seen: {
