@@ -1,5 +1,6 @@
 import type { Spare, Store } from '../git/store.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { SwapStamp } from './coordination/await-instant.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
@@ -7,7 +8,7 @@ import type { Action } from './plan.ts';
 import { checkKept, type PrepareParts, prepare } from './prepare.ts';
 import { drainWhileWanted } from './services/drain-while-wanted.ts';
 import type { Rotation } from './services/rotation.ts';
-import { activated, intendActivation, wellActive } from './state/activation.ts';
+import { activated, intendActivation, noteSwapped, wellActive } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
 import { noteRelease, noteShown } from './state/link-history.ts';
@@ -41,8 +42,11 @@ interface HealthParts extends ActivateParts {
 export interface ApplyParts extends FetchParts, PrepareParts, SwapParts, HealthParts {
   readonly store: Store;
   readonly spare: Spare;
-  /** Asks ZooKeeper once more, right before the swap, whether this is still wanted. @throws FleetError when not. */
-  readonly recheck: (wanted: WantedTarget, signal: AbortSignal) => Promise<void>;
+  /**
+   * Asks ZooKeeper once more, right before the swap, whether this is still wanted. Where all agents of the wave swap at
+   * one instant, it resolves at that instant. @throws FleetError when not.
+   */
+  readonly recheck: (wanted: WantedTarget, signal: AbortSignal) => Promise<SwapStamp | undefined>;
   readonly rotation: Rotation;
 }
 
@@ -83,10 +87,7 @@ export async function apply(
       await prepare(parts, wanted, interrupt);
       return;
     case 'swap':
-      await drain(parts, wanted, interrupt);
-      await runStep(parts, 'pre-activate', wanted, stop);
-      await parts.failpoint('pre-activate.ended');
-      await swap(parts, wanted);
+      await swapIn(parts, wanted, await drain(parts, wanted, interrupt), stop);
       return;
     case 'activate':
       await activate(parts, wanted, stop);
@@ -101,12 +102,19 @@ export async function apply(
 }
 
 /** A person on this server needs no permit from ZooKeeper, which may be what is broken. */
-async function drain({ rotation, recheck, clock, ...parts }: ApplyParts, wanted: WantedTarget, interrupt: AbortSignal) {
+async function drain(
+  { rotation, recheck, clock, ...parts }: ApplyParts,
+  wanted: WantedTarget,
+  interrupt: AbortSignal,
+): Promise<SwapStamp | undefined> {
   const facts = factsOf(parts, wanted);
-  if (wanted.override) return await rotation.drained(facts, interrupt);
-  const wantedStill = (signal: AbortSignal) => recheck(wanted, signal);
+  if (wanted.override) {
+    await rotation.drained(facts, interrupt);
+    return undefined;
+  }
+  const wantedStill = async (signal: AbortSignal) => void (await recheck(wanted, signal));
   await drainWhileWanted({ rotation, recheck: wantedStill, clock }, facts, interrupt);
-  await recheck(wanted, interrupt);
+  return await recheck(wanted, interrupt);
 }
 
 async function fetch({ store, originTurn }: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
@@ -119,16 +127,30 @@ async function fetch({ store, originTurn }: FetchParts, wanted: WantedTarget, si
   }
 }
 
+async function swapIn(
+  parts: SwapParts & StepParts,
+  wanted: WantedTarget,
+  stamp: SwapStamp | undefined,
+  stop: AbortSignal,
+): Promise<void> {
+  await runStep(parts, 'pre-activate', wanted, stop);
+  await parts.failpoint('pre-activate.ended');
+  await swap(parts, wanted, stamp);
+}
+
 /**
  * The only visible step. Intent first: `activation: wanted` is durable before the link moves, so that a crash right
  * after the rename still runs the activate command.
  */
-async function swap(parts: SwapParts, { target }: WantedTarget): Promise<void> {
+async function swap(parts: SwapParts, { target }: WantedTarget, stamp?: SwapStamp): Promise<void> {
   const { commitId, relativePath } = target;
   await parts.remember((journal) => intendActivation(noteRelease(journal, commitId, parts.clock.now()), target));
   await parts.failpoint('swap.intended');
   await swapLink(parts.layout, relativePath, commitId, parts.failpoint);
-  await parts.remember((journal) => noteShown(journal, relativePath, commitId, parts.clock.now()));
+  const swapped = stamp?.();
+  await parts.remember((journal) =>
+    noteSwapped(noteShown(journal, relativePath, commitId, parts.clock.now()), swapped),
+  );
   await parts.failpoint('swap.remembered');
 }
 

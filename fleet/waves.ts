@@ -1,4 +1,4 @@
-import { type Amount, amountOf, type Policy } from '../schemas/policy.ts';
+import { type Amount, amountOf, isTogether, type Policy } from '../schemas/policy.ts';
 import { matches, parseSelector } from '../schemas/selector.ts';
 
 /** An agent that a wave may include. */
@@ -29,12 +29,13 @@ export function canaryOf(
 }
 
 /**
- * The next wave of the remaining agents: at most `maxParallel` of them, by id, all with the same value of `byLabel`.
+ * The next wave of the remaining agents, by id, all with the same value of `byLabel`: at most `maxParallel` of them, in a
+ * cutover all.
  */
 export function nextWave(policy: Policy, left: readonly WaveAgent[], all: number): string[] {
   const { byLabel } = policy;
-  const together = byLabel === undefined ? left : ofFirstValue(left, byLabel);
-  return names(together).slice(0, atLeastOne(policy.maxParallel, all));
+  const alike = names(byLabel === undefined ? left : ofFirstValue(left, byLabel));
+  return isTogether(policy) ? alike : alike.slice(0, atLeastOne(policy.maxParallel, all));
 }
 
 /**

@@ -3,14 +3,20 @@ import { outcomeOperations } from '../fleet/outcome.ts';
 import { type PublishParts, publishOnce } from '../fleet/publish-transaction.ts';
 import { recordForeign } from '../fleet/record-deployment.ts';
 import type { SharedState } from '../fleet/shared-state.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { deploymentName, type Outcome } from '../schemas/deployment.ts';
 import { encodePermit, encodeRollout, type Rollout } from '../schemas/rollout.ts';
 import { targetOf } from '../schemas/target.ts';
 import type { CommitId } from '../schemas/values.ts';
+import { measureEnsembleTime } from '../zookeeper/recipes/ensemble-time.ts';
 import { ANY_VERSION, type Operation } from '../zookeeper/session.ts';
 import type { Action, RollBack, RolloutChange } from './action.ts';
 import { type Leadership, leaderOf } from './leadership.ts';
 import type { Observation } from './observe.ts';
+
+interface ActParts extends PublishParts {
+  readonly clock: Clock;
+}
 
 /**
  * Carries out one order as one transaction: the guard of the term, the version of `rollout` that it was planned from,
@@ -18,12 +24,7 @@ import type { Observation } from './observe.ts';
  * @returns false where nothing was left to write: the same look would give the same order again.
  * @throws ZooKeeperError BAD_VERSION, NO_NODE (the term is over) and others; whatever it says, the next look tells.
  */
-export async function act(
-  parts: PublishParts,
-  leadership: Leadership,
-  seen: Observation,
-  order: Action,
-): Promise<boolean> {
+export async function act(parts: ActParts, leadership: Leadership, seen: Observation, order: Action): Promise<boolean> {
   switch (order.do) {
     case 'rest':
       return false;
@@ -66,7 +67,7 @@ export async function takeLead(parts: PublishParts, leadership: Leadership, seen
 }
 
 async function write(
-  parts: PublishParts,
+  parts: ActParts,
   leadership: Leadership,
   seen: Observation,
   order: RolloutChange,
@@ -78,8 +79,17 @@ async function write(
     ...order.revoke.map((id): Operation => ({ op: 'remove', path: znodes.permit(id), version: ANY_VERSION })),
   ];
   if (order.rollout === null && beside.length === 0) return false;
-  await session.transact([leadership.term.guard, rolloutOperation(parts, leadership, seen, order.rollout), ...beside]);
+  const next = await withInstant(parts, order);
+  await session.transact([leadership.term.guard, rolloutOperation(parts, leadership, seen, next), ...beside]);
   return true;
+}
+
+/** The instant is of the moment in which it is written, and by the clock that the agents will ask. */
+async function withInstant({ session, znodes, clock }: ActParts, order: RolloutChange): Promise<Rollout | null> {
+  const { rollout, instantInMs } = order;
+  if (rollout === null || instantInMs === null) return rollout;
+  const time = await measureEnsembleTime(session, znodes.clock, clock);
+  return { ...rollout, activateAt: { at: time.now() + instantInMs, epoch: time.epoch } };
 }
 
 function rolloutOperation(

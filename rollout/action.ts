@@ -17,10 +17,12 @@ interface Adopt {
 }
 
 export interface RolloutChange {
-  readonly do: 'start' | 'wave' | 'permit' | 'soak' | 'note' | 'halt' | 'prove' | 'fail' | 'outcome';
+  readonly do: 'start' | 'wave' | 'permit' | 'cutover' | 'soak' | 'note' | 'halt' | 'prove' | 'fail' | 'outcome';
   readonly why: string;
   /** The record to write, without the term that the executor puts into it; null: as it is. */
   readonly rollout: Rollout | null;
+  /** How far ahead of its writing the agents of the wave swap, ms; null: the record names no new instant. */
+  readonly instantInMs: number | null;
   readonly grant: readonly string[];
   readonly revoke: readonly string[];
   /** How a deployment ended, to be written where it has no outcome yet. */
@@ -44,7 +46,7 @@ export function changing(
   name: RolloutChange['do'],
   why: string,
   rollout: Rollout | null,
-  more: Partial<Pick<RolloutChange, 'grant' | 'revoke' | 'outcome'>> = {},
+  more: Partial<Pick<RolloutChange, 'instantInMs' | 'grant' | 'revoke' | 'outcome'>> = {},
 ): RolloutChange {
-  return { do: name, why, rollout, grant: [], revoke: [], outcome: null, ...more };
+  return { do: name, why, rollout, instantInMs: null, grant: [], revoke: [], outcome: null, ...more };
 }

@@ -1,4 +1,5 @@
-import { durationOf, FORGOTTEN_AFTER_MS, type Policy } from '../schemas/policy.ts';
+import { durationOf, FORGOTTEN_AFTER_MS, isTogether, type Policy } from '../schemas/policy.ts';
+import { cutoverObstacle } from '../schemas/records/cutover.ts';
 import { blamesCommit, hasGivenUp, hasLeft, isOverridden, isSuspended, type Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
@@ -37,7 +38,8 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const { agentId, online } = seen;
   const { now } = time;
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
-  const permitted = seen.permit?.targetVersion === rollout.targetVersion;
+  const permittedAt = permittedSince(seen, rollout);
+  const permitted = permittedAt !== null;
   const under = isUnderWay(seen, rollout, policy, time);
   const elsewhere = under && !IN_FLIGHT.some((phase) => phase === report?.phase);
   // What hangs is down already; the way back must not wait for it.
@@ -45,7 +47,7 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const lost = rollout.latePermitted.includes(agentId);
   const is = (standing: AgentState, inFlight = false, overdue = false): RolloutAgent => ({
     ...{ agentId, standing, seen, inFlight, overdue, elsewhere },
-    hadPermit: permitted || lost || rollout.revoked.includes(agentId),
+    hadPermit: permitted || lost || [...rollout.revoked, ...rollout.cleared].includes(agentId),
   });
   // Its server went away for good, and said so.
   if (!online && hasLeft(seen.report)) return is('forgotten');
@@ -54,6 +56,7 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   // Without waves no agent is watched afterwards: that it was there is enough.
   if (isActive && (online || !rollout.permits)) return is('done');
   if (report && hasGivenUp(report)) return is(isUnable(report) ? 'unable' : 'failed');
+  if (online && isTogether(rollout.policy) && seen.cutover !== 'able') return is('unable');
   const ready = online && report?.phase === 'awaiting' && !permitted;
   // An agent that was late for want of a disk or an origin, or before its permit, and is ready now, was only slow.
   if (ready && !lost) return is('ready');
@@ -61,7 +64,7 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const explained = (isUnable(report) || isAgain(report)) && (online || !(permitted || lost));
   const late = explained || rollout.lateUnable.includes(agentId) ? 'unable' : 'failed';
   if (rollout.late.includes(agentId)) return is(late, permitted);
-  const since = sinceWhen(seen, rollout, permitted, isActive);
+  const since = sinceWhen(seen, rollout, permittedAt, isActive);
   // An agent that was offline before its turn has not failed.
   const counts = permitted || isActive || online;
   if (counts && since !== null && isPast(since, policy, time)) return is(late, permitted && !isActive, true);
@@ -83,13 +86,19 @@ const isAgain = (report: Report | null): boolean =>
 
 const BY_THE_SERVER: readonly Report['phase'][] = ['fetching', 'writing', 'verifying'];
 
+/** Since when it may activate this very target: by its permit, or by the instant of its wave. Null: it may not. */
+function permittedSince({ agentId, permit }: AgentSeen, rollout: Rollout): number | null {
+  if (permit?.targetVersion === rollout.targetVersion) return permit.at;
+  return rollout.activateAt !== null && rollout.members.includes(agentId) ? rollout.activateAt.at : null;
+}
+
 /** When its deadline starts; for one that is done, when it went away, while its wave or the canary is watched. */
-function sinceWhen(seen: AgentSeen, rollout: Rollout, permitted: boolean, isActive: boolean): number | null {
-  const { agentId, permit, well } = seen;
+function sinceWhen(seen: AgentSeen, rollout: Rollout, permittedAt: number | null, isActive: boolean): number | null {
+  const { agentId, well } = seen;
   const isMember = rollout.members.includes(agentId);
-  if (isActive ? !isMember && !rollout.canary.includes(agentId) : !isMember && !permitted) return null;
+  if (isActive ? !isMember && !rollout.canary.includes(agentId) : !isMember && permittedAt === null) return null;
   // A pause, and the time that it was well, are not counted against it.
-  return Math.max(permitted ? (permit?.at ?? 0) : 0, rollout.waveAt, well);
+  return Math.max(permittedAt ?? 0, rollout.waveAt, well);
 }
 
 type Time = Pick<Observed, 'now' | 'watched'>;
@@ -119,6 +128,9 @@ function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, pol
 /** The code and the reason, as a rollout record and an outcome keep them. */
 export function failureOf({ agentId, seen, standing }: RolloutAgent, rollout: Rollout) {
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
+  const obstacle = isTogether(rollout.policy) && seen.online ? cutoverObstacle(seen.cutover) : null;
+  if (standing === 'unable' && obstacle !== null && !hasGivenUp(report))
+    return { agentId, code: 'CUTOVER', reason: obstacle };
   const error = hasGivenUp(report) || standing === 'unable' ? report?.error : null;
   if (error) return { agentId, code: error.code, reason: error.reason.slice(0, 300) };
   const isLate = standing === 'failed' || (standing === 'unable' && seen.online);

@@ -1,5 +1,6 @@
 import { createEnrolmentReader } from '../fleet/enrolment/enrolment.ts';
 import { createTrust, type Trust } from '../fleet/enrolment/trust.ts';
+import { isTogether } from '../schemas/policy.ts';
 import { parsePresence, parseReport, presenceAt, type Report } from '../schemas/report.ts';
 import { parsePermit, type Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
@@ -55,7 +56,7 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
         const before = seen.get(id);
         const changed = before?.online !== present.has(id);
         if (!all && !changed && !members.has(id) && !stale.has(id)) return;
-        const found = await readAgent(id, present.has(id), before, now, trust);
+        const found = await readAgent(id, present.has(id), before, now, trust, isTogether(rollout?.policy ?? null));
         if (found) seen.set(id, found);
         else seen.delete(id);
         stale.delete(id);
@@ -70,12 +71,14 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     known: AgentSeen | undefined,
     now: number,
     trust: Trust,
+    together: boolean,
   ): Promise<AgentSeen | null> {
     const isKnown = known !== undefined && !stale.has(agentId);
     const again = isKnown && known.online === online;
     const [presence, report, permit] = await Promise.all([
       // Labels are of one process: another one is another presence, which while enrolment is closed may be a false one.
-      online && !(again && trust.isOpen) ? readAny(session, znodes.presence(agentId)) : null,
+      // Whether it can take part in a cutover may change with its settings.
+      online && !(again && trust.isOpen && !together) ? readAny(session, znodes.presence(agentId)) : null,
       readAny(session, znodes.report(agentId)),
       isKnown ? null : session.get(znodes.permit(agentId)),
     ]);
@@ -85,11 +88,11 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     const isThere = own !== null || (online && presence === null && trust.isOpen);
     // Nothing here is its own: its report node was made at its enrolment, or another client used its name.
     if (!isThere && written === null) return null;
-    const labels = isThere && own ? (parsePresence(own.data)?.labels ?? {}) : isThere ? (known?.labels ?? {}) : {};
+    const { labels = {}, cutover = null } = (isThere && (own ? parsePresence(own.data) : known)) || {};
     const heard = isThere ? now : Math.max(known?.heard ?? 0, written?.stat.mtime ?? 0);
     const well = said?.phase === 'active' && (isThere || !known) ? now : (known?.well ?? 0);
     return {
-      ...{ agentId, online: isThere, labels, heard, well, report: said },
+      ...{ agentId, online: isThere, labels, cutover, heard, well, report: said },
       permit: isKnown ? known.permit : permitOf(permit, known?.permit ?? null, known ? now : null),
     };
   }

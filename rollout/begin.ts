@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { canaryOf, nextWave } from '../fleet/waves.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
-import type { Policy } from '../schemas/policy.ts';
+import { isTogether, type Policy } from '../schemas/policy.ts';
 import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { isSameTarget } from '../schemas/target.ts';
@@ -44,6 +44,8 @@ function continued(
   const tries = {
     ...{ late: [], latePermitted: [], lateUnable: [], revoked: [], excused: [], failures: [] },
     setBackPassed: false,
+    activateAt: null,
+    cleared: [],
   };
   const { targetVersion } = wanted;
   return { ...before, ...tries, waveAt: now, soakAt: null, deployment: record.number, targetVersion };
@@ -56,10 +58,12 @@ function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment):
   const rollout: Rollout = {
     ...{ deployment: record.number, targetVersion: wanted.targetVersion, leader: null, wave: 0, state: 'running' },
     ...{ base: baseOf(picture), paused: null, permits: inForce !== null, policy: inForce, startedAt: now },
-    ...{ canary: [], members: [], waveAt: now, soakAt: null, promoted: null },
+    ...{ canary: [], members: [], waveAt: now, activateAt: null, cleared: [], soakAt: null, promoted: null },
     wayBack: record.via === 'rollback',
     ...{ late: [], latePermitted: [], lateUnable: [], revoked: [], excused: [], failures: [], steered: [] },
     ...{ reason: '', setBack: false, setBackPassed: false },
+    // A leader that does not know the instant would grant permits instead.
+    must: isTogether(inForce) ? ['activateAt'] : [],
   };
   if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };
   if (wanted.policy === null && policy.unreadable) {
@@ -80,9 +84,13 @@ function firstWave(
   return { canary: [], members: nextWave(policy, online, agents.length) };
 }
 
-/** Back to what was proven needs no trial, but still not everybody at once; and nothing is behind it to go back to. */
+/**
+ * Back to what was proven needs no trial, but still not everybody at once, unless the policy is a cutover; and nothing is
+ * behind it to go back to. It waits for no instant: one server that is not ready must not keep the others.
+ */
 const rollbackRule = (policy: Policy): Policy => ({
-  ...{ maxParallel: policy.maxParallel, deadline: policy.deadline, failureBudget: policy.failureBudget },
+  maxParallel: isTogether(policy) ? '100%' : policy.maxParallel,
+  ...{ deadline: policy.deadline, failureBudget: policy.failureBudget },
   ...{ soak: '0s', promote: 'auto', offlineBudget: '100%', onFailure: 'continue' },
 });
 

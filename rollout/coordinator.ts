@@ -156,7 +156,7 @@ async function sayOutdated({ session, znodes, log }: CoordinatorParts): Promise<
 
 /** An order that ZooKeeper will never take (too large, no right to it) stands in the record, where people look. */
 async function sayImpossible(
-  parts: PublishParts,
+  parts: PublishParts & Pick<CoordinatorParts, 'clock'>,
   leadership: Leadership,
   seen: Observation,
   order: Action,

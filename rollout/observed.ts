@@ -1,6 +1,7 @@
 import type { Deployment } from '../schemas/deployment.ts';
 import type { Brake, Quarantined } from '../schemas/hold.ts';
 import type { Policy } from '../schemas/policy.ts';
+import type { CutoverStanding } from '../schemas/records/cutover.ts';
 import type { Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
@@ -43,6 +44,8 @@ export interface AgentSeen {
   readonly online: boolean;
   /** Empty while it is offline. */
   readonly labels: Readonly<Record<string, string>>;
+  /** As its presence says it, while it is online; null: it does not know cutovers. */
+  readonly cutover: CutoverStanding | null;
   readonly report: Report | null;
   readonly permit: { readonly targetVersion: TargetVersion | null; readonly at: number } | null;
   /** When it was last heard of. */

@@ -1,10 +1,11 @@
 import { atLeastOne, canaryOf, nextWave, type WaveAgent } from '../fleet/waves.ts';
-import { amountOf, durationOf, type Policy } from '../schemas/policy.ts';
+import { amountOf, durationOf, isTogether, type Policy } from '../schemas/policy.ts';
 import { hasGivenUp } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { type Action, changing, type RolloutChange, rest } from './action.ts';
 import type { RolloutAgent } from './agent-state.ts';
 import { brokenBudget, codesOf } from './budget.ts';
+import { nextInstant, whyNoneSwaps } from './cutover.ts';
 import { finish, isHopeless, prove } from './finish.ts';
 import type { Observed, WantedDeployment } from './observed.ts';
 import { failuresIn, namesOf, type Summary, summarize } from './summary.ts';
@@ -20,7 +21,7 @@ export function advance(picture: Observed, wanted: WantedDeployment, before: Rol
   const broken = brokenBudget(tally, rollout, policy);
   if (broken && policy.onFailure !== 'continue') return finish(picture, wanted, rollout, policy, broken);
   const now = withMembers(rollout, policy, tally);
-  const stuck = whyStuck(now, policy, tally, picture.now);
+  const stuck = whyStuck(now, policy, tally, picture.now) ?? whyNoneSwaps(now, tally);
   if (stuck) {
     const failures = failuresIn(now, tally.of('failed', 'unable'));
     return changing('halt', stuck, { ...now, state: 'halted', reason: stuck, failures, soakAt: null });
@@ -61,8 +62,11 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Summary): Rollout 
     [...tally.of('offline', 'forgotten', 'out', 'unable'), ...hanging(rollout, tally)].map((each) => each.agentId),
   );
   const known = new Set(tally.agents.map((each) => each.agentId));
-  const stays = (id: string) => known.has(id) && !left.has(id);
-  if (!isCanary(rollout, policy)) return { ...rollout, members: rollout.members.filter(stays) };
+  // Who was late lost the instant, too.
+  const isLate = (id: string) => isTogether(policy) && rollout.late.includes(id);
+  const stays = (id: string) => known.has(id) && !left.has(id) && !isLate(id);
+  if (!isCanary(rollout, policy) || rollout.activateAt !== null)
+    return { ...rollout, members: rollout.members.filter(stays) };
   const kept = rollout.canary.filter(stays);
   const chosen = withOthers(policy, kept, tally.of('ready', 'working'), tally.all);
   // Who shows it already tries nothing out, but may be the only one that the selector chooses.
@@ -150,6 +154,7 @@ const MAX_PER_ORDER = 500;
 
 /** Leave for those of the wave that are ready, while not too many are in flight. */
 function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summary): Action {
+  if (isTogether(policy)) return together(before, rollout, tally);
   const ready = tally.of('ready').filter((each) => rollout.members.includes(each.agentId));
   const free = Math.max(0, atLeastOne(policy.maxParallel, tally.all) - inFlight(tally).length);
   const grant = ready.slice(0, Math.min(free, MAX_PER_ORDER)).map((each) => each.agentId);
@@ -164,6 +169,14 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summar
   const { late, lateUnable, excused } = rollout;
   const given = { ...rollout, late: others(late), lateUnable: others(lateUnable), excused: others(excused) };
   return settle('permit', why, before, given, tally, grant);
+}
+
+/** The members of a cutover get no permits, but one instant. */
+function together(before: Rollout, rollout: Rollout, tally: Summary): Action {
+  const { why, rollout: next, instantInMs } = nextInstant(rollout, tally, openOf(rollout, tally));
+  return instantInMs === null
+    ? settle('permit', why, before, next, tally, [])
+    : changing('cutover', why, next, { instantInMs });
 }
 
 /** Those who may activate at any moment; who is late with a permit loses it in the same order. */
@@ -203,7 +216,7 @@ function next(
   if (left.length === 0) return prove(picture, wanted, rollout, tally, broken);
   const busy = hanging(rollout, tally);
   const members = nextWave(policy, left.filter((each) => !busy.includes(each)).map(candidate), tally.all);
-  const wave = { ...rollout, wave: rollout.wave + 1, members, waveAt: picture.now, soakAt: null };
+  const wave = { ...rollout, wave: rollout.wave + 1, members, waveAt: picture.now, activateAt: null, soakAt: null };
   const begun = permit(before, wave, policy, tally) as RolloutChange;
   return { ...begun, do: 'wave', why: `wave ${wave.wave}: ${namesOf(members.map((agentId) => ({ agentId })))}` };
 }

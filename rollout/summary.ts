@@ -1,5 +1,6 @@
 import { MAX_MISSING, type Outcome } from '../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../schemas/policy.ts';
+import { spreadOf } from '../schemas/records/cutover.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { type AgentState, failureOf, judgeAgent, type RolloutAgent } from './agent-state.ts';
 import type { Observed } from './observed.ts';
@@ -36,8 +37,19 @@ export function outcomeOf(picture: Observed, rollout: Rollout, state: Outcome['s
       .slice(0, MAX_MISSING)
       .map((each) => ({ agentId: each.agentId, code: failureOf(each, rollout).code })),
     by: 'coordinator',
+    ...spreadIn(tally, rollout),
     ...(why === '' ? {} : { reason: why }),
   };
+}
+
+/** How close together they swapped, by their own reports about this very target. */
+function spreadIn({ agents }: Summary, { targetVersion }: Rollout): Pick<Outcome, 'cutover'> {
+  const ofThis = agents.map(({ agentId, seen: { report } }) => ({
+    agentId,
+    swapped: report?.targetVersion === targetVersion ? report.swapped : null,
+  }));
+  const cutover = spreadOf(ofThis);
+  return cutover ? { cutover } : {};
 }
 
 /** For the record: every id, so that a person can excuse them all, and the reasons of the first ones. */

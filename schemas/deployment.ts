@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
 import { chain } from './records/chain.ts';
+import { swapSpread } from './records/cutover.ts';
 import { said } from './said.ts';
 import { fromJson, toJson } from './text/lenient-json.ts';
 
@@ -30,6 +31,8 @@ export const outcome = z.object({
   /** The agents that did not reach it, with the code of why; at most 20. */
   missing: z.array(z.object({ agentId: z.string(), code: z.string() })).default([]),
   by: z.string().default(''),
+  /** How close together its agents swapped, where the policy said `cutover: together`. */
+  cutover: z.lazy(swapSpread).optional().catch(undefined),
   /** Why it ended so, a sentence for people; absent where the state says it all. */
   reason: z.string().optional(),
 });

@@ -6,6 +6,7 @@ import { flagChange } from './flags.ts';
 import { hold, quarantined } from './hold.ts';
 import { policy } from './policy.ts';
 import { auditRecord } from './records/audit.ts';
+import { swapSpread } from './records/cutover.ts';
 import { presence, report } from './report.ts';
 import { ROLLOUT_STATES } from './rollout.ts';
 import { said } from './said.ts';
@@ -105,6 +106,8 @@ export const statusOutput = z.strictObject({
   coordinator: z.string().nullable(),
   /** Why the ZooKeeper servers are not one ensemble; null: they are, or it is not known. */
   ensembleTrouble: z.string().nullable(),
+  /** How close together the agents swapped, by what they report now; absent where the policy has no cutover. */
+  cutover: swapSpread().optional(),
   /** Of the agents that are online now. */
   reached: z.int(),
   expected: z.int(),

@@ -54,7 +54,17 @@ const members = () => ({
   onFailure: z
     .enum(['rollback', 'pause', 'continue'], { error: 'must be rollback, pause or continue' })
     .prefault('rollback'),
+  /** `together`: behind the canary all agents are one wave, and all agents of a wave swap at one instant. */
+  cutover: z.enum(['together'], { error: 'must be together' }).optional(),
+  /** Members that a reader has to understand; else it cannot read the policy. Written by encodePolicy. */
+  must: z
+    .array(z.string())
+    .refine((names) => names.every((name) => KNOWN.includes(name)), 'names a member that this version does not know')
+    .optional(),
 });
+
+/** What `must` may name: members that this version obeys. */
+const KNOWN: readonly string[] = ['cutover'];
 
 /** As a person writes it: an unknown member is an error. */
 export const policy = once(() => z.strictObject(members()));
@@ -75,9 +85,15 @@ export function parsePolicy(data: Buffer): { readonly value: Policy | null; read
   return { value, unreadable: value === null ? 'the policy znode holds something that is no policy' : null };
 }
 
-/** Null takes the policy away. */
-export const encodePolicy = (value: Policy | null): Buffer =>
-  value === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(policy().parse(value)));
+/** Null takes the policy away. What an older version would pass over is named in `must`. */
+export function encodePolicy(value: Policy | null): Buffer {
+  if (value === null) return Buffer.alloc(0);
+  const written = policy().parse(value);
+  return Buffer.from(JSON.stringify(isTogether(written) ? { ...written, must: ['cutover'] } : written));
+}
+
+/** Whether all agents of a wave swap at one instant. */
+export const isTogether = (value: Policy | null): boolean => value?.cutover === 'together';
 
 /** How many of `all` an amount is: a share is rounded down, so that it promises no more than it says. */
 export function amountOf(value: Amount, all: number): number {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type Code, codes } from '../runtime/codes.ts';
 import { once } from '../runtime/once.ts';
 import { failure } from './failure.ts';
+import { CUTOVER_STANDINGS, swapped } from './records/cutover.ts';
 import { said } from './said.ts';
 import { fromJson } from './text/lenient-json.ts';
 
@@ -54,6 +55,8 @@ export const report = once(() =>
     drift: z.array(z.string()).default([]),
     /** Set while it failed and tries again without a person, also where `error.next` names one: a new key needs no word. */
     retries: z.boolean().default(false),
+    /** How it swapped to that target, where all agents of its wave swapped at one instant. */
+    swapped: swapped().nullable().catch(null).default(null),
     /** Its server goes away for good: once it is offline nothing expects it any more. */
     left: z.boolean().default(false),
     /** The name of its presence below `online`, while another client's node has its own name there. */
@@ -108,6 +111,8 @@ export const presence = once(() =>
     startedAt: z.number(),
     /** What `gitfleet enrol` enters, as text (schemas/enrolment.ts); null: an agent of an older version. */
     identity: z.string().nullable().default(null),
+    /** Whether it can swap at one instant with others (policy.cutover); null: its version does not know that. */
+    cutover: z.enum(CUTOVER_STANDINGS).nullable().catch(null).default(null),
     /** What keeps this agent from reporting, where something does. */
     problem: z.string().nullable().default(null),
   }),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
 import { foreignPolicy } from './policy.ts';
+import { instant } from './records/cutover.ts';
 import { said } from './said.ts';
 import { isTargetVersion } from './target-version.ts';
 import { fromJson, toJson } from './text/lenient-json.ts';
@@ -60,6 +61,10 @@ export const rollout = once(() =>
     members: z.array(z.string()).default([]),
     /** When the present wave began, or went on after a pause; 0: the leader takes its next observation for that. */
     waveAt: z.number().default(0),
+    /** When all members of the present wave swap; null: they are not all ready, or each needs a permit instead. */
+    activateAt: instant().nullable().default(null),
+    /** Agents that an instant of this rollout allowed to activate: only then can the commit be why they failed. */
+    cleared: z.array(z.string()).default([]),
     /** Since when all of the present wave are done: the soak. Null: not yet. */
     soakAt: z.number().nullable().default(null),
     /** Who let this wave pass without its soak, and the canary without more words; it counts for that wave alone. */
@@ -87,31 +92,44 @@ export const rollout = once(() =>
     steered: z.array(said.extend({ verb: z.string() })).default([]),
     /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */
     failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
+    /** Members that a reader has to understand; to any other version the rollout is in a state that it does not know. */
+    must: z.array(z.string()).default([]),
   }),
 );
 export type Rollout = z.infer<ReturnType<typeof rollout>>;
 
+const isUnderstood = ({ must }: Pick<Rollout, 'must'>): boolean => must.every((name) => name in rollout().shape);
+
 /** Null for an empty node, for which no schema is made, and for what is not readable as this. */
-export const parseRollout = (data: Buffer): Rollout | null => (data.length === 0 ? null : fromJson(rollout(), data));
+export function parseRollout(data: Buffer): Rollout | null {
+  const read = data.length === 0 ? null : fromJson(rollout(), data);
+  return read && isUnderstood(read) ? read : null;
+}
 
 const withForeignBase = once(() => rollout().omit({ base: true }).extend({ base: z.unknown().optional() }));
 
 /** As an agent reads it: `base` is whatever somebody wrote there, until that agent's own rules have judged it. */
 export function parseOrders(data: Buffer): { rollout: Omit<Rollout, 'base'>; base: unknown } | null {
   const read = fromJson(withForeignBase(), data);
-  if (read === null) return null;
+  if (read === null || !isUnderstood(read)) return null;
   const { base, ...rollout } = read;
   return { rollout, base };
 }
 
-const ofAnyState = once(() => z.object({ targetVersion: targetVersion(), state: z.string() }));
+const ofAnyState = once(() =>
+  z.object({ targetVersion: targetVersion(), state: z.string(), must: z.array(z.string()).default([]) }),
+);
 
-export type ForeignRollout = z.infer<ReturnType<typeof ofAnyState>>;
+export type ForeignRollout = Omit<z.infer<ReturnType<typeof ofAnyState>>, 'must'>;
 
 /** Of a rollout in a state of a newer version, which this version must not overwrite; null: it is none. */
 export function unknownState(data: Buffer): ForeignRollout | null {
   const read = fromJson(ofAnyState(), data);
-  return read && ROLLOUT_STATES.every((state) => state !== read.state) ? read : null;
+  if (!read) return null;
+  const { must, ...foreign } = read;
+  const unknown = must.find((name) => !isUnderstood({ must: [name] }));
+  if (unknown !== undefined) return { ...foreign, state: `${foreign.state} with ${unknown}` };
+  return ROLLOUT_STATES.every((state) => state !== foreign.state) ? foreign : null;
 }
 
 export const encodeRollout = (value: Rollout): Buffer => toJson(rollout(), value);

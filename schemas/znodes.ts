@@ -189,9 +189,10 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'nothing: the reply to a write of it carries the time of the ensemble',
     parse: null,
-    rights: ['rw', 'r', 'r', 'r'],
+    // An agent may write no other node whose time is its own to ask for.
+    rights: ['rw', 'rw', 'rw', 'r'],
     made: 'init',
-    writtenBy: 'publishers and operators that need the time',
+    writtenBy: 'publishers and operators that need the time; in a cutover the leader and the agents',
     watchedBy: '-',
   },
   enrolment: {

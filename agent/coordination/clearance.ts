@@ -1,3 +1,5 @@
+import { isTogether } from '../../schemas/policy.ts';
+import type { Instant } from '../../schemas/records/cutover.ts';
 import type { ForeignRollout, Rollout } from '../../schemas/rollout.ts';
 import type { Target } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
@@ -9,6 +11,8 @@ export interface RolloutView {
   /** False until ZooKeeper has answered once. */
   readonly known: boolean;
   readonly rollout: Omit<Rollout, 'base'> | null;
+  /** Whether the present wave of the rollout has this agent. */
+  readonly isMember: boolean;
   /** The rollout's, where this agent's own rules take it. */
   readonly base: Base | null;
   /** The rollout instead, where it is in a state that only a newer version knows. */
@@ -23,7 +27,7 @@ export interface RolloutView {
 export type PolicyAnswer = 'none' | 'in force' | 'not known';
 
 export const NOTHING_VIEWED: RolloutView = {
-  ...{ known: false, rollout: null, base: null, unknown: null, permit: null, policy: 'not known' },
+  ...{ known: false, rollout: null, isMember: false, base: null, unknown: null, permit: null, policy: 'not known' },
 };
 
 /** The target's own policy counts before the app's. */
@@ -31,7 +35,8 @@ export const policyFor = (target: Pick<Target, 'gitfleet'>, { policy }: RolloutV
   target.gitfleet?.policy === undefined ? policy : 'in force';
 
 export type Clearance =
-  | { readonly kind: 'go' }
+  /** `at`: when, where all agents of a wave swap at one instant. */
+  | { readonly kind: 'go'; readonly at?: Instant }
   /** Everything is made ready meanwhile. */
   | { readonly kind: 'await'; readonly waitingFor: string }
   /** Nothing is made ready: another target has to come. */
@@ -55,12 +60,23 @@ export function clearanceOf(targetVersion: TargetVersion, view: RolloutView, pol
   }
   if (!rollout.permits || rollout.state === 'proven') return GO;
   const name = `d-${rollout.deployment}`;
+  if (isOpen(rollout) && isTogether(rollout.policy)) return clearedTogether(rollout, view.isMember);
   if (isOpen(rollout)) {
     if (rollout.state !== 'halted' && view.permit === targetVersion) return GO;
     // The same words for all three: what a pause changes says the rollout, not a thousand reports.
     return { kind: 'await', waitingFor: `its turn (a permit for ${name})` };
   }
   return { kind: 'never', waitingFor: `another target: ${name} is ${rollout.state}` };
+}
+
+/** In a cutover permits do not count, but the instant of the agent's wave. A pause stops none that is named already. */
+function clearedTogether(rollout: Omit<Rollout, 'base'>, isMember: boolean): Clearance {
+  const at = isMember && rollout.state !== 'halted' ? rollout.activateAt : null;
+  if (at) return { kind: 'go', at };
+  return {
+    kind: 'await',
+    waitingFor: `its turn (all of its wave to be ready, to swap together in d-${rollout.deployment})`,
+  };
 }
 
 /**

@@ -1,21 +1,24 @@
 import { checkQuarantine } from '../../fleet/admission.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
+import type { Instant } from '../../schemas/records/cutover.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
 import type { WantedTarget } from '../state/wanted.ts';
-import { clearanceOf, policyFor } from './clearance.ts';
+import { awaitInstant, type SwapStamp } from './await-instant.ts';
+import { clearanceOf, policyFor, type RolloutView } from './clearance.ts';
 import { type RolloutFeedParts, readRolloutView } from './rollout-feed.ts';
 
 /**
  * The last question before the swap: is this still what config says, not quarantined, and may this agent go? A watch may
  * be late; these reads are made now. While ZooKeeper does not answer, nothing is swapped: what is served stays served.
+ * Resolves to the instant at which to swap, where all agents of the wave swap at one.
  * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NOT_CLEARED.
  */
 export async function recheckWanted(
   parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy'>,
   wanted: WantedTarget,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Instant | undefined> {
   const { session, znodes } = parts;
   await session.connected(signal);
   const [config, quarantine, view] = await Promise.all([
@@ -33,11 +36,12 @@ export async function recheckWanted(
   if (wanted.meanwhile !== undefined) {
     const { commitId, relativePath } = wanted.target;
     const proven = view.base?.target;
-    if (proven?.commitId === commitId && proven.relativePath === relativePath) return;
+    if (proven?.commitId === commitId && proven.relativePath === relativePath) return undefined;
     throw superseded('the last proven target changed while this release was made ready');
   }
   const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
   if (leave.kind !== 'go') throw notCleared(leave.waitingFor);
+  return leave.at;
 }
 
 /** For an agent a quarantine is something to wait for: a person may lift it, or another target comes. */
@@ -53,3 +57,26 @@ const superseded = (reason: string): FleetError => FleetError.of('NO_LONGER_WANT
 
 const notCleared = (waitingFor: string): FleetError =>
   FleetError.of('NOT_CLEARED', `the rollout changed right before the swap: it waits for ${waitingFor}`);
+
+/** Who wakes so much later than the instant was stopped: what it knows of the rollout may be old. */
+const OVERSLEPT_MS = 1_000;
+
+/**
+ * The same, and then the wait for the instant, if there is one. Meanwhile an operator may have aborted the rollout, or a
+ * failure halted it: what the watch told of that by then is obeyed, and who overslept asks again.
+ */
+export async function recheckAndWait(
+  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy' | 'clock'> & { view: () => RolloutView },
+  wanted: WantedTarget,
+  signal: AbortSignal,
+): Promise<SwapStamp | undefined> {
+  const { session, znodes, clock } = parts;
+  const instant = await recheckWanted(parts, wanted, signal);
+  if (instant === undefined) return undefined;
+  const stamp = await awaitInstant({ session, path: znodes.clock, clock }, instant, signal);
+  const view = parts.view();
+  const now = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
+  if (now.kind !== 'go') throw notCleared(now.waitingFor);
+  if (stamp().waited && stamp().at - instant.at > OVERSLEPT_MS) await recheckWanted(parts, wanted, signal);
+  return stamp;
+}

@@ -36,11 +36,11 @@ export async function followRollout(
   let seen: Partial<RolloutView> = {};
   const note = (change: typeof seen) => {
     seen = { ...seen, ...change };
-    const { rollout, base = null, unknown = null, permit, policy = 'not known' } = seen;
-    if (rollout !== undefined && permit !== undefined) tell({ known: true, rollout, base, unknown, permit, policy });
+    const { rollout, permit } = seen;
+    if (rollout !== undefined && permit !== undefined) tell({ ...NOTHING_VIEWED, ...seen, known: true });
   };
   await Promise.all([
-    tellEach(parts, znodes.rollout, (snapshot) => note(rolloutOf(dataOf(snapshot), judged)), signal),
+    tellEach(parts, znodes.rollout, (snapshot) => note(rolloutOf(agentId, dataOf(snapshot), judged)), signal),
     tellEach(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
     tellEach(parts, znodes.policy, (snapshot) => note({ policy: policyOf(dataOf(snapshot)) }), signal),
   ]);
@@ -71,7 +71,7 @@ export async function readRolloutView(
   return {
     ...NOTHING_VIEWED,
     known: true,
-    ...rolloutOf(rollout?.data, (base) => baseOf(parseBase(base, parts.policy()))),
+    ...rolloutOf(agentId, rollout?.data, (base) => baseOf(parseBase(base, parts.policy()))),
     ...said,
   };
 }
@@ -79,11 +79,13 @@ export async function readRolloutView(
 const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
 
 function rolloutOf(
+  agentId: string,
   data: Buffer | undefined,
   judged: (base: unknown) => Base | null,
-): Pick<RolloutView, 'rollout' | 'base' | 'unknown'> {
+): Pick<RolloutView, 'rollout' | 'isMember' | 'base' | 'unknown'> {
   const { rollout, base } = (data && parseOrders(data)) ?? { rollout: null, base: null };
-  return { rollout, base: base == null ? null : judged(base), unknown: data ? unknownState(data) : null };
+  const isMember = rollout?.members.includes(agentId) ?? false;
+  return { rollout, isMember, base: base == null ? null : judged(base), unknown: data ? unknownState(data) : null };
 }
 
 const baseOf = (judged: ReturnType<typeof parseBase>): Base | null => (judged.ok ? judged.base : null);

@@ -68,6 +68,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       retries: rest?.kind === 'failed' && rest.retryInMs !== null,
+      swapped: swappedAt(journal, targetVersion),
       left: false,
       // Set when it is written: the loop does not know where its presence is.
       presenceAt: null,
@@ -99,6 +100,9 @@ function failureOf(rest: Rest | null): Failure | null {
   if (rest?.kind === 'failed') return rest.failure;
   return rest?.kind === 'awaiting' && rest.floor ? FleetError.of('FLOOR', rest.waitingFor).toFailure() : null;
 }
+
+const swappedAt = ({ progress }: Journal, targetVersion: string | null) =>
+  (progress?.targetVersion === targetVersion ? progress?.swapped : undefined) ?? null;
 
 const activeCommit = (journal: Journal, path: string | null): string | null =>
   (path === null ? undefined : journal.links[path]) ?? null;

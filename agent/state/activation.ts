@@ -1,4 +1,5 @@
 import type { Failure } from '../../runtime/errors.ts';
+import type { Swapped } from '../../schemas/records/cutover.ts';
 import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
 import type { JudgedTarget } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
@@ -59,6 +60,12 @@ export function intendActivation(journal: Journal, { commitId, relativePath }: J
   const pending = withPending(journal, relativePath, { commitId, previous: before });
   const links = { ...journal.links, [relativePath]: before ?? commitId };
   return { ...pending, links, progress: at(journal.progress, 'wanted') };
+}
+
+/** How this agent swapped at the instant of a cutover; lost in a crash right after the swap, which costs a figure. */
+export function noteSwapped(journal: Journal, swapped: Swapped | undefined): Journal {
+  const { progress } = journal;
+  return progress && swapped ? { ...journal, progress: { ...progress, swapped } } : journal;
 }
 
 /** The activate command has ended well; the health checks have not decided yet. */

@@ -5,6 +5,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
 import { failure } from '../../schemas/failure.ts';
+import { swapped } from '../../schemas/records/cutover.ts';
 import { parseKept } from '../../schemas/target.ts';
 
 /** How one link showed a release last. */
@@ -65,6 +66,8 @@ const journal = z.object({
       deployment: z.number().optional(),
       attempts: z.number().int(),
       lastFailure: failure().nullable(),
+      /** When it swapped, in a cutover. */
+      swapped: swapped().optional(),
       /** As drawn above. */
       activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),
     })

@@ -1,7 +1,7 @@
-import type { RolloutView } from '../../agent/coordination/clearance.ts';
+import { NOTHING_VIEWED, type RolloutView } from '../../agent/coordination/clearance.ts';
 import { createFetchLease } from '../../agent/coordination/fetch-lease.ts';
 import { followOwnEnrolment } from '../../agent/coordination/own-enrolment.ts';
-import { recheckWanted } from '../../agent/coordination/recheck.ts';
+import { recheckAndWait } from '../../agent/coordination/recheck.ts';
 import { createReporter } from '../../agent/coordination/reporter.ts';
 import { followRollout } from '../../agent/coordination/rollout-feed.ts';
 import { keepSecondName } from '../../agent/coordination/second-name.ts';
@@ -21,6 +21,7 @@ import type { Logger } from '../../runtime/log.ts';
 import { clean } from '../../runtime/safe-text.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import { identityText } from '../../schemas/enrolment.ts';
+import type { CutoverStanding } from '../../schemas/records/cutover.ts';
 import { MAX_PREFIXES, type Presence, parsePresence, presence, report, secondName } from '../../schemas/report.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
@@ -34,7 +35,7 @@ interface FleetSideParts {
   readonly access: Access;
   readonly app: string;
   /** Who this agent is, as its presence says it. */
-  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'identity'>;
+  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'identity' | 'cutover'>;
   /** Which alone may write its presence and its report, and signs both. */
   readonly own: Pick<OwnCredential, 'id' | 'key' | 'identity'>;
   /** Whether it stands for election, to lead rollouts. */
@@ -66,7 +67,8 @@ export function fleetSide(parts: FleetSideParts) {
   const paths = znodes(parts.app);
   const identity = identityText(own.identity);
   const card = { ...parts.card, startedAt: clock.now(), identity, problem: null as string | null };
-  const said = () => toJson(presence(), { ...card, allowUrls: saidPrefixes(live().allowUrls) });
+  const said = () =>
+    toJson(presence(), { ...card, allowUrls: saidPrefixes(live().allowUrls), cutover: cutoverStanding(live()) });
   const subject = (sessionId: bigint) => presenceSubject(agentId, sessionId);
   const isFalse = ({ data, stat }: NodeData) =>
     enrolment.state === 'enrolled' && !isSignedBy(own.identity.key, subject(stat.ephemeralOwner), data);
@@ -147,6 +149,7 @@ export function fleetSide(parts: FleetSideParts) {
   };
   const leases = () => (live().fetchLeases === 'off' ? null : Number(live().fetchLeases));
   let again = new AbortController();
+  let view = NOTHING_VIEWED;
   return {
     reporter,
     membership,
@@ -168,10 +171,15 @@ export function fleetSide(parts: FleetSideParts) {
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
     flags: () => flags?.kept() ?? null,
-    recheck: (wanted: WantedTarget, signal: AbortSignal) => recheckWanted(orders, wanted, signal),
+    recheck: (wanted: WantedTarget, signal: AbortSignal) =>
+      recheckAndWait({ ...orders, view: () => view }, wanted, signal),
     /** Started again then too: the base that they carry is judged like the target. */
     async followRollout(tell: (told: RolloutView) => void, signal: AbortSignal) {
-      while (!signal.aborted) await followRollout(orders, tell, AbortSignal.any([signal, again.signal]));
+      const hear = (told: RolloutView) => {
+        view = told;
+        tell(told);
+      };
+      while (!signal.aborted) await followRollout(orders, hear, AbortSignal.any([signal, again.signal]));
     },
     joinedAt: () => membership.fence ?? second.fence,
     originTurn: createFetchLease({
@@ -197,6 +205,10 @@ function followFlags({ session, app, access, clock, random, log, shutdown }: Fle
   const adopting = { session, znodes: paths, access, clock, random, log };
   return { kept, adopt: (signal: AbortSignal) => adoptPlainFlags(adopting, () => kept().flags, signal) };
 }
+
+/** Links only: what leaves a service, or restarts, does so in its own time. */
+const cutoverStanding = ({ services, restart }: AgentSettings): CutoverStanding =>
+  services.length > 0 ? 'services' : restart.length > 0 ? 'restarts' : 'able';
 
 /** So many that a publisher would have to read too much: then none are said. */
 const saidPrefixes = (prefixes: readonly string[]): string[] | null =>

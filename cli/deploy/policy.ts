@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { AuditParts } from '../../fleet/audit.ts';
 import { readFleet } from '../../fleet/fleet-view.ts';
-import { readPolicy, setPolicy } from '../../fleet/policy.ts';
+import { readPolicy, refuseCutover, setPolicy } from '../../fleet/policy.ts';
 import { policyLines, wavesNow } from '../../publisher/screens/policy-lines.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import { newNonce } from '../../runtime/nonce.ts';
 import type { PolicyOutput } from '../../schemas/json-output.ts';
-import type { Policy } from '../../schemas/policy.ts';
+import { isTogether, type Policy } from '../../schemas/policy.ts';
 import { parsePolicyFile } from '../../schemas/settings/policy-file.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
@@ -27,7 +27,10 @@ export async function set(call: Call): Promise<number> {
     throw usage(`${file} cannot be read: ${unreadableReason(error)}`, 'give a file such as docs/rollouts.md shows');
   });
   const policy = parsePolicyFile(text, file);
-  return await onPolicy(call, (parts) => put(parts, policy, call));
+  return await onPolicy(call, async (parts) => {
+    if (isTogether(policy)) refuseCutover(policy, await readFleet(parts.session, parts.znodes));
+    return await put(parts, policy, call);
+  });
 }
 
 export const unset = (call: Call): Promise<number> => onPolicy(call, (parts) => put(parts, null, call));

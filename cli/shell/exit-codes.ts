@@ -24,6 +24,7 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   HOLD: EXIT.refused,
   QUARANTINED: EXIT.refused,
   ROLLOUT_OVER: EXIT.refused,
+  CUTOVER: EXIT.refused,
   ONLINE: EXIT.refused,
   NOT_ALLOWED: EXIT.refused,
   APP_OPEN: EXIT.refused,

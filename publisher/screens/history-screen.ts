@@ -7,6 +7,7 @@ import { formatInstant } from '../../schemas/text/instant.ts';
 import type { AgentPart } from '../agent-part.ts';
 import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, cut } from './columns.ts';
+import { spreadWords } from './cutover-words.ts';
 import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
 
 interface Shown {
@@ -52,6 +53,7 @@ export function historyLines(
           refused.has(record.target.commitId) ? '(in quarantine) ' : '',
           moved(record, history.slice(at + 1).find(isReadable)),
           without(record),
+          together(record),
           marks(record),
         ].join(''),
       },
@@ -130,6 +132,9 @@ function without({ outcome }: Deployment): string {
   return `(without ${names(outcome.missing.map(({ agentId, code }) => `${agentId}: ${code}`))}) `;
 }
 
+/** How close together its agents swapped. */
+const together = ({ outcome }: Deployment): string => (outcome?.cutover ? `(${spreadWords(outcome.cutover)}) ` : '');
+
 /** The reason that gitfleet writes for a rollback without one. */
 export const GENERATED_REASON = /^back to d-\d+$/;
 
@@ -156,6 +161,7 @@ export function pastLines(record: Deployment, now: number): string[] {
   const by = outcome.by === '' ? '' : `, judged by ${visible(outcome.by, 100)}`;
   const why = outcome.reason ? `: ${visible(outcome.reason, 300)}` : '';
   return [
+    ...(outcome.cutover ? [`  ${spreadWords(outcome.cutover)}`] : []),
     ...outcome.missing.map(({ agentId, code }) => `  ${visible(agentId, 100)}: ${visible(code, 100)}`),
     `${nameAndCommit(record)}: ${outcome.state} ${age(now - outcome.at)} ago, ${outcome.reached}/${outcome.expected} agents${by}${why}`,
     'next: gitfleet status shows the present target',

@@ -1,7 +1,7 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
 import { wavesOf } from '../../fleet/waves.ts';
 import { visible } from '../../runtime/safe-text.ts';
-import type { Policy } from '../../schemas/policy.ts';
+import { isTogether, type Policy } from '../../schemas/policy.ts';
 import { isSuspended } from '../../schemas/report.ts';
 import { waveName } from './wave-words.ts';
 import { names, noAgentNext, noAgentWords } from './words.ts';
@@ -9,7 +9,11 @@ import { names, noAgentNext, noAgentWords } from './words.ts';
 /** The policy in force, as in its file, and the waves that it would give now. */
 export function policyLines(app: string, policy: Policy | null, fleet: readonly AgentView[]): string[] {
   if (policy === null) return [`${app}: no policy: all agents deploy at once`, 'next: gitfleet policy set FILE'];
-  const members = Object.entries(policy).map(([member, value]) => `${member}: ${visible(String(value), 500)}`);
+  // `must` is for programs, and a cutover has no use for maxParallel.
+  const said = Object.entries(policy).filter(
+    ([member]) => member !== 'must' && !(isTogether(policy) && member === 'maxParallel'),
+  );
+  const members = said.map(([member, value]) => `${member}: ${visible(String(value), 500)}`);
   const goes = wavesNow(policy, fleet).length > 0;
   const would = goes
     ? 'a deployment would now roll out in these waves'

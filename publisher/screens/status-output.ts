@@ -5,6 +5,7 @@ import type { AgentOutput, StatusOutput } from '../../schemas/json-output.ts';
 import { presentProgress } from '../verdict.ts';
 import { MAX_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './columns.ts';
+import { presentSpread } from './cutover-words.ts';
 import { staleChange } from './stale-lines.ts';
 import { nextLines, rolloutLines, type StatusPicture, standings, statusLines, verdictOf } from './status-screen.ts';
 import { standingWords } from './words.ts';
@@ -13,6 +14,7 @@ import { standingWords } from './words.ts';
 export function statusOutputOf(picture: StatusPicture, now: number): StatusOutput {
   const { app, state, fleet, rollout, stale, ignored = 0, unread = 0 } = picture;
   const { reached, expected } = verdictOf(picture);
+  const spread = presentSpread(fleet, state.config.targetVersion);
   return {
     app,
     target: state.config.target && coreOf(state.config.target),
@@ -26,6 +28,7 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
     },
     coordinator: picture.coordinator ?? null,
     ensembleTrouble: picture.ensembleTrouble ?? null,
+    ...(spread ? { cutover: spread } : {}),
     reached,
     expected,
     agents: fleet.map((view) => agentOutputOf(view, state.config.targetVersion)),

@@ -12,6 +12,7 @@ import { judgeDeployment, presentProgress, type Verdict } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './columns.ts';
 import { line } from './columns.ts';
+import { presentSpread, spreadWords } from './cutover-words.ts';
 import { notEnrolledLines } from './enrolment-lines.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
 import { asSeen, staleLines } from './stale-lines.ts';
@@ -61,7 +62,9 @@ export function statusLines(picture: StatusPicture, window: Screen, rows = Numbe
   const old = staleLines(picture.stale, window);
   const above = [
     ...old,
-    ...[wantedLines, brakeLines, rolloutLines, coordinationLines, unseenLines].flatMap((part) => part(picture, screen)),
+    ...[wantedLines, brakeLines, rolloutLines, cutoverLines, coordinationLines, unseenLines].flatMap((part) =>
+      part(picture, screen),
+    ),
   ];
   const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const failing = failureLines(agents, screen);
@@ -161,6 +164,12 @@ export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
         line(screen, `  its rollout ${rollout.state === 'failed' ? 'failed' : 'was rolled back'}: ${why}`, 'bad'),
       ];
   }
+}
+
+/** How close together the agents swapped, by what they report now. */
+function cutoverLines({ fleet, state }: StatusPicture, screen: Screen): string[] {
+  const spread = presentSpread(fleet, state.config.targetVersion);
+  return spread ? [line(screen, `  ${spreadWords(spread)}`)] : [];
 }
 
 /** The verdict and what to type next. */

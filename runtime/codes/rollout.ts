@@ -52,6 +52,12 @@ export const rolloutCodes = () =>
       means: 'The server would leave its service with fewer instances than the floor allows.',
       hint: 'nothing to do if other instances come back; else see who is missing: gitfleet service list NAME',
     },
+    CUTOVER: {
+      next: 'stall',
+      about: 'server',
+      means: 'The policy says that all agents swap at one instant, and this agent cannot: a cutover is for links only.',
+      hint: 'take services and restarts out of the settings of that agent, or update it; or set a policy without cutover',
+    },
     GONE: {
       next: 'stall',
       about: 'server',

@@ -1,5 +1,5 @@
 import { FleetError } from '../../runtime/errors.ts';
-import { type Policy, policy } from '../policy.ts';
+import { isTogether, type Policy, policy } from '../policy.ts';
 import { refuse, shown } from '../refusal.ts';
 import { suggest } from '../text/suggest.ts';
 import { readYaml } from '../text/yaml-text.ts';
@@ -17,7 +17,11 @@ export function parsePolicyFile(text: string, name: string): Policy {
   const read = readYaml(text, 'a policy', MAX_BYTES);
   if (!read.ok) throw refusal(read.problems.map((problem) => `${shown(name)}: ${problem}`));
   const parsed = policy().safeParse(read.value, { error: zodMessages });
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    // Behind the canary a cutover is one wave.
+    if (isTogether(parsed.data) && Object.hasOwn(read.value as object, 'maxParallel')) throw refusal([NO_PARALLEL]);
+    return parsed.data;
+  }
   throw refusal(
     parsed.error.issues.flatMap((issue) => {
       if (issue.code !== 'unrecognized_keys')
@@ -29,5 +33,8 @@ export function parsePolicyFile(text: string, name: string): Policy {
     }),
   );
 }
+
+const NO_PARALLEL =
+  'maxParallel: cutover: together has no use for it, since all agents go at one instant; leave it out';
 
 const refusal = (reasons: readonly string[]): FleetError => new FleetError(refuse('POLICY', reasons).failure);

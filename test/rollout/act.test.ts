@@ -15,7 +15,7 @@ import type { Leadership } from '../../rollout/leadership.ts';
 import { type Observation, observe } from '../../rollout/observe.ts';
 import { plan } from '../../rollout/plan.ts';
 import { createSetBackWatch } from '../../rollout/set-back.ts';
-import { systemClock } from '../../runtime/clock.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import type { Outcome } from '../../schemas/deployment.ts';
 import { encodeQuarantine } from '../../schemas/hold.ts';
 import { policy as policySchema } from '../../schemas/policy.ts';
@@ -29,7 +29,7 @@ import { realKit } from '../support/zookeeper/kit.ts';
 const kit = realKit();
 let paths: ReturnType<typeof znodes>;
 let session: ReturnType<typeof kit.open>;
-let parts: PublishParts;
+let parts: PublishParts & { clock: Clock };
 let mine: Leadership;
 let apps = 0;
 
@@ -39,7 +39,7 @@ beforeEach(async () => {
   await initApp(session, paths, openAccess);
   let nonce = 0;
   const newNonce = () => `n-${apps}-${++nonce}`;
-  parts = { session, znodes: paths, access: openAccess, now: () => systemClock.now(), newNonce };
+  parts = { session, znodes: paths, access: openAccess, now: () => systemClock.now(), newNonce, clock: systemClock };
   mine = await stand('web-1');
 });
 
@@ -133,6 +133,33 @@ describe('an order', () => {
     const fresh = act(parts, mine, await see(), changing('note', 'x', { ...value, reason: 'mine' }));
     await expect(fresh).rejects.toMatchObject({ code: 'NO_NODE' });
     expect(await current()).toMatchObject({ leader: { agentId: 'web-2' }, reason: '' });
+  });
+});
+
+describe('the instant of a cutover', () => {
+  const naming = (value: Rollout) =>
+    changing('cutover', 'all swap', { ...value, members: ['web-1', 'web-2'] }, { instantInMs: 2_000 });
+
+  it('is of the moment in which it is written, with the epoch of the ensemble', async () => {
+    const value = await begun();
+    const before = systemClock.now();
+    await act(parts, mine, await see(), naming(value));
+    const written = await session.exists(paths.rollout);
+    const { activateAt } = (await current()) ?? {};
+    expect(activateAt?.epoch).toBe(Number((written?.mzxid ?? 0n) >> 32n));
+    expect(activateAt?.at).toBeGreaterThan(before + 1_900);
+    expect(activateAt?.at).toBeLessThan((written?.mtime ?? 0) + 2_100);
+  });
+
+  it('of a leader that was replaced before it wrote clears nobody', async () => {
+    const value = await begun();
+    const seen = await see();
+    const other = await stand('web-2');
+    await takeLead(parts, other, seen);
+    await expect(act(parts, mine, seen, naming(value))).rejects.toMatchObject({ code: 'BAD_VERSION' });
+    expect(await current()).toMatchObject({ activateAt: null, members: [] });
+    await act(parts, other, await see(), naming(value));
+    expect((await current())?.activateAt).not.toBeNull();
   });
 });
 

@@ -3,6 +3,7 @@ import type { AgentSeen, Core, Observed } from '../../rollout/observed.ts';
 import type { NextStep } from '../../runtime/errors.ts';
 import { type Deployment, deployment } from '../../schemas/deployment.ts';
 import { type Policy, policy as policySchema } from '../../schemas/policy.ts';
+import type { CutoverStanding } from '../../schemas/records/cutover.ts';
 import { type Phase, type Report, report } from '../../schemas/report.ts';
 import type { Rollout } from '../../schemas/rollout.ts';
 import type { CommitId, TargetVersion } from '../../schemas/values.ts';
@@ -12,6 +13,7 @@ interface Model {
   agentId: string;
   online: boolean;
   labels: Record<string, string>;
+  cutover: CutoverStanding | null;
   report: Report | null;
   permit: { targetVersion: TargetVersion; at: number } | null;
   heard: number;
@@ -49,7 +51,16 @@ export class World {
   }
 
   join(agentId: string, labels: Record<string, string> = {}): void {
-    this.agents.set(agentId, { agentId, online: true, labels, report: null, permit: null, heard: this.now, well: 0 });
+    this.agents.set(agentId, {
+      agentId,
+      online: true,
+      labels,
+      cutover: 'able',
+      report: null,
+      permit: null,
+      heard: this.now,
+      well: 0,
+    });
   }
 
   publish(letter: string, more: Partial<Deployment> = {}, policy: Policy | null = null): void {
@@ -140,6 +151,8 @@ export class World {
     const record = this.records.find((each) => each.number === outcome?.number);
     if (record && outcome && !record.outcome) record.outcome = outcome.outcome;
     if (order.rollout) this.rollout = order.rollout;
+    if ('instantInMs' in order && order.rollout && order.instantInMs !== null)
+      this.rollout = { ...order.rollout, activateAt: { at: this.now + order.instantInMs, epoch: 1 } };
     if (order.do === 'roll back') {
       this.quarantine.push(order.commitId);
       this.publish((order.base.commitId[0] ?? '') as string, { via: 'rollback', returnsTo: order.base.deployment });

@@ -37,6 +37,7 @@ export async function startActor(
     startedAt: 0,
     identity: null,
     problem: null,
+    cutover: 'able' as const,
     allowUrls: null,
   });
   await session.create(paths.presence(agentId), online, 'ephemeral');

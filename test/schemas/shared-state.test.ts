@@ -9,7 +9,15 @@ import {
   parseQuarantine,
 } from '../../schemas/hold.ts';
 import { policy } from '../../schemas/policy.ts';
-import { encodePermit, encodeRollout, parsePermit, parseRollout, type Rollout } from '../../schemas/rollout.ts';
+import {
+  encodePermit,
+  encodeRollout,
+  parseOrders,
+  parsePermit,
+  parseRollout,
+  type Rollout,
+  unknownState,
+} from '../../schemas/rollout.ts';
 import { targetVersionOf } from '../../schemas/target-version.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { COMMIT, PATH, URL } from './target-corpus.ts';
@@ -29,6 +37,9 @@ const rollout: Rollout = {
   canary: ['web-1'],
   members: ['web-2', 'web-3'],
   waveAt: 1_700_000_000_000,
+  activateAt: { at: 1_700_000_002_000, epoch: 2 },
+  cleared: ['web-1'],
+  must: ['activateAt'],
   soakAt: null,
   promoted: null,
   late: [],
@@ -65,6 +76,9 @@ describe('rollout', () => {
       canary: [],
       members: [],
       waveAt: 0,
+      activateAt: null,
+      cleared: [],
+      must: [],
       soakAt: null,
       promoted: null,
       late: [],
@@ -79,6 +93,13 @@ describe('rollout', () => {
       setBackPassed: false,
       failures: [],
     });
+  });
+
+  it('is of a newer version where a member has to be understood that this version does not know', () => {
+    const bytes = Buffer.from(JSON.stringify({ ...rollout, must: ['activateAt', 'sunrise'] }));
+    expect([parseRollout(bytes), parseOrders(bytes)]).toEqual([null, null]);
+    expect(unknownState(bytes)).toEqual({ targetVersion: version, state: 'paused with sunrise' });
+    expect(unknownState(encodeRollout(rollout))).toBeNull();
   });
 
   it.each(['', 'x', '{}', '[]', JSON.stringify({ ...rollout, targetVersion: 'latest' })])('%j is none', (text) => {

@@ -11,6 +11,7 @@ import {
 } from '../../../agent/coordination/clearance.ts';
 import type { Base } from '../../../agent/state/base.ts';
 import type { WantedTarget } from '../../../agent/state/wanted.ts';
+import { policy } from '../../../schemas/policy.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../../schemas/rollout.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';
@@ -31,6 +32,7 @@ const view = (
 ): RolloutView => ({
   known: true,
   rollout: { ...rollout, ...change },
+  isMember: true,
   base: given,
   unknown: null,
   permit,
@@ -60,6 +62,21 @@ describe('leave to activate, where the rollout names the target', () => {
     expect(clearanceOf(T, view({ state, permits: false }), 'not known')).toEqual({ kind: 'go' });
   });
 
+  it('is the instant of its wave where all swap together, and no permit', () => {
+    const at = { at: 5, epoch: 1 };
+    const together = { policy: policy().parse({ cutover: 'together' }) };
+    const of = (change: Partial<Omit<Rollout, 'base'>>, isMember = true) =>
+      clearanceOf(T, { ...view({ ...together, ...change }, T), isMember }, 'not known');
+    expect(of({})).toMatchObject({ kind: 'await', waitingFor: expect.stringContaining('all of its wave to be ready') });
+    expect(of({ activateAt: at })).toEqual({ kind: 'go', at });
+    // What is named already is not taken from some by a pause.
+    expect(of({ activateAt: at, state: 'paused' })).toEqual({ kind: 'go', at });
+    expect(of({ activateAt: at }, false).kind).toBe('await');
+    expect(of({ activateAt: at, state: 'halted' }).kind).toBe('await');
+    expect(of({ activateAt: at, state: 'aborted' }).kind).toBe('never');
+    expect(of({ state: 'proven' })).toEqual({ kind: 'go' });
+  });
+
   it('says for what it waits, and the same whatever a person or a wave changes', () => {
     for (const state of ['running', 'paused', 'halted'] as const) {
       expect(clearanceOf(T, view({ state }), 'none')).toMatchObject({ waitingFor: 'its turn (a permit for d-4)' });
@@ -71,7 +88,7 @@ describe('leave to activate, where the rollout names the target', () => {
 });
 
 const draining = (targetVersion: TargetVersion): RolloutView => ({
-  ...{ known: true, rollout: null, base: null, permit: T, policy: 'not known' },
+  ...{ known: true, rollout: null, isMember: false, base: null, permit: T, policy: 'not known' },
   unknown: { targetVersion, state: 'draining' },
 });
 

@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { recheckWanted } from '../../../agent/coordination/recheck.ts';
+import { NOTHING_VIEWED, type RolloutView } from '../../../agent/coordination/clearance.ts';
+import { recheckAndWait, recheckWanted } from '../../../agent/coordination/recheck.ts';
+import { readRolloutView } from '../../../agent/coordination/rollout-feed.ts';
 import type { WantedTarget } from '../../../agent/state/wanted.ts';
+import { type Clock, systemClock } from '../../../runtime/clock.ts';
 import type { FleetError } from '../../../runtime/errors.ts';
 import { encodeQuarantine } from '../../../schemas/hold.ts';
 import { encodePolicy, policy } from '../../../schemas/policy.ts';
-import { encodePermit, encodeRollout, rollout } from '../../../schemas/rollout.ts';
+import { encodePermit, encodeRollout, parseRollout, type Rollout, rollout } from '../../../schemas/rollout.ts';
 import { encodeTarget, targetVersionOf } from '../../../schemas/target.ts';
 import { znodes } from '../../../schemas/znodes.ts';
 import { digestId } from '../../../zookeeper/acl.ts';
@@ -116,4 +119,82 @@ describe('right before the swap', () => {
       expect(await answer(meanwhile)).toContain('NO_LONGER_WANTED retry: the last proven target changed');
     }
   });
+});
+
+describe('right before the swap at one instant', () => {
+  const IN_FUTURE_MS = 400;
+  const soon = () => ({ at: systemClock.now() + IN_FUTURE_MS, epoch: 0 });
+  const beginTogether = (more: Record<string, unknown> = {}) =>
+    begin({ policy: policy().parse({ cutover: 'together' }), members: ['web-1'], ...more });
+  const parts = (view: () => RolloutView, clock: Clock = systemClock) => ({
+    ...{ session, znodes: paths, agentId: 'web-1', policy: () => ({ allow: [url] }), clock, view },
+  });
+  const told = () => readRolloutView(parts(() => NOTHING_VIEWED));
+
+  beforeEach(async () => {
+    await session.create(paths.clock, Buffer.alloc(0), 'persistent');
+  });
+
+  it('nobody goes without an instant, and who is no member does not go with one', async () => {
+    await beginTogether();
+    expect(await answer()).toContain('NOT_CLEARED');
+    await session.set(paths.rollout, await changed({ activateAt: soon(), members: ['web-2'] }), -1);
+    expect(await answer()).toContain('NOT_CLEARED');
+  });
+
+  it('it waits, and goes not where the rollout ended, halted or passed it over meanwhile', async () => {
+    const instant = soon();
+    await beginTogether({ activateAt: instant });
+    const before = await told();
+    const stamp = await recheckAndWait(
+      parts(() => before),
+      wanted,
+      never,
+    );
+    expect(systemClock.now()).toBeGreaterThanOrEqual(instant.at - 50);
+    expect(stamp?.()).toMatchObject({ instant: instant.at, waited: true });
+    for (const change of [{ state: 'aborted' }, { state: 'halted' }, { members: [] }]) {
+      await session.set(paths.rollout, await changed({ activateAt: soon() }), -1);
+      const after = { ...before, ...(await viewOf(change)) };
+      await expect(
+        recheckAndWait(
+          parts(() => after),
+          wanted,
+          never,
+        ),
+      ).rejects.toMatchObject({ code: 'NOT_CLEARED' });
+    }
+  });
+
+  it('who overslept asks again whether it is still wanted', async () => {
+    await beginTogether({ activateAt: soon() });
+    const before = await told();
+    // As a process that is stopped: its clock goes on, and the commit gets into quarantine.
+    let stoppedMs = 0;
+    const clock: Clock = {
+      ...systemClock,
+      monotonic: () => systemClock.monotonic() + stoppedMs,
+      async sleep() {
+        await session.create(paths.quarantine, quarantined(), 'persistent');
+        stoppedMs = 10_000;
+      },
+    };
+    await expect(
+      recheckAndWait(
+        parts(() => before, clock),
+        wanted,
+        never,
+      ),
+    ).rejects.toMatchObject({ code: 'QUARANTINED' });
+  });
+
+  const changed = async (change: Record<string, unknown>) => {
+    const node = (await session.get(paths.rollout)) as NodeData;
+    return encodeRollout({ ...(parseRollout(node.data) as Rollout), ...change } as Rollout);
+  };
+  const viewOf = async (change: Record<string, unknown>): Promise<Partial<RolloutView>> => {
+    const rollout = parseRollout(await changed(change)) as Rollout;
+    return { rollout, isMember: rollout.members.includes('web-1') };
+  };
+  const quarantined = () => encodeQuarantine([{ commitId: A.commitId, reason: 'it failed', by: 'ann', at: 1 }]);
 });
