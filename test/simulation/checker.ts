@@ -2,7 +2,7 @@ import { normalize } from 'node:path';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { emptyJournal } from '../../agent/state/journal.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
-import { amountOf } from '../../schemas/policy.ts';
+import { amountOf, isTogether } from '../../schemas/policy.ts';
 import { parseReport } from '../../schemas/report.ts';
 import { parseRollout, type Rollout } from '../../schemas/rollout.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
@@ -53,6 +53,9 @@ export type CommitKind = 'good' | 'bad' | 'flaky' | 'sickens';
 /** What marks a report that is not the agent's own. */
 export const LIE = 'lie';
 
+/** Half of the longest round trip: by so much an agent may be wrong about the time. */
+const CLOCK_ERROR_MS = 250;
+
 /** An agent reads the quarantine right before its swap; this is how long that answer may be on its way. */
 const READ_BEFORE_MS = 5_000;
 
@@ -81,6 +84,8 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
   /** What agents had accepted of what ZooKeeper has lost since, until a person says what should run. */
   const lost = new Map<string, string>();
   let awaitsPerson = false;
+  const instants: { at: number; targetVersion: string; members: readonly string[] }[] = [];
+  const ready = new Set<string>();
   let all: readonly SimulatedServer[] = [];
   let mostAgents = 0;
   const violations: string[] = [];
@@ -111,6 +116,8 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     if (byMachine) checkNotBack(changes);
     noteQuarantine(byMachine);
     noteRollout();
+    noteReady(changes);
+    if (!strangers.has(sessionId)) noteInstant();
     if (byMachine && changes.some(isOrder)) checkOrder(changes);
     if (people.has(sessionId)) noteWord(changes);
   });
@@ -152,6 +159,33 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     if (record && record.leader?.czxid !== fence.toString(16)) violate(`an order of a term that rollout does not name`);
     if (fence < newestTerm) violate(`an order of an older term: ${fence} after ${newestTerm}`);
     if (fence > newestTerm) newestTerm = fence;
+  }
+
+  /** Which members an instant clears, and when; the newest first. */
+  function noteInstant(): void {
+    const record = rollout();
+    const { activateAt = null, targetVersion = '', members = [] } = record ?? {};
+    if (activateAt === null || instants[0]?.at === activateAt.at) return;
+    instants.unshift({ at: activateAt.at, targetVersion, members });
+    const early = members.filter((id) => !ready.has(`${id} ${targetVersion}`) && !liars.has(id));
+    if (early.length > 0) violate(`an instant is named, and ${early} were never ready`);
+  }
+
+  /** Who was ready for what, by the agents' own reports. */
+  function noteReady(changes: readonly Change[]): void {
+    for (const { path } of changes) {
+      if (!path.startsWith(`${znodes.agents}/`)) continue;
+      const said = parseReport(zookeeper.peek(path)?.data ?? Buffer.alloc(0));
+      if (said?.phase === 'awaiting' || said?.phase === 'active') ready.add(`${said.agentId} ${said.targetVersion}`);
+    }
+  }
+
+  function checkInstant({ id }: SimulatedServer, targetVersion: string): void {
+    const own = instants.filter((each) => each.targetVersion === targetVersion && each.members.includes(id));
+    const earliest = Math.min(...own.map(({ at }) => at));
+    if (own.length === 0) violate(`${id} swaps without an instant`);
+    else if (clock.now() < earliest - CLOCK_ERROR_MS)
+      violate(`${id} swaps ${earliest - clock.now()} ms before its instant`);
   }
 
   /** When each rollout began, and whether its end was deserved. */
@@ -221,6 +255,7 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
     if (record?.base?.commitId === progress.commitId && homeless) return;
     inFlight.set(server.id, { server, targetVersion });
     const follows = record?.targetVersion === targetVersion && record.permits && record.state !== 'proven';
+    if (follows && isTogether(record.policy)) checkInstant(server, targetVersion);
     const limit = follows ? limitOf(record) : null;
     const going = [...inFlight.values()].filter((each) => each.targetVersion === targetVersion);
     // Who is gone beyond the deadline has failed, and its place is taken by others.
@@ -233,7 +268,7 @@ export function createChecker(zookeeper: FakeServer, znodes: Znodes, clock: Virt
   }
 
   function limitOf({ policy, wave, canary }: Rollout): number {
-    if (!policy) return Number.POSITIVE_INFINITY;
+    if (!policy || isTogether(policy)) return Number.POSITIVE_INFINITY;
     const known = [...zookeeper.namesBelow(znodes.agents), ...zookeeper.namesBelow(znodes.online)];
     // Some of them may be gone since the permits were counted.
     mostAgents = Math.max(mostAgents, new Set(known).size);

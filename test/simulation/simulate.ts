@@ -251,6 +251,7 @@ function policyOf(draw: Seeded): Buffer {
       offlineBudget: draw.pick(['50%', '100%', 1]),
       deadline: `${DEADLINE_MS / 1_000}s`,
       onFailure: draw.pick(['rollback', 'rollback', 'pause', 'continue']),
+      ...(draw.often(0.2) ? { cutover: 'together' } : {}),
     }),
   );
 }
