@@ -3,12 +3,12 @@ import { basename, join } from 'node:path';
 import type { Enclosure } from '../../runtime/process.ts';
 
 /**
- * A control group for each step, so that whatever the step started is killed with it, however it detached itself: a
- * child of `setsid` leaves the process group, and stays in the control group.
+ * A control group for each step, so that everything the step started is killed with it, even if it detached itself: a
+ * child of `setsid` leaves the process group, but stays in the control group.
  *
- * Only where systemd delegated the unit's own group to this agent (Delegate=yes): elsewhere null, and a step is killed
- * by its process group. It is no prison: a program may move itself into another group of the agent's user. What a step
- * leaves running at its own good end stays there.
+ * Only if systemd delegated the unit's own group to this agent (Delegate=yes). Otherwise null, and a step is killed by
+ * its process group. It is not a prison: a program may move itself into another group of the agent's user. What a step
+ * leaves running after it succeeded stays there.
  */
 export function newControlGroup(own: string | null = delegatedGroup()): Enclosure | null {
   if (own === null) return null;
@@ -29,8 +29,8 @@ const PREFIX = 'step-';
 let count = 0;
 
 /**
- * A child is born where its parent is, so we go there and back, in one go: no moment is left in which the step could
- * start a child outside. Where we cannot go, it starts where we are.
+ * A child starts in the group of its parent, so we move there and back synchronously: the step has no moment in which
+ * it could start a child outside. If we cannot move, the step starts in our own group.
  */
 function startIn<T>(group: string, own: string, spawn: () => T): T {
   const move = (to: string) => tryTo(() => writeFileSync(join(to, 'cgroup.procs'), `${process.pid}`));
@@ -38,7 +38,7 @@ function startIn<T>(group: string, own: string, spawn: () => T): T {
   try {
     return spawn();
   } finally {
-    // The second try is the last: killAll looks where we are.
+    // There is no third try; killAll checks whether we are still inside.
     if (!move(own)) move(own);
   }
 }
@@ -51,7 +51,7 @@ function killAll(group: string): void {
   });
 }
 
-/** Those in which nothing runs any more; the others cannot be removed. */
+/** Groups in which nothing runs any more. The others cannot be removed. */
 function removeEmpty(own: string): void {
   tryTo(() => {
     for (const name of readdirSync(own)) if (name.startsWith(PREFIX)) tryTo(() => rmdirSync(join(own, name)));
@@ -59,8 +59,8 @@ function removeEmpty(own: string): void {
 }
 
 /**
- * The group of this agent's unit, where the agent may make groups in it and kill them (Linux 5.14); null elsewhere. A
- * group that is not a service's belongs to somebody else, as that of a login does, also where we are root.
+ * The group of this agent's unit, if the agent may create groups in it and kill them (Linux 5.14); otherwise null. A
+ * group that is not a service's, such as that of a login, is not ours, even if we run as root.
  */
 export function delegatedGroup(read: (file: string) => string = (file) => readFileSync(file, 'utf8')): string | null {
   try {
@@ -74,7 +74,7 @@ export function delegatedGroup(read: (file: string) => string = (file) => readFi
     if (place === '' || !(top === '/' || path.startsWith(`${top}/`))) return null;
     const own = join(place, top === '/' ? path : path.slice(top.length));
     for (const file of ['.', 'cgroup.procs']) accessSync(join(own, file), constants.W_OK);
-    // Not delegated itself: the agent's user owns those of the groups that it makes.
+    // This file itself is not delegated, but the agent's user owns it in the groups that it creates.
     accessSync(join(own, 'cgroup.kill'), constants.F_OK);
     return own;
   } catch {

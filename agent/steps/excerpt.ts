@@ -1,7 +1,7 @@
 /**
- * What is quoted of the output of a command in the reason of its failure: whole lines, the first ones and the last ones,
- * for the cause stands at the top of some tools' output and at the end of others'. Empty lines are left out, long lines
- * end at a word. Pure.
+ * The part of a command's output that the reason of its failure quotes: whole lines, the first ones and the last ones,
+ * because some tools print the cause at the top and others at the end. Empty lines are left out, and long lines are cut
+ * at a word. Pure.
  */
 export function excerptOf(output: string, maxCharacters = 600): string {
   const lines = output

@@ -1,17 +1,17 @@
 import type { HealthRule } from '../../schemas/steps.ts';
 
-/** One look at all checks, on the monotonic clock. */
+/** One look with all checks, on the monotonic clock. */
 interface Sample {
   readonly at: number;
-  /** What is wrong, in words; null: all is well. */
+  /** What is wrong, in words; null: everything is well. */
   readonly wrong: string | null;
 }
 
-/** What the samples so far come to; as much of them as judging needs. */
+/** The result of the samples so far, as far as judging needs it. */
 export interface HealthTally {
   readonly startedAt: number;
   readonly wellSince: number;
-  /** Looks one after another that were well, and that were not. One of the two is 0. */
+  /** The number of successive good looks, and of bad ones. At least one of the two is 0. */
   readonly well: number;
   readonly bad: number;
   readonly everWell: boolean;
@@ -45,8 +45,8 @@ export function addSample(tally: HealthTally, sample: Sample): HealthTally {
 }
 
 /**
- * Pure. Healthy: `rise` looks in a row over at least `healthyFor`. Unhealthy: `fall` bad ones in a row, which count once
- * it was well or its `start` is over; or neither by the deadline.
+ * Pure. Healthy: `rise` good looks in a row over at least `healthyFor`. Unhealthy: `fall` bad ones in a row, which
+ * count once it was well or `start` is over; or not healthy by the deadline.
  */
 export function judgeHealth(rule: HealthRule, tally: HealthTally, now: number): Health {
   const { last } = tally;
@@ -60,8 +60,8 @@ export function judgeHealth(rule: HealthRule, tally: HealthTally, now: number): 
 }
 
 /**
- * Pure. What is wrong for good, `fall` bad looks in a row, which count once it was well or its `start` is over; else null.
- * All that is asked of a release that was healthy already.
+ * Pure. What is wrong for good: `fall` bad looks in a row, which count once it was well or `start` is over; else null.
+ * This is the whole rule for a release that was healthy before.
  */
 export function judgeActive(rule: HealthRule, { last, bad, everWell, startedAt }: HealthTally): string | null {
   const counts = everWell || (last !== null && last.at - startedAt >= rule.start);

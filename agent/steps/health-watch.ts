@@ -12,11 +12,14 @@ import type { Probe } from './probe.ts';
 import { factsOf, type StepParts } from './run.ts';
 import type { StepFacts } from './runner.ts';
 
-/** Goes on looking at a release that is active and that its rollout has not proven. */
+/** Keeps probing an active release that its rollout has not proven. */
 export interface HealthWatch {
-  /** What is looked at from now on; null: nothing. Returns how it failed, from when it has until another one is watched. */
+  /**
+   * Sets the release to probe from now on; null: none. Returns its failure, once it has one, until another release is
+   * watched.
+   */
   over(wanted: WantedTarget | null): StepFailure | null;
-  /** Looks until `signal` fires; beside the loop of the agent, whose chores take as long as they take. Never throws. */
+  /** Probes until `signal` fires. It runs beside the agent's loop, whose tasks may take long. Never throws. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -34,18 +37,18 @@ interface Watched {
   failure: StepFailure | null;
 }
 
-/** A soak takes minutes: a rule that is made for the moment of the swap must not cost a process ten times a second. */
+/** A soak takes minutes: an interval chosen for the moment of the swap must not cost a process ten times a second. */
 const MIN_MS = 1_000;
 
-/** @param failed called when a release has failed, which `over` then says. */
+/** @param failed called when a release has failed; `over` then returns the failure. */
 export function createHealthWatch(parts: HealthWatchParts, failed: () => void): HealthWatch {
   const { clock } = parts;
-  // A service may be starting because the whole server is: its `start` counts from that of this process.
+  // A service may be starting because the whole server is, so its `start` counts from the start of this process.
   const startedAt = clock.monotonic();
   const bell = createBell(clock);
   let watched: Watched | null = null;
 
-  /** Resolves to how long to wait for the next look. */
+  /** Resolves to the pause before the next look. */
   async function lookAt(now: Watched, signal: AbortSignal): Promise<number> {
     const { health: rule } = await parts.stepsOf(releaseOf(parts.layout, now.wanted.target.commitId));
     if (!rule) return parts.resyncMs;
@@ -94,7 +97,7 @@ export function createHealthWatch(parts: HealthWatchParts, failed: () => void): 
   };
 }
 
-/** The journal has let go what the link showed before; it would go back there. */
+/** The journal no longer has what the link showed before; the release to go back to takes its place. */
 function factsIn(parts: HealthWatchParts, wanted: WantedTarget): StepFacts {
   const { commitId, relativePath } = wanted.target;
   return { ...factsOf(parts, wanted), previousCommitId: chooseBack(parts.journal(), relativePath, commitId) };

@@ -6,8 +6,8 @@ import type { Probe } from './probe.ts';
 import type { StepFacts } from './runner.ts';
 
 /**
- * Looks again and again until the release is healthy.
- * @throws StepFailure HEALTH_FAILED; the signal's reason when that fired.
+ * Probes repeatedly until the release is healthy.
+ * @throws StepFailure HEALTH_FAILED; the signal's reason if that fired.
  */
 export async function awaitHealth(
   rule: HealthRule,
@@ -30,7 +30,10 @@ export async function awaitHealth(
   }
 }
 
-/** One look by all checks side by side: what is wrong, null where all is well. Never throws; says nothing once aborted. */
+/**
+ * One look with all checks in parallel: what is wrong, or null if all is well. Never throws; once aborted, the result
+ * means nothing.
+ */
 export async function sample(
   { checks }: HealthRule,
   facts: StepFacts,

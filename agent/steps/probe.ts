@@ -5,7 +5,7 @@ import type { HealthCheck } from '../../schemas/steps.ts';
 import { lookHttp, lookTcp } from '../../services/look.ts';
 import type { StepFacts, StepRunner } from './runner.ts';
 
-/** One look by one check: null when all is well, else what is wrong. Never throws; ends within the check's timeout. */
+/** One look with one check: null if all is well, else what is wrong. Never throws; ends within the check's timeout. */
 export type Probe = (check: HealthCheck, facts: StepFacts, signal: AbortSignal) => Promise<string | null>;
 
 export function createProbe(steps: StepRunner, clock: Clock): Probe {

@@ -7,14 +7,14 @@ import { parseReleaseFile } from '../../schemas/release-file.ts';
 import { combineSteps, RELEASE_FILE, type ReleaseSteps } from '../../schemas/steps.ts';
 import { sharedPatterns } from '../disk/shared-paths.ts';
 
-/** What this server does with a release: its own settings, and the commit's `gitfleet.yml` where they allow that. */
+/** What this server does with a release: its own settings, and the commit's `gitfleet.yml` if they allow that. */
 export interface StepsSource {
   readonly own: ReleaseSteps;
   /** Whether a commit may name steps. */
   readonly allowCommitted: boolean;
 }
 
-/** @throws FleetError RELEASE_FILE: the file is there and says something wrong. */
+/** @throws FleetError RELEASE_FILE: the file exists and is not valid. */
 export async function stepsOf({ own, allowCommitted }: StepsSource, release: string): Promise<ReleaseSteps> {
   if (!allowCommitted) return own;
   const text = await readReleaseFile(join(release, RELEASE_FILE));
@@ -24,16 +24,18 @@ export async function stepsOf({ own, allowCommitted }: StepsSource, release: str
   return combineSteps(own, parsed.steps);
 }
 
-/** Changes when a release has to be prepared again; empty: there is nothing to prepare. */
+/** A release must be prepared again when this changes. Empty: there is nothing to prepare. */
 export function preparationKey({ own, allowCommitted }: StepsSource): string {
   if (own.prepare === undefined && own.shared.length === 0 && !allowCommitted) return '';
   return JSON.stringify([own.prepare?.command ?? null, own.shared, allowCommitted]);
 }
 
-/** Patterns of what is in a release and not of its commit, by right. */
+/** Patterns of files that belong in a release without being part of its commit. */
 export const patternsOf = (steps: ReleaseSteps): string[] => [...steps.generated, ...sharedPatterns(steps.shared)];
 
-/** Null: the commit has none. The release was verified, so this is the commit's; a link there could lead anywhere. */
+/**
+ * Null: the commit has none. The release was verified, so this is the commit's file. A link there could lead anywhere.
+ */
 async function readReleaseFile(file: string): Promise<string | null> {
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -5,18 +5,18 @@ import { clean } from '../../runtime/safe-text.ts';
 import { excerptOf } from './excerpt.ts';
 
 export interface RestartUnits {
-  /** Names of services, as the settings checked them. */
+  /** Names of systemd services, as the settings checked them. */
   readonly units: readonly string[];
   /** How long systemd may take for all of them. */
   readonly timeoutMs: number;
 }
 
 /**
- * Lets systemd restart the units, and waits until each has started as its own unit defines it. NoNewPrivileges rules
- * out sudo, so polkit permits it, for exactly these units (packaging/50-gitfleet.rules). At the deadline the wait ends;
- * systemd still completes what it has begun.
+ * Has systemd restart the units, and waits until each has started as its own unit defines it. NoNewPrivileges rules out
+ * sudo, so polkit permits it, for exactly these units (packaging/50-gitfleet.rules). At the deadline only the wait
+ * ends; systemd still completes what it has begun.
  * @param path PATH for systemctl.
- * @throws FleetError RESTART_FAILED with systemd's last words.
+ * @throws FleetError RESTART_FAILED with the end of systemctl's output.
  */
 export async function restartUnits(
   { units, timeoutMs }: RestartUnits,

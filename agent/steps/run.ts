@@ -8,11 +8,11 @@ export interface StepParts {
   readonly layout: Layout;
   readonly journal: () => Journal;
   readonly steps: StepRunner;
-  /** What is done with the release at this path. @throws FleetError RELEASE_FILE. */
+  /** The steps for the release at this path. @throws FleetError RELEASE_FILE. */
   readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
 }
 
-/** Runs the step where there is one. @throws StepFailure, and RELEASE_FILE. */
+/** Runs the step if there is one. @throws StepFailure, and RELEASE_FILE. */
 export async function runStep(
   parts: StepParts,
   name: StepName,
@@ -24,14 +24,14 @@ export async function runStep(
   await parts.steps.run(name, command, facts, signal);
 }
 
-/** What a step of this target is told. */
+/** The facts for a step of this target. */
 export function factsOf(
   { layout, journal }: Pick<StepParts, 'layout' | 'journal'>,
   { target, targetVersion }: WantedTarget,
 ): StepFacts {
   const { commitId, relativePath, gitfleet } = target;
   const { pendingActivation, links } = journal();
-  // Before the swap the link shows what will be the previous one.
+  // Before the swap, the link shows the commit that will be the previous one.
   const previous = links[relativePath] === commitId ? pendingActivation[relativePath]?.previous : links[relativePath];
   return {
     ...{ commitId, targetVersion, previousCommitId: previous ?? null },

@@ -15,11 +15,11 @@ import { excerptOf } from './excerpt.ts';
 import { StepFailure } from './failure.ts';
 import { type RestartUnits, restartUnits } from './restart.ts';
 
-/** What a step is told, as GITFLEET_* variables. Paths are absolute; null becomes an empty variable. */
+/** The facts that a step gets as GITFLEET_* variables. Paths are absolute; null becomes an empty variable. */
 export interface StepFacts {
   /** The commit of `release`, where the step runs. */
   readonly commitId: string;
-  /** What the link shows besides, or showed before. */
+  /** The commit that the link shows before the swap and showed before it; on the way back, the other one of the two. */
   readonly previousCommitId: string | null;
   readonly release: string;
   readonly link: string;
@@ -29,14 +29,14 @@ export interface StepFacts {
   readonly failed?: { readonly step: string; readonly commitId: string; readonly code: string };
 }
 
-/** Performs the operator's steps. At-least-once: a crash between a step and the note of its end runs it again. */
+/** Performs the operator's steps. At least once: after a crash between a step and the note of its end it runs again. */
 export interface StepRunner {
   /**
-   * Runs the step where there is a command for it; `activate` is followed by the restart of the settings' units.
-   * @throws StepFailure when it does not exit with 0 in time; the signal's reason when that fired.
+   * Runs the step if there is a command for it. After `activate`, the units of the settings are restarted.
+   * @throws StepFailure if it does not exit with 0 in time; the signal's reason if that fired.
    */
   run(name: StepName, command: StepCommand | undefined, facts: StepFacts, signal: AbortSignal): Promise<void>;
-  /** A health check by a command: no output is kept. */
+  /** A health check by a command: its output is not kept. */
   check(command: readonly string[], timeoutMs: number, facts: StepFacts, signal: AbortSignal): Promise<RunResult>;
 }
 
@@ -46,25 +46,25 @@ interface StepRunnerParts {
   readonly path: string;
   /** Where tools keep their caches and settings: the home directory of the agent's user. */
   readonly home: string;
-  /** What else of the agent's own environment they see. */
+  /** Further variables that they get from the agent's own environment. */
   readonly passed: () => Readonly<Record<string, string>>;
-  /** The app's own directory in the state: what runs is noted there, and below it the last output of each step. */
+  /** The app's own directory in the state: notes the running step, and keeps the last output of each step below it. */
   readonly state: string;
   readonly units: () => RestartUnits | null;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Only tests name another. */
+  /** Only tests set this. */
   readonly controlGroup?: typeof newControlGroup;
 }
 
-/** Half of what a stop of the agent may take. */
+/** Half of the time that a stop of the agent may take. */
 const GENTLE_MS = 5_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
 /**
- * Runs each step in the release, without a shell, with an environment made from nothing. At the deadline its whole
- * process group dies, and where systemd delegated a control group, all that it started; what it leaves running as a
- * daemon after its own end is its own matter.
+ * Runs each step in the release, without a shell, in an environment built from nothing. At the deadline its whole
+ * process group is killed or, if systemd delegated a control group, everything that it started. What it leaves running
+ * as a daemon after its own end is its own matter.
  */
 export function createStepRunner(parts: StepRunnerParts): StepRunner {
   const { clock, path } = parts;
@@ -98,7 +98,7 @@ export function createStepRunner(parts: StepRunnerParts): StepRunner {
         onStarted: (pid) => name !== 'health' && noteStep(parts.state, pid),
         onOutput: (_, chunk) => output.add(chunk),
       });
-    // The application's user must be able to read what a step makes, such as node_modules.
+    // The application's user must be able to read what a step creates, such as node_modules.
     const result = await withPlainUmask(started);
     return { result, output: output.text() };
   }
@@ -172,7 +172,7 @@ function variablesOf(step: string, app: string, facts: StepFacts): Record<string
   };
 }
 
-/** Both streams as they came, the newest 64 KiB of them. */
+/** Both streams in order of arrival, the newest 64 KiB of them. */
 function outputTail() {
   let kept = Buffer.alloc(0);
   return {
@@ -186,7 +186,7 @@ function outputTail() {
 
 const outputsIn = (state: string): string => join(state, 'output');
 
-/** A help for people: a full disk must not turn a good step into a bad one. */
+/** Only a help for people: a full disk must not make a good step fail. */
 async function keepOutput({ state, log }: StepRunnerParts, name: string, text: string): Promise<void> {
   try {
     const outputs = outputsIn(state);
