@@ -10,12 +10,12 @@ import type { WantedTarget } from './wanted.ts';
 
 /**
  * The transitions of the activation machine that journal.ts draws, as pure changes of the journal. Nothing else sets
- * `progress.activation`, `pendingActivation`, `gaveUp` or `reversal`; test/agent/state/activation.test.ts holds that.
+ * `progress.activation`, `pendingActivation`, `gaveUp` or `reversal`; test/agent/state/activation.test.ts checks that.
  */
 
 /**
- * A new target begins, with no attempts yet. Where the link shows its commit already and the activation of that is
- * pending (a crash, a failure, a newer target in between), it still is.
+ * A new target begins, with no attempts yet. If the link already shows its commit and the activation of that is pending
+ * (after a crash, a failure, a newer target in between), it stays pending.
  */
 export function beginTarget(
   journal: Journal,
@@ -43,7 +43,7 @@ export function beginTarget(
   };
 }
 
-/** Whether it came too late is noted once, when the target is first seen. */
+/** Whether the target was published while this agent was offline is noted once, when it is first seen. */
 function accept(
   { accepted }: Journal,
   targetVersion: TargetVersion,
@@ -54,7 +54,7 @@ function accept(
   return { targetVersion, mzxid: String(mzxid), mtime, ...(late ? { late } : {}) };
 }
 
-/** The link is about to be swapped; a crash from here on still runs the activate command. */
+/** The link is about to be swapped; after a crash from here on, the activate command still runs. */
 export function intendActivation(journal: Journal, { commitId, relativePath }: JudgedTarget): Journal {
   const before = journal.links[relativePath] ?? null;
   const pending = withPending(journal, relativePath, { commitId, previous: before });
@@ -82,7 +82,7 @@ export function wellActive(journal: Journal, { url, commitId, relativePath }: Ju
   };
 }
 
-/** An action failed. Only activate and health, which come after the swap, make the activation a failed one. */
+/** An action failed. Only a failure of activate or health, which come after the swap, sets the activation to failed. */
 export function actionFailed(journal: Journal, failure: Failure, action: string): Journal {
   const { progress } = journal;
   if (!progress) return journal;
@@ -91,7 +91,7 @@ export function actionFailed(journal: Journal, failure: Failure, action: string)
   return { ...noteFailed(journal, progress.relativePath, progress.commitId), progress: at(tried, 'failed') };
 }
 
-/** The release failed here for good: what is to be reverted, and that it is not tried again at this targetVersion. */
+/** The release failed here for good: notes what to revert, and that it is not tried again at this targetVersion. */
 export function givenUp(
   journal: Journal,
   { target, targetVersion }: WantedTarget,
@@ -110,7 +110,7 @@ export function givenUp(
   };
 }
 
-/** The link is about to go back to a good release; a crash from here on still runs its activate command. */
+/** The link is about to go back to a good release; after a crash from here on, its activate command still runs. */
 export const intendReturn = (journal: Journal, { relativePath, commitId }: Reversal, back: string): Journal =>
   withPending(journal, relativePath, { commitId: back, previous: commitId });
 
@@ -119,8 +119,8 @@ export const returned = (journal: Journal, { relativePath }: Reversal): Journal 
   withoutPending(journal, relativePath);
 
 /**
- * The revert has ended. The reason of the failure says what this server shows now, and what failed on the way: it is
- * what people want to know first.
+ * The revert has ended. The reason of the failure now begins with what this server shows, and lists what else failed:
+ * that is what people need first.
  */
 export function reverted(journal: Journal, reversal: Reversal, troubles: readonly string[]): Journal {
   const { gaveUp } = journal;

@@ -3,20 +3,22 @@ import { once } from '../../runtime/once.ts';
 import { type Refused, refuse } from '../../schemas/refusal.ts';
 import { type AllowedTarget, type AllowList, parseMembers } from '../../schemas/target.ts';
 
-/** The fleet's last proven target, where this agent's own rules take it. */
+/** The fleet's last proven target, if this agent's own rules accept it. */
 export interface Base {
   readonly deployment: number;
   readonly target: AllowedTarget;
 }
 
-/** Text before anything else: what is nested deep enough ends the stack of whoever writes it out. */
+/**
+ * Checks first that the members are plain text: deeply nested content could overflow the stack of code that prints it.
+ */
 const shape = once(() =>
   z.looseObject({ deployment: z.int().positive(), url: z.string(), commitId: z.string(), relativePath: z.string() }),
 );
 
 /**
- * Judges `base` of a rollout as config is judged: it is fetched, shown and activated without a permit, and who may
- * write the one could write the other. A refused base is no base; members of a newer coordinator are ignored.
+ * Judges `base` of a rollout as config is judged: it is fetched, shown and activated without a permit, and a client
+ * that may write one could write the other. A refused base counts as none. Members of a newer coordinator are ignored.
  */
 export function parseBase(value: unknown, policy: AllowList): { ok: true; base: Base } | Refused {
   const shaped = shape().safeParse(value);

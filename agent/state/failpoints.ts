@@ -1,8 +1,9 @@
 import { GIT_FAILPOINTS, type GitFailpointName } from '../../git/run/failpoints.ts';
 
 /**
- * Named places where a crash would hurt most, the git layer's included. Off (a no-op) unless a test entry passes a hook
- * to the composition; the crash tests kill the process in the hook and assert that every name of this list was hit.
+ * Named points where a crash would do the most harm, those of the git layer included. Off (a no-op) unless a test entry
+ * passes a function to the composition. The crash tests kill the process there and assert that every name in this list
+ * was hit.
  */
 export const AGENT_FAILPOINTS = [
   'begin.remembered',

@@ -8,60 +8,61 @@ import { failure } from '../../schemas/failure.ts';
 import { swapped } from '../../schemas/records/cutover.ts';
 import { parseKept } from '../../schemas/target.ts';
 
-/** How one link showed a release last. */
+/** How one link last showed a release. */
 const showing = z.object({
-  /** The repository that it was of; absent: not known. */
+  /** The repository that it came from; absent: not known. */
   url: z.string().optional(),
   endedWell: z.boolean(),
   leftAt: z.number().nullable(),
-  /** By the journal's counter, when it was left last. */
+  /** The journal's counter when the link last left it. */
   leftOrder: z.number().optional(),
 });
 
 /**
- * What an agent must remember over a crash, in `<state>/apps/<app>/journal.json`: which target it accepted last, how far
- * it got with it, and what each of its links shows. Intent is written before effect; the disk itself stays the truth
+ * What an agent must remember across a crash, in `<state>/apps/<app>/journal.json`: which target it last accepted, how
+ * far it got with it, and what each of its links shows. Intent is written before effect. The disk stays the truth
  * (observe.ts), so a journal that is behind costs a repeated step and nothing else.
  *
- * The activation of the target that was begun is `progress.activation`; its transitions are in activation.ts:
+ * The activation of the target that was begun is `progress.activation`. Its transitions are in activation.ts:
  *
  *     beginTarget --> none -- intendActivation --> wanted -- activated --> activated -- wellActive --> done
  *
  *     none       nothing of it is shown yet, or it was shown before this target came. The agent fetches, writes,
  *                verifies, prepares, awaits its permit. A release that is shown already goes to `done` by wellActive.
- *     wanted     the link is about to be swapped or was; the activate command has not ended well. beginTarget goes
- *                here at once, where that is pending from before. Without health checks wellActive leads to `done`.
- *     activated  the activate command has ended well; the health checks have not decided.
+ *     wanted     the link is about to be swapped or was; the activate command has not succeeded. beginTarget goes here
+ *                at once if that is pending from before. Without health checks wellActive leads to `done`.
+ *     activated  the activate command has succeeded; the health checks have not decided.
  *     done       shown, and nothing is left to do. A link that was turned back is swapped again: intendActivation.
- *     failed     activate or health failed, from wanted, activated, or done (a health check later): actionFailed.
+ *     failed     activate or health failed, from wanted, activated, or done (a later health check): actionFailed.
  *                Failures of other actions are counted in `attempts` and change nothing here.
  *
- * Beside it, for each link, `pendingActivation` is set from intendActivation to wellActive: it outlives `progress`, so
- * that a target which begins later still runs the activate command that is missing.
+ * In addition, `pendingActivation` is set for each link from intendActivation to wellActive. It outlives `progress`, so
+ * that a target that begins later still runs the missing activate command.
  *
- * A release whose step or health failed, at whatever point, is given up (givenUp): `gaveUp` says that it is not tried
- * again at this targetVersion, and `reversal` what is still to be done about it. While `reversal` is set, revert.ts goes
- * before any target: intendReturn, the link goes back, returned once the earlier release is activated, reverted.
+ * A release whose step or health check failed, at whatever point, is given up (givenUp): `gaveUp` says that it is not
+ * tried again at this targetVersion, and `reversal` says what is still to be done about it. While `reversal` is set,
+ * revert.ts takes precedence over any target: intendReturn, the link goes back, returned once the earlier release is
+ * activated, reverted.
  */
 const journal = z.object({
   format: z.literal(1),
-  /** The newest target that was accepted: nothing older by mzxid is taken without a person (TARGET_WENT_BACK). */
+  /** The newest accepted target. Nothing older by mzxid is accepted without a person (TARGET_WENT_BACK). */
   accepted: z
     .object({
       targetVersion: z.string(),
       mzxid: z.string().regex(/^\d{1,20}$/),
       mtime: z.number(),
-      /** It was published while this agent was not online: without a permit it goes to the rollout's base. */
+      /** Set if it was published while this agent was offline: without a permit it goes to the rollout's base. */
       late: z.boolean().optional(),
     })
     .nullable(),
-  /** Progress at that targetVersion. */
+  /** Progress of the target that was begun. */
   progress: z
     .object({
       targetVersion: z.string(),
       commitId: z.string(),
       relativePath: z.string(),
-      /** Which repository it is of; absent: not known, as after an earlier version. */
+      /** The repository that it came from; absent: not known, as after an earlier version. */
       url: z.string().optional(),
       deployment: z.number().optional(),
       attempts: z.number().int(),
@@ -72,15 +73,19 @@ const journal = z.object({
       activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),
     })
     .nullable(),
-  /** Every link we made, by relativePath, and the commit it shows. */
+  /** Every link that we made, by relativePath, and the commit that it shows. */
   links: z.record(z.string(), z.string()),
-  /** Links whose activate command has not ended well for the commit they show, and what they showed before it. */
+  /** Links whose activate command has not succeeded for the commit that they show, and what they showed before it. */
   pendingActivation: z
     .record(z.string(), z.object({ commitId: z.string(), previous: z.string().nullable() }))
     .default({}),
-  /** Counts what happens to releases. It orders them: a clock that jumps must not make an old release the newest. */
+  /**
+   * Counts events of releases and orders them by that: if the clock jumps, an old release must not become the newest.
+   */
   counter: z.number().default(0),
-  /** Releases on this disk: `endedWell` once activated, `leftAt` when another one took over. Times are for ages only. */
+  /**
+   * Releases on this disk: `endedWell` once activated, `leftAt` when another one replaced it. Times are only for ages.
+   */
   releases: z.record(
     z.string(),
     z.object({
@@ -89,20 +94,20 @@ const journal = z.object({
       at: z.number(),
       /** A step or a health check failed in it, and it has not ended well since. */
       failed: z.boolean().optional(),
-      /** By the journal's counter, when it was made or shown last; absent: before anything that has one. */
+      /** The journal's counter when it was last made or shown; absent: older than every release that has one. */
       order: z.number().optional(),
-      /** What it was prepared by (steps/release-file.ts); absent: it was not. */
+      /** What it was prepared with (steps/release-file.ts); absent: it was not prepared. */
       prepared: z.string().optional(),
-      /** Patterns of what is in it by right without being the commit's. */
+      /** Patterns of files that belong in it without being part of the commit. */
       generated: z.array(z.string()).optional(),
       /**
-       * Each link that has shown it, by relativePath, and how that went: a link goes back only to its own. Absent: an
-       * earlier version made the release, or the journal was lost, so it is not known.
+       * Each link that has shown it, by relativePath, and how that ended: a link goes back only to its own releases.
+       * Absent: not known, because an earlier version made the release or the journal was lost.
        */
       shownAt: z.record(z.string(), showing).optional(),
     }),
   ),
-  /** A release that failed and what is still to be done about it. Goes before any target. */
+  /** A release that failed, and what is still to be done about it. Takes precedence over any target. */
   reversal: z
     .object({
       commitId: z.string(),
@@ -111,12 +116,12 @@ const journal = z.object({
       deployment: z.number().nullable(),
       step: z.string(),
       code: z.string(),
-      /** Where the link goes back to; null: it was not swapped, or there is nothing to go back to. */
+      /** The release to go back to; null: the link was not swapped, or there is nothing to go back to. */
       back: z.string().nullable(),
     })
     .nullable()
     .default(null),
-  /** The last release that failed here: not tried again at this targetVersion, restarts included. */
+  /** The last release that failed here: not tried again at this targetVersion, even after a restart. */
   gaveUp: z
     .object({
       targetVersion: z.string(),
@@ -127,9 +132,9 @@ const journal = z.object({
     })
     .nullable()
     .default(null),
-  /** Why the fleet's newest target is not taken; null: nothing is refused. Only for who reads it on this server. */
+  /** Why the fleet's newest target is not accepted; null: it is not refused. Only for readers on this server. */
   refused: z.object({ targetVersion: z.string(), failure: failure() }).nullable().default(null),
-  /** The fleet's last proven target, as far as this agent heard of it: where it goes back to without asking anybody. */
+  /** The fleet's last proven target, as far as this agent knows: it goes back there without asking ZooKeeper. */
   base: z.object({ commitId: z.string(), relativePath: z.string() }).nullable().default(null),
 });
 export type Journal = z.infer<typeof journal>;
@@ -152,7 +157,7 @@ export const emptyJournal: Journal = {
   base: null,
 };
 
-/** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk did. The releases keep serving. */
+/** @throws FleetError JOURNAL_UNREADABLE: a newer agent wrote it, or the disk damaged it. The releases stay served. */
 export async function readJournal(directory: string): Promise<Journal> {
   const file = join(directory, 'journal.json');
   try {
@@ -167,8 +172,8 @@ export async function readJournal(directory: string): Promise<Journal> {
 }
 
 /**
- * Without the entries whose commit or path no target may have: an earlier version took them from a rollout unjudged, or
- * somebody else wrote them, and each of them leads to the disk.
+ * Without the entries whose commit or path no target may have: an earlier version took them from a rollout without
+ * judging them, or another program wrote them, and each of them would be used on the disk.
  */
 function judged(read: Journal): Journal {
   const isLegal = (commitId: string, relativePath: string) => parseKept({ commitId, relativePath }).ok;
@@ -190,7 +195,7 @@ function judged(read: Journal): Journal {
   };
 }
 
-/** @throws FleetError JOURNAL_UNREADABLE where a directory is in its place: a person must see who put it there. */
+/** @throws FleetError JOURNAL_UNREADABLE if a directory is in its place: a person must see who put it there. */
 export async function writeJournal(directory: string, value: Journal): Promise<void> {
   const file = join(directory, 'journal.json');
   await writeDurably(file, `${JSON.stringify(value, null, 1)}\n`).catch((cause: NodeJS.ErrnoException) => {

@@ -1,8 +1,8 @@
 import type { Journal, Release } from './journal.ts';
 
 /**
- * What the journal remembers of links and releases, as pure changes of it. Each stamps the next number of the journal's
- * counter: orders are read from that, ages from the clock.
+ * What the journal remembers about links and releases, as pure changes of it. A change that affects the order takes the
+ * next number of the journal's counter. Orders come from the counter, ages from the clock.
  */
 export function noteRelease(journal: Journal, commitId: string, now: number): Journal {
   if (journal.releases[commitId]) return journal;
@@ -11,7 +11,7 @@ export function noteRelease(journal: Journal, commitId: string, now: number): Jo
   return { ...journal, counter: order, releases: { ...journal.releases, [commitId]: release } };
 }
 
-/** What the release lacked besides the commit's files is in it now, made by `preparation`. */
+/** The release now has what it needs besides the commit's files, made by `preparation`. */
 export function notePrepared(
   journal: Journal,
   commitId: string,
@@ -30,7 +30,9 @@ export function noteRemoved({ releases, ...journal }: Journal, commitId: string)
   return { ...journal, releases: rest };
 }
 
-/** The link shows `commitId` now; the release it showed before has been left, unless another link shows it still. */
+/**
+ * The link now shows `commitId`. The release that it showed before has been left, unless another link still shows it.
+ */
 export function noteShown(journal: Journal, path: string, commitId: string, now: number): Journal {
   const known = noteRelease(noteLeft(journal, path, now), commitId, now);
   const order = known.counter + 1;
@@ -42,7 +44,7 @@ export function noteShown(journal: Journal, path: string, commitId: string, now:
   return { ...known, counter: order, links: { ...known.links, [path]: commitId }, releases };
 }
 
-/** The link is gone, or leads elsewhere: what it showed has been left, unless another link shows it still. */
+/** The link is gone, or leads elsewhere. What it showed has been left, unless another link still shows it. */
 export function noteLeft(journal: Journal, path: string, now: number): Journal {
   const { [path]: before, ...links } = journal.links;
   const shown = before === undefined ? undefined : journal.releases[before];
@@ -59,7 +61,7 @@ function leftThere(release: Release, path: string, leftAt: number, leftOrder: nu
   return { ...release, shownAt: { ...release.shownAt, [path]: { ...showing, leftAt, leftOrder } } };
 }
 
-/** The release that this link shows ended well there; with `url`, as one of that repository. */
+/** The release that this link shows ended well there; with `url`, as a release of that repository. */
 export function noteWell(journal: Journal, path: string, commitId: string, url: string | undefined): Journal {
   const release = journal.releases[commitId];
   if (!release) return journal;
@@ -69,7 +71,7 @@ export function noteWell(journal: Journal, path: string, commitId: string, url: 
   return { ...journal, releases: { ...journal.releases, [commitId]: proven } };
 }
 
-/** It failed after it was shown: what ended well once and fails now is nothing to return to. */
+/** It failed after it was shown. A release that ended well once and fails now is nothing to return to. */
 export function noteFailed(journal: Journal, path: string, commitId: string): Journal {
   const release = journal.releases[commitId];
   if (!release) return journal;
@@ -79,14 +81,14 @@ export function noteFailed(journal: Journal, path: string, commitId: string): Jo
   return { ...journal, releases: { ...journal.releases, [commitId]: failed } };
 }
 
-/** A step failed before it was shown: what ended well here earlier still did. */
+/** A step failed before the release was shown: a release that ended well earlier keeps that. */
 export function noteGivenUp(journal: Journal, commitId: string): Journal {
   const release = journal.releases[commitId];
   if (!release || release.endedWell) return journal;
   return { ...journal, releases: { ...journal.releases, [commitId]: { ...release, failed: true } } };
 }
 
-/** The fleet's last proven target. Returns the same object where it is known already, or none was heard of. */
+/** Notes the fleet's last proven target. Returns the same object if it is already known, or if there is none. */
 export function noteBase(journal: Journal, base: Base | undefined): Journal {
   const { commitId, relativePath } = journal.base ?? {};
   if (!base || (base.commitId === commitId && base.relativePath === relativePath)) return journal;

@@ -6,14 +6,15 @@ import { readIfThere } from '../../runtime/read-if-there.ts';
 import { parseKept } from '../../schemas/target.ts';
 
 /**
- * A person's word on this server that beats the fleet's target until a newer target comes. `gitfleet agent rollback`
- * writes it to `<state>/apps/<app>/override.json`; the agent obeys it, with or without a ZooKeeper, and reports it.
+ * An operator's decision on this server that takes precedence over the fleet's target until a newer target comes.
+ * `gitfleet agent rollback` writes it to `<state>/apps/<app>/override.json`. The agent follows it, with or without
+ * ZooKeeper, and reports it.
  */
 const override = z
   .object({
-    /** The target it was given against: it ends when another one is wanted. */
+    /** The target that it was given against; it ends when another one is wanted. */
     against: z.string(),
-    /** Empty, and never asked: what it names is kept here. */
+    /** Empty and not used: the commit that it names is kept here. */
     url: z.string(),
     commitId: z.string(),
     relativePath: z.string(),
@@ -25,10 +26,10 @@ const override = z
 export type Override = z.infer<typeof override>;
 
 export const OVERRIDE_FILE = 'override.json';
-/** Of what a person says on this server. */
+/** For each file with an operator's decision on this server. */
 export const MAX_WORD_BYTES = 64 * 1024;
 
-/** Null where there is none; one that cannot be read counts as none. */
+/** Null if there is none. One that cannot be read counts as none. */
 export async function readOverride(appState: string): Promise<Override | null> {
   try {
     const text = await readIfThere(join(appState, OVERRIDE_FILE), MAX_WORD_BYTES);

@@ -8,10 +8,10 @@ import { type SigningKey, signingKey } from '../../schemas/text/signed-json.ts';
 import { digestId } from '../../zookeeper/acl.ts';
 
 /**
- * What this agent alone holds, drawn at its first start and kept in its state directory: a ZooKeeper credential, which
- * alone may write its presence and its report, and a key that signs both. ZooKeeper sees the credential at each connect
- * and anyone on that line may; the key never leaves this server. Their public half is the agent's identity, which the
- * operator enters with `gitfleet enrol`.
+ * What this agent alone holds, drawn at its first start and kept in its state directory: a ZooKeeper credential, the
+ * only one that may write its presence and its report, and a key that signs both. ZooKeeper sees the credential at each
+ * connect, and so may anyone on that connection; the key never leaves this server. Their public half is the agent's
+ * identity, which the operator enters with `gitfleet enrol`.
  */
 export interface OwnCredential {
   readonly scheme: 'digest';
@@ -22,14 +22,14 @@ export interface OwnCredential {
   readonly identity: Identity;
 }
 
-/** @throws FleetError STATE_UNREADABLE: with other ones the agent could not write its own presence and report. */
+/** @throws FleetError STATE_UNREADABLE: with new ones the agent could not write its existing presence and report. */
 export async function ownCredential(state: string, agentId: string): Promise<OwnCredential> {
   const password = await kept(join(state, PASSWORD.file), PASSWORD);
   const seed = await kept(join(state, SEED.file), SEED);
   return credentialOf(agentId, password, seed);
 }
 
-/** Draws nothing: null where the agent has not started yet. @throws FleetError STATE_UNREADABLE */
+/** Draws nothing: null if the agent has not started yet. @throws FleetError STATE_UNREADABLE */
 export async function readIdentity(state: string, agentId: string): Promise<Identity | null> {
   const password = await read(join(state, PASSWORD.file), PASSWORD);
   const seed = await read(join(state, SEED.file), SEED);
@@ -49,7 +49,7 @@ interface Secret {
   readonly form: RegExp;
   readonly bytes: number;
   readonly is: string;
-  /** Where that of the code says more than is needed. */
+  /** Replaces the hint of the code. */
   readonly hint?: string;
 }
 

@@ -7,15 +7,15 @@ import { clean } from '../../runtime/safe-text.ts';
 import { MAX_WORD_BYTES } from './override.ts';
 
 /**
- * Why the fleet does not see the agent that runs here as online, in `<state>/apps/<app>/presence-problem.json`: what
- * ZooKeeper does not show, `gitfleet agent status` does. Of an agent that does not run it says nothing.
+ * Why the fleet does not see the running agent as online, in `<state>/apps/<app>/presence-problem.json`: `gitfleet
+ * agent status` shows what ZooKeeper does not. It says nothing about an agent that does not run.
  */
 const presenceProblem = z.object({ code: z.string(), reason: z.string(), hint: z.string(), at: z.number() });
 export type PresenceProblem = z.infer<typeof presenceProblem>;
 
 const FILE = 'presence-problem.json';
 
-/** Null where there is none, and where it cannot be read. */
+/** Null if there is none, or if it cannot be read. */
 export async function readPresenceProblem(appState: string): Promise<PresenceProblem | null> {
   try {
     const text = await readIfThere(join(appState, FILE), MAX_WORD_BYTES);

@@ -6,13 +6,13 @@ export interface RetentionRule {
   readonly keepReleases: number;
   /** Releases that failed, kept for diagnosis. */
   readonly keepFailedReleases: number;
-  /** Ms that a release stays readable after another one took over: running processes may still hold it. */
+  /** How long a release stays readable after another one replaced it, ms: running processes may still use it. */
   readonly graceMs: number;
 }
 
 /**
- * How many releases that retention no longer keeps may wait for their grace. With deployments faster than that, the
- * oldest go before their time: otherwise they would fill any disk.
+ * How many releases that retention no longer keeps may wait for their grace to end. If deployments are faster than
+ * that, the oldest go early: otherwise they would fill any disk.
  */
 export const MAX_WAITING = 10;
 
@@ -22,11 +22,11 @@ interface Released {
 }
 
 /**
- * The releases that retention no longer keeps, oldest first: what is beyond the two numbers, and each that a newer
- * target overtook before it ended well or failed. Never one that a link of ours shows, nor the one that the
- * agent works on or could go back to: the newest that ended well here, the fleet's last proven one, what a link showed
- * before an activation that is pending. Good and failed ones are counted apart, so that a row of failures cannot push
- * out what one returns to.
+ * The releases that retention no longer keeps, oldest first: those beyond the two numbers, and each that a newer target
+ * overtook before it ended well or failed. Never one that a link of ours shows, nor one that the agent works on or
+ * could go back to: the newest that ended well here, the fleet's last proven one, what a link showed before an
+ * activation that is pending. Good and failed ones are counted separately, so that a series of failures cannot remove a
+ * release to return to.
  * @param onDisk commits that have a release directory.
  */
 export function released(onDisk: readonly string[], journal: Retained, rule: RetentionRule, now: number): Released[] {
@@ -44,11 +44,11 @@ export function released(onDisk: readonly string[], journal: Retained, rule: Ret
     .map(({ commitId, leftAt }) => ({ commitId, inGrace: !inPast(leftAt, rule, now) }));
 }
 
-/** What the journal did not see happen counts as failed: somebody may still look at it. */
+/** A release whose history the journal does not know counts as failed: a person may still examine it. */
 const hasFailed = ({ endedWell, failed, shownAt }: Release): boolean =>
   !endedWell && (failed === true || shownAt === undefined);
 
-/** Those of them that go now: their grace is over, or too many wait. Oldest first. */
+/** Those of them to remove now: their grace is over, or too many wait. Oldest first. */
 export function superfluous(onDisk: readonly string[], journal: Retained, rule: RetentionRule, now: number): string[] {
   const all = released(onDisk, journal, rule, now);
   return all.filter(({ inGrace }, at) => !inGrace || at < all.length - MAX_WAITING).map(({ commitId }) => commitId);
@@ -61,7 +61,7 @@ function inUse({ links, base, progress, pendingActivation = {} }: Retained): (st
   return [...Object.values(links), ...before, base?.commitId, progress?.commitId];
 }
 
-/** By the journal's counter; what has no number yet is older, and then the clock has to do. */
+/** By the journal's counter. A release without a number is older; among those the clock decides. */
 export function newestFirst(a: Pick<Release, 'order' | 'at'>, b: Pick<Release, 'order' | 'at'>): number {
   return (b.order ?? 0) - (a.order ?? 0) || b.at - a.at;
 }
@@ -73,9 +73,9 @@ interface Showing {
 }
 
 /**
- * The kept release that a link goes back to of itself: of those that this very link has shown, from the same
- * repository, and that ended well there, the one left last. What is not known, as in the journal of an earlier version,
- * is not chosen. Null: there is none.
+ * The kept release that a link goes back to automatically: of those that this link has shown, from the same repository,
+ * and that ended well there, the one left last. A release for which this is not known, as in the journal of an earlier
+ * version, is not chosen. Null: there is none.
  */
 export function chooseKept(journal: Journal, { path, commitId }: Showing): string | null {
   const url = repositoryOf(journal, path, commitId);
@@ -91,8 +91,8 @@ export function chooseKept(journal: Journal, { path, commitId }: Showing): strin
 }
 
 /**
- * The kept releases that a person may name for this link: those it has shown, however that ended and of whichever
- * repository, and those of which it is not known which link showed them.
+ * The kept releases that a person may name for this link: those that it has shown, however that ended and from
+ * whichever repository, and those for which it is not known which link showed them.
  */
 export function nameable({ releases }: Pick<Journal, 'releases'>, { path, commitId }: Showing): string[] {
   const others = Object.entries(releases).filter(([other]) => other !== commitId);
@@ -101,8 +101,8 @@ export function nameable({ releases }: Pick<Journal, 'releases'>, { path, commit
 
 /**
  * The kept release that a link goes back to when `failed` has failed there: the fleet's last proven one for that place,
- * else the one this link showed before, else the one chosen as above; only if it ended well on this server. Null: there
- * is none.
+ * else the one that this link showed before, else the one that chooseKept chooses; only if it ended well on this
+ * server. Null: there is none.
  */
 export function chooseBack(journal: Journal, path: string, failed: string): string | null {
   const good = (commitId: string | null | undefined): commitId is string =>

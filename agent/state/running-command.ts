@@ -4,13 +4,16 @@ import { nameOfProcess } from '../../git/run/orphans.ts';
 import { killGroup } from '../../runtime/process.ts';
 
 /**
- * Which step runs, in `<state>/apps/<app>/running-step`: a step outlives an agent that is killed, and its successor runs
- * it again. What a step that has ended left running is no part of it, so the mark is the step's own process and not,
- * as for git's children, something that all below it inherit.
+ * Which step is running, in `<state>/apps/<app>/running-step`: a step outlives an agent that is killed, and the next
+ * agent runs it again. What a finished step left running is not part of it. So the mark names the step's own process
+ * and is not inherited by all its children, unlike the mark of git's children.
  */
 const FILE = 'running-step';
 
-/** In one go with the start of the process, and no failure of the step: the mark is a help for after a crash. */
+/**
+ * Synchronous, so that no moment passes between the start of the process and the mark. An error here does not fail the
+ * step: the mark only helps after a crash.
+ */
 export function noteStep(appState: string, pid: number): void {
   const name = nameOfProcess(pid);
   if (name !== null) tryTo(() => writeFileSync(join(appState, FILE), name));
@@ -18,12 +21,12 @@ export function noteStep(appState: string, pid: number): void {
 
 export const forgetStep = (appState: string): void => tryTo(() => rmSync(join(appState, FILE), { force: true }));
 
-/** Ends the step of a dead predecessor, with all of its process group. True: there was one. */
+/** Ends the step of a dead predecessor, with its whole process group. True: there was one. */
 export function endLeftStep(appState: string): boolean {
   let name = '';
   tryTo(() => {
     const file = join(appState, FILE);
-    // A pipe would hold us up, and more than a name is none.
+    // Reading a pipe would block, and a longer file is not a mark.
     const found = lstatSync(file);
     if (found.isFile() && found.size < 1_024) name = readFileSync(file, 'utf8');
   });

@@ -6,14 +6,14 @@ import { type Said, said } from '../../schemas/said.ts';
 import { MAX_WORD_BYTES } from './override.ts';
 
 /**
- * A person took this server out: its agent keeps reporting, and neither fetches nor swaps for the fleet until
+ * A person took this server out of rollouts: its agent still reports, but does not fetch or swap for the fleet until
  * `gitfleet agent resume`. In `<state>/apps/<app>/suspended.json`.
  */
 export type Suspension = Said;
 
 export const SUSPENSION_FILE = 'suspended.json';
 
-/** Null where there is none. One that cannot be read, for any reason, holds too: it is meant to stop the server. */
+/** Null if there is none. One that cannot be read, for any reason, also counts: it is meant to stop the server. */
 export async function readSuspension(appState: string): Promise<Suspension | null> {
   try {
     const text = await readIfThere(join(appState, SUSPENSION_FILE), MAX_WORD_BYTES);

@@ -3,7 +3,7 @@ import type { JudgedTarget } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
 import type { Override } from './override.ts';
 
-/** What is asked of this agent, after judging: by the shared state, or by a person on this server. */
+/** What is asked of this agent, judged: by the shared state, or by a person on this server. */
 export type Wanted =
   | { readonly kind: 'nothing'; readonly why: string }
   | {
@@ -16,17 +16,17 @@ export type Wanted =
       readonly kind: 'target';
       readonly targetVersion: TargetVersion;
       readonly target: JudgedTarget;
-      /** Set where a person on this server chose another commit than the fleet's. */
+      /** Set if a person on this server chose a commit other than the fleet's. */
       readonly override?: Override;
-      /** The deployment of the rollout's base, where this is that base: shown until the fleet's target is cleared. */
+      /** Set if this is the rollout's base, to its deployment: shown until the fleet's target is cleared. */
       readonly meanwhile?: number;
     };
 export type WantedTarget = Extract<Wanted, { kind: 'target' }>;
 
-/** What was heard of the fleet's target. */
+/** What is known about the fleet's target. */
 export interface TargetHeard {
   readonly wanted: Wanted;
-  /** The write of `config` that it comes from; null where there is no target. */
+  /** The write of `config` that it comes from; null if there is no target. */
   readonly write: { readonly mzxid: bigint; readonly mtime: number } | null;
 }
 
