@@ -6,8 +6,8 @@ import { readIfThere } from '../../runtime/read-if-there.ts';
 import { type Said, said } from '../../schemas/said.ts';
 
 /**
- * The services that a person took this server out of, until `gitfleet service join`: in
- * `<state>/apps/<app>/left-services.json`, by the name of the service. One that cannot be read counts as none: a service
+ * The services that a person took this server out of, until `gitfleet service join`. In
+ * `<state>/apps/<app>/left-services.json`, by service name. A file that cannot be read counts as empty: a service
  * without instances would be the worse mistake.
  */
 export type LeftByHand = Readonly<Record<string, Said>>;
@@ -25,7 +25,7 @@ export async function readLeft(appState: string): Promise<LeftByHand> {
   }
 }
 
-/** Readable by the agent's user also where root wrote it: the directory keeps others out. */
+/** The agent's user can read it even if root wrote it. The directory keeps other users out. */
 export async function writeLeft(appState: string, left: LeftByHand): Promise<void> {
   await writeDurably(join(appState, LEFT_FILE), `${JSON.stringify(file().parse(left))}\n`, 0o644);
 }

@@ -10,24 +10,24 @@ import type { StepFacts } from '../steps/runner.ts';
 
 /**
  * Takes the services of this server out of their lists around an activation, and puts them back. The loop says when
- * (reconcile.ts); what is out by a swap comes back at the next pass that neither activates nor checks, whatever came in
- * between: an older target, a failure, a pause. Guarantee: no service is left out by us while its process is well and
- * nothing is being activated, and none leaves below its floor for a new release.
+ * (reconcile.ts). What was taken out for a swap comes back at the next pass that neither activates nor checks, whatever
+ * happened in between: an older target, a failure, a pause. Guarantee: we leave no service out while its process is
+ * well and nothing is being activated, and none leaves below its floor for a new release.
  */
 export interface Rotation {
   /**
-   * Takes all of them out, or none. Resolves to what the floor waits for; null: all are out, or there are none.
+   * Takes out all of them or none. Resolves to what the floor waits for; null: all are out, or there are none.
    * @throws ZooKeeperError, or the signal's reason.
    */
   leave(signal: AbortSignal): Promise<string | null>;
-  /** After `leave`: waits until nobody sends anything any more, at most as long as each service's drain says. */
+  /** After `leave`: waits until no consumer sends requests, at most as long as each service's drain allows. */
   drained(facts: StepFacts, signal: AbortSignal): Promise<void>;
   /**
    * Leaves and drains for the way back, and for what is shown already, which must not depend on others: bounded, also
    * without ZooKeeper. Nothing where all are out.
    */
   leaveToReturn(facts: StepFacts, signal: AbortSignal): Promise<void>;
-  /** Lets them register again, each once a new look at it was good. */
+  /** Lets them register again, each after a new look at it succeeded. */
   rejoin(): void;
 }
 
@@ -48,7 +48,7 @@ export interface Served {
   readonly drain: DrainRule & { readonly command?: readonly string[] | undefined };
 }
 
-/** What became of a drain, for log and metrics. */
+/** The result of a drain, for log and metrics. */
 export interface DrainTold {
   readonly service: string;
   readonly acknowledged: number;
@@ -56,7 +56,7 @@ export interface DrainTold {
   readonly ms: number;
 }
 
-/** Runs the command of a drain, with what a step is told. */
+/** Runs the command of a drain, with the facts that a step gets. */
 export type RunCommand = (
   argv: readonly string[],
   timeoutMs: number,
@@ -73,14 +73,14 @@ interface RotationParts {
   readonly log: Logger;
 }
 
-/** The way back waits for the floor so long. */
+/** How long the way back waits for the floor. */
 const RETURN_FLOOR_MS = 60_000;
 const RETURN_SESSION_MS = 2_000;
 const AGAIN_MS = 500;
 
 export function createRotation(parts: RotationParts): Rotation {
   const { clock, log } = parts;
-  /** By service: the deletion that consumers have to know of. */
+  /** The zxid of each service's deletion, which consumers have to reach. */
   const out = new Map<Served, bigint | null>();
   const drainedOnce = new Set<Served>();
 
@@ -144,7 +144,7 @@ export function createRotation(parts: RotationParts): Rotation {
   return { leave, drained, leaveToReturn, rejoin };
 }
 
-/** Ends when nothing is in flight any more; one that fails, or takes too long, holds nothing up. */
+/** Ends when no request is in flight. A command that fails or takes too long does not stop the activation. */
 async function runDrainCommand(
   { runCommand, log }: RotationParts,
   { service, drain }: Served,

@@ -7,14 +7,14 @@ import type { Handshake } from '../../zookeeper/open-session.ts';
 
 /**
  * The server session that holds this agent's registrations, in `<state>/apps/<app>/services-session.json`, so that the
- * next process continues it and a restart removes nothing. Its password opens that session alone; the file is readable by
- * the agent's user alone. One that cannot be read counts as none: the registrations then end with their session.
+ * next process continues it and a restart removes nothing. Its password opens only that session, and only the agent's
+ * user can read the file. A file that cannot be read counts as none: the registrations then end with their session.
  */
 export interface SavedSession {
-  /** The ensemble that knows it. */
+  /** The ensemble of the session. */
   readonly connect: string;
   readonly handshake: Handshake;
-  /** What was registered by it, so that a service that the settings no longer name is removed. */
+  /** The services registered with it, so that one that the settings no longer name is removed. */
   readonly services: readonly string[];
 }
 

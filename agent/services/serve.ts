@@ -16,11 +16,11 @@ import type { LeftByHand } from './left-by-hand.ts';
 import { createRotation, type DrainTold, type Rotation, type RunCommand, type Served } from './rotation.ts';
 
 export interface ServeParts {
-  /** Of the registrations alone: it outlives this process. */
+  /** Used only for the registrations: it outlives this process. */
   readonly session: Session;
   readonly access: (service: string) => ServiceAccess;
   readonly services: readonly ServedSettings[];
-  /** What an earlier process registered by the same session. */
+  /** The services that an earlier process registered with the same session. */
   readonly before: readonly string[];
   readonly agentId: string;
   readonly machineId: string;
@@ -36,7 +36,7 @@ export interface ServeParts {
 }
 
 /**
- * Keeps the services of this server registered while they are well, until `stop` fires; nothing is removed then.
+ * Keeps the services of this server registered while they are well, until `stop` fires; it does not remove them then.
  * @throws FleetError HOST_UNKNOWN
  */
 export function serveServices(parts: ServeParts, stop: AbortSignal): { rotation: Rotation; ended: Promise<void> } {
@@ -84,7 +84,7 @@ function servedFacts({ progress, links }: Journal) {
 
 const HANDS_MS = 1_000;
 
-/** What `gitfleet service leave` and `join` say on this server. */
+/** Applies what `gitfleet service leave` and `join` said on this server. */
 async function obeyHands({ readLeft, clock }: ServeParts, served: readonly Served[], stop: AbortSignal): Promise<void> {
   while (!stop.aborted && served.length > 0) {
     const left = await readLeft();
@@ -96,7 +96,7 @@ async function obeyHands({ readLeft, clock }: ServeParts, served: readonly Serve
   }
 }
 
-/** Registrations of this session that the settings no longer name. */
+/** Removes registrations of this session that the settings no longer name. */
 async function tidy(parts: ServeParts, served: readonly Served[], stop: AbortSignal): Promise<void> {
   const { session, services, before, agentId, interfaces, log } = parts;
   const all = [...new Set([...before, ...served.map(({ service }) => service)])];
