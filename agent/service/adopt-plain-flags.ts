@@ -17,13 +17,16 @@ interface AdoptParts {
   readonly log: Logger;
 }
 
-/** What another program sets is a flag of the whole fleet no later than this. */
+/**
+ * The pause between two reads of the directory, and so how long a change by another program waits while ZooKeeper
+ * answers.
+ */
 const LOOK_MS = 1_000;
 
 /**
- * While this agent leads and the app has a directory of plain flags: what other programs set there becomes a change of
- * the flag. It looks now and then instead of watching each node, and only the leader does. Ends with `signal`; never
- * throws.
+ * While this agent leads and the app has a directory of plain flags, what other programs set there becomes a change of
+ * the flag. It reads the directory regularly instead of watching each node, and only the leader does. Ends with
+ * `signal`; never throws.
  */
 export async function adoptPlainFlags(parts: AdoptParts, flags: () => Flags, signal: AbortSignal): Promise<void> {
   const { clock, random, log } = parts;
@@ -37,7 +40,7 @@ export async function adoptPlainFlags(parts: AdoptParts, flags: () => Flags, sig
         for (const { number, flag } of adopted) {
           log.info({ flag, change: flagChangeName(number) }, 'took over what another program set');
         }
-        // A program that switches all the time makes a record each time.
+        // A program that switches a flag all the time makes a record each time.
         if (adopted.length > 0) await forgetOldestChanges(adopting);
         for (const { flag, reason } of left) retryLoop.failed(reason, { flag }, 'a plain flag stays as it is');
         if (left.length === 0) retryLoop.wentWell();

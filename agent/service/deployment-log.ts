@@ -4,8 +4,8 @@ import type { AgentEvents, AgentListener } from '../events.ts';
 import type { WantedTarget } from '../state/wanted.ts';
 
 /**
- * The story of each deployment in the log: one line for each action, one for each new state of rest. A rest that is as
- * the one before is not repeated.
+ * The story of each deployment in the log: one line per action, and one per new state of rest that no action has
+ * logged. A rest that equals the one before is not repeated.
  */
 export function logDeployments(log: Logger): AgentListener {
   let said = '';

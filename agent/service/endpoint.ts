@@ -4,12 +4,12 @@ import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 
 interface EndpointParts {
-  /** A loopback address, as the settings' schema checked it. Port 0: any free one. */
+  /** A loopback address, as the settings' schema checked it. Port 0: any free port. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** `alive` false answers 503: the loops are stuck. An outage of ZooKeeper or git is none of that. */
+  /** If `alive` is false, the answer is 503: a loop is stuck. An outage of ZooKeeper or git does not make it false. */
   readonly health: () => { readonly alive: boolean } & Readonly<Record<string, unknown>>;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  /** What else is served, such as flags; resolves to false where the path is none of its own. */
+  /** Serves other paths, such as flags; resolves to false if the path is not one of its own. */
   readonly more: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
   readonly log: Logger;
 }
@@ -20,13 +20,13 @@ interface Endpoint {
 }
 
 /**
- * Serves `/healthz`, `/metrics` and what `more` serves to users of this machine. It only reads, and nothing of a
- * deployment waits for it. @throws FleetError of the system's code where the address cannot be had, such as EADDRINUSE.
+ * Serves `/healthz`, `/metrics` and what `more` serves to users of this machine. It only reads, and no deployment waits
+ * for it. @throws FleetError with the system's code if the address is not available, such as EADDRINUSE.
  */
 export async function openEndpoint({ listen, health, metrics, more, log }: EndpointParts): Promise<Endpoint> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     const path = (request.url ?? '/').split('?')[0] as string;
-    // A page in a browser on this machine reaches us by a name that it made resolve to this address.
+    // A web page in a browser on this machine could reach us by a name of its own that resolves to this address.
     if (!isOurs(request.headers.host)) return end(response, 403, 'text/plain', 'ask by address or as localhost\n');
     if (path !== '/healthz' && path !== '/metrics') return void answerMore(path, request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'text/plain', 'GET only\n');
@@ -54,7 +54,7 @@ export async function openEndpoint({ listen, health, metrics, more, log }: Endpo
   }
 
   await listening(server, listen);
-  // A scraper that keeps its line open does not hold up our end.
+  // The listening socket does not keep the process alive; `close` also ends connections that scrapers keep open.
   server.unref();
   return {
     port: (server.address() as AddressInfo).port,
@@ -66,7 +66,7 @@ export async function openEndpoint({ listen, health, metrics, more, log }: Endpo
   };
 }
 
-/** By an address, or as localhost; no other name is ours. */
+/** By an address, or as localhost. No other name is ours. */
 function isOurs(host: string | undefined): boolean {
   const name = (host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   return name === 'localhost' || isIP(name) !== 0;

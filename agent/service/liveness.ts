@@ -5,18 +5,18 @@ import type { Rest } from '../plan.ts';
 import type { Notifier } from './notify.ts';
 
 /**
- * Whether the agent's loops are alive. Each loop leaves a beat whenever it makes progress, and says with it what it waits
- * for next and how long that may take at most. So a wait for something outside (ZooKeeper, an origin, a person) is a sign
- * of life, however long; a loop that is past its own bound is stuck, and only a new process helps: the service manager's
- * watchdog is fed no more.
+ * Whether the agent's loops are alive. Each loop leaves a beat whenever it makes progress. The beat says what the loop
+ * waits for next and how long that may take at most. So a wait for something outside (ZooKeeper, an origin, a person)
+ * is a sign of life, however long. A loop that is past its own bound is stuck, and only a new process helps: the
+ * service manager's watchdog is no longer fed.
  */
 export interface Liveness {
-  /** Takes the pulse of the agent's loop: whatever a pass does, it emits an event. */
+  /** Takes the pulse of the agent's loop: every pass emits an event. */
   readonly listener: AgentListener;
   readonly beats: ReadonlyMap<string, Beat>;
   /** One line: what the agent does or waits for. */
   readonly status: () => string;
-  /** A beat of another loop. */
+  /** Records a beat of another loop. */
   beat(loop: string, waitsFor: string, maxMs: number | null): void;
 }
 
@@ -38,19 +38,22 @@ interface Stuck {
 
 interface LivenessParts {
   readonly clock: Clock;
-  /** The longest that the loop rests between two passes, ms. */
+  /** The longest rest of the loop between two passes, ms. */
   readonly restMs: () => number;
   /** Called at the first pass of the loop. */
   readonly onFirstPass: () => void;
-  /** Called where `status` is another one. */
+  /** Called when `status` changes. */
   readonly onStatus: () => void;
 }
 
-/** What the loop does besides actions and rests: looks at the disk, which may be slow, and writes the journal. */
+/**
+ * The bound for what the loop does besides actions and rests: it reads the disk, which may be slow, and writes the
+ * journal.
+ */
 const LOOK_MS = 5 * 60_000;
 /**
- * Commands, fetches and health checks have deadlines of their own, which the settings or the commit choose; work on files
- * ends without one. This is only beyond all of them.
+ * Commands, fetches and health checks have deadlines of their own, which the settings or the commit choose. Work on
+ * files ends without a deadline. This bound only has to be longer than all of them.
  */
 const ACTION_MS = 24 * 3_600_000;
 
@@ -100,7 +103,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
   };
 }
 
-/** The loop that is longest past its bound; null: all of them are alive. Pure. @param now monotonic ms. */
+/** The loop that is furthest past its bound; null: all are alive. Pure. @param now monotonic ms. */
 export function findStuck(beats: ReadonlyMap<string, Beat>, now: number): Stuck | null {
   const stuck = [...beats].flatMap(([loop, { at, waitsFor, maxMs }]) => {
     const sinceMs = now - at;
@@ -117,8 +120,8 @@ interface WatchdogParts {
 }
 
 /**
- * Feeds the service manager's watchdog for as long as no loop is stuck, three times within its time, so that one lost
- * message does no harm. A blocked event loop feeds nothing anyway. Returns how to end it.
+ * Feeds the service manager's watchdog while no loop is stuck, three times per period, so that one lost message does no
+ * harm. A blocked event loop feeds nothing anyway. Returns a function that ends it.
  * @param watchdogMs the manager's WatchdogSec.
  */
 export function feedWatchdog(parts: WatchdogParts, watchdogMs: number): () => void {

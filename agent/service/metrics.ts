@@ -19,14 +19,14 @@ interface MetricsParts {
   readonly clock: Clock;
 }
 
-/** From an idle look at a link to a first deployment over a slow line, seconds. */
+/** In seconds: from a quick look at a link to a first deployment over a slow line. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
 const STATES: readonly SessionState[] = ['connecting', 'connected', 'suspended', 'lost', 'closed'];
 
 /**
- * What one agent tells a Prometheus: what is desired and what is shown, how long the stages take and how they fail, and
- * the state of the ZooKeeper session. It listens to the loop's events, so no deployment waits for it.
- * Names and labels are listed in docs/metrics.md, and dashboards may rely on them.
+ * What one agent exports to Prometheus: what is desired and what is shown, how long the stages take and how they fail,
+ * and the state of the ZooKeeper session. It listens to the loop's events, so no deployment waits for it.
+ * docs/metrics.md lists names and labels; dashboards may rely on them.
  */
 export function createMetrics(parts: MetricsParts): Metrics {
   const registry = new Registry();
@@ -79,7 +79,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     const key = JSON.stringify([target?.commitId, target?.gitfleet?.deployment, target?.relativePath, links]);
     if (key === showing) return;
     showing = key;
-    // A commit that is no longer desired must not stay behind as a series of its own.
+    // A commit that is no longer desired must not remain as a series of its own.
     desired.reset();
     active.reset();
     if (target) {
@@ -122,7 +122,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   };
 }
 
-/** Looked at for each scrape. */
+/** Read at each scrape. */
 function watchSession({ vitals }: MetricsParts, registers: Registry[]): void {
   const state = new Gauge({
     name: 'gitfleet_zookeeper_session_state',

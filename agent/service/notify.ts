@@ -3,7 +3,7 @@ import type { Logger } from '../../runtime/log.ts';
 import { run } from '../../runtime/process.ts';
 import { clean } from '../../runtime/safe-text.ts';
 
-/** Where a service manager listens (sd_notify(3)); without one, nothing is told and nothing fails. */
+/** The channel to the service manager (sd_notify(3)). Without a service manager nothing is sent and nothing fails. */
 export interface Notifier {
   /** Assignments such as `READY=1`, in one message; messages keep their order. Never throws. */
   tell(...assignments: readonly string[]): Promise<void>;
@@ -18,15 +18,15 @@ interface NotifierParts {
   readonly log: Logger;
 }
 
-/** systemd-notify waits up to 5 s until it was heard. */
+/** systemd-notify waits up to 5 s for its message to be received. */
 const TIMEOUT_MS = 10_000;
 const MAX_VALUE = 300;
 
 /**
- * Speaks through systemd-notify, which is wherever systemd is: Node has no datagram sockets of the AF_UNIX kind, and
- * an add-on that has would need a compiler on every server that installs us with npm. A message costs one process of a
- * few ms, and there are some per minute. The unit therefore accepts messages of all its processes (NotifyAccess=all);
- * steps and git do not learn the socket's name.
+ * Uses systemd-notify, which every machine with systemd has: Node has no datagram sockets of the AF_UNIX kind, and an
+ * add-on that has them would need a compiler on every server that installs us with npm. A message costs one process of
+ * a few ms, and there are a few per minute. The unit therefore accepts messages from all its processes
+ * (NotifyAccess=all); steps and git do not learn the name of the socket.
  */
 export function createNotifier({ socket, path, clock, log }: NotifierParts): Notifier {
   if (!socket) return { tell: async () => {} };
@@ -42,7 +42,7 @@ export function createNotifier({ socket, path, clock, log }: NotifierParts): Not
       keep: 'tail',
     });
     const failed = result.ended !== 'exit' || result.exitCode !== 0;
-    // Once is enough: a manager that does not hear us ends us soon.
+    // Once is enough: a manager that does not receive our messages will soon end us.
     if (failed && !failing) {
       const said = clean(result.stderr.toString('utf8').trim(), 500);
       log.warn({ ended: result.ended, exitCode: result.exitCode, said }, 'the service manager could not be told');
@@ -58,5 +58,5 @@ export function createNotifier({ socket, path, clock, log }: NotifierParts): Not
   };
 }
 
-/** A line break would begin another assignment. */
+/** A line break would start another assignment. */
 const oneLine = (assignment: string): string => clean(assignment.replace(/\s+/g, ' '), MAX_VALUE);

@@ -8,10 +8,10 @@ const PREFIX = '/ofrep/v1/evaluate/flags';
 const MAX_BODY_BYTES = 65_536;
 
 /**
- * Answers OpenFeature's remote evaluation protocol (https://github.com/open-feature/protocol, OFREP 1) for programs of
+ * Answers OpenFeature's remote evaluation protocol (https://github.com/open-feature/protocol, OFREP 1) for programs on
  * this server: `POST /ofrep/v1/evaluate/flags/NAME` for one flag, `POST /ofrep/v1/evaluate/flags` for all, with ETag.
- * It reads what the agent keeps in memory and nothing else, so it answers also while ZooKeeper is away.
- * @returns false where the path is another one's.
+ * It reads only what the agent keeps in memory, so it also answers while ZooKeeper is away.
+ * @returns false if the path is not one of its own.
  */
 export async function answerOfrep(
   path: string,
@@ -51,7 +51,7 @@ function answerAll(request: IncomingMessage, response: ServerResponse, flags: Fl
 
 function said(key: string, evaluation: Evaluation): object {
   if (evaluation.reason === 'ERROR') return { key, errorCode: evaluation.errorCode };
-  // Without a value a client takes its own default, as the protocol says.
+  // Without a value, a client uses its own default, as the protocol says.
   if (evaluation.variant === null) return { key, reason: evaluation.reason };
   return { key, reason: evaluation.reason, variant: evaluation.variant, value: evaluation.value };
 }
@@ -73,7 +73,7 @@ function contextOf(body: Buffer): Context | null {
   }
 }
 
-/** Null: it is too long, or the sender broke off. */
+/** Null: the body is too long, or the sender aborted it. */
 function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
   return new Promise((resolve) => {
     const parts: Buffer[] = [];
@@ -89,7 +89,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
   });
 }
 
-/** Undefined: no path of ours. */
+/** Undefined: not a valid path. */
 function decoded(segment: string): string | undefined {
   try {
     return decodeURIComponent(segment);

@@ -1,6 +1,6 @@
 import type { Settings } from '../../schemas/settings/settings.ts';
 
-/** What a running agent takes over at its next use. Everything else is fixed in what it has opened. */
+/** The settings that a running agent applies at their next use. All others are fixed when the agent starts. */
 const LIVE: readonly string[] = [
   'agent.allowUrls',
   'agent.credentials',
@@ -25,18 +25,18 @@ const LIVE: readonly string[] = [
   'agent.generated',
   'log.level',
 ];
-/** No agent reads these. */
+/** The agent does not read these. */
 const OTHERS: readonly string[] = ['publisher'];
 
 interface SettingsChange {
-  /** The running settings, with those changes that need no restart. */
+  /** The running settings, with the changes that need no restart. */
   readonly settings: Settings;
   /** By dotted name. */
   readonly applied: readonly string[];
   readonly needRestart: readonly string[];
 }
 
-/** What of newly read settings a running agent takes. Pure. */
+/** Which of the newly read settings a running agent applies. Pure. */
 export function changeSettings(running: Settings, read: Settings): SettingsChange {
   const names = changedNames(running, read).filter((name) => !OTHERS.includes(name));
   const applied = names.filter((name) => LIVE.includes(name));
@@ -45,7 +45,7 @@ export function changeSettings(running: Settings, read: Settings): SettingsChang
   return { settings, applied, needRestart: names.filter((name) => !LIVE.includes(name)) };
 }
 
-/** One level below agent, zookeeper and log; a list or section there is one setting. */
+/** One level below agent, zookeeper and log; a list or section there counts as one setting. */
 function changedNames(before: Settings, after: Settings): string[] {
   const [old, now] = [membersOf(before), membersOf(after)];
   const names = new Set([...old.keys(), ...now.keys()]);

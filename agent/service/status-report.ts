@@ -37,7 +37,7 @@ interface StatusReportParts {
   readonly agentVersion: string;
 }
 
-/** Turns what the loop does into the report of this agent. A rest that is as the one before is not reported again. */
+/** Turns what the loop does into this agent's report. A rest that equals the one before is not reported again. */
 export function reportStatus(parts: StatusReportParts): AgentListener {
   let last = { key: '', since: parts.clock.now(), drift: '' };
   let drift: readonly string[] = [];
@@ -51,7 +51,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
     const output = rest?.kind === 'failed' && rest.output ? rest.output.slice(-MAX_OUTPUT_CHARACTERS) : null;
     const attempts = journal.progress?.attempts;
     const key = [targetVersion, target?.commitId, phase, failure?.code, waitingFor, attempts].join(' ');
-    // Drift does not change since when the agent is in this state.
+    // Drift is not part of the key: it does not change since when the agent is in this state.
     last = { key, since: key === last.key ? last.since : parts.clock.now(), drift: drift.join(' ') };
     return {
       agentId: parts.agentId,
@@ -70,7 +70,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       retries: rest?.kind === 'failed' && rest.retryInMs !== null,
       swapped: swappedAt(journal, targetVersion),
       left: false,
-      // Set when it is written: the loop does not know where its presence is.
+      // Set when the report is written: the loop does not know its presence.
       presenceAt: null,
       attempts: target ? (journal.progress?.attempts ?? 0) : 0,
       phaseAt: last.since,
@@ -84,7 +84,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       drift = names;
     },
     working({ wanted, action, journal }) {
-      if (action === 'swap' || action === 'check') drift = []; // What was seen before says nothing about what comes.
+      if (action === 'swap' || action === 'check') drift = []; // The earlier drift says nothing about the next release.
       parts.reporter.say(report(wanted, journal, PHASE[action], null), 'working');
     },
     rest({ wanted, because, journal }) {
@@ -95,7 +95,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
   };
 }
 
-/** The floor is no failure, and its code is said all the same: whoever waits for this agent must know why. */
+/** The floor is not a failure, but its code is reported: people who wait for this agent must see why. */
 function failureOf(rest: Rest | null): Failure | null {
   if (rest?.kind === 'failed') return rest.failure;
   return rest?.kind === 'awaiting' && rest.floor ? FleetError.of('FLOOR', rest.waitingFor).toFailure() : null;
