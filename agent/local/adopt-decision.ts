@@ -4,7 +4,7 @@ import { type Refused, refuse } from '../../schemas/refusal.ts';
 import { parseUrl } from '../../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../../schemas/values.ts';
 
-/** What lies where our link shall stand (adopt-inspection.ts). */
+/** What is at the place where our link has to go (adopt-inspection.ts). */
 export type Found =
   | { readonly kind: 'nothing'; readonly asideTaken: boolean }
   | { readonly kind: 'ours'; readonly commitId: CommitId }
@@ -13,33 +13,33 @@ export type Found =
       readonly kind: 'directory';
       /** Null: no `.git` directory of its own. */
       readonly repository: ForeignRepository | null;
-      /** Files that are not as in its HEAD. */
+      /** Files that differ from its HEAD. */
       readonly differing: readonly string[];
-      /** Something has the name that the directory would get. */
+      /** The name that the directory would get is taken. */
       readonly asideTaken: boolean;
     }
   | {
       readonly kind: 'link';
       /** As written in the link. */
       readonly leadsTo: string;
-      /** The directory behind it, resolved; null where it leads to none. */
+      /** The directory that it leads to, resolved; null if it leads to none. */
       readonly directory: string | null;
       /** It leads into our own `.gitfleet`. */
       readonly reserved: boolean;
       /** From REVISION, else from the HEAD of its `.git`. */
       readonly commitId: CommitId | null;
-      /** Of the mirror beside `releases`, else of its own `.git`. */
+      /** From the mirror beside `releases`, else from its own `.git`. */
       readonly originUrl: string | null;
     };
 
-/** What is to be taken over, and how. */
+/** What to take over, and how. */
 export interface Adoption {
   readonly commitId: CommitId;
   readonly url: RepositoryUrl;
   readonly from:
     | {
         readonly kind: 'directory';
-        /** The directory is a clone of just this url, so the commit may come from itself. */
+        /** Whether the directory is a clone of exactly this url, so that the commit may come from the directory. */
         readonly isOfUrl: boolean;
       }
     | { readonly kind: 'link'; readonly leadsTo: string; readonly directory: string };
@@ -47,18 +47,18 @@ export interface Adoption {
 
 export interface AdoptWish {
   readonly relativePath: RelativePath;
-  /** The url that it must be; null: the one it says itself. */
+  /** The url that a person named; null: the one that is found there. */
   readonly url: string | null;
   readonly allowUrls: readonly string[];
 }
 
-/** What the name of a directory that we took over ends with. */
+/** The suffix of a directory that we took over. */
 export const BEFORE = '.before-gitfleet';
 
 /**
- * Whether what was found may be taken over: a clean clone, or a link of another tool to a release whose commit is
- * known, each of a url that the settings allow. Everything else is refused. Pure; whoever acts on it looks again right
- * before (adopt.ts).
+ * Whether what was found may be taken over: a clean clone, or another tool's link to a release whose commit is known,
+ * each from a url that the settings allow. Everything else is refused. Pure; adopt.ts decides again right before it
+ * acts.
  */
 export function decideAdoption(found: Found, wish: AdoptWish): { ok: true; adoption: Adoption } | Refused {
   const path = wish.relativePath;
@@ -126,7 +126,10 @@ type Decision = ReturnType<typeof decideAdoption>;
 const MAX_NAMES = 5;
 const quoted = (name: string) => JSON.stringify(clean(name).slice(0, 60));
 
-/** A person's word counts before what a foreign config says; either has to be below a prefix of the settings. */
+/**
+ * A url that a person named takes precedence over the one in a foreign config. Either must be below a prefix of the
+ * settings.
+ */
 function urlOf(origin: string | null, wish: AdoptWish): { ok: true; url: RepositoryUrl } | Refused {
   const text = wish.url ?? origin;
   if (text === null) {

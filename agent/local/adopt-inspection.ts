@@ -15,9 +15,9 @@ export interface InspectionParts {
 }
 
 /**
- * Looks at what an earlier tool left where our link shall stand; writes nothing there and runs nothing of it.
+ * Inspects what an earlier tool left where our link has to go. Writes nothing there and runs nothing of it.
  * @param ours the relative paths of the links we made.
- * @throws FleetError of inspectPlace, where the place as such cannot be ours.
+ * @throws FleetError of inspectLink, if the place cannot be ours at all.
  */
 export async function inspectForAdoption(
   parts: InspectionParts,
@@ -31,7 +31,7 @@ export async function inspectForAdoption(
     const shown = await inspectLink(parts.layout, path, ours, parts.uid);
     return shown === null ? { kind: 'nothing', asideTaken } : { kind: 'ours', commitId: shown };
   } catch (error) {
-    // Taken by somebody is just what an adoption is about; every other refusal stands.
+    // An occupied place is what an adoption is for. Every other refusal stands.
     if (classify(error).code !== 'OCCUPIED') throw error;
   }
   const found = await lstat(link);
@@ -44,7 +44,7 @@ export async function inspectForAdoption(
 
 const gitOf = (directory: string): string => join(directory, '.git');
 
-/** A clone may borrow its objects from elsewhere; git follows that by itself. */
+/** A clone may borrow its objects from elsewhere; git follows that automatically. */
 const differencesOf = (parts: InspectionParts, directory: string, commitId: CommitId, signal: AbortSignal) =>
   differencesFrom(parts.git, directory, join(gitOf(directory), 'objects'), commitId, parts.layout.appState, signal);
 
@@ -67,14 +67,14 @@ async function directoryBehind(link: string): Promise<string | null> {
   return real !== null && (await stat(real)).isDirectory() ? real : null;
 }
 
-/** As Capistrano lays it out: `releases/<time>`, and beside `releases` the bare mirror `repo`. */
+/** The layout of Capistrano: `releases/<time>`, and beside `releases` the bare mirror `repo`. */
 async function mirrorOf(release: string): Promise<string | null> {
   const releases = dirname(release);
   const mirror = join(dirname(releases), 'repo');
   return basename(releases) === 'releases' && (await isDirectory(mirror)) ? mirror : null;
 }
 
-/** Null also for a short id: what is served must be known exactly. */
+/** Null also for an abbreviated id: the commit must be known exactly. */
 async function revisionOf(directory: string): Promise<CommitId | null> {
   const file = join(directory, 'REVISION');
   const found = await lstat(file).catch(() => null);
@@ -89,7 +89,7 @@ export const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Itself, not a link to one. */
+/** A directory itself, not a link to one. */
 const isDirectory = (path: string): Promise<boolean> =>
   lstat(path).then(
     (found) => found.isDirectory(),

@@ -23,23 +23,23 @@ export interface Adopted {
   readonly adoption: Adoption;
   /** The renamed directory, or where the other tool's link led. */
   readonly before: string;
-  /** What the path showed beside the commit until now, or otherwise than the commit: it does so no longer. */
+  /** What the path showed until now in addition to the commit, or different from it. It no longer does. */
   readonly gone: readonly string[];
 }
 
 /**
  * Takes over what an earlier tool left at `relativePath`: its commit becomes a verified release of ours, and our link
- * takes the place. The state lock must be held, so no agent runs.
+ * takes the place. The caller must hold the state lock, so that no agent runs.
  *
- * A link is replaced by one rename: readers see their release or ours. A directory cannot be: it is renamed away and
- * our link renamed into its place, and between these two renames there is an instant (well below a millisecond on an
- * idle machine) in which the path does not exist. If the second fails, the first is undone; a kill between them leaves
- * the directory at its new name, to be renamed back by hand.
+ * A link is replaced by one rename: readers see the old release or ours. A directory cannot be: it is renamed away and
+ * our link renamed into its place. Between these two renames there is an instant (well below a millisecond on an idle
+ * machine) in which the path does not exist. If the second rename fails, the first is undone. A kill between them
+ * leaves the directory at its new name, to be renamed back by hand.
  *
- * Nothing that others made is deleted or written to. Until the last look at it, right before the renames, nothing of
- * ours is visible; a refusal leaves objects in the store, or a release that retention removes, and nothing else.
+ * Nothing that others made is deleted or written to. Until the last inspection, right before the renames, nothing of
+ * ours is visible. A refusal leaves objects in the store, or a release that retention removes, and nothing else.
  * @throws FleetError with the code of the refusal (adopt-decision.ts, disk/layout.ts), of git, or CHANGED_MEANWHILE,
- *   NOT_ADOPTED, NOT_UNDONE.
+ * NOT_ADOPTED, NOT_UNDONE.
  */
 export async function adopt(
   parts: AdoptParts,
@@ -52,12 +52,12 @@ export async function adopt(
   const { commitId, url, from } = adoption;
   await makeRelease(parts, wish, adoption, signal);
   const gone = from.kind === 'link' ? await shownOnlyThere(parts, from.directory, commitId, signal) : [];
-  // The tool that was here may not know that it is to be retired, nor a person who works in the clone.
+  // The earlier tool may still be in use, and a person may still work in the clone.
   const now = await judge(parts, wish, signal);
   if (gone === null || !isDeepStrictEqual(now, adoption)) throw changed(relativePath);
 
   const before = parts.journal();
-  // Intent first, as for every swap: after a crash the disk decides (repair-journal.ts).
+  // Intent comes first, as for every swap: after a crash the disk decides (repair-journal.ts).
   await parts.remember((journal) => noteShown(journal, relativePath, commitId, clock.now()));
   try {
     if (from.kind === 'link') await swapLink(layout, relativePath, commitId, parts.failpoint);
@@ -66,7 +66,7 @@ export async function adopt(
     await parts.remember(() => before);
     throw error;
   }
-  // What served well until now is a release to return to, and owes no activate command.
+  // What served well until now is a release to return to. Its activate command is not pending.
   await parts.remember((journal) => noteWell(journal, relativePath, commitId, url));
   const left = from.kind === 'link' ? from.directory : linkOf(layout, relativePath) + BEFORE;
   const { by, reason } = wish;
@@ -81,7 +81,7 @@ async function judge(parts: AdoptParts, wish: AdoptWish, signal: AbortSignal): P
   return decided.adoption;
 }
 
-/** By the agent's own steps, so that a release that was adopted is like any other. */
+/** With the agent's own actions, so that an adopted release is like any other. */
 async function makeRelease(
   parts: AdoptParts,
   { relativePath, allowUrls }: AdoptWish,
@@ -110,10 +110,10 @@ async function makeRelease(
   }
 }
 
-/** The steps want the name of a write of config; there is none, and none is remembered. */
+/** Steps are told the targetVersion of a write of config. Here there is no write, and none is remembered. */
 const NO_WRITE = '0.0' as TargetVersion;
 
-/** From the clone itself where that works: it may be of another user, or lack objects; then from the url. */
+/** From the clone if that works, else from the url: the clone may belong to another user, or lack objects. */
 async function bring(
   parts: AdoptParts,
   ownGit: string | null,
@@ -135,7 +135,7 @@ async function bring(
 }
 
 /**
- * What shared directories, builds and hands added to a release of another tool; ours is the commit alone. Null: the
+ * What shared directories, builds and people added to another tool's release; ours has only the commit. Null: the
  * release is gone, as after a deployment that cleaned up.
  */
 async function shownOnlyThere(

@@ -4,8 +4,8 @@ import { writeDurably } from '../../runtime/durable-file.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
 
 /**
- * Who took what over from which tool, and where that is now, in `<state>/apps/<app>/adoptions.json`: for people who
- * want to look at it, go back to it or delete it. The agent itself never reads it.
+ * Who took over what, and where that is now, in `<state>/apps/<app>/adoptions.json`: for people who want to look at it,
+ * go back to it or delete it. The agent never reads it.
  */
 const record = z.object({
   relativePath: z.string(),
@@ -23,7 +23,7 @@ const FILE = 'adoptions.json';
 const MAX = 100;
 const MAX_BYTES = 1024 * 1024;
 
-/** Oldest first; a file that cannot be read counts as empty. */
+/** Oldest first. A file that cannot be read counts as empty. */
 export async function readAdoptions(appState: string): Promise<AdoptionRecord[]> {
   try {
     return z.array(record).parse(JSON.parse((await readIfThere(join(appState, FILE), MAX_BYTES)) ?? '[]'));

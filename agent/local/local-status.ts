@@ -13,22 +13,25 @@ import { newestFirst } from '../state/retention.ts';
 import { readSuspension, type Suspension } from '../state/suspension.ts';
 import { type AdoptionRecord, readAdoptions } from './adoption-record.ts';
 
-/** How an agent stands, from its own disk alone. */
+/** The state of an agent, from its own disk alone. */
 export interface LocalStatus {
-  /** Whether an agent (or another command of ours) holds the state directory; null: flock is not here to ask. */
+  /**
+   * Whether an agent (or another command of ours) holds the state directory; null: unknown, because flock is missing or
+   * failed.
+   */
   readonly running: boolean | null;
   readonly links: readonly ShownLink[];
   readonly accepted: Journal['accepted'];
   readonly progress: Journal['progress'];
-  /** On the disk now, newest first. */
+  /** The releases on the disk, newest first. */
   readonly releases: readonly KeptRelease[];
-  /** `counts`: it was given against the target that was accepted last, so it is what holds here. */
+  /** `counts`: it was given against the last accepted target, so it applies here. */
   readonly override: (Override & { readonly counts: boolean }) | null;
   readonly suspension: Suspension | null;
-  /** The last release that failed here, and whether its clearing up is still to be ended. */
+  /** The last release that failed here, and its revert if that has not ended. */
   readonly gaveUp: Journal['gaveUp'];
   readonly reversal: Journal['reversal'];
-  /** Why the newest target that the agent heard of is not taken; null: it is, or it heard of none. */
+  /** Why the newest target that the agent received is not accepted; null: it is, or there was none. */
   readonly refused: Journal['refused'];
   readonly adoptions: readonly AdoptionRecord[];
   /** Why the fleet does not see the agent that runs here as online; null: it does, or none runs. */
@@ -41,7 +44,7 @@ export interface ShownLink {
   readonly relativePath: string;
   readonly link: string;
   readonly commitId: string | null;
-  /** What is there where it is no link of ours. */
+  /** What is there if it is not a link of ours. */
   readonly instead: 'nothing' | 'a directory' | 'a file' | 'a link that leads elsewhere' | null;
 }
 
@@ -56,9 +59,9 @@ export interface KeptRelease {
 }
 
 /**
- * Whether the release of what was accepted is made ready, and only the clearance to activate it is missing. For what exactly it
- * waits (a permit, a coordinator) the disk does not know: that is asked of ZooKeeper at each turn.
- * @param prepares whether this server has anything to do before a release is shown.
+ * Whether the release of the accepted target is ready and only the clearance to activate it is missing. The disk does
+ * not know what exactly it waits for (a permit, a coordinator): the agent asks ZooKeeper for that each time.
+ * @param prepares whether this server has to do anything before a release is shown.
  */
 export function awaitsClearance(status: LocalStatus, prepares: boolean): boolean {
   const { progress, links, releases, gaveUp, refused, override, suspension } = status;
@@ -72,7 +75,7 @@ export function awaitsClearance(status: LocalStatus, prepares: boolean): boolean
   return made !== undefined && (!prepares || made.prepared !== undefined);
 }
 
-/** Reads only: no lock is kept, no file made, no server asked. @throws FleetError JOURNAL_UNREADABLE. */
+/** Only reads: keeps no lock, creates no file, contacts no server. @throws FleetError JOURNAL_UNREADABLE. */
 export async function readLocalStatus(layout: Layout, clock: Clock): Promise<LocalStatus> {
   const journal = await readJournal(layout.appState);
   const { accepted, progress, gaveUp, reversal, refused } = journal;
@@ -89,12 +92,12 @@ export async function readLocalStatus(layout: Layout, clock: Clock): Promise<Loc
   ]);
   const counting = override && { ...override, counts: override.against === accepted?.targetVersion };
   const standing = { override: counting, suspension, gaveUp, reversal, refused };
-  // An agent that was killed could not take its note back.
+  // An agent that was killed could not remove its note.
   const presence = running === false ? null : problem;
   return { running, presence, links, accepted, progress, releases, ...standing, adoptions, undeletable };
 }
 
-/** As git/worktree/discard.ts names them. */
+/** With the names of git/worktree/discard.ts. */
 async function setAside({ app, releases }: Layout): Promise<string[]> {
   const listed = [app, releases].map(async (directory) => {
     const names = await readdir(directory).catch(() => []);
@@ -103,7 +106,7 @@ async function setAside({ app, releases }: Layout): Promise<string[]> {
   return (await Promise.all(listed)).flat();
 }
 
-/** The disk is the truth: the journal may be a crash behind. */
+/** The disk is the truth: after a crash the journal may be behind it. */
 async function shownBy(layout: Layout, relativePath: string): Promise<ShownLink> {
   const link = join(layout.root, relativePath);
   const found = await lstat(link).catch(() => null);
@@ -123,8 +126,9 @@ async function keptReleases(layout: Layout, journal: Journal): Promise<KeptRelea
 }
 
 /**
- * An agent holds its lock exclusively, so a shared one is refused while it runs. Where none runs this has the shared
- * lock for about a millisecond: two who ask do not meet, but an agent that starts in just that moment is refused once.
+ * An agent holds its lock exclusively, so a shared lock is refused while it runs. If none runs, this holds the shared
+ * lock for about a millisecond. Two such calls do not disturb each other, but an agent that tries to start in just that
+ * moment is refused once.
  */
 async function isTaken(file: string, clock: Clock): Promise<boolean | null> {
   const handle = await open(file, 'r').catch(nullIf('ENOENT'));

@@ -9,7 +9,7 @@ import { exceptIn } from '../maintenance.ts';
 import { readJournal } from '../state/journal.ts';
 import type { ShownLink } from './local-status.ts';
 
-/** One link, and how what it shows differs from its commit; null where it shows no release of ours. */
+/** One link, and how the release that it shows differs from its commit; null if it shows no release of ours. */
 export interface VerifiedLink extends ShownLink {
   readonly drift: Drift | null;
   readonly clean: boolean;
@@ -20,13 +20,13 @@ interface VerifyParts {
   readonly git: Git;
   readonly generated: readonly string[];
   readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
-  /** Where copies for git are made, and removed again. */
+  /** A directory for copies for git, which are removed again. */
   readonly scratch: string;
 }
 
 /**
- * Compares what each link shows with its commit, beside an agent that may be at work; nothing of it is written or
- * locked. What steps made there by right is no drift, as in the agent's own inspection.
+ * Compares the release that each link shows with its commit, while an agent may be at work. Nothing of the agent's is
+ * written or locked. What steps may create there is not drift, as in the agent's own inspection.
  */
 export async function verifyActive(
   parts: VerifyParts,
