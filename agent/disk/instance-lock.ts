@@ -13,30 +13,34 @@ import { bootId, machineDigest, machineName } from './machine-id.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants;
 
-/** What an agent stands on: its directories, exclusively. */
+/** Exclusive use of an agent's directories. */
 export interface InstanceLock {
-  /** The descriptor whose lock says that this state directory is taken; git children inherit it. */
+  /** The descriptor that holds the lock on the state directory. Git children inherit it. */
   readonly lockFd: number;
   /** New for each process. */
   readonly instanceId: string;
-  /** The same for one state directory on one boot of one machine: with it and the lock, the predecessor is dead. */
+  /**
+   * The same for one state directory on one boot of one machine. If it is the same and the lock is ours, the
+   * predecessor is dead.
+   */
   readonly machineId: string;
   /**
-   * Makes directories of ours again that were removed below the root. What cannot be made again under a running agent
-   * (its locks, its journal) ends it. @throws FleetError LOCK_LOST, OWNER.
+   * Creates our directory of releases again if it was removed. A lock or the app's state directory cannot be made again
+   * under a running agent: if one was removed or replaced, the agent ends.
+   * @throws FleetError LOCK_LOST, OWNER.
    */
   renew(): Promise<void>;
   release(): Promise<void>;
 }
 
 /**
- * Takes state directory and root for this agent, or refuses. Both locks are flock(2) on an open descriptor: kill -9
- * frees them, a git child that outlives its agent keeps the state's. Directories are made with the modes of
+ * Takes the state directory and the root for this agent, or refuses. Both locks are flock(2) on an open descriptor:
+ * kill -9 frees them, but a git child that outlives its agent keeps the lock of the state. Directories get the modes of
  * docs/design.md section 4, whatever the umask. Children of a dead predecessor are ended first.
- * @param waitMs how long a lock may still be held by a predecessor that is just ending.
- * @param machineIdFile only tests name another.
- * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED; SYMLINK, NOT_DIR, OWNER where the root is not ours;
- * SETTINGS where root or state cannot be a directory.
+ * @param waitMs how long to wait for a predecessor that is just ending.
+ * @param machineIdFile only tests name another file.
+ * @throws FleetError STATE_TAKEN, ROOT_TAKEN, NO_FLOCK, LOCK_FAILED; SYMLINK, NOT_DIR, OWNER if the root is not ours;
+ * SETTINGS if root or state cannot be a directory.
  */
 export async function takeInstanceLock(
   layout: Layout,
@@ -50,11 +54,12 @@ export async function takeInstanceLock(
   const lock = await takeLock(join(layout.state, 'lock'), 0o600, 'STATE_TAKEN', layout.state, waitMs);
   try {
     const machine = await machineName(machineIdFile, layout.state, agentId);
-    // From the root down, each before anything below it is opened or made: we may be root, and these others' links.
+    // From the root down, each directory before anything below it is opened or created: we may run as root, and these
+    // may be other users' links.
     await makeNamed('root', layout.root, 0o755);
     checkOwner(layout.root, await statOfRoot(layout.root, uid()), uid());
     const below = join(layout.root, '.gitfleet');
-    await makeDirectory(below, 0o755).catch(nullIf('EEXIST')); // What is there is judged in the next line.
+    await makeDirectory(below, 0o755).catch(nullIf('EEXIST')); // An existing one is judged in the next line.
     checkOwner(below, await lstat(below), uid());
     const owner = await takeOwner(layout, agentId, machine, waitMs);
     await makeDirectory(layout.releases, 0o755);
@@ -89,7 +94,7 @@ export async function takeInstanceLock(
   }
 }
 
-/** Who could write there could put words in the mouth of the agent: its journal, its overrides, its identity. */
+/** Other users who can write there could forge the agent's journal, its overrides and its identity. */
 async function checkState(state: string): Promise<void> {
   const found = await statOfRoot(state, uid());
   checkOwner(state, found, uid());
@@ -101,7 +106,7 @@ async function checkState(state: string): Promise<void> {
   }
 }
 
-/** What the settings name is made, unless something else than a directory is there or on the way to it. */
+/** Creates a directory that the settings name, unless something other than a directory is there or on the way to it. */
 async function makeNamed(setting: 'root' | 'state', path: string, mode: number): Promise<void> {
   await makeDirectory(path, mode).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw error;
@@ -114,18 +119,20 @@ async function makeNamed(setting: 'root' | 'state', path: string, mode: number):
   });
 }
 
-/** The path itself, or what is nearest above it. */
+/** The path itself, or its nearest existing parent. */
 async function inTheWay(path: string): Promise<string> {
   const found = await lstat(path).catch(() => null);
   return found || dirname(path) === path ? path : await inTheWay(dirname(path));
 }
 
-/** Made with exactly this mode where it is missing, and missing parents readable; what exists is left as it is. */
+/**
+ * Creates a missing directory with exactly this mode, and missing parents readable. An existing one is left as it is.
+ */
 async function makeDirectory(path: string, mode: number): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode });
   if (first === undefined) return;
   await chmod(path, mode);
-  // With a umask of 077 a parent of ours would keep other users out of a root that they shall read.
+  // With a umask of 077, a parent that we create would keep other users out of a root that they must be able to read.
   const top = resolve(first);
   for (let at = dirname(resolve(path)); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
 }
@@ -167,7 +174,7 @@ async function takeLock(file: string, mode: number, code: Code, what: string, wa
   throw FleetError.of(code, `another agent works with ${what}`, hint);
 }
 
-/** Made with exactly this mode where it is missing. What is there must be a file of ours, and keeps its mode. */
+/** Creates a missing file with exactly this mode. An existing one must be a file of ours, and keeps its mode. */
 async function openOwn(file: string, mode: number): Promise<FileHandle> {
   const flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
   const made = await open(file, flags | O_CREAT | O_EXCL, mode).catch(nullIf('EEXIST'));
@@ -177,7 +184,7 @@ async function openOwn(file: string, mode: number): Promise<FileHandle> {
   }
   const there = await open(file, flags).catch(nullIf('ELOOP', 'EISDIR', 'ENXIO'));
   const found = await there?.stat();
-  // A second name of the file would be a link by another word.
+  // A hard link to another file would be as harmful as a symbolic one.
   if (there && found?.isFile() && found.nlink === 1 && (found.uid === uid() || found.uid === 0)) return there;
   await there?.close();
   throw FleetError.of(
@@ -189,7 +196,7 @@ async function openOwn(file: string, mode: number): Promise<FileHandle> {
 
 const uid = (): number => process.getuid?.() ?? 0;
 
-/** Who took a root: an agent, on a machine whose name is only kept as a digest. */
+/** The agent that took a root, and its machine, whose name is kept only as a digest. */
 interface Owner {
   readonly agentId: string;
   readonly machine: string;
@@ -197,7 +204,7 @@ interface Owner {
 
 export const ownerFile = (root: string): string => join(root, '.gitfleet', 'owner');
 
-/** Who took this root; null: it is free; `unknown`: somebody, in a file that is not as we write it. */
+/** The owner of this root. Null: it is free. `unknown`: the file is not in our format. */
 export async function readOwner(root: string): Promise<Owner | 'unknown' | null> {
   const text = (await readIfThere(ownerFile(root), MAX_OWNER_BYTES).catch(() => null)) ?? '';
   return text === '' ? null : (parseOwner(text) ?? 'unknown');
@@ -205,13 +212,13 @@ export async function readOwner(root: string): Promise<Owner | 'unknown' | null>
 
 export const encodeOwner = ({ agentId, machine }: Owner): string => `${agentId} ${machine}\n`;
 
-/** Null for text that is not as we write it: it may be anything, so none of it is repeated. */
+/** Null for text that is not in our format: it may be anything, so none of it is repeated. */
 export function parseOwner(text: string): Owner | null {
   const [, agentId, machine] = /^([A-Za-z0-9._-]{1,100}) ([0-9a-f]{16})\n$/.exec(text) ?? [];
   return agentId === undefined || machine === undefined ? null : { agentId, machine };
 }
 
-/** The agent that took this root, whatever name the command line or the settings have; else `named`. */
+/** The agent that owns this root, whatever the command line or the settings name; `named` if none is known. */
 export async function ownerOr(named: string, root: string): Promise<string> {
   const owner = await readOwner(root);
   return owner === null || owner === 'unknown' ? named : owner.agentId;

@@ -5,7 +5,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
 import type { CommitId, RelativePath } from '../../schemas/values.ts';
 
-/** Where an agent puts things: its root, its state and the directory of one app's releases below the root. */
+/** Where an agent's files are: its root, its state, and the directory of one app's releases below the root. */
 export interface Layout {
   readonly root: string;
   readonly state: string;
@@ -20,7 +20,7 @@ export interface Layout {
   readonly appState: string;
 }
 
-/** The app's directory name: its znode path with `+` for `/`, which no znode segment of ours contains. */
+/** The app's directory name: its znode path with `+` for `/`. No znode segment of ours contains a `+`. */
 export function layoutOf(root: string, state: string, app: string): Layout {
   const name = app.slice(1).replaceAll('/', '+');
   const appDir = join(root, '.gitfleet', name);
@@ -39,10 +39,11 @@ export const linkOf = (layout: Layout, path: RelativePath): string => join(layou
 export const releaseOf = (layout: Layout, commitId: string): string => join(layout.releases, commitId);
 
 /**
- * Decides whether `relativePath` may be our link, looking at every step from the root down and never above it: parents
- * are real directories that only we can write, the last segment is absent or our own link. Touches nothing.
+ * Decides whether `relativePath` may be our link. Checks every segment from the root down, and nothing above it:
+ * parents must be real directories that only we can write, and the last segment absent or our own link. Changes
+ * nothing.
  * @param ours the relative paths of the links we made.
- * @returns the commit the link shows now, null where there is none.
+ * @returns the commit that the link shows now; null if there is none.
  * @throws FleetError RESERVED, SYMLINK, OWNER, NOT_DIR, OCCUPIED, NESTED.
  */
 export async function inspectLink(
@@ -88,33 +89,33 @@ const contains = (outer: string, inner: string): boolean => inner === outer || i
 export function checkOwner(path: string, found: Stats, uid: number): void {
   if (found.isSymbolicLink()) throw FleetError.of('SYMLINK', `${path} is a symbolic link, not a directory of its own`);
   if (!found.isDirectory()) throw FleetError.of('NOT_DIR', `${path} is not a directory`);
-  // Root may own what the agent's user works in; anybody else could swap what we link.
+  // Root may own the directories that the agent's user works in. Any other owner could replace our link.
   if (found.uid !== uid && found.uid !== 0)
     throw FleetError.of('OWNER', `${path} belongs to user ${found.uid}, not to the agent`);
 }
 
 function checkDirectory(path: string, found: Stats, uid: number): void {
   checkOwner(path, found, uid);
-  // Sticky: others may write there, but not rename or remove our link.
+  // Sticky: others may write there, but cannot rename or remove our link.
   if ((found.mode & 0o1000) === 0) checkWriters(path, found);
 }
 
-/** @throws FleetError OWNER where others than the agent's user and root can write. */
+/** @throws FleetError OWNER if users other than the agent's and root can write. */
 export function checkWriters(path: string, found: Stats): void {
   if ((found.mode & 0o002) !== 0) throw FleetError.of('OWNER', `${path} can be written by everybody`);
-  // Where each user has a group of his own, a umask of 002 makes 0775 directories for no other user; root's group
-  // is root. Every other group has members who could put their own link in the place of ours.
+  // If each user has a group of their own, a umask of 002 makes directories of mode 0775 that no other user can write;
+  // the group of root has only root. Any other group has members who could put their own link in place of ours.
   const group = (found.mode & 0o020) !== 0 && found.gid !== 0 && found.gid !== process.getgid?.();
   if (group) throw FleetError.of('OWNER', `${path} can be written by group ${found.gid}, which is not the agent's own`);
 }
 
-/** A person may name the root by a link of theirs or of root's: below it none is followed. */
+/** The root itself may be a symbolic link that the agent's user or root owns. Below it, none is followed. */
 export async function statOfRoot(root: string, uid: number): Promise<Stats> {
   const found = await lstat(root);
   return found.isSymbolicLink() && (found.uid === uid || found.uid === 0) ? await stat(root) : found;
 }
 
-/** The commit our link shows; null when absent. Anything else that is there is refused, never deleted. */
+/** The commit that our link shows; null if absent. Anything else there is refused, never deleted. */
 async function ownLink(layout: Layout, link: string): Promise<CommitId | null> {
   const found = await lstatOrNull(link);
   if (!found) return null;

@@ -6,17 +6,20 @@ import { FleetError } from '../../runtime/errors.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
 
 /**
- * A name for this machine that outlives a boot, since the root's owner file holds it. Containers have none; there the
- * state directory is what stays the same, so it keeps one.
+ * A name for this machine that survives a reboot, because the root's owner file contains it. Containers have none.
+ * There the state directory is what stays the same, so it keeps one.
  */
 export async function machineName(file: string, state: string, agentId: string): Promise<string> {
   const name = (await readFile(file, 'utf8').catch(() => '')).trim();
-  // An image that was never started has an empty file, or the word "uninitialized".
+  // In an image that was never booted, the file is empty or contains the word "uninitialized".
   if (/^[0-9a-f]{32}$/.test(name)) return name;
   return `${agentId} ${await drawnName(join(state, 'machine'))}`;
 }
 
-/** @throws FleetError STATE_UNREADABLE where there is one that is not as we write it: another one would lose the root. */
+/**
+ * @throws FleetError STATE_UNREADABLE if the file is not in our format: with another name the agent would lose its
+ * root.
+ */
 async function drawnName(file: string): Promise<string> {
   const unreadable = (cause?: unknown) =>
     FleetError.of('STATE_UNREADABLE', `${file} is not a name that an agent drew`, undefined, cause);
@@ -39,5 +42,5 @@ export async function bootId(): Promise<string> {
   return id.trim() || String((await stat('/')).birthtimeMs);
 }
 
-/** Names of machines are kept and told as this alone. */
+/** Machine names are stored and shown only as this digest. */
 export const machineDigest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

@@ -8,8 +8,9 @@ import { type Failpoint, NO_FAILPOINT } from '../state/failpoints.ts';
 import { type Layout, linkOf, releaseOf } from './layout.ts';
 
 /**
- * Shows `commitId` at `relativePath`: a relative link is made aside and renamed over the old one, so that a reader sees
- * the old tree or the new one, whole, at every instant. Missing parents are made. The release must have been verified.
+ * Shows `commitId` at `relativePath`: a relative link is created aside and renamed over the old one, so that a reader
+ * sees the complete old tree or the complete new one at every instant. Missing parents are created. The release must
+ * have been verified.
  */
 export async function swapLink(
   layout: Layout,
@@ -29,7 +30,7 @@ export async function swapLink(
   await syncDirectory(parent);
 }
 
-/** In the place of one that a crash left; a directory there was put by somebody else. */
+/** Replaces a link that a crash left. A directory there is not ours. */
 async function replaceLink(target: string, aside: string): Promise<void> {
   try {
     await symlink(target, aside);
@@ -46,10 +47,10 @@ async function replaceLink(target: string, aside: string): Promise<void> {
   }
 }
 
-/** Beside the link, because a parent may be a mount point of its own and rename does not cross file systems. */
+/** Beside the link, because a parent may be a mount point, and rename does not cross file systems. */
 const asideOf = (link: string): string => join(dirname(link), `.${basename(link)}.gitfleet-new`);
 
-/** Directories that we made are readable by others whatever the umask was; what was there keeps its mode. */
+/** Directories that we created become readable by others, whatever the umask was. Existing ones keep their mode. */
 export async function openFrom(made: string, parent: string): Promise<void> {
   const top = resolve(made);
   for (let at = resolve(parent); at.length >= top.length; at = dirname(at)) await chmod(at, 0o755);
@@ -61,12 +62,12 @@ export async function listReleases(layout: Layout): Promise<CommitId[]> {
   return names.filter(isCommitId);
 }
 
-/** A swap that a crash cut short leaves a link aside, which has no readers. */
+/** Removes the link aside that a swap left when a crash interrupted it. It has no readers. */
 export async function removeLeftovers(layout: Layout, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const aside = asideOf(join(layout.root, path));
     const found = await lstat(aside).catch(() => null);
-    // The next swap says why where this cannot be done.
+    // If this fails, the next swap says why.
     if (found?.isSymbolicLink()) await rm(aside, { force: true }).catch(() => {});
   }
 }

@@ -6,11 +6,11 @@ import type { Layout } from './layout.ts';
 import { openFrom } from './releases.ts';
 
 /**
- * Puts a link in the place of each shared path of a release, to a directory that all releases share. Repeatable; made
- * before anything shows the release. What is in the shared directories is the application's: it is never touched.
- * Directories that are made here can be entered by every user, whatever the umask.
+ * Replaces each shared path of a release by a link to a directory that all releases share. Repeatable; done before any
+ * link shows the release. The content of the shared directories belongs to the application and is never touched. Every
+ * user can enter the directories that are created here, whatever the umask.
  * @param paths plain relative paths, as the settings checked them.
- * @throws FleetError SHARED_TAKEN where the commit has something there.
+ * @throws FleetError SHARED_TAKEN if the commit has something there.
  */
 export async function linkShared(layout: Layout, release: string, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
@@ -26,10 +26,10 @@ export async function linkShared(layout: Layout, release: string, paths: readonl
   }
 }
 
-/** As in .gitignore: the links themselves, where they stand. */
+/** As in .gitignore: the links themselves, at their places. */
 export const sharedPatterns = (paths: readonly string[]): string[] => paths.map((path) => `/${path}`);
 
-/** Parents are the commit's own directories, or made here; a link of the commit's would lead out of the release. */
+/** Parents are the commit's own directories, or created here. A link in the commit would lead out of the release. */
 async function makeParents(release: string, path: string): Promise<void> {
   const segments = path.split('/').slice(0, -1);
   let at = release;
