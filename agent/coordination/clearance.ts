@@ -15,22 +15,22 @@ export interface RolloutView {
   readonly isMember: boolean;
   /** The rollout's, where this agent's own rules take it. */
   readonly base: Base | null;
-  /** The rollout instead, where it is in a state that only a newer version knows. */
+  /** Set instead of `rollout` if its state is one that only a newer version knows. */
   readonly unknown: ForeignRollout | null;
   /** The targetVersion that this agent may activate. */
   readonly permit: TargetVersion | null;
-  /** Whether the app has a policy; counts only where no rollout has begun. */
+  /** Whether the app has a policy. Counts only while no rollout has begun. */
   readonly policy: PolicyAnswer;
 }
 
-/** Whether a policy is in force where no rollout has begun. */
+/** Whether a policy is in force while no rollout has begun. */
 export type PolicyAnswer = 'none' | 'in force' | 'not known';
 
 export const NOTHING_VIEWED: RolloutView = {
   ...{ known: false, rollout: null, isMember: false, base: null, unknown: null, permit: null, policy: 'not known' },
 };
 
-/** The target's own policy counts before the app's. */
+/** The target's own policy takes precedence over the app's. */
 export const policyFor = (target: Pick<Target, 'gitfleet'>, { policy }: RolloutView): PolicyAnswer =>
   target.gitfleet?.policy === undefined ? policy : 'in force';
 
@@ -63,7 +63,7 @@ export function clearanceOf(targetVersion: TargetVersion, view: RolloutView, pol
   if (isOpen(rollout) && isTogether(rollout.policy)) return clearedTogether(rollout, view.isMember);
   if (isOpen(rollout)) {
     if (rollout.state !== 'halted' && view.permit === targetVersion) return GO;
-    // The same words for all three: what a pause changes says the rollout, not a thousand reports.
+    // The same words in all three states: the rollout itself shows a pause; a thousand agents need not report it.
     return { kind: 'await', waitingFor: `its turn (a permit for ${name})` };
   }
   return { kind: 'never', waitingFor: `another target: ${name} is ${rollout.state}` };
@@ -80,8 +80,8 @@ function clearedTogether(rollout: Omit<Rollout, 'base'>, isMember: boolean): Cle
 }
 
 /**
- * Whether a release that is active here still has to show that it is well: its rollout is open and has not proven it,
- * nor an earlier one, nor did a person on this server choose it. Pure.
+ * Whether an active release still has to stay healthy here: its rollout is open, neither that rollout nor an earlier
+ * one has proven it, and no person on this server chose it. Pure.
  */
 export function isUnproven(wanted: WantedTarget, { rollout, base }: RolloutView): boolean {
   if (wanted.override !== undefined || wanted.meanwhile !== undefined) return false;
@@ -93,7 +93,7 @@ export function isUnproven(wanted: WantedTarget, { rollout, base }: RolloutView)
 const isOpen = ({ state }: Pick<Rollout, 'state'>): boolean =>
   state === 'running' || state === 'paused' || state === 'halted';
 
-/** Whether orders that came say anything to this agent that the ones before did not; pure. */
+/** Whether a new rollout view changes anything for this agent. Pure. */
 export function changesClearance(wanted: WantedTarget, before: RolloutView, now: RolloutView): boolean {
   const [was, is] = [before, now].map((view) => {
     const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
@@ -103,10 +103,10 @@ export function changesClearance(wanted: WantedTarget, before: RolloutView, now:
 }
 
 /**
- * What an agent without leave shows meanwhile: what it serves; but one that serves nothing at that place, or was not
- * online when the target was published, goes to the last proven target. Null: it stays as it is.
- * @param shown what links show, and
- * @param pending those whose activation is pending, by relativePath.
+ * What an agent without clearance shows meanwhile. It keeps what it serves; but if it serves nothing at that place, or
+ * was not online when the target was published, it goes to the last proven target. Null: it stays as it is.
+ * @param shown the commits that the links show, by relativePath.
+ * @param pending the links whose activation is pending, by relativePath.
  */
 export function baseMeanwhile(
   wanted: WantedTarget,

@@ -11,17 +11,17 @@ import type { AclEntry, Session } from '../../zookeeper/session.ts';
 interface FetchLeaseParts {
   readonly session: Session;
   readonly path: string;
-  /** Whose children are the agents that are online. */
+  /** The znode whose children are the online agents. */
   readonly online: string;
   readonly acl: readonly AclEntry[];
-  /** How many agents may ask the origin at a time, asked at each fetch; null: this one does not queue. */
+  /** How many agents may use the origin at a time. Called at each fetch; null: this agent does not queue. */
   readonly leases: () => number | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
 
-/** A turn at the origin, to be given back. */
+/** A turn at the origin, to be released. */
 export interface OriginTurn {
   /** Never throws. */
   release(): Promise<void>;
@@ -33,18 +33,19 @@ export type TakeOriginTurn = (url: RepositoryUrl, signal: AbortSignal) => Promis
 const NO_TURN: OriginTurn = { release: async () => {} };
 export const noOriginTurn: TakeOriginTurn = async () => NO_TURN;
 
-/** So long ZooKeeper may be away before an agent asks the origin without its leave. */
+/** How long ZooKeeper may be away before an agent fetches without a lease. */
 const WITHOUT_MS = 5_000;
-/** So long an agent waits for its turn while others hold all leases: a dead or hostile holder must not stop it. */
+/** How long an agent waits for its turn while others hold all leases: a dead or hostile holder must not stop it. */
 const LONGEST_MS = 30_000;
-/** After this an agent that does nothing says why. */
+/** After this time a waiting agent logs what it waits for. */
 const WORD_MS = 2_000;
 
 /**
- * Queues for a lease on the origin. It protects a git server and is never worth a deployment: while ZooKeeper is away or
- * refuses, and after 30 s (with jitter) in the queue, the agent goes without. No agent queues where the origin is a directory, whose git runs on this machine,
- * or where no more agents are online than there are leases; while a fleet comes up these few go beside those that hold
- * leases. Agents that have the commit already never come here.
+ * Queues for a lease on the origin. The lease protects a git server and is never worth a failed deployment: while
+ * ZooKeeper is away or refuses, and after 30 s (with jitter) in the queue, the agent fetches without one. An agent does
+ * not queue if the origin is a directory, whose git runs on this machine, or if no more agents are online than there
+ * are leases. While a fleet starts up, those first agents fetch beside the holders of leases. Agents that have the
+ * commit already do not fetch.
  */
 export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
   const { session, path, online, acl, leases, clock, random, log } = parts;
@@ -78,7 +79,10 @@ export function createFetchLease(parts: FetchLeaseParts): TakeOriginTurn {
   }
 }
 
-/** While it is connected, others are at the origin, and each who waits gets there. The returned function ends it. */
+/**
+ * Calls `action` if the session stays disconnected. While it is connected, the queue moves: others are at the origin,
+ * and each waiting agent gets its turn. The returned function cancels it.
+ */
 function whenAway(session: Session, clock: Clock, action: () => void): () => void {
   let cancel = () => {};
   const look = () => {

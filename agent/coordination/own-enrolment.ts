@@ -6,8 +6,8 @@ import { followNode } from '../../zookeeper/recipes/follow-node.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
 
 /**
- * Where this agent stands with the enrolment of its app. `unknown`: ZooKeeper has not said yet. `missing`: enrolment is
- * closed, and this agent is not entered, or under another identity: the fleet does not count it.
+ * What the enrolment of the app says about this agent. `unknown`: ZooKeeper has not answered yet. `missing`: enrolment
+ * is closed and this agent is not entered, or entered with another identity; the fleet does not count it.
  */
 export type OwnEnrolment = 'unknown' | 'open' | 'enrolled' | 'missing';
 
@@ -22,8 +22,8 @@ interface OwnEnrolmentParts {
 }
 
 /**
- * Follows it until `signal`: two watches on small nodes, whatever the size of the fleet. Says it in the log once per
- * change. An agent that is not enrolled deploys all the same; it is only not waited for.
+ * Follows it until `signal`, with two watches on small nodes, whatever the size of the fleet. Logs each change to
+ * `enrolled` or `missing` once. An agent that is not enrolled still deploys; the fleet only does not wait for it.
  */
 export function followOwnEnrolment(
   parts: OwnEnrolmentParts,

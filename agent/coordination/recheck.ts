@@ -28,7 +28,7 @@ export async function recheckWanted(
   ]);
   signal.throwIfAborted();
   if (quarantine) refuseQuarantined(quarantine.data, wanted.target.commitId);
-  // Where ZooKeeper was wiped, no rollout and no policy hold anything back any more: what is served stays served.
+  // After a wipe of ZooKeeper no rollout and no policy hold anything back: what is served stays served.
   const isThere = config !== null && config.data.length > 0;
   if (!isThere) throw notCleared('config, which is empty or gone');
   if (targetVersionOf(config.stat) !== wanted.targetVersion)
@@ -44,7 +44,7 @@ export async function recheckWanted(
   return leave.at;
 }
 
-/** For an agent a quarantine is something to wait for: a person may lift it, or another target comes. */
+/** An agent waits while a commit is in quarantine: a person may lift it, or another target may come. */
 function refuseQuarantined(data: Buffer, commitId: string): void {
   try {
     checkQuarantine(parseQuarantine(data), commitId);

@@ -8,13 +8,13 @@ import { type AclEntry, ANY_VERSION, type Session } from '../../zookeeper/sessio
 interface ReporterParts {
   readonly session: Session;
   readonly path: string;
-  /** Of the report's node: only this agent may write it. */
+  /** For the report's node: only this agent may write it. */
   readonly acl: readonly AclEntry[];
-  /** Signed by this agent, with what only its presence knows. */
+  /** Signed by this agent, together with what only its presence knows. */
   readonly encode: (report: Report) => Buffer;
-  /** Whether this process owns its presence; only then it may speak under its id. */
+  /** Whether this process owns its presence; only then may it report under its id. */
   readonly mayWrite: () => boolean;
-  /** Told what keeps reports from being written, in words for a person; null: over. */
+  /** Called with the reason, readable by people, why reports cannot be written; null: the problem is over. */
   readonly onProblem: (words: string | null) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -22,24 +22,24 @@ interface ReporterParts {
 
 export interface Reporter {
   /**
-   * Never throws or waits. `working`: a stage under way, worth telling only if it lasts. `rest`: where the agent stands;
-   * at once when it is something else than was told last.
+   * Never throws or waits. `working`: a current stage, written only if work lasts. `rest`: the state of the agent;
+   * written at once if it differs from the last one written.
    */
   say(next: Report, kind: 'working' | 'rest'): void;
-  /** Writes the last report again, e.g. after presence was regained. */
+  /** Writes the last report again, for example after presence was regained. */
   repeat(): void;
-  /** Resolves when nothing is on its way any more. */
+  /** Resolves when no write is under way. */
   idle(): Promise<void>;
 }
 
 const COALESCE_MS = 1_000;
-/** A deployment that is over sooner than this reports once, when it is over. */
+/** A deployment that ends sooner than this is reported once, at its end. */
 const WORKING_DELAY_MS = 1_000;
-/** Stages told per targetVersion (docs/design.md, section 3: at most five writes in all where nothing fails). */
+/** Stages reported per targetVersion (docs/design.md, section 3: at most five writes in all if nothing fails). */
 const MAX_WORKING = 3;
-/** The same standing again, with another count of tries for instance, is not worth more than this. */
+/** The shortest time between reports of the same state, for example with another number of attempts. */
 const SAME_AGAIN_MS = 30_000;
-/** Between tries to write one that was refused; doubled each time. */
+/** The pause after a failed write; doubled each time. */
 const FAILED = { firstMs: 1_000, maxMs: 60_000 };
 
 export function createReporter(parts: ReporterParts): Reporter {
@@ -48,7 +48,7 @@ export function createReporter(parts: ReporterParts): Reporter {
   let told: { report: Report; at: number } | null = null;
   let working = { targetVersion: null as string | null, writes: 0 };
   let cancelTimer: (() => void) | null = null;
-  /** What the timer was set for. */
+  /** The kind of report that the timer was set for. */
   let timed: 'working' | 'rest' = 'rest';
   let writing: Promise<void> | null = null;
   let failures = 0;
@@ -96,7 +96,7 @@ export function createReporter(parts: ReporterParts): Reporter {
     const since = parts.clock.monotonic() - told.at;
     if (kind === 'working') return Math.max(WORKING_DELAY_MS, COALESCE_MS - since);
     if (standingKey(next) === standingKey(told.report)) return SAME_AGAIN_MS - since;
-    // Failures that alternate, as on a bad line, are told once a second at the most; an end is told at once.
+    // Alternating failures, as on a bad line, are written at most once a second; an end is written at once.
     return next.error?.next === 'retry' ? COALESCE_MS - since : 0;
   }
 
@@ -107,7 +107,7 @@ export function createReporter(parts: ReporterParts): Reporter {
       if (kind === 'working' && working.writes >= MAX_WORKING) return;
       pending = { report: next, kind };
       if (failures > 0) return; // Its own timer is running.
-      // Stages that follow each other quickly are work that lasts, too.
+      // Stages that follow each other quickly are lasting work too, so the timer keeps running.
       if (kind === 'working' && timed === 'working' && cancelTimer) return;
       const waitMs = delayOf(next, kind);
       cancelTimer?.();
@@ -127,7 +127,10 @@ export function createReporter(parts: ReporterParts): Reporter {
   };
 }
 
-/** What makes a standing another one; the count of tries and the times do not, nor for what a ready agent awaits leave. */
+/**
+ * What distinguishes one state from another. The number of attempts and the times do not, nor what a ready agent waits
+ * for.
+ */
 function standingKey(told: Report): string {
   const { targetVersion, phase, activeCommit, error, waitingFor, drift, override, suspended } = told;
   const waits = phase === 'awaiting' ? null : waitingFor;

@@ -15,7 +15,7 @@ export interface RolloutFeedParts {
   readonly znodes: Znodes;
   readonly agentId: string;
   readonly resyncMs: number;
-  /** What this agent takes for a base. */
+  /** Which targets this agent accepts as a base. */
   readonly policy: () => AllowList;
   readonly log: Logger;
   readonly clock: Clock;
@@ -23,8 +23,8 @@ export interface RolloutFeedParts {
 }
 
 /**
- * Tells the rollout view each time it changes: three watches, whatever the fleet's size. Ends only with `signal`: a
- * failure on the way is logged and the read is tried again.
+ * Calls `tell` with the rollout view each time that it changes: three watches, whatever the fleet's size. Ends only
+ * with `signal`: a failure is logged and the read is retried.
  */
 export async function followRollout(
   parts: RolloutFeedParts,
@@ -90,7 +90,7 @@ function rolloutOf(
 
 const baseOf = (judged: ReturnType<typeof parseBase>): Base | null => (judged.ok ? judged.base : null);
 
-/** Says once why a base is none: a rollout is written many times with the same one. */
+/** Logs once why a base was refused: a rollout is written many times with the same base. */
 function judgeBase({ policy, log }: RolloutFeedParts): (base: unknown) => Base | null {
   let said = '';
   return (value) => {
@@ -106,13 +106,16 @@ function judgeBase({ policy, log }: RolloutFeedParts): (base: unknown) => Base |
 
 const permitOf = (data: Buffer | undefined) => (data ? parsePermit(data) : null);
 
-/** One that cannot be read is no reason to go without. */
+/** A policy that cannot be read counts as one. */
 function policyOf(data: Buffer | undefined): PolicyAnswer {
   const { value, unreadable } = parsePolicy(data ?? Buffer.alloc(0));
   return value === null && unreadable === null ? 'none' : 'in force';
 }
 
-/** Where a rollout names the target the policy does not count: one that may not be read must not stop that. */
+/**
+ * Once a rollout names the target, the policy does not count. So a policy that we may not read must not stop the
+ * recheck.
+ */
 function unlessDenied(error: unknown): PolicyAnswer {
   if (isCode(error, 'NO_AUTH')) return 'not known';
   throw error;

@@ -1,28 +1,28 @@
 import type { Membership } from '../../zookeeper/recipes/membership.ts';
 
 interface SecondNameParts {
-  /** Of the presence under the agent's own name. */
+  /** The membership under the agent's own name. */
   readonly membership: Pick<Membership, 'state' | 'onChange'>;
   /** Joins under another name below `online`. */
   readonly join: (name: string) => Membership;
-  /** One that no other client can guess. */
+  /** A name that no other client can guess. */
   readonly newName: () => string;
-  /** After each change of `name`. */
+  /** Called after each change of `name`. */
   readonly onChange: () => void;
 }
 
 interface SecondName {
-  /** Under which the agent is online while its own name is contested; null: it is not, or needs none. */
+  /** The name under which the agent is online while its own name is contested. Null: it is not, or needs none. */
   readonly name: string | null;
-  /** As of a membership. */
+  /** The fence of the second membership. */
   readonly fence: bigint | undefined;
   leave(): Promise<void>;
 }
 
 /**
- * Keeps an agent online whose own name another client takes, however often: it is present under a name that was drawn a
- * moment ago, and its report, which no other client can write, says which. A second name that is taken too is replaced.
- * Nothing is made while the own name is free.
+ * Keeps an agent online when another client takes its name, however often. The agent is present under a freshly drawn
+ * name, and its report, which no other client can write, says which. A second name that is taken too is replaced. No
+ * second name is used while the agent's own name is free.
  */
 export function keepSecondName({ membership, join, newName, onChange }: SecondNameParts): SecondName {
   let second: { readonly name: string; readonly member: Membership } | null = null;

@@ -20,12 +20,12 @@ interface TargetFeedParts {
 }
 
 /**
- * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: a failure on the way
- * is logged and the read is tried again.
+ * The newest target as an endless stream: every change of `config`, judged. Ends only with `signal`: a failure is
+ * logged and the read is retried.
  *
- * Where ZooKeeper lost writes or was restored, config may be older than what this agent accepted last. It is then
- * refused until a person has spoken. A later time of the write is a person's word, also through another ZooKeeper client
- * than ours; an automatic rollback is none, unless what it takes back was one.
+ * If ZooKeeper lost writes or was restored, config may be older than what this agent last accepted. It is then refused
+ * until a person acts. A write with a later time counts as a person's act, also through another ZooKeeper client. An
+ * automatic rollback does not count, unless the target that it takes back did.
  */
 export async function* followTarget(parts: TargetFeedParts, signal: AbortSignal): AsyncGenerator<TargetHeard> {
   const { znodes, log } = parts;
@@ -60,7 +60,7 @@ async function judge(parts: TargetFeedParts, seen: Snapshot): Promise<TargetHear
   return { write, wanted: { kind: 'target', targetVersion, target: judged.target } };
 }
 
-/** Null: it is what should run. */
+/** Null: the target is current. */
 async function whyWentBack(parts: TargetFeedParts, target: Target, stat: NodeStat): Promise<string | null> {
   const accepted = parts.accepted()?.targetVersion;
   const targetVersion = targetVersionOf(stat);
@@ -72,7 +72,7 @@ async function whyWentBack(parts: TargetFeedParts, target: Target, stat: NodeSta
   return 'config goes back automatically from a target older than the one that this agent accepted last';
 }
 
-/** Whether our own transaction wrote config: another ZooKeeper client may have copied what an old one wrote. */
+/** Whether our own transaction wrote config: another ZooKeeper client may have copied the content of an old one. */
 async function isOfRecord(
   { session, znodes }: TargetFeedParts,
   deployment: number | undefined,
@@ -82,7 +82,7 @@ async function isOfRecord(
   return record?.czxid === mzxid;
 }
 
-/** A follower may lag: before a target counts as gone back, a quorum write and a second look. */
+/** A follower may lag: before a target counts as gone back, make a quorum write and read again. */
 async function withoutLag({ accepted, session, znodes }: TargetFeedParts, seen: Snapshot): Promise<Snapshot> {
   if (!seen.exists || !isEarlier(accepted(), seen.stat.mzxid)) return seen;
   await session.catchUp(znodes.config);
