@@ -17,15 +17,15 @@ export interface ActParts extends ApplyParts {
 
 /** What an action leaves for the next pass. */
 export interface ActMemory {
-  /** The kept release that was compared with its commit for this target. */
+  /** The commit whose kept release is known to match it, checked or made for this target. */
   checked: string | null;
   nextTry: NextTry;
 }
 
 /**
- * Performs these actions one after the other, until one fails or something else is wanted: what was swapped in meanwhile
- * is then not activated. A failure goes into the journal, with how long to wait before the next try; an interruption is
- * no failure. A release whose step or health check failed is given up, unless a person on this server chose it.
+ * Performs these actions in order, until one fails or something else is wanted. A release that was swapped in by then
+ * is not activated. A failure goes into the journal, with the time of the next try; an interruption is not a failure. A
+ * release whose step or health check failed is given up, unless a person on this server chose it.
  */
 export async function act(
   parts: ActParts,
@@ -64,7 +64,7 @@ async function actOnce(
   }
 }
 
-/** A full disk is a failure only where nothing is left that the agent itself can give back. */
+/** A full disk is a failure only if the agent has nothing left to give back. */
 async function applyWithRoom(parts: ActParts, action: Action, wanted: WantedTarget, signals: Signals): Promise<void> {
   for (;;) {
     try {
@@ -78,7 +78,10 @@ async function applyWithRoom(parts: ActParts, action: Action, wanted: WantedTarg
 
 const isFull = (error: unknown): boolean => classify(error).code === 'NO_SPACE';
 
-/** Beginning with the swap an action runs the operator's steps: the next pass repeats those that have to be. */
+/**
+ * Whether an action may be repeated at once. The others run the operator's steps or checks; the next pass decides which
+ * of those to repeat.
+ */
 const IS_REPEATABLE: Record<Action, boolean> = {
   fetch: true,
   write: true,
@@ -91,7 +94,7 @@ const IS_REPEATABLE: Record<Action, boolean> = {
   health: false,
 };
 
-/** Also for what fails after its action has ended: a release that was healthy at first. */
+/** Also used for a release that was healthy at first and fails after its action has ended. */
 export async function recordFailure(
   parts: ActParts,
   memory: ActMemory,

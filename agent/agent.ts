@@ -1,12 +1,13 @@
 /**
- * The agent's loop: one pass after the other until it rests; then it waits for the bell.
+ * The agent's loop: one pass after another until it rests; then it waits for the bell.
  *
- * Everything that may have changed rings the same bell (a watch event, a reconnect, a slow tick, the end of a backoff)
- * and carries nothing: each pass looks at the newest target and at the disk itself. The newest target wins: it
- * interrupts whatever runs, except from pre-activate to the end of activate.
+ * Every possible change rings the same bell (a watch event, a reconnect, a slow tick, the end of a backoff). The bell
+ * carries no data: each pass reads the newest target and the disk. The newest target wins: it interrupts any action,
+ * except from pre-activate to the end of activate.
  *
  * Follow a target from here to the disk: reconcile.ts (one pass) asks decide.ts (what this agent pursues) and plan.ts
- * (the next action); act.ts performs it with its failures, by apply.ts, which shows a release by disk/releases.ts.
+ * (the next action). act.ts performs it and handles its failures, through apply.ts, which shows a release through
+ * disk/releases.ts.
  */
 import { spread } from '../runtime/backoff.ts';
 import { type Bell, createBell } from '../runtime/bell.ts';
@@ -19,21 +20,21 @@ import { nothingHeard, type TargetHeard } from './state/wanted.ts';
 import { createHealthWatch } from './steps/health-watch.ts';
 
 export interface AgentParts extends ReconcileParts {
-  /** The newest target as an endless stream, which ends only with the signal. */
+  /** The newest target as an endless stream. It ends only with the signal. */
   readonly follow: (accepted: () => Journal['accepted'], signal: AbortSignal) => AsyncIterable<TargetHeard>;
-  /** Tells what the rollout says to this agent each time that changes; ends only with the signal. */
+  /** Calls `tell` with the rollout view each time that it changes. Ends only with the signal. */
   readonly followRollout: (tell: (view: RolloutView) => void, signal: AbortSignal) => Promise<void>;
-  /** Calls `ring` whenever `blocked` may have changed, `interrupt` when a person on this server said something. */
+  /** Calls `ring` whenever `blocked` may have changed, and `interrupt` when a person on this server gave a command. */
   readonly onChange: (ring: () => void, interrupt: () => void) => void;
 }
 
 interface Running extends Memory {
-  /** Interrupts the action under way, when something else is wanted. */
+  /** Interrupts the current action when something else is wanted. */
   interruption: AbortController;
 }
 
 /**
- * Runs until `stop` fires; an action that is under way then ends at its next safe point.
+ * Runs until `stop` fires; the current action then ends at its next safe point.
  * @throws FleetError LOCK_LOST: another process may take the same directories, so this one has to end.
  */
 export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<void> {
@@ -74,7 +75,10 @@ export async function runAgent(parts: AgentParts, stop: AbortSignal): Promise<vo
   await listening;
 }
 
-/** Not a failure of an action (those are in the journal) but of the journal itself, as on a full disk. */
+/**
+ * A pass that failed outside its actions, whose failures are in the journal: for example, the journal could not be
+ * written.
+ */
 function passFailed(parts: AgentParts, retryLoop: RetryLoop, { heard }: Memory, error: unknown): number {
   const retryInMs = retryLoop.failed(error, {}, 'the agent cannot work with its own files, trying again');
   const because = { kind: 'failed', failure: classify(error).toFailure(), retryInMs } as const;
@@ -82,7 +86,7 @@ function passFailed(parts: AgentParts, retryLoop: RetryLoop, { heard }: Memory, 
   return retryInMs;
 }
 
-/** Keeps `memory.heard` the newest target, rings, and interrupts what an older one had under way. */
+/** Stores each new target in `memory.heard`, rings, and interrupts the current action if `config` was written again. */
 async function listenToTarget(parts: AgentParts, memory: Running, bell: Bell, signal: AbortSignal): Promise<void> {
   const accepted = () => parts.journal().accepted;
   for await (const heard of parts.follow(accepted, signal)) {
@@ -93,13 +97,16 @@ async function listenToTarget(parts: AgentParts, memory: Running, bell: Bell, si
   }
 }
 
-/** The rollout changes what is done next, and interrupts only what is done until the target is cleared. */
+/**
+ * A change of the rollout affects the next pass. It interrupts only work on the base, which is shown until the target
+ * is cleared.
+ */
 async function listenToRollout(parts: AgentParts, memory: Running, bell: Bell, signal: AbortSignal): Promise<void> {
   await parts.followRollout((view) => {
     const { wanted, view: before } = memory;
     memory.view = view;
     if (wanted.kind === 'target' && wanted.meanwhile !== undefined) interrupt(memory, bell);
-    // Most changes of a record that a whole fleet watches are about other agents.
+    // The whole fleet watches this record, and most of its changes are about other agents.
     else if (wanted.kind !== 'target' || changesClearance(wanted, before, view)) bell.ring();
   }, signal);
 }
@@ -110,5 +117,5 @@ function interrupt(memory: Running, bell: Bell): void {
   bell.ring();
 }
 
-/** One for all: its stack says nothing, and to take one costs more than the rest of an interruption. */
+/** One for all interruptions: its stack says nothing, and capturing one costs more than the rest of an interruption. */
 const OTHERWISE = new DOMException('something else is wanted', 'AbortError');

@@ -50,15 +50,15 @@ export interface ApplyParts extends FetchParts, PrepareParts, SwapParts, HealthP
   readonly rotation: Rotation;
 }
 
-/** From pre-activate to the end of activate only `stop` counts. */
+/** From pre-activate to the end of activate, only `stop` is obeyed. */
 export interface Signals {
-  /** Fires when something else is wanted, and with `stop`. */
+  /** Fires when something else is wanted, and together with `stop`. */
   readonly interrupt: AbortSignal;
-  /** Fires at the end of this process. */
+  /** Fires when this process ends. */
   readonly stop: AbortSignal;
 }
 
-/** Performs one action and decides nothing. A swap is never cut in half. */
+/** Performs one action and decides nothing. A swap is never interrupted halfway. */
 export async function apply(
   parts: ApplyParts,
   action: Action,
@@ -139,8 +139,8 @@ async function swapIn(
 }
 
 /**
- * The only visible step. Intent first: `activation: wanted` is durable before the link moves, so that a crash right
- * after the rename still runs the activate command.
+ * The only visible step. Intent comes first: `activation: wanted` is durable before the link moves, so that the
+ * activate command still runs after a crash right after the rename.
  */
 async function swap(parts: SwapParts, { target }: WantedTarget, stamp?: SwapStamp): Promise<void> {
   const { commitId, relativePath } = target;
@@ -159,7 +159,7 @@ async function activate(parts: ActivateParts, wanted: WantedTarget, stop: AbortS
   if (wanted.override) await runStep(parts, 'on-rollback', wanted, stop);
   await runStep(parts, 'activate', wanted, stop);
   await parts.failpoint('activate.ended');
-  // A person who goes back on this server judges by themselves.
+  // A person who goes back on this server judges the health of the release themselves.
   if (!steps.health || wanted.override) return await remembered(parts, wanted);
   await parts.remember(activated);
   await parts.failpoint('activate.remembered');

@@ -1,14 +1,14 @@
 /**
- * What this agent pursues, out of everything that has a say in it. Pure: the table is test/agent/decide.test.ts.
+ * What this agent pursues, chosen from everything that has a say in it. Pure. The table: test/agent/decide.test.ts.
  *
  * 1. The fleet asks for the target in `config`. While another process holds this agent's name, the fleet asks for
- *    nothing. Where nothing is asked for and an activation is unfinished, that is finished.
- * 2. A person on this server (an override) goes before the fleet, until the fleet has a newer target.
- * 3. A target that is not cleared waits. Meanwhile the agent keeps what it serves; an agent that serves nothing, or was
+ *    nothing. If nothing is asked for and an activation is unfinished, the agent finishes it.
+ * 2. A person on this server (an override) takes precedence over the fleet, until the fleet has a newer target.
+ * 3. A target that is not cleared waits. Meanwhile the agent keeps what it serves. An agent that serves nothing, or was
  *    offline when the target was published, shows the fleet's base.
  * 4. A suspended agent begins nothing. It still finishes an override, and what follows a swap that has happened.
  *
- * Whether a release is fetched, written or swapped for it is not decided here but in plan.ts.
+ * Whether a release is fetched, written or swapped for that is decided in plan.ts, not here.
  */
 import { parseKept } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
@@ -35,13 +35,13 @@ export interface Pursuit {
   readonly wanted: Wanted;
   /** The rule that chose it. */
   readonly why: 'target' | 'refused' | 'nothing' | 'blocked' | 'unfinished' | 'override' | 'base';
-  /** Whether what is wanted may be activated. The base always may: it is proven. */
+  /** Whether the wanted target may be activated. The base always may: it is proven. */
   readonly clearance: Clearance;
-  /** The write of `config` that is accepted by beginning this; null where the fleet has no part in it. */
+  /** The write of `config` that is accepted when this begins. Null if it does not come from the fleet's target. */
   readonly accepts: TargetHeard['write'];
   /** Whether the fleet's target was published while this agent was offline. */
   readonly late: boolean;
-  /** Set where a person suspended this server, and nothing is done therefore. */
+  /** Set if a person suspended this server and the agent therefore does nothing. */
   readonly suspended: Suspension | null;
 }
 
@@ -78,8 +78,9 @@ function askedFor({ heard, blocked, journal }: Circumstances): Asked {
 }
 
 /**
- * The override's commit while the target that it was given against is the newest that was accepted. Once it is shown, a
- * newer target that is refused is reported beside it, not hidden behind it.
+ * The override's commit, while the target that it was given against is still the newest: the wanted one, or the last
+ * accepted one if none is wanted. Once it is shown, a newer target that is refused is reported together with it, not
+ * hidden behind it.
  */
 export function applyOverride(wanted: Wanted, override: Override | null, journal: Journal): Wanted {
   const { accepted, links } = journal;
@@ -97,7 +98,7 @@ function clearanceFor(wanted: Wanted, view: RolloutView): Clearance {
   return clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
 }
 
-/** Judged once for each targetVersion, when it is first seen, and remembered over restarts. */
+/** Judged once per targetVersion, when it is first seen, and remembered across restarts. */
 function isLate({ journal, joinedAt }: Circumstances, wanted: Wanted, write: TargetHeard['write']): boolean {
   const { accepted } = journal;
   if (wanted.kind !== 'target' || !write) return false;
@@ -110,7 +111,7 @@ function insteadOf(wanted: Wanted, { base }: RolloutView, journal: Journal, late
   return baseMeanwhile(wanted, base, journal.links, journal.pendingActivation, late);
 }
 
-/** What a person who suspends this server does not stop: an earlier word of a person, and what follows a swap. */
+/** What a suspension does not stop: an override that was given before it, and what follows a swap. */
 function mustBeFinished(wanted: Wanted, journal: Journal): boolean {
   if (wanted.kind !== 'target') return false;
   const begun = isBegun(journal, wanted.targetVersion, wanted.target);

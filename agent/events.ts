@@ -7,36 +7,36 @@ import type { Journal, Reversal } from './state/journal.ts';
 import type { Wanted, WantedTarget } from './state/wanted.ts';
 
 /**
- * What the agent's loop tells those who listen: the log, the report, metrics, the liveness of the loop (agent/service/).
- * A deployment never depends on them: nothing waits for them, and what they throw is logged and goes no further.
+ * What the agent's loop tells its listeners: the log, the report, metrics, the liveness of the loop (agent/service/).
+ * No deployment depends on them: nothing waits for them, and their errors are logged and go no further.
  */
 export interface AgentEvents {
-  /** A target is begun that is another one than before. */
+  /** A target begins that differs from the one before. */
   begun: { readonly wanted: WantedTarget };
   /** An action begins. */
   working: { readonly wanted: WantedTarget; readonly action: Action; readonly journal: Journal };
-  /** It went well. */
+  /** It succeeded. */
   done: { readonly wanted: WantedTarget; readonly action: Action; readonly ms: number };
-  /** It failed, or a release that was healthy at first did. */
+  /** It failed; or a release failed that was healthy at first. */
   failed: {
     readonly wanted: WantedTarget;
     readonly action: Action;
     readonly failure: FleetError;
-    /** The last words of its step; empty: it had none. */
+    /** The end of its step's output. Empty: it had no step. */
     readonly output: string;
     readonly attempts: number;
   };
-  /** What follows a failed step or health check begins; it may take as long as its steps. */
+  /** The revert of a failed step or health check begins. It may take as long as its steps. */
   reverting: { readonly reversal: Reversal };
-  /** There is nothing to do now. Told at each pass, also where nothing changed since the last. */
+  /** Nothing to do now. Emitted at each pass, even if nothing has changed since the last one. */
   rest: { readonly wanted: Wanted; readonly because: Rest; readonly journal: Journal };
-  /** What the last inspection of the active release found; none: it is its commit. */
+  /** The result of the last inspection of the active release. Empty: it matches its commit. */
   drift: { readonly names: readonly string[] };
-  /** Old releases, or parts of them, that could not be deleted and were set aside; told after each inspection. */
+  /** Old releases, or parts of them, that could not be deleted and were set aside. Emitted after each inspection. */
   undeletable: { readonly paths: readonly string[] };
-  /** A service was left, and who uses it was waited for. */
+  /** This server left a service and waited for its consumers. */
   drained: DrainTold;
-  /** Maintenance may take long, and begins and ends beside the events of a deployment. */
+  /** Maintenance may take long. It begins and ends independently of the events of a deployment. */
   maintenance: { readonly state: 'begins' | 'ends' };
 }
 
@@ -45,7 +45,7 @@ export type AgentListener = { readonly [Name in keyof AgentEvents]?: (event: Age
 /** Never throws. */
 export type Emit = <Name extends keyof AgentEvents>(name: Name, event: AgentEvents[Name]) => void;
 
-/** Listeners hear each event in this order. One that throws is named in the log once; the others hear the event. */
+/** Listeners get each event in this order. The first error of a listener is logged; the others still get the event. */
 export function createEmit(listeners: Readonly<Record<string, AgentListener>>, log: Logger): Emit {
   const failing = new Set<string>();
   return (name, event) => {

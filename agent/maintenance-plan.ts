@@ -1,20 +1,20 @@
-/** What one chore needs to know of the past, on the monotonic clock. */
+/** The past that the choice of a task depends on, on the monotonic clock. */
 export interface MaintenanceTimes {
   readonly active: string | null;
-  /** The targetVersion that it was settled for last: a new one is inspected again, also where the commit is the same. */
+  /** The targetVersion that it was last settled for. A new one is inspected again, even if the commit is the same. */
   readonly settledFor: string | null;
-  /** Since when the active commit is settled. */
+  /** When the active commit settled. */
   readonly settledAt: number;
   readonly inspectedAt: number | null;
   readonly tidiedAt: number;
-  /** After a failure nothing is tried until then. */
+  /** After a failure, nothing is tried before this time. */
   readonly restUntil: number;
 }
 
 interface ChoreState {
-  /** Whether the spare is proved to be the active commit: the next difference is then written into it. */
+  /** Whether the spare is proved to be the active commit, so that the next difference is written into it. */
   readonly spareIsActive: boolean;
-  /** Releases that retention lets go, oldest first. */
+  /** Releases that retention no longer keeps, oldest first. */
   readonly superfluous: readonly string[];
 }
 
@@ -25,11 +25,11 @@ export type MaintenanceTask =
   | { readonly do: 'remove'; readonly release: string }
   | { readonly do: 'tidy' };
 
-/** Fifty servers that share a disk or a core finish their deployments first: spares come after. */
+/** Fifty servers that share a disk or a core finish their deployments first; their spares are made afterwards. */
 const AFTER_SETTLING_MS = 1_500;
 const TIDY_MS = 3_600_000;
 
-/** The next chore, most useful first, or how long there is none. Pure. */
+/** The next task, the most useful one first, or the time until there is one. Pure. */
 export function taskDue(
   times: MaintenanceTimes,
   state: ChoreState,
@@ -38,7 +38,7 @@ export function taskDue(
 ): MaintenanceTask | { readonly inMs: number } {
   const start = startOf(times);
   if (now < start) return { inMs: start - now };
-  // Room first: of the releases that go, the last one becomes the spare.
+  // Make room first. Of the releases to remove, the last one becomes the spare.
   const [release, more] = state.superfluous;
   if (release !== undefined && more !== undefined) return { do: 'remove', release };
   if (!state.spareIsActive) return { do: 'spare', from: release ?? null };

@@ -27,9 +27,9 @@ interface ChoreParts {
   /** How often the active tree is compared with its commit, ms. */
   readonly verifyMs: number;
   readonly drift: 'observe' | 'heal';
-  /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
+  /** Patterns of what steps may create inside any release: neither drift nor cleaned. */
   readonly generated: readonly string[];
-  /** What is done with the release at this path. */
+  /** The steps for the release at this path. */
   readonly stepsOf: (release: string) => Promise<ReleaseSteps>;
   readonly failpoint: Failpoint;
   readonly journal: () => Journal;
@@ -38,12 +38,12 @@ interface ChoreParts {
 }
 
 export interface Maintenance {
-  /** Does what is due, at most one thing; resolves to how long until the next is due, 0: at once. Never throws. */
+  /** Performs at most one due task. Resolves to the time until the next one is due; 0: at once. Never throws. */
   next(active: CommitId, settledFor: TargetVersion, signal: AbortSignal): Promise<number>;
   /**
-   * The same while something else is wanted than what is served: only whether it is its commit still. The spare, pins
-   * and old releases are left to the deployment under way.
-   * @param drift `observe`: nothing is put right, whatever the settings say.
+   * The same while something other than the served release is wanted: checks only whether that still matches its
+   * commit. The spare, pins and old releases are left to the current deployment.
+   * @param drift `observe`: nothing is restored, whatever the settings say.
    */
   watch(served: CommitId, signal: AbortSignal, drift: 'as set' | 'observe'): Promise<number>;
 }
@@ -51,9 +51,9 @@ export interface Maintenance {
 const AFTER_FAILURE_MS = 60_000;
 
 /**
- * What a settled agent does with its time: proves the active tree as a whole, makes the next spare, lets go what
- * retention no longer wants, packs the store. Anything newer interrupts it, and nothing of it is ever needed for a
- * deployment to succeed: a missing spare only makes the next one slower.
+ * What a settled agent does in the background: proves the whole active tree, makes the next spare, removes what
+ * retention no longer keeps, packs the store. Anything newer interrupts it. No deployment needs it to succeed: without
+ * a spare, the next one is only slower.
  */
 export function createMaintenance(parts: ChoreParts): Maintenance {
   const { clock } = parts;
@@ -65,7 +65,7 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
     const started = clock.monotonic();
     switch (chore.do) {
       case 'inspect':
-        await unpinStrays(parts); // A crash may have come between the end of a release and that of its pin.
+        await unpinStrays(parts); // A crash may have come between the removal of a release and of its pin.
         await inspect(parts, active, signal, parts.drift);
         parts.emit('undeletable', { paths: await parts.store.undeletable() });
         times = { ...times, inspectedAt: clock.monotonic() };
@@ -89,7 +89,7 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
     parts.log.debug({ chore: chore.do, commitId: active, ms }, `${chore.do} done`);
   }
 
-  /** Does what `decide` says, and resolves to how long until there is more. */
+  /** Does what `decide` says. Resolves to the time until there is more to do. */
   async function perhaps(
     active: CommitId,
     settledFor: TargetVersion | null,
@@ -158,7 +158,10 @@ async function driftOf(parts: ChoreParts, active: CommitId, signal: AbortSignal)
   return names.length > 0 ? names.slice(0, 20) : ['HEAD'];
 }
 
-/** What is in a release by right besides its commit: as it was prepared, for its files may have been written since. */
+/**
+ * Patterns of files that belong in a release besides its commit, as noted when it was prepared: the files that name
+ * them may have been modified since.
+ */
 export async function exceptIn(
   { layout, journal, generated, stepsOf }: Pick<ChoreParts, 'layout' | 'journal' | 'generated' | 'stepsOf'>,
   active: CommitId,
@@ -173,7 +176,7 @@ async function heal(parts: ChoreParts, active: CommitId, signal: AbortSignal): P
   parts.log.info({ commitId: active }, 'the active release is its commit again');
 }
 
-/** An old release becomes the spare: cheaper than a new tree, and its readers' grace is over. */
+/** An old release becomes the spare. That is cheaper than a new tree, and the grace for its readers is over. */
 async function recycle(parts: ChoreParts, release: string): Promise<void> {
   await parts.spare.takeOver(releaseOf(parts.layout, release));
   await forget(parts, release);

@@ -11,11 +11,11 @@ export interface ObserveParts {
   readonly store: Store;
   readonly spare: Spare;
   readonly uid: number;
-  /** What a release has to be prepared by (steps/release-file.ts). */
+  /** What a release must be prepared with (steps/release-file.ts). */
   readonly preparation: string;
 }
 
-/** Looks at the disk, and only at the disk: no memory of what was done counts. */
+/** Reads the disk. What the agent remembers counts only for what the disk does not show, such as preparation. */
 export async function observe(
   parts: ObserveParts,
   { target, override }: WantedTarget,
@@ -24,7 +24,8 @@ export async function observe(
 ): Promise<Observed> {
   const { layout, store } = parts;
   const known = journal.releases[target.commitId];
-  // A person who goes back, perhaps without a network, gets a release as it ran; and nothing is made under readers.
+  // A person who goes back, perhaps without a network, gets a release as it ran. And nothing is prepared in a release
+  // that a link shows.
   const asItRan = override !== undefined && known?.endedWell === true;
   const read = Object.values(journal.links).includes(target.commitId);
   const prepared = asItRan || read || (known?.prepared ?? '') === parts.preparation;
@@ -37,13 +38,13 @@ export async function observe(
     () => false,
   );
   const kept = !released ? 'absent' : checked === target.commitId ? 'checked' : 'unchecked';
-  // A link whose release somebody deleted shows nothing.
+  // A link to a deleted release shows nothing.
   const place = 'shown' in found && found.shown === target.commitId && !released ? { shown: null } : found;
-  // Nearest first: what is not needed to decide is not looked up, each look-up in git costs a process.
+  // Nearest first: what the decision does not need is not looked up, because each look-up in git costs a process.
   const proved = 'failure' in place || kept !== 'absent' ? null : await parts.spare.proved();
   const near = 'failure' in place || kept === 'checked';
   const stored = near ? false : await store.has(target.commitId, target.url);
-  // What came from another repository is asked of this one before the spare counts.
+  // If the commit came from another repository, this one is asked for it before the spare counts.
   const spare = proved === target.commitId && !stored ? null : proved;
   return { place, kept, spare, stored: stored && spare !== target.commitId, prepared };
 }

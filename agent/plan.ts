@@ -5,21 +5,21 @@ import type { Journal, Progress } from './state/journal.ts';
 import type { Suspension } from './state/suspension.ts';
 import type { Wanted } from './state/wanted.ts';
 
-/** What is on the disk right now, as far as it matters for the wanted target. */
+/** What is on the disk now, as far as the wanted target needs it. */
 export interface Observed {
   /** What the link shows (null: there is none), or why there cannot be a link. */
   readonly place: { readonly shown: CommitId | null } | { readonly failure: Failure };
-  /** A kept release of the commit: `unchecked` until it was compared with the commit for this target. */
+  /** The kept release of the commit: `unchecked` until it is compared with the commit for this target. */
   readonly kept: 'absent' | 'unchecked' | 'checked';
   /** The commit that the spare was proved to be. */
   readonly spare: CommitId | null;
   /** Whether the store has the commit. */
   readonly stored: boolean;
-  /** Whether the kept release needs no `prepare` step any more. */
+  /** Whether the kept release needs no further preparation. */
   readonly prepared: boolean;
 }
 
-/** For where there is nothing to look at. */
+/** For a wanted target that needs no look at the disk. */
 export const NOTHING_OBSERVED: Observed = {
   place: { shown: null },
   kept: 'absent',
@@ -29,8 +29,8 @@ export const NOTHING_OBSERVED: Observed = {
 };
 
 /**
- * One action, and what follows it without another look where it goes well: what any look would then say. Each action
- * changes the disk or the journal; after the last the agent looks again.
+ * One action, and the actions that follow it if it succeeds, without another look: a look would choose the same. Each
+ * action changes the disk or the journal. After the last one the agent looks again.
  */
 export type Decision =
   | { readonly do: 'rest'; readonly because: Rest }
@@ -40,28 +40,31 @@ export type Action = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' |
 export type Rest =
   | { readonly kind: 'settled' }
   | { readonly kind: 'waiting'; readonly waitingFor: string }
-  /** Everything is ready; only the clearance to activate is missing, or (`floor`) the service cannot spare this server. */
+  /**
+   * Everything is ready. What is missing is the clearance to activate, or (`floor`) the service cannot spare this
+   * server.
+   */
   | { readonly kind: 'awaiting'; readonly waitingFor: string; readonly floor?: true }
   | { readonly kind: 'suspended'; readonly suspension: Suspension }
   | {
       readonly kind: 'failed';
       readonly failure: Failure;
       readonly retryInMs: number | null;
-      /** The last words of the step that failed. */
+      /** The end of the output of the step that failed. */
       readonly output?: string;
     };
 
-/** What became of the wanted target so far. */
+/** What has happened to the wanted target so far. */
 export interface Past {
   readonly progress: Progress | null;
-  /** The release failed here at this targetVersion, and is not tried again. */
+  /** Set if the release failed here at this targetVersion; it is not tried again. */
   readonly gaveUp: Journal['gaveUp'];
-  /** How long a failed try still has to wait, 0 when its time has come, null: it is not repeated automatically. */
+  /** The time until the next try of a failed action; 0: now; null: it is not repeated automatically. */
   readonly retryInMs: number | null;
 }
 
 /**
- * The next action towards the wanted target; pure, so every row of its table is a test. Read top down: what cannot be
+ * The next action towards the wanted target. Pure, so every row of its table is a test. Read top down: what cannot be
  * wanted, what is done, what failed and waits, and then the way from the origin to the link, nearest end first.
  * @param clearance whether this agent may activate it.
  */

@@ -17,21 +17,21 @@ interface CheckParts {
   readonly store: Pick<Store, 'attach' | 'inspect' | 'restore'>;
   readonly log: Logger;
   readonly journal: () => Journal;
-  /** Patterns of what steps may make inside any release: neither drift nor cleaned. */
+  /** Patterns of what steps may create inside any release: neither drift nor cleaned. */
   readonly generated: readonly string[];
 }
 
 export interface PrepareParts extends CheckParts, StepParts {
   readonly clock: Clock;
-  /** What a release has to be prepared by (steps/release-file.ts). */
+  /** What a release must be prepared with (steps/release-file.ts). */
   readonly preparation: string;
   readonly failpoint: Failpoint;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
 }
 
 /**
- * A kept release is shown (again) only if its files are the commit's. Files that somebody changed are put right in place,
- * since running processes may still read there; what is not of the commit stays, and is reported by the inspection.
+ * A kept release is shown (again) only if its files match the commit. Modified files are restored in place, because
+ * running processes may still read there. Files that are not part of the commit stay; the inspection reports them.
  */
 export async function checkKept(parts: CheckParts, commitId: CommitId, signal: AbortSignal): Promise<void> {
   const release = releaseOf(parts.layout, commitId);
@@ -56,7 +56,7 @@ async function wrongFiles(parts: CheckParts, commitId: CommitId, except: readonl
   return [...(drift.head === commitId ? [] : ['HEAD']), ...drift.changed, ...drift.missing];
 }
 
-/** In the release, which was verified and which nothing shows yet: what it lacks besides the commit's files. */
+/** Adds to the release what it needs besides the commit's files. It was verified before, and no link shows it yet. */
 export async function prepare(parts: PrepareParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { commitId } = wanted.target;
   const release = releaseOf(parts.layout, commitId);

@@ -1,15 +1,14 @@
 /**
- * One pass of the agent's loop: look, decide, do one thing, report. Called again and again by agent.ts; whatever it
- * decides is decided elsewhere, by pure functions.
+ * One pass of the agent's loop: look, decide, act, report. agent.ts calls it repeatedly. All decisions are made
+ * elsewhere, by pure functions.
  *
- * 1. Directories that were removed are made again, and the journal is brought to what the disk shows
- *    (repair-journal.ts).
+ * 1. Removed directories are created again, and the journal is brought to what the disk shows (repair-journal.ts).
  * 2. A release that failed is reverted before anything else (revert.ts).
  * 3. decide.ts says what this agent pursues; a target that is new to it is begun in the journal.
  * 4. plan.ts says the next action, from what the disk shows (observe.ts); act.ts performs it and what follows from it.
- * 5. Where there is nothing to do, the agent reports that it rests, and does its maintenance.
+ * 5. If there is nothing to do, the agent reports that it rests, and does its maintenance.
  *
- * A pass that fails changes nothing of what is served: the next pass begins with a look at the disk.
+ * A pass that fails leaves what is served as it is; the next pass begins with another look at the disk.
  */
 import { spread } from '../runtime/backoff.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
@@ -34,7 +33,7 @@ import { factsOf } from './steps/run.ts';
 
 export interface ReconcileParts extends ActParts, ObserveParts {
   readonly resyncMs: number;
-  /** Makes again what was removed of our directories. @throws FleetError LOCK_LOST: this process has to end. */
+  /** Creates our directories again if they were removed. @throws FleetError LOCK_LOST: this process has to end. */
   readonly renewLock: () => Promise<void>;
   readonly maintenance: Maintenance;
   readonly rotation: Rotation;
@@ -44,16 +43,16 @@ export interface ReconcileParts extends ActParts, ObserveParts {
   readonly joinedAt: () => bigint | undefined;
 }
 
-/** What a pass knows beside journal and disk; lost at a restart without harm. */
+/** What a pass knows besides the journal and the disk. A restart loses it without harm. */
 export interface Memory extends ActMemory {
   heard: TargetHeard;
   view: RolloutView;
-  /** What the pass under way, or the last one, is about. */
+  /** What the current pass, or the last one, is about. */
   wanted: Wanted;
   readonly healthWatch: HealthWatch;
 }
 
-/** @returns how long to rest, ms; null: look again at once. */
+/** @returns how long to rest, ms; null: start the next pass at once. */
 export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signals: Signals): Promise<number | null> {
   await parts.renewLock();
   await repair(parts, memory);
@@ -71,7 +70,7 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
     memory.healthWatch.over(null);
     const because = { kind: 'suspended', suspension: suspended } as const;
     parts.emit('rest', { wanted, because, journal: parts.journal() });
-    // The person may be changing files by hand: those are named, not put right.
+    // The person may be changing files by hand: drift is reported and not restored.
     return soonest(parts, [await watchServed(parts, wanted, signals.interrupt, 'observe')]);
   }
   if (wanted.kind === 'target') await beginOnce(parts, memory, wanted, pursuit);
@@ -95,7 +94,9 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
   return soonest(parts, [maintenanceInMs, retryInMs, waitsForFloor(next.because) ? FLOOR_MS : null]);
 }
 
-/** The journal follows the disk, keeps the base for the time when ZooKeeper is away, and holds what is refused. */
+/**
+ * Brings the journal to what the disk shows. Keeps the base for the time when ZooKeeper is away, and notes a refusal.
+ */
 async function repair(parts: ReconcileParts, { view, heard }: Memory): Promise<void> {
   const before = parts.journal();
   const repaired = await repairJournal(parts.layout, before, parts.clock.now());
@@ -124,18 +125,19 @@ async function nextAction(parts: ReconcileParts, memory: Memory, { wanted, clear
   const journal = parts.journal();
   const waitMs = journal.progress?.activation === 'failed' ? null : memory.nextTry.at - parts.clock.monotonic();
   const retryInMs = waitMs === null || waitMs === Number.POSITIVE_INFINITY ? null : Math.max(0, waitMs);
-  // What a person on this server chose is tried again all the same.
+  // What a person on this server chose is tried again even if it was given up.
   const gaveUp = wanted.kind === 'target' && !wanted.override ? gaveUpOn(journal, wanted) : null;
   const past = { progress: journal.progress, gaveUp, retryInMs };
-  // Nothing is looked at in vain: each look-up in git is a process.
+  // The disk is not read without need: each look-up in git is a process.
   const blind = wanted.kind !== 'target' || gaveUp !== null;
   const observed = blind ? NOTHING_OBSERVED : await observe(parts, wanted, journal, memory.checked);
   return plan(wanted, observed, past, clearance);
 }
 
 /**
- * Out of the services from before the swap to the end of the checks; at any other decision back in. What a person on this
- * server chose, and what was swapped before a crash, waits for others no longer than the way back does.
+ * Out of the services from before the swap to the end of the checks; any other decision puts the server back. For what
+ * a person on this server chose, and for what was swapped before a crash, the wait for others is bounded as on the way
+ * back.
  */
 async function leaveFirst(parts: ReconcileParts, planned: Decision, wanted: Wanted, interrupt: AbortSignal) {
   const { rotation } = parts;
@@ -157,11 +159,11 @@ const awaitFloor = (waitingFor: string): Decision => ({
   because: { kind: 'awaiting', waitingFor, floor: true },
 });
 
-/** Others that come back make no sound here. */
+/** No bell rings here when other instances come back. */
 const FLOOR_MS = 1_000;
 const waitsForFloor = (because: Rest): boolean => because.kind === 'awaiting' && because.floor === true;
 
-/** Looks after what is served meanwhile, while the target waits, is refused or has failed. Null: nothing is served. */
+/** Maintains what is served while the target waits, is refused or has failed. Null: nothing is served. */
 async function watchServed(parts: ReconcileParts, wanted: Wanted, signal: AbortSignal, drift: 'as set' | 'observe') {
   const { links, progress } = parts.journal();
   const path = wanted.kind === 'target' ? wanted.target.relativePath : progress?.relativePath;

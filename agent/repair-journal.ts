@@ -6,9 +6,9 @@ import type { Journal } from './state/journal.ts';
 import { noteLeft, noteShown } from './state/link-history.ts';
 
 /**
- * The disk is the truth: brings the journal's links and releases to what is there. A crash or a full disk between the
- * rename of a link and its entry in the journal shows here; so does a link that somebody removed, and a release
- * directory that the journal does not know. Returns the same object where nothing differs.
+ * The disk is the truth: brings the journal's links and releases to what is there. That covers a crash or a full disk
+ * between the rename of a link and its entry in the journal, a link that was removed, and a release directory that the
+ * journal does not know. Returns the same object if nothing differs.
  */
 export async function repairJournal(layout: Layout, journal: Journal, now: number): Promise<Journal> {
   let repaired = journal;
@@ -27,7 +27,7 @@ export async function repairJournal(layout: Layout, journal: Journal, now: numbe
   return { ...repaired, releases };
 }
 
-/** Where the journal was lost: every link below the root that shows one of our releases. Bounded, links not followed. */
+/** For a lost journal: every link below the root that shows one of our releases. Bounded; links are not followed. */
 export async function findLinks(layout: Layout): Promise<string[]> {
   const found: string[] = [];
   const open = [layout.root];
@@ -45,7 +45,7 @@ export async function findLinks(layout: Layout): Promise<string[]> {
 
 const MAX_DIRECTORIES = 100_000;
 
-/** The commit that a link of ours shows; null where there is none, or one that leads elsewhere. */
+/** The commit that our link shows; null if there is no link, or it leads elsewhere. */
 async function shownAt(layout: Layout, link: string): Promise<string | null> {
   const target = (await lstat(link).catch(() => null))?.isSymbolicLink() ? await readlink(link) : null;
   const release = target === null ? null : resolve(dirname(link), target);

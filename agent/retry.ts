@@ -9,12 +9,15 @@ export interface NextTry {
   readonly at: number;
 }
 
-/** Of steps other than the fetch: a full disk, a ZooKeeper that cannot confirm. */
+/** For actions other than the fetch: a full disk, a ZooKeeper that cannot confirm. */
 const LOCAL = { firstMs: 500, maxMs: 30_000 };
-/** What only a person can correct outside the target (a key, a host key, a token file) is tried again this seldom. */
+/**
+ * The pause before a try that is not expected to help soon: of a fetch that a person must make possible (a key, a host
+ * key, a token file) or that has used up its quick tries, and after a defect.
+ */
 const STALLED_MS = 60_000;
 
-/** @param attempts how often this target failed so far, this failure included. */
+/** @param attempts the number of failures of this target so far, this one included. */
 export function nextTryAfter(
   failure: FleetError,
   step: Action,
@@ -27,15 +30,16 @@ export function nextTryAfter(
     return { at: now + waitMs };
   }
   if (failure.next === 'stall') return { at: Number.POSITIVE_INFINITY };
-  // What we do not understand may pass: it is tried again, seldom, for after all faults have ended every agent must arrive.
+  // What we do not understand may pass. It is tried again, seldom: once all faults have ended, every agent must arrive.
   if (failure.next === 'bug') return { at: now + spread(STALLED_MS, 0.2, random) };
   return { at: now + fullJitter(LOCAL, attempts - 1, random) };
 }
 
 /**
- * Pure: after how many ms to try a failed fetch again, or null to leave it until something changes. An origin that
- * fifty agents ask in the same instant resets half of them, so first retries are quick, and spread by full jitter. A
- * commit that is not there may still be on its way (publish before push): asked for again some minutes long, no longer.
+ * Pure: the pause, in ms, before a failed fetch is tried again. Null: no quick try; nextTryAfter then takes the long
+ * pause. An origin that fifty agents ask at the same instant resets half of the connections, so first retries are quick
+ * and spread by full jitter. A commit that is missing may still be on its way (publish before push): it gets some
+ * minutes of quick tries.
  * @param attempt 0 after the first failure.
  */
 export function fetchRetryMs(failure: FleetError, attempt: number, random: Random): number | null {
@@ -55,7 +59,7 @@ const OTHER_CODES: FetchBackoff = { backoff: { firstMs: 500, maxMs: 60_000 }, ma
 
 const FETCH_BACKOFF: Readonly<Partial<Record<Code, FetchBackoff>>> = {
   FETCH_FAILED: { backoff: { firstMs: 400, maxMs: 60_000 }, maxTries: Number.POSITIVE_INFINITY },
-  // What the host says of when to come back, git does not pass on.
+  // Git does not pass on the host's Retry-After.
   ORIGIN_BUSY: { backoff: { firstMs: 20_000, maxMs: 300_000 }, maxTries: Number.POSITIVE_INFINITY },
   FLOODED: { backoff: { firstMs: 120_000, maxMs: 900_000 }, maxTries: Number.POSITIVE_INFINITY },
   COMMIT_NOT_FOUND: { backoff: { firstMs: 1_000, maxMs: 30_000 }, maxTries: 25 },

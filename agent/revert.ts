@@ -25,8 +25,8 @@ interface RevertParts extends StepParts {
 
 /**
  * What follows the failure of a step or a health check, without network and before anything else: the link goes back to
- * the release that was good, which is then activated; on-failure runs last. Each part is repeated after a crash. What
- * fails here is added to the reason of the failure: nothing more can be done about it.
+ * the last good release, which is activated again; on-failure runs last. After a crash each part is repeated. What
+ * fails here is added to the reason of the failure; nothing more can be done about it.
  */
 export async function revert(parts: RevertParts, intended: Reversal, stop: AbortSignal): Promise<void> {
   const failed = onTheDisk(parts.journal(), intended);
@@ -57,7 +57,7 @@ export async function revert(parts: RevertParts, intended: Reversal, stop: Abort
   await parts.failpoint('revert.remembered');
 }
 
-/** A release that was deleted since cannot be shown; the journal was brought to the disk right before. */
+/** A release that was deleted since cannot be shown. The journal was brought to what the disk shows right before. */
 function onTheDisk(journal: Journal, failed: Reversal): Reversal {
   if (failed.back === null || failed.back in journal.releases) return failed;
   return { ...failed, back: chooseBack(journal, failed.relativePath, failed.commitId) };

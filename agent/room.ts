@@ -1,16 +1,15 @@
 /**
- * Room on the disk for the next release. Retention decides what is kept; the rest goes in idle time (maintenance.ts), and
- * here where there is none:
+ * Room on the disk for the next release. Retention decides what is kept. The rest is removed in idle time
+ * (maintenance.ts), and here if there is no idle time:
  *
- * - before a release is written, so many go that at most MAX_WAITING wait, however fast deployments follow. On a disk
- *   that is nearly full the store is packed too, while there is still the room that this takes;
- * - when the disk is full, everything that is not kept goes, one after the other, until the write fits: releases whose
+ * - Before a release is written, enough old ones are removed that at most MAX_WAITING wait, however fast deployments
+ *   follow. On a disk that is nearly full the store is packed too, while there is still room to do that.
+ * - When the disk is full, everything that is not kept is removed, piece by piece, until the write fits: releases whose
  *   grace is over, what the store no longer needs, releases in their grace, the oldest first. Then also the failed
- *   releases that are kept for a look at them. (A spare that is in the way of a fetch or a write is discarded by git/
- *   itself.)
+ *   releases that are kept for diagnosis. (A spare that is in the way of a fetch or a write is discarded by git/.)
  *
- * So no commit is refused for lack of room that the agent itself could give back. Nothing here ever fails a deployment:
- * what cannot be removed is logged and left.
+ * So no commit is refused for lack of room that the agent could give back. Nothing here fails a deployment: what cannot
+ * be removed is logged and left.
  */
 import { statfs } from 'node:fs/promises';
 import type { Store } from '../git/store.ts';
@@ -28,7 +27,7 @@ import { MAX_WAITING, type RetentionRule, released } from './state/retention.ts'
 export interface Room {
   /** Never throws. */
   beforeWrite(signal: AbortSignal): Promise<void>;
-  /** Gives back one thing that is not needed. Resolves to false where nothing is left. Never throws. */
+  /** Gives back one thing that is not needed. Resolves to false if nothing is left. Never throws. */
   giveBack(signal: AbortSignal): Promise<boolean>;
 }
 
@@ -48,10 +47,10 @@ interface RoomParts extends LetGoParts {
 }
 
 export function createRoom(parts: RoomParts): Room {
-  /** What could not be removed is not tried again by this process: it would be the first again each time. */
+  /** This process does not try again to remove these: each time they would be the first again. */
   const stuck = new Set<string>();
   let tidiedAt = Number.NEGATIVE_INFINITY;
-  /** Commits that the store was told to forget since then. */
+  /** How many commits the store was told to forget since then. */
   let forgotten = 0;
 
   async function remove(commitId: string): Promise<boolean> {
@@ -100,7 +99,7 @@ export function createRoom(parts: RoomParts): Room {
     async giveBack(signal) {
       const all = await waiting();
       if (await removeFirst(all.filter(({ inGrace }) => !inGrace))) return true;
-      // This takes long: once before readers lose their grace, and once after all of them.
+      // This takes long: once before readers lose their grace, and once after all of them are gone.
       if (parts.clock.monotonic() - tidiedAt > TIDY_AGAIN_MS && (await tidy(signal))) return true;
       if (await removeFirst(all.filter(({ inGrace }) => inGrace))) return true;
       if (forgotten > 0 && (await tidy(signal))) return true;
@@ -125,13 +124,16 @@ export async function letGo(parts: LetGoParts, commitId: string): Promise<void> 
   parts.log.info({ commitId }, 'old release removed');
 }
 
-/** A release that is still there must keep its pin, or it could be neither proved nor made again when it is wanted. */
+/**
+ * Called once the release is gone. While it is there it keeps its pin: without one it could be neither proved nor made
+ * again.
+ */
 export async function forget(parts: LetGoParts, commitId: string): Promise<void> {
   await parts.store.unpin(commitId as CommitId);
   await parts.remember((journal) => noteRemoved(journal, commitId));
 }
 
-/** A target that a newer one or a crash overtook was pinned and never became a release. */
+/** Unpins commits that never became a release, because a newer target or a crash came first. */
 export async function unpinStrays({ layout, store, journal }: LetGoParts): Promise<void> {
   const kept = new Set<string>([...Object.values(journal().links), ...(await listReleases(layout))]);
   const wanted = journal().progress?.commitId;
