@@ -3,9 +3,9 @@ import { digestId, OPEN } from '../zookeeper/acl.ts';
 import type { AclEntry } from '../zookeeper/session.ts';
 
 /**
- * Who may do what with the znodes of services. Lists are read by everybody: that is what they are for. Only the holder of
- * the service's own registrar credential, and the operator, add or remove registrations. What only gitfleet reads is read
- * by the roles of the fleet. The registry is no proof of who answers at an address.
+ * Who may do what with the znodes of services. Everyone may read lists: that is what they are for. Only the holder of
+ * the service's own registrar credential, and the operator, may add or remove registrations. Znodes that only gitfleet
+ * reads are readable for the roles of the fleet. The registry does not prove who answers at an address.
  */
 export interface ServiceAccess {
   /** `/service` and `/service/<business>`. */
@@ -26,7 +26,7 @@ export const openServiceAccess: ServiceAccess = {
   ...{ fleetAbove: OPEN, fleet: OPEN, instances: OPEN, twin: OPEN, consumers: OPEN, consumer: OPEN },
 };
 
-/** @param registrar the digest id of the service's registrar, where it is known. */
+/** @param registrar the digest id of the service's registrar, if it is known. */
 export function serviceAccess(ids: RoleIds, registrar: string | null): ServiceAccess {
   const everybody = { scheme: 'world', id: 'anyone', permissions: 'r' };
   const operator = entry(ids.operator, 'cdrwa');
@@ -51,16 +51,16 @@ export function serviceAccess(ids: RoleIds, registrar: string | null): ServiceAc
 
 const entry = (id: string, permissions: string): AclEntry => ({ scheme: 'digest', id, permissions });
 
-/** The id of the one registrar among the credentials of a session; null: there is none. */
+/** The id of the first registrar among the credentials of a session; null: there is none. */
 export function registrarIn(auth: readonly { readonly scheme: string; readonly credential: string }[]): string | null {
   const found = auth.find(({ scheme, credential }) => scheme === 'digest' && credential.startsWith(`${REGISTRAR}:`));
   return found ? digestId(REGISTRAR, found.credential.slice(REGISTRAR.length + 1)) : null;
 }
 
-/** The user of a registrar's credential; each service has a password of its own. */
+/** The user name of a registrar's credential. Each service has its own password. */
 export const REGISTRAR = 'registrar';
 
-/** For a program that knows no roles: what it makes is its own, and everybody reads it. */
+/** For a program that knows no roles: it owns what it creates, and everyone may read that. */
 export function ownServiceAccess(acl: readonly AclEntry[]): ServiceAccess {
   const own = [...acl, { scheme: 'world', id: 'anyone', permissions: 'r' }];
   return {

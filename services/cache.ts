@@ -11,8 +11,9 @@ import type { Instance } from './instance.ts';
 import type { ServiceList } from './view.ts';
 
 /**
- * The last list of a service on disk, one file each, for a program that starts while ZooKeeper is away. Guarantee: what
- * cannot be read as a list of ours counts as none. A cache is old knowledge: who uses it says so.
+ * The last list of a service on disk, one file each, for a program that starts while ZooKeeper is away. Guarantee: a
+ * file that cannot be read as a list of ours counts as none. A cached list may be out of date, and its user must say
+ * so.
  */
 export interface CachedList {
   /** Ms since the epoch. */
@@ -35,7 +36,7 @@ export async function readCache(directory: string, service: string): Promise<Cac
   }
 }
 
-/** By hand: a program that starts waits for this, and a schema takes a hundred times as long. */
+/** Parsed by hand: a starting program waits for this, and a schema takes a hundred times as long. */
 function listIn(value: { at?: unknown; instances?: unknown } | null): CachedList | null {
   if (typeof value?.at !== 'number' || !Array.isArray(value.instances)) return null;
   const instances = value.instances.map(instanceIn);
@@ -49,24 +50,24 @@ function instanceIn(value: Record<string, unknown> | null): Instance | null {
   return { name, host, port, twin: twin ? readTwin(twin) : null };
 }
 
-/** So long ago an earlier process may have had the list from ZooKeeper, to say what is missing from it now. */
+/** The age up to which an earlier process's list shows which instances are missing now. */
 const RECENT_MS = 3_600_000;
 
 /**
- * Whether what an earlier process knew still says who is missing: an outage may have lasted for most of its age. Those
- * that are missing are looked at before they count (view.ts).
+ * Whether an earlier process's list still shows which instances are missing: an outage may have lasted for most of its
+ * age. Missing instances are checked before they count (view.ts).
  */
 export const isRecent = ({ at }: CachedList, now: number): boolean => now - at < RECENT_MS;
 
 interface CacheParts {
-  /** Null: nothing is kept. */
+  /** Null: no list is kept. */
   readonly cacheDirectory: string | null;
   readonly service: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Keeps the list for the next process; what cannot be kept is logged. */
+/** Keeps the list for the next process. A failure is only logged. */
 export async function saveList(parts: CacheParts, list: ServiceList): Promise<void> {
   const { cacheDirectory, service, clock, log } = parts;
   if (cacheDirectory === null) return;
@@ -78,7 +79,7 @@ export async function saveList(parts: CacheParts, list: ServiceList): Promise<vo
 const AGAIN_MS = 60_000;
 
 /**
- * Notes each minute that the list is confirmed still: one that does not change would look old to the next process.
+ * Renews the time of the list each minute while it is confirmed: an unchanged list would look old to the next process.
  * @param confirmed null: ZooKeeper does not confirm a list now.
  */
 export async function keepCache(

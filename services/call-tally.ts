@@ -3,12 +3,12 @@ import { addressText } from './contract.ts';
 import type { Instance } from './instance.ts';
 import { afterError, type PickMemory } from './pick.ts';
 
-/** What a program has under way at the instances of a service, and which of them failed it lately. */
+/** The requests that a program has in flight at the instances of a service, and the instances that failed recently. */
 export interface CallTally {
   readonly memory: PickMemory;
-  /** Counts one request, from its begin to its end; what it throws is an error of the instance. */
+  /** Counts one request from its beginning to its end. An error that it throws counts as an error of the instance. */
   perform<T>(instance: Instance, request: (instance: Instance) => Promise<T>): Promise<T>;
-  /** Whether a request runs at an address that is none of these. */
+  /** Whether a request is in flight at an address other than these. */
   runElsewhere(addresses: ReadonlySet<string>): boolean;
   notePick(): void;
 }

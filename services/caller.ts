@@ -9,33 +9,33 @@ import { type PickRule, pickFrom } from './pick.ts';
 import { lostSomebody, type ServiceList } from './view.ts';
 
 /**
- * The list of a service in the memory of a program that calls it, kept by a watch, and picks from it. Guarantee: an
- * instance that left its list is not picked any more, and hears so once every `call` to it has ended: an instance that
- * waits for its consumers loses no request of this one. An instance with two errors within 30 s is put aside for 30 s.
- * While ZooKeeper is away the list stays as it is. What it does not do: send a request again, or cover what a program
- * sends to an instance that it picked without `call`.
+ * The list of a service in the memory of a program that calls it, kept current by a watch, and picks from it.
+ * Guarantee: an instance that left the list is no longer picked. The list without it is acknowledged once every `call`
+ * to it has ended, so an instance that waits for its consumers loses no request of this one. An instance with two
+ * errors within 30 s is put aside for 30 s. While ZooKeeper is away the list stays as it is. Not done here: repeating a
+ * request, and covering what a program sends to an instance that it picked without `call`.
  */
 export interface CallerSide {
-  /** As it is known now. */
+  /** The list as currently known. */
   readonly list: ServiceList;
-  /** When ZooKeeper confirmed the list last, ms since the epoch; null: it is confirmed now. */
+  /** When ZooKeeper last confirmed the list, ms since the epoch; null: it is confirmed now. */
   readonly asOf: number | null;
   /** @throws FleetError NO_INSTANCE */
   pick(rule?: Partial<PickRule>): Instance;
-  /** One request at an instance that is picked for it. @throws FleetError NO_INSTANCE, and what the request throws */
+  /** Performs one request at an instance picked for it. @throws FleetError NO_INSTANCE, and what the request throws */
   call<T>(request: (instance: Instance) => Promise<T>, rule?: Partial<PickRule>): Promise<T>;
-  /** After each change of the list. */
+  /** Calls the listener after each change of the list. */
   onChange(listener: () => void): () => void;
   close(): Promise<void>;
 }
 
 export interface CallerParts extends Omit<FollowParts, 'before'> {
   readonly access: ServiceAccess;
-  /** Once among all consumers of the service. */
+  /** Unique among all consumers of the service. */
   readonly id: string;
-  /** For people. */
+  /** A description for people. */
   readonly what: string;
-  /** Where the list is kept for the next process; null: nowhere. */
+  /** The directory that keeps the list for the next process; null: none. */
   readonly cacheDirectory: string | null;
 }
 
@@ -45,16 +45,16 @@ interface State {
   readonly consumer: ConsumerSide;
   readonly listeners: Set<() => void>;
   list: ServiceList;
-  /** ZooKeeper has answered in this process. */
+  /** Whether ZooKeeper has answered in this process. */
   heard: boolean;
   asOf: number;
-  /** The mark of a list that lost somebody, until it is acknowledged. */
+  /** The mark of a list that lost an instance, until it is acknowledged. */
   owed: bigint | null;
 }
 
 /**
- * Resolves once a list is known: at once where an earlier process kept one on disk, which counts until ZooKeeper has
- * answered; else with the first answer of ZooKeeper, or rejects with the reason of `signal`.
+ * Resolves once a list is known. That is at once if an earlier process kept one on disk, which counts until ZooKeeper
+ * has answered. Otherwise it is the first answer of ZooKeeper, or a rejection with the reason of `signal`.
  */
 export async function openCaller(parts: CallerParts, signal: AbortSignal): Promise<CallerSide> {
   const { session, service, cacheDirectory, clock } = parts;
@@ -123,7 +123,7 @@ function callerOf(state: State, close: CallerSide['close']): CallerSide {
 const confirmed = ({ heard, list, parts }: State): ServiceList | null =>
   heard && parts.session.state === 'connected' ? list : null;
 
-/** Registers first, reads then: an instance that leaves after that waits for this consumer. */
+/** Registers before it reads: an instance that leaves after that waits for this consumer. */
 async function follow(state: State, before: readonly Instance[] | null, signal: AbortSignal): Promise<void> {
   const { parts } = state;
   await state.consumer.registered();
@@ -138,7 +138,7 @@ async function follow(state: State, before: readonly Instance[] | null, signal: 
   }
 }
 
-/** A request that runs at an instance that left may still be written to it. */
+/** Not while a request is in flight at an instance that left: more of it may still be written there. */
 function acknowledge(state: State): void {
   const listed = new Set(state.list.instances.map(addressText));
   if (state.owed === null || state.calls.runElsewhere(listed)) return;

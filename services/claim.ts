@@ -6,12 +6,15 @@ import { encodeTwin, parseServiceRule, serviceZnodes, type Twin } from './contra
 import { judgeLeave } from './floor.ts';
 
 /**
- * The one way out of a service's list: a transaction that sets the service's fleet node at the version that was read, and
- * deletes the registration. So all who leave stand in one line, whatever they leave for, and none of two is judged by a
- * list that still holds the other.
+ * The one way out of a service's list: a transaction that sets the service's fleet node at the version that was read,
+ * and deletes the registration. So all leaves of a service are serialised, whatever their reason, and none is judged by
+ * a list that still contains an instance that has left.
  */
 export type FloorClaim =
-  /** `zxid` of the deletion: a consumer that applied a list at least as new as this knows of it. Null: was not listed. */
+  /**
+   * `zxid` of the deletion: a consumer that applied a list at least this new knows of it. Null: there is none to wait
+   * for.
+   */
   | { readonly kind: 'left'; readonly zxid: bigint | null; readonly alone: boolean }
   | { readonly kind: 'wait'; readonly words: string };
 
@@ -27,8 +30,8 @@ const AGAIN: Backoff = { firstMs: 10, maxMs: 500 };
 
 /**
  * @param own the name of the registration.
- * @param twin what its twin says afterwards; null: there is none to be set.
- * @param floor false: it goes whatever remains, as on the way back after a minute of waiting.
+ * @param twin the new content of its twin; null: there is none to set.
+ * @param floor false: it leaves however few remain, as on the way back after a minute of waiting.
  * @throws ZooKeeperError
  */
 export async function claimLeave(

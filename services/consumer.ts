@@ -8,10 +8,11 @@ import type { ServiceAccess } from './access.ts';
 import { encodeConsumer, serviceZnodes } from './contract.ts';
 
 /**
- * Says to all who leave a service which list this consumer has applied. *Applied* means that no new request is written to
- * an instance that the list does not name, on any connection. Guarantee: `registered` resolves only once the node of this
- * consumer exists, so a list that is read afterwards knows of every instance that did not wait for it. Where ZooKeeper
- * refuses the node, this consumer is a reader like any other, which the leaver covers by time.
+ * Tells instances that leave a service which list this consumer has applied. *Applied* means that no new request is
+ * written to an instance that the list does not name, on any connection. Guarantee: `registered` resolves once the node
+ * of this consumer exists, so a list that is read afterwards reflects every instance that did not wait for it. If the
+ * service does not exist yet, or ZooKeeper refuses the node, it resolves too; this consumer is then like any reader
+ * that does not register, which a leaving instance covers by time.
  */
 export interface ConsumerSide {
   registered(): Promise<void>;
@@ -23,9 +24,9 @@ interface ConsumerParts {
   readonly session: Session;
   readonly service: string;
   readonly access: ServiceAccess;
-  /** Once among all consumers. */
+  /** Unique among all consumers. */
   readonly id: string;
-  /** For people. */
+  /** A description for people. */
   readonly what: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -58,7 +59,7 @@ export function openConsumer(parts: ConsumerParts): ConsumerSide {
         settle();
       } catch (error) {
         if (stop.signal.aborted) break;
-        // A service that is not there yet, or rights that are missing, must not keep the list from its reader.
+        // A service that does not exist yet, or missing rights, must not keep the list from its reader.
         if (isCode(error, 'NO_NODE', 'NO_AUTH')) settle();
         waitMs = retryLoop.failed(error, { service: parts.service }, 'cannot register as a consumer of a service');
       }
@@ -84,7 +85,7 @@ export function openConsumer(parts: ConsumerParts): ConsumerSide {
   };
 }
 
-/** One write each time: what was told meanwhile is in the next. */
+/** One write at a time: what was applied meanwhile is in the next one. */
 async function tell({ session, service, access, id, what }: ConsumerParts, mark: bigint, signal: AbortSignal) {
   const { sessionId } = await session.connected(signal);
   const path = serviceZnodes(service).consumer(id);

@@ -5,16 +5,17 @@ import { isHost } from '../schemas/settings/service-settings.ts';
 import { fromJson, toJson } from '../schemas/text/lenient-json.ts';
 
 /**
- * What stands in ZooKeeper about services. `/service/<business>/<what>` is a contract with any client: its children are
- * registrations, ephemeral, each with the value `["host","port"]`, two strings. All else that gitfleet knows stands below
- * `/service-fleet/<business>/<what>`, where only gitfleet looks. Values are read leniently: any program may have written
- * them, and one that cannot be read is left out. They end in configuration files, so a host has only plain characters.
+ * The znodes of services. `/service/<business>/<what>` is a contract with any client: its children are registrations,
+ * ephemeral, each with the value `["host","port"]`, two strings. Everything else that gitfleet knows is below
+ * `/service-fleet/<business>/<what>`, which only gitfleet reads. Values are read leniently, because any program may
+ * have written them; one that cannot be read is left out. They end up in configuration files, so a host has only plain
+ * characters.
  */
 
 export interface ServiceZnodes {
-  /** The list: one child for each registration. */
+  /** The list: one child per registration. */
   readonly list: string;
-  /** The floor, and the one place where all who leave stand in line. */
+  /** The floor, and the node by whose version all leaves are serialised. */
   readonly fleet: string;
   readonly instances: string;
   readonly consumers: string;
@@ -43,7 +44,7 @@ export interface ServiceAddress {
 
 const MAX_REGISTRATION_BYTES = 1_000;
 
-/** Null: not two members of which the first is a host and the second a port. */
+/** Null: not two members, the first a host and the second a port. */
 export function parseRegistration(data: Buffer): ServiceAddress | null {
   if (data.length > MAX_REGISTRATION_BYTES) return null;
   const read = fromJson(registration(), data);
@@ -52,20 +53,20 @@ export function parseRegistration(data: Buffer): ServiceAddress | null {
   return isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : null;
 }
 
-/** Others write the port as a number, or more members behind the two. */
+/** Other programs write the port as a number, or more members after these two. */
 const registration = once(() =>
   z.tuple([z.string(), z.union([z.string().regex(/^[0-9]{1,5}$/), z.int()])]).rest(z.unknown()),
 );
 
-/** Exactly two strings: other programs unpack them. */
+/** Exactly two strings, as other programs expect them. */
 export const encodeRegistration = ({ host, port }: ServiceAddress): Buffer =>
   Buffer.from(JSON.stringify([host, String(port)]));
 
-/** The text under which an address counts as the same instance. */
+/** The text that identifies an address: equal text, same instance. */
 export const addressText = ({ host, port }: ServiceAddress): string =>
   isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** What only gitfleet's readers know about a registration; it stays while the instance leaves. */
+/** What only gitfleet's readers know about a registration. It stays while the instance leaves. */
 const twin = once(() =>
   z.object({
     agentId: z.string().max(100),
@@ -75,22 +76,25 @@ const twin = once(() =>
     commit: z.string().max(64).nullable().default(null),
     deployment: z.int().nullable().default(null),
     labels: z.record(z.string(), z.string()).default({}),
-    /** `in`: registered. `out`: its owner removed the registration, to deploy, to rest, or because it was unwell. */
+    /**
+     * `in`: registered. `out`: its owner removed the registration, for a deployment, by a command, or because it was
+     * unwell.
+     */
     state: z.enum(['in', 'out']).catch('in'),
-    /** What its checks say, where it stays registered although it is not well. */
+    /** The result of its checks, if it stays registered although it is unwell. */
     unwell: z.string().max(1_000).nullable().default(null),
   }),
 );
 export type Twin = z.infer<ReturnType<typeof twin>>;
 export const parseTwin = (data: Buffer): Twin | null => fromJson(twin(), data);
-/** The same of a value that is no text any more. */
+/** The same for a value that is already parsed as JSON. */
 export const readTwin = (value: unknown): Twin | null => twin().safeParse(value).data ?? null;
 export const encodeTwin = (value: Twin): Buffer => toJson(twin(), value);
 
 /** The data of `/service-fleet/<business>/<what>`. */
 const serviceRule = once(() => z.object({ minAvailable: minAvailable().default('50%') }));
 export type ServiceRule = z.infer<ReturnType<typeof serviceRule>>;
-/** What cannot be read counts as the default: a service without a floor would be the worse mistake. */
+/** Content that cannot be read counts as the default: a service without a floor would be the worse mistake. */
 export const parseServiceRule = (data: Buffer): ServiceRule => fromJson(serviceRule(), data) ?? { minAvailable: '50%' };
 export const encodeServiceRule = (value: ServiceRule): Buffer => toJson(serviceRule(), value);
 
@@ -100,7 +104,7 @@ export const minAvailable = once(() =>
   }),
 );
 
-/** Who uses a list, and which state of it it has applied: the pzxid of the list, in hexadecimal. */
+/** A user of a list, and the state of the list that it has applied: the list's pzxid, in hexadecimal. */
 const consumer = once(() =>
   z.object({
     applied: z.string().regex(/^[0-9a-f]{1,16}$/),

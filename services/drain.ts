@@ -4,14 +4,14 @@ import type { Session } from '../zookeeper/session.ts';
 import { parseConsumer, serviceZnodes } from './contract.ts';
 
 export interface DrainRule {
-  /** For readers that acknowledge nothing: foreign programs, and consumers that vanished lately. */
+  /** For readers that do not acknowledge: other programs, and consumers that disappeared recently. */
   readonly atLeast: number;
-  /** Then it goes on, and says who has not acknowledged. */
+  /** After this time the wait ends, and names those that have not acknowledged. */
   readonly atMost: number;
 }
 
 export interface Drained {
-  /** Who did not acknowledge in time, by id; empty: every known consumer did. */
+  /** The ids of those that did not acknowledge in time; empty: every known consumer did. */
   readonly unacknowledged: readonly string[];
   readonly acknowledged: number;
   readonly ms: number;
@@ -25,11 +25,11 @@ interface DrainParts {
 }
 
 /**
- * Waits until every known consumer has applied a list at least as new as the deletion of a registration. Guarantee: ends
- * within `atMost`, and not before `atLeast`. A consumer that registered after the deletion has read the list after it, and
- * is not waited for; neither is one that missed two drains, until it acknowledges again. At most 10,000 are asked. What it does not do: know
- * readers that do not register.
- * @param zxid of the deletion; null: nothing was listed, so nobody has to be told.
+ * Waits until every known consumer has applied a list at least as new as the deletion of a registration. Guarantee:
+ * ends within `atMost`, and not before `atLeast`. A consumer that registered after the deletion has read a newer list
+ * and is not waited for; neither is one that missed two drains, until it acknowledges again. At most 10,000 consumers
+ * are asked. Readers that do not register are not known here.
+ * @param zxid of the deletion; null: there was no registration, so the wait ends at once.
  */
 export async function awaitConsumers(
   parts: DrainParts,
@@ -58,12 +58,12 @@ export async function awaitConsumers(
   }
 }
 
-/** So many are watched at a time: who may add consumers may add any number, and each costs a watch. */
+/** How many are watched at a time: a client that may add consumers may add any number, and each costs a watch. */
 const ASKED_AT_ONCE = 500;
 
 /**
- * Whether each of them has applied the list by the end of `signal`; they are asked in their order, the next one as soon
- * as one has answered. One that is not waited for has no answer.
+ * Whether each of them has applied the list by the end of `signal`. They are asked in this order; the next one as soon
+ * as one has answered. One that is not waited for has no entry.
  */
 async function askAll(parts: DrainParts, ids: readonly string[], zxid: bigint, signal: AbortSignal) {
   const heard = new Map<string, boolean>();
@@ -84,7 +84,10 @@ async function isWaitedFor({ session, service, memory }: DrainParts, id: string)
   return node !== null && appliedIn(node.data) >= missed;
 }
 
-/** False at the end of `signal` alone. One that goes away meanwhile uses the list no more, or is covered by time. */
+/**
+ * False at the end of `signal`, or if the node cannot be read. A consumer that goes away meanwhile no longer uses the
+ * list, or is covered by time.
+ */
 async function hasApplied({ session, service }: DrainParts, id: string, zxid: bigint, signal: AbortSignal) {
   const path = serviceZnodes(service).consumer(id);
   try {
@@ -93,20 +96,23 @@ async function hasApplied({ session, service }: DrainParts, id: string, zxid: bi
       if (appliedIn(seen.data) >= zxid) return true;
     }
   } catch {
-    // What cannot be read has not acknowledged.
+    // A node that cannot be read has not acknowledged.
   }
   return false;
 }
 
 const appliedIn = (data: Buffer): bigint => BigInt(`0x${parseConsumer(data)?.applied ?? '0'}`);
 
-/** What a leaver remembers of consumers between two drains. */
+/** What a leaving instance remembers about consumers between two drains. */
 export interface ConsumerMemory {
-  /** These are registered now. Returns whom a drain asks: at most 10,000, first those that acknowledged before. */
+  /**
+   * Notes which are registered now. Returns those that a drain asks: at most 10,000, first those that acknowledged
+   * before.
+   */
   note(ids: readonly string[], now: number): readonly string[];
-  /** Whether it acknowledged the deletion with this zxid in time. */
+  /** Notes whether it acknowledged the deletion with this zxid in time. */
   judge(id: string, zxid: bigint, acknowledged: boolean): void;
-  /** For one that missed two drains, the last deletion that it missed; null: it is waited for. */
+  /** For a consumer that missed two drains, the last deletion that it missed; null: it is waited for. */
   missedBy(id: string): bigint | null;
 }
 

@@ -1,7 +1,7 @@
 import { amountOf } from '../schemas/policy.ts';
 import type { ServiceRule } from './contract.ts';
 
-/** What a claim to leave a service sees. Names are those of registrations and twins. */
+/** What a claim to leave a service reads. Names are those of registrations and twins. */
 interface ServiceSeen {
   readonly listed: readonly string[];
   readonly twins: readonly string[];
@@ -14,9 +14,9 @@ export type MayLeave =
   | { readonly kind: 'wait'; readonly words: string };
 
 /**
- * Whether an instance may leave its service: so many have to remain as the floor says, at least one. The only instance
- * goes at once, since waiting would help nobody. Known are all that are registered, and all that have a twin. What an
- * earlier life of the same agent left behind is no other instance. Pure; the transaction that carries it out is in
+ * Whether an instance may leave its service: as many must remain as the floor says, and at least one. The only instance
+ * leaves at once, because waiting would not help. All that are registered or have a twin count as known. What an
+ * earlier process of the same agent left behind does not count as another instance. Pure; the transaction is in
  * claim.ts.
  */
 export function judgeLeave(own: string, { listed, twins, rule }: ServiceSeen): MayLeave {
@@ -31,11 +31,11 @@ export function judgeLeave(own: string, { listed, twins, rule }: ServiceSeen): M
   return { kind: 'wait', words: `${after} of ${known} known instances, and the floor is ${least}` };
 }
 
-/** A share is rounded up, so that the floor promises no less than it says. */
+/** A share is rounded up, so that at least that share remains. */
 function roundedUp({ minAvailable }: ServiceRule, known: number): number {
   if (typeof minAvailable === 'number') return minAvailable;
   return known - amountOf(`${100 - Number(minAvailable.slice(0, -1))}%`, known);
 }
 
-/** The agent that a name was made by: `web-1` of `web-1-9f86d081`; any other name is its own owner. */
+/** The agent that a name belongs to: `web-1` for `web-1-9f86d081`. Any other name is its own owner. */
 export const agentOf = (name: string): string => /^(.+)-[0-9a-f]{8}$/.exec(name)?.[1] ?? name;

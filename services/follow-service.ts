@@ -11,9 +11,9 @@ import { afterLooks, listOf, NO_VIEW, nextView, type ServiceList, type View } fr
 export interface FollowParts {
   readonly session: Session;
   readonly service: string;
-  /** What an earlier process knew; null: nothing that still counts. */
+  /** The instances that an earlier process knew; null: none that still count. */
   readonly before: readonly Instance[] | null;
-  /** How one that is missing is looked at. Default: whether it accepts a connection. */
+  /** How a missing instance is checked. Default: whether it accepts a connection. */
   readonly look?: typeof lookTcp;
   readonly clock: Clock;
   readonly random: Random;
@@ -21,9 +21,9 @@ export interface FollowParts {
 }
 
 /**
- * The list of a service as an endless stream of the latest state, by the rules of view.ts. A list that ZooKeeper does not
- * confirm is never given out as new: while it is away there are no items. Guarantee: an item carries the pzxid at which
- * its names were read, and never names somebody who had left in order by then. Ends with its signal.
+ * The list of a service as an endless stream of the latest state, by the rules of view.ts. A list that ZooKeeper does
+ * not confirm is never yielded as new: while ZooKeeper is away there are no items. Guarantee: an item has the pzxid at
+ * which its names were read, and never names an instance that had left in order by then. Ends with its signal.
  */
 export async function* followService(parts: FollowParts, signal: AbortSignal): AsyncGenerator<ServiceList, void> {
   const bell = createBell(parts.clock);
@@ -45,7 +45,7 @@ export async function* followService(parts: FollowParts, signal: AbortSignal): A
       if (follower.heard && text !== last) {
         last = text;
         yield list;
-        continue; // What changed meanwhile is seen at once.
+        continue; // A change in the meantime is yielded at once.
       }
       await bell.wait(60_000, signal);
     }
@@ -58,7 +58,7 @@ export async function* followService(parts: FollowParts, signal: AbortSignal): A
 interface Follower {
   readonly parts: FollowParts;
   view: View;
-  /** ZooKeeper has answered, be it that there is no such service. */
+  /** Whether ZooKeeper has answered, even if only that there is no such service. */
   heard: boolean;
   readonly ring: () => void;
   looking: Promise<void> | null;
@@ -111,14 +111,15 @@ async function foundIn(follower: Follower, seen: ChildrenSnapshot & { exists: tr
   const instances = await readInstances({ session, service, log, reported }, seen.names);
   const names = new Set(instances.map(({ name }) => name));
   const lost = follower.view.live.some(({ name }) => !names.has(name));
-  // After the values: one whose session ended while they were read has no twin any more, and has not left in order.
+  // Read after the values: if a session ended while they were read, its twin is gone by now, and it has not left in
+  // order.
   const twins = lost || follower.view.kept.length > 0 ? await session.children(paths.instances).catch(() => null) : [];
   return { instances, mark: seen.stat.pzxid, twins: new Set(twins ?? []) };
 }
 
 const LOOKS_AT_ONCE = 5;
 const LOOK_MS = 2_000;
-/** A pause between the rounds of looks, spread by half. */
+/** The pause between rounds of looks, plus or minus half of it at random. */
 const ROUND_MS = 5_000;
 
 async function lookAtKept(follower: Follower, signal: AbortSignal): Promise<void> {

@@ -11,8 +11,8 @@ export interface Interface {
 /**
  * The host under which callers on other machines reach a service of this one: the one of the settings, else the only
  * address of this machine that others can reach. Chosen once per process, so that a registration never changes.
- * @param list gives the addresses of this machine; called only without a setting. It throws where a sandbox hides them.
- * @throws FleetError HOST_UNKNOWN where there is none, or more than one: a guess would send callers elsewhere.
+ * @param list returns the addresses of this machine; called only without a setting. It throws if a sandbox hides them.
+ * @throws FleetError HOST_UNKNOWN if there is none, or more than one: a guess would send callers to the wrong place.
  */
 export function chooseHost(given: string | undefined, list: () => readonly Interface[]): string {
   if (given !== undefined) return checked(given);
@@ -41,7 +41,7 @@ function checked(host: string): string {
   throw FleetError.of('HOST_UNKNOWN', `the host ${JSON.stringify(host).slice(0, 200)} ${why}`);
 }
 
-/** Loopback, link-local and unspecified addresses, in whatever spelling. */
+/** Loopback, link-local and unspecified addresses, in any spelling. */
 function isLocal(host: string): boolean {
   const name = host.toLowerCase().replace(/\.$/, '');
   const v4 = name.startsWith('::ffff:') ? name.slice('::ffff:'.length) : name;

@@ -10,10 +10,10 @@ import {
   type Twin,
 } from './contract.ts';
 
-/** One entry of a service's list, as a caller may use it. */
+/** One entry of a service's list, for use by a caller. */
 export interface Instance extends ServiceAddress {
   readonly name: string;
-  /** Null: another program registered it, or its twin is gone. */
+  /** Null: another program registered it, or its twin is gone or not readable. */
   readonly twin: Twin | null;
 }
 
@@ -21,15 +21,15 @@ interface ReadParts {
   readonly session: Session;
   readonly service: string;
   readonly log: Logger;
-  /** Names that were reported as unreadable, so that each is reported once. */
+  /** Names already reported as unreadable, so that each is reported once. */
   readonly reported: Set<string>;
 }
 
-/** More are not read: a list is no place to exhaust its readers. */
+/** More are not read: a list must not be able to exhaust its readers. */
 const MAX_INSTANCES = 10_000;
 const AT_ONCE = 200;
 
-/** The instances that these names stand for, in the order of their names. One that cannot be read is left out, and logged once. */
+/** The instances with these names, sorted by name. One that cannot be read is left out, and logged once. */
 export async function readInstances(parts: ReadParts, names: readonly string[]): Promise<Instance[]> {
   const sorted = names.toSorted().slice(0, MAX_INSTANCES);
   const found: (Instance | null)[] = [];
@@ -52,13 +52,13 @@ async function readInstance({ session, service, log, reported }: ReadParts, name
   return null;
 }
 
-/** Not everybody who may read the list may read the twins. */
+/** Not every client that may read the list may read the twins. */
 async function twinIn(session: Session, service: string, name: string): Promise<Twin | null> {
   const node = await session.get(serviceZnodes(service).twin(name)).catch(() => null);
   return node && parseTwin(node.data);
 }
 
-/** Doubles of one address count once: an earlier life of the same instance may still be registered. */
+/** Keeps one instance per address: an earlier registration of the same instance may still exist. */
 export function withoutDoubles(instances: readonly Instance[]): Instance[] {
   const byAddress = new Map<string, Instance>();
   for (const instance of instances) {

@@ -3,20 +3,20 @@ import type { Clock, Random } from '../runtime/clock.ts';
 import { addLook, NO_LOOKS, type Wellness } from './registration-rules.ts';
 
 export interface LookRule {
-  /** Between two looks. */
+  /** The pause between two looks. */
   readonly interval: number;
   readonly rise: number;
   readonly fall: number;
 }
 
-/** A port that closed is seen by two looks in under 3 s. */
+/** With these values, two looks notice a closed port in under 3 s. */
 export const LOOK_RULE: LookRule = { interval: 1_000, rise: 1, fall: 2 };
 
-/** While it is not well yet, somebody may be waiting for it. */
+/** While it is not well yet, callers may be waiting for it. */
 const SOON_MS = 200;
 
 interface LookerParts {
-  /** One look: null when all is well. Never throws. */
+  /** One look: null if all is well. Never throws. */
   readonly look: (signal: AbortSignal) => Promise<string | null>;
   readonly rule: LookRule;
   readonly say: (health: Wellness) => void;
@@ -24,10 +24,10 @@ interface LookerParts {
   readonly random: Random;
 }
 
-/** Looks at an instance again and again, and says what the looks come to. */
+/** Checks an instance repeatedly, and reports the result. */
 export interface Looker {
   run(signal: AbortSignal): Promise<void>;
-  /** What was seen so far counts no more: another process may serve from now on. A look under way is given up. */
+  /** Discards the results so far: another process may serve from now on. A current look is aborted. */
   startOver(): void;
 }
 

@@ -5,11 +5,11 @@ import type { Clock } from '../runtime/clock.ts';
 import { clean } from '../runtime/safe-text.ts';
 
 /*
- * One look at something that listens: null when all is well, else what is wrong, in words. Never throws; ends within its
- * timeout and on abort, and leaves no socket.
+ * One look at something that listens: null if all is well, else what is wrong, in words. Never throws; ends within its
+ * timeout and on abort, and leaves no socket open.
  */
 
-/** GET: the status is one of `wanted`, or 200 to 299. Redirects are not followed. */
+/** GET: the status must be one of `wanted`, or 200 to 299. Redirects are not followed. */
 export function lookHttp(
   url: string,
   wanted: readonly number[] | undefined,
@@ -31,7 +31,7 @@ export function lookHttp(
   });
 }
 
-/** `host:port`: a connection is accepted. */
+/** `host:port`: must accept a connection. */
 export function lookTcp(address: string, timeoutMs: number, clock: Clock, signal: AbortSignal): Promise<string | null> {
   return within(`tcp ${address}`, timeoutMs, clock, signal, (end, cut) => {
     const colon = address.lastIndexOf(':');
@@ -43,7 +43,7 @@ export function lookTcp(address: string, timeoutMs: number, clock: Clock, signal
   });
 }
 
-/** Ends with the first answer, at the deadline or on abort, and cuts the line in every case. */
+/** Ends with the first answer, at the deadline or on abort, and closes the connection in every case. */
 function within(
   what: string,
   timeoutMs: number,

@@ -4,9 +4,10 @@ import type { ServiceAccess } from './access.ts';
 import { encodeServiceRule, serviceZnodes } from './contract.ts';
 
 /**
- * Makes the znodes of a service where they are missing. Repeatable: the floor that is set and what is registered stay.
- * @param give whether what exists gets these rights too: `gitfleet init --service` does, a registrant does not.
- * @throws ZooKeeperError NO_AUTH where somebody else's rights are in the way.
+ * Creates the missing znodes of a service. Repeatable: an existing floor and existing registrations stay.
+ * @param give whether existing znodes of the service get these rights too: with `gitfleet init --service` they do, for
+ * a registrant they do not.
+ * @throws ZooKeeperError NO_AUTH if existing rights do not allow it.
  */
 export async function makeService(
   session: Session,
@@ -26,7 +27,7 @@ export async function makeService(
     [fleet, access.fleet],
     [instances, access.instances],
     [consumers, access.consumers],
-    // Last: where the list exists, everything exists.
+    // Last: if the list exists, everything exists.
     [list, access.list],
   ];
   const made: string[] = [];

@@ -6,7 +6,7 @@ import { agentOf } from './floor.ts';
 import { makeService } from './make-service.ts';
 import type { RegistrationOptions } from './registration-options.ts';
 
-/** What belongs to our session: a registration with its twin, or a twin that stayed. */
+/** What belongs to our session: a registration with its twin, or a twin without a registration. */
 export interface Own {
   readonly name: string;
   readonly listed: boolean;
@@ -18,7 +18,7 @@ type Parts = Pick<
   'session' | 'service' | 'access' | 'agentId' | 'machineId' | 'address' | 'facts' | 'random'
 >;
 
-/** By the owner of the nodes, never by their names: another process may have taken a name like ours. */
+/** Found by the session that owns the nodes, not only by their names: another process may use a name like ours. */
 export async function findOwn(parts: Parts, sessionId: bigint): Promise<Own | null> {
   const { session, service, agentId, address } = parts;
   const paths = serviceZnodes(service);
@@ -40,13 +40,13 @@ async function readOwn(session: Session, service: string, name: string, sessionI
   return { name, listed: registration?.stat.ephemeralOwner === sessionId, twin: parseTwin(twin.data) };
 }
 
-/** `refused`: another machine holds our name, in words. */
+/** `refused`: in words, that another machine holds our name. */
 interface Registered {
   readonly own: Own | null;
   readonly refused: string | null;
 }
 
-/** Registration and twin in one transaction, under a name that was never used; the twin of an earlier one goes. */
+/** Creates registration and twin in one transaction, under a name that was never used, and removes the earlier twin. */
 export async function register(parts: Parts, before: Own | null, sessionId: bigint): Promise<Registered> {
   const { session, service, access, agentId, machineId, address, random } = parts;
   const holder = await holderOf(parts, sessionId);
@@ -68,7 +68,7 @@ export async function register(parts: Parts, before: Own | null, sessionId: bigi
     },
   ];
   await session.transact(operations).catch(async (error: unknown) => {
-    // The ensemble was wiped, or nobody made the service yet.
+    // The ensemble was wiped, or the service does not exist yet.
     if (!isCode(error, 'NO_NODE')) throw error;
     await makeService(session, service, access);
     await session.transact(operations.filter(({ op }) => op !== 'remove'));
@@ -81,7 +81,9 @@ const drawn = (random: Random): string =>
     .toString(16)
     .padStart(8, '0');
 
-/** Two machines with one id would take each other's place in the floor. An earlier process of this machine is no other. */
+/**
+ * Two machines with the same id would count as one in the floor. An earlier process of this machine is not another one.
+ */
 async function holderOf({ session, service, agentId, machineId }: Parts, sessionId: bigint): Promise<string | null> {
   const paths = serviceZnodes(service);
   const names = ((await session.children(paths.instances)) ?? []).filter((name) => agentOf(name) === agentId);
@@ -94,7 +96,7 @@ async function holderOf({ session, service, agentId, machineId }: Parts, session
   return null;
 }
 
-/** Removes what belongs to our session and is none of these addresses: a service that the settings no longer name. */
+/** Removes what belongs to our session and has none of these addresses: services that the settings no longer name. */
 export async function removeStrays(
   { session, service, agentId }: Pick<Parts, 'session' | 'service' | 'agentId'>,
   addresses: readonly string[],
@@ -113,12 +115,12 @@ export async function removeStrays(
   }
 }
 
-/** Resolves once the registration is gone, and where it cannot be watched: whoever waits looks again. */
+/** Resolves once the registration is gone, and also if it cannot be watched: the caller then looks again. */
 export async function whenGone({ session, service }: Parts, name: string, signal: AbortSignal): Promise<void> {
   try {
     const path = serviceZnodes(service).registration(name);
     for await (const { exists } of session.watch(path, { signal })) if (!exists) return;
   } catch {
-    // The next look says why.
+    // The next look reports the error.
   }
 }

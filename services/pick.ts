@@ -5,32 +5,38 @@ import { addressText } from './contract.ts';
 import type { Instance } from './instance.ts';
 import type { ServiceList } from './view.ts';
 
-/** How one instance of a list is chosen. `random` takes the less busy of two; `sticky` keeps a key at its instance. */
+/**
+ * How an instance of a list is chosen. `random` takes the less busy of two; `sticky` always takes the same one for a
+ * key.
+ */
 export const STRATEGIES = ['random', 'round-robin', 'least-conn', 'sticky'] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
 export interface PickRule {
   readonly strategy: Strategy;
-  /** Of `sticky`. */
+  /** For `sticky`. */
   readonly key?: string;
-  /** Only instances that serve this commit, by the beginning of its id. */
+  /** Only instances that serve this commit, given by the beginning of its id. */
   readonly commit?: string;
-  /** Only instances whose labels fit. */
+  /** Only instances whose labels match. */
   readonly fits?: (labels: Readonly<Record<string, string>>) => boolean;
 }
 
-/** What a caller knows of the instances it has used, by address. */
+/** What a caller knows about the instances that it has used, by address. */
 export interface PickMemory {
   readonly busy: ReadonlyMap<string, number>;
   /** Until when an instance is put aside. */
   readonly aside: ReadonlyMap<string, number>;
-  /** How many were picked so far. */
+  /** The number of picks so far. */
   readonly count: number;
 }
 
 export const NOTHING_PICKED: PickMemory = { busy: new Map(), aside: new Map(), count: 0 };
 
-/** Null: no instance fits. Where all that fit are put aside, each may be picked: an error is better than none. Pure. */
+/**
+ * Null: no instance fits. If all that fit are put aside, any of them may be picked: a likely error is better than no
+ * instance. Pure.
+ */
 export function pick(
   instances: readonly Instance[],
   rule: PickRule,
@@ -61,9 +67,7 @@ export function pick(
   }
 }
 
-/**
- * The same of a whole list, with `sticky` where there is a key and no strategy. @throws FleetError NO_INSTANCE
- */
+/** The same for a whole list, with `sticky` if there is a key and no strategy. @throws FleetError NO_INSTANCE */
 export function pickFrom(
   service: string,
   { instances, state }: ServiceList,
@@ -86,7 +90,10 @@ function fitsRule({ twin }: Instance, { commit, fits }: PickRule): boolean {
 
 const byAddress = (one: Instance, other: Instance) => (addressText(one) < addressText(other) ? -1 : 1);
 
-/** Each instance draws a number for the key, and the highest has it: one that comes or goes moves no other key. */
+/**
+ * Each instance gets a number for the key, and the highest number wins: if an instance comes or goes, only its own keys
+ * move.
+ */
 function rendezvous(from: readonly Instance[], key: string): Instance {
   const drawn = (instance: Instance) =>
     createHash('sha256')

@@ -4,7 +4,7 @@ import type { Session } from '../zookeeper/session.ts';
 import { type FollowParts, followService } from './follow-service.ts';
 import type { ServiceList } from './view.ts';
 
-/** One reading of a service's list, with nothing that an earlier process knew. Waits for ZooKeeper until `signal` fires. */
+/** Reads a service's list once, without what an earlier process knew. Waits for ZooKeeper until `signal` fires. */
 export async function readList(
   parts: Pick<FollowParts, 'session' | 'service' | 'clock' | 'random'>,
   signal?: AbortSignal,
@@ -20,7 +20,7 @@ export async function readList(
   throw new DOMException('the session was closed', 'AbortError');
 }
 
-/** The names of all services, in their order; a znode that is none is left out. */
+/** The names of all services, sorted. Other znodes are left out. */
 export async function serviceNames(session: Pick<Session, 'children'>): Promise<string[]> {
   const businesses = (await session.children('/service')) ?? [];
   const found = await Promise.all(

@@ -4,7 +4,7 @@ import type { Session } from '../zookeeper/session.ts';
 import type { ServiceAccess } from './access.ts';
 import type { ServiceAddress, Twin } from './contract.ts';
 
-/** One instance of a service, and what keeping it registered needs (registration.ts). */
+/** One instance of a service, and what is needed to keep it registered (registration.ts). */
 export interface RegistrationOptions {
   readonly session: Session;
   readonly service: string;
@@ -12,9 +12,9 @@ export interface RegistrationOptions {
   readonly agentId: string;
   readonly machineId: string;
   readonly address: ServiceAddress;
-  /** What its twin says of it from now on. */
+  /** What a new twin says about it. */
   readonly facts: () => Pick<Twin, 'commit' | 'deployment' | 'labels'>;
-  /** A registration that was lost comes back within this time. Default 3 s. */
+  /** The longest random wait before a lost registration is made again. Default 3 s. */
   readonly returnWithinMs?: number;
   readonly clock: Clock;
   readonly random: Random;

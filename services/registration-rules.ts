@@ -1,12 +1,12 @@
 /**
- * When an instance registers and when it leaves, as pure functions. A removal is never delayed by anything but the floor
- * (floor.ts): jitter and damping hold back registrations alone.
+ * When an instance registers and when it leaves, as pure functions. Only the floor (floor.ts) delays a removal. Jitter
+ * and damping delay only registrations.
  */
 
-/** What the checks of an instance said last; `unknown`: nothing yet, which changes nothing. */
+/** The latest result of an instance's checks; `unknown`: none yet, which changes nothing. */
 export type Wellness = 'unknown' | 'well' | { readonly unwell: string };
 
-/** `held`: a deployment keeps it out, and has made it leave. `byHand`: a person wants it out. */
+/** `held`: a deployment keeps it out, and has made it leave. `byHand`: a person keeps it out. */
 export function nextRegistration(
   { held, byHand }: { readonly held: boolean; readonly byHand: boolean },
   health: Wellness,
@@ -18,7 +18,9 @@ export function nextRegistration(
   return registered ? 'remove' : 'rest';
 }
 
-/** Counts bad and good looks. The first look of a process decides at once; then a change needs `rise` or `fall` in a row. */
+/**
+ * Counts good and bad looks. A good first look decides at once; after that a change needs `rise` or `fall` in a row.
+ */
 export interface Looks {
   readonly health: Wellness;
   readonly streak: number;
@@ -29,7 +31,7 @@ export const NO_LOOKS: Looks = { health: 'unknown', streak: 0 };
 export function addLook({ health, streak }: Looks, wrong: string | null, rule: { rise: number; fall: number }): Looks {
   const wasWell = health === 'well';
   const isWell = wrong === null;
-  // What was not seen yet is believed at once where it is good; a service that is starting is not unwell.
+  // A good first look counts at once. A bad one does not: a service that is starting is not unwell.
   if (health === 'unknown' && isWell) return { health: 'well', streak: 0 };
   if (health !== 'unknown' && wasWell === isWell) return { health: isWell ? 'well' : { unwell: wrong }, streak: 0 };
   const next = streak + 1;

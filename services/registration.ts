@@ -9,11 +9,11 @@ import type { RegistrationOptions } from './registration-options.ts';
 import { type Damping, fullDamping, nextRegistration, takeToken, type Wellness } from './registration-rules.ts';
 
 /**
- * Keeps one instance of a service registered for as long as its checks are well and nothing holds it out. It comes back
- * after the session expired, after somebody removed it, and after the ensemble was wiped, each time under a new name and
- * after a random wait. Guarantee: a registration counts as ours only where it belongs to our session; it is removed by a
- * claim (claim.ts) alone, so never below the floor; and one that has to stay is marked unwell in its twin. What it does
- * not do: look at the service; `say` brings what the checks found.
+ * Keeps one instance of a service registered while its checks are well and nothing keeps it out. It comes back after
+ * the session expired, after another client removed it, and after the ensemble was wiped, each time under a new name
+ * and after a random wait. Guarantee: a registration counts as ours only if it belongs to our session. It is removed
+ * only by a claim (claim.ts), so never below the floor unless the caller of `leave` waives that, and one that has to
+ * stay is marked unwell in its twin. The service is not checked here; `say` takes the results of the checks.
  */
 export function keepRegistered(options: RegistrationOptions): Registration {
   const { session, clock } = options;
@@ -73,26 +73,26 @@ export function keepRegistered(options: RegistrationOptions): Registration {
 }
 
 export interface Registration {
-  /** Of the registration, where this process has seen it as its own. */
+  /** The name of the registration, once this process has seen it as its own. */
   readonly name: string | null;
-  /** Why it is not registered although it is well, for people. */
+  /** Why it is not registered although it is well, or not removed although a person keeps it out; for people. */
   readonly problem: string | null;
   say(health: Wellness): void;
-  /** Takes it out until `join`; where the floor does not allow that, it stays as it is. @throws ZooKeeperError */
+  /** Takes it out until `join`. If the floor does not allow that, it stays as it is. @throws ZooKeeperError */
   leave(signal: AbortSignal, floor?: boolean): Promise<FloorClaim>;
   join(): void;
-  /** A person's word keeps it out, as soon as the floor allows; null: no longer. */
+  /** A person's decision keeps it out, as soon as the floor allows; null: no longer. */
   stayOut(words: string | null): void;
-  /** After each change of name or problem. */
+  /** Calls the listener after each change of name or problem. */
   onChange(listener: () => void): () => void;
-  /** Ends the keeping; what is registered stays for as long as its session. */
+  /** Stops maintaining it. An existing registration stays for as long as its session. */
   stop(): Promise<void>;
 }
 
 interface Keeper {
   readonly options: RegistrationOptions;
   readonly bell: Bell;
-  /** One change at a time: a pass, or somebody who leaves. */
+  /** One change at a time: a pass, or a leave. */
   readonly mutex: Mutex;
   readonly stop: AbortController;
   readonly listeners: Set<() => void>;
@@ -110,7 +110,7 @@ interface Keeper {
 }
 
 const TICK_MS = 30_000;
-/** How often one that the floor keeps tries to leave. */
+/** How often an instance that the floor keeps tries to leave. */
 const FLOOR_MS = 1_000;
 const RETURN_MS = 3_000;
 
@@ -130,7 +130,7 @@ async function keep(keeper: Keeper): Promise<void> {
   }
 }
 
-/** @returns how long until the next look without a ring, ms. */
+/** @returns the time until the next pass if no bell rings, ms. */
 async function pass(keeper: Keeper): Promise<number> {
   const { options, stop } = keeper;
   const { sessionId } = await options.session.connected(stop.signal);
@@ -235,7 +235,7 @@ async function leave(keeper: Keeper, signal: AbortSignal, floor = true): Promise
   return claim;
 }
 
-/** Rings when the registration is gone. */
+/** Rings the bell when the registration is gone. */
 function watchOwn(keeper: Keeper): void {
   const { own, watched, options } = keeper;
   const name = own?.listed ? own.name : null;

@@ -2,19 +2,19 @@ import { addressText } from './contract.ts';
 import { type Instance, withoutDoubles } from './instance.ts';
 
 /**
- * What a consumer believes about a service. Who left in order (its twin is still there) is believed at once, also where
- * nobody is left. Where more than 30 % of the list, and more than one, are gone from the list and have no twin any more
- * within one session timeout, the sessions may have ended and not the instances: the list is frozen, each of the lost is
- * looked at, and what answers stays for at most ten minutes. The same holds where the whole service is gone from ZooKeeper.
- * Pure: the looks are made by follow-service.ts.
+ * What a consumer believes about a service. An instance that left in order (its twin is still there) is believed at
+ * once, even if none is left. If more than 30 % of the list, and more than one instance, are gone from the list without
+ * a twin within one session timeout, the sessions may have ended and not the instances. The list is then frozen: each
+ * lost instance is checked, and those that answer stay for at most ten minutes. The same holds if the whole service is
+ * gone from ZooKeeper. Pure: follow-service.ts makes the looks.
  */
 export interface View {
   readonly live: readonly Instance[];
-  /** Lost and kept, each since when it was lost. */
+  /** Lost and kept, with the time of the loss. */
   readonly kept: readonly Kept[];
-  /** Those that were lost lately without order, kept or not. */
+  /** Instances that were lost recently without leaving in order. */
   readonly lost: readonly Kept[];
-  /** Those that left in order lately. */
+  /** Instances that left in order recently. */
   readonly left: readonly Kept[];
   /** The pzxid of the list; null: it came from disk, or there is no list. */
   readonly mark: bigint | null;
@@ -35,7 +35,7 @@ export const NO_VIEW: View = { live: [], kept: [], lost: [], left: [], mark: nul
 interface Found {
   readonly instances: readonly Instance[];
   readonly mark: bigint;
-  /** Names that have a twin, whether they are listed or not. */
+  /** Names that have a twin, listed or not. */
   readonly twins: ReadonlySet<string>;
 }
 
@@ -48,7 +48,7 @@ export function nextView(view: View, found: Found | null, now: number, windowMs:
   const isOrderly = ({ instance }: Kept) => found?.twins.has(instance.name) ?? false;
   const lostNow = gone.map((instance) => ({ instance, since: now }));
   const disorderly = lostNow.filter((each) => !isOrderly(each));
-  // Who is registered again under its name is not lost: one instance that comes and goes is no mass.
+  // An instance that is registered again under its name is not lost: one that comes and goes is not a mass.
   const stillLost = view.lost.filter(({ instance, since }) => now - since <= windowMs && !names.has(instance.name));
   const lost = [...stillLost, ...disorderly];
   const before = view.live.length + lost.length - disorderly.length;
@@ -65,7 +65,9 @@ export function nextView(view: View, found: Found | null, now: number, windowMs:
   };
 }
 
-/** Who is registered again is live; who left in order meanwhile is gone. One entry for each address. */
+/**
+ * Without instances that are registered again, and without those that left in order meanwhile. One entry per address.
+ */
 function stillMissing(kept: readonly Kept[], live: readonly Instance[], twins: ReadonlySet<string>): Kept[] {
   const known = new Set(live.map(addressText));
   return kept.filter(({ instance }) => {
@@ -76,7 +78,7 @@ function stillMissing(kept: readonly Kept[], live: readonly Instance[], twins: R
   });
 }
 
-/** Takes out those that did not answer a look, and those that were kept for too long. */
+/** Removes those that did not answer a look, and those that were kept too long. */
 export function afterLooks(view: View, silent: ReadonlySet<string>, now: number): View {
   const stays = ({ instance, since }: Kept) => !silent.has(instance.name) && now - since <= MAX_FROZEN_MS;
   return { ...view, kept: view.kept.filter(stays) };
@@ -84,12 +86,12 @@ export function afterLooks(view: View, silent: ReadonlySet<string>, now: number)
 
 export type ListState = 'live' | 'frozen' | 'empty' | 'missing';
 
-/** What a caller gets: `empty` and `missing` are answers, and no errors. */
+/** What a caller gets. `empty` and `missing` are answers, not errors. */
 export interface ServiceList {
   readonly state: ListState;
   readonly instances: readonly Instance[];
   readonly mark: bigint | null;
-  /** The names of those that left in order lately, and may wait for this consumer. */
+  /** The names of instances that left in order recently, and may wait for this consumer. */
   readonly left: readonly string[];
 }
 
@@ -111,7 +113,7 @@ export function lostSomebody(before: ServiceList, after: ServiceList): boolean {
   return before.instances.some((instance) => !now.has(addressText(instance)));
 }
 
-/** Whether one that is missing in the second list left in order: it waits to hear that it gets no more requests. */
+/** Whether an instance that the second list lacks left in order: it waits to learn that it gets no more requests. */
 export function lostLeaver(before: ServiceList, after: ServiceList): boolean {
   const now = new Set(after.instances.map(addressText));
   return before.instances.some((instance) => !now.has(addressText(instance)) && after.left.includes(instance.name));

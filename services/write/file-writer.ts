@@ -14,11 +14,11 @@ export interface FileRule {
   readonly service: string;
   readonly format: Format;
   readonly out: string;
-  /** Judges the candidate, whose name is in GITFLEET_FILE: a failure keeps the file as it is. */
+  /** Checks the candidate, whose name is in GITFLEET_FILE. If it fails, the file stays as it is. */
   readonly check?: readonly string[] | undefined;
-  /** Has the file read. Without it nobody knows when that happens, so nothing is acknowledged. */
+  /** Makes a program read the file. Without it that moment is unknown, so nothing is acknowledged. */
   readonly reload?: readonly string[] | undefined;
-  /** The pid file of the program that reads it: after the reload, workers of before are waited for. */
+  /** The pid file of the program that reads it: after the reload, its earlier workers are waited for. */
   readonly pidFile?: string | undefined;
 }
 
@@ -26,11 +26,12 @@ const COMMAND_MS = 60_000;
 const OLD_WORKERS_MS = 60_000;
 
 /**
- * Writes a list into a file: aside, fsynced, checked, renamed; an unchanged file is not written and nothing reloaded.
+ * Writes a list into a file: aside, fsynced, checked, renamed. An unchanged file is not written, and nothing is
+ * reloaded.
  * @param environment PATH and the like, for check and reload.
  */
 export function createFileWriter(rule: FileRule, environment: Readonly<Record<string, string>>, clock: Clock): Apply {
-  /** The reload of what is in the file has not succeeded yet. */
+  /** Whether the current content still has to be reloaded. */
   let owes = false;
   return async (list, signal) => {
     const content = formatList(rule.format, rule.service, list);

@@ -5,8 +5,9 @@ import type { Instance } from '../instance.ts';
 import type { ServiceList } from '../view.ts';
 
 /**
- * A list in the form of a program that reads files. Pure, and the same list gives the same bytes, so that an unchanged
- * file is not written. Hosts and ports passed their parser: they hold no character that has a meaning in these files.
+ * A list in the format of a program that reads files. Pure, and the same list gives the same bytes, so that an
+ * unchanged file is not written. Hosts and ports passed their parser: they contain no character with a meaning in these
+ * files.
  */
 export function formatList(format: Format, service: string, list: ServiceList): string {
   const instances = list.instances.toSorted((one, other) => (addressText(one) < addressText(other) ? -1 : 1));
@@ -28,7 +29,7 @@ const WRITERS: Record<Format, (service: string, instances: readonly Instance[], 
       ...instances.map((each) => `  server ${serverName(each)} ${addressText(each)} check`),
     ),
 
-  // Without a server nginx refuses the whole configuration: one that is down answers 502 in its place.
+  // Without a server, nginx refuses the whole configuration. A server that is down answers 502 instead.
   nginx: (service, instances) =>
     lines(
       head(service),
@@ -83,5 +84,5 @@ function prometheusLabels(service: string, { twin }: Instance): Record<string, s
   };
 }
 
-/** HAProxy's servers are addresses; a name would have to be looked up at the wrong moment. */
+/** HAProxy's servers are addresses; a name would have to be resolved at the wrong moment. */
 export const isAddress = ({ host }: Instance): boolean => isIP(host) !== 0;

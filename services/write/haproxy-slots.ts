@@ -1,18 +1,18 @@
 import { addressText } from '../contract.ts';
 import type { Instance } from '../instance.ts';
 
-/** One server of a HAProxy backend, as `show servers state` tells it. */
+/** One server of a HAProxy backend, as `show servers state` reports it. */
 export interface ServerSlot {
   readonly name: string;
   readonly address: string;
-  /** It takes requests, as far as the administrator has a say. */
+  /** Whether it takes requests, as far as its administrative state decides. */
   readonly ready: boolean;
 }
 
 /**
- * The commands that bring the slots of a backend to a list: first who left stops taking requests, at once, then who is
- * new takes a free slot. A slot that is full of nobody is in maintenance. Pure.
- * @returns also who found no slot.
+ * The commands that bring the slots of a backend to a list. First, instances that left stop taking requests at once;
+ * then new ones take free slots. An unused slot is in maintenance. Pure.
+ * @returns also the instances that found no slot.
  */
 export function planSlots(backend: string, slots: readonly ServerSlot[], instances: readonly Instance[]) {
   const wanted = new Map(instances.map((instance) => [addressText(instance), instance]));
@@ -38,11 +38,11 @@ export function planSlots(backend: string, slots: readonly ServerSlot[], instanc
   return { commands, left };
 }
 
-/** Forced, inherited, or by name resolution. That it was disabled in the configuration (0x04) stays for ever. */
+/** Forced, inherited, or by name resolution. The flag "disabled in the configuration" (0x04) never goes away. */
 const MAINTENANCE = 0x01 | 0x02 | 0x20;
 const DRAIN = 0x08 | 0x10;
 
-/** Reads the answer to `show servers state BACKEND`, by the names of its columns. */
+/** Parses the answer to `show servers state BACKEND` by the names of its columns. */
 export function parseSlots(answer: string): ServerSlot[] {
   const rows = answer.split('\n').map((line) => line.trim());
   const columns =

@@ -10,10 +10,10 @@ const ANSWER_MS = 5_000;
 const MAX_ANSWER_BYTES = 4_000_000;
 
 /**
- * Brings the servers of one backend to a list, by HAProxy's runtime socket and without a reload. Guarantee: once it
- * resolves, HAProxy writes no new request to a server that the list does not name. What runs on there is finished.
- * @returns the instances that found no slot, or have a name in place of an address.
- * @throws FleetError PROXY where HAProxy does not answer, or refuses.
+ * Brings the servers of one backend to a list, through HAProxy's runtime socket and without a reload. Guarantee: once
+ * it resolves, HAProxy writes no new request to a server that the list does not name. Requests in flight are completed.
+ * @returns the instances that found no slot, or have a name instead of an address.
+ * @throws FleetError PROXY if HAProxy does not answer, or refuses.
  */
 export async function applyBySocket(socket: string, backend: string, list: ServiceList, clock: Clock) {
   const slots = parseSlots(await ask(socket, `show servers state ${backend}`, clock));
@@ -30,7 +30,7 @@ export async function applyBySocket(socket: string, backend: string, list: Servi
 
 const proxyFailure = (reason: string, cause?: unknown): FleetError => FleetError.of('PROXY', reason, undefined, cause);
 
-/** One command on a connection of its own: HAProxy answers and hangs up. */
+/** One command on its own connection: HAProxy answers and closes it. */
 function ask(socket: string, command: string, clock: Clock): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';

@@ -7,28 +7,29 @@ import { openConsumer } from '../consumer.ts';
 import { type FollowParts, followService } from '../follow-service.ts';
 import { lostLeaver, lostSomebody, type ServiceList } from '../view.ts';
 
-/** Brings something outside to a list. Resolves to whether it may be said that the list is applied (consumer.ts). */
+/** Brings something outside to a list. Resolves to whether the list may be acknowledged as applied (consumer.ts). */
 export type Apply = (list: ServiceList, signal: AbortSignal) => Promise<boolean>;
 
 export interface AppliedParts extends Omit<FollowParts, 'before'> {
   readonly access: ServiceAccess;
-  /** Once among all consumers of the service. */
+  /** Unique among all consumers of the service. */
   readonly id: string;
   readonly what: string;
   readonly apply: Apply;
-  /** Where the list is kept for the next process; null: nowhere. */
+  /** The directory that keeps the list for the next process; null: none. */
   readonly cacheDirectory: string | null;
 }
 
-/** Instances come in swarms, and so do sessions that end. One that left in order waits, and is not made to wait longer. */
+/** Instances come in groups, and so do ended sessions. One that left in order is waiting, and must not wait longer. */
 const QUIET_MS = 2_000;
 const LEAVER_QUIET_MS = 50;
 const AGAIN_MS = 60_000;
 
 /**
- * Keeps a file, a proxy or the like at the list of a service, for as long as a program lives, as a consumer that
- * acknowledges. Registers first, reads then. Guarantee: that an instance left in order is applied at once, everything else
- * at most every 2 s; what fails is tried again with the newest list; a consumer that cannot apply acknowledges nothing.
+ * Keeps a file, a proxy or the like at the list of a service, for the life of a program, as a consumer that
+ * acknowledges. Registers before it reads. Guarantee: that an instance left in order is applied within 50 ms of the
+ * last change, everything else at most every 2 s. A failure is retried with the newest list. A consumer that cannot
+ * apply acknowledges nothing.
  */
 export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Promise<void> {
   const { clock, service, log, session } = parts;

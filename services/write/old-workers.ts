@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../runtime/clock.ts';
 
 /**
- * nginx and HAProxy reload by new workers beside the old ones, which finish what they began by the old list. The list is
- * applied once the old ones are gone.
+ * nginx and HAProxy reload with new workers beside the old ones, which finish their requests with the old list. The
+ * list is applied once the old workers are gone.
  */
 export async function workersOf(pidFile: string): Promise<number[]> {
   const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).trim().split('\n')[0]);
@@ -16,7 +16,7 @@ export async function workersOf(pidFile: string): Promise<number[]> {
 
 const LOOK_MS = 20;
 
-/** Whether all of them have ended in time. */
+/** Whether all of them ended in time. */
 export async function untilWorkersGone(
   workers: readonly number[],
   withinMs: number,
@@ -32,7 +32,7 @@ export async function untilWorkersGone(
   }
 }
 
-/** A zombie has ended: its parent only has not asked yet. */
+/** A zombie has ended; its parent has only not collected it yet. */
 async function isRunning(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return false;
