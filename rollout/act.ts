@@ -19,10 +19,11 @@ interface ActParts extends PublishParts {
 }
 
 /**
- * Carries out one order as one transaction: the guard of the term, the version of `rollout` that it was planned from,
- * and then what it changes. So nothing of a leader that was replaced is accepted, and nothing planned from an old view.
- * @returns false where nothing was left to write: the same look would give the same order again.
- * @throws ZooKeeperError BAD_VERSION, NO_NODE (the term is over) and others; whatever it says, the next look tells.
+ * Performs one action as one transaction: the guard of the term, the version of `rollout` that it was planned from, and
+ * then what it changes. So nothing from a replaced leader is accepted, and nothing planned from an old observation.
+ * @returns false if there was nothing to write: the same observation would give the same action again.
+ * @throws ZooKeeperError BAD_VERSION, NO_NODE (the term is over) and others. Whatever the error, the next observation
+ * shows what happened.
  */
 export async function act(parts: ActParts, leadership: Leadership, seen: Observation, order: Action): Promise<boolean> {
   switch (order.do) {
@@ -43,19 +44,23 @@ export async function act(parts: ActParts, leadership: Leadership, seen: Observa
   }
 }
 
-/** Where another client sets config, no rollout may start for long. */
+/**
+ * If another client keeps setting config, no rollout may start for a long time; so old records are removed here too.
+ */
 async function adopt(parts: PublishParts, seen: Observation): Promise<void> {
   await removeOld(parts, await recordForeign(parts, seen.state));
 }
 
-/** Publishers may add records and remove none. What is not removed now is removed at the next start. */
+/** Publishers may add records but not remove them. What cannot be removed now is removed at the next start. */
 async function removeOld({ session, znodes }: PublishParts, { deployments }: SharedState): Promise<void> {
   await Promise.all([removeOldRecords(session, znodes, deployments.last), removeOldAudit(session, znodes)]).catch(
     () => {},
   );
 }
 
-/** The first write of a term: from now on no order of an earlier leader is accepted. Resolves to the ensemble's time. */
+/**
+ * The first write of a term: from now on, no action of an earlier leader is accepted. Resolves to the ensemble's time.
+ */
 export async function takeLead(parts: PublishParts, leadership: Leadership, seen: Observation): Promise<number> {
   const { rollout } = seen.picture;
   const data = rollout ? encodeRollout({ ...rollout, leader: leaderOf(leadership) }) : seen.rollout.data;
@@ -127,8 +132,8 @@ async function permitOperations(
 }
 
 /**
- * A publish with every version checked, config's being the failed target's: if anything moved on, nothing happens and
- * the next look decides again.
+ * A publish with every version checked; config's is the one of the failed target. If anything has changed, nothing
+ * happens and the next observation decides again.
  */
 async function rollBack(
   parts: PublishParts,

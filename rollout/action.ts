@@ -1,16 +1,16 @@
 import type { Outcome } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 
-/** What the coordinator does next. Every order but `rest` and `adopt` is one transaction (act.ts). */
+/** What the coordinator does next. Every action except `rest` and `adopt` is one transaction (act.ts). */
 export type Action = Rest | Adopt | RolloutChange | RollBack;
 
-/** Nothing to do before something changes, or time has passed. */
+/** Nothing to do until something changes or time has passed. */
 interface Rest {
   readonly do: 'rest';
   readonly why: string;
 }
 
-/** Give a foreign writer's target its record. */
+/** Create the record of a foreign writer's target. */
 interface Adopt {
   readonly do: 'adopt';
   readonly why: string;
@@ -19,23 +19,23 @@ interface Adopt {
 export interface RolloutChange {
   readonly do: 'start' | 'wave' | 'permit' | 'cutover' | 'soak' | 'note' | 'halt' | 'prove' | 'fail' | 'outcome';
   readonly why: string;
-  /** The record to write, without the term that the executor puts into it; null: as it is. */
+  /** The record to write, without the term, which act.ts adds; null: unchanged. */
   readonly rollout: Rollout | null;
   /** How far ahead of its writing the agents of the wave swap, ms; null: the record names no new instant. */
   readonly instantInMs: number | null;
   readonly grant: readonly string[];
   readonly revoke: readonly string[];
-  /** How a deployment ended, to be written where it has no outcome yet. */
+  /** How a deployment ended, to be written if it has no outcome yet. */
   readonly outcome: { readonly number: number; readonly outcome: Outcome } | null;
 }
 
-/** Publish `base` again, put the bad commit into quarantine, and end the rollout. */
+/** Publish `base` again, put the failed commit into quarantine, and end the rollout. */
 export interface RollBack {
   readonly do: 'roll back';
   readonly why: string;
   readonly rollout: Rollout;
   readonly base: NonNullable<Rollout['base']>;
-  /** What goes into quarantine. */
+  /** The commit that goes into quarantine. */
   readonly commitId: string;
   readonly outcome: { readonly number: number; readonly outcome: Outcome };
 }

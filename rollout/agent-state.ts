@@ -5,35 +5,35 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { compareTargetVersions, isTargetVersion } from '../schemas/target-version.ts';
 import type { AgentSeen, Observed } from './observed.ts';
 
-/** Where one agent stands in the rollout of one targetVersion. */
+/** The state of one agent in the rollout of one targetVersion. */
 export type AgentState =
-  | 'done' // shows it, is healthy and online, also without a permit: already there is success
-  | 'failed' // will not at this targetVersion by the commit's fault, or was not done within the deadline
-  | 'unable' // cannot, or was too late, for a reason that is not the commit's: its disk, its origin, its settings
+  | 'done' // shows it, healthy and online, with or without a permit; in a rollout without permits it may be offline
+  | 'failed' // gave it up because of the commit, or was not done within the deadline
+  | 'unable' // cannot, or was late, for a reason that is not the commit: its disk, its origin, its settings
   | 'out' // a person took it out: suspended, or kept on another commit
   | 'ready' // prepared, waits for its permit
   | 'working' // on its way to ready, or from its permit to done
-  | 'gone' // went away with its permit in hand, or after it was done: counts as on its way until the deadline
+  | 'gone' // went away with its permit, or after it was done: counts as on its way until the deadline
   | 'offline'
-  | 'forgotten'; // left for good, or offline for so long that it leaves the offline budget
+  | 'forgotten'; // left for good, or offline for so long that the offline budget no longer counts it
 
 export interface RolloutAgent {
   readonly agentId: string;
   readonly standing: AgentState;
   readonly seen: AgentSeen;
-  /** Its permit, or what it reports, lets it activate at any moment: unavailable until it reports. */
+  /** May activate at any moment, by its permit or its report: counts as unavailable until it reports. */
   readonly inFlight: boolean;
-  /** Is still under way with another target, or may be. */
+  /** Is still busy with another target, or may be. */
   readonly elsewhere: boolean;
-  /** Had leave to activate it at any time: only then can the commit be why it failed. */
+  /** Has or had a permit for it: only then can the commit be the cause of its failure. */
   readonly hadPermit: boolean;
-  /** Passed the deadline in this look, and is not among the late of the record yet. */
+  /** Passed the deadline in this observation, and is not in the record's `late` yet. */
   readonly overdue: boolean;
 }
 
 const IN_FLIGHT: readonly Report['phase'][] = ['swapping', 'activating', 'checking'];
 
-/** Pure: the same picture gives the same answer to every leader. */
+/** Pure: every leader gets the same answer from the same picture. */
 export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, time: Time): RolloutAgent {
   const { agentId, online } = seen;
   const { now } = time;
@@ -42,23 +42,23 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   const permitted = permittedAt !== null;
   const under = isUnderWay(seen, rollout, policy, time);
   const elsewhere = under && !IN_FLIGHT.some((phase) => phase === report?.phase);
-  // What hangs is down already; the way back must not wait for it.
+  // An agent that hangs is already down; the way back must not wait for it.
   const takes = under && !(elsewhere && rollout.wayBack);
   const lost = rollout.latePermitted.includes(agentId);
   const is = (standing: AgentState, inFlight = false, overdue = false): RolloutAgent => ({
     ...{ agentId, standing, seen, inFlight, overdue, elsewhere },
     hadPermit: permitted || lost || [...rollout.revoked, ...rollout.cleared].includes(agentId),
   });
-  // Its server went away for good, and said so.
+  // Its server went away for good, as its last report says.
   if (!online && hasLeft(seen.report)) return is('forgotten');
   if (isSuspended(seen.report) || isOverridden(report)) return is('out', permitted);
   const isActive = report?.phase === 'active';
-  // Without waves no agent is watched afterwards: that it was there is enough.
+  // Without waves, agents are not watched afterwards: it is enough that it was active.
   if (isActive && (online || !rollout.permits)) return is('done');
   if (report && hasGivenUp(report)) return is(isUnable(report) ? 'unable' : 'failed');
   if (online && isTogether(rollout.policy) && seen.cutover !== 'able') return is('unable');
   const ready = online && report?.phase === 'awaiting' && !permitted;
-  // An agent that was late for want of a disk or an origin, or before its permit, and is ready now, was only slow.
+  // An agent that was late for lack of a disk or an origin, or before its permit, and is ready now, was only slow.
   if (ready && !lost) return is('ready');
   // An old error does not explain why an agent went away with its permit.
   const explained = (isUnable(report) || isAgain(report)) && (online || !(permitted || lost));
@@ -74,12 +74,12 @@ export function judgeAgent(seen: AgentSeen, rollout: Rollout, policy: Policy, ti
   return is(now - seen.heard > FORGOTTEN_AFTER_MS ? 'forgotten' : 'offline', takes);
 }
 
-/** Its report names what keeps it, and that is not the commit. */
+/** Whether its report names an obstacle that is not the commit. */
 const isUnable = (report: Report | null): boolean => report?.error != null && !blamesCommit(report.error);
 
 /**
- * Tries again what failed before, and reports no error meanwhile. What failed was not the commit's: an agent gives up at
- * once for each code that speaks about the commit. What a try costs in `prepare` and later is the commit's.
+ * Whether it retries what failed before and currently reports no error. Such a failure was not the commit's: an agent
+ * gives up at once for each code that blames the commit. A failed try in `prepare` and later is the commit's.
  */
 const isAgain = (report: Report | null): boolean =>
   report !== null && report.attempts > 0 && BY_THE_SERVER.includes(report.phase);
@@ -103,7 +103,7 @@ function sinceWhen(seen: AgentSeen, rollout: Rollout, permittedAt: number | null
 
 type Time = Pick<Observed, 'now' | 'watched'>;
 
-/** A leader that has not watched for long enough itself may read times of another clock, or not know what went on. */
+/** A leader that has not watched long enough may read times of another clock, or not know what happened before. */
 const MAX_WATCH_MS = 60_000;
 
 function isPast(since: number, policy: Policy, { now, watched }: Time): boolean {
@@ -112,8 +112,8 @@ function isPast(since: number, policy: Policy, { now, watched }: Time): boolean 
 }
 
 /**
- * Without a permit of this rollout, but between swap and report all the same: by its own words, or by a permit of an
- * earlier target about whose end it has not said anything yet. A command that runs is not cut off by a newer target.
+ * Whether an agent without a permit of this rollout is nevertheless between swap and report: by its own report, or by a
+ * permit of an earlier target whose end it has not reported. A running command is not interrupted by a newer target.
  */
 function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, policy: Policy, time: Time): boolean {
   if (online && report && IN_FLIGHT.includes(report.phase)) return true;
@@ -125,7 +125,7 @@ function isUnderWay({ online, report, permit }: AgentSeen, rollout: Rollout, pol
   return about === given && report?.phase !== 'active' && !hasGivenUp(report);
 }
 
-/** The code and the reason, as a rollout record and an outcome keep them. */
+/** The code and the reason, in the form that a rollout record and an outcome keep. */
 export function failureOf({ agentId, seen, standing }: RolloutAgent, rollout: Rollout) {
   const report = seen.report?.targetVersion === rollout.targetVersion ? seen.report : null;
   const obstacle = isTogether(rollout.policy) && seen.online ? cutoverObstacle(seen.cutover) : null;

@@ -11,26 +11,26 @@ import type { RolloutChange } from './action.ts';
 import type { AgentSeen } from './observed.ts';
 
 /**
- * The agents as a leader knows them in one term. Presence is read at every look; reports of the present wave too, those
- * of all other agents now and then, since of them only a failure would change anything. Permits are read once: after
- * its first write only the leader changes them.
+ * The agents as a leader knows them in one term. Presence is read at every look, and so are the reports of the current
+ * wave. The reports of all other agents are read less often, because only a failure among them would change anything.
+ * Permits are read once: after its first write only the leader changes them.
  */
 interface KnownAgents {
   read(rollout: Rollout | null): Promise<readonly AgentSeen[]>;
-  /** What an order of ours that was accepted did to the permits. */
+  /** What an accepted action of ours did to the permits. */
   note(order: RolloutChange, targetVersion: TargetVersion): void;
-  /** The next look reads everything, permits too: after an order whose end is not known. */
+  /** Makes the next look read everything, permits included: for use after an action whose result is unknown. */
   forget(): void;
 }
 
-/** Up to as many agents, every look reads all of them. */
+/** Up to this number of agents, every look reads all of them. */
 const FEW = 60;
-/** However many nodes another client makes. */
+/** The bound, however many nodes another client creates. */
 const MAX_AGENTS = 10_000;
 
 export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => number, maxAgeMs: number): KnownAgents {
   const seen = new Map<string, AgentSeen>();
-  /** Known, but read again whatever it was: permits too. */
+  /** Known, but to be read again completely, permits included. */
   let stale = new Set<string>();
   let readAt = Number.NEGATIVE_INFINITY;
   const readEnrolment = createEnrolmentReader(session, znodes);
@@ -86,7 +86,7 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     const said = written && parseReport(written.data);
     const own = trust.presence(agentId, presence) ?? (await secondPresence(agentId, said, trust));
     const isThere = own !== null || (online && presence === null && trust.isOpen);
-    // Nothing here is its own: its report node was made at its enrolment, or another client used its name.
+    // Nothing here is the agent's own: its report node was created at its enrolment, or another client used its name.
     if (!isThere && written === null) return null;
     const { labels = {}, cutover = null } = (isThere && (own ? parsePresence(own.data) : known)) || {};
     const heard = isThere ? now : Math.max(known?.heard ?? 0, written?.stat.mtime ?? 0);
@@ -97,7 +97,10 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     };
   }
 
-  /** One whose name another client's node has, or had a moment ago, is online where its report says. */
+  /**
+   * If another client's node has the agent's name, or had it a moment ago, the agent is online under the name in its
+   * report.
+   */
   async function secondPresence(agentId: string, said: Report | null, trust: Trust): Promise<NodeData | null> {
     const name = presenceAt(agentId, said);
     return name === null ? null : trust.presence(agentId, await readAny(session, znodes.presence(name)));
@@ -123,7 +126,10 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
   };
 }
 
-/** Within one term its times are of one clock: one that was known keeps its time, one found later is of that moment. */
+/**
+ * Within one term all times come from one clock: a permit that was known keeps its time; one that is found later gets
+ * the time at which it was found.
+ */
 function permitOf(node: NodeData | null, known: AgentSeen['permit'], foundAt: number | null): AgentSeen['permit'] {
   if (!node) return null;
   const targetVersion = parsePermit(node.data);

@@ -11,8 +11,8 @@ import { outcomeOf } from './summary.ts';
 import { haltSetBack } from './went-back.ts';
 
 /**
- * A target that has no rollout yet gets one. The deployment before it is over with that, if it was not before.
- * @param setBack why ZooKeeper was set back; the rollout is halted from the start then. Null: it was not.
+ * Starts the rollout of a target that has none yet. The deployment before it thereby ends, if it had not ended before.
+ * @param setBack why ZooKeeper was set back; the rollout is then halted from the start. Null: it was not.
  */
 export function beginRollout(
   picture: Observed,
@@ -21,7 +21,7 @@ export function beginRollout(
   setBack: string | null,
 ): Action {
   const going = continued(picture, record, wanted) ?? fresh(picture, wanted, record);
-  // One that is over, or cannot start before its policy is readable, orders nothing anyway.
+  // A rollout that is over, or cannot start before its policy is readable, causes no action anyway.
   const starts = going.state === 'running' || going.state === 'paused';
   const begun = setBack === null || !starts ? going : haltSetBack({ ...going, members: [] }, setBack, picture.agents);
   const why = `${deploymentName(record.number)} starts${begun.reason === '' ? '' : `: ${begun.reason}`}`;
@@ -29,8 +29,8 @@ export function beginRollout(
 }
 
 /**
- * The same three members again during a rollout: it continues, with its canary, its wave and its pause. A target with a
- * policy of its own that is not the one in force is obeyed: that starts a new rollout.
+ * If the same three members are set again during a rollout, it continues, with its canary, its wave and its pause. If
+ * the target has a policy of its own that differs from the one in force, a new rollout starts.
  */
 function continued(
   { rollout: before, left, now }: Observed,
@@ -95,8 +95,8 @@ const rollbackRule = (policy: Policy): Policy => ({
 });
 
 /**
- * By history, which publishers write too where no agent leads. What history forgot, or has no outcome of since none could
- * be written, the last rollout knows.
+ * From history, which publishers also write while no agent leads. The last rollout knows what history has lost, or what
+ * has no outcome because none could be written.
  */
 function baseOf(picture: Observed): Rollout['base'] {
   const { proven } = picture;
@@ -113,7 +113,7 @@ function endOfLast(picture: Observed, record: Deployment) {
   return { number: left.number, outcome };
 }
 
-/** A target that no agent can read is over before it began. */
+/** A target that no agent can read is over before it begins. */
 function endOfThis(picture: Observed, begun: Rollout) {
   if (begun.state !== 'failed') return null;
   return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.reason) };

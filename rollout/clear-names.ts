@@ -19,21 +19,23 @@ interface ClearNamesParts {
   readonly log: Logger;
 }
 
-/** Names that came are looked at at once; all of them so often, since one may go and come between two looks. */
+/**
+ * New names are checked at once, and all names at this interval, because one may go and come back between two looks.
+ */
 const ALL_MS = 30_000;
-/** Before a name is freed again: at its second time so long, then twice as long, up to `ALL_MS`. */
+/** The pause before a name is freed again; it doubles each time, up to `ALL_MS`. */
 const AGAIN_MS = 1_000;
 
 /**
  * Keeps the names of enrolled agents free for them: while enrolment is closed, the leader removes each node below
- * `online` that has such a name and was not made by that agent. So the common credential of the agents is not enough to
- * keep an agent offline. While enrolment is open it reads one small node at each change, and removes nothing.
+ * `online` that has such a name and was not made by that agent. So the agents' shared credential is not enough to keep
+ * an agent offline. While enrolment is open, this only reads one small node at each change and removes nothing.
  *
- * A name that is taken again is freed less and less often: it may be an agent with a new disk, which is not entered yet
- * and comes back at each removal, and one that is entered is online under its second name meanwhile. One that cannot
- * be freed keeps no other name from its agent.
- * Guarantee: each removal names the term, and the node was not its agent's when it was read. What it does not do: tell
- * that node from one that takes its place in that very moment; such an agent makes its presence again.
+ * A name that is taken repeatedly is freed less and less often: the other client may be an agent with a new disk, which
+ * is not entered yet and comes back after each removal. An enrolled agent is meanwhile online under its second name. A
+ * name that cannot be freed keeps no other name from its agent. Guarantee: each removal names the term, and the node
+ * was not the agent's own when it was read. Not guaranteed: if the agent's own presence replaces that node at that very
+ * moment, it may be removed; the agent then creates it again.
  */
 export async function clearNames(parts: ClearNamesParts, leadership: Leadership): Promise<void> {
   const { session, znodes, clock, random, log } = parts;
@@ -61,7 +63,7 @@ async function drain(stream: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of stream);
 }
 
-/** Each look resolves to how long there is nothing to do, unless a name comes or goes. */
+/** Each look resolves to how long there is nothing to do unless a name comes or goes. */
 function lookAtNames(parts: ClearNamesParts, { term }: Leadership): () => Promise<number> {
   const { session, znodes, clock, log } = parts;
   const readEnrolment = createEnrolmentReader(session, znodes);
@@ -86,13 +88,13 @@ function lookAtNames(parts: ClearNamesParts, { term }: Leadership): () => Promis
         pace.freed(agentId);
       }
     }
-    // After a failure all that was to be looked at is looked at again.
+    // Set at the end: after a failure, the same names are checked again.
     known = new Set(present.filter((name) => pace.leftMs(name) === 0));
     return Math.min(ALL_MS, ...present.map(pace.leftMs).filter((ms) => ms > 0));
   };
 }
 
-/** In words for the log. Where nodes lie below it only their maker can remove them. */
+/** The result, in words for the log. If there are nodes below it, only their creator can remove them. */
 async function removed(session: Session, operations: readonly Operation[]): Promise<string> {
   try {
     await session.transact([...operations]);
@@ -104,7 +106,7 @@ async function removed(session: Session, operations: readonly Operation[]): Prom
   return 'removed a presence that its agent did not make';
 }
 
-/** How often a name is freed. */
+/** Limits how often a name is freed. */
 function createPace(clock: Pick<Clock, 'monotonic'>) {
   const freed = new Map<string, { readonly pauseMs: number; readonly until: number }>();
   return {

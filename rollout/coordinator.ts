@@ -28,11 +28,11 @@ interface CoordinatorParts {
   readonly session: Session;
   readonly znodes: Znodes;
   readonly access: Access;
-  /** Who stands, for the record. */
+  /** The candidate's name, for the record. */
   readonly agentId: string;
-  /** The targetVersion that the agent of this process accepted last, over restarts; null: none, or not known yet. */
+  /** The targetVersion that the agent of this process last accepted, across restarts; null: none, or not known yet. */
   readonly accepted: () => string | null;
-  /** Drawn for each deployment that an automatic rollback makes. */
+  /** A new one is drawn for each deployment that an automatic rollback makes. */
   readonly newNonce: () => string;
   /** What the leader of the app does besides rollouts, until the signal of its term. Never throws. */
   readonly whileLeading?: (signal: AbortSignal) => Promise<void>;
@@ -42,22 +42,24 @@ interface CoordinatorParts {
 }
 
 export interface Coordinator {
-  /** Whether this one leads at present. */
+  /** Whether this coordinator leads now. */
   readonly leading: boolean;
-  /** Gives up leading and standing; an order that is under way is finished or refused. Idempotent; never throws. */
+  /** Stops leading and withdraws the candidacy; a current action is completed or refused. Idempotent; never throws. */
   leave(): Promise<void>;
 }
 
-/** A lost watch costs no more than this. */
+/** The longest pause between two looks, and so the cost of a lost watch. */
 const SLOW_LOOK_MS = 30_000;
-/** Of those who are not in the present wave, a failure is seen no later than this. */
+/** The longest time until a failure outside the current wave is seen. */
 const MAX_AGE_MS = 10_000;
-/** Where nothing rolls out and no policy waits, what rings is a new target, and the agent of this very process goes first. */
+/**
+ * If no rollout runs and there is no policy, a bell announces a new target, and the agent of this process goes first.
+ */
 const BEHIND_MS = 50;
 const AGAIN: Backoff = { firstMs: 100, maxMs: 5_000 };
 
 /**
- * Stands for election and, while elected, leads rollouts: bell -> look -> plan -> execute, until it rests; then it waits
+ * Stands for election and, while elected, leads rollouts: bell -> observe -> plan -> act, until it rests. Then it waits
  * for the bell, or polls the reports while a rollout runs. It keeps nothing that the next leader would need.
  */
 export function startCoordinator(parts: CoordinatorParts): Coordinator {
@@ -92,7 +94,7 @@ export function startCoordinator(parts: CoordinatorParts): Coordinator {
   };
 }
 
-/** One term. Ends with its signal, whatever fails meanwhile. */
+/** One term. Ends only with its signal, whatever fails meanwhile. */
 async function lead(parts: CoordinatorParts, term: Term, setBack: SetBackWatch, bell: Bell): Promise<void> {
   const { session, znodes, clock, random, log } = parts;
   const leadership: Leadership = { term, agentId: parts.agentId };
@@ -147,14 +149,14 @@ function following({ session, clock, random, log }: CoordinatorParts, path: stri
   return { session, path, clock, random, log, failing: 'cannot watch a znode, retrying' };
 }
 
-/** Rollouts proceed without a place for outcomes, but a person who rolls back misses them. */
+/** Rollouts proceed without a place for outcomes, but a person who rolls back needs them. */
 async function sayOutdated({ session, znodes, log }: CoordinatorParts): Promise<void> {
   if (await session.exists(znodes.outcomes)) return;
   const { code, message, hint } = appOutdated(znodes.app, znodes.outcomes);
   log.warn({ code, reason: message, hint }, 'how deployments end is not recorded');
 }
 
-/** An order that ZooKeeper will never take (too large, no right to it) stands in the record, where people look. */
+/** An action that ZooKeeper will never accept (too large, no right to it) is noted in the record, where people look. */
 async function sayImpossible(
   parts: PublishParts & Pick<CoordinatorParts, 'clock'>,
   leadership: Leadership,
@@ -172,14 +174,14 @@ async function sayImpossible(
   await act(parts, leadership, seen, changing('note', reason, { ...rollout, reason })).catch(() => {});
 }
 
-/** What a person must fix may take long; what they change rings the bell. */
+/** A fault that a person must fix may last; their change rings the bell. */
 async function waitFor(ms: number, bell: Bell, clock: Clock, signal: AbortSignal): Promise<void> {
   const least = Math.min(ms, AGAIN.maxMs);
   await clock.sleep(least, signal).catch(() => {});
   if (ms > least) await bell.wait(ms - least, signal);
 }
 
-/** Until the bell, or until the reports of a rollout that runs are due. */
+/** Waits for the bell, or until the reports of a running rollout are due. */
 async function pause(
   { clock }: CoordinatorParts,
   bell: Bell,
@@ -210,8 +212,8 @@ async function ring(parts: CoordinatorParts, bell: Bell, signal: AbortSignal): P
 }
 
 /**
- * While a rollout runs its reports are polled, four milliseconds apart on the average, and less and less often while
- * nothing happens; at other times the bells are enough.
+ * While a rollout runs, its reports are polled: 4 ms per agent, at least every 100 ms and at most every second, and
+ * less and less often (down to every 5 s) while nothing happens. At other times the bells are enough.
  */
 function pauseOf({ picture }: Observation, restedMs: number): number {
   const { rollout, wanted, agents } = picture;
@@ -223,7 +225,7 @@ function pauseOf({ picture }: Observation, restedMs: number): number {
 function tell(log: Logger, { picture }: Observation, order: Action): void {
   const { rollout, unknownState } = picture;
   const deployment = rollout ? deploymentName(rollout.deployment) : null;
-  // Orders, and what holds everything; that a wave takes its time is the normal course.
+  // Actions, and what stops everything. A wave that takes its time is the normal course.
   const worth = order.do !== 'rest' || (rollout?.reason ?? '') !== '' || unknownState !== null;
   log[worth ? 'info' : 'debug'](
     { deployment, wave: rollout?.wave ?? null, order: order.do, why: order.why },

@@ -10,9 +10,9 @@ import { inQuarantine, type Observed, type WantedDeployment } from './observed.t
 import { failuresIn, NO_DEADLINE, namesOf, outcomeOf, type Summary, showWords, summarize } from './summary.ts';
 
 /**
- * The failure budget is broken: back to what was proven, or wait for a person, as the policy says. Only a commit that
- * somebody had leave to activate is sent back and refused from now on; a full disk or a lost origin before that is none
- * of its fault.
+ * The failure budget is exceeded: go back to the last proven target, or wait for a person, as the policy says. A commit
+ * is rolled back and put into quarantine only if an agent had a permit to activate it; a full disk or an unreachable
+ * origin before that is not the commit's fault.
  */
 export function finish(
   picture: Observed,
@@ -39,12 +39,14 @@ export function finish(
 }
 
 /**
- * The reports that a new leader finds may be of before a loss of writes, of which it cannot know itself; agents that can
- * have refused the target by then.
+ * The reports that a new leader finds may date from before a loss of writes that it cannot know about. Within this
+ * time, agents that do know it have refused the target.
  */
 const WATCH_BEFORE_BACK_MS = 5_000;
 
-/** What was proven when it began; where a person has put that into quarantine since, the newest that may be activated. */
+/**
+ * The base of the rollout. If a person has since put that into quarantine: the newest proven one that may be activated.
+ */
 function wayBack(picture: Observed, { base }: Rollout): Rollout['base'] {
   const { proven } = picture;
   if (!base || !proven || inQuarantine(picture, base.commitId) === null) return base;
@@ -53,7 +55,7 @@ function wayBack(picture: Observed, { base }: Rollout): Rollout['base'] {
   return { deployment: proven.number, url, commitId, relativePath };
 }
 
-/** Empty: there is somewhere to go back to. */
+/** Empty: there is a target to go back to. */
 function whyNotBack(
   picture: Observed,
   target: NonNullable<WantedDeployment['target']>,
@@ -67,7 +69,7 @@ function whyNotBack(
   return quarantined === null ? '' : `${deploymentName(base.deployment)} is in quarantine: ${quarantined}`;
 }
 
-/** No agent shows it, nor could one still: each has given up, or has been away for longer than the deadline. */
+/** Whether no agent shows it and none still could: each has given up, or has been away for longer than the deadline. */
 export function isHopeless(tally: Summary, { deadline }: Policy, now: number): boolean {
   const unable = tally.of('unable');
   const awaited = tally.of('offline').filter(({ seen }) => now - seen.heard <= durationOf(deadline));
@@ -80,7 +82,7 @@ function whyNone(failed: readonly RolloutAgent[], unable: readonly RolloutAgent[
   return `${namesOf(unable)} cannot deploy it, and no agent shows it`;
 }
 
-/** No agent is left to go: it ended well, or as well as the policy accepts. */
+/** No agent is left: the deployment ended well, or as well as the policy accepts. */
 export function prove(
   picture: Observed,
   { target }: WantedDeployment,
@@ -96,7 +98,7 @@ export function prove(
   const ended = { ...rollout, members: [], soakAt: null, failures };
   const isOver = done.length + failed.length > 0 || isHopeless(tally, rollout.policy ?? NO_DEADLINE, picture.now);
   if (!isOver || !target) return rest('no agent shows it yet');
-  // An agent that was excused is no reason to fail, but one agent at least has to show it.
+  // An excused agent is no reason to fail, but at least one agent must show the target.
   const bad = broken ?? (done.length === 0 ? whyNone(failed, unable) : null);
   if (bad) {
     const outcome = outcomeOf(picture, rollout, 'failed', bad);

@@ -1,7 +1,7 @@
 import type { Rollout } from '../schemas/rollout.ts';
 import type { Term } from '../zookeeper/recipes/candidacy.ts';
 
-/** A stretch of leading by one agent, as the rollout record names it. */
+/** One agent's term as leader, as the rollout record names it. */
 export interface Leadership {
   readonly term: Pick<Term, 'guard' | 'fence' | 'signal'>;
   readonly agentId: string;

@@ -8,7 +8,7 @@ import type { Session } from '../zookeeper/session.ts';
 import type { AgentSeen, Observed, WantedDeployment } from './observed.ts';
 import type { SetBackWatch } from './set-back.ts';
 
-/** What one look at the shared state found, with the versions that an order planned from it names. */
+/** The result of one reading of the shared state, with the versions that an action planned from it names. */
 export interface Observation {
   readonly picture: Observed;
   readonly state: SharedState;
@@ -66,7 +66,7 @@ export async function observe(
   };
 }
 
-/** While no order can follow, no agent has to be looked at. */
+/** While no action can follow, no agent needs to be read. */
 const isOver = (rollout: Rollout | null, moved: boolean): boolean =>
   !moved && rollout !== null && ['proven', 'rolled-back', 'paused'].includes(rollout.state);
 
@@ -82,7 +82,7 @@ function wantedOf(state: SharedState): WantedDeployment | null {
   };
 }
 
-/** Whoever judged it so, a coordinator or a publisher. */
+/** Proven by the judgement of a coordinator or of a publisher. */
 async function provenBefore(session: Session, znodes: Znodes, state: SharedState): Promise<Deployment | null> {
   const history = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
   return newestProven(history, state.quarantine.value, ({ number }) => number !== state.current?.number) ?? null;

@@ -9,24 +9,26 @@ import type { TargetVersion } from '../schemas/values.ts';
 /** The three members that make a target. */
 export type Core = Deployment['target'];
 
-/** Everything that the coordinator decides from; times are ms since the epoch by the clock of the ensemble. */
+/** Everything that the coordinator decides from. Times are ms since the epoch by the clock of the ensemble. */
 export interface Observed {
   readonly now: number;
-  /** Of `config`; null: nothing was published yet. */
+  /** The target in `config`; null: nothing has been published yet. */
   readonly wanted: WantedDeployment | null;
   readonly policy: { readonly value: Policy | null; readonly unreadable: string | null };
   readonly rollout: Rollout | null;
-  /** The state of the rollout of what config holds, where this version does not know it; `rollout` is null then. */
+  /** The state of the rollout of config's target, if this version does not know it; `rollout` is null then. */
   readonly unknownState: string | null;
-  /** The record of the deployment that `rollout` is about, where config shows another one by now. */
+  /** The record of the deployment of `rollout`, if config now has another one. */
   readonly left: Deployment | null;
-  /** The newest proven deployment that is not in quarantine, where a rollout is about to begin, or its base got into it. */
+  /**
+   * The newest proven deployment that is not in quarantine; read if a rollout is about to begin, or its base is in it.
+   */
   readonly proven: Deployment | null;
   readonly quarantine: Brake<readonly Quarantined[]>;
   readonly agents: readonly AgentSeen[];
-  /** The leader itself saw the ensemble lose what it had, and config is of before that. */
+  /** Whether the leader itself saw the ensemble lose data, and config dates from before that. */
   readonly setBack: boolean;
-  /** For how long this leader has watched without a gap or a jump of its time, ms. */
+  /** How long this leader has watched without a gap or a jump of its time, ms. */
   readonly watched: number;
 }
 
@@ -48,9 +50,9 @@ export interface AgentSeen {
   readonly cutover: CutoverStanding | null;
   readonly report: Report | null;
   readonly permit: { readonly targetVersion: TargetVersion | null; readonly at: number } | null;
-  /** When it was last heard of. */
+  /** When it was last seen. */
   readonly heard: number;
-  /** When this leader last saw it active and online, or saw it first where it was active before; 0: never. */
+  /** When this leader last saw it active and online, or first saw it if it was active before; 0: never. */
   readonly well: number;
 }
 

@@ -11,8 +11,8 @@ import type { Observed, WantedDeployment } from './observed.ts';
 import { failuresIn, namesOf, type Summary, summarize } from './summary.ts';
 
 /**
- * A rollout with a policy goes on: who is late is noted, a broken budget stops it, a wave that is done soaks and gives
- * way to the next, and who is ready gets a permit as long as not too many are between permit and report.
+ * Advances a rollout with a policy: notes late agents, stops if the budget is exceeded, lets a finished wave soak
+ * before the next one begins, and gives permits to ready agents as long as not too many are between permit and report.
  */
 export function advance(picture: Observed, wanted: WantedDeployment, before: Rollout, policy: Policy): Action {
   const timed = before.waveAt === 0 ? { ...before, waveAt: picture.now } : before;
@@ -56,7 +56,10 @@ function withLate(rollout: Rollout, tally: Summary): Rollout {
   };
 }
 
-/** Who left before its turn is no member any more; a canary that lost agents takes others; who hangs goes last back. */
+/**
+ * An agent that left before its turn is no longer a member. A canary that lost agents takes others. On the way back,
+ * agents that hang go last.
+ */
 function withMembers(rollout: Rollout, policy: Policy, tally: Summary): Rollout {
   const left = new Set(
     [...tally.of('offline', 'forgotten', 'out', 'unable'), ...hanging(rollout, tally)].map((each) => each.agentId),
@@ -69,7 +72,7 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Summary): Rollout 
     return { ...rollout, members: rollout.members.filter(stays) };
   const kept = rollout.canary.filter(stays);
   const chosen = withOthers(policy, kept, tally.of('ready', 'working'), tally.all);
-  // Who shows it already tries nothing out, but may be the only one that the selector chooses.
+  // An agent that shows it already tests nothing, but may be the only one that the selector matches.
   const canary = chosen.length > 0 ? chosen : withOthers(policy, kept, tally.of('done'), tally.all);
   return { ...rollout, canary, members: canary };
 }
@@ -80,7 +83,7 @@ function withOthers(policy: Policy, kept: readonly string[], others: readonly Ro
   return [...new Set([...kept, ...canaryOf(policy, candidates, kept, all)])].toSorted();
 }
 
-/** On the way back: those that another target keeps busy, as long as there are others to go. */
+/** On the way back: agents that are busy with another target, as long as there are others left. */
 function hanging(rollout: Rollout, tally: Summary): readonly RolloutAgent[] {
   const left = tally.of('ready', 'working');
   const busy = rollout.wayBack ? left.filter((each) => each.elsewhere) : [];
@@ -89,10 +92,10 @@ function hanging(rollout: Rollout, tally: Summary): readonly RolloutAgent[] {
 
 /**
  * What keeps everything waiting although the commit failed nowhere; null: nothing does. A server that cannot deploy for
- * a reason of its own is as good as away, and takes from the same budget.
+ * a reason of its own counts as away, against the same budget.
  */
 function whyHeld(rollout: Rollout, policy: Policy, tally: Summary): string | null {
-  // Who went away after it was done takes from the budget too: a commit may take its server down.
+  // An agent that went away after it was done counts against the budget too: a commit may take its server down.
   const offline = tally.agents.filter((each) => each.standing === 'offline' || isLost(each));
   const unable = unableIn(rollout, tally);
   const most = amountOf(policy.offlineBudget, tally.all);
@@ -115,13 +118,13 @@ function awayWords(rollout: Rollout, offline: readonly RolloutAgent[], unable: r
   return offline.length === 0 ? cannot : `${gone}, ${cannot}`;
 }
 
-/** Those that a person has not let pass yet. */
+/** Those that a person has not excused. */
 const unableIn = (rollout: Rollout, tally: Summary): readonly RolloutAgent[] =>
   tally.of('unable').filter((each) => !rollout.excused.includes(each.agentId));
 
 /**
- * No server is left that could still deploy it, and more cannot than the policy lets be away, or none shows it: only a
- * person, or another target, changes that. Null: it may still come to something.
+ * No server is left that could still deploy it, and more cannot than the policy allows to be away, or none shows it.
+ * Only a person, or another target, changes that. Null: it may still succeed.
  */
 function whyStuck(rollout: Rollout, policy: Policy, tally: Summary, now: number): string | null {
   const unable = unableIn(rollout, tally);
@@ -135,10 +138,10 @@ function whyStuck(rollout: Rollout, policy: Policy, tally: Summary, now: number)
 
 const isCanary = (rollout: Rollout, policy: Policy): boolean => policy.canary !== undefined && rollout.wave === 0;
 
-/** Went away after it was done. */
+/** Whether it went away after it was done. */
 const isLost = ({ standing, inFlight }: RolloutAgent): boolean => standing === 'gone' && !inFlight;
 
-/** Every agent of the wave is done, or failed within the budget; and who was of the canary is there still. */
+/** Whether every agent of the wave is done, or failed within the budget, and no agent of the canary has gone away. */
 function isSettled(rollout: Rollout, tally: Summary): boolean {
   return openOf(rollout, tally, 'ready').length === 0;
 }
@@ -149,22 +152,22 @@ function openOf({ members, canary }: Rollout, tally: Summary, ...more: 'ready'[]
     .filter((each) => members.includes(each.agentId) || (isLost(each) && canary.includes(each.agentId)));
 }
 
-/** One order is one transaction, which ZooKeeper takes up to a MiB of; what is left over is the next order's. */
+/** One action is one transaction, for which ZooKeeper allows up to one MiB. The rest is left to the next action. */
 const MAX_PER_ORDER = 500;
 
-/** Leave for those of the wave that are ready, while not too many are in flight. */
+/** Gives permits to the ready agents of the wave, while not too many are in flight. */
 function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summary): Action {
   if (isTogether(policy)) return together(before, rollout, tally);
   const ready = tally.of('ready').filter((each) => rollout.members.includes(each.agentId));
   const free = Math.max(0, atLeastOne(policy.maxParallel, tally.all) - inFlight(tally).length);
   const grant = ready.slice(0, Math.min(free, MAX_PER_ORDER)).map((each) => each.agentId);
   const waiting = openOf(rollout, tally);
-  // Where no place is free it is those who hold one that are waited for, also of an earlier target.
+  // If no place is free, the wait is for those that hold one, even for an earlier target.
   const holders = ready.length > free ? inFlight(tally).filter((each) => !waiting.includes(each)) : [];
   const open = [...waiting, ...holders];
   const why =
     grant.length > 0 ? `permits for ${grant.join(', ')}` : `wave ${rollout.wave}: waiting for ${namesOf(open)}`;
-  // A permit is a new try: what was before it is neither held against the agent nor passed over.
+  // A permit is a new try: earlier failures are neither counted against the agent nor excused.
   const others = (ids: readonly string[]) => ids.filter((id) => !grant.includes(id));
   const { late, lateUnable, excused } = rollout;
   const given = { ...rollout, late: others(late), lateUnable: others(lateUnable), excused: others(excused) };
@@ -186,7 +189,7 @@ const inFlight = (tally: Summary): readonly RolloutAgent[] =>
 const isRevoked = ({ standing, inFlight, seen }: RolloutAgent): boolean =>
   inFlight && seen.permit !== null && (standing === 'failed' || standing === 'unable' || standing === 'out');
 
-/** Null: the wave has been well for long enough. */
+/** Null: the wave has soaked long enough. */
 function soak(picture: Observed, before: Rollout, rollout: Rollout, policy: Policy, tally: Summary): Action | null {
   const passed = rollout.promoted?.wave === rollout.wave;
   const soakMs = durationOf(policy.soak);
@@ -223,7 +226,7 @@ function next(
 
 const candidate = ({ agentId, seen }: RolloutAgent): WaveAgent => ({ agentId, labels: seen.labels });
 
-/** One order where anything is to be written, else a rest. */
+/** One action if there is anything to write, else a rest. */
 function settle(
   name: RolloutChange['do'],
   why: string,

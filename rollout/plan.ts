@@ -1,6 +1,6 @@
 /**
- * The coordinator's decisions, pure: what is known about the fleet in, the next order out. Read from here: begin.ts (a
- * target without a rollout gets one), phases.ts (a policy's rollout advances), and below (what a look is enough for).
+ * The coordinator's decisions, pure: the picture of the fleet in, the next action out. Continue in begin.ts (a target
+ * without a rollout gets one) and phases.ts (a rollout with a policy advances). The remaining decisions are below.
  */
 import type { Rollout } from '../schemas/rollout.ts';
 import { type Action, changing, rest } from './action.ts';
@@ -12,9 +12,9 @@ import { unphased } from './unphased.ts';
 import { haltSetBack, whySetBack } from './went-back.ts';
 
 /**
- * The next order of the leader, and why in plain words. The same picture gives the same order to every leader, so a
- * new one goes on where the last one ended. It never orders without a change of the shared state to show for it, and
- * where it rests it says for what.
+ * The leader's next action, and the reason in plain words. Every leader gets the same action from the same picture, so
+ * a new leader continues where the last one ended. Every action except a rest changes the shared state; a rest says
+ * what it waits for.
  */
 export function plan(picture: Observed): Action {
   const { wanted, rollout, unknownState } = picture;
@@ -32,7 +32,7 @@ export function plan(picture: Observed): Action {
     case 'paused':
       return rest(`paused by ${rollout.paused?.by ?? 'unknown'}: ${rollout.paused?.reason ?? ''}`);
     case 'halted':
-      // It halted because the policy could not be read; a person has fixed that.
+      // It halted because the policy could not be read, and a person has fixed that.
       if (isWithoutPolicy(rollout) && !picture.policy.unreadable)
         return beginRollout(picture, wanted, wanted.record, setBack);
       return rest(`halted: ${rollout.reason}`);
@@ -57,7 +57,10 @@ function running(picture: Observed, wanted: WantedDeployment, rollout: Rollout):
 
 const NO_POLICY = 'the policy cannot be read: gitfleet policy set FILE fixes it';
 
-/** What failed may be fixed on the servers: once all of them show it, it is proven late, and rollbacks may go there. */
+/**
+ * A failure may be fixed on the servers. Once all of them show the target, it is proven late, and rollbacks may go
+ * there.
+ */
 function provenLate(picture: Observed, { target }: WantedDeployment, rollout: Rollout): Action | null {
   if (!target || inQuarantine(picture, target.commitId) !== null) return null;
   const { agents } = summarize(picture, rollout, rollout.policy ?? NO_DEADLINE);
@@ -70,7 +73,7 @@ function provenLate(picture: Observed, { target }: WantedDeployment, rollout: Ro
   return changing('prove', why, proven, { outcome: { number: rollout.deployment, outcome } });
 }
 
-/** A person's word ended it: that person may not have been able to write the outcome. */
+/** A person's command aborted it. That person may not have been able to write the outcome. */
 function ended(picture: Observed, { record }: WantedDeployment, rollout: Rollout): Action {
   const judged = record?.outcome && record.outcome.state !== 'timed-out';
   if (judged || rollout.state !== 'aborted') return rest(`${rollout.state}: ${rollout.reason}`);

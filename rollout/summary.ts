@@ -5,11 +5,11 @@ import type { Rollout } from '../schemas/rollout.ts';
 import { type AgentState, failureOf, judgeAgent, type RolloutAgent } from './agent-state.ts';
 import type { Observed } from './observed.ts';
 
-/** All agents that are known, where each stands, and how to count them. */
+/** All known agents with their states, and how to count them. */
 export interface Summary {
   readonly agents: readonly RolloutAgent[];
   of(...standings: AgentState[]): readonly RolloutAgent[];
-  /** How many a share is a share of: without those a person took out, or that are gone for good. */
+  /** The total that shares refer to: without agents that a person took out, or that are gone for good. */
   readonly all: number;
 }
 
@@ -21,10 +21,10 @@ export function summarize(picture: Observed, rollout: Rollout, policy: Policy): 
   return { agents, of, all: agents.length - of('out', 'forgotten').length };
 }
 
-/** Without a policy no agent is late. */
+/** For rollouts without a policy, in which no agent is late. */
 export const NO_DEADLINE = policySchema().parse({ deadline: '24d' });
 
-/** What history keeps of it. */
+/** The outcome that history keeps. */
 export function outcomeOf(picture: Observed, rollout: Rollout, state: Outcome['state'], why: string): Outcome {
   const tally = summarize(picture, rollout, rollout.policy ?? NO_DEADLINE);
   const missing = tally.agents.filter(({ standing }) => standing !== 'done' && standing !== 'forgotten');

@@ -6,9 +6,9 @@ import type { Observed, WantedDeployment } from './observed.ts';
 import { failuresIn, NO_DEADLINE, namesOf, outcomeOf, showWords, summarize } from './summary.ts';
 
 /**
- * Without a policy all agents deploy at once and need no permit; what is left to do is to say how it ended. Expected
- * are the agents that are online, or reported about this target: one of those that went away is waited for, unless it
- * left for good.
+ * Without a policy all agents deploy at once and need no permit; only the end has to be judged. Expected are the agents
+ * that are online, or have reported about this target. An expected agent that went away is waited for, unless it left
+ * for good.
  */
 export function unphased(picture: Observed, { target }: WantedDeployment, rollout: Rollout): Action {
   const tally = summarize(picture, rollout, NO_DEADLINE);

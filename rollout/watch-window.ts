@@ -1,17 +1,17 @@
-/** For how long one leader has watched the fleet without a gap, by times that did not jump. */
+/** How long one leader has watched the fleet without a gap, by times that did not jump. */
 interface WatchWindow {
   /**
    * Notes one look.
    * @param now by the clock of the ensemble, ms since the epoch.
-   * @param monotonic ms, of the leader's own clock.
-   * @returns ms since the vigil began.
+   * @param monotonic ms, by the leader's own clock.
+   * @returns ms since the window began.
    */
   look(now: number, monotonic: number): number;
 }
 
-/** More than two slow looks (coordinator.ts): the process stood still, or its machine slept. */
+/** Longer than two slow looks (coordinator.ts): the process stood still, or its machine slept. */
 const GAP_MS = 75_000;
-/** More than rounding and slewing come to between two looks. */
+/** More than rounding and slewing can cause between two looks. */
 const JUMP_MS = 2_000;
 
 export function createWatchWindow(): WatchWindow {

@@ -4,9 +4,9 @@ import type { AgentSeen, Observed, WantedDeployment } from './observed.ts';
 import { namesOf } from './summary.ts';
 
 /**
- * ZooKeeper lost writes or was restored: what config holds may be older than any person meant. No order then but a
- * halt, until a person publishes what should run, or resumes it. Null: it was not set back, or a person let that pass.
- * Pure; set-back.ts remembers what the leader itself saw.
+ * ZooKeeper lost writes or was restored: config may be older than intended. The only action is then a halt, until a
+ * person publishes what should run, or resumes the rollout. Null: it was not set back, or a person accepted that. Pure;
+ * set-back.ts remembers what the leader itself saw.
  */
 export function whySetBack({ agents, setBack, rollout }: Observed, wanted: WantedDeployment): string | null {
   const { targetVersion } = wanted;
@@ -17,13 +17,13 @@ export function whySetBack({ agents, setBack, rollout }: Observed, wanted: Wante
   return `ZooKeeper was set back (${who}): nothing is ordered until a person publishes what should run`;
 }
 
-/** As a pause does, it holds the agents of a rollout without policy too. Resumed, it excuses those that refuse. */
+/** Like a pause, it also stops the agents of a rollout without a policy. A resume excuses the agents that refuse. */
 export function haltSetBack(rollout: Rollout, why: string, agents: readonly AgentSeen[]): Rollout {
   const saw = refusing(agents, rollout.targetVersion);
   const failures = saw.map(({ agentId }) => ({ agentId, code: 'TARGET_WENT_BACK', reason: '' }));
   return { ...rollout, state: 'halted', permits: true, setBack: true, reason: why, failures, soakAt: null };
 }
 
-/** The agents that refuse this target as older than one they accepted. */
+/** The agents that refuse this target because it is older than one that they accepted. */
 const refusing = (agents: readonly AgentSeen[], targetVersion: TargetVersion): readonly AgentSeen[] =>
   agents.filter(({ report }) => report?.targetVersion === targetVersion && report.error?.code === 'TARGET_WENT_BACK');
