@@ -12,7 +12,9 @@ interface RefUpdate {
 
 const LINE = /^([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs\/[^\u0000-\u0020\u007f]+)$/;
 
-/** What git wrote; lines that are not its grammar are dropped, for a push must never fail by our reading. */
+/**
+ * Parses what git wrote. Lines that do not match its grammar are dropped: a push must never fail because of our parser.
+ */
 export function parseUpdates(input: string): RefUpdate[] {
   return input.split('\n').flatMap((line) => {
     const found = LINE.exec(line);
@@ -20,7 +22,7 @@ export function parseUpdates(input: string): RefUpdate[] {
   });
 }
 
-/** One branch that this push moved to a commit, and what was installed for it. */
+/** One branch that this push moved to a commit, with the installation that matches it. */
 export interface Candidate {
   readonly hook: HookSettings;
   readonly branch: string;
@@ -28,8 +30,8 @@ export interface Candidate {
 }
 
 /**
- * What a push may deploy: per app every branch that it moved to a commit. Tags, branches that no pattern takes, and
- * deletions do not count. Where several patterns of one app take a branch, the one that says most outright decides.
+ * What a push may deploy: for each app, every branch that it moved to a commit. Tags, branches that no pattern matches,
+ * and deletions do not count. If several patterns of one app match a branch, the strictest one decides.
  */
 export function candidates(updates: readonly RefUpdate[], hooks: readonly HookSettings[]): Candidate[][] {
   const moved = movedBranches(updates);
@@ -56,12 +58,12 @@ function movedBranches(updates: readonly RefUpdate[]): Moved[] {
   });
 }
 
-/** A push to what settings that cannot be read may have been for. */
+/** A push to a branch that unreadable settings may have been for. */
 export interface Unclear extends Moved {
   readonly hook: BrokenSettings;
 }
 
-/** Of each section that is broken the first branch of this push that it may deploy; where it names none, any branch. */
+/** For each broken section, the first branch of this push that it may deploy; any branch if it names none. */
 export function unclearUpdates(updates: readonly RefUpdate[], broken: readonly BrokenSettings[]): Unclear[] {
   const moved = movedBranches(updates);
   return broken.flatMap((hook) => {
@@ -70,7 +72,7 @@ export function unclearUpdates(updates: readonly RefUpdate[], broken: readonly B
   });
 }
 
-/** Branches of this push that a pattern means, and whose name keeps them from being deployed. */
+/** Branches of this push that a pattern matches, but does not deploy because of their name. */
 export function oddBranches(updates: readonly RefUpdate[], hooks: readonly HookSettings[]): string[] {
   const takes = (branch: string) => hooks.some((hook) => isOddMatch(hook.branch, branch));
   return movedBranches(updates).flatMap(({ branch }) => (takes(branch) ? [branch] : []));
@@ -83,7 +85,7 @@ export interface Choice {
   readonly passedOver: readonly Candidate[];
 }
 
-/** @param git sees the commits that were pushed. */
+/** @param git can read the commits that were pushed. */
 export async function chooseUpdates(
   git: Git,
   gitDir: string,
@@ -101,10 +103,10 @@ export async function chooseUpdates(
 }
 
 /**
- * An app shows one commit, so of several branches in one push one is deployed: that with the newest commit, and among
- * branches at that commit the one that was named most outright, then whose name counts highest (`release/10` after
- * `release/9`).
- * @param newest the newest of these commits, as they are dated.
+ * An app shows one commit, so only one of several branches in a push is deployed: the one with the newest commit. Among
+ * branches at that commit it is the one with the strictest pattern, then the one with the highest name (`release/10`
+ * after `release/9`).
+ * @param newest the newest of these commits, by their dates.
  */
 export function choose(of: readonly Candidate[], newest: string): Choice {
   const names = new Intl.Collator('en', { numeric: true });

@@ -7,9 +7,9 @@ import { parseReleaseFile } from '../schemas/release-file.ts';
 import { RELEASE_FILE } from '../schemas/steps.ts';
 import type { CommitId } from '../schemas/values.ts';
 
-/** What a gate looks at for one commit; each may fail, and then there is no answer. */
+/** What a gate reads for one commit. Each may fail, and then there is no answer. */
 export interface GateParts {
-  /** The two brakes of the app, as they were read, and when that was by the clock of the ensemble. */
+  /** The two brakes of the app as they were read, and when that was by the clock of the ensemble. */
   readonly readBrakes: () => Promise<{
     readonly now: number;
     readonly hold: Brake<Hold | null>;
@@ -17,10 +17,10 @@ export interface GateParts {
   }>;
   /** Which of these commits the pushed one contains. */
   readonly contains: (commitIds: readonly CommitId[]) => Promise<readonly CommitId[]>;
-  /** The pusher says that what it contains of the quarantine is fixed. */
+  /** Whether the pusher says that the quarantined commits it contains are fixed. */
   readonly force: boolean;
   readonly readReleaseFile: () => Promise<{ kind: 'file'; content: Buffer } | { kind: 'other' } | null>;
-  /** What an agent would refuse to write. @throws FleetError */
+  /** Checks for what an agent would refuse to write. @throws FleetError */
   readonly checkContent: () => Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export type GateAnswer =
   | { readonly kind: 'open' }
   | { readonly kind: 'refused' | 'unknown'; readonly failure: FleetError };
 
-/** What says something about the commit or about the app; anything else says only that we could not find out. */
+/** Codes that are about the commit or the app. Any other code only means that we could not find out. */
 const REFUSALS: readonly Code[] = [
   'HOLD',
   'QUARANTINED',
@@ -40,7 +40,7 @@ const REFUSALS: readonly Code[] = [
   'TOO_LARGE',
 ];
 
-/** Whether a commit could be deployed if it were pushed now. First what the repository alone can tell. */
+/** Whether a commit could be deployed if it were pushed now. What the repository alone can tell is checked first. */
 export async function askGate(parts: GateParts, commitId: string): Promise<GateAnswer> {
   try {
     await parts.checkContent();

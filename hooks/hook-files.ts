@@ -16,15 +16,15 @@ import { writeDurably } from '../runtime/durable-file.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { EARLIER, type HookName, type HookText, judgeHook } from './hook-script.ts';
 
-/** A hook file as it stands on the disk, and whether an earlier one is kept beside it. */
+/** A hook file on the disk, and the earlier one that is kept, if any. */
 export interface HookFile {
   readonly file: string;
   readonly state: 'absent' | HookText;
-  /** What is in it, where it is ours. */
+  /** Its content, if it is a plain file. */
   readonly text: string;
   readonly executable: boolean;
   readonly earlier: string | null;
-  /** What is kept is what still stands there: an installation that ended right before it wrote ours. */
+  /** Whether the kept file is still the one in place: an installation ended right before it wrote ours. */
   readonly earlierIsSame: boolean;
 }
 
@@ -50,8 +50,8 @@ async function isSame(file: string, earlier: string): Promise<boolean> {
 }
 
 /**
- * Writes a hook of ours. A hook that is not ours is kept aside first, from where ours calls it; there is no instant
- * without a hook. Resolves to what changed, in words; empty: nothing did.
+ * Writes a hook of ours. A hook that is not ours is first kept aside, where ours calls it. At no instant is there no
+ * hook. Resolves to what changed, in words; empty: nothing did.
  * @throws FleetError HOOK_EDITED, HOOK_EXISTS
  */
 export async function placeHook(hooks: string, name: HookName, text: string): Promise<string[]> {
@@ -90,10 +90,10 @@ export async function removeHook(hooks: string, name: HookName): Promise<string[
 }
 
 async function keepEarlier({ file, earlier: kept }: HookFile, earlier: string): Promise<void> {
-  if (kept) return; // An installation that was interrupted right here; else it had been refused.
+  if (kept) return; // An installation was interrupted right here; otherwise it would have been refused.
   await mkdir(dirname(earlier), { recursive: true });
   if ((await lstat(file)).isSymbolicLink()) await symlink(deeper(await readlink(file)), earlier);
-  else await link(file, earlier).catch(() => rename(file, earlier)); // Some file systems know no second name.
+  else await link(file, earlier).catch(() => rename(file, earlier)); // Some file systems have no hard links.
 }
 
 async function putBack(earlier: string, file: string): Promise<void> {
@@ -106,10 +106,10 @@ async function putBack(earlier: string, file: string): Promise<void> {
   await rm(earlier);
 }
 
-/** A relative link is kept one directory further down. */
+/** A relative link is kept one directory deeper. */
 const deeper = (target: string): string => (isAbsolute(target) ? target : `../${target}`);
 
-/** Before anything is written: whether the file may be replaced. @throws FleetError HOOK_EDITED, HOOK_EXISTS */
+/** Whether the file may be replaced; called before anything is written. @throws FleetError HOOK_EDITED, HOOK_EXISTS */
 export async function refuseUnclear(found: HookFile): Promise<void> {
   refuseEdited(found);
   const { file, state, earlier, earlierIsSame } = found;

@@ -4,10 +4,12 @@ import type { Gate } from './hook-settings.ts';
 
 export type HookName = 'post-receive' | 'pre-receive';
 
-/** Where a hook that was there before ours is kept, beside ours and under its own name, since some ask for their name. */
+/**
+ * The directory, beside our hooks, that keeps earlier hooks under their own names, because some hooks check their name.
+ */
 export const EARLIER = 'before-gitfleet';
 
-/** How we know our own hook files again. */
+/** How we recognise our own hook files. */
 const MARK = /^# gitfleet (?:post|pre)-receive hook/m;
 const CHECKSUM = /^# checksum ([0-9a-f]{64})\n/m;
 
@@ -23,14 +25,14 @@ export function judgeHook(text: string): HookText {
 
 const checksum = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** How a hook starts this gitfleet: program and script, absolute, and the PATH on which it finds git. */
+/** How a hook starts this gitfleet: program and script as absolute paths, and the PATH on which it finds git. */
 export type HookCommand = readonly [program: string, script: string, path: string];
 
 /**
- * A shim, because git runs a file; what it does is in the command. First comes the hook that was there before ours, with
- * the same input, arguments and environment. Then ours, with an environment of named variables only: a pusher who works
- * on this host could otherwise choose which git, or which libraries, the hook runs.
- * @param gate only of pre-receive: what happens where no answer can be had.
+ * A shim, because git runs a file; the work is done by the command. First it runs the hook that was there before ours,
+ * with the same input, arguments and environment. Then ours, with an environment of named variables only: otherwise a
+ * pusher who works on this host could choose which git, or which libraries, the hook runs.
+ * @param gate only for pre-receive: what happens without an answer.
  */
 export function hookScript(name: HookName, command: HookCommand, gate: Gate = 'lenient'): string {
   const body = name === 'post-receive' ? postReceive(command) : preReceive(command, gate);
@@ -40,7 +42,7 @@ export function hookScript(name: HookName, command: HookCommand, gate: Gate = 'l
 ${body}`;
 }
 
-/** What is read of the push, with tools of ours. The earlier hook gets back the PATH of the push. */
+/** Reads the push, with tools that we choose. The earlier hook gets the PATH of the push again. */
 const prelude = (path: string): string => `repository=$(pwd)
 pushed_path=$PATH
 PATH=${shellQuoted(path)}
@@ -52,7 +54,9 @@ earlier="\${0%/*}/${EARLIER}/\${0##*/}"
 const HAS_EARLIER = '[ -f "$earlier" ] && [ -x "$earlier" ]';
 const RUN_EARLIER = `printf %s "$input" | PATH=$pushed_path "$earlier" "$@"`;
 
-/** What our hook is told by its environment besides PATH: who pushes, the push options, how the terminal is. */
+/**
+ * The environment variables that our hook gets besides PATH: who pushes, the push options, the terminal's properties.
+ */
 const PASSED = [
   ...['GITFLEET_AUTHOR', 'GL_USERNAME', 'REMOTE_USER', 'SUDO_USER', 'GIT_PUSH_OPTION_COUNT'],
   ...['LANG', 'LC_ALL', 'TERM', 'NO_COLOR', 'FORCE_COLOR'],
@@ -73,8 +77,8 @@ const OURS = `ours() {
 `;
 
 /**
- * Ours exits 0 whatever happens: the objects are in the repository by then, and a deployment's trouble is no reason to
- * call a push failed.
+ * Our part cannot fail the push: the objects are in the repository by then, and a deployment's problem must not make
+ * the push fail. The exit code is that of the earlier hook.
  */
 const postReceive = ([program, script, path]: HookCommand): string => `
 # If the pusher disconnects, what was received is deployed nevertheless. The earlier hook still gets the signals.
@@ -100,7 +104,7 @@ fi
 exit $code
 `;
 
-/** 5 is the exit code of a refusal; with any other there is no answer. */
+/** 5 is the exit code of a refusal. With any other there is no answer. */
 const preReceive = ([program, script, path]: HookCommand, gate: Gate): string => `
 ${prelude(path)}if ${HAS_EARLIER}; then
   ${RUN_EARLIER} || exit $?

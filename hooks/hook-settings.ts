@@ -6,12 +6,15 @@ import { parseUrl } from '../schemas/url.ts';
 import type { RelativePath, RepositoryUrl } from '../schemas/values.ts';
 import { isBranchPattern } from './branch-pattern.ts';
 
-/** Whether pushes are checked before git accepts them. Without an answer, `lenient` accepts with a warning; `strict` refuses. */
+/**
+ * Whether pushes are checked before git accepts them. Without an answer, `lenient` accepts with a warning and `strict`
+ * refuses.
+ */
 export type Gate = 'lenient' | 'strict';
 
 /**
- * What one `hook install` was told. It lives in the repository's own git config, in a section named after branch and
- * app: these two say which installation it is.
+ * What one `hook install` set. It is in the repository's own git config, in a section named after branch and app, which
+ * identify the installation.
  */
 export interface HookSettings {
   readonly zookeeper: string;
@@ -19,20 +22,22 @@ export interface HookSettings {
   /** A plain name or a pattern (branch-pattern.ts). */
   readonly branch: string;
   readonly relativePath: RelativePath;
-  /** How the agents reach this repository. */
+  /** The url under which the agents reach this repository. */
   readonly url: RepositoryUrl;
-  /** Who the hook is to ZooKeeper; null on an open one. */
+  /** The hook's ZooKeeper credential; null for an open app. */
   readonly authFile: string | null;
   /** The settings file that was named with --settings. */
   readonly settings: string | null;
   readonly tlsCaFile: string | null;
   readonly tlsCertFile: string | null;
   readonly tlsKeyFile: string | null;
-  /** Null: every push is taken. */
+  /** Null: every push is accepted. */
   readonly gate: Gate | null;
 }
 
-/** The gate of a repository, which has one hook file for it: the strictest of its installations; null where none has one. */
+/**
+ * The gate of a repository, which has one hook file for it: the strictest of its installations; null if none has one.
+ */
 export function gateOf(hooks: readonly Pick<HookSettings, 'gate'>[]): Gate | null {
   if (hooks.some(({ gate }) => gate === 'strict')) return 'strict';
   return hooks.some(({ gate }) => gate !== null) ? 'lenient' : null;
@@ -40,17 +45,17 @@ export function gateOf(hooks: readonly Pick<HookSettings, 'gate'>[]): Gate | nul
 
 export interface InstalledSettings {
   readonly hooks: readonly HookSettings[];
-  /** Sections that are incomplete or wrong: for these nothing is deployed. */
+  /** Sections that are incomplete or wrong: nothing is deployed for them. */
   readonly broken: readonly BrokenSettings[];
 }
 
-/** What can still be said of a section that is incomplete or wrong. */
+/** What is still known about a section that is incomplete or wrong. */
 export interface BrokenSettings {
   readonly section: string;
-  /** As its name says; null: it does not say. */
+  /** From the section's name; null: the name does not say it. */
   readonly branch: string | null;
   readonly app: string | null;
-  /** A gate that cannot be read counts as strict: one was asked for. */
+  /** A gate that cannot be read counts as strict, because one was requested. */
   readonly gate: Gate | null;
   readonly failure: FleetError;
 }
@@ -58,7 +63,9 @@ export interface BrokenSettings {
 /** The section of an installation below `gitfleet`. */
 export const sectionOf = ({ branch, app }: Pick<HookSettings, 'branch' | 'app'>): string => `${branch} ${app}`;
 
-/** @param members as git tells them, without `gitfleet.`: it spells names of settings in lower case, sections as given. */
+/**
+ * @param members as git lists them, without `gitfleet.`: names of settings in lower case, sections as they were given.
+ */
 export function hookSettings(members: Readonly<Record<string, string>>): InstalledSettings {
   const sections = new Map<string, Record<string, string>>();
   for (const [name, value] of Object.entries(members)) {
@@ -112,14 +119,14 @@ const wrong = (section: string): FleetError =>
     `the settings [gitfleet ${JSON.stringify(section)}] in this repository's git config are incomplete or wrong`,
   );
 
-/** What has no flag is told as a variable. */
+/** Settings without a flag are passed as variables. */
 export const tlsVariables = (hook: HookSettings): Record<string, string> => ({
   ...(hook.tlsCaFile === null ? {} : { GITFLEET_TLS_CA_FILE: hook.tlsCaFile }),
   ...(hook.tlsCertFile === null ? {} : { GITFLEET_TLS_CERT_FILE: hook.tlsCertFile }),
   ...(hook.tlsKeyFile === null ? {} : { GITFLEET_TLS_KEY_FILE: hook.tlsKeyFile }),
 });
 
-/** What the hook does, as a command to type in any shell on this host. */
+/** What the hook does, as a command for any shell on this host. */
 export function publishCommand(hook: HookSettings, commitId: string): string {
   const variables = Object.entries(tlsVariables(hook)).map(([name, value]) => `${name}=${shellWord(value)}`);
   const words = ['gitfleet', 'publish', commitId, '--url', hook.url, '--relative-path', hook.relativePath];

@@ -7,14 +7,14 @@ import { type HookCommand, type HookName, hookScript } from './hook-script.ts';
 import { gateOf, hookSettings, type InstalledSettings } from './hook-settings.ts';
 import { takesPushOptions } from './receive-settings.ts';
 
-/** How a repository stands, from its own disk. */
+/** The state of a repository, from its own disk. */
 export interface HookStatus extends InstalledSettings {
   readonly gitDir: string;
   readonly files: readonly InspectedFile[];
   readonly pushOptions: boolean;
-  /** How many deployments of each app are pinned. */
+  /** The number of pinned deployments of each app. */
   readonly pins: Readonly<Record<string, number>>;
-  /** A lock file that keeps old pins from being removed. */
+  /** A lock file that prevents the removal of old pins. */
   readonly staleLock: string | null;
 }
 
@@ -22,7 +22,7 @@ interface InspectedFile extends Omit<HookFile, 'text'> {
   readonly name: HookName;
   /** Whether these installations need it. */
   readonly needed: boolean;
-  /** It is, byte for byte, what this gitfleet would write now. */
+  /** Whether it equals, byte for byte, what this gitfleet would write now. */
   readonly current: boolean;
 }
 
@@ -61,7 +61,7 @@ async function inspectFile(
   return { name, ...found, needed, current: text === hookScript(name, command, gate ?? 'lenient') };
 }
 
-/** What of the disk keeps a push from deploying, in words with what to do; empty: nothing. */
+/** What on the disk keeps a push from deploying, in words, with the next step; empty: nothing. */
 export function problemsOf({ hooks, broken, files, pushOptions, staleLock }: HookStatus): string[] {
   const found = broken.map(({ failure }) => `${failure.message}; ${failure.hint}`);
   for (const { file, state, executable, needed, ...more } of files) {
@@ -77,7 +77,7 @@ export function problemsOf({ hooks, broken, files, pushOptions, staleLock }: Hoo
   return found;
 }
 
-/** An installation that went to its end put ours in its place. */
+/** An installation that was completed put ours in place. */
 function whyForeign({ earlier, earlierIsSame }: Pick<InspectedFile, 'earlier' | 'earlierIsSame'>): string {
   if (earlier === null) return `ours is not there, or not any more; ${AGAIN}, which keeps both`;
   if (earlierIsSame) return `an installation ended before ours was written; ${AGAIN}, which keeps both`;

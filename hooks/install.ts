@@ -14,17 +14,18 @@ interface HookInstalled {
   /** The post-receive hook. */
   readonly file: string;
   readonly gitDir: string;
-  /** The branch's commit now; null where nothing was pushed yet, or a pattern stands for many branches. */
+  /** The branch's current commit; null if nothing was pushed yet, or a pattern stands for many branches. */
   readonly tip: string | null;
-  /** What is different now, in words; empty: it was all there already. */
+  /** What has changed, in words; empty: everything was there already. */
   readonly changes: readonly string[];
-  /** All that is installed in this repository now. */
+  /** Everything that is installed in this repository now. */
   readonly hooks: readonly HookSettings[];
 }
 
 /**
- * Makes a bare repository deploy one branch, or the branches of a pattern, to one app: settings into the repository's own
- * git config, then the hook files. Running it again for the same branch and app updates that installation alone.
+ * Makes a bare repository deploy one branch, or the branches of a pattern, to one app: writes the settings into the
+ * repository's own git config, then the hook files. Running it again for the same branch and app updates only that
+ * installation.
  * @throws FleetError NOT_A_REPOSITORY, HOOKS_SHARED, HOOK_EDITED, HOOK_EXISTS, CONFIG_LOCKED
  */
 export async function installHook(
@@ -67,9 +68,9 @@ interface HookUninstalled {
 }
 
 /**
- * Takes installations out again; with the last one go the hook files and what they needed, and what was there before
- * them is there again. Pins stay: agents may still need what they keep.
- * @param which null: any. Settings that are broken are known by the name of their section.
+ * Removes installations. With the last one, the hook files and what they needed are removed, and what was there before
+ * them is restored. Pins stay: agents may still need what they keep.
+ * @param which null: any. Broken settings are identified by the name of their section.
  * @throws FleetError NOT_A_REPOSITORY, HOOK_EDITED, HOOK_EXISTS, CONFIG_LOCKED
  */
 export async function uninstallHook(
@@ -107,8 +108,8 @@ export async function uninstallHook(
 }
 
 /**
- * Where the hooks directory of a repository leads to, if it is no directory of its own: what is written there for this
- * repository would also run at the pushes of every other one that uses it. Null: it is its own, or is not there yet.
+ * Where the hooks directory of a repository leads, if it is not its own: what is written there for this repository
+ * would also run at the pushes of every other one that uses it. Null: it is its own, or does not exist yet.
  */
 async function sharedHooks(gitDir: string): Promise<string | null> {
   const real = await realpath(join(gitDir, 'hooks')).catch(() => null);
@@ -122,18 +123,18 @@ const hooksShared = (directory: string, real: string): FleetError =>
     `give the repository hooks of its own, and run this again: rm ${directory} && cp -r ${real} ${directory}`,
   );
 
-/** The hook files that a repository needs: all others of ours go. */
+/** The hook files that a repository needs. All others of ours are removed. */
 interface WantedFiles {
   readonly deploys: boolean;
   readonly gate: Gate | null;
 }
 
-/** @param installed also what is broken: its hook says so at each push, and its gate stays shut. */
+/** @param installed includes broken ones: their hook says so at each push, and their gate stays closed. */
 function wantedFiles(installed: readonly { readonly gate: Gate | null }[]): WantedFiles {
   return { deploys: installed.length > 0, gate: gateOf(installed) };
 }
 
-/** Before anything is changed: whether all of it can be. @throws FleetError HOOK_EDITED, HOOK_EXISTS */
+/** Checks, before anything is changed, that everything can be. @throws FleetError HOOK_EDITED, HOOK_EXISTS */
 async function checkFiles(directory: string, { deploys, gate }: WantedFiles): Promise<void> {
   const names: [HookName, boolean][] = [
     ['post-receive', deploys],

@@ -6,8 +6,8 @@ import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
 /**
- * Brings the pins of an app to its history: as many newest deployments as it keeps records of, by any publisher,
- * each at the commit of its record where this repository has it. So what an earlier hook could not pin, because it was
+ * Brings the pins of an app to its history: as many of the newest deployments as there are records, by any publisher,
+ * each at the commit of its record if this repository has it. So what an earlier hook could not pin, because it was
  * ended or the disk was full, is pinned by the next one.
  * @param newest the number of the last deployment.
  */
@@ -28,7 +28,7 @@ export async function pinDeployments(
 }
 
 /**
- * The newest is always written: pins of an app that was created again, with its numbers from 1, are overwritten one
+ * The newest is always written: if an app was created again, with its numbers from 1, its old pins are overwritten one
  * by one.
  */
 export function comparePins(

@@ -10,28 +10,29 @@ interface PostReceiveParts {
   readonly relativePath: RelativePath;
   readonly branch: string;
   readonly readState: () => Promise<SharedState>;
-  /** The branch's commit now, null where it was deleted meanwhile. */
+  /** The branch's current commit; null if it was deleted meanwhile. */
   readonly readTip: () => Promise<CommitId | null>;
-  /** Conditional on the state that was read. @throws FleetError CONFLICT */
+  /** Holds only for the state that was read. @throws FleetError CONFLICT */
   readonly publish: (since: SharedState, target: Target) => Promise<Published>;
 }
 
-/** `newest`: the number of the last deployment then. */
+/** `newest`: the number of the last deployment at that time. */
 export type PostReceiveResult = { readonly newest: number } & (
   | { readonly kind: 'published'; readonly published: Published; readonly tip: CommitId }
-  /** `current`: the deployment that published it; null where another ZooKeeper client did. */
+  /** `current`: the deployment that published it; null if another ZooKeeper client did. */
   | { readonly kind: 'already'; readonly tip: CommitId; readonly current: Recorded | null }
   | { readonly kind: 'deleted' }
 );
 
-/** Other writers were faster so often: more than that is no race between people. */
+/** How often other writers may be faster: beyond that it is not a race between people. */
 const MAX_CONFLICTS = 20;
 
 /**
- * Brings config to the branch's tip. The order is what makes racing pushes end on the tip: config's version first, then
- * the tip, then a write that holds only if config is still that version. If another publisher wrote in between, we look again;
- * a push that moved the branch after our look runs this hook itself. If the tip is published already, that is success.
- * @throws FleetError CONFLICT where other publishers were faster MAX_CONFLICTS times.
+ * Brings config to the branch's tip. The order makes racing pushes end on the tip: read config's version, then the tip,
+ * then write only if config still has that version. If another publisher wrote in between, all three are repeated. A
+ * push that moved the branch after the tip was read runs this hook itself. If the tip is published already, that is
+ * success.
+ * @throws FleetError CONFLICT if other publishers were faster MAX_CONFLICTS times.
  */
 export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveResult> {
   for (let conflicts = 1; ; conflicts += 1) {

@@ -1,30 +1,32 @@
 import { visible } from '../runtime/safe-text.ts';
 import { formatDuration, parseDuration } from '../schemas/duration.ts';
 
-/** What `git push -o gitfleet.<name>=<value>` asked for. */
+/** The requests made with `git push -o gitfleet.<name>=<value>`. */
 export interface PushOptions {
   /** False: return as soon as the target is written. */
   readonly wait: boolean;
   /** The reason, for history; null: the title of the commit. */
   readonly message: string | null;
-  /** Why what the commit contains of the quarantine is fixed, as with `gitfleet publish --force -m WHY`; null: not said. */
+  /**
+   * Why the quarantined commits that it contains are fixed, as with `gitfleet publish --force -m WHY`; null: not given.
+   */
   readonly force: string | null;
   /** How long to follow the fleet, ms. */
   readonly timeoutMs: number;
-  /** Lines for the pusher about options that were not understood. They never fail a push. */
+  /** Lines for the pusher about options that were not understood. They never make a push fail. */
   readonly warnings: readonly string[];
 }
 
 /** About as long as a person watches a push; `gitfleet publish` follows longer. */
 const FOLLOW_MS = 60_000;
 const MIN_MS = 1_000;
-/** The connection that carries the push stands open meanwhile. */
+/** The connection of the push stays open for this time. */
 const MAX_MS = 3_600_000;
 const MAX_OPTIONS = 100;
 
 const KNOWN = 'gitfleet.wait, gitfleet.message, gitfleet.timeout, gitfleet.force';
 
-/** Options without our prefix belong to other tools and are ignored; if one is given twice, the last one counts. */
+/** Options without our prefix belong to other tools and are ignored. If one is given twice, the last one counts. */
 export function parsePushOptions(options: readonly string[]): PushOptions {
   const warnings: string[] = [];
   let [wait, timeoutMs] = [true, FOLLOW_MS];
@@ -59,7 +61,7 @@ function isPatience(value: string | undefined): value is string {
   return ms !== null && ms >= MIN_MS && ms <= MAX_MS;
 }
 
-/** Where git leaves them for a hook. A count that is none means none. */
+/** Reads them where git puts them for a hook. An invalid count means none. */
 export function readPushOptions(environment: Readonly<Record<string, string | undefined>>): string[] {
   const count = Number(environment['GIT_PUSH_OPTION_COUNT'] ?? 0);
   if (!Number.isSafeInteger(count) || count < 0) return [];

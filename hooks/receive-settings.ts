@@ -4,12 +4,12 @@ import type { Git } from '../git/run/process.ts';
 
 const PUSH_OPTIONS = 'receive.advertisePushOptions';
 const HIDDEN = 'receive.hideRefs';
-/** What these were before us, so that uninstalling can put it back; `unset` for nothing. */
+/** The values before ours, so that uninstalling can restore them; `unset` for none. */
 const BEFORE = { pushOptions: 'gitfleet.earlierPushOptions', hidden: 'gitfleet.earlierHideRefs' };
 
 /**
- * What git itself has to do for us when it receives: take push options, and keep pushes away from the pins, which a
- * `git push --mirror` would delete. Resolves to what changed, in words.
+ * Settings for git's own part in receiving: accept push options, and keep pushes away from the pins, which a `git push
+ * --mirror` would delete. Resolves to what changed, in words.
  */
 export async function setUpReceive(config: ConfigEdit): Promise<string[]> {
   const changes: string[] = [];
