@@ -2,8 +2,8 @@ import { type Refused, refuse, shown } from './refusal.ts';
 import type { CommitId } from './values.ts';
 
 /**
- * A commit by its full name and by one spelling of it: 40 lower-case hex digits, or 64 in a sha256 repository. Branches,
- * tags and short ids are resolved before they come here; that such a commit exists is for git/ to find out.
+ * A commit by its full name in one spelling: 40 lower-case hex digits, or 64 in a sha256 repository. Branches, tags and
+ * abbreviated ids are resolved before this. git/ finds out whether such a commit exists.
  */
 export function parseCommitId(text: string): { ok: true; commitId: CommitId } | Refused {
   if (isCommitId(text)) return { ok: true, commitId: text };

@@ -5,18 +5,18 @@ import { fromJson, toJson } from './text/lenient-json.ts';
 import { PUBLIC_KEY } from './text/signed-json.ts';
 
 /**
- * Who counts as an agent of an app. While enrolment is open (an empty `enrolment`, or none), every holder of the
- * credential that all agents share; while it is closed, the agents whose identity the operator entered below it. Like a
- * brake, enrolment that cannot be read is on: it counts as closed, and an entry that cannot be read is none.
+ * Who counts as an agent of an app. While enrolment is open (an empty `enrolment`, or none): every holder of the
+ * credential that all agents share. While it is closed: the agents whose identity the operator entered below it. Like a
+ * brake, enrolment that cannot be read is on: it counts as closed, and an unreadable entry counts as none.
  */
 const enrolment = once(() => z.strictObject({ open: z.boolean(), ...said.shape }));
 
-/** `enrolment`: whether it is open, and who said so last. */
+/** `enrolment`: whether it is open, and who last changed that. */
 export interface EnrolmentState {
   readonly isOpen: boolean;
   /** Null: it was never closed. */
   readonly said: z.infer<typeof said> | null;
-  /** Not null where the content is neither empty nor what we write. */
+  /** Not null if the content is neither empty nor in our format. */
   readonly unreadable: string | null;
 }
 
@@ -36,26 +36,26 @@ export const encodeEnrolment = (open: boolean, who: z.infer<typeof said>): Buffe
 
 const identity = once(() =>
   z.object({
-    /** What its presence and its reports are signed with. */
+    /** The key of the signatures on its presence and its reports. */
     key: z.string().regex(PUBLIC_KEY),
-    /** The hash of the ZooKeeper credential that it alone holds, base64url of 20 bytes. */
+    /** The hash of the ZooKeeper credential that only this agent holds, base64url of 20 bytes. */
     digest: z.string().regex(/^[A-Za-z0-9_-]{27}$/),
   }),
 );
-/** The public half of what one agent alone holds; it is no secret. */
+/** The public half of what one agent alone holds. It is not secret. */
 export type Identity = z.infer<ReturnType<typeof identity>>;
 
-/** As people type and compare it. */
+/** In the form that people type and compare. */
 export const identityText = ({ key, digest }: Identity): string => `${key}.${digest}`;
 
-/** Null where it is none. */
+/** Null if it is not an identity. */
 export function parseIdentity(text: string): Identity | null {
   const [key, digest, ...more] = text.split('.');
   const parsed = identity().safeParse({ key, digest });
   return parsed.success && more.length === 0 ? parsed.data : null;
 }
 
-/** Enough of an identity to tell it from every other: 96 bits. */
+/** Enough of an identity to distinguish it from every other: 96 bits. */
 export const fingerprint = ({ key }: Identity): string => key.slice(0, 16);
 
 export const enrolled = once(() => z.strictObject({ ...identity().shape, ...said.shape }));

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Failure } from '../runtime/errors.ts';
 import { once } from '../runtime/once.ts';
 
-/** A failure as reports, journals and what is printed keep it: the plain value of a FleetError. Read leniently. */
+/** A failure as reports, journals and printed output keep it: the plain value of a FleetError. Read leniently. */
 export const failure = once(
   () =>
     z.object({

@@ -3,13 +3,13 @@ import { once } from '../runtime/once.ts';
 import { parseStrictJson } from './text/strict-json.ts';
 
 /**
- * `flags`: all flags of an app as one document in flagd's format (https://flagd.dev/reference/flag-definitions/), so that
- * one watch shows one state of all of them and every flagd provider can read it. What this version does not know in it
- * is kept: fleet/flags/edit.ts changes the text, not the value.
+ * `flags`: all flags of an app as one document in flagd's format (https://flagd.dev/reference/flag-definitions/), so
+ * that one watch shows one state of all of them and every flagd provider can read it. Members that this version does
+ * not know are kept: fleet/flags/edit.ts changes the text, not the value.
  */
 export const MAX_FLAGS_BYTES = 65_536;
 
-/** A flag's name is a part of commands and of znode paths. */
+/** A flag's name is part of commands and of znode paths. */
 export const FLAG_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** A variant's name is typed as a word: `gitfleet flag set NAME VARIANT`. */
 export const VARIANT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -20,7 +20,7 @@ const flag = once(() =>
   z.looseObject({
     state: z.enum(['ENABLED', 'DISABLED']),
     variants: z.record(z.string(), value()),
-    /** Absent or null: what the program has as its default. */
+    /** Absent or null: the program's own default. */
     defaultVariant: z.string().nullish(),
     /** A rule in JSONLogic. Absent, null and `{}`: everyone gets the default variant. */
     targeting: z.unknown().optional(),
@@ -28,19 +28,22 @@ const flag = once(() =>
 );
 export type Flag = z.infer<ReturnType<typeof flag>>;
 
-/** Counted no further: a larger number is none of ours. */
+/** The counter ends here: gitfleet never wrote a larger number. */
 const MAX_CHANGES = 10 ** 14;
-/** Levels of a document; a rule of JSONLogic has some ten. What is bottomless could be read and not written out again. */
+/**
+ * The levels of a document; a rule in JSONLogic has about ten. Without a bound, one could be read and not written
+ * again.
+ */
 const MAX_DEPTH = 200;
 
-/** Who changed it last; `version` counts the changes, and is the number of its record `f-<n>`. */
+/** Who last changed it. `version` counts the changes, and is the number of its record `f-<n>`. */
 const metadata = once(() =>
   z.looseObject({
     version: z.int().nonnegative().max(MAX_CHANGES).catch(0),
     by: z.string().catch(''),
     reason: z.string().catch(''),
     at: z.number().catch(0),
-    /** The directory of plain znodes that these flags are shown in (docs/flags.md); absent: none. */
+    /** The directory of plain znodes that shows these flags (docs/flags.md); absent: none. */
     plain: z.string().optional().catch(undefined),
   }),
 );
@@ -54,18 +57,18 @@ const document = once(() =>
 );
 
 export interface Flags {
-  /** By name. A flag whose name or shape is unknown to this version is not in it. */
+  /** By name. Without flags whose name or shape this version does not know. */
   readonly flags: ReadonlyMap<string, Flag>;
-  /** Names in the document that cannot be used, with why. */
+  /** Names in the document that cannot be used, with the reason. */
   readonly unusable: readonly { readonly name: string; readonly reason: string }[];
   readonly metadata: z.infer<ReturnType<typeof metadata>>;
-  /** The document as it was written, which an edit starts from. */
+  /** The document as written; an edit starts from it. */
   readonly text: string;
 }
 
 export const NO_FLAGS: Flags = { flags: new Map(), unusable: [], metadata: NO_METADATA, text: '' };
 
-/** Total: `unreadable` says why the bytes are no document. Empty bytes are a document without flags. */
+/** Total: `unreadable` says why the bytes are not a document. Empty bytes are a document without flags. */
 export function parseFlags(data: Buffer): { readonly value: Flags; readonly unreadable: string | null } {
   if (data.length === 0) return { value: NO_FLAGS, unreadable: null };
   const read = parseStrictJson(data, MAX_FLAGS_BYTES);
@@ -98,7 +101,7 @@ function whyNot(one: z.ZodSafeParseResult<Flag>): string | null {
   return 'its defaultVariant is none of its variants';
 }
 
-/** Parsed here, so that no reader of records meets text that is no flag. */
+/** Parsed here, so that no reader of records gets text that is not a flag. */
 const definition = () =>
   z
     .string()
@@ -121,7 +124,7 @@ export const flagChange = once(() =>
     /** The flag's definition as JSON text; null: there was none, or there is none any more. */
     before: definition(),
     after: definition(),
-    /** Which of them is null because it was too large to keep. */
+    /** Which of the two is null because it was too large to keep. */
     omitted: z.array(z.enum(['before', 'after'])).default([]),
     by: z.string().default(''),
     reason: z.string().default(''),
@@ -131,7 +134,9 @@ export const flagChange = once(() =>
 );
 export type FlagChange = z.infer<ReturnType<typeof flagChange>>;
 
-/** Of one definition in a record: two of them are in each, and the newest 200 records are kept. A larger one is omitted. */
+/**
+ * For one definition in a record: each record has two, and the newest 200 records are kept. A larger one is omitted.
+ */
 export const MAX_DEFINITION_BYTES = 4_096;
 
 export const flagChangeName = (n: number): string => `f-${n}`;

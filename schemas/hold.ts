@@ -5,10 +5,10 @@ import { said } from './said.ts';
 import { fromJson, toJson } from './text/lenient-json.ts';
 
 /**
- * The two brakes of an app, both always there and empty while nothing is braked. `hold`: a person stopped publishing;
- * it binds publishers. `quarantine`: commits that failed; it binds publishers, and agents for activation.
+ * The two brakes of an app. Both znodes always exist, and are empty while nothing is stopped. `hold`: a person stopped
+ * publishing; it binds publishers. `quarantine`: commits that failed; it binds publishers, and agents for activation.
  *
- * Unlike reports these are never read leniently as "nothing": a brake that cannot be read is on.
+ * Unlike reports, these are never read leniently as "nothing": a brake that cannot be read is on.
  */
 export const hold = once(() =>
   z.object({
@@ -30,16 +30,16 @@ export type Quarantined = z.infer<ReturnType<typeof quarantined>>;
 /** Newest first. */
 export const quarantine = once(() => z.object({ commits: z.array(quarantined()) }));
 
-/** The newest that are kept; an older commit that still fails is found again by failing. */
+/** The number of newest entries that are kept. An older commit that still fails will fail again and get back here. */
 export const MAX_QUARANTINED = 200;
 
-/** `unreadable` is not null where the content is neither empty nor what we write; then the brake counts as on. */
+/** `unreadable` is not null if the content is neither empty nor in our format; the brake then counts as on. */
 export interface Brake<T> {
   readonly value: T;
   readonly unreadable: string | null;
 }
 
-/** The hold that was set last, over or not: see inForce. Null: none. */
+/** The last hold, even if it has ended: see inForce. Null: none. */
 export function parseHold(data: Buffer): Brake<Hold | null> {
   if (data.length === 0) return { value: null, unreadable: null };
   const read = fromJson(hold(), data);
@@ -47,7 +47,7 @@ export function parseHold(data: Buffer): Brake<Hold | null> {
   return { value: read, unreadable: null };
 }
 
-/** The hold where it is in force at `now`; null where publishing is free. */
+/** The hold if it is in force at `now`; null if publishing is allowed. */
 export const inForce = (value: Hold | null, now: number): Hold | null =>
   value === null || (value.end !== null && value.end <= now) ? null : value;
 

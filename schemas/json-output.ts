@@ -12,29 +12,30 @@ import { ROLLOUT_STATES } from './rollout.ts';
 import { said } from './said.ts';
 
 /*
- * What each verb prints with `--json`: one value per line, described with examples in docs/cli.md. Members may be added;
- * none changes its meaning or goes away without a word in the changelog. Times are ms since the epoch, durations ms.
+ * What each verb prints with `--json`: one value per line, described with examples in docs/cli.md. Members may be
+ * added; none changes its meaning or is removed without an entry in the changelog. Times are ms since the epoch,
+ * durations ms.
  */
 
 const failure = keptFailure().strict();
 
-/** Any verb that failed, on standard output, as its last line. */
+/** A failed verb, on standard output, as its last line. */
 export const errorOutput = z.strictObject({ error: failure, exitCode: z.int() });
 
 const target = z.strictObject({ url: z.string(), commitId: z.string(), relativePath: z.string() });
 
-/** How the commits of two targets lie to each other, as the clone tells it. */
+/** How the commits of two targets relate, as the clone shows it. */
 const change = z.strictObject({
   from: z.string().nullable(),
   to: z.string(),
-  /** Null where no clone tells. */
+  /** Null if no clone shows it. */
   ahead: z.int().nullable(),
   behind: z.int().nullable(),
-  /** Newest first, at most 50: what comes; where the change only goes back, what goes. */
+  /** Newest first, at most 50: the added commits, or the removed ones if the change only goes back. */
   titles: z.array(z.strictObject({ commitId: z.string(), title: z.string() })),
 });
 
-/** Commits that a rollback took from the fleet and this one brings back: by which deployment, and why. */
+/** Commits that a rollback took from the fleet and this deployment brings back: by which deployment, and why. */
 const bringsBack = z.array(z.strictObject({ commitId: z.string(), deployment: z.int(), reason: z.string() }));
 
 /** `publish`, `rollback`, `retry`: first line, once the target is written. */
@@ -55,13 +56,16 @@ export const endingOutput = z.strictObject({
   reached: z.int(),
   expected: z.int(),
   elapsedMs: z.int(),
-  /** Not waited for, since they are offline: they catch up automatically. */
+  /** Not waited for, because they are offline: they catch up automatically. */
   offline: z.array(z.string()),
-  /** In waves: not done within the deadline, let pass by a person, and failed, with their codes. */
+  /**
+   * In waves: agents that were not done within the deadline, those that a person excused, and those that failed, with
+   * codes.
+   */
   late: z.array(z.string()),
   excused: z.array(z.string()),
   failed: z.array(z.strictObject({ agentId: z.string(), code: z.string() })),
-  /** Number of the deployment that came instead. */
+  /** The number of the deployment that replaced it. */
   supersededBy: z.int().optional(),
 });
 
@@ -69,15 +73,15 @@ const standing = z.enum(['active', 'overridden', 'suspended', 'failed', 'working
 
 const agent = z.strictObject({
   agentId: z.string(),
-  /** With the present target; `offline` for an agent without presence. */
+  /** For the current target; `offline` for an agent without presence. */
   standing,
   presence: presence().nullable(),
   report: report().nullable(),
   /** When the report was written, by the clock of the ensemble. */
   reportedAt: z.number().nullable(),
-  /** When its presence was made, by the same clock; null: offline. */
+  /** When its presence was created, by the same clock; null: offline. */
   onlineSince: z.number().nullable(),
-  /** What is at the place of its presence is none of it: the coordinator or `forget` removes that. */
+  /** The node at the place of its presence is not its own; the coordinator or `forget` removes it. */
   falsePresence: z.literal(true).optional(),
 });
 
@@ -88,7 +92,7 @@ export const statusOutput = z.strictObject({
   target: target.nullable(),
   targetVersion: z.string(),
   refused: failure.nullable(),
-  /** Null if another ZooKeeper client set the target and gitfleet has not published since. */
+  /** Null if another ZooKeeper client set the target and gitfleet has not adopted it. */
   deployment: deployment.nullable(),
   hold: hold().nullable(),
   /** In waves; null: all agents go at once, or no coordinator leads yet. */
@@ -96,7 +100,7 @@ export const statusOutput = z.strictObject({
     .strictObject({
       state: z.enum(ROLLOUT_STATES),
       wave: z.int(),
-      /** The agents of the present wave. */
+      /** The agents of the current wave. */
       members: z.array(z.string()),
       reason: z.string(),
       paused: said.strict().nullable(),
@@ -112,19 +116,19 @@ export const statusOutput = z.strictObject({
   reached: z.int(),
   expected: z.int(),
   agents: z.array(agent),
-  /** Nodes beside the agents' that are none, and agents beyond the 10,000 that are read. */
+  /** The number of nodes that belong to no agent, and of agents beyond the 10,000 that are read. */
   ignored: z.int(),
   unread: z.int(),
-  /** Names of presences and reports that count for nothing, since enrolment is closed and they are not entered. */
+  /** Names of presences and reports that do not count, because enrolment is closed and they are not entered. */
   notEnrolled: z.array(z.string()),
-  /** Since when ZooKeeper does not answer, or refuses; what stands here is what was seen then. */
+  /** Since when ZooKeeper does not answer, or refuses; the data shown here is from that time. */
   stale: z.strictObject({ since: z.number(), reason: z.string() }).nullable(),
 });
 
 /** `status AGENT`. */
 export const agentOutput = agent;
 
-/** `history`: one line per deployment and per act of a person, newest first; `--no-audit` leaves the acts out. */
+/** `history`: one line per deployment and per act of a person, newest first; `--no-audit` omits the acts. */
 export const historyOutput = z.union([
   deployment.extend({
     /** With `--agent`: what the record says of that agent (publisher/agent-part.ts). */
@@ -148,14 +152,14 @@ export const verifyOutput = z.strictObject({
   last: z.int().nullable(),
   /** The sha256 of the newest record. */
   head: z.string().nullable(),
-  /** Every client may rewrite every record. */
+  /** Whether every client may rewrite every record. */
   open: z.boolean(),
   findings: z.array(z.strictObject({ number: z.int(), what: z.string() })),
 });
 
 /** `plan`. */
 export const planOutput = z.strictObject({
-  /** False: config holds this target already; a publish would make every agent check it again. */
+  /** False: config has this target already; a publish would make every agent check it again. */
   changes: z.boolean(),
   /** The number it would get, if no other publish comes first. */
   deployment: z.int(),
@@ -166,35 +170,38 @@ export const planOutput = z.strictObject({
   change: change.nullable(),
   warnings: z.array(z.string()),
   bringsBack,
-  /** What would stop a publish now; empty: nothing. */
+  /** What would prevent a publish now; empty: nothing. */
   blockers: z.array(failure),
   /** Online agents, which would take part. */
   agents: z.array(z.string()),
-  /** The agents of each wave, if it began now; empty without a policy, or where none would go. */
+  /** The agents of each wave, if it began now; empty without a policy, or if no agent would go. */
   waves: z.array(z.array(z.string())),
   suspended: z.array(z.string()),
-  /** They catch up alone when they come back. */
+  /** They catch up automatically when they come back. */
   offline: z.array(z.strictObject({ agentId: z.string(), reportedAt: z.number().nullable() })),
 });
 
-/** `hold`: what is in force now, also where it only shows it; `unhold`: what was ended. `changed` is false where nothing had to be written. */
+/**
+ * `hold`: the hold in force now, also if the verb only shows it. `unhold`: the hold that was ended. `changed` is false
+ * if nothing had to be written.
+ */
 export const holdOutput = z.strictObject({ hold: hold().nullable(), changed: z.boolean() });
 export const quarantineOutput = z.strictObject({ quarantined: quarantined().nullable(), changed: z.boolean() });
 
-/** `pause`, `resume`, `abort`, `promote`; `retry` where it published nothing. */
+/** `pause`, `resume`, `abort`, `promote`; `retry` if it published nothing. */
 export const steerOutput = z.strictObject({
   deployment: z.int(),
-  /** Of its rollout, after the word. */
+  /** The state of its rollout after the command. */
   state: z.enum(ROLLOUT_STATES),
-  /** False where it was so already. */
+  /** False if it was in that state already. */
   changed: z.boolean(),
   said: z.string(),
 });
 
-/** `policy show`, `policy set`, `policy unset`: what is in force now. */
+/** `policy show`, `policy set`, `policy unset`: the policy in force now. */
 export const policyOutput = z.strictObject({
   policy: policy().nullable(),
-  /** Agents of each wave, if a deployment began now; empty without a policy, or where none would go. */
+  /** The agents of each wave, if a deployment began now; empty without a policy, or if no agent would go. */
   waves: z.array(z.array(z.string())),
   changed: z.boolean(),
 });
@@ -208,7 +215,7 @@ export const flagsOutput = z.strictObject({
   metadata: z.looseObject({ version: z.int(), by: z.string(), reason: z.string(), at: z.number() }),
 });
 
-/** `flag get`: what the flag gives, with `--key` to that targeting key. */
+/** `flag get`: the result of the flag, with `--key` for that targeting key. */
 export const flagOutput = z.strictObject({
   name: z.string(),
   value: z.unknown(),
@@ -217,10 +224,10 @@ export const flagOutput = z.strictObject({
   flag: flagDefinition,
 });
 
-/** `flag set`, `flag remove`, `flag rollback`. Null: it was so already; the flag is gone. */
+/** `flag set`, `flag remove`, `flag rollback`. Null: nothing changed; the flag is gone. */
 export const flagChangeOutput = z.strictObject({ change: flagChange().nullable(), flag: flagDefinition.nullable() });
 
-/** `kv get`, `kv watch`: bytes that are no UTF-8 come in base64. Null: there is none. */
+/** `kv get`, `kv watch`: bytes that are not UTF-8 are in base64. Null: there is no such value. */
 export const valueOutput = z.union([
   z.strictObject({ path: z.string(), value: z.string(), version: z.int() }),
   z.strictObject({ path: z.string(), base64: z.string(), version: z.int() }),
@@ -238,34 +245,34 @@ export const valueChangeOutput = z.strictObject({
 /** `version`. */
 export const versionOutput = z.strictObject({
   version: z.string(),
-  /** The Node that runs it. */
+  /** The version of Node that runs it. */
   node: z.string(),
-  /** Null: no git can be run. */
+  /** Null: git cannot be run. */
   git: z.string().nullable(),
-  /** What it was built from, with `-dirty` where files differed from it; null: not known. */
+  /** The commit that it was built from, with `-dirty` if files differed from it; null: not known. */
   commit: z.string().nullable(),
 });
 
 /** `forget --list`: one line per agent. */
 export const forgettableOutput = z.strictObject({
   agentId: z.string(),
-  /** Of its last report, by the clock of the ensemble; null: there is none. */
+  /** When its last report was written, by the clock of the ensemble; null: there is none. */
   reportedAt: z.number().nullable(),
-  /** It said that it leaves for good: nothing expects it. */
+  /** Its last report says that it left for good: the fleet no longer expects it. */
   left: z.boolean(),
-  /** A node of no session stands in its place. */
+  /** A node without a session is at the place of its presence. */
   falsePresence: z.boolean(),
 });
 
 /** `forget`: one line per agent. */
 export const forgetOutput = z.strictObject({ agentId: z.string(), forgotten: z.boolean() });
 
-/** `enrol`: what holds after it. */
+/** `enrol`: the state after it. */
 export const enrolOutput = z.strictObject({
   open: z.boolean(),
-  /** Who opened or closed it last; null: it was never closed. */
+  /** Who last opened or closed it; null: it was never closed. */
   said: said.strict().nullable(),
-  /** Why its content cannot be read, and so counts as closed. */
+  /** Why its content cannot be read, so that it counts as closed. */
   unreadable: z.string().nullable(),
   agents: z.array(z.strictObject({ agentId: z.string(), ...enrolled().shape })),
 });

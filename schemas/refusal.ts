@@ -3,16 +3,16 @@ import type { OwnFailure } from '../runtime/errors.ts';
 import { clean } from '../runtime/safe-text.ts';
 
 /**
- * How this folder says no. A value from outside is judged without throwing: the answer is the value or a failure whose
- * `reason` may go into logs, znodes and terminals as it stands. A refusal is always a `stall`: the same bytes are
- * refused again, so only a person, or the next target, changes anything.
+ * How this folder refuses. A value from outside is judged without throwing: the answer is the value or a failure whose
+ * `reason` is safe for logs, znodes and terminals. A refusal is always a `stall`: the same bytes are refused again, so
+ * only a person, or the next target, changes anything.
  */
 export interface Refused {
   readonly ok: false;
   readonly failure: OwnFailure;
 }
 
-/** An operator reads one screen, not sixteen KiB of what somebody sent us. */
+/** An operator reads one screen, not sixteen KiB of foreign content. */
 const MAX_ISSUES = 5;
 const MAX_CHARACTERS = 200;
 
@@ -26,8 +26,8 @@ export function refuse(code: Code, reasons: string | readonly string[], hint: st
 }
 
 /**
- * A rejected value, fit to be shown: quoted, plain ASCII, short, and without what may be a secret. Whatever stands
- * before an `@` or behind a `?` goes, wherever a slash or a second `@` inside a password would have put the border.
+ * A rejected value, made safe to show: quoted, plain ASCII, short, and without possible secrets. Everything before the
+ * last `@` and after a `?` is removed, wherever a slash or a second `@` inside a password would have put the boundary.
  */
 export function shown(value: string): string {
   const scheme = /^[a-z+]{1,12}:\/\//.exec(value)?.[0] ?? '';

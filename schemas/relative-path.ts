@@ -2,9 +2,9 @@ import { type Refused, refuse, shown } from './refusal.ts';
 import type { RelativePath } from './values.ts';
 
 /**
- * Where below an agent's root the link to the active release stands. Plain segments in one spelling, so that two
- * different texts are two different places on every file system we know, and none leaves the root by its text alone.
- * What is on the disk there (links, foreign directories, our own files) is the agent's to look at.
+ * Where below an agent's root the link to the active release is. Plain segments in one spelling, so that two different
+ * texts are two different places on every file system we know, and no text leads out of the root. What is on the disk
+ * there (links, foreign directories, our own files) is for the agent to check.
  */
 export function parseRelativePath(text: string): { ok: true; relativePath: RelativePath } | Refused {
   const why = violation(text);
@@ -14,9 +14,9 @@ export function parseRelativePath(text: string): { ok: true; relativePath: Relat
 
 const MAX_BYTES = 255;
 const MAX_SEGMENTS = 16;
-/** A first character that is no dot keeps `.`, `..`, `.git` and our own `.gitfleet` out. */
+/** The first character cannot be a dot: that excludes `.`, `..`, `.git` and our own `.gitfleet`. */
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
-/** Windows opens a device for these whatever the extension; a release may be copied there one day. */
+/** Windows opens a device for these names, whatever the extension. A release may be copied there one day. */
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
 function violation(text: string): string {

@@ -7,12 +7,12 @@ import { sayProblems } from './settings/settings-problems.ts';
 import { RELEASE_FILE, type ReleaseSteps, stepMembers } from './steps.ts';
 import { zodMessages } from './text/zod-messages.ts';
 
-/** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where it can still be seen. */
+/** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where people still see it. */
 const releaseFile = once(() => z.strictObject(stepMembers()));
 
 /**
  * Judges the text of a commit's `gitfleet.yml`: for agents, and for a gate that refuses the push. Pure; never throws.
- * An empty file says nothing and is legal. Code RELEASE_FILE, with every member that is wrong and the nearest known one.
+ * An empty file is valid and sets nothing. Code RELEASE_FILE, with every wrong member and the nearest known one.
  */
 export function parseReleaseFile(text: string): { readonly ok: true; readonly steps: ReleaseSteps } | Refused {
   try {

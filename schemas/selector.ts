@@ -1,8 +1,8 @@
 import { type Refused, refuse, shown } from './refusal.ts';
 
 /**
- * The one grammar that chooses agents by their labels, on the command line and in policies: terms with commas between
- * them, which all have to hold.
+ * The one grammar that selects agents by their labels, on the command line and in policies: terms separated by commas,
+ * all of which must hold.
  *
  *     role=web            the label is there with this value (== is the same)
  *     zone!=b             it has another value, or is not there
@@ -20,7 +20,7 @@ interface SelectorTerm {
   readonly values: readonly string[];
 }
 
-/** Longer ones are no person's; the bound keeps a policy small. */
+/** No person writes a longer one. The bound keeps a policy small. */
 const MAX_SELECTOR_CHARACTERS = 500;
 
 /** Never throws. Code SELECTOR. */
@@ -37,7 +37,7 @@ export function parseSelector(text: string): { ok: true; selector: Selector } | 
   return { ok: true, selector: terms };
 }
 
-/** Whether an agent with these labels is chosen. */
+/** Whether an agent with these labels is selected. */
 export function matches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
   return selector.every(({ label, is, values }) => {
     const value = Object.hasOwn(labels, label) ? labels[label] : undefined;
@@ -79,7 +79,7 @@ function hintFor(piece: string): string | undefined {
   return `give the value: ${label}==VALUE; or ${label} for any value, !${label} for agents without it, ${label}= for an empty one`;
 }
 
-/** At the commas that stand outside parentheses. */
+/** Splits at the commas outside parentheses. */
 function splitTerms(text: string): string[] {
   const pieces: string[] = [];
   let [start, depth] = [0, 0];

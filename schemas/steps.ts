@@ -4,13 +4,13 @@ import { parseRelativePath } from './relative-path.ts';
 import { duration } from './settings/setting-values.ts';
 
 /**
- * What a server does around the swap of its link: steps, health checks, shared paths. The same members in the agent's
- * settings and in a commit's `gitfleet.yml` (release-file.ts). docs/steps.md tells when each of them runs.
+ * What a server does around the swap of its link: steps, health checks, shared paths. The agent's settings and a
+ * commit's `gitfleet.yml` (release-file.ts) have the same members. docs/steps.md says when each of them runs.
  */
 const STEP_NAMES = ['prepare', 'pre-activate', 'activate', 'on-rollback', 'on-failure'] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
-/** But for tab and new line: `sh -c` takes a script of several lines. No program can be given a NUL byte. */
+/** All except tab and new line: `sh -c` takes a script of several lines. A NUL byte cannot be passed to a program. */
 const UNSPEAKABLE = /(?![\t\n])\p{Cc}/u;
 
 const word = () =>
@@ -19,19 +19,19 @@ const word = () =>
     .min(1, 'is empty')
     .refine((text) => !UNSPEAKABLE.test(text), 'has a control character');
 
-/** Program and arguments; no shell takes part. */
+/** Program and arguments, run without a shell. */
 const command = () =>
   z
     .array(word(), { error: 'must be a list of program and arguments, such as [npm, ci, --omit=dev]' })
     .min(1, 'must name at least a program');
 
-/** @param timeout the default: then the command and all that it started is killed. */
+/** @param timeout the default; after it, the command and everything that it started are killed. */
 const step = (timeout: string) => z.strictObject({ command: command(), timeout: duration(timeout, { least: '1s' }) });
 
 const check = () =>
   z
     .strictObject({
-      /** GET: the status has to be one of `status`. Redirects are not followed. */
+      /** GET: the status must be one of `status`. Redirects are not followed. */
       http: z
         .string()
         .refine(
@@ -40,20 +40,20 @@ const check = () =>
         )
         .optional(),
       status: z.array(z.int().min(100).max(599)).min(1).optional(),
-      /** A connection is accepted. */
+      /** Must accept a connection. */
       tcp: z
         .string()
         .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):[1-9]\d{0,4}$/, 'must be host:port')
         .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must be a port up to 65535')
         .optional(),
-      /** Exits with 0. */
+      /** Must exit with 0. */
       command: command().optional(),
-      /** `systemctl is-active` says so. */
+      /** Must be active according to `systemctl is-active`. */
       unit: z
         .string()
         .regex(/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/, 'must be a unit such as shop.service')
         .optional(),
-      /** Of one look. */
+      /** For one look. */
       timeout: duration('5s', { least: '100ms', most: '10m' }),
     })
     .refine(
@@ -66,24 +66,24 @@ export type HealthCheck = z.infer<ReturnType<typeof check>>;
 const health = () =>
   z
     .strictObject({
-      /** All of them have to be well. */
+      /** All of them must be well. */
       checks: z.array(check()).min(1, 'must have at least one check').max(20),
-      /** Between two looks. */
+      /** The pause between two looks. */
       interval: duration('1s', { least: '100ms', most: '10m' }),
-      /** So many looks one after another have to be well... */
+      /** This number of successive looks must be good... */
       rise: z.int().min(1).max(1_000).prefault(2),
-      /** ...over at least so long: what starts, answers and dies is not healthy. */
+      /** ...over at least this time: a service that starts, answers and dies is not healthy. */
       healthyFor: duration('5s'),
-      /** So many bad looks one after another end it, once it was well or `start` is over. */
+      /** This number of successive bad looks ends it, once it was well or `start` is over. */
       fall: z.int().min(1).max(1_000).prefault(3),
-      /** A service that is starting may be bad for so long. */
+      /** How long a starting service may be unwell. */
       start: duration('10s'),
-      /** By then it has to be healthy. */
+      /** It must be healthy within this time. */
       deadline: duration('2m', { least: '1s' }),
     })
     .refine((all) => all.deadline > all.healthyFor, 'must be a deadline that is later than healthyFor');
 
-/** Below the release, in one spelling, none inside another, and nothing of git's or ours. */
+/** Below the release, in one spelling, not nested, and not a path of git's or ours. */
 const sharedPaths = () =>
   z
     .array(z.string())
@@ -99,8 +99,8 @@ const sharedPaths = () =>
     });
 
 /**
- * Each names something. One of wildcards alone, or a slash, would take the whole release out of the comparison with its
- * commit; `!` would take back what another pattern says.
+ * Each must contain a name. A pattern of wildcards alone, or a slash, would exclude the whole release from the
+ * comparison with its commit; `!` would revoke another pattern.
  */
 const generated = () =>
   z
@@ -115,41 +115,43 @@ const generated = () =>
     )
     .max(100);
 
-/** A letter or digit outside brackets, and no segment that leads elsewhere. */
+/** Has a letter or digit outside brackets, and no segment that leads elsewhere. */
 function namesSomething(pattern: string): boolean {
   if (pattern.split('/').some((segment) => segment === '.' || segment === '..')) return false;
   return /[\p{L}\p{N}]/u.test(pattern.replace(/\[[^\]]*\]/g, ''));
 }
 
-/** The file in a commit that says the same, where a server's settings allow it. */
+/** The file in a commit with the same members, used if a server's settings allow it. */
 export const RELEASE_FILE = 'gitfleet.yml';
 
-/** Members of settings and release file alike. Absent: nothing is run, checked or linked. */
+/** The common members of settings and release file. Absent: nothing is run, checked or linked. */
 export const stepMembers = once(() => ({
-  /** In the release before anything shows it: dependencies, a build. What it makes belongs into `generated`. */
+  /**
+   * Runs in the release before any link shows it: dependencies, a build. What it creates must be listed in `generated`.
+   */
   prepare: step('10m').optional(),
-  /** Right before the swap: leave the load balancer. */
+  /** Right before the swap: for example, leave the load balancer. */
   preActivate: step('60s').optional(),
-  /** Right after the swap. A reload takes seconds; one that hangs must not hold the next target for ever. */
+  /** Right after the swap. A reload takes seconds; one that hangs must not hold up the next target for ever. */
   activate: step('60s').optional(),
-  /** After this server went back to an earlier release, before that one's activate. */
+  /** After this server went back to an earlier release, before that release's activate. */
   onRollback: step('60s').optional(),
-  /** When a step or the health checks failed, last of all. */
+  /** After a step or the health checks failed, last of all. */
   onFailure: step('60s').optional(),
   /** Decides whether the release stays. */
   health: health().optional(),
   /** Directories that all releases share: each release gets a link in their place. */
   shared: sharedPaths().prefault([]),
-  /** What steps make inside a release, as in .gitignore: neither drift nor cleaned. */
+  /** What steps create inside a release, as in .gitignore: neither drift nor cleaned. */
   generated: generated().prefault([]),
 }));
 
-/** What one release does, wherever it comes from; times in ms. */
+/** The steps of one release, from either source; times in ms. */
 export type ReleaseSteps = z.infer<z.ZodObject<ReturnType<typeof stepMembers>>>;
 export type StepCommand = NonNullable<ReleaseSteps['activate']>;
 export type HealthRule = NonNullable<ReleaseSteps['health']>;
 
-/** The member that holds the command of a step. */
+/** The member with the command of a step. */
 export function commandOf(steps: ReleaseSteps, name: StepName): StepCommand | undefined {
   const member = {
     prepare: steps.prepare,
@@ -161,7 +163,10 @@ export function commandOf(steps: ReleaseSteps, name: StepName): StepCommand | un
   return member[name];
 }
 
-/** The server's own word counts before the commit's; what only one of them says counts, and lists count together. */
+/**
+ * The server's own settings take precedence over the commit's. A member that only one of them has counts, and lists are
+ * merged.
+ */
 export function combineSteps(own: ReleaseSteps, committed: ReleaseSteps | null): ReleaseSteps {
   if (committed === null) return own;
   const lists = {

@@ -3,24 +3,24 @@ import { type Refused, refuse, shown } from './refusal.ts';
 import type { Credential, RepositoryUrl } from './values.ts';
 
 /**
- * Which repository urls git may ever see. A url is taken in one spelling only (what `new URL` would repair is refused),
- * so that the prefix lists decide about exactly the text that git gets. Nothing here can be read as an option, a
- * command, a helper (`ext::`) or a credential.
+ * Which repository urls git may ever get. A url is accepted in one spelling only (what `new URL` would repair is
+ * refused), so that the prefix lists decide about exactly the text that git gets. Nothing that is accepted can be read
+ * as an option, a command, a helper (`ext::`) or a credential.
  *
- * https and ssh are legal; file, http and git only below a listed prefix, loopback and link-local hosts likewise. Names
- * are judged, never resolved: a name that leads to a loopback address is the allow-list's matter.
+ * https and ssh are allowed; file, http and git only below a listed prefix, and so are loopback and link-local hosts.
+ * Names are judged, never resolved: a name that leads to a loopback address is a matter of the allow-list.
  */
 export interface UrlPolicy {
-  /** Prefixes; an empty list allows nothing. `any` is for those who do not fetch: every scheme, every host. */
+  /** Prefixes; an empty list allows nothing. `any`, for callers that do not fetch: every scheme, every host. */
   readonly allow: readonly string[] | 'any';
 }
 
-/** The policy of who fetches: an agent's own list. */
+/** The policy of an agent, which fetches: its own list. */
 export interface AllowList {
   readonly allow: readonly string[];
 }
 
-/** For publishers: each agent decides for itself what it fetches. */
+/** For publishers: each agent decides what it fetches. */
 export const ANY_URL: UrlPolicy = { allow: 'any' };
 
 type UrlResult = { ok: true; url: RepositoryUrl } | Refused;
@@ -31,7 +31,7 @@ export function parseUrl(text: string, policy: UrlPolicy): UrlResult {
   return spelled.ok ? checkAllowed(spelled.url, policy) : spelled;
 }
 
-/** All of parseUrl but the allow-list for schemes and hosts that are legal as such: a target asks that one last. */
+/** parseUrl without the allow-list for schemes and hosts that are valid in general: a target checks that list last. */
 export function parseUrlSpelling(text: string, policy: UrlPolicy): UrlResult {
   const split = splitUrl(text);
   if (!split.ok) return split;
@@ -54,7 +54,9 @@ export function checkAllowed(url: RepositoryUrl, policy: UrlPolicy): UrlResult {
   return bad('NOT_ALLOWED', `${shown(url)} is below none of the allowed prefixes`, LIST);
 }
 
-/** A prefix of the settings in its one spelling, or why it is none. A host, or for file a path, is the least. */
+/**
+ * A prefix of the settings in its one spelling, or why it is not valid. It has at least a host or, for file, a path.
+ */
 export function parsePrefix(text: string): { ok: true; prefix: string } | Refused {
   const split = splitUrl(text);
   if (!split.ok) return split;
@@ -62,8 +64,8 @@ export function parsePrefix(text: string): { ok: true; prefix: string } | Refuse
 }
 
 /**
- * True when `url` is at or below `prefix`: same scheme and host, and the path ends or goes on at a segment. A prefix
- * without a port covers every port of its host, one without a user every user. A nonsense prefix covers nothing.
+ * Whether `url` is at or below `prefix`: same scheme and host, and the path ends or continues at a segment. A prefix
+ * without a port covers every port of its host; one without a user, every user. An invalid prefix covers nothing.
  */
 export function matchesPrefix(url: string, prefix: string): boolean {
   const one = splitUrl(url);
@@ -77,7 +79,7 @@ export function matchesPrefix(url: string, prefix: string): boolean {
   return u.path === base || u.path.startsWith(`${base}/`);
 }
 
-/** The longest matching prefix wins: the most particular grant. */
+/** The longest matching prefix wins, because it is the most specific. */
 export function credentialFor(credentials: readonly Credential[], url: string): Credential | undefined {
   const matching = credentials.filter((credential) => matchesPrefix(url, credential.prefix));
   return matching.sort((a, b) => b.prefix.length - a.prefix.length)[0];
@@ -99,9 +101,12 @@ const LEGAL = /^[A-Za-z0-9\-._~/:@%+,=[\]'()]+$/;
 const USER = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 const HOST = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const PORT = /^[1-9][0-9]{0,4}$/;
-/** `user@host:path`, as git itself and hosting sites write ssh urls. The user is what tells it from a scheme. */
+/** `user@host:path`, as git and hosting sites write ssh urls. The user distinguishes it from a scheme. */
 const SCP = /^([A-Za-z_][A-Za-z0-9_.-]*)@([^:/@[\]]+):(?!\/\/)(.*)$/;
-/** Percent codes of what needs none (`%2e`), of separators and of control bytes: second spellings, or worse. */
+/**
+ * Percent codes for characters that need none (`%2e`), for separators and for control bytes: second spellings, or
+ * worse.
+ */
 const BAD_PERCENT = /%(?![0-9A-Fa-f]{2})|%(?:[01].|7f|2[7-9def]|5[cf]|7e|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
 
 const LIST = 'if agents shall fetch it, list the prefix in their settings (agent.allowUrls, --allow-url)';
@@ -110,7 +115,7 @@ function bad(code: Code, reason: string, hint?: string): Refused {
   return refuse(code, `url: ${reason}`, hint);
 }
 
-/** Grammar only, of urls and of prefixes: what stays is one spelling, taken apart. */
+/** Only the grammar, of urls and of prefixes. The result is one spelling, split into its parts. */
 function splitUrl(text: string): { ok: true; parts: Parts } | Refused {
   if (text === '') return bad('URL', 'it is empty');
   if (text.length > MAX_CHARACTERS) return bad('URL', `longer than ${MAX_CHARACTERS} characters`);
@@ -121,7 +126,7 @@ function splitUrl(text: string): { ok: true; parts: Parts } | Refused {
   if (!LEGAL.test(text)) return bad('URL', `${shown(text)} has characters that have no place in a repository url`);
   if (BAD_PERCENT.test(text)) return bad('URL', `${shown(text)} has a percent code that is not needed there`);
   const scp = scheme === undefined ? SCP.exec(text) : null;
-  // Below a home directory or from the root: hosting sites take both as the same, and we write the second.
+  // Below a home directory or from the root: hosting sites treat both alike, and we write the second.
   const full = scp ? `ssh://${scp[1]}@${scp[2]}/${(scp[3] as string).replace(/^\//, '')}` : text;
   const whole = /^([a-z]+):\/\/([^/]*)(\/.*)?$/.exec(full);
   if (!whole) return bad('URL', `${shown(text)} is not a full repository url`);
@@ -140,7 +145,7 @@ function splitAuthority(text: string, scheme: string, authority: string, path: s
   const wrong = wrongPath(path);
   if (wrong) return bad('URL', `${shown(text)} ${wrong}`);
   const parts = { scheme, user, host, port: port ?? '', path };
-  // What the standard's parser would repair, somebody else's parser may repair in another way.
+  // What the standard parser would repair, another parser may repair differently.
   const href = new URL(join(parts)).href;
   if (href !== join(parts) && href !== `${join(parts)}/`)
     return bad('URL', `${shown(text)} is not in its plain spelling`);
@@ -155,7 +160,7 @@ function isHost(scheme: string, host: string): boolean {
   if (scheme === 'file') return host === '';
   if (host.length > 253 || !(host.startsWith('[') || HOST.test(host))) return false;
   if (/\.\.|\.-|-\.|[^.]{64}/.test(host) && !host.startsWith('[')) return false;
-  // The parser reads numbers as addresses (127.1, 0x7f.1) only for https; ssh's resolver does so too.
+  // The parser reads numbers as addresses (127.1, 0x7f.1) only for https; ssh's resolver does that too.
   return URL.canParse(`https://${host}/`) && new URL(`https://${host}/`).hostname === host;
 }
 
@@ -163,7 +168,7 @@ function isPort(scheme: string, port: string): boolean {
   return scheme !== 'file' && PORT.test(port) && Number(port) <= 65_535;
 }
 
-/** Empty when the path is plain. One slash may end it. */
+/** Empty if the path is plain. It may end with one slash. */
 function wrongPath(path: string): string {
   const segments = path.replace(/\/$/, '').split('/').slice(1);
   if (path.startsWith('//') || segments.includes('')) return 'has an empty path segment';
@@ -180,7 +185,7 @@ function listed(url: string, policy: UrlPolicy): boolean {
   return policy.allow === 'any' || policy.allow.some((prefix) => matchesPrefix(url, prefix));
 }
 
-/** Addresses that mean this very machine or its link, where metadata services and unguarded daemons listen. */
+/** Addresses of this machine or its link, where metadata services and unprotected daemons listen. */
 function isLocal(host: string): boolean {
   if (/(^|\.)localhost$|^localhost\.localdomain$|^ip6-(localhost|loopback)$/.test(host)) return true;
   if (/^(127|0)\.|^169\.254\./.test(host)) return /^[0-9.]+$/.test(host);

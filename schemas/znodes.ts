@@ -12,26 +12,26 @@ import { ANY_URL, parseTarget } from './target.ts';
 import { fromJson } from './text/lenient-json.ts';
 
 /**
- * The whole shared state of an app, one row for each znode: where it is, what it holds, who may do what with it, who
- * writes and watches it. Paths (`znodes`), access lists (fleet/access.ts), `gitfleet init` (fleet/app.ts) and
- * docs/znodes.md are all made from these rows; nothing about a znode is written down a second time.
+ * The whole shared state of an app, one row per znode: where it is, its content, who may do what with it, who writes
+ * and watches it. Paths (`znodes`), access lists (fleet/access.ts), `gitfleet init` (fleet/app.ts) and docs/znodes.md
+ * are all made from these rows; nothing about a znode is written down a second time.
  */
 export interface ZnodeRow {
   /** Relative to the app znode, which is ''; `<...>` stands for a name. */
   readonly path: string;
   readonly mode: 'persistent' | 'ephemeral' | 'ephemeral sequential';
-  /** What it holds, in words. */
+  /** Its content, in words. */
   readonly content: string;
-  /** Reads what it holds; total: another program may have written anything. Null: nothing is read from it. */
+  /** Parses its content; total, because another program may have written anything. Null: nothing is read from it. */
   readonly parse: ((data: Buffer) => unknown) | null;
   /**
-   * Letters of ZooKeeper (create, delete, read, write) of publisher, coordinator, agent and viewer. The operator has all
-   * of them everywhere. Create and delete are about the children.
+   * ZooKeeper's rights (create, delete, read, write), by letter, of publisher, coordinator, agent and viewer. The
+   * operator has all of them everywhere. Create and delete apply to the children.
    */
   readonly rights: readonly [publisher: string, coordinator: string, agent: string, viewer: string];
-  /** Letters of the flagger; absent: those of the viewer. */
+  /** The letters of the flagger; absent: those of the viewer. */
   readonly flagger?: string;
-  /** `init` makes it, empty; all others come and go with what they stand for. */
+  /** `init` creates it, empty. The others come and go with what they represent. */
   readonly made: 'init' | 'later';
   readonly writtenBy: string;
   readonly watchedBy: string;
@@ -65,7 +65,7 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'the last deployment number, decimal',
     parse: null,
-    // Publishers add records and never remove one: the oldest are removed by the coordinator, or the operator.
+    // Publishers add records and cannot remove any: the coordinator, or the operator, removes the oldest.
     rights: ['crw', 'cdrw', 'r', 'r'],
     made: 'init',
     writtenBy: 'publish transaction; the adoption of a foreign target',
@@ -96,7 +96,7 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'how that deployment ended (schemas/deployment.ts)',
     parse: parseOutcome,
-    // A publisher's own has an entry for publishers too, until the coordinator puts its own in its place.
+    // A publisher's outcome also has an entry for publishers, until the coordinator replaces it.
     rights: ['r', 'rw', 'r', 'r'],
     made: 'later',
     writtenBy: 'coordinator; a publisher where no coordinator has written it',
@@ -178,7 +178,7 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'the newest 200 refused commits with reasons (schemas/hold.ts); empty: none',
     parse: parseQuarantine,
-    // A publisher lifts one by --force, in the transaction that publishes.
+    // A publisher lifts a quarantine with --force, in the transaction that publishes.
     rights: ['rw', 'rw', 'r', 'r'],
     made: 'init',
     writtenBy: 'operator, coordinator; publish --force and rollback --quarantine',
@@ -220,7 +220,7 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'nothing',
     parse: null,
-    // A presence goes with its session; the coordinator deletes those that enrolled agents did not make.
+    // A presence ends with its session. The coordinator deletes those that the enrolled agents did not make.
     rights: ['r', 'dr', 'cr', 'r'],
     made: 'init',
     writtenBy: '-',
@@ -382,7 +382,7 @@ export function znodes(app: string) {
   };
 }
 
-/** What `init` makes, in this order: config last: once it exists, everything exists. */
+/** What `init` creates, in this order. config is last: once it exists, everything exists. */
 export function initialZnodes(app: string): [path: string, kind: ZnodeKind][] {
   const rows = Object.entries(ZNODES) as [ZnodeKind, ZnodeRow][];
   const made = rows.filter(([kind, row]) => row.made === 'init' && kind !== 'config');

@@ -1,8 +1,8 @@
 /**
  * Variables that a container platform sets for a service or container called `gitfleet`, `gitfleet-agent` ...:
  * Kubernetes service links (`GITFLEET_SERVICE_HOST`, `GITFLEET_AGENT_PORT_9180_TCP_ADDR`) and Docker's links
- * (`GITFLEET_NAME`, `GITFLEET_ENV_LANG`). They are no settings of ours and no misspelt ones. A name that a person could
- * have meant as a setting counts only with a value that only the platform writes.
+ * (`GITFLEET_NAME`, `GITFLEET_ENV_LANG`). They are neither settings of ours nor misspelt ones. A name that could also
+ * be meant as a setting counts only with a value that only the platform writes.
  */
 export function isLinkVariable(name: string, environment: Readonly<Record<string, string | undefined>>): boolean {
   const value = environment[name] ?? '';
@@ -16,9 +16,9 @@ export function isLinkVariable(name: string, environment: Readonly<Record<string
 const SERVICE = /^GITFLEET(_[A-Z0-9_]+)?_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$/;
 const PORT_OF_LINK = /^GITFLEET(_[A-Z0-9_]+)?_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
 
-/** `/web-1/gitfleet`: who is linked, and under which name. */
+/** `/web-1/gitfleet`: the linked containers. */
 const isLinkName = (value: string): boolean => /^\/[^/\s]+\/[^/\s]+$/.test(value);
 
-/** Those of an environment, by name. */
+/** The link variables of an environment, by name. */
 export const linkVariables = (environment: Readonly<Record<string, string | undefined>>): string[] =>
   Object.keys(environment).filter((name) => name.startsWith('GITFLEET_') && isLinkVariable(name, environment));

@@ -5,12 +5,12 @@ import { suggest } from '../text/suggest.ts';
 import { readYaml } from '../text/yaml-text.ts';
 import { zodMessages } from '../text/zod-messages.ts';
 
-/** A policy is a handful of lines. */
+/** A policy has only a few lines. */
 const MAX_BYTES = 64 * 1024;
 
 /**
  * The text of a policy file, YAML or JSON, judged strictly: an unknown member is an error that names the nearest one.
- * @param name of the file, for the person who has to correct it.
+ * @param name the file's name, for the person who has to correct it.
  * @throws FleetError POLICY with every problem.
  */
 export function parsePolicyFile(text: string, name: string): Policy {

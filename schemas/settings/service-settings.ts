@@ -16,13 +16,13 @@ const port = () => z.int({ error: 'must be a port' }).min(1).max(65_535);
 const command = () =>
   z.array(z.string().min(1), { error: 'must be a list of program and arguments' }).min(1, 'must name a program');
 
-/** What an agent registers: `agent.services`. */
+/** A service that an agent registers: `agent.services`. */
 const served = once(() =>
   z.strictObject({
     /** `<business>/<what>`. */
     name: z.string().regex(SERVICE_NAME, 'must be a service such as shop/web'),
     port: port(),
-    /** Absent: the only address of this machine that others reach. */
+    /** Absent: the only address of this machine that others can reach. */
     host: z.string().refine(isHost, 'must be a host name or an address').optional(),
     /** The registrar's credential of this service. Absent: none, which is enough if it was made open. */
     authFile: path().optional(),
@@ -32,7 +32,7 @@ const served = once(() =>
           .string()
           .refine((text) => /^https?:\/\/[^\s@]+$/.test(text) && URL.canParse(text), 'must be http://host:port/path')
           .optional(),
-        /** Absent, and no http: the host and port that are registered. */
+        /** If http is absent too: the host and port that are registered. */
         tcp: z
           .string()
           .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):[1-9]\d{0,4}$/, 'must be host:port')
@@ -44,11 +44,11 @@ const served = once(() =>
       .prefault({}),
     drain: z
       .strictObject({
-        /** For readers that acknowledge nothing. */
+        /** For readers that do not acknowledge. */
         atLeast: duration('1s', { most: '1h' }),
-        /** Then it goes on without those who have not acknowledged. */
+        /** After this time the drain ends, even if consumers have not acknowledged. */
         atMost: duration('30s', { least: '100ms', most: '1h' }),
-        /** Runs once the registration is gone, and ends when nothing is in flight. */
+        /** Runs once the registration is gone, and must end when no request is in flight. */
         command: command().optional(),
       })
       .refine(({ atLeast, atMost }) => atLeast <= atMost, 'must have an atLeast up to atMost')
@@ -69,7 +69,7 @@ export const services = once(() =>
     .prefault([]),
 );
 
-/** How a list is written: formats.ts. */
+/** The format of a list: services/write/formats.ts. */
 export const FORMATS = ['json', 'haproxy', 'nginx', 'envoy', 'prometheus'] as const;
 export type Format = (typeof FORMATS)[number];
 
@@ -79,11 +79,11 @@ const serviceFile = once(() =>
     service: z.string().regex(SERVICE_NAME, 'must be a service such as shop/web'),
     format: z.enum(FORMATS),
     out: path(),
-    /** Judges the new file, whose name is in GITFLEET_FILE. */
+    /** Checks the new file, whose name is in GITFLEET_FILE. */
     check: command().optional(),
-    /** Has the file read. Without it nothing is acknowledged. */
+    /** Makes a program read the file. Without it nothing is acknowledged. */
     reload: command().optional(),
-    /** Of the program that reads it: workers of before the reload are waited for. */
+    /** The pid file of the program that reads it: its workers from before the reload are waited for. */
     pidFile: path().optional(),
   }),
 );

@@ -5,14 +5,17 @@ import type { Refused } from '../refusal.ts';
 import { shown } from '../refusal.ts';
 import { parsePrefix } from '../url.ts';
 
-/** The kinds of values that settings are made of. Each says in its error what it wants, with an example. */
+/** The kinds of values that settings consist of. The error of each says what it must be, with an example. */
 
-/** The wrong value stands behind what is wanted: it comes from a flag, a variable or a file, and one may be forgotten. */
+/**
+ * The wrong value follows the requirement: it may come from a flag, a variable or a file, one of which may be
+ * forgotten.
+ */
 export const notThis = (wants: string) => ({
   error: ({ input }: { readonly input?: unknown }) => `${wants}; not ${shown(String(input))}`,
 });
 
-/** Ms, written as `10s`; `fallback` is a duration too, so that docs and error messages show it as people write it. */
+/** Ms, written as `10s`. `fallback` is a duration too, so that docs and error messages show it as people write it. */
 export function duration(fallback: string, bounds: { least?: string; most?: string } = {}) {
   const least = parseDuration(bounds.least ?? '0s') as number;
   const most = parseDuration(bounds.most ?? '24d') as number;
@@ -28,7 +31,7 @@ export function duration(fallback: string, bounds: { least?: string; most?: stri
     .prefault(fallback);
 }
 
-/** An absolute path. Relative ones of flags and variables are made absolute before they come here. */
+/** An absolute path. Relative ones from flags and variables are made absolute before this. */
 export function path() {
   return z
     .string({ error: 'must be a path' })
@@ -36,7 +39,7 @@ export function path() {
     .transform((text) => resolve(text));
 }
 
-/** `host:2181,host:2181/chroot`. What each host means is for zookeeper/ to find out. */
+/** `host:2181,host:2181/chroot`. zookeeper/ finds out what each host means. */
 export function connectString() {
   const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]{0,252})(?::([1-9]\d{0,4}))?$/;
   const CHROOT = /^(?:\/[A-Za-z0-9_][A-Za-z0-9._-]{0,99})*\/?$/;
@@ -52,7 +55,7 @@ export function connectString() {
     .refine(legal, notThis(wants));
 }
 
-/** Where the agent serves its metrics: a port, or a loopback address with one; no one outside the machine is let in. */
+/** Where the agent serves its metrics: a port, or a loopback address with one. Only this machine can reach it. */
 export function loopbackAddress() {
   const ADDRESS = /^(?:(127(?:\.\d{1,3}){3}|localhost|\[::1\]):)?(\d{1,5})$/;
   return z
@@ -71,7 +74,7 @@ export function loopbackAddress() {
     });
 }
 
-/** A service by its full name, as systemd writes it: no pattern, no option, no path, and not the agent itself. */
+/** The full name of a systemd service: not a pattern, an option, a path or the agent itself. */
 export function serviceUnit() {
   const UNIT = /^(?=.{9,255}$)[A-Za-z0-9_][A-Za-z0-9:_.-]*(?:@(?:[A-Za-z0-9:_.-]|\\x[0-9a-f]{2})+)?\.service$/;
   return z
@@ -90,7 +93,7 @@ export function urlPrefix() {
   });
 }
 
-/** Names and values that `-l role=web,zone!=b` can name. */
+/** Names and values that `-l role=web,zone!=b` can express. */
 export function labels() {
   const word = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?)$/;
   const plain = ([key, value]: [string, string]) => word.test(key) && (value === '' || word.test(value));
@@ -111,7 +114,7 @@ const CREDENTIAL_MEMBERS = {
   http: ['tokenFile', 'proxy'],
 } as Readonly<Record<string, readonly string[]>>;
 
-/** What one prefix grants: only what its protocol uses, so that no key is thought to be in use that is not. */
+/** What one prefix grants: only what its protocol uses, so that no unused key seems to be in use. */
 export function credential() {
   return z
     .strictObject({

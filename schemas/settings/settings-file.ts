@@ -2,12 +2,12 @@ import { shown } from '../refusal.ts';
 import { readYaml } from '../text/yaml-text.ts';
 import { settingsError } from './settings-problems.ts';
 
-/** More is no settings file but somebody's mistake, and not worth a parser's memory. */
+/** A larger file is a mistake, and not worth a parser's memory. */
 export const MAX_SETTINGS_BYTES = 256 * 1024;
 
 /**
- * The settings file's text to a raw value: YAML 1.2, one document, no key twice, no tags and no aliases, which settings
- * do not need.
+ * The settings file's text to an unchecked value: YAML 1.2, one document, no duplicate keys, no tags and no aliases,
+ * which settings do not need.
  * @throws FleetError SETTINGS with line and column; never with the text around it, which may be a misplaced secret.
  */
 export function parseSettingsFile(text: string, name: string): unknown {

@@ -3,7 +3,7 @@ import { FleetError } from '../../runtime/errors.ts';
 import { refuse, shown } from '../refusal.ts';
 import { suggest } from '../text/suggest.ts';
 
-/** One failure out of all that is wrong with settings: what a person types next is in it. */
+/** One failure for everything that is wrong with the settings, with what a person should type next. */
 export function sayProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): FleetError {
   const reasons = issues.flatMap((issue) => sayIssue(schema, issue));
   return settingsError(reasons, issues.some(isConnect) ? CONNECT_HINT : undefined);
@@ -16,7 +16,7 @@ export function settingsError(reasons: readonly string[], hint?: string): FleetE
   return new FleetError(refuse('SETTINGS', reasons, hint).failure);
 }
 
-/** Every setting by its dotted name, list items as `credentials[]`; sections are not settings. */
+/** Every setting by its dotted name, list items as `credentials[]`. Sections are not settings. */
 export function settingNames(schema: z.ZodType, prefix = ''): string[] {
   const inner = bare(schema);
   if (inner instanceof z.ZodArray && bare(inner.element as z.ZodType) instanceof z.ZodObject) {
@@ -38,7 +38,7 @@ function sayIssue(schema: z.ZodType, issue: z.core.$ZodIssue): string[] {
   });
 }
 
-/** The key is known, in another section. */
+/** The key, if another section has it. */
 function elsewhere(schema: z.ZodType, key: string): string | null {
   return settingNames(schema).find((name) => name.endsWith(`.${key}`)) ?? null;
 }
@@ -52,7 +52,7 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 
-/** Without the wrappers that give defaults and make optional. */
+/** Without the wrappers for defaults and optional values. */
 function bare(schema: z.ZodType): z.ZodType {
   let at = schema;
   while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodPrefault) {

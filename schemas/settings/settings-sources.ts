@@ -5,23 +5,27 @@ import { isLinkVariable } from './link-variables.ts';
 import { settingsError } from './settings-problems.ts';
 
 /**
- * Where settings come from: flags over GITFLEET_* variables over the settings file, setting by setting. A file that was
- * named on the command line comes before the variables, as the flags do: what a person types wins over what the shell
- * happens to hold. A list in one place replaces the list of another. Pure: the caller reads argv, environment and file.
+ * Where settings come from: flags take precedence over GITFLEET_* variables, and those over the settings file, setting
+ * by setting. A file that is named on the command line takes precedence over the variables, like a flag: what a person
+ * types wins over what is set in the shell. A list in one place replaces the list in another. Pure: the caller reads
+ * argv, environment and file.
  */
 interface SettingsSources {
-  /** As the command line names them in code (`allowUrl`); what is no setting (`json`, `detach`) is passed over. */
+  /** With the command line's names in code (`allowUrl`). What is not a setting (`json`, `detach`) is ignored. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The parsed settings file; undefined where there is none. */
+  /** The parsed settings file; undefined if there is none. */
   readonly file?: unknown;
-  /** The file was named on the command line. */
+  /** Whether the file was named on the command line. */
   readonly fileIsFlag?: boolean;
-  /** Relative paths of flags and variables are meant from here. */
+  /** The directory that relative paths of flags and variables refer to. */
   readonly directory?: string;
 }
 
-/** Raw, for parseSettings to judge. @throws FleetError SETTINGS for an unknown variable or a file that is no mapping. */
+/**
+ * Unchecked, for parseSettings to judge. @throws FleetError SETTINGS for an unknown variable or a file that is not a
+ * mapping.
+ */
 export function mergeSettings(sources: SettingsSources): Record<string, unknown> {
   refuseUnknownVariables(sources.environment);
   const merged = copySections(sources.file);
@@ -34,16 +38,16 @@ export function mergeSettings(sources: SettingsSources): Record<string, unknown>
   return merged;
 }
 
-/** Where one setting comes from. `ignored`: a variable that is set and does not count, because a named file says it. */
+/** Where one setting comes from. `ignored`: a variable that is set and does not count, because a named file sets it. */
 export interface SettingOrigin {
   readonly setting: string;
   readonly from: 'flag' | 'variable' | 'file';
-  /** `--zookeeper`, `GITFLEET_ZOOKEEPER`; of a file nothing. */
+  /** `--zookeeper`, `GITFLEET_ZOOKEEPER`; empty for a file. */
   readonly name: string;
   readonly ignored: string | null;
 }
 
-/** The origin of each setting that is given and can be given in several places. */
+/** The origin of each given setting that can be given in several places. */
 export function settingOrigins(sources: SettingsSources): SettingOrigin[] {
   return SETTING_SOURCES.flatMap((row) => {
     const { from } = choose(row, sources);
@@ -67,13 +71,13 @@ function choose(row: SettingSource, sources: SettingsSources) {
   return { from: written ? 'file' : null, value: undefined } as const;
 }
 
-/** Whether a file has a value there; null counts as not written. */
+/** Whether a file has a value there; null counts as none. */
 function isWritten(file: unknown, [key, ...rest]: readonly string[]): boolean {
   if (key === undefined) return file !== undefined && file !== null;
   return isSection(file) && isWritten(file[key], rest);
 }
 
-/** The directory is asked for only where a path needs it: the one that we are in may have been removed. */
+/** The directory is read only if a path needs it: the current directory may have been removed. */
 const absolute = (path: string, sources: SettingsSources): string =>
   isAbsolute(path) ? resolve(path) : resolve(sources.directory ?? '/', path);
 
@@ -82,12 +86,12 @@ type Kind = 'text' | 'number' | 'path' | 'list' | 'pairs' | 'program';
 interface SettingSource {
   readonly setting: string;
   readonly variable: string;
-  /** Absent: too seldom changed to be worth a flag. */
+  /** Absent: changed too rarely to need a flag. */
   readonly flag?: string;
   readonly kind: Kind;
 }
 
-/** Settings that are lists of sections (credentials) come from the file only. */
+/** Settings that are lists of sections (credentials) come only from the file. */
 export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'zookeeper.connect', variable: 'GITFLEET_ZOOKEEPER', flag: 'zookeeper', kind: 'text' },
   { setting: 'zookeeper.sessionTimeout', variable: 'GITFLEET_SESSION_TIMEOUT', kind: 'text' },
@@ -131,8 +135,8 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
 ];
 
 /**
- * Variables that are ours and no settings: where the file is, who publishes, and the facts that a step is told, which
- * a gitfleet that such a step calls inherits.
+ * Variables of ours that are not settings: where the file is, who publishes, and the facts that a step gets, which a
+ * gitfleet that is called by such a step inherits.
  */
 export const OTHER_VARIABLES: readonly string[] = [
   'GITFLEET_SETTINGS',
@@ -167,7 +171,7 @@ function refuseUnknownVariables(environment: SettingsSources['environment']): vo
   );
 }
 
-/** An empty variable is one that was not set: compose files and units write such for "none". */
+/** An empty variable counts as not set: compose files and units write that for "none". */
 function readVariable({ kind, variable }: SettingSource, text: string | undefined): unknown {
   if (text === undefined || text.trim() === '') return undefined;
   if (kind === 'list') return split(text);
@@ -187,7 +191,7 @@ function readFlag({ kind, flag }: SettingSource, value: unknown): unknown {
 
 const split = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== '');
 
-/** What is no number is left as it is: the schema says what it wanted. */
+/** Text that is not a number is left as it is: the schema then says what it must be. */
 const number = (text: string): unknown => (/^\d{1,15}$/.test(text) ? Number(text) : text);
 
 function pairs(words: readonly string[], from: string): Record<string, string> {
@@ -200,7 +204,7 @@ function pairs(words: readonly string[], from: string): Record<string, string> {
   );
 }
 
-/** A copy of the file's sections that can be written into; a key without a value counts as not written. */
+/** A writable copy of the file's sections. A key without a value counts as not written. */
 function copySections(file: unknown): Record<string, unknown> {
   if (file === undefined || file === null) return {};
   if (!isSection(file)) throw settingsError(['the settings file holds no mapping of settings']);
@@ -211,7 +215,7 @@ function copySections(file: unknown): Record<string, unknown> {
   return Object.fromEntries(copied);
 }
 
-/** Where the file has something else than a section in the way, that stays for the schema to refuse. */
+/** If the file has something other than a section there, it is left for the schema to refuse. */
 function place(into: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
   if (key === undefined) return;
   if (rest.length === 0) into[key] = value;

@@ -25,9 +25,12 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const members = {
   zookeeper: z
     .strictObject({
-      /** No default: an agent that waits at the wrong ensemble looks healthy and deploys nothing. */
+      /** No default: an agent that waits for the wrong ensemble looks healthy and deploys nothing. */
       connect: connectString(),
-      /** Long enough that a server's restart costs no presence, short enough that a dead agent is seen while one watches. */
+      /**
+       * Long enough that the restart of a server costs no presence, short enough that a watching person sees an agent
+       * die.
+       */
       sessionTimeout: duration('15s', { least: '2s', most: '5m' }),
       /** The credential for ZooKeeper. Absent: none, which is enough if `init --open` made the app. */
       authFile: path().optional(),
@@ -41,23 +44,25 @@ const members = {
         .optional(),
     })
     .prefault({} as { connect: string }),
-  /** The znode that the first users had; other apps get names of their own. */
+  /** The znode of the first users; other apps have names of their own. */
   app: z.string().regex(APP_ZNODE, notThis('must be a znode such as /app/business')).prefault('/app/business'),
   coordinator: z
     .strictObject({
-      /** Whether this agent may lead rollouts: one of few does, elected among all that may. */
+      /** Whether this agent may lead rollouts. One of a few candidates is elected. */
       candidate: z.boolean({ error: 'must be true or false' }).prefault(true),
-      /** The coordinator's credential. Absent: this agent stands only where the app was made with `init --open`. */
+      /**
+       * The coordinator's credential. Absent: this agent is a candidate only if the app was made with `init --open`.
+       */
       authFile: path().optional(),
     })
     .prefault({}),
   publisher: z
     .strictObject({
-      /** Absent: the origin of the clone one stands in. */
+      /** Absent: from the upstream or the origin of the current clone. */
       url: z.string().optional(),
-      /** Absent: the one of the current target. */
+      /** Absent: that of the current target. */
       relativePath: z.string().optional(),
-      /** Longer than a fleet takes whose origin is slow, short enough for a person to wait. */
+      /** Longer than a fleet with a slow origin takes, short enough for a person to wait. */
       timeout: duration('5m', { least: '1s' }),
     })
     .prefault({}),
@@ -71,12 +76,12 @@ const agent = once(() =>
     .strictObject({
       /** Default: the host name. */
       id: z.string().regex(AGENT_ID, 'must be a plain name: letters, digits and . _ -, at most 100'),
-      /** No default: what is below it gets served, so a person names it. */
+      /** No default: its content gets served, so a person must name it. */
       root: path().optional(),
-      /** Where the file system hierarchy puts what a daemon keeps. */
+      /** The place of a daemon's data in the file system hierarchy. */
       state: path().prefault('/var/lib/gitfleet'),
       labels: labels(),
-      /** Nothing: the writer of a target must not be able to choose what this server runs. */
+      /** None by default: the writer of a target must not be able to choose what this server runs. */
       allowUrls: z.array(urlPrefix()).prefault([]),
       credentials: z
         .array(credential())
@@ -89,50 +94,50 @@ const agent = once(() =>
         .max(20)
         .refine((units) => new Set(units).size === units.length, 'names one unit twice')
         .prefault([]),
-      /** For all of them together: services take their time to stop. */
+      /** For all of them together: services take time to stop. */
       restartTimeout: duration('2m', { least: '1s' }),
-      /** What this server serves, registered while it is well. */
+      /** The services of this server, registered while they are well. */
       services: services(),
       /** Lists of services in files, for the programs of this server. */
       serviceFiles: serviceFiles(),
-      /** Variables of the agent's own environment that steps see too; nothing else of it reaches them. */
+      /** Variables of the agent's own environment that steps get too; they get nothing else of it. */
       passEnvironment: z
         .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, 'must be names of variables'))
         .prefault([]),
-      /** No: a pusher must not be able to choose what this server runs. */
+      /** Off by default: a pusher must not be able to choose what this server runs. */
       allowRepositorySteps: z.boolean({ error: 'must be true or false' }).prefault(false),
       /** Releases that ended well, the active one included: rollbacks to them need no network. */
       keepReleases: z.int().min(1).max(1_000).prefault(5),
-      /** Releases that failed, for a look at what went wrong. */
+      /** Failed releases, kept for diagnosis. */
       keepFailedReleases: z.int().min(0).max(1_000).prefault(2),
-      /** How long processes that still run from an older release may read it. */
+      /** How long processes that still run from an older release can read it. */
       releaseGrace: duration('1h'),
-      /** A watch may be lost in unforeseen ways; then a target is late by this, not lost. Spread by 20 %. */
+      /** A watch may be lost in unforeseen ways. A target is then late by this time, but not lost. Spread by 20 %. */
       resyncInterval: duration('60s', { least: '1s', most: '1h' }),
-      /** How often the whole active tree is compared with its commit; costs a look at every file. */
+      /** How often the whole active tree is compared with its commit, which reads the state of every file. */
       verifyInterval: duration('10m', { least: '1s' }),
-      /** Found differences are reported; `heal` also puts the files right. An application that writes there loses it. */
+      /** Drift is reported; `heal` also restores the files. An application that writes there loses its changes. */
       drift: z.enum(['observe', 'heal']).prefault('observe'),
-      /** What a commit may contain. Submodules and LFS would deploy as empty directories and as stubs. */
+      /** What a commit may contain. Submodules would deploy as empty directories, and LFS files as pointers. */
       content: z
         .strictObject({
           submodules: z.enum(['refuse', 'ignore']).prefault('refuse'),
           lfs: z.enum(['refuse', 'pointers']).prefault('refuse'),
           /** `contained`: relative links that stay inside the release. */
           symlinks: z.enum(['contained', 'forbid', 'allow']).prefault('contained'),
-          /** Files and directories of a commit; each costs memory and time on every server. */
+          /** Files and directories of a commit. Each costs memory and time on every server. */
           maxEntries: z.int().min(1).max(10_000_000).prefault(200_000),
         })
         .prefault({}),
-      /** Where /healthz and /metrics are served, on this machine only. Absent: nowhere. */
+      /** Where /healthz and /metrics are served, only on this machine. Absent: nowhere. */
       listen: loopbackAddress().optional(),
-      /** How many agents may ask the origin at a time, over the whole fleet: git servers refuse the eleventh. */
+      /** How many agents of the whole fleet may use the origin at a time: git servers limit their connections. */
       fetchLeases: z
         .union([z.int().min(1).max(10_000), z.literal('off')], { error: 'must be a whole number from 1, or off' })
         .prefault(16),
       fetch: z
         .strictObject({
-          /** Without progress a fetch is ended and tried again; a slow line that gets on is left alone. */
+          /** A fetch without progress is ended and retried; a slow one that makes progress is left alone. */
           stallTimeout: duration('30s', { least: '1s' }),
           timeout: duration('15m', { least: '1s' }),
         })
@@ -143,9 +148,9 @@ const agent = once(() =>
 );
 
 /**
- * Every setting of agent and publisher, with its default and the reason for it; docs/settings.md shows the same with
- * examples, and a test holds the two together. Secrets are never settings: only the names of the files that hold them.
- * Where a value comes from (flag, variable, file) is settings-sources.ts.
+ * Every setting of agent and publisher, with its default and the reason for it. docs/settings.md shows the same with
+ * examples, and a test compares the two. Secrets are never settings, only the names of the files with them.
+ * settings-sources.ts says where a value comes from (flag, variable, file).
  */
 export const settings = once(() => z.strictObject({ ...members, agent: agent() }));
 const withoutAgent = once(() => z.strictObject(members));
@@ -154,7 +159,8 @@ export type Settings = z.infer<ReturnType<typeof settings>>;
 export type AgentSettings = Settings['agent'] & { readonly root: string };
 
 /**
- * Judges what settings-sources.ts merged. Where nothing is said of the agent its defaults are made when somebody asks.
+ * Judges what settings-sources.ts merged. If nothing is said about the agent, its defaults are made when they are first
+ * used.
  * @param hostName the default of agent.id.
  * @throws FleetError SETTINGS naming every setting that is wrong or unknown, and the nearest known one.
  */
@@ -179,7 +185,7 @@ function parseAll(merged: Readonly<Record<string, unknown>>, hostName: string): 
   return parsed.data;
 }
 
-/** What an agent needs beyond what every program needs. @throws FleetError SETTINGS */
+/** What an agent needs in addition to what every program needs. @throws FleetError SETTINGS */
 export function agentSettings({ agent }: Settings): AgentSettings {
   const { root } = agent;
   if (root !== undefined) return { ...agent, root };

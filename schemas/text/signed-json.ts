@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 
 /**
- * JSON that carries the signature of who wrote it, as its last member: `{...,"signature":"<86 characters>"}`. Guarantee:
- * `isSignedBy` holds only for bytes that the holder of the key signed, for that subject. The subject is what the bytes are
- * about and where they may stand; it is not part of them, so that what was signed for one place is worth nothing at
- * another. What it does not do: say when it was signed, or that nothing newer was.
+ * JSON with the signature of its writer as the last member: `{...,"signature":"<86 characters>"}`. Guarantee:
+ * `isSignedBy` is true only for bytes that the holder of the key signed, for that subject. The subject says what the
+ * bytes are about and where they belong. It is not part of them, so a signature for one place is not valid at another.
+ * The signature does not say when it was made, or that nothing newer was signed.
  */
 export interface SigningKey {
   /** The public half: 43 characters of base64url. */
@@ -27,10 +27,10 @@ export function signingKey(seed: Buffer): SigningKey {
   };
 }
 
-/** A public key as `SigningKey` gives it; any text of this form is one, though not of a person who could sign. */
+/** A public key as in `SigningKey`. Any text of this form is accepted, even if no private key belongs to it. */
 export const PUBLIC_KEY = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
-/** Total: a key or data of any other form is not signed. */
+/** Total: with a key or data of any other form, the result is false. */
 export function isSignedBy(publicKey: string, subject: string, data: Buffer): boolean {
   const at = data.length - TAIL;
   if (at < 1 || !PUBLIC_KEY.test(publicKey)) return false;
@@ -45,7 +45,7 @@ export function isSignedBy(publicKey: string, subject: string, data: Buffer): bo
   }
 }
 
-/** Loaded at the first signature: a publish to an app whose enrolment is open does neither. */
+/** Loaded at the first signature: a publish to an app whose enrolment is open neither signs nor verifies. */
 const crypto = () => process.getBuiltinModule('node:crypto');
 
 const signedBytes = (subject: string, json: Buffer): Buffer =>
@@ -54,7 +54,7 @@ const signedBytes = (subject: string, json: Buffer): Buffer =>
 const keyObject = (x: string): KeyObject =>
   crypto().createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
 
-/** What stands before the 32 bytes of an Ed25519 key in PKCS #8. */
+/** The bytes before the 32 bytes of an Ed25519 key in PKCS #8. */
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const LEAD = ',"signature":"';
 const END = '"}';

@@ -1,9 +1,9 @@
 import { type Refused, refuse, shown } from '../refusal.ts';
 
 /**
- * Bytes from a znode to a JSON value, with nothing repaired on the way: a size limit before anything is read, UTF-8
- * without a byte order mark, and no object that names a member twice (JSON.parse would take the last one, another
- * reader the first: two servers, two targets). Linear in the size, whatever the nesting. It does not judge the shape.
+ * Bytes from a znode to a JSON value, without repairing anything: a size limit before anything is read, UTF-8 without a
+ * byte order mark, and no object that names a member twice (JSON.parse would take the last one, another reader the
+ * first: two servers, two targets). Linear in the size, whatever the nesting. It does not judge the shape.
  *
  * Codes, in the order of the checks: EMPTY, SIZE, ENCODING, DUPLICATE, JSON.
  */
@@ -18,16 +18,16 @@ export function parseStrictJson(bytes: Buffer, maxBytes: number): { ok: true; va
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch (error) {
-    // The parser's message quotes its input, which may hold a secret: only the place is taken from it.
+    // The parser's message quotes its input, which may contain a secret: only the position is used.
     const place = /position \d+/.exec(String(error))?.[0];
     return refuse('JSON', place ? `not JSON: syntax error at ${place}` : 'not JSON');
   }
 }
 
-/** Empty when the bytes are UTF-8 without a mark, else what they are. */
+/** Empty if the bytes are UTF-8 without a mark, else what they are. */
 function wrongEncoding(bytes: Buffer): string {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'the value starts with a byte order mark';
-  // Half of UTF-16's bytes for ASCII text are zero, which is legal UTF-8: told by the first pair.
+  // For ASCII text, half of UTF-16's bytes are zero, which is legal UTF-8: the first pair shows it.
   if (bytes.length > 1 && (bytes[0] === 0) !== (bytes[1] === 0)) return 'the value looks like UTF-16';
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -37,12 +37,12 @@ function wrongEncoding(bytes: Buffer): string {
   }
 }
 
-/** An open bracket: an array, an object whose keys were not needed yet, or an object with the keys so far. */
+/** An open bracket: an array, an object without a key so far, or an object with the keys so far. */
 type Open = 'array' | 'object' | Set<string>;
 
 /**
- * The first key that its own object names twice, escapes resolved. The text need not be JSON: what is malformed is left
- * to JSON.parse. One pass, its own stack, and a Set only for objects that have a key.
+ * The first key that its own object names twice, with escapes resolved. The text need not be JSON: JSON.parse handles
+ * malformed text. One pass, its own stack, and a Set only for objects that have a key.
  */
 function duplicateKey(text: string): string | undefined {
   const open: Open[] = [];
@@ -68,7 +68,7 @@ function duplicateKey(text: string): string | undefined {
   return undefined;
 }
 
-/** The index after the closing quote of the string that starts at `start`; the end of the text when none closes it. */
+/** The index after the closing quote of the string that starts at `start`; the end of the text if it is not closed. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     if (text[at] === '\\') at++;

@@ -1,4 +1,7 @@
-/** The known name that somebody most likely meant: cut short, few letters wrong, other case. Null: none is near. */
+/**
+ * The known name that was most likely meant: abbreviated, with few wrong letters, or in another case. Null: none is
+ * close.
+ */
 export function suggest(name: string, known: readonly string[]): string | null {
   const bare = (text: string) => text.toLowerCase().replace(/[-_.]/g, '');
   const wanted = bare(name.slice(0, 64));
@@ -9,7 +12,7 @@ export function suggest(name: string, known: readonly string[]): string | null {
   return best && best.far <= enough ? best.each : null;
 }
 
-/** Levenshtein's: insertions, deletions and replacements, one row at a time. */
+/** The Levenshtein distance: insertions, deletions and replacements, one row at a time. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, n) => n);
   for (let i = 1; i <= a.length; i++) {

@@ -1,8 +1,8 @@
 import { parseDocument } from 'yaml';
 
 /**
- * The value of a text that a person wrote: YAML 1.2 (so JSON too), one document, no key twice, no tags and no aliases.
- * Problems name line and column, never the text around them, which may be a misplaced secret.
+ * The value of a text that a person wrote: YAML 1.2 (so JSON too), one document, no duplicate keys, no tags and no
+ * aliases. Problems name line and column, never the text around them, which may be a misplaced secret.
  * @param what as in `aliases have no place in settings`.
  */
 export function readYaml(

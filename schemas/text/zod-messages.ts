@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /**
- * What is wrong with a value that a person wrote, where its schema has no words of its own: zod's speak of types and
- * patterns to the author of the schema. Each follows the name of the value and a colon.
+ * What is wrong with a value that a person wrote, if its schema has no message of its own: zod's messages speak of
+ * types and patterns to the author of the schema. Each message follows the name of the value and a colon.
  */
 export const zodMessages: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type') return issue.input === undefined ? 'is missing' : wants(issue);
