@@ -6,10 +6,10 @@ import type { Services } from './services.ts';
 import type { Values } from './values.ts';
 
 /**
- * What `connect` gives: one lasting session and the recipes on it. Its states are those of every gitfleet program, each
- * with a duty of its own (docs/library.md): on `suspended` a holder stops acting, after `lost` its ephemeral nodes are
- * gone. A failure is a FleetError with code, hint and `next`; that of a write says whether it happened (`outcome`).
- * Paths are refused where they belong to gitfleet or ZooKeeper (ZNODE_RESERVED); reading is allowed everywhere.
+ * What `connect` returns: one lasting session and the recipes on it. Its states are those of every gitfleet program,
+ * each with its own duty (docs/library.md): on `suspended` a holder stops acting; after `lost` its ephemeral nodes are
+ * gone. A failure is a FleetError with code, hint and `next`; a failed write says whether it happened (`outcome`).
+ * Writes to paths of gitfleet or ZooKeeper are refused (ZNODE_RESERVED); reading is allowed everywhere.
  */
 export interface Client
   extends Recipes,
@@ -32,16 +32,16 @@ export interface Client
   /** Values of any program, with the refusals of `gitfleet kv`. */
   readonly values: Values;
   readonly services: Services;
-  /** Resolves to the path made: the sequential modes append a number to it. */
+  /** Resolves to the created path: the sequential modes append a number to it. */
   create(path: string, content: Content, options?: CreateOptions): Promise<string>;
   /** `version`: the one that was read, or ANY_VERSION. */
   set(path: string, content: Content, version: number, options?: CallOptions): ReturnType<Session['set']>;
   remove(path: string, version: number, options?: CallOptions): Promise<void>;
-  /** All or nothing. On failure `failedAt` of the error is the index of the operation that was refused. */
+  /** All or nothing. On failure, `failedAt` of the error is the index of the refused operation. */
   transact(operations: readonly ClientOperation[], options?: CallOptions): Promise<OperationResult[]>;
-  /** Makes the missing parents of `path` and `path` itself, persistent and empty; there already is success. */
+  /** Creates the missing parents of `path`, and `path` itself, persistent and empty. An existing path is success. */
   ensure(path: string, options?: CallOptions & { readonly acl?: readonly AclEntry[] }): Promise<void>;
-  /** Removes `path` and all below it; gone already is success. */
+  /** Removes `path` and everything below it. A missing path is success. */
   removeTree(path: string, options?: CallOptions): Promise<void>;
 }
 

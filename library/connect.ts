@@ -11,9 +11,11 @@ import type { Client } from './client.ts';
 import { createClient } from './create-client.ts';
 
 export interface ConnectSettings {
-  /** `host:port,host:port,host:port`, with a chroot such as `/shop` behind it if all paths are below one. */
+  /** `host:port,host:port,host:port`, followed by a chroot such as `/shop` if all paths are below one. */
   readonly zookeeper: string;
-  /** How long ZooKeeper keeps what belongs to this program while it hears nothing, such as `15s`, the default. */
+  /**
+   * How long ZooKeeper keeps what belongs to this program while it gets no sign of life, such as `15s`, the default.
+   */
   readonly sessionTimeout?: string;
   /** Credentials, such as `{ scheme: 'digest', credential: 'user:password' }`. */
   readonly auth?: readonly { readonly scheme: string; readonly credential: string }[];
@@ -25,22 +27,22 @@ export interface ConnectSettings {
     readonly cert?: string | Buffer;
     readonly key?: string | Buffer;
     readonly passphrase?: string;
-    /** What the certificate of the servers must name. Default: the host as given. */
+    /** The name that the servers' certificate must have. Default: the host as given. */
     readonly servername?: string;
   };
   /**
-   * Who may use the nodes that this program creates. Default `creator` if it has a credential, else `open`: everybody.
+   * Who may use the nodes that this program creates. Default: `creator` if it has a credential, else `open`: everyone.
    * Programs that share a lock or a queue need rights on each other's nodes: the same credential, or a list.
    */
   readonly acl?: 'open' | 'creator' | readonly AclEntry[];
-  /** The app znodes of gitfleet elsewhere than below `/app`, which this program must not write below. */
+  /** App znodes of gitfleet that are not directly below `/app`; this program must not write below them. */
   readonly apps?: readonly string[];
-  /** Where lines about the connection go. Default: nowhere. */
+  /** Receives log lines about the connection. Default: none. */
   readonly log?: (line: { readonly level: string; readonly msg: string; readonly [field: string]: unknown }) => void;
 }
 
 /**
- * Opens the one lasting handle of a program. Returns at once and connects in the background, again and again until
+ * Opens the one lasting handle of a program. Returns at once, connects in the background, and reconnects until
  * `close()`. Calls wait for a server, each up to its own deadline.
  * @throws FleetError for settings that can never work: BAD_CONNECT_STRING, BAD_TLS, SETTINGS.
  */
@@ -88,7 +90,7 @@ function authIn(file: string): readonly { readonly scheme: string; readonly cred
 }
 
 function aclOf(acl: NonNullable<ConnectSettings['acl']>): 'open' | readonly AclEntry[] {
-  // ZooKeeper puts the ids of the session in the place of this one.
+  // ZooKeeper replaces this entry with the ids of the session.
   return acl === 'creator' ? [{ scheme: 'auth', id: '', permissions: 'cdrwa' }] : acl;
 }
 

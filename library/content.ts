@@ -1,4 +1,4 @@
-/** What a node is to hold: text is written as UTF-8. */
+/** The content of a node; text is written as UTF-8. */
 export type Content = string | Uint8Array;
 
 export const toBuffer = (content: Content): Buffer =>

@@ -9,8 +9,8 @@ import { anyPath, ownPath } from './own-path.ts';
 import { createValues } from './values.ts';
 
 /**
- * @param apps the app znodes besides those below `/app`.
- * @param serviceAccess the rights of registrations and the like.
+ * @param apps the app znodes that are not directly below `/app`.
+ * @param serviceAccess the rights for registrations and the like.
  */
 export function createClient(
   session: Session,
@@ -51,7 +51,7 @@ export function createClient(
   };
 }
 
-/** A check reads only, so it may name any node. */
+/** A check only reads, so it may name any node. */
 function owned(operation: ClientOperation, own: (path: string) => string): Operation {
   if (operation.op === 'check') return { ...operation, path: anyPath(operation.path) };
   const path = own(operation.path);

@@ -34,7 +34,7 @@ function flagSet(now: () => Flags): FlagSet {
   return {
     names: () => [...now().flags.keys()],
     evaluate: (name, context) => evaluate(now(), name, context),
-    // Its value is of the type of `otherwise`, which the overloads say.
+    // Its value has the type of `otherwise`, as the overloads say.
     value: value as FlagSet['value'],
   };
 }

@@ -23,9 +23,9 @@ export interface RecipeParts {
   readonly log: Logger;
 }
 
-/** @param own gives the path back, where this program may write there. */
+/** @param own returns the path if this program may write there. */
 export function createRecipes(session: Session, own: (path: string) => string, parts: RecipeParts): Recipes {
-  /** The path, with the znodes above it. */
+  /** Creates the path, with the znodes above it, and returns it. */
   async function made(path: string): Promise<string> {
     await session.ensure(own(path));
     return path;

@@ -18,7 +18,7 @@ import { ANY_VERSION, type Session } from '../zookeeper/session.ts';
 import type { RecipeParts } from './create-recipes.ts';
 import type { LeaveOptions, RegisteredInstance, RegisterOptions, Services } from './services.ts';
 
-/** @param access the rights of what this program makes. */
+/** @param access the rights on what this program creates. */
 export function createServices(session: Session, access: ServiceAccess, parts: RecipeParts): Services {
   const { clock, random } = parts;
   const read = (name: string) => readList({ session, service: serviceOf(name), clock, random });
@@ -89,7 +89,7 @@ function register(parts: RegisterParts, service: string, options: RegisterOption
       stop.abort();
       await looking;
       await registration.stop();
-      // Else the floor would count it as one that comes back.
+      // Otherwise the floor would count it as an instance that comes back.
       const twin = registration.name === null ? null : serviceZnodes(service).twin(registration.name);
       if (twin !== null) await session.remove(twin, ANY_VERSION).catch(() => {});
       return left;

@@ -1,7 +1,8 @@
 /// <reference types="node" preserve="true" />
 /**
- * The public face of the package: `import { connect } from 'gitfleet'`. What is exported here is the library; every other
- * file of the package may change without notice. Importing it starts nothing: no signal handler, no timer, no log line.
+ * The public interface of the package: `import { connect } from 'gitfleet'`. What is exported here is the library.
+ * Every other file of the package may change without notice. Importing it starts nothing: no signal handler, no timer,
+ * no log line.
  */
 
 export type { Evaluation, EvaluationContext, FlagValue } from '../fleet/flags/evaluation.ts';

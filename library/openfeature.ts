@@ -14,17 +14,18 @@ import type { Client } from './client.ts';
 import type { FlagsChange, WatchedFlags, WatchFlagsOptions } from './flags.ts';
 
 export interface ProviderOptions extends WatchFlagsOptions {
-  /** The app znode whose flags these are, such as `/app/business`. */
+  /** The app znode that the flags belong to, such as `/app/business`. */
   readonly app: string;
-  /** How long the start waits for ZooKeeper before it takes what the file holds, ms. Default 2,000. */
+  /** How long the start waits for ZooKeeper before it uses the content of the file, ms. Default 2,000. */
   readonly waitMs?: number;
 }
 
 /**
- * `gitfleet/openfeature`: a provider for @openfeature/server-sdk on a client of this library. Evaluation is local and waits
- * for nothing. Guarantee: ready while ZooKeeper shows the flags, stale while the last ones known count, an error while
- * there are none; stale changes no value. The order of truth is: ZooKeeper, the file, the program's default; never two
- * of them together. What it does not do: close the client, which is the program's; evaluate rules of JSONLogic.
+ * `gitfleet/openfeature`: a provider for @openfeature/server-sdk on a client of this library. Evaluation is local and
+ * waits for nothing. Guarantee: ready while ZooKeeper shows the flags, stale while the last known ones count, an error
+ * while there are none. Becoming stale changes no value. The order of truth is ZooKeeper, the file, the program's
+ * default; they are never mixed. It does not close the client, which belongs to the program, and does not evaluate
+ * rules in JSONLogic.
  */
 export function createProvider(client: Pick<Client, 'flags' | 'state'>, options: ProviderOptions): Provider {
   const { app, waitMs = 2_000, ...watching } = options;
@@ -41,7 +42,7 @@ export function createProvider(client: Pick<Client, 'flags' | 'state'>, options:
     const watched = await client.flags.watch(app, watching);
     flags = watched;
     await watched.ready(AbortSignal.timeout(waitMs)).catch(() => {});
-    // What the SDK sets after this call.
+    // The state that the SDK sets after this call.
     let told: FlagsChange['state'] = watched.state === 'none' ? 'none' : 'ready';
     const follow = (change: FlagsChange) => {
       if (flags !== watched) return;
@@ -50,7 +51,7 @@ export function createProvider(client: Pick<Client, 'flags' | 'state'>, options:
       tell(change, isNewState);
     };
     watched.onChange(follow);
-    // Behind the SDK, which calls this provider ready, or failed, only after this promise.
+    // After the SDK, which marks this provider ready, or failed, only after this promise.
     setImmediate(() => follow({ flags: [], state: watched.state }));
     if (watched.state === 'none') throw notThere(client, app);
   }
@@ -96,7 +97,7 @@ function resolution<T>(
   return { value: value as T, variant, reason, flagMetadata };
 }
 
-/** How long these flags have not been confirmed; absent where they are the present ones, or that is not known. */
+/** How long these flags have not been confirmed; absent if they are current, or that is not known. */
 const ageOf = ({ state, asOf }: WatchedFlags): { ageMs?: number } =>
   state === 'stale' && asOf > 0 ? { ageMs: Math.max(0, clock.now() - asOf) } : {};
 

@@ -2,7 +2,7 @@ import { reservedFor } from '../fleet/access.ts';
 import { FleetError } from '../runtime/errors.ts';
 import { problemOfPath } from '../zookeeper/paths.ts';
 
-/** The path, where a program may write there. @throws FleetError ZNODE, ZNODE_RESERVED */
+/** Returns the path if a program may write there. @throws FleetError ZNODE, ZNODE_RESERVED */
 export function ownPath(path: string, apps: readonly string[]): string {
   const problem = problemOfPath(path);
   if (problem) throw FleetError.of('ZNODE', `the znode ${JSON.stringify(path)} ${problem}`);
@@ -11,7 +11,7 @@ export function ownPath(path: string, apps: readonly string[]): string {
   return path;
 }
 
-/** The path, where it is one. @throws FleetError ZNODE */
+/** Returns the path if it is a valid one. @throws FleetError ZNODE */
 export function anyPath(path: string): string {
   const problem = problemOfPath(path);
   if (problem) throw FleetError.of('ZNODE', `the znode ${JSON.stringify(path)} ${problem}`);

@@ -1,8 +1,8 @@
 import type { Candidacy, Term } from '../zookeeper/recipes/candidacy.ts';
 
 /**
- * A candidacy as a stream of its terms. It yields each term that has begun and is not over yet, and ends when the
- * candidacy is left; a slow reader skips terms that are over.
+ * A candidacy as a stream of its terms. Yields each term that has begun and not ended, and ends when the candidacy is
+ * withdrawn. A slow reader misses terms that have ended.
  */
 export function termsOf(candidacy: Candidacy): Candidacy & AsyncIterable<Term> {
   let left = false;

@@ -4,20 +4,20 @@ import { type Content, toBuffer } from './content.ts';
 import { anyPath } from './own-path.ts';
 
 /**
- * Values: znodes that any program may read and write, as `gitfleet kv` does. A write is refused in an app, in a registry
- * of services, in a directory of plain flags and in ZooKeeper's own tree (ZNODE_RESERVED).
+ * Values: znodes that any program may read and write, as with `gitfleet kv`. A write is refused in an app, in a
+ * registry of services, in a directory of plain flags and in ZooKeeper's own tree (ZNODE_RESERVED).
  */
 export interface Values {
-  /** Null: there is none. */
+  /** Null: there is no such value. */
   get(path: string): Promise<Value | null>;
   /**
-   * Writes a value and makes the parents that are missing. One that exists is overwritten only with the version that was
-   * read, or with `force`. @throws FleetError VALUE_EXISTS, VALUE_CHANGED, VALUE_MISSING, USAGE
+   * Writes a value and creates missing parents. An existing one is overwritten only with the version that was read, or
+   * with `force`. @throws FleetError VALUE_EXISTS, VALUE_CHANGED, VALUE_MISSING, USAGE
    */
   put(path: string, content: Content, options?: PutOptions): Promise<{ version: number; created: boolean }>;
   /** The names below a path; null: there is no such path. */
   ls(path: string): Promise<string[] | null>;
-  /** @throws FleetError VALUE_MISSING; VALUE_EXISTS where something is below it, unless `force`. */
+  /** @throws FleetError VALUE_MISSING; VALUE_EXISTS if there is something below it, unless `force`. */
   rm(path: string, options?: { readonly force?: boolean }): Promise<void>;
   /** The value now and after each change, until the signal fires; null while there is none. */
   watch(path: string, options: WatchOptions): AsyncIterable<Value | null>;
