@@ -195,8 +195,8 @@ async function pause(
 }
 
 /**
- * What may call for an order besides the rollout, which is followed by all who stand; reports are polled instead, so that
- * their number costs no watches.
+ * Follows what may call for an action besides the rollout, which every candidate follows. Reports are polled instead,
+ * so that their number costs no watches.
  */
 async function ring(parts: CoordinatorParts, bell: Bell, signal: AbortSignal): Promise<void> {
   const { znodes } = parts;

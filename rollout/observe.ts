@@ -17,10 +17,10 @@ export interface Observation {
 
 /**
  * Reads what the plan needs.
- * @param agents gives the agents, as fresh as the present wave needs them.
+ * @param agents returns the agents, as fresh as the current wave needs them.
  * @param now ms since the epoch by the clock of the ensemble.
- * @param watched for how long the leader has watched at that time, ms.
- * @param setBack knows whether the ensemble lost writes while this process looked on, and config is of before that.
+ * @param watched how long the leader has watched at that time, ms.
+ * @param setBack knows whether the ensemble lost writes while this process watched, and config dates from before that.
  * @throws FleetError APP_MISSING.
  */
 export async function observe(

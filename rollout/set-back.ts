@@ -10,30 +10,30 @@ export interface RolloutSeen {
   readonly mzxid: bigint;
 }
 
-/** Knows, over the terms of one process, a target that is of before a loss of writes. */
+/** Knows, across the terms of one process, a target that dates from before a loss of writes. */
 export interface SetBackWatch {
   /** Whether the ensemble lost writes since the last look. */
   readonly isNews: boolean;
   /**
-   * @param targetVersion what config holds; null: there is no config.
-   * @returns whether this target was found by the first look at an ensemble that had lost writes, or is older than what
-   *   the agent of this process accepted.
+   * @param targetVersion that of config; null: there is no config.
+   * @returns whether the first look at an ensemble that had lost writes found this target, or it is older than the one
+   * that the agent of this process accepted.
    */
   look(targetVersion: TargetVersion | null): boolean;
-  /** The newest state of the rollout that was noted. */
+  /** The newest noted state of the rollout. */
   readonly newest: RolloutSeen | null;
   /**
-   * Notes a state of the rollout. An earlier one of the same target than `before` is of before a loss: config may be as
-   * it was, and what a person said about the rollout is gone. ZooKeeper tells that to a client only while no other one
-   * has carried the ensemble past the last write that the client saw.
-   * @param before a state that was known when `now` was asked for: of two reads at once either may end first.
+   * Notes a state of the rollout. A state of the same target that is older than `before` dates from before a loss:
+   * config may be unchanged, but what a person said about the rollout is gone. ZooKeeper shows that to a client only
+   * until another client has brought the ensemble past the last write that this client saw.
+   * @param before a state that was known when `now` was requested: of two concurrent reads, either may end first.
    */
   note(before: RolloutSeen | null, now: RolloutSeen): void;
 }
 
 /**
- * @param incarnation of the ensemble, as the session counts it: it grows whenever the ensemble lost what it had.
- * @param accepted what the agent of this process accepted last. It outlives the process, which the session does not.
+ * @param incarnation of the ensemble, as the session counts it: it grows whenever the ensemble lost data.
+ * @param accepted what the agent of this process last accepted. Unlike the session, it outlives the process.
  */
 export function createSetBackWatch(incarnation: () => number, accepted: () => string | null): SetBackWatch {
   let known = incarnation();
@@ -56,7 +56,7 @@ export function createSetBackWatch(incarnation: () => number, accepted: () => st
       const now = incarnation();
       if (now !== known) suspect = targetVersion;
       known = now;
-      // Whatever is written after that look is newer than the loss.
+      // Anything written after that look is newer than the loss.
       if (suspect !== targetVersion) suspect = null;
       return suspect !== null || isOlder(targetVersion, accepted());
     },
@@ -66,7 +66,7 @@ export function createSetBackWatch(incarnation: () => number, accepted: () => st
 const isOlder = (targetVersion: TargetVersion | null, accepted: string | null): boolean =>
   targetVersion !== null && accepted !== null && wasBefore(targetVersion, accepted);
 
-/** Notes each state of the rollout, leading or not, so that every candidate knows what was said. Never throws. */
+/** Notes each state of the rollout, leading or not, so that every candidate knows what people said. Never throws. */
 export async function noteRollouts(
   following: FollowOptions,
   watch: Pick<SetBackWatch, 'note'>,
@@ -89,9 +89,9 @@ function stateOf({ data, stat }: Pick<NodeData, 'data' | 'stat'>): RolloutSeen |
 }
 
 /**
- * Looks as soon as the ensemble is back, leading or not: a candidate that looks first when it leads would suspect a
- * target that was published after the loss. A look that fails is repeated when the next connection is made.
- * @returns ends it.
+ * Looks as soon as the ensemble is back, leading or not: a candidate that first looks when it leads would suspect a
+ * target that was published after the loss. A look that fails is repeated at the next connection.
+ * @returns a function that ends it.
  */
 export function lookAfterLosses(
   session: Pick<Session, 'onState' | 'get'>,
