@@ -3,9 +3,9 @@ import { type FollowParts, followService } from './follow-service.ts';
 import type { ServiceList } from './view.ts';
 
 /**
- * The lists of services for programs of this machine that ask again and again. A list is followed from the first question
- * on, and no longer than ten minutes after the last one; at most 100 are followed at a time, for any user of this
- * machine may name any number. What it does not do: acknowledge anything to instances that leave.
+ * The lists of services for programs on this machine that ask repeatedly. A list is followed from the first request
+ * until at most ten minutes after the last one. At most 100 are followed at a time, because any user of this machine
+ * may name any number. It acknowledges nothing to instances that leave.
  */
 export interface FollowedLists {
   /** Null: 100 other services are followed already. */

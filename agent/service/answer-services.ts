@@ -13,8 +13,8 @@ const MOST_MS = 300_000;
 /**
  * Answers `GET /v1/services/<business>/<what>` with the list of a service, and `GET /v1/prometheus/<business>/<what>`
  * with the same for Prometheus (http_sd). With If-None-Match an unchanged list is a 304; with `?wait=30s` that answer
- * waits for a change first. While ZooKeeper is away the last list is answered. It acknowledges nothing to instances that
- * leave. @returns false where the path is another one's.
+ * first waits for a change. While ZooKeeper is away the answer is the last list. It acknowledges nothing to instances
+ * that leave. @returns false if the path is not one of its own.
  */
 export async function answerServices(
   path: string,
@@ -56,7 +56,7 @@ interface Page {
   readonly etag: string;
 }
 
-/** The first page that is not the known one, within the time. */
+/** The first page that differs from the known one, within the time. */
 async function pageOf(
   now: () => Page,
   known: string | undefined,
@@ -79,7 +79,7 @@ function pageNow({ list }: FollowedList, format: (typeof FORMATS)[keyof typeof F
   return { body, etag: `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"` };
 }
 
-/** 0: no waiting; null: no duration. */
+/** 0: no waiting; null: not a duration. */
 function waitOf(url: string): number | null {
   const wait = new URL(url, 'http://localhost').searchParams.get('wait');
   const ms = wait === null ? 0 : parseDuration(wait);

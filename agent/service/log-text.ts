@@ -1,8 +1,8 @@
 import { visible } from '../../runtime/safe-text.ts';
 
 /**
- * A log line for a person at a terminal: time of day (UTC), level, message, then what else the JSON line says. One line
- * stays one line, and control characters are written out. A line that is no JSON is returned as it is.
+ * A log line for a person at a terminal: time of day (UTC), level, message, then the other members of the JSON line.
+ * One line stays one line, and control characters are escaped. A line that is not JSON is returned as it is.
  */
 export function logText(line: string): string {
   const fields = parsed(line);
@@ -31,7 +31,7 @@ function parsed(line: string): Record<string, unknown> | null {
   }
 }
 
-/** A word stays bare; what has blanks or quotes in it, or is no text, is shown as JSON. */
+/** A plain word is shown as it is. Text with blanks, quotes or `=`, and any other value, is shown as JSON. */
 function valueText(value: unknown): string {
   if (typeof value === 'string' && /^[^\s"'=]+$/.test(value)) return visible(value, MAX);
   return visible(JSON.stringify(value), MAX);

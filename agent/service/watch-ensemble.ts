@@ -13,21 +13,21 @@ interface WatchEnsembleParts {
   readonly log: Logger;
 }
 
-/** A fleet looks seldom, and after an outage not all of it at once. */
+/** A fleet asks rarely, and after an outage not all agents at once. */
 const EVERY_MS = 600_000;
 const WITHIN_MS = 10_000;
-/** An election of the ensemble's leader takes less; only what lasts is told. */
+/** An election of the ensemble's leader takes less; only a lasting state is logged. */
 const LASTS_MS = 15_000;
 
 /**
- * Looks now and then, and after each reconnect, whether the hosts of this agent are one ensemble: a server that stands
- * alone among several serves other data, and which of them an agent meets is chance. It logs when that begins and when
- * it is over. What it does not do: choose a server, or end a session.
+ * Checks regularly, and after each reconnect, whether the hosts of this agent are one ensemble: a server that stands
+ * alone among several serves other data, and it is chance which of them an agent connects to. Logs when that begins and
+ * when it ends. It does not choose a server, nor end a session.
  */
 export function watchEnsemble({ session, look, clock, random, log }: WatchEnsembleParts): {
   /** Why the hosts are not one ensemble; null: they are, or it is not known. */
   readonly trouble: () => string | null;
-  /** Until `signal` fires. Never throws. */
+  /** Runs until `signal` fires. Never throws. */
   follow(signal: AbortSignal): Promise<void>;
 } {
   let told: string | null = null;
