@@ -57,7 +57,7 @@ interface StepRunnerParts {
   readonly controlGroup?: typeof newControlGroup;
 }
 
-/** Half of the time that a stop of the agent may take. */
+/** The time between SIGTERM and SIGKILL: well below what a stop of the agent may take (TimeoutStopSec of the unit). */
 const GENTLE_MS = 5_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
