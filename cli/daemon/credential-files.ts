@@ -2,7 +2,7 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import type { AuthEntry, TlsMaterial } from '../../zookeeper/open-session.ts';
 import { coordinatorAccess, renewedAccess, type SessionAccess } from '../shell/session-access.ts';
 
-/** What a session of this agent shows the servers, and from which settings it comes. */
+/** What a session of this agent shows the servers, and the settings that it comes from. */
 interface Shown {
   readonly auth: readonly AuthEntry[];
   readonly tls: TlsMaterial | undefined;
@@ -11,18 +11,18 @@ interface Shown {
 
 export interface CredentialFiles {
   readonly shown: Shown;
-  /** Whether the agent stands for election. */
+  /** Whether the agent is a candidate for the election. */
   readonly stands: boolean;
   /** Reads the files again, for a new connection. @throws FleetError SETTINGS */
   renew(): Promise<Shown>;
-  /** The settings whose files hold something else than when they were read last. @throws FleetError SETTINGS */
+  /** The settings whose files have changed since they were last read. @throws FleetError SETTINGS */
   changed(): Promise<string[]>;
 }
 
 /**
- * The contents of the files that say who this agent is to ZooKeeper: zookeeper.authFile, zookeeper.tls and
- * coordinator.authFile, with the agent's own credential between them. Each new connection reads them again, unless one is
- * no regular file. What does not follow a change is the choice of rights and of standing for election: those need a restart.
+ * The contents of the files that identify this agent to ZooKeeper: zookeeper.authFile, zookeeper.tls and
+ * coordinator.authFile, with the agent's own credential between them. Each new connection reads them again, unless one
+ * is not a regular file. The choice of access rights and of the candidacy does not follow a change: it needs a restart.
  */
 export async function openCredentialFiles(
   settings: Settings,

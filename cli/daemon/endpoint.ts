@@ -22,7 +22,7 @@ export interface EndpointOf {
   readonly app: string;
   readonly pulse: Pick<Liveness, 'beats' | 'status'>;
   readonly vitals: () => ReturnType<Session['vitals']>;
-  /** Whether the fleet sees this agent as online, and what keeps it from that. */
+  /** Whether the fleet sees this agent as online, and what prevents that. */
   readonly presence: () => Pick<Membership, 'state' | 'problem'>;
   /** Why the ZooKeeper servers are not one ensemble. */
   readonly ensemble: () => string | null;
@@ -34,8 +34,9 @@ export interface EndpointOf {
 }
 
 /**
- * Serves /healthz, /metrics, flags and the lists of services until the end of this agent; docs/metrics.md says what they
- * tell. Returns what listens to the loop for them. @throws FleetError LISTEN where the port is taken: a dashboard without data misleads.
+ * Serves /healthz, /metrics, flags and the lists of services until the end of this agent; docs/metrics.md describes
+ * them. Returns the listener for the loop's events. @throws FleetError LISTEN if the port is taken: a dashboard without
+ * data would mislead.
  */
 export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
   const { listen, app, pulse, vitals, presence, ensemble, enrolment, flags, lists, log, shutdown } = of;

@@ -38,11 +38,11 @@ interface FleetSideParts {
   readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'identity' | 'cutover'>;
   /** Which alone may write its presence and its report, and signs both. */
   readonly own: Pick<OwnCredential, 'id' | 'key' | 'identity'>;
-  /** Whether it stands for election, to lead rollouts. */
+  /** Whether it is a candidate to lead rollouts. */
   readonly stands: boolean;
   /** The settings as they are now. */
   readonly live: () => AgentSettings;
-  /** Where programs of this server read the app's flags; null: this process has nothing to do with flags. */
+  /** The file in which programs on this server read the app's flags; null: this process does not handle flags. */
   readonly flagsFile: string | null;
   readonly newNonce: () => string;
   /** 32 hexadecimal digits that no other client can guess. */
@@ -58,8 +58,8 @@ const EPHEMERAL = 'ephemeral';
 const LEAVING_MS = 3_000;
 
 /**
- * Everything of an agent that rides on its session: presence, report, the target and the orders that it follows, its
- * turn at the origin, and the coordinator where it stands for one. What is opened is closed by `shutdown`.
+ * Everything of an agent that uses its session: presence, report, the target and the rollout that it follows, its turn
+ * at the origin, and the coordinator if it is a candidate. `shutdown` closes what is opened here.
  */
 export function fleetSide(parts: FleetSideParts) {
   const { session, access, own, live, clock, random, log, shutdown } = parts;
@@ -90,9 +90,9 @@ export function fleetSide(parts: FleetSideParts) {
       const said = { ...next, presenceAt: second.name };
       return own.key.sign(reportSubject(agentId), toJson(report(), said));
     },
-    // A false node in our place is no other process of our name, so this one may speak.
+    // A false node in our place is not another process with our name, so this one may report.
     mayWrite: () => membership.held() || membership.state === 'contested',
-    // Where the report cannot say it, the presence does.
+    // If the report cannot show the problem, the presence does.
     onProblem: (words) => {
       if (card.problem === words) return;
       card.problem = words;
@@ -104,7 +104,8 @@ export function fleetSide(parts: FleetSideParts) {
   };
   shutdown.add('reports', async () => {
     await reporter.idle();
-    // A server that comes and goes with the load says so, and nothing waits for it: others catch up when they are back.
+    // A server that comes and goes with the load says so, and the fleet does not wait for it. Others catch up when they
+    // come back.
     if (live().labels[EPHEMERAL] === undefined || !membership.held()) return;
     await markLeft(session, paths, agentId, own.key, { deadlineMs: LEAVING_MS });
   });
@@ -154,7 +155,7 @@ export function fleetSide(parts: FleetSideParts) {
     reporter,
     membership,
     enrolment,
-    /** Started again at each change of the settings, which may judge the same target differently. */
+    /** Restarted at each change of the settings, which may judge the same target differently. */
     async *follow(ofAgent: () => Journal['accepted'], signal: AbortSignal) {
       accepted = ofAgent;
       while (!signal.aborted) {
@@ -166,7 +167,7 @@ export function fleetSide(parts: FleetSideParts) {
       const before = again;
       again = new AbortController();
       before.abort();
-      refresh(); // Which urls are allowed may have changed.
+      refresh(); // The allowed urls may have changed.
     },
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
@@ -186,7 +187,7 @@ export function fleetSide(parts: FleetSideParts) {
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('lease') },
       ...{ leases, clock, random, log },
     }),
-    /** Two servers with one name would deploy while only one of them is counted: the later one waits for its turn. */
+    /** Two servers with one name would deploy while only one of them is counted: the later one waits. */
     blocked: () =>
       membership.state === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
   };

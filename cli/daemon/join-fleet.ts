@@ -28,14 +28,14 @@ import type { LocalAgent } from './local-agent.ts';
 
 const SERVER_ANSWERS_MS = 3_000;
 
-/** What the session of an agent is used for beside its deployments. */
+/** What else the session of an agent is used for, besides its deployments. */
 interface Beside {
   readonly lists: FollowedLists;
-  /** Why the ZooKeeper servers are not one ensemble; null where they are. */
+  /** Why the ZooKeeper servers are not one ensemble; null: they are, or it is not known. */
   ensemble(): string | null;
 }
 
-/** The other half of an agent: its session, with the credentials of the settings, and all that rides on it. */
+/** The other half of an agent: its session, with the credentials of the settings, and everything that uses it. */
 export async function joinFleet(
   settings: Settings,
   agent: AgentSettings,
@@ -48,7 +48,7 @@ export async function joinFleet(
   const mine = await sessionAccess(settings);
   const { access, session: who } = mine;
   const own = await ownCredential(local.layout.state, agent.id);
-  // In the form to type.
+  // In the form that people type.
   log.info({ identity: `${agent.id}=${identityText(own.identity)}` }, 'to enrol this agent: gitfleet enrol IDENTITY');
   const files = await openCredentialFiles(settings, mine, own);
   const { connect } = settings.zookeeper;
@@ -92,7 +92,7 @@ function followEnsemble(settings: Settings, session: Session, log: Logger, shutd
   return trouble;
 }
 
-/** Where ZooKeeper cannot show why this agent is not online, its own disk does: for `gitfleet agent status`. */
+/** If ZooKeeper cannot show why this agent is not online, its own disk does: for `gitfleet agent status`. */
 async function tellPresence(membership: Membership, appState: string, log: Logger): Promise<void> {
   const inTurn = createMutex();
   const note = () =>
@@ -105,6 +105,6 @@ async function tellPresence(membership: Membership, appState: string, log: Logge
       await notePresenceProblem(appState, now);
     }).catch((error: unknown) => log.warn({ err: classify(error) }, 'agent status cannot show the presence'));
   membership.onChange(() => void note());
-  // What an earlier process left there.
+  // Replaces what an earlier process left there.
   await note();
 }

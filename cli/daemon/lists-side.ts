@@ -12,7 +12,7 @@ import { keepApplied } from '../../services/write/keep-applied.ts';
 import type { Session } from '../../zookeeper/session.ts';
 
 interface ListsSideParts {
-  /** It ends with this process, and so does what was acknowledged by it. */
+  /** It ends with this process, and so does everything acknowledged with it. */
   readonly session: Session;
   readonly access: ServiceAccess;
   readonly agent: Pick<AgentSettings, 'id' | 'serviceFiles'>;
@@ -22,8 +22,8 @@ interface ListsSideParts {
 }
 
 /**
- * What this server reads of services: the files that the settings name, by the code of `gitfleet service write`, and the
- * lists for programs that ask the endpoint. Nothing of a deployment waits for it.
+ * What this server reads from services: the files that the settings name, with the code of `gitfleet service write`,
+ * and the lists for programs that ask the endpoint. No deployment waits for it.
  */
 export function listsSide({ session, access, agent, appState, log, shutdown }: ListsSideParts): FollowedLists {
   const stop = new AbortController();
@@ -34,7 +34,7 @@ export function listsSide({ session, access, agent, appState, log, shutdown }: L
     const id = `${agent.id}-${newNonce().slice(0, 8)}`;
     const apply = createFileWriter(rule, environment, clock);
     const own = log.child({ service, file: out });
-    // One for each file: two of them may be of one service.
+    // One per file, because two files may belong to one service.
     const cacheDirectory = join(appState, 'lists', sha256(Buffer.from(out)).slice(0, 16));
     return keepApplied(
       { ...parts, service, id, what: `file ${out} of ${agent.id}`, apply, cacheDirectory, log: own },

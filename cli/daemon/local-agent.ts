@@ -21,7 +21,7 @@ import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts';
 import { credentialFor } from '../../schemas/url.ts';
 
-/** The half of an agent that needs no ZooKeeper: its directories, taken for this process, and what lies in them. */
+/** The half of an agent that needs no ZooKeeper: its directories, taken for this process, and their content. */
 export interface LocalAgent {
   readonly layout: Layout;
   readonly ground: InstanceLock;
@@ -32,7 +32,9 @@ export interface LocalAgent {
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
 }
 
-/** Takes the directories, completes or undoes what a crash left, and registers the release of all of it with `shutdown`. */
+/**
+ * Takes the directories, completes or undoes what a crash left, and registers the release of all of it with `shutdown`.
+ */
 export async function openLocalAgent(
   settings: Settings,
   agent: AgentSettings,
@@ -40,7 +42,7 @@ export async function openLocalAgent(
   shutdown: Shutdown,
   failpoint: Failpoint,
   waitMs?: number,
-  /** The settings as they are now, where a reload may change them. */
+  /** The current settings, if a reload may change them. */
   live: () => AgentSettings = () => agent,
 ): Promise<LocalAgent> {
   const layout = layoutOf(agent.root, agent.state, settings.app);
@@ -68,7 +70,7 @@ export async function openLocalAgent(
 
   const kept = await readJournal(layout.appState);
   await removeLeftovers(layout, Object.keys(kept.links));
-  // Without a journal retention must still know what links show.
+  // Even without a journal, retention must know what links show.
   const found = kept === emptyJournal ? await findLinks(layout) : [];
   const links = { ...Object.fromEntries(found.map((path) => [path, ''])), ...kept.links };
   let journal = await repairJournal(layout, { ...kept, links }, clock.now());
@@ -81,14 +83,14 @@ export async function openLocalAgent(
   return { layout, ground, store, spare, commandPath, journal: () => journal, remember };
 }
 
-/** What every agent loop takes from here: the daemon's, and those of verbs on a server. */
+/** What every agent loop uses of this: the daemon's, and those of the verbs on a server. */
 export function localParts(
   local: LocalAgent,
   settings: Settings,
   agent: AgentSettings,
   log: Logger,
   failpoint: Failpoint,
-  /** The settings as they are now, where a reload may change them. */
+  /** The current settings, if a reload may change them. */
   live: () => AgentSettings = () => agent,
 ) {
   const { layout, ground, store, spare, commandPath, journal, remember } = local;

@@ -5,19 +5,19 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 
-/** A status line more often than this would cost more than it tells. */
+/** More frequent status lines would cost more than they tell. */
 const STATUS_MS = 1_000;
 /** How often ZooKeeper is asked whether it answers us. */
 const ASK_MS = 60_000;
-/** Each call has a deadline of its own, far below this. */
+/** Each call has its own deadline, far below this. */
 const ANSWER_MS = 5 * 60_000;
 
 export interface ServiceManager extends Notifier {
-  /** The time within which the manager must hear from us, ms; null: it does not watch. */
+  /** The period within which the manager must get a message from us, ms; null: it does not watch. */
   readonly watchdogMs: number | null;
 }
 
-/** Who started us, by the variables of sd_notify(3) and sd_watchdog_enabled(3). */
+/** The service manager that started us, from the variables of sd_notify(3) and sd_watchdog_enabled(3). */
 export function serviceManager(log: Logger): ServiceManager {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC, WATCHDOG_PID, PATH } = process.env;
   const path = PATH ?? '/usr/local/bin:/usr/bin:/bin';
@@ -27,7 +27,8 @@ export function serviceManager(log: Logger): ServiceManager {
 }
 
 /**
- * Tells the service manager how the agent is: ready at its first pass, what it does, and that its loops are alive.
+ * Tells the service manager the state of the agent: ready at its first pass, what it does, and that its loops are
+ * alive.
  * @param onReady called once, after the first pass.
  */
 export function pulseOf(
@@ -61,8 +62,8 @@ export function pulseOf(
 }
 
 /**
- * A second loop: now and then ZooKeeper is asked, and whatever comes back (also that it is away) shows that the handle
- * lives. One that never comes back means that no new target will be heard of.
+ * A second loop: ZooKeeper is asked regularly, and any result, also that ZooKeeper is away, shows that the handle
+ * works. If none ever comes, the agent would not learn of a new target.
  */
 export function beatOfSession(answers: () => Promise<unknown>, pulse: Liveness, shutdown: Shutdown): void {
   let cancel = () => {};
@@ -71,7 +72,7 @@ export function beatOfSession(answers: () => Promise<unknown>, pulse: Liveness, 
     pulse.beat('ZooKeeper', 'an answer, or that there is none', ANSWER_MS);
     const next = () => {
       pulse.beat('ZooKeeper', 'the next question', ASK_MS + ANSWER_MS);
-      // The end of the session answers too, and there is no question after it.
+      // The end of the session counts as an answer too, and nothing is asked after it.
       if (!over) cancel = clock.after(ASK_MS, ask);
     };
     answers().then(next, next);

@@ -5,17 +5,17 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 
 export interface Reload {
-  /** The settings that count now. */
+  /** The settings in force. */
   readonly settings: () => Settings;
-  /** Reads them again. Asked for while it reads, it reads once more. */
+  /** Reads them again. If it is called during a read, they are read once more. */
   ask(): void;
 }
 
 /**
- * The settings of a running agent. What is invalid changes nothing, and what would need a restart waits for one: both
- * are said in the log.
+ * The settings of a running agent. Invalid settings change nothing, and changes that need a restart wait for one; the
+ * log reports both.
  * @param read as at the start: flags, variables, file. @throws FleetError SETTINGS
- * @param onApplied called where something changed.
+ * @param onApplied called if something changed.
  */
 export function createReload(parts: {
   running: Settings;
@@ -33,7 +33,7 @@ export function createReload(parts: {
 
   async function readAll(): Promise<void> {
     reading = true;
-    // The service manager's clock, so that it knows this reload from an earlier one.
+    // The service manager's clock, which distinguishes this reload from an earlier one.
     void notifier.tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
     for (; asked; ) {
       asked = false;

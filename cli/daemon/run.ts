@@ -30,7 +30,7 @@ import { createReload } from './reload.ts';
 import { servicesSide } from './services-side.ts';
 
 /**
- * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C; SIGHUP reads the settings again.
+ * `gitfleet agent run`: composes the agent and runs it until SIGTERM or Ctrl-C. SIGHUP reads the settings again.
  * @param failpoint only the entry of the crash tests gives one.
  */
 export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<number> {
@@ -61,13 +61,13 @@ export async function run({ options }: Call, failpoint = NO_FAILPOINT): Promise<
   }
 }
 
-/** Text where a person looks on, JSON for a journal, a file and a pipe. */
+/** Text on a terminal, where a person reads it; JSON for a journal, a file and a pipe. */
 function logOf({ log: { level, format } }: Settings): Parameters<typeof createLog>[0] {
   const isText = format === 'auto' ? process.stdout.isTTY : format === 'text';
   return isText ? { level, shown: logText } : { level };
 }
 
-/** Takes the signals; returns who is told of a SIGHUP, also of one that came already. */
+/** Takes the signals. The returned function sets what a SIGHUP calls, even one that has already arrived. */
 function listen(log: Logger, manager: ServiceManager, shutdown: Shutdown): (reload: () => void) => void {
   let stops = 0;
   let early = false;
@@ -124,7 +124,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   const metrics = await metricsOf(settings, agent, pulse, fleet, log, shutdown);
   const report = reportStatus({ reporter: fleet.reporter, clock, agentId: agent.id, agentVersion: version });
   const emit = createEmit({ log: logDeployments(log), report, liveness: pulse.listener, metrics }, log);
-  // Getters: what a reload changed counts from its next use on.
+  // Getters: a reloaded value applies from its next use.
   const maintenance = createMaintenance({
     ...parts,
     get verifyMs() {
@@ -174,7 +174,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   );
 }
 
-/** Metrics are loaded only where the settings ask for them. */
+/** Metrics are loaded only if the settings ask for them. */
 async function metricsOf(
   { app }: Settings,
   { listen }: AgentSettings,
@@ -210,7 +210,7 @@ async function metricsOf(
   });
 }
 
-/** All of a user's inotify instances may be used up by others: the slow tick looks as well. */
+/** Other processes may use up all of a user's inotify instances; then the slow tick notices the change. */
 function watchOverride(appState: string, interrupt: () => void, log: Logger, shutdown: Shutdown): void {
   const unwatched = (error: unknown) =>
     log.warn({ err: classify(error) }, 'the state directory cannot be watched: agent rollback is obeyed later');

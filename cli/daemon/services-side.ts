@@ -23,8 +23,8 @@ type ServicesSideParts = Pick<ServeParts, 'runCommand' | 'told' | 'interfaces'> 
 
 /**
  * The services of this server. They have a session of their own, which outlives this process: a restart of the agent
- * removes no registration, and nothing else that an agent holds (its presence, a lease, its place in the election) may
- * outlive it. At the shutdown of the machine the session is ended, since the services end too.
+ * removes no registration, while everything else that an agent holds (its presence, a lease, its place in the election)
+ * must not outlive it. At the shutdown of the machine the session is closed, because the services end too.
  * @throws FleetError SETTINGS, HOST_UNKNOWN
  */
 export async function servicesSide(parts: ServicesSideParts): Promise<Rotation> {
@@ -79,7 +79,7 @@ export async function servicesSide(parts: ServicesSideParts): Promise<Rotation> 
   return rotation;
 }
 
-/** A credential for each service, and all of them for the one session. */
+/** The credential of each service, and all of them together for the one session. */
 async function registrarsOf({ services }: AgentSettings, others: readonly AuthEntry[]) {
   const by = new Map<string, string | null>();
   const auth = [...others];
@@ -94,7 +94,7 @@ async function registrarsOf({ services }: AgentSettings, others: readonly AuthEn
 
 const ASK_MS = 1_000;
 
-/** Whether the whole machine is going down, as systemd says it; without systemd it is not known, so no. */
+/** Whether the whole machine is shutting down, according to systemd. Without systemd that is not known, so false. */
 async function machineStops(): Promise<boolean> {
   const result = await run(['systemctl', 'is-system-running'], {
     ...{ env: { PATH: '/usr/bin:/bin' }, clock, timeoutMs: ASK_MS, maxBytes: 200, keep: 'tail' },
