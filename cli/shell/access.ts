@@ -7,8 +7,8 @@ import { isCode } from '../../zookeeper/errors.ts';
 import type { SessionAccess } from './session-access.ts';
 
 /**
- * Puts a refusal of ZooKeeper into the words of the person who gave a credential, or none: ZooKeeper names a znode, a
- * person needs the name of the credential file. Returns every other error unchanged.
+ * Explains a refusal by ZooKeeper to the person who gave a credential, or none: ZooKeeper names a znode, but a person
+ * needs the name of the credential file. Returns every other error unchanged.
  */
 export function explainRefusal(
   error: unknown,
@@ -48,7 +48,7 @@ export function explainRefusal(
   );
 }
 
-/** For work that needs the operator's credential, and says so if ZooKeeper refuses. @throws FleetError NO_AUTH */
+/** For work that needs the operator's credential. The error says so if ZooKeeper refuses. @throws FleetError NO_AUTH */
 export async function asOperator<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -9,7 +9,7 @@ interface UserIds {
 }
 
 /**
- * If root works with an agent's directories, this process becomes the agent's user until its end: the agent could not
+ * If root works in an agent's directories, this process becomes the agent's user until its end: the agent could not
  * read files that root leaves there. Nothing changes if the state directory belongs to root or does not exist.
  */
 export async function becomeAgentUser(state: string): Promise<void> {
@@ -29,13 +29,13 @@ export function becomeUser({ uid, gid }: UserIds): void {
     // With the groups that a unit of this user has.
     (process as { initgroups?: (user: number, group: number) => void }).initgroups?.(uid, gid);
   } catch {
-    process.setgroups?.([gid]); // A number without a name.
+    process.setgroups?.([gid]); // The uid has no user name.
   }
   process.setgid?.(gid);
   process.setuid?.(uid);
 }
 
-/** The ids of a user by name; null where there is no such user. */
+/** The ids of a user by name; null if there is no such user. */
 export async function idsOfUser(name: string): Promise<UserIds | null> {
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
   const options = { env, clock, timeoutMs: 10_000, maxBytes: 64 * 1024, keep: 'tail' } as const;
@@ -44,6 +44,6 @@ export async function idsOfUser(name: string): Promise<UserIds | null> {
   return uid === undefined || gid === undefined ? null : { uid, gid };
 }
 
-/** Only the agent creates its directories, as its user: without them a command on a server has nothing to show. */
+/** Only the agent creates its directories, as its user: without them, a command on a server has nothing to show. */
 export const noAgent = (appState: string): FleetError =>
   FleetError.of('NO_AGENT', `no agent of this app keeps its state here: there is no ${appState}`);

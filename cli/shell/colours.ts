@@ -4,8 +4,8 @@ import { plain, type Theme, type Tone } from '../../publisher/screens/columns.ts
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Whether output may carry colours: on a terminal that is no dumb one, unless NO_COLOR is set; FORCE_COLOR decides over
- * both, `0` and `false` included, as in Node itself (node:tty, getColorDepth).
+ * Whether output may have colours: on a terminal that is not dumb, unless NO_COLOR is set. FORCE_COLOR overrides both,
+ * also with `0` and `false`, as in Node itself (node:tty, getColorDepth).
  */
 export function coloursWanted(environment: Environment, isTerminal: boolean): boolean {
   const { FORCE_COLOR: forced, NO_COLOR: none } = environment;

@@ -4,8 +4,9 @@ import { parseConnectString } from '../../zookeeper/connect-string.ts';
 import { judgeRoles, serverStatus } from '../../zookeeper/wire/four-letter.ts';
 
 /**
- * Why the hosts of the settings are not one ensemble that serves; null: they are, there is one host only, or it is not
- * known within `timeoutMs`. With TLS the servers do not tell: they answer administrative words on no such port.
+ * Why the hosts of the settings are not one ensemble that serves. Null: they are, there is only one host, or it is not
+ * known within `timeoutMs`. With TLS it cannot be found out: the servers answer no administrative commands on such a
+ * port.
  */
 export async function ensembleTrouble({ zookeeper }: Settings, timeoutMs: number): Promise<string | null> {
   const { hosts } = parseConnectString(zookeeper.connect);

@@ -1,7 +1,7 @@
 import type { Code } from '../../runtime/codes.ts';
 import { classify } from '../../runtime/errors.ts';
 
-/** The exit codes (docs/design.md, section 7). They tell what was observed, never what was intended. */
+/** The exit codes (docs/design.md, section 7). They say what was observed, never what was intended. */
 export const EXIT = {
   converged: 0,
   failed: 1,
@@ -11,9 +11,9 @@ export const EXIT = {
   refused: 5,
   conflict: 6,
   unavailable: 7,
-  /** Of `plan --exit-code` alone: a code that no failure has. */
+  /** Only for `plan --exit-code`: a code that no failure has. */
   changes: 10,
-  /** Of `lock` and `elect` alone: EX_TEMPFAIL of sysexits.h, since a later try may succeed. */
+  /** Only for `lock` and `elect`: EX_TEMPFAIL of sysexits.h, because a later try may succeed. */
   inDoubt: 75,
   detached: 130,
 } as const;
@@ -45,7 +45,7 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   INTERRUPTED: EXIT.detached,
 };
 
-/** Input that is wrong as typed: refused before any other machine is asked. */
+/** Input that is wrong as typed. */
 const USAGE_CODES: readonly Code[] = [
   'POLICY',
   'URL',

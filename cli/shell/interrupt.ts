@@ -4,12 +4,12 @@ import { deploymentName } from '../../schemas/deployment.ts';
 import { SILENT_MS } from './session.ts';
 import { warn } from './terminal.ts';
 
-/** How long the outcome of a write is awaited after Ctrl-C: far longer than a server that answers needs. */
+/** How long the outcome of a write is awaited after Ctrl-C: far longer than a working server needs. */
 const PATIENCE_MS = 2_000;
 
 /**
- * Ctrl-C during a write. The process does not end in the middle of it: what was not sent is not sent any more, and the
- * command says what was.
+ * Ctrl-C during a write. The process does not end in the middle of it: a write that was not sent is no longer sent, and
+ * the command says which one was.
  */
 export interface Interrupt {
   /** Fires at Ctrl-C. */
@@ -17,9 +17,9 @@ export interface Interrupt {
   /** Call it before a deployment is sent. @throws FleetError INTERRUPTED: do not send it. */
   readonly beforeWrite: (deployment: number) => void;
   /**
-   * The outcome of work that writes; after Ctrl-C only for a moment longer.
-   * @param what is written, where it is no deployment.
-   * @throws FleetError INTERRUPTED where it is not known by then.
+   * The outcome of work that writes; after Ctrl-C, waits only a moment longer.
+   * @param what is written, if it is not a deployment.
+   * @throws FleetError INTERRUPTED if the outcome is not known by then.
    */
   outcomeOf<T>(work: Promise<T>, what?: string): Promise<T>;
   release(): void;
@@ -51,7 +51,7 @@ export function takeInterrupt(
         if (sent !== null) tell(`no answer about ${sent} yet; checking whether it is published`);
         else if (what !== undefined) tell(`no answer yet: ${what}`);
       });
-      // A promise that is no longer awaited must not count as an unhandled failure.
+      // A promise that is no longer awaited must not count as an unhandled rejection.
       for (const each of [work, given, told]) each.catch(() => {});
       return await Promise.race([work, given]).finally(() => over.abort());
     },

@@ -6,8 +6,8 @@ import type { Session } from '../../zookeeper/session.ts';
 const ANSWER_MS = 2_000;
 
 /**
- * APP_MISSING with the name of an app beside it that is probably meant. Every other error stays as it is, and so does
- * APP_MISSING if no name is near or ZooKeeper does not tell.
+ * Adds to APP_MISSING the name of a neighbouring app that is probably meant. Every other error stays unchanged, and so
+ * does APP_MISSING if no name is close or ZooKeeper does not answer.
  */
 export async function namingNearApp(error: unknown, session: Session, app: string): Promise<unknown> {
   if (!(error instanceof FleetError) || error.code !== 'APP_MISSING') return error;

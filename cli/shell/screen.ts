@@ -5,39 +5,39 @@ import { visible } from '../../runtime/safe-text.ts';
 
 /** Lines that are redrawn in place, below what was printed before. */
 interface LiveScreen {
-  /** Cells per line, and lines that a frame may take, as the window is now. */
+  /** Cells per line, and lines that a frame may have, for the current window size. */
   readonly columns: number;
   readonly rows: number;
-  /** Replaces the last frame. Lines must fit `columns`, else the terminal breaks them. */
+  /** Replaces the last frame. Lines must fit `columns`, otherwise the terminal wraps them. */
   draw(lines: readonly string[]): void;
-  /** Takes the last frame away, for lines that stay: print them, then draw again. */
+  /** Removes the last frame, before printing lines that stay; then draw again. */
   clear(): void;
-  /** Leaves the last frame standing and shows the cursor again. Idempotent. */
+  /** Leaves the last frame on the screen and shows the cursor again. Idempotent. */
   close(): void;
 }
 
 const HIDE = '\u001b[?25l';
 const SHOW = '\u001b[?25h';
-/** A whole frame at once, on terminals that know it (synchronized output, mode 2026); the others ignore it. */
+/** Shows a whole frame at once, on terminals that support synchronized output (mode 2026). Others ignore it. */
 const BEGIN = '\u001b[?2026h';
 const END = '\u001b[?2026l';
 const TO_END_OF_LINE = '\u001b[K';
 const BELOW = '\u001b[J';
-/** A colour of ours, or one that would move the cursor away from where the next frame looks for it. */
+/** A colour of ours, or a control character, which could move the cursor away from where the next frame expects it. */
 const COLOUR_OR_CONTROL = /(\u001b\[[0-9;]*m)|\p{Cc}/gu;
 const onOneLine = (line: string): string =>
   line.replace(COLOUR_OR_CONTROL, (found: string, colour?: string) => colour ?? visible(found));
 
 /**
- * Draws without flicker: a frame overwrites the one before, line by line, and nothing is written where nothing changed.
- * The cursor is hidden meanwhile and comes back however the process ends or stops, but for SIGKILL.
+ * Draws without flicker: a frame overwrites the one before, line by line, and nothing is written if nothing changed.
+ * Meanwhile the cursor is hidden. It comes back however the process ends or stops, except by SIGKILL.
  */
 export function openLiveScreen(stream: NodeJS.WriteStream & { readonly fd: number }): LiveScreen {
   let drawn: readonly string[] = [];
   let drawnFor = 0;
   const columns = () => stream.columns || 80;
 
-  /** Back to the first cell of the last frame; a window that became narrower has broken its lines in more. */
+  /** Back to the first cell of the last frame. If the window became narrower, its lines take more rows. */
   function up(): string {
     const lines = drawn.reduce((sum, line) => {
       const cells = Math.min(drawnFor, cellsOf(stripVTControlCharacters(line)));
@@ -54,7 +54,7 @@ export function openLiveScreen(stream: NodeJS.WriteStream & { readonly fd: numbe
       return columns();
     },
     get rows() {
-      // The last line of the window is the cursor's own.
+      // The last row of the window belongs to the cursor.
       return Math.max(4, (stream.rows || 24) - 1);
     },
     draw(given) {
@@ -79,7 +79,7 @@ export function openLiveScreen(stream: NodeJS.WriteStream & { readonly fd: numbe
  * @param again called after a stop, when the last frame is somewhere else: the next frame starts from scratch.
  */
 function keepCursor(stream: { readonly fd: number }, again: () => void): () => void {
-  // Synchronous: while a process exits nothing else is written any more. A terminal that is gone needs no cursor.
+  // Synchronous: nothing asynchronous is written while a process exits. A terminal that is gone needs no cursor.
   const write = (text: string) => {
     try {
       writeSync(stream.fd, text);

@@ -11,13 +11,13 @@ import { unreadableReason } from './settings.ts';
 /** The credentials of a session, and the rights of the znodes that it creates. */
 export interface SessionAccess {
   readonly access: Access;
-  /** Null: the ZooKeeper counts as an open one. */
+  /** Null: the ZooKeeper counts as open. */
   readonly roles: RoleIds | null;
   readonly session: Pick<SessionOptions, 'sessionTimeoutMs' | 'auth' | 'tls' | 'renewCredentials' | 'defaultAcl'>;
 }
 
 /**
- * Reads the files that the settings name. If `authFile` has no roles, the ZooKeeper counts as an open one.
+ * Reads the files that the settings name. If `authFile` has no roles, the ZooKeeper counts as open.
  * @throws FleetError SETTINGS
  */
 export async function sessionAccess(settings: Settings): Promise<SessionAccess> {
@@ -29,11 +29,11 @@ export async function sessionAccess(settings: Settings): Promise<SessionAccess> 
     roles: credentials.roles,
     session: {
       sessionTimeoutMs: sessionTimeout,
-      // A create that forgot to say its rights is then too closed rather than too open.
+      // A create that omits its rights is then too closed rather than too open.
       defaultAcl: access.of('app'),
       auth: credentials.auth,
       ...(tls === undefined ? {} : { tls: await readTls(tls) }),
-      // Certificates and credentials are renewed in place while a program runs.
+      // Certificates and credentials may be renewed in place while a program runs.
       renewCredentials: async () => {
         const { session } = await renewedAccess(settings, own);
         return { auth: session.auth ?? [], tls: session.tls };
@@ -44,10 +44,10 @@ export async function sessionAccess(settings: Settings): Promise<SessionAccess> 
 }
 
 /**
- * What the files hold now, for a new connection. A file that is being written holds less than it did, and a pipe holds
- * nothing the second time: neither takes a role from a running program.
- * @param last what counts where a name does not lead to a regular file.
- * @throws FleetError SETTINGS, also where credentials or roles of `last` are missing.
+ * The current content of the files, for a new connection. A file that is being written has less content than before,
+ * and a pipe has none the second time: neither takes a role from a running program.
+ * @param last used if a name does not lead to a regular file.
+ * @throws FleetError SETTINGS, also if credentials or roles of `last` are missing.
  */
 export async function renewedAccess(settings: Settings, last: SessionAccess): Promise<SessionAccess> {
   if (!(await canBeReadAgain(settings))) return last;
@@ -61,7 +61,7 @@ export async function renewedAccess(settings: Settings, last: SessionAccess): Pr
   );
 }
 
-/** Each named file is a regular one, or cannot be seen: then the error of reading it says why. */
+/** Whether each named file is a regular one or cannot be seen; then the error of reading it says why. */
 async function canBeReadAgain({ zookeeper: { authFile, tls }, coordinator }: Settings): Promise<boolean> {
   const names = [authFile, tls?.caFile, tls?.certFile, tls?.keyFile, coordinator.authFile];
   const found = await Promise.all(names.map((name) => (name === undefined ? null : stat(name).catch(() => null))));
@@ -71,15 +71,15 @@ async function canBeReadAgain({ zookeeper: { authFile, tls }, coordinator }: Set
 interface CoordinatorAccess {
   /** Whether this agent may be elected to lead rollouts. */
   readonly stands: boolean;
-  /** What its session shows the servers besides its own. */
+  /** The additional credentials of its session. */
   readonly auth: readonly { readonly scheme: string; readonly credential: string }[];
 }
 
 const NOT: CoordinatorAccess = { stands: false, auth: [] };
 
 /**
- * An agent stands for election where its settings hold the coordinator's credential, or the app is an open one.
- * @throws FleetError SETTINGS, also where the file is another role's: such a leader's orders would all be refused.
+ * An agent is a candidate if its settings have the coordinator's credential, or the app is open.
+ * @throws FleetError SETTINGS, also if the file belongs to another role: all actions of such a leader would be refused.
  */
 export async function coordinatorAccess({ coordinator }: Settings, own: SessionAccess): Promise<CoordinatorAccess> {
   if (!coordinator.candidate) return NOT;
@@ -103,7 +103,7 @@ export async function coordinatorAccess({ coordinator }: Settings, own: SessionA
 /** @throws FleetError SETTINGS */
 export async function readAuth(file: string): Promise<CredentialFile> {
   if (/\/(digest|auth|sasl|ip|x509)[: ][^/]*$/.test(file)) {
-    // Every user of this machine can read a command line; the message does not repeat the credential.
+    // Every user of this machine can read a command line. The message does not repeat the credential.
     throw FleetError.of(
       'SETTINGS',
       'zookeeper.authFile must be the name of a file, but this is a credential',

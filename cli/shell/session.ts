@@ -15,21 +15,21 @@ import { warn } from './terminal.ts';
 const QUORUM_MS = 30_000;
 
 /**
- * Where nothing listens on the port of any server, waiting longer is of no use to a person. Not for the short wait of a
+ * If nothing listens on the port of any server, waiting longer is of no use to a person. Not for the short wait of a
  * hook, which may just span a restart.
  */
 const NO_LISTENER_MS = 4_000;
 const LOOK_MS = 250;
 
-/** A command is one of few clients: it may try again soon. */
+/** A command is one of few clients, so it may retry soon. */
 const BACKOFF = { firstMs: 100, maxMs: 1_000 };
 
-/** After this time without an answer, the command says what it waits for. */
+/** After this time without an answer, the command says what it is waiting for. */
 export const SILENT_MS = 2_000;
 
 /**
- * Opens a session for one command and closes it whatever happens.
- * @param own credentials besides those of the settings.
+ * Opens a session for one command and closes it in every case.
+ * @param own credentials in addition to those of the settings.
  * @throws FleetError UNREACHABLE
  */
 export async function withSession<T>(
@@ -57,7 +57,7 @@ export async function withSession<T>(
   }
 }
 
-/** Beside those of the files also where these are read again. */
+/** Adds them to those of the files, also when these are read again. */
 function withOwn(allowed: SessionAccess, own: readonly AuthEntry[]): SessionAccess {
   const { auth = [], renewCredentials } = allowed.session;
   const renewed = renewCredentials && {

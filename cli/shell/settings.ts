@@ -8,19 +8,21 @@ import { MAX_SETTINGS_BYTES, parseSettingsFile } from '../../schemas/settings/se
 import { mergeSettings, type SettingOrigin, settingOrigins } from '../../schemas/settings/settings-sources.ts';
 import { warn } from './terminal.ts';
 
-/** What is read where none is named; the Debian package and `agent install` put it there. */
+/** The file that is read if none is named. The Debian package and `agent install` put it there. */
 export const DEFAULT_FILE = '/etc/gitfleet/gitfleet.yml';
 
 interface ReadFrom {
-  /** False: a command that works on this server alone must not fail because an address that it never calls is missing. */
+  /** False: a command that works only on this server must not fail because an address that it never uses is missing. */
   readonly zookeeper?: boolean;
-  /** In place of this process's. The default file is then not read either: only what was named counts. */
+  /**
+   * Used instead of this process's environment. The default file is then not read either: only what was named counts.
+   */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * The settings of this call: flags, then a file named with --settings, then GITFLEET_*, then another file. The default
- * file may be missing, a named one may not. @throws FleetError SETTINGS
+ * The settings of this call: flags, then a file named with --settings, then GITFLEET_*, then any other file. The
+ * default file may be missing; a named one may not. @throws FleetError SETTINGS
  */
 export async function readSettings(flags: Readonly<Record<string, unknown>>, from: ReadFrom = {}): Promise<Settings> {
   const merged = mergeSettings(readSources(flags, from));
@@ -29,7 +31,7 @@ export async function readSettings(flags: Readonly<Record<string, unknown>>, fro
   return parseSettings(merged, hostname());
 }
 
-/** In one line, once: what looks like settings and is none. */
+/** Names, in one line and once, variables that look like settings and are not. */
 const sayLinks = once(() => {
   const names = linkVariables(process.env);
   if (names.length === 0) return;
@@ -39,7 +41,7 @@ const sayLinks = once(() => {
 
 interface Origins {
   readonly origins: readonly SettingOrigin[];
-  /** The settings file; null where none is read. */
+  /** The settings file; null if none is read. */
   readonly file: string | null;
 }
 
@@ -67,14 +69,14 @@ function readSources(flags: Readonly<Record<string, unknown>>, from: ReadFrom) {
 }
 
 /**
- * A settings file decides what is fetched and run. So it belongs to root or to the user that reads it, and no other user
- * may write it. A pipe, a device and a link are refused: the owner of what a link leads to would decide. Read
+ * A settings file decides what is fetched and run. So it must belong to root or to the user that reads it, and no other
+ * user may write it. A pipe, a device and a link are refused: the owner of the link's target would decide. Read
  * synchronously: it is small, and nothing else can begin before.
  */
 function readText(file: string, mustExist: boolean): string | null {
   let descriptor: number;
   try {
-    // Without O_NONBLOCK a named pipe would hold us here for ever.
+    // Without O_NONBLOCK a named pipe would block us for ever.
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -94,7 +96,7 @@ function readText(file: string, mustExist: boolean): string | null {
   }
 }
 
-/** @throws FleetError USAGE where it was removed. */
+/** @throws FleetError USAGE if it was removed. */
 function workingDirectory(): string {
   try {
     return process.cwd();
@@ -103,7 +105,7 @@ function workingDirectory(): string {
   }
 }
 
-/** @throws FleetError SETTINGS where another user could decide what stands in the file. */
+/** @throws FleetError SETTINGS if another user could determine the content of the file. */
 function refuseForeign(file: string, { mode, uid }: Stats): void {
   if ((mode & 0o022) !== 0) {
     const who = (mode & 0o002) !== 0 ? 'every user' : 'its group';
@@ -115,5 +117,5 @@ function refuseForeign(file: string, { mode, uid }: Stats): void {
   throw FleetError.of('SETTINGS', reason, `run it as that user, or: chown ${me === 0 ? 'root' : me} ${file}`);
 }
 
-/** Why a file cannot be read, without the call and the name that Node adds: the message names the file already. */
+/** Why a file cannot be read, without the call and the name that Node adds: the message already names the file. */
 export const unreadableReason = (error: Error): string => error.message.replace(/, \w+(?: '.*')?$/s, '');

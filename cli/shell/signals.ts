@@ -1,4 +1,4 @@
-/** Signals that arrive while a program is loaded are kept for it, instead of ending the process half-way. */
+/** Signals that arrive while a program is being loaded are kept for it, instead of ending the process halfway. */
 const held: NodeJS.Signals[] = [];
 let handle: (signal: NodeJS.Signals) => void = (signal) => void held.push(signal);
 let holding = false;
@@ -10,14 +10,14 @@ export function holdSignals(): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => handle(signal));
 }
 
-/** Takes the signals that were held, and all that follow. */
+/** Takes the held signals, and all that follow. */
 export function onSignals(take: (signal: NodeJS.Signals) => void): void {
   holdSignals();
   handle = take;
   for (const signal of held.splice(0)) take(signal);
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+/** Resolves at the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the process at once. */
 export function untilStopped(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false;

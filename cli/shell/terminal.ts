@@ -7,7 +7,7 @@ import type { ErrorOutput } from '../../schemas/json-output.ts';
 import { coloursWanted, painter, redraws } from './colours.ts';
 import { exitCodeOf } from './exit-codes.ts';
 
-/** Made at first use: Node takes a millisecond for each. */
+/** Created at first use: each takes Node a millisecond. */
 export const stdout = once(() => process.stdout.on('error', stdoutFailed));
 export const stderr = once(() => process.stderr.on('error', () => {}));
 
@@ -15,18 +15,21 @@ export const say = (...lines: string[]): void => {
   for (const line of lines) stdout().write(`${line}\n`);
 };
 
-/** The one way out for JSON: what hides itself or turns the text around is escaped, and a reader gets the very value. */
+/**
+ * The only output for JSON: invisible characters and those that change the text direction are escaped, and a reader
+ * gets the exact value.
+ */
 export const sayJson = (value: unknown): void => say(jsonLine(value));
 
-/** In one write, so that no line of the log falls between lines that belong together. */
+/** In one write, so that no log line comes between lines that belong together. */
 export const warn = (...lines: string[]): void => {
   stderr().write(lines.map((line) => `${line}\n`).join(''));
 };
 
-/** Whether what is on the screen may be drawn again in place. */
+/** Whether the screen may be redrawn in place. */
 export const isLive = (): boolean => redraws(process.env, process.stdout.isTTY);
 
-/** For lines that stay; with `window` for lines that are drawn again in place. */
+/** For lines that stay; with `window`, for lines that are redrawn in place. */
 export const screenNow = (now: number, window?: { readonly columns: number }): Screen => ({
   columns: window?.columns ?? (process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY),
   wraps: window === undefined,
@@ -41,7 +44,7 @@ export const ignoreClosedOutput = (): void => {
   unheard = true;
 };
 
-/** A reader that went away (`gitfleet history | head -1`) is not a failure: the program ends silently. */
+/** A reader that goes away (`gitfleet history | head -1`) is not a failure: the program ends silently. */
 function stdoutFailed(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.exitCode = sayFailure(notSaid(error), false);
   if (!unheard) process.exit();
