@@ -19,8 +19,8 @@ import { EXIT_OF, followOptions, followPublished } from './follow-published.ts';
 import { namedDeployment } from './operands.ts';
 
 /**
- * `gitfleet attach [d-N]`: follows a deployment again, from what the fleet shows now, with the exit codes of publish. One
- * that config does not hold any more has ended: its record says how.
+ * `gitfleet attach [d-N]`: follows a deployment again, from what the fleet shows now, with the exit codes of publish. A
+ * deployment that config no longer has is over: its record says how it ended.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const wanted = namedDeployment(words[0]);

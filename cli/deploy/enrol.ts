@@ -28,8 +28,8 @@ import { say, sayJson, usage, warn } from '../shell/terminal.ts';
 import { timeToWrite } from './fleet-time.ts';
 
 /**
- * `gitfleet enrol`: who counts as an agent. Without arguments it lists them; `web-1=IDENTITY` enters agents, `--online`
- * those that are online now, `--remove` takes some out; `--close` and `--open` say whether it is asked at all.
+ * `gitfleet enrol`: which agents count. Without arguments it lists them. `web-1=IDENTITY` enters agents, `--online`
+ * those that are online now, `--remove` removes some. `--close` and `--open` say whether enrolment is required at all.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const asked = askedOf(options, words);
@@ -45,7 +45,7 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-/** What was asked for, in an order that first enters agents, then closes enrolment. */
+/** Performs what was requested: first enters agents, then removes some, then opens or closes enrolment. */
 async function perform(to: Omit<AuditParts, 'now' | 'newNonce'>, asked: Asked, word: Word): Promise<string[]> {
   const write = <T>(what: string, work: () => Promise<T>) => asOperator('enrolment', written(what, work));
   const { now } = await asOperator('enrolment', timeToWrite(to.session, to.znodes));
@@ -82,7 +82,7 @@ interface Asked {
   readonly newcomers: readonly Newcomer[];
   readonly online: boolean;
   readonly remove: readonly string[];
-  /** Null: it stays as it is. */
+  /** Null: unchanged. */
   readonly open: boolean | null;
 }
 

@@ -9,20 +9,20 @@ import { readEnsembleTime, timeOf } from '../../zookeeper/recipes/ensemble-time.
 import type { Session } from '../../zookeeper/session.ts';
 import { warn } from '../shell/terminal.ts';
 
-/** What time it is for the whole fleet: the clock of the ensemble, which every time in a znode is of. */
+/** The time for the whole fleet: the clock of the ensemble, which every time in a znode uses. */
 export interface FleetTime {
   /** Ms since the epoch. */
   now(): number;
 }
 
-/** A person notices a difference from about here; a hold of minutes is wrong from here. */
+/** About the difference that a person notices; a hold of minutes would be wrong from here. */
 const MAX_SKEW_MS = 60_000;
-/** Ages are worth no longer wait. */
+/** Ages are not worth a longer wait. */
 const ANSWER_MS = 2_000;
 
 /**
- * For a verb that writes a time, or judges by one. It says so where the clock of this machine is wrong: what a person
- * reads off it and what is written differ.
+ * For a verb that writes a time, or judges by one. Warns if the clock of this machine is wrong: what a person reads
+ * from it and what is written then differ.
  * @throws FleetError APP_MISSING, NO_AUTH and what ZooKeeper answers: without the time nothing is written.
  */
 export async function timeToWrite(session: Session, paths: Znodes): Promise<FleetTime> {
@@ -34,7 +34,7 @@ export async function timeToWrite(session: Session, paths: Znodes): Promise<Flee
   return time;
 }
 
-/** For screens: ages. Where the time cannot be asked, this machine's clock stands in, and that is said. */
+/** For ages on screens. If the time is not available, this machine's clock is used, with a note. */
 export async function timeToShow(session: Session, paths: Znodes): Promise<FleetTime> {
   try {
     return await readEnsembleTime(session, paths.clock, systemClock, { deadlineMs: ANSWER_MS });
@@ -45,7 +45,7 @@ export async function timeToShow(session: Session, paths: Znodes): Promise<Fleet
   }
 }
 
-/** The same from a target that was written this very moment: its targetVersion has the time, and nothing is asked. */
+/** The same from a target that was written just now: its targetVersion has the time, and nothing is asked. */
 export function timeSince(targetVersion: TargetVersion): FleetTime {
   const mtime = parseTargetVersion(targetVersion)?.mtime ?? systemClock.now();
   const written = systemClock.monotonic();

@@ -17,7 +17,7 @@ import { ignoreClosedOutput, say, sayJson, screenNow, usage, warn } from '../she
 import { type FleetTime, timeSince, timeToShow } from './fleet-time.ts';
 import { showProgress } from './show-progress.ts';
 
-/** What a wait for the fleet ends with (docs/design.md, section 7). */
+/** The exit code of each ending of a wait for the fleet (docs/design.md, section 7). */
 export const EXIT_OF: Record<Ending, number> = {
   converged: EXIT.converged,
   failed: EXIT.failed,
@@ -34,7 +34,7 @@ interface FollowOptions {
   readonly detach: boolean;
   readonly json: boolean;
   readonly by: string;
-  /** What ages are counted by, where it was asked for already. */
+  /** The time for ages, if it was read already. */
   readonly time?: FleetTime;
 }
 
@@ -53,7 +53,7 @@ export function followOptions(
   };
 }
 
-/** What comes along with a commit: what a rollback took away, and of what that is not known. */
+/** What a commit brings with it: commits that a rollback took away, and those for which that is not known. */
 interface Contains {
   readonly bringsBack: readonly TakenBack[];
   /** Commits in quarantine. */
@@ -83,9 +83,9 @@ export function sayPublished(
 }
 
 /**
- * Says what is followed and, unless detached, follows it to its end. Resolves to the exit code of what was seen.
+ * Says what is followed and, unless detached, follows it to its end. Resolves to the exit code of what was observed.
  * @param first says what was published, or found again.
- * @param interrupt taken before what is followed was written, so that no Ctrl-C is lost between the two.
+ * @param interrupt taken before the deployment was written, so that no Ctrl-C is lost in between.
  */
 export async function followPublished(
   { session, znodes, access }: OutcomeParts,
@@ -94,7 +94,7 @@ export async function followPublished(
   first: () => void = () => sayPublished(followed, null, options.json),
   interrupt: Interrupt = takeInterrupt(),
 ): Promise<number> {
-  // What is to be told is the exit code: a reader that leaves (`gitfleet publish | head -1`) changes nothing about it.
+  // The result is the exit code: a reader that goes away (`gitfleet publish | head -1`) does not change it.
   if (!options.detach) ignoreClosedOutput();
   first();
   if (options.detach) {
@@ -128,7 +128,7 @@ export async function followPublished(
   return EXIT.detached;
 }
 
-/** What was just published tells the time itself; for what was found again it is asked. */
+/** A deployment that was just published has the time itself; for one that was found again it is read. */
 const timeOfFollowed = async (
   session: Session,
   znodes: Znodes,

@@ -17,8 +17,8 @@ import { type FleetTime, timeToShow, timeToWrite } from './fleet-time.ts';
 import { agentUnknown } from './operands.ts';
 
 /**
- * `gitfleet forget AGENT...`, or `gitfleet forget --older 1h` for all offline agents whose last report is that old.
- * `--list` shows which there are, and removes nothing.
+ * `gitfleet forget AGENT...`, or `gitfleet forget --older 1h` for all offline agents whose last report is at least that
+ * old. `--list` only lists them and removes nothing.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const older = options['older'] === undefined ? null : parseDuration(String(options['older']));
@@ -49,7 +49,7 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-/** What was asked for by name must be there; one that cannot be forgotten keeps no other from it. */
+/** An agent that was named must exist. One that cannot be forgotten does not keep the others from it. */
 async function forgetEach(
   session: Session,
   paths: Znodes,
@@ -74,7 +74,7 @@ async function forgetEach(
   if (failures.length > 0) throw failures[0];
 }
 
-/** By the clock of the ensemble, which tells the age of a report. */
+/** By the clock of the ensemble, which determines the age of a report. */
 async function gone(session: Session, paths: Znodes, time: Promise<FleetTime>, olderMs: number) {
   const [{ agents, left }, { now }] = await Promise.all([createFleetReader(session, paths)(), time]);
   return forgettable([...agents, ...left], now(), olderMs);

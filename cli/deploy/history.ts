@@ -18,13 +18,16 @@ import { agentUnknown } from './operands.ts';
 import { parseSince } from './since.ts';
 import { verify } from './verify-history.ts';
 
-/** `gitfleet history`: deployments and the acts between them, newest first. With `--verify`: whether they are whole. */
+/**
+ * `gitfleet history`: deployments and the acts between them, newest first. With `--verify`: whether the records are
+ * intact.
+ */
 export async function run(call: Call): Promise<number> {
   const { options } = call;
   if (options['verify'] === true) return await verify(call);
   if (options['head'] !== undefined) throw usage('--head is for --verify', 'gitfleet history --verify --head HEAD');
   const most = mostOf(options);
-  // What is typed wrongly is refused before anything is asked.
+  // Usage errors are found before anything is read.
   const sinceOf = (now: number) =>
     options['since'] === undefined ? null : parseSince(String(options['since']), now, options['utc'] === true);
   sinceOf(0);
@@ -53,7 +56,7 @@ export async function run(call: Call): Promise<number> {
   });
 }
 
-/** With `--since` the date is the bound, unless a number is given. */
+/** With `--since` the date is the limit, unless a number is given. */
 function mostOf(options: Call['options']): number {
   if (options['number'] === undefined) return options['since'] === undefined ? 20 : Number.POSITIVE_INFINITY;
   const most = Number(options['number']);

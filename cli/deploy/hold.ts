@@ -16,8 +16,8 @@ import { timeToWrite } from './fleet-time.ts';
 import { showHold } from './show-brakes.ts';
 
 /**
- * `gitfleet hold -m WHY [--for 2h]`: publishing is refused until its end, or until gitfleet unhold. Without arguments it
- * shows the hold in force.
+ * `gitfleet hold -m WHY [--for 2h]`: publishing is refused until the hold ends, or until gitfleet unhold. Without
+ * arguments it shows the hold in force.
  */
 export async function run(call: Call): Promise<number> {
   const { options } = call;
@@ -31,7 +31,7 @@ export async function run(call: Call): Promise<number> {
   return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const now = (await asOperator('a hold', timeToWrite(session, paths))).now();
-    // Without --for one's own hold keeps its end: only the reason is another one.
+    // Without --for, a person's own hold keeps its end: only the reason changes.
     const wanted = { by: author(process.env), reason, end: forMs === null ? 'as it is' : now + forMs } as const;
     const parts = { session, znodes: paths, access, now: () => now, newNonce };
     const held = await asOperator(

@@ -1,4 +1,4 @@
-/** What a person names on the command line: a deployment, a commit, an agent. */
+/** Operands of the command line that name a deployment, a commit or an agent. */
 import { quarantinedIn } from '../../fleet/admission.ts';
 import { readHistory } from '../../fleet/history.ts';
 import type { NamedDeployment } from '../../publisher/rollback.ts';
@@ -14,7 +14,7 @@ import type { Session } from '../../zookeeper/session.ts';
 import { usage } from '../shell/terminal.ts';
 import { remoteOfUser } from './resolve-asked.ts';
 
-/** `d-12` or `12` as a person types it; null where nothing was typed. @throws FleetError USAGE */
+/** `d-12` or `12` as a person types it; null if there was none. @throws FleetError USAGE */
 export function namedDeployment(word: string | undefined): number | null {
   if (word === undefined) return null;
   const number = Number(/^(?:d-)?([1-9]\d{0,14})$/.exec(word)?.[1]);
@@ -26,8 +26,8 @@ export function namedDeployment(word: string | undefined): number | null {
 }
 
 /**
- * A deployment, or a commit that was deployed: `d-12`, `12`, a full id or at least 7 digits of one. A word of 7 digits or
- * more is a commit; null where nothing was typed. @throws FleetError USAGE
+ * A deployment, or a commit that was deployed: `d-12`, `12`, a full id or at least 7 digits of one. A word of 7 digits
+ * or more is a commit. Null if there was none. @throws FleetError USAGE
  */
 export function namedDeploymentOrCommit(word: string | undefined): NamedDeployment | null {
   const commit = word?.toLowerCase() ?? '';
@@ -37,8 +37,8 @@ export function namedDeploymentOrCommit(word: string | undefined): NamedDeployme
 }
 
 /**
- * The commit that a person named for the quarantine: a full id, `d-12`, the beginning of an id that the history or the
- * quarantine knows, or any name in the clone they stand in.
+ * The commit that a person named for the quarantine: a full id, `d-12`, the beginning of an id in the history or the
+ * quarantine, or any name in the current clone.
  * @throws FleetError NO_SUCH_REV, AMBIGUOUS_REV
  */
 export async function namedCommit(session: Session, paths: Znodes, word: string): Promise<CommitId> {
@@ -70,7 +70,7 @@ const inClone = (word: string): Promise<CommitId | null> =>
     .resolveRef(process.cwd(), word)
     .catch(() => null);
 
-/** No such agent is known; perhaps another name was meant. */
+/** The error for an unknown agent, with a name that may have been meant. */
 export async function agentUnknown(session: Session, paths: Znodes, agentId: string): Promise<FleetError> {
   const [online, reported] = await Promise.all([session.children(paths.online), session.children(paths.agents)]);
   const meant = suggest(agentId, [...new Set([...(online ?? []), ...(reported ?? [])])].sort());

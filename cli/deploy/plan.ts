@@ -22,7 +22,7 @@ import { timeToShow } from './fleet-time.ts';
 import { namedDeploymentOrCommit } from './operands.ts';
 import { remoteOfUser, resolveAsked } from './resolve-asked.ts';
 
-/** `gitfleet plan [REV]`: what publish would do, found out the same way, and nothing written. */
+/** `gitfleet plan [REV]`: what publish would do, found in the same way, without writing anything. */
 export async function run({ options, words }: Call): Promise<number> {
   const wanted = options['rollback'] === undefined ? null : rollbackAsked(options, words);
   const settings = await readSettings(options);
@@ -44,7 +44,7 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-/** What was read of the fleet. */
+/** What was read from the fleet. */
 interface View {
   readonly session: Session;
   readonly paths: Znodes;
@@ -79,7 +79,7 @@ async function planOfPublish(view: View, settings: Settings, options: Options, r
   return { plan: planPublish(view.app, state, fleet, resolved, facts), next: publishWords({ options, rev }) };
 }
 
-/** As `gitfleet rollback` would choose; the repository is not asked, as that verb does not ask it. */
+/** What `gitfleet rollback` would choose. The repository is not asked, as in that verb. */
 async function planRollback(view: View, named: NamedDeployment | null, options: Options): Promise<Planned> {
   const { session, paths, state, fleet, policy, now } = view;
   const foreign = isPublished(state.config) && !state.current ? state.config.target : null;
@@ -94,7 +94,7 @@ async function planRollback(view: View, named: NamedDeployment | null, options: 
   return { plan, next: rollbackWords(options, to.number) };
 }
 
-/** `--rollback`, or `--rollback d-12`, which stands where a revision would. */
+/** `--rollback`, or `--rollback d-12`, in place of a revision. */
 function rollbackAsked(options: Options, words: readonly string[]): { named: NamedDeployment | null } {
   const misplaced = ['url', 'relativePath', 'force'].find((name) => options[name] !== undefined);
   if (words.length > 0 || misplaced !== undefined || options['check'] === false) {

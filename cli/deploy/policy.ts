@@ -42,7 +42,7 @@ async function put(parts: Untimed, policy: Policy | null, { options }: Call): Pr
   return await setPolicy({ ...parts, now }, policy, wordOf(options));
 }
 
-/** Does it, then shows what is in force now, with the waves that the agents of this moment would go in. */
+/** Makes the change, then shows the policy in force, with the waves that the current agents would form. */
 async function onPolicy({ options }: Call, change: (parts: Untimed) => Promise<boolean>): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session, access) => {

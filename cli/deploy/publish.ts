@@ -19,8 +19,8 @@ import { followOptions, followPublished, sayPublished } from './follow-published
 import { type Again, remoteOfUser, resolveAsked } from './resolve-asked.ts';
 
 /**
- * `gitfleet publish [REV]`. Config is read first and everything else is found out after it, so that a
- * publish in between makes this one a CONFLICT instead of being overwritten unseen.
+ * `gitfleet publish [REV]`. Reads config first and finds everything else after it, so that a publish in between makes
+ * this one a CONFLICT instead of being overwritten unseen.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const message = options['message'] as string | undefined;
@@ -62,7 +62,7 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-/** What the agents show, and the repository that a record of that commit names, where the history still has one. */
+/** What the agents show, and the repository from a record of that commit, if history still has one. */
 async function shownNow(session: Session, paths: Znodes): Promise<Again> {
   const [fleet, history] = await Promise.all([
     readFleet(session, paths),

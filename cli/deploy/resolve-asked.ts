@@ -6,14 +6,14 @@ import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 
-/** What `publish --again` found out from the agents; `url` null: no record of that commit is left. */
+/** What `publish --again` found from the agents; `url` null: history has no record of that commit. */
 export interface Again {
   readonly commitId: string;
   readonly relativePath: string;
   readonly url: string | null;
 }
 
-/** What `publish` and `plan` are asked for, from the words, the options and the clone one stands in. */
+/** The target that `publish` and `plan` are about, from the words, the options and the current clone. */
 export async function resolveAsked(
   state: SharedState,
   { publisher }: Settings,

@@ -36,7 +36,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const to = await findRollback(session, paths, wanted, quarantinedIn(since.quarantine));
     const target = targetOf(to.target);
     const left = since.config.target?.commitId ?? null;
-    // Of a rollback, what that one returned to: so history names each commit by the deployment that brought it.
+    // For a rollback, what that one returned to: so history names each commit by the deployment that brought it.
     const returnsTo = to.returnsTo ?? to.number;
     const reason = (options['message'] as string | undefined) ?? `back to ${deploymentName(returnsTo)}`;
     const quarantines = options['quarantine'] === true ? leftBehind(left, target.commitId, reason) : null;

@@ -11,7 +11,7 @@ import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
 import { timeToShow } from './fleet-time.ts';
 
-/** `gitfleet hold` and `gitfleet quarantine` without arguments: what is in force now. They write nothing. */
+/** `gitfleet hold` and `gitfleet quarantine` without arguments: show what is in force now and write nothing. */
 export const showHold = (call: Call): Promise<number> =>
   show(call, (app, { hold }, now) => ({
     json: [{ hold: inForce(hold.value, now), changed: false } satisfies HoldOutput],

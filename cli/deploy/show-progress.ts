@@ -14,11 +14,11 @@ import { isLive, say, sayJson, screenNow, stdout } from '../shell/terminal.ts';
 /** Shows a deployment's progress: a live table on a terminal, plain lines elsewhere, one JSON value for machines. */
 interface ProgressShow {
   next(progress: DeploymentProgress): void;
-  /** Idempotent; also where no ending came. */
+  /** Idempotent; also if there was no ending. */
   close(): void;
 }
 
-/** @param now the time of the ensemble, by which ages are counted. */
+/** @param now the time of the ensemble, for ages. */
 export function showProgress(followed: Followed, json: boolean, now: () => number): ProgressShow {
   if (json) return jsonEnding();
   return isLive() ? liveTable(followed, now) : plainLines(followed, now);

@@ -4,8 +4,8 @@ import { usage } from '../shell/terminal.ts';
 const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d))?( ?UTC|Z)?$/;
 
 /**
- * `2h`, counted back from `now`, or `2026-11-30`, `2026-11-30 14:00`: of this machine's zone, unless it ends with UTC or
- * `utc` is asked for. Ms since the epoch. @throws FleetError USAGE
+ * `2h`, counted back from `now`, or `2026-11-30`, `2026-11-30 14:00`: in this machine's time zone, unless it ends with
+ * UTC or `utc` is set. Ms since the epoch. @throws FleetError USAGE
  */
 export function parseSince(text: string, now: number, utc: boolean): number {
   const ago = parseDuration(text);
@@ -14,7 +14,7 @@ export function parseSince(text: string, now: number, utc: boolean): number {
   const parts = [Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute)] as const;
   const inUtc = utc || zone !== undefined;
   const date = new Date(inUtc ? Date.UTC(...parts) : new Date(...parts).getTime());
-  // The 31st of February would be a day of March.
+  // The 31st of February would become a day in March.
   const there = inUtc ? [date.getUTCMonth(), date.getUTCDate()] : [date.getMonth(), date.getDate()];
   if (there[0] === parts[1] && there[1] === parts[2] && parts[3] < 24 && parts[4] < 60) return date.getTime();
   throw usage(

@@ -26,7 +26,7 @@ import { timeToShow } from './fleet-time.ts';
 import { agentUnknown } from './operands.ts';
 import { watchStatus } from './watch-status.ts';
 
-/** `gitfleet status [AGENT]`: exits 0 when it could be read, whatever it shows. */
+/** `gitfleet status [AGENT]`: exits 0 if the state could be read, whatever it is. */
 export async function run({ options, words }: Call): Promise<number> {
   const [agentId] = words;
   const watched = options['watch'] === true;
@@ -72,9 +72,9 @@ export async function run({ options, words }: Call): Promise<number> {
   });
 }
 
-/** A server that does not answer holds up nothing for longer. */
+/** A server that does not answer delays the status no longer than this. */
 const SERVER_ANSWERS_MS = 500;
-/** `--watch` looks several times a second, and the servers are asked less often. */
+/** `--watch` looks several times a second; the servers are asked less often. */
 const TROUBLE_KEPT_MS = 30_000;
 
 function troubleNow(settings: Settings): () => Promise<string | null> {
@@ -92,12 +92,12 @@ function selectionOf(left: readonly AgentView[], selector: unknown): Selection |
   return selector === undefined ? null : { selector: String(selector), online, offline: left.length - online };
 }
 
-/** Where a rollback would go. The history is read once for each target: `--watch` looks several times a second. */
+/** Where a rollback would go. History is read once per target, because `--watch` looks several times a second. */
 function wayBackOf(session: Session, paths: Znodes): (state: SharedState) => Promise<Deployment | null> {
   let known = '';
   let found: Deployment | null = null;
   return async (state) => {
-    // What has no record yet gets one by the rollback itself, and only then it is known what lies before it.
+    // A target without a record gets one from the rollback, and only then is it known what came before it.
     if (!state.current) return null;
     const now = `${state.config.targetVersion} ${state.quarantine.version}`;
     if (now !== known || found === null) found = await findWayBack(session, paths);

@@ -21,7 +21,7 @@ const NEXT: Record<Exclude<Steering, 'abort'>, string[]> = {
   promote: ['gitfleet attach'],
 };
 
-/** `gitfleet pause | resume | abort | promote`: what a person decides about the rollout in progress. */
+/** `gitfleet pause | resume | abort | promote`: the operator commands for the current rollout. */
 export const pause = steerVerb('pause');
 export const resume = steerVerb('resume');
 export const abort = steerVerb('abort');

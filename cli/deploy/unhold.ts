@@ -13,7 +13,7 @@ import { readSettings } from '../shell/settings.ts';
 import { say, sayJson } from '../shell/terminal.ts';
 import { timeToWrite } from './fleet-time.ts';
 
-/** `gitfleet unhold`: allows publishing again, also where another person held it. */
+/** `gitfleet unhold`: allows publishing again, even if another person set the hold. */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   return await withSession(settings, async (session, access) => {

@@ -10,7 +10,7 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, usage } from '../shell/terminal.ts';
 
-/** `gitfleet history --verify [--head d-150:SHA256]`: exits 1 where a record was changed, removed or added. */
+/** `gitfleet history --verify [--head d-150:SHA256]`: exits 1 if a record was changed, removed or added. */
 export async function verify({ options }: Call): Promise<number> {
   const noted = options['head'] === undefined ? null : notedHead(String(options['head']));
   const settings = await readSettings(options);
@@ -26,7 +26,7 @@ export async function verify({ options }: Call): Promise<number> {
   });
 }
 
-/** As `--verify` prints it. @throws FleetError USAGE */
+/** In the form that `--verify` prints. @throws FleetError USAGE */
 function notedHead(word: string): Noted {
   const [, prefix, number, hash] = /^([da])-([1-9]\d{0,14}):([0-9a-f]{64})$/.exec(word) ?? [];
   if (!hash) throw usage(`${JSON.stringify(word.slice(0, 90))} is no head`, 'give it as history --verify printed it');

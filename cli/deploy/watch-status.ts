@@ -10,7 +10,7 @@ import type { FleetTime } from './fleet-time.ts';
 
 /**
  * Shows the fleet until Ctrl-C: on a terminal redrawn in place, elsewhere a line per change, or one JSON value. While
- * ZooKeeper does not answer the last picture stays, marked as stale. Looks by polling: agents keep a constant number of
+ * ZooKeeper does not answer, the last picture stays, marked as stale. It polls: agents keep a constant number of
  * watches, and so do we.
  * @param picture the first look.
  */
