@@ -5,7 +5,7 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import { readSettings } from '../shell/settings.ts';
 
 /**
- * The settings of one installation. Neither the pusher's environment nor the machine's settings file takes part: a push
+ * The settings of one installation. The pusher's environment and the machine's settings file are not used: a push
  * deploys what the hook was installed for. @throws FleetError SETTINGS
  */
 export async function settingsOfHook(hook: HookSettings): Promise<Settings> {
@@ -14,7 +14,7 @@ export async function settingsOfHook(hook: HookSettings): Promise<Settings> {
   return await readSettings(flags, { environment: tlsVariables(hook) });
 }
 
-/** What git wrote to the hook's standard input. Read up to ten megabytes, more than any real push has. */
+/** The hook's standard input, written by git. Reads about ten megabytes at most, more than any real push has. */
 export async function readHookInput(): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -27,8 +27,8 @@ export async function readHookInput(): Promise<string> {
 }
 
 /**
- * A failure on the terminal of the pusher, in the form of the command line: what, code, reason, what to do. Text from
- * outside cannot make lines of its own.
+ * A failure on the pusher's terminal, in the form of the command line: what, code, reason, what to do. Foreign text
+ * cannot add lines of its own.
  */
 export function pushFailureLines(what: string, error: unknown): string[] {
   const { code, message, hint } = classify(error);

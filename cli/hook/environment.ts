@@ -10,20 +10,20 @@ import { createLog } from '../../runtime/log.ts';
 import { run } from '../../runtime/process.ts';
 import { ownCommand } from '../own-command.ts';
 
-/** Git for questions about the repository that a hook stands in. */
+/** Git for queries about the repository of a hook. */
 export const gitOfHooks = (): Git =>
   createGit({ clock: systemClock, log: createLog({ level: 'silent' }), path: process.env['PATH'] });
 
-/** What the repository that receives the pushes tells about its commits. */
+/** What the receiving repository knows about its commits. */
 export const graphOf = (git: Git, gitDir: string): CommitGraph => commitGraph((args) => git.output(args, { gitDir }));
 
 /**
- * How installed hooks start this gitfleet. They find git on a PATH of their own: that of every system, and where this
- * process finds another git than that, its directory before it.
+ * How installed hooks start this gitfleet. They find git on a PATH of their own: the default one and, if this process
+ * uses another git, that git's directory before it.
  */
 export const hookCommand = (): HookCommand => [...ownCommand(), hookPath(process.env['PATH'] ?? '')];
 
-/** Only absolute directories count: a hook runs elsewhere. */
+/** Only absolute directories count: a hook runs in another directory. */
 export function hookPath(here: string, always: string = DEFAULT_PATH): string {
   const find = (path: string) =>
     path.split(':').find((directory) => isAbsolute(directory) && isProgram(join(directory, 'git')));
@@ -41,13 +41,18 @@ function isProgram(file: string): boolean {
   }
 }
 
-/** Also by a link: git puts the directory of its own parts, with a link to itself, on the PATH of what it starts. */
+/**
+ * Also true through a link: git puts the directory of its own programs, with a link to itself, on the PATH of its
+ * children.
+ */
 function isSameFile(one: string, other: string): boolean {
   const [a, b] = [statSync(one), statSync(other)];
   return a.ino === b.ino && a.dev === b.dev;
 }
 
-/** The repository that a person named, by default where they stand. @throws FleetError NOT_A_REPOSITORY for a clone. */
+/**
+ * The repository that a person named; default: the current directory. @throws FleetError NOT_A_REPOSITORY for a clone.
+ */
 export async function namedRepository(word: string | undefined): Promise<string> {
   const named = resolve(word ?? '.');
   const path = await realpath(named).catch(() => named);
@@ -60,8 +65,8 @@ export async function namedRepository(word: string | undefined): Promise<string>
 }
 
 /**
- * A git that the pusher's Ctrl-C or hang-up ended, in the instant between its start and a process group of its own, is
- * asked once more. For questions, and orders that may be given twice.
+ * Runs git a second time if the pusher's Ctrl-C or hang-up ended it in the instant between its start and its own
+ * process group. For queries, and for commands that may run twice.
  */
 export function onceMore(git: Git): Git {
   const again = async <T>(ask: () => Promise<T>): Promise<T> => {
@@ -96,8 +101,8 @@ export async function elsewhere(gitDir: string): Promise<string[]> {
 }
 
 /**
- * Where git itself looks for the hooks of a repository, null where it does not say. It is asked as this user's push would
- * ask it: core.hooksPath may be set for the user or the whole machine, which our own git never reads.
+ * The directory in which git looks for the hooks of a repository; null if git does not say. It is run as in this user's
+ * push: core.hooksPath may be set for the user or the whole machine, and our own git never reads those settings.
  */
 async function hooksDirectory(gitDir: string): Promise<string | null> {
   const names = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'GIT_CONFIG_GLOBAL', 'GIT_CONFIG_SYSTEM', 'GIT_CONFIG_NOSYSTEM'];
@@ -131,5 +136,8 @@ export async function notTheReceiver(gitDir: string): Promise<string | null> {
     : `${gitDir} belongs to the user with uid ${owner}, and this is uid ${me}`;
 }
 
-/** Several users may receive into a repository that all of them may write. Root may write everywhere: only as its owner. */
+/**
+ * Several users may receive into a repository that all of them may write. Root may write everywhere, so it counts only
+ * as the owner.
+ */
 export const isReceiver = (me: number, owner: number, writes: boolean): boolean => me === owner || (me !== 0 && writes);

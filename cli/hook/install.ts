@@ -19,7 +19,7 @@ import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage, warn } from '../shell/terminal.ts';
 import { elsewhere, gitOfHooks, hookCommand, namedRepository, notTheReceiver } from './environment.ts';
 
-/** `gitfleet hook install`: succeeds without ZooKeeper. If one answers, it says which agents a push reaches. */
+/** `gitfleet hook install`: succeeds without ZooKeeper. If ZooKeeper answers, it says which agents a push reaches. */
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   const repository = await namedRepository(words[0]);
@@ -89,13 +89,13 @@ function warnTwoPlaces(hook: HookSettings, hooks: readonly HookSettings[]): void
   }
 }
 
-/** The app may be created later; or another name was meant, and each push would deploy to both. */
+/** The app may be created later. Or another name was meant, and each push would deploy to both. */
 function warnNoApp(app: string): void {
   warn(`warning: ${app} is not set up on this ZooKeeper yet: gitfleet init --app ${app}`);
   warn(`warning: if you meant another app, remove this one again: gitfleet hook uninstall --app ${app}`);
 }
 
-/** The app may show another repository now, which the first push here replaces. */
+/** The app may currently show another repository, which the first push here replaces. */
 function warnTakesOver(config: Buffer, hook: HookSettings): void {
   const { target } = parseConfig(config);
   const moves = target ? placeLines(target, hook) : [];

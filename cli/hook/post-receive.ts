@@ -33,16 +33,16 @@ import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
 import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
 import { gitOfHooks, graphOf, onceMore } from './environment.ts';
 
-/** How long a push waits at most for ZooKeeper to answer, and to find out what became of a lost reply. */
+/** How long a push waits for ZooKeeper to answer. */
 const ANSWER_MS = 5_000;
-/** Of the whole publish: a push has 15 s for everything. */
+/** For the whole publish: a push has 15 s for everything. */
 const PUSH_MS = 10_000;
 const SETTLE_MS = 10_000;
 
 /**
- * What the installed post-receive hook calls. The push is over by now and cannot fail any more; whatever goes wrong is
- * said on the pusher's terminal with the command that publishes later. Always exits 0. If the pusher disconnects, what
- * was received is deployed nevertheless.
+ * Called by the installed post-receive hook. The push is over by now and can no longer fail. Any problem is shown on
+ * the pusher's terminal, with the command that publishes later. Always exits 0. If the pusher disconnects, what was
+ * received is still deployed.
  */
 export async function run({ options }: Call): Promise<number> {
   ignoreClosedOutput();
@@ -73,7 +73,7 @@ interface Push {
   readonly git: Git;
   readonly repository: string;
   readonly asked: PushOptions;
-  /** Apps publish side by side and tell one after the other. */
+  /** Apps publish in parallel and report one after another. */
   readonly turn: Mutex;
 }
 
@@ -127,7 +127,7 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
   );
 }
 
-/** @param unknown gets the commits about which this repository, perhaps a shallow one, tells nothing. */
+/** @param unknown gets the commits that this repository, which may be shallow, knows nothing about. */
 function containsIn(
   graph: CommitGraph,
   tip: CommitId,
@@ -141,7 +141,7 @@ function containsIn(
   };
 }
 
-/** The commits that come, and what of them a rollback had taken away. It is asked once the target is written. */
+/** The added commits, and those of them that a rollback had taken away. Read once the target is written. */
 async function changeOf(
   { published }: Extract<PostReceiveResult, { kind: 'published' }>,
   graph: CommitGraph,
@@ -155,7 +155,7 @@ async function changeOf(
   return { change, contains: { bringsBack, unknown } };
 }
 
-/** What became of it, and then the fleet until it has settled. */
+/** Reports the result, and then follows the fleet until it has settled. */
 async function tell(
   asked: PushOptions,
   choice: Choice,

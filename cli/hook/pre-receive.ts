@@ -30,13 +30,13 @@ import { gitOfHooks, graphOf } from './environment.ts';
 
 /** A gate delays a push: shorter than the wait of post-receive, which asks the same ZooKeeper again. */
 const ANSWER_MS = 3_000;
-/** The largest tree that agents take is read in a second or two. */
+/** The largest tree that agents accept is read in a second or two. */
 const CONTENT_MS = 15_000;
 
 /**
- * What the installed pre-receive hook calls: refuses a push (exit code 5) that could not be deployed, with the reason
- * on the pusher's terminal. Where there is no answer a strict gate refuses and a lenient one lets the push through, since
- * what is deployed is decided once more when it is published.
+ * Called by the installed pre-receive hook: refuses a push (exit code 5) that could not be deployed, with the reason on
+ * the pusher's terminal. Without an answer, a strict gate refuses and a lenient one lets the push through, because
+ * publishing decides again what is deployed.
  */
 export async function run({ options }: Call): Promise<number> {
   const repository = String(options['repository']);
@@ -96,7 +96,7 @@ function tell({ hook, branch, commitId }: Candidate | Unclear, answer: GateAnswe
       ? `refused: ${what} could not be deployed`
       : `refused: the gate is strict and has no answer about ${what}`;
   const lines = pushFailureLines(said, answer.failure);
-  // The post-receive hook meets the same failure and says what to do.
+  // The post-receive hook gets the same failure and says what to do.
   warn(...(passes ? lines.slice(0, 1) : lines));
   return passes;
 }

@@ -17,8 +17,8 @@ const ANSWER_MS = 5_000;
 
 /**
  * `gitfleet hook status`: what is installed for which branch, whether git will run it, and whether each installation's
- * ZooKeeper answers and would let it publish. Changes nothing. Exits 0 when a push would deploy, 1 when something is in
- * the way, 7 when that is ZooKeeper or the credential.
+ * ZooKeeper answers and would let it publish. Changes nothing. Exits 0 if a push would deploy, 1 if something prevents
+ * it, and 7 if that is ZooKeeper or the credential.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const repository = await namedRepository(words[0]);

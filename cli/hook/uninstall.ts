@@ -4,7 +4,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
 import { gitOfHooks, hookCommand, namedRepository } from './environment.ts';
 
-/** `gitfleet hook uninstall`: asks no ZooKeeper, and leaves what is deployed as it is. */
+/** `gitfleet hook uninstall`: does not contact ZooKeeper, and leaves what is deployed as it is. */
 export async function run({ options, words }: Call): Promise<number> {
   const repository = await namedRepository(words[0]);
   const [branch, app] = [options['branch'] ?? null, options['app'] ?? null] as (string | null)[];
