@@ -22,8 +22,9 @@ import { say, sayJson, warn } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent adopt PATH`: takes over a clean clone, or a link as Capistrano makes it, on a server whose agent is
- * stopped. What was there is kept; for a directory there is an instant without the path (agent/local/adopt.ts). Exits 0 when
- * our link shows the same commit, proved; else nothing of theirs was touched, or the failure is ADOPTED_NOT_NOTED.
+ * stopped. What was there is kept; for a directory there is an instant without the path (agent/local/adopt.ts). Exits 0
+ * if our link shows the same commit, proved. Otherwise nothing of theirs was touched, or the failure is
+ * ADOPTED_NOT_NOTED.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -67,8 +68,8 @@ export async function run({ options, words }: Call): Promise<number> {
 }
 
 /**
- * Adopts, and where that failed looks at the link: once ours is in the place of theirs the adoption has happened,
- * whatever could not be written after it, so the journal says so and the failure does too.
+ * Adopts and, if that failed, looks at the link: once ours has replaced theirs, the adoption has happened, even if
+ * something could not be written after it. Then the journal says so, and the failure does too.
  * @throws FleetError ADOPTED_NOT_NOTED, and those of adopt.
  */
 export async function adoptHere(
@@ -99,7 +100,7 @@ export async function adoptHere(
   }
 }
 
-/** As adopt would have left it: what served well until now is a release to return to. */
+/** What adopt would have noted: a release that served well until now is one to return to. */
 async function noteServed(parts: AdoptParts, { relativePath, url }: AdoptWish, commitId: CommitId): Promise<void> {
   await parts.remember((journal) => {
     const noted = noteShown(journal, relativePath, commitId, parts.clock.now());
@@ -109,7 +110,8 @@ async function noteServed(parts: AdoptParts, { relativePath, url }: AdoptWish, c
 
 async function openParts(settings: Settings, agent: AgentSettings, shutdown: Shutdown) {
   const log = createLog({ level: 'silent' });
-  // For this one command the store may fetch from the directory itself; which url it must be is judged by the settings.
+  // For this one command, the store may fetch from the directory itself. The settings still decide which url it must
+  // have.
   const fetching = { ...agent, allowUrls: [...agent.allowUrls, 'file:///'] };
   const local = await openLocalAgent(settings, fetching, log, shutdown, NO_FAILPOINT);
   const git = createGit({ clock, log, path: local.commandPath, lockFd: local.ground.lockFd });

@@ -8,7 +8,7 @@ import { clean } from '../../runtime/safe-text.ts';
 import { idsOfUser } from '../shell/agent-user.ts';
 import { type SetupItem, underPrefix } from './server-setup.ts';
 
-/** The result for one item. `note`: what to know about it. */
+/** The result for one item, with a note for the person who runs it. */
 export interface Applied {
   readonly what: string;
   readonly did: 'there' | 'kept' | 'made' | 'changed' | 'removed' | 'skipped';
@@ -16,14 +16,14 @@ export interface Applied {
 }
 
 export interface Where {
-  /** `/`, or a directory that stands for it: then no user is made and nothing changes hands. */
+  /** `/`, or a directory in its place: then no user is created and no owner changes. */
   readonly prefix: string;
-  /** Only look. */
+  /** Changes nothing. */
   readonly dryRun: boolean;
   readonly user: string;
 }
 
-/** Makes one item what it should be, and nothing where it is that already. @throws FleetError SETUP_FAILED */
+/** Makes one item what it should be; does nothing if it already is. @throws FleetError SETUP_FAILED */
 export async function applyItem(item: SetupItem, where: Where): Promise<Applied> {
   switch (item.kind) {
     case 'user':
@@ -68,7 +68,7 @@ async function makeDirectory(item: Extract<SetupItem, { kind: 'directory' }>, wh
     return { what: path, did: 'kept', note };
   }
   if (!where.dryRun) {
-    // Missing parents are made too, passable for all users.
+    // Missing parents are created too, and all users can enter them.
     await mkdir(path, { recursive: true, mode: 0o755 });
     await chmod(path, item.mode);
     if (item.ofAgent && ids) await chown(path, ids.uid, ids.gid);
@@ -96,7 +96,7 @@ async function removeFile(file: string, where: Where): Promise<Applied> {
   return { what: path, did: 'removed' };
 }
 
-/** @throws FleetError SETUP_FAILED with what it said. */
+/** @throws FleetError SETUP_FAILED with the command's error output. */
 export async function command(argv: readonly string[]): Promise<void> {
   const { exitCode, stderr } = await output(argv);
   if (exitCode !== 0)

@@ -16,8 +16,8 @@ import { type Applied, applyItem, command, type Where } from './apply-setup.ts';
 import { POLKIT_RULE, serverSetup, underPrefix } from './server-setup.ts';
 
 /**
- * `gitfleet agent install`: sets up this server as the Debian package does, with what the settings say about the unit and
- * polkit. Run again, it applies what changed in the settings, or does nothing.
+ * `gitfleet agent install`: sets up this server as the Debian package does, with what the settings say about the unit
+ * and polkit. Run again, it applies changes of the settings, or does nothing.
  */
 export async function run({ options }: Call): Promise<number> {
   const where = whereOf(options);
@@ -37,10 +37,10 @@ export async function run({ options }: Call): Promise<number> {
   return EXIT.converged;
 }
 
-/** The id where the settings give none: the agent takes its host's name then. */
+/** The id if the settings give none: the agent then uses its host name. */
 const UNNAMED = 'this-server';
 
-/** The agent draws its identity at its first start; a server that is installed again has one. */
+/** The agent draws its identity at its first start. A server that is installed again has one already. */
 async function sayIdentity({ id, state }: AgentSettings, { prefix }: Where): Promise<void> {
   const agentId = id === UNNAMED ? hostname() : id;
   const own = await readIdentity(underPrefix(prefix, state), agentId).catch(() => null);
@@ -48,7 +48,7 @@ async function sayIdentity({ id, state }: AgentSettings, { prefix }: Where): Pro
   else say('to enrol this agent, once it runs: gitfleet agent status prints the command');
 }
 
-/** @throws FleetError USAGE where it is for this machine and we are not root. */
+/** @throws FleetError USAGE if it is for this machine and we are not root. */
 export function whereOf(options: Call['options']): Where {
   const prefix = resolve(String(options['prefix'] ?? '/'));
   const user = String(options['user'] ?? 'gitfleet');
@@ -60,7 +60,7 @@ export function whereOf(options: Call['options']): Where {
   return { prefix, dryRun, user };
 }
 
-/** Only what the file says: flags and variables of this call are not those of the unit. @throws FleetError SETTINGS */
+/** Only from the file: flags and variables of this call do not apply to the unit. @throws FleetError SETTINGS */
 export async function settingsOfServer(file: string, template: string): Promise<AgentSettings> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return template;
@@ -97,7 +97,7 @@ async function warnOfHoles({ root, state, restart }: AgentSettings, { prefix }: 
   }
 }
 
-/** Tells systemd. Says what was not done, with the command to type. */
+/** Informs systemd. Says what was not done, with the command to type. */
 async function enable(applied: readonly Applied[], { prefix, dryRun }: Where): Promise<void> {
   const changes = applied.filter(({ did }) => did === 'made' || did === 'changed' || did === 'removed');
   const changed = changes.length > 0;

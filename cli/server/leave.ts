@@ -21,7 +21,7 @@ import { say, sayJson } from '../shell/terminal.ts';
 const WAIT_MS = 10_000;
 
 /**
- * `gitfleet agent leave`: this server goes away for good, so nothing expects its agent any more. For the end of a
+ * `gitfleet agent leave`: this server goes away for good, so the fleet no longer expects its agent. For the end of a
  * machine, after its agent was stopped: a running one would only report again. An agent with the label `ephemeral` does
  * the same at each orderly stop.
  */

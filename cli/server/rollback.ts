@@ -23,12 +23,13 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, warn } from '../shell/terminal.ts';
 
-/** Beside its steps: looking at a large release takes seconds. */
+/** In addition to its steps: checking a large release takes seconds. */
 const OBEY_MS = 60_000;
 
 /**
- * `gitfleet agent rollback [COMMIT]`: shows a kept release again, on this server alone, with both networks cut if need
- * be: one that this very link has shown, and without COMMIT one of the same repository that ended well there. It holds until the fleet's next target. A running agent does it; where none runs, this process does.
+ * `gitfleet agent rollback [COMMIT]`: shows a kept release again, only on this server, even without any network: one
+ * that this link has shown and, without COMMIT, one of the same repository that ended well there. It holds until the
+ * fleet's next target. A running agent performs it; if none runs, this process does.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -50,10 +51,10 @@ export async function run({ options, words }: Call): Promise<number> {
   return EXIT.converged;
 }
 
-/** How long a running agent may take to obey, with all that it does before and after the swap. */
+/** How long a running agent may take, with everything that it does before and after the swap. */
 async function maxMs(agent: AgentSettings, release: string): Promise<number> {
   const source = stepsSource(agent);
-  // A file of the commit that cannot be read is for the agent to refuse.
+  // The agent has to refuse a file of the commit that cannot be read.
   const { prepare, preActivate, activate, onRollback, health } = await stepsOf(source, release).catch(() => source.own);
   const steps = [prepare, preActivate, activate, onRollback].map((step) => step?.timeout ?? 0);
   const restart = agent.restart.length > 0 ? agent.restartTimeout : 0;
@@ -88,7 +89,7 @@ function namedBy(wanted: string, known: readonly string[]): string | null {
   return wanted.length >= 4 && found.length === 1 ? (found[0] ?? null) : null;
 }
 
-/** False: a running agent holds the directories, and does it. */
+/** False: a running agent holds the directories, and performs the rollback. */
 async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boolean> {
   const log = createLog({ level: 'silent' });
   const shutdown = createShutdown((name, error) => warn(`stopping ${name} failed: ${error}`));
@@ -126,12 +127,12 @@ async function obeyedHere(settings: Settings, agent: AgentSettings): Promise<boo
   return true;
 }
 
-/** ZooKeeper takes no part: the target of the fleet is unknown here. */
+/** ZooKeeper is not involved: the fleet's target is unknown here. */
 async function* nobodyAsked(): AsyncGenerator<never> {}
 
 /**
- * The link first, then the activate command: the rollback has ended when the journal says how that ended. Where this
- * process did it, the first look finds it.
+ * First the link, then the activate command: the rollback has ended when the journal says how the activation ended. If
+ * this process performed it, the first look finds that.
  */
 async function untilDone(layout: Layout, override: Override, obeyMs: number): Promise<void> {
   const { against, commitId, relativePath } = override;

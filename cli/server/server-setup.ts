@@ -3,32 +3,32 @@ import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import { fill, UNIT_FILE, unitWord, writable } from '../packaging-files.ts';
 import { DEFAULT_FILE as SETTINGS_FILE } from '../shell/settings.ts';
 
-/** One thing that a server has once an agent is installed on it. */
+/** One item of a server on which an agent is installed. */
 export type SetupItem =
   | { readonly kind: 'user'; readonly name: string; readonly home: string }
-  /** Owner: the agent's user, or root. What is there keeps its rights. */
+  /** Owner: the agent's user, or root. An existing directory keeps its rights. */
   | { readonly kind: 'directory'; readonly path: string; readonly mode: number; readonly ofAgent: boolean }
-  /** `keep`: the operator's from its first writing on. */
+  /** `keep`: once written, it belongs to the operator. */
   | { readonly kind: 'file'; readonly path: string; readonly content: string; readonly keep: boolean }
   | { readonly kind: 'absent'; readonly path: string };
 
 const DROP_IN = `${UNIT_FILE}.d/10-settings.conf`;
 export const POLKIT_RULE = '/etc/polkit-1/rules.d/50-gitfleet.rules';
-/** What packaged unit and StateDirectory open for writing already. */
+/** The directories that the packaged unit and StateDirectory already open for writing. */
 const OPEN = { root: '/srv/www', state: '/var/lib/gitfleet' };
 
 interface SetupFacts {
   readonly settings: AgentSettings;
   readonly user: string;
-  /** How the unit starts us. */
+  /** The command of the unit. */
   readonly command: readonly string[];
-  /** The Debian package brought unit, user and directories: only what the settings decide is left. */
+  /** The Debian package installed unit, user and directories: only what depends on the settings is left. */
   readonly packaged: boolean;
-  /** The settings file as it is to be where there is none. */
+  /** The settings file to write if there is none. */
   readonly template: string;
 }
 
-/** What belongs on a server by its settings, in the order in which it is made. Pure. */
+/** What belongs on a server according to its settings, in the order in which it is created. Pure. */
 export function serverSetup({ settings, user, command, packaged, template }: SetupFacts): readonly SetupItem[] {
   const { root, state, restart } = settings;
   const others = [root, state].filter((path) => !Object.values(OPEN).includes(path));
@@ -55,8 +55,8 @@ const dropIn = (directories: readonly string[]): string =>
 
 const file = (path: string, content: string): SetupItem => ({ kind: 'file', path, content, keep: false });
 
-/** What `agent uninstall` takes away: what was made for systemd and polkit, and nothing that anybody wrote. */
+/** What `agent uninstall` removes: what was made for systemd and polkit, and nothing that a person wrote. */
 export const UNINSTALLED: readonly string[] = [UNIT_FILE, DROP_IN, POLKIT_RULE];
 
-/** Below another directory than `/`, for images and trials. */
+/** Below a directory other than `/`, for images and trials. */
 export const underPrefix = (prefix: string, path: string): string => join(prefix, path);

@@ -23,7 +23,7 @@ import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, warn } from '../shell/terminal.ts';
 
 /**
- * `gitfleet agent status`: how this server stands, from its own disk, whether or not an agent runs and ZooKeeper
+ * `gitfleet agent status`: the state of this server, from its own disk, whether or not an agent runs and ZooKeeper
  * answers. The current target of the fleet is not known here. Exits 0 if the state could be read, whatever it is.
  */
 export async function run({ options }: Call): Promise<number> {
@@ -86,7 +86,7 @@ const linkLine = ({ link, commitId, instead }: ShownLink): string =>
 function releaseLine(release: KeptRelease, { links, gaveUp }: LocalStatus, now: number): string {
   const { commitId, endedWell, leftAt, at } = release;
   const shown = links.some((link) => link.commitId === commitId);
-  // What was shown once has been left, and what was given up has failed before that.
+  // A release that was shown has been left since, and one that was given up failed before it was shown.
   const fresh = at !== null && leftAt === null && !shown && gaveUp?.commitId !== commitId;
   const how = `  kept ${short(commitId)} ${endedWell ? 'ended well' : fresh ? 'not shown yet' : 'did not end well'}`;
   if (shown) return `${how}, shown${at === null ? '' : ` for ${age(now - at)}`}`;
@@ -114,7 +114,7 @@ function targetLines({ accepted, progress, gaveUp }: LocalStatus, awaits: boolea
 const permitOf = ({ deployment }: NonNullable<LocalStatus['progress']>): string =>
   deployment === undefined ? '' : `, a permit for ${deploymentName(deployment)}`;
 
-/** What this server gave up stays told until another release fails or it is published again. */
+/** What this server gave up is reported until another release fails or it is published again. */
 function failureLines({ gaveUp, reversal, accepted }: LocalStatus): string[] {
   if (!gaveUp || gaveUp.targetVersion !== accepted?.targetVersion) return [];
   const { commitId, failure, output } = gaveUp;
@@ -154,7 +154,7 @@ function overrideLines({ override }: LocalStatus, now: number): string[] {
   ];
 }
 
-/** The verdict, and what to type next. */
+/** The verdict, and the next command. */
 function lastLine(status: LocalStatus, awaits: boolean): string {
   const { running, links, accepted, progress, gaveUp, refused, override, suspension } = status;
   if (suspension) return 'next: gitfleet agent resume to follow the fleet again';

@@ -12,8 +12,8 @@ import { readSettings } from '../shell/settings.ts';
 import { say, sayJson } from '../shell/terminal.ts';
 
 /**
- * `gitfleet agent suspend -m WHY`: takes this server out of every rollout until `agent resume`, restarts included. It
- * keeps what it shows; a swap that has happened is still activated. Needs no ZooKeeper: a running agent reports it.
+ * `gitfleet agent suspend -m WHY`: takes this server out of every rollout until `agent resume`, even across restarts.
+ * It keeps what it shows; a swap that has happened is still activated. Needs no ZooKeeper: a running agent reports it.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });

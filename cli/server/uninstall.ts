@@ -27,7 +27,7 @@ export async function run({ options }: Call): Promise<number> {
   return EXIT.converged;
 }
 
-/** Removes settings and state. What is served stays, and with it the user that owns it. */
+/** Removes settings and state. What is served stays, and so does the user that owns it. */
 async function removeData(where: Where): Promise<void> {
   const template = await readFile(packagingFile('gitfleet.yml'), 'utf8');
   const { root, state } = await settingsOfServer(underPrefix(where.prefix, SETTINGS_FILE), template);
@@ -50,7 +50,7 @@ async function removeData(where: Where): Promise<void> {
   }
 }
 
-/** A settings file may name any directory as state; only what an agent made is removed. */
+/** A settings file may name any directory as state. Only what an agent made is removed. */
 async function notOurs(state: string): Promise<string[]> {
   const names = await readdir(state).catch(() => []);
   return names.filter(

@@ -19,8 +19,8 @@ import { say, sayJson } from '../shell/terminal.ts';
 
 /**
  * `gitfleet agent verify [--deep]`: whether what this server shows is its commit, whether or not an agent runs and
- * ZooKeeper answers. Changes nothing and takes nothing from the agent. Exits 0 when all of it is, 1 when something
- * differs or could not be compared, or no state is there to compare it with, 2 on bad settings.
+ * ZooKeeper answers. Changes nothing and does not disturb the agent. Exits 0 if everything matches; 1 if something
+ * differs or could not be compared, or there is no state to compare with; 2 on bad settings.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options, { zookeeper: false });
@@ -30,7 +30,7 @@ export async function run({ options }: Call): Promise<number> {
   const deep = Boolean(options['deep']);
   const stop = new AbortController();
   onSignals(() => stop.abort(new DOMException('stopped by a signal', 'AbortError')));
-  // Only the state knows which links there are: without it none would be found, whatever the root has.
+  // Only the state knows which links there are: without it none would be found, whatever is in the root.
   await stat(layout.appState).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? noAgent(layout.appState) : error;
   });
@@ -67,7 +67,7 @@ function linkLines({ link, commitId, instead, drift, clean }: VerifiedLink, deep
   ];
 }
 
-/** As git/worktree/compare.ts cuts its lists. */
+/** The limit of the lists in git/worktree/compare.ts. */
 const MAX_SHOWN = 20;
 const longest = ({ changed, missing, strangers }: NonNullable<VerifiedLink['drift']>) =>
   Math.max(changed.length, missing.length, strangers.length);

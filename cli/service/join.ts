@@ -6,7 +6,9 @@ import { say, sayJson } from '../shell/terminal.ts';
 import { ofThisServer } from './leave.ts';
 import { serviceOf } from './operands.ts';
 
-/** `gitfleet service join NAME`: ends `gitfleet service leave`. The agent registers after a good look at the service. */
+/**
+ * `gitfleet service join NAME`: ends `gitfleet service leave`. The agent registers after a good look at the service.
+ */
 export async function run(call: Call): Promise<number> {
   const service = serviceOf(call.words);
   const { agentId, appState } = await ofThisServer(call, service);

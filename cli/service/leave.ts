@@ -17,8 +17,8 @@ import { say, sayJson, usage, warn } from '../shell/terminal.ts';
 import { serviceOf } from './operands.ts';
 
 /**
- * `gitfleet service leave NAME -m WHY`, on a server: its agent leaves the service as soon as the floor allows, and stays
- * out until `gitfleet service join NAME`, restarts included.
+ * `gitfleet service leave NAME -m WHY`, on a server: its agent leaves the service as soon as the floor allows, and
+ * stays out until `gitfleet service join NAME`, even across restarts.
  */
 export async function run(call: Call): Promise<number> {
   const { options, words } = call;
@@ -39,7 +39,7 @@ export async function run(call: Call): Promise<number> {
   return isOut ? EXIT.converged : EXIT.notConverged;
 }
 
-/** The agent of this server, whose settings have to name the service. @throws FleetError USAGE */
+/** The agent of this server, whose settings must name the service. @throws FleetError USAGE */
 export async function ofThisServer({ options }: Call, service: string) {
   const settings = await readSettings(options);
   const agent = agentSettings(settings);
@@ -65,7 +65,7 @@ async function untilOut(session: Session, service: string, agentId: string, time
   }
 }
 
-/** Null: it is not listed. Empty: nothing is known to keep it. */
+/** Null: it is not listed. Empty: nothing known keeps it. */
 async function whyListed(session: Session, service: string, agentId: string): Promise<string | null> {
   const paths = serviceZnodes(service);
   const [listed, twins, fleet] = await Promise.all([

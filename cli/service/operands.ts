@@ -21,6 +21,6 @@ export function portOf(given: unknown): number {
   throw usage('--port must be a port from 1 to 65535', 'such as: --port 8080');
 }
 
-/** The rights of what a session makes below a service. */
+/** The rights for what a session creates below a service. */
 export const accessOf = ({ roles, session }: Pick<SessionAccess, 'roles' | 'session'>): ServiceAccess =>
   roles === null ? openServiceAccess : serviceAccess(roles, registrarIn(session.auth ?? []));

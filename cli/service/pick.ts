@@ -11,7 +11,7 @@ import { outputOf } from './list.ts';
 import { serviceOf } from './operands.ts';
 import { readOnce } from './read-once.ts';
 
-/** What a single call can do: it knows no earlier picks, so no round-robin and no least-conn. */
+/** The strategies for a single call: it knows no earlier picks, so round-robin and least-conn are not possible. */
 const OF_ONE_CALL = ['random', 'sticky'];
 
 /** `gitfleet service pick NAME`: prints the address of one instance. */

@@ -6,18 +6,18 @@ import type { ServiceList } from '../../services/view.ts';
 import { withSession } from '../shell/session.ts';
 import { warn } from '../shell/terminal.ts';
 
-/** A list, and how old it is where ZooKeeper did not confirm it. */
+/** A list, and its age if ZooKeeper did not confirm it. */
 export interface ListRead {
   readonly list: ServiceList;
   readonly ageMs: number | null;
 }
 
-/** With a cache a caller would rather have an old list than none. */
+/** A caller with a cache prefers an old list to a long wait. */
 const WITH_CACHE_MS = 3_000;
 
 /**
- * One reading of a service's list. With a directory for it, the list is kept there, and what is kept counts where
- * ZooKeeper does not answer in time. @throws FleetError UNREACHABLE
+ * Reads a service's list once. With a cache directory, the list is kept there, and the kept list is used if ZooKeeper
+ * does not answer in time. @throws FleetError UNREACHABLE
  */
 export async function readOnce(settings: Settings, service: string, cacheDirectory: string | null): Promise<ListRead> {
   const cached = cacheDirectory === null ? null : await readCache(cacheDirectory, service);

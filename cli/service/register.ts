@@ -22,9 +22,9 @@ import { usage } from '../shell/terminal.ts';
 import { accessOf, portOf, serviceOf } from './operands.ts';
 
 /**
- * `gitfleet service register NAME --port P`: keeps a service of this machine registered while its port is open, in the
- * foreground, for a unit of its own. The registration ends with the process. A service that gitfleet deploys belongs into
- * agent.services, which knows of deployments.
+ * `gitfleet service register NAME --port P`: keeps a service of this machine registered while its check is well, in the
+ * foreground, for a unit of its own. The registration ends with the process. A service that gitfleet deploys belongs in
+ * agent.services, which takes deployments into account.
  */
 export async function run({ options, words }: Call): Promise<number> {
   holdSignals();
@@ -82,7 +82,7 @@ async function keep({ settings, service, agentId, address, look, log }: Keeping,
 
 const LOOK_MS = 1_000;
 
-/** `tcp`, the default, at the address that callers get; or a url. @throws FleetError USAGE */
+/** `tcp`, the default, checks the address that callers get; or a url. @throws FleetError USAGE */
 function lookOf(check: string | undefined, address: string): Keeping['look'] {
   if (check === undefined || check === 'tcp') {
     return (signal) => lookTcp(address, LOOK_MS, clock, signal);

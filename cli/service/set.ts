@@ -9,7 +9,9 @@ import { readSettings } from '../shell/settings.ts';
 import { say, sayJson, usage } from '../shell/terminal.ts';
 import { serviceOf } from './operands.ts';
 
-/** `gitfleet service set NAME --min-available 50%`: the floor of a service; without the option it shows it. */
+/**
+ * `gitfleet service set NAME --min-available 50%`: sets the floor of a service. Without the option it shows the floor.
+ */
 export async function run({ options, words }: Call): Promise<number> {
   const service = serviceOf(words);
   const given = options['minAvailable'];

@@ -18,8 +18,8 @@ import { usage } from '../shell/terminal.ts';
 import { accessOf, serviceOf } from './operands.ts';
 
 /**
- * `gitfleet service write NAME`: keeps a file, or the servers of a HAProxy backend, at the list of a service until it is
- * ended, in the foreground. What it has applied, it acknowledges to the instances that leave.
+ * `gitfleet service write NAME`: keeps a file, or the servers of a HAProxy backend, at the list of a service until it
+ * is ended, in the foreground. What it has applied is acknowledged to the instances that leave.
  */
 export async function run({ options, words }: Call): Promise<number> {
   holdSignals();

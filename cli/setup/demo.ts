@@ -21,7 +21,7 @@ const shutdown = createShutdown((name, error) => warn(`demo: stopping ${name} fa
 
 /**
  * The whole product on one machine with real parts: ZooKeeper, a bare repository with the hook, three agents as
- * processes of their own. Everything lives in one temporary directory and goes with the demo.
+ * separate processes. Everything is in one temporary directory, which is removed with the demo.
  */
 export async function run({ options }: Call): Promise<number> {
   const stopped = untilStopped();
@@ -31,7 +31,7 @@ export async function run({ options }: Call): Promise<number> {
     const show = playShow(directory);
     const ended = await Promise.race([show, stopped]);
     if (typeof ended === 'string') {
-      // End the running command, and learn of what is just starting, before everything is stopped.
+      // Ends the running command, and waits for what is just starting, before everything is stopped.
       shutdown.ask();
       await show.catch(() => {});
       return EXIT.detached;
@@ -75,7 +75,7 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
   await push(clone, 'Prices go up', 'Welcome to the shop, now dearer\n');
 
   title('6. going back: gitfleet rollback');
-  // In the clone, which knows the commits that go and the branch that keeps them.
+  // In the clone, which has the commits that are taken away and the branch that contains them.
   await gitfleet(['rollback', '-z', z, '-m', 'customers complain'], clone);
 
   title('7. the fleet now');
@@ -98,7 +98,10 @@ async function playShow(directory: string): Promise<{ exitCode: number }> {
   return { exitCode: verdict.reached === AGENTS.length ? EXIT.converged : EXIT.failed };
 }
 
-/** For trying more in the clone: a plain `git push` has a destination, and a commit needs no user name on this machine. */
+/**
+ * For further trials in the clone: a plain `git push` has a destination, and a commit needs no user name on this
+ * machine.
+ */
 const AS_CLONED = {
   'branch.main.remote': 'origin',
   'branch.main.merge': 'refs/heads/main',
@@ -135,8 +138,8 @@ function startAgent(id: string, zookeeper: string, directory: string): ChildProc
   const home = join(directory, id);
   const layout = ['--root', join(home, 'root'), '--state', join(home, 'state')];
   const args = [MAIN, 'agent', 'run', '--id', id, ...layout, '-z', zookeeper, '--allow-url', `file://${directory}`];
-  // In a group of its own: Ctrl-C is for the demo, which then stops its agents one by one. Were the demo killed, the
-  // agents would end at their next log line, whose reader is gone.
+  // In a process group of its own: Ctrl-C goes only to the demo, which then stops its agents one by one. If the demo is
+  // killed, the agents end at their next log line, because its reader is gone.
   const stdio: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'pipe'];
   const child = spawn(process.execPath, args, { stdio, env: environment(), detached: true });
   const log = mkdir(home, { recursive: true }).then(() => createWriteStream(join(home, 'agent.log'), { flags: 'a' }));
@@ -151,7 +154,7 @@ function startAgent(id: string, zookeeper: string, directory: string): ChildProc
   return child;
 }
 
-/** Resolves once the agent's log says that it watches. */
+/** Resolves once the agent's log says that it is watching. */
 async function watching(log: string): Promise<void> {
   for (let tries = 0; tries < 600; tries += 1) {
     if ((await readFile(log, 'utf8').catch(() => '')).includes('watching')) return;
@@ -169,7 +172,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
   cancel();
 }
 
-/** Runs one gitfleet command and shows what it prints. */
+/** Runs one gitfleet command and shows its output. */
 async function gitfleet(args: readonly string[], cwd: string): Promise<void> {
   const words = args.filter((arg, at) => arg !== '-z' && args[at - 1] !== '-z');
   say(`   $ gitfleet ${words.map(shellWord).join(' ')}`);
@@ -203,7 +206,7 @@ async function shown(argv: readonly string[], cwd: string, print = true): Promis
   );
 }
 
-/** Of this machine only what programs need to run; no GITFLEET_ or GIT_ settings of the person's take part. */
+/** Only what programs need to run: no GITFLEET_ or GIT_ settings of the person are used. */
 function environment(): Record<string, string> {
   const { PATH, HOME, LANG } = process.env;
   return { PATH: PATH ?? '/usr/bin:/bin', HOME: HOME ?? '/', LANG: LANG ?? 'C.UTF-8' };

@@ -5,17 +5,17 @@ import { mergeSettings } from '../../schemas/settings/settings-sources.ts';
 import { usage } from '../shell/terminal.ts';
 
 /**
- * What the first settings file of a machine must know, as questions, and its text. Pure but for `ask`. Each answer is
- * judged as settings are, at once; the text is read back before it is returned, so that no file is written that the
- * agent or a publisher would refuse.
+ * What the first settings file of a machine must contain, as questions, and its text. Pure except for `ask`. Each
+ * answer is judged at once, as settings are. The text is parsed again before it is returned, so that no file is written
+ * that the agent or a publisher would refuse.
  */
 export type Machine = 'server' | 'publisher';
 
 interface Question {
-  /** The option that answers it, as commander names it. */
+  /** The option that answers it, with its name in code. */
   readonly flag: string;
   readonly words: string;
-  /** What an empty answer means; null: it needs an answer, undefined: it may stay open. */
+  /** The meaning of an empty answer; null: an answer is required; undefined: it may stay unset. */
   readonly fallback: string | null | undefined;
 }
 
@@ -59,13 +59,16 @@ const OTHERS: Readonly<Record<Machine, readonly string[]>> = {
 
 type Flags = Readonly<Record<string, unknown>>;
 
-/** Where relative paths are meant from, and the name that an agent has unless it is given one. */
+/** The directory that relative paths refer to, and the default name of an agent. */
 interface Here {
   readonly directory: string;
   readonly host: string;
 }
 
-/** All flags, with the answers to the questions that were open; without a terminal, with the fallbacks. @throws FleetError USAGE, SETTINGS */
+/**
+ * All flags, with the answers to the open questions; without a terminal, with the fallbacks. @throws FleetError USAGE,
+ * SETTINGS
+ */
 export async function answered(
   machine: Machine,
   given: Flags,
@@ -115,7 +118,7 @@ const missingOptions = (machine: Machine, missing: readonly string[]): FleetErro
 const merged = (flags: Flags, { directory }: Here) => mergeSettings({ flags, environment: {}, directory });
 const judge = (flags: Flags, here: Here) => parseSettings(merged(flags, here), here.host);
 
-/** In one line; null: it is fine. */
+/** In one line; null: there is none. */
 function problemOf(flags: Flags, here: Here): string | null {
   try {
     judge(flags, here);
@@ -137,7 +140,7 @@ export function settingsText(machine: Machine, flags: Flags, here: Here): string
   return text;
 }
 
-/** Sections, lists and texts: a text as JSON is YAML. */
+/** Sections, lists and texts. A JSON string is valid YAML. */
 function yamlLines(section: Readonly<Record<string, unknown>>, indent: string): string[] {
   return Object.entries(section).flatMap(([key, value]) => {
     if (Array.isArray(value))

@@ -10,7 +10,7 @@ import { makeService } from '../../services/make-service.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { usage } from '../shell/terminal.ts';
 
-/** What `init --service` made of one service. */
+/** What `init --service` did for one service. */
 export interface InitService {
   readonly service: string;
   readonly made: readonly string[];
@@ -27,8 +27,8 @@ export function servicesOf(given: unknown): readonly string[] {
 }
 
 /**
- * Makes services, each with rights of its own and a credential file for its registrar. Repeatable: a credential that
- * exists is kept, and what is registered stays.
+ * Sets up services, each with its own rights and a credential file for its registrar. Repeatable: an existing
+ * credential is kept, and registrations stay.
  * @param roles null: the app is open, and so are its services.
  */
 export async function initServices(

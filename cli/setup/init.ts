@@ -69,19 +69,19 @@ export async function run({ options }: Call): Promise<number> {
   });
 }
 
-/** `--plain-flags /app/features`: flags that are on or off are shown there for programs that know only ZooKeeper. */
+/** `--plain-flags /app/features`: shows flags that are on or off there, for programs that know only ZooKeeper. */
 async function showPlain(session: Session, app: string, access: Access, directory: string): Promise<void> {
   if (!APP_ZNODE.test(directory) || `${directory}/`.startsWith(`${app}/`) || app.startsWith(`${directory}/`)) {
     throw usage(`--plain-flags ${directory} is no znode path outside ${app}`, 'such as: --plain-flags /app/features');
   }
   checkValuePath(directory);
   await refuseInApp(session, directory);
-  // A flag with the name of an app would make nodes in it.
+  // A flag with the name of an app would create nodes in that app.
   await refuseAbove(session, directory, true);
   await bindPlain({ session, znodes: znodes(app), access, now: () => systemClock.now() }, directory);
 }
 
-/** Where the servers or other people's rights are in the way the app is as good without one. */
+/** If the servers or foreign rights prevent it, the app works without a quota. */
 async function quotaOf(settings: Settings, access: Access): Promise<string> {
   const { connect } = settings.zookeeper;
   const { chroot } = parseConnectString(connect);
@@ -111,13 +111,13 @@ async function refuseOpenApp(settings: Settings): Promise<void> {
 
 const fileOf = (directory: string, role: string): string => join(directory, `${role}.auth`);
 
-/** The node itself, or the nearest one above it that exists; ZooKeeper tells this to every client. */
+/** The node, or its nearest existing parent. ZooKeeper tells every client whether a node exists. */
 async function nearest(session: Session, path: string): Promise<string> {
   if (path === '' || (await session.exists(path))) return path || '/';
   return await nearest(session, path.slice(0, path.lastIndexOf('/')));
 }
 
-/** Before the first znode: what is made with rights that no client meets stays for ever. */
+/** Called before the first znode is created: one with rights that no client can have would stay for ever. */
 async function refuseOtherDigest(session: Session, app: string, id: string): Promise<void> {
   const above = await nearest(session, app.slice(0, app.lastIndexOf('/')));
   const met = await isMetBy(session, id, above === '/' ? ['/'] : [above, '/'], newNonce());
@@ -143,7 +143,7 @@ function otherCredentials(there: string, wanted: string, directory: string | nul
 interface Credentials {
   /** The operator's file. */
   readonly operator: string;
-  /** Removes the files that were made here, which no znode knows. */
+  /** Removes the files that were created here, whose credentials no znode knows. */
   remove(): Promise<void>;
 }
 
@@ -155,7 +155,7 @@ async function writeCredentials(directory: string): Promise<Credentials> {
   const there = await readFile(operator, 'utf8').catch(() => null);
   if (there === null) {
     const files = makeCredentials(() => randomBytes(24).toString('base64url'));
-    // The operator's last: while it is missing, a run that was cut short starts over.
+    // The operator's file last: while it is missing, an interrupted run starts over.
     for (const role of [...ROLES].reverse()) await writeDurably(fileOf(directory, role), files[role], 0o600);
   } else await addLaterRoles(directory, there);
   const remove = async () => {
@@ -166,7 +166,10 @@ async function writeCredentials(directory: string): Promise<Credentials> {
   return { operator, remove };
 }
 
-/** Credential files of an earlier version learn the roles of this one; the operator's last, which a next run looks at. */
+/**
+ * Adds the roles of this version to credential files of an earlier one; the operator's file last, which the next run
+ * checks.
+ */
 async function addLaterRoles(directory: string, operator: string): Promise<void> {
   const parsed = parseCredentials(operator);
   if (!('roles' in parsed) || parsed.roles === null) return;
@@ -185,7 +188,7 @@ async function rolesOf(file: string) {
   throw usage(`${file} is not a credential file of init`, 'move it away if you do not need it, and run init again');
 }
 
-/** A plain copy would read the agent's settings, which may be invalid and do not matter here. */
+/** A plain copy would evaluate the agent's settings, which may be invalid and do not matter here. */
 const asOperator = (settings: Settings, authFile: string): Settings =>
   Object.create(settings, { zookeeper: { value: { ...settings.zookeeper, authFile } } });
 

@@ -12,9 +12,9 @@ import { say, stdout, usage } from '../shell/terminal.ts';
 import { answered, type Machine, settingsText } from './first-settings.ts';
 
 /**
- * `gitfleet setup [server|publisher]`: asks for what the first settings file needs, and writes it. What an option gives
- * is not asked; without a terminal nothing is. A file that exists is never overwritten, but for the example that a
- * package brought and that is still as it came. Nothing is asked of ZooKeeper.
+ * `gitfleet setup [server|publisher]`: asks for what the first settings file needs, and writes it. It does not ask for
+ * what an option gives, and asks nothing without a terminal. An existing file is never overwritten, except for the
+ * unchanged example of a package. ZooKeeper is not contacted.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const file = resolve(String(options['out'] ?? defaultFile()));
@@ -34,7 +34,7 @@ export async function run({ options, words }: Call): Promise<number> {
 
 const isRoot = () => process.getuid?.() === 0;
 
-/** Where gitfleet looks, for who may write there; else with the user's own files. */
+/** The default settings file if the user may write there; otherwise, a file of the user. */
 const defaultFile = (): string =>
   isRoot() ? DEFAULT_FILE : join(process.env['HOME'] ?? '.', '.config/gitfleet/gitfleet.yml');
 
@@ -48,7 +48,7 @@ async function machineOf(word: string | undefined, ask: Ask | null): Promise<Mac
 
 type Ask = (question: string, problem: string | null) => Promise<string>;
 
-/** Reads lines as the terminal hands them over. Ctrl-C ends the process as ever: nothing is written yet. */
+/** Reads lines from the terminal. Ctrl-C ends the process as usual: nothing is written yet. */
 function atTerminal(): { readonly ask: Ask; readonly leave: () => void } {
   const lines = process.stdin.setEncoding('utf8')[Symbol.asyncIterator]();
   return {
@@ -89,7 +89,7 @@ async function makeDirectory(directory: string): Promise<void> {
   await chmod(directory, 0o755);
 }
 
-/** Whole or not at all: a name that appears meanwhile is another's, and stays. */
+/** All or nothing: a file that appears meanwhile belongs to another process, and stays. */
 async function write(file: string, text: string): Promise<void> {
   await makeDirectory(dirname(file)).catch((error: Error) => {
     throw FleetError.of(
