@@ -27,16 +27,19 @@ import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
 const ANSWER_MS = 10_000;
-/** Holds end, and ages are shown, by the clocks of different machines: people notice differences from about here. */
+/**
+ * Clocks of different machines decide when holds end and which ages are shown: people notice differences from about
+ * here.
+ */
 const MAX_SKEW_MS = 5_000;
 
 interface Coordination {
   readonly findings: readonly Finding[];
-  /** What the app asks of every server now, where that can be read. */
+  /** The app's current target, if it can be read. */
   readonly target: Target | null;
 }
 
-/** The servers one by one, a session with our credential, the rights of the app's znodes, and the clocks. */
+/** Checks the servers one by one, a session with our credential, the rights of the app's znodes, and the clocks. */
 export async function checkCoordination(settings: Settings): Promise<Coordination> {
   const servers = await checkServers(settings);
   const allowed = await sessionAccess(settings).catch((error: unknown) => fromError('credential', error));
@@ -62,7 +65,10 @@ export async function checkCoordination(settings: Settings): Promise<Coordinatio
   }
 }
 
-/** The servers decide, between bounds of their own: it says how soon an agent that is gone counts as offline. */
+/**
+ * The servers decide the timeout, within their own limits. It determines how soon an agent that is gone counts as
+ * offline.
+ */
 function sessionFinding(ms: number, askedMs: number, grantedMs: number): Finding {
   if (grantedMs === askedMs) return ok('session', `connected in ${ms} ms, session timeout ${grantedMs / 1_000} s`);
   const says = `connected in ${ms} ms; session timeout ${grantedMs / 1_000} s, though ${askedMs / 1_000} s were asked for`;
@@ -82,7 +88,7 @@ function noSession(session: Session, { zookeeper }: Settings, error: unknown): F
 
 async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
   const { hosts } = parseConnectString(zookeeper.connect);
-  // With TLS the administrative words are not answered on this port; the session below tells.
+  // With TLS this port does not answer administrative commands. The session below shows whether the servers work.
   if (zookeeper.tls) return [];
   const statuses = await serverStatus(hosts, { timeoutMs: 3_000, clock });
   const away = statuses.filter(({ role }) => role === 'unreachable');
@@ -110,7 +116,7 @@ async function checkServers({ zookeeper }: Settings): Promise<Finding[]> {
   ];
 }
 
-/** A server that takes the connection and ends it runs: to start it would not help. */
+/** A server that accepts the connection and closes it is running: starting it would not help. */
 const hintFor = ({ reason = '' }: ServerStatus): string =>
   reason.startsWith(CLOSED_AT_ONCE)
     ? 'raise maxClientCnxns in its zoo.cfg; or this port is the one for TLS (secureClientPort)'
@@ -148,7 +154,7 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
   }
 }
 
-/** Such a node keeps its agent offline; one of no session for good. */
+/** Such a node keeps its agent offline. Without a session, it does so until it is removed. */
 const falsePresences = (fleet: readonly AgentView[]): Finding[] =>
   fleet
     .filter((view) => view.falsePresence)
@@ -160,7 +166,7 @@ const falsePresences = (fleet: readonly AgentView[]): Finding[] =>
       ),
     );
 
-/** Everything that reads the fleet leaves these out. */
+/** Nodes and agents that everything that reads the fleet leaves out. */
 function unseen({ ignored, unread }: Fleet, { online, agents }: Znodes): Finding[] {
   const hint = `look with a ZooKeeper client at the children of ${online} and ${agents}, and remove what is no agent's`;
   return [
@@ -177,7 +183,7 @@ function unseen({ ignored, unread }: Fleet, { online, agents }: Znodes): Finding
   ];
 }
 
-/** In an app that is open altogether the rights say more than enough. */
+/** For an app that is open as a whole, the finding about rights says enough. */
 function enrolmentFindings({ enrolment, notEnrolled }: Fleet, { access }: SessionAccess): Finding[] {
   if (isOpen(access.of('app'))) return [];
   const findings: Finding[] = [];
@@ -221,7 +227,7 @@ function rightsFindings(
   return findings;
 }
 
-/** A server's credential need not publish; a machine without a root is there for nothing else. */
+/** A server's credential need not publish. A machine without a root is for nothing else. */
 async function checkPublishing({ agent }: Settings, session: Session, paths: Znodes): Promise<Finding[]> {
   if (agent.root !== undefined) return [];
   if ((await publishRefusal(session, paths)) === null) return [ok('publish', 'this credential may publish')];
@@ -244,7 +250,9 @@ function clockFinding(skewMs: number): Finding {
   return warning('clock', says, 'run chrony or systemd-timesyncd on both machines');
 }
 
-/** Publishers and the operator may ask for the time; others, as agents, make an ephemeral node of a moment. */
+/**
+ * Publishers and the operator may ask for the time. For others, such as agents, a short-lived ephemeral node shows it.
+ */
 async function checkClocks(session: Session, paths: Znodes, allowed: SessionAccess): Promise<Finding> {
   try {
     const { skewMs } = await readEnsembleTime(session, paths.clock, clock);

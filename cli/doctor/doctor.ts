@@ -18,9 +18,10 @@ import { checkGit, checkNode } from './programs.ts';
 import { lookAsAgent } from './user.ts';
 
 /**
- * `gitfleet doctor`: checks everything a deployment needs from this machine, names what is wrong and says what to do. It
- * changes nothing. With a root in the settings it checks as the agent of this server, with the agent's user; elsewhere (a
- * git host, a publisher) programs and ZooKeeper only. Exits 0 if nothing failed, 1 if something did, 2 on bad settings.
+ * `gitfleet doctor`: checks everything that a deployment needs from this machine, names what is wrong and says what to
+ * do. It changes nothing. If the settings have a root, it checks as the agent of this server, with the agent's user;
+ * otherwise (a git host, a publisher) only programs and ZooKeeper. Exits 0 if nothing failed, 1 if something did, 2 on
+ * bad settings.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
@@ -42,7 +43,7 @@ export async function run({ options }: Call): Promise<number> {
   return findings.some(({ verdict }) => verdict === 'fail') ? EXIT.failed : EXIT.converged;
 }
 
-/** What is asked as the agent asks it: what was named with --url, and what the fleet shows now. */
+/** The repositories to try as the agent does: the one named with --url, and that of the current target. */
 function repositoriesOf({ url }: Call['options'], target: Target | null): RepositoryUrl[] {
   const named = url === undefined ? null : parseUrl(String(url), ANY_URL);
   if (named && !named.ok) throw new FleetError(named.failure);

@@ -7,7 +7,7 @@ import type { Credential, RepositoryUrl } from '../../schemas/values.ts';
 import { coordinatorAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
-/** Where the settings come from: a value of another place than expected explains most surprises. */
+/** Where the settings come from: a value from an unexpected place explains most surprises. */
 export function settingsFindings(origins: readonly SettingOrigin[], file: string | null): Finding[] {
   const given = origins.filter(({ from }) => from !== 'file').map(({ setting, name }) => `${setting} from ${name}`);
   const rest = file === null ? 'no settings file' : `${given.length > 0 ? 'the rest from' : 'from'} ${file}`;
@@ -27,7 +27,9 @@ export function settingsFindings(origins: readonly SettingOrigin[], file: string
   ];
 }
 
-/** Every file that the settings of an agent name, read as the agent reads it. @param file the settings file itself. */
+/**
+ * Checks every file that the settings of an agent name, reading it as the agent does. @param file the settings file.
+ */
 export async function checkFiles(settings: Settings, file: string | null): Promise<Finding[]> {
   const { credentials, allowRepositorySteps, allowUrls } = settings.agent;
   const findings = [
@@ -53,7 +55,7 @@ async function checkCoordinator(settings: Settings): Promise<Finding[]> {
   }
 }
 
-/** Whether the files can be read, and then by the rules that a fetch applies to them. */
+/** Whether the files can be read, and then whether they pass the rules that a fetch applies to them. */
 async function checkCredential(credential: Credential, protocols: readonly string[]): Promise<Finding[]> {
   const { prefix, sshKeyFile, knownHosts, tokenFile, caFile } = credential;
   const unreadable = await checkReadable('credentials', { sshKeyFile, knownHosts, tokenFile, caFile });

@@ -1,12 +1,12 @@
 import { classify } from '../../runtime/errors.ts';
 import { visible } from '../../runtime/safe-text.ts';
 
-/** What one check of `gitfleet doctor` found. `warn`: it works, but may need attention. `fail`: it will not work. */
+/** The result of one check of `gitfleet doctor`. `warn`: it works, but may need attention. `fail`: it will not work. */
 export interface Finding {
   readonly check: string;
   readonly verdict: 'ok' | 'warn' | 'fail';
   readonly says: string;
-  /** What to do; null where there is nothing to do. */
+  /** What to do; null if there is nothing to do. */
   readonly hint: string | null;
 }
 
@@ -14,13 +14,13 @@ export const ok = (check: string, says: string): Finding => ({ check, verdict: '
 export const warning = (check: string, says: string, hint: string): Finding => ({ check, verdict: 'warn', says, hint });
 export const failed = (check: string, says: string, hint: string): Finding => ({ check, verdict: 'fail', says, hint });
 
-/** A failure of ours as a finding: its code, reason and hint say what a person needs. */
+/** A failure of ours as a finding, with its code, reason and hint. */
 export function fromError(check: string, error: unknown): Finding {
   const { code, message, hint } = classify(error);
   return failed(check, `${code}: ${message}`, hint);
 }
 
-/** The whole report, as plain lines: one per finding, its hint below it, the verdict last. */
+/** The whole report in plain lines: one per finding, with its hint below it, and the verdict last. */
 export function findingLines(about: string, findings: readonly Finding[]): string[] {
   const width = Math.max(...findings.map(({ check }) => check.length));
   const word = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' };

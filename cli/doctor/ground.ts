@@ -70,13 +70,13 @@ async function checkAgent(layout: Layout, agentId: string, clock: Clock): Promis
   }
 }
 
-/** The agent refuses a root that another one owns; here it is said before it starts. */
+/** The agent refuses a root that another one owns; this shows it before the agent starts. */
 async function checkOwner(layout: Layout, agentId: string, running: boolean | null): Promise<Finding> {
   const owner = await readOwner(layout.root);
   if (owner === null) return ok('owner', 'no agent has taken this root yet');
   if (owner !== 'unknown' && owner.agentId === agentId) return ok('owner', `the root belongs to ${agentId}`);
   const whose = owner === 'unknown' ? 'another user' : `agent ${owner.agentId}`;
-  // The name may have been given to the agent alone, and this one is only the host's.
+  // The agent may have been given a name that doctor does not know; then this one is only the host's.
   const same =
     owner === 'unknown' ? [] : [`if that is the agent of this server, look again with --id ${owner.agentId}`];
   const gone = running ? [] : [`if that agent is gone for good, remove ${ownerFile(layout.root)}`];
@@ -91,7 +91,7 @@ function checkRunning(running: boolean | null): Finding {
   return warning('agent', 'it does not run', 'systemctl start gitfleet-agent, or: gitfleet agent run');
 }
 
-/** Each file system once. */
+/** Checks each file system once. */
 async function checkDisks(paths: readonly string[]): Promise<Finding[]> {
   const devices = new Map<number, string>();
   for (const path of paths) {
@@ -101,7 +101,7 @@ async function checkDisks(paths: readonly string[]): Promise<Finding[]> {
   return await Promise.all([...devices.values()].map(checkSpace));
 }
 
-/** The directory itself, or the nearest one above it that exists, and its device. */
+/** The directory, or its nearest existing parent, with its device. */
 async function nearest(path: string): Promise<[string, number]> {
   const found = await stat(path).catch(() => null);
   return found || path === '/' ? [path, found?.dev ?? 0] : await nearest(dirname(path));

@@ -12,7 +12,7 @@ import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 const ANSWER_MS = 15_000;
 
 /**
- * Whether this agent could fetch: the host behind every allowed prefix, and each of these repositories, asked with the
+ * Whether this agent could fetch: tries the host behind every allowed prefix, and each of these repositories with the
  * agent's own credentials.
  */
 export async function checkOrigins(
@@ -48,7 +48,7 @@ async function checkRepository(agent: AgentSettings, url: RepositoryUrl, sandbox
 
 const PORTS: Record<string, number> = { 'https:': 443, 'http:': 80, 'ssh:': 22, 'git:': 9_418 };
 
-/** A prefix need not be a repository, so only its host can be asked, the proxy on the way there, or its directory. */
+/** A prefix need not be a repository, so only its host can be tried, the proxy on the way there, or its directory. */
 async function checkPrefix(prefix: string, proxy: string | undefined, clock: Clock): Promise<Finding> {
   const parsed = parseUrl(prefix, { allow: 'any' });
   const url = new URL(parsed.ok ? parsed.url : prefix);
@@ -75,7 +75,7 @@ async function checkPrefix(prefix: string, proxy: string | undefined, clock: Clo
   return warning('urls', `${where}: ${problem}`, hint);
 }
 
-/** Null when a connection could be made, else why not. */
+/** Null if a connection could be made, else why not. */
 function dial(host: string, port: number, clock: Clock): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });

@@ -2,10 +2,10 @@ import { createGit, type GitSandbox } from '../../git/run/process.ts';
 import { gitVersion } from '../../git/run/version.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
-/** package.json says the same in `engines`. */
+/** The same as `engines` in package.json. */
 const MIN_NODE = [20, 19];
 
-/** @param version as process.versions.node gives it. */
+/** @param version as in process.versions.node. */
 export function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const enough = major > (MIN_NODE[0] as number) || (major === MIN_NODE[0] && minor >= (MIN_NODE[1] as number));

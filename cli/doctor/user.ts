@@ -6,9 +6,9 @@ import { DEFAULT_FILE } from '../shell/settings.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 
 /**
- * If root runs doctor, this process becomes the agent's user: root reads every file and enters every directory, and
- * would find nothing wrong where the agent cannot start. With the settings of the unit, that is the unit's user; else
- * the owner of the state directory.
+ * If root runs doctor, this process becomes the agent's user: root can read every file and enter every directory, and
+ * would find nothing wrong even if the agent cannot start. With the settings of the unit it is the unit's user;
+ * otherwise, the owner of the state directory.
  */
 export async function lookAsAgent({ state }: AgentSettings, settingsFile: string | null): Promise<Finding> {
   if (process.getuid?.() !== 0) return ok('user', `checked as uid ${process.getuid?.()}`);

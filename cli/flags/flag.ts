@@ -73,7 +73,7 @@ const history = (call: Call): Promise<number> =>
     else say(...flagHistoryLines(changes, screenNow(systemClock.now())));
   });
 
-/** Puts the flag of one change back to what it was before that change: by default of the newest one. */
+/** Restores the flag to what it was before one change; by default, before the newest one. */
 const rollback = (call: Call): Promise<number> =>
   onFlags(call, async (parts) => {
     const changes = await readFlagChanges(parts, 200);
@@ -86,7 +86,7 @@ const rollback = (call: Call): Promise<number> =>
     if (later) throw changedAgain(back, flagChangeName(later.number));
     const reason = (call.options['message'] as string | undefined) ?? `back to before ${flagChangeName(back.number)}`;
     await write(call, parts, back.flag, 'rollback', reason, (flags) => {
-      // A switch that a person threw since is not undone, be it a moment ago.
+      // A flag that was switched again since, even a moment ago, is not overwritten.
       const now = definitionOf(flags.flags.get(back.flag));
       if (now !== back.after && !back.omitted.includes('after')) throw changedAgain(back, null);
       return withDefinition(flags, back.flag, back.before);
@@ -120,7 +120,7 @@ async function write(
   const also = (after: Flags) => plainOperations(parts, after, flag);
   const withoutAlso = ({ code, path }: ZooKeeperError) => warn(`${visible(path, 300)} stays as it is: ${code}`);
   const done = await written(`the flag ${flag} may be changed`, async () => {
-    // What another program set in the meantime is a change before this one.
+    // What another program set in the meantime becomes a change before this one.
     await settlePlain(parts);
     return await changeFlag(parts, { flag, by, reason, via, edit, also, withoutAlso });
   });

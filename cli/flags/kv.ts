@@ -76,7 +76,7 @@ const watch = (call: Call): Promise<number> =>
 /** By verb. */
 export const valueActions = { get, put, ls, rm, watch };
 
-/** Bytes that are no UTF-8 are given in base64, so that nothing of them is lost. */
+/** Bytes that are not UTF-8 are given in base64, so that nothing is lost. */
 function outputOf(path: string, data: Buffer, version: number): ValueOutput {
   const value = data.toString('utf8');
   return Buffer.from(value).equals(data)

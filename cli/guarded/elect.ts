@@ -13,8 +13,8 @@ import { runGuarded } from './run-guarded.ts';
 import { forwardSignals, sayInDoubt } from './signals-of-command.ts';
 
 /**
- * `gitfleet elect NAME -- CMD`: waits until it leads, and runs CMD while it does. It ends with CMD: the exit code is that
- * of CMD, and 75 where the lead was in doubt and CMD was ended. A service manager starts it again.
+ * `gitfleet elect NAME -- CMD`: waits until it leads, and runs CMD while it does. It ends with CMD. The exit code is
+ * that of CMD, or 75 if the lead was in doubt and CMD was ended. A service manager may start it again.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const [name = '', ...argv] = words;

@@ -13,8 +13,8 @@ import { runGuarded } from './run-guarded.ts';
 import { forwardSignals, sayInDoubt } from './signals-of-command.ts';
 
 /**
- * `gitfleet lock NAME [--wait 30s] -- CMD`: runs CMD while it holds the lock. The exit code is that of CMD; 75 where the
- * lock was in doubt and CMD was ended; 6 where the lock was not free in time.
+ * `gitfleet lock NAME [--wait 30s] -- CMD`: runs CMD while it holds the lock. The exit code is that of CMD; 75 if the
+ * lock was in doubt and CMD was ended; 6 if the lock was not free in time.
  */
 export async function run({ options, words }: Call): Promise<number> {
   const [name = '', ...argv] = words;

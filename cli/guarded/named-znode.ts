@@ -16,14 +16,14 @@ export function namedZnode(name: string, folder: string, { app }: Pick<Settings,
   return path;
 }
 
-/** With a credential, what is made is for its holders alone. */
+/** With a credential, only its holders may use the created nodes. */
 export async function ownAcl(settings: Settings): Promise<readonly AclEntry[]> {
   const { session } = await sessionAccess(settings);
   const has = (session.auth?.length ?? 0) > 0;
   return has ? [{ scheme: 'auth', id: '', permissions: 'cdrwa' }] : OPEN;
 }
 
-/** As for the connection itself: the deadline of a short session is short too. */
+/** As long as for the connection itself: the deadline of a short session would be short too. */
 const PATIENCE_MS = 30_000;
 
 export async function ensureParents(session: Session, path: string, acl: readonly AclEntry[]): Promise<string> {

@@ -7,9 +7,9 @@ import { EXIT } from '../shell/exit-codes.ts';
 
 /**
  * Runs a command while something is held, and ends it in time. Guarantee: when this resolves, nothing of the command's
- * process group is left. In doubt the group gets SIGTERM, and SIGKILL before another holder can begin. If we are killed, a
- * small shell in the group sees our end of its pipe close, and kills the group. Signals that we get are passed on.
- * What it does not do: reach a process that left the group, or run in time on a machine that was paused.
+ * process group is left. In doubt, the group gets SIGTERM, and SIGKILL before another holder can begin. If we are
+ * killed, a small shell in the group sees our end of its pipe close, and kills the group. Signals that we get are
+ * passed on. Not covered: a process that left the group, and a machine that was paused.
  */
 export async function runGuarded(argv: readonly string[], { fence, doubt, signals }: GuardedOptions): Promise<number> {
   const child = spawn('/bin/sh', ['-c', WITH_GUARD, 'sh', ...argv], {
@@ -44,9 +44,9 @@ export async function runGuarded(argv: readonly string[], { fence, doubt, signal
 interface GuardedOptions {
   readonly fence: bigint;
   readonly doubt: Doubt;
-  /** Hands over the signals that this process gets, until the end of the command. */
+  /** Passes on the signals that this process gets, until the end of the command. */
   readonly signals: (take: (signal: NodeJS.Signals) => void) => void;
 }
 
-/** The guard reads from our pipe, which no one writes to: it returns when the pipe closes. */
+/** The guard reads from our pipe, which nothing writes to: the read returns when the pipe closes. */
 const WITH_GUARD = `(trap '' TERM INT HUP; read -r _; kill -s KILL 0) <&3 >/dev/null 2>&1 & exec 3<&-; exec "$@"`;

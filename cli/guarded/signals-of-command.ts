@@ -3,7 +3,7 @@ import type { Doubt } from '../../zookeeper/recipes/in-doubt.ts';
 import { onSignals } from '../shell/signals.ts';
 import { warn } from '../shell/terminal.ts';
 
-/** Before the command runs a signal ends the waiting; from then on it is the command's. */
+/** Before the command runs, a signal ends the wait; after that, signals go to the command. */
 export function forwardSignals(): {
   readonly beforeCommand: AbortSignal;
   readonly toCommand: (take: (signal: NodeJS.Signals) => void) => void;

@@ -1,8 +1,9 @@
 import { type Described, type DescribedWord, spellings, type ValueSource, withAll } from './describe.ts';
 
 /**
- * Completion for bash, which needs nothing but bash: verbs, options, and values where the table knows them. It asks no
- * server and starts no process. For bash 4 and later. bash splits `--name=value` into three words, and `_gitfleet` takes them together again.
+ * Completion for bash, which needs only bash 4 or later: verbs, options, and values if the table knows them. It
+ * contacts no server and starts no process. bash splits `--name=value` into three words, and `_gitfleet` joins them
+ * again.
  */
 export function bashCompletion(root: Described): string {
   const verbs = withAll(root);
@@ -23,7 +24,10 @@ export function bashCompletion(root: Described): string {
   ].join('\n')}\n`;
 }
 
-/** What `_gitfleet` does: walks the words before the cursor, so that it knows the verb, or the option that is open. */
+/**
+ * The body of `_gitfleet`: walks the words before the cursor to find the verb, or the option that still needs its
+ * value.
+ */
 const WALK = `_gitfleet() {
   local cur=\${COMP_WORDS[COMP_CWORD]} verb='' option='' at=0 only='' word i
   local verbs options valued operands
@@ -64,7 +68,7 @@ function tableOf({ verbs, options, operands }: Described): string {
   ].join(' ');
 }
 
-/** After the last operand nothing is offered, unless it may come again. */
+/** After the last operand nothing is offered, unless it may be repeated. */
 function operandWord(operand: DescribedWord, at: number, all: readonly DescribedWord[]): string {
   const offered = quoted(replyOf(operand.values));
   return at === all.length - 1 && !operand.variadic ? `${offered} ':'` : offered;
@@ -83,7 +87,7 @@ function replyOf(values: ValueSource): string {
   return reply(`-W ${quoted(values.join(' '))}`);
 }
 
-/** By lines, so that a name with a blank in it stays one. */
+/** By lines, so that a name with a blank remains one word. */
 const reply = (what: string): string => `mapfile -t COMPREPLY < <(compgen ${what} -- "$cur")`;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

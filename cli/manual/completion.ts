@@ -13,7 +13,7 @@ const SHELLS: Readonly<Record<string, (root: Described) => string>> = {
   fish: fishCompletion,
 };
 
-/** `gitfleet completion SHELL`: prints the completion of that shell, made of the command table. */
+/** `gitfleet completion SHELL`: prints the completion for that shell, made from the command table. */
 export async function completion(root: Command, { words }: Call): Promise<number> {
   const [shell = ''] = words;
   const make = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
@@ -24,7 +24,7 @@ export async function completion(root: Command, { words }: Call): Promise<number
 
 const SUPPORTED = `name one of ${Object.keys(SHELLS).join(', ')}; gitfleet completion --help shows where its output goes`;
 
-/** What the packages bring: the file of each shell, by the name that it looks for. */
+/** The files of the packages: one per shell, with the name that the shell looks for. */
 export const completionFiles = (root: Described): Readonly<Record<string, string>> => ({
   gitfleet: bashCompletion(root),
   _gitfleet: zshCompletion(root),

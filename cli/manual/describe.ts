@@ -2,11 +2,11 @@ import type { Argument, Command, Option } from 'commander';
 import { collect, notesOf } from '../command-table.ts';
 
 /**
- * The command table as plain values, of which completion and the manual are made: nothing about a verb is written twice.
- * It tells all verbs, those that only a hook calls too.
+ * The command table as plain values, from which completion and the manual are made: nothing about a verb is written
+ * twice. It contains all verbs, including those that only a hook calls.
  */
 export interface Described {
-  /** Without `gitfleet`: `['agent', 'run']`; of `gitfleet` itself, nothing. */
+  /** Without `gitfleet`: `['agent', 'run']`; empty for `gitfleet` itself. */
   readonly path: readonly string[];
   readonly aliases: readonly string[];
   readonly summary: string;
@@ -35,7 +35,7 @@ export interface DescribedWord {
   readonly values: ValueSource;
 }
 
-/** What is offered: these words, or what the shell finds; null: only a person knows. */
+/** What completion offers: these words, or what the shell finds; null: nothing. */
 export type ValueSource = readonly string[] | 'file' | 'directory' | 'command' | null;
 
 /** By the name that a word has in the help. */
@@ -48,7 +48,7 @@ const FOUND_BY_SHELL: Readonly<Record<string, ValueSource>> = {
   command: 'command',
 };
 
-/** Words of which the verbs accept few. The verbs refuse others, and a test holds both together. */
+/** Operands and options with few accepted words. The verbs refuse others, and a test compares the two. */
 export const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
   'agent run --log-format': ['auto', 'text', 'json'],
   'completion shell': ['bash', 'zsh', 'fish'],
@@ -60,7 +60,7 @@ export const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
   'zk up --servers': ['1', '3'],
 };
 
-/** @param root of a table that no call has changed yet. */
+/** @param root the root of a table that no call has changed yet. */
 export function describe(root: Command): Described {
   const whole = describeVerb(root, []);
   return { ...whole, verbs: [...whole.verbs, helpVerb(whole)] };
@@ -68,7 +68,7 @@ export function describe(root: Command): Described {
 
 const HELP: DescribedOption = { names: ['-h', '--help'], description: 'show the help', value: null, repeatable: false };
 
-/** commander makes this one itself. */
+/** commander creates this verb itself. */
 function helpVerb({ verbs }: Described): Described {
   const values = verbs.map(({ path }) => path.join(' '));
   const summary = 'show the help of a command';
@@ -119,7 +119,7 @@ function describeOperand(operand: Argument, known: Known): DescribedWord {
   return { name: operand.name(), required: operand.required, variadic: operand.variadic, values };
 }
 
-/** This verb and all below it, parents first. */
+/** This verb and all verbs below it, parents first. */
 export const withAll = (verb: Described): Described[] => [verb, ...verb.verbs.flatMap(withAll)];
 
 /** Each way to type the verb: `publish`, `deploy`. */

@@ -1,6 +1,6 @@
 import { type Described, type DescribedOption, spellings, type ValueSource, withAll } from './describe.ts';
 
-/** Completion for fish: one line for each verb, option and operand, with the verb that it belongs to as its condition. */
+/** Completion for fish: one line per verb, option and operand, whose condition is the verb that it belongs to. */
 export function fishCompletion(root: Described): string {
   const verbs = withAll(root);
   return `${[
@@ -26,7 +26,10 @@ export function fishCompletion(root: Described): string {
   ].join('\n')}\n`;
 }
 
-/** The verb before the cursor, past options and their values: `__gitfleet_at agent run` is true where that is it. */
+/**
+ * Finds the verb before the cursor, skipping options and their values: `__gitfleet_at agent run` is true if it is that
+ * one.
+ */
 const WALK = [
   'function __gitfleet_at',
   "    set -l verb ''",
@@ -72,7 +75,7 @@ function linesOf(verb: Described): string[] {
 function optionWords({ names, value }: DescribedOption): string {
   const spelt = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`));
   if (value === null) return spelt.join(' ');
-  // -x: a value and no file; an optional value only follows a "=", which fish finds out itself.
+  // -x: a value, and no file. An optional value can only follow a "=", which fish handles itself.
   const taken = !value.required ? [] : value.values === 'file' ? ['-r'] : ['-x'];
   return [...spelt, ...taken, valueWords(value.values)].filter((word) => word !== '').join(' ');
 }

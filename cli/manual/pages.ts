@@ -2,7 +2,7 @@ import type { EXIT } from '../shell/exit-codes.ts';
 import type { Described, DescribedOption, DescribedWord } from './describe.ts';
 import { bold, inQuotes, italic, paragraph, section, subsection, tagged, text, verbatim } from './roff.ts';
 
-/** What each exit code means: docs/cli.md has the same rows, and a test holds both together. */
+/** The meaning of each exit code. docs/cli.md has the same rows, and a test compares the two. */
 export const EXIT_MEANS: Readonly<Record<keyof typeof EXIT, string>> = {
   converged: 'done; after waiting: converged',
   failed: 'failed: an agent cannot get there without a person',
@@ -23,7 +23,7 @@ interface Edition {
   readonly exit: typeof EXIT;
 }
 
-/** The pages of section 1 by their file names: `gitfleet.1`, and one for each verb, with what is below that verb. */
+/** The pages of section 1 by file name: `gitfleet.1`, and one per verb, with the verbs below it. */
 export function manualPages(root: Described, edition: Edition): Readonly<Record<string, string>> {
   const pages = root.verbs.map((verb) => [`${pageOf(verb)}.1`, verbPage(verb, edition.version)] as const);
   return { 'gitfleet.1': frontPage(root, edition), ...Object.fromEntries(pages) };

@@ -1,5 +1,5 @@
 /**
- * The few words of roff that a manual page needs (man(7)). Text goes through `text`, so nothing in it is taken for a
+ * The few roff requests that a manual page needs (man(7)). Text goes through `text`, so nothing in it is taken for a
  * request or an escape.
  */
 export const section = (heading: string): string => `.SH ${inQuotes(heading.toUpperCase())}`;
@@ -8,10 +8,10 @@ export const subsection = (heading: string): string => `.SS ${inQuotes(heading)}
 /** A paragraph: its lines are filled. */
 export const paragraph = (words: string): string[] => ['.PP', text(words)];
 
-/** A tag, and what stands beside or below it. */
+/** A tag, and the text beside or below it. */
 export const tagged = (tag: string, words: string): string[] => ['.TP', tag, text(words)];
 
-/** Lines that stay as they are, as a person would type them. */
+/** Unfilled lines, as a person would type them. */
 export const verbatim = (lines: readonly string[]): string[] => [
   '.PP',
   '.RS 4',
@@ -24,12 +24,15 @@ export const verbatim = (lines: readonly string[]): string[] => [
 export const bold = (words: string): string => `\\fB${text(words)}\\fR`;
 export const italic = (words: string): string => `\\fI${text(words)}\\fR`;
 
-/** A line that begins with a dot or an apostrophe would be a request; a bare hyphen would come out as another sign. */
+/**
+ * A line that begins with a dot or an apostrophe would be a request, and a bare hyphen would be printed as another
+ * character.
+ */
 export const text = (words: string): string =>
   words
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
     .replace(/^(?=[.'])/gm, '\\&');
 
-/** Of a macro: a quote would end it. */
+/** The argument of a macro, which a quote would end. */
 export const inQuotes = (words: string): string => `"${text(words).replaceAll('"', '\\(dq')}"`;

@@ -7,7 +7,7 @@ import { EXIT } from '../shell/exit-codes.ts';
 import { say, sayJson } from '../shell/terminal.ts';
 import { version } from '../version.ts';
 
-/** `gitfleet version`: one line for people and scripts; with `--json` what a report of a defect needs. Asks no server. */
+/** `gitfleet version`: one line for people and scripts; with `--json`, what a bug report needs. Contacts no server. */
 export async function run({ options }: Call): Promise<number> {
   if (options['json'] !== true) say(version);
   else {

@@ -1,12 +1,12 @@
 import { type Described, type DescribedOption, type DescribedWord, type ValueSource, withAll } from './describe.ts';
 
-/** Completion for zsh: a function for each verb, which hands its options and operands to zsh's own `_arguments`. */
+/** Completion for zsh: one function per verb, which passes its options and operands to zsh's `_arguments`. */
 export function zshCompletion(root: Described): string {
   return `${[
     '#compdef gitfleet',
     '# zsh completion for gitfleet, made by: gitfleet completion zsh',
     ...withAll(root).flatMap(functionOf),
-    // Loaded by zsh at the first use, or read by a person's own `source <(gitfleet completion zsh)`.
+    // Loaded by zsh at the first use, or read with `source <(gitfleet completion zsh)`.
     'if [[ $funcstack[1] == _gitfleet ]]; then _gitfleet "$@"; else compdef _gitfleet gitfleet; fi',
   ].join('\n')}\n`;
 }

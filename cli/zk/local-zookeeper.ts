@@ -6,8 +6,9 @@ import { FleetError } from '../../runtime/errors.ts';
 import { findDistribution, type LocalServers, startServers } from '../../zookeeper/local/servers.ts';
 
 /**
- * Real ZooKeeper servers as children of this process, data in a temporary directory that goes with them.
- * @throws FleetError NO_ZOOKEEPER with the exact words what to install.
+ * Real ZooKeeper servers as children of this process, with their data in a temporary directory that is removed with
+ * them.
+ * @throws FleetError NO_ZOOKEEPER that says exactly what to install.
  */
 export async function startLocalZooKeeper(count: 1 | 3, ports?: readonly number[]): Promise<LocalServers> {
   const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;

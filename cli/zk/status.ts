@@ -8,8 +8,8 @@ import { readSettings } from '../shell/settings.ts';
 import { say } from '../shell/terminal.ts';
 
 /**
- * `gitfleet zk status`: exits 0 when the hosts are one ensemble that serves, 1 when some serve but not as one (a standalone
- * among several, two leaders, or no leader while one of them looks for it), 7 when none serves.
+ * `gitfleet zk status`: exits 0 if the hosts are one ensemble that serves; 1 if some serve, but not as one (a
+ * standalone server among several, two leaders, or no leader while a server looks for one); 7 if none serves.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);

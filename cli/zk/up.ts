@@ -37,7 +37,7 @@ export async function run({ options }: Call): Promise<number> {
   return EXIT.converged;
 }
 
-/** Another server on this port would answer in place of ours. */
+/** Another server on this port would answer instead of ours. */
 async function refuseTaken(port: number): Promise<void> {
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {
