@@ -3,17 +3,19 @@ import type { FleetError } from '../runtime/errors.ts';
 import { EXIT } from './shell/exit-codes.ts';
 import { stderr, stdout, usage } from './shell/terminal.ts';
 
-/** What every verb gets: its options as commander parsed them, and the operands after it. */
+/** What every verb gets: its options as commander parsed them, and its operands. */
 export interface Call {
   readonly options: Readonly<Record<string, unknown>>;
   readonly words: readonly string[];
 }
 
 type Run = (call: Call) => Promise<number>;
-/** Loads a verb's file when it is called: a publish does not pay for the agent. `run` resolves to the exit code. */
+/**
+ * Loads a verb's file when the verb is called: a publish does not pay for the agent. `run` resolves to the exit code.
+ */
 type Load = () => Promise<{ run: Run }>;
 
-/** What the verbs are registered with. */
+/** Registers the verbs. */
 export interface CommandTable {
   readonly root: Command;
   /** A verb below `parent`, with one line about it for the list of verbs. */
@@ -22,7 +24,7 @@ export interface CommandTable {
   readonly exitCode: number;
 }
 
-/** @param instead run in place of a verb's own file, by its full name such as `agent run`: for the entries of tests. */
+/** @param instead replaces a verb's own file, by its full name such as `agent run`: for the entries of tests. */
 export function createCommandTable(version: string, instead: Readonly<Record<string, Run>>): CommandTable {
   let exitCode: number = EXIT.converged;
   const root = new Command('gitfleet')
@@ -30,7 +32,7 @@ export function createCommandTable(version: string, instead: Readonly<Record<str
     .version(version)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
-    // usageOf reports what was typed wrongly, in the form of every other failure.
+    // usageOf reports usage errors, in the form of every other failure.
     .configureOutput({
       outputError: () => {},
       writeOut: (text) => void stdout().write(text),
@@ -61,8 +63,8 @@ export function createCommandTable(version: string, instead: Readonly<Record<str
 const HELP = ['help', '--help', '-h'];
 
 /**
- * The words that commander gets. For a verb that does not exist, they are the same words without the request for help:
- * commander then suggests the nearest verb, instead of showing the help of another command.
+ * The words that commander gets. For a verb that does not exist, the request for help is removed: commander then
+ * suggests the nearest verb instead of showing the help of another command.
  */
 export function withoutHelpOfUnknown(root: Command, argv: readonly string[]): readonly string[] {
   let at = root;
@@ -85,14 +87,14 @@ function verbOf(command: Command, argv: readonly string[]): string {
   return next ? `${command.name()} ${verbOf(next, rest)}` : command.name();
 }
 
-/** Options that people know from other tools, and what does it here. */
+/** Options that people know from other tools, and what to use here. */
 const INSTEAD: Readonly<Record<string, string>> = {
   '--dry-run':
     'gitfleet plan shows what publish would do, gitfleet plan --rollback what rollback would, without writing;',
   '-v': 'gitfleet version, or gitfleet -V;',
 };
 
-/** Puts the verbs into groups, in this order. One that is in none ends up below "Commands", which a test refuses. */
+/** Puts the verbs into groups, in this order. A verb in no group is listed under "Commands", which a test refuses. */
 export function inGroups(root: Command, groups: Readonly<Record<string, readonly string[]>>): void {
   const order = Object.values(groups).flat();
   for (const [heading, names] of Object.entries(groups)) {
@@ -101,7 +103,7 @@ export function inGroups(root: Command, groups: Readonly<Record<string, readonly
   (root.commands as Command[]).sort((a, b) => order.indexOf(a.name()) - order.indexOf(b.name()));
 }
 
-/** What was typed wrongly, with the nearest name. Null: commander has shown its help. */
+/** A usage error, with the nearest name. Null: commander has shown its help. */
 export function usageOf(error: CommanderError, root: Command, argv: readonly string[]): FleetError | null {
   if (error.code.startsWith('commander.help')) return null;
   const [reason = '', ...more] = error.message.replace(/^error: /, '').split('\n');
@@ -120,7 +122,7 @@ export const shared = (command: Command): Command =>
 
 export const WHY = 'the reason, shown in history';
 
-/** For verbs whose act history shows. */
+/** For verbs whose act is shown in history. */
 export const reasoned = (command: Command): Command => command.option('-m, --message <why>', WHY);
 
 /** For options that may be given several times. */
@@ -131,7 +133,7 @@ interface Note {
   readonly lines: readonly string[];
 }
 
-/** What stands below the options of each verb. */
+/** The paragraphs below the options of each verb. */
 const NOTES = new WeakMap<Command, Note[]>();
 
 export const notesOf = (command: Command): readonly Note[] => NOTES.get(command) ?? [];

@@ -1,23 +1,24 @@
 #!/usr/bin/env node
 /**
- * What bin.gitfleet names. The build (scripts/build.mjs) makes start.ts and all that it needs into one script, whose
- * value is a function, and keeps beside it what V8 made of that script: a start neither looks for files nor compiles.
- * For what publishes there is a second script, with no other verb in it: shorter, and so loaded sooner.
- * V8 refuses what another version or other flags made, and compiles as ever; it does not look for damage, so we do.
- * Nothing is written here: users of one installation need not trust one another. The script's name holds its
- * hash and all of it is in memory from here on, so an upgrade under a running agent mixes no versions.
+ * The entry that bin.gitfleet names. The build (scripts/build.mjs) bundles start.ts and everything that it needs into
+ * one script, whose value is a function, and stores V8's compiled code for that script beside it: a start neither
+ * searches for files nor compiles. The verbs that publish have a second script without any other verb, which is shorter
+ * and loads sooner. V8 rejects a cache from another version or other flags, and then compiles as usual. It does not
+ * check for damage, so we do. Nothing is written here: the users of one installation need not trust one another. The
+ * script's name contains its hash, and all of it is in memory from here on, so an upgrade under a running agent mixes
+ * no versions.
  */
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
-/** The build puts the names in. */
+/** The build inserts the names. */
 const [verb, second] = process.argv.slice(2);
 const publishes = verb === 'publish' || verb === 'deploy' || (verb === 'hook' && second === 'post-receive');
 const filename = join(import.meta.dirname, publishes ? '@PUBLISHING@' : '@SCRIPT@');
 
-/** What V8 made, behind eight bytes with its CRC; undefined where there is none, or a damaged one. */
+/** V8's compiled code, after eight bytes with its CRC; undefined if there is none, or if it is damaged. */
 function readCache(): Buffer | undefined {
   try {
     const kept = readFileSync(`${filename}.cache`);
@@ -29,7 +30,7 @@ function readCache(): Buffer | undefined {
 }
 
 const cachedData = readCache();
-// A stack trace shows the name that the cache was made under: the bare one is right wherever the script lies.
+// A stack trace shows the name under which the cache was made: the bare file name is right wherever the script is.
 const script = new Script(readFileSync(filename, 'latin1'), {
   filename: basename(filename),
   ...(cachedData ? { cachedData } : {}),

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * How to start this gitfleet later on, program and script, absolute: for units and hooks, which outlive a version. The
- * Debian package has a directory per version, with a Node of its own, and beside them a link `current` to the newest.
+ * How to start this gitfleet later, program and script as absolute paths: for units and hooks, which outlive a version.
+ * The Debian package has a directory per version, each with its own Node, and beside them a link `current` to the
+ * newest.
  */
 export function ownCommand(): [string, string] {
   const main = fileURLToPath(new URL('./main.cjs', import.meta.url));

@@ -4,16 +4,16 @@ import { fileURLToPath } from 'node:url';
 /** The files of packaging/: one source for the Debian package and `gitfleet agent install`. */
 type PackagingFile = 'gitfleet-agent.service' | 'gitfleet.yml' | '50-gitfleet.rules';
 
-/** Where it lies in this installation. */
+/** Its path in this installation. */
 export const packagingFile = (name: PackagingFile): string =>
   fileURLToPath(new URL(`../../packaging/${name}`, import.meta.url));
 
 export const UNIT = 'gitfleet-agent.service';
 export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
-/** Where the Debian package has its unit. */
+/** The unit of the Debian package. */
 export const PACKAGED_UNIT = `/usr/lib/systemd/system/${UNIT}`;
 
-/** The commit that this was built from, with `-dirty` where files differed from it; null: not known. */
+/** The commit that this was built from, with `-dirty` if files differed from it; null: not known. */
 export function builtFrom(): string | null {
   try {
     const text = readFileSync(new URL('../../dist/build.json', import.meta.url), 'utf8');
@@ -24,19 +24,19 @@ export function builtFrom(): string | null {
 }
 
 interface Facts {
-  /** How the unit starts us: a program, and what comes before its arguments. */
+  /** The unit's command: a program, and what precedes its arguments. */
   readonly gitfleet: string;
   readonly user: string;
-  /** Directories that the unit opens for writing, beside the state directory that systemd makes. */
+  /** Directories that the unit opens for writing, in addition to the state directory that systemd creates. */
   readonly writes: readonly string[];
   /** The units that the agent may restart. */
   readonly units: readonly string[];
 }
 
-/** The user that a unit runs as; null where it names none. */
+/** The user that a unit runs as; null if it names none. */
 export const userOfUnit = (text: string): string | null => /^User=(\S+)$/m.exec(text)?.[1] ?? null;
 
-/** A template with its blanks filled. Every blank of the template must be given. */
+/** A template with its placeholders replaced. Every placeholder of the template must be given. */
 export function fill(name: PackagingFile, facts: Partial<Facts>): string {
   const blanks: Record<string, string | undefined> = {
     GITFLEET: facts.gitfleet,

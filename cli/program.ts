@@ -22,8 +22,9 @@ import { guardedVerbs, serviceVerbs } from './verbs-service.ts';
 import { version } from './version.ts';
 
 /**
- * Runs the verb that these words call and resolves to its exit code. Each verb's file is loaded when it is called.
- * @param instead run in place of a verb's own file, by its full name such as `agent run`: for the entries of tests.
+ * Runs the verb that these words call and resolves to its exit code. Each verb's file is loaded when the verb is
+ * called.
+ * @param instead replaces a verb's own file, by its full name such as `agent run`: for the entries of tests.
  */
 export async function program(
   argv: readonly string[],
@@ -31,7 +32,7 @@ export async function program(
 ): Promise<number> {
   const table = createCommandTable(version, instead);
   const { root } = table;
-  // People wait for a push and a publish: registering the other verbs as well would cost two milliseconds.
+  // People wait for a push and a publish: registering the other verbs too would cost two milliseconds.
   if (argv[0] === 'publish' || argv[0] === 'deploy') publishVerb(table);
   else if (argv[0] === 'hook') hookVerbs(table);
   else allVerbs(table);
@@ -49,14 +50,14 @@ export async function program(
   return table.exitCode;
 }
 
-/** The whole table, which no call has changed: completion and the manual are made of it. */
+/** The whole table, unchanged by any call: completion and the manual are made from it. */
 export function wholeTable(): CommandTable {
   const table = createCommandTable(version, {});
   allVerbs(table);
   return table;
 }
 
-/** The groups of `gitfleet --help`, by who looks for a verb there, and the order in them. */
+/** The groups of `gitfleet --help`, by who looks for a verb there, with the order in each. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'First look:': ['demo', 'setup', 'doctor'],
   'Publish:': ['publish', 'plan', 'rollback', 'hold', 'unhold', 'quarantine', 'unquarantine', 'hook'],

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type CommandTable, collect, example, shared } from './command-table.ts';
 import { holdSignals } from './shell/signals.ts';
 
-/** The daemon, and what a person does about it on its server. */
+/** The daemon, and what a person does with it on its server. */
 export function agentVerbs({ root, verb }: CommandTable): void {
   const agent = root.command('agent').description('the daemon on a server').exitOverride();
   example(

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type CommandTable, example, note, reasoned, shared, WHY } from './command-table.ts';
 
-/** Also registered alone: a publish is waited for, and does not pay for the other verbs. */
+/** Also registered alone: people wait for a publish, so it does not pay for the other verbs. */
 export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>): void {
   example(
     waiting(
@@ -114,7 +114,7 @@ export function deployVerbs({ root, verb }: CommandTable): void {
   );
 }
 
-/** What stops a deployment. */
+/** The verbs that stop publishing, or a commit. */
 export function brakeVerbs({ root, verb }: CommandTable): void {
   example(
     shared(verb(root, 'hold', 'stop publishing for a while', () => import('./deploy/hold.ts')))
@@ -150,7 +150,7 @@ export function brakeVerbs({ root, verb }: CommandTable): void {
   );
 }
 
-/** Who is an agent. */
+/** Which agents count. */
 export function enrolVerb({ root, verb }: CommandTable): void {
   example(
     shared(verb(root, 'enrol [agent=identity...]', 'say who counts as an agent', () => import('./deploy/enrol.ts')))
@@ -170,7 +170,7 @@ export function enrolVerb({ root, verb }: CommandTable): void {
   );
 }
 
-/** What a server that is gone left behind. */
+/** Removes what a server that is gone left behind. */
 export function forgetVerb({ root, verb }: CommandTable): void {
   example(
     shared(

@@ -1,7 +1,7 @@
 import type { CommandTable } from './command-table.ts';
 import { example, shared } from './command-table.ts';
 
-/** What verbs share a file, as those of the policy do. */
+/** The flag verbs share a file, as those of the policy do. */
 const flagVerb = (verb: 'list' | 'get' | 'set' | 'remove' | 'history' | 'rollback') => async () => ({
   run: (await import('./flags/flag.ts')).flagActions[verb],
 });
@@ -9,7 +9,7 @@ const valueVerb = (verb: 'get' | 'put' | 'ls' | 'rm' | 'watch') => async () => (
   run: (await import('./flags/kv.ts')).valueActions[verb],
 });
 
-/** Switches of the app's programs, and values that any program may read. */
+/** Switches for the app's programs, and values that any program may read. */
 export function flagVerbs({ root, verb }: CommandTable): void {
   const flag = root
     .command('flag')

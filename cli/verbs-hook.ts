@@ -1,6 +1,6 @@
 import { type CommandTable, example, shared } from './command-table.ts';
 
-/** The verbs for a git host, and what the installed hooks call. */
+/** The verbs for a git host, and those that the installed hooks call. */
 export function hookVerbs({ root, verb }: CommandTable): void {
   const hook = root.command('hook').description('deploy by git push').exitOverride();
   example(

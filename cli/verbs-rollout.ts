@@ -7,7 +7,7 @@ const steering = (verb: 'pause' | 'resume' | 'abort' | 'promote') => async () =>
   run: (await import('./deploy/steer.ts'))[verb],
 });
 
-/** How deployments roll out, and what a person decides about the rollout in progress. */
+/** How deployments roll out, and the operator commands for the current rollout. */
 export function rolloutVerbs({ root, verb }: CommandTable): void {
   const why = (command: Command): Command =>
     command.option('-m, --message <why>', 'the reason, shown in status and history');

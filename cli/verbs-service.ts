@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type CommandTable, example, shared } from './command-table.ts';
 import { holdSignals } from './shell/signals.ts';
 
-/** Services: who serves what, and where. */
+/** Services: which instances serve what, and where. */
 export function serviceVerbs({ root, verb }: CommandTable): void {
   const service = root.command('service').description('register and find the instances of services').exitOverride();
   const cached = (command: Command): Command =>
