@@ -53,7 +53,10 @@ describe('every page', () => {
 
 /** Words that a native technical writer would not use here, over what people read: pages, messages, comments. */
 const UNWANTED = /\b(whoever|nobody|anew|mend(s|ed)?)\b/i;
-const FOLDERS = ['examples', 'library', 'cli', 'publisher', 'schemas', 'git', 'zookeeper', 'runtime', 'fleet'];
+const FOLDERS = [
+  ...['agent', 'cli', 'examples', 'fleet', 'git', 'hooks', 'library', 'publisher', 'rollout', 'runtime', 'schemas'],
+  ...['services', 'zookeeper'],
+];
 const READ_BY_PEOPLE = [...PAGES, ...FOLDERS.flatMap((folder) => filesIn(folder, '.ts', '.yml', '.conf', '.py'))];
 
 describe('plain English', () => {
