@@ -1,6 +1,7 @@
-// Makes dist/ (and so bin.gitfleet) from the TypeScript sources: with tsc the modules, one by one, which tests and
-// scripts import; with rolldown the two scripts of which cli/main.ts runs one; and what V8 makes of each, so that
-// a start need not compile it; and of the command table the manual and the completions. It is made aside and renamed, so that what runs from dist/ meanwhile never sees half of it.
+// Makes dist/ (and so bin.gitfleet) from the TypeScript sources: with tsc the separate modules, which tests and scripts
+// import; with rolldown the two scripts of which cli/main.ts runs one; V8's compiled code for each, so that a start
+// need not compile it; and from the command table the manual and the completions. The result is made aside and renamed,
+// so that a process that runs from dist/ meanwhile never sees half of it.
 import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +23,7 @@ try {
   for (const each of [script, publishing]) keepCompiled(`${aside}/cli/${each}`);
   await makeManual(aside, `${aside}/share`);
   writeFileSync(`${aside}/build.json`, `${JSON.stringify({ commit: commitHere() })}\n`);
-  // What changed while the compiler ran is newer than the build.
+  // Sources that changed while the compiler ran are newer than the build.
   writeFileSync(`${aside}/.built`, String(startedAt.getTime()));
   try {
     renameSync(dist, old);
@@ -35,7 +36,7 @@ try {
   rmSync(old, { recursive: true, force: true });
 }
 
-/** Null outside of a clone of this project: a repository above it is not asked. */
+/** Null outside a clone of this project: a repository above it is not used. */
 function commitHere() {
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: fileURLToPath(new URL('../..', import.meta.url)) };
   const args = ['describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'];
@@ -47,9 +48,9 @@ function commitHere() {
   }
 }
 
-/** In a process of its own: code that was run is kept, the build's own is not. */
+/** In a process of its own: V8 keeps the code that was run, and that of the build itself does not belong there. */
 function keepCompiled(script) {
-  // Nothing of ours takes part: an unknown GITFLEET_ variable, such as a test's seed, is an error to the command line.
+  // Without our own variables: an unknown GITFLEET_ variable, such as a test's seed, is an error for the command line.
   const ours = ([name]) => name === 'NODE_OPTIONS' || name.startsWith('GITFLEET_');
   const env = Object.fromEntries(Object.entries(process.env).filter((variable) => !ours(variable)));
   execFileSync(process.execPath, [`${root}scripts/keep-compiled.mjs`, script], { stdio: 'inherit', env });

@@ -1,5 +1,6 @@
-// Makes docs/captures.md: what gitfleet shows on a terminal, taken from a real fleet on this machine with tmux. Ids, times
-// and ports are those of the run; the directory of the run is written as /srv. Needs tmux besides what the demo needs.
+// Makes docs/captures.md: what gitfleet shows on a terminal, captured with tmux from a real fleet on this machine. Ids,
+// times and ports are those of the run; its directory is replaced by /srv. Needs tmux in addition to what the demo
+// needs.
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -86,7 +87,7 @@ async function fleet() {
   shots.push(['A check of one machine', 'gitfleet doctor', doctor]);
 }
 
-/** The activate command makes what the captures are about: a slow start, and one that fails. */
+/** The activate command causes what the captures show: a slow start, and one that fails. */
 function settings() {
   const script =
     'if [ -e slow ]; then sleep 5; fi; if [ -e broken ]; then echo "shop: no such table: prices"; exit 1; fi';
@@ -115,7 +116,7 @@ function clean() {
   return { PATH: process.env.PATH, HOME: directory, LANG: 'C.UTF-8', NO_COLOR: '1', GITFLEET_AUTHOR: 'ann' };
 }
 
-/** To its end, as a pipe sees it. */
+/** Runs a command to its end, with output as for a pipe. */
 function plain(args, env = clean(), cwd = directory) {
   return execFileSync(process.execPath, args, { env, cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }
@@ -136,7 +137,7 @@ function commit(clone, message, files) {
 
 const type = (line) => tmux('send-keys', '-l', line) + tmux('send-keys', 'Enter');
 
-/** Types a command on an empty screen, waits for the next prompt, and takes what stands between. */
+/** Types a command on an empty screen, waits for the next prompt, and returns what is between. */
 async function run(line) {
   await empty();
   type(line);

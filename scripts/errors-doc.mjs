@@ -1,9 +1,9 @@
 // npm run docs: writes docs/errors.md from the table of codes in runtime/codes.ts, as built. With --check it only says
-// whether the file is what it would write (exit 1: it is not); a file may be named instead of docs/errors.md.
+// whether the file is up to date (exit 1: it is not). Another file may be named instead of docs/errors.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** By where a reader stands: the file of the table, the title, and what is true for all of it. */
+/** By the reader's situation: the file of the table, the title, and what applies to all of it. */
 const SECTIONS = [
   ['typed', 'On the command line, in the settings, at the hook', 'The command or the push stopped here.'],
   ['target', 'The target that was published', 'An agent that refuses a target keeps serving what it serves.'],
@@ -60,7 +60,7 @@ function wrapped(text) {
   return lines.join('\n');
 }
 
-/** Outside code, a `<` would begin HTML; a page of docs/ is a link. */
+/** Outside code, a `<` would begin HTML. A page of docs/ becomes a link. */
 const markdown = (text) =>
   text
     .split(/(`[^`]*`)/)

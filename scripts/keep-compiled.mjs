@@ -1,6 +1,7 @@
-// node scripts/keep-compiled.mjs SCRIPT: writes SCRIPT.cache, what V8 makes of SCRIPT (cli/main.ts reads it). V8
-// compiles a function when it is first called, so the script first publishes twice, to a ZooKeeper in memory: to a fresh
-// app, and then as most publishes are, where a record is there, a fleet has reported and an old record goes.
+// node scripts/keep-compiled.mjs SCRIPT: writes SCRIPT.cache, V8's compiled code for SCRIPT (cli/main.ts reads it). V8
+// compiles a function when it is first called, so the script first publishes twice, to a ZooKeeper in memory: once to a
+// fresh app, and once as in most publishes, with an earlier record, a fleet that has reported and an old record to
+// remove.
 import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname } from 'node:path';
@@ -9,7 +10,7 @@ import { crc32 } from 'node:zlib';
 import { smallZooKeeper } from './small-zookeeper.mjs';
 
 const APP = '/app/none';
-/** The number of the last record before: as many are there as are kept, so each publish takes the oldest away. */
+/** The number of the last record before: as many exist as are kept, so each publish removes the oldest. */
 const LAST = 300;
 const KEPT = 200;
 
@@ -33,7 +34,7 @@ server.listen(0, '127.0.0.1', async () => {
   server.close();
 });
 
-/** Ends when its connection has. */
+/** Resolves when its connection has ended. */
 function publish(commitId) {
   const target = [commitId, '--url', 'https://git.example.com/shop.git', '--relative-path', 'shop'];
   const where = ['-z', `127.0.0.1:${server.address().port}`, '--app', APP];
@@ -45,7 +46,7 @@ function publish(commitId) {
   return ended;
 }
 
-/** One that shows what was published. */
+/** An agent that shows what was published. */
 function addAgent() {
   const { mzxid, mtime } = nodes.get(`${APP}/config`);
   const agent = { agentId: 'web-1', agentVersion: '0' };

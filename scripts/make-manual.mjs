@@ -1,4 +1,4 @@
-// Writes what the packages bring for people at a shell, made of the command table: manual pages and completions.
+// Writes the packages' files for people at a shell, from the command table: manual pages and completions.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,12 +1,14 @@
-// Makes of cli/start.ts and all that it needs one script, and of cli/main.ts the file that runs it (scripts/build.mjs).
+// Bundles cli/start.ts and everything that it needs into one script, and makes from cli/main.ts the file that runs it
+// (scripts/build.mjs).
 import { createHash } from 'node:crypto';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'rolldown';
 
 /**
- * All in one file, each module run when it is first asked for: verbs do not pay for each other, and nothing is read from
- * disk later. Its value is a function of `require` and its own place. Written into `directory`; returns its name.
- * @param only the files of the verbs that are in it, all of them where none are named. Who may run it: cli/main.ts.
+ * All in one file, each module run when it is first used: verbs do not pay for each other, and nothing is read from
+ * disk later. The script's value is a function of `require` and its own path. Written into `directory`; returns its
+ * name.
+ * @param only the files of the verbs that it contains; all of them if none are named. Who may run it: cli/main.ts.
  */
 export async function makeScript(root, directory, only = null) {
   const matched = counter();
@@ -14,7 +16,7 @@ export async function makeScript(root, directory, only = null) {
     cwd: root,
     input: `${root}cli/start.ts`,
     platform: 'node',
-    // What Node finds of jsonc-parser asks for its files in a way that no bundler follows.
+    // The entry of jsonc-parser that Node finds loads its files in a way that no bundler follows.
     resolve: {
       alias: { 'node:fs/promises': `${root}runtime/sync-fs.ts`, 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     },
@@ -25,7 +27,7 @@ export async function makeScript(root, directory, only = null) {
       only && withVerbs(root, only, matched),
     ],
     write: false,
-    // Comments of our own would be a tenth of what a start reads; licences stay.
+    // Our own comments would be a tenth of what a start reads. Licences stay.
     output: { format: 'cjs', codeSplitting: false, comments: { annotation: false, jsdoc: false, legal: true } },
     onLog,
   });
@@ -38,10 +40,10 @@ export async function makeScript(root, directory, only = null) {
   return name;
 }
 
-/** What cli/main.ts starts with the second script. */
+/** The verbs that cli/main.ts starts with the second script. */
 export const PUBLISHING = ['deploy/publish', 'hook/post-receive'];
 
-/** Counts what each path entry of this file matched: after a move, an entry that matches nothing must not go unseen. */
+/** Counts the matches of each path entry of this file: after a move, an entry that matches nothing must be noticed. */
 function counter() {
   const counts = new Map();
   return {
@@ -55,7 +57,7 @@ function counter() {
   };
 }
 
-/** What reads a file at each start, and the build knows. */
+/** Modules that read a file at each start, whose content the build knows. */
 const fixed = (root, matched) => ({
   name: 'fixed',
   load(id) {
@@ -67,8 +69,8 @@ const fixed = (root, matched) => ({
 });
 
 /**
- * Of two packages the ZooKeeper client uses one function each, of one of them for a list of one. Loading them takes a
- * command two milliseconds, so they are loaded where that function has something to do.
+ * The ZooKeeper client uses one function each of two packages, one of them for a list of one. Loading them costs a
+ * command two milliseconds, so they are loaded only when that function has something to do.
  */
 const FOR_CLIENT = {
   assert: 'module.exports = (value, message) => { if (!value) require("node:assert")(value, message); };',
@@ -88,7 +90,7 @@ const leanClient = (matched) => {
   };
 };
 
-/** The command table stays whole; a verb that is not named has nothing behind it. */
+/** The command table stays whole; a verb that is not named has no implementation. */
 const withVerbs = (root, verbs, matched) => ({
   name: 'with verbs',
   resolveId(id, importer, { kind }) {
@@ -103,8 +105,8 @@ const withVerbs = (root, verbs, matched) => ({
 });
 
 /**
- * The first file, which runs the scripts of these names. With `require`: Node reads, resolves and links a first file with
- * `import` in it 5 ms more slowly. The module that tsc made of it goes.
+ * The first file, which runs the scripts of these names. It uses `require`: Node reads, resolves and links a first file
+ * with `import` 5 ms more slowly. The module that tsc made of it is removed.
  */
 export async function makeMain(root, directory, script, publishing) {
   const file = `${directory}/main.cjs`;
@@ -114,14 +116,14 @@ export async function makeMain(root, directory, script, publishing) {
   for (const left of ['main.js', 'main.js.map']) rmSync(`${directory}/${left}`);
 }
 
-/** Such as a module that is not there, which would else fail when somebody first needs it. */
+/** Fails for warnings such as a missing module, which would otherwise fail at its first use. */
 function onLog(_level, log) {
   throw new Error(`rolldown: ${log.message}`);
 }
 
 const escaped = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** Functions of packages that take milliseconds to run: where these files import them, only a call runs the package. */
+/** Functions of packages that take milliseconds to load: if these files import them, only a call loads the package. */
 const CALLED = {
   'runtime/log.ts': { pino: ['pino'] },
   'git/host/user-git.ts': { 'simple-git': ['simpleGit'] },
@@ -148,19 +150,19 @@ const runWhenCalled = (root, matched) => ({
   },
 });
 
-/** Node's own modules that are slow to load and that few verbs need: asked for where they are used, not at the start. */
+/** Node's own modules that are slow to load and that few verbs need: loaded where they are used, not at the start. */
 const FEW_NEED = [
   ...['child_process', 'dns/promises', 'http', 'https', 'tls'].map((id) => {
     const name = `node_${id.replace('/', '_')}`;
     return { id, name, first: `let ${name} = require("node:${id}");` };
   }),
-  // commander starts programs of verbs that are programs, which none of ours is.
+  // commander uses it to start verbs that are programs of their own; we have none.
   { id: 'child_process', name: 'childProcess', first: 'const childProcess = require("node:child_process");' },
 ];
 function askedWhenUsed(code) {
   return FEW_NEED.reduce((text, { id, name, first }) => {
     const [before, after, ...more] = text.split(first);
-    // Used otherwise than for one of its functions: as it was.
+    // Used for more than one of its functions: unchanged.
     if (after === undefined || more.length > 0 || new RegExp(`\\b${name}\\b(?!\\.)`).test(after)) return text;
     return `${before}const ${name} = () => require("node:${id}");${after.replace(new RegExp(`\\b${name}\\.`, 'g'), `${name}().`)}`;
   }, code);

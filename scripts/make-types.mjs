@@ -1,11 +1,11 @@
-// Writes the declarations of the library (scripts/build.mjs): library/index.ts and what it names, and nothing else, so that
-// a program compiled against them needs no types of our dependencies.
+// Writes the declarations of the library (scripts/build.mjs): library/index.ts and what it names, and nothing else, so
+// that a program compiled against them needs no types of our dependencies.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const ENTRIES = ['library/index.d.ts', 'library/openfeature.d.ts'];
-/** Packages that a program has anyway which imports this entry. */
+/** Packages that a program has anyway if it imports this entry. */
 const PEERS = { 'library/openfeature.d.ts': ['@openfeature/server-sdk'] };
 const IMPORT = /(\bfrom\s+|\bimport\()'(\.[^']+)\.ts'/g;
 
@@ -19,7 +19,9 @@ export function makeTypes(root, directory) {
   }
 }
 
-/** The files that the entries name, themselves included; their imports are written as those of the modules beside them. */
+/**
+ * The files that the entries name, themselves included. Their imports are written as those of the modules beside them.
+ */
 function closure(directory) {
   const found = new Set();
   const visit = (name) => {

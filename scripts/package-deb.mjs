@@ -1,9 +1,9 @@
 // npm run package:deb [-- --out DIR] [-- --version V] [-- --compress xz|gzip|none]: makes gitfleet_<version>_<arch>.deb
-// from what `npm pack` would publish, with dpkg-deb, and the Node that runs this inside: Debian 12 offers 18, which is
-// too old. Last line: the file.
+// from what `npm pack` would publish, with dpkg-deb. It contains the Node that runs this script: Debian 12 offers 18,
+// which is too old. The last line names the file.
 //
-// Each version has a directory of its own, and `current` is a link to the newest. dpkg renames links last and removes
-// the older version's files after that, so the link always leads to one whole version, and no process mixes two.
+// Each version has its own directory, and `current` is a link to the newest. dpkg renames links last and removes the
+// older version's files after that, so the link always leads to one complete version, and no process mixes two.
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -25,7 +25,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 
-/** Where each shell of Debian looks. */
+/** The directory in which each shell of Debian looks. */
 const COMPLETIONS = {
   gitfleet: '/usr/share/bash-completion/completions',
   _gitfleet: '/usr/share/zsh/vendor-completions',
@@ -52,7 +52,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** It has to run on a server that has nothing but Debian's libc and libstdc++. */
+/** It must run on a server that has only Debian's libc and libstdc++. */
 function checkNode(node) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) stop(`Node ${process.versions.node} is too old to be packed`);
@@ -67,7 +67,7 @@ function pack(into) {
   return join(into, JSON.parse(said.slice(said.indexOf('[')))[0].filename);
 }
 
-/** Lays the files where they will stand on the server; returns the version. */
+/** Puts the files at their paths on the server; returns the version. */
 async function unpack(tarball, stage) {
   const unpacked = join(scratch, 'package');
   run('tar', ['-xzf', tarball, '-C', scratch]);
@@ -103,7 +103,7 @@ async function unpack(tarball, stage) {
   for (const [name, directory] of Object.entries(COMPLETIONS)) {
     put(stage, `${directory}/${name}`, (file) => copyFileSync(join(shell, 'completions', name), file));
   }
-  // Debian's name for the licence, at Debian's place.
+  // The licence under Debian's name, at Debian's place.
   const copyright = readFileSync(join(ROOT, 'packaging/debian/copyright'), 'utf8')
     .replaceAll('@VERSION@', version)
     .replace('@LICENSE@', readFileSync(join(ROOT, 'LICENSE'), 'utf8').trimEnd());
@@ -138,7 +138,7 @@ function put(stage, path, make, mode) {
   if (mode !== undefined) chmodSync(file, mode);
 }
 
-/** What is packed does not depend on the umask of who packs. */
+/** The package does not depend on the umask of the build. */
 function readable(directory) {
   chmodSync(directory, 0o755);
   for (const entry of readdirSync(directory, { withFileTypes: true })) {

@@ -1,5 +1,6 @@
-// Brings a fresh clone on a fresh machine to where demo and tests run, and says what it does: Node's version, packages,
-// the build, a ZooKeeper distribution. Plain JavaScript without packages, since it runs before there are any.
+// Brings a fresh clone on a fresh machine to where demo and tests can run, and says what it does: Node's version,
+// packages, the build, a ZooKeeper distribution. Plain JavaScript without packages, because it runs before there are
+// any.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ const SOURCES = [
 
 /**
  * @param {{ allowed: boolean, debian?: string[], packagesOnly?: boolean }} options `allowed` false (--no-setup): only
- * check and say. `packagesOnly`: for what runs the sources and starts no process.
+ * check and report. `packagesOnly`: for callers that run the sources and start no process.
  */
 export function setUp(options) {
   checkNode();
@@ -37,7 +38,7 @@ export function setUp(options) {
   debianPackages(options);
 }
 
-/** For a test runner that was called by hand: the build, where sources are newer. */
+/** For a test runner that was called directly: builds if sources are newer. */
 export function ensureBuilt() {
   if (buildStale()) run('npm', ['run', '--silent', 'build']);
 }
@@ -49,8 +50,8 @@ function checkNode() {
 }
 
 /**
- * Whether what npm noted as installed, by whoever called it, is not what package-lock.json asks for. npm writes that note
- * last, so an installation that was cut short has none. Optional packages are those of other platforms.
+ * Whether what npm noted as installed, whichever command called it, differs from what package-lock.json requires. npm
+ * writes that note last, so an interrupted installation has none. Optional packages belong to other platforms.
  */
 export function packagesStale(root = ROOT) {
   const note = join(root, 'node_modules', '.package-lock.json');
@@ -80,7 +81,7 @@ function buildStale() {
   return files.some((file) => statSync(file).mtimeMs > at);
 }
 
-/** What each command needs from Debian: how to see that it is there, and the package that brings it. */
+/** What each command needs from Debian: how to check that it is there, and the package that contains it. */
 const DEBIAN = {
   git: { present: () => onPath('git'), packages: ['git'] },
   zookeeper: {
@@ -110,7 +111,7 @@ function debianPackages(options) {
     );
   }
   step(options, command, () => {
-    // Run level 1: packages of servers start none.
+    // Run level 1: packages of servers do not start them.
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
     const install = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
     const first = spawnSync('apt-get', install, { env, stdio: 'pipe' });

@@ -1,11 +1,11 @@
-// A ZooKeeper of one app for scripts/keep-compiled.mjs: in memory, without watches, rights and versions, and with
-// just the requests that a publish sends. It answers what a server would, or -101 (no node) and -110 (there already).
+// A ZooKeeper of one app for scripts/keep-compiled.mjs: in memory, without watches, rights and versions, and with only
+// the requests that a publish sends. It answers as a server would, or -101 (no node) and -110 (node exists).
 import { createServer } from 'node:net';
 
 const [CREATE, DELETE, EXISTS, GET, SET, CHILDREN, CHECK, MULTI, CLOSE] = [1, 2, 3, 4, 5, 12, 13, 14, -11];
 const [NO_NODE, NODE_EXISTS] = [-101, -110];
 
-/** @param nodes a Map of the path of each node to its `{ data, owner }`; what is written goes into it. */
+/** @param nodes a Map from the path of each node to its `{ data, owner }`; writes go into it. */
 export function smallZooKeeper(nodes) {
   const server = { nodes, zxid: 0 };
   return createServer((socket) => {
@@ -61,7 +61,7 @@ function reader(frame) {
   return own;
 }
 
-/** ReplyHeader: the request's number, the zxid, an error; then what the operation gives. */
+/** ReplyHeader: the request's number, the zxid, an error; then the result of the operation. */
 function answer(server, socket, frame) {
   const [number, operation] = [frame.int(), frame.int()];
   const given = operation === MULTI ? transaction(server, frame) : perform(server, operation, frame);
@@ -70,7 +70,7 @@ function answer(server, socket, frame) {
   if (operation === CLOSE) socket.end();
 }
 
-/** MultiResponse: for each operation its header and what it gives. All of them succeed, or the build is wrong. */
+/** MultiResponse: a header and a result per operation. All of them succeed, or the build is wrong. */
 function transaction(server, frame) {
   server.zxid += 1;
   const results = [];
@@ -84,7 +84,7 @@ function transaction(server, frame) {
   }
 }
 
-/** What the reply holds, or the code of the refusal. */
+/** The content of the reply, or the error code. */
 function perform(server, operation, frame) {
   if (operation === CLOSE) return [];
   const path = frame.bytes().toString();

@@ -1,5 +1,6 @@
-// npm run test:package: the Debian package on a fresh Debian 12 with systemd in a container, as root on a Debian. The
-// first run fetches that Debian with debootstrap (one or two minutes), and keeps it in the temporary directory.
+// npm run test:package: tests the Debian package on a fresh Debian 12 with systemd in a container; run as root on a
+// Debian. The first run fetches that Debian with debootstrap (one or two minutes), and keeps it in the temporary
+// directory.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { setUp } from './setup.mjs';

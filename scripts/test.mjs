@@ -1,6 +1,6 @@
 // npm test [-- vitest's arguments] [-- --no-setup]: set-up, then all tests on real parts; then the slowest files; last
-// line: the count. With --record it notes how long each file took (test/support/lanes/longest-first.ts). npm run test:quick
-// is --quick: the lanes that start no process (test/support/lanes/lanes.ts).
+// line: the count. With --record it notes how long each file took (test/support/lanes/longest-first.ts). npm run
+// test:quick is --quick: the lanes that start no process (test/support/lanes/lanes.ts).
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { setUp } from './setup.mjs';
 
 const OURS = ['--no-setup', '--quick', '--record'];
 const SLOWEST = 10;
-/** No process is started; of the simulation one share, with few schedules. */
+/** No process is started; the simulation runs one share, with few schedules. */
 const QUICK = ['--project', 'quick', '--project', 'simulation', '--exclude', 'test/simulation/schedules-[2-9].test.ts'];
 
 const args = process.argv.slice(2);
@@ -40,7 +40,7 @@ const run = spawnSync(
 let failed = true;
 try {
   const counted = JSON.parse(readFileSync(results, 'utf8'));
-  // A file that could not be loaded has no failed test of its own: `success` knows.
+  // A file that could not be loaded has no failed test, but `success` is false.
   failed = !counted.success || counted.numPassedTests === 0;
   const broken = counted.numFailedTests || (counted.success ? 0 : 1);
   if (args.includes('--record')) record(counted.testResults);
@@ -56,7 +56,7 @@ function secondsOf({ startTime, endTime }) {
   return (endTime - startTime) / 1_000;
 }
 
-/** Where the time went; a file's time is that of its tests and their hooks. */
+/** Where the time went. A file's time is that of its tests and their hooks. */
 function slowest(files) {
   const sorted = files.toSorted((a, b) => secondsOf(b) - secondsOf(a)).slice(0, SLOWEST);
   if (sorted.length < 2) return [];

@@ -1,5 +1,5 @@
 // npm run docs: writes docs/znodes.md from the table in schemas/znodes.ts, as built. With --check it only says whether
-// the file is what it would write (exit 1: it is not); a file may be named instead of docs/znodes.md.
+// the file is up to date (exit 1: it is not). Another file may be named instead of docs/znodes.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ZNODES } from '../dist/schemas/znodes.js';
@@ -8,7 +8,7 @@ const COLUMNS = 120;
 const ROWS = Object.values(ZNODES).filter((row) => row.path !== '');
 const linked = (text) => text.replace(/schemas\/[a-z/-]+\.ts/g, (file) => `[${file}](../${file})`);
 
-/** One znode: what it holds, and below it who writes it and who watches it. */
+/** One znode: its content, and below that its writers and watchers. */
 const entry = ({ path, mode, content, writtenBy, watchedBy }) =>
   [
     ...wrapped('- ', `**\`${path}\`** (${mode}): ${linked(content)}`),
@@ -16,7 +16,7 @@ const entry = ({ path, mode, content, writtenBy, watchedBy }) =>
     ...wrapped('  - ', `Watched by: ${watchedBy}`),
   ].join('\n');
 
-/** In lines of at most COLUMNS, the later ones below the text of the first. */
+/** In lines of at most COLUMNS; the later ones start below the text of the first. */
 function wrapped(lead, text) {
   const lines = [];
   let line = lead.trimEnd();
