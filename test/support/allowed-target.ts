@@ -1,6 +1,6 @@
 import { type AllowedTarget, parseMembers } from '../../schemas/target.ts';
 
-/** The target of these members, for an agent that allows its url: by the door that every target goes through. */
+/** The target with these members, for an agent that allows its url, parsed as every target is. */
 export function allowedTarget(members: {
   url: string;
   commitId: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Key and certificate in one PEM, as the server's key store wants them. */
+  /** Key and certificate in one PEM, as the server's key store requires them. */
   readonly storeFile: string;
   readonly cert: string;
   readonly key: string;
@@ -17,7 +17,7 @@ export interface Authority {
   issue(name: string, subjectAltName?: string): Certificate;
 }
 
-/** A certificate authority of our own for one test file, made with openssl. */
+/** A certificate authority for one test file, made with openssl. */
 export function makeAuthority(folder: string, name = 'ca'): Authority {
   const at = (file: string) => join(folder, `${name}-${file}`);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });

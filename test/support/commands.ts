@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** The built command line, as a user has it. */
+/** The built command line, as users have it. */
 export const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.cjs');
 
 export interface Ran {
@@ -11,7 +11,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Of this machine's environment only what programs need: no GIT_ or GITFLEET_ settings take part. */
+/** Only what programs need from this machine's environment: no GIT_ or GITFLEET_ settings are used. */
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
   return { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LANG: 'C.UTF-8', ...extra };
 }
@@ -47,12 +47,12 @@ const PERSON = {
   GIT_COMMITTER_EMAIL: 'ann@example.com',
 };
 
-/** Real git, run as a person with a name; rejects with its words when it fails. Resolves to the trimmed output. */
+/** Runs real git as a person with a name. Rejects with git's message if it fails. Resolves to the trimmed output. */
 export async function git(cwd: string, ...args: string[]): Promise<string> {
   return (await gitSaying(cwd, ...args)).stdout.trim();
 }
 
-/** With what it says on standard error: the `remote:` lines of a push. */
+/** With its standard error: the `remote:` lines of a push. */
 export async function gitSaying(cwd: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
   const env = cleanEnvironment({ ...PERSON, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' });
   return await exec('git', ['-c', 'init.defaultBranch=main', '-c', 'gc.auto=0', ...args], {

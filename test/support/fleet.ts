@@ -18,16 +18,16 @@ import { until } from './until.ts';
 
 type Whole = z.input<ReturnType<typeof settings>>;
 
-/** What a settings file of a test may hold: a name that the settings do not know is found by the compiler. */
+/** What a settings file of a test may contain: the compiler finds a name that the settings do not know. */
 export type GivenSettings = { [Part in keyof Whole]?: Partial<Whole[Part]> };
 
-/** A real agent process of the built command line, with directories of its own. */
+/** A real agent process of the built command line, with its own directories. */
 export interface TestAgent {
   readonly id: string;
   readonly root: string;
   readonly state: string;
   readonly process: ChildProcess;
-  /** All it logged so far, this process and earlier ones of the same directories. */
+  /** Its whole log so far, from this process and earlier ones with the same directories. */
   log(): Promise<string>;
   kill(signal: NodeJS.Signals): Promise<void>;
   restart(): Promise<void>;
@@ -62,7 +62,7 @@ export class TestFleet {
     });
   }
 
-  /** An app of its own on a running ZooKeeper, so that tests of one file share the server and nothing else. */
+  /** A separate app on a running ZooKeeper, so that the tests of one file share only the server. */
   static async create(zookeeper: string, app = someApp(), options = { open: true }): Promise<TestFleet> {
     const directory = await mkdtemp(join(tmpdir(), 'gitfleet-fleet-'));
     const fleet = new TestFleet(directory, zookeeper, app);
@@ -86,7 +86,7 @@ export class TestFleet {
     return gitfleet([...args, '-z', this.zookeeper, '--app', this.app], { cwd: this.directory });
   }
 
-  /** Runs a command on an agent's server, as its operator would type it; of itself it names no ZooKeeper. */
+  /** Runs a command on an agent's server, as its operator would type it, without naming a ZooKeeper. */
   onServer(agent: Pick<TestAgent, 'id' | 'root' | 'state'>, verb: string, ...more: string[]): Promise<Ran> {
     const places = ['--root', agent.root, '--state', agent.state, '--id', agent.id];
     return gitfleet(['agent', verb, ...places, '--app', this.app, ...more]);
@@ -184,7 +184,7 @@ export class TestFleet {
     return node && parseReport(node.data);
   }
 
-  /** Waits for a report about what config holds now that satisfies `fits`. */
+  /** Waits for a report about config's current target that satisfies `fits`. */
   async reported(id: string, what: string, fits: (report: Report) => boolean, boundMs?: number): Promise<Report> {
     return await until(
       `${id}: ${what}`,
@@ -197,7 +197,7 @@ export class TestFleet {
     );
   }
 
-  /** As any other ZooKeeper client would: sets config, whatever it holds. */
+  /** Sets config like any other ZooKeeper client, whatever it contains. */
   async setConfig(data: string | Buffer): Promise<void> {
     await this.session.set(this.znodes.config, Buffer.from(data), -1);
   }
@@ -233,8 +233,8 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 }
 
 /**
- * The whole truth about what a link shows: HEAD, and every file with mode and bytes equal to the commit's tree, and
- * nothing else. Resolves to the commit id; rejects with the difference.
+ * Checks completely what a link shows: HEAD, every file with mode and bytes equal to the commit's tree, and nothing
+ * else. Resolves to the commit id; rejects with the difference.
  */
 export async function shownCommit(root: string, path: string): Promise<string> {
   const link = join(root, path);

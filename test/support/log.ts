@@ -1,4 +1,4 @@
 import { createLog } from '../../runtime/log.ts';
 
-/** For parts that want a log where the test has nothing to read in it. */
+/** For parts that require a log which the test does not read. */
 export const silentLog = createLog({ level: 'silent' });

@@ -3,18 +3,18 @@ import { join } from 'node:path';
 import type { CommitId } from '../../schemas/values.ts';
 import type { GitOrigin } from './git/origin.ts';
 
-/** What a tree holds at one path. */
+/** What is at one path of a tree. */
 export type Node =
   | { readonly kind: 'file'; readonly content: string; readonly executable: boolean }
   | { readonly kind: 'link'; readonly to: string }
   | { readonly kind: 'module'; readonly commitId: string };
 
-/** A whole tree as the test means it: path to node. The content of files is latin1, so that any byte is a character. */
+/** A whole expected tree: path to node. The content of files is latin1, so that every byte is a character. */
 export type Tree = ReadonlyMap<string, Node>;
 
 /**
- * Commits exactly this tree on top of main; one process, whatever the size. Its objects come as a pack, as from a clone,
- * or loose, as a small push leaves them.
+ * Commits exactly this tree on top of main; one process, whatever the size. Its objects come as a pack, as from a
+ * clone, or loose, as after a small push.
  */
 export function commitTree(origin: GitOrigin, tree: Tree, objects: 'packed' | 'loose' = 'packed'): CommitId {
   const parent = origin.git(['for-each-ref', '--format=%(objectname)', 'refs/heads/main']);
@@ -39,7 +39,7 @@ export function commitTree(origin: GitOrigin, tree: Tree, objects: 'packed' | 'l
   return origin.git(['rev-parse', 'refs/heads/main']) as CommitId;
 }
 
-/** Every path with kind, mode and bytes, as one text each; comparable with `onDisk`. */
+/** Every path with kind, mode and bytes, one text each; comparable with `onDisk`. */
 export function meant(tree: Tree): Record<string, string> {
   const words: Record<string, string> = {};
   for (const [path, node] of tree) {
@@ -49,7 +49,7 @@ export function meant(tree: Tree): Record<string, string> {
   return words;
 }
 
-/** The same of a directory, without git's help; its own `.git` is left out. */
+/** The same for a directory, without git's help; its own `.git` is left out. */
 export function onDisk(directory: string): Record<string, string> {
   const found: Record<string, string> = {};
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {

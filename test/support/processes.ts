@@ -1,24 +1,27 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** A process as anybody on the machine (command) or its own user (environment) sees it; NUL stands between the words. */
+/** A process as everyone on the machine (command) or its own user (environment) sees it; words are separated by NUL. */
 export interface SeenProcess {
   readonly pid: number;
   readonly parent: number;
-  /** Ticks since the machine started: with the pid it names one process for ever. */
+  /** Ticks since the machine started: with the pid, it identifies one process for ever. */
   readonly startedAt: string;
   readonly command: string;
   readonly environment: string;
 }
 
 interface ProcessWatch {
-  /** What was seen so far, each process once per command line. */
+  /** The processes seen so far, each once per command line. */
   readonly seen: readonly SeenProcess[];
-  /** Of all that was seen, what lives now, wherever it hangs in the tree of processes meanwhile. */
+  /** Those of them that are alive now, wherever they are in the process tree by now. */
   alive(): SeenProcess[];
   stop(): void;
 }
 
-/** Looks at a process and all below it again and again, until stopped. What lives shorter than that may be missed. */
+/**
+ * Looks at a process and all below it repeatedly, until stopped. Processes that live shorter than the interval may be
+ * missed.
+ */
 export function watchProcesses(root: number, everyMs: number): ProcessWatch {
   const seen = new Map<string, SeenProcess>();
   const look = () => {
@@ -52,7 +55,7 @@ export function processesIn(directory: string): SeenProcess[] {
   });
 }
 
-/** Every process that hangs below this one now. */
+/** Every process that is below this one now. */
 export function processesBelow(root: number): SeenProcess[] {
   const all = new Map(pids().flatMap((pid) => [[pid, standing(pid)] as const]));
   return [...all].flatMap(([pid, found]) =>
@@ -74,7 +77,7 @@ function isBelow(pid: number, root: number, all: ReadonlyMap<number, Standing | 
 
 const pids = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger);
 
-/** Null when it is gone; a zombie is gone too: only its parent's wait is missing. */
+/** Null if it is gone. A zombie is gone too: its parent has only not collected it. */
 function standing(pid: number): Standing | null {
   const stat = read(pid, 'stat');
   const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

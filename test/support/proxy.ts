@@ -3,13 +3,13 @@ import { afterEach } from 'vitest';
 import type { Way } from './zookeeper/shared.ts';
 
 /**
- * A TCP proxy on loopback that breaks the path between a client and one server in every way a network can.
+ * A TCP proxy on loopback that breaks the path between a client and one server in every way that a network can.
  *
  * - `pass`: forwards.
- * - `drop`: keeps all sockets, accepts new ones, and swallows every byte: a path that fell silent.
+ * - `drop`: keeps all sockets, accepts new ones, and discards every byte: a path that fell silent.
  * - `hold`: the same, but the bytes are kept and delivered at the next `pass`: a frozen process, a late packet.
- * - `mute`: swallows what the server answers, while requests still arrive: the lost reply.
- * - `refuse`: nobody listens, and what was open is cut.
+ * - `mute`: discards what the server answers, while requests still arrive: the lost reply.
+ * - `refuse`: nothing listens, and open connections are cut.
  */
 type ProxyMode = 'pass' | 'drop' | 'hold' | 'mute' | 'refuse';
 
@@ -18,22 +18,22 @@ export interface TcpProxy {
   readonly connect: string;
   /** Connections accepted so far. */
   readonly accepted: number;
-  /** Waits until the mode is in force for connections that are open. */
+  /** Waits until the mode is in force for open connections. */
   mode(mode: ProxyMode): Promise<void>;
   /** Ends every open connection now. */
   cut(): void;
-  /** Lets the server answer this many more bytes, then cuts: the reply ends in mid-frame. */
+  /** Lets the server answer this many more bytes, then cuts: the reply ends in the middle of a frame. */
   cutAfter(bytes: number): void;
-  /** Every chunk waits this long, both ways. */
+  /** Delays every chunk, in both directions. */
   delay(ms: number): void;
-  /** Sends bytes to the client as if the server had. */
+  /** Sends bytes to the client as if they came from the server. */
   inject(bytes: Buffer): void;
-  /** Sees each whole frame of the server once the handshake is over, and may change it. */
+  /** Calls `change` with each whole frame of the server after the handshake; it may change the frame. */
   rewrite(change: ((frame: Buffer) => Buffer) | undefined): void;
   stop(): Promise<void>;
 }
 
-/** Opens proxies for one test file; every one is stopped after its case. */
+/** Opens proxies for one test file; each is stopped after its case. */
 export function proxiesForTest(): (target: number | Way) => Promise<TcpProxy> {
   const open: TcpProxy[] = [];
   afterEach(async () => {
@@ -46,7 +46,7 @@ export function proxiesForTest(): (target: number | Way) => Promise<TcpProxy> {
   };
 }
 
-/** @param target a port of ours; with a chroot, sessions by way of this proxy stay below it. */
+/** @param target a port of ours; with a chroot, sessions through this proxy stay below it. */
 export async function openProxy(target: number | Way): Promise<TcpProxy> {
   const [targetPort, chroot] = typeof target === 'number' ? [target, ''] : [target.port, target.chroot];
   const pairs = new Set<Pair>();
@@ -88,7 +88,7 @@ export async function openProxy(target: number | Way): Promise<TcpProxy> {
     else to.write(bytes);
   }
 
-  /** Cuts the stream into frames only where somebody wants to change one. */
+  /** Cuts the stream into frames only if a test wants to change one. */
   function altered(pair: Pair, chunk: Buffer): Buffer {
     if (!change) return chunk;
     pair.frames = Buffer.concat([pair.frames, chunk]);

@@ -6,19 +6,21 @@ import { cleanEnvironment, MAIN } from './commands.ts';
 import { isAlive, processesIn, type SeenProcess, watchProcesses } from './processes.ts';
 import { until } from './until.ts';
 
-/** A gitfleet command that runs until it ends or is ended, with a temporary directory of its own to leave empty. */
+/**
+ * A gitfleet command that runs until it ends or is ended, with its own temporary directory, which it must leave empty.
+ */
 export interface Started {
   readonly pid: number;
-  /** All it printed so far, standard error included. */
+  /** Its whole output so far, standard error included. */
   readonly said: string;
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
   kill(signal: NodeJS.Signals): void;
   /** Waits until it has printed this. */
   prints(words: RegExp): Promise<RegExpExecArray>;
-  /** Its processes that live now, and what is in its temporary directory. */
+  /** Its processes that are alive now, and the content of its temporary directory. */
   left(): Promise<string[]>;
-  /** Holds once it has ended: no process of its lives, nothing is in its temporary directory. */
+  /** To be called once it has ended: none of its processes is alive, and its temporary directory is empty. */
   leavesNothing(): Promise<void>;
   /** Ends what is left of it and removes its directory. */
   cleanUp(): Promise<void>;
@@ -40,7 +42,7 @@ export async function start(args: readonly string[]): Promise<Started> {
     });
   }
   const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
-    // Not its exit: by then its last words may still be on their way.
+    // Not its exit: its last output may still be on its way then.
     child.on('error', reject).on('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
   });
   const alive = (): SeenProcess[] => {
@@ -67,7 +69,7 @@ export async function start(args: readonly string[]): Promise<Started> {
     left,
     async leavesNothing() {
       await ended;
-      // The kernel may need a moment to end what was killed.
+      // The kernel may need a moment to end a killed process.
       await until('nothing is left', async () => {
         const there = await left();
         if (there.length > 0) throw new Error(there.join('\n'));

@@ -1,6 +1,6 @@
 /**
- * Looks again and again until `look` gives something, and fails with what it saw last when the bound is over. The bound
- * is wide: it says "hangs", never "slow".
+ * Looks repeatedly until `look` returns something, and fails with what it saw last when the bound is over. The bound is
+ * wide: it means "hangs", never "slow".
  */
 export async function until<T>(
   what: string,

@@ -2,11 +2,11 @@ import { type Clock, sleepBy } from '../../runtime/clock.ts';
 
 /**
  * Time that stands still until it is told to run: each step goes to the earliest timer, so hours pass in milliseconds
- * and a run repeats with its seed. What waits for anything else than its timers and settled promises (a disk, a child
- * process) must not be part of a simulation.
+ * and a run repeats with its seed. A simulation must not contain anything that waits for something other than these
+ * timers and settled promises (a disk, a child process).
  */
 export interface VirtualClock extends Clock {
-  /** Runs timers in order until `done()` holds or virtual time reaches `untilMs`; true when `done()` held. */
+  /** Runs timers in order until `done()` is true or virtual time reaches `untilMs`; true if `done()` was. */
   run(untilMs: number, done?: () => boolean): Promise<boolean>;
 }
 
@@ -16,7 +16,7 @@ interface Timer {
   action: (() => void) | null;
 }
 
-/** Where the wall clock starts: any moment, the same in each run. */
+/** Where the wall clock starts: an arbitrary time, the same in each run. */
 const EPOCH = Date.UTC(2026, 0, 1);
 
 export function createVirtualClock(): VirtualClock {
@@ -62,7 +62,9 @@ export function createVirtualClock(): VirtualClock {
   };
 }
 
-/** One process's time: its timers wait while it is frozen, and fire late at the thaw, as after SIGSTOP and SIGCONT. */
+/**
+ * The time of one process: its timers wait while it is frozen, and fire late at the thaw, as after SIGSTOP and SIGCONT.
+ */
 export interface ProcessClock extends Clock {
   freeze(): void;
   thaw(): void;
@@ -110,7 +112,9 @@ export function createProcessClock(clock: Clock): ProcessClock {
   };
 }
 
-/** All promises that can settle by themselves have: Node empties its microtasks before it takes the next immediate. */
+/**
+ * Resolves when every promise that needs no timer has settled: Node empties its microtasks before the next immediate.
+ */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 const earlier = (a: Timer, b: Timer) => a.at < b.at || (a.at === b.at && a.order < b.order);

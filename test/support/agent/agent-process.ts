@@ -6,7 +6,7 @@ import { cleanEnvironment } from '../commands.ts';
 import type { GivenSettings, TestFleet } from '../fleet.ts';
 import { BUNDLED_ENTRY } from './bundle-entry.ts';
 
-/** What one agent keeps over its lives: directories, settings, and the log of all of them. */
+/** What one agent keeps across its processes: directories, settings, and the log of all of them. */
 export interface AgentHome {
   readonly id: string;
   readonly directory: string;
@@ -49,7 +49,7 @@ export function agentHome(
   };
 }
 
-/** One process of an agent: of the built command line, or of an entry with its failpoints in reach (agent-entry.mjs). */
+/** One process of an agent: of the built command line, or of an entry that can set its failpoints (agent-entry.mjs). */
 export interface Life {
   readonly pid: number;
   /** The signal that ended it, or its exit code. */
@@ -91,7 +91,7 @@ export function startLife(
   };
 }
 
-/** What the link shows, null where there is none. */
+/** What the link shows; null if there is none. */
 export function shown(home: Pick<AgentHome, 'root'>, path: string): CommitId | null {
   try {
     return basename(readlinkSync(join(home.root, path))) as CommitId;
@@ -100,7 +100,7 @@ export function shown(home: Pick<AgentHome, 'root'>, path: string): CommitId | n
   }
 }
 
-/** The commit is shown and its deployment is over, by what the agent's own disk says. */
+/** Whether the commit is shown and its deployment has ended, according to the agent's own disk. */
 export function settledOn(home: AgentHome, path: string, commitId: string): boolean {
   if (shown(home, path) !== commitId) return false;
   const { progress } = JSON.parse(readFileSync(join(home.appState, 'journal.json'), 'utf8'));

@@ -1,5 +1,5 @@
-// Readers of served links, in a process of their own: forked by link-readers.ts. For each link that it watches
-// - a sampler resolves the link once, again and again, and reads HEAD and files below what it found: one commit, whole;
+// Readers of served links, in a process of their own, forked by link-readers.ts. For each link that it watches
+// - a sampler repeatedly resolves the link once, and reads HEAD and files below the result: one commit, complete;
 // - holders keep an open directory and an open file of a release, and compare them until its grace is over.
 import { closeSync, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -7,7 +7,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 const FILES_AT_ONCE = 8;
 const HELD_AT_ONCE = 3;
 const HOLD_EVERY_MS = 150;
-/** Between two looks at a link. Without a pause the readers take a core from what they watch, in each file that has some. */
+/**
+ * The pause between two looks at a link. Without it the readers would take a core from what they watch, in each such
+ * file.
+ */
 const LOOK_EVERY_MS = process.env.GITFLEET_SOAK === '1' ? 2 : 10;
 
 /** @type {Map<string, any>} */
@@ -33,7 +36,7 @@ function meantBy(expected, commitId) {
   return found;
 }
 
-/** What is at `path`, in the words of model-tree.ts; null where there is nothing. */
+/** What is at `path`, in the terms of model-tree.ts; null if there is nothing. */
 function found(path) {
   try {
     const stat = lstatSync(path);
@@ -46,7 +49,7 @@ function found(path) {
   }
 }
 
-/** Some files of the tree, one that it must not have, each against the commit. */
+/** Compares some files of the tree, and one that it must not have, with the commit. */
 function differences(directory, meant) {
   const names = [...Object.keys(meant)];
   const others = [...everNamed].filter((name) => meant[name] === undefined);
@@ -79,7 +82,7 @@ function sample(link, watch) {
     const admin = readFileSync(join(release, '.git'), 'utf8').trim().slice('gitdir: '.length);
     head = readFileSync(join(admin, 'HEAD'), 'utf8').trim();
   } catch {}
-  // The release may go once its grace is over: a reader that was stopped for so long proves nothing.
+  // The release may be removed once its grace is over: a reader that was stopped for that long proves nothing.
   if (performance.now() - started >= watch.graceMs) {
     tally.overtaken++;
     return;
@@ -95,7 +98,7 @@ function hold(link, watch) {
   watch.heldAt = performance.now();
   try {
     const directory = openSync(resolve(dirname(link), readlinkSync(link)), 'r');
-    // Whatever the link shows by now, what was opened has its own name.
+    // Whatever the link shows by now, the open directory has its own name.
     const commitId = basename(readlinkSync(`/proc/self/fd/${directory}`));
     const meant = meantBy(watch.expected, commitId);
     const files = Object.keys(meant).filter((name) => !meant[name].startsWith('link '));

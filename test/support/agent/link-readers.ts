@@ -4,30 +4,30 @@ import { join } from 'node:path';
 import { meant, type Tree } from '../model-tree.ts';
 
 interface Tally {
-  /** Times that a link was resolved and read. */
+  /** How often a link was resolved and read. */
   readonly samples: number;
-  /** Samples that took longer than the grace, as on a stalled machine: they count neither way. */
+  /** Samples that took longer than the grace, as on a stalled machine: they count neither as good nor as bad. */
   readonly overtaken: number;
-  /** Samples whose HEAD could not be read, where that is allowed: HEAD is in the store, not in the release. */
+  /** Samples whose HEAD could not be read, if that is allowed: HEAD is in the store, not in the release. */
   readonly headless: number;
   readonly held: number;
   readonly heldChecks: number;
-  /** Held from before another release took over until the end of the grace. */
+  /** Releases held from before another one replaced them until the end of the grace. */
   readonly heldThroughGrace: number;
 }
 
 export interface LinkReaders {
-  /** Every commit that a link may show must be told before it is published. */
+  /** Must be called for every commit that a link may show, before it is published. */
   expect(commitId: string, tree: Tree): void;
-  /** `storeMayBeAway`: the test breaks the store, and a store that is replaced is away for a moment. */
+  /** `storeMayBeAway`: the test damages the store, and a store that is being replaced is away for a moment. */
   watch(link: string, graceMs: number, options?: { storeMayBeAway: boolean }): Promise<void>;
   unwatch(link: string): Promise<void>;
-  /** What was seen so far; `problems` are the reads that were not one whole commit. */
+  /** The result so far; `problems` are the reads that were not one whole commit. */
   seen(): Promise<{ tally: Tally; problems: readonly string[] }>;
   stop(): Promise<void>;
 }
 
-/** A process that reads served links without pause (link-readers.mjs). */
+/** Starts a process that reads served links without pause (link-readers.mjs). */
 export function startLinkReaders(directory: string): LinkReaders {
   const expected = join(directory, 'expected');
   mkdirSync(expected, { recursive: true });

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { until } from '../until.ts';
 
-/** A real unix datagram socket, as NOTIFY_SOCKET names one. */
+/** A real unix datagram socket, for NOTIFY_SOCKET. */
 export interface NotifySocket {
   readonly path: string;
-  /** Every message so far, each a list of its assignments. What only tells systemd-notify that it was heard is left out. */
+  /**
+   * Every message so far, each a list of its assignments. Without those that only confirm receipt to systemd-notify.
+   */
   readonly heard: readonly (readonly string[])[];
-  /** Waits for a message with this assignment, after the first `from` messages; resolves to its place. */
+  /** Waits for a message with this assignment, after the first `from` messages; resolves to its index. */
   hears(assignment: string | RegExp, from?: number): Promise<number>;
   close(): void;
 }

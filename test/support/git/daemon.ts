@@ -7,7 +7,7 @@ export interface GitDaemon {
   stop(): Promise<void>;
 }
 
-/** A plain git daemon on loopback, with its own short listen queue: what a herd of agents meets. */
+/** A plain git daemon on loopback, with its own short listen queue, as many agents at once would meet it. */
 export async function startGitDaemon(root: string): Promise<GitDaemon> {
   const port = await freePort();
   const flags = ['--reuseaddr', '--listen=127.0.0.1', `--port=${port}`, `--base-path=${root}`, '--export-all'];
@@ -23,7 +23,7 @@ export async function startGitDaemon(root: string): Promise<GitDaemon> {
     url: (repository) => `git://127.0.0.1:${port}/${repository}`,
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve));
-      // `git daemon` runs as a child of `git`: the group is ours, so end it as one.
+      // `git daemon` is a child of `git`: end the whole process group.
       if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
       await ended;
     },

@@ -6,17 +6,17 @@ import { cleanEnvironment, git } from '../commands.ts';
 import { until } from '../until.ts';
 import { makeKey, type Sshd, startSshd } from './sshd.ts';
 
-/** A push under way: what the pusher's terminal shows, and a way to take the pusher away. */
+/** A running push: what the pusher's terminal shows, and a way to disconnect the pusher. */
 interface Push {
   readonly said: string;
   /** The exit code of git push, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
   prints(words: RegExp): Promise<void>;
-  /** Git and ssh, all of them at once; nothing is said to the other side. */
+  /** Kills git and ssh, all of them at once; the other side gets no message. */
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
-/** A machine that people push to over ssh: sshd of our own, one key that may log in. */
+/** A machine that people push to over ssh: a separate sshd, and one key that may log in. */
 export interface GitHost {
   readonly sshd: Sshd;
   url(repository: string): string;
@@ -39,7 +39,7 @@ export async function startGitHost(directory: string): Promise<GitHost> {
   };
 }
 
-/** In a process group of its own, as a terminal gives it. Words before the repository are options. */
+/** In its own process group, as a terminal starts it. Words before the repository are options. */
 export function startPush(clone: string, words: readonly string[], environment: Record<string, string> = {}): Push {
   const env = cleanEnvironment({ GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', ...environment });
   const child = spawn('git', ['push', ...words], {
@@ -70,7 +70,7 @@ export function startPush(clone: string, words: readonly string[], environment: 
   };
 }
 
-/** Commits without pushing. @param at the committer's date, where it matters. */
+/** Commits without pushing. @param at the committer's date, if it matters. */
 export async function commitOnly(
   clone: string,
   message: string,

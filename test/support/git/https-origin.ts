@@ -11,7 +11,7 @@ export interface Authority {
   readonly certFile: string;
 }
 
-/** A certificate authority of our own and a server certificate for 127.0.0.1 signed by it. */
+/** A certificate authority for tests, and a server certificate for 127.0.0.1 signed by it. */
 export function makeAuthority(directory: string): Authority {
   mkdirSync(directory, { recursive: true });
   const at = (name: string) => join(directory, name);
@@ -28,18 +28,18 @@ export function makeAuthority(directory: string): Authority {
 export interface HttpsOrigin {
   readonly port: number;
   url(repository: string): string;
-  /** `user:password` pairs that may read; empty: anybody. */
+  /** `user:password` pairs that may read; empty: everyone. */
   allowed: string[];
-  /** When set, every request is sent there instead. */
+  /** If set, every request is redirected there. */
   redirectTo: string | null;
-  /** When set, every request is answered with this status. */
+  /** If set, every request is answered with this status. */
   status: number | null;
-  /** What came in, newest last: `GET /r.git/info/refs?service=git-upload-pack`. */
+  /** The requests so far, newest last: `GET /r.git/info/refs?service=git-upload-pack`. */
   readonly requests: string[];
   stop(): Promise<void>;
 }
 
-/** Serves the bare repositories below `root` with git's own http-backend; over TLS where an authority is given. */
+/** Serves the bare repositories below `root` with git's own http-backend; over TLS if an authority is given. */
 export async function startHttpsOrigin(root: string, authority?: Authority): Promise<HttpsOrigin> {
   const origin = { allowed: [] as string[], redirectTo: null as string | null, status: null as number | null };
   const requests: string[] = [];

@@ -6,17 +6,17 @@ import { dirname, join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { CommitId, RepositoryUrl } from '../../../schemas/values.ts';
 
-/** A directory that is gone after the test file, in memory where the machine has such a place. */
+/** A directory that is removed after the test file, in memory if the machine has such a place. */
 export function temporaryDirectory(name: string): { path: string; remove: () => void } {
   const base = statSync('/dev/shm', { throwIfNoEntry: false })?.isDirectory() ? '/dev/shm' : tmpdir();
   const path = mkdtempSync(join(base, `gitfleet-${name}-`));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** What a commit is made of: text or bytes; null deletes; a symlink or an executable says so. */
+/** The content of a commit: text or bytes; null deletes; a symlink or an executable has its own form. */
 export type Files = Record<string, string | Buffer | null | { link: string } | { run: string } | { module: string }>;
 
-/** A bare repository, made with plumbing, so that a test can also commit what no work tree could hold. */
+/** A bare repository, made with plumbing, so that a test can also commit what no work tree could contain. */
 export interface GitOrigin {
   readonly directory: string;
   readonly url: RepositoryUrl;
@@ -24,7 +24,7 @@ export interface GitOrigin {
   commit(files: Files, options?: { branch?: string; orphan?: boolean; message?: string }): CommitId;
   /** Moves a branch by force, or deletes it. */
   branch(name: string, to: CommitId | null): void;
-  /** Runs git in the origin; for the odd things. */
+  /** Runs git in the origin, for rare cases. */
   git(args: readonly string[], input?: string | Buffer): string;
 }
 
@@ -92,7 +92,7 @@ export function createOrigin(directory: string, options: { format?: 'sha1' | 'sh
   };
 }
 
-/** As `git hash-object -w`, whose process for each file of each commit took longer than most tests themselves. */
+/** As `git hash-object -w`, whose process per file and commit took longer than most of the tests. */
 function writeBlob(directory: string, content: Buffer, format: 'sha1' | 'sha256'): string {
   const object = Buffer.concat([Buffer.from(`blob ${content.length}\0`), content]);
   const id = createHash(format).update(object).digest('hex');

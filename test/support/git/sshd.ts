@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Makes sure that a Debian package is installed, and says what it does about it. A service that comes with the package
- * is not started. Fails, naming what to install, where it cannot: tests are never skipped for want of a tool.
+ * Makes sure that a Debian package is installed, and says what it does for that. A service in the package is not
+ * started. If it cannot be installed it fails and names the package: tests are never skipped because a tool is missing.
  */
 export function ensureDebianPackage(name: string, proof: string): void {
   if (existsSync(proof)) return;
@@ -41,7 +41,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Waits until something accepts on a port, or fails with what the server printed. */
+/** Waits until a port accepts connections, or fails with the server's output. */
 export async function untilListening(port: number, said: () => string): Promise<void> {
   const { connect } = await import('node:net');
   for (let round = 0; round < 200; round++) {
@@ -66,15 +66,15 @@ export interface Sshd {
 }
 
 interface SshdOptions {
-  /** Where its keys and config go. */
+  /** The directory for its keys and config. */
   readonly directory: string;
-  /** False: the server never learns of protocol v2, as with a stock configuration. */
+  /** False: the server is never told about protocol v2, as with a default configuration. */
   readonly protocolV2?: boolean;
   readonly port?: number;
   readonly maxStartups?: string;
 }
 
-/** An sshd of our own on loopback, for this user only. */
+/** A separate sshd on loopback, only for this user. */
 export async function startSshd(options: SshdOptions): Promise<Sshd> {
   ensureDebianPackage('openssh-server', '/usr/sbin/sshd');
   const { directory } = options;
@@ -121,7 +121,7 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
   };
 }
 
-/** A new key pair; an older one at the same place is replaced. */
+/** A new key pair, which replaces an older one at the same path. */
 export function makeKey(file: string): { file: string; publicKey: string } {
   rmSync(file, { force: true });
   rmSync(`${file}.pub`, { force: true });

@@ -24,12 +24,12 @@ export interface FuzzedAgent {
 }
 
 const HANGS_MS = 15_000;
-/** But for the line break, none of these may reach a screen, a log or JSON; the joiner may, between two pictures. */
+/** Except for the line break, none of these may reach a screen, a log or JSON. The joiner may, between two emoji. */
 const PAINTS = /(?![\n\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 /**
- * Two agents and two watching publishers over one origin that notes who asks for what, and everything that must stay
- * true of them whatever they are told.
+ * Two agents and two watching publishers with one origin that records the requests, and everything that must stay true
+ * of them whatever they are told.
  */
 export class FuzzedFleet {
   readonly agents: FuzzedAgent[] = [];
@@ -145,7 +145,7 @@ export class FuzzedFleet {
     return ran;
   }
 
-  /** Whatever is there, or with a session of the test where there is no node. */
+  /** Sets whatever is there; if there is no node, creates it with a session of the test. */
   async set(path: string, data: Buffer): Promise<void> {
     const mode = path.includes('/online/') || path.includes('/fetch/') ? 'ephemeral' : 'persistent';
     for (const act of [
@@ -179,7 +179,7 @@ export class FuzzedFleet {
     return names.map((name) => Number(name.slice(2)));
   }
 
-  /** In the moment between two values: both run, answer, and show a whole known commit. */
+  /** Between two values: both run, answer, and show a whole known commit. */
   async checkLiving(): Promise<void> {
     for (const { home, life, port } of this.agents) {
       if (life.over !== null) throw new Error(`${home.id} ended with ${life.over}`);
@@ -191,7 +191,7 @@ export class FuzzedFleet {
     }
   }
 
-  /** What a person would type meanwhile: whatever it answers, it answers in words, and paints nothing. */
+  /** Commands that a person would type meanwhile: whatever they answer, it is in words and paints nothing. */
   async checkScreens(random: Seeded): Promise<void> {
     const [agent = ''] = this.agents.map(({ home }) => home.id);
     const asked: string[][] = [
@@ -225,7 +225,7 @@ export class FuzzedFleet {
     if (exitCode < 0 || exitCode > 7) throw new Error(`no exit code of ours: ${told}`);
   }
 
-  /** The whole truth: trees, what was asked for, what ran, what lies outside, what was said. */
+  /** The complete check: trees, requests, what ran, what is outside, what was said. */
   async checkAll(): Promise<void> {
     for (const { home } of this.agents) {
       await until(`${home.id} shows a whole commit`, async () => {
@@ -255,7 +255,7 @@ export class FuzzedFleet {
     }
   }
 
-  /** Everything of this fleet's directory that is neither an agent's own nor the repository that commits go into. */
+  /** Everything in this fleet's directory that belongs neither to an agent nor to the repository with the commits. */
   private lookOutside(): string {
     const found: string[] = [];
     const walk = (at: string): void => {
@@ -276,7 +276,7 @@ export class FuzzedFleet {
     return JSON.parse(readFileSync(join(agent.home.appState, 'journal.json'), 'utf8')) as Json;
   }
 
-  /** Ends the agent, lets it start with this for a journal, and then with its own. */
+  /** Ends the agent, lets it start with this as its journal, and then with its own. */
   async restartWith(agent: FuzzedAgent, journal: Buffer): Promise<void> {
     const file = join(agent.home.appState, 'journal.json');
     expect(await bounded(['agent run'], agent.life.kill('SIGTERM'))).toBe(0);
@@ -284,7 +284,7 @@ export class FuzzedFleet {
     writeFileSync(file, journal);
     agent.life = startLife(agent.home, {}, MAIN);
     await this.answers(agent);
-    // One that it cannot read ends it with 1, for a person; it must not end by itself in any other way.
+    // A journal that it cannot read ends it with 1, for a person. It must not end in any other way.
     if (![null, 1].includes(agent.life.over as number | null)) throw new Error(`it ended with ${agent.life.over}`);
     expect(await bounded(['agent run'], agent.life.kill('SIGTERM'))).toBeLessThan(2);
     expect(readdirSync(agent.home.root).sort()).toEqual(['.gitfleet', 'shop']);
@@ -329,7 +329,7 @@ export class FuzzedFleet {
 
 const ENDS_MS = 120_000;
 
-/** A program that does not end is a failure with its name, and not a test that stops saying anything. */
+/** A program that does not end is a failure with its name, not a test that goes silent. */
 async function bounded<T>(args: readonly string[], ran: Promise<T>): Promise<T> {
   const over = new AbortController();
   const late = systemClock.sleep(ENDS_MS, over.signal).then(() => {
@@ -339,7 +339,7 @@ async function bounded<T>(args: readonly string[], ran: Promise<T>): Promise<T> 
   return await Promise.race([ran, late]).finally(() => over.abort());
 }
 
-/** On a connection of its own: one that is kept may be closed by the agent just as it is used again. */
+/** On its own connection: the agent may close a kept one just as it is used again. */
 function healthOf(port: number): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const timeout = AbortSignal.timeout(HANGS_MS);
@@ -357,7 +357,7 @@ function isOurs(parent: string, name: string, last: number): boolean {
   return (parent === 'fetch' || parent === 'election') && /-\d{10}$/.test(name) && name !== 'lease-9999999999';
 }
 
-/** Gone, there already, or too large for this server; anything else is a defect of the test. */
+/** Gone, existing already, or too large for this server. Anything else is a defect of the test. */
 function ignorable(error: unknown): false {
   const { code = '' } = error as { code?: string };
   if (['NO_NODE', 'NODE_EXISTS', 'BAD_ARGUMENTS', 'NOT_EMPTY', 'TOO_LARGE', 'QUOTA_EXCEEDED'].includes(code))
@@ -373,7 +373,7 @@ const linesOf = (file: string): string[] => {
   }
 };
 
-/** Lines of JSON that paint nothing, and no failure that only we could be the cause of. */
+/** Lines of JSON that paint nothing, and no failure that only a defect of ours can cause. */
 function checkLog({ id, logFile }: AgentHome): void {
   for (const line of linesOf(logFile)) {
     const told = `${id} logged ${JSON.stringify(line.slice(0, 1_500))}`;

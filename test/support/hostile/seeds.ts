@@ -7,7 +7,7 @@ export interface Facts {
   readonly good: { readonly url: string; readonly commitId: string; readonly relativePath: string };
   /** Another commit of the same repository, which may be shown. */
   readonly older: string;
-  /** A repository that no agent may ask, and a commit of it. */
+  /** A repository that no agent may use, and a commit in it. */
   readonly evil: { readonly url: string; readonly commitId: string };
   readonly outside: string;
   readonly at: number;
@@ -15,7 +15,7 @@ export interface Facts {
 
 const someone = (at: number): { [name: string]: Json } => ({ by: 'ann', reason: 'because', at });
 
-/** A value of every kind as a gitfleet would write it, in every state that matters. */
+/** A value of every kind as gitfleet would write it, in every relevant state. */
 export const SEEDS: Readonly<Record<SeedKind, (facts: Facts, draw: <T>(from: readonly T[]) => T) => Json>> = {
   rollout: ({ targetVersion, deployment, good, older, at, ...facts }, draw) => ({
     deployment,
@@ -137,7 +137,7 @@ export type SeedKind =
   | 'override'
   | 'suspended';
 
-/** Whole targets, each of which leads where no agent may go. */
+/** Whole targets, each of which leads to a place that no agent may use. */
 export function hostileTargets({
   good,
   evil,

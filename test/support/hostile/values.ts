@@ -3,16 +3,16 @@ import type { Seeded } from '../seeded.ts';
 /** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
-/** Bytes that no gitfleet wrote, and in a few words what was done to a value that one might have. */
+/** Bytes that no gitfleet wrote, with a short description of how a value was changed. */
 export interface Hostile {
   readonly what: string;
   readonly data: Buffer;
 }
 
-/** ZooKeeper takes 1 MiB for a whole request, by default. */
+/** ZooKeeper accepts 1 MiB for a whole request by default. */
 const MAX_BYTES = 1_000_000;
 
-/** Draws what somebody may put in the place of `valid`: another structure, odd leaves, or bytes that are no JSON. */
+/** Draws a replacement for `valid`: another structure, odd leaves, or bytes that are not JSON. */
 export function hostileValue(random: Seeded, valid: Json): Hostile {
   const [value, ...told] = random.often(0.85) ? mutated(random, valid) : [valid, 'valid'];
   const text = JSON.stringify(value) ?? '';
@@ -21,7 +21,7 @@ export function hostileValue(random: Seeded, valid: Json): Hostile {
   return { what: [...told, how].filter(Boolean).join(', '), data };
 }
 
-/** Text with everything that paints a screen, hides itself or turns text around. */
+/** Text with everything that paints a screen, is invisible or changes the text direction. */
 export const PAINT =
   '\u001b[31mred\u001b[0m\u001b]0;title\u0007\u009b2J\u202egpj\u2066x\u2069\u200b\u200d\ufeff\u0000\r\n\u2028\ud800';
 
@@ -67,7 +67,7 @@ const LEAVES: readonly Json[] = [
 ];
 const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length', 'then', 'toJSON', '', PAINT, 'x'];
 
-/** One to three changes, each at some place of the value. */
+/** One to three changes, each at some place in the value. */
 function mutated(random: Seeded, valid: Json): [Json, ...string[]] {
   let value = structuredClone(valid);
   const told: string[] = [];
@@ -79,7 +79,7 @@ function mutated(random: Seeded, valid: Json): [Json, ...string[]] {
     else if (put === undefined) delete (holder as Holder)[name];
     else set(holder as Holder, name, put);
     told.push(`${how} at ${path || 'the top'}`);
-    if (/^\d{4,} /.test(how)) break; // As large as it gets.
+    if (/^\d{4,} /.test(how)) break; // Already as large as possible.
   }
   return [value, ...told];
 }
@@ -87,7 +87,7 @@ function mutated(random: Seeded, valid: Json): [Json, ...string[]] {
 type Holder = Record<string, Json>;
 type Place = readonly [path: string, holder: object | null, name: string];
 
-/** Every member, the whole first; an array counts as an object with numbers for names. */
+/** Every member, the whole value first; an array counts as an object with numbers as names. */
 function placesOf(value: Json): Place[] {
   const found: Place[] = [['', null, '']];
   const walk = (at: Json, path: string): void => {
@@ -102,7 +102,7 @@ function placesOf(value: Json): Place[] {
   return found;
 }
 
-/** `__proto__` as a member of its own, as JSON.parse makes it. */
+/** `__proto__` as an own member, as JSON.parse creates it. */
 function set(holder: Holder, name: string, value: Json): void {
   Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true });
 }
@@ -132,7 +132,7 @@ const CHANGES: readonly Change[] = [
   (random) => ['nested', nested(random.pick([10, 300, 1_000]))],
 ];
 
-/** JSON.stringify would not survive more; the deepest are made of bytes, below. */
+/** JSON.stringify would fail with more; the deepest ones are made from bytes, below. */
 function nested(depth: number): Json {
   let value: Json = 1;
   for (let n = 0; n < depth; n += 1) value = n % 2 === 0 ? [value] : { a: value };
@@ -160,7 +160,7 @@ const BYTES: readonly Bytes[] = [
   (_, text) => [Buffer.from(text.replace(/^\{("[^"]*":)/, '{$1null,$1')), 'a member twice'],
 ];
 
-/** One of the plain members holds lists in lists. */
+/** Replaces one of the plain members by nested lists. */
 function deepened(random: Seeded, text: string, depth: number): string {
   const lists = `${'['.repeat(depth)}${']'.repeat(depth)}`;
   const members = [...text.matchAll(/:("[^"]*"|[\d.]+|null)/g)];

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
-/** What the sources import and export, read from their text: for the tests that say how the house is built. */
+/** What the sources import and export, read from their text: for the tests of the structure. */
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** `type`: gone once it is compiled. `lazy`: loaded when a function is called. */
+/** `type`: gone after compilation. `lazy`: loaded when a function is called. */
 export interface Import {
   readonly of: string;
   readonly kind: 'value' | 'type' | 'lazy';
@@ -22,13 +22,13 @@ export function sourcesOf(folders: readonly string[]): string[] {
   );
 }
 
-/** The source without its comments, in which an import may be spoken of. */
+/** The source without its comments, which may mention an import. */
 export const codeOf = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(?<![:'"`])\/\/.*$/gm, '');
 
 const IMPORT =
   /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]\s*\)/gm;
 
-/** What a file imports, resolved against the root of the repository where it is relative. */
+/** What a file imports; relative paths are resolved against the root of the repository. */
 export function importsOf(file: string, text: string): Import[] {
   return [...codeOf(text).matchAll(IMPORT)].map(([, type, fixed, lazy]) => {
     const specifier = (fixed ?? lazy) as string;
@@ -37,14 +37,14 @@ export function importsOf(file: string, text: string): Import[] {
   });
 }
 
-/** The names that a file declares and exports. What it only passes on from another file is that other file's. */
+/** The names that a file declares and exports. Names that it re-exports belong to the other file. */
 export function exportsOf(text: string): string[] {
   const declared =
     /^export (?:async |abstract )*(?:function\*?|const|let|class|interface|type|enum) ([A-Za-z_$][\w$]*)/gm;
   return [...codeOf(text).matchAll(declared)].map((found) => found[1] as string);
 }
 
-/** Groups of files each of which leads back to itself (Tarjan); each group in alphabetical order. */
+/** Groups of files in which each leads back to itself (Tarjan); each group in alphabetical order. */
 export function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const found: string[][] = [];
   const index = new Map<string, number>();

@@ -2,11 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 /**
- * Where each test file runs. Nobody keeps a list: what a file imports says it, so a new test is in the right lane at once.
+ * Where each test file runs. There is no list: the imports of a file decide, so a new test is in the right lane at
+ * once.
  *
- * - `quick`: starts no process, which no-processes.ts holds it to. All of it takes seconds: npm run test:quick.
- * - `simulation`: no process either; it mocks the disk, so each file of it has modules of its own.
- * - `processes`: everything else. It imports node:child_process or starts-processes.ts, itself or by a helper in test/.
+ * - `quick`: starts no process, which no-processes.ts enforces. All of it takes seconds: npm run test:quick.
+ * - `simulation`: no process either; it mocks the disk, so each file of it has its own modules.
+ * - `processes`: everything else. It imports node:child_process or starts-processes.ts, itself or through a helper in
+ *   test/.
  */
 export type Lane = 'quick' | 'simulation' | 'processes';
 
@@ -30,11 +32,11 @@ function laneOf(file: string): Lane {
 
 const known = new Map<string, readonly string[] | null>();
 
-/** By which imports a file of test/ comes to start processes, the mark last; null where it does not. */
+/** The chain of imports by which a file of test/ starts processes, the mark last; null if it does not. */
 export function wayToProcesses(file: string): readonly string[] | null {
   const before = known.get(file);
   if (before !== undefined) return before;
-  known.set(file, null); // Whoever imports in a circle learns nothing new by it.
+  known.set(file, null); // A circular import adds nothing new.
   const imports = valueImports(readFileSync(join(ROOT, file), 'utf8')).map((name) => resolved(file, name));
   const mark = imports.find((name) => MARKS.includes(name));
   let way: readonly string[] | null = mark ? [mark] : null;
@@ -49,7 +51,7 @@ export function wayToProcesses(file: string): readonly string[] | null {
 
 const IMPORT = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/gm;
 
-/** What a module of ours imports to run it, dynamic imports included; types alone start nothing. */
+/** What one of our modules imports at run time, dynamic imports included; types alone start nothing. */
 export const valueImports = (text: string): string[] => [...text.matchAll(IMPORT)].map((m) => (m[1] ?? m[2]) as string);
 
 const resolved = (file: string, name: string): string =>

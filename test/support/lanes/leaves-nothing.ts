@@ -2,17 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { processesBelow } from '../processes.ts';
 
 /*
- * Set-up of every test file: fails what leaves something behind that lives on: a timer, a socket (so a session), a server,
- * a child process. In the quick lane that is each test, else each file, since there a server or a fleet may serve all its
- * tests. Set-up files come first, so what they do after a test comes last: the file's own hooks have closed what they
- * opened by then.
+ * Set-up of every test file: fails a test that leaves something running: a timer, a socket (and so a session), a
+ * server, a child process. In the quick lane it checks each test; otherwise each file, because there a server or a
+ * fleet may serve all its tests. Set-up files come first, so what they do after a test comes last: the file's own hooks
+ * have closed what they opened by then.
  */
 const QUICK_LANE = process.env['VITEST_LANE'] === 'quick';
 
-/** What may take a moment to go: a killed child, a socket whose other end has to hear of it. */
+/** For what may take a moment to end: a killed child, a socket whose other end must be told. */
 const PATIENCE_MS = 10_000;
 
-/** Node's names of what a test has to end itself; timers are counted apart, since Vitest has some of its own. */
+/** Node's names for what a test must end itself. Timers are counted separately, because Vitest has some of its own. */
 const HANDLES = ['TCPSocketWrap', 'TCPServerWrap', 'TLSWrap', 'PipeWrap', 'UDPWrap', 'FSEventWrap'];
 
 interface LiveTimer {
@@ -22,7 +22,7 @@ interface LiveTimer {
   hasRef(): boolean;
 }
 
-/** Timers of tests and sources: Vitest took its own way to make them before this file was loaded. */
+/** Timers of tests and sources: Vitest took its own timer functions before this file was loaded. */
 const timers = watchTimers();
 
 function watchTimers(): Set<LiveTimer> {
@@ -54,7 +54,7 @@ function census(): Census {
     if (timer._destroyed) timers.delete(timer);
     else if (timer.hasRef()) counts.set(timer, 1);
   }
-  // The quick lane starts none, and a look at all of the machine's takes longer than most of its tests.
+  // The quick lane starts none, and listing all of the machine's takes longer than most of its tests.
   for (const { pid, command } of QUICK_LANE ? [] : processesBelow(process.pid)) {
     counts.set(`process ${pid}: ${command.replaceAll('\0', ' ').slice(0, 200)}`, 1);
   }

@@ -3,8 +3,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import { afterAll, afterEach } from 'vitest';
 
 /*
- * Set-up of the quick lane and of the simulation: whoever starts a process there gets an error in its place, and the
- * test fails also where the code under test took that error for any other.
+ * Set-up of the quick lane and of the simulation: starting a process throws an error instead. The test also fails if
+ * the code under test handled that error like any other.
  */
 const STARTING = ['spawn', 'spawnSync', 'exec', 'execSync', 'execFile', 'execFileSync', 'fork'] as const;
 

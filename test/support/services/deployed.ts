@@ -8,7 +8,7 @@ import { Farm } from './web.ts';
 
 const RESTART = join(import.meta.dirname, 'restart.mjs');
 
-/** What an agent of such a fleet is told besides its service. */
+/** The settings of an agent of such a fleet, besides its service. */
 interface Given {
   readonly agents: number;
   readonly drain?: { readonly atLeast?: string; readonly atMost?: string; readonly command?: string[] };
@@ -19,8 +19,8 @@ interface Given {
 }
 
 /**
- * A fleet of real agents, each with one instance of a small http service, `shop/web`, that is restarted by the activate
- * step; and whoever writes its list. No setting holds a sleep: `atLeast` is 0.
+ * A fleet of real agents, each with one instance of a small http service, `shop/web`, which the activate step restarts,
+ * and the writers of its list. No setting contains a sleep: `atLeast` is 0.
  */
 export class DeployedService {
   readonly fleet: TestFleet;
@@ -81,7 +81,7 @@ export class DeployedService {
     return lines.map((line) => Number(JSON.parse(line).ms));
   }
 
-  /** Starts `gitfleet service write shop/web` and waits for its first acknowledgement, unless it gives none. */
+  /** Starts `gitfleet service write shop/web` and waits for its first acknowledgement, unless it makes none. */
   async write(args: readonly string[], acknowledges = true): Promise<ChildProcess> {
     const logFile = join(this.fleet.directory, `writer-${this.#writers.length}.log`);
     const log = openSync(logFile, 'a');
@@ -108,7 +108,7 @@ export class DeployedService {
     return nodes.filter((node) => node && !node.data.includes('"applied":"0"')).length >= count;
   }
 
-  /** Pushes a commit and publishes it; resolves to its id and what the command said. */
+  /** Pushes a commit and publishes it; resolves to its id and the command's output. */
   async deploy(content: string) {
     this.#origin ??= await this.fleet.origin();
     const { url } = this.#origin;
@@ -117,7 +117,7 @@ export class DeployedService {
     return { commitId, said: await this.fleet.publish({ url, commitId }) };
   }
 
-  /** The commits that the instances serve, without doubles. */
+  /** The commits that the instances serve, without duplicates. */
   served(): string[] {
     return [...new Set([...this.farm.instances.values()].map(({ commit }) => commit))];
   }

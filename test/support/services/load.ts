@@ -1,6 +1,6 @@
 import { Agent, get } from 'node:http';
 
-/** What became of the requests of a load. */
+/** The results of the requests of a load. */
 export interface Load {
   readonly sent: number;
   readonly failed: readonly string[];

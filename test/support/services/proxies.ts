@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { until } from '../until.ts';
 
-/** A real proxy of this test; it is ended with `stop`. */
+/** A real proxy for this test; `stop` ends it. */
 export interface TestProxy {
   readonly port: number;
   stop(): Promise<void>;
@@ -21,7 +21,7 @@ export async function freePort(): Promise<number> {
 
 const program = (name: string): string => (existsSync(`/usr/sbin/${name}`) ? `/usr/sbin/${name}` : name);
 
-/** Debian's HAProxy, with slots for the servers and a runtime socket. It tries no request again. */
+/** Debian's HAProxy, with slots for the servers and a runtime socket. It does not retry requests. */
 export async function startHaproxy(directory: string, slots = 16): Promise<TestProxy & { socket: string }> {
   await mkdir(directory, { recursive: true });
   const port = await freePort();
@@ -107,7 +107,7 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(force);
 }
 
-/** A runtime socket whose HAProxy is busy: each command reaches it so much later. */
+/** A runtime socket of a busy HAProxy: each command reaches it later by this time. */
 export async function busySocket(socket: string, ms: number): Promise<{ socket: string; stop(): Promise<void> }> {
   const path = `${socket}.busy`;
   const server = createServer({ allowHalfOpen: true }, (line) => {

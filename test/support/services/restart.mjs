@@ -1,4 +1,4 @@
-// The activate step of a test's agent: has one instance of the test's service started again, and waits for that.
+// The activate step of a test's agent: restarts one instance of the test's service and waits for that.
 import { get } from 'node:http';
 
 const [, , port, name] = process.argv;

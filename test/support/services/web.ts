@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
-/** The address by which other machines reach this one: services refuse to be registered under loopback. */
+/** The address at which other machines reach this one: loopback addresses are refused for registrations. */
 export function ownAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   const found = all.find(({ internal, family }) => !internal && family === 'IPv4');
@@ -10,13 +10,16 @@ export function ownAddress(): string {
   return found.address;
 }
 
-/** A small http service, as an ordinary server stops: it listens no more, ends what is in flight, closes idle lines. */
+/**
+ * A small http service that stops like an ordinary server: stops listening, completes what is in flight, closes idle
+ * connections.
+ */
 export class Instance {
   readonly host: string;
   port = 0;
   commit = '';
   answered = 0;
-  /** Commits whose health check fails; they serve all the same. */
+  /** Commits whose health check fails; they are served all the same. */
   readonly unwell: ReadonlySet<string>;
   #server: Server | null = null;
 
@@ -60,7 +63,7 @@ export class Instance {
   }
 }
 
-/** The instances of one test, and the port at which their agents have them restarted. */
+/** The instances of one test, and the port at which their agents request a restart. */
 export class Farm {
   readonly instances = new Map<string, Instance>();
   readonly unwell = new Set<string>();
@@ -77,7 +80,7 @@ export class Farm {
       const [, name = '', commit = ''] = (request.url ?? '').split('/');
       const instance = this.instances.get(name);
       await instance?.stop();
-      // A process takes its time to start.
+      // A process takes time to start.
       await new Promise((resolve) => setTimeout(resolve, 150));
       await instance?.start(commit);
       response.statusCode = instance ? 200 : 404;

@@ -1,12 +1,12 @@
 import type { Session } from '../../../zookeeper/session.ts';
 
-/** What was asked of a session: calls that overlap count as one round. */
+/** The requests to a session: overlapping calls count as one round. */
 export interface Asked {
   rounds: number;
   readonly calls: string[];
 }
 
-/** The same session, with a count of what it is asked. */
+/** The same session, which counts its requests. */
 export function countRounds(session: Session): { readonly session: Session; readonly asked: Asked } {
   const asked: Asked = { rounds: 0, calls: [] };
   let pending = 0;

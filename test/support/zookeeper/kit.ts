@@ -8,7 +8,7 @@ import { createFakeServer } from './fake/server.ts';
 import { expire, sessionsForTest, type Told } from './session.ts';
 import { sharedServer } from './shared.ts';
 
-/** A way to one server that the test can break. */
+/** A connection path to one server that the test can break. */
 export interface Line {
   readonly connect: string;
   mode(mode: LineMode): Promise<void>;
@@ -16,12 +16,12 @@ export interface Line {
   stop(): Promise<void>;
 }
 
-/** What a suite needs of one ZooKeeper server, so that the same cases run on the real one and on the fake. */
+/** What a suite needs from one ZooKeeper server, so that the same cases run on the real one and on the fake. */
 export interface ZooKeeperKit {
   readonly name: 'real' | 'fake';
-  /** The straight way to the server. */
+  /** The direct path to the server. */
   connect(chroot?: string): string;
-  /** Closed after its case. */
+  /** Opens a session, which is closed after its case. */
   open(connect: string, options?: Partial<SessionOptions>): Session & { readonly told: Told };
   openLine(): Promise<Line>;
   /** Ends the session on the server as if it had timed out. */
@@ -73,7 +73,8 @@ export function fakeKit(): ZooKeeperKit {
     async expire(session) {
       const { sessionId, signal } = await session.connected();
       server.end(sessionId);
-      // The real one hangs up on a session that it has ended; here the next beat would tell, later than a case waits.
+      // The real server closes the connection of a session that it ended. Here only the next heartbeat would show it,
+      // too late.
       if (!signal.aborted) for (const line of lines.values()) line.hangUpOn(sessionId);
     },
   };

@@ -8,14 +8,14 @@ import { startServersForTest } from './start.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The socket where a worker asks for its ZooKeeper. */
+    /** The socket at which a worker requests its ZooKeeper. */
     zookeeperOfWorker: string;
   }
 }
 
 /**
- * One ZooKeeper for each worker, for all the files that it runs one after the other: a worker is a new process for each
- * file, so the servers live here, beside the workers. One is started when a worker first asks for it, by its number.
+ * One ZooKeeper per worker, for all the files that it runs one after another. A worker is a new process for each file,
+ * so the servers run here, beside the workers. One is started at the first request of a worker, by its number.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'gitfleet-workers-'));

@@ -7,18 +7,18 @@ import type { LocalServer, LocalServers, ServersOptions } from '../../../zookeep
 import { startServersForTest } from './start.ts';
 
 interface RealServers {
-  /** With a chroot of its own per call, so that the cases of a file do not meet. */
+  /** With its own chroot per call, so that the cases of a file are separate. */
   connect(chroot?: string): string;
   readonly servers: readonly LocalServer[];
   readonly first: LocalServer;
-  /** The one that leads (or stands alone) now, and one that does not. */
+  /** The server that leads (or stands alone) now, and one that does not. */
   leader(): Promise<LocalServer>;
   follower(): Promise<LocalServer>;
 }
 
 /**
- * Real servers for the cases of one test file alone, which may kill, freeze, restart, configure and count on them:
- * started before the first case, ended after the last. Other files take the one of their worker (shared.ts).
+ * Real servers only for the cases of one test file, which may kill, freeze, restart, configure and count on them:
+ * started before the first case, ended after the last. Other files use the server of their worker (shared.ts).
  */
 export function realServers(count: 1 | 3, options: Partial<ServersOptions> = {}): RealServers {
   let running: LocalServers;

@@ -8,11 +8,11 @@ import type { Session, SessionState } from '../../../zookeeper/session.ts';
 export interface Told {
   readonly states: SessionState[];
   readonly log: Logger;
-  /** Lines of the session's log, parsed. */
+  /** The lines of the session's log, parsed. */
   readonly lines: Record<string, unknown>[];
 }
 
-/** Opens sessions for one test file; every one is closed after its case, so that none outlives it. */
+/** Opens sessions for one test file. Each is closed after its case, so that none outlives it. */
 export function sessionsForTest(): (
   connect: string,
   options?: Partial<SessionOptions>,
@@ -47,19 +47,19 @@ export async function next<T>(stream: AsyncIterator<T>, withinMs = 20_000): Prom
 }
 
 /**
- * Ends a session on the server as if it had timed out, at once: somebody else speaks in its name and closes it. The
- * client's own package is used for that, and the server's way to make passwords, since our layer gives out neither.
+ * Ends a session on the server at once, as if it had timed out: another client takes over the session and closes it.
+ * This uses the client package itself, and the server's way to make passwords, because our layer exposes neither.
  */
 export async function expire(session: Session, connect: string): Promise<void> {
   return expireById((await session.connected()).sessionId, connect);
 }
 
 export async function expireById(sessionId: bigint, connect: string): Promise<void> {
-  // The session's owner may take it back before the thief has closed it: again, until the server knows it no more.
+  // The owner may take the session back before it is closed: repeat until the server no longer knows it.
   while (!(await stealAndClose(sessionId, connect))) {}
 }
 
-/** True when the server answered that there is no such session. */
+/** True if the server answered that there is no such session. */
 function stealAndClose(sessionId: bigint, connect: string): Promise<boolean> {
   const { CONNECTED, CLOSED, SESSION_EXPIRED } = ConnectionManager.STATES;
   const id = Buffer.alloc(8);

@@ -13,14 +13,14 @@ export interface Way {
 }
 
 interface SharedServer extends Way {
-  /** Below the chroot of the test that calls; in `beforeAll` below one for the whole file. */
+  /** Below the chroot of the calling test; in `beforeAll`, below one for the whole file. */
   connect(chroot?: string): string;
 }
 
 /**
- * The ZooKeeper of this worker, for tests which leave it as it is: it serves the files before and after this one too.
- * Each test has a chroot of its own, new and open. A file that kills, freezes, restarts, configures or counts on its
- * server starts one of its own (server.ts).
+ * The ZooKeeper of this worker, for tests that leave it as it is: it also serves the files before and after this one.
+ * Each test has its own new, open chroot. A file that kills, freezes, restarts, configures or counts on its server
+ * starts its own (server.ts).
  */
 export function sharedServer(): SharedServer {
   let address: string;
@@ -54,7 +54,7 @@ export function sharedServer(): SharedServer {
   };
 }
 
-/** Asked of the main process, which starts it where this worker is the first to ask (of-workers.ts). */
+/** Requested from the main process, which starts it at the first request of this worker (of-workers.ts). */
 function addressOfServer(): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';

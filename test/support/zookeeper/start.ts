@@ -8,7 +8,7 @@ import {
 } from '../../../zookeeper/local/servers.ts';
 import '../lanes/starts-processes.ts';
 
-/** Real servers below a folder; they keep no promise over a power loss, and skip fsync. */
+/** Real servers below a folder. They do not survive a power loss: they skip fsync. */
 export async function startServersForTest(
   count: 1 | 3,
   folder: string,

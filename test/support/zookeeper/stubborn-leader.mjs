@@ -1,6 +1,7 @@
 /*
- * A leader that ignores every signal: it keeps writing with the guard of a term until the servers refuse it. The
- * test freezes this process (SIGSTOP) in the midst of that. It runs what `npm run build` made, and talks over IPC.
+ * A leader that ignores every signal: it keeps writing with the guard of a term until the servers refuse it. The test
+ * freezes this process (SIGSTOP) in the middle of that. It runs the output of `npm run build`, and communicates over
+ * IPC.
  */
 import { systemClock as clock, systemRandom as random } from '../../../dist/runtime/clock.js';
 import { createLog } from '../../../dist/runtime/log.js';

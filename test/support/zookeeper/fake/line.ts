@@ -4,7 +4,10 @@ import { beatTimes, watchSilence } from '../../../../zookeeper/wire/heartbeat.ts
 import type { FakeServer } from './server.ts';
 import { readRequest } from './wire.ts';
 
-/** As in the TCP proxy of the real one: `drop` swallows both ways, `mute` what comes back, `refuse` cuts and lets nobody in. */
+/**
+ * As in the TCP proxy of the real server: `drop` discards both directions, `mute` the answers; `refuse` cuts and
+ * accepts no connection.
+ */
 export type LineMode = 'pass' | 'drop' | 'mute' | 'refuse';
 
 export interface FakeLine {
@@ -14,19 +17,19 @@ export interface FakeLine {
   readonly passes: boolean;
   /** Ends every open link now. */
   cut(): void;
-  /** As the real server does when it has ended a session: ends the link that this one rides on. */
+  /** Ends the link of this session, as the real server does after it has ended a session. */
   hangUpOn(sessionId: bigint): void;
 }
 
 interface LineOptions {
   readonly server: FakeServer;
-  /** Of the network, which goes on while a process at one end of it is frozen. */
+  /** The clock of the network, which runs on while a process at one end of it is frozen. */
   readonly clock: Clock;
-  /** Of one packet, ms; drawn anew for each. Packets of one link keep their order. */
+  /** For one packet, ms; drawn for each. The packets of one link keep their order. */
   readonly latency: () => number;
 }
 
-/** A line to the fake server that breaks in the ways a network does. Many links may go over it. */
+/** A line to the fake server that breaks in the ways that a network does. It may carry many links. */
 export function createFakeLine({ server, clock, latency }: LineOptions): FakeLine {
   const open = new Map<() => void, () => bigint>();
   let mode: LineMode = 'pass';
@@ -35,7 +38,9 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
     let phase: 'greeting' | 'up' | 'ended' = 'greeting';
     let sessionId = 0n;
     let lastAt = { there: 0, back: 0 };
-    /** Nothing goes missing in the midst of a stream: a way that lost a packet carries none until the link has ended. */
+    /**
+     * Nothing is lost in the middle of a stream: a direction that lost a packet carries none until the link has ended.
+     */
     const torn = { there: false, back: false };
     const waiting = new Set<(answer: Answer) => void>();
     const silence = watchSilence(options.clock);
@@ -44,7 +49,7 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
       end({ why: 'silent', words: `no handshake in ${options.handshakeMs} ms` }),
     );
 
-    /** One packet: lost where the line is in the way of it at departure or arrival, or the link has ended. */
+    /** One packet: lost if the line blocks it at departure or arrival, or the link has ended. */
     function carry(way: 'there' | 'back', arrive: () => void): void {
       const passes = () => {
         torn[way] ||= mode !== 'pass' && (mode !== 'mute' || way === 'back');
@@ -56,7 +61,7 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
       clock.after(at - clock.monotonic(), () => passes() && arrive());
     }
 
-    /** What arrives at the client waits for its process to run. */
+    /** What arrives at the client waits until its process runs. */
     function deliver(hear: () => void): void {
       carry('back', () =>
         options.clock.after(0, () => {
@@ -122,7 +127,7 @@ export function createFakeLine({ server, clock, latency }: LineOptions): FakeLin
       deliver(() => options.onEvent(3, path));
     }
 
-    /** Nothing passes from here on; a process that is frozen hears of it when it thaws, a killed one never. */
+    /** Nothing passes from here on. A frozen process learns of it when it thaws; a killed one never does. */
     function hangUp(): void {
       open.delete(hangUp);
       server.forget(onWatch);

@@ -6,37 +6,37 @@ import type { Asked, Change, Entry } from './wire.ts';
 
 /**
  * A ZooKeeper server in memory: nodes, versions, transactions, sessions that time out, one-shot watches. It has no
- * sockets and no ensemble, and enforces no access rights; line.ts puts a breakable line in front of it. That it behaves
- * as the real one does where we use it is shown by the suites under test/zookeeper/suites, which run on both.
+ * sockets and no ensemble, and enforces no access rights; line.ts puts a breakable line in front of it. The suites
+ * under test/zookeeper/suites run on both and show that it behaves like the real one where we use it.
  */
 export interface FakeServer {
-  /** A session's id, new or taken up again; null: this one is over. */
+  /** The id of a new or resumed session; null: that session is over. */
   welcome(resume: bigint | null, timeoutMs: number): bigint | null;
-  /** The client was heard: its session lives for another timeout. */
+  /** A sign of life from the client: its session lives for another timeout. */
   heard(sessionId: bigint): void;
   end(sessionId: bigint): void;
   alive(sessionId: bigint): boolean;
   handle(sessionId: bigint, asked: Asked, watcher: Watcher): Handled;
-  /** A link that ended hears no watch any more. */
+  /** A link that has ended gets no watch events any more. */
   forget(watcher: Watcher): void;
   readonly zxid: bigint;
   namesBelow(path: string): string[];
-  /** What a node holds and when it was made, for checkers; null where there is none. */
+  /** What a node contains and when it was created, for checkers; null if there is none. */
   peek(
     path: string,
   ): { readonly data: Buffer; readonly czxid: bigint; readonly mzxid: bigint; readonly mtime: number } | null;
-  /** What a backup of its data would hold now. */
+  /** What a backup of its data would contain now. */
   backup(): Backup;
   /**
-   * As a server that is started on the data of a backup, or on none at all: what came after it never happened, and each
-   * session that it knows has a whole timeout to come back. The lines to it have to be cut with it.
+   * Acts like a server that is started with the data of a backup, or with none: what came after it never happened, and
+   * each session that it knows has a whole timeout to come back. The test has to cut the lines to it as well.
    */
   restore(from: Backup | 'nothing'): void;
-  /** Called after each write that was accepted: for checkers. */
+  /** Calls the listener after each accepted write: for checkers. */
   onWrite(listener: (sessionId: bigint, changes: readonly Change[]) => void): void;
 }
 
-/** Data of the server at one moment. */
+/** The data of the server at one moment. */
 export interface Backup {
   readonly zxid: bigint;
   readonly nodes: ReadonlyMap<string, Node>;
@@ -73,7 +73,7 @@ const NO_CHILDREN_FOR_EPHEMERALS = -108;
 const NODE_EXISTS = -110;
 const NOT_EMPTY = -111;
 const SESSION_EXPIRED = -112;
-/** What the operations of a refused transaction get that were not the cause. */
+/** The error of those operations of a refused transaction that were not the cause. */
 const RUNTIME_INCONSISTENCY = -2;
 
 export function createFakeServer(clock: Clock): FakeServer {
@@ -148,7 +148,7 @@ export function createFakeServer(clock: Clock): FakeServer {
     if (parent) parent.pzxid = zxid;
   }
 
-  /** What refuses this change, looked at before anything of its transaction is done but after those before it. */
+  /** What refuses this change, checked before anything of its transaction is done, but after the changes before it. */
   function apply(
     change: Change,
     sessionId: bigint,

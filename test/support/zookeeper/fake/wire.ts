@@ -1,6 +1,6 @@
 import jute, { type Payload } from 'node-zookeeper-client/lib/jute/index.js';
 
-/** What a client asked, read back from the very bytes that would have gone over the line. */
+/** A client's request, parsed from the exact bytes that would have been sent. */
 export type Asked =
   | { readonly op: 'get' | 'exists' | 'children'; readonly path: string; readonly watch: boolean }
   | { readonly op: 'getAcl'; readonly path: string }
