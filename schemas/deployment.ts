@@ -5,7 +5,7 @@ import { swapSpread } from './records/cutover.ts';
 import { said } from './said.ts';
 import { fromJson, toJson } from './text/lenient-json.ts';
 
-/** What a newer version wrote there and this one does not know: no reason to take its record for a foreign write. */
+/** A value that only a newer version knows: its record must not be taken for a foreign write. */
 const OTHER = 'other';
 
 /** Stands for each member of a foreign target that cannot be read. */
@@ -14,21 +14,21 @@ export const UNREADABLE = '(unreadable)';
 /** The three members that make a target, as history keeps them. */
 const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePath: z.string() });
 
-/** As many agents as a record names. */
+/** The number of agents that a record names at most. */
 export const MAX_MISSING = 20;
 
 /**
- * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one gave up.
- * `superseded`: a newer target came first. `timed-out`: no publisher waited long enough to know.
- * `aborted`: a person ended its rollout. `rolled-back`: it failed, and the last proven target was published in its
- * place. `other`: a newer version's word.
+ * How a deployment ended. `proven`: all expected agents reached it. `failed`: at least one gave up. `superseded`: a
+ * newer target came first. `timed-out`: no publisher waited until the result was known. `aborted`: a person ended its
+ * rollout. `rolled-back`: it failed, and the last proven target was published in its place. `other`: a state that only
+ * a newer version knows.
  */
 export const outcome = z.object({
   state: z.enum(['proven', 'failed', 'superseded', 'timed-out', 'aborted', 'rolled-back', OTHER]).catch(OTHER),
   at: z.number(),
   reached: z.number().int(),
   expected: z.number().int(),
-  /** The agents that did not reach it, with the code of why; at most 20. */
+  /** The agents that did not reach it, each with the code of its cause; at most 20. */
   missing: z.array(z.object({ agentId: z.string(), code: z.string() })).default([]),
   by: z.string().default(''),
   /** How close together its agents swapped, where the policy said `cutover: together`. */
@@ -45,7 +45,7 @@ const recorded = {
   /** Where it came from: a person's `publish` or `rollback`, git's `hook`, or a foreign writer (`adopted`). */
   via: z.enum(['publish', 'rollback', 'hook', 'adopted', OTHER]).catch(OTHER),
   ref: z.string().nullable().default(null),
-  /** Drawn by the writer; finding it here again settles a lost reply. */
+  /** Drawn by the writer: if it is found here after a lost reply, the write succeeded. */
   nonce: z.string(),
   /** The deployment that was current when this one was published. */
   previous: z.number().int().nullable(),
@@ -53,26 +53,26 @@ const recorded = {
   adopts: z.string().nullable().default(null),
   /** Of `rollback`: the deployment it returned to. */
   returnsTo: z.number().int().nullable().default(null),
-  /** What its commit was in quarantine for, where `--force` lifted that; `by` and `reason` above say who did and why. */
+  /** Why its commit was in quarantine, if `--force` lifted that; `by` and `reason` above say who lifted it and why. */
   lifted: said.nullable().default(null),
-  /** The hold under which it was published: going back is never held. */
+  /** The hold during which it was published; a rollback is allowed during a hold. */
   underHold: said.nullable().default(null),
-  /** The commit that went into quarantine in the same transaction: what a rollback left. */
+  /** The commit that went into quarantine in the same transaction: the one that a rollback left. */
   quarantined: z.string().nullable().default(null),
-  /** What ties it to the record of the number before it (schemas/chain.ts). */
+  /** What ties it to the record of the previous number (schemas/records/chain.ts). */
   chain,
 };
 
 /** `deployments/d-<n>`, written once: one published target. */
 const deploymentRecord = once(() => z.object(recorded));
 
-/** The record of a deployment together with its outcome, as everybody reads it. Leniently. */
+/** The record of a deployment together with its outcome, as its readers get it. Read leniently. */
 export const deployment = z.object({ ...recorded, outcome: outcome.nullable().default(null) });
 export type Deployment = z.infer<typeof deployment>;
 
 export const encodeDeployment = (value: Deployment): Buffer => toJson(deploymentRecord(), value);
 
-/** A record of gitfleet 0.1.0 has no chain, and its outcome is part of it; in a later one only `outcomes` counts. */
+/** A record of gitfleet 0.1.0 has no chain and contains its outcome; for later records only `outcomes` counts. */
 export function parseDeployment(data: Buffer): Deployment | null {
   const read = fromJson(deployment, data);
   return read && read.chain !== null ? { ...read, outcome: null } : read;

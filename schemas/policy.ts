@@ -5,15 +5,15 @@ import { parseSelector } from './selector.ts';
 import { fromJson } from './text/lenient-json.ts';
 
 /**
- * How a rollout goes: in the app's `policy` znode, or in one target as `gitfleet.policy`, which then counts instead.
- * Every value stays as a person writes it (`25%`, `5m`), so that a rollout record shows the policy it follows.
+ * How a rollout proceeds: in the app's `policy` znode, or in one target as `gitfleet.policy`, which then replaces it.
+ * Every value stays as a person wrote it (`25%`, `5m`), so that a rollout record shows the policy that it follows.
  */
 
-/** 3, or `25%` of the agents that are counted. */
+/** A number such as 3, or a share such as `25%` of the agents that are counted. */
 const amount = (least: 0 | 1) => {
   const error = `must be a whole number from ${least}, or a share from ${least}% to 100%`;
   const share = least === 0 ? /^(?:100|[1-9]?\d)%$/ : /^(?:100|[1-9]\d?)%$/;
-  // Where only one of them has the right type, the union answers with the words of that one.
+  // If only one of the two has the right type, the union answers with that one's message.
   return z.union([z.int({ error }).min(least, { error }), z.string().regex(share, { error })], { error });
 };
 export type Amount = number | string;
@@ -25,31 +25,31 @@ const wait = (most: string) =>
   }, `must be a duration such as 10s or 5m, at most ${most}`);
 
 const CANARY = 'must be a whole number from 1, a share such as 10%, or labels with their values, such as role=canary';
-/** A label alone would choose the agents that have it; a number in words reads the same, and would choose none. */
+/** A label alone would select the agents that have it; a number in words looks the same, and would select none. */
 const WORD = /^[A-Za-z0-9._/-]+$/;
 const atLeastOne = once(() => amount(1));
 const isCanary = (value: Amount): boolean =>
   atLeastOne().safeParse(value).success || (typeof value === 'string' && !WORD.test(value) && parseSelector(value).ok);
 
 const members = () => ({
-  /** The first wave: how many agents, which share, or which ones by a selector. Absent: there is no canary. */
+  /** The first wave: a number of agents, a share, or a selector. Absent: there is no canary. */
   canary: z.union([z.number(), z.string()], { error: CANARY }).refine(isCanary, CANARY).optional(),
   /** How many agents may be between permit and report at a time; also the size of a wave. */
   maxParallel: atLeastOne().prefault('25%'),
-  /** A label such as zone: no wave then has agents of two of its values. */
+  /** A label such as zone: no wave then has agents with different values of it. */
   byLabel: z
     .string()
     .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, 'must be the name of a label, such as zone')
     .optional(),
-  /** How long a finished wave has to stay well before the next one goes. */
+  /** How long a finished wave has to stay healthy before the next one starts. */
   soak: wait('24d').prefault('0s'),
-  /** `manual`: after the canary a person has to say `promote`. */
+  /** `manual`: after the canary a person has to run `promote`. */
   promote: z.enum(['auto', 'manual'], { error: 'must be auto or manual' }).prefault('auto'),
-  /** How many agents may fail before `onFailure`; in the canary none may. */
+  /** How many agents may fail; with more, `onFailure` applies. In the canary none may. */
   failureBudget: amount(0).prefault(0),
-  /** How many of the known agents may be offline; above it no wave starts until some are back. */
+  /** How many of the known agents may be offline; with more, no wave starts until some are back. */
   offlineBudget: amount(0).prefault('50%'),
-  /** How long the agents of a wave may take; who is not done by then counts as failed. */
+  /** How long the agents of a wave may take; an agent that is not done by then counts as failed. */
   deadline: wait('24d').prefault('15m'),
   onFailure: z
     .enum(['rollback', 'pause', 'continue'], { error: 'must be rollback, pause or continue' })
@@ -68,16 +68,16 @@ const KNOWN: readonly string[] = ['cutover'];
 
 /** As a person writes it: an unknown member is an error. */
 export const policy = once(() => z.strictObject(members()));
-/** As another gitfleet wrote it, in a target or a rollout record: members of a newer version are ignored. */
+/** As another version of gitfleet wrote it, in a target or a rollout record: unknown members are ignored. */
 export const foreignPolicy = once(() => z.object(members()));
 export type Policy = z.infer<ReturnType<typeof policy>>;
 
-/** An agent that has been gone for longer than this is no longer counted against the offline budget. */
+/** An agent that has been offline for longer than this no longer counts against the offline budget. */
 export const FORGOTTEN_AFTER_MS = 7 * 86_400_000;
 
 /**
- * What the `policy` znode says. Empty: none, everyone goes at once. What cannot be read is no reason to do without:
- * `unreadable` then says why, and no rollout continues until a person has corrected it.
+ * What the `policy` znode says. Empty: there is no policy, all agents go at once. One that cannot be read is not taken
+ * for none: `unreadable` then says why, and no rollout continues until a person has corrected it.
  */
 export function parsePolicy(data: Buffer): { readonly value: Policy | null; readonly unreadable: string | null } {
   if (data.length === 0) return { value: null, unreadable: null };
@@ -100,5 +100,5 @@ export function amountOf(value: Amount, all: number): number {
   return typeof value === 'number' ? value : Math.floor((Number(value.slice(0, -1)) * all) / 100);
 }
 
-/** Ms of a duration that the schema has let through. */
+/** The ms of a duration that the schema has accepted. */
 export const durationOf = (text: string): number => parseDuration(text) ?? 0;

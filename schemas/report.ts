@@ -6,24 +6,24 @@ import { CUTOVER_STANDINGS, swapped } from './records/cutover.ts';
 import { said } from './said.ts';
 import { fromJson } from './text/lenient-json.ts';
 
-/** Where an agent stands with the target it judged. */
+/** How far an agent is with the target that it judged. */
 export const PHASES = [
-  'waiting', // no target yet, or for something named in `waitingFor`
+  'waiting', // no target yet, or it waits for what `waitingFor` names
   'fetching',
   'writing',
   'verifying',
-  'preparing', // the prepare step runs in the release, which nothing shows yet
+  'preparing', // the prepare step runs in the release, which no link shows yet
   'awaiting', // verified and prepared: only its permit is missing
   'swapping',
   'activating',
-  'checking', // shows the target; its health checks have not decided yet
-  'active', // serves the target; steps and health checks ended well
+  'checking', // the link shows the target; its health checks have not decided yet
+  'active', // serves the target; steps and health checks succeeded
   'failed', // gave up or retries: see `error`; `activeCommit` shows whether it swapped back
-  'suspended', // a person took this server out: see `suspended`
+  'suspended', // a person keeps this server out of rollouts: see `suspended`
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** A report is a znode that everybody reads: the whole output stays on the server. */
+/** A report is a znode that many readers fetch: the whole output stays on the server. */
 export const MAX_OUTPUT_CHARACTERS = 2_000;
 
 /**
@@ -33,27 +33,30 @@ export const MAX_OUTPUT_CHARACTERS = 2_000;
 export const report = once(() =>
   z.object({
     agentId: z.string(),
-    /** The target this report speaks about; null before the first. A report without it would be noise. */
+    /** The target that this report is about, without which it would say nothing; null before the first target. */
     targetVersion: z.string().nullable(),
     deployment: z.number().int().nullable().default(null),
-    /** One that a newer agent invented is neither an end nor a failure, and must not hide the agent. */
+    /** A phase that only a newer version knows is neither an end nor a failure, and must not hide the agent. */
     phase: z.enum(PHASES).catch('waiting'),
     /** What the link shows now. */
     activeCommit: z.string().nullable(),
-    /** What the target asks for, where it could be read. */
+    /** The commit that the target asks for; null: the target could not be read. */
     desiredCommit: z.string().nullable().default(null),
     relativePath: z.string().nullable().default(null),
     error: failure().nullable().default(null),
     waitingFor: z.string().nullable().default(null),
-    /** The last words of the step that failed, without control characters; at most MOST_OUTPUT_CHARACTERS. */
+    /** The end of the failed step's output, without control characters; at most MAX_OUTPUT_CHARACTERS. */
     output: z.string().nullable().default(null),
     /** Set while a person on the server keeps it out of every rollout. */
     suspended: said.nullable().default(null),
-    /** Set while a person on the server keeps it on another commit than the target's. */
+    /** Set while a person on the server keeps it on a commit other than the target's. */
     override: said.nullable().default(null),
-    /** Files of the active release that are not the commit's, as the last inspection found them; at most 20. */
+    /** Files of the active release that differ from the commit, as the last inspection found them; at most 20. */
     drift: z.array(z.string()).default([]),
-    /** Set while it failed and tries again without a person, also where `error.next` names one: a new key needs no word. */
+    /**
+     * Set while it has failed and retries without a person, also if `error.next` names one: a new key is found by
+     * itself.
+     */
     retries: z.boolean().default(false),
     /** How it swapped to that target, where all agents of its wave swapped at one instant. */
     swapped: swapped().nullable().catch(null).default(null),
@@ -61,7 +64,7 @@ export const report = once(() =>
     left: z.boolean().default(false),
     /** The name of its presence below `online`, while another client's node has its own name there. */
     presenceAt: z.string().nullable().default(null),
-    /** Tries at this targetVersion so far. */
+    /** How often it has tried this targetVersion so far. */
     attempts: z.number().int().default(0),
     /** Since when the phase holds. */
     phaseAt: z.number(),
@@ -71,19 +74,19 @@ export const report = once(() =>
 );
 export type Report = z.infer<ReturnType<typeof report>>;
 
-/** A person's word on the server holds whatever the target is, until that person takes it back. */
+/** What a person set on the server holds for every target, until that person takes it back. */
 export const isSuspended = (last: Report | null): boolean => last?.phase === 'suspended' || last?.suspended != null;
 
-/** It said that it leaves for good; of an agent that is online again an old word, until it reports. */
+/** It said that it leaves for good. If the agent is online again, that is out of date until it reports. */
 export const hasLeft = (last: Report | null): boolean => last?.left === true;
 
-/** Its own tries are over: only a person, or a newer target, changes that. */
+/** It no longer tries by itself: only a person or a newer target changes that. */
 export const hasGivenUp = (last: Report | null): boolean =>
   last?.error?.next === 'stall' || last?.error?.next === 'bug';
 
 /**
- * Whether a failure speaks against the commit: the same commit would fail elsewhere too. A code that this version does
- * not know speaks against nothing: a wait costs less than a rollback that no commit deserves.
+ * Whether a failure is the commit's: the same commit would fail on other servers too. A code that this version does not
+ * know blames no commit: waiting costs less than a rollback that the commit does not deserve.
  */
 export const blamesCommit = ({ code }: { readonly code: string }): boolean =>
   Object.hasOwn(codes(), code) && codes()[code as Code].about === 'commit';
@@ -91,10 +94,10 @@ export const blamesCommit = ({ code }: { readonly code: string }): boolean =>
 /** A person on the server keeps it on another commit, and it shows that one. */
 export const isOverridden = (last: Report | null): boolean => last?.override != null && last.error === null;
 
-/** A publisher reads the presence of every agent. */
+/** A publisher reads the presences of all agents. */
 export const MAX_PREFIXES = 100;
 
-/** `online/<agentId>`: who holds this id, for as long as its session lives. */
+/** `online/<agentId>`: which process holds this id, for as long as its session lives. */
 export const presence = once(() =>
   z.object({
     agentId: z.string(),
@@ -106,7 +109,9 @@ export const presence = once(() =>
     host: z.string(),
     labels: z.record(z.string(), z.string()).default({}),
     agentVersion: z.string().default(''),
-    /** The prefixes of urls that it fetches from; null: it does not say, such as for more than 100. */
+    /**
+     * The prefixes of the urls that it fetches from; null: it does not say, for example because it has more than 100.
+     */
     allowUrls: z.array(z.string().max(2_048)).max(MAX_PREFIXES).nullable().catch(null).default(null),
     startedAt: z.number(),
     /** What `gitfleet enrol` enters, as text (schemas/enrolment.ts); null: an agent of an older version. */
@@ -119,7 +124,7 @@ export const presence = once(() =>
 );
 export type Presence = z.infer<ReturnType<typeof presence>>;
 
-/** Below `online`: where the presence of a contested agent is. No agent has such a name. */
+/** Below `online`: the name of a contested agent's presence. No agent has such a name. */
 export const secondName = (agentId: string, drawn: string): string => `${agentId}~${drawn}`;
 
 /** The node to look at, if the report names one; null for any other name. */

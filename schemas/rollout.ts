@@ -8,15 +8,16 @@ import { fromJson, toJson } from './text/lenient-json.ts';
 import type { TargetVersion } from './values.ts';
 
 /**
- * `rollout`: the course of one deployment over the fleet. Read leniently: members of a newer coordinator are ignored.
- * It counts only where `targetVersion` is that of config, all but `base`; every reader compares first.
+ * `rollout`: the progress of one deployment through the fleet. Read leniently: members of a newer coordinator are
+ * ignored. All members but `base` count only while `targetVersion` is that of config; every reader compares the two
+ * first.
  */
 export const ROLLOUT_STATES = [
   'running', // the coordinator grants permits, wave by wave
-  'paused', // a person stopped it: see `paused`
-  'halted', // the policy stopped it; a person goes on, or publishes
+  'paused', // a person paused it: see `paused`
+  'halted', // the policy stopped it; a person resumes it, or publishes
   'proven', // ended well
-  'failed', // ended badly; what runs stays
+  'failed', // ended badly; the agents keep what they run
   'aborted', // a person ended it
   'rolled-back', // ended badly; `base` was published again
 ] as const;
@@ -37,29 +38,37 @@ export const rollout = once(() =>
   z.object({
     deployment: z.int().positive(),
     targetVersion: targetVersion(),
-    /** The term: agentId and the czxid of its election node. Orders name it; an older term's order is refused. */
+    /**
+     * The term that last wrote it: agentId and the czxid of its election node. A leader that finds another one takes
+     * over.
+     */
     leader: z
       .object({ agentId: z.string(), czxid: z.string().regex(/^[0-9a-f]{1,16}$/) })
       .nullable()
       .default(null),
-    /** From 0. */
+    /** Counted from 0. */
     wave: z.int().min(0).default(0),
     state: z.enum(ROLLOUT_STATES),
     base: base().nullable().default(null),
     paused: said.nullable().default(null),
-    /** False: everybody goes at once, there was no policy when it began. */
+    /** False: all agents go at once, because there was no policy when it began. */
     permits: z.boolean().default(true),
     /** The policy in force, as it was when the rollout began; null without one. */
     policy: foreignPolicy().nullable().default(null),
-    /** It goes back to what was proven: an agent still under way with another target delays no other. */
+    /** It goes back to a proven target: an agent that is still busy with another target does not delay the others. */
     wayBack: z.boolean().default(false),
     /** When it began; this and the other times of a rollout are ms since the epoch by the clock of the ensemble. */
     startedAt: z.number().default(0),
-    /** The agents of the canary; a retry and the next rollout take the same ones where they can. */
+    /** The agents of the canary; a retry and the next rollout take the same ones where possible. */
     canary: z.array(z.string()).default([]),
-    /** The agents of the present wave. Who went before has a report about this targetVersion, who follows has none. */
+    /**
+     * The agents of the current wave. Agents of earlier waves have a report about this targetVersion, those of later
+     * ones do not.
+     */
     members: z.array(z.string()).default([]),
-    /** When the present wave began, or went on after a pause; 0: the leader takes its next observation for that. */
+    /**
+     * When the current wave began, or continued after a pause; 0: the leader takes the time of its next observation.
+     */
     waveAt: z.number().default(0),
     /** When all members of the present wave swap; null: they are not all ready, or each needs a permit instead. */
     activateAt: instant().nullable().default(null),
@@ -67,30 +76,42 @@ export const rollout = once(() =>
     cleared: z.array(z.string()).default([]),
     /** Since when all of the present wave are done: the soak. Null: not yet. */
     soakAt: z.number().nullable().default(null),
-    /** Who let this wave pass without its soak, and the canary without more words; it counts for that wave alone. */
+    /**
+     * Who let this wave end without its soak, and the canary without a further promote; it counts for that wave only.
+     */
     promoted: said
       .extend({ wave: z.int().min(0) })
       .nullable()
       .default(null),
-    /** Agents that were not done within the deadline: failed, until they report otherwise. */
+    /** Agents that were not done by the deadline: they count as failed until they report otherwise. */
     late: z.array(z.string()).default([]),
-    /** Those of the late that had a permit and named no reason of their own: the commit itself may be why. */
+    /** The late agents that had a permit and named no reason of their own: the commit itself may be the cause. */
     latePermitted: z.array(z.string()).default([]),
-    /** Those of the late that named a reason of their own. A retry reports no error, and does not make them failed. */
+    /**
+     * The late agents that named a reason of their own. During a retry they report no error; that does not make them
+     * failed.
+     */
     lateUnable: z.array(z.string()).default([]),
-    /** Those of the late whose permit was taken for a reason of their own: they may have activated it before that. */
+    /**
+     * The late agents whose permit was revoked for a reason of their own: they may have activated the commit before
+     * that.
+     */
     revoked: z.array(z.string()).default([]),
-    /** Failed agents that a person has seen and lets pass (`resume` after a halt). */
+    /** Failed agents that a person has accepted as such (`resume` after a halt). */
     excused: z.array(z.string()).default([]),
     /** Why it is halted, failed, aborted or rolled back, or what it waits for: a sentence for people. */
     reason: z.string().default(''),
-    /** It halted since ZooKeeper lost writes or was restored: only a person's publish, or resume, ends that. */
+    /**
+     * It was halted because ZooKeeper lost writes or was restored: only a publish or a resume by a person ends that.
+     */
     setBack: z.boolean().default(false),
-    /** A person resumed it after that: what a leader saw of the same loss does not halt it again. */
+    /** A person resumed it after that: the loss that the leader itself saw does not halt it again. */
     setBackPassed: z.boolean().default(false),
-    /** What people said about it, newest first; at most 20. */
+    /** The verbs that people used on it, each with its word, newest first; at most 20. */
     steered: z.array(said.extend({ verb: z.string() })).default([]),
-    /** The agents that failed when it ended or halted, with the codes of their reports; reasons for the first 20. */
+    /**
+     * The agents that had failed when it ended or halted, with the codes of their reports; reasons for the first 20.
+     */
     failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
     /** Members that a reader has to understand; to any other version the rollout is in a state that it does not know. */
     must: z.array(z.string()).default([]),
@@ -108,7 +129,7 @@ export function parseRollout(data: Buffer): Rollout | null {
 
 const withForeignBase = once(() => rollout().omit({ base: true }).extend({ base: z.unknown().optional() }));
 
-/** As an agent reads it: `base` is whatever somebody wrote there, until that agent's own rules have judged it. */
+/** As an agent reads it: `base` is unchecked until that agent's own rules have judged it. */
 export function parseOrders(data: Buffer): { rollout: Omit<Rollout, 'base'>; base: unknown } | null {
   const read = fromJson(withForeignBase(), data);
   if (read === null || !isUnderstood(read)) return null;
@@ -122,7 +143,9 @@ const ofAnyState = once(() =>
 
 export type ForeignRollout = Omit<z.infer<ReturnType<typeof ofAnyState>>, 'must'>;
 
-/** Of a rollout in a state of a newer version, which this version must not overwrite; null: it is none. */
+/**
+ * A rollout in a state that only a newer version knows, which this version must not overwrite. Null: it is not in one.
+ */
 export function unknownState(data: Buffer): ForeignRollout | null {
   const read = fromJson(ofAnyState(), data);
   if (!read) return null;

@@ -9,9 +9,10 @@ import { type AllowList, ANY_URL, checkAllowed, parseUrlSpelling, type UrlPolicy
 import type { CommitId, RelativePath, RepositoryUrl } from './values.ts';
 
 /**
- * What should run: the JSON in `<app znode>/config`, written by our publishers and by anybody else. Three strict members
- * are the whole contract; what we add lives in the optional `gitfleet`, whose unknown members are ignored unless named
- * in `gitfleet.must`, so that neighbouring versions work together and nothing that matters is overlooked.
+ * What should run: the JSON in `<app znode>/config`, written by our publishers and by any other ZooKeeper client. Three
+ * strict members are the whole contract. What gitfleet adds is in the optional `gitfleet`; its unknown members are
+ * ignored unless `gitfleet.must` names them, so that neighbouring versions work together and nothing that matters is
+ * overlooked.
  */
 export interface Target {
   readonly url: RepositoryUrl;
@@ -21,7 +22,7 @@ export interface Target {
   readonly gitfleet?: TargetAdditions | undefined;
 }
 
-/** Private, so that the type checker takes neither a literal nor a changed copy of a judged target for one. */
+/** Private, so that the type checker accepts neither a literal nor a changed copy of a judged target as one. */
 declare class Judged {
   private readonly judged: true;
 }
@@ -34,7 +35,7 @@ export type KeptTarget = Omit<Target, 'url'> & { readonly url: null } & Judged;
 
 export type JudgedTarget = AllowedTarget | KeptTarget;
 
-/** Its schema is made for a target that has a policy: `z.lazy` makes it for every target. */
+/** The schema of a policy is made only for a target that has one: without `z.lazy`, every target would make it. */
 const policyOfTarget = z.unknown().transform((value, context): Policy => {
   const read = foreignPolicy().safeParse(value);
   if (read.success) return read.data;
@@ -45,18 +46,18 @@ const policyOfTarget = z.unknown().transform((value, context): Policy => {
 const additions = z.object({
   /** n of `deployments/d-<n>`. */
   deployment: z.int().min(1).optional(),
-  /** The branch or tag that was published: a help for servers that refuse an exact commit, and for people. */
+  /** The branch or tag that was published: for git servers that refuse an exact commit, and for people. */
   ref: z.string().optional(),
   by: z.string().optional(),
   reason: z.string().optional(),
   /**
-   * Of an automatic rollback: the targetVersion of what it takes back. After ZooKeeper was set back, an agent that
-   * accepted a newer target refuses it: no person has said that it should run.
+   * Of an automatic rollback: the targetVersion that it takes back. An agent that accepted a newer target than that one
+   * refuses the rollback: ZooKeeper was set back, and no person has said that this target should run.
    */
   takesBack: z.string().optional(),
   /** How this one deployment rolls out, instead of the app's `policy`. */
   policy: policyOfTarget.optional(),
-  /** Members of `gitfleet` that a reader has to understand; else it refuses the target. */
+  /** Members of `gitfleet` that a reader has to know; otherwise it refuses the target. */
   must: z.array(z.string()).optional(),
 });
 
@@ -69,7 +70,7 @@ const shape = z.strictObject({
   gitfleet: additions.optional(),
 });
 
-/** ZooKeeper would carry a MiB; a target needs a few hundred bytes, and every agent reads every byte. */
+/** ZooKeeper would take 1 MiB, but a target needs a few hundred bytes, and every agent reads all of them. */
 export const MAX_TARGET_BYTES = 16 * 1024;
 
 /**
@@ -104,7 +105,10 @@ export function parseMembers(members: unknown, { allow }: AllowList): { ok: true
   return parseTarget(Buffer.from(JSON.stringify(members) ?? ''), { allow });
 }
 
-/** What a record on the server's own disk names: by the rules for commit and path; it has no repository to be judged. */
+/**
+ * What a record on the server's own disk names. Only the rules for commit and path apply; it has no repository to
+ * judge.
+ */
 export function parseKept(
   named: Record<'commitId' | 'relativePath', string>,
   gitfleet?: TargetAdditions,
@@ -117,7 +121,7 @@ export function parseKept(
   return { ok: true, target: target as KeptTarget };
 }
 
-/** Whether two targets ask for the same: what we add in `gitfleet` does not make another one of it. */
+/** Whether two targets ask for the same thing: `gitfleet` is not compared. */
 export const isSameTarget = (one: TargetMembers, other: TargetMembers): boolean =>
   one.url === other.url && one.commitId === other.commitId && one.relativePath === other.relativePath;
 
@@ -130,7 +134,10 @@ export function targetOf({ url, commitId, relativePath }: Record<'url' | 'commit
   return judged.target;
 }
 
-/** Parses what it wrote before it returns it: what would be refused everywhere is never published. Throws FleetError. */
+/**
+ * Parses its result before it returns it: a target that every reader would refuse is never published. @throws
+ * FleetError
+ */
 export function encodeTarget(target: Target): Buffer {
   const { url, commitId, relativePath, gitfleet } = target;
   const bytes = Buffer.from(JSON.stringify({ url, commitId, relativePath, gitfleet }));
@@ -144,7 +151,7 @@ function mustUnknown(names: readonly string[]): Refused {
   return refuse('MUST_UNKNOWN', reason);
 }
 
-/** One sentence per issue, made of names we know and values that went through `shown`. */
+/** One sentence per issue, of known names and of values that went through `shown`. */
 function sayIssue(issue: z.core.$ZodIssue): string[] {
   const where = issue.path.map(String).join('.') || 'the value';
   if (issue.code !== 'unrecognized_keys') return [`${where}: ${issue.message}`];
@@ -152,6 +159,6 @@ function sayIssue(issue: z.core.$ZodIssue): string[] {
   return [`${where}: unknown ${issue.keys.slice(0, 3).map(shown).join(', ')}${more}`];
 }
 
-/** What readers and writers of a target need beside it. */
+/** What readers and writers of a target also need. */
 export { compareTargetVersions, parseTargetVersion, targetVersionOf, wasBefore } from './target-version.ts';
 export { type AllowList, ANY_URL, type UrlPolicy } from './url.ts';
