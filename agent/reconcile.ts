@@ -135,9 +135,9 @@ async function nextAction(parts: ReconcileParts, memory: Memory, { wanted, clear
 }
 
 /**
- * Out of the services from before the swap to the end of the checks; any other decision puts the server back. For what
- * a person on this server chose, and for what was swapped before a crash, the wait for others is bounded as on the way
- * back.
+ * Takes the server out of its services from before the swap to the end of the checks; with any other decision it
+ * returns. For a target that a person on this server chose, and for one swapped before a crash, the wait for others is
+ * bounded, as before a swap back.
  */
 async function leaveFirst(parts: ReconcileParts, planned: Decision, wanted: Wanted, interrupt: AbortSignal) {
   const { rotation } = parts;

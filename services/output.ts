@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { said } from '../schemas/said.ts';
 import { minAvailable } from './contract.ts';
 
-/*
- * What the verbs below `service` print with `--json`, by the rules of schemas/json-output.ts; docs/cli.md has examples.
- */
+/* What the verbs of `service` print with `--json`, by the rules of schemas/json-output.ts; docs/cli.md has examples. */
 
-/** `service pick`. Null: another program registered it, or it is not known. */
+/**
+ * `service pick`. In `agent`, `commit` and `deployment`, null: another program registered it, or the value is unknown.
+ */
 export const instanceOutput = z.strictObject({
   name: z.string(),
   host: z.string(),
@@ -15,7 +15,7 @@ export const instanceOutput = z.strictObject({
   commit: z.string().nullable(),
   deployment: z.int().nullable(),
   labels: z.record(z.string(), z.string()),
-  /** What its checks say, where the floor keeps it registered all the same. */
+  /** The failed check of an instance that the floor keeps registered all the same; null: its checks succeed. */
   unwell: z.string().nullable(),
 });
 
@@ -28,7 +28,9 @@ const list = {
 /** `service list` without a name. */
 export const serviceNamesOutput = z.strictObject({ services: z.array(z.string()) });
 
-/** `service list NAME`. `ageMs`: how old what is on disk is, where ZooKeeper does not answer; null: it is true now. */
+/**
+ * `service list NAME`. `ageMs`: the age of the list on disk, if ZooKeeper does not answer; null: the list is current.
+ */
 export const instancesOutput = z.strictObject({ ...list, ageMs: z.number().nullable() });
 
 /** `service watch`: one line per change. */

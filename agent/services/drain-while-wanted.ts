@@ -10,15 +10,15 @@ interface DrainParts {
   readonly clock: Clock;
 }
 
-/** What cannot be asked now is asked again, and once more right before the swap. */
+/** Any other error leaves the question open: it is asked again, and once more right before the swap. */
 const isNotWanted = (error: unknown): boolean =>
   ['NOT_CLEARED', 'NO_LONGER_WANTED', 'QUARANTINED'].includes(classify(error).code);
 
-/** A drain that takes longer than this asks whether it is still for something. */
+/** The time between two checks, during a drain, that the target is still wanted. */
 const LOOK_MS = 1_000;
 
 /**
- * Drains, and gives that up as soon as the target is not to be activated any more: a rollout that is aborted or halted
+ * Drains, and stops that as soon as the target is no longer to be activated: a rollout that is aborted or halted
  * meanwhile does not keep a server out of its services until the drain has ended.
  * @throws FleetError of `recheck`, or the signal's reason.
  */

@@ -23,8 +23,8 @@ export interface Rotation {
   /** After `leave`: waits until no consumer sends requests, at most as long as each service's drain allows. */
   drained(facts: StepFacts, signal: AbortSignal): Promise<void>;
   /**
-   * Leaves and drains for the way back, and for what is shown already, which must not depend on others: bounded, also
-   * without ZooKeeper. Nothing where all are out.
+   * Leaves and drains before a swap back, and for a target that the link shows already. Must not depend on others: its
+   * time is limited, also without ZooKeeper. Does nothing if all services are out.
    */
   leaveToReturn(facts: StepFacts, signal: AbortSignal): Promise<void>;
   /** Lets them register again, each after a new look at it succeeded. */

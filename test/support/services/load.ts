@@ -10,8 +10,9 @@ export interface Load {
 interface LoadRule {
   readonly perSecond: number;
   /**
-   * A request whose line is closed without any answer is sent again once. At each reload nginx closes its idle lines, and
-   * on a machine that is short of time also lines that it accepted and has not read from yet, whatever its servers are.
+   * A request whose connection is closed without any answer is sent again once. At each reload nginx closes its idle
+   * connections, and on a machine that is short of time also ones that it accepted and has not read from yet, whatever
+   * its servers are.
    */
   readonly resends?: boolean;
 }
