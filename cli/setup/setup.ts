@@ -62,7 +62,7 @@ function atTerminal(): { readonly ask: Ask; readonly leave: () => void } {
   };
 }
 
-/** What cannot be read as a file is none. */
+/** A file that cannot be read is not the example. */
 function isExample(file: string): boolean {
   try {
     return readFileSync(file).equals(readFileSync(packagingFile('gitfleet.yml')));
@@ -79,8 +79,8 @@ const exists = (file: string): FleetError =>
   FleetError.of('SETTINGS', `${file} exists, and setup overwrites no file`, `edit it, or name another one: --out FILE`);
 
 /**
- * With its parents, readable by the agent's user whatever the umask is. Step by step: below /proc, Node's own recursive
- * call never ends.
+ * Creates it with its parents, readable by the agent's user whatever the umask is. One directory at a time: below
+ * /proc, Node's own recursive call never ends.
  */
 async function makeDirectory(directory: string): Promise<void> {
   if (existsSync(directory)) return;
