@@ -17,7 +17,7 @@ interface InstantParts {
 const MAX_WAIT_MS = 60_000;
 
 /**
- * Waits until all agents of the wave swap, by the clock of the ensemble, which is asked anew for each instant. Where the
+ * Waits until all agents of the wave swap, by the clock of the ensemble, which is asked again for each instant. Where the
  * instant has passed it does not wait. A process that is stopped meanwhile goes on when it wakes: late, not wrong.
  *
  * Never returns before the instant, but for the error of the measurement. Where ZooKeeper got another leader since the
