@@ -112,6 +112,10 @@ export const statusOutput = z.strictObject({
   ensembleTrouble: z.string().nullable(),
   /** How close together the agents swapped, by what they report now; absent where the policy has no cutover. */
   cutover: swapSpread().optional(),
+  /** Services that its agents register. `least`: the floor, null: none. `out`: not in the list, and coming back. */
+  services: z.array(
+    z.strictObject({ service: z.string(), instances: z.int(), least: z.int().nullable(), out: z.int() }),
+  ),
   /** Of the agents that are online now. */
   reached: z.int(),
   expected: z.int(),

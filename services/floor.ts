@@ -25,11 +25,14 @@ export function judgeLeave(own: string, { listed, twins, rule }: ServiceSeen): M
   const others = new Set([...listed, ...twins].filter((name) => !isOwn(name))).size;
   if (others === 0) return { kind: 'go', alone: true };
   const known = others + 1;
-  const least = Math.max(1, roundedUp(rule, known));
+  const least = leastOf(rule, known);
   if (remaining >= least) return { kind: 'go', alone: false };
   const after = remaining === 1 ? '1 would remain' : `${remaining} would remain`;
   return { kind: 'wait', words: `${after} of ${known} known instances, and the floor is ${least}` };
 }
+
+/** How many of these known instances stay at least. */
+export const leastOf = (rule: ServiceRule, known: number): number => Math.max(1, roundedUp(rule, known));
 
 /** A share is rounded up, so that at least that share remains. */
 function roundedUp({ minAvailable }: ServiceRule, known: number): number {

@@ -1,6 +1,8 @@
 import { createLog } from '../runtime/log.ts';
 import { SERVICE_NAME } from '../schemas/settings/service-settings.ts';
 import type { Session } from '../zookeeper/session.ts';
+import { parseServiceRule, serviceZnodes } from './contract.ts';
+import { agentOf, leastOf } from './floor.ts';
 import { type FollowParts, followService } from './follow-service.ts';
 import type { ServiceList } from './view.ts';
 
@@ -32,4 +34,39 @@ export async function serviceNames(session: Pick<Session, 'children'>): Promise<
     .flat()
     .filter((name) => SERVICE_NAME.test(name))
     .toSorted();
+}
+
+/** How a service stands, without a look at its instances. */
+export interface ServiceSummary {
+  readonly service: string;
+  readonly instances: number;
+  /** How many of the known instances stay at least; null: it has no floor. */
+  readonly least: number | null;
+  /** How many are out of the list, and come back. */
+  readonly out: number;
+}
+
+/** More are not read: a screen has no room for them. */
+const MOST = 20;
+
+/** The services that these agents register, by name; what may not be read is left out. */
+export async function summarizeServices(session: Session, agentIds: ReadonlySet<string>): Promise<ServiceSummary[]> {
+  const found: ServiceSummary[] = [];
+  for (const service of await serviceNames(session).catch(() => [])) {
+    const summary = await summaryOf(session, service, agentIds).catch(() => null);
+    if (summary) found.push(summary);
+    if (found.length === MOST) break;
+  }
+  return found;
+}
+
+async function summaryOf(session: Session, service: string, agentIds: ReadonlySet<string>) {
+  const paths = serviceZnodes(service);
+  const [listed, twins] = await Promise.all([session.children(paths.list), session.children(paths.instances)]);
+  const known = [...new Set([...(listed ?? []), ...(twins ?? [])])];
+  if (!known.some((name) => agentIds.has(agentOf(name)))) return null;
+  const fleet = await session.get(paths.fleet);
+  const least = fleet && leastOf(parseServiceRule(fleet.data), known.length);
+  const instances = listed?.length ?? 0;
+  return { service, instances, least, out: known.length - instances };
 }

@@ -15,6 +15,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import { summarizeServices } from '../../services/read-list.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { ensembleTrouble } from '../shell/ensemble.ts';
@@ -59,7 +60,8 @@ export async function run({ options, words }: Call): Promise<number> {
         options['selector'],
       );
       const counts = { notEnrolled, ignored, unread };
-      const beside = { coordinator, ensembleTrouble, selection };
+      const services = await summarizeServices(session, new Set(fleet.map(({ agentId }) => agentId)));
+      const beside = { coordinator, ensembleTrouble, services, selection };
       const seen = { app: settings.app, state, fleet: fleet.filter(chosen), ...counts, ...led, ...beside };
       const picture: StatusPicture = { ...seen, stale: null, wayBack: null };
       return asksForWayBack(picture) ? { ...picture, wayBack: await wayBack(state) } : picture;

@@ -25,6 +25,7 @@ import {
 import { explainRefusal } from '../shell/access.ts';
 import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
+import { checkServices } from './services.ts';
 
 const ANSWER_MS = 10_000;
 /**
@@ -54,9 +55,15 @@ export async function checkCoordination(settings: Settings): Promise<Coordinatio
     const { timeoutMs } = await session.connected(AbortSignal.timeout(ANSWER_MS));
     const ms = Math.round(clock.monotonic() - connecting);
     const found = await checkApp(settings, session, allowed);
+    const services = await checkServices(settings, session, allowed.roles !== null);
     return {
       ...found,
-      findings: [...servers, sessionFinding(ms, settings.zookeeper.sessionTimeout, timeoutMs), ...found.findings],
+      findings: [
+        ...servers,
+        sessionFinding(ms, settings.zookeeper.sessionTimeout, timeoutMs),
+        ...found.findings,
+        ...services,
+      ],
     };
   } catch (error) {
     return { findings: [...servers, noSession(session, settings, error)], target: null };

@@ -29,6 +29,7 @@ export function statusOutputOf(picture: StatusPicture, now: number): StatusOutpu
     coordinator: picture.coordinator ?? null,
     ensembleTrouble: picture.ensembleTrouble ?? null,
     ...(spread ? { cutover: spread } : {}),
+    services: (picture.services ?? []).map((each) => ({ ...each })),
     reached,
     expected,
     agents: fleet.map((view) => agentOutputOf(view, state.config.targetVersion)),

@@ -15,6 +15,7 @@ import { line } from './columns.ts';
 import { presentSpread, spreadWords } from './cutover-words.ts';
 import { notEnrolledLines } from './enrolment-lines.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
+import { type ServiceShown, serviceLines } from './service-lines.ts';
 import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
 import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
@@ -38,6 +39,8 @@ export interface StatusPicture extends NextCommands {
   readonly coordinator?: string | null;
   /** Why the ZooKeeper servers are not one ensemble. */
   readonly ensembleTrouble?: string | null;
+  /** The services that its agents register. */
+  readonly services?: readonly ServiceShown[];
   /** Set if `-l` selected `fleet`. */
   readonly selection?: Selection | null;
   /** Set if ZooKeeper no longer answers; the picture is the last known one. */
@@ -128,8 +131,9 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
 }
 
 /** Whom to look at where a rollout does not proceed, and whether all see the same data. */
-function coordinationLines({ coordinator, ensembleTrouble }: StatusPicture, screen: Screen): string[] {
+function coordinationLines({ coordinator, ensembleTrouble, services = [] }: StatusPicture, screen: Screen): string[] {
   return [
+    ...serviceLines(services, screen),
     ...(coordinator ? [line(screen, `  coordinator: ${visible(coordinator, 100)}`)] : []),
     ...(ensembleTrouble ? [line(screen, `  ZooKeeper: ${visible(ensembleTrouble, 500)}`, 'bad')] : []),
   ];

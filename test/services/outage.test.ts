@@ -11,7 +11,7 @@ import type { ServiceList } from '../../services/view.ts';
 import { keepApplied } from '../../services/write/keep-applied.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import { silentLog as log } from '../support/log.ts';
-import { SEED, SOAK, seeded } from '../support/seeded.ts';
+import { QUICK, SEED, SOAK, seeded } from '../support/seeded.ts';
 import { createProcessClock, createVirtualClock, type ProcessClock } from '../support/virtual-clock.ts';
 import { createFakeLine } from '../support/zookeeper/fake/line.ts';
 import { createFakeServer } from '../support/zookeeper/fake/server.ts';
@@ -20,7 +20,7 @@ import { createFakeServer } from '../support/zookeeper/fake/server.ts';
 const SERVICE = 'shop/web';
 const never = new AbortController().signal;
 const TIMEOUT_MS = 20_000;
-const COUNT = SOAK ? 1_000 : 200;
+const COUNT = SOAK ? 1_000 : QUICK ? 50 : 200;
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();

@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../runtime/clock.ts';
+import { statusOutput } from '../../../schemas/json-output.ts';
 import { readCache } from '../../../services/cache.ts';
 import { instanceOutput, instancesOutput, serviceNamesOutput } from '../../../services/output.ts';
 import { cleanEnvironment, gitfleet, MAIN } from '../../support/commands.ts';
@@ -83,6 +84,9 @@ describe('a service of an agent', () => {
   it('goes within 3 s when its port closes, and comes back when it opens', async () => {
     const instance = await instanceHere();
     const { fleet } = await agentWith(instance);
+    const { services } = statusOutput.parse(JSON.parse((await fleet.run('status', '--json')).stdout));
+    expect(services).toEqual([{ service: 'shop/web', instances: 1, least: 1, out: 0 }]);
+    expect((await fleet.run('status')).stdout).toContain('  shop/web: 1 instance, floor 1\n');
     const closed = performance.now();
     await instance.stop();
     await until('it is gone', async () => (await names(fleet)).length === 0);
