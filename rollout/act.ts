@@ -89,7 +89,7 @@ async function write(
   return true;
 }
 
-/** The instant is of the moment in which it is written, and by the clock that the agents will ask. */
+/** The instant counts from right before it is written, by the clock that the agents will measure. */
 async function withInstant({ session, znodes, clock }: ActParts, order: RolloutChange): Promise<Rollout | null> {
   const { rollout, instantInMs } = order;
   if (rollout === null || instantInMs === null) return rollout;

@@ -86,18 +86,18 @@ const isAgain = (report: Report | null): boolean =>
 
 const BY_THE_SERVER: readonly Report['phase'][] = ['fetching', 'writing', 'verifying'];
 
-/** Since when it may activate this very target: by its permit, or by the instant of its wave. Null: it may not. */
+/** Since when it may activate this target: by its permit, or by the instant of its wave. Null: it may not. */
 function permittedSince({ agentId, permit }: AgentSeen, rollout: Rollout): number | null {
   if (permit?.targetVersion === rollout.targetVersion) return permit.at;
   return rollout.activateAt !== null && rollout.members.includes(agentId) ? rollout.activateAt.at : null;
 }
 
-/** When its deadline starts; for one that is done, when it went away, while its wave or the canary is watched. */
+/** When its deadline starts; for an agent that is done, when it went away, while its wave or the canary is watched. */
 function sinceWhen(seen: AgentSeen, rollout: Rollout, permittedAt: number | null, isActive: boolean): number | null {
   const { agentId, well } = seen;
   const isMember = rollout.members.includes(agentId);
   if (isActive ? !isMember && !rollout.canary.includes(agentId) : !isMember && permittedAt === null) return null;
-  // A pause, and the time that it was well, are not counted against it.
+  // A pause, and the time during which it was active, do not count against it.
   return Math.max(permittedAt ?? 0, rollout.waveAt, well);
 }
 

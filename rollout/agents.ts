@@ -76,8 +76,9 @@ export function knowAgents(session: Session, znodes: Znodes, ensembleNow: () => 
     const isKnown = known !== undefined && !stale.has(agentId);
     const again = isKnown && known.online === online;
     const [presence, report, permit] = await Promise.all([
-      // Labels are of one process: another one is another presence, which while enrolment is closed may be a false one.
-      // Whether it can take part in a cutover may change with its settings.
+      // Labels do not change during a process, so a presence is read again only after a change. It is always read again
+      // while enrolment is closed, because another client may have replaced it, and in a cutover, because a change of
+      // the agent's settings may end or begin its ability to take part.
       online && !(again && trust.isOpen && !together) ? readAny(session, znodes.presence(agentId)) : null,
       readAny(session, znodes.report(agentId)),
       isKnown ? null : session.get(znodes.permit(agentId)),

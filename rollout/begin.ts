@@ -62,7 +62,7 @@ function fresh(picture: Observed, wanted: WantedDeployment, record: Deployment):
     wayBack: record.via === 'rollback',
     ...{ late: [], latePermitted: [], lateUnable: [], revoked: [], excused: [], failures: [], steered: [] },
     ...{ reason: '', setBack: false, setBackPassed: false },
-    // A leader that does not know the instant would grant permits instead.
+    // A leader whose version does not know instants would grant permits instead.
     must: isTogether(inForce) ? ['activateAt'] : [],
   };
   if (!wanted.target) return { ...rollout, state: 'failed', reason: 'no agent can read what config holds' };
@@ -85,8 +85,9 @@ function firstWave(
 }
 
 /**
- * Back to what was proven needs no trial, but still not everybody at once, unless the policy is a cutover; and nothing is
- * behind it to go back to. It waits for no instant: one server that is not ready must not keep the others.
+ * A rollback to a proven target needs no canary, but still does not go to all agents at once, unless the policy is a
+ * cutover; and there is nothing behind it to go back to. It does not wait for an instant: one server that is not ready
+ * must not delay the others.
  */
 const rollbackRule = (policy: Policy): Policy => ({
   maxParallel: isTogether(policy) ? '100%' : policy.maxParallel,

@@ -46,7 +46,7 @@ export interface AgentSeen {
   readonly online: boolean;
   /** Empty while it is offline. */
   readonly labels: Readonly<Record<string, string>>;
-  /** As its presence says it, while it is online; null: it does not know cutovers. */
+  /** From its presence, while it is online; null: its version does not know cutovers. */
   readonly cutover: CutoverStanding | null;
   readonly report: Report | null;
   readonly permit: { readonly targetVersion: TargetVersion | null; readonly at: number } | null;

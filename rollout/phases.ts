@@ -65,7 +65,7 @@ function withMembers(rollout: Rollout, policy: Policy, tally: Summary): Rollout 
     [...tally.of('offline', 'forgotten', 'out', 'unable'), ...hanging(rollout, tally)].map((each) => each.agentId),
   );
   const known = new Set(tally.agents.map((each) => each.agentId));
-  // Who was late lost the instant, too.
+  // In a cutover, an agent that is late has lost its instant, too.
   const isLate = (id: string) => isTogether(policy) && rollout.late.includes(id);
   const stays = (id: string) => known.has(id) && !left.has(id) && !isLate(id);
   if (!isCanary(rollout, policy) || rollout.activateAt !== null)
@@ -174,7 +174,7 @@ function permit(before: Rollout, rollout: Rollout, policy: Policy, tally: Summar
   return settle('permit', why, before, given, tally, grant);
 }
 
-/** The members of a cutover get no permits, but one instant. */
+/** In a cutover the members get one instant and no permits. */
 function together(before: Rollout, rollout: Rollout, tally: Summary): Action {
   const { why, rollout: next, instantInMs } = nextInstant(rollout, tally, openOf(rollout, tally));
   return instantInMs === null
@@ -182,7 +182,7 @@ function together(before: Rollout, rollout: Rollout, tally: Summary): Action {
     : changing('cutover', why, next, { instantInMs });
 }
 
-/** Those who may activate at any moment; who is late with a permit loses it in the same order. */
+/** Agents that may activate at any moment. One that is late with a permit loses it in the same action. */
 const inFlight = (tally: Summary): readonly RolloutAgent[] =>
   tally.agents.filter((each) => each.inFlight && !isRevoked(each));
 

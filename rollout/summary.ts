@@ -42,7 +42,7 @@ export function outcomeOf(picture: Observed, rollout: Rollout, state: Outcome['s
   };
 }
 
-/** How close together they swapped, by their own reports about this very target. */
+/** How close together the agents swapped, by their own reports about this target. */
 function spreadIn({ agents }: Summary, { targetVersion }: Rollout): Pick<Outcome, 'cutover'> {
   const ofThis = agents.map(({ agentId, seen: { report } }) => ({
     agentId,

@@ -31,9 +31,9 @@ export const outcome = z.object({
   /** The agents that did not reach it, each with the code of its cause; at most 20. */
   missing: z.array(z.object({ agentId: z.string(), code: z.string() })).default([]),
   by: z.string().default(''),
-  /** How close together its agents swapped, where the policy said `cutover: together`. */
+  /** How close together its agents swapped, if the policy said `cutover: together`. */
   cutover: z.lazy(swapSpread).optional().catch(undefined),
-  /** Why it ended so, a sentence for people; absent where the state says it all. */
+  /** Why it ended so, a sentence for people; absent if `state` is enough. */
   reason: z.string().optional(),
 });
 export type Outcome = z.infer<typeof outcome>;

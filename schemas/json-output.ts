@@ -110,7 +110,7 @@ export const statusOutput = z.strictObject({
   coordinator: z.string().nullable(),
   /** Why the ZooKeeper servers are not one ensemble; null: they are, or it is not known. */
   ensembleTrouble: z.string().nullable(),
-  /** How close together the agents swapped, by what they report now; absent where the policy has no cutover. */
+  /** How close together the agents swapped, by their current reports; absent if the policy has no cutover. */
   cutover: swapSpread().optional(),
   /** Services that its agents register. `least`: the floor, null: none. `out`: not in the list, and coming back. */
   services: z.array(

@@ -54,16 +54,16 @@ const members = () => ({
   onFailure: z
     .enum(['rollback', 'pause', 'continue'], { error: 'must be rollback, pause or continue' })
     .prefault('rollback'),
-  /** `together`: behind the canary all agents are one wave, and all agents of a wave swap at one instant. */
+  /** `together`: after the canary all agents are one wave, and all agents of a wave swap at one instant. */
   cutover: z.enum(['together'], { error: 'must be together' }).optional(),
-  /** Members that a reader has to understand; else it cannot read the policy. Written by encodePolicy. */
+  /** Members that a reader has to know; otherwise it cannot read the policy. encodePolicy writes this. */
   must: z
     .array(z.string())
     .refine((names) => names.every((name) => KNOWN.includes(name)), 'names a member that this version does not know')
     .optional(),
 });
 
-/** What `must` may name: members that this version obeys. */
+/** The members that `must` may name: those that this version obeys. */
 const KNOWN: readonly string[] = ['cutover'];
 
 /** As a person writes it: an unknown member is an error. */
@@ -85,7 +85,7 @@ export function parsePolicy(data: Buffer): { readonly value: Policy | null; read
   return { value, unreadable: value === null ? 'the policy znode holds something that is no policy' : null };
 }
 
-/** Null takes the policy away. What an older version would pass over is named in `must`. */
+/** Null removes the policy. `must` names the member that an older version would ignore. */
 export function encodePolicy(value: Policy | null): Buffer {
   if (value === null) return Buffer.alloc(0);
   const written = policy().parse(value);
@@ -95,7 +95,7 @@ export function encodePolicy(value: Policy | null): Buffer {
 /** Whether all agents of a wave swap at one instant. */
 export const isTogether = (value: Policy | null): boolean => value?.cutover === 'together';
 
-/** How many of `all` an amount is: a share is rounded down, so that it promises no more than it says. */
+/** How many of `all` agents an amount means: a share is rounded down, so it is never more than the share itself. */
 export function amountOf(value: Amount, all: number): number {
   return typeof value === 'number' ? value : Math.floor((Number(value.slice(0, -1)) * all) / 100);
 }

@@ -58,9 +58,9 @@ export const report = once(() =>
      * itself.
      */
     retries: z.boolean().default(false),
-    /** How it swapped to that target, where all agents of its wave swapped at one instant. */
+    /** How it swapped to that target, if all agents of its wave swapped at one instant. */
     swapped: swapped().nullable().catch(null).default(null),
-    /** Its server goes away for good: once it is offline nothing expects it any more. */
+    /** Its server is removed for good: once the agent is offline, it is no longer expected. */
     left: z.boolean().default(false),
     /** The name of its presence below `online`, while another client's node has its own name there. */
     presenceAt: z.string().nullable().default(null),
@@ -118,7 +118,7 @@ export const presence = once(() =>
     identity: z.string().nullable().default(null),
     /** Whether it can swap at one instant with others (policy.cutover); null: its version does not know that. */
     cutover: z.enum(CUTOVER_STANDINGS).nullable().catch(null).default(null),
-    /** What keeps this agent from reporting, where something does. */
+    /** What keeps this agent from reporting; null: nothing does. */
     problem: z.string().nullable().default(null),
   }),
 );

@@ -70,11 +70,14 @@ export const rollout = once(() =>
      * When the current wave began, or continued after a pause; 0: the leader takes the time of its next observation.
      */
     waveAt: z.number().default(0),
-    /** When all members of the present wave swap; null: they are not all ready, or each needs a permit instead. */
+    /** When all members of the current wave swap; null: they are not all ready yet, or each needs a permit instead. */
     activateAt: instant().nullable().default(null),
-    /** Agents that an instant of this rollout allowed to activate: only then can the commit be why they failed. */
+    /**
+     * Agents that an instant of this rollout allowed to activate: only then can the commit be the cause of their
+     * failure.
+     */
     cleared: z.array(z.string()).default([]),
-    /** Since when all of the present wave are done: the soak. Null: not yet. */
+    /** Since when all agents of the current wave are done: the start of its soak. Null: not yet. */
     soakAt: z.number().nullable().default(null),
     /**
      * Who let this wave end without its soak, and the canary without a further promote; it counts for that wave only.
@@ -113,7 +116,7 @@ export const rollout = once(() =>
      * The agents that had failed when it ended or halted, with the codes of their reports; reasons for the first 20.
      */
     failures: z.array(z.object({ agentId: z.string(), code: z.string(), reason: z.string().default('') })).default([]),
-    /** Members that a reader has to understand; to any other version the rollout is in a state that it does not know. */
+    /** Members that a reader has to know; for a version that does not, the rollout is in an unknown state. */
     must: z.array(z.string()).default([]),
   }),
 );
@@ -121,7 +124,7 @@ export type Rollout = z.infer<ReturnType<typeof rollout>>;
 
 const isUnderstood = ({ must }: Pick<Rollout, 'must'>): boolean => must.every((name) => name in rollout().shape);
 
-/** Null for an empty node, for which no schema is made, and for what is not readable as this. */
+/** Null for an empty node, for which no schema is made, and for content that is not readable as a rollout. */
 export function parseRollout(data: Buffer): Rollout | null {
   const read = data.length === 0 ? null : fromJson(rollout(), data);
   return read && isUnderstood(read) ? read : null;

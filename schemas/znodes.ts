@@ -189,7 +189,7 @@ export const ZNODES = {
     mode: 'persistent',
     content: 'nothing: the reply to a write of it carries the time of the ensemble',
     parse: null,
-    // An agent may write no other node whose time is its own to ask for.
+    // Agents read the time by a write to it: every other node that an agent may write is read by others.
     rights: ['rw', 'rw', 'rw', 'r'],
     made: 'init',
     writtenBy: 'publishers and operators that need the time; in a cutover the leader and the agents',

@@ -3,7 +3,7 @@ import type { Instant, Swapped } from '../../schemas/records/cutover.ts';
 import { type EpochTime, measureEnsembleTime } from '../../zookeeper/recipes/ensemble-time.ts';
 import type { Session } from '../../zookeeper/session.ts';
 
-/** Says how this agent swapped, at the moment of the call. */
+/** Returns, for the moment of the call, how this agent swapped. */
 export type SwapStamp = () => Swapped;
 
 interface InstantParts {
@@ -13,16 +13,18 @@ interface InstantParts {
   readonly clock: Clock;
 }
 
-/** An instant is seconds ahead. One that seems further away was named by another clock than the one measured. */
+/** An instant is a few seconds ahead. One that seems further away was set by a clock other than the one measured. */
 const MAX_WAIT_MS = 60_000;
 
 /**
- * Waits until all agents of the wave swap, by the clock of the ensemble, which is asked again for each instant. Where the
- * instant has passed it does not wait. A process that is stopped meanwhile goes on when it wakes: late, not wrong.
+ * Waits for the instant at which all agents of the wave swap, by the clock of the ensemble, which is measured again for
+ * each instant. An instant that has passed is not waited for. A process that is stopped meanwhile continues when it
+ * wakes: late, not wrong.
  *
- * Never returns before the instant, but for the error of the measurement. Where ZooKeeper got another leader since the
- * instant was named, it waits by the new leader's clock, a minute at most, and the stamp says that it measures nothing.
- * @throws the reason of the signal; ZooKeeperError where the time cannot be asked: without it no agent swaps.
+ * It never returns before the instant, except by the error of the measurement. If ZooKeeper got another leader since
+ * the instant was set, it waits by the new leader's clock, at most a minute, and the stamp says that it measured
+ * nothing.
+ * @throws the reason of the signal; ZooKeeperError if the time cannot be read: without it no agent swaps.
  */
 export async function awaitInstant(
   { session, path, clock }: InstantParts,

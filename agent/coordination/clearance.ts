@@ -11,9 +11,9 @@ export interface RolloutView {
   /** False until ZooKeeper has answered once. */
   readonly known: boolean;
   readonly rollout: Omit<Rollout, 'base'> | null;
-  /** Whether the present wave of the rollout has this agent. */
+  /** Whether this agent is in the current wave of the rollout. */
   readonly isMember: boolean;
-  /** The rollout's, where this agent's own rules take it. */
+  /** The rollout's base, if this agent's own rules accept it. */
   readonly base: Base | null;
   /** Set instead of `rollout` if its state is one that only a newer version knows. */
   readonly unknown: ForeignRollout | null;
@@ -35,9 +35,9 @@ export const policyFor = (target: Pick<Target, 'gitfleet'>, { policy }: RolloutV
   target.gitfleet?.policy === undefined ? policy : 'in force';
 
 export type Clearance =
-  /** `at`: when, where all agents of a wave swap at one instant. */
+  /** `at`: the instant to swap at, if all agents of the wave swap together. */
   | { readonly kind: 'go'; readonly at?: Instant }
-  /** Everything is made ready meanwhile. */
+  /** Meanwhile everything is made ready. */
   | { readonly kind: 'await'; readonly waitingFor: string }
   /** Nothing is made ready: another target has to come. */
   | { readonly kind: 'never'; readonly waitingFor: string };
@@ -69,7 +69,10 @@ export function clearanceOf(targetVersion: TargetVersion, view: RolloutView, pol
   return { kind: 'never', waitingFor: `another target: ${name} is ${rollout.state}` };
 }
 
-/** In a cutover permits do not count, but the instant of the agent's wave. A pause stops none that is named already. */
+/**
+ * In a cutover, the instant of the agent's wave counts instead of a permit. A pause does not stop an instant that is
+ * already set.
+ */
 function clearedTogether(rollout: Omit<Rollout, 'base'>, isMember: boolean): Clearance {
   const at = isMember && rollout.state !== 'halted' ? rollout.activateAt : null;
   if (at) return { kind: 'go', at };

@@ -9,9 +9,9 @@ import { clearanceOf, policyFor, type RolloutView } from './clearance.ts';
 import { type RolloutFeedParts, readRolloutView } from './rollout-feed.ts';
 
 /**
- * The last question before the swap: is this still what config says, not quarantined, and may this agent go? A watch may
- * be late; these reads are made now. While ZooKeeper does not answer, nothing is swapped: what is served stays served.
- * Resolves to the instant at which to swap, where all agents of the wave swap at one.
+ * The last check before the swap: is the target still the one in config, not quarantined, and is this agent cleared? A
+ * watch may be late; these reads are made now. While ZooKeeper does not answer, nothing is swapped and what is served
+ * stays served. Resolves to the instant to swap at, if all agents of the wave swap together.
  * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NOT_CLEARED.
  */
 export async function recheckWanted(
@@ -58,12 +58,12 @@ const superseded = (reason: string): FleetError => FleetError.of('NO_LONGER_WANT
 const notCleared = (waitingFor: string): FleetError =>
   FleetError.of('NOT_CLEARED', `the rollout changed right before the swap: it waits for ${waitingFor}`);
 
-/** Who wakes so much later than the instant was stopped: what it knows of the rollout may be old. */
+/** An agent that wakes later than this after the instant was stopped meanwhile: its view of the rollout may be old. */
 const OVERSLEPT_MS = 1_000;
 
 /**
- * The same, and then the wait for the instant, if there is one. Meanwhile an operator may have aborted the rollout, or a
- * failure halted it: what the watch told of that by then is obeyed, and who overslept asks again.
+ * The same check, then the wait for the instant, if there is one. Meanwhile a person may have aborted the rollout, or a
+ * failure halted it: what the watch has delivered by then counts, and an agent that woke late checks once more.
  */
 export async function recheckAndWait(
   parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy' | 'clock'> & { view: () => RolloutView },

@@ -62,13 +62,16 @@ export function intendActivation(journal: Journal, { commitId, relativePath }: J
   return { ...pending, links, progress: at(journal.progress, 'wanted') };
 }
 
-/** How this agent swapped at the instant of a cutover; lost in a crash right after the swap, which costs a figure. */
+/**
+ * How this agent swapped at the instant of a cutover. A crash right after the swap loses it, which costs one
+ * measurement.
+ */
 export function noteSwapped(journal: Journal, swapped: Swapped | undefined): Journal {
   const { progress } = journal;
   return progress && swapped ? { ...journal, progress: { ...progress, swapped } } : journal;
 }
 
-/** The activate command has ended well; the health checks have not decided yet. */
+/** The activate command succeeded; the health checks have not decided yet. */
 export const activated = (journal: Journal): Journal => ({ ...journal, progress: at(journal.progress, 'activated') });
 
 /** The target's release is shown, and nothing is left to do for it. */

@@ -67,7 +67,7 @@ const journal = z.object({
       deployment: z.number().optional(),
       attempts: z.number().int(),
       lastFailure: failure().nullable(),
-      /** When it swapped, in a cutover. */
+      /** How it swapped at the instant of a cutover. */
       swapped: swapped().optional(),
       /** As drawn above. */
       activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),

@@ -34,9 +34,9 @@ interface FleetSideParts {
   readonly session: Session;
   readonly access: Access;
   readonly app: string;
-  /** Who this agent is, as its presence says it. */
+  /** The agent's identity, as its presence shows it. */
   readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'identity' | 'cutover'>;
-  /** Which alone may write its presence and its report, and signs both. */
+  /** The credential that alone may write its presence and its report, and the key that signs both. */
   readonly own: Pick<OwnCredential, 'id' | 'key' | 'identity'>;
   /** Whether it is a candidate to lead rollouts. */
   readonly stands: boolean;
@@ -174,7 +174,7 @@ export function fleetSide(parts: FleetSideParts) {
     flags: () => flags?.kept() ?? null,
     recheck: (wanted: WantedTarget, signal: AbortSignal) =>
       recheckAndWait({ ...orders, view: () => view }, wanted, signal),
-    /** Started again then too: the base that they carry is judged like the target. */
+    /** Restarted then too: the rollout's base is judged like the target. */
     async followRollout(tell: (told: RolloutView) => void, signal: AbortSignal) {
       const hear = (told: RolloutView) => {
         view = told;
@@ -207,11 +207,11 @@ function followFlags({ session, app, access, clock, random, log, shutdown }: Fle
   return { kept, adopt: (signal: AbortSignal) => adoptPlainFlags(adopting, () => kept().flags, signal) };
 }
 
-/** Links only: what leaves a service, or restarts, does so in its own time. */
+/** Only an agent that just swaps links can take part: leaving a service, or a restart, takes a time of its own. */
 const cutoverStanding = ({ services, restart }: AgentSettings): CutoverStanding =>
   services.length > 0 ? 'services' : restart.length > 0 ? 'restarts' : 'able';
 
-/** So many that a publisher would have to read too much: then none are said. */
+/** If there are more than a publisher should have to read, none are named. */
 const saidPrefixes = (prefixes: readonly string[]): string[] | null =>
   prefixes.length <= MAX_PREFIXES ? [...prefixes] : null;
 

@@ -3,15 +3,15 @@ import { once } from '../../runtime/once.ts';
 
 /**
  * What `policy.cutover: together` adds to the shared state. All agents of a wave swap at one instant, which the leader
- * names once they are all ready. Each agent says when it swapped; the spread is made of that.
+ * sets once they are all ready. Each agent reports when it swapped; the spread is calculated from these reports.
  */
 
-/** In the rollout: when the agents of the present wave swap. */
+/** In the rollout: when the agents of the current wave swap. */
 export const instant = once(() =>
   z.object({
     /** Ms since the epoch by the clock of the ensemble. */
     at: z.number(),
-    /** Of ZooKeeper's leader whose clock that is: another leader has another clock. */
+    /** The epoch of the ZooKeeper leader whose clock that is; another leader has another clock. */
     epoch: z.number(),
   }),
 );
@@ -20,36 +20,38 @@ export type Instant = z.infer<ReturnType<typeof instant>>;
 /** In a report: how the agent swapped at an instant. */
 export const swapped = once(() =>
   z.object({
-    /** Which instant it was, by its `at`. */
+    /** The `at` of that instant. */
     instant: z.number(),
     /** When the link had been swapped, by the clock of the ensemble. */
     at: z.number(),
-    /** How far off that may be, ms; null: the instant was named by another clock, so it says nothing. */
+    /** The possible error of `at`, ms; null: another clock had set the instant, so the two cannot be compared. */
     errorMs: z.number().nullable(),
-    /** False: the instant had passed when this agent heard of it, or was ready to wait for it. */
+    /** False: the instant had passed when this agent got it or was ready to wait for it. */
     waited: z.boolean(),
   }),
 );
 export type Swapped = z.infer<ReturnType<typeof swapped>>;
 
-/** In an outcome: what became of the cutovers of a rollout. */
+/** In an outcome: the result of the cutovers of a rollout. */
 export const swapSpread = once(() =>
   z.object({
-    /** From the earliest to the latest swap of those that waited; of several waves the widest. Null: none waited. */
+    /**
+     * From the earliest to the latest swap of the agents that waited; of several waves, the widest. Null: none waited.
+     */
     spreadMs: z.number().nullable(),
-    /** By how much the clocks of two agents may differ in that, ms. */
+    /** The possible error of the difference between two agents, ms. */
     errorMs: z.number(),
-    /** How many waited for their instant and swapped. */
+    /** The number of agents that waited for their instant and swapped. */
     waited: z.int(),
-    /** Who swapped after it, and how long after. */
+    /** The agents that swapped after the instant without having waited, and how long after; at most 20. */
     delayed: z.array(z.object({ agentId: z.string(), delayMs: z.number() })).default([]),
-    /** Who measured another clock than the one of its instant. */
+    /** The agents that measured a clock other than that of their instant; at most 20. */
     unmeasured: z.array(z.string()).default([]),
   }),
 );
 export type SwapSpread = z.infer<ReturnType<typeof swapSpread>>;
 
-/** As many as an outcome names. */
+/** The number of agents that an outcome names at most. */
 const MAX_NAMED = 20;
 
 /** Pure. Null: no agent swapped at an instant. */
@@ -76,11 +78,11 @@ export function spreadOf(
 
 const widthOf = (times: readonly number[]): number => Math.max(...times) - Math.min(...times);
 
-/** Whether an agent can take part in a cutover, as its presence says: links only. */
+/** Whether an agent can take part in a cutover, as its presence says: only one that just swaps links can. */
 export const CUTOVER_STANDINGS = ['able', 'services', 'restarts'] as const;
 export type CutoverStanding = (typeof CUTOVER_STANDINGS)[number];
 
-/** Why an agent cannot take part, in words; null: it can. @param said null: its version does not know cutovers. */
+/** Why an agent cannot take part; null: it can. @param said null: its version does not know cutovers. */
 export function cutoverObstacle(said: CutoverStanding | null): string | null {
   if (said === 'able') return null;
   if (said === 'services') return 'it has services, which leave their lists one after the other';

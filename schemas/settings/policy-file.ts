@@ -18,7 +18,7 @@ export function parsePolicyFile(text: string, name: string): Policy {
   if (!read.ok) throw refusal(read.problems.map((problem) => `${shown(name)}: ${problem}`));
   const parsed = policy().safeParse(read.value, { error: zodMessages });
   if (parsed.success) {
-    // Behind the canary a cutover is one wave.
+    // After the canary, a cutover is one wave.
     if (isTogether(parsed.data) && Object.hasOwn(read.value as object, 'maxParallel')) throw refusal([NO_PARALLEL]);
     return parsed.data;
   }
