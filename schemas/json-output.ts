@@ -112,7 +112,9 @@ export const statusOutput = z.strictObject({
   ensembleTrouble: z.string().nullable(),
   /** How close together the agents swapped, by their current reports; absent if the policy has no cutover. */
   cutover: swapSpread().optional(),
-  /** Services that its agents register. `least`: the floor, null: none. `out`: not in the list, and coming back. */
+  /**
+   * Services that its agents register. `least`: the floor; null: it has none. `out`: known instances not in the list.
+   */
   services: z.array(
     z.strictObject({ service: z.string(), instances: z.int(), least: z.int().nullable(), out: z.int() }),
   ),

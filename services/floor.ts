@@ -31,7 +31,7 @@ export function judgeLeave(own: string, { listed, twins, rule }: ServiceSeen): M
   return { kind: 'wait', words: `${after} of ${known} known instances, and the floor is ${least}` };
 }
 
-/** How many of these known instances stay at least. */
+/** The number of known instances that have to stay registered. */
 export const leastOf = (rule: ServiceRule, known: number): number => Math.max(1, roundedUp(rule, known));
 
 /** A share is rounded up, so that at least that share remains. */

@@ -36,20 +36,20 @@ export async function serviceNames(session: Pick<Session, 'children'>): Promise<
     .toSorted();
 }
 
-/** How a service stands, without a look at its instances. */
+/** The numbers of a service, read without its instances. */
 export interface ServiceSummary {
   readonly service: string;
   readonly instances: number;
-  /** How many of the known instances stay at least; null: it has no floor. */
+  /** How many of the known instances have to stay registered; null: it has no floor. */
   readonly least: number | null;
-  /** How many are out of the list, and come back. */
+  /** How many known instances are not in the list. */
   readonly out: number;
 }
 
-/** More are not read: a screen has no room for them. */
+/** The number of services that are read at most: a screen has no room for more. */
 const MOST = 20;
 
-/** The services that these agents register, by name; what may not be read is left out. */
+/** The services that these agents register, by name; without those that may not be read. */
 export async function summarizeServices(session: Session, agentIds: ReadonlySet<string>): Promise<ServiceSummary[]> {
   const found: ServiceSummary[] = [];
   for (const service of await serviceNames(session).catch(() => [])) {

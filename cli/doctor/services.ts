@@ -6,7 +6,7 @@ import { agentOf } from '../../services/floor.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 
-/** The services that this server registers, and the files that it keeps at lists. */
+/** Checks the services that this server registers, and the directories of the files in which it keeps lists. */
 export async function checkServices(
   { agent }: Settings,
   session: Pick<Session, 'children' | 'getAcl'>,
