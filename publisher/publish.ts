@@ -16,8 +16,7 @@ import { judgeDeployment, outcomeOfVerdict } from './verdict.ts';
 export async function publish(parts: PublishParts, since: SharedState, request: PublishRequest): Promise<Published> {
   const fleet = isJudged(since) ? null : await judgedFleet(parts, since);
   const published = await publishTarget(parts, since, request);
-  // The target is published: a failed clean-up must not turn that into a failure.
-  await tidyUp(parts, published, since, fleet).catch(() => {});
+  await tidyUp(parts, published, since, fleet);
   return published;
 }
 
@@ -45,14 +44,18 @@ async function rollsOut({ session, znodes }: PublishParts, { config }: SharedSta
 const hasEnded = (record: Deployment | null): boolean =>
   record?.outcome != null && record.outcome.state !== 'timed-out' && record.outcome.state !== 'failed';
 
-/** Both in parallel: with a distant ZooKeeper, the round trips take the time. */
+/**
+ * Both in parallel: with a distant ZooKeeper, the round trips take the time. Never throws: the target is published, and
+ * a failed clean-up must not turn that into a failure. Each part is waited for, whatever becomes of the other: a
+ * publisher may remove no records, and the caller may close the session next.
+ */
 async function tidyUp(
   parts: PublishParts,
   { record, previous }: Published,
   since: SharedState,
   fleet: readonly AgentView[] | null,
 ): Promise<void> {
-  await Promise.all([
+  await Promise.allSettled([
     // The replaced target is the one in `since`, of any writer; otherwise the transaction would have conflicted.
     fleet && previous ? judgeReplaced(parts, previous, since, fleet) : null,
     removeOldRecords(parts.session, parts.znodes, record.number),

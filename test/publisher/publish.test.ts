@@ -14,6 +14,7 @@ import { presence, report } from '../../schemas/report.ts';
 import { encodeTarget, type Target, targetOf } from '../../schemas/target.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
+import { ZooKeeperError } from '../../zookeeper/errors.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import { countRounds } from '../support/zookeeper/count-rounds.ts';
 import { sessionsForTest } from '../support/zookeeper/session.ts';
@@ -53,6 +54,35 @@ async function reportsActive(agentId: string): Promise<void> {
   const value = { agentId, targetVersion, phase: 'active', activeCommit: null, phaseAt: 1, at: 1 };
   await session.ensure(paths.report(agentId));
   await session.set(paths.report(agentId), toJson(report(), report().parse(value)), -1);
+}
+
+const EMPTY = { op: 'create', data: Buffer.alloc(0), mode: 'persistent' } as const;
+
+/** The session of one who may remove nothing; the write of `slow` comes later than the refusal. */
+function refusingRemovals(of: Session, slow: string): Session {
+  let refused = () => {};
+  const refusal = new Promise<void>((resolve) => {
+    refused = resolve;
+  });
+  const remove: Session['remove'] = async (path) => {
+    refused();
+    throw new ZooKeeperError({ code: 'NO_AUTH', reason: 'refused' }, { path, outcome: 'none' });
+  };
+  const transact: Session['transact'] = async (operations) => {
+    if (operations.some(({ path }) => path === slow)) {
+      await refusal;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return await of.transact(operations);
+  };
+  return new Proxy(of, {
+    get(all, name) {
+      if (name === 'remove') return remove;
+      if (name === 'transact') return transact;
+      const member = Reflect.get(all, name) as unknown;
+      return typeof member === 'function' ? member.bind(all) : member;
+    },
+  });
 }
 
 describe('a publish judges what it replaced', () => {
@@ -104,6 +134,21 @@ describe('a publish judges what it replaced', () => {
     await writeOutcome(parts, 1, { ...timedOut, by: 'bob' });
     await publishOn(since, 'b');
     expect(await outcomeOfVerdict(1)).toMatchObject({ state: 'proven', by: 'publisher' });
+  });
+
+  it('before it is done, though old records are refused to it meanwhile, as they are to a publisher', async () => {
+    const numbers = Array.from({ length: KEPT }, (_, at) => at + 1);
+    await session.transact([
+      { op: 'set', path: paths.deployments, data: Buffer.from(String(KEPT)), version: -1 },
+      ...numbers.map((n) => ({ ...EMPTY, path: paths.deployment(n) })),
+    ]);
+    await comesOnline('web-1');
+    await publishNow('a');
+    await reportsActive('web-1');
+    const refusing = refusingRemovals(session, paths.outcome(KEPT + 1));
+    const request = { target: target('b'), by: 'ann', reason: '', via: 'publish' } as const;
+    await publish({ ...parts, session: refusing }, await state(), request);
+    expect(await outcomeOfVerdict(KEPT + 1)).toMatchObject({ state: 'proven' });
   });
 
   it('without a server that is gone for good and spoke last about an older target', async () => {
