@@ -42,8 +42,10 @@ export async function removeOldRecords(session: Session, znodes: Znodes, newest:
   ]);
   const numbers = all.filter((n) => n <= newest);
   const oldest = numbers.at(KEPT - 1) ?? 0;
-  const records = numbers.slice(KEPT).slice(-MAX_REMOVED);
-  const outcomes = judged.filter((n) => n < oldest).slice(-MAX_REMOVED);
+  const old = numbers.slice(KEPT);
+  const records = old.slice(-MAX_REMOVED);
+  const later = new Set(old.slice(0, -MAX_REMOVED));
+  const outcomes = judged.filter((n) => n < oldest && !later.has(n)).slice(-MAX_REMOVED);
   const both = [
     ...records.map((n) => ({ n, path: znodes.deployment(n) })),
     ...outcomes.map((n) => ({ n, path: znodes.outcome(n) })),

@@ -237,6 +237,23 @@ export function recordsSuite(kit: ZooKeeperKit): void {
     });
   });
 
+  it('that are too many to be removed at once keep their outcomes until they go', async () => {
+    const all = KEPT + 150;
+    const outcomes = [1, 2, 120, 151].map((n) => paths.outcome(n));
+    const created = [...Array.from({ length: all }, (_, at) => paths.deployment(at + 1)), ...outcomes];
+    await session.transact(
+      created.map((path) => ({ op: 'create', path, data: Buffer.alloc(0), mode: 'persistent' }) as const),
+    );
+    const left = async () => [
+      Math.min(...((await session.children(paths.deployments)) ?? []).map((name) => Number(name.slice(2)))),
+      (await session.children(paths.outcomes))?.toSorted(),
+    ];
+    await removeOldRecords(session, paths, all);
+    expect(await left()).toEqual([101, ['d-120', 'd-151']]);
+    await removeOldRecords(session, paths, all);
+    expect(await left()).toEqual([151, ['d-151']]);
+  });
+
   describe('an outcome', () => {
     it('that the coordinator puts in place of another is resolved when its reply is lost', async () => {
       await publishes(1);
