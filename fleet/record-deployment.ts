@@ -30,33 +30,41 @@ export async function recordForeign(
   tries: Tries = createTries(parts.wholeMs),
 ): Promise<SharedState> {
   let state = since;
-  while (isPublished(state.config) && !state.current) {
+  while (isUnrecorded(state)) {
     await adopt(parts, state, tries);
     state = await readFresh(parts);
   }
   return state;
 }
 
-/**
- * Gives a foreign write of `config` its record: check `config`, set `deployments`, create `d-<n>` whose `adopts` names
- * that targetVersion. If the value is no target, the record says so, and agents refuse it too.
- */
-async function adopt(parts: RecordParts, state: SharedState, tries: Tries): Promise<void> {
-  checkCounter(state.deployments);
+/** Whether `config` holds a foreign write that has no record yet. */
+export const isUnrecorded = ({ config, current }: SharedState): boolean => isPublished(config) && !current;
+
+/** The record that it gets. If the value is no target, the record says so, and agents refuse it too. */
+export function foreignRecord(state: SharedState, { nonce, at }: Pick<Deployment, 'nonce' | 'at'>): Deployment {
   const { target, refused } = state.config;
   const foreign = target ?? { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
-  const record = deployment.parse({
+  return deployment.parse({
     number: state.deployments.last + 1,
     target: { url: foreign.url, commitId: foreign.commitId, relativePath: foreign.relativePath },
     by: 'foreign writer',
     reason: refused ? `refused: ${refused.code}` : 'config was set by another ZooKeeper client',
     via: 'adopted',
-    nonce: parts.newNonce(),
+    nonce,
     previous: state.lastRecord?.number ?? null,
     adopts: state.config.targetVersion,
     chain: chainTo(state.deployments.before),
-    at: parts.now(),
+    at,
   });
+}
+
+/**
+ * Gives a foreign write of `config` its record: check `config`, set `deployments`, create `d-<n>` whose `adopts` names
+ * that targetVersion.
+ */
+async function adopt(parts: RecordParts, state: SharedState, tries: Tries): Promise<void> {
+  checkCounter(state.deployments);
+  const record = foreignRecord(state, { nonce: parts.newNonce(), at: parts.now() });
   const operations: Operation[] = [
     { op: 'check', path: parts.znodes.config, version: state.config.version },
     ...numbering(parts, state, record),

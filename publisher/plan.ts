@@ -1,6 +1,7 @@
 import { checkHold, checkQuarantine } from '../fleet/admission.ts';
 import type { AgentView } from '../fleet/fleet-view.ts';
-import { checkCounter, isPublished, type SharedState } from '../fleet/shared-state.ts';
+import { isUnrecorded } from '../fleet/record-deployment.ts';
+import { checkCounter, type SharedState } from '../fleet/shared-state.ts';
 import { classify, type Failure } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Policy } from '../schemas/policy.ts';
@@ -57,7 +58,6 @@ export function planPublish(
   const { target } = resolved;
   const online = fleet.filter((view) => view.presence);
   const suspended = online.filter((view) => presentProgress(view, state.config.targetVersion) === 'suspended');
-  const foreign = isPublished(state.config) && !state.current;
   const checks = [
     () => {
       if (more.returnsTo === undefined) checkHold(state.hold, now);
@@ -77,7 +77,7 @@ export function planPublish(
     bringsBack: more.bringsBack ?? [],
     unknown: more.unknown ?? [],
     // A foreign write without a record gets one first.
-    deployment: state.deployments.last + (foreign ? 2 : 1),
+    deployment: state.deployments.last + (isUnrecorded(state) ? 2 : 1),
     changes: current === null || !isSameTarget(current, target),
     blockers: checks.flatMap(failureOf),
     takePart: online.filter((view) => !suspended.includes(view)),

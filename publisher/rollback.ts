@@ -4,7 +4,7 @@ import { FleetError } from '../runtime/errors.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
 import { type Deployment, deploymentName } from '../schemas/deployment.ts';
 import { parseQuarantine, type Quarantined } from '../schemas/hold.ts';
-import { isSameTarget, type Target } from '../schemas/target.ts';
+import { isSameTarget } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 
@@ -14,7 +14,7 @@ export type NamedDeployment = { readonly number: number } | { readonly commit: s
 /**
  * Which deployment `rollback` returns to.
  * @param wanted what the operator named; null: the newest proven one before the current.
- * @param foreign the target in config if it has no record yet; the rollback records it first.
+ * @param foreign the record that the target in config will get, if it has none yet; the rollback writes it first.
  * @throws FleetError NOTHING_PROVEN, DEPLOYMENT_UNKNOWN, AMBIGUOUS_REV.
  */
 export async function findRollback(
@@ -22,21 +22,14 @@ export async function findRollback(
   znodes: Znodes,
   wanted: NamedDeployment | null,
   quarantined: readonly Quarantined[] = [],
-  foreign: Target | null = null,
+  foreign: Deployment | null = null,
 ): Promise<Deployment> {
   const recorded = await readHistory(session, znodes, Number.POSITIVE_INFINITY);
-  const history = foreign === null ? recorded : withForeign(recorded, foreign);
+  const history = foreign === null ? recorded : [foreign, ...recorded];
   if (wanted !== null) return namedIn(history, wanted);
   const found = lastProven(history, quarantined);
   if (found) return found;
   throw nothingProven(history, quarantined);
-}
-
-/** The history as it will be, with a record of the target in config. */
-function withForeign(history: readonly Deployment[], target: Target): readonly Deployment[] {
-  const [newest] = history;
-  if (!newest) return history;
-  return [{ ...newest, number: newest.number + 1, target, returnsTo: null, outcome: null }, ...history];
 }
 
 /** For a commit: its newest proven deployment, or else its newest. */

@@ -1,7 +1,8 @@
 import { quarantinedIn } from '../../fleet/admission.ts';
 import { type AgentView, readFleet } from '../../fleet/fleet-view.ts';
 import { readPolicy } from '../../fleet/policy.ts';
-import { isPublished, readSharedState, type SharedState } from '../../fleet/shared-state.ts';
+import { foreignRecord, isUnrecorded } from '../../fleet/record-deployment.ts';
+import { readSharedState, type SharedState } from '../../fleet/shared-state.ts';
 import { createAncestry } from '../../publisher/ancestry.ts';
 import { findBringsBack } from '../../publisher/brings-back.ts';
 import { readChange } from '../../publisher/change.ts';
@@ -82,7 +83,7 @@ async function planOfPublish(view: View, settings: Settings, options: Options, r
 /** What `gitfleet rollback` would choose. The repository is not asked, as in that verb. */
 async function planRollback(view: View, named: NamedDeployment | null, options: Options): Promise<Planned> {
   const { session, paths, state, fleet, policy, now } = view;
-  const foreign = isPublished(state.config) && !state.current ? state.config.target : null;
+  const foreign = isUnrecorded(state) ? foreignRecord(state, { nonce: '', at: now }) : null;
   const to = await findRollback(session, paths, named, quarantinedIn(state.quarantine), foreign);
   const target = targetOf(to.target);
   const from = state.config.target?.commitId ?? null;

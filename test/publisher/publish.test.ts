@@ -5,6 +5,7 @@ import { readDeployment, readHistory } from '../../fleet/history.ts';
 import { KEPT } from '../../fleet/numbered.ts';
 import { outcomeOperations, writeOutcome } from '../../fleet/outcome.ts';
 import type { PublishParts } from '../../fleet/publish-transaction.ts';
+import { foreignRecord, isUnrecorded, recordForeign } from '../../fleet/record-deployment.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { publish } from '../../publisher/publish.ts';
 import { findRollback } from '../../publisher/rollback.ts';
@@ -178,6 +179,24 @@ describe('a publish judges what it replaced', () => {
     await publishNow('b');
     expect(await readDeployment(session, paths, 1)).toMatchObject({ via: 'adopted', outcome: { state: 'proven' } });
     expect((await findRollback(session, paths, null)).number).toBe(1);
+  });
+});
+
+describe('where a rollback would go before a foreign write has its record', () => {
+  it.each([
+    ['a target', encodeTarget(target('c'))],
+    ['nothing that can be read', Buffer.from('{')],
+  ])('is where it goes after it: config holds %s', async (_, held) => {
+    for (const [at, letter] of ['a', 'b'].entries()) {
+      await publishNow(letter);
+      await writeOutcome(parts, at + 1, { state: 'proven', at: 1, reached: 1, expected: 1, missing: [], by: 'ann' });
+    }
+    await session.set(paths.config, held, -1);
+    const since = await state();
+    expect(isUnrecorded(since)).toBe(true);
+    const planned = await findRollback(session, paths, null, [], foreignRecord(since, { nonce: '', at: 1_000 }));
+    await recordForeign(parts, since);
+    expect([planned.number, (await findRollback(session, paths, null)).number]).toEqual([2, 2]);
   });
 });
 
