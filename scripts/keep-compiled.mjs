@@ -28,6 +28,8 @@ add(`/outcomes/d-${LAST - KEPT + 1}`);
 
 const server = smallZooKeeper(nodes);
 server.listen(0, '127.0.0.1', async () => {
+  // A publish that ends before it has connected ends this process, whose exit then says so.
+  server.unref();
   await publish('a'.repeat(40));
   addAgent();
   await publish('b'.repeat(40));

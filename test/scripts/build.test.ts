@@ -120,6 +120,17 @@ describe('what the build ships', () => {
     expect(gitfleet(['--no-opt', '--max-lazy'], ...args)).toEqual(right);
   });
 
+  it('fails, and does not wait, where the publish that is kept compiled ends before it has connected', () => {
+    const script = join(place.path, 'ends.cjs');
+    writeFileSync(script, "(function () { process.stdout.write('no settings'); })");
+    const keep = spawnSync(process.execPath, [join(ROOT, 'scripts', 'keep-compiled.mjs'), script], {
+      timeout: 20_000,
+      encoding: 'utf8',
+    });
+    expect(keep).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('no settings') });
+    expect(readdirSync(place.path)).not.toContain('ends.cjs.cache');
+  });
+
   it('loads for a publish none of the modules of Node that take long and that a publish does not need', () => {
     const app = ['-z', servers.connect(), '--app', '/app/build'];
     expect(gitfleet([], 'init', '--open', ...app)).toMatchObject({ status: 0 });
