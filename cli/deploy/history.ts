@@ -1,7 +1,7 @@
 import { readAudit } from '../../fleet/audit.ts';
 import { readHistory } from '../../fleet/history.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
-import { type AgentSince, partOf } from '../../publisher/agent-part.ts';
+import { type AgentReports, partOf } from '../../publisher/agent-part.ts';
 import { historyLines, inTimeOrder } from '../../publisher/screens/history-screen.ts';
 import type { Deployment } from '../../schemas/deployment.ts';
 import type { HistoryOutput } from '../../schemas/json-output.ts';
@@ -39,7 +39,7 @@ export async function run(call: Call): Promise<number> {
       readHistory(session, paths, most + 1),
       options['audit'] === false ? [] : readAudit(session, paths),
       timeToShow(session, paths),
-      options['agent'] === undefined ? undefined : agentSince(session, paths, String(options['agent'])),
+      options['agent'] === undefined ? undefined : reportsOf(session, paths, String(options['agent'])),
     ]);
     const since = sinceOf(time.now());
     const recent = since === null ? most : history.filter(({ at }) => at >= since).length;
@@ -65,17 +65,17 @@ function mostOf(options: Call['options']): number {
 }
 
 /** @throws FleetError AGENT_UNKNOWN */
-async function agentSince(session: Session, paths: Znodes, agentId: string): Promise<AgentSince> {
+async function reportsOf(session: Session, paths: Znodes, agentId: string): Promise<AgentReports> {
   if (!AGENT_ID.test(agentId)) throw await agentUnknown(session, paths, agentId);
   const [report, presence] = await Promise.all([
     session.exists(paths.report(agentId)),
     session.exists(paths.presence(agentId)),
   ]);
   if (!report && !presence) throw await agentUnknown(session, paths, agentId);
-  return { agentId, since: report?.ctime ?? null };
+  return { agentId, reported: report && { first: report.ctime, last: report.mtime } };
 }
 
-const recordOf = (record: Deployment, agent: AgentSince | undefined): HistoryOutput =>
+const recordOf = (record: Deployment, agent: AgentReports | undefined): HistoryOutput =>
   agent === undefined ? record : { ...record, agent: { agentId: agent.agentId, ...partOf(record, agent) } };
 
 function auditOf({ number, kind, by, reason, at, what }: AuditRecord): HistoryOutput {
