@@ -37,10 +37,9 @@ function valueText(value: unknown): string {
   return visible(JSON.stringify(value), MAX);
 }
 
+/** An error by its code and message; anything else that was logged as one, as any other value. */
 function errorText(err: unknown): string {
-  const { code, message } = err as { readonly code?: unknown; readonly message?: unknown };
-  return `(${[code, message]
-    .filter((word) => word !== undefined)
-    .map((word) => visible(String(word), MAX))
-    .join(': ')})`;
+  const { code, message } = Object(err) as { readonly code?: unknown; readonly message?: unknown };
+  const words = [code, message].filter((word) => word !== undefined).map((word) => visible(String(word), MAX));
+  return `(${words.length > 0 ? words.join(': ') : valueText(err)})`;
 }

@@ -15,6 +15,7 @@ describe('a log line as text', () => {
     ],
     ['quotes what has blanks', { msg: 'a', reason: 'no such "file"' }, '22:09:10 WARN  a reason="no such \\"file\\""'],
     ['ends with the error', { msg: 'a', err: { code: 'AUTH', message: 'denied' } }, '22:09:10 WARN  a (AUTH: denied)'],
+    ['is written whatever it was given as the error', { msg: 'a', err: null }, '22:09:10 WARN  a (null)'],
     ['stays one line, without control characters', { msg: 'a\nb\u001b[31m' }, '22:09:10 WARN  a\\nb\\u001b[31m'],
   ])('%s', (_, fields, expected) => expect(logText(line(fields))).toBe(`${expected}\n`));
 
