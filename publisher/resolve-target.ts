@@ -110,7 +110,8 @@ function placeOf(asked: Asked, current: Target | null): RelativePath {
 
 async function commitOf(remote: Remote, asked: Asked, url: RepositoryUrl): Promise<CommitId> {
   const rev = asked.rev ?? 'HEAD';
-  if (rev.startsWith('-') || /[\u0000-\u0020\u007f:?*[\\]|\.\./.test(rev)) {
+  // `^main` means what main does not contain, of which git gives an id with a `^` before it.
+  if (/^[-^]/.test(rev) || /[\u0000-\u0020\u007f:?*[\\]|\.\./.test(rev)) {
     throw FleetError.of(
       'REF',
       `"${visible(rev, 200)}" is no branch, tag, commit id or revision`,

@@ -75,7 +75,7 @@ describe('what was typed wrongly is usage, and says what was meant', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ exitCode: 2, error: { next: 'stall' } });
   });
 
-  it.each([['-x'], ['--upload-pack=x'], ['main:../../x'], ['main..v1'], ['main:f'], ['a\nb'], [':/first']])(
+  it.each([['-x'], ['--upload-pack=x'], ['main:../../x'], ['main..v1'], ['main:f'], ['a\nb'], [':/first'], ['^main']])(
     'C03 a revision such as %j',
     async (rev) => {
       refused(
