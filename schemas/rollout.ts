@@ -122,7 +122,8 @@ export const rollout = once(() =>
 );
 export type Rollout = z.infer<ReturnType<typeof rollout>>;
 
-const isUnderstood = ({ must }: Pick<Rollout, 'must'>): boolean => must.every((name) => name in rollout().shape);
+const isUnderstood = ({ must }: Pick<Rollout, 'must'>): boolean =>
+  must.every((name) => Object.hasOwn(rollout().shape, name));
 
 /** Null for an empty node, for which no schema is made, and for content that is not readable as a rollout. */
 export function parseRollout(data: Buffer): Rollout | null {

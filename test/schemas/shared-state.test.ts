@@ -95,12 +95,15 @@ describe('rollout', () => {
     });
   });
 
-  it('is of a newer version where a member has to be understood that this version does not know', () => {
-    const bytes = Buffer.from(JSON.stringify({ ...rollout, must: ['activateAt', 'sunrise'] }));
-    expect([parseRollout(bytes), parseOrders(bytes)]).toEqual([null, null]);
-    expect(unknownState(bytes)).toEqual({ targetVersion: version, state: 'paused with sunrise' });
-    expect(unknownState(encodeRollout(rollout))).toBeNull();
-  });
+  it.each(['sunrise', 'constructor', '__proto__'])(
+    'is of a newer version where a member has to be understood that this version does not know: %s',
+    (member) => {
+      const bytes = Buffer.from(JSON.stringify({ ...rollout, must: ['activateAt', member] }));
+      expect([parseRollout(bytes), parseOrders(bytes)]).toEqual([null, null]);
+      expect(unknownState(bytes)).toEqual({ targetVersion: version, state: `paused with ${member}` });
+      expect(unknownState(encodeRollout(rollout))).toBeNull();
+    },
+  );
 
   it.each(['', 'x', '{}', '[]', JSON.stringify({ ...rollout, targetVersion: 'latest' })])('%j is none', (text) => {
     expect(parseRollout(Buffer.from(text))).toBeNull();
