@@ -14,6 +14,8 @@ import type { Ending } from './verdict.ts';
 export interface RolloutStatus {
   /** This deployment's rollout in waves, as last recorded. */
   readonly rollout: Rollout | null;
+  /** It is in a state that only a newer version knows: that version judges it, not this one. */
+  readonly isUnknown: boolean;
   /** There is a coordinator, or there will be in a moment. */
   readonly isLed: boolean;
 }
@@ -24,9 +26,16 @@ export async function readRolloutStatus(
   targetVersion: string,
 ): Promise<RolloutStatus> {
   const [node, candidates] = await Promise.all([session.get(znodes.rollout), session.children(znodes.election)]);
-  const rollout = node && parseRollout(node.data);
-  const isLed = (candidates ?? []).length > 0;
-  return { rollout: rollout?.permits && rollout.targetVersion === targetVersion ? rollout : null, isLed };
+  return { ...rolloutIn(node?.data ?? Buffer.alloc(0), targetVersion), isLed: (candidates ?? []).length > 0 };
+}
+
+/** What the rollout znode holds about one deployment. */
+export function rolloutIn(data: Buffer, targetVersion: string): Omit<RolloutStatus, 'isLed'> {
+  const rollout = parseRollout(data);
+  return {
+    rollout: rollout?.permits && rollout.targetVersion === targetVersion ? rollout : null,
+    isUnknown: rollout === null && unknownState(data)?.targetVersion === targetVersion,
+  };
 }
 
 /** Who leads: the first candidate. Null: there is none, or it names itself by no agentId. */

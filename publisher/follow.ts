@@ -54,10 +54,11 @@ const ENDED_BADLY: ReadonlySet<Ending> = new Set(['failed', 'halted', 'aborted']
 
 /**
  * Follows one deployment until the fleet has settled, something newer was published, or the time is up. If it rolls out
- * in waves, the coordinator decides; otherwise we judge from the reports, and write the outcome. Yields at every
- * reading; the last item has the ending. Reads by polling: publishers are rare and short-lived, and so the number of
- * watches stays constant. An outage of ZooKeeper only makes the picture stale: while a read hangs, the last picture is
- * yielded again every REDRAW_MS, and the time limit still applies.
+ * in waves, the coordinator decides; otherwise we judge from the reports, and write the outcome. A rollout in a state
+ * that only a newer version knows is left to that version: we end when it is superseded or the time is up. Yields at
+ * every reading; the last item has the ending. Reads by polling: publishers are rare and short-lived, and so the number
+ * of watches stays constant. An outage of ZooKeeper only makes the picture stale: while a read hangs, the last picture
+ * is yielded again every REDRAW_MS, and the time limit still applies.
  */
 export async function* follow(
   parts: FollowParts,
@@ -70,7 +71,7 @@ export async function* follow(
   const expected = new Set<string>();
   let freshSince: number | null = null;
   let verdict: Verdict = judgeDeployment([], expected, published.targetVersion);
-  let led: RolloutStatus = { rollout: null, isLed: false };
+  let led: RolloutStatus = { rollout: null, isUnknown: false, isLed: false };
   const freshness = createFreshness(clock);
   const readFleet = createFleetReader(parts.session, parts.znodes);
   let looking: Promise<Look> | null = null;
@@ -86,7 +87,7 @@ export async function* follow(
         freshness.seen();
         const { config, fleet, found } = answer;
         // Once the rollout names another target, its last state for this one stands.
-        led = { rollout: found.rollout ?? led.rollout, isLed: found.isLed };
+        led = found.rollout ? found : { ...led, isUnknown: found.isUnknown || led.isUnknown, isLed: found.isLed };
         superseded = config !== null && targetVersionOf(config.stat) !== published.targetVersion;
         for (const view of fleet) {
           // An agent that reported about this target was online after its publish, even if we did not see it online.
@@ -105,9 +106,11 @@ export async function* follow(
     const now = clock.monotonic();
     const elapsedMs = now - started;
     const ruled = ruledBy(led);
-    const picture = { verdict, superseded, ruled, freshMs: waits || freshSince === null ? null : now - freshSince };
+    const { isUnknown } = led;
+    const freshMs = waits || freshSince === null ? null : now - freshSince;
+    const picture = { verdict, superseded, ruled, isUnknown, freshMs };
     const { ending, reason } = await rolledBackOr(parts, published, endingOf(picture, elapsedMs, timeoutMs), led);
-    if (ending && (!ruled || ending === 'timed-out')) {
+    if (ending && ((!ruled && !isUnknown) || ending === 'timed-out')) {
       const written = record(parts, published, verdict, ending);
       await (stale ? within(clock, ANSWER_MS, written) : written);
     }
@@ -182,14 +185,17 @@ interface Picture {
   readonly verdict: Verdict;
   readonly superseded: boolean;
   readonly ruled: Rollout | null;
+  readonly isUnknown: boolean;
   /** How long ZooKeeper has answered without a gap; null: it does not answer, and only the time can end the wait. */
   readonly freshMs: number | null;
 }
 
-function endingOf({ verdict, superseded, ruled, freshMs }: Picture, elapsedMs: number, most: number): Ending | null {
+function endingOf(picture: Picture, elapsedMs: number, most: number): Ending | null {
+  const { verdict, superseded, ruled, isUnknown, freshMs } = picture;
   const late = elapsedMs >= most;
   if (freshMs === null) return late ? 'timed-out' : null;
-  if (ruled) return ENDING_OF_STATE[ruled.state] ?? (superseded ? 'superseded' : late ? 'timed-out' : null);
+  const ended = ruled ? ENDING_OF_STATE[ruled.state] : undefined;
+  if (ruled || isUnknown) return ended ?? (superseded ? 'superseded' : late ? 'timed-out' : null);
   if (verdict.state === 'converged') return 'converged';
   if (superseded) return 'superseded';
   if (verdict.state === 'failed') return 'failed';

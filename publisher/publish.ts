@@ -4,7 +4,7 @@ import { writeOutcome } from '../fleet/outcome.ts';
 import { type Published, type PublishParts, type PublishRequest, publishTarget } from '../fleet/publish-transaction.ts';
 import { isPublished, type SharedState } from '../fleet/shared-state.ts';
 import type { Deployment } from '../schemas/deployment.ts';
-import { parseRollout } from '../schemas/rollout.ts';
+import { rolloutIn } from './current-rollout.ts';
 import { judgeDeployment, outcomeOfVerdict } from './verdict.ts';
 
 /**
@@ -37,8 +37,8 @@ function isJudged(state: SharedState): boolean {
  */
 async function rollsOut({ session, znodes }: PublishParts, { config }: SharedState): Promise<boolean> {
   const node = await session.get(znodes.rollout);
-  const rollout = node && parseRollout(node.data);
-  return rollout?.permits === true && rollout.targetVersion === config.targetVersion;
+  const { rollout, isUnknown } = rolloutIn(node?.data ?? Buffer.alloc(0), config.targetVersion);
+  return rollout !== null || isUnknown;
 }
 
 const hasEnded = (record: Deployment | null): boolean =>

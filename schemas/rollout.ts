@@ -151,7 +151,7 @@ export type ForeignRollout = Omit<z.infer<ReturnType<typeof ofAnyState>>, 'must'
  * A rollout in a state that only a newer version knows, which this version must not overwrite. Null: it is not in one.
  */
 export function unknownState(data: Buffer): ForeignRollout | null {
-  const read = fromJson(ofAnyState(), data);
+  const read = data.length === 0 ? null : fromJson(ofAnyState(), data);
   if (!read) return null;
   const { must, ...foreign } = read;
   const unknown = must.find((name) => !isUnderstood({ must: [name] }));

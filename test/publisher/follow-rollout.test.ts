@@ -6,6 +6,7 @@ import { writeOutcome } from '../../fleet/outcome.ts';
 import { type Published, type PublishParts, publishTarget } from '../../fleet/publish-transaction.ts';
 import { readSharedState } from '../../fleet/shared-state.ts';
 import { type DeploymentProgress, follow } from '../../publisher/follow.ts';
+import { publish as publishAndTidy } from '../../publisher/publish.ts';
 import { waveWords } from '../../publisher/screens/wave-words.ts';
 import type { Ending } from '../../publisher/verdict.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
@@ -64,6 +65,26 @@ async function ending(
 }
 
 describe('whoever waits for a rollout in waves', () => {
+  it.each([
+    ['a state', { state: 'sunrise' }],
+    ['a member', { must: ['sunrise'] }],
+  ])('judges nothing where a newer version leads it, with %s of its own', async (_, newer) => {
+    const published = await publish('a');
+    const { targetVersion } = published;
+    const data = { ...value(published, 'running'), permits: true, ...newer };
+    await parts.session.set(paths.rollout, Buffer.from(JSON.stringify(data)), ANY_VERSION);
+    const shown = { agentId: 'web-1', targetVersion, phase: 'active', activeCommit: null, phaseAt: 1, at: 1 };
+    const online = { agentId: 'web-1', instanceId: 'i', machineId: 'm', pid: 1, host: 'h', startedAt: 1 };
+    await parts.session.create(paths.report('web-1'), Buffer.from(JSON.stringify(shown)), 'persistent');
+    await parts.session.create(paths.presence('web-1'), Buffer.from(JSON.stringify(online)), 'ephemeral');
+    expect((await ending(published, 300)).ending).toBe('timed-out');
+    const outcome = async () => (await readDeployment(parts.session, paths, 1))?.outcome?.state;
+    expect(await outcome()).toBe('timed-out');
+    await publishAndTidy(parts, await readSharedState(parts.session, paths), requestOf('b'));
+    expect(await outcome()).toBe('timed-out');
+    expect((await ending(published, 300_000)).ending).toBe('superseded');
+  });
+
   it.each([
     ['proven', 'converged'],
     ['failed', 'failed'],
