@@ -107,17 +107,20 @@ function set(holder: Holder, name: string, value: Json): void {
   Object.defineProperty(holder, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
+/** A copy: a later change of the same value would change the list, or put an object into itself. */
+const leaf = (random: Seeded): Json => structuredClone(random.pick(LEAVES));
+
 type Change = (random: Seeded, was: Json | undefined) => [how: string, put: Json | undefined];
 
 const CHANGES: readonly Change[] = [
   () => ['removed', undefined],
-  (random) => ['a leaf', random.pick(LEAVES)],
-  (random) => ['a leaf', random.pick(LEAVES)],
+  (random) => ['a leaf', leaf(random)],
+  (random) => ['a leaf', leaf(random)],
   (_, was) => ['in a list', [was ?? null]],
   (_, was) => ['as text', JSON.stringify(was ?? null).slice(0, 10_000)],
   (random, was) => {
     const holder: Holder = was !== null && typeof was === 'object' && !Array.isArray(was) ? { ...was } : {};
-    set(holder, random.pick(NAMES), random.pick(LEAVES));
+    set(holder, random.pick(NAMES), leaf(random));
     return ['one more member', holder];
   },
   (random, was) => {
