@@ -225,7 +225,8 @@ describe('rollback and history', () => {
     expect((await fleet.run('rollback', 'd-4')).stdout).toMatch(/^d-7: .* back to d-2\n/);
     expect((await fleet.run('history')).stdout).toMatch(/^\* d-7 .* {2}back to d-2\n/);
     expect(await fleet.run('rollback', 'd-99')).toMatchObject({ exitCode: 1 });
-    expect(await fleet.run('rollback', '99')).toMatchObject({ exitCode: 2 });
+    expect(await fleet.run('rollback', '99')).toMatchObject({ exitCode: 1 });
+    expect(await fleet.run('rollback', 'the-last-one')).toMatchObject({ exitCode: 2 });
   });
 
   it('a hold stops publishing with exit 5, a quarantined commit likewise', async () => {

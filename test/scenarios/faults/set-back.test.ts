@@ -104,6 +104,7 @@ async function told(...args: string[]): Promise<string> {
   for (const [id, name] of names) text = text.replaceAll(new RegExp(`${id.slice(0, 7)}[0-9a-f]*`, 'g'), name);
   // Which of them speaks first is a matter of milliseconds.
   text = text.replace(/\((the coordinator saw it|.* accepted a newer target before)\)/, '(WHO)');
+  text = text.replace(/coordinator: web-\d/, 'coordinator: WHO');
   return text
     .replaceAll(origin.url, 'URL')
     .replaceAll(/[\d.]+ ?(ms|s|min)\b +/g, 'AGE  ')
