@@ -67,6 +67,9 @@ const SEED: Secret = {
   hint: 'restore the file from a backup; or remove it, start the agent, and enrol it again as gitfleet agent status says',
 };
 
+/** Their names in the state directory. */
+export const OWN_SECRETS: readonly string[] = [PASSWORD.file, SEED.file];
+
 async function kept(file: string, secret: Secret): Promise<string> {
   const there = await read(file, secret);
   if (there !== null) return there;

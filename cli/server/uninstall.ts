@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { OWN_SECRETS } from '../../agent/state/own-credential.ts';
 import type { Call } from '../command-table.ts';
 import { PACKAGED_UNIT, packagingFile, UNIT } from '../packaging-files.ts';
 import { EXIT } from '../shell/exit-codes.ts';
@@ -53,9 +54,8 @@ async function removeData(where: Where): Promise<void> {
 /** A settings file may name any directory as state. Only what an agent made is removed. */
 async function notOurs(state: string): Promise<string[]> {
   const names = await readdir(state).catch(() => []);
-  return names.filter(
-    (name) => !['lock', 'apps', 'machine', 'zookeeper-credential'].includes(name.replace(/\.new$/, '')),
-  );
+  const ours = ['lock', 'apps', 'machine', ...OWN_SECRETS];
+  return names.filter((name) => !ours.includes(name.replace(/\.new$/, '')));
 }
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownCredential } from '../../agent/state/own-credential.ts';
 import { gitfleet } from '../support/commands.ts';
 
 let prefix: string;
@@ -104,6 +105,7 @@ describe('gitfleet agent uninstall', () => {
     await install();
     mkdirSync(join(prefix, 'srv/www/.gitfleet'));
     mkdirSync(join(prefix, 'var/lib/gitfleet/apps'));
+    await ownCredential(join(prefix, 'var/lib/gitfleet'), 'web-1');
     expect((await uninstall('--dry-run')).stdout).toMatch(/service: would be removed/);
     const said = await uninstall();
     expect(said).toMatchObject({ exitCode: 0, stderr: '' });
