@@ -4,7 +4,8 @@
  *
  * 1. Removed directories are created again, and the journal is brought to what the disk shows (repair-journal.ts).
  * 2. A release that failed is reverted before anything else (revert.ts).
- * 3. decide.ts says what this agent pursues; a target that is new to it is begun in the journal.
+ * 3. order.ts refuses a signed target that is older than what was accepted. decide.ts says what this agent pursues; a
+ *    target that is new to it is accepted and begun, on the disk, before anything of it is fetched.
  * 4. plan.ts says the next action, from what the disk shows (observe.ts); act.ts performs it and what follows from it.
  * 5. If there is nothing to do, the agent reports that it rests, and does its maintenance.
  *
@@ -18,20 +19,22 @@ import { isUnproven, type RolloutView } from './coordination/clearance.ts';
 import { decide, type Pursuit } from './decide.ts';
 import type { Maintenance } from './maintenance.ts';
 import { type ObserveParts, observe } from './observe.ts';
+import { baseInOrder, targetInOrder } from './order.ts';
 import { type Decision, NOTHING_OBSERVED, plan, type Rest } from './plan.ts';
 import { repairJournal } from './repair-journal.ts';
 import { revert } from './revert.ts';
 import type { Rotation } from './services/rotation.ts';
+import { type AcceptedMemory, accept, noteAcceptedFailed, noteAcceptedWell } from './state/accepted.ts';
 import { beginTarget } from './state/activation.ts';
 import { noteBase } from './state/link-history.ts';
 import { readOverride } from './state/override.ts';
-import { gaveUpOn, isBegun, noteRefusal } from './state/progress.ts';
+import { gaveUpOn, isBegun, isDone, noteRefusal } from './state/progress.ts';
 import { readSuspension } from './state/suspension.ts';
 import type { TargetHeard, Wanted, WantedTarget } from './state/wanted.ts';
 import type { HealthWatch } from './steps/health-watch.ts';
 import { factsOf } from './steps/run.ts';
 
-export interface ReconcileParts extends ActParts, ObserveParts {
+export interface ReconcileParts extends ActParts, ObserveParts, AcceptedMemory {
   readonly resyncMs: number;
   /** Creates our directories again if they were removed. @throws FleetError LOCK_LOST: this process has to end. */
   readonly renewLock: () => Promise<void>;
@@ -55,14 +58,18 @@ export interface Memory extends ActMemory {
 /** @returns how long to rest, ms; null: start the next pass at once. */
 export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signals: Signals): Promise<number | null> {
   await parts.renewLock();
-  await repair(parts, memory);
+  await noteHowItEnded(parts);
+  const now = parts.clock.now();
+  const heard = targetInOrder(memory.heard, parts.accepted(), now);
+  const view = baseInOrder(memory.view, parts.accepted(), now);
+  await repair(parts, { heard, view });
   const { reversal } = parts.journal();
   if (reversal) {
     parts.emit('reverting', { reversal });
     await revert(parts, reversal, signals.stop);
     return null;
   }
-  const pursuit = decide(await circumstances(parts, memory));
+  const pursuit = decide(await circumstances(parts, { heard, view }));
   const { wanted, suspended } = pursuit;
   memory.wanted = wanted;
   if (suspended) {
@@ -77,7 +84,7 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
   const planned = await nextAction(parts, memory, pursuit);
   const next = await leaveFirst(parts, planned, wanted, signals.interrupt);
   const settled = next.do === 'rest' && next.because.kind === 'settled' && wanted.kind === 'target' ? wanted : null;
-  const unwell = memory.healthWatch.over(settled && isUnproven(settled, memory.view) ? settled : null);
+  const unwell = memory.healthWatch.over(settled && isUnproven(settled, view) ? settled : null);
   if (settled && unwell) {
     await recordFailure(parts, memory, 'health', settled, unwell);
     return null;
@@ -94,17 +101,34 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
   return soonest(parts, [maintenanceInMs, retryInMs, waitsForFloor(next.because) ? FLOOR_MS : null]);
 }
 
+type Heard = Pick<Memory, 'heard' | 'view'>;
+
+/**
+ * How the newest signed target ended here: what ended well is something to return to. By the journal, so that a crash
+ * between the two files loses nothing.
+ */
+async function noteHowItEnded({ journal, clock, accepted, rememberAccepted }: ReconcileParts): Promise<void> {
+  const { newest, current } = accepted();
+  const { progress, gaveUp } = journal();
+  if (!newest || current !== 'newest') return;
+  const isOf = (it: { commitId: string; relativePath: string } | null) =>
+    it?.commitId === newest.commitId && it.relativePath === newest.relativePath;
+  if (gaveUp && isOf(gaveUp)) await rememberAccepted((memory) => noteAcceptedFailed(memory, gaveUp));
+  else if (isOf(progress) && isDone(journal()))
+    await rememberAccepted((memory) => noteAcceptedWell(memory, newest.digest, clock.now()));
+}
+
 /**
  * Brings the journal to what the disk shows. Keeps the base for the time when ZooKeeper is away, and notes a refusal.
  */
-async function repair(parts: ReconcileParts, { view, heard }: Memory): Promise<void> {
+async function repair(parts: ReconcileParts, { view, heard }: Heard): Promise<void> {
   const before = parts.journal();
   const repaired = await repairJournal(parts.layout, before, parts.clock.now());
   const noted = noteRefusal(noteBase(repaired, view.base?.target), heard.wanted);
   if (noted !== before) await parts.remember(() => noted);
 }
 
-async function circumstances(parts: ReconcileParts, { heard, view }: Memory) {
+async function circumstances(parts: ReconcileParts, { heard, view }: Heard) {
   const { appState } = parts.layout;
   const [override, suspension] = await Promise.all([readOverride(appState), readSuspension(appState)]);
   const [blocked, joinedAt, journal] = [parts.blocked(), parts.joinedAt(), parts.journal()];
@@ -113,6 +137,11 @@ async function circumstances(parts: ReconcileParts, { heard, view }: Memory) {
 
 async function beginOnce(parts: ReconcileParts, memory: Memory, wanted: WantedTarget, pursuit: Pursuit) {
   const { target, targetVersion } = wanted;
+  const { envelope } = target;
+  if (envelope) {
+    await parts.rememberAccepted((memory) => accept(memory, envelope, target));
+    await parts.failpoint('accept.remembered');
+  }
   if (isBegun(parts.journal(), targetVersion, target)) return;
   memory.checked = null;
   memory.nextTry = { at: 0 };

@@ -3,7 +3,7 @@ import { clean } from '../runtime/safe-text.ts';
 import { type Deployment, deployment, deploymentName, parseDeployment } from '../schemas/deployment.ts';
 import { inForce } from '../schemas/hold.ts';
 import { chainTo } from '../schemas/records/chain.ts';
-import { encodeTarget, type Target, targetVersionOf } from '../schemas/target.ts';
+import { coreOf, encodeTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import { ZooKeeperError } from '../zookeeper/errors.ts';
 import type { NodeStat, Operation } from '../zookeeper/session.ts';
@@ -112,7 +112,7 @@ export async function publishOnce(
   const quarantine = quarantineAfter(quarantinedIn(state.quarantine), request, parts.now());
   const record = deployment.parse({
     number,
-    target: { url: request.target.url, commitId: request.target.commitId, relativePath: request.target.relativePath },
+    target: coreOf(request.target),
     by: clean(request.by, 200),
     reason: clean(request.reason, 500),
     via: request.via,

@@ -1,6 +1,7 @@
 import { FleetError } from '../runtime/errors.ts';
 import { type Deployment, deployment, deploymentName, encodeDeployment, UNREADABLE } from '../schemas/deployment.ts';
 import { chainTo } from '../schemas/records/chain.ts';
+import { coreOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import { isCode } from '../zookeeper/errors.ts';
 import type { Operation, OperationResult, Session } from '../zookeeper/session.ts';
@@ -43,10 +44,10 @@ export const isUnrecorded = ({ config, current }: SharedState): boolean => isPub
 /** The record that it gets. If the value is no target, the record says so, and agents refuse it too. */
 export function foreignRecord(state: SharedState, { nonce, at }: Pick<Deployment, 'nonce' | 'at'>): Deployment {
   const { target, refused } = state.config;
-  const foreign = target ?? { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
+  const unreadable = { url: UNREADABLE, commitId: UNREADABLE, relativePath: UNREADABLE };
   return deployment.parse({
     number: state.deployments.last + 1,
-    target: { url: foreign.url, commitId: foreign.commitId, relativePath: foreign.relativePath },
+    target: target ? coreOf(target) : unreadable,
     by: 'foreign writer',
     reason: refused ? `refused: ${refused.code}` : 'config was set by another ZooKeeper client',
     via: 'adopted',

@@ -4,7 +4,7 @@ import type { Deployment } from '../schemas/deployment.ts';
 import { type Brake, type Hold, parseHold, parseQuarantine, type Quarantined } from '../schemas/hold.ts';
 import type { Before } from '../schemas/records/chain.ts';
 import { parseRollout, type Rollout } from '../schemas/rollout.ts';
-import { ANY_URL, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
+import { ANY_URL, membersOf, parseTarget, type Target, targetVersionOf } from '../schemas/target.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { CallOptions, NodeStat, Session } from '../zookeeper/session.ts';
@@ -108,8 +108,7 @@ export function parseConfig(data: Buffer): ConfigContent {
 export function parseWithTarget(data: Buffer): Rollout | null {
   const rollout = parseRollout(data);
   if (!rollout?.base) return rollout;
-  const { url, commitId, relativePath } = rollout.base;
-  const judged = parseTarget(Buffer.from(JSON.stringify({ url, commitId, relativePath })), ANY_URL);
+  const judged = parseTarget(Buffer.from(JSON.stringify(membersOf(rollout.base))), ANY_URL);
   return judged.ok ? rollout : { ...rollout, base: null };
 }
 

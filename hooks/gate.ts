@@ -3,7 +3,7 @@ import type { Code } from '../runtime/codes.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import type { Brake, Hold, Quarantined } from '../schemas/hold.ts';
 import { refuse } from '../schemas/refusal.ts';
-import { parseReleaseFile } from '../schemas/release-file.ts';
+import { parseReleaseFile } from '../schemas/settings/release-file.ts';
 import { RELEASE_FILE } from '../schemas/steps.ts';
 import type { CommitId } from '../schemas/values.ts';
 

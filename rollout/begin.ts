@@ -6,7 +6,7 @@ import { isSuspended } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { isSameTarget } from '../schemas/target.ts';
 import { type Action, changing } from './action.ts';
-import { type Core, inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
+import { inQuarantine, type Observed, type WantedDeployment } from './observed.ts';
 import { outcomeOf } from './summary.ts';
 import { haltSetBack } from './went-back.ts';
 
@@ -104,7 +104,7 @@ function baseOf(picture: Observed): Rollout['base'] {
   const last = picture.rollout?.base ?? null;
   const isNewer = last !== null && last.deployment > (proven?.number ?? 0);
   if (!proven || (isNewer && inQuarantine(picture, last.commitId) === null)) return last;
-  return { deployment: proven.number, ...core(proven.target) };
+  return { deployment: proven.number, ...proven.target };
 }
 
 function endOfLast(picture: Observed, record: Deployment) {
@@ -119,5 +119,3 @@ function endOfThis(picture: Observed, begun: Rollout) {
   if (begun.state !== 'failed') return null;
   return { number: begun.deployment, outcome: outcomeOf(picture, begun, 'failed', begun.reason) };
 }
-
-const core = ({ url, commitId, relativePath }: Core): Core => ({ url, commitId, relativePath });

@@ -51,8 +51,7 @@ function wayBack(picture: Observed, { base }: Rollout): Rollout['base'] {
   const { proven } = picture;
   if (!base || !proven || inQuarantine(picture, base.commitId) === null) return base;
   if (inQuarantine(picture, proven.target.commitId) !== null) return base;
-  const { url, commitId, relativePath } = proven.target;
-  return { deployment: proven.number, url, commitId, relativePath };
+  return { deployment: proven.number, ...proven.target };
 }
 
 /** Empty: there is a target to go back to. */

@@ -3,6 +3,7 @@ import { isPublished, parseWithTarget, readSharedState, type SharedState } from 
 import type { Deployment } from '../schemas/deployment.ts';
 import { parsePolicy } from '../schemas/policy.ts';
 import { type Rollout, unknownState } from '../schemas/rollout.ts';
+import { coreOf } from '../schemas/target.ts';
 import type { Znodes } from '../schemas/znodes.ts';
 import type { Session } from '../zookeeper/session.ts';
 import type { AgentSeen, Observed, WantedDeployment } from './observed.ts';
@@ -76,7 +77,7 @@ function wantedOf(state: SharedState): WantedDeployment | null {
   const { target } = config;
   return {
     targetVersion: config.targetVersion,
-    target: target && { url: target.url, commitId: target.commitId, relativePath: target.relativePath },
+    target: target && coreOf(target),
     policy: target?.gitfleet?.policy ?? null,
     record: state.current,
   };

@@ -6,7 +6,7 @@ import type { Report } from '../schemas/report.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import type { TargetVersion } from '../schemas/values.ts';
 
-/** The three members that make a target. */
+/** What makes a target, with its signed envelope where it has one. */
 export type Core = Deployment['target'];
 
 /** Everything that the coordinator decides from. Times are ms since the epoch by the clock of the ensemble. */

@@ -7,6 +7,7 @@ import { rolloutCodes } from './codes/rollout.ts';
 import type { CodeRow } from './codes/row.ts';
 import { serverCodes } from './codes/server.ts';
 import { sharedWorkCodes } from './codes/shared-work.ts';
+import { signatureCodes } from './codes/signatures.ts';
 import { targetCodes } from './codes/target.ts';
 import { typedCodes } from './codes/typed.ts';
 import { zookeeperCodes } from './codes/zookeeper.ts';
@@ -20,6 +21,7 @@ import { once } from './once.ts';
 const makeTable = () => ({
   ...typedCodes(),
   ...targetCodes(),
+  ...signatureCodes(),
   ...commitCodes(),
   ...serverCodes(),
   ...adoptCodes(),

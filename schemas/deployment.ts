@@ -11,8 +11,14 @@ const OTHER = 'other';
 /** Stands for each member of a foreign target that cannot be read. */
 export const UNREADABLE = '(unreadable)';
 
-/** The three members that make a target, as history keeps them. */
-const targetCore = z.object({ url: z.string(), commitId: z.string(), relativePath: z.string() });
+/** What makes a target, as history keeps it: coreOf in target.ts gives it, targetOf takes it. */
+export const targetCore = z.object({
+  url: z.string(),
+  commitId: z.string(),
+  relativePath: z.string(),
+  signed: z.string().optional(),
+  signature: z.string().optional(),
+});
 
 /** The number of agents that a record names at most. */
 export const MAX_MISSING = 20;

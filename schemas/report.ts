@@ -113,6 +113,8 @@ export const presence = once(() =>
      * The prefixes of the urls that it fetches from; null: it does not say, for example because it has more than 100.
      */
     allowUrls: z.array(z.string().max(2_048)).max(MAX_PREFIXES).nullable().catch(null).default(null),
+    /** Whom the signed targets are for that it requires; null: it requires no signature. */
+    audience: z.string().max(100).nullable().catch(null).default(null),
     startedAt: z.number(),
     /** What `gitfleet enrol` enters, as text (schemas/enrolment.ts); null: an agent of an older version. */
     identity: z.string().nullable().default(null),

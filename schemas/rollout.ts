@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { once } from '../runtime/once.ts';
+import { targetCore } from './deployment.ts';
 import { foreignPolicy } from './policy.ts';
 import { instant } from './records/cutover.ts';
 import { said } from './said.ts';
@@ -26,13 +27,7 @@ export type RolloutState = (typeof ROLLOUT_STATES)[number];
 const targetVersion = () => z.string().refine(isTargetVersion, 'is no targetVersion');
 
 /** The last proven target in full: where rollback, late joiners and returning servers go, also after history was cut. */
-const base = () =>
-  z.object({
-    deployment: z.int().positive(),
-    url: z.string(),
-    commitId: z.string(),
-    relativePath: z.string(),
-  });
+const base = () => targetCore.extend({ deployment: z.int().positive() });
 
 export const rollout = once(() =>
   z.object({

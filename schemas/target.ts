@@ -26,12 +26,28 @@ export interface Target {
 declare class Judged {
   private readonly judged: true;
 }
+declare class Listed {
+  private readonly listed: true;
+}
 
-/** A target that an agent's own rules took: no other one reaches git or the disk. Only a parser of this file makes it. */
-export type AllowedTarget = Target & Judged;
+/** A target whose url an agent's settings list. It is not shown before it is allowed. */
+export type ListedTarget = Target & Listed;
+
+/** That a target was signed, as the agent that requires it has verified. */
+export interface VerifiedEnvelope {
+  /** As the list of signers names the key. */
+  readonly signer: string;
+  /** SHA-256 of the signed bytes. */
+  readonly digest: string;
+  readonly issuedAt: number;
+  readonly notAfter?: number | undefined;
+}
+
+/** A target that an agent's own rules took: no other one reaches git or the disk. Only this file makes it. */
+export type AllowedTarget = Target & { readonly envelope: VerifiedEnvelope | null } & Judged;
 
 /** What is kept on the server already: it may be shown, and nothing is ever fetched for it. */
-export type KeptTarget = Omit<Target, 'url'> & { readonly url: null } & Judged;
+export type KeptTarget = Omit<Target, 'url'> & { readonly url: null; readonly envelope: null } & Judged;
 
 export type JudgedTarget = AllowedTarget | KeptTarget;
 
@@ -55,6 +71,10 @@ const additions = z.object({
    * refuses the rollback: ZooKeeper was set back, and no person has said that this target should run.
    */
   takesBack: z.string().optional(),
+  /** What was signed (signed-target.ts), as base64. */
+  signed: z.string().optional(),
+  /** By whom: an SSHSIG of those bytes, as ssh-keygen writes it. */
+  signature: z.string().optional(),
   /** How this one deployment rolls out, instead of the app's `policy`. */
   policy: policyOfTarget.optional(),
   /** Members of `gitfleet` that a reader has to know; otherwise it refuses the target. */
@@ -77,9 +97,9 @@ export const MAX_TARGET_BYTES = 16 * 1024;
  * Never throws. The checks, in this order, and the first that fails decides the code: bytes (EMPTY, SIZE, ENCODING,
  * DUPLICATE, JSON), SHAPE, MUST_UNKNOWN, url (URL, SCHEME, CREDENTIALS, HOST), COMMIT, PATH, NOT_ALLOWED.
  */
-export function parseTarget(bytes: Buffer, policy: AllowList): { ok: true; target: AllowedTarget } | Refused;
+export function parseTarget(bytes: Buffer, policy: AllowList): { ok: true; target: ListedTarget } | Refused;
 export function parseTarget(bytes: Buffer, policy: UrlPolicy): { ok: true; target: Target } | Refused;
-export function parseTarget(bytes: Buffer, policy: UrlPolicy): { ok: true; target: AllowedTarget } | Refused {
+export function parseTarget(bytes: Buffer, policy: UrlPolicy): { ok: true; target: ListedTarget } | Refused {
   const json = parseStrictJson(bytes, MAX_TARGET_BYTES);
   if (!json.ok) return json;
   const shaped = shape.safeParse(json.value);
@@ -97,12 +117,21 @@ export function parseTarget(bytes: Buffer, policy: UrlPolicy): { ok: true; targe
   if (!allowed.ok) return allowed;
   const contract = { url: url.url, commitId: commit.commitId, relativePath: path.relativePath };
   const target: Target = gitfleet === undefined ? contract : { ...contract, gitfleet };
-  return { ok: true, target: target as AllowedTarget };
+  return { ok: true, target: target as ListedTarget };
 }
 
-/** The same for members that are no bytes of their own, as those of a rollout's base. */
-export function parseMembers(members: unknown, { allow }: AllowList): { ok: true; target: AllowedTarget } | Refused {
-  return parseTarget(Buffer.from(JSON.stringify(members) ?? ''), { allow });
+/**
+ * The last step of the door (agent/door/door.ts), and of a person on the server itself, whom no signature binds.
+ * @param envelope null: none is required.
+ * @param ref what was signed of it; where no envelope is required, the target's own counts.
+ */
+export function allowTarget(
+  listed: ListedTarget,
+  envelope: VerifiedEnvelope | null,
+  ref?: string | null,
+): AllowedTarget {
+  const target: Target = envelope ? { ...listed, gitfleet: { ...listed.gitfleet, ref: ref ?? undefined } } : listed;
+  return { ...target, envelope } as Target & { envelope: VerifiedEnvelope | null } as AllowedTarget;
 }
 
 /**
@@ -117,7 +146,7 @@ export function parseKept(
   if (!commit.ok) return commit;
   const path = parseRelativePath(named.relativePath);
   if (!path.ok) return path;
-  const target = { url: null, commitId: commit.commitId, relativePath: path.relativePath, gitfleet };
+  const target = { url: null, commitId: commit.commitId, relativePath: path.relativePath, gitfleet, envelope: null };
   return { ok: true, target: target as KeptTarget };
 }
 
@@ -127,9 +156,31 @@ export const isSameTarget = (one: TargetMembers, other: TargetMembers): boolean 
 
 type TargetMembers = Record<'url' | 'commitId' | 'relativePath', string>;
 
-/** A target out of its three members, as history or a rollout remembers them. @throws FleetError as parseTarget says. */
-export function targetOf({ url, commitId, relativePath }: Record<'url' | 'commitId' | 'relativePath', string>): Target {
-  const judged = parseTarget(Buffer.from(JSON.stringify({ url, commitId, relativePath })), ANY_URL);
+/**
+ * What makes two targets different, as records, a rollout's base and the coordinator keep it: the three members, and the
+ * signed envelope where there is one. Who goes back to it gives the agents the same envelope again.
+ */
+export interface TargetCore {
+  readonly url: string;
+  readonly commitId: string;
+  readonly relativePath: string;
+  readonly signed?: string | undefined;
+  readonly signature?: string | undefined;
+}
+
+export function coreOf({ url, commitId, relativePath, gitfleet }: Target): TargetCore {
+  const { signed, signature } = gitfleet ?? {};
+  return { url, commitId, relativePath, ...(signed === undefined ? {} : { signed, signature }) };
+}
+
+/** The same members where config has them. */
+export function membersOf({ url, commitId, relativePath, signed, signature }: TargetCore) {
+  return { url, commitId, relativePath, ...(signed === undefined ? {} : { gitfleet: { signed, signature } }) };
+}
+
+/** A target out of what history or a rollout kept of it. @throws FleetError as parseTarget says. */
+export function targetOf(core: TargetCore): Target {
+  const judged = parseTarget(Buffer.from(JSON.stringify(membersOf(core))), ANY_URL);
   if (!judged.ok) throw new FleetError(judged.failure);
   return judged.target;
 }

@@ -8,6 +8,11 @@ const SECTIONS = [
   ['typed', 'On the command line, in the settings, at the hook', 'The command or the push stopped here.'],
   ['target', 'The target that was published', 'An agent that refuses a target keeps serving what it serves.'],
   [
+    'signatures',
+    'Signed targets',
+    'An agent that requires signatures keeps serving what it serves. None of these blames the commit: see [security.md](security.md).',
+  ],
+  [
     'commit',
     'The commit and its steps',
     'These blame the commit: it would fail the same way on every server that is set up alike.',

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseReleaseFile } from '../schemas/release-file.ts';
 import { parsePolicyFile } from '../schemas/settings/policy-file.ts';
+import { parseReleaseFile } from '../schemas/settings/release-file.ts';
 import { agentSettings, parseSettings } from '../schemas/settings/settings.ts';
 import { parseSettingsFile } from '../schemas/settings/settings-file.ts';
 import { mergeSettings } from '../schemas/settings/settings-sources.ts';

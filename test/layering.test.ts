@@ -71,7 +71,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
 
   'schemas/text': { may: [], reason: 'how text is read and written, whatever it says' },
   schemas: {
-    may: ['schemas/text', 'schemas/settings', 'schemas/records'],
+    may: ['schemas/text', 'schemas/settings', 'schemas/records', 'schemas/signed'],
     reason: 'the contract; steps and gitfleet.yml are settings too, so both sides know each other, file by file',
   },
 
@@ -80,8 +80,13 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     reason: 'what is written once and chained; deployments and words of people are of the contract, file by file',
   },
 
-  'schemas/settings': {
+  'schemas/signed': {
     may: ['schemas/text', 'schemas'],
+    reason: 'what is signed of a target; a target carries it without reading it',
+  },
+
+  'schemas/settings': {
+    may: ['schemas/text', 'schemas', 'schemas/signed'],
     reason: 'settings are checked with the rules of the contract',
   },
 
@@ -106,6 +111,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     may: ['git/run', 'git/objects', 'git/repository'],
     reason: 'a short cut for one kind of origin: all works without it',
   },
+  'git/ssh': { may: [], reason: 'ssh-keygen as a child process: a signature is none of git, nor of a repository' },
   'git/host': {
     may: ['git/run', 'git/objects', 'git/repository'],
     reason: 'repositories that are not ours: nothing of the store or of a work tree takes part',
@@ -129,8 +135,9 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     may: ['agent/state', 'agent/disk'],
     reason: 'the commands of the operator; they do not know the loop',
   },
+  'agent/door': { may: ['agent/state'], reason: 'what a target has to pass; it does not know what is done with it' },
   'agent/coordination': {
-    may: ['agent/state', 'agent/disk', 'agent/steps'],
+    may: ['agent/state', 'agent/door', 'agent/disk', 'agent/steps'],
     reason: 'what rides on the session tells the loop, and does not reach into it',
   },
   'agent/services': {
@@ -138,7 +145,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     reason: 'in and out of the lists; when, is for the loop to say',
   },
   agent: {
-    may: ['agent/state', 'agent/disk', 'agent/steps', 'agent/coordination', 'agent/services'],
+    may: ['agent/state', 'agent/door', 'agent/disk', 'agent/steps', 'agent/coordination', 'agent/services'],
     reason: 'the loop; it works without those who listen to it (service) and without the verbs on a server (local)',
   },
   'agent/service': {
@@ -299,6 +306,11 @@ describe('layers', () => {
       'schemas/target.ts: as KeptTarget',
       'schemas/url.ts: as RepositoryUrl',
     ]);
+  });
+
+  it('lets only the door, and a person on the server, allow a target', () => {
+    const callers = sources().filter((file) => /\ballowTarget\b/.test(read(file)) && file !== 'schemas/target.ts');
+    expect(callers).toEqual(['agent/door/door.ts', 'agent/local/adopt.ts']);
   });
 
   it('prints JSON through the one door that escapes what hides itself', () => {

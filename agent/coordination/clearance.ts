@@ -3,7 +3,7 @@ import type { Instant } from '../../schemas/records/cutover.ts';
 import type { ForeignRollout, Rollout } from '../../schemas/rollout.ts';
 import type { Target } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
-import type { Base } from '../state/base.ts';
+import type { Base } from '../door/base.ts';
 import type { WantedTarget } from '../state/wanted.ts';
 
 /** What the rollout says to this agent. */

@@ -15,7 +15,7 @@ import { type RolloutFeedParts, readRolloutView } from './rollout-feed.ts';
  * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NOT_CLEARED.
  */
 export async function recheckWanted(
-  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy'>,
+  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'door'>,
   wanted: WantedTarget,
   signal: AbortSignal,
 ): Promise<Instant | undefined> {
@@ -66,7 +66,7 @@ const OVERSLEPT_MS = 1_000;
  * failure halted it: what the watch has delivered by then counts, and an agent that woke late checks once more.
  */
 export async function recheckAndWait(
-  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy' | 'clock'> & { view: () => RolloutView },
+  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'door' | 'clock'> & { view: () => RolloutView },
   wanted: WantedTarget,
   signal: AbortSignal,
 ): Promise<SwapStamp | undefined> {

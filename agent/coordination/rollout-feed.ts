@@ -2,12 +2,12 @@ import type { Clock, Random } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { parsePolicy } from '../../schemas/policy.ts';
 import { parseOrders, parsePermit, unknownState } from '../../schemas/rollout.ts';
-import type { AllowList } from '../../schemas/target.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import { isCode } from '../../zookeeper/errors.ts';
 import { followNode } from '../../zookeeper/recipes/follow-node.ts';
 import type { Session, Snapshot } from '../../zookeeper/session.ts';
-import { type Base, parseBase } from '../state/base.ts';
+import { type Base, parseBase } from '../door/base.ts';
+import type { Door } from '../door/door.ts';
 import { NOTHING_VIEWED, type PolicyAnswer, type RolloutView } from './clearance.ts';
 
 export interface RolloutFeedParts {
@@ -15,8 +15,8 @@ export interface RolloutFeedParts {
   readonly znodes: Znodes;
   readonly agentId: string;
   readonly resyncMs: number;
-  /** Which targets this agent accepts as a base. */
-  readonly policy: () => AllowList;
+  /** Judges which targets this agent accepts as a base. */
+  readonly door: Door;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,7 +40,12 @@ export async function followRollout(
     if (rollout !== undefined && permit !== undefined) tell({ ...NOTHING_VIEWED, ...seen, known: true });
   };
   await Promise.all([
-    tellEach(parts, znodes.rollout, (snapshot) => note(rolloutOf(agentId, dataOf(snapshot), judged)), signal),
+    tellEach(
+      parts,
+      znodes.rollout,
+      async (snapshot) => note(await rolloutOf(agentId, dataOf(snapshot), judged)),
+      signal,
+    ),
     tellEach(parts, znodes.permit(agentId), (snapshot) => note({ permit: permitOf(dataOf(snapshot)) }), signal),
     tellEach(parts, znodes.policy, (snapshot) => note({ policy: policyOf(dataOf(snapshot)) }), signal),
   ]);
@@ -49,7 +54,7 @@ export async function followRollout(
 async function tellEach(
   parts: RolloutFeedParts,
   path: string,
-  tell: (snapshot: Snapshot) => void,
+  tell: (snapshot: Snapshot) => void | Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const { session, resyncMs, clock, random, log } = parts;
@@ -59,7 +64,7 @@ async function tellEach(
 
 /** The rollout view as it is now. @throws ZooKeeperError. */
 export async function readRolloutView(
-  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'policy'>,
+  parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'door'>,
 ): Promise<RolloutView> {
   const { session, znodes, agentId } = parts;
   const [rollout, permit, policy] = await Promise.all([
@@ -71,30 +76,31 @@ export async function readRolloutView(
   return {
     ...NOTHING_VIEWED,
     known: true,
-    ...rolloutOf(agentId, rollout?.data, (base) => baseOf(parseBase(base, parts.policy()))),
+    ...(await rolloutOf(agentId, rollout?.data, async (base) => baseOf(await parseBase(base, parts.door)))),
     ...said,
   };
 }
 
 const dataOf = (snapshot: Snapshot): Buffer | undefined => (snapshot.exists ? snapshot.data : undefined);
 
-function rolloutOf(
+async function rolloutOf(
   agentId: string,
   data: Buffer | undefined,
-  judged: (base: unknown) => Base | null,
-): Pick<RolloutView, 'rollout' | 'isMember' | 'base' | 'unknown'> {
+  judged: (base: unknown) => Promise<Base | null>,
+): Promise<Pick<RolloutView, 'rollout' | 'isMember' | 'base' | 'unknown'>> {
   const { rollout, base } = (data && parseOrders(data)) ?? { rollout: null, base: null };
   const isMember = rollout?.members.includes(agentId) ?? false;
-  return { rollout, isMember, base: base == null ? null : judged(base), unknown: data ? unknownState(data) : null };
+  const accepted = base == null ? null : await judged(base);
+  return { rollout, isMember, base: accepted, unknown: data ? unknownState(data) : null };
 }
 
-const baseOf = (judged: ReturnType<typeof parseBase>): Base | null => (judged.ok ? judged.base : null);
+const baseOf = (judged: Awaited<ReturnType<typeof parseBase>>): Base | null => (judged.ok ? judged.base : null);
 
 /** Logs once why a base was refused: a rollout is written many times with the same base. */
-function judgeBase({ policy, log }: RolloutFeedParts): (base: unknown) => Base | null {
+function judgeBase({ door, log }: RolloutFeedParts): (base: unknown) => Promise<Base | null> {
   let said = '';
-  return (value) => {
-    const judged = parseBase(value, policy());
+  return async (value) => {
+    const judged = await parseBase(value, door);
     const { code = '', reason = '', hint } = judged.ok ? {} : judged.failure;
     const word = `${code} ${reason}`;
     if (!judged.ok && word !== said)

@@ -1,10 +1,11 @@
 import type { Clock, Random } from '../../runtime/clock.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type AllowList, parseTarget, type Target, targetVersionOf, wasBefore } from '../../schemas/target.ts';
+import { type Target, targetVersionOf, wasBefore } from '../../schemas/target.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import { followNode } from '../../zookeeper/recipes/follow-node.ts';
 import type { NodeStat, Session, Snapshot } from '../../zookeeper/session.ts';
+import type { Door } from '../door/door.ts';
 import type { Journal } from '../state/journal.ts';
 import { nothingHeard, type TargetHeard } from '../state/wanted.ts';
 
@@ -12,7 +13,7 @@ interface TargetFeedParts {
   readonly session: Session;
   readonly znodes: Pick<Znodes, 'config' | 'deployment'>;
   readonly resyncMs: number;
-  readonly policy: () => AllowList;
+  readonly door: Door;
   readonly accepted: () => Journal['accepted'];
   readonly log: Logger;
   readonly clock: Clock;
@@ -47,7 +48,7 @@ async function judge(parts: TargetFeedParts, seen: Snapshot): Promise<TargetHear
   const { stat } = snapshot;
   const write = { mzxid: stat.mzxid, mtime: stat.mtime };
   const targetVersion = targetVersionOf(stat);
-  const judged = parseTarget(snapshot.data, parts.policy());
+  const judged = await parts.door.judge(snapshot.data);
   if (!judged.ok) return { write, wanted: { kind: 'refused', targetVersion, failure: judged.failure } };
   const why = await whyWentBack(parts, judged.target, stat);
   if (why !== null) {

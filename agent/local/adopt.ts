@@ -6,7 +6,7 @@ import { differencesFrom } from '../../git/host/foreign-clone.ts';
 import type { FetchOutcome } from '../../git/store.ts';
 import { syncDirectory } from '../../runtime/durable-file.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
-import { parseMembers } from '../../schemas/target.ts';
+import { allowTarget, parseTarget } from '../../schemas/target.ts';
 import type { CommitId, RelativePath, RepositoryUrl, TargetVersion } from '../../schemas/values.ts';
 import { type ApplyParts, apply } from '../apply.ts';
 import { linkOf, releaseOf } from '../disk/layout.ts';
@@ -88,9 +88,12 @@ async function makeRelease(
   { commitId, url, from }: Adoption,
   signal: AbortSignal,
 ): Promise<void> {
-  const judged = parseMembers({ url, commitId, relativePath }, { allow: allowUrls });
+  const members = Buffer.from(JSON.stringify({ url, commitId, relativePath }));
+  const judged = parseTarget(members, { allow: allowUrls });
   if (!judged.ok) throw new FleetError(judged.failure);
-  const wanted = { kind: 'target', targetVersion: NO_WRITE, target: judged.target } as const;
+  // A person on this server chose it: no signature is asked for.
+  const target = allowTarget(judged.target, null);
+  const wanted = { kind: 'target', targetVersion: NO_WRITE, target } as const;
   const step = (action: Action) =>
     apply({ ...parts, recheck: async () => {} }, action, wanted, { interrupt: signal, stop: signal });
   const isMade = () => isThere(releaseOf(parts.layout, commitId));

@@ -3,6 +3,7 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 /** The settings that a running agent applies at their next use. All others are fixed when the agent starts. */
 const LIVE: readonly string[] = [
   'agent.allowUrls',
+  'agent.verify',
   'agent.credentials',
   'agent.prepare',
   'agent.preActivate',

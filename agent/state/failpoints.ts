@@ -6,6 +6,7 @@ import { GIT_FAILPOINTS, type GitFailpointName } from '../../git/run/failpoints.
  * was hit.
  */
 export const AGENT_FAILPOINTS = [
+  'accept.remembered',
   'begin.remembered',
   'keep.remembered',
   'prepare.ended',

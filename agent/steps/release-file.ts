@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Refused } from '../../schemas/refusal.ts';
-import { parseReleaseFile } from '../../schemas/release-file.ts';
+import { parseReleaseFile } from '../../schemas/settings/release-file.ts';
 import { combineSteps, RELEASE_FILE, type ReleaseSteps } from '../../schemas/steps.ts';
 import { sharedPatterns } from '../disk/shared-paths.ts';
 

@@ -6,10 +6,11 @@ import { createReporter } from '../../agent/coordination/reporter.ts';
 import { followRollout } from '../../agent/coordination/rollout-feed.ts';
 import { keepSecondName } from '../../agent/coordination/second-name.ts';
 import { followTarget } from '../../agent/coordination/target-feed.ts';
+import type { Door } from '../../agent/door/door.ts';
 import { adoptPlainFlags } from '../../agent/service/adopt-plain-flags.ts';
 import type { Journal } from '../../agent/state/journal.ts';
 import type { OwnCredential } from '../../agent/state/own-credential.ts';
-import type { WantedTarget } from '../../agent/state/wanted.ts';
+import type { TargetHeard, WantedTarget } from '../../agent/state/wanted.ts';
 import type { Access } from '../../fleet/access.ts';
 import { presenceSubject, reportSubject } from '../../fleet/enrolment/trust.ts';
 import { keepFlags } from '../../fleet/flags/keep-flags.ts';
@@ -35,13 +36,15 @@ interface FleetSideParts {
   readonly access: Access;
   readonly app: string;
   /** The agent's identity, as its presence shows it. */
-  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'identity' | 'cutover'>;
+  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'audience' | 'identity' | 'cutover'>;
   /** The credential that alone may write its presence and its report, and the key that signs both. */
   readonly own: Pick<OwnCredential, 'id' | 'key' | 'identity'>;
   /** Whether it is a candidate to lead rollouts. */
   readonly stands: boolean;
   /** The settings as they are now. */
   readonly live: () => AgentSettings;
+  /** Judges every target and every base that this agent is told. */
+  readonly door: Door;
   /** The file in which programs on this server read the app's flags; null: this process does not handle flags. */
   readonly flagsFile: string | null;
   readonly newNonce: () => string;
@@ -67,8 +70,16 @@ export function fleetSide(parts: FleetSideParts) {
   const paths = znodes(parts.app);
   const identity = identityText(own.identity);
   const card = { ...parts.card, startedAt: clock.now(), identity, problem: null as string | null };
-  const said = () =>
-    toJson(presence(), { ...card, allowUrls: saidPrefixes(live().allowUrls), cutover: cutoverStanding(live()) });
+  const said = () => {
+    const { allowUrls, verify } = live();
+    const audience = verify.target === 'required' ? (verify.audience ?? null) : null;
+    return toJson(presence(), {
+      ...card,
+      allowUrls: saidPrefixes(allowUrls),
+      audience,
+      cutover: cutoverStanding(live()),
+    });
+  };
   const subject = (sessionId: bigint) => presenceSubject(agentId, sessionId);
   const isFalse = ({ data, stat }: NodeData) =>
     enrolment.state === 'enrolled' && !isSignedBy(own.identity.key, subject(stat.ephemeralOwner), data);
@@ -140,10 +151,10 @@ export function fleetSide(parts: FleetSideParts) {
     shutdown.add('coordinator', () => coordinator.leave());
   }
 
-  const policy = () => ({ allow: live().allowUrls });
-  const desired = { session, znodes: paths, policy, log, clock, random };
+  const { door } = parts;
+  const desired = { session, znodes: paths, door, log, clock, random };
   const orders = {
-    ...{ session, znodes: paths, agentId, policy, log, clock, random },
+    ...{ session, znodes: paths, agentId, door, log, clock, random },
     get resyncMs() {
       return live().resyncInterval;
     },
@@ -151,6 +162,13 @@ export function fleetSide(parts: FleetSideParts) {
   const leases = () => (live().fetchLeases === 'off' ? null : Number(live().fetchLeases));
   let again = new AbortController();
   let view = NOTHING_VIEWED;
+  let cancelLook = () => {};
+  shutdown.add('the next look at the signers', () => cancelLook());
+  const judgeAgain = () => {
+    const before = again;
+    again = new AbortController();
+    before.abort();
+  };
   return {
     reporter,
     membership,
@@ -160,14 +178,17 @@ export function fleetSide(parts: FleetSideParts) {
       accepted = ofAgent;
       while (!signal.aborted) {
         const round = AbortSignal.any([signal, again.signal]);
-        yield* followTarget({ ...desired, resyncMs: live().resyncInterval, accepted }, round);
+        const { resyncInterval: resyncMs } = live();
+        for await (const heard of followTarget({ ...desired, resyncMs, accepted }, round)) {
+          cancelLook();
+          if (dependsOnServer(heard)) cancelLook = clock.after(resyncMs, judgeAgain);
+          yield heard;
+        }
       }
     },
     resync: () => {
-      const before = again;
-      again = new AbortController();
-      before.abort();
-      refresh(); // The allowed urls may have changed.
+      judgeAgain();
+      refresh(); // What this agent accepts may have changed.
     },
     answers: () => session.exists(paths.config),
     vitals: () => session.vitals(),
@@ -191,6 +212,12 @@ export function fleetSide(parts: FleetSideParts) {
     blocked: () =>
       membership.state === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
   };
+}
+
+/** A list of signers changes without a bell. */
+function dependsOnServer({ wanted }: TargetHeard): boolean {
+  const code = wanted.kind === 'refused' ? wanted.failure.code : '';
+  return code === 'UNKNOWN_SIGNER' || code === 'SIGNERS_FILE' || code === 'NO_SSH_KEYGEN';
 }
 
 /** Keeps the app's flags on this server for as long as the agent runs. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { createDoor } from '../../agent/door/door.ts';
 import { watchEnsemble } from '../../agent/service/watch-ensemble.ts';
 import { ownCredential } from '../../agent/state/own-credential.ts';
 import { notePresenceProblem } from '../../agent/state/presence-problem.ts';
@@ -72,6 +73,7 @@ export async function joinFleet(
     own,
     stands,
     live,
+    door: doorOf(settings.app, local, live),
     flagsFile,
     ...mechanics,
   });
@@ -108,3 +110,7 @@ async function tellPresence(membership: Membership, appState: string, log: Logge
   // Replaces what an earlier process left there.
   await note();
 }
+
+/** ssh-keygen needs nothing of the environment but where it is. */
+const doorOf = (app: string, { layout, commandPath }: LocalAgent, live: () => AgentSettings) =>
+  createDoor({ rules: live, app, appState: layout.appState, ssh: { clock, env: { PATH: commandPath, LC_ALL: 'C' } } });

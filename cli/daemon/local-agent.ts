@@ -7,6 +7,7 @@ import { removeLeftovers } from '../../agent/disk/releases.ts';
 import { findLinks, repairJournal } from '../../agent/repair-journal.ts';
 import { createRoom } from '../../agent/room.ts';
 import { NO_ROTATION } from '../../agent/services/rotation.ts';
+import { type AcceptedMemory, openAccepted } from '../../agent/state/accepted.ts';
 import type { Failpoint } from '../../agent/state/failpoints.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { endLeftStep } from '../../agent/state/running-command.ts';
@@ -22,7 +23,7 @@ import type { AgentSettings, Settings } from '../../schemas/settings/settings.ts
 import { credentialFor } from '../../schemas/url.ts';
 
 /** The half of an agent that needs no ZooKeeper: its directories, taken for this process, and their content. */
-export interface LocalAgent {
+export interface LocalAgent extends AcceptedMemory {
   readonly layout: Layout;
   readonly ground: InstanceLock;
   readonly store: Store;
@@ -79,8 +80,9 @@ export async function openLocalAgent(
     await writeJournal(layout.appState, next);
     journal = next;
   };
+  const memory = await openAccepted(layout.appState);
   const spare = store.spare(layout.spare);
-  return { layout, ground, store, spare, commandPath, journal: () => journal, remember };
+  return { layout, ground, store, spare, commandPath, journal: () => journal, remember, ...memory };
 }
 
 /** What every agent loop uses of this: the daemon's, and those of the verbs on a server. */
@@ -93,7 +95,7 @@ export function localParts(
   /** The current settings, if a reload may change them. */
   live: () => AgentSettings = () => agent,
 ) {
-  const { layout, ground, store, spare, commandPath, journal, remember } = local;
+  const { layout, ground, store, spare, commandPath, journal, remember, accepted, rememberAccepted } = local;
   const steps = createStepRunner({
     ...{ app: settings.app, path: commandPath, home: userInfo().homedir, clock, log },
     state: layout.appState,
@@ -114,6 +116,8 @@ export function localParts(
     commandPath,
     journal,
     remember,
+    accepted,
+    rememberAccepted,
     clock,
     random,
     log,

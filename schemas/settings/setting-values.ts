@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { formatDuration, parseDuration } from '../duration.ts';
 import type { Refused } from '../refusal.ts';
 import { shown } from '../refusal.ts';
+import { AUDIENCE } from '../signed/signed-target.ts';
 import { parsePrefix } from '../url.ts';
 
 /** The kinds of values that settings consist of. The error of each says what it must be, with an example. */
@@ -92,6 +93,26 @@ export function urlPrefix() {
     return z.NEVER;
   });
 }
+
+/** Names an installation, such as `shop-production`. */
+export const audience = () =>
+  z.string().regex(AUDIENCE, notThis('must be a plain name such as shop-production: letters, digits and . _ -'));
+
+/** `agent.verify`. */
+export const verifyRules = () =>
+  z
+    .strictObject({
+      target: z.enum(['off', 'required']).prefault('off'),
+      audience: audience().optional(),
+      /** As `allowed_signers` of OpenSSH. */
+      signersFile: path().optional(),
+    })
+    .refine(
+      ({ target, audience: whom, signersFile }) =>
+        target === 'off' || (whom !== undefined && signersFile !== undefined),
+      'target: required needs audience and signersFile',
+    )
+    .prefault({});
 
 /** Names and values that `-l role=web,zone!=b` can express. */
 export function labels() {

@@ -105,6 +105,9 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.state', variable: 'GITFLEET_STATE', flag: 'state', kind: 'path' },
   { setting: 'agent.labels', variable: 'GITFLEET_LABEL', flag: 'label', kind: 'pairs' },
   { setting: 'agent.allowUrls', variable: 'GITFLEET_ALLOW_URL', flag: 'allowUrl', kind: 'list' },
+  { setting: 'agent.verify.target', variable: 'GITFLEET_VERIFY_TARGET', kind: 'text' },
+  { setting: 'agent.verify.audience', variable: 'GITFLEET_VERIFY_AUDIENCE', kind: 'text' },
+  { setting: 'agent.verify.signersFile', variable: 'GITFLEET_SIGNERS_FILE', kind: 'path' },
   { setting: 'agent.activate.command', variable: 'GITFLEET_ACTIVATE', flag: 'activate', kind: 'program' },
   { setting: 'agent.activate.timeout', variable: 'GITFLEET_ACTIVATE_TIMEOUT', kind: 'text' },
   { setting: 'agent.restart', variable: 'GITFLEET_RESTART', kind: 'list' },
@@ -130,6 +133,8 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'publisher.url', variable: 'GITFLEET_URL', flag: 'url', kind: 'text' },
   { setting: 'publisher.relativePath', variable: 'GITFLEET_RELATIVE_PATH', flag: 'relativePath', kind: 'text' },
   { setting: 'publisher.timeout', variable: 'GITFLEET_TIMEOUT', flag: 'timeout', kind: 'text' },
+  { setting: 'publisher.signKey', variable: 'GITFLEET_SIGN_KEY', flag: 'signKey', kind: 'path' },
+  { setting: 'publisher.audience', variable: 'GITFLEET_AUDIENCE', flag: 'audience', kind: 'text' },
   { setting: 'log.level', variable: 'GITFLEET_LOG_LEVEL', kind: 'text' },
   { setting: 'log.format', variable: 'GITFLEET_LOG_FORMAT', flag: 'logFormat', kind: 'text' },
 ];

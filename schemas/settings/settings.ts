@@ -6,6 +6,7 @@ import { zodMessages } from '../text/zod-messages.ts';
 import { AGENT_ID, APP_ZNODE } from '../znodes.ts';
 import { serviceFiles, services } from './service-settings.ts';
 import {
+  audience,
   connectString,
   credential,
   duration,
@@ -15,6 +16,7 @@ import {
   path,
   serviceUnit,
   urlPrefix,
+  verifyRules,
 } from './setting-values.ts';
 import { sayProblems } from './settings-problems.ts';
 
@@ -64,7 +66,15 @@ const members = {
       relativePath: z.string().optional(),
       /** Longer than a fleet with a slow origin takes, short enough for a person to wait. */
       timeout: duration('5m', { least: '1s' }),
+      /** Signs targets: a private key, or the public half of one that ssh-agent holds. Absent: nothing is signed. */
+      signKey: path().optional(),
+      /** Whom signed targets are for. No default: what is signed for one installation must be worth nothing at another. */
+      audience: audience().optional(),
     })
+    .refine(
+      ({ signKey, audience: whom }) => signKey === undefined || whom !== undefined,
+      'signKey needs audience: the name in agent.verify.audience of the agents (--audience NAME)',
+    )
     .prefault({}),
   log: z
     .strictObject({ level: z.enum(LOG_LEVELS).prefault('info'), format: z.enum(LOG_FORMATS).prefault('auto') })
@@ -83,6 +93,8 @@ const agent = once(() =>
       labels: labels(),
       /** None by default: the writer of a target must not be able to choose what this server runs. */
       allowUrls: z.array(urlPrefix()).prefault([]),
+      /** What a target needs beside an allowed url. Off: who writes `config` chooses the commit. */
+      verify: verifyRules(),
       credentials: z
         .array(credential())
         .refine((all) => new Set(all.map((each) => each.prefix)).size === all.length, 'names one prefix twice')

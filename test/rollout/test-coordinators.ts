@@ -39,6 +39,7 @@ export async function startActor(
     problem: null,
     cutover: 'able' as const,
     allowUrls: null,
+    audience: null,
   });
   await session.create(paths.presence(agentId), online, 'ephemeral');
   let stopped = false;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Refused } from '../../schemas/refusal.ts';
-import { parseReleaseFile } from '../../schemas/release-file.ts';
+import { parseReleaseFile } from '../../schemas/settings/release-file.ts';
 import { combineSteps, type ReleaseSteps, stepMembers } from '../../schemas/steps.ts';
 
 const steps = (text: string): ReleaseSteps => {

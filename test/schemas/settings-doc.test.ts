@@ -74,7 +74,9 @@ describe('docs/settings.md', () => {
 
   it.each(SETTING_SOURCES)('gives a legal example of $setting', ({ setting, variable }) => {
     const example = rowOf(setting)?.example.replace(/^\[(.*)\]$/, '$1') ?? '';
-    const needed = { zookeeper: { connect: 'x' }, agent: { activate: { command: ['x'] } } };
+    const verify = { audience: 'x', signersFile: '/x' };
+    const agent = { activate: { command: ['x'] }, verify };
+    const needed = { zookeeper: { connect: 'x' }, agent, publisher: { audience: 'x' } };
     const merged = mergeSettings({
       flags: {},
       environment: { ...(setting.startsWith('zookeeper.tls') ? TLS : {}), [variable]: example },

@@ -68,6 +68,7 @@ describe('defaults', () => {
         state: '/var/lib/gitfleet',
         labels: {},
         allowUrls: [],
+        verify: { target: 'off' },
         credentials: [],
         restart: [],
         restartTimeout: 120_000,

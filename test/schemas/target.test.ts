@@ -2,9 +2,9 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import { FleetError } from '../../runtime/errors.ts';
 import {
   type AllowedTarget,
+  allowTarget,
   encodeTarget,
   type JudgedTarget,
-  parseMembers,
   parseTarget,
   type Target,
 } from '../../schemas/target.ts';
@@ -23,17 +23,18 @@ const parse = (value: unknown, allow: readonly string[] = ['https://git.example.
   parseTarget(bytes(value), { allow });
 
 describe('a target that an agent may act on', () => {
-  it('is one that its own list took, by its type too: no other target, and no changed copy', () => {
-    const judged = parseMembers(contract, { allow: ['https://git.example.com'] });
+  it('is one that its own list took and its door allowed, by its type too: no other target, and no changed copy', () => {
+    const judged = parse(contract);
     if (!judged.ok) throw new FleetError(judged.failure);
-    expectTypeOf(judged.target).toEqualTypeOf<AllowedTarget>();
-    const copy = { ...judged.target, relativePath: judged.target.relativePath };
+    expectTypeOf(judged.target).not.toExtend<JudgedTarget>();
+    const allowed = allowTarget(judged.target, null);
+    expectTypeOf(allowed).toEqualTypeOf<AllowedTarget>();
+    const copy = { ...allowed, relativePath: allowed.relativePath };
     expectTypeOf(copy).not.toExtend<JudgedTarget>();
     expectTypeOf<Target>().not.toExtend<JudgedTarget>();
     const anybodys = parseTarget(bytes(contract), ANY_URL);
     expectTypeOf<Extract<typeof anybodys, { ok: true }>['target']>().not.toExtend<JudgedTarget>();
-    expect(parseMembers(contract, { allow: [] })).toMatchObject({ failure: { code: 'NOT_ALLOWED' } });
-    expect(parseMembers(undefined, { allow: [] })).toMatchObject({ failure: { code: 'EMPTY' } });
+    expect(parse(contract, [])).toMatchObject({ failure: { code: 'NOT_ALLOWED' } });
   });
 });
 
@@ -58,10 +59,10 @@ describe('gitfleet in a target', () => {
   });
 
   it('refuses what it must understand and does not, naming it', () => {
-    const gitfleet = { signature: 'x', must: ['ref', 'signature', '__proto__'] };
+    const gitfleet = { attestation: 'x', must: ['ref', 'attestation', '__proto__'] };
     const parsed = parse({ ...contract, gitfleet });
     expect(parsed).toMatchObject({ ok: false, failure: { code: 'MUST_UNKNOWN', next: 'stall' } });
-    expect(!parsed.ok && parsed.failure.reason).toContain('"signature", "__proto__"');
+    expect(!parsed.ok && parsed.failure.reason).toContain('"attestation", "__proto__"');
   });
 
   it.each([null, 'x', [], { deployment: 0 }, { deployment: 1.5 }, { ref: null }, { must: 'ref' }, { must: [1] }])(

@@ -9,6 +9,7 @@ import { repairJournal } from '../../agent/repair-journal.ts';
 import { createRoom, type Room } from '../../agent/room.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
 import { reportStatus } from '../../agent/service/status-report.ts';
+import { openAccepted } from '../../agent/state/accepted.ts';
 import type { FailpointName } from '../../agent/state/failpoints.ts';
 import { type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import type { OwnCredential } from '../../agent/state/own-credential.ts';
@@ -22,6 +23,7 @@ import { signingKey } from '../../schemas/text/signed-json.ts';
 import type { RelativePath } from '../../schemas/values.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Session } from '../../zookeeper/session.ts';
+import { doorFor } from '../support/allowed-target.ts';
 import { type Seeded, seeded } from '../support/seeded.ts';
 import { createProcessClock, type ProcessClock, type VirtualClock } from '../support/virtual-clock.ts';
 import { createFakeLine, type FakeLine } from '../support/zookeeper/fake/line.ts';
@@ -163,6 +165,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       newNonce: () => `${instanceId}-${life.next()}`,
       newSecret: () => '0'.repeat(32),
     };
+    const evil = world.planted === 'agents allow every repository' ? ['https://evil.example.com/'] : [];
     const side = fleetSide({
       ...{
         session: sessionWithDefect(session, world.planted),
@@ -172,10 +175,8 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
         own: ownOf(id),
         stands: true,
         flagsFile: null,
-        live: () =>
-          world.planted === 'agents allow every repository'
-            ? { ...agent, allowUrls: [REPOSITORY, 'https://evil.example.com/'] }
-            : agent,
+        live: () => agent,
+        door: doorFor(agent.allowUrls.concat(evil)),
       },
       ...mechanics,
     });
@@ -229,10 +230,12 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       retention,
       ...{ verifyMs: agent.verifyInterval, drift: agent.drift, emit },
     });
+    const memory = await openAccepted(layout.appState);
     const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = side;
     const onChange = (ring: () => void) => void side.membership.onChange(ring);
     const shipped = {
       ...parts,
+      ...memory,
       follow,
       followRollout,
       joinedAt,

@@ -9,7 +9,7 @@ import {
   type PolicyAnswer,
   type RolloutView,
 } from '../../../agent/coordination/clearance.ts';
-import type { Base } from '../../../agent/state/base.ts';
+import type { Base } from '../../../agent/door/base.ts';
 import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import { policy } from '../../../schemas/policy.ts';
 import { encodeRollout, parseRollout, ROLLOUT_STATES, type Rollout } from '../../../schemas/rollout.ts';

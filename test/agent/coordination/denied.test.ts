@@ -5,6 +5,7 @@ import type { Logger } from '../../../runtime/log.ts';
 import { znodes } from '../../../schemas/znodes.ts';
 import { errorFor } from '../../../zookeeper/result-codes.ts';
 import type { Session } from '../../../zookeeper/session.ts';
+import { doorFor } from '../../support/allowed-target.ts';
 
 it('an agent without rights says so once with the hint, asks within a minute, and goes on when it has them', async () => {
   let [now, asked] = [0, 0];
@@ -23,7 +24,7 @@ it('an agent without rights says so once with the hint, asks within a minute, an
     },
   } as unknown as Session;
   const log = { warn: (fields: unknown) => lines.push(fields), info: () => {} } as unknown as Logger;
-  const parts = { session, znodes: znodes('/x'), resyncMs: 1, policy: () => ({ allow: [] }), accepted: () => null };
+  const parts = { session, znodes: znodes('/x'), resyncMs: 1, door: doorFor([]), accepted: () => null };
   const signal = new AbortController().signal;
   for await (const { wanted } of followTarget({ ...parts, log, clock, random: () => 0.5 }, signal)) {
     expect(wanted.kind).toBe('nothing');

@@ -12,7 +12,7 @@ import { encodeTarget, targetVersionOf } from '../../../schemas/target.ts';
 import { znodes } from '../../../schemas/znodes.ts';
 import { digestId } from '../../../zookeeper/acl.ts';
 import type { NodeData, Session } from '../../../zookeeper/session.ts';
-import { allowedTarget } from '../../support/allowed-target.ts';
+import { allowedTarget, doorFor } from '../../support/allowed-target.ts';
 import { sessionsForTest } from '../../support/zookeeper/session.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
 
@@ -46,7 +46,7 @@ const version = async () => targetVersionOf(((await session.get(paths.config)) a
 
 /** The code that it is refused with; `go` where it is not. */
 const answer = (asked: WantedTarget = wanted): Promise<string> =>
-  recheckWanted({ session, znodes: paths, agentId: 'web-1', policy: () => ({ allow: [url] }) }, asked, never).then(
+  recheckWanted({ session, znodes: paths, agentId: 'web-1', door: doorFor([url]) }, asked, never).then(
     () => 'go',
     ({ code, next, message }: FleetError) => `${code} ${next}: ${message}`,
   );
@@ -127,7 +127,7 @@ describe('right before the swap at one instant', () => {
   const beginTogether = (more: Record<string, unknown> = {}) =>
     begin({ policy: policy().parse({ cutover: 'together' }), members: ['web-1'], ...more });
   const parts = (view: () => RolloutView, clock: Clock = systemClock) => ({
-    ...{ session, znodes: paths, agentId: 'web-1', policy: () => ({ allow: [url] }), clock, view },
+    ...{ session, znodes: paths, agentId: 'web-1', door: doorFor([url]), clock, view },
   });
   const told = () => readRolloutView(parts(() => NOTHING_VIEWED));
 

@@ -6,6 +6,7 @@ import { systemClock } from '../../../runtime/clock.ts';
 import { targetVersionOf } from '../../../schemas/target-version.ts';
 import { znodes } from '../../../schemas/znodes.ts';
 import type { NodeStat, Session } from '../../../zookeeper/session.ts';
+import { doorFor } from '../../support/allowed-target.ts';
 import { silentLog as log } from '../../support/log.ts';
 
 const paths = znodes('/app');
@@ -46,7 +47,7 @@ async function judged(acceptedWrite: Write | null, config: Config): Promise<Want
     mzxid: String(acceptedWrite.mzxid),
     mtime: acceptedWrite.mtime,
   };
-  const parts = { session, znodes: paths, resyncMs: 60_000, policy: () => ({ allow }), accepted: () => accepted };
+  const parts = { session, znodes: paths, resyncMs: 60_000, door: doorFor(allow), accepted: () => accepted };
   const heard = followTarget({ ...parts, log, clock: systemClock, random: Math.random }, new AbortController().signal);
   const { value } = await heard.next();
   return value?.wanted as Wanted;

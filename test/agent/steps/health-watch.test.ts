@@ -3,7 +3,7 @@ import { layoutOf } from '../../../agent/disk/layout.ts';
 import { emptyJournal } from '../../../agent/state/journal.ts';
 import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import { createHealthWatch, type HealthWatch } from '../../../agent/steps/health-watch.ts';
-import { parseReleaseFile } from '../../../schemas/release-file.ts';
+import { parseReleaseFile } from '../../../schemas/settings/release-file.ts';
 import type { ReleaseSteps } from '../../../schemas/steps.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { allowedTarget } from '../../support/allowed-target.ts';

@@ -14,7 +14,7 @@ import type { Logger } from '../../../runtime/log.ts';
 import type { TargetVersion } from '../../../schemas/values.ts';
 import { znodes } from '../../../schemas/znodes.ts';
 import type { Session, Snapshot } from '../../../zookeeper/session.ts';
-import { allowedTarget } from '../../support/allowed-target.ts';
+import { allowedTarget, doorFor } from '../../support/allowed-target.ts';
 
 const T = '5.100' as TargetVersion;
 const [NEW, BASE] = ['b'.repeat(40), 'c'.repeat(40)] as [string, string];
@@ -48,7 +48,7 @@ async function told(bases: unknown[], { allow = ['https://git.example.com/team']
   const log = { error: ({ code }: { code: string }) => codes.push(code) } as unknown as Logger;
   const view: RolloutView[] = [];
   await followRollout(
-    { session, znodes: paths, agentId: 'web-1', resyncMs: 1, policy: () => ({ allow }), log, clock, random: () => 0.5 },
+    { session, znodes: paths, agentId: 'web-1', resyncMs: 1, door: doorFor(allow), log, clock, random: () => 0.5 },
     (now) => view.push(now),
     ended.signal,
   );
@@ -100,7 +100,7 @@ describe('the base of a rollout', () => {
     const { last, codes } = await told([{ ...good, ...more }]);
     expect(codes).toEqual([]);
     expect(last.base).toEqual((await told([good])).last.base);
-    expect(last.base?.target).toEqual({ url, commitId: BASE, relativePath: 'shop' });
+    expect(last.base?.target).toEqual({ url, commitId: BASE, relativePath: 'shop', envelope: null });
   });
 
   it('is none where nothing was proven, which is nothing to log', async () => {

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { classify } from '../runtime/errors.ts';
-import { once } from '../runtime/once.ts';
-import { type Refused, refuse } from './refusal.ts';
-import { parseSettingsFile } from './settings/settings-file.ts';
-import { sayProblems } from './settings/settings-problems.ts';
-import { RELEASE_FILE, type ReleaseSteps, stepMembers } from './steps.ts';
-import { zodMessages } from './text/zod-messages.ts';
+import { classify } from '../../runtime/errors.ts';
+import { once } from '../../runtime/once.ts';
+import { type Refused, refuse } from '../refusal.ts';
+import { RELEASE_FILE, type ReleaseSteps, stepMembers } from '../steps.ts';
+import { zodMessages } from '../text/zod-messages.ts';
+import { parseSettingsFile } from './settings-file.ts';
+import { sayProblems } from './settings-problems.ts';
 
 /** `gitfleet.yml` in a commit: strict, so that a misspelt step is refused where people still see it. */
 const releaseFile = once(() => z.strictObject(stepMembers()));

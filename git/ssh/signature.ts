@@ -1,0 +1,135 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../runtime/clock.ts';
+import { FleetError } from '../../runtime/errors.ts';
+import { howItEnded, type RunResult, run } from '../../runtime/process.ts';
+import { clean } from '../../runtime/safe-text.ts';
+import { sha256 } from '../../runtime/sha256.ts';
+
+/**
+ * Signatures by OpenSSH (`ssh-keygen -Y`): made with a key file or with what ssh-agent holds, hardware keys included, and
+ * checked by the same program. This file reads an SSHSIG only to learn whose it claims to be; whether it is true, is for
+ * ssh-keygen to say. No key material passes through here.
+ */
+export interface SshKeygen {
+  readonly clock: Clock;
+  /** PATH, HOME, SSH_AUTH_SOCK and what ssh-agent's helpers need; nothing else. */
+  readonly env: Record<string, string>;
+}
+
+/** A person may have to touch a key, or to type a word into an agent's window. */
+const SIGN_MS = 60_000;
+const VERIFY_MS = 10_000;
+const MAX_BYTES = 64 * 1024;
+
+/**
+ * @param keyFile a private key, or a public one whose private half ssh-agent holds.
+ * @returns the armored signature.
+ * @throws FleetError SIGN_FAILED
+ */
+export async function signBySsh(
+  { clock, env }: SshKeygen,
+  keyFile: string,
+  namespace: string,
+  bytes: Buffer,
+): Promise<string> {
+  const argv = ['ssh-keygen', '-Y', 'sign', '-n', namespace, '-f', keyFile];
+  const ran = await run(argv, { env, clock, timeoutMs: SIGN_MS, input: bytes, maxBytes: MAX_BYTES, keep: 'all' });
+  const signature = ran.stdout.toString('utf8');
+  if (ran.ended === 'exit' && ran.exitCode === 0 && readSshSignature(signature)) return signature;
+  throw FleetError.of('SIGN_FAILED', `signing with ${keyFile}: ${wordsOf(ran, SIGN_MS)}`);
+}
+
+/** One line of a list of signers: a key, and until when it counts. */
+export interface SignerLine {
+  /** As the file spells it, for people. */
+  readonly name: string;
+  readonly keyType: string;
+  /** Base64. */
+  readonly key: string;
+  readonly validAfter?: string | undefined;
+  readonly validBefore?: string | undefined;
+}
+
+/**
+ * Whether the signature over `bytes` was made by the key of one of these lines, which have one key, while the line counts.
+ * @param directory where ssh-keygen finds the two files that it wants; of this process alone, one call at a time.
+ * @returns null: it was; else what ssh-keygen says.
+ */
+export async function verifyBySsh(
+  { clock, env }: SshKeygen,
+  directory: string,
+  lines: readonly SignerLine[],
+  namespace: string,
+  signature: string,
+  bytes: Buffer,
+): Promise<string | null> {
+  const [signers, signed] = [join(directory, 'signers'), join(directory, 'signature')];
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const allowed = lines.map((line) => lineText(line, namespace)).join('');
+  await Promise.all([writeFile(signers, allowed, { mode: 0o600 }), writeFile(signed, signature, { mode: 0o600 })]);
+  const argv = ['ssh-keygen', '-Y', 'verify', '-n', namespace, '-f', signers, '-I', WHO, '-s', signed];
+  const options = { env, clock, timeoutMs: VERIFY_MS, input: bytes, maxBytes: MAX_BYTES, keep: 'tail' } as const;
+  const ran = await run(argv, options);
+  if (ran.ended === 'exit' && ran.exitCode === 0) return null;
+  if (ran.ended === 'exit') return wordsOf(ran, VERIFY_MS);
+  throw FleetError.of('NO_SSH_KEYGEN', `ssh-keygen ${howItEnded(ran, VERIFY_MS)}`);
+}
+
+const WHO = 'signer';
+
+function lineText({ keyType, key, validAfter, validBefore }: SignerLine, namespace: string): string {
+  const after = validAfter === undefined ? '' : `,valid-after="${validAfter}"`;
+  const before = validBefore === undefined ? '' : `,valid-before="${validBefore}"`;
+  return `${WHO} namespaces="${namespace}"${after}${before} ${keyType} ${key}\n`;
+}
+
+/** Its own words where it has any. */
+function wordsOf(ran: RunResult, timeoutMs: number): string {
+  const said = clean(`${ran.stderr.toString('utf8')} ${ran.stdout.toString('utf8')}`, 300).trim();
+  return said === '' || ran.ended !== 'exit' ? `ssh-keygen ${howItEnded(ran, timeoutMs)}` : said;
+}
+
+/** What an SSHSIG says of itself. */
+export interface SshSignature {
+  /** Base64, as a list of signers and `ssh-add -L` have it. */
+  readonly key: string;
+  readonly namespace: string;
+}
+
+const ARMOR = /^-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/=]{1,76}\n)+)-----END SSH SIGNATURE-----\n?$/;
+
+/** Exactly one armored signature and nothing beside it; null for everything else. Total. */
+export function readSshSignature(text: string): SshSignature | null {
+  const body = ARMOR.exec(text)?.[1]?.replaceAll('\n', '');
+  const blob = Buffer.from(body ?? '', 'base64');
+  if (body === undefined || blob.toString('base64') !== body) return null;
+  if (blob.subarray(0, 6).toString('latin1') !== 'SSHSIG' || blob.length < 10 || blob.readUInt32BE(6) !== 1)
+    return null;
+  const fields = stringsIn(blob.subarray(10));
+  // The public key, the namespace, what is reserved, the hash and the signature.
+  if (fields?.length !== 5) return null;
+  const [key, namespace] = fields as [Buffer, Buffer];
+  return { key: key.toString('base64'), namespace: namespace.toString('utf8') };
+}
+
+/** The length-prefixed strings that fill these bytes; null: they do not. */
+function stringsIn(bytes: Buffer): Buffer[] | null {
+  const found: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (at + 4 > bytes.length) return null;
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) return null;
+    found.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return found;
+}
+
+/** How OpenSSH names a key: `SHA256:...`. Empty where there is none. */
+export function fingerprintOf(signature: string | undefined): string {
+  const read = signature === undefined ? null : readSshSignature(signature);
+  if (!read) return '';
+  const hash = Buffer.from(sha256(Buffer.from(read.key, 'base64')), 'hex').toString('base64');
+  return `SHA256:${hash.replace(/=+$/, '')}`;
+}

@@ -1,0 +1,66 @@
+import type { CodeRows } from './row.ts';
+
+/** Signed targets: what an agent that requires a signature refuses, and what a signer meets. */
+export const signatureCodes = () =>
+  ({
+    SIGNATURE_MISSING: {
+      next: 'stall',
+      about: 'target',
+      means: 'The agent requires a signed target, and this one has no signature.',
+      hint: 'publish it signed: gitfleet publish COMMIT --sign-key FILE --audience NAME',
+    },
+    UNKNOWN_SIGNER: {
+      next: 'stall',
+      about: 'target',
+      means: 'The target is signed with a key that the agent does not accept, or no longer.',
+      hint: 'sign with a key of agent.verify.signersFile, or add its line there, with namespaces="gitfleet@v1"',
+    },
+    SIGNATURE_INVALID: {
+      next: 'stall',
+      about: 'target',
+      means: 'The signature is not one of this target: other bytes, another namespace, or no signature at all.',
+      hint: 'publish it again: gitfleet publish COMMIT --sign-key FILE; if it is not yours, see docs/security.md',
+    },
+    REPLAYED: {
+      next: 'stall',
+      about: 'target',
+      means: 'The target was signed before one that this agent has accepted, and is not the last good one here.',
+      hint: 'to return to it, sign it again: gitfleet rollback d-N --sign-key FILE --audience NAME',
+    },
+    EXPIRED: {
+      next: 'stall',
+      about: 'target',
+      means: 'The time until which the signer allowed the target to be accepted is over.',
+      hint: 'publish it again: gitfleet publish COMMIT --sign-key FILE --audience NAME',
+    },
+    AUDIENCE: {
+      next: 'stall',
+      about: 'target',
+      means: 'The target was signed for another installation or another app.',
+      hint: 'sign for the audience in the settings of the agents (agent.verify.audience): --audience NAME',
+    },
+    CLOCK: {
+      next: 'wait',
+      about: 'server',
+      means: 'The target was signed more than five minutes ahead of the clock of this server.',
+      hint: 'set the clock of this server, or of the signer; the agent looks again automatically',
+    },
+    SIGNERS_FILE: {
+      next: 'wait',
+      about: 'server',
+      means: 'The list of signers cannot be read, or others than root may change it.',
+      hint: 'give the file and the directories above it to root, writable by root alone; the agent looks again automatically',
+    },
+    NO_SSH_KEYGEN: {
+      next: 'wait',
+      about: 'server',
+      means: 'The program ssh-keygen, which checks signatures, cannot be run.',
+      hint: 'install it (Debian: openssh-client); the agent looks again automatically',
+    },
+    SIGN_FAILED: {
+      next: 'stall',
+      about: 'request',
+      means: 'ssh-keygen made no signature; nothing was published.',
+      hint: 'check that the file is a key that you may use; a key with a passphrase needs ssh-agent: name its .pub file',
+    },
+  }) as const satisfies CodeRows;
