@@ -214,4 +214,6 @@ export const waiting = (command: Command): Command =>
   followable(command)
     .option('--wait', 'follow the fleet until it has settled (default)')
     .option('--detach', 'return as soon as the target is written')
+    .option('--sign-key <file>', 'sign the target: a private key, or the .pub file of one that ssh-agent holds')
+    .option('--audience <name>', 'whom it is signed for: agent.verify.audience of the agents')
     .option('-m, --message <why>', 'the reason, shown in history');

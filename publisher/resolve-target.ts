@@ -12,6 +12,7 @@ import { parseUrl } from '../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
 import { judgeUrl, type UrlVerdict } from './allowed-urls.ts';
 import { type Change, readChange } from './change.ts';
+import { judgeSignature } from './required-signature.ts';
 
 interface Asked {
   /** A branch, tag, short or full id; null: HEAD of the clone. */
@@ -22,8 +23,9 @@ interface Asked {
   readonly check: boolean;
   /** The working directory of the command, which may be a clone. */
   readonly directory: string;
-  /** Called if the app changes to another repository. */
   readonly agents: () => Promise<readonly AgentView[]>;
+  /** Whom the target is signed for; null: it is not signed. */
+  readonly audience: string | null;
 }
 
 export interface Resolved {
@@ -57,15 +59,16 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
   const from = current?.commitId ?? null;
   const clone = complete ? null : asked.directory;
   const moves = asked.check && url !== current?.url;
-  const [checked, allowed, title, change] = await Promise.all([
+  const [checked, allowed, signed, title, change] = await Promise.all([
     asked.check ? checkRemote(remote, url, commitId, () => otherOrigin(remote, asked, url)) : NOT_CHECKED,
     moves ? asked.agents().then((fleet) => judgeUrl(fleet, url)) : NOT_CHECKED,
+    asked.check ? asked.agents().then((fleet) => judgeSignature(fleet, asked.audience)) : NOT_CHECKED,
     clone === null ? '' : titleOf(remote, clone, commitId),
     readChange(clone === null ? null : remote.graph(clone), from, commitId),
   ]);
   const target = { url, commitId, relativePath, ...(ref ? { gitfleet: { ref } } : {}) };
-  const warnings = [allowed.warning, checked.warning].filter((each) => each !== null);
-  return { target, title, change, warnings, refusal: allowed.refusal ?? checked.refusal };
+  const warnings = [allowed.warning, signed.warning, checked.warning].filter((each) => each !== null);
+  return { target, title, change, warnings, refusal: allowed.refusal ?? signed.refusal ?? checked.refusal };
 }
 
 const NOT_CHECKED: UrlVerdict = { warning: null, refusal: null };

@@ -4,6 +4,7 @@ import { FleetError } from '../runtime/errors.ts';
 import { deploymentName } from '../schemas/deployment.ts';
 import type { Rollout } from '../schemas/rollout.ts';
 import { currentRollout, NOTHING_PUBLISHED, type SteerParts } from './current-rollout.ts';
+import type { TargetSigner } from './sign-target.ts';
 
 /** What `retry` does: publish the same target again, nothing, or refuse. */
 export type RetryDecision = 'publish' | 'nothing' | 'refuse';
@@ -30,7 +31,7 @@ export function retry({ state, failures }: Pick<Rollout, 'state' | 'failures'>):
  * @throws FleetError as publishTarget, NO_COORDINATOR.
  */
 export async function retryRollout(
-  parts: PublishParts & SteerParts,
+  parts: PublishParts & SteerParts & { readonly signer?: TargetSigner | null },
   word: { readonly by: string; readonly reason: string },
 ): Promise<Published | { readonly do: 'nothing' | 'refuse'; readonly rollout: Rollout }> {
   const since = await readSharedState(parts.session, parts.znodes);
@@ -41,8 +42,10 @@ export async function retryRollout(
   if (refused) throw FleetError.kept(refused);
   if (!target) throw NOTHING_PUBLISHED();
   const back = since.lastRecord?.via === 'rollback';
+  // Without a key the target keeps the signature that it has.
+  const signed = (await parts.signer?.sign(target, target)) ?? target;
   return await publishTarget(parts, since, {
-    target,
+    target: signed,
     by: word.by,
     reason: word.reason === '' ? `${deploymentName(rollout.deployment)} again` : word.reason,
     // A retried rollback stays a rollback: no canary, no soak.

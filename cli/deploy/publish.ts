@@ -7,6 +7,7 @@ import { publish } from '../../publisher/publish.ts';
 import { mostShown } from '../../publisher/shown-target.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { newNonce } from '../../runtime/nonce.ts';
+import { once } from '../../runtime/once.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
@@ -17,6 +18,7 @@ import { readSettings } from '../shell/settings.ts';
 import { usage, warn } from '../shell/terminal.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
 import { type Again, remoteOfUser, resolveAsked } from './resolve-asked.ts';
+import { signerOf } from './signer.ts';
 
 /**
  * `gitfleet publish [REV]`. Reads config first and finds everything else after it, so that a publish in between makes
@@ -31,21 +33,23 @@ export async function run({ options, words }: Call): Promise<number> {
   const settings = await readSettings(options);
   const by = author(process.env);
   const following = followOptions(options, settings, by);
+  const signer = await signerOf(settings);
   return await withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const since = await readSharedState(session, paths);
     const again = options['again'] === true ? await shownNow(session, paths) : null;
-    const agents = () => readFleet(session, paths);
+    const agents = once(() => readFleet(session, paths));
     const resolved = await resolveAsked(since, settings, options, words[0], agents, again);
     warn(...resolved.warnings.map((each) => `warning: ${each}`));
     if (resolved.refusal) throw resolved.refusal;
+    const target = (await signer?.sign(resolved.target, since.config.target)) ?? resolved.target;
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce, beforeWrite };
     const graph = remoteOfUser().graph(process.cwd());
     const ancestry = createAncestry(graph, resolved.target.commitId);
     const publishing = publish(parts, since, {
-      target: resolved.target,
+      target,
       contains: ancestry.contains,
       by,
       reason: message ?? resolved.title,

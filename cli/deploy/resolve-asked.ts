@@ -5,6 +5,7 @@ import { type Resolved, resolveTarget } from '../../publisher/resolve-target.ts'
 import { systemClock } from '../../runtime/clock.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
+import { audienceOf } from './signer.ts';
 
 /** What `publish --again` found from the agents; `url` null: history has no record of that commit. */
 export interface Again {
@@ -29,6 +30,7 @@ export async function resolveAsked(
     check: options['check'] !== false,
     directory: process.cwd(),
     agents,
+    audience: audienceOf({ publisher }),
   });
 }
 

@@ -27,6 +27,8 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   CUTOVER: EXIT.refused,
   ONLINE: EXIT.refused,
   NOT_ALLOWED: EXIT.refused,
+  SIGNATURE_MISSING: EXIT.refused,
+  AUDIENCE: EXIT.refused,
   APP_OPEN: EXIT.refused,
   CONFLICT: EXIT.conflict,
   STATE_TAKEN: EXIT.conflict,

@@ -40,7 +40,7 @@ function clone(origin: string | FleetError | null, having: Readonly<Record<strin
 const resolve = (
   remote: Remote,
   state: SharedState,
-  more: { url?: string; check?: boolean; fleet?: AgentView[] } = {},
+  more: { url?: string; check?: boolean; fleet?: AgentView[]; audience?: string } = {},
 ) =>
   resolveTarget(remote, state, {
     rev: 'HEAD',
@@ -49,6 +49,7 @@ const resolve = (
     check: more.check ?? true,
     directory: '/clone',
     agents: async () => more.fleet ?? [],
+    audience: more.audience ?? null,
   });
 
 describe('the repository of a target', () => {
