@@ -15,6 +15,8 @@ export function hookVerbs({ root, verb }: CommandTable): void {
       .option('--branch <pattern>', "the branches that deploy, such as 'release/*', default main")
       .requiredOption('--relative-path <path>', 'path of the link on each server')
       .option('--url <url>', 'the repository as the agents reach it, default file://<repository>')
+      .option('--sign-key <file>', 'sign what is pushed: a private key that the receiving user may read')
+      .option('--audience <name>', 'whom it is signed for: agent.verify.audience of the agents')
       .option(
         '--gate [mode]',
         'refuse pushes that cannot be deployed; if that cannot be found out, lenient (default) accepts the push and' +

@@ -31,6 +31,9 @@ export interface HookSettings {
   readonly tlsCaFile: string | null;
   readonly tlsCertFile: string | null;
   readonly tlsKeyFile: string | null;
+  /** Signs what it publishes, for `audience`; null: it signs nothing. */
+  readonly signKey: string | null;
+  readonly audience: string | null;
   /** Null: every push is accepted. */
   readonly gate: Gate | null;
 }
@@ -100,8 +103,9 @@ function readSection(members: Readonly<Record<string, string>>): HookSettings | 
   const { zookeeper, app, branch, gate } = members;
   const path = parseRelativePath(members['relativepath'] ?? '');
   const url = parseUrl(members['url'] ?? '', ANY_URL);
+  const signs = (members['signkey'] === undefined) === (members['audience'] === undefined);
   const gated = gate === undefined || gate === 'lenient' || gate === 'strict';
-  if (!zookeeper || !app || !isBranchPattern(branch ?? '') || !path.ok || !url.ok || !gated) return null;
+  if (!zookeeper || !app || !isBranchPattern(branch ?? '') || !path.ok || !url.ok || !gated || !signs) return null;
   return {
     ...{ zookeeper, app, branch: branch as string, relativePath: path.relativePath, url: url.url },
     authFile: members['authfile'] ?? null,
@@ -109,6 +113,8 @@ function readSection(members: Readonly<Record<string, string>>): HookSettings | 
     tlsCaFile: members['tlscafile'] ?? null,
     tlsCertFile: members['tlscertfile'] ?? null,
     tlsKeyFile: members['tlskeyfile'] ?? null,
+    signKey: members['signkey'] ?? null,
+    audience: members['audience'] ?? null,
     gate: gate ?? null,
   };
 }
@@ -133,5 +139,7 @@ export function publishCommand(hook: HookSettings, commitId: string): string {
   words.push('--app', hook.app, '-z', hook.zookeeper);
   if (hook.authFile !== null) words.push('--auth-file', hook.authFile);
   if (hook.settings !== null) words.push('--settings', hook.settings);
+  if (hook.signKey !== null && hook.audience !== null)
+    words.push('--sign-key', hook.signKey, '--audience', hook.audience);
   return [...variables, ...words.map(shellWord)].join(' ');
 }

@@ -9,6 +9,8 @@ interface PostReceiveParts {
   readonly url: RepositoryUrl;
   readonly relativePath: RelativePath;
   readonly branch: string;
+  /** Whether `publish` signs: then the same target without a signature is not published yet. */
+  readonly signs: boolean;
   readonly readState: () => Promise<SharedState>;
   /** The branch's current commit; null if it was deleted meanwhile. */
   readonly readTip: () => Promise<CommitId | null>;
@@ -40,13 +42,10 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
     const tip = await parts.readTip();
     const newest = state.deployments.last;
     if (tip === null) return { kind: 'deleted', newest };
-    const target: Target = {
-      url: parts.url,
-      commitId: tip,
-      relativePath: parts.relativePath,
-      gitfleet: { ref: `refs/heads/${parts.branch}` },
-    };
-    if (state.config.target && isSameTarget(state.config.target, target))
+    const target = targetOfTip(parts, tip);
+    const { target: current } = state.config;
+    const isSigned = current?.gitfleet?.signed !== undefined;
+    if (current && isSameTarget(current, target) && (isSigned || !parts.signs))
       return { kind: 'already', tip, newest, current: currentOf(state) };
     try {
       const published = await parts.publish(state, target);
@@ -55,6 +54,14 @@ export async function publishTip(parts: PostReceiveParts): Promise<PostReceiveRe
       if (classify(error).code !== 'CONFLICT' || conflicts >= MAX_CONFLICTS) throw error;
     }
   }
+}
+
+/** What is published of a branch. */
+export function targetOfTip(
+  { url, relativePath, branch }: Pick<PostReceiveParts, 'url' | 'relativePath' | 'branch'>,
+  tip: CommitId,
+): Target {
+  return { url, commitId: tip, relativePath, gitfleet: { ref: `refs/heads/${branch}` } };
 }
 
 function currentOf(state: SharedState): Recorded | null {

@@ -10,7 +10,9 @@ import { readSettings } from '../shell/settings.ts';
  */
 export async function settingsOfHook(hook: HookSettings): Promise<Settings> {
   const { zookeeper, app, authFile, settings } = hook;
-  const flags = { zookeeper, app, authFile: authFile ?? undefined, settings: settings ?? undefined };
+  const named = { authFile: authFile ?? undefined, settings: settings ?? undefined };
+  const signing = { signKey: hook.signKey ?? undefined, audience: hook.audience ?? undefined };
+  const flags = { zookeeper, app, ...named, ...signing };
   return await readSettings(flags, { environment: tlsVariables(hook) });
 }
 

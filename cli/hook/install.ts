@@ -43,6 +43,8 @@ export async function run({ options, words }: Call): Promise<number> {
     tlsCaFile: tls?.caFile ?? null,
     tlsCertFile: tls?.certFile ?? null,
     tlsKeyFile: tls?.keyFile ?? null,
+    signKey: settings.publisher.signKey ?? null,
+    audience: settings.publisher.signKey === undefined ? null : (settings.publisher.audience ?? null),
     gate: gateOption(options['gate']),
   };
   const installed = await installHook(gitOfHooks(), repository, hook, hookCommand());
@@ -51,6 +53,7 @@ export async function run({ options, words }: Call): Promise<number> {
     const gated = hook.gate === null ? '' : `, behind a ${hook.gate} gate`;
     say(`${installed.file} deploys ${branch} to ${settings.app} at ${path.relativePath}${gated}`);
     say(`  agents fetch from ${url.url}`);
+    if (hook.signKey !== null) say(`  signs with ${hook.signKey} for ${hook.audience}`);
     for (const change of installed.changes) say(`  ${change}`);
     if (installed.changes.length === 0) say('  nothing changed: already installed in this way');
     if (url.url.startsWith('file:'))

@@ -7,7 +7,7 @@ import type { Git } from '../../git/run/process.ts';
 import { type Choice, chooseUpdates, oddBranches, parseUpdates } from '../../hooks/choose-update.ts';
 import { hookSettings, publishCommand } from '../../hooks/hook-settings.ts';
 import { pinDeployments } from '../../hooks/pins.ts';
-import { type PostReceiveResult, publishTip } from '../../hooks/post-receive.ts';
+import { type PostReceiveResult, publishTip, targetOfTip } from '../../hooks/post-receive.ts';
 import { type PushOptions, parsePushOptions, readPushOptions } from '../../hooks/push-options.ts';
 import { createAncestry } from '../../publisher/ancestry.ts';
 import { findBringsBack } from '../../publisher/brings-back.ts';
@@ -15,6 +15,7 @@ import { readChange } from '../../publisher/change.ts';
 import { publish } from '../../publisher/publish.ts';
 import { againWords } from '../../publisher/screens/history-screen.ts';
 import type { Followed } from '../../publisher/screens/published-lines.ts';
+import type { TargetSigner } from '../../publisher/sign-target.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { classify } from '../../runtime/errors.ts';
 import { createMutex, type Mutex } from '../../runtime/mutex.ts';
@@ -26,6 +27,7 @@ import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { followPublished, sayPublished } from '../deploy/follow-published.ts';
+import { signerOf } from '../deploy/signer.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
@@ -93,8 +95,11 @@ async function deploy(push: Push, choice: Choice): Promise<void> {
 async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
   const { git, repository, asked } = push;
   const { hook, branch } = choice.chosen;
+  const settings = await settingsOfHook(hook);
+  const signer = await signerOf(settings);
+  if (signer) await beginSigning(signer, push, choice);
   await withSession(
-    await settingsOfHook(hook),
+    settings,
     async (session, access) => {
       const paths = znodes(hook.app);
       const now = () => systemClock.now();
@@ -105,11 +110,12 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
         url: hook.url,
         relativePath: hook.relativePath,
         branch,
+        signs: signer !== null,
         readState: () => readSharedState(session, paths, { deadlineMs: ANSWER_MS }),
         readTip: async () => (await branchTip(git, repository, branch)) as CommitId | null,
         publish: async (since, target) =>
           await publish(parts, since, {
-            target,
+            target: (await signer?.sign(target, since.config.target)) ?? target,
             by: author(process.env),
             contains: containsIn(graph, target.commitId, unknown),
             force: asked.force !== null,
@@ -125,6 +131,13 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
     },
     ANSWER_MS,
   );
+}
+
+/** While the session connects: nearly always the branch is published as it is now. */
+async function beginSigning(signer: TargetSigner, { git, repository }: Push, { chosen }: Choice): Promise<void> {
+  const { hook, branch } = chosen;
+  const tip = await branchTip(git, repository, branch);
+  if (tip !== null) signer.begin(targetOfTip({ ...hook, branch }, tip as CommitId));
 }
 
 /** @param unknown gets the commits that this repository, which may be shallow, knows nothing about. */

@@ -10,6 +10,7 @@ it('a push that loses every race gives up after so many, and says who was faster
     url: 'https://h.example.com/r.git' as RepositoryUrl,
     relativePath: 'shop' as RelativePath,
     branch: 'main',
+    signs: false,
     readState: async () => ({ config: { target: null }, deployments: { last: 1 } }) as unknown as SharedState,
     readTip: async () => 'a'.repeat(40) as CommitId,
     publish: async () => {

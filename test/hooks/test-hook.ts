@@ -8,6 +8,7 @@ export const aHook = (more: Partial<HookSettings> = {}): HookSettings => ({
   branch: 'main',
   relativePath: 'shop' as RelativePath,
   url: 'https://git.example.com/shop.git' as RepositoryUrl,
-  ...{ authFile: null, settings: null, tlsCaFile: null, tlsCertFile: null, tlsKeyFile: null, gate: null },
+  ...{ authFile: null, settings: null, tlsCaFile: null, tlsCertFile: null, tlsKeyFile: null },
+  ...{ signKey: null, audience: null, gate: null },
   ...more,
 });
