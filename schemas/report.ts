@@ -43,6 +43,8 @@ export const report = once(() =>
     /** The commit that the target asks for; null: the target could not be read. */
     desiredCommit: z.string().nullable().default(null),
     relativePath: z.string().nullable().default(null),
+    /** Who signed the target, as this agent has verified it; null: it requires no signature, or refuses this one. */
+    signer: z.string().nullable().catch(null).default(null),
     error: failure().nullable().default(null),
     waitingFor: z.string().nullable().default(null),
     /** The end of the failed step's output, without control characters; at most MAX_OUTPUT_CHARACTERS. */

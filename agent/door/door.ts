@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseSigners } from '../../git/ssh/allowed-signers.ts';
-import { readSshSignature, type SignerLine, type SshKeygen, verifyBySsh } from '../../git/ssh/signature.ts';
+import { readSshSignature } from '../../git/ssh/read-signature.ts';
+import { type SignerLine, type SshKeygen, verifyBySsh } from '../../git/ssh/signature.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { createMutex } from '../../runtime/mutex.ts';
 import { sha256 } from '../../runtime/sha256.ts';

@@ -61,6 +61,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       activeCommit: activeCommit(journal, path),
       desiredCommit: target?.commitId ?? null,
       relativePath: path,
+      signer: target?.envelope ? clean(target.envelope.signer, 200) : null,
       error: failure && { ...failure, reason: failure.reason.slice(0, 1_000) },
       waitingFor,
       output,

@@ -4,6 +4,7 @@ import type { Change } from '../../publisher/change.ts';
 import { follow } from '../../publisher/follow.ts';
 import { bringsBackLines, unknownLines } from '../../publisher/screens/contains-lines.ts';
 import { attachWords, detachedLines, type Followed, publishedLines } from '../../publisher/screens/published-lines.ts';
+import { signedWith } from '../../publisher/screens/signature-lines.ts';
 import type { Ending } from '../../publisher/verdict.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { PublishedOutput } from '../../schemas/json-output.ts';
@@ -75,8 +76,10 @@ export function sayPublished(
     return;
   }
   const screen = screenNow(systemClock.now());
+  const signed = signedWith(record.target.signature);
   say(
     ...publishedLines(followed, change, screen),
+    ...(signed === '' ? [] : [`  ${signed}`]),
     ...bringsBackLines(record.target.commitId as CommitId, bringsBack, screen),
     ...unknownLines(unknown, screen),
   );

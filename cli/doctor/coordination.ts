@@ -26,6 +26,7 @@ import { explainRefusal } from '../shell/access.ts';
 import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 import { checkServices } from './services.ts';
+import { signatureFindings } from './signatures.ts';
 
 const ANSWER_MS = 10_000;
 /**
@@ -152,6 +153,7 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
         ...falsePresences(fleet.agents),
         ...unseen(fleet, paths),
         ...enrolmentFindings(fleet, allowed),
+        ...signatureFindings(fleet.agents, settings),
         skew,
       ],
       target: judged.target,

@@ -6,6 +6,7 @@ import type { SettingOrigin } from '../../schemas/settings/settings-sources.ts';
 import type { Credential, RepositoryUrl } from '../../schemas/values.ts';
 import { coordinatorAccess, sessionAccess } from '../shell/session-access.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
+import { checkSigners } from './signatures.ts';
 
 /** Where the settings come from: a value from an unexpected place explains most surprises. */
 export function settingsFindings(origins: readonly SettingOrigin[], file: string | null): Finding[] {
@@ -35,6 +36,7 @@ export async function checkFiles(settings: Settings, file: string | null): Promi
   const findings = [
     ...(file === null ? [] : await checkReadable('settings', { settings: file })),
     ...(await checkCoordinator(settings)),
+    ...(await checkSigners(settings)),
   ];
   const protocols = [...new Set(allowUrls.map((prefix) => prefix.slice(0, prefix.indexOf(':'))))];
   for (const credential of credentials) findings.push(...(await checkCredential(credential, protocols)));

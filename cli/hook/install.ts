@@ -53,7 +53,11 @@ export async function run({ options, words }: Call): Promise<number> {
     const gated = hook.gate === null ? '' : `, behind a ${hook.gate} gate`;
     say(`${installed.file} deploys ${branch} to ${settings.app} at ${path.relativePath}${gated}`);
     say(`  agents fetch from ${url.url}`);
-    if (hook.signKey !== null) say(`  signs with ${hook.signKey} for ${hook.audience}`);
+    say(
+      hook.signKey === null
+        ? '  signs nothing, so agents can require no signature; to sign: --sign-key FILE --audience NAME (docs/security.md)'
+        : `  signs with ${hook.signKey} for ${hook.audience}`,
+    );
     for (const change of installed.changes) say(`  ${change}`);
     if (installed.changes.length === 0) say('  nothing changed: already installed in this way');
     if (url.url.startsWith('file:'))

@@ -68,6 +68,7 @@ function presenceLines(presence: Presence, since: number, now: number): string[]
     ['host', `${visible(presence.host, 200)}, process ${presence.pid}`],
     ['version', visible(presence.agentVersion, 40)],
     ['labels', labels.join(', ')],
+    ['requires', presence.audience === null ? '' : `a signature for ${visible(presence.audience, 100)}`],
     ['problem', presence.problem === null ? '' : visible(presence.problem, 500)],
   ]);
 }
@@ -86,6 +87,7 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
         'phase',
         view.presence ? `${phaseWords(view)}, for ${phaseAge(view, now)}${tries}` : `${phaseWords(view)} then${tries}`,
       ],
+      ['signer', report.signer === null ? '' : visible(report.signer, 200)],
       ['waits for', report.waitingFor === null ? '' : visible(report.waitingFor, 500)],
       ['override', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
       ['suspended', suspended === null ? '' : `${suspensionWords(view)} (${formatInstant(suspended.at)})`],

@@ -8,6 +8,7 @@ import type { AgentPart } from '../agent-part.ts';
 import type { Screen, Tone } from './columns.ts';
 import { aligned, type Cell, cut } from './columns.ts';
 import { spreadWords } from './cutover-words.ts';
+import { signedWith } from './signature-lines.ts';
 import { age, nameAndCommit, names, outcomeWord, short } from './words.ts';
 
 interface Shown {
@@ -138,15 +139,20 @@ const together = ({ outcome }: Deployment): string => (outcome?.cutover ? `(${sp
 /** The reason that gitfleet writes for a rollback without one. */
 export const GENERATED_REASON = /^back to d-\d+$/;
 
-function marks({ returnsTo, lifted, reason }: Deployment): string {
+function marks({ returnsTo, lifted, reason, target }: Deployment): string {
   const words = returnsTo === null ? '' : `back to ${deploymentName(returnsTo)}`;
   const ownWords = words === '' || !GENERATED_REASON.test(reason);
   const back = words === '' || !ownWords ? '' : `(${words}) `;
   const from =
     lifted === null ? '' : `(out of the quarantine of ${visible(lifted.by, 40)}: ${visible(lifted.reason, 80)}) `;
+  const signed = signedWith(target.signature);
+  const by = signed === '' ? '' : `(${signed.slice(0, MAX_SIGNED)}) `;
   // `returnsTo` is right; the reason in older records may name an earlier rollback instead.
-  return `${back}${from}${ownWords ? visible(reason, 200) : words}`;
+  return `${back}${from}${by}${ownWords ? visible(reason, 200) : words}`;
 }
+
+/** Enough of a fingerprint to tell two keys apart. */
+const MAX_SIGNED = 'signed with SHA256:'.length + 8;
 
 /** For a target that is already published: if its deployment failed, how to try again; otherwise empty. */
 export function againWords({ outcome }: Deployment): string {

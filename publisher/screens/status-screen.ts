@@ -16,6 +16,7 @@ import { presentSpread, spreadWords } from './cutover-words.ts';
 import { notEnrolledLines } from './enrolment-lines.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
 import { type ServiceShown, serviceLines } from './service-lines.ts';
+import { signatureWords } from './signature-lines.ts';
 import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
 import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
@@ -96,7 +97,7 @@ export const standings = ({ state, fleet }: StatusPicture) =>
     view,
   }));
 
-function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
+function wantedLines({ app, state, fleet }: StatusPicture, screen: Screen): string[] {
   const record = state.current;
   const name = record ? deploymentName(record.number) : 'set by another ZooKeeper client';
   const { target, refused: failure } = state.config;
@@ -107,9 +108,11 @@ function wantedLines({ app, state }: StatusPicture, screen: Screen): string[] {
   }
   const { commitId, relativePath, url } = target;
   const who = record ? whoAndWhy(record, screen.now) : `${age(screen.now - state.config.mtime)} ago`;
+  const signed = signatureWords(target.gitfleet?.signature, fleet, state.config.targetVersion);
   return [
     line(screen, `${app}: ${name} wants ${short(commitId)} at ${relativePath} from ${visible(url)}`),
     line(screen, `  ${who}`),
+    ...(signed === '' ? [] : [line(screen, `  ${signed}`)]),
   ];
 }
 
