@@ -7,7 +7,9 @@ import { readDeployment } from '../../../fleet/history.ts';
 import { encodeRollout, parseRollout, type Rollout } from '../../../schemas/rollout.ts';
 import type { SignedTarget } from '../../../schemas/signed/signed-target.ts';
 import { membersOf } from '../../../schemas/target.ts';
+import { gitfleet, gitSaying } from '../../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
+import { commitOnly } from '../../support/git/host.ts';
 import { lineOf, signedConfig, type TestKey, TestSigners } from '../../support/signers.ts';
 import { until } from '../../support/until.ts';
 import { realServers } from '../../support/zookeeper/server.ts';
@@ -118,6 +120,36 @@ describe('a fleet that requires signed targets', () => {
     await refused('UNKNOWN_SIGNER');
     expect(await shownCommit(agent.root, 'shop')).toBe(b);
     expect((await publish(origin, c, ...withNext)).exitCode).toBe(0);
+  });
+});
+
+describe('git push', () => {
+  it('is signed by the hook, which says by whom; status, history and doctor show it', async () => {
+    const agent = await fleet.startAgent('web-1', { settings: requiring() });
+    await fleet.online(1);
+    const origin = await fleet.origin();
+    const install = ['hook', 'install', origin.bare, '--relative-path', 'shop'];
+    expect((await fleet.run(...install)).stdout).toContain('signs nothing, so agents can require no signature');
+    const a = await commitOnly(origin.clone, 'a');
+    expect((await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main')).stderr).toContain('SIGNATURE_MISSING');
+    expect((await fleet.run(...install, ...SIGNED())).stdout).toContain(`signs with ${key.file} for ${AUDIENCE}`);
+    expect((await fleet.run(...install, '--sign-key', key.file)).exitCode).toBe(2);
+    expect((await gitfleet(['hook', 'status', origin.bare])).stdout).toContain(`signs with ${key.file}`);
+    const b = await commitOnly(origin.clone, 'b');
+    const { stderr } = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    expect(stderr).toMatch(/remote: {3}signed with SHA256:[A-Za-z0-9+/]{43}/);
+    expect(stderr).toContain('1/1 agents');
+    expect(await shownCommit(agent.root, 'shop')).toBe(b);
+    expect(a).not.toBe(b);
+    expect((await fleet.run('status')).stdout).toContain(
+      'signed by ann@example.com; 1 of 1 agents require a signature',
+    );
+    expect((await fleet.run('status', 'web-1')).stdout).toMatch(
+      /requires +a signature for shop-production[\s\S]*signer +ann/,
+    );
+    expect((await fleet.run('history')).stdout).toMatch(/d-2 .*\(signed with SHA256:[A-Za-z0-9+/]{8}\)/);
+    const doctor = await fleet.run('doctor', '--root', agent.root, '--state', agent.state);
+    expect(doctor.stdout).toContain('1 of 1 agents require a signature, and no key is given here');
   });
 });
 
