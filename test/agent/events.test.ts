@@ -8,6 +8,7 @@ import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { type Memory, type ReconcileParts, reconcileOnce } from '../../agent/reconcile.ts';
 import { logDeployments } from '../../agent/service/deployment-log.ts';
 import { NO_ROTATION } from '../../agent/services/rotation.ts';
+import { NOTHING_ACCEPTED } from '../../agent/state/accepted.ts';
 import { emptyJournal, type Journal } from '../../agent/state/journal.ts';
 import { nothingHeard, type TargetHeard } from '../../agent/state/wanted.ts';
 import { systemClock as clock } from '../../runtime/clock.ts';
@@ -42,6 +43,7 @@ async function passes(heard: TargetHeard, count: number) {
     async remember(change: (before: Journal) => Journal) {
       journal = change(journal);
     },
+    accepted: () => NOTHING_ACCEPTED,
     renewLock: async () => {},
     blocked: () => null,
     rotation: NO_ROTATION,

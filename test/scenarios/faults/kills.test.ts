@@ -19,6 +19,7 @@ import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '..
 import { commitTree, meant, type Node, onDisk, type Tree } from '../../support/model-tree.ts';
 import { processesIn } from '../../support/processes.ts';
 import { SEED, type Seeded, SOAK, seeded } from '../../support/seeded.ts';
+import { lineOf, signedConfig, type TestKey, TestSigners } from '../../support/signers.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
 
@@ -36,12 +37,18 @@ const PATH = 'sites/shop';
 const servers = sharedServer();
 const folder = temporaryDirectory('agent-kills');
 let readers: LinkReaders;
-beforeAll(() => {
+let signers: TestSigners;
+let key: TestKey;
+beforeAll(async () => {
+  signers = await TestSigners.create();
+  key = await signers.key('key');
+  await signers.allow([lineOf('kills', key)]);
   readers = startLinkReaders(folder.path);
 });
 afterAll(async () => {
   await readers.stop();
   folder.remove();
+  await signers.remove();
 });
 
 /** How to make an agent come by a failpoint. */
@@ -83,6 +90,7 @@ const STEPS = {
   activate: { command: ['test', '!', '-e', 'sick'] },
   health: { checks: [{ command: ['true'] }], interval: '100ms', rise: 1, healthyFor: '0s' },
 };
+const verify = () => ({ target: 'required' as const, audience: 'kills', signersFile: signers.file });
 const USUAL: readonly Situation[] = ['small'];
 
 interface Lane {
@@ -96,6 +104,8 @@ interface Lane {
   readonly trees: Map<string, Tree>;
   /** What config names now. */
   wanted: CommitId;
+  /** When its last target was signed. */
+  issuedAt: number;
   readonly lives: Set<Life>;
   homes: number;
   /** Here stores get damaged too. */
@@ -119,6 +129,7 @@ async function openLane(name: string, random: Seeded, damaged: boolean): Promise
     tree,
     trees: new Map(),
     wanted,
+    issuedAt: Date.now() - 3_600_000,
     lives: new Set(),
     homes: 0,
     damaged,
@@ -146,7 +157,7 @@ async function emptyServer(lane: Lane): Promise<void> {
   rmSync(lane.home.directory, { recursive: true, force: true });
   lane.homes += 1;
   const kept = { keepReleases: 1, keepFailedReleases: 0, releaseGrace: `${GRACE_MS}ms`, verifyInterval: '1s' };
-  const settings = { ...kept, ...STEPS, allowUrls: [lane.origin.url] };
+  const settings = { ...kept, ...STEPS, verify: verify(), allowUrls: [lane.origin.url] };
   lane.home = agentHome(lane.fleet, lane.name, settings, { home: String(lane.homes) });
   await readers.watch(join(lane.home.root, PATH), GRACE_MS, { storeMayBeAway: lane.damaged });
 }
@@ -176,7 +187,10 @@ async function publish(lane: Lane, size: 'small' | 'pushed' | 'large'): Promise<
 }
 
 async function target(lane: Lane, commitId: CommitId): Promise<void> {
-  await lane.fleet.setConfig(JSON.stringify({ url: lane.origin.url, commitId, relativePath: PATH }));
+  const { app } = lane.fleet;
+  lane.issuedAt += 1;
+  const said = { version: 1, audience: 'kills', app, url: lane.origin.url, commitId, relativePath: PATH } as const;
+  await lane.fleet.setConfig(JSON.stringify(await signedConfig({ ...said, ref: null, issuedAt: lane.issuedAt }, key)));
   lane.wanted = commitId;
 }
 
@@ -298,7 +312,8 @@ async function settles(lane: Lane): Promise<void> {
   const { fleet, home, wanted } = lane;
   await fleet.reported(lane.name, 'active', (report) => report.phase === 'active' && report.activeCommit === wanted);
   expect(await shownCommit(home.root, PATH)).toBe(wanted);
-  const never = agentHome(fleet, `${lane.name}-never`, { ...STEPS, allowUrls: [lane.origin.url] }, { home: 'never' });
+  const asked = { ...STEPS, verify: verify(), allowUrls: [lane.origin.url] };
+  const never = agentHome(fleet, `${lane.name}-never`, asked, { home: 'never' });
   const other = begin(lane, never);
   for (const each of [home, never]) {
     await until(
