@@ -24,11 +24,11 @@ import { type Decision, NOTHING_OBSERVED, plan, type Rest } from './plan.ts';
 import { repairJournal } from './repair-journal.ts';
 import { revert } from './revert.ts';
 import type { Rotation } from './services/rotation.ts';
-import { type AcceptedMemory, accept, noteAcceptedFailed, noteAcceptedWell } from './state/accepted.ts';
+import { type AcceptedMemory, accept, noteEnded } from './state/accepted.ts';
 import { beginTarget } from './state/activation.ts';
 import { noteBase } from './state/link-history.ts';
 import { readOverride } from './state/override.ts';
-import { gaveUpOn, isBegun, isDone, noteRefusal } from './state/progress.ts';
+import { gaveUpOn, isBegun, noteRefusal } from './state/progress.ts';
 import { readSuspension } from './state/suspension.ts';
 import type { TargetHeard, Wanted, WantedTarget } from './state/wanted.ts';
 import type { HealthWatch } from './steps/health-watch.ts';
@@ -58,8 +58,9 @@ export interface Memory extends ActMemory {
 /** @returns how long to rest, ms; null: start the next pass at once. */
 export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signals: Signals): Promise<number | null> {
   await parts.renewLock();
-  await noteHowItEnded(parts);
   const now = parts.clock.now();
+  // By the journal, so that a crash between the two files loses nothing.
+  await parts.rememberAccepted((accepted) => noteEnded(accepted, parts.journal(), now));
   const heard = targetInOrder(memory.heard, parts.accepted(), now);
   const view = baseInOrder(memory.view, parts.accepted(), now);
   await repair(parts, { heard, view });
@@ -102,21 +103,6 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
 }
 
 type Heard = Pick<Memory, 'heard' | 'view'>;
-
-/**
- * How the newest signed target ended here: what ended well is something to return to. By the journal, so that a crash
- * between the two files loses nothing.
- */
-async function noteHowItEnded({ journal, clock, accepted, rememberAccepted }: ReconcileParts): Promise<void> {
-  const { newest, current } = accepted();
-  const { progress, gaveUp } = journal();
-  if (!newest || current !== 'newest') return;
-  const isOf = (it: { commitId: string; relativePath: string } | null) =>
-    it?.commitId === newest.commitId && it.relativePath === newest.relativePath;
-  if (gaveUp && isOf(gaveUp)) await rememberAccepted((memory) => noteAcceptedFailed(memory, gaveUp));
-  else if (isOf(progress) && isDone(journal()))
-    await rememberAccepted((memory) => noteAcceptedWell(memory, newest.digest, clock.now()));
-}
 
 /**
  * Brings the journal to what the disk shows. Keeps the base for the time when ZooKeeper is away, and notes a refusal.

@@ -6,6 +6,8 @@ import { readIfThere } from '../../runtime/read-if-there.ts';
 import { refuse } from '../../schemas/refusal.ts';
 import { MAX_AHEAD_MS } from '../../schemas/signed/signed-target.ts';
 import type { VerifiedEnvelope } from '../../schemas/target.ts';
+import type { Journal } from './journal.ts';
+import { isDone } from './progress.ts';
 
 /**
  * Which signed targets an agent has accepted, in `<state>/apps/<app>/accepted.json`: the newest, and the good one, which
@@ -84,18 +86,18 @@ function endedWell({ newest, good, current }: Accepted): Entry | null {
   return ended;
 }
 
-/** It ended well here. Same object: known, or it is not the newest. */
-export function noteAcceptedWell(memory: Accepted, digest: string, now: number): Accepted {
-  const { newest } = memory;
-  if (newest?.digest !== digest || newest.wellAt !== null) return memory;
-  return { ...memory, newest: { ...newest, wellAt: now } };
-}
-
-/** It failed after it had ended well: it is nothing to return to. */
-export function noteAcceptedFailed(memory: Accepted, failed: Pick<Entry, 'commitId' | 'relativePath'>): Accepted {
-  const { newest } = memory;
-  const isIt = newest?.commitId === failed.commitId && newest.relativePath === failed.relativePath;
-  return newest && isIt && newest.wellAt !== null ? { ...memory, newest: { ...newest, wellAt: null } } : memory;
+/**
+ * How the newest ended here, by the journal: what ended well is something to return to, and what failed at its own
+ * targetVersion, also after that, is not. Same object: nothing new.
+ */
+export function noteEnded(memory: Accepted, journal: Journal, now: number): Accepted {
+  const { newest, current } = memory;
+  const { progress, gaveUp } = journal;
+  const isIt = newest?.commitId === progress?.commitId && newest?.relativePath === progress?.relativePath;
+  if (!newest || !progress || !isIt || current !== 'newest') return memory;
+  const failed = gaveUp?.targetVersion === progress.targetVersion && gaveUp.commitId === newest.commitId;
+  if (failed) return newest.wellAt === null ? memory : { ...memory, newest: { ...newest, wellAt: null } };
+  return isDone(journal) && newest.wellAt === null ? { ...memory, newest: { ...newest, wellAt: now } } : memory;
 }
 
 const signedAt = ({ issuedAt, signer }: VerifiedEnvelope): string => `signed by ${signer} at ${at(issuedAt)}`;

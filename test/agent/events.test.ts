@@ -44,6 +44,7 @@ async function passes(heard: TargetHeard, count: number) {
       journal = change(journal);
     },
     accepted: () => NOTHING_ACCEPTED,
+    rememberAccepted: async () => {},
     renewLock: async () => {},
     blocked: () => null,
     rotation: NO_ROTATION,

@@ -8,10 +8,10 @@ import {
   GOOD_FOR_MS,
   judgeOrder,
   NOTHING_ACCEPTED,
-  noteAcceptedFailed,
-  noteAcceptedWell,
+  noteEnded,
   openAccepted,
 } from '../../../agent/state/accepted.ts';
+import { emptyJournal, type Journal } from '../../../agent/state/journal.ts';
 import { classify } from '../../../runtime/errors.ts';
 import type { VerifiedEnvelope } from '../../../schemas/target.ts';
 import { SEED, seeded } from '../../support/seeded.ts';
@@ -21,7 +21,17 @@ const DAY = GOOD_FOR_MS;
 const at = (n: number): VerifiedEnvelope => ({ signer: 'ann', digest: `d${n}`, issuedAt: NOW + n });
 const place = (n: number) => ({ commitId: String(n % 10).repeat(40), relativePath: 'shop' });
 const take = (memory: Accepted, n: number) => accept(memory, at(n), place(n));
-const well = (memory: Accepted, n: number, now = NOW) => noteAcceptedWell(memory, `d${n}`, now);
+/** A journal in which the target of `n`, published as `version`, is done, or has failed at `failedAt`. */
+const journalOf = (n: number, version: string, failedAt: string | null = null): Journal => {
+  const { commitId, relativePath } = place(n);
+  const failure = { code: 'STEP_FAILED', reason: '', hint: '', next: 'stall' } as const;
+  const progress = { targetVersion: version, commitId, relativePath, attempts: 0, lastFailure: null };
+  const gaveUp = failedAt === null ? null : { targetVersion: failedAt, commitId, relativePath, failure, output: '' };
+  const activation = failedAt === version ? ('failed' as const) : ('done' as const);
+  return { ...emptyJournal, progress: { ...progress, activation }, gaveUp, links: { [relativePath]: commitId } };
+};
+const well = (memory: Accepted, n: number, now = NOW) => noteEnded(memory, journalOf(n, `${n}.1`), now);
+const fails = (memory: Accepted, n: number) => noteEnded(memory, journalOf(n, `${n}.1`, `${n}.1`), NOW);
 const code = (memory: Accepted, n: number, now = NOW) => judgeOrder(memory, at(n), now)?.code ?? 'taken';
 
 const A = well(take(NOTHING_ACCEPTED, 1), 1);
@@ -39,9 +49,21 @@ describe('the signed targets that an agent has accepted', () => {
   });
 
   it('do not count what ended well and failed after that', () => {
-    const failed = noteAcceptedFailed(well(B, 2), place(2));
+    const failed = fails(well(B, 2), 2);
     expect(code(take(failed, 3), 2)).toBe('REPLAYED');
     expect(code(take(failed, 3), 1)).toBe('taken');
+  });
+
+  it('count what ended well though the same commit had failed at an earlier targetVersion', () => {
+    const again = noteEnded(B, journalOf(2, '9.1', '2.1'), NOW);
+    expect(code(take(again, 3), 2)).toBe('taken');
+  });
+
+  it('take no word of the journal about another target, nor about the newest while the good one is shown', () => {
+    expect(noteEnded(B, journalOf(1, '1.1'), NOW)).toBe(B);
+    const back = take(B, 1);
+    expect(noteEnded(back, journalOf(2, '2.1'), NOW)).toBe(back);
+    expect(noteEnded(B, emptyJournal, NOW)).toBe(B);
   });
 
   it('close the way back once the newest has been well for a day, but not under an agent that has gone it', () => {
@@ -95,7 +117,7 @@ describe('the signed targets that an agent has accepted', () => {
           memory = take(memory, n);
           taken.push(n);
           if (often(0.6)) memory = well(memory, n, now);
-          else if (often(0.3)) memory = noteAcceptedFailed(memory, place(n));
+          else if (often(0.3)) memory = fails(memory, n);
         }
         expect(memory.newest?.issuedAt ?? 0).toBeGreaterThanOrEqual(newest?.issuedAt ?? 0);
         expect(memory.newest?.issuedAt ?? 0).toBe(taken.length === 0 ? 0 : NOW + Math.max(...taken));
