@@ -30,6 +30,8 @@ beforeEach(async () => {
   const session = open(proxy.connect, { sessionTimeoutMs: 4_000 });
   let nonce = 0;
   parts = { session, znodes: paths, access: openAccess, now: Date.now, newNonce: () => `n${count}-${++nonce}` };
+  // Else a follower begins with a look that nothing answers.
+  await session.connected();
 });
 
 async function publishNow(by: string, digit = 'a') {
@@ -52,7 +54,6 @@ const following = (published: Awaited<ReturnType<typeof publishNow>>, timeoutMs:
 
 it('does not say that nobody is online while ZooKeeper does not answer', async () => {
   const published = await publishNow('ann');
-  await parts.session.connected();
   await proxy.mode('refuse');
   const looks = following(published, 300_000);
   await systemClock.sleep(6_000);
@@ -68,7 +69,6 @@ it('does not say that nobody is online while ZooKeeper does not answer', async (
 
 it('ends as timed out where ZooKeeper stays away', async () => {
   const published = await publishNow('ann');
-  await parts.session.connected();
   await proxy.mode('refuse');
   expect((await following(published, 15_000)).at(-1)).toMatchObject({ ending: 'timed-out', verdict: { expected: 0 } });
 });
