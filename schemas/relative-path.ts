@@ -19,8 +19,12 @@ const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
 /** Windows opens a device for these names, whatever the extension. A release may be copied there one day. */
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
+/** A journal is an object with paths as names: under these, every object already has something else. */
+const isReserved = (text: string): boolean => text in Object.prototype;
+
 function violation(text: string): string {
   if (text === '') return 'it is empty';
+  if (isReserved(text)) return `${shown(text)} alone is a reserved name`;
   if (Buffer.byteLength(text) > MAX_BYTES) return `longer than ${MAX_BYTES} bytes`;
   const segments = text.split('/');
   if (segments.length > MAX_SEGMENTS) return `more than ${MAX_SEGMENTS} segments`;

@@ -195,6 +195,7 @@ export const CORPUS: readonly Row[] = [
   path('D82', 'PATH', '%2e%2e/x', '..%2fx', '%00'),
   path('D83', 'PATH', ' a', 'a ', 'a.', '-rf', '--help', 'a b'),
   path('D84', 'PATH', '.git', 'a/.git/hooks', '.GIT', 'git~1', '.git::$DATA', '.gitfleet/x'),
+  path('D85', 'PATH', ...Object.getOwnPropertyNames(Object.prototype)),
   path('D85', 'PATH', 'con', 'nul.txt', 'aux/x', 'a:b', 'a*', 'a?', 'a/COM1', 'lpt9.log'),
   path('D86', 'PATH', 'abcdefg/'.repeat(32).slice(0, 256), 'a'.repeat(101), 'a/'.repeat(16).concat('a')),
   path('D86', 'SIZE', 'a'.repeat(1_000_000)),
