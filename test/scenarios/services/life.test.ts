@@ -193,7 +193,10 @@ describe('an agent that uses a service', () => {
     start(process.execPath, [MAIN, ...args, '--host', instance.host]);
     const server = `server ${instance.host}:${instance.port};`;
     await until('the instance is written', async () => (await text()).includes(server));
-    expect(await readFile(told, 'utf8')).toMatch(/^(reloaded\n){2}$/);
+    // The reload follows the write.
+    const reloads = () => readFile(told, 'utf8').catch(() => '');
+    await until('the second reload', async () => (await reloads()).length >= 'reloaded\n'.length * 2);
+    expect(await reloads()).toMatch(/^(reloaded\n){2}$/);
     const answer = await fetch(`http://127.0.0.1:${port}/v1/services/shop/web`);
     expect(await answer.json()).toMatchObject({ state: 'live', instances: [{ port: instance.port }] });
     const consumers = '/service-fleet/shop/web/consumers';
