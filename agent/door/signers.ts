@@ -1,5 +1,6 @@
-import { lstat, realpath } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import type { Stats } from 'node:fs';
+import { lstat, readlink } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
 import { FleetError } from '../../runtime/errors.ts';
 import { readIfThere } from '../../runtime/read-if-there.ts';
 
@@ -12,10 +13,7 @@ const MAX_BYTES = 1024 * 1024;
  */
 export async function readSigners(file: string): Promise<string> {
   try {
-    const real = await realpath(file);
-    const open = await openToOthers(real);
-    if (open !== null) throw FleetError.of('SIGNERS_FILE', `${file}: others than root may change ${open}`);
-    const text = await readIfThere(real, MAX_BYTES);
+    const text = await readIfThere(await ownedByRoot(file), MAX_BYTES);
     if (text !== null) return text;
     throw FleetError.of('SIGNERS_FILE', `${file} does not exist`);
   } catch (error) {
@@ -24,11 +22,39 @@ export async function readSigners(file: string): Promise<string> {
   }
 }
 
-/** The first of the file and the directories above it that others than root may change; null: none. */
-async function openToOthers(path: string): Promise<string | null> {
-  const { uid, mode } = await lstat(path);
-  const sticky = (mode & 0o1000) !== 0; // In such a directory only root can move a file of root.
-  if (uid !== 0 || ((mode & 0o022) !== 0 && !sticky)) return path;
-  const above = dirname(path);
-  return above === path ? null : await openToOthers(above);
+/**
+ * Where the file is, without links. Every directory on the way is checked, those of links too: a link that others may
+ * replace could lead to an old list of root, with a key that was removed since. What root alone can change is not
+ * replaced between the check and the read.
+ */
+async function ownedByRoot(file: string): Promise<string> {
+  let at = '/';
+  let links = 0;
+  await refuseOpen(file, at);
+  for (const names = file.split('/'); names.length > 0; ) {
+    const next = join(at, names.shift() ?? '');
+    if (next === at) continue;
+    if (!(await refuseOpen(file, next)).isSymbolicLink()) {
+      at = next;
+      continue;
+    }
+    links++;
+    if (links > MAX_LINKS) throw FleetError.of('SIGNERS_FILE', `${file}: more than ${MAX_LINKS} links`);
+    const target = await readlink(next);
+    if (isAbsolute(target)) at = '/';
+    names.unshift(...target.split('/'));
+  }
+  return at;
+}
+
+/** As the kernel. */
+const MAX_LINKS = 40;
+
+/** @throws FleetError SIGNERS_FILE: others than root may change it. */
+async function refuseOpen(file: string, path: string): Promise<Stats> {
+  const found = await lstat(path);
+  const isSticky = found.isDirectory() && (found.mode & 0o1000) !== 0; // There only root can move a file of root.
+  const isOpen = (found.mode & 0o022) !== 0 && !isSticky && !found.isSymbolicLink(); // The mode of a link means nothing.
+  if (found.uid === 0 && !isOpen) return found;
+  throw FleetError.of('SIGNERS_FILE', `${file}: others than root may change ${path}`);
 }

@@ -31,7 +31,9 @@ function readLine(line: string, namespace: string): SignerLine | null {
   const [keyType = '', key = ''] = rest;
   if (name === undefined || !KEY_TYPE.test(keyType) || !BASE64.test(key)) return null;
   const read = readOptions(options);
-  if (!read || !(read['namespaces'] ?? '').split(',').includes(namespace)) return null;
+  const namespaces = (read?.['namespaces'] ?? '').split(',');
+  // For ssh-keygen an exclusion rules over every other name; here such a line counts for nothing.
+  if (!read || !namespaces.includes(namespace) || namespaces.some((name) => name.startsWith('!'))) return null;
   const { 'valid-after': validAfter, 'valid-before': validBefore } = read;
   return { name: unquoted(name), keyType, key, validAfter, validBefore };
 }

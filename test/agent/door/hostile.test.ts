@@ -238,6 +238,11 @@ describe('an agent that requires signed targets', () => {
     ['the line names all namespaces', () => [`ann namespaces="*" ${deploy.publicKey}`], 'UNKNOWN_SIGNER'],
     ['the line excludes ours', () => [`ann namespaces="!${NAMESPACE},*" ${deploy.publicKey}`], 'UNKNOWN_SIGNER'],
     [
+      'the line excludes and names ours',
+      () => [`ann namespaces="!${NAMESPACE},${NAMESPACE}" ${deploy.publicKey}`],
+      'UNKNOWN_SIGNER',
+    ],
+    [
       'the line is an authority',
       () => [`ann cert-authority,namespaces="${NAMESPACE}" ${deploy.publicKey}`],
       'UNKNOWN_SIGNER',
@@ -281,6 +286,40 @@ describe('an agent that requires signed targets', () => {
     expect(await verdict(config, door({ signersFile: link }))).toBe('SIGNERS_FILE');
     await rm(link);
     await rm(file, { recursive: true });
+  });
+
+  it('counts a list for nothing if a link on the way to it lies where others than root may replace the link', async () => {
+    const config = await signedBy(deploy);
+    const [file, open] = [join(signers.directory, 'kept'), join(signers.directory, 'open')];
+    await writeFile(file, lineOf('ann', deploy));
+    await mkdir(open);
+    await symlink(file, join(open, 'signers'));
+    await symlink('../open', join(open, 'around'));
+    await symlink('open/around/../open/signers', join(signers.directory, 'link'));
+    const ways = [join(open, 'signers'), join(open, 'around/signers'), join(signers.directory, 'link')];
+    const verdicts = async () => {
+      const found: string[] = [];
+      for (const signersFile of ways) found.push(await verdict(config, door({ signersFile })));
+      return found;
+    };
+    expect(await verdicts()).toEqual(ways.map(() => 'taken'));
+    await chmod(open, 0o777);
+    expect(await verdicts()).toEqual(ways.map(() => 'SIGNERS_FILE'));
+    await rm(open, { recursive: true });
+    await rm(join(signers.directory, 'link'));
+    await rm(file);
+  });
+
+  it('counts a list for nothing that all may write, sticky or not, and one behind links without end', async () => {
+    const config = await signedBy(deploy);
+    const [file, loop] = [join(signers.directory, 'sticky'), join(signers.directory, 'loop')];
+    await writeFile(file, lineOf('ann', deploy));
+    await chmod(file, 0o1666);
+    expect(await verdict(config, door({ signersFile: file }))).toBe('SIGNERS_FILE');
+    await symlink('loop', loop);
+    expect(await verdict(config, door({ signersFile: loop }))).toBe('SIGNERS_FILE');
+    await rm(file);
+    await rm(loop);
   });
 
   it('waits where ssh-keygen is not there, and takes nothing meanwhile', async () => {
