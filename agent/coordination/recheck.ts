@@ -3,16 +3,17 @@ import { classify, FleetError } from '../../runtime/errors.ts';
 import { parseQuarantine } from '../../schemas/hold.ts';
 import type { Instant } from '../../schemas/records/cutover.ts';
 import { targetVersionOf } from '../../schemas/target.ts';
+import type { Door } from '../door/door.ts';
 import type { WantedTarget } from '../state/wanted.ts';
 import { awaitInstant, type SwapStamp } from './await-instant.ts';
 import { clearanceOf, policyFor, type RolloutView } from './clearance.ts';
 import { type RolloutFeedParts, readRolloutView } from './rollout-feed.ts';
 
 /**
- * The last check before the swap: is the target still the one in config, not quarantined, and is this agent cleared? A
- * watch may be late; these reads are made now. While ZooKeeper does not answer, nothing is swapped and what is served
+ * The last check before the swap: is the target still the one in config, not quarantined, is this agent cleared, and
+ * do its own rules still accept the target? A watch may be late; these reads are made now. While ZooKeeper does not answer, nothing is swapped and what is served
  * stays served. Resolves to the instant to swap at, if all agents of the wave swap together.
- * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NOT_CLEARED.
+ * @throws FleetError QUARANTINED, NO_LONGER_WANTED, NOT_CLEARED, and what the door refuses with.
  */
 export async function recheckWanted(
   parts: Pick<RolloutFeedParts, 'session' | 'znodes' | 'agentId' | 'door'>,
@@ -41,7 +42,14 @@ export async function recheckWanted(
   }
   const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
   if (leave.kind !== 'go') throw notCleared(leave.waitingFor);
+  await judgeAgain(parts.door, config.data);
   return leave.at;
+}
+
+/** A target may wait for hours for its permit. A key that was removed from the list of signers meanwhile does not count. */
+async function judgeAgain(door: Door, config: Buffer): Promise<void> {
+  const judged = await door.judge(config);
+  if (!judged.ok) throw new FleetError({ ...judged.failure, next: 'wait' });
 }
 
 /** An agent waits while a commit is in quarantine: a person may lift it, or another target may come. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { NOTHING_VIEWED, type RolloutView } from '../../../agent/coordination/clearance.ts';
 import { recheckAndWait, recheckWanted } from '../../../agent/coordination/recheck.ts';
 import { readRolloutView } from '../../../agent/coordination/rollout-feed.ts';
+import { createDoor, type Door } from '../../../agent/door/door.ts';
 import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import { type Clock, systemClock } from '../../../runtime/clock.ts';
 import type { FleetError } from '../../../runtime/errors.ts';
@@ -78,6 +79,26 @@ describe('right before the swap', () => {
     const entry = { commitId: A.commitId, reason: 'takes the site down', by: 'ann', at: 1 };
     await session.create(paths.quarantine, encodeQuarantine([entry]), 'persistent');
     expect(await answer()).toMatch(/^QUARANTINED wait: .*takes the site down/);
+  });
+
+  it('a target waits that the rules of this agent accepted and no longer accept', async () => {
+    await begin({ permits: true });
+    await session.create(paths.permit('web-1'), encodePermit(wanted.targetVersion), 'persistent');
+    const code = (door: Door) =>
+      recheckWanted({ session, znodes: paths, agentId: 'web-1', door }, wanted, never).then(
+        () => 'go',
+        ({ code, next }: FleetError) => `${code} ${next}`,
+      );
+    expect(await code(doorFor([url]))).toBe('go');
+    expect(await code(doorFor(['https://git.example.com/other.git']))).toBe('NOT_ALLOWED wait');
+    const rules = { allowUrls: [url], verify: { target: 'required', audience: 'x', signersFile: '/none' } } as const;
+    const signed = createDoor({
+      rules: () => rules,
+      app: '/app',
+      appState: '/none',
+      ssh: { clock: systemClock, env: {} },
+    });
+    expect(await code(signed)).toBe('SIGNATURE_MISSING wait');
   });
 
   it('a rollout with permits needs one for this very target', async () => {
