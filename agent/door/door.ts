@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseSigners } from '../../git/ssh/allowed-signers.ts';
 import { readSshSignature } from '../../git/ssh/read-signature.ts';
 import { type SignerLine, type SshKeygen, verifyBySsh } from '../../git/ssh/signature.ts';
-import { classify, FleetError } from '../../runtime/errors.ts';
+import { classify, type Failure, FleetError } from '../../runtime/errors.ts';
 import { createMutex } from '../../runtime/mutex.ts';
 import { sha256 } from '../../runtime/sha256.ts';
 import { type Refused, refuse } from '../../schemas/refusal.ts';
@@ -118,7 +118,10 @@ function createVerify({ ssh, appState }: DoorParts): Verify {
 const KNOWN_MS = 60_000;
 const MAX_KNOWN = 8;
 
-/** What this server lacks is no fault of the target; it is judged again. */
+/** Whether the same target may be judged differently later, with no write that would say so: by what is on this server. */
+export const dependsOnServer = ({ code, next }: Failure): boolean => next !== 'stall' || code === 'UNKNOWN_SIGNER';
+
+/** What this server lacks, such as room on its disk, is no fault of the target; it is judged again. */
 function refusalOf(error: unknown): Refused {
   const failure = classify(error);
   const judged = failure.next === 'bug' ? FleetError.of('NO_SSH_KEYGEN', failure.message) : failure;

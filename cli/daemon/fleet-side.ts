@@ -6,11 +6,11 @@ import { createReporter } from '../../agent/coordination/reporter.ts';
 import { followRollout } from '../../agent/coordination/rollout-feed.ts';
 import { keepSecondName } from '../../agent/coordination/second-name.ts';
 import { followTarget } from '../../agent/coordination/target-feed.ts';
-import type { Door } from '../../agent/door/door.ts';
+import { type Door, dependsOnServer } from '../../agent/door/door.ts';
 import { adoptPlainFlags } from '../../agent/service/adopt-plain-flags.ts';
 import type { Journal } from '../../agent/state/journal.ts';
 import type { OwnCredential } from '../../agent/state/own-credential.ts';
-import type { TargetHeard, WantedTarget } from '../../agent/state/wanted.ts';
+import type { WantedTarget } from '../../agent/state/wanted.ts';
 import type { Access } from '../../fleet/access.ts';
 import { presenceSubject, reportSubject } from '../../fleet/enrolment/trust.ts';
 import { keepFlags } from '../../fleet/flags/keep-flags.ts';
@@ -181,7 +181,10 @@ export function fleetSide(parts: FleetSideParts) {
         const { resyncInterval: resyncMs } = live();
         for await (const heard of followTarget({ ...desired, resyncMs, accepted }, round)) {
           cancelLook();
-          if (dependsOnServer(heard)) cancelLook = clock.after(resyncMs, judgeAgain);
+          const { wanted } = heard;
+          // A list of signers changes without a bell.
+          if (wanted.kind === 'refused' && dependsOnServer(wanted.failure))
+            cancelLook = clock.after(resyncMs, judgeAgain);
           yield heard;
         }
       }
@@ -212,12 +215,6 @@ export function fleetSide(parts: FleetSideParts) {
     blocked: () =>
       membership.state === 'refused' ? `the name ${agentId}, which ${holderWords(membership.holder)} holds` : null,
   };
-}
-
-/** A list of signers changes without a bell. */
-function dependsOnServer({ wanted }: TargetHeard): boolean {
-  const code = wanted.kind === 'refused' ? wanted.failure.code : '';
-  return code === 'UNKNOWN_SIGNER' || code === 'SIGNERS_FILE' || code === 'NO_SSH_KEYGEN';
 }
 
 /** Keeps the app's flags on this server for as long as the agent runs. */

@@ -55,6 +55,7 @@ export interface SignerLine {
  * Whether the signature over `bytes` was made by the key of one of these lines, which have one key, while the line counts.
  * @param directory where ssh-keygen finds the two files that it wants; of this process alone, one call at a time.
  * @returns null: it was; else what ssh-keygen says.
+ * @throws FleetError NO_SSH_KEYGEN; the system's errors.
  */
 export async function verifyBySsh(
   { clock, env }: SshKeygen,
@@ -72,7 +73,8 @@ export async function verifyBySsh(
   const options = { env, clock, timeoutMs: VERIFY_MS, input: bytes, maxBytes: MAX_BYTES, keep: 'tail' } as const;
   const ran = await run(argv, options);
   if (ran.ended === 'exit' && ran.exitCode === 0) return null;
-  if (ran.ended === 'exit') return wordsOf(ran, VERIFY_MS);
+  // One that was killed, as where memory is short, has said nothing of the signature.
+  if (ran.ended === 'exit' && ran.exitCode !== null) return wordsOf(ran, VERIFY_MS);
   throw FleetError.of('NO_SSH_KEYGEN', `ssh-keygen ${howItEnded(ran, VERIFY_MS)}`);
 }
 

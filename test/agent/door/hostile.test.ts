@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createDoor, type Door, type DoorRules } from '../../../agent/door/door.ts';
+import { createDoor, type Door, type DoorRules, dependsOnServer, type Judgement } from '../../../agent/door/door.ts';
 import { accept, judgeOrder, NOTHING_ACCEPTED } from '../../../agent/state/accepted.ts';
 import { systemClock as clock } from '../../../runtime/clock.ts';
 import { NAMESPACE, type SignedTarget } from '../../../schemas/signed/signed-target.ts';
@@ -325,6 +325,22 @@ describe('an agent that requires signed targets', () => {
   it('waits where ssh-keygen is not there, and takes nothing meanwhile', async () => {
     const judged = await door({}, { PATH: '/nonexistent' }).judge(bytes(await signedBy(deploy)));
     expect(judged).toMatchObject({ ok: false, failure: { code: 'NO_SSH_KEYGEN', next: 'wait' } });
+  });
+
+  it('judges again what this server hindered, and not what the target lacks', async () => {
+    const config = await signedBy(deploy);
+    const again = (judged: Judgement) => !judged.ok && dependsOnServer(judged.failure);
+    await mkdir(join(appState, 'verify', 'signers'), { recursive: true }); // As bad as a full disk.
+    expect(again(await door().judge(bytes(config)))).toBe(true);
+    await rm(join(appState, 'verify'), { recursive: true });
+    const killed = join(appState, 'ssh-keygen');
+    await writeFile(killed, '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
+    const hindered = await door({}, { PATH: `${appState}:/usr/bin:/bin` }).judge(bytes(config));
+    expect(hindered).toMatchObject({ failure: { code: 'NO_SSH_KEYGEN', next: 'wait' } });
+    expect(again(hindered)).toBe(true);
+    expect(again(await door().judge(bytes(await signedBy(unknown))))).toBe(true);
+    expect(again(await door().judge(bytes(contract)))).toBe(false);
+    expect(again(await door().judge(bytes(await withSignature(turnedBit))))).toBe(false);
   });
 
   it('reads no envelope where none is required, whatever it holds', async () => {
