@@ -165,13 +165,20 @@ export class FuzzedFleet {
     for (const path of [znodes.rollout, znodes.quarantine, znodes.hold]) await this.set(path, Buffer.alloc(0));
     for (const parent of ['online', 'agents', 'permits', 'fetch', 'election', 'deployments'] as const) {
       for (const name of (await session.children(znodes[parent])) ?? []) {
-        if (/^web-[12]$/.test(name) || isOurs(parent, name, this.lastDeployment)) continue;
+        const keeps = /^web-[12]$/.test(name) && !(await this.isMine(`${znodes[parent]}/${name}`));
+        if (keeps || isOurs(parent, name, this.lastDeployment)) continue;
         await session.remove(`${znodes[parent]}/${name}`, -1).catch(ignorable);
       }
     }
     for (const { home } of this.agents) await session.remove(znodes.permit(home.id), -1).catch(ignorable);
     for (const n of await this.numbers()) this.lastDeployment = Math.max(this.lastDeployment, n);
     await this.set(znodes.deployments, Buffer.from(`${this.lastDeployment}`));
+  }
+
+  /** Whether `set` made it while the agent's own node was away: until it is gone the agent stays out of its name. */
+  private async isMine(path: string): Promise<boolean> {
+    const { sessionId } = await this.session.connected();
+    return (await this.session.exists(path))?.ephemeralOwner === sessionId;
   }
 
   private async numbers(): Promise<number[]> {
