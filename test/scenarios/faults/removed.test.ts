@@ -6,6 +6,9 @@ import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 /** Somebody tidies up on a server whose agent runs: what is served comes back, or the agent ends for its supervisor. */
+/** The agent may put a file into a directory that was just emptied: then it is removed once more. */
+const WHILE_IT_WRITES = { recursive: true, maxRetries: 10, retryDelay: 10 } as const;
+
 const servers = sharedServer();
 let fleet: TestFleet;
 beforeEach(async () => {
@@ -27,7 +30,7 @@ async function serving() {
 it('releases that are removed are made again', async () => {
   const { agent, shows } = await serving();
   const app = fleet.app.slice(1).replaceAll('/', '+');
-  await rm(join(agent.root, '.gitfleet', app, 'releases'), { recursive: true });
+  await rm(join(agent.root, '.gitfleet', app, 'releases'), WHILE_IT_WRITES);
   await shows();
 });
 
@@ -36,7 +39,7 @@ it.each(['state', 'root'] as const)(
   async (which) => {
     const { agent, shows } = await serving();
     const ended = new Promise<number | null>((resolve) => agent.process.once('exit', resolve));
-    await rm(agent[which], { recursive: true });
+    await rm(agent[which], WHILE_IT_WRITES);
     expect(await ended).toBe(1);
     expect(await agent.log()).toContain('LOCK_LOST');
     await agent.restart();
