@@ -4,12 +4,14 @@ import type { ServiceList } from './view.ts';
 
 /**
  * The lists of services for programs on this machine that ask repeatedly. A list is followed from the first request
- * until at most ten minutes after the last one. At most 100 are followed at a time, because any user of this machine
- * may name any number. It acknowledges nothing to instances that leave.
+ * until at most ten minutes after the last one. At most 100 are followed at a time, and at most 200 requests wait,
+ * because any user of this machine may name and ask any number. It acknowledges nothing to instances that leave.
  */
 export interface FollowedLists {
   /** Null: 100 other services are followed already. */
   of(service: string): FollowedList | null;
+  /** False: 200 requests wait already. */
+  mayWait(): boolean;
   close(): Promise<void>;
 }
 
@@ -27,11 +29,13 @@ interface Followed extends FollowedList {
 }
 
 const MOST = 100;
+const MOST_WAITING = 200;
 const UNASKED_MS = 600_000;
 
 export function followLists(parts: Omit<FollowParts, 'before' | 'service'>): FollowedLists {
   const { clock } = parts;
   const followed = new Map<string, Followed>();
+  const waiting: Waiting = { count: 0 };
   const endings = new Set<Promise<void>>();
 
   function forgetUnasked(): void {
@@ -48,24 +52,34 @@ export function followLists(parts: Omit<FollowParts, 'before' | 'service'>): Fol
       forgetUnasked();
       const known = followed.get(service);
       if (!known && followed.size >= MOST) return null;
-      const found = known ?? follow(parts, service);
+      const found = known ?? follow(parts, service, waiting);
       found.askedAt = clock.monotonic();
       followed.set(service, found);
       return found;
     },
+    mayWait: () => waiting.count < MOST_WAITING,
     async close() {
       await Promise.all([...[...followed.values()].map(({ end }) => end()), ...endings]);
     },
   };
 }
 
-function follow(parts: Omit<FollowParts, 'before' | 'service'>, service: string): Followed {
+/** How many requests wait, for all services together. */
+interface Waiting {
+  count: number;
+}
+
+function follow(parts: Omit<FollowParts, 'before' | 'service'>, service: string, all: Waiting): Followed {
   const stop = new AbortController();
   const waiting = new Set<() => void>();
   const found: Followed = {
     list: null,
     askedAt: 0,
-    changed: (ms, signal) => waitIn(waiting, parts.clock, ms, signal),
+    async changed(ms, signal) {
+      all.count += 1;
+      await waitIn(waiting, parts.clock, ms, signal);
+      all.count -= 1;
+    },
     async end() {
       stop.abort();
       await following;

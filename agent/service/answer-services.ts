@@ -32,6 +32,7 @@ export async function answerServices(
   if (waitMs === null) return refuse(response, 400, 'wait must be a duration of at most 5m, such as 30s');
   const followed = lists.of(service);
   if (!followed) return refuse(response, 503, 'too many services are asked for');
+  if ((waitMs > 0 || !followed.list) && !lists.mayWait()) return refuse(response, 503, 'too many requests wait');
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   if (!followed.list) await followed.changed(FIRST_MS, gone.signal);

@@ -45,8 +45,22 @@ async function served() {
       request.on('error', reject);
     });
   }
-  return { session, add, ask, line };
+  return { session, add, ask, line, lists };
 }
+
+it('lets 200 requests wait at a time, and answers the others at once', { timeout: 30_000 }, async () => {
+  const { ask, add, lists } = await served();
+  const { etag } = await ask('/v1/services/shop/web');
+  const waits = () => ask('/v1/services/shop/web?wait=60s', { 'if-none-match': etag });
+  const waiting = Array.from({ length: 200 }, waits);
+  await expect.poll(() => lists.mayWait(), { timeout: 10_000 }).toBe(false);
+  expect((await waits()).status).toBe(503);
+  expect((await ask('/v1/services/shop/web')).status).toBe(200);
+  await add('10.0.0.2');
+  const answers = await Promise.all(waiting);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect((await ask('/v1/services/shop/web?wait=1s')).status).toBe(200);
+});
 
 it('answers a list, and 304 where it is the one that is known', async () => {
   const { ask, add } = await served();
