@@ -1,4 +1,4 @@
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { FleetError } from '../runtime/errors.ts';
 import { newNonce } from '../runtime/nonce.ts';
 import { SERVICE_NAME } from '../schemas/settings/service-settings.ts';
@@ -8,7 +8,7 @@ import { openCaller } from '../services/caller.ts';
 import { addressText, serviceZnodes } from '../services/contract.ts';
 import { awaitConsumers, createConsumerMemory } from '../services/drain.ts';
 import { followService } from '../services/follow-service.ts';
-import { chooseHost } from '../services/host.ts';
+import { chooseHost, networkAddresses } from '../services/host.ts';
 import { lookHttp, lookTcp } from '../services/look.ts';
 import { createLooker, LOOK_RULE } from '../services/look-after.ts';
 import { NOTHING_PICKED, pickFrom } from '../services/pick.ts';
@@ -57,10 +57,7 @@ const LOOK_MS = 1_000;
 function register(parts: RegisterParts, service: string, options: RegisterOptions): RegisteredInstance {
   const { session, clock, random } = parts;
   const { port, check, labels = {} } = options;
-  const address = {
-    host: chooseHost(options.host, () => Object.values(networkInterfaces()).flatMap((all) => all ?? [])),
-    port,
-  };
+  const address = { host: chooseHost(options.host, networkAddresses), port };
   const agentId = options.id ?? `${plain(hostname()).slice(0, 90)}-${port}`;
   if (!AGENT_ID.test(agentId)) throw FleetError.of('SETTINGS', `the id ${JSON.stringify(agentId)} is no plain name`);
   const registration = keepRegistered({

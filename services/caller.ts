@@ -1,3 +1,4 @@
+import { orAborted } from '../zookeeper/abortable.ts';
 import type { ServiceAccess } from './access.ts';
 import { isRecent, keepCache, readCache, saveList } from './cache.ts';
 import { type CallTally, createCallTally } from './call-tally.ts';
@@ -152,13 +153,4 @@ function pickNow({ parts, list, calls }: State, rule: Partial<PickRule>): Instan
   const instance = pickFrom(service, list, rule, calls.memory, clock.monotonic(), random);
   calls.notePick();
   return instance;
-}
-
-function orAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
-    if (signal.aborted) giveUp();
-    promise.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', giveUp));
-  });
 }

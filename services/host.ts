@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { FleetError } from '../runtime/errors.ts';
 import { isHost } from '../schemas/settings/service-settings.ts';
 
@@ -7,6 +8,9 @@ export interface Interface {
   readonly address: string;
   readonly internal: boolean;
 }
+
+/** All addresses of this machine. Throws where a sandbox forbids the question (a systemd unit without AF_NETLINK). */
+export const networkAddresses = (): Interface[] => Object.values(networkInterfaces()).flatMap((all) => all ?? []);
 
 /**
  * The host under which callers on other machines reach a service of this one: the one of the settings, else the only

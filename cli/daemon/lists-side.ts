@@ -10,6 +10,7 @@ import { type FollowedLists, followLists } from '../../services/followed-lists.t
 import { createFileWriter } from '../../services/write/file-writer.ts';
 import { keepApplied } from '../../services/write/keep-applied.ts';
 import type { Session } from '../../zookeeper/session.ts';
+import { commandEnvironment } from '../shell/command-environment.ts';
 
 interface ListsSideParts {
   /** It ends with this process, and so does everything acknowledged with it. */
@@ -27,12 +28,11 @@ interface ListsSideParts {
  */
 export function listsSide({ session, access, agent, appState, log, shutdown }: ListsSideParts): FollowedLists {
   const stop = new AbortController();
-  const environment = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
   const parts = { session, access, clock, random };
   const keeping = agent.serviceFiles.map((rule) => {
     const { service, out } = rule;
     const id = `${agent.id}-${newNonce().slice(0, 8)}`;
-    const apply = createFileWriter(rule, environment, clock);
+    const apply = createFileWriter(rule, commandEnvironment(), clock);
     const own = log.child({ service, file: out });
     // One per file, because two files may belong to one service.
     const cacheDirectory = join(appState, 'lists', sha256(Buffer.from(out)).slice(0, 16));

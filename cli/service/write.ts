@@ -10,6 +10,7 @@ import { applyBySocket } from '../../services/write/haproxy-socket.ts';
 import { type Apply, keepApplied } from '../../services/write/keep-applied.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Call } from '../command-table.ts';
+import { commandEnvironment } from '../shell/command-environment.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { sessionAccess } from '../shell/session-access.ts';
 import { readSettings } from '../shell/settings.ts';
@@ -65,8 +66,7 @@ function applierOf(options: Call['options'], service: string, log: Logger): { ap
     ...{ check: shell(options['check']), reload: shell(options['reload']) },
     pidFile: options['pidFile'] as string | undefined,
   };
-  const environment = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
-  return { apply: logged(createFileWriter(rule, environment, clock), log), what: `file ${rule.out}` };
+  return { apply: logged(createFileWriter(rule, commandEnvironment(), clock), log), what: `file ${rule.out}` };
 }
 
 function bySocket(socket: string, backend: string, log: Logger): Apply {
