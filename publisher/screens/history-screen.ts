@@ -148,7 +148,7 @@ function marks({ returnsTo, lifted, reason, target }: Deployment): string {
   const signed = signedWith(target.signature);
   const by = signed === '' ? '' : `(${signed.slice(0, MAX_SIGNED)}) `;
   // `returnsTo` is right; the reason in older records may name an earlier rollback instead.
-  return `${back}${from}${by}${ownWords ? visible(reason, 200) : words}`;
+  return `${back}${from}${by}${ownWords ? visible(reason, 200) : words}`.trimEnd();
 }
 
 /** Enough of a fingerprint to tell two keys apart. */
