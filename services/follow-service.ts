@@ -108,9 +108,10 @@ async function take(follower: Follower, seen: ChildrenSnapshot, reported: Set<st
 async function foundIn(follower: Follower, seen: ChildrenSnapshot & { exists: true }, reported: Set<string>) {
   const { session, service, log } = follower.parts;
   const paths = serviceZnodes(service);
-  const instances = await readInstances({ session, service, log, reported }, seen.names);
+  const before = follower.view.live;
+  const instances = await readInstances({ session, service, log, reported, before }, seen.names);
   const names = new Set(instances.map(({ name }) => name));
-  const lost = follower.view.live.some(({ name }) => !names.has(name));
+  const lost = before.some(({ name }) => !names.has(name));
   // Read after the values: if a session ended while they were read, its twin is gone by now, and it has not left in
   // order.
   const twins = lost || follower.view.kept.length > 0 ? await session.children(paths.instances).catch(() => null) : [];

@@ -23,13 +23,19 @@ interface ReadParts {
   readonly log: Logger;
   /** Names already reported as unreadable, so that each is reported once. */
   readonly reported: Set<string>;
+  /** What was known before, for registrations that have gone since the names were read. */
+  readonly before: readonly Instance[];
 }
 
 /** More are not read: a list must not be able to exhaust its readers. */
 const MAX_INSTANCES = 10_000;
 const AT_ONCE = 200;
 
-/** The instances with these names, sorted by name. One that cannot be read is left out, and logged once. */
+/**
+ * The instances with these names, sorted by name. One that cannot be read is left out, and logged once. One that has
+ * gone since the names were read is still what it was before: its deletion belongs to a later list, and only the mark
+ * of that list acknowledges it.
+ */
 export async function readInstances(parts: ReadParts, names: readonly string[]): Promise<Instance[]> {
   const sorted = names.toSorted().slice(0, MAX_INSTANCES);
   const found: (Instance | null)[] = [];
@@ -39,10 +45,11 @@ export async function readInstances(parts: ReadParts, names: readonly string[]):
   return found.filter((instance) => instance !== null);
 }
 
-async function readInstance({ session, service, log, reported }: ReadParts, name: string): Promise<Instance | null> {
+async function readInstance(parts: ReadParts, name: string): Promise<Instance | null> {
+  const { session, service, log, reported, before } = parts;
   const paths = serviceZnodes(service);
   const [node, twin] = await Promise.all([session.get(paths.registration(name)), twinIn(session, service, name)]);
-  if (!node) return null;
+  if (!node) return before.find((each) => each.name === name) ?? null;
   const address = parseRegistration(node.data);
   if (address) return { name, ...address, twin };
   if (reported.size < MAX_INSTANCES && !reported.has(name)) {

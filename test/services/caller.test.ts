@@ -88,6 +88,35 @@ function callerSuite(kit: ZooKeeperKit): void {
       await expect.poll(async () => (await applied(session)) >= zxid, wide).toBe(true);
     });
 
+    it('acknowledges an instance that leaves while the values of an earlier list are read', async () => {
+      const session = await withInstances(81, 82, 83, 84, 85, 86, 87, 88);
+      const calling = kit.open(kit.connect());
+      const armed = { zxid: Promise.resolve(0n), is: false };
+      const get: Session['get'] = async (path) => {
+        if (armed.is && path === paths.registration('i81')) {
+          armed.is = false;
+          armed.zxid = removed(session, 81);
+          await armed.zxid;
+        }
+        return await calling.get(path);
+      };
+      const caller = await callerOn(
+        new Proxy(calling, {
+          get: (target, name) => {
+            if (name === 'get') return get;
+            const value: unknown = Reflect.get(target, name);
+            return typeof value === 'function' ? value.bind(target) : value;
+          },
+        }),
+      );
+      armed.is = true;
+      await removed(session, 83);
+      await expect.poll(() => caller.list.instances.length, wide).toBe(6);
+      const zxid = await armed.zxid;
+      expect(zxid).toBeGreaterThan(0n);
+      await expect.poll(async () => (await applied(session)) >= zxid, { timeout: 5_000 }).toBe(true);
+    });
+
     it('puts an instance aside that failed twice', async () => {
       await withInstances(81, 82);
       const caller = await callerOn(kit.open(kit.connect()));

@@ -11,7 +11,7 @@ import { sharedServer } from '../../support/zookeeper/shared.ts';
 
 const servers = sharedServer();
 const SOAK = process.env['GITFLEET_SOAK'] === '1';
-const [AGENTS, PER_SECOND, ROUNDS] = SOAK ? [12, 300, 4] : [4, 100, 2];
+const [AGENTS, PER_SECOND, ROUNDS] = SOAK ? [12, 300, 16] : [4, 100, 2];
 /**
  * A proxy that takes so long for one command: longer than an agent needs from leaving to restarting. In a soak many
  * leave at once, and its commands come one after the other.
