@@ -18,11 +18,11 @@ const amount = (least: 0 | 1) => {
 };
 export type Amount = number | string;
 
-const wait = (most: string) =>
+const wait = (least: string, most: string) =>
   z.string({ error: 'must be a duration such as 10s or 5m' }).refine((text) => {
     const ms = parseDuration(text);
-    return ms !== null && ms <= (parseDuration(most) as number);
-  }, `must be a duration such as 10s or 5m, at most ${most}`);
+    return ms !== null && ms >= (parseDuration(least) as number) && ms <= (parseDuration(most) as number);
+  }, `must be a duration such as 10s or 5m, at least ${least} and at most ${most}`);
 
 const CANARY = 'must be a whole number from 1, a share such as 10%, or labels with their values, such as role=canary';
 /** A label alone would select the agents that have it; a number in words looks the same, and would select none. */
@@ -42,15 +42,18 @@ const members = () => ({
     .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, 'must be the name of a label, such as zone')
     .optional(),
   /** How long a finished wave has to stay healthy before the next one starts. */
-  soak: wait('24d').prefault('0s'),
+  soak: wait('0s', '24d').prefault('0s'),
   /** `manual`: after the canary a person has to run `promote`. */
   promote: z.enum(['auto', 'manual'], { error: 'must be auto or manual' }).prefault('auto'),
   /** How many agents may fail; with more, `onFailure` applies. In the canary none may. */
   failureBudget: amount(0).prefault(0),
   /** How many of the known agents may be offline; with more, no wave starts until some are back. */
   offlineBudget: amount(0).prefault('50%'),
-  /** How long the agents of a wave may take; an agent that is not done by then counts as failed. */
-  deadline: wait('24d').prefault('15m'),
+  /**
+   * How long the agents of a wave may take; an agent that is not done by then counts as failed. Below a second no
+   * server would be done in time, and each commit would go into quarantine.
+   */
+  deadline: wait('1s', '24d').prefault('15m'),
   onFailure: z
     .enum(['rollback', 'pause', 'continue'], { error: 'must be rollback, pause or continue' })
     .prefault('rollback'),

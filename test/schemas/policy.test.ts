@@ -62,6 +62,14 @@ describe('a selector', () => {
 });
 
 describe('a policy', () => {
+  it('with a deadline that no server could keep is none: each commit would go into quarantine', () => {
+    for (const deadline of ['0s', '0', '500ms', '999ms', '25d']) {
+      expect(policy().safeParse({ deadline }).success).toBe(false);
+      expect(parsePolicy(Buffer.from(JSON.stringify({ deadline }))).unreadable).not.toBeNull();
+    }
+    expect(policy().parse({ deadline: '1s', soak: '0s' })).toMatchObject({ deadline: '1s', soak: '0s' });
+  });
+
   it('has defaults that stop at the first failure and go back', () => {
     expect(policy().parse({})).toEqual({
       maxParallel: '25%',
