@@ -74,6 +74,18 @@ function standingOf(view: AgentView, targetVersion: string): AgentProgress {
 export const presentProgress = (view: AgentView, targetVersion: string): AgentProgress =>
   view.presence ? standingOf(view, targetVersion) : 'offline';
 
+/** The agents that are present now, and how many of them show the target: the count that every screen shows. */
+export function onlineCount({ agents }: Verdict): { readonly reached: number; readonly expected: number } {
+  const online = agents.filter(({ view }) => view.presence);
+  return { reached: online.filter(({ standing }) => standing === 'active').length, expected: online.length };
+}
+
+/** The agents that are not in that count: away before, or gone since. Every verdict names them. */
+export const offlineIn = ({ away, agents }: Verdict): AgentView[] => [
+  ...away,
+  ...agents.filter(({ view }) => !view.presence).map(({ view }) => view),
+];
+
 /** The outcome that history keeps of a verdict. */
 export function outcomeOfVerdict(verdict: Verdict, state: Outcome['state'], at: number, by: string): Outcome {
   const away = verdict.away.map((view): JudgedAgent => ({ agentId: view.agentId, standing: 'offline', view }));

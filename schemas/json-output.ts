@@ -58,6 +58,8 @@ export const endingOutput = z.strictObject({
   elapsedMs: z.int(),
   /** Not waited for, because they are offline: they catch up automatically. */
   offline: z.array(z.string()),
+  /** How close together the agents swapped; absent if the policy has no cutover. */
+  cutover: swapSpread().optional(),
   /**
    * In waves: agents that were not done within the deadline, those that a person excused, and those that failed, with
    * codes.

@@ -1,4 +1,5 @@
 import type { DeploymentProgress } from '../../publisher/follow.ts';
+import { followedSpread } from '../../publisher/screens/cutover-words.ts';
 import {
   createProgressLines,
   endedFailures,
@@ -6,7 +7,7 @@ import {
   verdictLines,
 } from '../../publisher/screens/progress-lines.ts';
 import type { Followed } from '../../publisher/screens/published-lines.ts';
-import { stateAfter } from '../../publisher/verdict.ts';
+import { offlineIn, stateAfter } from '../../publisher/verdict.ts';
 import type { EndingOutput } from '../../schemas/json-output.ts';
 import { openLiveScreen } from '../shell/screen.ts';
 import { isLive, say, sayJson, screenNow, stdout } from '../shell/terminal.ts';
@@ -20,7 +21,7 @@ interface ProgressShow {
 
 /** @param now the time of the ensemble, for ages. */
 export function showProgress(followed: Followed, json: boolean, now: () => number): ProgressShow {
-  if (json) return jsonEnding();
+  if (json) return jsonEnding(followed);
   return isLive() ? liveTable(followed, now) : plainLines(followed, now);
 }
 
@@ -48,11 +49,12 @@ function plainLines(followed: Followed, now: () => number): ProgressShow {
   };
 }
 
-function jsonEnding(): ProgressShow {
+function jsonEnding({ targetVersion }: Followed): ProgressShow {
   return {
     next({ ending, verdict, elapsedMs, supersededBy, rollout }) {
       if (!ending) return;
       const { reached, expected } = verdict;
+      const spread = followedSpread(verdict, targetVersion);
       const by = supersededBy ? { supersededBy: supersededBy.number } : {};
       const said: EndingOutput = {
         ending,
@@ -60,12 +62,11 @@ function jsonEnding(): ProgressShow {
         reached,
         expected,
         elapsedMs: Math.round(elapsedMs),
-        offline: [...verdict.away, ...verdict.agents.filter(({ standing }) => standing === 'offline')].map(
-          ({ agentId }) => agentId,
-        ),
+        offline: offlineIn(verdict).map(({ agentId }) => agentId),
         late: rollout?.late ?? [],
         excused: rollout?.excused ?? [],
         failed: (rollout?.failures ?? []).map(({ agentId, code }) => ({ agentId, code })),
+        ...(spread ? { cutover: spread } : {}),
         ...by,
       };
       sayJson(said);

@@ -9,7 +9,7 @@ export const EXIT_MEANS: Readonly<Record<keyof typeof EXIT, string>> = {
   usage: 'usage or settings: nothing was asked of any other machine',
   rolledBack: 'rolled back: the last proven target was published in its place',
   notConverged: 'timed out, or no agent online; the rollout continues',
-  refused: 'refused: a hold, a quarantine, a rollout that has ended',
+  refused: 'refused: a hold, a quarantine, a rollout that has ended, a cutover that not every agent can take part in',
   conflict: 'conflict: another publisher was first, or a newer deployment superseded this one',
   unavailable:
     'ZooKeeper or credentials unavailable, the app was not created with `gitfleet init`, or no coordinator is elected',

@@ -4,14 +4,15 @@ import { deploymentName } from '../../schemas/deployment.ts';
 import type { DeploymentProgress } from '../follow.ts';
 import type { Stale } from '../freshness.ts';
 import { wasSetBack } from '../shown-target.ts';
-import type { Ending, JudgedAgent } from '../verdict.ts';
+import { type Ending, type JudgedAgent, offlineIn } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, outputLines, stateWords, tallyOf } from './agent-table.ts';
 import { line, type Screen } from './columns.ts';
+import { followedSpread, spreadWords } from './cutover-words.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
 import type { Followed } from './published-lines.ts';
 import { asSeen, staleChange, staleLines } from './stale-lines.ts';
 import { abortWords, heldWords, waveWords } from './wave-words.ts';
-import { age, nameAndCommit, names, noAgentNext, noAgentWords, short, standingWords } from './words.ts';
+import { age, nameAndCommit, names, noAgentNext, noAgentWords, reachedWords, short, standingWords } from './words.ts';
 
 /**
  * Lines for what changed since the last reading: plain text without control codes, for a terminal and for `remote:`.
@@ -67,7 +68,7 @@ export function createProgressLines(published: Followed, now: () => number): Pro
       for (const agent of verdict.agents) lines.push(...agentLines(agent, progress.elapsedMs, quiet));
       if (!progress.ending && progress.elapsedMs >= remindAt) {
         remindAt = progress.elapsedMs + REMIND_MS;
-        lines.push(...waitingFor(progress, published));
+        lines.push(waitLine(progress, published));
       }
       if (progress.ending) lines.push(...verdictLines(progress, progress.ending, published, now()));
       return lines;
@@ -75,45 +76,43 @@ export function createProgressLines(published: Followed, now: () => number): Pro
   };
 }
 
-function waitingFor({ verdict, elapsedMs, rollout, isLed }: DeploymentProgress, followed: Followed): string[] {
-  const after = spent(elapsedMs, followed);
-  const counted = `${verdict.reached}/${verdict.expected} active after ${after}`;
-  if (rollout && !isLed) {
-    return [`  ${counted}; no coordinator leads the rollout: it continues when one is back (gitfleet status)`];
-  }
+const waitLine = (progress: DeploymentProgress, followed: Followed): string =>
+  `  ${countOf(progress, followed)} after ${spent(progress.elapsedMs, followed)}; ${awaitedWords(progress)}`;
+
+const countOf = ({ verdict }: DeploymentProgress, { record }: Followed): string =>
+  reachedWords(verdict, record.target.commitId);
+
+/** What the command waits for. */
+function awaitedWords({ verdict, rollout, isLed }: DeploymentProgress): string {
+  if (rollout && !isLed) return 'no coordinator leads the rollout: it continues when one is back (gitfleet status)';
   const held = heldWords(rollout);
-  if (held !== null) return [`  ${held} (${after})`];
-  if (verdict.expected === 0) return [`  waiting for an agent to come online (${after})`];
+  if (held !== null) return held;
+  if (verdict.expected === 0) return 'waiting for an agent to come online';
   const open = verdict.agents.filter((agent) => agent.standing !== 'active');
   if (open.length === 0) {
     // All show it, but the coordinator decides, and still watches the last wave.
     const wave = waveWords(rollout, verdict.agents, null);
-    return [`  ${counted}; waiting for the coordinator${wave === '' ? '' : ` (${wave})`}`];
+    return `waiting for the coordinator${wave === '' ? '' : ` (${wave})`}`;
   }
+  if (rollout === null && open.every((agent) => agent.view.report?.phase === 'awaiting'))
+    return 'all are ready, but no coordinator leads the rollout: gitfleet status shows who is online';
   const first = open.slice(0, 5).map((agent) => `${visible(agent.agentId, 100)} (${stateWords(agent)})`);
-  const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
-  const told = `  ${counted}`;
-  if (rollout === null && open.every((agent) => agent.view.report?.phase === 'awaiting')) {
-    return [`${told}; all are ready, but no coordinator leads the rollout: gitfleet status shows who is online`];
-  }
-  return [`${told}; waiting for ${first.join(', ')}${more}`];
+  return `waiting for ${first.join(', ')}${open.length > 5 ? ` and ${open.length - 5} more` : ''}`;
 }
 
-/** The last lines: the verdict and the next command to type. */
+/** The last lines: the verdict, then what belongs to it and the next command to type. No line of progress follows it. */
 export function verdictLines(progress: DeploymentProgress, ending: Ending, followed: Followed, now: number): string[] {
   const { record } = followed;
-  const { reached, expected } = progress.verdict;
   const what = nameAndCommit(record);
   const name = deploymentName(record.number);
-  const commit = short(record.target.commitId);
-  const count = `${reached}/${expected} ${missesOffline(progress) ? 'online agents' : 'agents'} at ${commit}`;
-  const missing = missingWords(progress, now);
+  const count = countOf(progress, followed);
+  const more = `${missingWords(progress, now)}${togetherWords(progress, followed)}`;
   const instead = progress.supersededBy;
   switch (ending) {
     case 'converged':
-      return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}${missing}`];
+      return [`${what}: ${count}${followed.again ? '' : ` in ${age(progress.elapsedMs)}`}${more}`];
     case 'failed':
-      return [`${what} FAILED: ${count}${missing}`, nextWords(waysOn(ending, progress, followed, 'gitfleet status'))];
+      return [`${what} FAILED: ${count}${more}`, nextWords(waysOn(ending, progress, followed, 'gitfleet status'))];
     case 'rolled-back':
       return [
         `${what} ROLLED BACK: ${visible(progress.reason, 300)}`,
@@ -122,24 +121,22 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
       ];
     case 'halted':
       return [
-        `${what} HALTED: ${visible(progress.reason, 300)} (${count}${missing})`,
+        `${what} HALTED: ${visible(progress.reason, 300)} (${count}${more})`,
         nextWords(waysOn(ending, progress, followed, null)),
       ];
     case 'aborted':
       return [
-        `${what} ABORTED${abortWords(progress.reason)} (${count}${missing})`,
+        `${what} ABORTED${abortWords(progress.reason)} (${count}${more})`,
         nextWords(waysOn(ending, progress, followed, null)),
       ];
     case 'superseded':
       return [
-        ...(instead ? [`  ${nameAndCommit(instead)} came instead, by ${visible(instead.by, 100)}`] : []),
-        `${what} was superseded: something newer was published (${count})`,
+        `${what} was superseded${instead ? ` by ${nameAndCommit(instead)}, published by ${visible(instead.by, 100)}` : ': something newer was published'} (${count})`,
         `next: ${instead ? `gitfleet attach ${deploymentName(instead.number)}` : 'gitfleet status'}`,
       ];
     case 'timed-out':
       return [
-        `${what} still running after ${spent(progress.elapsedMs, followed)}: ${count}${missing}`,
-        ...waitingFor(progress, followed),
+        `${what} still running after ${spent(progress.elapsedMs, followed)}: ${count}${more}; ${awaitedWords(progress)}`,
         `next: gitfleet attach ${name} (agents continue without it; nothing is lost)`,
       ];
     case 'no-agents': {
@@ -153,32 +150,36 @@ export function verdictLines(progress: DeploymentProgress, ending: Ending, follo
   }
 }
 
-const offlineIn = ({ verdict }: DeploymentProgress): readonly AgentView[] => [
-  ...verdict.away,
-  ...verdict.agents.filter(({ standing }) => standing === 'offline').map(({ view }) => view),
-];
-
-const missesOffline = (progress: DeploymentProgress): boolean => offlineIn(progress).length > 0;
-
 /**
  * `, 1 offline: web-3 (last report 2 h ago; catches up automatically); without web-4: NO_SPACE`: the agents that do not
  * count.
  */
-function missingWords(progress: DeploymentProgress, now: number): string {
-  const offline = offlineIn(progress);
-  const seen =
-    offline.length === 1 && offline[0]?.reportedAt != null
-      ? `last report ${age(now - offline[0].reportedAt)} ago; `
-      : '';
-  const away =
-    offline.length === 0
-      ? ''
-      : `, ${offline.length} offline: ${names(offline.map(({ agentId }) => agentId))} (${seen}${offline.length === 1 ? 'catches' : 'catch'} up automatically)`;
-  const { excused = [], late = [], failures = [] } = progress.rollout ?? {};
+function missingWords({ verdict, rollout }: DeploymentProgress, now: number): string {
+  const offline = offlineIn(verdict);
+  const done = verdict.agents.filter(({ standing }) => standing === 'active').map(({ view }) => view);
+  const { excused = [], late = [], failures = [] } = rollout ?? {};
   const left = failures.filter(({ agentId }) => offline.every((view) => view.agentId !== agentId));
   const why = (agentId: string, code: string) =>
     `${agentId}: ${excused.includes(agentId) ? 'excused, ' : late.includes(agentId) ? 'late, ' : ''}${visible(code, 40)}`;
+  const away = offline.length === 0 ? '' : `, ${offlineWords(offline, done, now)}`;
   return left.length === 0 ? away : `${away}; without ${names(left.map(({ agentId, code }) => why(agentId, code)))}`;
+}
+
+function offlineWords(offline: readonly AgentView[], done: readonly AgentView[], now: number): string {
+  const seenAt = offline.length === 1 ? offline[0]?.reportedAt : null;
+  const words = [
+    ...(seenAt == null ? [] : [`last report ${age(now - seenAt)} ago`]),
+    ...(offline.every((view) => done.includes(view))
+      ? []
+      : [`${offline.length === 1 ? 'catches' : 'catch'} up automatically`]),
+  ].join('; ');
+  return `${offline.length} offline: ${names(offline.map(({ agentId }) => agentId))}${words === '' ? '' : ` (${words})`}`;
+}
+
+/** How close together the agents swapped, if the policy says `cutover: together`. */
+function togetherWords({ verdict }: DeploymentProgress, { targetVersion }: Followed): string {
+  const spread = followedSpread(verdict, targetVersion);
+  return spread ? `; ${spreadWords(spread)}` : '';
 }
 
 function waysOn(
@@ -208,15 +209,15 @@ export function progressFrame(
 ): string[] {
   const { verdict, elapsedMs, stale } = progress;
   const screen = asSeen(stale, window);
-  const { agents, reached, expected } = verdict;
+  const { agents, expected } = verdict;
   const old = staleLines(stale, window);
   const counts = agents.length > MAX_SINGLE ? [line(screen, `  ${tallyOf(agents, screen.now)}`)] : [];
   const wave = waveWords(progress.rollout, agents, screen.now);
   const waves = wave === '' ? [] : [line(screen, `  ${wave}`)];
   const table = agentTable(agents, screen, rows - old.length - counts.length - waves.length - 1);
   const open = agents.filter((agent) => agent.standing !== 'active').map((agent) => agent.agentId);
-  const waits = expected === 0 ? 'an agent to come online' : open.length === 0 ? null : names(open, 3);
-  const count = `${deploymentName(record.number)}: ${reached}/${expected} agents at ${short(record.target.commitId)}`;
+  const waits = expected === 0 ? 'an agent to come online' : open.length === 0 ? null : names(open, 2);
+  const count = `${deploymentName(record.number)}: ${reachedWords(verdict, record.target.commitId)}`;
   const last = `${count}, ${age(elapsedMs)}${waits ? `; waiting for ${waits}` : ''}`;
   const above = [...old, ...counts, ...table, ...waves].slice(0, rows - 1);
   // The verdict, which stays on the screen below the table, replaces it.

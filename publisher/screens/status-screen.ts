@@ -12,14 +12,14 @@ import { judgeDeployment, presentProgress, type Verdict } from '../verdict.ts';
 import { agentTable, failureLines, MAX_SINGLE, tallyOf } from './agent-table.ts';
 import type { Screen } from './columns.ts';
 import { line } from './columns.ts';
-import { presentSpread, spreadWords } from './cutover-words.ts';
+import { cutoverLines } from './cutover-words.ts';
 import { notEnrolledLines } from './enrolment-lines.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
 import { type ServiceShown, serviceLines } from './service-lines.ts';
 import { signatureWords } from './signature-lines.ts';
 import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
-import { age, count, names, noAgentNext, noAgentWords, short } from './words.ts';
+import { age, count, names, noAgentNext, noAgentWords, reachedWords, short } from './words.ts';
 
 /** What `gitfleet status` shows: the state at one moment. */
 export interface StatusPicture extends NextCommands {
@@ -173,12 +173,6 @@ export function rolloutLines(picture: StatusPicture, screen: Screen): string[] {
   }
 }
 
-/** How close together the agents swapped, by what they report now. */
-function cutoverLines({ fleet, state }: StatusPicture, screen: Screen): string[] {
-  const spread = presentSpread(fleet, state.config.targetVersion);
-  return spread ? [line(screen, `  ${spreadWords(spread)}`)] : [];
-}
-
 /** The verdict and what to type next. */
 function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): string[] {
   const { fleet, state, selection } = picture;
@@ -190,9 +184,7 @@ function lastLines(picture: StatusPicture, verdict: Verdict, screen: Screen): st
     return [`${noAgentWords(fleet)}${away}`, nextWords([noAgentNext(fleet), ...waysOf(picture, verdict)])].map(
       (words) => line(screen, words),
     );
-  const { target } = state.config;
-  const where = target ? short(target.commitId) : 'it';
-  const words = `${verdict.reached}/${verdict.expected} online agents at ${where}${away}`;
+  const words = `${reachedWords(verdict, state.config.target?.commitId ?? null)}${away}`;
   const stuck = stuckOf(verdict) !== undefined;
   const tone = verdict.state === 'converged' ? 'good' : stuck ? 'bad' : undefined;
   return [line(screen, words, tone), ...nextLines(picture, screen)];

@@ -2,7 +2,7 @@ import type { AgentView } from '../../fleet/fleet-view.ts';
 import { visible } from '../../runtime/safe-text.ts';
 import { type Deployment, deploymentName } from '../../schemas/deployment.ts';
 import { hasLeft } from '../../schemas/report.ts';
-import { type JudgedAgent, takenOut } from '../verdict.ts';
+import { type JudgedAgent, onlineCount, takenOut, type Verdict } from '../verdict.ts';
 
 /** The texts that all screens share: short ids, ages, one agent's line. All text from outside passes `visible`. */
 export const short = (commitId: string | null | undefined): string =>
@@ -20,6 +20,12 @@ export function age(ms: number): string {
 
 /** `1 agent`, `2 agents`. */
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** `2/3 online agents at 9dbcdf1ee3`: the same count on every screen. */
+export function reachedWords(verdict: Verdict, commitId: string | null): string {
+  const { reached, expected } = onlineCount(verdict);
+  return `${reached}/${expected} online agents at ${commitId === null ? 'it' : short(commitId)}`;
+}
 
 /** The first few names, and how many more there are. */
 export function names(all: readonly string[], most = 5): string {

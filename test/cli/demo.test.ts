@@ -42,7 +42,7 @@ describe('demo', () => {
     // As on a machine where nobody told git who they are.
     const env = cleanEnvironment({ GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' });
     await exec('git', ['commit', '-q', '-a', '-m', 'Play'], { cwd: clone, env });
-    expect((await exec('git', ['push'], { cwd: clone, env })).stderr).toContain('3/3 agents');
+    expect((await exec('git', ['push'], { cwd: clone, env })).stderr).toContain('3/3 online agents');
     const [, pid = ''] = await shown.prints(/kill -9 (\d+) stops web-3/);
     process.kill(Number(pid), 'SIGKILL');
     await shown.prints(/demo: web-3 ended \(SIGKILL\)/);

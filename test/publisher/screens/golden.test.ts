@@ -286,7 +286,7 @@ describe('a deployment that is followed', () => {
     const lines = createProgressLines(followed, () => NOW).next(
       progress([make.agent('web-1')], 4_200, 'aborted', over),
     );
-    expect(lines).toContain('d-7 9dbcdf1ee3 ABORTED by ann: wrong branch (1/1 agents at 9dbcdf1ee3)');
+    expect(lines).toContain('d-7 9dbcdf1ee3 ABORTED by ann: wrong branch (1/1 online agents at 9dbcdf1ee3)');
   });
 
   it.each([
@@ -294,20 +294,25 @@ describe('a deployment that is followed', () => {
       'the soak of the last wave',
       true,
       { soakAt: 1 },
-      '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1, done, to be watched for 2m)',
+      '1/1 online agents at 9dbcdf1ee3 after 11 s; waiting for the coordinator (wave 2: web-1, done, to be watched for 2m)',
     ],
-    ['the look of the coordinator', true, {}, '1/1 active after 11 s; waiting for the coordinator (wave 2: web-1)'],
+    [
+      'the look of the coordinator',
+      true,
+      {},
+      '1/1 online agents at 9dbcdf1ee3 after 11 s; waiting for the coordinator (wave 2: web-1)',
+    ],
     [
       'a person',
       true,
       { reason: 'the canary is well: waiting for gitfleet promote' },
-      'the canary is well: waiting for gitfleet promote (11 s)',
+      '1/1 online agents at 9dbcdf1ee3 after 11 s; the canary is well: waiting for gitfleet promote',
     ],
     [
       'a leader',
       false,
       { soakAt: 1 },
-      '1/1 active after 11 s; no coordinator leads the rollout: it continues when one is back (gitfleet status)',
+      '1/1 online agents at 9dbcdf1ee3 after 11 s; no coordinator leads the rollout: it continues when one is back (gitfleet status)',
     ],
   ] as const)('waits for %s where all agents show it, and says so', (_, isLed, more, says) => {
     const given = { deployment: 7, targetVersion: VERSION, state: 'running', wave: 2, members: ['web-1'], ...more };
@@ -363,7 +368,7 @@ describe('a deployment that is followed', () => {
     // The verdict stands below what was drawn last, and says how it ended: once.
     const ended = progress(MIXED.slice(1, 2), 4_200, 'converged');
     const last = [...progressFrame(ended, followed, WINDOW, 23), ...verdictLines(ended, 'converged', followed, NOW)];
-    expect(last.filter((line) => line.includes('1/1 agents'))).toHaveLength(1);
+    expect(last.filter((line) => line.includes('1/1 online agents'))).toHaveLength(1);
     const old = progressFrame(progress(MIXED.slice(1, 3), 4_200, null, { stale }), followed, WINDOW, 23);
     await shows('frame-stale', old);
     await shows('frame-failed', endedFailures(progress(MIXED, 20 * SECOND, 'failed'), SCREEN));

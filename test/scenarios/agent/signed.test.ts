@@ -138,7 +138,7 @@ describe('git push', () => {
     const b = await commitOnly(origin.clone, 'b');
     const { stderr } = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
     expect(stderr).toMatch(/remote: {3}signed with SHA256:[A-Za-z0-9+/]{43}/);
-    expect(stderr).toContain('1/1 agents');
+    expect(stderr).toContain('1/1 online agents');
     expect(await shownCommit(agent.root, 'shop')).toBe(b);
     expect(a).not.toBe(b);
     expect((await fleet.run('status')).stdout).toContain(

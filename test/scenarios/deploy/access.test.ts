@@ -46,7 +46,7 @@ it('with the rights of init a fleet deploys, a stranger changes nothing, an agen
   const commitId = await origin.commit('a', { f: 'a' });
   const said = await fleet.publish({ url: origin.url, commitId }, '--auth-file', file('publisher'));
   expect(said).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(said.stdout).toContain('2/2 agents');
+  expect(said.stdout).toContain('2/2 online agents');
   for (const agent of agents) expect(await shownCommit(agent.root, 'shop')).toBe(commitId);
 
   const stranger = await as(null);

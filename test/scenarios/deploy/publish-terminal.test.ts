@@ -65,9 +65,11 @@ const target = (url: string, commitId: string) => [commitId, '--url', url, '--re
 /** What the cursor was told last. */
 const cursor = (said: string) => (said.lastIndexOf(SHOW) > said.lastIndexOf(HIDE) ? 'shown' : 'hidden');
 
-/** The different times that `d-1: 0/0 agents at ..., 3.1 s` was drawn with. */
+/** The different times that `d-1: 0/0 online agents at ..., 3.1 s` was drawn with. */
 const spentIn = (said: string) =>
-  new Set([...stripVTControlCharacters(said).matchAll(/d-1: 0\/0 agents at \w+, ([\d.]+) s/g)].map(([, time]) => time));
+  new Set(
+    [...stripVTControlCharacters(said).matchAll(/d-1: 0\/0 online agents at \w+, ([\d.]+) s/g)].map(([, time]) => time),
+  );
 
 describe('on a terminal', () => {
   it('publish draws a live table, ends with the verdict, and gives the cursor back', async () => {
@@ -78,7 +80,7 @@ describe('on a terminal', () => {
     expect(cursor(shown.said)).toBe('shown');
     expect(shown.said).toMatch(COLOUR);
     expect(stripVTControlCharacters(shown.said)).toMatch(/AGENT +STATE +SHOWS/);
-    expect(shown.said).toMatch(/d-1 [0-9a-f]{10}: 2\/2 agents at /);
+    expect(shown.said).toMatch(/d-1 [0-9a-f]{10}: 2\/2 online agents at /);
   });
 
   it('NO_COLOR, FORCE_COLOR and TERM=dumb are obeyed', async () => {

@@ -132,7 +132,7 @@ describe('publish by hand', () => {
     expect(said.exitCode).toBe(1);
     expect(said.stdout).toContain('web-1: failed: NOT_ALLOWED');
     expect(said.stdout).toContain('--allow-url');
-    expect(said.stdout).toContain('FAILED: 0/2 agents');
+    expect(said.stdout).toContain('FAILED: 0/2 online agents');
     expect((await readDeployment(fleet.session, fleet.znodes, 1))?.outcome).toMatchObject({
       state: 'failed',
       expected: 2,
@@ -163,7 +163,7 @@ describe('publish by hand', () => {
     expect((await fleet.publish({ url: origin.url, commitId: b }, '--detach')).exitCode).toBe(0);
     const said = await waiting;
     expect(said.exitCode).toBe(6);
-    expect(said.stdout).toContain(`d-2 ${b.slice(0, 10)} came instead, by `);
+    expect(said.stdout).toContain(` was superseded by d-2 ${b.slice(0, 10)}, published by `);
   });
 
   it('tells the truth by its exit code also when nobody reads what it says', async () => {

@@ -38,7 +38,7 @@ describe('an outage of ZooKeeper', () => {
     await fleet.online(3);
     const said = await fleet.publish({ url: origin.url, commitId: b });
     expect(said).toMatchObject({ exitCode: 0 });
-    expect(said.stdout).toContain('3/3 agents');
+    expect(said.stdout).toContain('3/3 online agents');
     for (const { root } of [agent, second, third]) await shows(root, b);
   });
 

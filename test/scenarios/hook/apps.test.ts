@@ -87,7 +87,7 @@ describe('several apps in one repository', () => {
     await push('origin', 'HEAD:refs/heads/main');
     const said = await push('origin', 'HEAD:refs/heads/same');
     expect(said).toMatch(new RegExp(`same is at ${commitId.slice(0, 10)}, published already as d-1 by `));
-    expect(said).toMatch(/remote: d-1 [0-9a-f]{10}: 1\/1 agents at/);
+    expect(said).toMatch(/remote: d-1 [0-9a-f]{10}: 1\/1 online agents at/);
     expect(await count(shop)).toBe(1);
     const path = shop.znodes.outcome(1);
     const outcome = JSON.parse(String((await shop.session.get(path))?.data));

@@ -40,7 +40,7 @@ describe('git push', () => {
     const commitId = await commitOnly(origin.clone, 'Shop opens');
     const { stderr } = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
     expect(stderr).toMatch(/remote: d-1: [0-9a-f]{10} at shop, by \S+ {2}Shop opens/);
-    expect(stderr).toMatch(/remote: d-1 [0-9a-f]{10}: 3\/3 agents at/);
+    expect(stderr).toMatch(/remote: d-1 [0-9a-f]{10}: 3\/3 online agents at/);
     for (const agent of fleet.agents) expect(await shownCommit(agent.root, 'shop')).toBe(commitId);
     expect((await configured())?.gitfleet?.ref).toBe('refs/heads/main');
   });

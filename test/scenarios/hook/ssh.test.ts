@@ -59,7 +59,7 @@ describe('git push over ssh', () => {
     expect(push.said).toMatch(/remote: d-1: [0-9a-f]{10} at shop, by \S+ {2}Shop opens/);
     for (const { id } of fleet.agents)
       expect(push.said).toMatch(new RegExp(`remote: +${id}: active ${commitId.slice(0, 10)}`));
-    expect(push.said).toMatch(/remote: d-1 [0-9a-f]{10}: 2\/2 agents at/);
+    expect(push.said).toMatch(/remote: d-1 [0-9a-f]{10}: 2\/2 online agents at/);
     for (const { root } of fleet.agents) expect(await shownCommit(root, 'shop')).toBe(commitId);
     expect(await outcome(1)).toBe('proven');
   });
@@ -109,8 +109,10 @@ describe('git push over ssh', () => {
     expect([first, second]).toContain(last);
     await converges(last);
     const saidLast = pushes[last === first ? 0 : 1]?.said;
-    expect(saidLast).toMatch(/remote: d-2 [0-9a-f]{10}: 2\/2 agents at/);
-    expect(pushes[last === first ? 1 : 0]?.said).toMatch(/remote: d-1 [0-9a-f]{10}(: 2\/2 agents at| was superseded)/);
+    expect(saidLast).toMatch(/remote: d-2 [0-9a-f]{10}: 2\/2 online agents at/);
+    expect(pushes[last === first ? 1 : 0]?.said).toMatch(
+      /remote: d-1 [0-9a-f]{10}(: 2\/2 online agents at| was superseded)/,
+    );
   });
 });
 
@@ -145,7 +147,7 @@ describe('push options', () => {
     await commitOnly(origin.clone, 'one');
     const push = host.push(origin.clone, '-o', 'gitfleet.timeout=1s', url, 'HEAD:main');
     expect(await push.ended).toBe(0);
-    expect(push.said).toMatch(/remote: d-1 [0-9a-f]{10} still running after 1\.\d s: 0\/2 agents/);
+    expect(push.said).toMatch(/remote: d-1 [0-9a-f]{10} still running after 1\.\d s: 0\/2 online agents/);
     for (const agent of fleet.agents) agent.process.kill('SIGCONT');
   });
 

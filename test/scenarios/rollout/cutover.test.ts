@@ -86,7 +86,9 @@ const ended = (state: Rollout['state']) =>
 describe('a cutover', { timeout: BOUND_MS }, () => {
   it('swaps 20 links at one instant, never before it, and says how close together', async () => {
     const commitId = await origin.commit('a', { page: 'a' });
-    expect(await publish(commitId)).toMatchObject({ exitCode: 0 });
+    const said = await publish(commitId);
+    expect(said).toMatchObject({ exitCode: 0 });
+    expect(said.stdout).toMatch(/: 20\/20 online agents at .*; \d+ agents swapped within \d+ ms, clocks to \d+ ms/);
     const { activateAt, deployment } = await ended('proven');
     expect(await shows()).toEqual(all(commitId));
     const { cutover } = (await outcomeOf(deployment)) ?? {};
@@ -101,6 +103,8 @@ describe('a cutover', { timeout: BOUND_MS }, () => {
     expect((await fleet.run('history')).stdout).toMatch(/\(\d+ agents swapped within \d+ ms, clocks to \d+ ms/);
     expect((await fleet.run('status')).stdout).toMatch(/ {2}\d+ agents swapped within \d+ ms, clocks to \d+ ms/);
     expect(JSON.parse((await fleet.run('status', '--json')).stdout).cutover).toEqual(cutover);
+    const followed = (await fleet.run('attach', '--json')).stdout.trim().split('\n').at(-1) ?? '';
+    expect(JSON.parse(followed)).toMatchObject({ ending: 'converged', cutover });
     expect(await fleet.session.children(`${fleet.app}/permits`)).toEqual([]);
     shownNow = commitId;
   });
