@@ -1,5 +1,6 @@
 import type { Spare, Store } from '../git/store.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { unacknowledgedDrains } from '../schemas/records/unacknowledged.ts';
 import type { SwapStamp } from './coordination/await-instant.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
@@ -8,7 +9,7 @@ import type { Action } from './plan.ts';
 import { checkKept, type PrepareParts, prepare } from './prepare.ts';
 import { drainWhileWanted } from './services/drain-while-wanted.ts';
 import type { Rotation } from './services/rotation.ts';
-import { activated, intendActivation, noteSwapped, wellActive } from './state/activation.ts';
+import { activated, intendActivation, noteDrained, noteSwapped, wellActive } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
 import { noteRelease, noteShown } from './state/link-history.ts';
@@ -24,6 +25,7 @@ interface FetchParts {
 
 interface SwapParts {
   readonly layout: Layout;
+  readonly rotation: Pick<Rotation, 'missed'>;
   readonly clock: Clock;
   readonly failpoint: Failpoint;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
@@ -144,7 +146,10 @@ async function swapIn(
  */
 async function swap(parts: SwapParts, { target }: WantedTarget, stamp?: SwapStamp): Promise<void> {
   const { commitId, relativePath } = target;
-  await parts.remember((journal) => intendActivation(noteRelease(journal, commitId, parts.clock.now()), target));
+  const drains = unacknowledgedDrains(parts.rotation.missed());
+  await parts.remember((journal) =>
+    intendActivation(noteRelease(noteDrained(journal, drains), commitId, parts.clock.now()), target),
+  );
   await parts.failpoint('swap.intended');
   await swapLink(parts.layout, relativePath, commitId, parts.failpoint);
   const swapped = stamp?.();

@@ -1,12 +1,13 @@
 import type { Clock } from '../runtime/clock.ts';
 import { classify, FleetError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { unacknowledgedDrains } from '../schemas/records/unacknowledged.ts';
 import { commandOf, type StepName } from '../schemas/steps.ts';
 import { type KeptTarget, parseKept } from '../schemas/target.ts';
 import { type Layout, linkOf, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
 import type { Rotation } from './services/rotation.ts';
-import { intendReturn, returned, reverted } from './state/activation.ts';
+import { intendReturn, noteDrained, returned, reverted } from './state/activation.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal, Reversal } from './state/journal.ts';
 import { noteShown } from './state/link-history.ts';
@@ -65,7 +66,8 @@ function onTheDisk(journal: Journal, failed: Reversal): Reversal {
 
 async function swapBack(parts: RevertParts, failed: Reversal, back: string): Promise<void> {
   const { relativePath: path, commitId } = keptBy(failed, back);
-  await parts.remember((journal) => intendReturn(journal, failed, back));
+  const drains = unacknowledgedDrains(parts.rotation.missed());
+  await parts.remember((journal) => intendReturn(noteDrained(journal, drains), failed, back));
   await parts.failpoint('back.intended');
   await swapLink(parts.layout, path, commitId, parts.failpoint);
   await parts.remember((journal) => noteShown(journal, path, back, parts.clock.now()));

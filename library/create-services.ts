@@ -108,7 +108,7 @@ async function leave(parts: RegisterParts, service: string, registration: Regist
         registration.join();
         throw error;
       });
-      return { alone: claim.alone, unacknowledged };
+      return { alone: claim.alone, unacknowledged: unacknowledged.map(({ id }) => id) };
     }
     await clock.sleep(AGAIN_MS, signal);
   }

@@ -120,6 +120,6 @@ export interface LeaveOptions {
 export interface Left {
   /** No other instance is known: the service is interrupted. */
   readonly alone: boolean;
-  /** The consumers that did not acknowledge in time. */
+  /** The ids of the consumers that did not acknowledge in time. */
   readonly unacknowledged: readonly string[];
 }

@@ -3,6 +3,7 @@ import { type Code, codes } from '../runtime/codes.ts';
 import { once } from '../runtime/once.ts';
 import { failure } from './failure.ts';
 import { CUTOVER_STANDINGS, swapped } from './records/cutover.ts';
+import { unacknowledgedDrain } from './records/unacknowledged.ts';
 import { said } from './said.ts';
 import { fromJson } from './text/lenient-json.ts';
 
@@ -62,6 +63,8 @@ export const report = once(() =>
     retries: z.boolean().default(false),
     /** How it swapped to that target, if all agents of its wave swapped at one instant. */
     swapped: swapped().nullable().catch(null).default(null),
+    /** The services that it left for this target without the acknowledgement of each consumer. */
+    unacknowledged: z.array(unacknowledgedDrain()).catch([]).default([]),
     /** Its server is removed for good: once the agent is offline, it is no longer expected. */
     left: z.boolean().default(false),
     /** The name of its presence below `online`, while another client's node has its own name there. */

@@ -10,9 +10,16 @@ export interface DrainRule {
   readonly atMost: number;
 }
 
+/** A consumer that did not acknowledge in time. */
+export interface Unacknowledged {
+  readonly id: string;
+  /** What it says of itself: which program, where. Empty: its node could not be read. */
+  readonly what: string;
+}
+
 export interface Drained {
-  /** The ids of those that did not acknowledge in time; empty: every known consumer did. */
-  readonly unacknowledged: readonly string[];
+  /** Empty: every known consumer acknowledged. */
+  readonly unacknowledged: readonly Unacknowledged[];
   readonly acknowledged: number;
   readonly ms: number;
 }
@@ -27,7 +34,7 @@ interface DrainParts {
 /**
  * Waits until every known consumer has applied a list at least as new as the deletion of a registration. Guarantee:
  * ends within `atMost`, and not before `atLeast`. A consumer that registered after the deletion has read a newer list
- * and is not waited for; neither is one that missed two drains, until it acknowledges again. At most 10,000 consumers
+ * and is not waited for; neither is one that missed two drains, until it acknowledges again, but it is named. At most 10,000 consumers
  * are asked. Readers that do not register are not known here.
  * @param zxid of the deletion; null: there was no registration, so the wait ends at once.
  */
@@ -48,8 +55,8 @@ export async function awaitConsumers(
     const all = (await session.children(serviceZnodes(service).consumers)) ?? [];
     const heard = await askAll(parts, memory.note(all, startedAt), zxid, until);
     signal.throwIfAborted();
-    for (const [id, applied] of heard) memory.judge(id, zxid, applied);
-    const unacknowledged = [...heard].filter(([, applied]) => !applied).map(([id]) => id);
+    for (const [id, { applied, waited }] of heard) if (waited) memory.judge(id, zxid, applied);
+    const unacknowledged = [...heard].flatMap(([id, { applied, what }]) => (applied ? [] : [{ id, what }]));
     await clock.sleep(Math.max(0, Math.min(atLeast, atMost) - (clock.monotonic() - startedAt)), signal);
     const ms = clock.monotonic() - startedAt;
     return { unacknowledged, acknowledged: heard.size - unacknowledged.length, ms };
@@ -61,44 +68,58 @@ export async function awaitConsumers(
 /** How many are watched at a time: a client that may add consumers may add any number, and each costs a watch. */
 const ASKED_AT_ONCE = 500;
 
+interface Heard {
+  readonly applied: boolean;
+  /** False: it was not waited for. */
+  readonly waited: boolean;
+  readonly what: string;
+}
+
 /**
  * Whether each of them has applied the list by the end of `signal`. They are asked in this order; the next one as soon
- * as one has answered. One that is not waited for has no entry.
+ * as one has answered. One that never acknowledges, such as a file without a reload, has no entry.
  */
 async function askAll(parts: DrainParts, ids: readonly string[], zxid: bigint, signal: AbortSignal) {
-  const heard = new Map<string, boolean>();
+  const heard = new Map<string, Heard>();
   const left = ids.values();
   const askNext = async () => {
     for (const id of left) {
-      if (await isWaitedFor(parts, id)) heard.set(id, !signal.aborted && (await hasApplied(parts, id, zxid, signal)));
+      const skipped = await skippedOf(parts, id);
+      if (skipped !== 'never acknowledged') heard.set(id, skipped ?? (await hear(parts, id, zxid, signal)));
     }
   };
   await Promise.all(Array.from({ length: Math.min(ASKED_AT_ONCE, ids.length) }, askNext));
   return heard;
 }
 
-async function isWaitedFor({ session, service, memory }: DrainParts, id: string): Promise<boolean> {
+/** Null: it is waited for. */
+async function skippedOf({ session, service, memory }: DrainParts, id: string) {
   const missed = memory.missedBy(id);
-  if (missed === null) return true;
+  if (missed === null) return null;
   const node = await session.get(serviceZnodes(service).consumer(id)).catch(() => null);
-  return node !== null && appliedIn(node.data) >= missed;
+  const { applied = '0', what = '' } = (node && parseConsumer(node.data)) ?? {};
+  const mark = BigInt(`0x${applied}`);
+  if (node !== null && mark >= missed) return null;
+  return mark === 0n ? 'never acknowledged' : { applied: false, waited: false, what };
 }
 
 /**
- * False at the end of `signal`, or if the node cannot be read. A consumer that goes away meanwhile no longer uses the
- * list, or is covered by time.
+ * Not applied at the end of `signal`, or if the node cannot be read. A consumer that goes away meanwhile no longer uses
+ * the list, or is covered by time.
  */
-async function hasApplied({ session, service }: DrainParts, id: string, zxid: bigint, signal: AbortSignal) {
+async function hear({ session, service }: DrainParts, id: string, zxid: bigint, signal: AbortSignal): Promise<Heard> {
   const path = serviceZnodes(service).consumer(id);
+  let what = '';
   try {
-    for await (const seen of session.watch(path, { signal })) {
-      if (!seen.exists || seen.stat.czxid > zxid) return true;
-      if (appliedIn(seen.data) >= zxid) return true;
+    for await (const seen of signal.aborted ? [] : session.watch(path, { signal })) {
+      const applied = !seen.exists || seen.stat.czxid > zxid || appliedIn(seen.data) >= zxid;
+      if (applied) return { applied, waited: true, what };
+      what = parseConsumer(seen.data)?.what ?? '';
     }
   } catch {
     // A node that cannot be read has not acknowledged.
   }
-  return false;
+  return { applied: false, waited: true, what };
 }
 
 const appliedIn = (data: Buffer): bigint => BigInt(`0x${parseConsumer(data)?.applied ?? '0'}`);

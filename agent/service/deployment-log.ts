@@ -1,4 +1,5 @@
 import type { Logger } from '../../runtime/log.ts';
+import { consumerNames } from '../../schemas/records/unacknowledged.ts';
 import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
 import type { AgentEvents, AgentListener } from '../events.ts';
 import type { WantedTarget } from '../state/wanted.ts';
@@ -36,7 +37,7 @@ export function logDeployments(log: Logger): AgentListener {
     drained({ service, acknowledged, unacknowledged, ms }) {
       const facts = { service, acknowledged, ms: Math.round(ms) };
       if (unacknowledged.length === 0) log.info(facts, 'drained');
-      else log.warn({ ...facts, unacknowledged: unacknowledged.slice(0, 20) }, 'drained, not acknowledged by all');
+      else log.warn({ ...facts, unacknowledged: consumerNames(unacknowledged) }, 'drained, not acknowledged by all');
     },
     undeletable({ paths }) {
       const now = paths.join('\n');

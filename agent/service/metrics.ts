@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../runtime/clock.ts';
+import { clean } from '../../runtime/safe-text.ts';
 import type { Session, SessionState } from '../../zookeeper/session.ts';
 import type { AgentListener } from '../events.ts';
 import type { Journal } from '../state/journal.ts';
@@ -62,6 +63,12 @@ export function createMetrics(parts: MetricsParts): Metrics {
   const unacknowledged = new Counter(
     named('drain_unacknowledged_total', 'Consumers that did not acknowledge within a drain', ['service']),
   );
+  const missing = new Gauge(
+    named('drain_unacknowledged', 'Always 1; who did not acknowledge the newest drain of a service', [
+      'service',
+      'consumer',
+    ]),
+  );
   const durations = new Histogram({
     ...named('stage_duration_seconds', 'How long each stage of a deployment took that ended well', ['stage']),
     buckets: BUCKETS,
@@ -70,6 +77,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   const targets = new Counter(named('targets_total', 'Targets that this agent began with', []));
   targets.inc(0);
   watchSession(parts, registers);
+  const silentIn = new Map<string, readonly string[]>();
   let showing = '';
   let settledOn: string | null = null;
 
@@ -103,6 +111,10 @@ export function createMetrics(parts: MetricsParts): Metrics {
       drained({ service, unacknowledged: silent, ms }) {
         drains.observe({ service }, ms / 1_000);
         unacknowledged.inc({ service }, silent.length);
+        for (const consumer of silentIn.get(service) ?? []) missing.remove({ service, consumer });
+        const named = silent.slice(0, MAX_CONSUMERS).map(({ id }) => clean(id, 100));
+        for (const consumer of named) missing.set({ service, consumer }, 1);
+        silentIn.set(service, named);
       },
       undeletable: ({ paths }) => undeletable.set(paths.length),
       rest({ wanted, because, journal }) {
@@ -121,6 +133,9 @@ export function createMetrics(parts: MetricsParts): Metrics {
     text: () => registry.metrics(),
   };
 }
+
+/** Ids are names that other programs choose: each is a series, so their number has a bound. */
+const MAX_CONSUMERS = 20;
 
 /** Read at each scrape. */
 function watchSession({ vitals }: MetricsParts, registers: Registry[]): void {

@@ -69,7 +69,8 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       retries: rest?.kind === 'failed' && rest.retryInMs !== null,
-      swapped: swappedAt(journal, targetVersion),
+      swapped: progressAt(journal, targetVersion)?.swapped ?? null,
+      unacknowledged: progressAt(journal, targetVersion)?.unacknowledged ?? [],
       left: false,
       // Set when the report is written: the loop does not know its presence.
       presenceAt: null,
@@ -102,8 +103,9 @@ function failureOf(rest: Rest | null): Failure | null {
   return rest?.kind === 'awaiting' && rest.floor ? FleetError.of('FLOOR', rest.waitingFor).toFailure() : null;
 }
 
-const swappedAt = ({ progress }: Journal, targetVersion: string | null) =>
-  (progress?.targetVersion === targetVersion ? progress?.swapped : undefined) ?? null;
+/** What is known about this target, and not about the one before. */
+const progressAt = ({ progress }: Journal, targetVersion: string | null) =>
+  progress?.targetVersion === targetVersion ? progress : null;
 
 const activeCommit = (journal: Journal, path: string | null): string | null =>
   (path === null ? undefined : journal.links[path]) ?? null;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { howItEnded, type RunResult } from '../../runtime/process.ts';
-import type { ConsumerMemory } from '../../services/drain.ts';
+import type { ConsumerMemory, Unacknowledged } from '../../services/drain.ts';
 import { awaitConsumers, type DrainRule } from '../../services/drain.ts';
 import type { Looker } from '../../services/look-after.ts';
 import type { Registration } from '../../services/registration.ts';
@@ -27,6 +27,8 @@ export interface Rotation {
    * time is limited, also without ZooKeeper. Does nothing if all services are out.
    */
   leaveToReturn(facts: StepFacts, signal: AbortSignal): Promise<void>;
+  /** The newest drain of each service, if a consumer did not acknowledge it. */
+  missed(): readonly DrainTold[];
   /** Lets them register again, each after a new look at it succeeded. */
   rejoin(): void;
 }
@@ -36,6 +38,7 @@ export const NO_ROTATION: Rotation = {
   leave: async () => null,
   drained: async () => {},
   leaveToReturn: async () => {},
+  missed: () => [],
   rejoin: () => {},
 };
 
@@ -52,7 +55,7 @@ export interface Served {
 export interface DrainTold {
   readonly service: string;
   readonly acknowledged: number;
-  readonly unacknowledged: readonly string[];
+  readonly unacknowledged: readonly Unacknowledged[];
   readonly ms: number;
 }
 
@@ -83,6 +86,7 @@ export function createRotation(parts: RotationParts): Rotation {
   /** The zxid of each service's deletion, which consumers have to reach. */
   const out = new Map<Served, bigint | null>();
   const drainedOnce = new Set<Served>();
+  const newest = new Map<Served, DrainTold>();
 
   function rejoin(): void {
     for (const served of out.keys()) {
@@ -102,6 +106,7 @@ export function createRotation(parts: RotationParts): Rotation {
         return `the floor of ${served.service}: ${claim.words}`;
       }
       out.set(served, claim.zxid);
+      newest.delete(served);
       if (claim.alone) log.warn({ service: served.service }, 'no other instance is known: the service is interrupted');
     }
     return null;
@@ -117,6 +122,7 @@ export function createRotation(parts: RotationParts): Rotation {
           runDrainCommand(parts, served, facts, signal),
         ]);
         drainedOnce.add(served);
+        newest.set(served, { service, ...told });
         if (zxid !== null) parts.told({ service, ...told });
       }),
     );
@@ -141,7 +147,8 @@ export function createRotation(parts: RotationParts): Rotation {
     }
   }
 
-  return { leave, drained, leaveToReturn, rejoin };
+  const missed = () => [...newest.values()].filter(({ unacknowledged }) => unacknowledged.length > 0);
+  return { leave, drained, leaveToReturn, missed, rejoin };
 }
 
 /** Ends when no request is in flight. A command that fails or takes too long does not stop the activation. */

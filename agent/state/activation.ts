@@ -1,5 +1,6 @@
 import type { Failure } from '../../runtime/errors.ts';
 import type { Swapped } from '../../schemas/records/cutover.ts';
+import type { UnacknowledgedDrain } from '../../schemas/records/unacknowledged.ts';
 import { MAX_OUTPUT_CHARACTERS } from '../../schemas/report.ts';
 import type { JudgedTarget } from '../../schemas/target.ts';
 import type { TargetVersion } from '../../schemas/values.ts';
@@ -69,6 +70,13 @@ export function intendActivation(journal: Journal, { commitId, relativePath }: J
 export function noteSwapped(journal: Journal, swapped: Swapped | undefined): Journal {
   const { progress } = journal;
   return progress && swapped ? { ...journal, progress: { ...progress, swapped } } : journal;
+}
+
+/** Which consumers did not acknowledge that this server left its services for this target. */
+export function noteDrained(journal: Journal, unacknowledged: readonly UnacknowledgedDrain[]): Journal {
+  const { progress } = journal;
+  if (!progress || (unacknowledged.length === 0 && !progress.unacknowledged)) return journal;
+  return { ...journal, progress: { ...progress, unacknowledged: [...unacknowledged] } };
 }
 
 /** The activate command succeeded; the health checks have not decided yet. */

@@ -6,6 +6,7 @@ import { readIfThere } from '../../runtime/read-if-there.ts';
 import { isCommitId } from '../../schemas/commit-id.ts';
 import { failure } from '../../schemas/failure.ts';
 import { swapped } from '../../schemas/records/cutover.ts';
+import { unacknowledgedDrain } from '../../schemas/records/unacknowledged.ts';
 import { parseKept } from '../../schemas/target.ts';
 
 /** How one link last showed a release. */
@@ -69,6 +70,8 @@ const journal = z.object({
       lastFailure: failure().nullable(),
       /** How it swapped at the instant of a cutover. */
       swapped: swapped().optional(),
+      /** Its services whose consumers did not all acknowledge the drain before the swap. */
+      unacknowledged: z.array(unacknowledgedDrain()).optional(),
       /** As drawn above. */
       activation: z.enum(['none', 'wanted', 'activated', 'done', 'failed']),
     })

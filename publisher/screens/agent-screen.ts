@@ -8,6 +8,7 @@ import { type AgentProgress, presentProgress } from '../verdict.ts';
 import { outputLines, phaseAge } from './agent-table.ts';
 import type { Screen, Tone } from './columns.ts';
 import { backWords, nextWords } from './next-commands.ts';
+import { unacknowledgedWords } from './service-lines.ts';
 import { age, overrideWords, phaseWords, short, standingWords, suspensionWords } from './words.ts';
 
 /** The content of config. */
@@ -89,6 +90,7 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
       ],
       ['signer', report.signer === null ? '' : visible(report.signer, 200)],
       ['waits for', report.waitingFor === null ? '' : visible(report.waitingFor, 500)],
+      ...report.unacknowledged.map((drain): [string, string] => ['drain', unacknowledgedWords(drain)]),
       ['override', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
       ['suspended', suspended === null ? '' : `${suspensionWords(view)} (${formatInstant(suspended.at)})`],
       ['error', error === null ? '' : `${visible(error.code, 40)}: ${visible(error.reason, 1_000)}`],

@@ -15,7 +15,7 @@ import { line } from './columns.ts';
 import { cutoverLines } from './cutover-words.ts';
 import { notEnrolledLines } from './enrolment-lines.ts';
 import { nextCommands, nextWords, setBackWords } from './next-commands.ts';
-import { type ServiceShown, serviceLines } from './service-lines.ts';
+import { type ServiceShown, serviceLines, unacknowledgedLines } from './service-lines.ts';
 import { signatureWords } from './signature-lines.ts';
 import { asSeen, staleLines } from './stale-lines.ts';
 import { abortWords, waveWords } from './wave-words.ts';
@@ -134,9 +134,11 @@ function brakeLines({ state }: StatusPicture, screen: Screen): string[] {
 }
 
 /** Whom to look at where a rollout does not proceed, and whether all see the same data. */
-function coordinationLines({ coordinator, ensembleTrouble, services = [] }: StatusPicture, screen: Screen): string[] {
+function coordinationLines(picture: StatusPicture, screen: Screen): string[] {
+  const { coordinator, ensembleTrouble, services = [], fleet, state } = picture;
   return [
     ...serviceLines(services, screen),
+    ...unacknowledgedLines(fleet, state.config.targetVersion, screen),
     ...(coordinator ? [line(screen, `  coordinator: ${visible(coordinator, 100)}`)] : []),
     ...(ensembleTrouble ? [line(screen, `  ZooKeeper: ${visible(ensembleTrouble, 500)}`, 'bad')] : []),
   ];

@@ -38,6 +38,7 @@ export function simulatedServices({ clock, draw, steady, stuck, violate }: Servi
       out = true;
       await takesTime(signal);
     },
+    missed: () => [],
     rejoin() {
       if (!stuck) out = false;
     },

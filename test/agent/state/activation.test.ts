@@ -8,6 +8,7 @@ import {
   givenUp,
   intendActivation,
   intendReturn,
+  noteDrained,
   returned,
   reverted,
   wellActive,
@@ -119,4 +120,14 @@ it('is set by the transitions alone', () => {
   const sets = /^(?!\s*(?:\*|\/\/)|.*\breadonly\b).*\b(?:activation|pendingActivation|gaveUp|reversal): /m;
   const found = files.filter((file) => sets.test(readFileSync(join(root, file), 'utf8')));
   expect(found.sort()).toEqual(['agent/state/activation.ts', 'agent/state/journal.ts']);
+});
+
+it('the drains of a target are remembered until the next target, or until its next drain', () => {
+  const drain = { service: 'shop/web', count: 1, consumers: ['lb-1'] };
+  const noted = noteDrained(served, [drain]);
+  expect(noted.progress?.unacknowledged).toEqual([drain]);
+  expect(wellActive(noted, target(NEW)).progress?.unacknowledged).toEqual([drain]);
+  expect(noteDrained(noted, []).progress?.unacknowledged).toEqual([]);
+  expect(begun(noted, OLD, '7.100').progress?.unacknowledged).toBeUndefined();
+  expect(noteDrained(served, [])).toBe(served);
 });
