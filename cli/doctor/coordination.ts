@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { isOpen } from '../../fleet/access.ts';
 import { type AgentView, createFleetReader, type Fleet } from '../../fleet/fleet-view.ts';
 import { publishRefusal, wrongRights } from '../../fleet/rights.ts';
@@ -11,10 +10,8 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import type { Target } from '../../schemas/target.ts';
 import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import { parseConnectString } from '../../zookeeper/connect-string.ts';
-import { isCode } from '../../zookeeper/errors.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
-import { readEnsembleTime } from '../../zookeeper/recipes/ensemble-time.ts';
-import { ANY_VERSION, type Session } from '../../zookeeper/session.ts';
+import type { Session } from '../../zookeeper/session.ts';
 import {
   CLOSED_AT_ONCE,
   judgeRoles,
@@ -24,16 +21,12 @@ import {
 } from '../../zookeeper/wire/four-letter.ts';
 import { explainRefusal } from '../shell/access.ts';
 import { type SessionAccess, sessionAccess } from '../shell/session-access.ts';
+import { checkClocks, notCompared } from './clocks.ts';
 import { type Finding, failed, fromError, ok, warning } from './finding.ts';
 import { checkServices } from './services.ts';
 import { signatureFindings } from './signatures.ts';
 
 const ANSWER_MS = 10_000;
-/**
- * Clocks of different machines decide when holds end and which ages are shown: people notice differences from about
- * here.
- */
-const MAX_SKEW_MS = 5_000;
 
 interface Coordination {
   readonly findings: readonly Finding[];
@@ -67,7 +60,8 @@ export async function checkCoordination(settings: Settings): Promise<Coordinatio
       ],
     };
   } catch (error) {
-    return { findings: [...servers, noSession(session, settings, error)], target: null };
+    const clocks = notCompared('it gives no session', 'run it again once ZooKeeper answers');
+    return { findings: [...servers, noSession(session, settings, error), clocks], target: null };
   } finally {
     await session.close();
   }
@@ -141,7 +135,7 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
     const [fleet, config, skew, publishing] = await Promise.all([
       createFleetReader(session, paths)(),
       session.get(paths.config),
-      checkClocks(session, paths, allowed),
+      checkClocks(session, paths, allowed, settings.zookeeper.connect),
       checkPublishing(settings, session, paths),
     ]);
     const judged = parseConfig(config?.data ?? Buffer.alloc(0));
@@ -251,40 +245,4 @@ function targetFinding(paths: Znodes, judged: ConfigContent): Finding {
   if (!refused) return ok('target', 'nothing published yet');
   const { code, reason, hint } = refused;
   return failed('target', `${paths.config} is refused by every agent: ${code} ${reason}`, hint);
-}
-
-function clockFinding(skewMs: number): Finding {
-  const says = `${(skewMs / 1_000).toFixed(1)} s apart from the ZooKeeper server`;
-  if (skewMs <= MAX_SKEW_MS) return ok('clock', says);
-  return warning('clock', says, 'run chrony or systemd-timesyncd on both machines');
-}
-
-/**
- * Publishers and the operator may ask for the time. For others, such as agents, a short-lived ephemeral node shows it.
- */
-async function checkClocks(session: Session, paths: Znodes, allowed: SessionAccess): Promise<Finding> {
-  try {
-    const { skewMs } = await readEnsembleTime(session, paths.clock, clock);
-    return clockFinding(Math.abs(skewMs));
-  } catch (error) {
-    if (!isCode(error, 'NO_AUTH', 'NO_NODE')) throw error;
-    return await clocksByNode(session, paths, allowed);
-  }
-}
-
-async function clocksByNode(session: Session, paths: Znodes, { access }: SessionAccess): Promise<Finding> {
-  const path = `${paths.fetch}/doctor-${randomUUID()}`;
-  try {
-    const before = clock.now();
-    await session.create(path, Buffer.alloc(0), 'ephemeral', { acl: access.of('lease') });
-    const after = clock.now();
-    const stat = await session.exists(path);
-    await session.remove(path, ANY_VERSION);
-    if (!stat) return ok('clock', 'not measured');
-    const skewMs = stat.ctime < before ? before - stat.ctime : Math.max(0, stat.ctime - after);
-    return clockFinding(skewMs);
-  } catch (error) {
-    if (isCode(error, 'NO_AUTH', 'NO_NODE')) return ok('clock', 'not measured: this credential may create no node');
-    throw error;
-  }
 }

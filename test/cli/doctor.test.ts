@@ -51,7 +51,16 @@ describe('doctor', () => {
       repository: `ok ${origin.url} answers with the credentials of this agent`,
     });
     expect(said['state']).toMatch(/^ok .*mode 0700/);
-    expect(said['clock']).toMatch(/^ok 0\.\d s apart/);
+    expect(said['clock']).toMatch(
+      /^ok 0\.\d s apart from ZooKeeper's; at a loopback address, that may be the same clock$/,
+    );
+    const preload = join(import.meta.dirname, '../support/shifted-clock.cjs');
+    const env = { NODE_OPTIONS: `--require=${preload}`, SHIFT_MS: '-3600000' };
+    const behind = await gitfleet(['doctor', '-z', fleet.zookeeper, '--app', fleet.app, '--json'], { env });
+    expect(findings(behind).find(({ check }) => check === 'clock')).toMatchObject({
+      verdict: 'warn',
+      says: "this machine's clock is 60 min behind ZooKeeper's",
+    });
 
     // The same server as another agent, with nothing allowed, a state directory open to all and the repository gone.
     await chmod(agent.state, 0o755);
@@ -265,6 +274,7 @@ describe('doctor', () => {
     expect(nobody.exitCode).toBe(1);
     expect(nobody.stdout).toContain('127.0.0.1:1: the connection was refused (ECONNREFUSED)');
     expect(nobody.stdout).toContain('see who answers: gitfleet zk status -z 127.0.0.1:1\n');
+    expect(nobody.stdout).toMatch(/warn {2}clock +not compared with ZooKeeper's: it gives no session/);
 
     const config = await fleet.session.get(fleet.znodes.config);
     await fleet.session.set(fleet.znodes.config, Buffer.from('{"url":1}'), config?.stat.version ?? 0);
