@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../../../library/index.ts';
 import { DeployedService } from '../../support/services/deployed.ts';
-import { ask, startLoad } from '../../support/services/load.ts';
+import { ask, type Load, startLoad } from '../../support/services/load.ts';
 import { busySocket, startHaproxy, startNginx } from '../../support/services/proxies.ts';
 import { until } from '../../support/until.ts';
 import { sharedServer } from '../../support/zookeeper/shared.ts';
@@ -54,7 +54,7 @@ async function withOurClient() {
   const send = async (agent: Agent | false) =>
     await caller
       .call(async ({ host, port }) => {
-        const wrong = await ask(port, agent, false, host);
+        const wrong = await ask(port, agent, null, host);
         if (wrong !== null) throw new Error(wrong);
         return null;
       })
@@ -72,7 +72,7 @@ async function behindNginx({ busyMs = BUSY_MS } = {}) {
   const reload = `sleep ${busyMs / 1_000}; ${nginx.reload}`;
   const args = ['--format', 'nginx', '--out', nginx.include, '--reload', reload, '--pid-file', nginx.pidFile];
   await deployed.write(args);
-  return { deployed, port: nginx.port };
+  return { deployed, nginx };
 }
 
 /** Deployments under load, one after the other; each has to end well. */
@@ -94,6 +94,17 @@ async function deployUnderLoad(
   }
   console.log(`${name}: ${load.failed.length} of ${load.sent} requests failed`);
   return load;
+}
+
+/**
+ * Each request reached one server, once: none was lost because nginx tried another server, and what the client sent
+ * again had reached none.
+ */
+async function expectOneTryEach(nginx: Awaited<ReturnType<typeof startNginx>>, load: Load): Promise<void> {
+  const tries = await nginx.tries();
+  console.log(`nginx: ${tries.length} requests passed on for ${load.sent} sent, ${load.resent} of them sent again`);
+  expect(tries.filter((servers) => !/^[\d.]+:\d+$/.test(servers))).toEqual([]);
+  expect(tries).toHaveLength(load.sent);
 }
 
 async function setPolicy(deployed: DeployedService): Promise<void> {
@@ -126,16 +137,17 @@ describe('a deployment under load, with no sleep in any setting', { timeout: WID
   });
 
   it('behind nginx, which is reloaded: no request is lost', async () => {
-    const { deployed, port } = await behindNginx();
-    const load = await deployUnderLoad(deployed, port, 'nginx, push', true);
+    const { deployed, nginx } = await behindNginx();
+    const load = await deployUnderLoad(deployed, nginx.port, 'nginx, push', true);
     expect(load.failed).toEqual([]);
     expect(load.sent).toBeGreaterThan(PER_SECOND);
+    await expectOneTryEach(nginx, load);
   });
 
   it('behind nginx by a policy with waves: no request is lost', async () => {
-    const { deployed, port } = await behindNginx({ busyMs: 0 });
+    const { deployed, nginx } = await behindNginx({ busyMs: 0 });
     await setPolicy(deployed);
-    const load = await deployUnderLoad(deployed, port, 'nginx, policy', true);
+    const load = await deployUnderLoad(deployed, nginx.port, 'nginx, policy', true);
     console.log(`drains behind nginx: ${(await deployed.drains()).map(Math.round).join(', ')} ms`);
     expect(load.failed).toEqual([]);
     expect(load.sent).toBeGreaterThan(PER_SECOND);
@@ -173,5 +185,12 @@ describe('a deployment under load, with no sleep in any setting', { timeout: WID
     const load = await deployUnderLoad(deployed, port, 'frozen writer');
     expect(load.failed.length).toBeGreaterThan(0);
     expect(await deployed.fleet.agents[0]?.log()).toContain('drained, not acknowledged by all');
+    const named = /shop\/web: not acknowledged by \S+-[0-9a-f]{8}: backend shop of \S+ on \S+/;
+    expect((await deployed.fleet.run('status')).stdout).toMatch(
+      new RegExp(`${named.source} \\(drain of web-1, web-2\\)`),
+    );
+    expect((await deployed.fleet.run('status', 'web-1')).stdout).toMatch(named);
+    const { agents } = JSON.parse((await deployed.fleet.run('status', '--json')).stdout);
+    expect(agents[0].report.unacknowledged).toMatchObject([{ service: 'shop/web', count: 1 }]);
   });
 });

@@ -4,6 +4,8 @@ import { Agent, get } from 'node:http';
 export interface Load {
   readonly sent: number;
   readonly failed: readonly string[];
+  /** The number of requests that were sent again. */
+  readonly resent: number;
   stop(): Promise<void>;
 }
 
@@ -23,7 +25,12 @@ type Send = (kept: Agent | false) => Promise<string | null>;
 /** Sends requests at a steady rate until it is stopped, every second one on a kept connection. */
 export function startLoad(to: number | Send, { perSecond, resends = false }: LoadRule): Load {
   const kept = new Agent({ keepAlive: true, maxSockets: 16 });
-  const send: Send = typeof to === 'number' ? (agent) => ask(to, agent, resends) : to;
+  let resent = 0;
+  const count = () => {
+    resent += 1;
+  };
+  const again = resends ? count : null;
+  const send: Send = typeof to === 'number' ? (agent) => ask(to, agent, again) : to;
   const failed: string[] = [];
   const open = new Set<Promise<void>>();
   let sent = 0;
@@ -44,6 +51,9 @@ export function startLoad(to: number | Send, { perSecond, resends = false }: Loa
     get sent() {
       return sent;
     },
+    get resent() {
+      return resent;
+    },
     failed,
     async stop() {
       clearInterval(timer);
@@ -53,7 +63,13 @@ export function startLoad(to: number | Send, { perSecond, resends = false }: Loa
   };
 }
 
-export function ask(port: number, agent: Agent | false, again: boolean, host = '127.0.0.1'): Promise<string | null> {
+/** @param again called where the request is sent again; null: it is not. */
+export function ask(
+  port: number,
+  agent: Agent | false,
+  again: (() => void) | null,
+  host = '127.0.0.1',
+): Promise<string | null> {
   return new Promise((resolve) => {
     const begun = performance.now();
     const fail = (why: string) => resolve(`${why} after ${Math.round(performance.now() - begun)} ms`);
@@ -65,8 +81,9 @@ export function ask(port: number, agent: Agent | false, again: boolean, host = '
       answer.on('error', (error) => fail(error.message));
     });
     request.on('error', (error) => {
-      if (again && !answered) resolve(ask(port, false, false, host));
-      else fail(error.message);
+      if (!again || answered) return fail(error.message);
+      again();
+      resolve(ask(port, false, null, host));
     });
     request.on('timeout', () => fail('no answer'));
   });

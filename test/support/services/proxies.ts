@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { until } from '../until.ts';
@@ -51,10 +51,16 @@ backend shop
   return { port, socket, stop: () => end(child) };
 }
 
-/** Debian's nginx, which reads the servers from a file that gitfleet writes. */
-export async function startNginx(
-  directory: string,
-): Promise<TestProxy & { include: string; pidFile: string; reload: string }> {
+interface TestNginx extends TestProxy {
+  readonly include: string;
+  readonly pidFile: string;
+  readonly reload: string;
+  /** Per request that it passed on: the servers that it tried, separated by commas. */
+  tries(): Promise<string[]>;
+}
+
+/** Debian's nginx, which reads the servers from a file that gitfleet writes. It tries one server per request. */
+export async function startNginx(directory: string): Promise<TestNginx> {
   await mkdir(directory, { recursive: true });
   const port = await freePort();
   const [include, pidFile, file] = ['servers.conf', 'nginx.pid', 'nginx.conf'].map((name) => join(directory, name)) as [
@@ -72,7 +78,8 @@ worker_processes 2;
 worker_shutdown_timeout 5s;
 events { worker_connections 512; }
 http {
-  access_log off;
+  log_format tries '$upstream_addr';
+  access_log ${join(directory, 'tries.log')} tries;
   client_body_temp_path ${directory}/body;
   proxy_temp_path ${directory}/proxy;
   fastcgi_temp_path ${directory}/fastcgi;
@@ -95,7 +102,8 @@ http {
   const child = spawn(program('nginx'), args, { stdio: 'ignore' });
   await until('nginx runs', async () => existsSync(pidFile));
   const reload = `${program('nginx')} ${args.join(' ')} -s reload`;
-  return { port, include, pidFile, reload, stop: () => end(child) };
+  const tries = async () => (await readFile(join(directory, 'tries.log'), 'utf8')).split('\n').filter(Boolean);
+  return { port, include, pidFile, reload, tries, stop: () => end(child) };
 }
 
 async function end(child: ChildProcess): Promise<void> {
