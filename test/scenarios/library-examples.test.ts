@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { ensureTasks, submitTask } from '../../zookeeper/recipes/tasks.ts';
 import { ensureWorkQueue, putItem } from '../../zookeeper/recipes/work-queue.ts';
 import { cleanEnvironment, gitfleet } from '../support/commands.ts';
 import { proxiesForTest } from '../support/proxy.ts';
@@ -92,23 +93,64 @@ it('key-watcher prints each new value, before and after the key exists', async (
   await stopped(watcher);
 });
 
-it('workers finish every task, though the leader and a worker are killed', async () => {
-  const env = { SESSION_TIMEOUT: '2s', WORK_MS: '1500' };
-  const workers = [1, 2, 3].map(() => start('workers', [], env));
-  const leading = () => workers.filter(({ lines }) => lines.findLast((line) => /leading$/.test(line)) === 'leading');
-  await expect.poll(() => leading().length, wide).toBe(1);
-  const [leader] = leading() as [(typeof workers)[number]];
-  const submits = ['a', 'b', 'c', 'd', 'e'].map((name) => start('workers', ['submit', name]));
-  await expect.poll(() => workers.flatMap(({ lines }) => lines).join(), wide).toContain('working on');
-  leader.child.kill('SIGKILL');
-  await expect.poll(() => leading().filter((each) => each !== leader).length, wide).toBe(1);
-  const other = workers.find((each) => each !== leader && !leading().includes(each));
-  other?.child.kill('SIGKILL');
+const [TASKS, WORKERS, WORKER_KILLS] = SOAK ? [200, 6, 50] : [12, 3, 4];
+it(`workers keep one result of each of ${TASKS} tasks, while ${WORKER_KILLS} are killed, the leader every other time`, {
+  timeout: 900_000,
+}, async () => {
+  const chance = seeded(SEED);
+  const session = open(servers.connect());
+  const env = { SESSION_TIMEOUT: '2s', WORK_MS: '400' };
+  const path = '/shop/tasks';
+  const all: ReturnType<typeof start>[] = [];
+  const alive = () => all.filter(({ child }) => child.exitCode === null && child.signalCode === null);
+  const leader = () => alive().find(({ lines }) => lines.findLast((line) => /leading$/.test(line)) === 'leading');
+  const begun = () => all.flatMap(({ lines }) => lines.filter((line) => line.startsWith('working on '))).length;
+  const refill = () => {
+    while (alive().length < WORKERS) all.push(start('workers', [], env));
+  };
+  refill();
+  await ensureTasks(session, { path });
+  const made = new Map<string, bigint>();
+  const stop = new AbortController();
+  const watching = (async () => {
+    for await (const list of session.watchChildren(`${path}/results`, { signal: stop.signal })) {
+      for (const id of list.exists ? list.names.filter((name) => !made.has(name)) : [])
+        made.set(id, (await session.exists(`${path}/results/${id}`))?.czxid ?? 0n);
+    }
+  })().catch(() => {});
+  const ids: string[] = [];
+  const submits = ['a', 'b'].map((name) => start('workers', ['submit', name]));
+  for (let kill = 0; kill < WORKER_KILLS; kill++) {
+    const before = begun();
+    while (ids.length < Math.ceil(((TASKS - submits.length) * (kill + 1)) / WORKER_KILLS))
+      ids.push(await submitTask(session, { path }, Buffer.from(`task-${ids.length}`)));
+    await expect.poll(() => leader() !== undefined && begun() > before, wide).toBe(true);
+    const isLeaderNext = kill % 2 === 0;
+    const victim = chance.pick(alive().filter((each) => (each === leader()) === isLeaderNext));
+    victim.child.kill('SIGKILL');
+    await victim.ended;
+    refill();
+  }
   for (const submit of submits) expect(await submit.ended).toBe(0);
-  const results = submits.flatMap(({ lines }) => lines);
-  expect(results.map((line) => line.replace(/\d+$/, 'n'))).toEqual(
-    ['a', 'b', 'c', 'd', 'e'].map((name) => `done: ${name} at attempt n`),
-  );
+  expect(submits.flatMap(({ lines }) => lines).join()).toMatch(/^done: a at attempt \d+,done: b at attempt \d+$/);
+  await expect.poll(() => session.children(`${path}/tasks`), { timeout: 120_000 }).toEqual([]);
+  const results = (await session.children(`${path}/results`)) ?? [];
+  expect(results).toHaveLength(TASKS);
+  expect(results).toEqual(expect.arrayContaining(ids));
+  // Each was made once: never written again, never removed and made again.
+  stop.abort();
+  await watching;
+  for (const id of results) {
+    const stat = await session.exists(`${path}/results/${id}`);
+    expect([id, stat?.version, stat?.czxid]).toEqual([id, 0, made.get(id) ?? stat?.czxid]);
+  }
+  expect([...made.keys()].filter((id) => !results.includes(id))).toEqual([]);
+  expect(made.size).toBeGreaterThan(TASKS / 2);
+  for (const folder of ['failed', 'claims']) expect(await session.children(`${path}/${folder}`)).toEqual([]);
+  for (const { child, ended } of alive()) {
+    child.kill('SIGKILL');
+    await ended;
+  }
 });
 
 it('configuration takes what is right, and keeps it where the next one is wrong', async () => {
