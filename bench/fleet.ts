@@ -1,50 +1,43 @@
-import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdirSync, openSync, readlinkSync, watch, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { join } from 'node:path';
 import { systemClock as clock, systemRandom as random } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
-import { createOrigin, type GitOrigin, temporaryDirectory } from '../test/support/git/origin.ts';
+import { createOrigin, temporaryDirectory } from '../test/support/git/origin.ts';
 import { findDistribution, startServers } from '../zookeeper/local/servers.ts';
 import { openSession } from '../zookeeper/open-session.ts';
 import type { Session } from '../zookeeper/session.ts';
-import { BARE_NODE_AGENT, BARE_PUBLISHER, NAIVE_AGENT, NAIVE_PUBLISHER } from './fleet-naive.ts';
-import { cpuOf, median, runMeasured } from './measured.ts';
+import { bareNode, type Fleet, naive, ours } from './fleet-kinds.ts';
+import { ORIGINS, type OriginKind, serveOrigin } from './fleet-origins.ts';
+import { cpuOfAll, median } from './measured.ts';
 
 /**
  * From publish to the last of 1, 10, 50 agent processes, next to two others in the same run: the naive version, a kazoo
- * watch per server that runs `git pull`, and the bare one, the least that Node and git can do. A small repository over
- * file, where nobody queues for the origin, everything on this machine; the same commit for all, turn by turn, each
- * while the others rest. `command`: from the start of the program that publishes (`gitfleet publish --detach
- * --no-check`; for the others a script that sets a znode, with kazoo for the naive version and with Node for the bare one); `write`: from ZooKeeper's time of the write. Arrived: the
- * link shows the commit; `git pull` has ended. CPU is of an agent and of its children that have ended, so without the two
- * gits that answer our agents' questions all the time: until the last agent has arrived, and until all rest again.
+ * watch per server that runs `git pull`, and the bare one, the least that Node and git can do. A small repository,
+ * everything on this machine; the same commit for all, turn by turn, each while the others rest. `command`: from the
+ * start of the program that publishes (`gitfleet publish --detach`; for the others a script that sets a znode, with
+ * kazoo for the naive version and with Node for the bare one); `write`: from ZooKeeper's time of the write. Arrived: the
+ * link shows the commit; `git pull` has ended. CPU is of an agent and of all its children: until the last agent has
+ * arrived, and until all rest again. What the git server needs counts in the times, not in the CPU of an agent.
  *
- * Arguments: numbers of agents (default 1 10 50), `--rounds=7`, `--packed`: the origin packs its objects before each
- * publish, so that our agents have to fetch by git, as from a git server.
+ * Arguments: numbers of agents (default 1 10 50) and
+ * - `--rounds=7`;
+ * - `--origin=file|git|http|ssh`: how all of them reach the repository (fleet-origins.ts);
+ * - `--rest`: all agents are done with what follows a deployment before the next turn begins; without it they only pause;
+ * - `--check`: our publisher asks the origin for the commit, as by default, instead of `--no-check`;
+ * - `--against=FILE`: dist/cli/main.cjs of another build, for a fourth fleet;
+ * - `--packed`: the origin packs its objects before each publish, so that our agents have to fetch by git also from a
+ *   directory.
  */
 const PROMISED: Readonly<Record<number, number>> = { 1: 1.2, 10: 1, 50: 1 };
 const FILES = 200;
-const ROUNDS = Number(process.argv.find((arg) => arg.startsWith('--rounds='))?.slice('--rounds='.length) ?? 7);
-const PACKED = process.argv.includes('--packed');
-const COUNTS = process.argv
-  .slice(2)
-  .filter((word) => /^\d+$/.test(word))
-  .map(Number);
-const MAIN = join(process.cwd(), 'dist/cli/main.cjs');
-const APP = '/app/bench';
-
-interface Fleet {
-  readonly name: string;
-  readonly pids: readonly number[];
-  /** The znode that the publisher sets. */
-  readonly config: string;
-  /** Resolves when every agent is at the commit. */
-  arrived(commitId: string): Promise<void>;
-  publish(commitId: string): Promise<unknown>;
-  stop(): Promise<void>;
-}
+const words = process.argv.slice(2).flatMap((word) => word.split('='));
+const after = (name: string) => (words.includes(name) ? words[words.indexOf(name) + 1] : undefined);
+const ROUNDS = Number(after('--rounds') ?? 7);
+const ORIGIN = (after('--origin') ?? 'file') as OriginKind;
+const AGAINST = after('--against');
+const PACKED = words.includes('--packed');
+const REST = words.includes('--rest');
+const CHECK = words.includes('--check');
+const COUNTS = words.filter((word, at) => /^\d+$/.test(word) && words[at - 1] !== '--rounds').map(Number);
 
 interface Figures {
   command: number[];
@@ -57,13 +50,16 @@ async function measure(count: number, connect: string): Promise<void> {
   const { path: directory, remove } = temporaryDirectory('bench-fleet');
   const session = openSession({ connect, defaultAcl: 'open', clock, random, log: createLog({ level: 'silent' }) });
   const fleets: Fleet[] = [];
+  const repository = createOrigin(join(directory, 'origin', 'shop.git'));
+  const origin = await serveOrigin(ORIGIN, repository, directory);
   try {
-    const origin = createOrigin(join(directory, 'shop.git'));
-    const first = origin.commit(Object.fromEntries(Array.from({ length: FILES }, (_, n) => [`src/${n}.txt`, text(n)])));
+    const files = Array.from({ length: FILES }, (_, n) => [`src/${n}.txt`, text(n)]);
+    const first = repository.commit(Object.fromEntries(files));
     for (const config of ['/naive', '/bare']) await session.create(config, Buffer.alloc(0), 'persistent');
-    fleets.push(await naive(count, connect, directory, origin));
-    fleets.push(await bareNode(count, connect, directory, origin));
-    fleets.push(await ours(count, connect, directory, origin));
+    const surroundings = { count, connect, directory, origin, check: CHECK };
+    fleets.push(await naive(surroundings), await bareNode(surroundings));
+    fleets.push(await ours(surroundings, join(process.cwd(), 'dist/cli/main.cjs'), 'gitfleet'));
+    if (AGAINST) fleets.push(await ours(surroundings, AGAINST, 'the other build'));
     const figures = new Map<Fleet, Figures>();
     for (const fleet of fleets) {
       figures.set(fleet, { command: [], write: [], cpu: [], cpuRest: [] });
@@ -71,8 +67,8 @@ async function measure(count: number, connect: string): Promise<void> {
     }
     // The first round only warms up.
     for (let round = 0; round <= ROUNDS; round++) {
-      const commitId = origin.commit({ 'src/0.txt': `round ${round}\n`, 'src/1.txt': `round ${round} too\n` });
-      if (PACKED) origin.git(['repack', '-adq']);
+      const commitId = repository.commit({ 'src/0.txt': `round ${round}\n`, 'src/1.txt': `round ${round} too\n` });
+      if (PACKED) repository.git(['repack', '-adq']);
       const first = round % fleets.length;
       for (const fleet of [...fleets.slice(first), ...fleets.slice(0, first)]) {
         await turn(fleet, commitId, session, round > 0 ? (figures.get(fleet) as Figures) : null);
@@ -85,6 +81,7 @@ async function measure(count: number, connect: string): Promise<void> {
   } finally {
     await Promise.all(fleets.map((fleet) => fleet.stop()));
     await session.close();
+    await origin.stop();
     remove();
   }
 }
@@ -92,12 +89,12 @@ async function measure(count: number, connect: string): Promise<void> {
 const text = (n: number) => `file ${n}\n${'the quick brown fox jumps over the lazy dog\n'.repeat(20)}`;
 
 async function turn(fleet: Fleet, commitId: string, session: Session, figures: Figures | null): Promise<void> {
-  const cpu = () => fleet.pids.reduce((sum, pid) => sum + cpuOf(pid), 0) / fleet.pids.length;
+  const cpu = () => fleet.pids.reduce((sum, pid) => sum + cpuOfAll(pid), 0) / fleet.pids.length;
   const before = cpu();
   const arrived = fleet.arrived(commitId).then(() => ({ at: clock.monotonic(), time: clock.now(), cpu: cpu() }));
   const started = clock.monotonic();
   const [last] = await Promise.all([arrived, fleet.publish(commitId)]);
-  await rest(cpu);
+  await rest(cpu, 10 / fleet.pids.length);
   const writtenAt = (await session.get(fleet.config))?.stat.mtime ?? Number.NaN;
   figures?.command.push(last.at - started);
   figures?.write.push(last.time - writtenAt);
@@ -105,144 +102,30 @@ async function turn(fleet: Fleet, commitId: string, session: Session, figures: F
   figures?.cpuRest.push(cpu() - before);
 }
 
-/** Waits until the agents have done nothing for a second and a half: what they do afterwards is theirs to pay. */
-async function rest(cpu: () => number): Promise<void> {
-  for (let quiet = 0, before = cpu(); quiet < 3; ) {
+/** Longer than an agent waits, once the whole fleet is done, before it does what follows a deployment. */
+const QUIET_MS = REST ? 6_000 : 1_500;
+
+/**
+ * Waits until the agents have done nothing for QUIET_MS, but for what sessions cost: what they do after a deployment is
+ * theirs to pay. @param tick the least that the kernel counts, per agent.
+ */
+async function rest(cpu: () => number, tick: number): Promise<void> {
+  const seen = [cpu()];
+  const looks = QUIET_MS / 500;
+  do {
     await clock.sleep(500);
-    const now = cpu();
-    quiet = now - before < 0.5 ? quiet + 1 : 0;
-    before = now;
-  }
-}
-
-async function naive(count: number, connect: string, directory: string, origin: GitOrigin) {
-  const agents = Array.from({ length: count }, (_, at) =>
-    spawn(
-      '/usr/bin/python3',
-      ['-c', NAIVE_AGENT, connect, '/naive', origin.directory, join(directory, `naive-${at}`)],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    ),
-  );
-  const publish = (commitId: string) => ['/usr/bin/python3', '-c', NAIVE_PUBLISHER, connect, '/naive', commitId];
-  return talking('naive: kazoo + git pull', '/naive', agents, directory, publish);
-}
-
-async function bareNode(count: number, connect: string, directory: string, origin: GitOrigin) {
-  const script = join(directory, 'bare-agent.cjs');
-  writeFileSync(script, BARE_NODE_AGENT);
-  const agents = Array.from({ length: count }, (_, at) =>
-    spawn(process.execPath, [script, connect, '/bare', origin.url, join(directory, `bare-${at}`), CLIENT], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    }),
-  );
-  const publisher = join(directory, 'publish.cjs');
-  writeFileSync(publisher, BARE_PUBLISHER);
-  const publish = (commitId: string) => [process.execPath, publisher, connect, '/bare', commitId, CLIENT];
-  return talking('bare: Node + git fetch', '/bare', agents, directory, publish);
-}
-
-const CLIENT = join(process.cwd(), 'node_modules/node-zookeeper-client');
-
-/** Agents that print `ready`, and each commit that they are at. */
-async function talking(
-  name: string,
-  config: string,
-  agents: readonly ChildProcessByStdio<null, Readable, null>[],
-  directory: string,
-  publish: (commitId: string) => readonly string[],
-): Promise<Fleet> {
-  const shown: string[] = [];
-  let check = () => {};
-  for (const [at, agent] of agents.entries()) {
-    createInterface(agent.stdout).on('line', (line) => {
-      shown[at] = line;
-      check();
-    });
-  }
-  const all = (commitId: string) =>
-    new Promise<void>((resolve) => {
-      check = () => {
-        if (agents.every((_, at) => shown[at] === commitId)) resolve();
-      };
-      check();
-    });
-  await all('ready');
-  return {
-    name,
-    config,
-    pids: agents.map((agent) => agent.pid as number),
-    arrived: all,
-    publish(commitId) {
-      const [program = '', ...args] = publish(commitId);
-      return runMeasured(program, args, directory);
-    },
-    stop: () => end(agents),
-  };
-}
-
-async function ours(count: number, connect: string, directory: string, origin: GitOrigin): Promise<Fleet> {
-  const here = ['-z', connect, '--app', APP];
-  const run = (...args: string[]) => runMeasured(process.execPath, [MAIN, ...args, ...here], directory);
-  await run('init', '--open');
-  const roots = Array.from({ length: count }, (_, at) => join(directory, `agent-${at}`, 'root'));
-  let check = () => {};
-  const children = roots.map((root, at) => {
-    mkdirSync(root, { recursive: true });
-    const log = openSync(join(root, '..', 'agent.log'), 'a');
-    const args = ['agent', 'run', '--id', `web-${at}`, '--root', root, '--state', join(root, '..', 'state')];
-    return spawn(process.execPath, [MAIN, ...args, '--allow-url', 'file:///', ...here], {
-      stdio: ['ignore', log, log],
-    });
-  });
-  const watchers = roots.map((root) => watch(root, () => check()));
-  const shown = (root: string) => {
-    try {
-      return basename(readlinkSync(join(root, 'shop')));
-    } catch {
-      return null;
-    }
-  };
-  return {
-    name: 'gitfleet',
-    config: `${APP}/config`,
-    pids: children.map((child) => child.pid as number),
-    arrived(commitId) {
-      const missing = new Set(roots);
-      return new Promise<void>((resolve) => {
-        check = () => {
-          for (const root of missing) if (shown(root) === commitId) missing.delete(root);
-          if (missing.size === 0) resolve();
-        };
-        check();
-      });
-    },
-    publish: (commitId) =>
-      run('publish', commitId, '--url', origin.url, '--relative-path', 'shop', '--detach', '--no-check'),
-    async stop() {
-      for (const watcher of watchers) watcher.close();
-      await end(children);
-    },
-  };
-}
-
-async function end(children: readonly ChildProcess[]): Promise<void> {
-  await Promise.all(
-    children.map(async (child) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await gone;
-    }),
-  );
+    seen.push(cpu());
+  } while (seen.length <= looks || (seen.at(-1) ?? 0) - (seen.at(-1 - looks) ?? 0) > Math.max(tick, 2));
 }
 
 function print(count: number, rows: readonly (readonly [string, Figures])[]): void {
   const row = (...cells: string[]) =>
     console.log(cells.map((cell, at) => (at ? cell.padStart(12) : cell.padEnd(26))).join(''));
-  const origin = PACKED ? 'packed origin' : 'origin as pushes leave it';
-  console.log(`\n${count} agents, ${ROUNDS} rounds, ${FILES} files of which 2 change, ${origin}; medians, ms\n`);
+  const origin = `origin by ${ORIGIN}${PACKED ? ', packed' : ''}`;
+  const how = `${REST ? 'all rest' : 'a pause'} between publishes${CHECK ? ', publisher asks the origin' : ''}`;
+  console.log(
+    `\n${count} agents, ${ROUNDS} rounds, ${FILES} files of which 2 change, ${origin}, ${how}; medians, ms\n`,
+  );
   row('', 'command', 'min', 'write', 'min', 'cpu each', 'until rest');
   for (const [name, { command, write, cpu, cpuRest }] of rows) {
     const cells = [
@@ -255,16 +138,18 @@ function print(count: number, rows: readonly (readonly [string, Figures])[]): vo
     ];
     row(name, ...cells.map((cell) => cell.toFixed(cell < 100 ? 1 : 0)));
   }
-  const [theirs, bare, own] = rows.map(([, figures]) => figures) as [Figures, Figures, Figures];
-  const ratio = (one: Figures, to: Figures, of: 'command' | 'write') => (median(one[of]) / median(to[of])).toFixed(2);
+  const [theirs, bare, own, other] = rows.map(([, figures]) => figures) as [Figures, Figures, Figures, Figures?];
+  const ratio = (one: Figures, to: Figures, of: keyof Figures) => (median(one[of]) / median(to[of])).toFixed(2);
   const promised = PROMISED[count] === undefined ? '' : ` (promised: at most ${PROMISED[count].toFixed(1)})`;
-  const said = (one: Figures, to: Figures) => `${ratio(one, to, 'command')}; from the write ${ratio(one, to, 'write')}`;
+  const said = (one: Figures, to: Figures) =>
+    `${ratio(one, to, 'command')}; from the write ${ratio(one, to, 'write')}; cpu ${ratio(one, to, 'cpuRest')}`;
   console.log(`\npublish to last of ${count}, times the naive version: ${said(own, theirs)}${promised}`);
-  console.log(
-    `the bare one, times the naive version: ${said(bare, theirs)}; gitfleet, times the bare one: ${said(own, bare)}`,
-  );
+  console.log(`the bare one, times the naive version: ${said(bare, theirs)}`);
+  console.log(`gitfleet, times the bare one: ${said(own, bare)}`);
+  if (other) console.log(`gitfleet, times the other build: ${said(own, other)}`);
 }
 
+if (!ORIGINS.includes(ORIGIN)) throw new Error(`--origin is one of ${ORIGINS.join(', ')}`);
 const { ZOOKEEPER_HOME, JAVA_HOME, PATH } = process.env;
 const distribution = await findDistribution({ ZOOKEEPER_HOME, JAVA_HOME, PATH });
 if ('missing' in distribution) throw new Error(distribution.missing);

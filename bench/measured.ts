@@ -13,10 +13,15 @@ export interface Took {
 const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...environment } = process.env;
 
 /** Runs a program to its end. @throws Error where it does not exit with 0. */
-export async function runMeasured(program: string, args: readonly string[], cwd: string): Promise<Took> {
+export async function runMeasured(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Took> {
   const cpuBefore = cpuOfEndedChildren();
   const started = clock.monotonic();
-  const child = spawn(program, args, { cwd, env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, args, { cwd, env: { ...environment, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => {
     said += text;
@@ -28,6 +33,24 @@ export async function runMeasured(program: string, args: readonly string[], cwd:
   const wallMs = clock.monotonic() - started;
   if (exitCode !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${exitCode}: ${said}`);
   return { wallMs, cpuMs: cpuOfEndedChildren() - cpuBefore };
+}
+
+/**
+ * Of a process, of its children that ended, and of the ones that still run, such as the gits that answer an agent's
+ * questions all the time; ms.
+ */
+export function cpuOfAll(pid: number): number {
+  const running = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+  return running.reduce((sum, child) => sum + cpuOfGone(child), cpuOf(pid));
+}
+
+/** A child may end between the two looks; its parent counts it then. */
+function cpuOfGone(pid: number): number {
+  try {
+    return cpuOfAll(pid);
+  } catch {
+    return 0;
+  }
 }
 
 /** Of all children that ended and were waited for, ms (proc(5): cutime and cstime). */

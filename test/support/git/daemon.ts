@@ -7,11 +7,14 @@ export interface GitDaemon {
   stop(): Promise<void>;
 }
 
-/** A plain git daemon on loopback, with its own short listen queue, as many agents at once would meet it. */
-export async function startGitDaemon(root: string): Promise<GitDaemon> {
+/**
+ * A plain git daemon on loopback, with its own short listen queue, as many agents at once would meet it.
+ * @param more further arguments.
+ */
+export async function startGitDaemon(root: string, more: readonly string[] = []): Promise<GitDaemon> {
   const port = await freePort();
   const flags = ['--reuseaddr', '--listen=127.0.0.1', `--port=${port}`, `--base-path=${root}`, '--export-all'];
-  flags.push('--enable=upload-archive');
+  flags.push('--enable=upload-archive', ...more);
   const child = spawn('git', ['daemon', ...flags], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   let said = '';
   child.stderr.on('data', (chunk) => {
