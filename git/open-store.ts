@@ -12,7 +12,7 @@ import { cameFrom } from './repository/commit-origin.ts';
 import { fetchCommit } from './repository/fetch.ts';
 import { gc } from './repository/gc.ts';
 import { createDoubting, markSuspect, suspicionOf } from './repository/replace-store.ts';
-import { isPinned, notHere, pinned, unpin } from './repository/repository.ts';
+import { isPinned, notHere, pinnedNames, unpin } from './repository/repository.ts';
 import { checkedCommitId } from './run/commit-id.ts';
 import { accessTo } from './run/credentials.ts';
 import { FETCH_LIMITS, type FetchLimits } from './run/deadline.ts';
@@ -21,6 +21,7 @@ import { type GitFailpoint, NO_GIT_FAILPOINT } from './run/failpoints.ts';
 import { marksOf } from './run/orphans.ts';
 import { createGit } from './run/process.ts';
 import type { Store } from './store.ts';
+import { createContentsMemory } from './worktree/contents-memory.ts';
 import { undeletableIn } from './worktree/discard.ts';
 import { inspectWorkTree } from './worktree/inspect.ts';
 import { type OpenSpare, openSpare } from './worktree/open-spare.ts';
@@ -118,7 +119,7 @@ export function openStore(options: StoreOptions): Store {
       });
     },
     unpin: (commitId) => writing(() => unpin(store, checkedCommitId(commitId))),
-    pinned: () => pinned(store),
+    pinned: () => pinnedNames(store),
     spare(directory) {
       const path = checkedPath(directory);
       const spare = spares.get(path) ?? openSpare(store, path);
@@ -181,6 +182,7 @@ function partsOf(options: StoreOptions) {
     fresh: new Set<CommitId>(),
     soundness: { proved: false, unprovable: false },
     catchingUp: new Map<string, Promise<void>>(),
+    contents: createContentsMemory(),
   };
 }
 

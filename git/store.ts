@@ -58,6 +58,7 @@ export interface Store {
   fetch(request: FetchRequest, signal: AbortSignal): Promise<FetchOutcome>;
   /** Drops the pin; the next clean-up removes the objects. */
   unpin(commitId: CommitId): Promise<void>;
+  /** The commits that are pinned, even if a damaged store has lost their objects. */
   pinned(): Promise<CommitId[]>;
   /** The spare at `directory`, which need not exist yet. */
   spare(directory: string): Spare;

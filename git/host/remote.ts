@@ -12,6 +12,7 @@ import { checkedCommitId, objectFormatOf } from '../run/commit-id.ts';
 import { gitError, gitFailure } from '../run/errors.ts';
 import { type CommitGraph, commitGraph } from './commit-graph.ts';
 import { forPublisher } from './publisher-hints.ts';
+import { sawBranch } from './seen-branch.ts';
 import { networkEnvironment, type UserEnvironment, userGit } from './user-git.ts';
 
 /**
@@ -33,6 +34,11 @@ export interface Remote {
    * @throws FleetError CLONE_OWNER if git refuses to read the clone.
    */
   inferUrl(directory: string): Promise<string | null>;
+  /**
+   * The url as `inferUrl` gives it, if that repository need not be asked for the commit, because a push or a fetch of
+   * the clone saw it there a moment ago, as the tip of a branch. Otherwise null.
+   */
+  seenAt(directory: string, commitId: CommitId): Promise<string | null>;
   /** How the commits of the clone at `directory` are related. */
   graph(directory: string): CommitGraph;
   /**
@@ -93,6 +99,25 @@ export function createRemote(options: RemoteOptions): Remote {
     return new Set(found.map(([, object, peeled]) => peeled || object)).size > 1;
   }
 
+  /** The upstream of the branch in the clone, else `origin`. */
+  async function remoteOf(directory: string): Promise<{ readonly name: string; readonly url: string } | null> {
+    const git = local(directory);
+    const config = async (key: string) => (await git.getConfig(key)).value;
+    const head = await git.raw('rev-parse', '--abbrev-ref', 'HEAD').catch((error: Error) => {
+      if (DUBIOUS.test(error.message)) throw cloneOwner(directory);
+      return '';
+    });
+    const branch = head.trim();
+    const upstream = branch === '' || branch === 'HEAD' ? null : await config(`branch.${branch}.remote`);
+    for (const name of upstream && upstream !== '.' ? [upstream, 'origin'] : ['origin']) {
+      const written = await config(`remote.${name}.url`);
+      if (!written) continue;
+      if (PLAIN_URL.test(written)) return { name, url: written };
+      return { name, url: (await git.raw('ls-remote', '--get-url', name).catch(() => written)).trim() };
+    }
+    return null;
+  }
+
   return {
     async resolveRef(where, rev, signal) {
       if (isUrl(where)) return chooseRef(await advertised(where, signal), where, rev);
@@ -129,22 +154,18 @@ export function createRemote(options: RemoteOptions): Remote {
       }
     },
 
-    async inferUrl(directory) {
-      const git = local(directory);
-      const config = async (key: string) => (await git.getConfig(key)).value;
-      const head = await git.raw('rev-parse', '--abbrev-ref', 'HEAD').catch((error: Error) => {
-        if (DUBIOUS.test(error.message)) throw cloneOwner(directory);
-        return '';
-      });
-      const branch = head.trim();
-      const upstream = branch === '' || branch === 'HEAD' ? null : await config(`branch.${branch}.remote`);
-      for (const name of upstream && upstream !== '.' ? [upstream, 'origin'] : ['origin']) {
-        const written = await config(`remote.${name}.url`);
-        if (!written) continue;
-        if (PLAIN_URL.test(written)) return written;
-        return (await git.raw('ls-remote', '--get-url', name).catch(() => written)).trim();
-      }
-      return null;
+    inferUrl: async (directory) => (await remoteOf(directory))?.url ?? null,
+
+    async seenAt(directory, commitId) {
+      const remote = await remoteOf(directory);
+      if (remote === null || !isDistant(remote.url)) return null;
+      // Not through simple-git, which delays commands that print nothing.
+      const say = async (args: readonly string[]) => {
+        const said = await ask(['-C', directory, ...args], '', undefined);
+        return said.exitCode === 0 ? said.stdout.toString('utf8').trim() : '';
+      };
+      const seen = await sawBranch(say, remote.name, checkedCommitId(commitId), options.clock.now());
+      return seen ? remote.url : null;
     },
 
     graph: (directory) => commitGraph((args) => local(directory).raw([...args])),
@@ -225,5 +246,8 @@ function notAnswered(said: RunResult, url: string): FleetError {
 /** `shown`: as git shows it, `main` or `origin/main`. `bare`: its name in its own repository, `main` for both. */
 const shown = (name: string): string => name.replace(/^refs\/(?:heads|remotes)\//, '');
 const bare = (name: string): string => name.replace(/^refs\/(?:heads\/|remotes\/[^/]+\/)/, '');
+
+/** Over a network, where a question takes a handshake; a directory on this machine is asked in no time. */
+const isDistant = (url: string): boolean => !/^(file:|[./])/.test(url);
 
 const isUrl = (where: string) => /^[a-z][a-z0-9+.-]*:\/\//.test(where);

@@ -42,7 +42,7 @@ export async function checkContent(
   signal: AbortSignal,
 ): Promise<TreeEntry[]> {
   const entries = await checkTree(source, rules, commitId, signal);
-  await checkRoom(directory, sumOf(entries));
+  await checkRoom(directory, entries);
   return entries;
 }
 
@@ -61,7 +61,8 @@ export async function checkTree(
   return entries;
 }
 
-const sumOf = (entries: readonly TreeEntry[]) => entries.reduce((sum, { size }) => sum + (size ?? 0), 0);
+const sumOf = (entries: readonly { readonly size: number | null }[]) =>
+  entries.reduce((sum, { size }) => sum + (size ?? 0), 0);
 
 /** The checks that work on any subset of the entries: names, kinds, sizes, symlinks. */
 export async function checkEntries(
@@ -112,7 +113,9 @@ async function refusePointers(reader: ObjectReader, entries: readonly TreeEntry[
   throw gitError('LFS_POINTERS', reason);
 }
 
-async function checkRoom(directory: string, total: number): Promise<void> {
+/** Whether `directory` has room for these files. @throws FleetError NO_SPACE */
+export async function checkRoom(directory: string, files: readonly { readonly size: number | null }[]): Promise<void> {
+  const total = sumOf(files);
   const room = await roomAt(directory);
   if (room === null || room >= total) return;
   throw gitError('NO_SPACE', `the commit needs ${total} bytes at ${directory}, ${room} are free`);

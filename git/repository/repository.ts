@@ -4,7 +4,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { CommitId, RepositoryUrl } from '../../schemas/values.ts';
 import type { ObjectSource } from '../objects/object-reader.ts';
-import { checkedCommitId, type ObjectFormat } from '../run/commit-id.ts';
+import { checkedCommitId, isCommitId, type ObjectFormat } from '../run/commit-id.ts';
 import { gitError } from '../run/errors.ts';
 import type { GitFailpoint } from '../run/failpoints.ts';
 import { cameFrom, forgetOrigins } from './commit-origin.ts';
@@ -103,6 +103,11 @@ export async function pin(repository: Repository, commitId: CommitId): Promise<v
 export async function unpin(repository: Repository, commitId: CommitId): Promise<void> {
   if (!(await exists(repository))) return;
   await forgetOrigins(repository, commitId);
+  const { directory } = repository;
+  const packed = await readFile(join(directory, 'packed-refs'), 'utf8').catch(() => '');
+  // In the writing turn, so no git writes a ref now. A ref that is not packed is this one file.
+  if (!packed.includes(pinOf(commitId)))
+    return await rm(join(directory, pinOf(commitId)), { recursive: true, force: true });
   await repository.git.output(['update-ref', '-d', pinOf(commitId)], { gitDir: repository.directory });
 }
 
@@ -137,6 +142,11 @@ export async function removeBrokenPins({ directory }: Pick<Repository, 'director
 
 /** A directory, a loop of links, or a link to nothing. */
 const NO_FILE = new Set(['EISDIR', 'ELOOP', 'ENOENT']);
+
+/** The commits that pins name, whether or not their objects are here. Starts no process. */
+export async function pinnedNames(repository: Pick<Repository, 'directory'>): Promise<CommitId[]> {
+  return [...new Set(await pinNames(repository))].filter(isCommitId);
+}
 
 /** The names below refs/pins/, read from the files themselves: starts no process, and does not check what they name. */
 export async function pinNames({ directory }: Pick<Repository, 'directory'>): Promise<string[]> {

@@ -64,8 +64,11 @@ export async function isWholeCheckout(
   return expected.treeId === treeId && head === commitId && indexed && listed;
 }
 
-/** @param top as latin1, one character per byte. */
-async function holdsJust(top: string, directories: Expected['directories']): Promise<boolean> {
+/**
+ * Whether the directories on disk have exactly these entries, each of its kind.
+ * @param top as latin1, one character per byte.
+ */
+export async function holdsJust(top: string, directories: Expected['directories']): Promise<boolean> {
   let listed = 0;
   for (const [prefix, wanted] of directories) {
     listed += 1;

@@ -1,13 +1,15 @@
 import type { Logger } from '../../runtime/log.ts';
 import type { CommitId } from '../../schemas/values.ts';
-import { type ContentRules, checkContent } from '../objects/content.ts';
+import { type ContentRules, checkContent, checkRoom } from '../objects/content.ts';
 import { type Difference, readDifference } from '../objects/difference.ts';
 import type { ObjectSource } from '../objects/object-reader.ts';
+import type { ContentsMemory } from './contents-memory.ts';
 import { type Contents, contentsOf } from './full-checkout.ts';
 
 /** The objects of a commit, and the rules for judging it. */
 interface JudgedSource extends ObjectSource {
   readonly rules: ContentRules;
+  readonly contents: ContentsMemory;
   readonly log: Logger;
 }
 
@@ -32,6 +34,11 @@ export async function chooseWrite(
 ): Promise<WriteChoice> {
   const difference = base === null ? null : await readDifference(source, base, commitId);
   if (difference) return { difference, contents: null };
+  const known = source.contents.of(commitId); // Judged before, by the same rules.
+  if (known) {
+    await checkRoom(directory, known.files);
+    return { difference: null, contents: known };
+  }
   const entries = await checkContent(source, source.rules, commitId, directory, signal);
   return { difference: null, contents: contentsOf(entries, commitId) };
 }

@@ -1,6 +1,7 @@
 import type { CommitId } from '../../schemas/values.ts';
-import type { Git, GitCall, GitSandbox } from '../run/process.ts';
-import { simpleGitIn } from '../run/simple-git.ts';
+import { isCommitId } from '../run/commit-id.ts';
+import type { Git, GitCall } from '../run/process.ts';
+import { readHead } from './proof.ts';
 import type { WorkTree } from './work-tree.ts';
 
 /** How a work tree differs from its commit. Each list has at most 20 names. */
@@ -37,23 +38,17 @@ export async function compareWorkTree(
   index: Index,
 ): Promise<Drift> {
   const [head, differing, strangers] = await Promise.all([
-    headOf(git.sandbox, tree),
+    readHead(tree),
     differingFrom(git, commitId, except, call, index),
     strangersIn(git, except, call),
   ]);
   return {
-    head,
+    head: isCommitId(head) ? head : null,
     changed: names(differing.filter(({ status }) => status !== 'D' && status !== 'A')),
     missing: names(differing.filter(({ status }) => status === 'D')),
     // In the index but not in the commit: added.
     strangers: names([...differing.filter(({ status }) => status === 'A'), ...strangers]),
   };
-}
-
-async function headOf(sandbox: GitSandbox, tree: WorkTree): Promise<CommitId | null> {
-  const git = simpleGitIn(sandbox, tree.directory, { GIT_DIR: tree.admin });
-  const said = await git.raw('rev-parse', '--verify', 'HEAD').catch(() => '');
-  return said === '' ? null : (said.trim() as CommitId);
 }
 
 async function differingFrom(git: Git, commitId: CommitId, except: readonly string[], call: GitCall, index: Index) {

@@ -28,11 +28,23 @@ export interface Contents {
  */
 export function contentsOf(entries: readonly TreeEntry[], commitId: CommitId): Contents | null {
   const files: FlatEntry[] = [];
-  for (const { mode, id, path, size } of entries) {
-    if (mode === DIRECTORY) continue;
-    if (!MODES.has(mode) || ODD.test(path) || (mode === SYMLINK && GIT_READS.test(path))) return null;
-    files.push({ mode, id, size: size ?? 0, path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1') });
+  for (const entry of entries) {
+    if (entry.mode === DIRECTORY) continue;
+    const flat = flatEntry(entry);
+    if (flat === null) return null;
+    files.push(flat);
   }
+  return contentsOfFiles(files, commitId);
+}
+
+/** Null: git's own checkout must write it. */
+export function flatEntry({ mode, id, path, size }: TreeEntry): FlatEntry | null {
+  if (!MODES.has(mode) || ODD.test(path) || (mode === SYMLINK && GIT_READS.test(path))) return null;
+  return { mode, id, size: size ?? 0, path: ASCII.test(path) ? path : Buffer.from(path).toString('latin1') };
+}
+
+/** @param files in the order of an index. @returns null as `contentsOf` does. */
+export function contentsOfFiles(files: readonly FlatEntry[], commitId: CommitId): Contents | null {
   return eachIsOneThing(files) ? { commitId, files, image: indexImage(files, objectFormatOf(commitId)) } : null;
 }
 

@@ -5,8 +5,9 @@ import { findWorkTree, type WorkTree, type WorkTreeStore, writingIn } from './wo
 
 /**
  * apply-diff.ts writes files, not the index: updating an index takes time in proportion to the repository, and the swap
- * of the link does not need it. So the paths are noted before the files change. The index is updated a second after the
- * release was moved into place, when an inspection needs it, or, after a crash, at the next start.
+ * of the link does not need it. So the paths are noted before the files change. The index is updated when an inspection
+ * or the next write needs it, or, after a crash, at the next start. An inspection that needs no git makes a new one
+ * (quick-inspection.ts).
  */
 const BEHIND = 'gitfleet-index-behind';
 

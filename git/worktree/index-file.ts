@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { ObjectFormat } from '../run/commit-id.ts';
 
 /** A file or symlink, in a flat list of a tree. */
@@ -64,15 +64,73 @@ export async function isIndexOf(file: string, { bytes: image, offsets }: IndexIm
   return bytes.subarray(0, image.length).equals(image);
 }
 
+/** What an index says of a file: seconds and nanoseconds of ctime and of mtime, device, inode, owner, group. */
+export type Seen = readonly [number, number, number, number, number, number, number, number];
+
+interface IndexEntry {
+  readonly mode: string;
+  readonly id: string;
+  readonly seen: Seen;
+}
+
+/**
+ * The entries of an index of version 2, by path, and the second in which the index was written. Null if it is absent,
+ * damaged, of another version, or in a merge. @param like an id of the repository's hash format.
+ */
+export async function readIndex(
+  file: string,
+  like: string,
+): Promise<{ readonly entries: ReadonlyMap<string, IndexEntry>; readonly writtenS: number } | null> {
+  const [bytes, found] = await Promise.all([readFile(file), stat(file)]).catch(() => [Buffer.alloc(0), null] as const);
+  const idBytes = like.length / 2;
+  const end = bytes.length - idBytes;
+  if (found === null || end < HEADER || !bytes.subarray(0, 8).equals(VERSION_2)) return null;
+  const sum = createHash(idBytes === 32 ? 'sha256' : 'sha1').update(bytes.subarray(0, end));
+  if (!sum.digest().equals(bytes.subarray(end))) return null;
+  const entries = new Map<string, IndexEntry>();
+  const pathAt = ID_AT + idBytes + 2;
+  let at = HEADER;
+  for (let left = bytes.readUInt32BE(8); left > 0; left--) {
+    const zero = bytes.indexOf(0, at + pathAt);
+    if (zero < 0 || zero >= end || (bytes.readUInt16BE(at + pathAt - 2) & STAGE) !== 0) return null;
+    const path = bytes.toString('latin1', at + pathAt, zero);
+    entries.set(path, {
+      mode: bytes.readUInt32BE(at + MODE_AT).toString(8),
+      id: bytes.toString('hex', at + ID_AT, at + ID_AT + idBytes),
+      seen: SEEN_AT.map((offset) => bytes.readUInt32BE(at + offset)) as unknown as Seen,
+    });
+    at += (pathAt + (zero - at - pathAt) + 8) & ~7;
+  }
+  return { entries, writtenS: Math.floor(found.mtimeMs / 1_000) };
+}
+
+/** The whole file of an index with this image, where each of its files was seen like this, in the same order. */
+export function sealedIndex(
+  { bytes: image, offsets }: IndexImage,
+  seen: readonly Seen[],
+  format: ObjectFormat,
+): Buffer {
+  const bytes = Buffer.from(image);
+  for (const [n, at] of offsets.entries()) {
+    for (const [which, offset] of SEEN_AT.entries()) bytes.writeUInt32BE(seen[n]?.[which] ?? 0, at + offset);
+  }
+  return Buffer.concat([bytes, createHash(format).update(bytes).digest()]);
+}
+
 export const idBytesOf = (format: ObjectFormat): number => (format === 'sha256' ? 32 : 20);
 
 export const HEADER = 12;
+/** Signature and version. */
+const VERSION_2 = Buffer.from('DIRC\0\0\0\x02', 'latin1');
 /** Within an entry: times, device and inode, the mode, owner and group, the size, the id. */
 const MTIME_AT = 8;
 const INODE_AT = 20;
 const MODE_AT = 24;
 const SIZE_AT = 36;
 const ID_AT = 40;
+const SEEN_AT = [0, 4, MTIME_AT, 12, 16, INODE_AT, 28, 32];
+/** In the flags: not zero in a merge. */
+const STAGE = 0x3000;
 /** The length in the flags of longer paths. The other flags are for merges and for git's internal use. */
 const MAX_NAMED = 0xfff;
 

@@ -6,10 +6,17 @@ import { removeStaleOfWorkTree } from '../repository/stale-files.ts';
 import { isCommitId } from '../run/commit-id.ts';
 import type { Git, GitCall } from '../run/process.ts';
 import { compareWorkTree, type Drift } from './compare.ts';
+import type { ContentsMemory } from './contents-memory.ts';
 import { forgetIndexBehind, indexCaughtUp } from './index-catch-up.ts';
 import { indexIsOfThisBoot, noteBoot, readHead } from './proof.ts';
+import { lookQuickly } from './quick-inspection.ts';
 import { refreshRacy } from './racy-index.ts';
 import { type WorkTree, type WorkTreeStore, writingIn } from './work-tree.ts';
+
+/** The store as an inspection needs it. */
+export interface InspectedStore extends WorkTreeStore {
+  readonly contents: ContentsMemory;
+}
 
 export interface InspectOptions {
   /** Hash every file, with a new index: also finds changes that kept size and times. */
@@ -23,7 +30,7 @@ export interface InspectOptions {
  * and every other file, including ignored ones. Writes nothing into the tree.
  */
 export async function inspectWorkTree(
-  store: WorkTreeStore,
+  store: InspectedStore,
   tree: WorkTree,
   commitId: CommitId,
   signal: AbortSignal,
@@ -33,10 +40,12 @@ export async function inspectWorkTree(
   if (!deep) {
     // Without a HEAD, git does not accept the admin directory as a repository; a restore writes it again.
     if (!isCommitId(await readHead(tree))) return { head: null, changed: [], missing: [], strangers: [] };
+    const quick = except.length === 0 ? await perhapsQuickly(store, tree, commitId, signal) : 'git has to look';
+    if (quick === 'unchanged') return { head: commitId, changed: [], missing: [], strangers: [] };
     const compare = () => compareWorkTree(git, tree, commitId, except, writingIn(tree, signal), 'believed');
     try {
       await indexCaughtUp(store, tree);
-      const isTrusted = (await indexIsOfThisBoot(tree)) && (await hasIndex(tree));
+      const isTrusted = quick !== 'other bytes' && (await indexIsOfThisBoot(tree)) && (await hasIndex(tree));
       if (!isTrusted) await remakeIndex(git, tree, commitId, signal);
       await refreshRacy(store, tree, signal);
       return await compare();
@@ -55,6 +64,17 @@ export async function inspectWorkTree(
   } finally {
     await rm(index, { force: true });
   }
+}
+
+/** A failure has no effect: git then looks, and tells what is wrong. */
+async function perhapsQuickly(store: InspectedStore, tree: WorkTree, commitId: CommitId, signal: AbortSignal) {
+  const contents = store.contents.of(commitId);
+  if (contents === null) return 'git has to look';
+  return await lookQuickly(store, tree, commitId, contents, signal).catch((error: unknown) => {
+    if (signal.aborted || isAbort(error)) throw error;
+    store.log.debug({ directory: tree.directory, error }, 'git has to compare the work tree');
+    return 'git has to look';
+  });
 }
 
 /** Makes a new index at `index`: every file is hashed; the tree's own index is neither read nor written. */

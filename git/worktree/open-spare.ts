@@ -34,7 +34,7 @@
  * boot that wrote it, because after a power loss it may be on disk and the files not.
  *
  * `moveTo` needs the note. Afterwards only `restore` (restore-files.ts) writes into the directory; the index of a
- * release written by way 1 is brought up to date a second later (index-catch-up.ts). `takeOver` turns an old release
+ * release written by way 1 is brought up to date by its first inspection (index-catch-up.ts). `takeOver` turns an old release
  * into the spare, without the note: readers may have written there.
  *
  * Not promised here: that the commit may be deployed at all, or that the release stays unchanged once others can write
@@ -54,20 +54,14 @@ import { applyDiff } from './apply-diff.ts';
 import { checkOut } from './checkout.ts';
 import { type Expected, expectedOf } from './checkout-proof.ts';
 import { chooseWrite, type WriteChoice } from './choose-write.ts';
-import { catchUpIndex, indexCaughtUp } from './index-catch-up.ts';
+import { indexCaughtUp } from './index-catch-up.ts';
+import type { InspectedStore } from './inspect.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
 import { allHashedOnArrival, driftOf, mismatch, type Written } from './verify-spare.ts';
-import {
-  findWorkTree,
-  moveWorkTree,
-  refuseOthers,
-  removeWorkTree,
-  type WorkTree,
-  type WorkTreeStore,
-} from './work-tree.ts';
+import { findWorkTree, moveWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
 
 /** The store as the spare needs it. */
-interface SpareStore extends WorkTreeStore {
+interface SpareStore extends InspectedStore {
   readonly rules: ContentRules;
   /** False: always git's own checkout, never apply-diff.ts. */
   readonly diffEngine: boolean;
@@ -75,9 +69,6 @@ interface SpareStore extends WorkTreeStore {
 
 /** `Spare` of store.ts, plus reading ahead. */
 export type OpenSpare = ReturnType<typeof openSpare>;
-
-/** By then the link is swapped, even if many agents share the cores, and nothing waits for the index. */
-const FOLLOW_UP_MS = 1_000;
 
 /** The spare at `directory`. Nothing that an earlier process left is trusted unless its proof note says so. */
 export function openSpare(store: SpareStore, directory: string) {
@@ -143,6 +134,8 @@ export function openSpare(store: SpareStore, directory: string) {
     if (base === commitId) return;
     written = null;
     const { difference, contents } = await judgement(base, commitId, signal);
+    if (difference) store.contents.follow(difference);
+    else store.contents.keep(contents);
     const caughtUp =
       tree !== null &&
       (await indexCaughtUp(store, tree).then(
@@ -209,8 +202,7 @@ export function openSpare(store: SpareStore, directory: string) {
     if ((await readProof(tree)) === null) {
       throw gitError('NOT_PROVED', `${directory} was not verified`);
     }
-    const moved = await moveWorkTree(store, tree, release);
-    store.clock.after(FOLLOW_UP_MS, () => void turn(() => catchUpIndex(store, moved)));
+    await moveWorkTree(store, tree, release);
   }
 
   async function takeOver(release: string): Promise<void> {

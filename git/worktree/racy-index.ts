@@ -31,6 +31,10 @@ export async function noteRacy(tree: WorkTree): Promise<void> {
   });
 }
 
+export async function forgetRacy(tree: WorkTree): Promise<void> {
+  await rm(join(tree.admin, RACY), { recursive: true, force: true });
+}
+
 export async function refreshRacy(
   { clock, git }: Pick<Repository, 'clock' | 'git'>,
   tree: WorkTree,
@@ -40,5 +44,5 @@ export async function refreshRacy(
   const index = await stat(join(tree.admin, 'index')).catch(() => null);
   if (index === null || Math.floor(index.mtimeMs / 1_000) >= Math.floor(clock.now() / 1_000)) return;
   await git.run(['update-index', '-q', '--refresh'], writingIn(tree, signal));
-  await rm(join(tree.admin, RACY), { recursive: true, force: true });
+  await forgetRacy(tree);
 }

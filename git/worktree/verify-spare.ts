@@ -7,9 +7,9 @@ import { environment } from '../run/process.ts';
 import { flushDifference, notAsWritten } from './apply-diff.ts';
 import { type Expected, isWholeCheckout } from './checkout-proof.ts';
 import { type Drift, isClean } from './compare.ts';
-import { inspectWorkTree } from './inspect.ts';
+import { type InspectedStore, inspectWorkTree } from './inspect.ts';
 import { readHead } from './proof.ts';
-import type { WorkTree, WorkTreeStore } from './work-tree.ts';
+import type { WorkTree } from './work-tree.ts';
 
 /** What the last write did and is not verified yet: a difference in a proved tree, or a checkout of everything. */
 export type Written = { readonly commitId: CommitId } & (WrittenDifference | CheckedOut);
@@ -30,7 +30,7 @@ interface CheckedOut {
  * Null: no drift, and what was written survives a power loss. @param last null: it is unknown how the tree was written.
  */
 export async function driftOf(
-  store: WorkTreeStore,
+  store: InspectedStore,
   tree: WorkTree,
   commitId: CommitId,
   last: Written | null,

@@ -53,7 +53,7 @@ async function deploy(commitId: CommitId): Promise<void> {
     await spare.moveTo(release);
   }
   swap(commitId);
-  // In the background of a real agent: recycle or remove what is old, make the next spare.
+  // In the background of a real agent: recycle or remove what is old, make the next spare, inspect what is served.
   const kept = [commitId, ...orders.commits.slice(0, orders.commits.indexOf(commitId)).slice(-1)];
   for (const old of list(releases).filter((name) => !kept.includes(name as CommitId))) {
     if (old.startsWith('.')) rmSync(join(releases, old), { recursive: true, force: true });
@@ -63,6 +63,7 @@ async function deploy(commitId: CommitId): Promise<void> {
   }
   await spare.write(commitId, signal);
   await spare.verify(commitId, signal);
+  await store.inspect(release, commitId, signal);
 }
 
 function swap(commitId: CommitId): void {
