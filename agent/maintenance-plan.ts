@@ -5,6 +5,8 @@ export interface MaintenanceTimes {
   readonly settledFor: string | null;
   /** When the active commit settled. */
   readonly settledAt: number;
+  /** Since when the rest of the fleet is done with this deployment, as far as this agent knows. Null: it is not. */
+  readonly fleetDoneAt: number | null;
   readonly inspectedAt: number | null;
   readonly tidiedAt: number;
   /** After a failure, nothing is tried before this time. */
@@ -25,8 +27,12 @@ export type MaintenanceTask =
   | { readonly do: 'remove'; readonly release: string }
   | { readonly do: 'tidy' };
 
-/** Fifty servers that share a disk or a core finish their deployments first; their spares are made afterwards. */
+/**
+ * Fifty servers that share a disk, a core or an origin finish their deployments first; their spares are made
+ * afterwards. A rollout may take hours: then the next deployment must not find every server without its spare.
+ */
 const AFTER_SETTLING_MS = 1_500;
+const FOR_THE_FLEET_MS = 60_000;
 const TIDY_MS = 3_600_000;
 
 /** The next task, the most useful one first, or the time until there is one. Pure. */
@@ -56,5 +62,25 @@ export function inspectionAt(times: MaintenanceTimes, verifyMs: number): number 
   return times.inspectedAt === null ? start : Math.max(start, times.inspectedAt + verifyMs);
 }
 
-const startOf = ({ settledAt, restUntil }: MaintenanceTimes): number =>
-  Math.max(settledAt + AFTER_SETTLING_MS, restUntil);
+function startOf({ settledAt, fleetDoneAt, restUntil }: MaintenanceTimes): number {
+  const atLatest = settledAt + FOR_THE_FLEET_MS;
+  return Math.max(Math.min(fleetDoneAt ?? atLatest, atLatest) + AFTER_SETTLING_MS, restUntil);
+}
+
+/** The times once this commit is seen settled, and the fleet deploying or not. Pure. */
+export function timesAt(
+  times: MaintenanceTimes,
+  { active, settledFor, fleetDeploys }: Seen,
+  now: number,
+): MaintenanceTimes {
+  const isSame = times.active === active && times.settledFor === settledFor;
+  const since = isSame ? times : { ...times, active, settledFor, settledAt: now, inspectedAt: null, restUntil: 0 };
+  const fleetDoneAt = fleetDeploys ? null : ((isSame ? times.fleetDoneAt : null) ?? now);
+  return { ...since, fleetDoneAt };
+}
+
+interface Seen {
+  readonly active: string;
+  readonly settledFor: string | null;
+  readonly fleetDeploys: boolean;
+}

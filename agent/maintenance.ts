@@ -9,7 +9,7 @@ import type { CommitId, TargetVersion } from '../schemas/values.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { listReleases } from './disk/releases.ts';
 import type { Emit } from './events.ts';
-import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue } from './maintenance-plan.ts';
+import { inspectionAt, type MaintenanceTask, type MaintenanceTimes, taskDue, timesAt } from './maintenance-plan.ts';
 import { forget, letGo, unpinStrays } from './room.ts';
 import type { Failpoint } from './state/failpoints.ts';
 import type { Journal } from './state/journal.ts';
@@ -38,8 +38,12 @@ interface ChoreParts {
 }
 
 export interface Maintenance {
-  /** Performs at most one due task. Resolves to the time until the next one is due; 0: at once. Never throws. */
-  next(active: CommitId, settledFor: TargetVersion, signal: AbortSignal): Promise<number>;
+  /**
+   * Performs at most one due task. Resolves to the time until the next one is due; 0: at once. Never throws.
+   * @param fleetDeploys whether other agents are still on their way to the same target: nothing is done meanwhile, for
+   * at most a minute.
+   */
+  next(active: CommitId, settledFor: TargetVersion, fleetDeploys: boolean, signal: AbortSignal): Promise<number>;
   /**
    * The same while something other than the served release is wanted: checks only whether that still matches its
    * commit. The spare, pins and old releases are left to the current deployment.
@@ -58,7 +62,8 @@ const AFTER_FAILURE_MS = 60_000;
 export function createMaintenance(parts: ChoreParts): Maintenance {
   const { clock } = parts;
   let times: MaintenanceTimes = {
-    ...{ active: null, settledFor: null, settledAt: 0, inspectedAt: null, tidiedAt: clock.monotonic(), restUntil: 0 },
+    ...{ active: null, settledFor: null, settledAt: 0, fleetDoneAt: null, inspectedAt: null, restUntil: 0 },
+    tidiedAt: clock.monotonic(),
   };
 
   async function perform(chore: MaintenanceTask, active: CommitId, signal: AbortSignal): Promise<void> {
@@ -93,13 +98,12 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
   async function perhaps(
     active: CommitId,
     settledFor: TargetVersion | null,
+    fleetDeploys: boolean,
     signal: AbortSignal,
     decide: (now: number) => Promise<{ readonly inMs: number } | (() => Promise<void>)>,
   ): Promise<number> {
     const now = clock.monotonic();
-    if (times.active !== active || (settledFor ?? times.settledFor) !== times.settledFor) {
-      times = { ...times, active, settledFor, settledAt: now, inspectedAt: null, restUntil: 0 };
-    }
+    times = timesAt(times, { active, settledFor: settledFor ?? times.settledFor, fleetDeploys }, now);
     parts.emit('maintenance', { state: 'begins' });
     try {
       const due = await decide(now);
@@ -117,15 +121,15 @@ export function createMaintenance(parts: ChoreParts): Maintenance {
   }
 
   return {
-    next: (active, settledFor, signal) =>
-      perhaps(active, settledFor, signal, async (now) => {
+    next: (active, settledFor, fleetDeploys, signal) =>
+      perhaps(active, settledFor, fleetDeploys, signal, async (now) => {
         const [releases, proved] = await Promise.all([listReleases(parts.layout), parts.spare.proved()]);
         const old = superfluous(releases, parts.journal(), parts.retention(), clock.now());
         const due = taskDue(times, { spareIsActive: proved === active, superfluous: old }, parts.verifyMs, now);
         return 'inMs' in due ? due : () => perform(due, active, signal);
       }),
     watch: (served, signal, drift) =>
-      perhaps(served, null, signal, async (now) => {
+      perhaps(served, null, false, signal, async (now) => {
         const inMs = inspectionAt(times, parts.verifyMs) - now;
         if (inMs > 0) return { inMs };
         return async () => {

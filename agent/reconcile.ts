@@ -15,7 +15,7 @@ import { spread } from '../runtime/backoff.ts';
 import { isCommitId } from '../schemas/commit-id.ts';
 import { type ActMemory, type ActParts, act, recordFailure } from './act.ts';
 import type { Signals } from './apply.ts';
-import { isUnproven, type RolloutView } from './coordination/clearance.ts';
+import { fleetDeploys, isUnproven, type RolloutView } from './coordination/clearance.ts';
 import { decide, type Pursuit } from './decide.ts';
 import type { Maintenance } from './maintenance.ts';
 import { type ObserveParts, observe } from './observe.ts';
@@ -96,11 +96,14 @@ export async function reconcileOnce(parts: ReconcileParts, memory: Memory, signa
   }
   parts.emit('rest', { wanted, because: next.because, journal: parts.journal() });
   const maintenanceInMs = settled
-    ? await parts.maintenance.next(settled.target.commitId, settled.targetVersion, signals.interrupt)
+    ? await maintain(parts, settled, view, signals.interrupt)
     : await watchServed(parts, wanted, signals.interrupt, 'as set');
   const retryInMs = next.because.kind === 'failed' ? next.because.retryInMs : null;
   return soonest(parts, [maintenanceInMs, retryInMs, waitsForFloor(next.because) ? FLOOR_MS : null]);
 }
+
+const maintain = ({ maintenance }: ReconcileParts, wanted: WantedTarget, view: RolloutView, interrupt: AbortSignal) =>
+  maintenance.next(wanted.target.commitId, wanted.targetVersion, fleetDeploys(wanted, view), interrupt);
 
 type Heard = Pick<Memory, 'heard' | 'view'>;
 

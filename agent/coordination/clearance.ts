@@ -96,11 +96,15 @@ export function isUnproven(wanted: WantedTarget, { rollout, base }: RolloutView)
 const isOpen = ({ state }: Pick<Rollout, 'state'>): boolean =>
   state === 'running' || state === 'paused' || state === 'halted';
 
+/** Whether, as far as the rollout says, agents are still on their way to this target. Pure. */
+export const fleetDeploys = ({ targetVersion }: WantedTarget, { rollout }: RolloutView): boolean =>
+  rollout?.targetVersion === targetVersion && rollout.state === 'running';
+
 /** Whether a new rollout view changes anything for this agent. Pure. */
 export function changesClearance(wanted: WantedTarget, before: RolloutView, now: RolloutView): boolean {
   const [was, is] = [before, now].map((view) => {
     const leave = clearanceOf(wanted.targetVersion, view, policyFor(wanted.target, view));
-    return JSON.stringify([leave, view.base, isUnproven(wanted, view)]);
+    return JSON.stringify([leave, view.base, isUnproven(wanted, view), fleetDeploys(wanted, view)]);
   });
   return was !== is;
 }
