@@ -59,8 +59,9 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
   const from = current?.commitId ?? null;
   const clone = complete ? null : asked.directory;
   const moves = asked.check && url !== current?.url;
+  const asks = asked.check && !(await isKnownThere(remote, asked, url, commitId));
   const [checked, allowed, signed, title, change] = await Promise.all([
-    asked.check ? checkRemote(remote, url, commitId, () => otherOrigin(remote, asked, url)) : NOT_CHECKED,
+    asks ? checkRemote(remote, url, commitId, () => otherOrigin(remote, asked, url)) : NOT_CHECKED,
     moves ? asked.agents().then((fleet) => judgeUrl(fleet, url)) : NOT_CHECKED,
     asked.check ? asked.agents().then((fleet) => judgeSignature(fleet, asked.audience)) : NOT_CHECKED,
     clone === null ? '' : titleOf(remote, clone, commitId),
@@ -72,6 +73,16 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
 }
 
 const NOT_CHECKED: UrlVerdict = { warning: null, refusal: null };
+
+/**
+ * Whether the repository need not be asked for the commit: it has just told what the name stands for, or the clone saw
+ * the commit there a moment ago.
+ */
+async function isKnownThere(remote: Remote, asked: Asked, url: RepositoryUrl, commitId: CommitId): Promise<boolean> {
+  if (asked.url !== null) return asked.rev === null || !isCommitId(asked.rev.toLowerCase());
+  const seen = await remote.seenAt(asked.directory, commitId).catch(() => null);
+  return seen !== null && canonical(seen, asked.directory) === url;
+}
 
 /** The url of the clone's origin, if it differs from the app's repository and no url was given. */
 async function otherOrigin(remote: Remote, asked: Asked, url: RepositoryUrl): Promise<RepositoryUrl | null> {
@@ -89,9 +100,13 @@ async function repositoryUrl(remote: Remote, asked: Asked): Promise<RepositoryUr
       'give it: --url https://host/shop.git',
     );
   }
+  return canonical(found, asked.directory);
+}
+
+function canonical(written: string, directory: string): RepositoryUrl {
   // Git accepts a plain path as a repository; agents accept only urls.
-  const plainPath = isAbsolute(found) || /^\.{1,2}(\/|$)/.test(found);
-  const text = plainPath ? pathToFileURL(resolve(asked.directory, found)).href : found;
+  const plainPath = isAbsolute(written) || /^\.{1,2}(\/|$)/.test(written);
+  const text = plainPath ? pathToFileURL(resolve(directory, written)).href : written;
   const parsed = parseUrl(text, ANY_URL);
   if (!parsed.ok) throw new FleetError(parsed.failure);
   return parsed.url;

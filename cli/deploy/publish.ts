@@ -17,7 +17,7 @@ import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
 import { usage, warn } from '../shell/terminal.ts';
 import { followOptions, followPublished, sayPublished } from './follow-published.ts';
-import { type Again, remoteOfUser, resolveAsked } from './resolve-asked.ts';
+import { type Again, remoteAskingNow, resolveAsked } from './resolve-asked.ts';
 import { signerOf } from './signer.ts';
 
 /**
@@ -34,21 +34,23 @@ export async function run({ options, words }: Call): Promise<number> {
   const by = author(process.env);
   const following = followOptions(options, settings, by);
   const signer = await signerOf(settings);
-  return await withSession(settings, async (session, access) => {
+  const over = new AbortController();
+  const remote = remoteAskingNow(settings, options, words[0], over.signal);
+  const publishing = withSession(settings, async (session, access) => {
     const paths = znodes(settings.app);
     const since = await readSharedState(session, paths);
     const again = options['again'] === true ? await shownNow(session, paths) : null;
     const agents = once(() => readFleet(session, paths));
-    const resolved = await resolveAsked(since, settings, options, words[0], agents, again);
+    const resolved = await resolveAsked(since, settings, options, words[0], agents, again, remote);
     warn(...resolved.warnings.map((each) => `warning: ${each}`));
     if (resolved.refusal) throw resolved.refusal;
     const target = (await signer?.sign(resolved.target, since.config.target)) ?? resolved.target;
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce, beforeWrite };
-    const graph = remoteOfUser().graph(process.cwd());
+    const graph = remote.graph(process.cwd());
     const ancestry = createAncestry(graph, resolved.target.commitId);
-    const publishing = publish(parts, since, {
+    const written = publish(parts, since, {
       target,
       contains: ancestry.contains,
       by,
@@ -57,13 +59,14 @@ export async function run({ options, words }: Call): Promise<number> {
       ref: resolved.target.gitfleet?.ref ?? null,
       force,
     });
-    const published = await interrupt.outcomeOf(publishing);
+    const published = await interrupt.outcomeOf(written);
     const { from, to } = resolved.change;
     const bringsBack = await findBringsBack(parts, graph, from, to);
     const contains = { bringsBack, unknown: ancestry.unknown };
     const first = () => sayPublished(published, resolved.change, following.json, contains);
     return await followPublished(parts, published, following, first, interrupt);
   });
+  return await publishing.finally(() => over.abort());
 }
 
 /** What the agents show, and the repository from a record of that commit, if history still has one. */

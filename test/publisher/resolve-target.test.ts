@@ -17,7 +17,11 @@ const config = (url: string | null) =>
   }) as SharedState;
 
 /** A clone of `origin`, beside repositories that have the commit or not. */
-function clone(origin: string | FleetError | null, having: Readonly<Record<string, 'tip' | 'absent' | FleetError>>) {
+function clone(
+  origin: string | FleetError | null,
+  having: Readonly<Record<string, 'tip' | 'absent' | FleetError>>,
+  seen: string | null = null,
+) {
   const asked: string[] = [];
   const remote = {
     resolveRef: async () => NEW as CommitId,
@@ -27,6 +31,7 @@ function clone(origin: string | FleetError | null, having: Readonly<Record<strin
       if (answer instanceof FleetError) throw answer;
       return answer;
     },
+    seenAt: async () => seen,
     inferUrl: async () => {
       if (origin instanceof FleetError) throw origin;
       return origin;
@@ -40,10 +45,10 @@ function clone(origin: string | FleetError | null, having: Readonly<Record<strin
 const resolve = (
   remote: Remote,
   state: SharedState,
-  more: { url?: string; check?: boolean; fleet?: AgentView[]; audience?: string } = {},
+  more: { url?: string; rev?: string; check?: boolean; fleet?: AgentView[]; audience?: string } = {},
 ) =>
   resolveTarget(remote, state, {
-    rev: 'HEAD',
+    rev: more.rev ?? 'HEAD',
     url: more.url ?? null,
     relativePath: 'shop',
     check: more.check ?? true,
@@ -81,6 +86,26 @@ describe('the repository of a target', () => {
     await expect(resolve(clone(null, {}).remote, config(null))).rejects.toMatchObject({ code: 'URL' });
     const foreign = FleetError.of('CLONE_OWNER', 'git does not read /clone, because it belongs to another user');
     await expect(resolve(clone(foreign, {}).remote, config(null))).rejects.toMatchObject({ code: 'CLONE_OWNER' });
+  });
+});
+
+describe('the question whether the repository has the commit', () => {
+  it('is not asked where the clone has just seen it there, or the repository said what the name stands for', async () => {
+    const own = clone(URL, { [URL]: 'tip' }, URL);
+    expect(await resolve(own.remote, config(URL))).toMatchObject({ refusal: null, warnings: [] });
+    const scp = clone(URL, {}, 'git@github.com:acme/other.git');
+    expect((await resolve(scp.remote, config(URL))).refusal?.code).toBe('COMMIT_NOT_ON_REMOTE');
+    const named = clone(URL, {});
+    expect(await resolve(named.remote, config(URL), { url: MINE })).toMatchObject({ refusal: null, warnings: [] });
+    expect([own.asked, scp.asked, named.asked]).toEqual([[], [URL], []]);
+  });
+
+  it('is asked where only an id was given, or the clone is one of another repository', async () => {
+    const other = clone(MINE, { [URL]: 'tip' }, MINE);
+    await resolve(other.remote, config(URL));
+    const id = clone(MINE, { [MINE]: 'tip' }, MINE);
+    await resolve(id.remote, config(URL), { url: MINE, rev: NEW });
+    expect([other.asked, id.asked]).toEqual([[URL], [MINE]]);
   });
 });
 
