@@ -1,0 +1,264 @@
+import * as z from 'zod';
+import { deployment, outcome } from '../../schemas/deployment.ts';
+import { failure as keptFailure } from '../../schemas/failure.ts';
+import { hold, quarantined } from '../../schemas/hold.ts';
+import { policy } from '../../schemas/policy.ts';
+import { auditRecord } from '../../schemas/records/audit.ts';
+import { swapSpread } from '../../schemas/records/cutover.ts';
+import { PHASES } from '../../schemas/report.ts';
+import { ROLLOUT_STATES } from '../../schemas/rollout.ts';
+import { said as saidBy } from '../../schemas/said.ts';
+
+/*
+ * What `gitfleet serve` sends, version 1: the state of one app (`status`, and `snapshot` in the stream), its changes
+ * (`delta`), and the answers of the other paths below /api/v1. The page, the OpenAPI document and generated clients are
+ * made from these shapes. Members may be added; none changes its meaning within version 1.
+ *
+ * Times are ms since the epoch by the clock of the ensemble (see `clock`). Strings come from other programs: they are
+ * data of bounded length, and never HTML.
+ */
+
+export const count = z.int().min(0);
+export const time = z.number();
+const failure = keptFailure().strict();
+const said = saidBy.strict();
+
+export const STANDINGS = ['active', 'overridden', 'suspended', 'failed', 'working', 'silent', 'offline'] as const;
+/** Where an agent is in the rollout of the current target; null: there is no rollout in waves. */
+export const PARTS = ['done', 'now', 'later'] as const;
+
+/** One agent, as the wall of agents shows it. `GET /api/v1/agents/{id}` has all of it. */
+export const agentRow = z.strictObject({
+  agentId: z.string(),
+  /** For the current target; `offline` for an agent without presence. */
+  standing: z.enum(STANDINGS),
+  /** Null: it never reported. */
+  phase: z.enum(PHASES).nullable(),
+  /** Since when the phase holds, by the agent's own clock. */
+  phaseAt: time.nullable(),
+  /** What its link shows. */
+  activeCommit: z.string().nullable(),
+  /** The deployment that its report is about. */
+  deployment: z.int().nullable(),
+  /** Whether its report is about the current target. */
+  current: z.boolean(),
+  error: failure.nullable(),
+  waitingFor: z.string().nullable(),
+  /** How often it has tried this target. */
+  attempts: count,
+  /** It failed, and tries again automatically. */
+  retries: z.boolean(),
+  suspended: said.nullable(),
+  override: said.nullable(),
+  /** Files of the active release that differ from the commit; at most 20 are counted. */
+  drift: count,
+  /** What keeps it from reporting. */
+  problem: z.string().nullable(),
+  host: z.string().nullable(),
+  labels: z.record(z.string(), z.string()),
+  agentVersion: z.string().nullable(),
+  /** When its presence was created; null: offline. */
+  onlineSince: time.nullable(),
+  /** When its report was written; null: never. */
+  reportedAt: time.nullable(),
+  part: z.enum(PARTS).nullable(),
+  canary: z.boolean(),
+  /** A node at the place of its presence that is not its own. */
+  falsePresence: z.boolean(),
+});
+export type AgentRow = z.infer<typeof agentRow>;
+
+const columns = <Shape extends z.ZodRawShape>({ shape }: z.ZodObject<Shape>) =>
+  z.strictObject(
+    Object.fromEntries(Object.entries(shape).map(([name, of]) => [name, z.array(of as z.ZodType)])) as unknown as {
+      [Name in keyof Shape]: z.ZodArray<Shape[Name]>;
+    },
+  );
+
+/** The same agents, one array per member, all of one length and sorted by agentId: a third of the size of rows. */
+export const agentColumns = columns(agentRow);
+export type AgentColumns = z.infer<typeof agentColumns>;
+
+export const targetShape = z.strictObject({
+  url: z.string(),
+  commitId: z.string(),
+  relativePath: z.string(),
+  /** It carries a signature. Whether an agent accepts it is the agent's decision. */
+  signed: z.boolean(),
+});
+
+/** One deployment with its outcome. */
+export const historyRecord = deployment
+  .omit({ nonce: true, chain: true, target: true, outcome: true })
+  .extend({ target: targetShape, outcome: outcome.nullable() })
+  .strict();
+export type HistoryRecord = z.infer<typeof historyRecord>;
+
+/** What a person did to the app besides deploying. */
+export const actRecord = auditRecord().omit({ nonce: true, chain: true }).strict();
+export type ActRecord = z.infer<typeof actRecord>;
+
+export const rolloutShape = z.strictObject({
+  deployment: z.int(),
+  /** `unknown`: a state of a newer version. */
+  state: z.enum([...ROLLOUT_STATES, 'unknown']),
+  /** False: there is no policy, and all agents go at once. */
+  waves: z.boolean(),
+  /** Counted from 0. */
+  wave: count,
+  /** The sizes of the waves after the current one, if no agent fails, joins or leaves. */
+  ahead: z.array(count),
+  /** The agents of the canary and of the current wave. */
+  canary: z.array(z.string()),
+  members: z.array(z.string()),
+  startedAt: time,
+  waveAt: time,
+  soakAt: time.nullable(),
+  /** When the agents of the wave swap, in a cutover. */
+  activateAt: time.nullable(),
+  /** Which agent leads it; null: none yet. */
+  leader: z.string().nullable(),
+  reason: z.string(),
+  paused: said.nullable(),
+  late: z.array(z.string()),
+  excused: z.array(z.string()),
+  failures: z.array(z.strictObject({ agentId: z.string(), code: z.string(), reason: z.string() })),
+  /** What people said, newest first. */
+  steered: z.array(said.extend({ verb: z.string() })),
+  policy: policy().nullable(),
+  /** It goes back to a proven target. */
+  wayBack: z.boolean(),
+  /** The last proven deployment: rollbacks and late agents go there. */
+  base: z.strictObject({ deployment: z.int(), commitId: z.string() }).nullable(),
+});
+export type RolloutShape = z.infer<typeof rolloutShape>;
+
+export const serviceShape = z.strictObject({
+  service: z.string(),
+  /** Instances in the list. */
+  instances: count,
+  /** How many have to stay; null: it has no floor. */
+  least: count.nullable(),
+  /** Known instances that are not in the list. */
+  out: count,
+});
+export type ServiceShape = z.infer<typeof serviceShape>;
+
+/** One flag in a line; `GET /api/v1/flags` has the whole document. */
+export const flagShape = z.strictObject({
+  name: z.string(),
+  state: z.enum(['ENABLED', 'DISABLED']),
+  defaultVariant: z.string().nullable(),
+  variants: z.array(z.string()),
+  /** It has a rule, such as shares of its variants. */
+  targeting: z.boolean(),
+});
+export type FlagShape = z.infer<typeof flagShape>;
+
+/** What `gitfleet doctor` would say about the shared state. */
+export const findingShape = z.strictObject({
+  severity: z.enum(['problem', 'warning']),
+  /** What is the matter: a sentence. */
+  what: z.string(),
+  /** What to do, with the command. */
+  hint: z.string(),
+});
+export type Finding = z.infer<typeof findingShape>;
+
+/** Whether what is shown is current. */
+export const zookeeperShape = z.strictObject({
+  state: z.enum(['connecting', 'connected', 'suspended', 'lost', 'closed']),
+  /** Null: the state is current. Else since when ZooKeeper does not confirm it, and why. */
+  stale: z.strictObject({ since: time, reason: z.string() }).nullable(),
+});
+export type ZooKeeperShape = z.infer<typeof zookeeperShape>;
+
+/** In every answer and every event. */
+export const freshness = {
+  /** The server's time when it sent this. `now - asOf` is the age; a client's own clock is not needed. */
+  now: time,
+  /** When ZooKeeper last confirmed the state; null: it has not been read yet. */
+  asOf: time.nullable(),
+  /** `server`: this server's own clock, because the app has no `serve` znode yet; a wrong clock shows wrong ages. */
+  clock: z.enum(['ensemble', 'server']),
+  zookeeper: zookeeperShape,
+};
+
+/** The members of the state that a delta replaces as a whole. */
+export const stateMembers = {
+  /** Null before the first publish, and if `config` cannot be read: then see `refused`. */
+  target: targetShape.nullable(),
+  targetVersion: z.string().nullable(),
+  /** When the target was written. */
+  targetAt: time.nullable(),
+  refused: failure.nullable(),
+  /** Null if another ZooKeeper client set the target and gitfleet has not adopted it. */
+  deployment: historyRecord.nullable(),
+  /** Of the agents that are online and not suspended: how many show the target. */
+  reached: count,
+  expected: count,
+  /** The number of agents in each standing. */
+  counts: z.record(z.enum(STANDINGS), count),
+  rollout: rolloutShape.nullable(),
+  /** The policy of the app, for the next rollout. */
+  policy: policy().nullable(),
+  /** The agent that leads rollouts; null: none does. */
+  coordinator: z.string().nullable(),
+  hold: hold().strict().nullable(),
+  /** Newest first. */
+  quarantine: z.array(quarantined().strict()),
+  cutover: swapSpread().nullable(),
+  services: z.array(serviceShape),
+  flags: z.array(flagShape),
+  /** Who counts as an agent. */
+  enrolment: z.strictObject({ open: z.boolean(), notEnrolled: z.array(z.string()) }),
+  /** Numbers of nodes that belong to no agent, and of agents beyond the 10,000 that are read. */
+  ignored: count,
+  unread: count,
+  /** Agents that left for good, and are not expected. */
+  left: z.array(z.string()),
+  findings: z.array(findingShape),
+};
+
+const head = {
+  app: z.string(),
+  /** The version of gitfleet that serves. */
+  version: z.string(),
+};
+
+/** `GET /api/v1/status`. */
+export const statusShape = z.strictObject({ ...head, ...freshness, ...stateMembers, agents: z.array(agentRow) });
+export type StatusShape = z.infer<typeof statusShape>;
+
+/** Event `snapshot`: the whole state, with agents in columns, and the newest 200 deployments and 200 acts. */
+export const snapshotShape = z.strictObject({
+  ...head,
+  ...freshness,
+  ...stateMembers,
+  agents: agentColumns,
+  history: z.array(historyRecord),
+  acts: z.array(actRecord),
+});
+export type Snapshot = z.infer<typeof snapshotShape>;
+
+/**
+ * Event `delta`: what changed since the previous event. Members of `changed` replace those of the snapshot. `agents`
+ * are added, or replace the agent of the same id; `gone` are removed. `history` and `acts` are added, or replace the one
+ * of the same number; the newest 200 of each stay.
+ */
+export const deltaShape = z.strictObject({
+  ...freshness,
+  changed: z.strictObject(stateMembers).partial(),
+  agents: agentColumns.nullable(),
+  gone: z.array(z.string()),
+  history: z.array(historyRecord),
+  acts: z.array(actRecord),
+});
+export type Delta = z.infer<typeof deltaShape>;
+
+/**
+ * Event `alive`: each second, and at once when ZooKeeper's state changes. A client that hears nothing for three seconds
+ * has lost the server. Event `synced`, once, after the snapshot or after the missed deltas: what is shown is complete.
+ */
+export const aliveShape = z.strictObject(freshness);
+export type Alive = z.infer<typeof aliveShape>;
