@@ -6,15 +6,16 @@ import type { AclEntry } from '../zookeeper/session.ts';
  * Who may do what with which znode. ZooKeeper does not inherit rights, and the right to delete a node belongs to its
  * parent. So every create names an access list, and no list has an entry for everyone (unless `init --open` was used).
  */
-export const ROLES = ['operator', 'publisher', 'coordinator', 'agent', 'viewer', 'flagger'] as const;
+export const ROLES = ['operator', 'publisher', 'coordinator', 'agent', 'viewer', 'flagger', 'server'] as const;
 export type Role = (typeof ROLES)[number];
 /**
  * Roles that credential files of 0.1.0 do not name: access lists made with those have no entry for them until `init`
  * runs again.
  */
-export const LATER_ROLES: readonly Role[] = ['flagger'];
+export const LATER_ROLES = ['flagger', 'server'] as const satisfies readonly Role[];
+type LaterRole = (typeof LATER_ROLES)[number];
 /** The id of each role in access lists: `role:hash`, which does not reveal the password. */
-export type RoleIds = Readonly<Record<Exclude<Role, 'flagger'>, string>> & { readonly flagger?: string };
+export type RoleIds = Readonly<Record<Exclude<Role, LaterRole>, string>> & { readonly [Later in LaterRole]?: string };
 
 /** The order of `rights` in each row of schemas/znodes.ts. The operator may do everything everywhere. */
 const COLUMNS = ['publisher', 'coordinator', 'agent', 'viewer'] as const;
@@ -22,7 +23,8 @@ const COLUMNS = ['publisher', 'coordinator', 'agent', 'viewer'] as const;
 /** The least privileged role that may write a node of this kind, or create below it. */
 export function roleThatMay(kind: ZnodeKind): Role {
   const row: ZnodeRow = ZNODES[kind];
-  if (/[wc]/.test(row.flagger ?? '')) return 'flagger';
+  const later = LATER_ROLES.find((role) => /[wc]/.test(row[role] ?? ''));
+  if (later !== undefined) return later;
   const at = row.rights.findIndex((letters) => /[wc]/.test(letters));
   return COLUMNS[at] ?? 'operator';
 }
@@ -48,10 +50,13 @@ export function roleAccess(ids: RoleIds): Access {
     of(kind, own) {
       const row: ZnodeRow = ZNODES[kind];
       const entries = COLUMNS.map((role, at) => entry(ids[role], row.rights[at] as string));
-      const flagger = ids.flagger === undefined ? [] : [entry(ids.flagger, row.flagger ?? row.rights[3])];
+      const later = LATER_ROLES.flatMap((role) => {
+        const id = ids[role];
+        return id === undefined ? [] : [entry(id, row[role] ?? row.rights[3])];
+      });
       const creator = own === 'publisher' ? ids.publisher : own;
       const extra = creator === undefined ? [] : [entry(creator, 'rw')];
-      return [entry(ids.operator, 'cdrwa'), ...entries, ...flagger, ...extra];
+      return [entry(ids.operator, 'cdrwa'), ...entries, ...later, ...extra];
     },
   };
 }

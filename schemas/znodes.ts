@@ -8,6 +8,7 @@ import { parsePolicy } from './policy.ts';
 import { parseAuditRecord } from './records/audit.ts';
 import { parsePresence, parseReport } from './report.ts';
 import { parsePermit, parseRollout } from './rollout.ts';
+import { SERVE_ZNODES } from './serve-znodes.ts';
 import { ANY_URL, parseTarget } from './target.ts';
 import { fromJson } from './text/lenient-json.ts';
 
@@ -31,6 +32,8 @@ export interface ZnodeRow {
   readonly rights: readonly [publisher: string, coordinator: string, agent: string, viewer: string];
   /** The letters of the flagger; absent: those of the viewer. */
   readonly flagger?: string;
+  /** The letters of the server (`gitfleet serve`); absent: those of the viewer. */
+  readonly server?: string;
   /** `init` creates it, empty. The others come and go with what they represent. */
   readonly made: 'init' | 'later';
   readonly writtenBy: string;
@@ -330,6 +333,7 @@ export const ZNODES = {
     writtenBy: 'with each change of a flag, in one transaction; never changed',
     watchedBy: '-',
   },
+  ...SERVE_ZNODES,
 } as const satisfies Readonly<Record<string, ZnodeRow>>;
 
 export type ZnodeKind = keyof typeof ZNODES;
@@ -379,6 +383,12 @@ export function znodes(app: string) {
     flags: at('flags'),
     flagChanges: at('flagChanges'),
     flagChange: named('flagChange'),
+    serve: at('serve'),
+    serveElection: at('serveElection'),
+    serveSeen: at('serveSeen'),
+    serveSeenBy: named('serveSeenBy'),
+    serveTold: at('serveTold'),
+    serveToldTo: named('serveToldTo'),
   };
 }
 

@@ -33,7 +33,7 @@ function wrapped(lead, text) {
 const RIGHTS = [
   ['znode', (row) => `\`${row.path}\``],
   ...['publisher', 'coordinator', 'agent', 'viewer'].map((role, at) => [role, (row) => row.rights[at]]),
-  ['flagger', (row) => row.flagger ?? row.rights[3]],
+  ...['flagger', 'server'].map((role) => [role, (row) => row[role] ?? row.rights[3]]),
 ];
 
 const line = (cells) => `| ${cells.join(' | ')} |`;

@@ -216,6 +216,7 @@ function words(
     '  publisher.auth    people who publish, and the git host: GITFLEET_AUTH_FILE',
     '  coordinator.auth  servers that may lead rollouts, besides agent.auth',
     '  flagger.auth      people who switch flags, and nothing else',
+    '  server.auth       gitfleet serve, and nothing else',
     '  viewer.auth       read only',
     '  operator.auth     you: keep it safe, it has all rights',
     `quota: ${quota}`,

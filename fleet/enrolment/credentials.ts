@@ -63,6 +63,6 @@ export function parseCredentials(text: string): CredentialFile | { readonly badL
     else if (roleLine && ROLES.includes(roleLine[1] as Role)) ids[roleLine[1] as Role] = roleLine[2] as string;
     else return { badLine: at + 1 };
   }
-  const complete = ROLES.every((role) => ids[role] !== undefined || LATER_ROLES.includes(role));
+  const complete = ROLES.every((role) => ids[role] !== undefined || LATER_ROLES.some((later) => later === role));
   return { auth, roles: complete ? (ids as RoleIds) : null };
 }

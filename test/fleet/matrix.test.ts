@@ -21,7 +21,17 @@ const DOC = readFileSync(join(import.meta.dirname, '../../docs/znodes.md'), 'utf
 const ROWS = Object.entries(ZNODES) as [ZnodeKind, ZnodeRow][];
 const credential = (user: string) => ({ scheme: 'digest', credential: `${user}:secret` });
 /** `its agent`: what the agents share, and the credential of the one that the node is named after. */
-const COLUMNS = ['operator', 'publisher', 'coordinator', 'agent', 'its agent', 'viewer', 'flagger', 'foreign'] as const;
+const COLUMNS = [
+  'operator',
+  'publisher',
+  'coordinator',
+  'agent',
+  'its agent',
+  'viewer',
+  'flagger',
+  'server',
+  'foreign',
+] as const;
 const CREDENTIALS: Record<(typeof COLUMNS)[number], string[]> = {
   operator: ['operator'],
   publisher: ['publisher'],
@@ -30,6 +40,7 @@ const CREDENTIALS: Record<(typeof COLUMNS)[number], string[]> = {
   'its agent': ['agent', 'agent-web-1'],
   viewer: ['viewer'],
   flagger: ['flagger'],
+  server: ['server'],
   foreign: ['somebody'],
 };
 
@@ -98,10 +109,10 @@ it('grants what docs/znodes.md says, to every credential at every node, and noth
   for (const [at, [kind, row]] of ROWS.entries()) {
     const { 'its agent': its, operator: all, foreign, ...roles } = found[at] as Record<string, string>;
     const [publisher, coordinator, agent, viewer] = row.rights;
-    const flagger = row.flagger ?? viewer;
-    expect(roles, row.path).toEqual({ publisher, coordinator, agent, viewer, flagger });
+    const { flagger = viewer, server = viewer } = row;
+    expect(roles, row.path).toEqual({ publisher, coordinator, agent, viewer, flagger, server });
     expect([all, foreign], row.path).toEqual(['cdrwa', '']);
     expect(its, row.path).toBe(kind === 'presence' || kind === 'report' ? 'rw' : agent);
-    if (row.path !== '') expect(DOC).toContain(`| \`${row.path}\` | ${[...row.rights, flagger].join(' | ')} |`);
+    if (row.path !== '') expect(DOC).toContain(`| \`${row.path}\` | ${[...row.rights, flagger, server].join(' | ')} |`);
   }
 });

@@ -30,7 +30,9 @@ describe('docs/znodes.md', () => {
       .split('\n')
       .filter((line) => line.startsWith('| `'))
       .map((row) => row.split(' | ').map((cell) => plain(cell).replace(/^\| | \|$/g, '')));
-    expect(cells).toEqual(rows.map((row: ZnodeRow) => [row.path, ...row.rights, row.flagger ?? row.rights[3]]));
+    expect(cells).toEqual(
+      rows.map((row: ZnodeRow) => [row.path, ...row.rights, row.flagger ?? row.rights[3], row.server ?? row.rights[3]]),
+    );
   });
 
   it('is missed as soon as one word of it differs', () => {

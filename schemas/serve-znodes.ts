@@ -1,0 +1,85 @@
+const READ = ['r', 'r', 'r', 'r'] as const;
+
+/**
+ * What `gitfleet serve` keeps in an app: rows of ZNODES (znodes.ts). An app without them runs as before, and its servers
+ * write nothing. Nothing here takes part in a deployment: whoever holds the server's credential can delay, repeat or
+ * suppress what is told, and make a webhook publish a branch's tip again, but neither publish nor prove anything.
+ */
+export const SERVE_ZNODES = {
+  serve: {
+    path: 'serve',
+    mode: 'persistent',
+    content: 'nothing: the reply to a write of it carries the time of the ensemble',
+    parse: null,
+    rights: READ,
+    server: 'rw',
+    made: 'init',
+    writtenBy: 'servers that need the time',
+    watchedBy: '-',
+  },
+  serveElection: {
+    path: 'serve/election',
+    mode: 'persistent',
+    content: 'nothing; the servers that may send below it',
+    parse: null,
+    rights: READ,
+    server: 'cdr',
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  serveCandidate: {
+    path: 'serve/election/<candidate>',
+    mode: 'ephemeral sequential',
+    content: 'a server that may send notifications and statuses, and poll; the first one does',
+    parse: null,
+    rights: READ,
+    made: 'later',
+    writtenBy: 'that server',
+    watchedBy: 'the candidate after it',
+  },
+  serveSeen: {
+    path: 'serve/seen',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: READ,
+    server: 'cdr',
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  serveSeenBy: {
+    path: 'serve/seen/<installation>',
+    mode: 'persistent',
+    content: 'the last tip of a branch that this installation acted on',
+    parse: null,
+    rights: READ,
+    server: 'rw',
+    made: 'later',
+    writtenBy: 'servers with webhooks, in the transaction that publishes',
+    watchedBy: '-',
+  },
+  serveTold: {
+    path: 'serve/told',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: READ,
+    server: 'cdr',
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  serveToldTo: {
+    path: 'serve/told/<sink>',
+    mode: 'persistent',
+    content: 'what was sent there last',
+    parse: null,
+    rights: READ,
+    server: 'rw',
+    made: 'later',
+    writtenBy: 'the elected server',
+    watchedBy: '-',
+  },
+} as const;
