@@ -15,7 +15,20 @@ const MAY_IMPORT: Record<string, string[]> = {
   publisher: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
   hooks: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet'],
   rollout: ['runtime', 'schemas', 'zookeeper', 'fleet'],
-  cli: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'services', 'agent', 'publisher', 'hooks', 'rollout'],
+  serve: ['runtime', 'schemas', 'zookeeper', 'git', 'fleet', 'services', 'publisher', 'hooks', 'rollout'],
+  cli: [
+    'runtime',
+    'schemas',
+    'zookeeper',
+    'git',
+    'fleet',
+    'services',
+    'agent',
+    'publisher',
+    'hooks',
+    'rollout',
+    'serve',
+  ],
 };
 
 /** The one file of schemas/ that mechanisms may know: value types without behaviour. */
@@ -161,6 +174,14 @@ const ROOMS: Readonly<Record<string, Wall>> = {
   publisher: { may: [], reason: 'acts end in values, which any screen can show' },
   'publisher/screens': { may: ['publisher'], reason: 'screens show what an act resolves to, and are not asked by it' },
 
+  'serve/api': { may: [], reason: 'shapes: what is sent, whoever makes it' },
+  'serve/picture': { may: ['serve/api'], reason: 'one reader of the shared state; it does not know who looks' },
+  'serve/metrics': { may: ['serve/api', 'serve/picture'], reason: 'made from the picture, and asked by a scrape' },
+  'serve/http': {
+    may: ['serve/api', 'serve/picture'],
+    reason: 'answers from the picture alone; what it serves besides is handed in',
+  },
+
   'cli/shell': { may: [], reason: 'the process and its terminal; does not know which verb runs' },
   'cli/ground': { may: ['cli/shell'], reason: 'what all verbs share, and what has to lie beside the one script' },
   'cli/deploy': {
@@ -183,6 +204,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',
   },
+  'cli/serve': { may: ['cli/shell', 'cli/ground'], reason: 'the composition of the server is no part of another verb' },
   'cli/service': {
     may: ['cli/shell', 'cli/ground'],
     reason: 'verbs are loaded one by one, so they do not import each other',

@@ -15,6 +15,7 @@ const FOLDERS = [
   'publisher',
   'hooks',
   'rollout',
+  'serve',
   'cli',
 ];
 

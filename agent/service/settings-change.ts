@@ -27,7 +27,7 @@ const LIVE: readonly string[] = [
   'log.level',
 ];
 /** The agent does not read these. */
-const OTHERS: readonly string[] = ['publisher'];
+const OTHERS: readonly string[] = ['publisher', 'serve'];
 
 interface SettingsChange {
   /** The running settings, with the changes that need no restart. */

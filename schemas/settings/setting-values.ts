@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { formatDuration, parseDuration } from '../duration.ts';
@@ -56,24 +57,26 @@ export function connectString() {
     .refine(legal, notThis(wants));
 }
 
-/** Where the agent serves its metrics: a port, or a loopback address with one. Only this machine can reach it. */
-export function loopbackAddress() {
-  const ADDRESS = /^(?:(127(?:\.\d{1,3}){3}|localhost|\[::1\]):)?(\d{1,5})$/;
+/**
+ * Where a program answers HTTP: a port, which means loopback, or an address with one. A name other than localhost is
+ * refused: what it means may change.
+ */
+export function listenAddress() {
+  const ADDRESS = /^(?:(localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]{2,45}\]):)?(\d{1,5})$/;
   return z
-    .union([z.string(), z.int()], { error: 'must be a port, or a loopback address such as 127.0.0.1:9180' })
+    .union([z.string(), z.int()], { error: 'must be a port, or an address with one such as 127.0.0.1:9180' })
     .transform((given, context) => {
-      const [, host, digits] = ADDRESS.exec(String(given)) ?? [];
+      const [, named = 'localhost', digits] = ADDRESS.exec(String(given)) ?? [];
+      const host = named === 'localhost' ? '127.0.0.1' : named.replace(/^\[|\]$/g, '');
       const port = Number(digits);
-      if (digits !== undefined && port >= 1 && port <= 65_535) {
-        return { host: host === undefined || host === 'localhost' ? '127.0.0.1' : host.replace(/^\[|\]$/g, ''), port };
-      }
-      context.addIssue({
-        code: 'custom',
-        message: `${shown(String(given))} is no port and no loopback address with one`,
-      });
+      if (digits !== undefined && port >= 1 && port <= 65_535 && isIP(host) !== 0) return { host, port };
+      context.addIssue({ code: 'custom', message: `${shown(String(given))} is no port and no address with one` });
       return z.NEVER;
     });
 }
+
+/** Whether only this machine can reach it. */
+export const isLoopback = (host: string): boolean => host === '::1' || /^127\./.test(host);
 
 /** The full name of a systemd service: not a pattern, an option, a path or the agent itself. */
 export function serviceUnit() {

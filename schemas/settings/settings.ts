@@ -4,14 +4,16 @@ import { once } from '../../runtime/once.ts';
 import { stepMembers } from '../steps.ts';
 import { zodMessages } from '../text/zod-messages.ts';
 import { AGENT_ID, APP_ZNODE } from '../znodes.ts';
+import { serveSection } from './serve-settings.ts';
 import { serviceFiles, services } from './service-settings.ts';
 import {
   audience,
   connectString,
   credential,
   duration,
+  isLoopback,
   labels,
-  loopbackAddress,
+  listenAddress,
   notThis,
   path,
   serviceUnit,
@@ -141,8 +143,10 @@ const agent = once(() =>
           maxEntries: z.int().min(1).max(10_000_000).prefault(200_000),
         })
         .prefault({}),
-      /** Where /healthz and /metrics are served, only on this machine. Absent: nowhere. */
-      listen: loopbackAddress().optional(),
+      /** Where /healthz, /metrics, flags and services are served. Absent: nowhere. */
+      listen: listenAddress().optional(),
+      /** The token that a client of `listen` must present. Required beyond loopback. */
+      listenTokenFile: path().optional(),
       /** How many agents of the whole fleet may use the origin at a time: git servers limit their connections. */
       fetchLeases: z
         .union([z.int().min(1).max(10_000), z.literal('off')], { error: 'must be a whole number from 1, or off' })
@@ -156,45 +160,60 @@ const agent = once(() =>
         .prefault({}),
     })
     .refine((agent) => agent.root !== agent.state, 'root and state must be two different directories')
+    .refine(
+      ({ listen, listenTokenFile }) => listen === undefined || listenTokenFile !== undefined || isLoopback(listen.host),
+      'listen is reachable from other machines, so listenTokenFile is required',
+    )
     .refine((agent) => agent.root !== '/' && agent.state !== '/', 'root and state must be below /'),
 );
 
 /**
- * Every setting of agent and publisher, with its default and the reason for it. docs/settings.md shows the same with
+ * Every setting of agent, publisher and server, with its default and the reason for it. docs/settings.md shows the same with
  * examples, and a test compares the two. Secrets are never settings, only the names of the files with them.
  * settings-sources.ts says where a value comes from (flag, variable, file).
  */
-export const settings = once(() => z.strictObject({ ...members, agent: agent() }));
-const withoutAgent = once(() => z.strictObject(members));
+export const settings = once(() => z.strictObject({ ...members, agent: agent(), serve: serveSection() }));
+const withoutServe = once(() => z.strictObject({ ...members, agent: agent() }));
+const withoutBoth = once(() => z.strictObject(members));
 
 export type Settings = z.infer<ReturnType<typeof settings>>;
 export type AgentSettings = Settings['agent'] & { readonly root: string };
 
 /**
- * Judges what settings-sources.ts merged. If nothing is said about the agent, its defaults are made when they are first
- * used.
+ * Judges what settings-sources.ts merged. If nothing is said about the agent or the server, their defaults are made when
+ * they are first used.
  * @param hostName the default of agent.id.
  * @throws FleetError SETTINGS naming every setting that is wrong or unknown, and the nearest known one.
  */
 export function parseSettings(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
-  const whole = () => parseAll(merged, hostName);
-  const rest = merged['agent'] === undefined ? withoutAgent().safeParse(merged) : null;
-  if (!rest?.success) return whole();
-  const later = once(whole);
+  const isSaid = (section: 'agent' | 'serve') => merged[section] !== undefined;
+  if (isSaid('serve')) return parseAll(merged, hostName);
+  const rest = isSaid('agent') ? null : withoutBoth().safeParse(merged);
+  const withAgent = () => withoutServe().safeParse(withId(merged, hostName), { error: zodMessages });
+  const parsed = rest?.success ? rest : withAgent();
+  const whole = once(() => parseAll(merged, hostName));
+  if (!parsed.success) return whole();
+  const data: Omit<Settings, 'agent' | 'serve'> & Partial<Pick<Settings, 'agent'>> = parsed.data;
   return {
-    ...rest.data,
+    ...data,
     get agent() {
-      return later().agent;
+      return data.agent ?? whole().agent;
+    },
+    get serve() {
+      return whole().serve;
     },
   };
 }
 
 function parseAll(merged: Readonly<Record<string, unknown>>, hostName: string): Settings {
-  const said = merged['agent'] ?? {};
-  const withId = isRecord(said) ? { ...said, id: said['id'] ?? hostName } : said;
-  const parsed = settings().safeParse({ ...merged, agent: withId }, { error: zodMessages });
+  const parsed = settings().safeParse(withId(merged, hostName), { error: zodMessages });
   if (!parsed.success) throw sayProblems(settings(), parsed.error.issues);
   return parsed.data;
+}
+
+function withId(merged: Readonly<Record<string, unknown>>, hostName: string): Record<string, unknown> {
+  const said = merged['agent'] ?? {};
+  return { ...merged, agent: isRecord(said) ? { ...said, id: said['id'] ?? hostName } : said };
 }
 
 /** What an agent needs in addition to what every program needs. @throws FleetError SETTINGS */

@@ -155,11 +155,11 @@ export const flagShape = z.strictObject({
 });
 export type FlagShape = z.infer<typeof flagShape>;
 
-/** What `gitfleet doctor` would say about the shared state. */
+/** A check of the shared state that did not pass, in the form of `gitfleet doctor --json`. */
 export const findingShape = z.strictObject({
-  severity: z.enum(['problem', 'warning']),
-  /** What is the matter: a sentence. */
-  what: z.string(),
+  check: z.string(),
+  verdict: z.enum(['warn', 'fail']),
+  says: z.string(),
   /** What to do, with the command. */
   hint: z.string(),
 });

@@ -76,7 +76,9 @@ describe('docs/settings.md', () => {
     const example = rowOf(setting)?.example.replace(/^\[(.*)\]$/, '$1') ?? '';
     const verify = { audience: 'x', signersFile: '/x' };
     const agent = { activate: { command: ['x'] }, verify };
-    const needed = { zookeeper: { connect: 'x' }, agent, publisher: { audience: 'x' } };
+    const publisher = { audience: 'x' };
+    const serve = { tokenFile: '/x', socket: '/x' };
+    const needed = { zookeeper: { connect: 'x' }, agent: { ...agent, listenTokenFile: '/x' }, publisher, serve };
     const merged = mergeSettings({
       flags: {},
       environment: { ...(setting.startsWith('zookeeper.tls') ? TLS : {}), [variable]: example },
@@ -102,7 +104,11 @@ const TLS = { GITFLEET_TLS_CERT_FILE: '/c', GITFLEET_TLS_KEY_FILE: '/k' };
 function flat(value: object, prefix = ''): Map<string, unknown> {
   return new Map(
     Object.entries(value).flatMap(([key, inner]): [string, unknown][] =>
-      typeof inner === 'object' ? [...flat(inner, `${prefix}${key}.`)] : [[`${prefix}${key}`, inner]],
+      key === 'listen' && inner
+        ? [[`${prefix}${key}`, `${inner.host}:${inner.port}`]]
+        : typeof inner === 'object'
+          ? [...flat(inner, `${prefix}${key}.`)]
+          : [[`${prefix}${key}`, inner]],
     ),
   );
 }

@@ -90,6 +90,7 @@ describe('defaults', () => {
       },
       coordinator: { candidate: true },
       publisher: { timeout: 300_000 },
+      serve: { listen: { host: '127.0.0.1', port: 9181 }, hosts: [] },
       log: { level: 'info', format: 'auto' },
     });
   });

@@ -1,0 +1,52 @@
+import * as z from 'zod';
+import { once } from '../../runtime/once.ts';
+import { shown } from '../refusal.ts';
+import { isLoopback, listenAddress, notThis, path } from './setting-values.ts';
+
+const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+const HEADER = /^[A-Za-z][A-Za-z0-9-]{0,99}$/;
+
+const members = {
+  /** Only this machine by default: the page shows what the fleet runs. */
+  listen: listenAddress().prefault('127.0.0.1:9181'),
+  /** A unix socket in addition, for a proxy on this machine. */
+  socket: path().optional(),
+  /** Where people reach the page. Links in statuses and notifications lead there. */
+  url: pageUrl().optional(),
+  /** Names, besides those of `url` and loopback, under which browsers and programs ask. */
+  hosts: z
+    .array(z.string().regex(HOST_NAME, notThis('must be a host name such as deploy.example.com')))
+    .max(20)
+    .prefault([]),
+  /** The token that a client must present. Required beyond loopback. */
+  tokenFile: path().optional(),
+  /** The header in which a proxy names the user that it has authenticated; believed on the unix socket alone. */
+  userHeader: z.string().regex(HEADER, notThis('must be the name of a header such as X-Forwarded-User')).optional(),
+};
+
+/** `serve:`, what `gitfleet serve` is told. The agent and publishers do not read it. */
+export const serveSection = once(() =>
+  z
+    .strictObject(members)
+    .refine(
+      ({ listen, tokenFile }) => tokenFile !== undefined || isLoopback(listen.host),
+      'listen is reachable from other machines, so tokenFile is required',
+    )
+    .refine(
+      ({ userHeader, socket }) => userHeader === undefined || socket !== undefined,
+      'userHeader needs socket: on a TCP port any client could name itself',
+    )
+    .prefault({}),
+);
+export type ServeSettings = z.infer<ReturnType<typeof serveSection>>;
+
+/** An http or https URL without credentials, query and fragment; without a slash at the end. */
+function pageUrl() {
+  return z.string().transform((text, context) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    const plain = url !== null && /^https?:$/.test(url.protocol) && `${url.username}${url.search}${url.hash}` === '';
+    if (url !== null && plain) return url.href.replace(/\/$/, '');
+    context.addIssue({ code: 'custom', message: `${shown(text)} is no URL such as https://deploy.example.com` });
+    return z.NEVER;
+  });
+}
