@@ -18,6 +18,7 @@ import { brakeVerbs, deployVerbs, enrolVerb, forgetVerb, publishVerb } from './v
 import { flagVerbs } from './verbs-flag.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
+import { serveVerb } from './verbs-serve.ts';
 import { guardedVerbs, serviceVerbs } from './verbs-service.ts';
 import { version } from './version.ts';
 
@@ -61,7 +62,7 @@ export function wholeTable(): CommandTable {
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'First look:': ['demo', 'setup', 'doctor'],
   'Publish:': ['publish', 'plan', 'rollback', 'hold', 'unhold', 'quarantine', 'unquarantine', 'hook'],
-  'Watch:': ['status', 'attach', 'history'],
+  'Watch:': ['status', 'attach', 'history', 'serve'],
   'Rollout:': ['pause', 'resume', 'abort', 'promote', 'retry', 'policy'],
   'Server:': ['agent', 'enrol', 'forget'],
   'ZooKeeper:': ['init', 'zk'],
@@ -80,6 +81,7 @@ function allVerbs(table: CommandTable): void {
   enrolVerb(table);
   forgetVerb(table);
   serviceVerbs(table);
+  serveVerb(table);
   hookVerbs(table);
   guardedVerbs(table);
   setUpVerbs(table);

@@ -125,7 +125,17 @@ export async function readAgent(session: Session, znodes: Znodes, agentId: strin
     readAny(session, znodes.presence(agentId)),
     readAny(session, znodes.report(agentId)),
   ]);
-  const trust = trustIn(enrolment);
+  return await viewAgent(session, znodes, agentId, { presence, report }, trustIn(enrolment));
+}
+
+/** One agent from its nodes, which were just read. Reads a third one if it is online under a second name. */
+export async function viewAgent(
+  session: Session,
+  znodes: Znodes,
+  agentId: string,
+  { presence, report }: { readonly presence: NodeData | null; readonly report: NodeData | null },
+  trust: Trust,
+): Promise<AgentView | null> {
   const view = trust.names(agentId) ? viewOf(agentId, presence, report, trust) : null;
   return view && (await underSecondName(session, znodes, view, trust));
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { presence, report } from '../../schemas/report.ts';
-import { actRecord, agentRow, count, freshness, historyRecord, rolloutShape, serviceShape, time } from './shapes.ts';
+import { actRecord, count, historyRecord, rolloutShape, serviceShape, time } from './parts.ts';
+import { agentRow, freshness } from './shapes.ts';
 
 /* What the paths below /api/v1 answer besides the state itself (shapes.ts). */
 
@@ -37,9 +38,11 @@ export const servicesShape = z.strictObject({
           name: z.string(),
           /** Null: it is not in the list. */
           host: z.string().nullable(),
-          port: z.string().nullable(),
+          port: z.int().nullable(),
           agentId: z.string().nullable(),
           commitId: z.string().nullable(),
+          /** The result of its checks, if it stays in the list although it is unwell. */
+          unwell: z.string().nullable(),
         }),
       ),
     }),

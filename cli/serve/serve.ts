@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
+import { classify, FleetError } from '../../runtime/errors.ts';
+import { createLog, type Logger } from '../../runtime/log.ts';
+import { createShutdown, type Shutdown } from '../../runtime/shutdown.ts';
+import { openTokenFile } from '../../runtime/token-file.ts';
+import type { ServeSettings } from '../../schemas/settings/serve-settings.ts';
+import type { Settings } from '../../schemas/settings/settings.ts';
+import { znodes } from '../../schemas/znodes.ts';
+import { createHandler, type Handler } from '../../serve/http/handler.ts';
+import { type Listening, listen } from '../../serve/http/listen.ts';
+import type { PageFile } from '../../serve/http/routes.ts';
+import { createStream } from '../../serve/http/stream.ts';
+import { createServerMetrics } from '../../serve/metrics/registry.ts';
+import { openPicture, type Picture } from '../../serve/picture/picture.ts';
+import { openSession } from '../../zookeeper/open-session.ts';
+import type { Call } from '../command-table.ts';
+import { EXIT } from '../shell/exit-codes.ts';
+import { sessionAccess } from '../shell/session-access.ts';
+import { readSettings } from '../shell/settings.ts';
+import { onSignals } from '../shell/signals.ts';
+import { version } from '../version.ts';
+
+/** `gitfleet serve`: the page and the API of one app, until Ctrl-C or SIGTERM. */
+export async function run({ options }: Call): Promise<number> {
+  const settings = await readSettings(options);
+  const log = createLog({ level: settings.log.level, bindings: { app: settings.app } });
+  const shutdown = createShutdown((name, error) => log.warn({ err: classify(error) }, `stopping ${name} failed`));
+  const stopped = untilAsked();
+  try {
+    await serve(settings, log, shutdown);
+    log.info({ signal: await stopped }, 'stopping');
+    return EXIT.converged;
+  } finally {
+    await shutdown.stop();
+  }
+}
+
+/** A second signal ends the process at once. A reload has nothing to do: every file is read again when it changes. */
+function untilAsked(): Promise<NodeJS.Signals> {
+  let asked = false;
+  return new Promise((resolve) => {
+    onSignals((signal) => {
+      if (signal === 'SIGHUP') return;
+      if (asked) process.exit(EXIT.detached);
+      asked = true;
+      resolve(signal);
+    });
+  });
+}
+
+async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promise<void> {
+  const picture = await pictureOf(settings, log, shutdown);
+  const handle = await handlerOf(settings, picture, log, shutdown);
+  const { listen: address, socket } = settings.serve;
+  const places = [address, ...(socket === undefined ? [] : [{ socket }])];
+  for (const place of places) {
+    const { port } = await listening(place, handle, shutdown);
+    log.info('socket' in place ? place : { host: place.host, port }, 'serving the page and the API');
+  }
+}
+
+/** One session, which reads for all viewers. */
+async function pictureOf(settings: Settings, log: Logger, shutdown: Shutdown): Promise<Picture> {
+  const { session: access } = await sessionAccess(settings);
+  const session = openSession({ connect: settings.zookeeper.connect, ...access, clock, random, log });
+  shutdown.add('ZooKeeper session', () => session.close());
+  return openPicture({ session, clock, random, log }, znodes(settings.app), shutdown.signal);
+}
+
+async function handlerOf(settings: Settings, picture: Picture, log: Logger, shutdown: Shutdown): Promise<Handler> {
+  const { serve, app } = settings;
+  const head = { app, version };
+  const stream = createStream({ picture, head, processId: randomBytes(6).toString('hex'), clock });
+  shutdown.add('streams', () => stream.close());
+  const isStale = () => picture.freshness().zookeeper.stale !== null;
+  const metrics = createServerMetrics({ app, version, streams: stream.count, isStale });
+  const token = serve.tokenFile === undefined ? null : await openTokenFile(serve.tokenFile, { clock, log });
+  const rules = rulesOf(serve);
+  const page: ReadonlyMap<string, PageFile> = new Map();
+  return createHandler({ picture, head, page, metrics, documents: new Map(), rules, token, stream, log });
+}
+
+function rulesOf({ url, hosts, userHeader, tokenFile }: ServeSettings) {
+  const shown = url === undefined ? null : new URL(url);
+  return {
+    hosts: new Set([...hosts.map((host) => host.toLowerCase()), ...(shown ? [shown.hostname] : [])]),
+    origins: new Set(shown ? [shown.origin] : []),
+    userHeader: userHeader?.toLowerCase() ?? null,
+    hasToken: tokenFile !== undefined,
+  };
+}
+
+/** @throws FleetError LISTEN */
+async function listening(place: Parameters<typeof listen>[0], handle: Handler, shutdown: Shutdown): Promise<Listening> {
+  const open = await listen(place, handle).catch((cause: unknown) => {
+    const where = 'socket' in place ? place.socket : `${place.host} port ${place.port}`;
+    throw FleetError.of(
+      'LISTEN',
+      `${where}: ${(cause as Error).message}`,
+      'give serve.listen a port that is free',
+      cause,
+    );
+  });
+  shutdown.add('HTTP', () => open.close());
+  return open;
+}

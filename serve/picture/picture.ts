@@ -1,0 +1,106 @@
+import type { Znodes } from '../../schemas/znodes.ts';
+import type { Alive } from '../api/shapes.ts';
+import { type Difference, differenceOf } from './difference.ts';
+import { fold } from './fold.ts';
+import type { ReadParts } from './follow-znode.ts';
+import { keepFreshness } from './freshness.ts';
+import { readApp } from './read-app.ts';
+import type { Seen } from './seen.ts';
+import type { State } from './state.ts';
+
+/** Changes within this time are one delta. */
+const COALESCE_MS = 250;
+/** How often staleness is looked at, and how many looks make a sign of life. */
+const LOOK_MS = 250;
+const LOOKS = 4;
+/** A hold may end without a write: folded again after so many looks. */
+const FOLD_LOOKS = 20;
+
+/** One change of the state. */
+export interface Change {
+  /** Counted from 1 since this process began. */
+  readonly sequence: number;
+  readonly state: State;
+  /** Null for the first state. */
+  readonly difference: Difference | null;
+}
+
+/** What happens to the picture, for everything that shows or tells it. */
+export interface PictureListener {
+  changed(change: Change): void;
+  /** Each second, and at once when ZooKeeper is lost or found again. */
+  alive(alive: Alive): void;
+}
+
+export interface Picture {
+  /** The last state; null until it was read once. */
+  current(): Change | null;
+  /** The reading behind it, for answers about one agent or service. */
+  seen(): Seen | null;
+  freshness(): Alive;
+  /** The returned function removes the listener. */
+  listen(listener: PictureListener): () => void;
+}
+
+/**
+ * The shared state of one app, read by one session for all viewers. Guarantee: what is read and folded costs the same
+ * for one viewer as for a thousand; each state is a new value that nothing changes afterwards; changes within 250 ms are
+ * one. When ZooKeeper is away, the last state stays and `freshness` says since when. It writes nothing but the time
+ * (freshness.ts).
+ */
+export function openPicture(parts: ReadParts, znodes: Znodes, signal: AbortSignal): Picture {
+  const { clock } = parts;
+  const listeners = new Set<PictureListener>();
+  let change: Change | null = null;
+  let cancelFold: (() => void) | null = null;
+  const seen = readApp(parts, znodes, soon, signal);
+  const freshness = keepFreshness(parts, znodes, () => change !== null, tellTurned, signal);
+
+  function soon(): void {
+    if (!signal.aborted) cancelFold ??= clock.after(change === null ? 10 : COALESCE_MS, foldNow);
+  }
+
+  function foldNow(): void {
+    cancelFold = null;
+    const found = seen();
+    if (found === null || signal.aborted) return;
+    const state = fold(found, freshness.now().now);
+    const difference = change && differenceOf(change.state, state);
+    if (change !== null && difference === null) return;
+    change = { sequence: (change?.sequence ?? 0) + 1, state, difference };
+    for (const listener of listeners) listener.changed(change);
+  }
+
+  function tellTurned(): void {
+    if (freshness.hasTurned()) tell();
+  }
+
+  function tell(): void {
+    const alive = freshness.now();
+    for (const listener of listeners) listener.alive(alive);
+  }
+
+  let cancelBeat = () => {};
+  let looks = 0;
+  const look = (): void => {
+    cancelBeat = clock.after(LOOK_MS, look);
+    looks += 1;
+    if (freshness.hasTurned() || looks % LOOKS === 0) tell();
+    if (looks % FOLD_LOOKS === 0) soon();
+  };
+  cancelBeat = clock.after(LOOK_MS, look);
+  signal.addEventListener('abort', () => {
+    cancelBeat();
+    cancelFold?.();
+  });
+
+  return {
+    current: () => change,
+    seen,
+    freshness: freshness.now,
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}
