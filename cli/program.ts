@@ -15,11 +15,9 @@ import { EXIT } from './shell/exit-codes.ts';
 import { sayFailure } from './shell/terminal.ts';
 import { agentVerbs } from './verbs-agent.ts';
 import { brakeVerbs, deployVerbs, enrolVerb, forgetVerb, publishVerb } from './verbs-deploy.ts';
-import { flagVerbs } from './verbs-flag.ts';
 import { hookVerbs } from './verbs-hook.ts';
 import { rolloutVerbs } from './verbs-rollout.ts';
-import { serveVerb } from './verbs-serve.ts';
-import { guardedVerbs, serviceVerbs } from './verbs-service.ts';
+import { flagVerbs, guardedVerbs, serveVerb, serviceVerbs } from './verbs-service.ts';
 import { version } from './version.ts';
 
 /**

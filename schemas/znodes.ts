@@ -8,7 +8,6 @@ import { parsePolicy } from './policy.ts';
 import { parseAuditRecord } from './records/audit.ts';
 import { parsePresence, parseReport } from './report.ts';
 import { parsePermit, parseRollout } from './rollout.ts';
-import { SERVE_ZNODES } from './serve-znodes.ts';
 import { ANY_URL, parseTarget } from './target.ts';
 import { fromJson } from './text/lenient-json.ts';
 
@@ -333,7 +332,84 @@ export const ZNODES = {
     writtenBy: 'with each change of a flag, in one transaction; never changed',
     watchedBy: '-',
   },
-  ...SERVE_ZNODES,
+  // What `gitfleet serve` keeps. Absent is off. Nothing here takes part in a deployment: a holder of the server's
+  // credential can delay, repeat or suppress what is told, and neither publish nor prove anything.
+  serve: {
+    path: 'serve',
+    mode: 'persistent',
+    content: 'nothing: the reply to a write of it carries the time of the ensemble',
+    parse: null,
+    rights: READ,
+    server: 'rw',
+    made: 'init',
+    writtenBy: 'servers that need the time',
+    watchedBy: '-',
+  },
+  serveElection: {
+    path: 'serve/election',
+    mode: 'persistent',
+    content: 'nothing; the servers that may send below it',
+    parse: null,
+    rights: READ,
+    server: 'cdr',
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  serveCandidate: {
+    path: 'serve/election/<candidate>',
+    mode: 'ephemeral sequential',
+    content: 'a server that may send notifications and statuses, and poll; the first one does',
+    parse: null,
+    rights: READ,
+    made: 'later',
+    writtenBy: 'that server',
+    watchedBy: 'the candidate after it',
+  },
+  serveSeen: {
+    path: 'serve/seen',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: READ,
+    server: 'cdr',
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  serveSeenBy: {
+    path: 'serve/seen/<installation>',
+    mode: 'persistent',
+    content: 'the last tip of a branch that this installation acted on',
+    parse: null,
+    rights: READ,
+    server: 'rw',
+    made: 'later',
+    writtenBy: 'servers with webhooks, in the transaction that publishes',
+    watchedBy: '-',
+  },
+  serveTold: {
+    path: 'serve/told',
+    mode: 'persistent',
+    content: 'nothing',
+    parse: null,
+    rights: READ,
+    server: 'cdr',
+    made: 'init',
+    writtenBy: '-',
+    watchedBy: '-',
+  },
+  serveToldTo: {
+    path: 'serve/told/<sink>',
+    mode: 'persistent',
+    content: 'what was sent there last',
+    parse: null,
+    rights: READ,
+    server: 'rw',
+    made: 'later',
+    writtenBy: 'the elected server',
+    watchedBy: '-',
+  },
 } as const satisfies Readonly<Record<string, ZnodeRow>>;
 
 export type ZnodeKind = keyof typeof ZNODES;

@@ -1,12 +1,12 @@
 // Makes dist/ (and so bin.gitfleet) from the TypeScript sources: with tsc the separate modules, which tests and scripts
-// import; with rolldown the two scripts of which cli/main.ts runs one; V8's compiled code for each, so that a start
+// import; with rolldown the three scripts of which cli/main.ts runs one; V8's compiled code for each, so that a start
 // need not compile it; and from the command table the manual and the completions. The result is made aside and renamed,
 // so that a process that runs from dist/ meanwhile never sees half of it.
 import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { makeManual } from './make-manual.mjs';
-import { makeMain, makeScript, PUBLISHING } from './make-script.mjs';
+import { makeMain, makeScript, PUBLISHING, SERVING } from './make-script.mjs';
 import { makeTypes } from './make-types.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -19,7 +19,8 @@ try {
   makeTypes(root, `${aside}/types`);
   const script = await makeScript(root, `${aside}/cli`);
   const publishing = await makeScript(root, `${aside}/cli`, PUBLISHING);
-  await makeMain(root, `${aside}/cli`, script, publishing);
+  const serving = await makeScript(root, `${aside}/cli`, SERVING);
+  await makeMain(root, `${aside}/cli`, script, publishing, serving);
   for (const each of [script, publishing]) keepCompiled(`${aside}/cli/${each}`);
   await makeManual(aside, `${aside}/share`);
   writeFileSync(`${aside}/build.json`, `${JSON.stringify({ commit: commitHere() })}\n`);

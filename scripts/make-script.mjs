@@ -8,7 +8,8 @@ import { build } from 'rolldown';
  * All in one file, each module run when it is first used: verbs do not pay for each other, and nothing is read from
  * disk later. The script's value is a function of `require` and its own path. Written into `directory`; returns its
  * name.
- * @param only the files of the verbs that it contains; all of them if none are named. Who may run it: cli/main.ts.
+ * @param only the files of the verbs that it contains; all but those of SERVING if none are named. Who may run it:
+ * cli/main.ts.
  */
 export async function makeScript(root, directory, only = null) {
   const matched = counter();
@@ -20,18 +21,14 @@ export async function makeScript(root, directory, only = null) {
     resolve: {
       alias: { 'node:fs/promises': `${root}runtime/sync-fs.ts`, 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     },
-    plugins: [
-      fixed(root, matched),
-      leanClient(matched),
-      runWhenCalled(root, matched),
-      only && withVerbs(root, only, matched),
-    ],
+    plugins: [fixed(root, matched), leanClient(matched), runWhenCalled(root, matched), withVerbs(root, only, matched)],
     write: false,
     // Our own comments would be a tenth of what a start reads. Licences stay.
     output: { format: 'cjs', codeSplitting: false, comments: { annotation: false, jsdoc: false, legal: true } },
     onLog,
   });
-  matched.once([...(only ?? deferred()), 'cli/version.ts', ...Object.keys(FOR_CLIENT)]);
+  const all = only === null ? [...SERVING.map((verb) => `without ${verb}`), ...deferred()] : only;
+  matched.once([...all, 'cli/version.ts', ...Object.keys(FOR_CLIENT)]);
   // Plain ASCII is read without decoding and takes half the memory.
   const code = askedWhenUsed(output[0].code).replace(/[^\0-\x7f]/g, escaped);
   const text = `(function (require, __filename, __dirname) {${code}\n})\n`;
@@ -42,6 +39,8 @@ export async function makeScript(root, directory, only = null) {
 
 /** The verbs that cli/main.ts starts with the second script. */
 export const PUBLISHING = ['deploy/publish', 'hook/post-receive'];
+/** Those that it starts with the third: no other verb pays for the server. */
+export const SERVING = ['serve/serve'];
 
 /** Counts the matches of each path entry of this file: after a move, an entry that matches nothing must be noticed. */
 function counter() {
@@ -90,15 +89,17 @@ const leanClient = (matched) => {
   };
 };
 
-/** The command table stays whole; a verb that is not named has no implementation. */
+/** The command table stays whole; a verb that a script does not contain has no implementation in it. */
 const withVerbs = (root, verbs, matched) => ({
   name: 'with verbs',
   resolveId(id, importer, { kind }) {
     const table = kind === 'dynamic-import' && /^cli\/(program|verbs-[a-z]+)\.ts$/.test(importer.slice(root.length));
     if (!table) return null;
     const verb = id.slice('./'.length, -'.ts'.length);
-    if (!verbs.includes(verb)) return '\0no-verb';
-    matched.add(verb);
+    const isIn = verbs === null ? !SERVING.includes(verb) : verbs.includes(verb);
+    if (verbs === null && !isIn) matched.add(`without ${verb}`);
+    if (!isIn) return '\0no-verb';
+    if (verbs !== null) matched.add(verb);
     return null;
   },
   load: (id) => (id === '\0no-verb' ? "export const run = () => { throw new Error('not in this script'); };" : null),
@@ -108,10 +109,12 @@ const withVerbs = (root, verbs, matched) => ({
  * The first file, which runs the scripts of these names. It uses `require`: Node reads, resolves and links a first file
  * with `import` 5 ms more slowly. The module that tsc made of it is removed.
  */
-export async function makeMain(root, directory, script, publishing) {
+export async function makeMain(root, directory, script, publishing, serving) {
   const file = `${directory}/main.cjs`;
   await build({ cwd: root, input: `${root}cli/main.ts`, platform: 'node', output: { format: 'cjs', file }, onLog });
-  writeFileSync(file, readFileSync(file, 'utf8').replace('@SCRIPT@', script).replace('@PUBLISHING@', publishing));
+  const names = { SCRIPT: script, PUBLISHING: publishing, SERVING: serving };
+  const text = readFileSync(file, 'utf8').replace(/@(SCRIPT|PUBLISHING|SERVING)@/g, (_, name) => names[name]);
+  writeFileSync(file, text);
   chmodSync(file, 0o755);
   for (const left of ['main.js', 'main.js.map']) rmSync(`${directory}/${left}`);
 }

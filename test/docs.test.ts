@@ -70,7 +70,20 @@ describe('plain English', () => {
 
 describe('the map of rooms in design.md', () => {
   const SOURCES = [
-    ...['agent', 'cli', 'fleet', 'git', 'hooks', 'publisher', 'rollout', 'runtime', 'schemas', 'services', 'zookeeper'],
+    ...[
+      'agent',
+      'cli',
+      'fleet',
+      'git',
+      'hooks',
+      'publisher',
+      'rollout',
+      'runtime',
+      'schemas',
+      'serve',
+      'services',
+      'zookeeper',
+    ],
   ];
   const isFolder = (path: string) => statSync(join(ROOT, path)).isDirectory();
   const rooms = SOURCES.flatMap((folder) =>

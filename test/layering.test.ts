@@ -80,6 +80,7 @@ const TOP = (folder: string) => `the files of ${folder} itself, which no room im
 /** The rooms of each folder that has some, lowest first, and why each stands where it does. */
 const ROOMS: Readonly<Record<string, Wall>> = {
   'runtime/codes': { may: [], reason: 'a table; errors are made of it, not by it' },
+  'runtime/secrets': { may: ['runtime'], reason: 'files with secrets; nothing else of runtime needs them' },
   runtime: { may: ['runtime/codes'], reason: TOP('runtime') },
 
   'schemas/text': { may: [], reason: 'how text is read and written, whatever it says' },

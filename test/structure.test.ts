@@ -27,6 +27,8 @@ const SHARED_NAMES: Readonly<Record<string, string>> = {
   'plan in agent and rollout': 'both control loops name their four acts alike',
   'Action in agent and rollout': 'both control loops name their four acts alike',
   'Observed in agent and rollout': 'both control loops name their four acts alike',
+  'Finding in cli and serve': 'one check that did not pass, as doctor prints it and as the API sends it',
+  'Snapshot in serve and zookeeper': 'what a watch yields, and the event of that name in the stream',
   'isCommitId in git and schemas':
     'git/ knows only the value types of schemas/, and is a layer that others may take alone',
 };

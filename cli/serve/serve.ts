@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { systemClock as clock, systemRandom as random } from '../../runtime/clock.ts';
 import { classify, FleetError } from '../../runtime/errors.ts';
 import { createLog, type Logger } from '../../runtime/log.ts';
+import { openTokenFile } from '../../runtime/secrets/token-file.ts';
 import { createShutdown, type Shutdown } from '../../runtime/shutdown.ts';
-import { openTokenFile } from '../../runtime/token-file.ts';
 import type { ServeSettings } from '../../schemas/settings/serve-settings.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { znodes } from '../../schemas/znodes.ts';
@@ -70,7 +70,8 @@ async function pictureOf(settings: Settings, log: Logger, shutdown: Shutdown): P
 
 async function handlerOf(settings: Settings, picture: Picture, log: Logger, shutdown: Shutdown): Promise<Handler> {
   const { serve, app } = settings;
-  const head = { app, version };
+  const links = serve.links.map((link) => ({ ...link, compare: link.compare ?? null }));
+  const head = { app, version, links };
   const stream = createStream({ picture, head, processId: randomBytes(6).toString('hex'), clock });
   shutdown.add('streams', () => stream.close());
   const isStale = () => picture.freshness().zookeeper.stale !== null;

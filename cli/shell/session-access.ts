@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { type Access, openAccess, type RoleIds, roleAccess } from '../../fleet/access.ts';
 import { type CredentialFile, parseCredentials } from '../../fleet/enrolment/credentials.ts';
 import { FleetError } from '../../runtime/errors.ts';
-import { isOpenToOthers } from '../../runtime/secret-file.ts';
+import { isOpenToOthers } from '../../runtime/secrets/secret-file.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { digestId } from '../../zookeeper/acl.ts';
 import type { SessionOptions } from '../../zookeeper/open-session.ts';

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
-import { isOpenToOthers } from '../../runtime/secret-file.ts';
+import { isOpenToOthers } from '../../runtime/secrets/secret-file.ts';
 import type { Credential, RepositoryUrl } from '../../schemas/values.ts';
 import { gitError } from './errors.ts';
 

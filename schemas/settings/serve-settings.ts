@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { once } from '../../runtime/once.ts';
 import { shown } from '../refusal.ts';
-import { isLoopback, listenAddress, notThis, path } from './setting-values.ts';
+import { isLoopback, listenAddress, notThis, path, urlPrefix } from './setting-values.ts';
 
 const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
 const HEADER = /^[A-Za-z][A-Za-z0-9-]{0,99}$/;
@@ -20,6 +20,8 @@ const members = {
     .prefault([]),
   /** The token that a client must present. Required beyond loopback. */
   tokenFile: path().optional(),
+  /** Pages of commits on forges whose addresses the page does not know. */
+  links: z.array(link()).max(20).prefault([]),
   /** The header in which a proxy names the user that it has authenticated; believed on the unix socket alone. */
   userHeader: z.string().regex(HEADER, notThis('must be the name of a header such as X-Forwarded-User')).optional(),
 };
@@ -39,6 +41,23 @@ export const serveSection = once(() =>
     .prefault({}),
 );
 export type ServeSettings = z.infer<ReturnType<typeof serveSection>>;
+
+function link() {
+  const page = (word: string) =>
+    z
+      .string()
+      .refine(
+        (text) => /^https:\/\/[A-Za-z0-9]/.test(text) && text.includes(word),
+        notThis(`must be an https address with ${word}`),
+      );
+  return z.strictObject({
+    /** The beginning of the urls of the repositories. */
+    prefix: urlPrefix(),
+    /** `{path}` stands for the rest of the url, `{commit}` for the commit. */
+    commit: page('{commit}'),
+    compare: page('{from}').optional(),
+  });
+}
 
 /** An http or https URL without credentials, query and fragment; without a slash at the end. */
 function pageUrl() {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { presence, report } from '../../schemas/report.ts';
-import { actRecord, count, historyRecord, rolloutShape, serviceShape, time } from './parts.ts';
+import { actRecord, historyRecord, rolloutShape, serviceShape, time, whole } from './parts.ts';
 import { agentRow, freshness } from './shapes.ts';
 
 /* What the paths below /api/v1 answer besides the state itself (shapes.ts). */
@@ -26,7 +26,7 @@ export const historyShape = z.strictObject({
 export type HistoryShape = z.infer<typeof historyShape>;
 
 /** `GET /api/v1/rollout`. */
-export const rolloutAnswer = z.strictObject({ ...freshness, rollout: rolloutShape.nullable() });
+export const rolloutAnswerShape = z.strictObject({ ...freshness, rollout: rolloutShape.nullable() });
 
 /** `GET /api/v1/services`. */
 export const servicesShape = z.strictObject({
@@ -56,7 +56,7 @@ export const flagsShape = z.strictObject({
   flags: z.record(z.string(), z.looseObject({ state: z.string(), variants: z.record(z.string(), z.unknown()) })),
   /** Flags that cannot be used, and why. */
   unusable: z.array(z.strictObject({ name: z.string(), reason: z.string() })),
-  version: count,
+  version: whole,
   by: z.string(),
   reason: z.string(),
   at: time,

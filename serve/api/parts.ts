@@ -7,9 +7,9 @@ import { said as saidBy } from '../../schemas/said.ts';
 
 /* The parts of the state of an app that is not agents (shapes.ts). */
 
-export const count = z.int().min(0);
+export const whole = z.int().min(0);
 export const time = z.number();
-export const said = saidBy.strict();
+export const saidShape = saidBy.strict();
 
 export const targetShape = z.strictObject({
   url: z.string(),
@@ -37,9 +37,9 @@ export const rolloutShape = z.strictObject({
   /** False: there is no policy, and all agents go at once. */
   waves: z.boolean(),
   /** Counted from 0. */
-  wave: count,
+  wave: whole,
   /** The sizes of the waves after the current one, if no agent fails, joins or leaves. */
-  ahead: z.array(count),
+  ahead: z.array(whole),
   /** The agents of the canary and of the current wave. */
   canary: z.array(z.string()),
   members: z.array(z.string()),
@@ -51,12 +51,12 @@ export const rolloutShape = z.strictObject({
   /** Which agent leads it; null: none yet. */
   leader: z.string().nullable(),
   reason: z.string(),
-  paused: said.nullable(),
+  paused: saidShape.nullable(),
   late: z.array(z.string()),
   excused: z.array(z.string()),
   failures: z.array(z.strictObject({ agentId: z.string(), code: z.string(), reason: z.string() })),
   /** What people said, newest first. */
-  steered: z.array(said.extend({ verb: z.string() })),
+  steered: z.array(saidShape.extend({ verb: z.string() })),
   policy: policy().nullable(),
   /** It goes back to a proven target. */
   wayBack: z.boolean(),
@@ -68,11 +68,11 @@ export type RolloutShape = z.infer<typeof rolloutShape>;
 export const serviceShape = z.strictObject({
   service: z.string(),
   /** Instances in the list. */
-  instances: count,
+  instances: whole,
   /** How many have to stay; null: it has no floor. */
-  least: count.nullable(),
+  least: whole.nullable(),
   /** Known instances that are not in the list. */
-  out: count,
+  out: whole,
 });
 export type ServiceShape = z.infer<typeof serviceShape>;
 

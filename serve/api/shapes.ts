@@ -6,15 +6,15 @@ import { swapSpread } from '../../schemas/records/cutover.ts';
 import { PHASES } from '../../schemas/report.ts';
 import {
   actRecord,
-  count,
   findingShape,
   flagShape,
   historyRecord,
   rolloutShape,
-  said,
+  saidShape,
   serviceShape,
   targetShape,
   time,
+  whole,
 } from './parts.ts';
 
 /*
@@ -39,7 +39,7 @@ export const agentRow = z.strictObject({
   standing: z.enum(STANDINGS),
   /** Null: it never reported. */
   phase: z.enum(PHASES).nullable(),
-  /** Since when the phase holds, by the agent's own clock. */
+  /** Since when the phase holds. */
   phaseAt: time.nullable(),
   /** What its link shows. */
   activeCommit: z.string().nullable(),
@@ -50,13 +50,13 @@ export const agentRow = z.strictObject({
   error: failure.nullable(),
   waitingFor: z.string().nullable(),
   /** How often it has tried this target. */
-  attempts: count,
+  attempts: whole,
   /** It failed, and tries again automatically. */
   retries: z.boolean(),
-  suspended: said.nullable(),
-  override: said.nullable(),
+  suspended: saidShape.nullable(),
+  override: saidShape.nullable(),
   /** Files of the active release that differ from the commit; at most 20 are counted. */
-  drift: count,
+  drift: whole,
   /** What keeps it from reporting. */
   problem: z.string().nullable(),
   host: z.string().nullable(),
@@ -114,10 +114,10 @@ export const stateMembers = {
   /** Null if another ZooKeeper client set the target and gitfleet has not adopted it. */
   deployment: historyRecord.nullable(),
   /** Of the agents that are online and not suspended: how many show the target. */
-  reached: count,
-  expected: count,
+  reached: whole,
+  expected: whole,
   /** The number of agents in each standing. */
-  counts: z.record(z.enum(STANDINGS), count),
+  counts: z.record(z.enum(STANDINGS), whole),
   rollout: rolloutShape.nullable(),
   /** The policy of the app, for the next rollout. */
   policy: policy().nullable(),
@@ -132,8 +132,8 @@ export const stateMembers = {
   /** Who counts as an agent. */
   enrolment: z.strictObject({ open: z.boolean(), notEnrolled: z.array(z.string()) }),
   /** Numbers of nodes that belong to no agent, and of agents beyond the 10,000 that are read. */
-  ignored: count,
-  unread: count,
+  ignored: whole,
+  unread: whole,
   /** Agents that left for good, and are not expected. */
   left: z.array(z.string()),
   findings: z.array(findingShape),
@@ -143,7 +143,12 @@ const head = {
   app: z.string(),
   /** The version of gitfleet that serves. */
   version: z.string(),
+  /** Pages of commits on forges that no client can know, by the prefix of a repository's url; from the settings. */
+  links: z.array(z.strictObject({ prefix: z.string(), commit: z.string(), compare: z.string().nullable() })),
 };
+const headShape = z.strictObject(head);
+/** What does not change while a server runs. */
+export type Head = z.infer<typeof headShape>;
 
 /** `GET /api/v1/status`. */
 export const statusShape = z.strictObject({ ...head, ...freshness, ...stateMembers, agents: z.array(agentRow) });

@@ -1,7 +1,7 @@
 import type { AgentView } from '../../fleet/fleet-view.ts';
 import type { AgentShape, FlagsShape, HistoryShape, ServicesShape } from '../api/answers.ts';
 import type { RolloutShape } from '../api/parts.ts';
-import type { Alive, StatusShape } from '../api/shapes.ts';
+import type { Alive, Head, StatusShape } from '../api/shapes.ts';
 import type { Seen } from '../picture/seen.ts';
 import type { State } from '../picture/state.ts';
 
@@ -9,11 +9,7 @@ import type { State } from '../picture/state.ts';
 
 const MAX_MISSED = 20;
 
-export function statusAnswer(
-  state: State,
-  head: { readonly app: string; readonly version: string },
-  freshness: Alive,
-): StatusShape {
+export function statusAnswer(state: State, head: Head, freshness: Alive): StatusShape {
   const { agents, history: _history, acts: _acts, ...members } = state;
   return { ...head, ...freshness, ...members, agents: [...agents.values()] };
 }

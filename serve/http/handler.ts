@@ -4,10 +4,10 @@ import { gzip } from 'node:zlib';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { jsonLine } from '../../runtime/safe-text.ts';
-import type { TokenFile } from '../../runtime/token-file.ts';
+import type { TokenFile } from '../../runtime/secrets/token-file.ts';
 import { type Asked, type GuardRules, judgeRequest } from './guard.ts';
 import { HEADERS } from './headers.ts';
-import { type Answer, answerTo, problem, type RouteParts, type WholeAnswer } from './routes.ts';
+import { answerTo, problem, type RouteAnswer, type RouteParts, type WholeAnswer } from './routes.ts';
 import type { Stream } from './stream.ts';
 
 export interface HandlerParts extends RouteParts {
@@ -41,7 +41,7 @@ export function createHandler(parts: HandlerParts): Handler {
   };
 }
 
-async function judgedAnswer(via: Asked['via'], request: IncomingMessage, parts: HandlerParts): Promise<Answer> {
+async function judgedAnswer(via: Asked['via'], request: IncomingMessage, parts: HandlerParts): Promise<RouteAnswer> {
   const { method = '', url = '', rawHeaders } = request;
   const judged = judgeRequest({ via, method, url, rawHeaders }, parts.rules);
   if (judged.kind === 'refused') {

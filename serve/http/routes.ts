@@ -1,9 +1,10 @@
 import { AGENT_ID } from '../../schemas/znodes.ts';
+import type { Head } from '../api/shapes.ts';
 import type { Picture } from '../picture/picture.ts';
 import { agentAnswer, flagsAnswer, historyAnswer, rolloutAnswer, servicesAnswer, statusAnswer } from './answers.ts';
 
 /** The answer to a path: a value for JSON, text of another type, a refusal, or the stream of events. */
-export type Answer = WholeAnswer | { readonly kind: 'stream' };
+export type RouteAnswer = WholeAnswer | { readonly kind: 'stream' };
 export type WholeAnswer =
   | { readonly kind: 'json'; readonly status: number; readonly value: unknown }
   | { readonly kind: 'text'; readonly type: string; readonly body: string | Buffer; readonly status: number };
@@ -16,7 +17,7 @@ export interface PageFile {
 
 export interface RouteParts {
   readonly picture: Picture;
-  readonly head: { readonly app: string; readonly version: string };
+  readonly head: Head;
   /** The files of the page by path, `/` included. */
   readonly page: ReadonlyMap<string, PageFile>;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
@@ -27,7 +28,7 @@ export interface RouteParts {
 const MOST_RECORDS = 200;
 
 /** What is at a path. The guard has passed it already. */
-export async function answerTo(path: string, query: string, parts: RouteParts): Promise<Answer> {
+export async function answerTo(path: string, query: string, parts: RouteParts): Promise<RouteAnswer> {
   const { picture, page, metrics, documents } = parts;
   const file = page.get(path);
   if (file) return { kind: 'text', status: 200, type: file.type, body: file.body };
@@ -39,7 +40,7 @@ export async function answerTo(path: string, query: string, parts: RouteParts): 
   return path.startsWith('/api/v1/') ? answerOfApi(path.slice('/api/v1/'.length), query, parts) : notFound();
 }
 
-function answerOfApi(name: string, query: string, { picture, head }: RouteParts): Answer {
+function answerOfApi(name: string, query: string, { picture, head }: RouteParts): RouteAnswer {
   const [state, seen, freshness] = [picture.current()?.state, picture.seen(), picture.freshness()];
   const [first, id, ...more] = name.split('/');
   if (!NAMES.includes(first ?? '') || more.length > 0 || (id !== undefined) !== (first === 'agents')) return notFound();
@@ -65,7 +66,7 @@ function answerOfApi(name: string, query: string, { picture, head }: RouteParts)
 
 const NAMES = ['status', 'history', 'rollout', 'services', 'flags', 'agents'];
 
-function historyOf(query: string, answer: (limit: number) => Answer): Answer {
+function historyOf(query: string, answer: (limit: number) => RouteAnswer): RouteAnswer {
   const given = new URLSearchParams(query).get('limit') ?? '50';
   const limit = /^\d{1,3}$/.test(given) ? Number(given) : 0;
   if (limit >= 1 && limit <= MOST_RECORDS) return answer(limit);
@@ -74,4 +75,4 @@ function historyOf(query: string, answer: (limit: number) => Answer): Answer {
 
 const json = (status: number, value: unknown): WholeAnswer => ({ kind: 'json', status, value });
 export const problem = (status: number, error: string, hint: string): WholeAnswer => json(status, { error, hint });
-const notFound = (): Answer => problem(404, 'no such path', 'see /api/v1/openapi.json');
+const notFound = (): RouteAnswer => problem(404, 'no such path', 'see /api/v1/openapi.json');

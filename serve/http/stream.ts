@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Alive, Snapshot } from '../api/shapes.ts';
+import type { Alive, Head, Snapshot } from '../api/shapes.ts';
 import { columnsOf } from '../picture/columns.ts';
-import type { Change, Picture } from '../picture/picture.ts';
+import type { Picture, StateChange } from '../picture/picture.ts';
 import type { State } from '../picture/state.ts';
 import { type Frame, frameOf, GZIP_HEAD } from './frames.ts';
 import { createResume } from './resume.ts';
@@ -42,7 +42,7 @@ interface Client extends Follower {
 
 interface StreamParts {
   readonly picture: Picture;
-  readonly head: { readonly app: string; readonly version: string };
+  readonly head: Head;
   readonly processId: string;
   readonly clock: Clock;
   readonly bounds?: StreamBounds;
@@ -78,19 +78,19 @@ export function createStream({ picture, head, processId, clock, bounds = BOUNDS 
     },
   });
 
-  function deltaFrame({ sequence, difference }: Change): Frame | null {
+  function deltaFrame({ sequence, difference }: StateChange): Frame | null {
     return difference && frameOf('delta', { ...picture.freshness(), ...difference }, resume.idOf(sequence));
   }
 
   /** A client that comes before the first state gets `alive` events until there is one. */
-  function begin(client: Client, change: Change): void {
+  function begin(client: Client, change: StateChange): void {
     const missed = resume.after(client.lastEventId, change.sequence);
     for (const frame of missed ?? [snapshotFrame(change)]) send(client, frame);
     send(client, frameOf('synced', picture.freshness()));
     client.synced = true;
   }
 
-  function snapshotFrame({ sequence, state }: Change): Frame {
+  function snapshotFrame({ sequence, state }: StateChange): Frame {
     if (whole?.sequence !== sequence) {
       const snapshot = snapshotOf(state, head, picture.freshness());
       whole = { sequence, frame: frameOf('snapshot', snapshot, resume.idOf(sequence)) };
@@ -140,7 +140,7 @@ export function createStream({ picture, head, processId, clock, bounds = BOUNDS 
   };
 }
 
-export function snapshotOf(state: State, head: StreamParts['head'], freshness: Alive): Snapshot {
+export function snapshotOf(state: State, head: Head, freshness: Alive): Snapshot {
   const { agents, history, acts, ...members } = state;
   return {
     ...head,

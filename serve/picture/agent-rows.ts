@@ -27,7 +27,7 @@ export function agentRowOf(view: AgentView, targetVersion: string, waves: WaveSe
     agentId,
     standing,
     phase: report?.phase ?? null,
-    phaseAt: report?.phaseAt ?? null,
+    phaseAt: report && phaseAtOf(report, view.reportedAt),
     activeCommit: named(report?.activeCommit),
     deployment: report?.deployment ?? null,
     current: report?.targetVersion === targetVersion,
@@ -49,6 +49,10 @@ export function agentRowOf(view: AgentView, targetVersion: string, waves: WaveSe
     falsePresence: view.falsePresence ?? false,
   };
 }
+
+/** The agent's clock may be wrong, the age of the phase when it reported is not. */
+const phaseAtOf = ({ at, phaseAt }: Report, reportedAt: number | null): number =>
+  reportedAt === null ? phaseAt : reportedAt - Math.max(0, at - phaseAt);
 
 /** Agents of earlier waves are done with the target, one way or the other; those of later waves at most prepare it. */
 function partOf(agentId: string, standing: AgentRow['standing'], { members }: WaveSets): AgentRow['part'] {

@@ -2,15 +2,15 @@ import { type Delta, stateMembers } from '../api/shapes.ts';
 import { columnsOf } from './columns.ts';
 import type { State, StateMembers } from './state.ts';
 
-export type Difference = Pick<Delta, 'changed' | 'agents' | 'gone' | 'history' | 'acts'>;
+export type StateDifference = Pick<Delta, 'changed' | 'agents' | 'gone' | 'history' | 'acts'>;
 
 const NAMES = Object.keys(stateMembers) as (keyof StateMembers)[];
 
 /** What a viewer of `before` needs to show `after`; null: nothing. Pure. */
-export function differenceOf(before: State, after: State): Difference | null {
+export function differenceOf(before: State, after: State): StateDifference | null {
   const changed = Object.fromEntries(
     NAMES.filter((name) => !isSame(before[name], after[name])).map((name) => [name, after[name]]),
-  ) as Difference['changed'];
+  ) as StateDifference['changed'];
   const rows = [...after.agents.values()].filter((row) => !isSame(before.agents.get(row.agentId), row));
   const gone = [...before.agents.keys()].filter((id) => !after.agents.has(id));
   const history = newIn(before.history, after.history);

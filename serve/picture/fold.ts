@@ -7,7 +7,7 @@ import { hasLeft } from '../../schemas/report.ts';
 import { type AgentRow, STANDINGS } from '../api/shapes.ts';
 import { agentRowOf } from './agent-rows.ts';
 import { findingsIn } from './findings.ts';
-import { actOf, historyRecordOf, holdOf, quarantinedOf, targetOf } from './records.ts';
+import { actOf, historyRecordOf, holdOf, quarantinedOf, targetShapeOf } from './records.ts';
 import { inWaves, rolloutOf } from './rollout.ts';
 import type { Seen, SeenService } from './seen.ts';
 import type { State } from './state.ts';
@@ -35,7 +35,7 @@ export function fold(seen: Seen, now: number): State {
   const target = seen.config?.target ?? null;
   const refused = seen.config?.refused ?? null;
   return {
-    target: target && targetOf(target, target.gitfleet?.signature !== undefined),
+    target: target && targetShapeOf(target, target.gitfleet?.signature !== undefined),
     targetVersion,
     targetAt: seen.config?.writtenAt ?? null,
     refused: refused && { ...refused, reason: clean(refused.reason, 500), hint: clean(refused.hint, 500) },

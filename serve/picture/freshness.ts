@@ -3,7 +3,7 @@ import type { Znodes } from '../../schemas/znodes.ts';
 import { type EnsembleTime, readEnsembleTime } from '../../zookeeper/recipes/ensemble-time.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Alive } from '../api/shapes.ts';
-import { type ReadParts, repeat } from './follow-znode.ts';
+import { type ReadParts, repeat } from './keep-znode.ts';
 
 /** How often ZooKeeper has to confirm that it answers, and after how long without an answer the state is stale. */
 const ASK_MS = 500;

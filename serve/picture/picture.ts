@@ -1,9 +1,9 @@
 import type { Znodes } from '../../schemas/znodes.ts';
 import type { Alive } from '../api/shapes.ts';
-import { type Difference, differenceOf } from './difference.ts';
+import { differenceOf, type StateDifference } from './difference.ts';
 import { fold } from './fold.ts';
-import type { ReadParts } from './follow-znode.ts';
 import { keepFreshness } from './freshness.ts';
+import type { ReadParts } from './keep-znode.ts';
 import { readApp } from './read-app.ts';
 import type { Seen } from './seen.ts';
 import type { State } from './state.ts';
@@ -17,24 +17,24 @@ const LOOKS = 4;
 const FOLD_LOOKS = 20;
 
 /** One change of the state. */
-export interface Change {
+export interface StateChange {
   /** Counted from 1 since this process began. */
   readonly sequence: number;
   readonly state: State;
   /** Null for the first state. */
-  readonly difference: Difference | null;
+  readonly difference: StateDifference | null;
 }
 
 /** What happens to the picture, for everything that shows or tells it. */
 export interface PictureListener {
-  changed(change: Change): void;
+  changed(change: StateChange): void;
   /** Each second, and at once when ZooKeeper is lost or found again. */
   alive(alive: Alive): void;
 }
 
 export interface Picture {
   /** The last state; null until it was read once. */
-  current(): Change | null;
+  current(): StateChange | null;
   /** The reading behind it, for answers about one agent or service. */
   seen(): Seen | null;
   freshness(): Alive;
@@ -51,7 +51,7 @@ export interface Picture {
 export function openPicture(parts: ReadParts, znodes: Znodes, signal: AbortSignal): Picture {
   const { clock } = parts;
   const listeners = new Set<PictureListener>();
-  let change: Change | null = null;
+  let change: StateChange | null = null;
   let cancelFold: (() => void) | null = null;
   const seen = readApp(parts, znodes, soon, signal);
   const freshness = keepFreshness(parts, znodes, () => change !== null, tellTurned, signal);

@@ -5,7 +5,7 @@ import { presentProgress } from '../../publisher/verdict.ts';
 import { AGENT_ID, type Znodes } from '../../schemas/znodes.ts';
 import { readAny } from '../../zookeeper/recipes/read-any.ts';
 import type { NodeData } from '../../zookeeper/session.ts';
-import { followChildren, followZnode, type ReadParts, repeat } from './follow-znode.ts';
+import { keepNames, keepZnode, type ReadParts, repeat } from './keep-znode.ts';
 import { dueOf, type Look } from './look-order.ts';
 import type { SeenAgents } from './seen.ts';
 
@@ -54,9 +54,9 @@ export function readAgents(parts: ReadParts, znodes: Znodes, changed: () => void
     for (const [id, entry] of entries) entries.set(id, { ...entry, readAt: null });
     takeNames();
   };
-  void followZnode(parts, znodes.enrolment, readRights, signal);
-  void followChildren(parts, znodes.online, (found) => list('online', found.exists ? found.names : []), signal);
-  void followChildren(parts, znodes.agents, (found) => list('reported', found.exists ? found.names : []), signal);
+  void keepZnode(parts, znodes.enrolment, readRights, signal);
+  void keepNames(parts, znodes.online, (found) => list('online', found.exists ? found.names : []), signal);
+  void keepNames(parts, znodes.agents, (found) => list('reported', found.exists ? found.names : []), signal);
   void repeat(parts, TICK_MS, tick, signal);
 
   function list(which: 'online' | 'reported', names: readonly string[]): void {

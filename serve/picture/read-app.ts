@@ -9,7 +9,7 @@ import { childPath } from '../../zookeeper/paths.ts';
 import { inOrder } from '../../zookeeper/recipes/contention.ts';
 import { readAny } from '../../zookeeper/recipes/read-any.ts';
 import type { ChildrenSnapshot, Snapshot } from '../../zookeeper/session.ts';
-import { followChildren, followZnode, type ReadParts, repeat } from './follow-znode.ts';
+import { keepNames, keepZnode, type ReadParts, repeat } from './keep-znode.ts';
 import { readAgents } from './read-agents.ts';
 import { readRecords } from './read-records.ts';
 import { readServices } from './read-services.ts';
@@ -49,9 +49,9 @@ export function readApp(parts: ReadParts, znodes: Znodes, changed: () => void, s
   const services = readServices(parts, ids, changed, signal);
 
   for (const name of Object.keys(PARSERS) as (keyof Single)[]) {
-    void followZnode(parts, znodes[name], (found) => take(name, found), signal);
+    void keepZnode(parts, znodes[name], (found) => take(name, found), signal);
   }
-  void followChildren(parts, znodes.election, takeCandidates, signal);
+  void keepNames(parts, znodes.election, takeCandidates, signal);
   void repeat(parts, MISSING_MS, findMissing, signal);
 
   function take(name: keyof Single, found: Snapshot): void {

@@ -4,7 +4,7 @@ import { deploymentNumbers, KEPT } from '../../fleet/numbered.ts';
 import type { AuditRecord } from '../../schemas/records/audit.ts';
 import type { Znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
-import { followChildren, followZnode, type ReadParts, repeat } from './follow-znode.ts';
+import { keepNames, keepZnode, type ReadParts, repeat } from './keep-znode.ts';
 
 /** An outcome may still change: `timed-out` and `failed` give way, and a new deployment has none yet. */
 const YOUNG = 5;
@@ -48,10 +48,10 @@ export function readRecords(parts: ReadParts, znodes: Znodes, changed: () => voi
     changed();
   }
 
-  void followZnode(parts, znodes.deployments, look, signal);
-  void followChildren(parts, znodes.outcomes, look, signal);
+  void keepZnode(parts, znodes.deployments, look, signal);
+  void keepNames(parts, znodes.outcomes, look, signal);
   void repeat(parts, AGAIN_MS, look, signal);
-  void followChildren(
+  void keepNames(
     parts,
     znodes.audit,
     async () => {

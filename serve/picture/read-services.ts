@@ -2,7 +2,7 @@ import { parseServiceRule, serviceZnodes } from '../../services/contract.ts';
 import { agentOf, leastOf } from '../../services/floor.ts';
 import { readInstances } from '../../services/instance.ts';
 import { serviceNames } from '../../services/read-list.ts';
-import { type ReadParts, repeat } from './follow-znode.ts';
+import { type ReadParts, repeat } from './keep-znode.ts';
 import type { SeenService } from './seen.ts';
 
 const LOOK_MS = 5_000;

@@ -18,7 +18,7 @@ interface Core {
 }
 
 /** Without the envelope: a reader of the page cannot verify it, and it is larger than all the rest. */
-export const targetOf = (core: Core, signed: boolean): HistoryRecord['target'] => ({
+export const targetShapeOf = (core: Core, signed: boolean): HistoryRecord['target'] => ({
   url: visible(core.url, MAX_URL),
   commitId: clean(core.commitId, MAX_NAME),
   relativePath: clean(core.relativePath, MAX_TEXT),
@@ -36,7 +36,7 @@ export function historyRecordOf(record: Deployment): HistoryRecord {
     quarantined: rest.quarantined === null ? null : clean(rest.quarantined, MAX_NAME),
     lifted: rest.lifted && saidOf(rest.lifted),
     underHold: rest.underHold && saidOf(rest.underHold),
-    target: targetOf(target, target.signature !== undefined),
+    target: targetShapeOf(target, target.signature !== undefined),
     outcome: outcome && outcomeOf(outcome),
   };
 }

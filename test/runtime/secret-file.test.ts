@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isOpenToOthers } from '../../runtime/secret-file.ts';
+import { isOpenToOthers } from '../../runtime/secrets/secret-file.ts';
 
 it.each([
   ['our own, 0600', 0o100600, 1000, 1000, false],

@@ -90,7 +90,7 @@ describe('defaults', () => {
       },
       coordinator: { candidate: true },
       publisher: { timeout: 300_000 },
-      serve: { listen: { host: '127.0.0.1', port: 9181 }, hosts: [] },
+      serve: { listen: { host: '127.0.0.1', port: 9181 }, hosts: [], links: [] },
       log: { level: 'info', format: 'auto' },
     });
   });
@@ -318,7 +318,7 @@ describe('mergeSettings', () => {
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
-      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate/;
+      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate|^serve\.links/;
     const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);

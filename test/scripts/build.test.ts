@@ -12,9 +12,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const CLI = join(ROOT, 'dist', 'cli');
 const sizeOf = (name: string) => statSync(join(CLI, name)).size;
 const scripts = readdirSync(CLI).filter((name) => /^gitfleet-[0-9a-f]{12}\.cjs$/.test(name));
-/** The one of what publishes is the shorter one. */
-const [publishing = 'none', whole = 'none'] = scripts.toSorted((a, b) => sizeOf(a) - sizeOf(b));
-const shipped = ['main.cjs', ...scripts, ...scripts.map((name) => `${name}.cache`)];
+/** In the order in which the first file names them. */
+const named = [...readFileSync(join(CLI, 'main.cjs'), 'utf8').matchAll(/gitfleet-[0-9a-f]{12}\.cjs/g)];
+const [publishing = 'none', serving = 'none', whole = 'none'] = named.map(([name]) => name);
+/** The server runs for weeks, and starts without compiled code. */
+const compiled = [publishing, whole];
+const shipped = ['main.cjs', ...scripts, ...compiled.map((name) => `${name}.cache`)];
 const servers = sharedServer();
 const place = temporaryDirectory('build');
 afterAll(place.remove);
@@ -36,9 +39,10 @@ function gitfleet(nodeFlags: string[], ...args: string[]) {
 const listing = () => readdirSync(alone).map((name) => [name, statSync(join(alone, name)).mtimeMs]);
 
 describe('what the build ships', () => {
-  it('is two scripts, of which what publishes needs the one and all else the other', () => {
-    expect(scripts).toHaveLength(2);
+  it('is three scripts: what publishes needs the first, the server the second, and all else the third', () => {
+    expect(scripts.toSorted()).toEqual([publishing, serving, whole].toSorted());
     rmSync(join(alone, whole));
+    rmSync(join(alone, serving));
     for (const args of [
       ['publish', '--help'],
       ['deploy', '--help'],
@@ -48,7 +52,11 @@ describe('what the build ships', () => {
     }
     expect(gitfleet([], 'publish', 'HEAD').stderr).toContain('gitfleet: SETTINGS: zookeeper');
     cpSync(join(CLI, whole), join(alone, whole));
+    expect(sizeOf(publishing)).toBeLessThan(sizeOf(whole));
+    cpSync(join(CLI, serving), join(alone, serving));
     rmSync(join(alone, publishing));
+    expect(gitfleet([], 'serve', '--help')).toMatchObject({ status: 0, stderr: '' });
+    rmSync(join(alone, serving));
     for (const args of [['--help'], ['status', '--help'], ['hook', 'status', '--help'], ['help', 'publish']]) {
       expect(gitfleet([], ...args)).toMatchObject({ status: 0, stderr: '' });
     }
@@ -58,6 +66,7 @@ describe('what the build ships', () => {
   it.each([
     ['publish', publishing],
     ['status', whole],
+    ['serve', serving],
   ])(
     'is complete: %s runs where there is no package and no other file, and asks Node for its own modules only',
     (verb, script) => {
@@ -67,7 +76,8 @@ describe('what the build ships', () => {
       const text = readFileSync(join(alone, script), 'latin1');
       const names = [...text.matchAll(/\brequire\("(?:node:)?([^"]+)"\)/g)].map((match) => match[1] as string);
       // The one that is none is tried and may be missing: colours of a package that logs its debugging.
-      expect([...new Set(names)].filter((name) => !builtinModules.includes(name))).toEqual(['supports-color']);
+      const others = [...new Set(names)].filter((name) => !builtinModules.includes(name));
+      expect(others).toEqual(verb === 'serve' ? [] : ['supports-color']);
     },
   );
 
@@ -79,7 +89,7 @@ describe('what the build ships', () => {
     },
   );
 
-  it.each(scripts)('starts from what V8 kept, made by the Node that built it: %s', (script) => {
+  it.each(compiled)('starts from what V8 kept, made by the Node that built it: %s', (script) => {
     const filename = join(alone, script);
     const cachedData = readFileSync(`${filename}.cache`).subarray(8);
     const loaded = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
@@ -146,7 +156,7 @@ describe('what the build ships', () => {
   });
 
   it('says where a bug is by the names of functions and sources', () => {
-    for (const script of scripts) {
+    for (const script of compiled) {
       const text = readFileSync(join(alone, script), 'latin1');
       expect(text).toMatch(/^\/\/ fleet\/publish-transaction\.ts$/m);
       expect(text).toMatch(/\basync function publishTarget\(/);

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import type { Clock } from './clock.ts';
-import { classify, FleetError } from './errors.ts';
-import type { Logger } from './log.ts';
+import { readFile, stat } from 'node:fs/promises';
+import type { Clock } from '../clock.ts';
+import { classify, FleetError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { isOpenToOthers } from './secret-file.ts';
 
 /** The secret that clients of an HTTP endpoint present as `Authorization: Bearer TOKEN`. */
@@ -68,20 +68,15 @@ export async function openTokenFile(file: string, { clock, log }: TokenParts): P
 const digestOf = (token: string): Buffer => createHash('sha256').update(token).digest();
 
 async function readToken(file: string): Promise<string> {
-  const handle = await open(file).catch((error: Error) => {
-    throw refused(file, `cannot be read: ${error.message}`, 'check the name in the settings and the owner of the file');
-  });
-  try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) throw refused(file, 'is no file', 'name a file with one line, the token');
-    if (isOpenToOthers(stat)) throw refused(file, 'holds a secret, and others may read it', `chmod 600 ${file}`);
-    if (stat.size > MOST + 2) throw refused(file, `has more than ${MOST} characters`, MAKE(file));
-    const token = (await handle.readFile('utf8')).trim();
-    if (/^[\x21-\x7e]+$/.test(token) && token.length >= LEAST) return token;
-    throw refused(file, `holds no token: one word of at least ${LEAST} plain characters`, MAKE(file));
-  } finally {
-    await handle.close();
-  }
+  const unreadable = (error: Error) =>
+    refused(file, `cannot be read: ${error.message}`, 'check the name in the settings and the owner of the file');
+  const found = await stat(file).catch((error: Error) => Promise.reject(unreadable(error)));
+  if (!found.isFile()) throw refused(file, 'is no file', 'name a file with one line, the token');
+  if (isOpenToOthers(found)) throw refused(file, 'holds a secret, and others may read it', `chmod 600 ${file}`);
+  if (found.size > MOST + 2) throw refused(file, `has more than ${MOST} characters`, MAKE(file));
+  const token = (await readFile(file, 'utf8').catch((error: Error) => Promise.reject(unreadable(error)))).trim();
+  if (/^[\x21-\x7e]+$/.test(token) && token.length >= LEAST) return token;
+  throw refused(file, `holds no token: one word of at least ${LEAST} plain characters`, MAKE(file));
 }
 
 const MAKE = (file: string): string => `make one: (umask 077; openssl rand -base64 32 > ${file})`;

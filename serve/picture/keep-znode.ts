@@ -14,7 +14,7 @@ export interface ReadParts {
  * Gives every state of a znode to `take`, until `signal` fires: one watch, whatever the number of viewers. A failure of
  * the watch or of `take` is logged and tried again; meanwhile the last state stays.
  */
-export async function followZnode(
+export async function keepZnode(
   parts: ReadParts,
   path: string,
   take: (found: Snapshot) => void | Promise<void>,
@@ -24,7 +24,7 @@ export async function followZnode(
 }
 
 /** The same for the names of its children. */
-export async function followChildren(
+export async function keepNames(
   parts: ReadParts,
   path: string,
   take: (found: ChildrenSnapshot) => void | Promise<void>,
