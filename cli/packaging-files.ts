@@ -8,6 +8,9 @@ type PackagingFile = 'gitfleet-agent.service' | 'gitfleet.yml' | '50-gitfleet.ru
 export const packagingFile = (name: PackagingFile): string =>
   fileURLToPath(new URL(`../../packaging/${name}`, import.meta.url));
 
+/** Where the build leaves the page that `gitfleet serve` shows. */
+export const pageDirectory = (): URL => new URL('../../dist/page/', import.meta.url);
+
 export const UNIT = 'gitfleet-agent.service';
 export const UNIT_FILE = `/etc/systemd/system/${UNIT}`;
 /** The unit of the Debian package. */

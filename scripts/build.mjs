@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { makeManual } from './make-manual.mjs';
+import { makePage } from './make-page.mjs';
 import { makeMain, makeScript, PUBLISHING, SERVING } from './make-script.mjs';
 import { makeTypes } from './make-types.mjs';
 
@@ -22,6 +23,7 @@ try {
   const serving = await makeScript(root, `${aside}/cli`, SERVING);
   await makeMain(root, `${aside}/cli`, script, publishing, serving);
   for (const each of [script, publishing]) keepCompiled(`${aside}/cli/${each}`);
+  await makePage(root, `${aside}/page`);
   await makeManual(aside, `${aside}/share`);
   writeFileSync(`${aside}/build.json`, `${JSON.stringify({ commit: commitHere() })}\n`);
   // Sources that changed while the compiler ran are newer than the build.

@@ -17,6 +17,7 @@ const SOURCES = [
   'rollout',
   'runtime',
   'schemas',
+  'serve',
   'services',
   'zookeeper',
 ];
@@ -72,7 +73,9 @@ function buildStale() {
   const built = join(ROOT, 'dist', '.built');
   if (!existsSync(built)) return true;
   const at = Number(readFileSync(built, 'utf8'));
-  const own = ['build', 'make-script', 'keep-compiled', 'small-zookeeper'].map((name) => `scripts/${name}.mjs`);
+  const own = ['build', 'make-page', 'make-script', 'keep-compiled', 'small-zookeeper'].map(
+    (name) => `scripts/${name}.mjs`,
+  );
   const files = ['tsconfig.json', 'package.json', ...own].map((name) => join(ROOT, name));
   for (const folder of SOURCES.filter((name) => existsSync(join(ROOT, name)))) {
     const names = readdirSync(join(ROOT, folder), { recursive: true });
@@ -92,6 +95,8 @@ const DEBIAN = {
   sshd: { present: () => existsSync('/usr/sbin/sshd'), packages: ['openssh-server', 'openssh-client'] },
   haproxy: { present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy'), packages: ['haproxy'] },
   nginx: { present: () => onPath('nginx') || existsSync('/usr/sbin/nginx'), packages: ['nginx'] },
+  // A browser without fonts draws boxes.
+  chromium: { present: () => existsSync('/usr/bin/chromium'), packages: ['chromium', 'fonts-dejavu-core'] },
   groff: { present: () => onPath('groff'), packages: ['groff-base'] },
   kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
   openssl: { present: () => onPath('openssl'), packages: ['openssl'] },

@@ -9,12 +9,13 @@ import type { Settings } from '../../schemas/settings/settings.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { createHandler, type Handler } from '../../serve/http/handler.ts';
 import { type Listening, listen } from '../../serve/http/listen.ts';
-import type { PageFile } from '../../serve/http/routes.ts';
 import { createStream } from '../../serve/http/stream.ts';
 import { createServerMetrics } from '../../serve/metrics/registry.ts';
+import { pageFiles } from '../../serve/page/files.ts';
 import { openPicture, type Picture } from '../../serve/picture/picture.ts';
 import { openSession } from '../../zookeeper/open-session.ts';
 import type { Call } from '../command-table.ts';
+import { pageDirectory } from '../packaging-files.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { sessionAccess } from '../shell/session-access.ts';
 import { readSettings } from '../shell/settings.ts';
@@ -78,7 +79,7 @@ async function handlerOf(settings: Settings, picture: Picture, log: Logger, shut
   const metrics = createServerMetrics({ app, version, streams: stream.count, isStale });
   const token = serve.tokenFile === undefined ? null : await openTokenFile(serve.tokenFile, { clock, log });
   const rules = rulesOf(serve);
-  const page: ReadonlyMap<string, PageFile> = new Map();
+  const page = pageFiles(pageDirectory());
   return createHandler({ picture, head, page, metrics, documents: new Map(), rules, token, stream, log });
 }
 
