@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openReader, type Reader, startBrowser } from '../../support/browser.ts';
+import { cleanEnvironment, MAIN } from '../../support/commands.ts';
+import { type Origin, TestFleet } from '../../support/fleet.ts';
+import { until } from '../../support/until.ts';
+import { realServers } from '../../support/zookeeper/server.ts';
+
+/** The page of a real `gitfleet serve`, on a real fleet, in a real browser: one story, told in order. */
+
+const servers = realServers(1);
+const SETTINGS = {
+  zookeeper: { sessionTimeout: '4s' },
+  agent: {
+    activate: { command: ['sh', '-c', 'test ! -e bad || { echo "shop: no such table: prices"; exit 7; }'] },
+  },
+};
+
+interface Serving {
+  readonly process: ChildProcess;
+  readonly url: string;
+  readonly log: () => string;
+}
+
+/** Ends with the test file. */
+async function startServe(fleet: TestFleet, ...more: string[]): Promise<Serving> {
+  const args = [MAIN, 'serve', '-z', fleet.zookeeper, '--app', fleet.app, '--listen', '127.0.0.1:0', ...more];
+  const child = spawn(process.execPath, args, { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+    });
+  }
+  const port = await until('gitfleet serve serves', async () => /"port":(\d+)/.exec(log)?.[1]);
+  return { process: child, url: `http://127.0.0.1:${port}/`, log: () => log };
+}
+
+describe('the page of a real fleet', () => {
+  let browser: Browser;
+  let fleet: TestFleet;
+  let origin: Origin;
+  let serving: Serving;
+  let reader: Reader;
+  const publish = async (message: string, files: Record<string, string>) => {
+    const commitId = await origin.commit(message, files);
+    return { commitId, ended: fleet.publish({ url: origin.url, commitId }, '-m', message) };
+  };
+
+  beforeAll(async () => {
+    [browser, fleet] = await Promise.all([startBrowser(), TestFleet.create(servers.connect())]);
+    const policy = join(fleet.directory, 'policy.yml');
+    await writeFile(policy, 'canary: 1\nonFailure: pause\n');
+    await fleet.run('policy', 'set', policy);
+    const token = join(fleet.directory, 'token');
+    await writeFile(token, 's3cret-s3cret-s3cret-s3cret-s3cret\n', { mode: 0o600 });
+    [origin] = await Promise.all([fleet.origin(), fleet.startAgents(3, { settings: SETTINGS })]);
+    await fleet.online(3);
+    serving = await startServe(fleet, '--token-file', token);
+  });
+  afterAll(async () => {
+    await reader?.close();
+    await browser?.close();
+    const ended = new Promise((resolve) => serving?.process.once('exit', resolve) ?? resolve(null));
+    serving?.process.kill('SIGTERM');
+    await Promise.all([ended, fleet?.stop()]);
+  });
+
+  it('asks for the token once, then says that nothing is published', async () => {
+    reader = await openReader(browser, serving.url);
+    await reader.see(`document.querySelector('input[type=password]')`);
+    await reader.page.locator('input[type=password]').fill('s3cret-s3cret-s3cret-s3cret-s3cret');
+    await reader.page.keyboard.press('Enter');
+    await reader.see(`document.querySelector('h1').textContent === 'Nothing is published yet'`);
+    await reader.see(`document.querySelectorAll('a.tile').length === 3`);
+  });
+
+  it('shows a publish within a second of its transaction, and the fleet as it follows', async () => {
+    const { commitId, ended } = await publish('Shop opens', { page: 'one' });
+    const record = `${fleet.znodes.deployments}/d-1`;
+    await until('the record', async () => (await fleet.session.exists(record)) !== null);
+    const written = performance.now();
+    await reader.see(`document.querySelector('.kicker')?.textContent.includes('Shop opens')`);
+    const seenMs = performance.now() - written;
+    console.log(`a publish is on the page ${Math.round(seenMs)} ms after its transaction`);
+    expect(seenMs).toBeLessThan(1_000);
+    expect(await ended).toMatchObject({ exitCode: 0 });
+    await reader.see(
+      `document.querySelector('h1').textContent === 'All 3 online servers show ${commitId.slice(0, 10)}'`,
+    );
+    await reader.ask(`location.hash = '#/history'`);
+    await reader.see(`/d-1[\\s\\S]*Shop opens[\s\S]*proven, 3 of 3 servers/.test(document.querySelector('main').innerText)`);
+  });
+
+  it('shows a failed canary with its code, hint and last output, and what to type', async () => {
+    await reader.ask(`location.hash = '#/servers'`);
+    const { ended } = await publish('A mistake', { bad: '' });
+    await reader.see(
+      `document.querySelector('h1').textContent.startsWith('2 of 3 online') || document.querySelector('.tile.is-bad')`,
+    );
+    await reader.see(`/halted/.test(document.querySelector('.lead').innerText)`);
+    await reader.see(
+      `[...document.querySelectorAll('.command code')].some((code) => code.textContent === 'gitfleet rollback')`,
+    );
+    const failed = await reader.ask<string>(`document.querySelector('.tile.is-bad').dataset.agent`);
+    await reader.page.locator('.tile.is-bad').first().click();
+    await reader.see(`location.hash === '#/servers/${failed}' && document.querySelector('pre')`);
+    const text = await reader.ask<string>(`document.querySelector('main').innerText`);
+    expect(text).toMatch(/ACTIVATE_FAILED[\s\S]*Hint:[\s\S]*activate\.log[\s\S]*shop: no such table: prices/);
+    expect(await reader.violations()).toEqual([]);
+    await reader.ask(`location.hash = '#/rollout'`);
+    await reader.see(`/canary[\\s\\S]*1 failed/.test(document.querySelector('main').innerText)`);
+    await ended;
+  });
+
+  it('is stale within two seconds of the end of ZooKeeper, and live again after its return', async () => {
+    await servers.first.kill('SIGKILL');
+    const killed = performance.now();
+    await reader.see(`document.querySelector('.stale')`);
+    const staleMs = performance.now() - killed;
+    console.log(`ZooKeeper killed: stale after ${Math.round(staleMs)} ms`);
+    expect(staleMs).toBeLessThan(2_000);
+    expect(await reader.ask(`document.querySelector('.age').innerText`)).toMatch(/Stale/);
+    expect(await reader.ask(`document.querySelector('main').innerText`)).toContain('canary');
+    await servers.first.start();
+    await reader.see(`!document.querySelector('.stale') && document.querySelector('.age').innerText.includes('Live')`);
+  });
+
+  it('says so when the server itself is gone, asked its own origin alone, and broke no rule of its policy', async () => {
+    serving.process.kill('SIGKILL');
+    await reader.see(`/gitfleet serve is not heard/.test(document.querySelector('.stale')?.innerText)`);
+    expect(reader.requests.filter((url) => !url.startsWith(serving.url) && !url.startsWith('data:'))).toEqual([]);
+    expect(reader.requests.filter((url) => url.includes('s3cret'))).toEqual([]);
+    expect(serving.log()).not.toContain('s3cret');
+    expect(await reader.complaints()).toEqual([]);
+  });
+});
