@@ -92,7 +92,9 @@ describe('the page of a real fleet', () => {
       `document.querySelector('h1').textContent === 'All 3 online servers show ${commitId.slice(0, 10)}'`,
     );
     await reader.ask(`location.hash = '#/history'`);
-    await reader.see(`/d-1[\\s\\S]*Shop opens[\s\S]*proven, 3 of 3 servers/.test(document.querySelector('main').innerText)`);
+    await reader.see(
+      `/d-1[\\s\\S]*Shop opens[sS]*proven, 3 of 3 servers/.test(document.querySelector('main').innerText)`,
+    );
   });
 
   it('shows a failed canary with its code, hint and last output, and what to type', async () => {
