@@ -2,17 +2,23 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from 'node:net';
 import { classify } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { TokenFile } from '../../runtime/secrets/token-file.ts';
 
 interface EndpointParts {
-  /** A loopback address, as the settings' schema checked it. Port 0: any free port. */
+  /** Port 0: any free port. */
   readonly listen: { readonly host: string; readonly port: number };
   /** If `alive` is false, the answer is 503: a loop is stuck. An outage of ZooKeeper or git does not make it false. */
   readonly health: () => { readonly alive: boolean } & Readonly<Record<string, unknown>>;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** Serves other paths, such as flags; resolves to false if the path is not one of its own. */
   readonly more: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+  /** What clients must present; null: nothing, because only this machine reaches the address. */
+  readonly token: TokenFile | null;
   readonly log: Logger;
 }
+
+/** Many more than one scraper and a few programs need; others get no connection. */
+const MAX_CONNECTIONS = 500;
 
 interface Endpoint {
   readonly port: number;
@@ -20,20 +26,37 @@ interface Endpoint {
 }
 
 /**
- * Serves `/healthz`, `/metrics` and what `more` serves to users of this machine. It only reads, and no deployment waits
- * for it. @throws FleetError with the system's code if the address is not available, such as EADDRINUSE.
+ * Serves `/healthz`, `/metrics` and what `more` serves to users of this machine, or to those who present the token;
+ * without it `/healthz` answers only whether the agent is alive. It only reads, and no deployment waits for it.
+ * @throws FleetError with the system's code if the address is not available, such as EADDRINUSE.
  */
-export async function openEndpoint({ listen, health, metrics, more, log }: EndpointParts): Promise<Endpoint> {
+export async function openEndpoint({ listen, health, metrics, more, token, log }: EndpointParts): Promise<Endpoint> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
+    if (token === null) answer(request, response);
+    else void answerIfAllowed(token, request, response);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+
+  async function answerIfAllowed({ accepts }: TokenFile, request: IncomingMessage, response: ServerResponse) {
+    if (await accepts(request.headers.authorization)) return answer(request, response);
+    const { alive } = health();
+    if (request.url === '/healthz') return end(response, alive ? 200 : 503, 'application/json', `{"alive":${alive}}\n`);
+    response.setHeader('www-authenticate', 'Bearer');
+    return end(response, 401, 'text/plain', 'send the token of agent.listenTokenFile\n');
+  }
+
+  function answer(request: IncomingMessage, response: ServerResponse) {
     const path = (request.url ?? '/').split('?')[0] as string;
-    // A web page in a browser on this machine could reach us by a name of its own that resolves to this address.
-    if (!isOurs(request.headers.host)) return end(response, 403, 'text/plain', 'ask by address or as localhost\n');
+    // A web page in a browser on this machine could reach us by a name of its own that resolves to this address. It does
+    // not know the token.
+    if (token === null && !isOurs(request.headers.host))
+      return end(response, 403, 'text/plain', 'ask by address or as localhost\n');
     if (path !== '/healthz' && path !== '/metrics') return void answerMore(path, request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'text/plain', 'GET only\n');
     if (path === '/metrics') return void answerMetrics(response);
     const body = health();
     return end(response, body.alive ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
-  });
+  }
 
   async function answerMore(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {

@@ -11,6 +11,7 @@ import { codes } from '../../runtime/codes.ts';
 import { FleetError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { clean } from '../../runtime/safe-text.ts';
+import { openTokenFile } from '../../runtime/secrets/token-file.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import type { FollowedLists } from '../../services/followed-lists.ts';
 import type { Membership } from '../../zookeeper/recipes/membership.ts';
@@ -19,6 +20,8 @@ import { version } from '../version.ts';
 
 export interface EndpointOf {
   readonly listen: { readonly host: string; readonly port: number };
+  /** The token that clients must present; absent: none. */
+  readonly tokenFile: string | undefined;
   readonly app: string;
   readonly pulse: Pick<Liveness, 'beats' | 'status'>;
   readonly vitals: () => ReturnType<Session['vitals']>;
@@ -39,7 +42,7 @@ export interface EndpointOf {
  * data would mislead.
  */
 export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
-  const { listen, app, pulse, vitals, presence, ensemble, enrolment, flags, lists, log, shutdown } = of;
+  const { listen, tokenFile, app, pulse, vitals, presence, ensemble, enrolment, flags, lists, log, shutdown } = of;
   const more: Parameters<typeof openEndpoint>[0]['more'] = async (...asked) => {
     const kept = flags();
     if (kept !== null && (await answerOfrep(...asked, kept.flags))) return true;
@@ -66,7 +69,8 @@ export async function serveEndpoint(of: EndpointOf): Promise<AgentListener> {
       ...flagged,
     };
   };
-  const endpoint = await openEndpoint({ listen, health, metrics, more, log }).catch((cause: unknown) => {
+  const token = tokenFile === undefined ? null : await openTokenFile(tokenFile, { clock, log });
+  const endpoint = await openEndpoint({ listen, health, metrics, more, token, log }).catch((cause: unknown) => {
     const reason = `${listen.host} port ${listen.port}: ${(cause as Error).message}`;
     throw FleetError.of('LISTEN', reason, undefined, cause);
   });

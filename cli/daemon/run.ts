@@ -177,7 +177,7 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
 /** Metrics are loaded only if the settings ask for them. */
 async function metricsOf(
   { app }: Settings,
-  { listen }: AgentSettings,
+  { listen, listenTokenFile }: AgentSettings,
   pulse: Liveness,
   {
     vitals,
@@ -197,6 +197,7 @@ async function metricsOf(
   const { serveEndpoint } = await import('./endpoint.ts');
   return await serveEndpoint({
     listen,
+    tokenFile: listenTokenFile,
     app,
     pulse,
     vitals,

@@ -56,7 +56,10 @@ export function readServices(
     const now = clock.monotonic();
     if (before?.names === names && now - before.readAt < VALUES_MS) return before.service;
     const fleet = await session.get(paths.fleet);
-    const instances = await readInstances({ session, service, log, reported, before: [] }, listed?.slice(0, MAX_KNOWN) ?? []);
+    const instances = await readInstances(
+      { session, service, log, reported, before: [] },
+      listed?.slice(0, MAX_KNOWN) ?? [],
+    );
     const byName = new Map(instances.map((instance) => [instance.name, instance]));
     const known = all.map((name) => {
       const instance = byName.get(name);

@@ -23,6 +23,7 @@ async function served() {
   const line = await kit.openLine();
   const lists = followLists({ session: kit.open(line.connect), clock, random, log });
   const endpoint = await openEndpoint({
+    token: null,
     listen: { host: '127.0.0.1', port: 0 },
     health: () => ({ alive: true }),
     metrics: { contentType: 'text/plain', text: async () => '' },
