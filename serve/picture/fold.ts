@@ -4,10 +4,12 @@ import { clean, visible } from '../../runtime/safe-text.ts';
 import { inForce } from '../../schemas/hold.ts';
 import { spreadOf } from '../../schemas/records/cutover.ts';
 import { hasLeft } from '../../schemas/report.ts';
+import type { Rollout } from '../../schemas/rollout.ts';
 import { type AgentRow, STANDINGS } from '../api/shapes.ts';
 import { agentRowOf } from './agent-rows.ts';
 import { findingsIn } from './findings.ts';
 import { actOf, historyRecordOf, holdOf, quarantinedOf, targetShapeOf } from './records.ts';
+import { rememberFor } from './remember.ts';
 import { inWaves, rolloutOf } from './rollout.ts';
 import type { Seen, SeenService } from './seen.ts';
 import type { State } from './state.ts';
@@ -26,8 +28,8 @@ export function fold(seen: Seen, now: number): State {
   const isGone = (view: AgentView) => !view.presence && !view.falsePresence && hasLeft(view.report);
   const views = seen.agents.views.filter((view) => !isGone(view));
   const led = inWaves(seen);
-  const waves = led && { members: new Set(led.members), canary: new Set(led.canary) };
-  const agents = new Map(views.map((view) => [view.agentId, agentRowOf(view, targetVersion ?? '', waves)]));
+  const waves = led && wavesOf(led);
+  const agents = new Map(views.map((view) => [view.agentId, rowOf(view, targetVersion ?? '', waves)]));
   const online = new Set(views.filter(({ presence }) => presence).map(({ agentId }) => agentId));
   const { reached, expected } = judgeDeployment(views, online, targetVersion ?? '');
   const current = seen.deployments.find((each) => each.targetVersion === targetVersion) ?? null;
@@ -39,7 +41,7 @@ export function fold(seen: Seen, now: number): State {
     targetVersion,
     targetAt: seen.config?.writtenAt ?? null,
     refused: refused && { ...refused, reason: clean(refused.reason, 500), hint: clean(refused.hint, 500) },
-    deployment: current && historyRecordOf(current.record),
+    deployment: current && recordOf(current.record),
     reached: target ? reached : 0,
     expected,
     counts: countsOf(agents.values()),
@@ -60,10 +62,18 @@ export function fold(seen: Seen, now: number): State {
     left: seen.agents.views.filter(isGone).map(({ agentId }) => agentId),
     findings: findingsIn(seen, agents),
     agents,
-    history: seen.deployments.slice(0, MAX_SHOWN).map(({ record }) => historyRecordOf(record)),
-    acts: seen.acts.slice(0, MAX_SHOWN).map(actOf),
+    history: seen.deployments.slice(0, MAX_SHOWN).map(({ record }) => recordOf(record)),
+    acts: seen.acts.slice(0, MAX_SHOWN).map((act) => shownAct(act)),
   };
 }
+
+const rowOf = rememberFor(agentRowOf);
+const recordOf = rememberFor(historyRecordOf);
+const shownAct = rememberFor(actOf);
+const wavesOf = rememberFor(({ members, canary }: Rollout) => ({
+  members: new Set(members),
+  canary: new Set(canary),
+}));
 
 function countsOf(rows: Iterable<AgentRow>): State['counts'] {
   const counts = Object.fromEntries(STANDINGS.map((standing) => [standing, 0])) as State['counts'];
