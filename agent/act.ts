@@ -84,6 +84,7 @@ const isFull = (error: unknown): boolean => classify(error).code === 'NO_SPACE';
  */
 const IS_REPEATABLE: Record<Action, boolean> = {
   fetch: true,
+  vouch: true,
   write: true,
   check: true,
   keep: true,

@@ -1,10 +1,12 @@
 import type { Spare, Store } from '../git/store.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { unacknowledgedDrains } from '../schemas/records/unacknowledged.ts';
+import type { RepositoryUrl, TargetVersion } from '../schemas/values.ts';
 import type { SwapStamp } from './coordination/await-instant.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
+import type { Vouch } from './door/vouch.ts';
 import type { Action } from './plan.ts';
 import { checkKept, type PrepareParts, prepare } from './prepare.ts';
 import { drainWhileWanted } from './services/drain-while-wanted.ts';
@@ -21,6 +23,9 @@ import { factsOf, runStep, type StepParts } from './steps/run.ts';
 interface FetchParts {
   readonly store: Pick<Store, 'fetch'>;
   readonly originTurn: TakeOriginTurn;
+  readonly vouch: Vouch;
+  /** Whether the rollout tries this target on this agent first. */
+  readonly isCanary: (targetVersion: TargetVersion) => boolean;
 }
 
 interface SwapParts {
@@ -73,6 +78,9 @@ export async function apply(
     case 'fetch':
       await fetch(parts, wanted, interrupt);
       return;
+    case 'vouch':
+      await vouch(parts, wanted, interrupt);
+      return;
     case 'write':
       await spare.write(commitId, interrupt);
       await spare.verify(commitId, interrupt);
@@ -119,11 +127,30 @@ async function drain(
   return await recheck(wanted, interrupt);
 }
 
-async function fetch({ store, originTurn }: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+async function fetch(parts: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
   const { url, commitId, gitfleet } = wanted.target;
+  const tips = parts.vouch.tips(wanted.target);
+  await inTurn(parts, url, signal, () => parts.store.fetch({ url, commitId, ref: gitfleet?.ref, tips }, signal));
+}
+
+/** Asks the origin only if the fetch did not already give the answer. */
+async function vouch(parts: FetchParts, { target, targetVersion }: WantedTarget, signal: AbortSignal): Promise<void> {
+  const how = {
+    isCanary: parts.isCanary(targetVersion),
+    inTurn: <T>(ask: () => Promise<T>) => inTurn(parts, target.url, signal, ask),
+  };
+  await parts.vouch.vouch(target, how, signal);
+}
+
+async function inTurn<T>(
+  { originTurn }: Pick<FetchParts, 'originTurn'>,
+  url: RepositoryUrl | null,
+  signal: AbortSignal,
+  ask: () => Promise<T>,
+): Promise<T> {
   const lease = url && (await originTurn(url, signal));
   try {
-    await store.fetch({ url, commitId, ref: gitfleet?.ref }, signal);
+    return await ask();
   } finally {
     void lease?.release();
   }

@@ -1,15 +1,20 @@
 import { lstat } from 'node:fs/promises';
 import type { Spare, Store } from '../git/store.ts';
 import { classify } from '../runtime/errors.ts';
+import type { TargetVersion } from '../schemas/values.ts';
 import { inspectLink, type Layout, releaseOf } from './disk/layout.ts';
+import type { Vouch } from './door/vouch.ts';
 import type { Observed } from './plan.ts';
 import type { Journal } from './state/journal.ts';
+import { isDone } from './state/progress.ts';
 import type { WantedTarget } from './state/wanted.ts';
 
 export interface ObserveParts {
   readonly layout: Layout;
   readonly store: Store;
   readonly spare: Spare;
+  readonly vouch: Vouch;
+  readonly isCanary: (targetVersion: TargetVersion) => boolean;
   readonly uid: number;
   /** What a release must be prepared with (steps/release-file.ts). */
   readonly preparation: string;
@@ -18,7 +23,7 @@ export interface ObserveParts {
 /** Reads the disk. What the agent remembers counts only for what the disk does not show, such as preparation. */
 export async function observe(
   parts: ObserveParts,
-  { target, override }: WantedTarget,
+  { target, targetVersion, override }: WantedTarget,
   journal: Journal,
   checked: string | null,
 ): Promise<Observed> {
@@ -46,5 +51,7 @@ export async function observe(
   const stored = near ? false : await store.has(target.commitId, target.url);
   // If the commit came from another repository, this one is asked for it before the spare counts.
   const spare = proved === target.commitId && !stored ? null : proved;
-  return { place, kept, spare, stored: stored && spare !== target.commitId, prepared };
+  const settled = 'shown' in place && place.shown === target.commitId && isDone(journal);
+  const vouched = settled || (await parts.vouch.vouched(target, parts.isCanary(targetVersion)));
+  return { place, kept, spare, stored: stored && spare !== target.commitId, vouched, prepared };
 }

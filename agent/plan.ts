@@ -15,6 +15,8 @@ export interface Observed {
   readonly spare: CommitId | null;
   /** Whether the store has the commit. */
   readonly stored: boolean;
+  /** Whether the commit itself is what agent.verify requires, as far as that is known (door/vouch.ts). */
+  readonly vouched: boolean;
   /** Whether the kept release needs no further preparation. */
   readonly prepared: boolean;
 }
@@ -25,6 +27,7 @@ export const NOTHING_OBSERVED: Observed = {
   kept: 'absent',
   spare: null,
   stored: false,
+  vouched: true,
   prepared: true,
 };
 
@@ -35,7 +38,17 @@ export const NOTHING_OBSERVED: Observed = {
 export type Decision =
   | { readonly do: 'rest'; readonly because: Rest }
   | { readonly do: Action; readonly next?: readonly Action[] };
-export type Action = 'fetch' | 'write' | 'keep' | 'check' | 'prepare' | 'swap' | 'activate' | 'health' | 'settle';
+export type Action =
+  | 'fetch'
+  | 'vouch'
+  | 'write'
+  | 'keep'
+  | 'check'
+  | 'prepare'
+  | 'swap'
+  | 'activate'
+  | 'health'
+  | 'settle';
 
 export type Rest =
   | { readonly kind: 'settled' }
@@ -84,6 +97,8 @@ export function plan(wanted: Wanted, observed: Observed, past: Past, clearance: 
   if (shown && progress?.activation !== 'none') return { do: 'activate' };
   if (!shown && clearance.kind === 'never') return rest({ kind: 'waiting', waitingFor: clearance.waitingFor });
 
+  const isHere = observed.kept !== 'absent' || observed.spare === commitId || observed.stored;
+  if (isHere && !observed.vouched) return observed.stored ? { do: 'vouch' } : { do: 'fetch', next: ['vouch'] };
   if (observed.kept === 'checked') {
     if (shown) return { do: 'settle' };
     if (!observed.prepared) return { do: 'prepare' };
@@ -94,7 +109,7 @@ export function plan(wanted: Wanted, observed: Observed, past: Past, clearance: 
   if (observed.kept === 'unchecked') return observed.stored ? { do: 'check' } : { do: 'fetch', next: ['check'] };
   if (observed.spare === commitId) return { do: 'keep' };
   if (observed.stored) return { do: 'write', next: ['keep'] };
-  return { do: 'fetch', next: ['write', 'keep'] };
+  return { do: 'fetch', next: observed.vouched ? ['write', 'keep'] : ['vouch', 'write', 'keep'] };
 }
 
 const rest = (because: Rest): Decision => ({ do: 'rest', because });

@@ -13,7 +13,8 @@ export interface NextTry {
 const LOCAL = { firstMs: 500, maxMs: 30_000 };
 /**
  * The pause before a try that is not expected to help soon: of a fetch that a person must make possible (a key, a host
- * key, a token file) or that has used up its quick tries, and after a defect.
+ * key, a token file) or that has used up its quick tries; of a commit that is on no accepted branch yet; and after a
+ * defect.
  */
 const STALLED_MS = 60_000;
 
@@ -25,7 +26,7 @@ export function nextTryAfter(
   now: number,
   random: Random,
 ): NextTry {
-  if (step === 'fetch') {
+  if (step === 'fetch' || step === 'vouch') {
     const waitMs = fetchRetryMs(failure, attempts - 1, random) ?? spread(STALLED_MS, 0.2, random);
     return { at: now + waitMs };
   }

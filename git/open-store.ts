@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMutex } from '../runtime/mutex.ts';
@@ -10,9 +10,12 @@ import { createObjectReader } from './objects/object-reader.ts';
 import { recover } from './recover.ts';
 import { cameFrom } from './repository/commit-origin.ts';
 import { fetchCommit } from './repository/fetch.ts';
+import { fetcher } from './repository/fetch-command.ts';
 import { gc } from './repository/gc.ts';
+import { findRef } from './repository/history.ts';
 import { createDoubting, markSuspect, suspicionOf } from './repository/replace-store.ts';
 import { isPinned, notHere, pinnedNames, unpin } from './repository/repository.ts';
+import { fetchTagObject } from './repository/tag-object.ts';
 import { checkedCommitId } from './run/commit-id.ts';
 import { accessTo } from './run/credentials.ts';
 import { FETCH_LIMITS, type FetchLimits } from './run/deadline.ts';
@@ -66,8 +69,11 @@ export function openStore(options: StoreOptions): Store {
   const spares = new Map<string, OpenSpare>();
   /** All writes of refs, packs and the shallow list happen in this turn, so any lock found there is stale. */
   const writing = createMutex();
+  const inHistory = createMutex();
   const doubting = createDoubting(store);
   const copyChange = store.diffEngine ? createLocalCopy(store, store.rules, limits.maxBytes) : null;
+
+  const accessOf = (url: RepositoryUrl) => accessTo(url, options.credentialFor(url), options.allowProtocols);
 
   /** Gives back what is kept only for speed, before a full disk stops a fetch. False: there was nothing. */
   async function discardSpares(): Promise<boolean> {
@@ -104,13 +110,12 @@ export function openStore(options: StoreOptions): Store {
     },
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
-      const access = (url: RepositoryUrl) => accessTo(url, options.credentialFor(url), options.allowProtocols);
       const arrived = (difference: Difference | null) => {
         for (const spare of spares.values()) void spare.readAhead(commitId, signal, difference).catch(() => {});
       };
       return writing(() => {
         const base = [...spares.values()].find(({ lastProved }) => lastProved !== null)?.lastProved ?? null;
-        const ways = { access, limits, copy: copyChange, arrived };
+        const ways = { access: accessOf, limits, copy: copyChange, arrived };
         const attempt = () => doubting('fetch', fetchCommit(store, { ...request, commitId, base }, ways, signal));
         return attempt().catch(async (error: unknown) => {
           if (!isNoSpace(error) || !(await discardSpares())) throw error;
@@ -118,6 +123,19 @@ export function openStore(options: StoreOptions): Store {
         });
       });
     },
+    async findRef(question, signal) {
+      const commitId = checkedCommitId(question.commitId);
+      const access = await accessOf(question.url);
+      const history = { ...store, directory: join(dirname(store.directory), 'history.git'), access, limits };
+      return inHistory(() => findRef(history, { ...question, commitId }, signal));
+    },
+    async readCommit(commitId) {
+      const found = await store.reader.read(checkedCommitId(commitId));
+      if (found?.type === 'commit') return found.content;
+      throw notHere(commitId);
+    },
+    fetchTag: (url, ref, signal) =>
+      writing(async () => fetchTagObject(store, ref, fetcher(store, url, await accessOf(url), limits, signal))),
     unpin: (commitId) => writing(() => unpin(store, checkedCommitId(commitId))),
     pinned: () => pinnedNames(store),
     spare(directory) {

@@ -1,4 +1,10 @@
 import type { CommitId, RepositoryUrl } from '../schemas/values.ts';
+import type { Reach, ReachQuestion } from './repository/history.ts';
+import type { TagObject } from './repository/tag-object.ts';
+import type { AskedTips } from './repository/tips.ts';
+
+export type { Reach } from './repository/history.ts';
+
 import type { Drift } from './worktree/compare.ts';
 import type { InspectOptions } from './worktree/inspect.ts';
 
@@ -13,6 +19,8 @@ export interface FetchRequest {
   readonly commitId: CommitId;
   /** A branch or tag that may contain the commit, for servers that refuse an exact commit. */
   readonly ref?: string | undefined;
+  /** Branches and tags whose tips are asked for in the same request. */
+  readonly tips?: AskedTips | undefined;
 }
 
 export interface FetchOutcome {
@@ -56,6 +64,17 @@ export interface Store {
    * is false. One attempt; the caller decides about another.
    */
   fetch(request: FetchRequest, signal: AbortSignal): Promise<FetchOutcome>;
+  /**
+   * Whether one of these branches and tags of the repository leads to the commit. Asks the server, and fetches commits
+   * alone, into a repository beside the store. @throws FleetError NO_FILTER, and the codes of a fetch.
+   */
+  findRef(question: ReachQuestion, signal: AbortSignal): Promise<Reach>;
+  /**
+   * The commit object, which the store must have; or the tag object of this name at the url, null if there is none that
+   * names an object of its own.
+   */
+  readCommit(commitId: CommitId): Promise<Buffer>;
+  fetchTag(url: RepositoryUrl, ref: string, signal: AbortSignal): Promise<TagObject | null>;
   /** Drops the pin; the next clean-up removes the objects. */
   unpin(commitId: CommitId): Promise<void>;
   /** The commits that are pinned, even if a damaged store has lost their objects. */

@@ -12,6 +12,7 @@ import type { Wanted } from '../state/wanted.ts';
 
 const PHASE: Record<Action, Phase> = {
   fetch: 'fetching',
+  vouch: 'verifying',
   write: 'writing',
   check: 'verifying',
   keep: 'verifying',

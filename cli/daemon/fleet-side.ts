@@ -1,4 +1,4 @@
-import { NOTHING_VIEWED, type RolloutView } from '../../agent/coordination/clearance.ts';
+import { isCanaryOf, NOTHING_VIEWED, type RolloutView } from '../../agent/coordination/clearance.ts';
 import { createFetchLease } from '../../agent/coordination/fetch-lease.ts';
 import { followOwnEnrolment } from '../../agent/coordination/own-enrolment.ts';
 import { recheckAndWait } from '../../agent/coordination/recheck.ts';
@@ -27,6 +27,7 @@ import { MAX_PREFIXES, type Presence, parsePresence, presence, report, secondNam
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
 import { isSignedBy } from '../../schemas/text/signed-json.ts';
+import type { TargetVersion } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import { joinMembership, type Membership } from '../../zookeeper/recipes/membership.ts';
 import type { NodeData, Session } from '../../zookeeper/session.ts';
@@ -207,6 +208,7 @@ export function fleetSide(parts: FleetSideParts) {
       while (!signal.aborted) await followRollout(orders, hear, AbortSignal.any([signal, again.signal]));
     },
     joinedAt: () => membership.fence ?? second.fence,
+    isCanary: (targetVersion: TargetVersion) => isCanaryOf(view, agentId, targetVersion),
     originTurn: createFetchLease({
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('lease') },
       ...{ leases, clock, random, log },

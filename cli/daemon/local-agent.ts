@@ -4,6 +4,7 @@ import { noOriginTurn } from '../../agent/coordination/fetch-lease.ts';
 import { type InstanceLock, takeInstanceLock } from '../../agent/disk/instance-lock.ts';
 import { type Layout, layoutOf } from '../../agent/disk/layout.ts';
 import { removeLeftovers } from '../../agent/disk/releases.ts';
+import { createVouch, type Vouch } from '../../agent/door/vouch.ts';
 import { findLinks, repairJournal } from '../../agent/repair-journal.ts';
 import { createRoom } from '../../agent/room.ts';
 import { NO_ROTATION } from '../../agent/services/rotation.ts';
@@ -11,6 +12,7 @@ import { type AcceptedMemory, openAccepted } from '../../agent/state/accepted.ts
 import type { Failpoint } from '../../agent/state/failpoints.ts';
 import { emptyJournal, type Journal, readJournal, writeJournal } from '../../agent/state/journal.ts';
 import { endLeftStep } from '../../agent/state/running-command.ts';
+import { openVouched } from '../../agent/state/vouched.ts';
 import { createProbe } from '../../agent/steps/probe.ts';
 import { patternsOf, preparationKey, type StepsSource, stepsOf } from '../../agent/steps/release-file.ts';
 import { createStepRunner } from '../../agent/steps/runner.ts';
@@ -29,6 +31,7 @@ export interface LocalAgent extends AcceptedMemory {
   readonly store: Store;
   readonly spare: Spare;
   readonly commandPath: string;
+  readonly vouch: Vouch;
   readonly journal: () => Journal;
   readonly remember: (change: (journal: Journal) => Journal) => Promise<void>;
 }
@@ -82,7 +85,14 @@ export async function openLocalAgent(
   };
   const memory = await openAccepted(layout.appState);
   const spare = store.spare(layout.spare);
-  return { layout, ground, store, spare, commandPath, journal: () => journal, remember, ...memory };
+  const vouch = createVouch({
+    rules: live,
+    store,
+    memory: await openVouched(layout.appState),
+    appState: layout.appState,
+    ssh: { clock, env: { PATH: commandPath, LC_ALL: 'C' } },
+  });
+  return { layout, ground, store, spare, commandPath, vouch, journal: () => journal, remember, ...memory };
 }
 
 /** What every agent loop uses of this: the daemon's, and those of the verbs on a server. */
@@ -95,7 +105,7 @@ export function localParts(
   /** The current settings, if a reload may change them. */
   live: () => AgentSettings = () => agent,
 ) {
-  const { layout, ground, store, spare, commandPath, journal, remember, accepted, rememberAccepted } = local;
+  const { layout, ground, store, spare, commandPath, vouch, journal, remember, accepted, rememberAccepted } = local;
   const steps = createStepRunner({
     ...{ app: settings.app, path: commandPath, home: userInfo().homedir, clock, log },
     state: layout.appState,
@@ -128,6 +138,8 @@ export function localParts(
     room: createRoom({ layout, store, journal, remember, clock, log, failpoint, retention }),
     probe: createProbe(steps, clock),
     originTurn: noOriginTurn,
+    vouch,
+    isCanary: () => false,
     rotation: NO_ROTATION,
     uid: process.getuid?.() ?? 0,
     stepsOf: (release: string) => stepsOf(stepsSource(live()), release),

@@ -14,6 +14,7 @@ export type Fetcher = (depth: readonly string[], refspecs: readonly string[]) =>
 /**
  * `git fetch` from one url, within the limits of deadline.ts. A failure carries the code of its cause. Success does not
  * prove that the wanted commit arrived.
+ * @param hear called with what git writes to its standard error, while it runs.
  */
 export function fetcher(
   repository: Pick<Repository, 'directory' | 'git' | 'clock'>,
@@ -21,6 +22,7 @@ export function fetcher(
   access: GitAccess,
   limits: FetchLimits,
   signal: AbortSignal,
+  hear: (words: string) => void = () => {},
 ): Fetcher {
   return async (depth, refspecs) => {
     const watch = watchProgress(repository.clock, limits);
@@ -36,7 +38,11 @@ export function fetcher(
           timeoutMs: limits.totalMs + 1_000,
           signal: AbortSignal.any([signal, watch.signal]),
           maxMemoryBytes: () => (watch.begun ? MAX_MEMORY_BYTES : MAX_MEMORY_BEFORE),
-          onOutput: (stream, chunk) => stream === 'stderr' && watch.saw(chunk.toString('latin1')),
+          onOutput: (stream, chunk) => {
+            if (stream !== 'stderr') return;
+            hear(chunk.toString('latin1'));
+            watch.saw(chunk.toString('latin1'));
+          },
         },
       );
       if (said.exitCode !== 0) throw gitFailure('git fetch', said, 'GIT_FAILED', url);

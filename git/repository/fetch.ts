@@ -24,6 +24,7 @@ import {
   unpin,
 } from './repository.ts';
 import { removeStaleOfFetch } from './stale-files.ts';
+import { type AskedTips, fetchWithTips } from './tips.ts';
 
 interface WantedCommit {
   /** Null: only what is already in the store; no server is contacted. */
@@ -31,6 +32,7 @@ interface WantedCommit {
   readonly commitId: CommitId;
   /** A branch or tag that may contain the commit, for servers that refuse an exact commit. */
   readonly ref?: string | undefined;
+  readonly tips?: AskedTips | undefined;
   /** The commit that is expected to differ least from the wanted one. */
   readonly base: CommitId | null;
 }
@@ -170,7 +172,7 @@ async function fetchAbsent(repository: Repository, wanted: WantedCommit, fetch: 
 async function bring(repository: Repository, wanted: WantedCommit, fetch: Fetcher): Promise<void> {
   const { commitId } = wanted;
   try {
-    await fetch(['--depth=1'], [`+${commitId}:refs/pins/${commitId}`]);
+    await fetchWithTips(repository, wanted, fetch);
   } catch (error) {
     if (!(error instanceof Error) || !REFUSES_EXACT.test(error.message)) throw error;
     repository.log.info({ commitId }, 'the server gives no exact commits; asking for its branches and tags');

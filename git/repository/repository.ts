@@ -58,7 +58,7 @@ export async function writeAttributes(directory: string): Promise<void> {
   await writeFile(file, ATTRIBUTES);
 }
 
-export async function formatOf(repository: Repository): Promise<ObjectFormat> {
+export async function formatOf(repository: Pick<Repository, 'directory'>): Promise<ObjectFormat> {
   const config = await readFile(join(repository.directory, 'config'), 'utf8').catch((error: unknown) => {
     throw gitError('STORE_BROKEN', 'the config of the store cannot be read', undefined, error);
   });

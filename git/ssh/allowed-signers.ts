@@ -1,10 +1,10 @@
 import type { SignerLine } from './signature.ts';
 
 /**
- * A list of signers as OpenSSH spells it (ssh-keygen(1), ALLOWED SIGNERS): `principals [options] keytype key [comment]`.
- * A line counts only with a `namespaces` option that names `namespace` in full: without one a line holds for every
- * namespace, and who may sign commits would sign this too. Certificate authorities, and lines with an option that is not
- * known here, do not count. Total: what cannot be read counts for nothing.
+ * A list of signers in the format of OpenSSH (ssh-keygen(1), ALLOWED SIGNERS): `principals [options] keytype key
+ * [comment]`. A line counts only if its `namespaces` option names `namespace` in full. Without that option, a line would
+ * count for every namespace, so anyone who may sign commits could sign targets. Certificate authorities do not count,
+ * nor do lines with an option that is not known here. Total: a line that cannot be read does not count.
  */
 export function parseSigners(text: string, namespace: string): SignerLine[] {
   return text.split('\n').flatMap((line) => {
@@ -13,7 +13,7 @@ export function parseSigners(text: string, namespace: string): SignerLine[] {
   });
 }
 
-/** How many lines name a key and do not count: what is said to who wonders why. */
+/** How many lines are there that do not count; `doctor` shows it, because nothing else would. */
 export function linesWithoutNamespace(text: string, namespace: string): number {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('#'));
   return lines.length - parseSigners(text, namespace).length;
@@ -32,13 +32,13 @@ function readLine(line: string, namespace: string): SignerLine | null {
   if (name === undefined || !KEY_TYPE.test(keyType) || !BASE64.test(key)) return null;
   const read = readOptions(options);
   const namespaces = (read?.['namespaces'] ?? '').split(',');
-  // For ssh-keygen an exclusion rules over every other name; here such a line counts for nothing.
+  // In ssh-keygen an exclusion overrides every other name. Here a line with an exclusion does not count.
   if (!read || !namespaces.includes(namespace) || namespaces.some((name) => name.startsWith('!'))) return null;
   const { 'valid-after': validAfter, 'valid-before': validBefore } = read;
   return { name: unquoted(name), keyType, key, validAfter, validBefore };
 }
 
-/** Null: one of them is not known here, or stands there twice. */
+/** Null if one of them is not known here, or is given twice. */
 function readOptions(options: string): Record<string, string> | null {
   const read: Record<string, string> = {};
   for (const option of fieldsOf(options, /,/)) {
@@ -53,7 +53,7 @@ function readOptions(options: string): Record<string, string> | null {
   return read;
 }
 
-/** Split where a separator stands outside quotes; empty fields go. */
+/** Split at separators outside quotes, without empty fields. */
 function fieldsOf(text: string, separator: RegExp): string[] {
   const fields: string[] = [''];
   let quoted = false;

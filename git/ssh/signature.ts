@@ -7,9 +7,9 @@ import { clean } from '../../runtime/safe-text.ts';
 import { readSshSignature } from './read-signature.ts';
 
 /**
- * Signatures by OpenSSH (`ssh-keygen -Y`): made with a key file or with what ssh-agent holds, hardware keys included, and
- * checked by the same program. This file reads an SSHSIG only to learn whose it claims to be; whether it is true, is for
- * ssh-keygen to say. No key material passes through here.
+ * Signatures by OpenSSH (`ssh-keygen -Y`): made with a key file or with a key in ssh-agent, hardware keys included, and
+ * verified by the same program. Nothing here decides whether a signature is valid: ssh-keygen does. No private key is
+ * read by this process.
  */
 export interface SshKeygen {
   readonly clock: Clock;
@@ -17,13 +17,13 @@ export interface SshKeygen {
   readonly env: Record<string, string>;
 }
 
-/** A person may have to touch a key, or to type a word into an agent's window. */
+/** A person may have to touch a key, or type a passphrase into a window of ssh-agent. */
 const SIGN_MS = 60_000;
 const VERIFY_MS = 10_000;
 const MAX_BYTES = 64 * 1024;
 
 /**
- * @param keyFile a private key, or a public one whose private half ssh-agent holds.
+ * @param keyFile a private key, or the public half of one that ssh-agent holds.
  * @returns the armored signature.
  * @throws FleetError SIGN_FAILED
  */
@@ -40,9 +40,9 @@ export async function signBySsh(
   throw FleetError.of('SIGN_FAILED', `signing with ${keyFile}: ${wordsOf(ran, SIGN_MS)}`);
 }
 
-/** One line of a list of signers: a key, and until when it counts. */
+/** One line of a list of signers: a key, and when it counts. */
 export interface SignerLine {
-  /** As the file spells it, for people. */
+  /** As the file spells it; shown to people. */
   readonly name: string;
   readonly keyType: string;
   /** Base64. */
@@ -51,17 +51,25 @@ export interface SignerLine {
   readonly validBefore?: string | undefined;
 }
 
+/** How a signature is verified. */
+export interface VerifyBy {
+  /** Where ssh-keygen finds the two files that it reads; of this process alone, one call at a time. */
+  readonly directory: string;
+  /** All lines with the key of the signature. */
+  readonly lines: readonly SignerLine[];
+  readonly namespace: string;
+  /** Keys that no longer count; null: there is no such file. */
+  readonly revokedFile: string | null;
+}
+
 /**
- * Whether the signature over `bytes` was made by the key of one of these lines, which have one key, while the line counts.
- * @param directory where ssh-keygen finds the two files that it wants; of this process alone, one call at a time.
- * @returns null: it was; else what ssh-keygen says.
+ * Whether the signature over `bytes` was made by the key of these lines, and the key counts now.
+ * @returns null: it does; otherwise what ssh-keygen says.
  * @throws FleetError NO_SSH_KEYGEN; the system's errors.
  */
 export async function verifyBySsh(
   { clock, env }: SshKeygen,
-  directory: string,
-  lines: readonly SignerLine[],
-  namespace: string,
+  { directory, lines, namespace, revokedFile }: VerifyBy,
   signature: string,
   bytes: Buffer,
 ): Promise<string | null> {
@@ -69,11 +77,12 @@ export async function verifyBySsh(
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const allowed = lines.map((line) => lineText(line, namespace)).join('');
   await Promise.all([writeFile(signers, allowed, { mode: 0o600 }), writeFile(signed, signature, { mode: 0o600 })]);
-  const argv = ['ssh-keygen', '-Y', 'verify', '-n', namespace, '-f', signers, '-I', WHO, '-s', signed];
+  const revoked = revokedFile === null ? [] : ['-r', revokedFile];
+  const argv = ['ssh-keygen', '-Y', 'verify', '-n', namespace, '-f', signers, '-I', WHO, '-s', signed, ...revoked];
   const options = { env, clock, timeoutMs: VERIFY_MS, input: bytes, maxBytes: MAX_BYTES, keep: 'tail' } as const;
   const ran = await run(argv, options);
   if (ran.ended === 'exit' && ran.exitCode === 0) return null;
-  // One that was killed, as where memory is short, has said nothing of the signature.
+  // If it was killed, for example because memory is short, it has said nothing about the signature.
   if (ran.ended === 'exit' && ran.exitCode !== null) return wordsOf(ran, VERIFY_MS);
   throw FleetError.of('NO_SSH_KEYGEN', `ssh-keygen ${howItEnded(ran, VERIFY_MS)}`);
 }
@@ -86,7 +95,7 @@ function lineText({ keyType, key, validAfter, validBefore }: SignerLine, namespa
   return `${WHO} namespaces="${namespace}"${after}${before} ${keyType} ${key}\n`;
 }
 
-/** Its own words where it has any. */
+/** The words of ssh-keygen, if there are any. */
 function wordsOf(ran: RunResult, timeoutMs: number): string {
   const said = clean(`${ran.stderr.toString('utf8')} ${ran.stdout.toString('utf8')}`, 300).trim();
   return said === '' || ran.ended !== 'exit' ? `ssh-keygen ${howItEnded(ran, timeoutMs)}` : said;

@@ -57,6 +57,37 @@ export const signatureCodes = () =>
       means: 'The program ssh-keygen, which checks signatures, cannot be run.',
       hint: 'install it (Debian: openssh-client); the agent looks again automatically',
     },
+    NOT_ON_BRANCH: {
+      next: 'stall',
+      about: 'target',
+      means: 'The commit is on none of the branches and tags from which the agent accepts commits.',
+      hint: 'merge it into such a branch (agent.verify.reachableFrom) and push; the agent looks again automatically',
+    },
+    NO_FILTER: {
+      next: 'stall',
+      about: 'origin',
+      means:
+        'The git server cannot send commits without their files, so the history of a branch cannot be looked through.',
+      hint: 'on the git host: git config uploadpack.allowFilter true; until then publish the newest commit of the branch',
+    },
+    COMMIT_UNSIGNED: {
+      next: 'stall',
+      about: 'target',
+      means: 'The agent requires a signed commit or a signed annotated tag, and there is no signature.',
+      hint: 'sign with gpg.format=ssh: git commit -S, or git tag -s v1 and gitfleet publish v1',
+    },
+    COMMIT_SIGNER: {
+      next: 'stall',
+      about: 'target',
+      means: 'The commit or its tag is signed with a key that the agent does not accept, or no longer.',
+      hint: 'sign with a key of agent.verify.signersFile, or add its line there, with namespaces="git"',
+    },
+    COMMIT_SIGNATURE: {
+      next: 'stall',
+      about: 'target',
+      means: 'What the commit or its tag carries is not one valid SSH signature of it.',
+      hint: 'sign it again with gpg.format=ssh: git commit --amend -S; other kinds of signatures do not count',
+    },
     SIGN_FAILED: {
       next: 'stall',
       about: 'request',

@@ -6,6 +6,7 @@ import type { Refused } from '../refusal.ts';
 import { shown } from '../refusal.ts';
 import { AUDIENCE } from '../signed/signed-target.ts';
 import { parsePrefix } from '../url.ts';
+import { branchRules } from './branch-rules.ts';
 
 /** The kinds of values that settings consist of. The error of each says what it must be, with an example. */
 
@@ -107,13 +108,23 @@ export const verifyRules = () =>
     .strictObject({
       target: z.enum(['off', 'required']).prefault('off'),
       audience: audience().optional(),
-      /** As `allowed_signers` of OpenSSH. */
+      /** In the format of `allowed_signers` of OpenSSH. */
       signersFile: path().optional(),
+      /** Keys that no longer count, whatever `signersFile` says. */
+      revokedFile: path().optional(),
+      /** On which branches a commit must be. Empty: whatever the repository gives. */
+      reachableFrom: branchRules(),
+      /** Whether the commit itself, or a tag of it, must be signed. */
+      commit: z.enum(['off', 'required']).prefault('off'),
     })
     .refine(
       ({ target, audience: whom, signersFile }) =>
         target === 'off' || (whom !== undefined && signersFile !== undefined),
       'target: required needs audience and signersFile',
+    )
+    .refine(
+      ({ commit, signersFile }) => commit === 'off' || signersFile !== undefined,
+      'commit: required needs signersFile',
     )
     .prefault({});
 

@@ -108,6 +108,8 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.verify.target', variable: 'GITFLEET_VERIFY_TARGET', kind: 'text' },
   { setting: 'agent.verify.audience', variable: 'GITFLEET_VERIFY_AUDIENCE', kind: 'text' },
   { setting: 'agent.verify.signersFile', variable: 'GITFLEET_SIGNERS_FILE', kind: 'path' },
+  { setting: 'agent.verify.revokedFile', variable: 'GITFLEET_REVOKED_FILE', kind: 'path' },
+  { setting: 'agent.verify.commit', variable: 'GITFLEET_VERIFY_COMMIT', kind: 'text' },
   { setting: 'agent.activate.command', variable: 'GITFLEET_ACTIVATE', flag: 'activate', kind: 'program' },
   { setting: 'agent.activate.timeout', variable: 'GITFLEET_ACTIVATE_TIMEOUT', kind: 'text' },
   { setting: 'agent.restart', variable: 'GITFLEET_RESTART', kind: 'list' },

@@ -23,7 +23,14 @@ const fresh: Progress = {
   lastFailure: null,
   activation: 'none',
 };
-const empty: Observed = { place: { shown: OLD }, kept: 'absent', spare: null, stored: false, prepared: true };
+const empty: Observed = {
+  place: { shown: OLD },
+  kept: 'absent',
+  spare: null,
+  stored: false,
+  vouched: true,
+  prepared: true,
+};
 const past = (progress: Progress | null, retryInMs: number | null = 0): Past => ({ progress, gaveUp: null, retryInMs });
 const failure: Failure = { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' };
 
@@ -46,6 +53,21 @@ describe('the way from the origin to the link, nearest end first', () => {
     ['the link showed it and it was checked: settle', { place: { shown: NEW }, kept: 'checked' }, {}, 'settle'],
     ['the link shows it and all is done: rest', { place: { shown: NEW } }, { activation: 'done' }, 'rest'],
     ['done, but somebody turned the link back: swap again', { kept: 'checked' }, { activation: 'done' }, 'swap'],
+    ['the store has a commit that is not vouched for: vouch', { stored: true, vouched: false }, {}, 'vouch'],
+    ['a spare of such a commit is not kept before', { spare: NEW, vouched: false }, {}, 'fetch'],
+    ['a kept release of such a commit is not shown before', { kept: 'checked', vouched: false }, {}, 'fetch'],
+    [
+      'nor where the link shows it at another target',
+      { place: { shown: NEW }, kept: 'unchecked', stored: true, vouched: false },
+      {},
+      'vouch',
+    ],
+    [
+      'what was swapped is activated all the same',
+      { place: { shown: NEW }, vouched: false },
+      { activation: 'wanted' },
+      'activate',
+    ],
   ];
   it.each(rows)('%s', (_, observed, progress, expected) => {
     expect(plan(wanted, { ...empty, ...observed }, past({ ...fresh, ...progress }), GO).do).toBe(expected);
@@ -56,6 +78,7 @@ describe('what follows a step without another look', () => {
   /** What a step that went well leaves on the disk and in the journal. */
   const after: Partial<Record<Action, { observed?: Partial<Observed>; progress?: Partial<Progress> }>> = {
     fetch: { observed: { stored: true } },
+    vouch: { observed: { vouched: true } },
     write: { observed: { spare: NEW } },
     keep: { observed: { kept: 'checked', spare: null } },
     check: { observed: { kept: 'checked' } },
@@ -63,6 +86,7 @@ describe('what follows a step without another look', () => {
   };
   const starts: [string, Partial<Observed>, readonly Action[]][] = [
     ['nothing is here', {}, ['fetch', 'write', 'keep']],
+    ['nothing is here, and nothing is known of the commit', { vouched: false }, ['fetch', 'vouch', 'write', 'keep']],
     ['the store has it', { stored: true }, ['write', 'keep']],
     ['a kept release has to be checked with objects that are gone', { kept: 'unchecked' }, ['fetch', 'check']],
     ['a kept release has to be checked', { kept: 'unchecked', stored: true }, ['check']],

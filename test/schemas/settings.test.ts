@@ -68,7 +68,7 @@ describe('defaults', () => {
         state: '/var/lib/gitfleet',
         labels: {},
         allowUrls: [],
-        verify: { target: 'off' },
+        verify: { target: 'off', reachableFrom: [], commit: 'off' },
         credentials: [],
         restart: [],
         restartTimeout: 120_000,
@@ -318,7 +318,7 @@ describe('mergeSettings', () => {
   it('knows a source for every setting but those that only the file has: lists of sections, and steps', () => {
     const named = SETTING_SOURCES.map((row) => row.setting);
     const ofTheFile =
-      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps)|^coordinator\.candidate|^serve\.links/;
+      /^agent\.(credentials|services|serviceFiles|prepare|preActivate|onRollback|onFailure|health|allowRepositorySteps|verify\.reachableFrom)|^coordinator\.candidate|^serve\.links/;
     const settable = settingNames(settings()).filter((name) => !ofTheFile.test(name));
     expect(named.toSorted()).toEqual(settable.toSorted());
     expect(new Set(SETTING_SOURCES.map((row) => row.variable)).size).toBe(named.length);

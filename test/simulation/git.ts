@@ -71,6 +71,10 @@ export function simulatedGit(parts: SimulatedGitParts): Store {
       objects.stored.add(commitId);
       return { network: true };
     },
+    // Simulated agents have no rules about commits.
+    findRef: async () => ({ ref: null, looked: 0, all: false }),
+    readCommit: async () => Buffer.alloc(0),
+    fetchTag: async () => null,
     unpin: async (commitId) => void objects.stored.delete(commitId),
     pinned: async () => [...objects.stored],
     spare: () => spare,

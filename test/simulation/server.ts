@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { type AgentParts, runAgent } from '../../agent/agent.ts';
 import type { RolloutView } from '../../agent/coordination/clearance.ts';
 import { layoutOf, linkOf } from '../../agent/disk/layout.ts';
+import { NO_VOUCH } from '../../agent/door/vouch.ts';
 import { type AgentListener, createEmit } from '../../agent/events.ts';
 import { createMaintenance } from '../../agent/maintenance.ts';
 import { repairJournal } from '../../agent/repair-journal.ts';
@@ -194,6 +195,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
     const parts = {
       ...{ layout, store, spare: store.spare(layout.spare), journal: () => kept, remember },
       ...{ clock: now, random, log, failpoint, uid: process.getuid?.() ?? 0, originTurn: side.originTurn },
+      ...{ vouch: NO_VOUCH, isCanary: () => false },
       steps: {
         run: () => now.sleep(life.next() * 500),
         check: () => Promise.reject(new Error('no command is checked here')),
