@@ -65,12 +65,12 @@ export async function isIndexOf(file: string, { bytes: image, offsets }: IndexIm
 }
 
 /** What an index says of a file: seconds and nanoseconds of ctime and of mtime, device, inode, owner, group. */
-export type Seen = readonly [number, number, number, number, number, number, number, number];
+export type StatNumbers = readonly [number, number, number, number, number, number, number, number];
 
 interface IndexEntry {
   readonly mode: string;
   readonly id: string;
-  readonly seen: Seen;
+  readonly seen: StatNumbers;
 }
 
 /**
@@ -97,7 +97,7 @@ export async function readIndex(
     entries.set(path, {
       mode: bytes.readUInt32BE(at + MODE_AT).toString(8),
       id: bytes.toString('hex', at + ID_AT, at + ID_AT + idBytes),
-      seen: SEEN_AT.map((offset) => bytes.readUInt32BE(at + offset)) as unknown as Seen,
+      seen: SEEN_AT.map((offset) => bytes.readUInt32BE(at + offset)) as unknown as StatNumbers,
     });
     at += (pathAt + (zero - at - pathAt) + 8) & ~7;
   }
@@ -107,7 +107,7 @@ export async function readIndex(
 /** The whole file of an index with this image, where each of its files was seen like this, in the same order. */
 export function sealedIndex(
   { bytes: image, offsets }: IndexImage,
-  seen: readonly Seen[],
+  seen: readonly StatNumbers[],
   format: ObjectFormat,
 ): Buffer {
   const bytes = Buffer.from(image);

@@ -17,7 +17,7 @@ import { objectFormatOf } from '../run/commit-id.ts';
 import { expectedOf, holdsJust } from './checkout-proof.ts';
 import type { Contents } from './full-checkout.ts';
 import { forgetIndexBehind } from './index-catch-up.ts';
-import { type FlatEntry, readIndex, type Seen, sealedIndex } from './index-file.ts';
+import { type FlatEntry, readIndex, type StatNumbers, sealedIndex } from './index-file.ts';
 import { indexIsOfThisBoot, noteBoot, readHead } from './proof.ts';
 import { forgetRacy } from './racy-index.ts';
 import type { WorkTree, WorkTreeStore } from './work-tree.ts';
@@ -76,8 +76,8 @@ async function compareAll(
   { files }: Contents,
   known: KnownIndex,
   signal: AbortSignal,
-): Promise<{ readonly seen: readonly Seen[]; readonly hashed: number } | 'other bytes' | 'git has to look'> {
-  const seen: Seen[] = [];
+): Promise<{ readonly seen: readonly StatNumbers[]; readonly hashed: number } | 'other bytes' | 'git has to look'> {
+  const seen: StatNumbers[] = [];
   let hashed = 0;
   let bytes = 0;
   let turn = 0;
@@ -130,7 +130,7 @@ function isLike(stat: BigIntStats, { mode, size }: FlatEntry): boolean {
 }
 
 /** As gitformat-index(5) keeps it: the low 32 bits of each. */
-const seenIn = (stat: BigIntStats): Seen =>
+const seenIn = (stat: BigIntStats): StatNumbers =>
   [
     ...at(stat.ctimeNs),
     ...at(stat.mtimeNs),
@@ -143,7 +143,7 @@ const seenIn = (stat: BigIntStats): Seen =>
 const at = (ns: bigint) => [Number(BigInt.asUintN(32, ns / 1_000_000_000n)), Number(ns % 1_000_000_000n)] as const;
 
 /** A file as new as its index may have changed unseen in that second, as racy-index.ts says. */
-function isAsKnown(stat: Seen, { path, mode, id }: FlatEntry, { entries, writtenS }: KnownIndex): boolean {
+function isAsKnown(stat: StatNumbers, { path, mode, id }: FlatEntry, { entries, writtenS }: KnownIndex): boolean {
   const entry = entries.get(path);
   if (entry?.id !== id || entry.mode !== mode) return false;
   return stat[MTIME_S] < writtenS && stat.every((value, which) => value === entry.seen[which]);

@@ -143,6 +143,7 @@ export function snapshotOf(rows: readonly AgentRow[], more: Partial<Snapshot> = 
   return {
     app: '/app/shop',
     version: '0.1.0',
+    links: [],
     ...FRESH,
     target: deployment.target,
     targetVersion: VERSION,
@@ -292,6 +293,7 @@ export const detailsOf = (agent: AgentRow, output: string | null = null): AgentS
     override: agent.override,
     drift: [],
     retries: agent.retries,
+    unacknowledged: [],
     swapped: null,
     left: false,
     presenceAt: null,
