@@ -13,6 +13,7 @@ const SOURCES = [
   'fleet',
   'git',
   'hooks',
+  'library',
   'publisher',
   'rollout',
   'runtime',
@@ -98,6 +99,8 @@ const DEBIAN = {
   // A browser without fonts draws boxes.
   chromium: { present: () => existsSync('/usr/bin/chromium'), packages: ['chromium', 'fonts-dejavu-core'] },
   groff: { present: () => onPath('groff'), packages: ['groff-base'] },
+  zsh: { present: () => onPath('zsh'), packages: ['zsh'] },
+  fish: { present: () => onPath('fish'), packages: ['fish'] },
   kazoo: { present: () => existsSync('/usr/lib/python3/dist-packages/kazoo'), packages: ['python3-kazoo'] },
   openssl: { present: () => onPath('openssl'), packages: ['openssl'] },
   debootstrap: { present: () => onPath('debootstrap'), packages: ['debootstrap'] },

@@ -55,7 +55,7 @@ const WALK = [
 ];
 
 function valuedCase({ path, options }: Described): string[] {
-  const valued = options.filter(({ value }) => value?.required).flatMap(({ names }) => names);
+  const valued = options.filter(({ value }) => value !== null).flatMap(({ names }) => names);
   if (valued.length === 0) return [];
   const cases = valued.map((name) => quoted([...path, name].join(' ')));
   return [`        case ${cases.join(' ')}`, '            return 0'];
@@ -75,8 +75,8 @@ function linesOf(verb: Described): string[] {
 function optionWords({ names, value }: DescribedOption): string {
   const spelt = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`));
   if (value === null) return spelt.join(' ');
-  // -x: a value, and no file. An optional value can only follow a "=", which fish handles itself.
-  const taken = !value.required ? [] : value.values === 'file' ? ['-r'] : ['-x'];
+  // -x: a value, and no file. An optional value may follow after a blank too, so it is taken like any other.
+  const taken = value.values === 'file' ? ['-r'] : ['-x'];
   return [...spelt, ...taken, valueWords(value.values)].filter((word) => word !== '').join(' ');
 }
 

@@ -1,6 +1,6 @@
 import type { EXIT } from '../shell/exit-codes.ts';
 import type { Described, DescribedOption, DescribedWord } from './describe.ts';
-import { bold, inQuotes, italic, paragraph, section, subsection, tagged, text, verbatim } from './roff.ts';
+import { bold, inQuotes, italic, paragraph, prose, section, subsection, tagged, text, verbatim } from './roff.ts';
 
 /** The meaning of each exit code. docs/cli.md has the same rows, and a test compares the two. */
 export const EXIT_MEANS: Readonly<Record<keyof typeof EXIT, string>> = {
@@ -66,9 +66,10 @@ function verbPage(verb: Described, version: string): string {
     section('Synopsis'),
     ...[verb, ...verb.verbs].filter(({ verbs }) => verbs.length === 0).flatMap((each) => [synopsis(each), '.br']),
     section('Description'),
-    text(sentence(verb.description)),
+    prose(sentence(verb.description)),
     ...(verb.aliases.length > 0 ? paragraph(`Also called ${verb.aliases.join(', ')}.`) : []),
     ...optionLines(verb.options),
+    ...(verb.verbs.length > 0 ? [section('Commands')] : []),
     ...verb.verbs.flatMap(partOfPage),
     ...verb.notes.flatMap(({ heading, lines }) => [section(headingOf(heading)), ...verbatim(lines)]),
     section('See also'),
@@ -78,23 +79,28 @@ function verbPage(verb: Described, version: string): string {
 
 function partOfPage(verb: Described): string[] {
   return [
-    section(['gitfleet', ...verb.path].join(' ')),
-    text(sentence(verb.description)),
+    subsection(['gitfleet', ...verb.path].join(' ')),
+    prose(sentence(verb.description)),
     ...verb.options.flatMap(optionLine),
     ...verb.notes.flatMap(({ heading, lines }) => [...paragraph(`${heading}:`), ...verbatim(lines)]),
   ];
 }
 
 const page = (name: string, version: string, lines: readonly string[]): string =>
-  `${[`.TH ${inQuotes(name.toUpperCase())} 1 "" ${inQuotes(`gitfleet ${version}`)} "gitfleet"`, ...lines].join('\n')}\n`;
+  `${[`.TH ${inQuotes(name.toUpperCase())} 1 "" ${inQuotes(`gitfleet ${version}`)} "gitfleet"`, ...UNBROKEN, ...lines].join('\n')}\n`;
+
+/** No hyphenation and a ragged right edge: a name that is split in two can be neither searched nor copied. */
+const UNBROKEN = ['.nh', '.ad l'];
 
 /** `gitfleet publish [options] [rev]` */
 const synopsis = ({ path, operands }: Described): string =>
   [bold(['gitfleet', ...path].join(' ')), `[${italic('options')}]`, ...operands.map(operandText)].join(' ');
 
-function operandText({ name, required, variadic }: DescribedWord): string {
+function operandText({ name, required, variadic, values }: DescribedWord): string {
   const word = `${italic(name)}${variadic ? '...' : ''}`;
-  return required ? word : `[${word}]`;
+  // The options of a command that is run are its own.
+  const whole = variadic && values === 'command' ? `${text('--')} ${word}` : word;
+  return required ? whole : `[${whole}]`;
 }
 
 const optionLines = (options: readonly DescribedOption[]): string[] => [
@@ -105,7 +111,8 @@ const optionLines = (options: readonly DescribedOption[]): string[] => [
 function optionLine({ names, value, description, repeatable }: DescribedOption): string[] {
   const taken = value === null ? '' : value.required ? ` ${italic(value.name)}` : ` [${italic(value.name)}]`;
   const again = repeatable && !/repeatable/.test(description) ? '; repeatable' : '';
-  return tagged(`${names.map(bold).join(', ')}${taken}`, sentence(`${description}${again}`));
+  // No capital: a description may begin with a value, such as tcp.
+  return tagged(`${names.map(bold).join(', ')}${taken}`, `${description}${again}.`.replace(/\.\.$/, '.'));
 }
 
 const headingOf = (heading: string): string => (heading === 'Exit codes' ? 'Exit status' : 'Examples');

@@ -6,10 +6,13 @@ export const section = (heading: string): string => `.SH ${inQuotes(heading.toUp
 export const subsection = (heading: string): string => `.SS ${inQuotes(heading)}`;
 
 /** A paragraph: its lines are filled. */
-export const paragraph = (words: string): string[] => ['.PP', text(words)];
+export const paragraph = (words: string): string[] => ['.PP', prose(words)];
 
 /** A tag, and the text beside or below it. */
-export const tagged = (tag: string, words: string): string[] => ['.TP', tag, text(words)];
+export const tagged = (tag: string, words: string): string[] => ['.TP', tag, prose(words)];
+
+/** Text in which `what is typed` is bold. */
+export const prose = (words: string): string => text(words).replace(/`([^`]+)`/g, '\\fB$1\\fR');
 
 /** Unfilled lines, as a person would type them. */
 export const verbatim = (lines: readonly string[]): string[] => [

@@ -53,14 +53,21 @@ function optionSpec({ names: spelt, description, value, repeatable }: DescribedO
 const valueSpec = (value: DescribedWord): string =>
   `${value.required ? ':' : '::'}${escaped(value.name)}:${actionOf(value.values)}`;
 
+/** `*:::` hands over the words from here on, and the blank keeps `_arguments` from adding its own. */
 const operandSpec = (operand: DescribedWord, at: number): string =>
+  operand.variadic && operand.values === 'command'
+    ? `    ${quoted(`*:::${escaped(operand.name)}: _normal`)}`
+    : wordSpec(operand, at);
+
+const wordSpec = (operand: DescribedWord, at: number): string =>
   `    ${quoted(`${operand.variadic ? '*' : at + 1}${operand.required || operand.variadic ? ':' : '::'}${escaped(operand.name)}:${actionOf(operand.values)}`)}`;
 
 function actionOf(values: ValueSource): string {
-  if (values === null) return ' ';
+  // With a message, for which zsh has a blank here, Tab would not insert the only option that is possible.
+  if (values === null) return '{true}';
   if (values === 'file') return '_files';
   if (values === 'directory') return '_files -/';
-  if (values === 'command') return '_normal';
+  if (values === 'command') return '_command_names -e';
   return `(${values.join(' ')})`;
 }
 

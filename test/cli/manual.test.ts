@@ -192,6 +192,17 @@ describe('the manual', () => {
     );
   });
 
+  it('breaks no name, and changes no value to a capital', () => {
+    const rendered = (page: string) =>
+      spawnSync('groff', ['-ww', '-man', '-Tascii', '-P-c', '-P-b', '-P-u'], { input: pages[page], encoding: 'utf8' })
+        .stdout;
+    expect(rendered('gitfleet-lock.1')).toMatch(/GITFLEET_FENCE, a number/);
+    expect(rendered('gitfleet-lock.1')).toContain('gitfleet lock [options] name -- command...');
+    expect(rendered('gitfleet-service.1')).toMatch(/^ {3}gitfleet service register$/m);
+    expect(rendered('gitfleet-service.1')).toMatch(/ tcp \(default\)/);
+    expect(rendered('gitfleet.1')).not.toContain('`');
+  });
+
   it('gives each exit code the meaning that docs/cli.md gives it', () => {
     const doc = readFileSync(join(SHARE, '../../docs/cli.md'), 'utf8');
     for (const [name, means] of Object.entries(EXIT_MEANS))
