@@ -5,6 +5,7 @@ import { flagCodes } from './codes/flags.ts';
 import { gitCodes } from './codes/git.ts';
 import { rolloutCodes } from './codes/rollout.ts';
 import type { CodeRow } from './codes/row.ts';
+import { serveCodes } from './codes/serve.ts';
 import { serverCodes } from './codes/server.ts';
 import { sharedWorkCodes } from './codes/shared-work.ts';
 import { signatureCodes } from './codes/signatures.ts';
@@ -28,6 +29,7 @@ const makeTable = () => ({
   ...rolloutCodes(),
   ...gitCodes(),
   ...flagCodes(),
+  ...serveCodes(),
   ...zookeeperCodes(),
   ...sharedWorkCodes(),
   ...defectsCodes(),

@@ -38,6 +38,7 @@ const SECTIONS = [
     'ZooKeeper',
     'While ZooKeeper is away, every server keeps serving what it serves. See also [zookeeper.md](zookeeper.md).',
   ],
+  ['serve', 'What gitfleet serve sends', 'No deployment waits for a forge or a sink: see [notify.md](notify.md).'],
   ['flags', 'Flags and values', 'Programs keep the last flags that they read.'],
   [
     'shared-work',

@@ -196,6 +196,7 @@ const ROOMS: Readonly<Record<string, Wall>> = {
     types: ['serve/api'],
     reason: 'the page runs in a browser: it takes the shapes of the API as types, and nothing that needs Node',
   },
+  'serve/forges': { may: [], reason: 'the REST of forges; it knows neither who asks nor what is deployed' },
 
   'cli/shell': { may: [], reason: 'the process and its terminal; does not know which verb runs' },
   'cli/ground': { may: ['cli/shell'], reason: 'what all verbs share, and what has to lie beside the one script' },
