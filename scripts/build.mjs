@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { makeJsonSchemas } from './make-json-schemas.mjs';
 import { makeManual } from './make-manual.mjs';
 import { makePage } from './make-page.mjs';
 import { makeMain, makeScript, PUBLISHING, SERVING } from './make-script.mjs';
@@ -25,6 +26,7 @@ try {
   for (const each of [script, publishing]) keepCompiled(`${aside}/cli/${each}`);
   await makePage(root, `${aside}/page`);
   await makeManual(aside, `${aside}/share`);
+  await makeJsonSchemas(aside, `${aside}/json-schemas`);
   writeFileSync(`${aside}/build.json`, `${JSON.stringify({ commit: commitHere() })}\n`);
   // Sources that changed while the compiler ran are newer than the build.
   writeFileSync(`${aside}/.built`, String(startedAt.getTime()));

@@ -7,6 +7,7 @@ import { createShutdown, type Shutdown } from '../../runtime/shutdown.ts';
 import type { ServeSettings } from '../../schemas/settings/serve-settings.ts';
 import type { Settings } from '../../schemas/settings/settings.ts';
 import { znodes } from '../../schemas/znodes.ts';
+import { openApi } from '../../serve/api/openapi.ts';
 import { createHandler, type Handler } from '../../serve/http/handler.ts';
 import { type Listening, listen } from '../../serve/http/listen.ts';
 import { createStream } from '../../serve/http/stream.ts';
@@ -80,8 +81,10 @@ async function handlerOf(settings: Settings, picture: Picture, log: Logger, shut
   const token = serve.tokenFile === undefined ? null : await openTokenFile(serve.tokenFile, { clock, log });
   const rules = rulesOf(serve);
   const page = pageFiles(pageDirectory());
-  return createHandler({ picture, head, page, metrics, documents: new Map(), rules, token, stream, log });
+  return createHandler({ picture, head, page, metrics, documents: DOCUMENTS, rules, token, stream, log });
 }
+
+const DOCUMENTS: ReadonlyMap<string, () => unknown> = new Map([['/api/v1/openapi.json', openApi]]);
 
 function rulesOf({ url, hosts, userHeader, tokenFile }: ServeSettings) {
   const shown = url === undefined ? null : new URL(url);

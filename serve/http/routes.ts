@@ -21,7 +21,7 @@ export interface RouteParts {
   /** The files of the page by path, `/` included. */
   readonly page: ReadonlyMap<string, PageFile>;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  /** The OpenAPI document and the JSON Schemas, by path. */
+  /** Documents that never change, by path. */
   readonly documents: ReadonlyMap<string, () => unknown>;
 }
 
