@@ -15,7 +15,7 @@ export interface Reader {
   readonly page: Page;
   /** The value of an expression; a promise is awaited. */
   ask<T>(expression: string): Promise<T>;
-  /** Until the expression is true. */
+  /** Until the expression is true. While a part that it names is not there, it is not. */
   see(expression: string): Promise<void>;
   /** Addresses that the page asked for. */
   readonly requests: readonly string[];
@@ -90,7 +90,7 @@ const BOUND_MS = 30_000;
 async function seen(ask: Reader['ask'], expression: string): Promise<void> {
   const end = performance.now() + BOUND_MS;
   while (performance.now() < end) {
-    if (await ask<boolean>(`Boolean(${expression})`)) return;
+    if (await ask<boolean>(`(() => { try { return Boolean(${expression}) } catch { return false } })()`)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(

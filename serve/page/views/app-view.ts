@@ -133,7 +133,7 @@ function overview(picture: PagePicture, now: number, actions: PageActions): VNod
       <h1 tabindex="-1">${icon(TONE_ICONS[tone], tone)}<span>${words}</span></h1>
       <p class="kicker">
         ${deployment === null ? target !== null && 'set by another ZooKeeper client' : html`${deploymentLabel(deployment.number)} · ${foreign(deployment.reason === '' ? 'no reason given' : deployment.reason, 200)} · ${foreign(deployment.by, 100)}, ${since(deployment.at, now)}`}
-        ${target !== null && html` · ${commit(target.commitId, target.url, [])} at ${foreign(target.relativePath, 255)}`}
+        ${target !== null && html` · ${commit(target.commitId, target.url, picture)} at ${foreign(target.relativePath, 255)}`}
       </p>
       ${refused !== null && html`<p>${foreign(refused.reason)}</p>`}
       ${rollout !== null && rollout.state !== 'proven' && html`<p>${waitsText(picture, now)} · <a href=${addressOf('rollout')}>rollout</a></p>`}

@@ -21,18 +21,18 @@ export function historyView(picture: PagePicture, now: number): VNode {
   </section>`;
 }
 
-function deploymentRow(record: HistoryRecord, { history, deployment, target }: PagePicture, now: number): VNode {
+function deploymentRow(record: HistoryRecord, { history, deployment, target, links }: PagePicture, now: number): VNode {
   const { number, reason, by, at, ref, via, returnsTo, outcome } = record;
   const isCurrent = number === deployment?.number && target !== null;
   const { word, tone, shape } = outcomeLook(record, isCurrent);
   const before = history.find((each) => each.number === record.previous)?.target;
   const { url, commitId } = record.target;
-  const changes = before && before.url === url ? compareLink(url, before.commitId, commitId, []) : null;
+  const changes = before && before.url === url ? compareLink(url, before.commitId, commitId, links) : null;
   return html`<li key=${deploymentLabel(number)} aria-current=${isCurrent ? 'true' : undefined}>
     ${icon(shape, tone)}
     <div class="title">
       <span>${deploymentLabel(number)}</span>
-      ${commit(commitId, url, [])}
+      ${commit(commitId, url, { links })}
       ${foreign(reason === '' ? 'no reason given' : reason, 200)}
     </div>
     <p class="what">
@@ -74,6 +74,17 @@ function actRow({ number, kind, by, reason, at, what }: ActRecord, now: number):
   return html`<li key=${`a-${number}`}>
     ${icon('hand', 'idle')}
     <div class="title"><span>${`a-${number}`}</span><span>${foreign(by, 100)} ${ACTS[kind]}</span></div>
-    <p class="what">${since(at, now)}${what !== '' && html` · ${foreign(what, 200)}`}${reason !== '' && html` · ${foreign(asText(reason, 300))}`}</p>
+    <p class="what">${since(at, now)}${what !== '' && html` · ${foreign(whatText(kind, what), 200)}`}${reason !== '' && html` · ${foreign(asText(reason, 300))}`}</p>
   </li>`;
+}
+
+/** A policy is kept as JSON, and read as `canary 1, soak 1m`. */
+function whatText(kind: ActRecord['kind'], what: string): string {
+  if (kind !== 'policy-set') return what;
+  try {
+    const policy = Object.entries(JSON.parse(what) as Record<string, unknown>);
+    return policy.map(([name, value]) => `${name} ${value}`).join(', ');
+  } catch {
+    return what;
+  }
 }

@@ -86,18 +86,14 @@ function holdCard({ hold }: PagePicture, now: number, copy: Copy): VNode {
   </section>`;
 }
 
-function quarantined(
-  entry: PagePicture['quarantine'][number],
-  { target }: PagePicture,
-  now: number,
-  copy: Copy,
-): VNode {
+function quarantined(entry: PagePicture['quarantine'][number], picture: PagePicture, now: number, copy: Copy): VNode {
   const { commitId, by, reason, at } = entry;
+  const { target } = picture;
   const command = typedCommand('unquarantine', commitId.slice(0, 12));
   return html`<li key=${commitId}>
     ${icon('cross', 'bad')}
     <div class="title">
-      ${commit(commitId, target?.url ?? null, [])}
+      ${commit(commitId, target?.url ?? null, picture)}
       <span class="quiet">${foreign(by, 100)}, ${since(at, now)}</span>
       ${commitId === target?.commitId && html`<span class="state bad">${icon('alert')}it is the current target</span>`}
     </div>

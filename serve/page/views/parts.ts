@@ -1,8 +1,9 @@
 import type { VNode } from 'preact';
 import type { HistoryRecord } from '../../api/parts.ts';
 import type { AgentRow } from '../../api/shapes.ts';
-import { commitLink, type ForgeLinks } from '../model/forge-links.ts';
+import { commitLink } from '../model/forge-links.ts';
 import type { Suggestion } from '../model/next-steps.ts';
+import type { PagePicture } from '../model/picture.ts';
 import { addressOf } from '../model/routes.ts';
 import { STATE_LOOKS, type StateCounts, stateOf, stateWord } from '../model/states.ts';
 import { ageText, asText, grouped, shortCommit, timeText } from '../model/texts.ts';
@@ -41,7 +42,7 @@ export const legend = (counts: StateCounts): VNode => html`<ul class="legend" ro
 </ul>`;
 
 /** A commit in short, as a link to its forge where that is known. */
-export function commit(commitId: string | null, url: string | null, links: readonly ForgeLinks[]): VNode {
+export function commit(commitId: string | null, url: string | null, { links }: Pick<PagePicture, 'links'>): VNode {
   const href = commitId === null || url === null ? null : commitLink(url, commitId, links);
   const text = html`<code title=${commitId === null ? undefined : asText(commitId, 64)}>${shortCommit(commitId)}</code>`;
   return href === null ? text : html`<a href=${href} rel="noopener noreferrer">${text}</a>`;

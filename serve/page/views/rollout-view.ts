@@ -45,7 +45,7 @@ export function rolloutView(picture: PagePicture, now: number): VNode {
             value:
               rollout.base === null
                 ? 'nothing: no deployment is proven yet'
-                : html`${deploymentLabel(rollout.base.deployment)} ${commit(rollout.base.commitId, picture.target?.url ?? null, [])}`,
+                : html`${deploymentLabel(rollout.base.deployment)} ${commit(rollout.base.commitId, picture.target?.url ?? null, picture)}`,
           },
           { name: 'Excused', value: rollout.excused.map((id) => asText(id, 100)).join(', ') },
           { name: 'Late', value: rollout.late.map((id) => asText(id, 100)).join(', ') },

@@ -80,13 +80,14 @@ const againText = (next: NonNullable<AgentRow['error']>['next'], retries: boolea
     ? 'The agent tries again each minute; fix the cause, or publish another commit.'
     : NEXT[next];
 
-function reportFacts(agent: AgentRow, { target }: PagePicture, details: AgentShape | null, now: number): VNode {
+function reportFacts(agent: AgentRow, picture: PagePicture, details: AgentShape | null, now: number): VNode {
+  const { target } = picture;
   const report = details?.report ?? null;
   const since_ = forText(agent, now);
   const url = target?.url ?? null;
   return facts([
-    { name: 'Shows', value: agent.activeCommit === null ? 'nothing' : commit(agent.activeCommit, url, []) },
-    { name: 'Target', value: target === null ? 'none' : commit(target.commitId, url, []) },
+    { name: 'Shows', value: agent.activeCommit === null ? 'nothing' : commit(agent.activeCommit, url, picture) },
+    { name: 'Target', value: target === null ? 'none' : commit(target.commitId, url, picture) },
     { name: 'Path', value: report?.relativePath ? foreign(report.relativePath, 255) : null },
     { name: 'Phase', value: `${stateWord(agent)}${since_ === '' ? '' : ` for ${since_}`}` },
     { name: 'Tries', value: agent.attempts > 0 ? String(agent.attempts) : null },

@@ -142,6 +142,7 @@ export function snapshotOf(rows: readonly AgentRow[], more: Partial<Snapshot> = 
   const deployment = recordOf(12, { reason: 'Prices go up', at: AT - 300_000, outcome: null });
   return {
     app: '/app/shop',
+    links: [],
     version: '0.1.0',
     links: [],
     ...FRESH,
@@ -295,6 +296,7 @@ export const detailsOf = (agent: AgentRow, output: string | null = null): AgentS
     retries: agent.retries,
     unacknowledged: [],
     swapped: null,
+    unacknowledged: [],
     left: false,
     presenceAt: null,
     attempts: agent.attempts,
