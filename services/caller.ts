@@ -7,7 +7,7 @@ import { addressText } from './contract.ts';
 import { type FollowParts, followService } from './follow-service.ts';
 import type { Instance } from './instance.ts';
 import { type PickRule, pickFrom } from './pick.ts';
-import { lostSomebody, type ServiceList } from './view.ts';
+import { onlyGained, type ServiceList } from './view.ts';
 
 /**
  * The list of a service in the memory of a program that calls it, kept current by a watch, and picks from it.
@@ -49,8 +49,10 @@ interface State {
   /** Whether ZooKeeper has answered in this process. */
   heard: boolean;
   asOf: number;
-  /** The mark of a list that lost an instance, until it is acknowledged. */
+  /** The mark of a list that an instance may wait for, until it is acknowledged. */
   owed: bigint | null;
+  /** Acknowledges the list later; null: nothing is planned. */
+  later: (() => void) | null;
 }
 
 /**
@@ -69,6 +71,7 @@ export async function openCaller(parts: CallerParts, signal: AbortSignal): Promi
     heard: false,
     asOf: cached?.at ?? 0,
     owed: null,
+    later: null,
   };
   const stop = new AbortController();
   const firstAnswer = new Promise<void>((resolve) => state.listeners.add(resolve));
@@ -84,6 +87,7 @@ export async function openCaller(parts: CallerParts, signal: AbortSignal): Promi
   const caller = callerOf(state, async () => {
     offState();
     stop.abort();
+    state.later?.();
     await state.consumer.close();
     await following;
   });
@@ -124,19 +128,31 @@ function callerOf(state: State, close: CallerSide['close']): CallerSide {
 const confirmed = ({ heard, list, parts }: State): ServiceList | null =>
   heard && parts.session.state === 'connected' ? list : null;
 
+/** Many instances come at once: a list that only gained some is acknowledged at most so often. */
+const GAINED_MS = 1_000;
+
 /** Registers before it reads: an instance that leaves after that waits for this consumer. */
 async function follow(state: State, before: readonly Instance[] | null, signal: AbortSignal): Promise<void> {
   const { parts } = state;
   await state.consumer.registered();
   for await (const list of followService({ ...parts, before }, signal)) {
     const isFirst = !state.heard || state.list.state === 'missing';
-    if (isFirst || lostSomebody(state.list, list)) state.owed = list.mark;
+    const waits = isFirst || !onlyGained(state.list, list);
     state.list = list;
     state.heard = true;
+    if (waits) owe(state);
+    else state.later ??= parts.clock.after(GAINED_MS, () => owe(state));
     acknowledge(state);
     for (const listener of [...state.listeners]) listener();
     await saveList(parts, list);
   }
+}
+
+function owe(state: State): void {
+  state.later?.();
+  state.later = null;
+  state.owed = state.list.mark;
+  acknowledge(state);
 }
 
 /** Not while a request is in flight at an instance that left: more of it may still be written there. */

@@ -113,6 +113,19 @@ export function lostSomebody(before: ServiceList, after: ServiceList): boolean {
   return before.instances.some((instance) => !now.has(addressText(instance)));
 }
 
+/**
+ * Whether the second list has only more addresses than the first. If not, an instance left that may wait for this
+ * consumer, even where neither list names it: one that came and went between them.
+ */
+export const onlyGained = (before: ServiceList, after: ServiceList): boolean =>
+  !lostSomebody(before, after) && lostSomebody(after, before);
+
+/** Whether both lists have the same instances, so that nothing is to be applied. */
+export const isSame = (before: ServiceList, after: ServiceList): boolean =>
+  before.instances.length === after.instances.length &&
+  before.instances.every(({ name }, at) => name === after.instances[at]?.name) &&
+  !lostSomebody(before, after);
+
 /** Whether an instance that the second list lacks left in order: it waits to learn that it gets no more requests. */
 export function lostLeaver(before: ServiceList, after: ServiceList): boolean {
   const now = new Set(after.instances.map(addressText));

@@ -5,7 +5,7 @@ import type { ServiceAccess } from '../access.ts';
 import { isRecent, keepCache, readCache, saveList } from '../cache.ts';
 import { openConsumer } from '../consumer.ts';
 import { type FollowParts, followService } from '../follow-service.ts';
-import { lostLeaver, lostSomebody, type ServiceList } from '../view.ts';
+import { isSame, lostLeaver, type ServiceList } from '../view.ts';
 
 /** Brings something outside to a list. Resolves to whether the list may be acknowledged as applied (consumer.ts). */
 export type Apply = (list: ServiceList, signal: AbortSignal) => Promise<boolean>;
@@ -53,9 +53,8 @@ export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Pro
     const { list } = newest;
     waitMs = AGAIN_MS;
     if (list === null || list === applied || signal.aborted) continue;
-    // Where there was no such service, there was no place for this consumer either.
-    const loses = applied === null || applied.state === 'missing' || lostSomebody(applied, list);
-    const leaves = applied === null || lostLeaver(applied, list);
+    // One that came and went since then waits too: the list is the same, and its mark is newer.
+    const leaves = applied === null || isSame(applied, list) || lostLeaver(applied, list);
     const quietMs = at + (leaves ? LEAVER_QUIET_MS : QUIET_MS) - clock.monotonic();
     if (quietMs > 0) {
       waitMs = quietMs;
@@ -64,7 +63,7 @@ export async function keepApplied(parts: AppliedParts, signal: AbortSignal): Pro
     try {
       const acknowledged = await parts.apply(list, signal);
       at = clock.monotonic();
-      if (acknowledged && loses && list.mark !== null) consumer.applied(list.mark);
+      if (acknowledged && list.mark !== null) consumer.applied(list.mark);
       applied = list;
       retryLoop.wentWell();
       await saveList(parts, list);

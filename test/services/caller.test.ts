@@ -117,6 +117,14 @@ function callerSuite(kit: ZooKeeperKit): void {
       await expect.poll(async () => (await applied(session)) >= zxid, { timeout: 5_000 }).toBe(true);
     });
 
+    it('acknowledges a list that only gained too, a little later: another may have come and gone unseen', async () => {
+      const session = await withInstances(81);
+      await callerOn(kit.open(kit.connect()));
+      await add(session, 82);
+      const mark = (await session.exists(paths.list))?.pzxid ?? 0n;
+      await expect.poll(() => applied(session), { timeout: 5_000 }).toBe(mark);
+    });
+
     it('puts an instance aside that failed twice', async () => {
       await withInstances(81, 82);
       const caller = await callerOn(kit.open(kit.connect()));

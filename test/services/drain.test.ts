@@ -75,6 +75,29 @@ function drainSuite(kit: ZooKeeperKit): void {
       expect(applied.at(-1)).toEqual(['10.0.0.1:82']);
     });
 
+    it('is acknowledged also by one that never knew the instance, which came and went between its lists', async () => {
+      const session = await withInstances(2);
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      let began = false;
+      consume(kit.open(kit.connect()), 'file', async () => {
+        began = true;
+        await held;
+        return true;
+      });
+      await expect.poll(() => began, wide).toBe(true);
+      await add(session, 'i3', 83);
+      const zxid = await removed(session, 'i3');
+      const draining = drain(session, zxid, 5_000);
+      await clock.sleep(200);
+      release();
+      const drained = await draining;
+      expect(drained).toMatchObject({ unacknowledged: [], acknowledged: 1 });
+      expect(drained.ms).toBeLessThan(1_500);
+    });
+
     it('goes on at its bound and names who did not acknowledge; the third time it does not wait for that one', async () => {
       const session = await withInstances(4);
       consume(kit.open(kit.connect()), 'file', async () => false);

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { type Instance, withoutDoubles } from '../../services/instance.ts';
-import { afterLooks, listOf, lostSomebody, NO_VIEW, nextView, type View } from '../../services/view.ts';
+import {
+  afterLooks,
+  isSame,
+  listOf,
+  lostSomebody,
+  NO_VIEW,
+  nextView,
+  onlyGained,
+  type View,
+} from '../../services/view.ts';
 
 const WINDOW = 15_000;
 const instance = (at: number, more: Partial<Instance> = {}): Instance => ({
@@ -80,4 +89,16 @@ describe('what a consumer believes', () => {
     const doubles = [instance(1), instance(1, { name: 'again', twin })];
     expect(withoutDoubles(doubles).map(({ name }) => name)).toEqual(['again']);
   });
+});
+
+it('a list that only gained is told from one that stayed the same, and from one that lost', () => {
+  const of = (...instances: Instance[]) => listOf(nextView(NO_VIEW, found(instances), 0, WINDOW));
+  const two = of(instance(1), instance(2));
+  expect(onlyGained(two, of(instance(1), instance(2), instance(3)))).toBe(true);
+  for (const after of [two, of(instance(1)), of(instance(1), instance(3)), of()])
+    expect(onlyGained(two, after)).toBe(false);
+  expect(isSame(two, of(instance(1), instance(2)))).toBe(true);
+  const renamed = of(instance(1, { name: 'new' }), instance(2));
+  for (const after of [of(instance(1)), renamed, of(instance(1), instance(2), instance(3))])
+    expect(isSame(two, after)).toBe(false);
 });
