@@ -8,7 +8,7 @@ const HEADER = /^[A-Za-z][A-Za-z0-9-]{0,99}$/;
 
 const members = {
   /** Only this machine by default: the page shows what the fleet runs. */
-  listen: listenAddress().prefault('127.0.0.1:9181'),
+  listen: listenAddress(0).prefault('127.0.0.1:9181'),
   /** A unix socket in addition, for a proxy on this machine. */
   socket: path().optional(),
   /** Where people reach the page. Links in statuses and notifications lead there. */

@@ -61,8 +61,9 @@ export function connectString() {
 /**
  * Where a program answers HTTP: a port, which means loopback, or an address with one. A name other than localhost is
  * refused: what it means may change.
+ * @param leastPort 0: any free port may be asked for, which the log then names.
  */
-export function listenAddress() {
+export function listenAddress(leastPort: 0 | 1) {
   const ADDRESS = /^(?:(localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]{2,45}\]):)?(\d{1,5})$/;
   return z
     .union([z.string(), z.int()], { error: 'must be a port, or an address with one such as 127.0.0.1:9180' })
@@ -70,7 +71,7 @@ export function listenAddress() {
       const [, named = 'localhost', digits] = ADDRESS.exec(String(given)) ?? [];
       const host = named === 'localhost' ? '127.0.0.1' : named.replace(/^\[|\]$/g, '');
       const port = Number(digits);
-      if (digits !== undefined && port >= 1 && port <= 65_535 && isIP(host) !== 0) return { host, port };
+      if (digits !== undefined && port >= leastPort && port <= 65_535 && isIP(host) !== 0) return { host, port };
       context.addIssue({ code: 'custom', message: `${shown(String(given))} is no port and no address with one` });
       return z.NEVER;
     });

@@ -144,7 +144,7 @@ const agent = once(() =>
         })
         .prefault({}),
       /** Where /healthz, /metrics, flags and services are served. Absent: nowhere. */
-      listen: listenAddress().optional(),
+      listen: listenAddress(1).optional(),
       /** The token that a client of `listen` must present. Required beyond loopback. */
       listenTokenFile: path().optional(),
       /** How many agents of the whole fleet may use the origin at a time: git servers limit their connections. */
