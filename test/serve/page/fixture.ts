@@ -142,7 +142,6 @@ export function snapshotOf(rows: readonly AgentRow[], more: Partial<Snapshot> = 
   const deployment = recordOf(12, { reason: 'Prices go up', at: AT - 300_000, outcome: null });
   return {
     app: '/app/shop',
-    links: [],
     version: '0.1.0',
     links: [],
     ...FRESH,
@@ -294,7 +293,6 @@ export const detailsOf = (agent: AgentRow, output: string | null = null): AgentS
     override: agent.override,
     drift: [],
     retries: agent.retries,
-    unacknowledged: [],
     swapped: null,
     unacknowledged: [],
     left: false,
