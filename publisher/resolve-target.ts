@@ -12,6 +12,7 @@ import { parseUrl } from '../schemas/url.ts';
 import type { CommitId, RelativePath, RepositoryUrl } from '../schemas/values.ts';
 import { judgeUrl, type UrlVerdict } from './allowed-urls.ts';
 import { type Change, readChange } from './change.ts';
+import { judgeCommit } from './required-commit.ts';
 import { judgeSignature } from './required-signature.ts';
 
 interface Asked {
@@ -60,16 +61,24 @@ export async function resolveTarget(remote: Remote, state: SharedState, asked: A
   const clone = complete ? null : asked.directory;
   const moves = asked.check && url !== current?.url;
   const asks = asked.check && !(await isKnownThere(remote, asked, url, commitId));
-  const [checked, allowed, signed, title, change] = await Promise.all([
+  const facts = {
+    tips: (refs: readonly string[]) => remote.tips(url, refs),
+    graph: clone === null ? null : remote.graph(clone),
+  };
+  const commit = { url, commitId, signs: asked.audience !== null, ref: ref ?? null };
+  const [checked, allowed, signed, accepted, title, change] = await Promise.all([
     asks ? checkRemote(remote, url, commitId, () => otherOrigin(remote, asked, url)) : NOT_CHECKED,
     moves ? asked.agents().then((fleet) => judgeUrl(fleet, url)) : NOT_CHECKED,
     asked.check ? asked.agents().then((fleet) => judgeSignature(fleet, asked.audience)) : NOT_CHECKED,
+    asked.check ? asked.agents().then((fleet) => judgeCommit(fleet, commit, facts)) : NOT_CHECKED,
     clone === null ? '' : titleOf(remote, clone, commitId),
-    readChange(clone === null ? null : remote.graph(clone), from, commitId),
+    readChange(facts.graph, from, commitId),
   ]);
   const target = { url, commitId, relativePath, ...(ref ? { gitfleet: { ref } } : {}) };
-  const warnings = [allowed.warning, signed.warning, checked.warning].filter((each) => each !== null);
-  return { target, title, change, warnings, refusal: allowed.refusal ?? signed.refusal ?? checked.refusal };
+  const verdicts = [allowed, signed, accepted, checked];
+  const warnings = verdicts.flatMap(({ warning }) => warning ?? []);
+  const refusal = verdicts.find((each) => each.refusal !== null)?.refusal ?? null;
+  return { target, title, change, warnings, refusal };
 }
 
 const NOT_CHECKED: UrlVerdict = { warning: null, refusal: null };

@@ -5,6 +5,7 @@ import { failure } from './failure.ts';
 import { CUTOVER_STANDINGS, swapped } from './records/cutover.ts';
 import { unacknowledgedDrain } from './records/unacknowledged.ts';
 import { said } from './said.ts';
+import { MAX_REFS } from './settings/branch-rules.ts';
 import { fromJson } from './text/lenient-json.ts';
 
 /** How far an agent is with the target that it judged. */
@@ -102,6 +103,8 @@ export const isOverridden = (last: Report | null): boolean => last?.override != 
 /** A publisher reads the presences of all agents. */
 export const MAX_PREFIXES = 100;
 
+export const MAX_SAID_RULES = 5;
+
 /** `online/<agentId>`: which process holds this id, for as long as its session lives. */
 export const presence = once(() =>
   z.object({
@@ -120,6 +123,15 @@ export const presence = once(() =>
     allowUrls: z.array(z.string().max(2_048)).max(MAX_PREFIXES).nullable().catch(null).default(null),
     /** Whom the signed targets are for that it requires; null: it requires no signature. */
     audience: z.string().max(100).nullable().catch(null).default(null),
+    /** The branches on which it requires a commit to be; null: none, or more rules than a publisher should read. */
+    reachableFrom: z
+      .array(z.object({ url: z.string().max(2_048), refs: z.array(z.string().max(250)).max(MAX_REFS) }))
+      .max(MAX_SAID_RULES)
+      .nullable()
+      .catch(null)
+      .default(null),
+    /** Whether it requires the commit, or a tag of it, to be signed. */
+    signedCommits: z.boolean().catch(false).default(false),
     startedAt: z.number(),
     /** What `gitfleet enrol` enters, as text (schemas/enrolment.ts); null: an agent of an older version. */
     identity: z.string().nullable().default(null),

@@ -23,7 +23,16 @@ import { clean } from '../../runtime/safe-text.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 import { identityText } from '../../schemas/enrolment.ts';
 import type { CutoverStanding } from '../../schemas/records/cutover.ts';
-import { MAX_PREFIXES, type Presence, parsePresence, presence, report, secondName } from '../../schemas/report.ts';
+import {
+  MAX_PREFIXES,
+  MAX_SAID_RULES,
+  type Presence,
+  parsePresence,
+  presence,
+  report,
+  secondName,
+} from '../../schemas/report.ts';
+import type { BranchRule } from '../../schemas/settings/branch-rules.ts';
 import type { AgentSettings } from '../../schemas/settings/settings.ts';
 import { toJson } from '../../schemas/text/lenient-json.ts';
 import { isSignedBy } from '../../schemas/text/signed-json.ts';
@@ -37,7 +46,10 @@ interface FleetSideParts {
   readonly access: Access;
   readonly app: string;
   /** The agent's identity, as its presence shows it. */
-  readonly card: Omit<Presence, 'startedAt' | 'problem' | 'allowUrls' | 'audience' | 'identity' | 'cutover'>;
+  readonly card: Omit<
+    Presence,
+    'startedAt' | 'problem' | 'allowUrls' | 'audience' | 'reachableFrom' | 'signedCommits' | 'identity' | 'cutover'
+  >;
   /** The credential that alone may write its presence and its report, and the key that signs both. */
   readonly own: Pick<OwnCredential, 'id' | 'key' | 'identity'>;
   /** Whether it is a candidate to lead rollouts. */
@@ -78,6 +90,8 @@ export function fleetSide(parts: FleetSideParts) {
       ...card,
       allowUrls: saidPrefixes(allowUrls),
       audience,
+      reachableFrom: saidRules(verify.reachableFrom),
+      signedCommits: verify.commit === 'required',
       cutover: cutoverStanding(live()),
     });
   };
@@ -236,6 +250,9 @@ function followFlags({ session, app, access, clock, random, log, shutdown }: Fle
 /** Only an agent that just swaps links can take part: leaving a service, or a restart, takes a time of its own. */
 const cutoverStanding = ({ services, restart }: AgentSettings): CutoverStanding =>
   services.length > 0 ? 'services' : restart.length > 0 ? 'restarts' : 'able';
+
+const saidRules = (rules: readonly BranchRule[]): Presence['reachableFrom'] =>
+  rules.length === 0 || rules.length > MAX_SAID_RULES ? null : rules.map(({ url, refs }) => ({ url, refs: [...refs] }));
 
 /** If there are more than a publisher should have to read, none are named. */
 const saidPrefixes = (prefixes: readonly string[]): string[] | null =>

@@ -27,13 +27,14 @@ import type { CommitId } from '../../schemas/values.ts';
 import { znodes } from '../../schemas/znodes.ts';
 import type { Call } from '../command-table.ts';
 import { followPublished, sayPublished } from '../deploy/follow-published.ts';
-import { signerOf } from '../deploy/signer.ts';
+import { audienceOf, signerOf } from '../deploy/signer.ts';
 import { author } from '../shell/author.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
 import { pushFailureLines, readHookInput, settingsOfHook } from './call.ts';
 import { gitOfHooks, graphOf, onceMore } from './environment.ts';
+import { objections } from './objections.ts';
 
 /** How long a push waits for ZooKeeper to answer. */
 const ANSWER_MS = 5_000;
@@ -106,6 +107,7 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
       const graph = graphOf(git, repository);
       const unknown = new Set<CommitId>();
       const parts = { session, znodes: paths, access, now, newNonce, settleMs: SETTLE_MS, wholeMs: PUSH_MS };
+      const object = objections({ session, znodes: paths, git, repository, graph, audience: audienceOf(settings) });
       const result = await publishTip({
         url: hook.url,
         relativePath: hook.relativePath,
@@ -113,8 +115,9 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
         signs: signer !== null,
         readState: () => readSharedState(session, paths, { deadlineMs: ANSWER_MS }),
         readTip: async () => (await branchTip(git, repository, branch)) as CommitId | null,
-        publish: async (since, target) =>
-          await publish(parts, since, {
+        publish: async (since, target) => {
+          await object(target);
+          return await publish(parts, since, {
             target: (await signer?.sign(target, since.config.target)) ?? target,
             by: author(process.env),
             contains: containsIn(graph, target.commitId, unknown),
@@ -122,7 +125,8 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
             reason: asked.force ?? asked.message ?? (await commitTitle(git, repository, target.commitId)),
             via: 'hook',
             ref: `refs/heads/${branch}`,
-          }),
+          });
+        },
       });
       const pinned = pinDeployments(git, repository, parts, result.newest).catch(sayNotPinned);
       const change = result.kind === 'published' ? await changeOf(result, graph, parts, [...unknown]) : null;

@@ -205,7 +205,7 @@ function words(
       count,
       `quota: ${quota}`,
       'open: everyone who reaches this ZooKeeper can deploy',
-      'signatures are not required: who can write config chooses the commit; to require them: docs/security.md',
+      'nothing is required of a commit: who can write config chooses it; to require a signature or a branch: docs/security.md',
       'next: gitfleet agent run, then gitfleet publish',
     ];
   }
@@ -223,7 +223,7 @@ function words(
     enrolmentOpen
       ? 'enrolment is open: every holder of agent.auth can be any agent; to close it: gitfleet enrol --online --close'
       : 'enrolment is closed: only agents that gitfleet enrol lists count',
-    'signatures are not required: who can write config chooses the commit; to require them: docs/security.md',
+    'nothing is required of a commit: who can write config chooses it; to require a signature or a branch: docs/security.md',
     'next: gitfleet agent run, then gitfleet publish',
   ];
 }

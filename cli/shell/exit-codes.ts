@@ -28,6 +28,8 @@ const BY_CODE: Readonly<Partial<Record<Code, number>>> = {
   ONLINE: EXIT.refused,
   NOT_ALLOWED: EXIT.refused,
   SIGNATURE_MISSING: EXIT.refused,
+  NOT_ON_BRANCH: EXIT.refused,
+  COMMIT_UNSIGNED: EXIT.refused,
   AUDIENCE: EXIT.refused,
   APP_OPEN: EXIT.refused,
   CONFLICT: EXIT.conflict,

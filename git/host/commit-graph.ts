@@ -19,12 +19,19 @@ export interface CommitGraph {
    * and may hide a candidate.
    */
   containedIn(tip: CommitId, candidates: readonly CommitId[]): Promise<CommitId[] | null>;
+  /**
+   * Whether the commit, or the tag `ref`, carries an SSH signature, valid or not. Null if unknown: the repository lacks
+   * the commit, or has neither a tag nor a branch `ref`.
+   */
+  hasSignature(commitId: CommitId, ref: string | null): Promise<boolean | null>;
 }
 
 export interface CommitTitle {
   readonly commitId: CommitId;
   readonly title: string;
 }
+
+const SIGNED = /^gpgsig(?:-sha256)? -----BEGIN SSH SIGNATURE-----$/m;
 
 /** The walk gives up at this many commits outside the tip's history. */
 const MAX_WALKED = 100_000;
@@ -67,6 +74,18 @@ export function commitGraph(ask: (args: readonly string[]) => Promise<string>): 
       // In a cut history, commits behind the cut look as if they never existed.
       if (behind > 0 && !(await isWhole().catch(() => false))) return null;
       return { ahead, behind };
+    },
+
+    async hasSignature(commitId, ref) {
+      const said = (...args: string[]) => ask(args).catch(() => null);
+      const raw = await said('cat-file', 'commit', checkedCommitId(commitId));
+      if (raw === null) return null;
+      if (SIGNED.test(raw.split('\n\n', 1)[0] ?? '')) return true;
+      if (ref === null || ref.startsWith('refs/heads/')) return false;
+      const name = ref.replace(/^refs\/tags\//, '');
+      const tag = await said('cat-file', 'tag', `refs/tags/${name}`);
+      if (tag !== null) return tag.includes('\n-----BEGIN SSH SIGNATURE-----\n');
+      return (await said('rev-parse', '--verify', '--quiet', `refs/heads/${name}`)) === null ? null : false;
     },
 
     containedIn: (tip, candidates) => reached(tip, candidates).catch(() => null),

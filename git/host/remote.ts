@@ -28,6 +28,8 @@ export interface Remote {
    * says that it has no such object. `unknown`: the server serves only advertised commits, and this is not one of them.
    */
   has(url: RepositoryUrl, commitId: CommitId, signal?: AbortSignal): Promise<'tip' | 'has' | 'absent' | 'unknown'>;
+  /** The commits at these refs; an annotated tag counts as its commit. Null for a ref that the server does not have. */
+  tips(url: RepositoryUrl, refs: readonly string[]): Promise<readonly (string | null)[]>;
   /**
    * The fetch url of the upstream or `origin` of the clone at `directory`: as written, so check it; or as git resolves
    * it, if it becomes a url only through the user's `insteadOf`. Null: there is no clone, or it has no origin.
@@ -152,6 +154,11 @@ export function createRemote(options: RemoteOptions): Remote {
       } finally {
         await rm(directory, { recursive: true, force: true });
       }
+    },
+
+    async tips(url, refs) {
+      const there = await advertised(url, undefined);
+      return refs.map((ref) => there.get(`${ref}^{}`) ?? there.get(ref) ?? null);
     },
 
     inferUrl: async (directory) => (await remoteOf(directory))?.url ?? null,

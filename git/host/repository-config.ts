@@ -35,8 +35,12 @@ export async function gitDirOf(git: Git, path: string): Promise<string> {
 }
 
 /** A branch's commit; null if there is no such branch. */
-export async function branchTip(git: Git, gitDir: string, branch: string): Promise<string | null> {
-  const name = `refs/heads/${branch}^{commit}`;
+export const branchTip = (git: Git, gitDir: string, branch: string): Promise<string | null> =>
+  commitAt(git, gitDir, `refs/heads/${branch}`);
+
+/** The commit of a ref, named in full; null if there is no such ref. */
+export async function commitAt(git: Git, gitDir: string, ref: string): Promise<string | null> {
+  const name = `${ref}^{commit}`;
   const said = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', name], { gitDir });
   return said.exitCode === 0 ? said.stdout.toString('utf8').trim() : null;
 }

@@ -69,9 +69,18 @@ function presenceLines(presence: Presence, since: number, now: number): string[]
     ['host', `${visible(presence.host, 200)}, process ${presence.pid}`],
     ['version', visible(presence.agentVersion, 40)],
     ['labels', labels.join(', ')],
-    ['requires', presence.audience === null ? '' : `a signature for ${visible(presence.audience, 100)}`],
+    ['requires', requiredWords(presence)],
     ['problem', presence.problem === null ? '' : visible(presence.problem, 500)],
   ]);
+}
+
+function requiredWords({ audience, reachableFrom, signedCommits }: Presence): string {
+  const refs = [...new Set(reachableFrom?.flatMap((rule) => rule.refs))].map((ref) => visible(ref, 250));
+  return [
+    ...(audience === null ? [] : [`a signature for ${visible(audience, 100)}`]),
+    ...(refs.length === 0 ? [] : [`a commit on ${refs.join(', ')}`]),
+    ...(signedCommits ? ['a signed commit'] : []),
+  ].join('; ');
 }
 
 function reportLines(view: AgentView, report: Report, present: PresentTarget | null, { now }: Screen): string[] {

@@ -68,7 +68,7 @@ export const signatureCodes = () =>
       about: 'origin',
       means:
         'The git server cannot send commits without their files, so the history of a branch cannot be looked through.',
-      hint: 'on the git host: git config uploadpack.allowFilter true; until then publish the newest commit of the branch',
+      hint: 'on the git host: git config uploadpack.allowFilter true (gitfleet hook install sets it); until then publish a tip',
     },
     COMMIT_UNSIGNED: {
       next: 'stall',

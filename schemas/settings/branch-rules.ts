@@ -50,7 +50,9 @@ export const branchRules = () =>
  * without a rule is refused: otherwise the writer of a target would name the other url. Pure.
  */
 export function branchRuleFor(
-  { reachableFrom }: { readonly reachableFrom?: readonly BranchRule[] | undefined },
+  {
+    reachableFrom,
+  }: { readonly reachableFrom?: readonly { url: string; refs: readonly string[] }[] | null | undefined },
   url: string,
 ): readonly string[] | 'none' | 'refused' {
   if (!reachableFrom || reachableFrom.length === 0) return 'none';

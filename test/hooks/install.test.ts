@@ -356,7 +356,7 @@ describe('uninstalling', () => {
 
 describe('installing again', () => {
   it('changes nothing, and says so; a difference is named, and nothing but it changes', async () => {
-    expect((await install()).changes).toHaveLength(4);
+    expect((await install()).changes).toHaveLength(5);
     const before = await repository.picture();
     expect((await install()).changes).toEqual([]);
     expect(await repository.picture()).toEqual(before);

@@ -40,6 +40,8 @@ export async function startActor(
     cutover: 'able' as const,
     allowUrls: null,
     audience: null,
+    reachableFrom: null,
+    signedCommits: false,
   });
   await session.create(paths.presence(agentId), online, 'ephemeral');
   let stopped = false;

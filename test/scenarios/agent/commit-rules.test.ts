@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { git } from '../../support/commands.ts';
+import { git, gitSaying } from '../../support/commands.ts';
 import { type Origin, shownCommit, type TestAgent, TestFleet } from '../../support/fleet.ts';
 import { type TestKey, TestSigners } from '../../support/signers.ts';
 import { realServers } from '../../support/zookeeper/server.ts';
@@ -61,7 +61,8 @@ describe('an agent that accepts only merged commits', () => {
     expect(await shown()).toBe(a);
     // What was found once stays: the branch is gone, and the kept release is shown again.
     await git(origin.bare, 'update-ref', '-d', 'refs/heads/main');
-    expect((await publish(b)).exitCode).toBe(0);
+    expect((await publish(b)).exitCode).toBe(5);
+    expect((await publish(b, '--no-check')).exitCode).toBe(0);
     expect(await shown()).toBe(b);
     const memory = JSON.parse(
       await readFile(join(agent.state, 'apps', fleet.app.slice(1).replaceAll('/', '+'), 'vouched.json'), 'utf8'),
@@ -90,5 +91,43 @@ describe('an agent that requires signed commits', () => {
     await git(origin.clone, 'push', '--quiet', 'origin', 'v1');
     expect((await fleet.run('publish', 'v1', '--url', origin.url, '--relative-path', 'shop')).exitCode).toBe(0);
     expect(await shown()).toBe(plain);
+  });
+});
+
+describe('git push', () => {
+  it('says before it publishes which agents will refuse the commit, and for what; status and plan show it too', async () => {
+    const rules = { reachableFrom: [{ url: origin.url, refs: ['refs/heads/stable'] }] };
+    await start({ ...rules, commit: 'required', signersFile: signers.file });
+    expect((await fleet.run('hook', 'install', origin.bare, '--relative-path', 'shop')).exitCode).toBe(0);
+    await git(origin.clone, 'commit', '--quiet', '--allow-empty', '-m', 'a');
+    const { stderr } = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    const lines = stderr.split('\n');
+    const at = (words: string) => lines.findIndex((line) => line.includes(words));
+    expect(at('agents accept only commits on refs/heads/stable')).toBeGreaterThanOrEqual(0);
+    expect(at('agents accept only commits on refs/heads/stable')).toBeLessThan(at('d-1'));
+    expect(stderr).toContain('COMMIT_UNSIGNED');
+    expect((await fleet.run('status', 'web-1')).stdout).toMatch(
+      /requires +a commit on refs\/heads\/stable; a signed commit/,
+    );
+    const where = ['--url', origin.url, '--relative-path', 'shop'];
+    const commitId = await git(origin.clone, 'rev-parse', 'HEAD');
+    const plan = await fleet.run('plan', commitId, ...where);
+    expect(plan.stdout).toContain('NOT_ON_BRANCH');
+    expect((await publish(commitId)).exitCode).toBe(5);
+  });
+
+  it('publishes nothing that its signature should not cover', async () => {
+    await start({ reachableFrom: [{ url: origin.url, refs: ['refs/heads/stable'] }] });
+    const signing = ['--sign-key', key.file, '--audience', 'shop-production'];
+    await fleet.run('hook', 'install', origin.bare, '--relative-path', 'shop', ...signing);
+    await git(origin.clone, 'commit', '--quiet', '--allow-empty', '-m', 'a');
+    const refused = await gitSaying(origin.clone, 'push', 'origin', 'HEAD:main');
+    expect(refused.stderr).toContain('pushed, but not deployed');
+    expect((await fleet.session.get(fleet.znodes.config))?.data).toHaveLength(0);
+    await git(origin.clone, 'push', '--quiet', 'origin', 'HEAD:stable');
+    await git(origin.clone, 'commit', '--quiet', '--allow-empty', '--amend', '-m', 'b');
+    await gitSaying(origin.clone, 'push', 'origin', 'HEAD:stable', '--force');
+    const pushed = await gitSaying(origin.clone, 'push', '--force', 'origin', 'HEAD:main');
+    expect(pushed.stderr).toContain('1/1 online agents');
   });
 });
