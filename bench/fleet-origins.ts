@@ -22,8 +22,14 @@ export type OriginKind = (typeof ORIGINS)[number];
  * Serves the repository on this machine: `git daemon`, `git http-backend` behind a small server of this process, or an
  * sshd of its own whose one key may run git-shell and nothing else. None of them refuses a connection of 100 at once,
  * so that the naive version, which tries only once, arrives too.
+ * @param kex the only key exchange of the sshd; else those of OpenSSH.
  */
-export async function serveOrigin(kind: OriginKind, origin: GitOrigin, directory: string): Promise<ServedOrigin> {
+export async function serveOrigin(
+  kind: OriginKind,
+  origin: GitOrigin,
+  directory: string,
+  kex?: string,
+): Promise<ServedOrigin> {
   const name = basename(origin.directory);
   const root = dirname(origin.directory);
   if (kind === 'git') {
@@ -34,13 +40,13 @@ export async function serveOrigin(kind: OriginKind, origin: GitOrigin, directory
     const server = await startHttpsOrigin(root);
     return { url: server.url(name), env: {}, credential: null, stop: server.stop };
   }
-  if (kind === 'ssh') return await overSsh(origin, join(directory, 'sshd'));
+  if (kind === 'ssh') return await overSsh(origin, join(directory, 'sshd'), kex);
   return { url: origin.url, env: {}, credential: null, stop: async () => {} };
 }
 
-async function overSsh(origin: GitOrigin, directory: string): Promise<ServedOrigin> {
+async function overSsh(origin: GitOrigin, directory: string, kex?: string): Promise<ServedOrigin> {
   mkdirSync(directory, { recursive: true });
-  const sshd = await startSshd({ directory, maxStartups: '200' });
+  const sshd = await startSshd({ directory, maxStartups: '200', ...(kex && { keyExchange: kex }) });
   const key = makeKey(join(directory, 'key'));
   // As for a user whose login shell is git-shell.
   sshd.authorize(`restrict,command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"" ${key.publicKey}`);

@@ -21,6 +21,7 @@ import { cpuOfAll, median } from './measured.ts';
  * Arguments: numbers of agents (default 1 10 50) and
  * - `--rounds=7`;
  * - `--origin=file|git|http|ssh`: how all of them reach the repository (fleet-origins.ts);
+ * - `--kex=curve25519-sha256`: with ssh, the only key exchange that the server offers;
  * - `--rest`: all agents are done with what follows a deployment before the next turn begins; without it they only pause;
  * - `--check`: our publisher asks the origin for the commit, as by default, instead of `--no-check`;
  * - `--against=FILE`: dist/cli/main.cjs of another build, for a fourth fleet;
@@ -33,6 +34,7 @@ const words = process.argv.slice(2).flatMap((word) => word.split('='));
 const after = (name: string) => (words.includes(name) ? words[words.indexOf(name) + 1] : undefined);
 const ROUNDS = Number(after('--rounds') ?? 7);
 const ORIGIN = (after('--origin') ?? 'file') as OriginKind;
+const KEX = after('--kex');
 const AGAINST = after('--against');
 const PACKED = words.includes('--packed');
 const REST = words.includes('--rest');
@@ -51,7 +53,7 @@ async function measure(count: number, connect: string): Promise<void> {
   const session = openSession({ connect, defaultAcl: 'open', clock, random, log: createLog({ level: 'silent' }) });
   const fleets: Fleet[] = [];
   const repository = createOrigin(join(directory, 'origin', 'shop.git'));
-  const origin = await serveOrigin(ORIGIN, repository, directory);
+  const origin = await serveOrigin(ORIGIN, repository, directory, KEX);
   try {
     const files = Array.from({ length: FILES }, (_, n) => [`src/${n}.txt`, text(n)]);
     const first = repository.commit(Object.fromEntries(files));
@@ -121,7 +123,7 @@ async function rest(cpu: () => number, tick: number): Promise<void> {
 function print(count: number, rows: readonly (readonly [string, Figures])[]): void {
   const row = (...cells: string[]) =>
     console.log(cells.map((cell, at) => (at ? cell.padStart(12) : cell.padEnd(26))).join(''));
-  const origin = `origin by ${ORIGIN}${PACKED ? ', packed' : ''}`;
+  const origin = `origin by ${ORIGIN}${KEX ? ` (${KEX})` : ''}${PACKED ? ', packed' : ''}`;
   const how = `${REST ? 'all rest' : 'a pause'} between publishes${CHECK ? ', publisher asks the origin' : ''}`;
   console.log(
     `\n${count} agents, ${ROUNDS} rounds, ${FILES} files of which 2 change, ${origin}, ${how}; medians, ms\n`,

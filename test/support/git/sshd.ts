@@ -72,6 +72,8 @@ interface SshdOptions {
   readonly protocolV2?: boolean;
   readonly port?: number;
   readonly maxStartups?: string;
+  /** The only key exchange that it offers. */
+  readonly keyExchange?: string;
 }
 
 /** A separate sshd on loopback, only for this user. */
@@ -97,6 +99,7 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
     'PermitRootLogin prohibit-password',
     'PrintMotd no',
     ...(options.protocolV2 === false ? [] : ['AcceptEnv GIT_PROTOCOL']),
+    ...(options.keyExchange ? [`KexAlgorithms ${options.keyExchange}`] : []),
     ...(options.maxStartups ? [`MaxStartups ${options.maxStartups}`] : []),
   ];
   const config = join(directory, 'sshd_config');
