@@ -57,6 +57,7 @@ import { chooseWrite, type WriteChoice } from './choose-write.ts';
 import { indexCaughtUp } from './index-catch-up.ts';
 import type { InspectedStore } from './inspect.ts';
 import { dropProof, readProof, writeProof } from './proof.ts';
+import { trustProvedIndex } from './racy-index.ts';
 import { allHashedOnArrival, driftOf, mismatch, type Written } from './verify-spare.ts';
 import { findWorkTree, moveWorkTree, refuseOthers, removeWorkTree, type WorkTree } from './work-tree.ts';
 
@@ -202,6 +203,8 @@ export function openSpare(store: SpareStore, directory: string) {
     if ((await readProof(tree)) === null) {
       throw gitError('NOT_PROVED', `${directory} was not verified`);
     }
+    // From then on others can write there; until now only we did, so no file need be read again for its time alone.
+    await trustProvedIndex(store, tree).catch(() => {});
     await moveWorkTree(store, tree, release);
   }
 

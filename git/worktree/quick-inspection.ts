@@ -88,7 +88,7 @@ async function compareAll(
       signal.throwIfAborted();
       turn = IN_A_TURN;
     }
-    const path = Buffer.concat([Buffer.from(`${tree.directory}/`), Buffer.from(entry.path, 'latin1')]);
+    const path = onDisk(tree, entry.path);
     const now = look(path);
     if (now === null || !isLike(now, entry)) return 'git has to look';
     const stat = seenIn(now);
@@ -104,7 +104,15 @@ async function compareAll(
   return { seen, hashed };
 }
 
-function look(path: Buffer): BigIntStats | null {
+/** A path that is not ASCII goes to the system byte by byte, as git has it. */
+const onDisk = ({ directory }: WorkTree, path: string): string | Buffer =>
+  ASCII.test(path)
+    ? `${directory}/${path}`
+    : Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(path, 'latin1')]);
+
+const ASCII = /^[\u0001-\u007f]*$/;
+
+function look(path: string | Buffer): BigIntStats | null {
   try {
     return lstatSync(path, { bigint: true });
   } catch {
@@ -113,7 +121,7 @@ function look(path: Buffer): BigIntStats | null {
 }
 
 /** Null: since the look it became something that is no regular file, such as a pipe, which is never waited for. */
-function readRegular(path: Buffer): Buffer | null {
+function readRegular(path: string | Buffer): Buffer | null {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     return fstatSync(descriptor).isFile() ? readFileSync(descriptor) : null;
