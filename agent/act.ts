@@ -51,7 +51,8 @@ async function actOnce(
   parts.emit('working', { wanted, action, journal: parts.journal() });
   try {
     if (action === 'write') await parts.room.beforeWrite(signals.interrupt);
-    await applyWithRoom(parts, action, wanted, signals);
+    const brought = await applyWithRoom(parts, action, wanted, signals);
+    if (brought) parts.emit('brought', { wanted, ...brought });
     if (action === 'check' || action === 'keep') memory.checked = wanted.target.commitId;
     parts.emit('done', { wanted, action, ms: parts.clock.monotonic() - started });
     return true;
@@ -65,7 +66,7 @@ async function actOnce(
 }
 
 /** A full disk is a failure only if the agent has nothing left to give back. */
-async function applyWithRoom(parts: ActParts, action: Action, wanted: WantedTarget, signals: Signals): Promise<void> {
+async function applyWithRoom(parts: ActParts, action: Action, wanted: WantedTarget, signals: Signals) {
   for (;;) {
     try {
       return await apply(parts, action, wanted, signals);

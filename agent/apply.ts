@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { unacknowledgedDrains } from '../schemas/records/unacknowledged.ts';
 import type { RepositoryUrl, TargetVersion } from '../schemas/values.ts';
 import type { SwapStamp } from './coordination/await-instant.ts';
+import { type Brought, type Bundles, bring } from './coordination/bundles.ts';
 import type { TakeOriginTurn } from './coordination/fetch-lease.ts';
 import { type Layout, releaseOf } from './disk/layout.ts';
 import { swapLink } from './disk/releases.ts';
@@ -21,11 +22,12 @@ import type { Probe } from './steps/probe.ts';
 import { factsOf, runStep, type StepParts } from './steps/run.ts';
 
 interface FetchParts {
-  readonly store: Pick<Store, 'fetch'>;
+  readonly store: Pick<Store, 'fetch' | 'take'>;
   readonly originTurn: TakeOriginTurn;
   readonly vouch: Vouch;
   /** Whether the rollout tries this target on this agent first. */
   readonly isCanary: (targetVersion: TargetVersion) => boolean;
+  readonly bundles: Bundles;
 }
 
 interface SwapParts {
@@ -65,49 +67,51 @@ export interface Signals {
   readonly stop: AbortSignal;
 }
 
-/** Performs one action and decides nothing. A swap is never interrupted halfway. */
+/**
+ * Performs one action and decides nothing. A swap is never interrupted halfway.
+ * @returns of a fetch, where the objects came from.
+ */
 export async function apply(
   parts: ApplyParts,
   action: Action,
   wanted: WantedTarget,
   { interrupt, stop }: Signals,
-): Promise<void> {
+): Promise<Brought | undefined> {
   const { spare, layout } = parts;
   const { commitId } = wanted.target;
   switch (action) {
     case 'fetch':
-      await fetch(parts, wanted, interrupt);
-      return;
+      return await fetch(parts, wanted, interrupt);
     case 'vouch':
       await vouch(parts, wanted, interrupt);
-      return;
+      return undefined;
     case 'write':
       await spare.write(commitId, interrupt);
       await spare.verify(commitId, interrupt);
-      return;
+      return undefined;
     case 'keep':
       await parts.remember((journal) => noteRelease(journal, commitId, parts.clock.now()));
       await parts.failpoint('keep.remembered');
       await spare.moveTo(releaseOf(layout, commitId));
-      return;
+      return undefined;
     case 'check':
       await checkKept(parts, commitId, interrupt);
-      return;
+      return undefined;
     case 'prepare':
       await prepare(parts, wanted, interrupt);
-      return;
+      return undefined;
     case 'swap':
       await swapIn(parts, wanted, await drain(parts, wanted, interrupt), stop);
-      return;
+      return undefined;
     case 'activate':
       await activate(parts, wanted, stop);
-      return;
+      return undefined;
     case 'health':
       await health(parts, wanted, interrupt);
-      return;
+      return undefined;
     case 'settle':
       await parts.remember((journal) => wellActive(journal, wanted.target));
-      return;
+      return undefined;
   }
 }
 
@@ -127,10 +131,11 @@ async function drain(
   return await recheck(wanted, interrupt);
 }
 
-async function fetch(parts: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<void> {
+async function fetch(parts: FetchParts, wanted: WantedTarget, signal: AbortSignal): Promise<Brought> {
   const { url, commitId, gitfleet } = wanted.target;
   const tips = parts.vouch.tips(wanted.target);
-  await inTurn(parts, url, signal, () => parts.store.fetch({ url, commitId, ref: gitfleet?.ref, tips }, signal));
+  const ask = () => parts.store.fetch({ url, commitId, ref: gitfleet?.ref, tips }, signal);
+  return await bring(parts, wanted, () => inTurn(parts, url, signal, ask), signal);
 }
 
 /** Asks the origin only if the fetch did not already give the answer. */

@@ -1,6 +1,7 @@
 import type { FleetError } from '../runtime/errors.ts';
 import { classify } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { Brought } from './coordination/bundles.ts';
 import type { Action, Rest } from './plan.ts';
 import type { DrainTold } from './services/rotation.ts';
 import type { Journal, Reversal } from './state/journal.ts';
@@ -17,6 +18,8 @@ export interface AgentEvents {
   working: { readonly wanted: WantedTarget; readonly action: Action; readonly journal: Journal };
   /** It succeeded. */
   done: { readonly wanted: WantedTarget; readonly action: Action; readonly ms: number };
+  /** A fetch ended: where the objects came from, and why not from the bundle that the target names. */
+  brought: { readonly wanted: WantedTarget } & Brought;
   /** It failed; or a release failed that was healthy at first. */
   failed: {
     readonly wanted: WantedTarget;

@@ -2,6 +2,7 @@ import { lstat } from 'node:fs/promises';
 import type { Spare, Store } from '../git/store.ts';
 import { classify } from '../runtime/errors.ts';
 import type { TargetVersion } from '../schemas/values.ts';
+import type { Bundles } from './coordination/bundles.ts';
 import { inspectLink, type Layout, releaseOf } from './disk/layout.ts';
 import type { Vouch } from './door/vouch.ts';
 import type { Observed } from './plan.ts';
@@ -16,6 +17,7 @@ export interface ObserveParts {
   readonly vouch: Vouch;
   readonly isCanary: (targetVersion: TargetVersion) => boolean;
   readonly uid: number;
+  readonly bundles: Bundles;
   /** What a release must be prepared with (steps/release-file.ts). */
   readonly preparation: string;
 }
@@ -23,11 +25,12 @@ export interface ObserveParts {
 /** Reads the disk. What the agent remembers counts only for what the disk does not show, such as preparation. */
 export async function observe(
   parts: ObserveParts,
-  { target, targetVersion, override }: WantedTarget,
+  wanted: WantedTarget,
   journal: Journal,
   checked: string | null,
 ): Promise<Observed> {
-  const { layout, store } = parts;
+  const { layout, store, bundles } = parts;
+  const { target, targetVersion, override } = wanted;
   const known = journal.releases[target.commitId];
   // A person who goes back, perhaps without a network, gets a release as it ran. And nothing is prepared in a release
   // that a link shows.
@@ -48,10 +51,13 @@ export async function observe(
   // Nearest first: what the decision does not need is not looked up, because each look-up in git costs a process.
   const proved = 'failure' in place || kept !== 'absent' ? null : await parts.spare.proved();
   const near = 'failure' in place || kept === 'checked';
-  const stored = near ? false : await store.has(target.commitId, target.url);
+  const asks = bundles.asksOrigin(wanted);
+  const signedFor = !asks && bundles.accepts(target) ? 'also signed for' : undefined;
+  const stored = near ? false : await store.has(target.commitId, target.url, signedFor);
+  const unseen = asks && kept === 'checked' && !(await store.has(target.commitId, target.url));
   // If the commit came from another repository, this one is asked for it before the spare counts.
   const spare = proved === target.commitId && !stored ? null : proved;
   const settled = 'shown' in place && place.shown === target.commitId && isDone(journal);
   const vouched = settled || (await parts.vouch.vouched(target, parts.isCanary(targetVersion)));
-  return { place, kept, spare, stored: stored && spare !== target.commitId, vouched, prepared };
+  return { place, kept, spare, stored: stored && spare !== target.commitId, vouched, prepared, unseen };
 }

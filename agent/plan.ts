@@ -19,6 +19,8 @@ export interface Observed {
   readonly vouched: boolean;
   /** Whether the kept release needs no further preparation. */
   readonly prepared: boolean;
+  /** Whether the commit came from a bundle, and this agent has to ask the origin for it before it shows it. */
+  readonly unseen: boolean;
 }
 
 /** For a wanted target that needs no look at the disk. */
@@ -29,6 +31,7 @@ export const NOTHING_OBSERVED: Observed = {
   stored: false,
   vouched: true,
   prepared: true,
+  unseen: false,
 };
 
 /**
@@ -101,6 +104,7 @@ export function plan(wanted: Wanted, observed: Observed, past: Past, clearance: 
   if (isHere && !observed.vouched) return observed.stored ? { do: 'vouch' } : { do: 'fetch', next: ['vouch'] };
   if (observed.kept === 'checked') {
     if (shown) return { do: 'settle' };
+    if (observed.unseen) return { do: 'fetch' };
     if (!observed.prepared) return { do: 'prepare' };
     return clearance.kind === 'go'
       ? { do: 'swap', next: ['activate'] }

@@ -20,6 +20,8 @@ export function publishVerb({ root, verb }: Pick<CommandTable, 'root' | 'verb'>)
         '--force',
         'lift the quarantine of this commit and of those it contains (requires -m WHY); a hold still applies',
       )
+      .option('--bundle', 'put a small change into ZooKeeper, for agents with objects: signed')
+      .option('--bundle-in-clear', 'do so without TLS to ZooKeeper too')
       .option('--again', 'publish what the online agents show, as after ZooKeeper was set back or wiped'),
     'gitfleet publish main -m "new checkout"',
     'gitfleet publish --url https://git.example.com/shop.git --relative-path shop <full commit id>',

@@ -17,6 +17,8 @@ export function hookVerbs({ root, verb }: CommandTable): void {
       .option('--url <url>', 'the repository as the agents reach it, default file://<repository>')
       .option('--sign-key <file>', 'sign what is pushed: a private key that the receiving user may read')
       .option('--audience <name>', 'whom it is signed for: agent.verify.audience of the agents')
+      .option('--bundle', 'put a small change into ZooKeeper, for agents with objects: signed')
+      .option('--bundle-in-clear', 'do so without TLS to ZooKeeper too')
       .option(
         '--gate [mode]',
         'refuse pushes that cannot be deployed; if that cannot be found out, lenient (default) accepts the push and' +

@@ -56,7 +56,8 @@ export function roleAccess(ids: RoleIds): Access {
       });
       const creator = own === 'publisher' ? ids.publisher : own;
       const extra = creator === undefined ? [] : [entry(creator, 'rw')];
-      return [entry(ids.operator, 'cdrwa'), ...entries, ...later, ...extra];
+      const all = [entry(ids.operator, 'cdrwa'), ...entries, ...later, ...extra];
+      return all.filter(({ permissions }) => permissions !== '');
     },
   };
 }

@@ -8,7 +8,7 @@ import { CONTENT_RULES, type ContentRules } from './objects/content.ts';
 import type { Difference } from './objects/difference.ts';
 import { createObjectReader } from './objects/object-reader.ts';
 import { recover } from './recover.ts';
-import { cameFrom } from './repository/commit-origin.ts';
+import { cameFrom, isSignedFor } from './repository/commit-origin.ts';
 import { fetchCommit } from './repository/fetch.ts';
 import { fetcher } from './repository/fetch-command.ts';
 import { gc } from './repository/gc.ts';
@@ -16,6 +16,7 @@ import { findRef } from './repository/history.ts';
 import { createDoubting, markSuspect, suspicionOf } from './repository/replace-store.ts';
 import { isPinned, notHere, pinnedNames, unpin } from './repository/repository.ts';
 import { fetchTagObject } from './repository/tag-object.ts';
+import { takeBundle } from './repository/take-bundle.ts';
 import { checkedCommitId } from './run/commit-id.ts';
 import { accessTo } from './run/credentials.ts';
 import { FETCH_LIMITS, type FetchLimits } from './run/deadline.ts';
@@ -81,6 +82,10 @@ export function openStore(options: StoreOptions): Store {
     return discarded.some(Boolean);
   }
 
+  function readAhead(commitId: CommitId, difference: Difference | null, signal: AbortSignal): void {
+    for (const spare of spares.values()) void spare.readAhead(commitId, signal, difference).catch(() => {});
+  }
+
   async function workTreeAt(directory: string): Promise<WorkTree> {
     const tree = await findWorkTree(store, checkedPath(directory));
     if (tree) {
@@ -98,10 +103,12 @@ export function openStore(options: StoreOptions): Store {
 
   return {
     directory: store.directory,
-    async has(commitId, url) {
+    async has(commitId, url, signedFor) {
       const id = checkedCommitId(commitId);
       if ((await suspicionOf(store)) !== null) return false;
-      if (url !== null && !(await cameFrom(store, id, url))) return false;
+      const counts = async (from: RepositoryUrl) =>
+        (await cameFrom(store, id, from)) || (signedFor !== undefined && (await isSignedFor(store, id, from)));
+      if (url !== null && !(await counts(url))) return false;
       return isPinned(store, id).catch(async (error: { code?: unknown }) => {
         if (error.code !== 'STORE_BROKEN') throw error;
         await markSuspect(store, error);
@@ -110,9 +117,7 @@ export function openStore(options: StoreOptions): Store {
     },
     async fetch(request, signal) {
       const commitId = checkedCommitId(request.commitId);
-      const arrived = (difference: Difference | null) => {
-        for (const spare of spares.values()) void spare.readAhead(commitId, signal, difference).catch(() => {});
-      };
+      const arrived = (difference: Difference | null) => readAhead(commitId, difference, signal);
       return writing(() => {
         const base = [...spares.values()].find(({ lastProved }) => lastProved !== null)?.lastProved ?? null;
         const ways = { access: accessOf, limits, copy: copyChange, arrived };
@@ -136,6 +141,12 @@ export function openStore(options: StoreOptions): Store {
     },
     fetchTag: (url, ref, signal) =>
       writing(async () => fetchTagObject(store, ref, fetcher(store, url, await accessOf(url), limits, signal))),
+    async take(request, bundle, signal) {
+      const commitId = checkedCommitId(request.commitId);
+      const passedOver = await writing(() => takeBundle(store, { ...request, commitId }, bundle, signal));
+      if (passedOver === null) readAhead(commitId, null, signal);
+      return passedOver;
+    },
     unpin: (commitId) => writing(() => unpin(store, checkedCommitId(commitId))),
     pinned: () => pinnedNames(store),
     spare(directory) {

@@ -1,5 +1,5 @@
 import { chmod } from 'node:fs/promises';
-import { dropAbsentMarks } from './local-copy/keep-pack.ts';
+import { dropAbsentMarks } from './repository/place-pack.ts';
 import { isSound, markSuspect, recoverStore, startOver } from './repository/replace-store.ts';
 import { removeBrokenPins, writeAttributes } from './repository/repository.ts';
 import { removeStaleOfStore } from './repository/stale-files.ts';

@@ -5,6 +5,7 @@ import type { AskedTips } from './repository/tips.ts';
 
 export type { Reach } from './repository/history.ts';
 
+import type { Bundle, PassedOver } from './repository/take-bundle.ts';
 import type { Drift } from './worktree/compare.ts';
 import type { InspectOptions } from './worktree/inspect.ts';
 
@@ -21,6 +22,12 @@ export interface FetchRequest {
   readonly ref?: string | undefined;
   /** Branches and tags whose tips are asked for in the same request. */
   readonly tips?: AskedTips | undefined;
+}
+
+/** What an accepted signature names. */
+export interface SignedCommit {
+  readonly url: RepositoryUrl;
+  readonly commitId: CommitId;
 }
 
 export interface FetchOutcome {
@@ -57,8 +64,9 @@ export interface Store {
   /**
    * Whether the whole commit is here and pinned, and came from this url: no repository vouches for another one. A null
    * url means from anywhere, for callers that name no repository.
+   * @param signedFor whether a commit counts that came from a bundle, on the word of a signature that named this url.
    */
-  has(commitId: CommitId, url: RepositoryUrl | null): Promise<boolean>;
+  has(commitId: CommitId, url: RepositoryUrl | null, signedFor?: 'also signed for'): Promise<boolean>;
   /**
    * Brings exactly this commit into the store, pins it, and proves that it is a commit. Contacts a server only if `has`
    * is false. One attempt; the caller decides about another.
@@ -75,6 +83,11 @@ export interface Store {
    */
   readCommit(commitId: CommitId): Promise<Buffer>;
   fetchTag(url: RepositoryUrl, ref: string, signal: AbortSignal): Promise<TagObject | null>;
+  /**
+   * Brings the commit into the store from a bundle, without a server, and pins it. Only for a commit that a signature
+   * names together with this url. Null: it is here now; otherwise nothing has changed, and the origin has to be asked.
+   */
+  take(request: SignedCommit, bundle: Bundle, signal: AbortSignal): Promise<PassedOver | null>;
   /** Drops the pin; the next clean-up removes the objects. */
   unpin(commitId: CommitId): Promise<void>;
   /** The commits that are pinned, even if a damaged store has lost their objects. */
@@ -111,3 +124,5 @@ export interface Store {
   /** Ends the resident children. The store can still be used, and then starts new ones. */
   close(): void;
 }
+
+export type { Bundle, PassedOver } from './repository/take-bundle.ts';

@@ -34,6 +34,8 @@ export interface HookSettings {
   /** Signs what it publishes, for `audience`; null: it signs nothing. */
   readonly signKey: string | null;
   readonly audience: string | null;
+  /** Whether what a push changes goes into ZooKeeper: only over TLS, or in clear too; null: it does not. */
+  readonly bundle: 'tls' | 'in-clear' | null;
   /** Null: every push is accepted. */
   readonly gate: Gate | null;
 }
@@ -100,11 +102,12 @@ function whatIsLeft(section: string, { gate }: Readonly<Record<string, string>>)
 }
 
 function readSection(members: Readonly<Record<string, string>>): HookSettings | null {
-  const { zookeeper, app, branch, gate } = members;
+  const { zookeeper, app, branch, gate, bundle } = members;
   const path = parseRelativePath(members['relativepath'] ?? '');
   const url = parseUrl(members['url'] ?? '', ANY_URL);
   const signs = (members['signkey'] === undefined) === (members['audience'] === undefined);
   const gated = gate === undefined || gate === 'lenient' || gate === 'strict';
+  if (bundle !== undefined && bundle !== 'tls' && bundle !== 'in-clear') return null;
   if (!zookeeper || !app || !isBranchPattern(branch ?? '') || !path.ok || !url.ok || !gated || !signs) return null;
   return {
     ...{ zookeeper, app, branch: branch as string, relativePath: path.relativePath, url: url.url },
@@ -115,6 +118,7 @@ function readSection(members: Readonly<Record<string, string>>): HookSettings | 
     tlsKeyFile: members['tlskeyfile'] ?? null,
     signKey: members['signkey'] ?? null,
     audience: members['audience'] ?? null,
+    bundle: bundle ?? null,
     gate: gate ?? null,
   };
 }
@@ -141,5 +145,7 @@ export function publishCommand(hook: HookSettings, commitId: string): string {
   if (hook.settings !== null) words.push('--settings', hook.settings);
   if (hook.signKey !== null && hook.audience !== null)
     words.push('--sign-key', hook.signKey, '--audience', hook.audience);
+  if (hook.bundle !== null) words.push('--bundle');
+  if (hook.bundle === 'in-clear') words.push('--bundle-in-clear');
   return [...variables, ...words.map(shellWord)].join(' ');
 }

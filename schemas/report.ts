@@ -28,6 +28,10 @@ export type Phase = (typeof PHASES)[number];
 /** A report is a znode that many readers fetch: the whole output stays on the server. */
 export const MAX_OUTPUT_CHARACTERS = 2_000;
 
+/** `passedOver`: why a bundle was not used; null: it was, or there is none, or this agent had to ask the origin. */
+const brought = () =>
+  z.object({ from: z.enum(['origin', 'bundle', 'store']), passedOver: z.string().max(40).nullable().default(null) });
+
 /**
  * What an agent says about itself, in `agents/<agentId>`. Read leniently: members of a newer agent are ignored.
  * Times are ms since the epoch by the agent's clock.
@@ -62,6 +66,8 @@ export const report = once(() =>
      * itself.
      */
     retries: z.boolean().default(false),
+    /** Where the objects of that target came from; null: it has not fetched since it started. */
+    objects: brought().nullable().catch(null).default(null),
     /** How it swapped to that target, if all agents of its wave swapped at one instant. */
     swapped: swapped().nullable().catch(null).default(null),
     /** The services that it left for this target without the acknowledgement of each consumer. */

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { FleetError } from '../runtime/errors.ts';
 import { parseCommitId } from './commit-id.ts';
 import { foreignPolicy, type Policy } from './policy.ts';
+import { parseBundle } from './records/bundle.ts';
 import { type Refused, refuse, shown } from './refusal.ts';
 import { parseRelativePath } from './relative-path.ts';
 import { parseStrictJson } from './text/strict-json.ts';
@@ -75,6 +76,11 @@ const additions = z.object({
   signed: z.string().optional(),
   /** By whom: an SSHSIG of those bytes, as ssh-keygen writes it. */
   signature: z.string().optional(),
+  /** Where its objects are, besides the repository (records/bundle.ts); what cannot be read counts as none. */
+  bundle: z
+    .unknown()
+    .transform((value) => parseBundle(value))
+    .optional(),
   /** How this one deployment rolls out, instead of the app's `policy`. */
   policy: policyOfTarget.optional(),
   /** Members of `gitfleet` that a reader has to know; otherwise it refuses the target. */

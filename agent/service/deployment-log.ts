@@ -23,6 +23,10 @@ export function logDeployments(log: Logger): AgentListener {
     done({ wanted, action, ms }) {
       log.info({ ...about(wanted), step: action, ms: Math.round(ms) }, `${action} done`);
     },
+    brought({ wanted, from, passedOver }) {
+      if (passedOver !== null) log.warn({ ...about(wanted), passedOver }, 'the bundle was passed over');
+      else if (from === 'bundle') log.info({ ...about(wanted), from }, 'the objects came from the bundle');
+    },
     failed({ wanted, action, failure, output, attempts }) {
       const { code, hint, next, message: reason } = failure;
       const said = output === '' ? {} : { output: output.slice(-MAX_OUTPUT_CHARACTERS) };

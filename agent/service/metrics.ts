@@ -74,6 +74,12 @@ export function createMetrics(parts: MetricsParts): Metrics {
     buckets: BUCKETS,
   });
   const failures = new Counter(named('stage_failures_total', 'Tries of a stage that failed', ['stage', 'code']));
+  const brought = new Counter(
+    named('fetches_total', 'Fetches that ended well, by where the objects came from', ['from']),
+  );
+  const passedOver = new Counter(
+    named('bundles_passed_over_total', 'Bundles that were not used, by why: the origin was asked', ['why']),
+  );
   const targets = new Counter(named('targets_total', 'Targets that this agent began with', []));
   targets.inc(0);
   watchSession(parts, registers);
@@ -107,6 +113,10 @@ export function createMetrics(parts: MetricsParts): Metrics {
       },
       done: ({ action, ms }) => durations.observe({ stage: action }, ms / 1_000),
       failed: ({ action, failure }) => failures.inc({ stage: action, code: failure.code }),
+      brought({ from, passedOver: why }) {
+        brought.inc({ from });
+        if (why !== null) passedOver.inc({ why });
+      },
       drift: ({ names }) => drifted.set(names.length),
       drained({ service, unacknowledged: silent, ms }) {
         drains.observe({ service }, ms / 1_000);

@@ -42,6 +42,7 @@ interface StatusReportParts {
 export function reportStatus(parts: StatusReportParts): AgentListener {
   let last = { key: '', since: parts.clock.now(), drift: '' };
   let drift: readonly string[] = [];
+  let brought: { readonly targetVersion: string; readonly said: Report['objects'] } | null = null;
 
   function report(wanted: Wanted, journal: Journal, phase: Phase, rest: Rest | null): Report {
     const target = wanted.kind === 'target' ? wanted.target : null;
@@ -70,6 +71,7 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
       override: wanted.kind !== 'nothing' && wanted.override ? overrideOf(wanted.override) : null,
       drift: drift.slice(0, 20).map((name) => clean(name, 200)),
       retries: rest?.kind === 'failed' && rest.retryInMs !== null,
+      objects: brought?.targetVersion === targetVersion ? (brought?.said ?? null) : null,
       swapped: progressAt(journal, targetVersion)?.swapped ?? null,
       unacknowledged: progressAt(journal, targetVersion)?.unacknowledged ?? [],
       left: false,
@@ -85,6 +87,9 @@ export function reportStatus(parts: StatusReportParts): AgentListener {
   return {
     drift({ names }) {
       drift = names;
+    },
+    brought({ wanted, from, passedOver }) {
+      brought = { targetVersion: wanted.targetVersion, said: { from, passedOver } };
     },
     working({ wanted, action, journal }) {
       if (action === 'swap' || action === 'check') drift = []; // The earlier drift says nothing about the next release.

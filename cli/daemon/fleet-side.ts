@@ -1,3 +1,4 @@
+import { createBundles } from '../../agent/coordination/bundles.ts';
 import { isCanaryOf, NOTHING_VIEWED, type RolloutView } from '../../agent/coordination/clearance.ts';
 import { createFetchLease } from '../../agent/coordination/fetch-lease.ts';
 import { followOwnEnrolment } from '../../agent/coordination/own-enrolment.ts';
@@ -178,6 +179,7 @@ export function fleetSide(parts: FleetSideParts) {
   let again = new AbortController();
   let view = NOTHING_VIEWED;
   let cancelLook = () => {};
+  const isCanary = (targetVersion: TargetVersion) => isCanaryOf(view, agentId, targetVersion);
   shutdown.add('the next look at the signers', () => cancelLook());
   const judgeAgain = () => {
     const before = again;
@@ -222,10 +224,18 @@ export function fleetSide(parts: FleetSideParts) {
       while (!signal.aborted) await followRollout(orders, hear, AbortSignal.any([signal, again.signal]));
     },
     joinedAt: () => membership.fence ?? second.fence,
-    isCanary: (targetVersion: TargetVersion) => isCanaryOf(view, agentId, targetVersion),
+    isCanary,
     originTurn: createFetchLease({
       ...{ session, path: paths.fetch, online: paths.online, acl: access.of('lease') },
       ...{ leases, clock, random, log },
+    }),
+    bundles: createBundles({
+      session,
+      path: paths.bundle,
+      agentId,
+      objects: () => live().objects,
+      isCanary,
+      log,
     }),
     /** Two servers with one name would deploy while only one of them is counted: the later one waits. */
     blocked: () =>

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { NO_BUNDLES } from '../../agent/coordination/bundles.ts';
 import { noOriginTurn } from '../../agent/coordination/fetch-lease.ts';
 import { type InstanceLock, takeInstanceLock } from '../../agent/disk/instance-lock.ts';
 import { type Layout, layoutOf } from '../../agent/disk/layout.ts';
@@ -140,6 +141,7 @@ export function localParts(
     originTurn: noOriginTurn,
     vouch,
     isCanary: () => false,
+    bundles: NO_BUNDLES,
     rotation: NO_ROTATION,
     uid: process.getuid?.() ?? 0,
     stepsOf: (release: string) => stepsOf(stepsSource(live()), release),

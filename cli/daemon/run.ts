@@ -149,8 +149,8 @@ async function serve({ settings, read, log, shutdown, manager, hear, failpoint }
   });
   const { root, state } = local.layout;
   log.info({ root, state, app: settings.app, version }, 'agent started');
-  const { follow, followRollout, joinedAt, recheck, blocked, originTurn, isCanary } = fleet;
-  const shared = { follow, followRollout, joinedAt, recheck, blocked, originTurn, isCanary };
+  const { follow, followRollout, joinedAt, recheck, blocked, originTurn, isCanary, bundles } = fleet;
+  const shared = { follow, followRollout, joinedAt, recheck, blocked, originTurn, isCanary, bundles };
   beatOfSession(fleet.answers, pulse, shutdown);
   await runAgent(
     {

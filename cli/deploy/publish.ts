@@ -12,6 +12,7 @@ import { type Znodes, znodes } from '../../schemas/znodes.ts';
 import type { Session } from '../../zookeeper/session.ts';
 import type { Call } from '../command-table.ts';
 import { author } from '../shell/author.ts';
+import { bundlerOf } from '../shell/bundler.ts';
 import { takeInterrupt } from '../shell/interrupt.ts';
 import { withSession } from '../shell/session.ts';
 import { readSettings } from '../shell/settings.ts';
@@ -34,6 +35,7 @@ export async function run({ options, words }: Call): Promise<number> {
   const by = author(process.env);
   const following = followOptions(options, settings, by);
   const signer = await signerOf(settings);
+  const bundler = await bundlerOf(settings, { cwd: process.cwd() });
   const over = new AbortController();
   const remote = remoteAskingNow(settings, options, words[0], over.signal);
   const publishing = withSession(settings, async (session, access) => {
@@ -44,7 +46,8 @@ export async function run({ options, words }: Call): Promise<number> {
     const resolved = await resolveAsked(since, settings, options, words[0], agents, again, remote);
     warn(...resolved.warnings.map((each) => `warning: ${each}`));
     if (resolved.refusal) throw resolved.refusal;
-    const target = (await signer?.sign(resolved.target, since.config.target)) ?? resolved.target;
+    const signed = signer?.sign(resolved.target, since.config.target) ?? Promise.resolve(resolved.target);
+    const target = await (bundler?.({ session, znodes: paths, access }, since, resolved.target, signed) ?? signed);
     const interrupt = takeInterrupt();
     const { beforeWrite } = interrupt;
     const parts = { session, znodes: paths, access, now: () => systemClock.now(), newNonce, beforeWrite };

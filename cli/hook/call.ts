@@ -12,7 +12,8 @@ export async function settingsOfHook(hook: HookSettings): Promise<Settings> {
   const { zookeeper, app, authFile, settings } = hook;
   const named = { authFile: authFile ?? undefined, settings: settings ?? undefined };
   const signing = { signKey: hook.signKey ?? undefined, audience: hook.audience ?? undefined };
-  const flags = { zookeeper, app, ...named, ...signing };
+  const bundle = hook.bundle === null ? {} : { bundle: true, bundleInClear: hook.bundle === 'in-clear' };
+  const flags = { zookeeper, app, ...named, ...signing, ...bundle };
   return await readSettings(flags, { environment: tlsVariables(hook) });
 }
 

@@ -45,6 +45,7 @@ export async function run({ options, words }: Call): Promise<number> {
     tlsKeyFile: tls?.keyFile ?? null,
     signKey: settings.publisher.signKey ?? null,
     audience: settings.publisher.signKey === undefined ? null : (settings.publisher.audience ?? null),
+    bundle: bundleOf(settings),
     gate: gateOption(options['gate']),
   };
   const installed = await installHook(gitOfHooks(), repository, hook, hookCommand());
@@ -58,6 +59,7 @@ export async function run({ options, words }: Call): Promise<number> {
         ? '  signs nothing, so agents can require no signature; to sign: --sign-key FILE --audience NAME (docs/security.md)'
         : `  signs with ${hook.signKey} for ${hook.audience}`,
     );
+    if (hook.bundle !== null) say(`  puts small changes into ZooKeeper for the agents (${hook.bundle})`);
     for (const change of installed.changes) say(`  ${change}`);
     if (installed.changes.length === 0) say('  nothing changed: already installed in this way');
     if (url.url.startsWith('file:'))
@@ -70,6 +72,9 @@ export async function run({ options, words }: Call): Promise<number> {
   if (!options['json'] && installed.tip) say(`next: git push, or now: ${publishCommand(hook, installed.tip)}`);
   return EXIT.converged;
 }
+
+const bundleOf = ({ publisher }: Settings): HookSettings['bundle'] =>
+  publisher.bundle ? (publisher.bundleInClear ? 'in-clear' : 'tls') : null;
 
 function gateOption(option: unknown): Gate | null {
   if (option === undefined) return null;

@@ -29,6 +29,7 @@ import type { Call } from '../command-table.ts';
 import { followPublished, sayPublished } from '../deploy/follow-published.ts';
 import { audienceOf, signerOf } from '../deploy/signer.ts';
 import { author } from '../shell/author.ts';
+import { bundlerOf } from '../shell/bundler.ts';
 import { EXIT } from '../shell/exit-codes.ts';
 import { withSession } from '../shell/session.ts';
 import { ignoreClosedOutput, say, warn } from '../shell/terminal.ts';
@@ -99,6 +100,7 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
   const settings = await settingsOfHook(hook);
   const signer = await signerOf(settings);
   if (signer) await beginSigning(signer, push, choice);
+  const bundler = await bundlerOf(settings, { gitDir: repository });
   await withSession(
     settings,
     async (session, access) => {
@@ -117,8 +119,9 @@ async function publishAndFollow(push: Push, choice: Choice): Promise<void> {
         readTip: async () => (await branchTip(git, repository, branch)) as CommitId | null,
         publish: async (since, target) => {
           await object(target);
+          const signed = signer?.sign(target, since.config.target) ?? Promise.resolve(target);
           return await publish(parts, since, {
-            target: (await signer?.sign(target, since.config.target)) ?? target,
+            target: await (bundler?.(parts, since, target, signed) ?? signed),
             by: author(process.env),
             contains: containsIn(graph, target.commitId, unknown),
             force: asked.force !== null,

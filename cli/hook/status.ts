@@ -73,6 +73,7 @@ function lines({ hooks, files, pushOptions, pins }: HookStatus, asked: readonly 
     `${hook.branch} deploys to ${hook.app} at ${hook.relativePath}, agents fetch from ${hook.url}`,
     `  gate: ${hook.gate ?? 'none'}; ${pins[hook.app] ?? 0} deployments pinned`,
     hook.signKey === null ? '  signs nothing' : `  signs with ${hook.signKey} for ${hook.audience}`,
+    ...(hook.bundle === null ? [] : [`  puts small changes into ZooKeeper for the agents (${hook.bundle})`]),
     refused
       ? `  PROBLEM: ${hook.zookeeper}: ${refused.code}: ${refused.reason}; ${refused.hint}`
       : `  ${hook.zookeeper} answers, and lets this hook publish`,

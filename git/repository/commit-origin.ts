@@ -13,15 +13,34 @@ interface Origin {
  * note is written after the pin. A lost or damaged note costs one more fetch.
  *
  * A note does not say that a branch contains the commit, only that the server at the url served it.
+ *
+ * A second kind of note says that a signature which the agent accepted named the commit together with the url, and that
+ * the objects came from a bundle: the server at the url was not asked. It counts only for those who ask for it.
  */
 export async function cameFrom({ directory }: Store, commitId: CommitId, url: RepositoryUrl): Promise<boolean> {
   return (await readNote(noteOf(directory, commitId))).some((line) => line.split(' ')[0] === url);
 }
 
-export async function noteOrigin({ directory }: Store, commitId: CommitId, { url, ref }: Origin): Promise<void> {
+export async function isSignedFor({ directory }: Store, commitId: CommitId, url: RepositoryUrl): Promise<boolean> {
+  return (await readNote(noteOf(directory, commitId))).includes(signedLine(url));
+}
+
+export async function noteOrigin(store: Store, commitId: CommitId, { url, ref }: Origin): Promise<void> {
+  await addLine(store, commitId, url, ref === undefined || /\s/.test(ref) ? url : `${url} ${ref}`);
+}
+
+export async function noteSigned(store: Store, commitId: CommitId, url: RepositoryUrl): Promise<void> {
+  await addLine(store, commitId, SIGNED, signedLine(url));
+}
+
+/** No url begins with it. */
+const SIGNED = 'signed-for';
+const signedLine = (url: RepositoryUrl): string => `${SIGNED} ${url}`;
+
+/** Replaces the line that begins with the same word. */
+async function addLine({ directory }: Store, commitId: CommitId, first: string, line: string): Promise<void> {
   const note = noteOf(directory, commitId);
-  const others = (await readNote(note)).filter((line) => line.split(' ')[0] !== url).slice(-MAX_ORIGINS);
-  const line = ref === undefined || /\s/.test(ref) ? url : `${url} ${ref}`;
+  const others = (await readNote(note)).filter((each) => each.split(' ')[0] !== first).slice(-MAX_ORIGINS);
   await mkdir(join(directory, ORIGINS), { recursive: true, mode: 0o700 });
   await writeFile(`${note}.new`, [...others, line].map((each) => `${each}\n`).join(''));
   await rename(`${note}.new`, note).catch(async () => {

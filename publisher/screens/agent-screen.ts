@@ -98,6 +98,7 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
         view.presence ? `${phaseWords(view)}, for ${phaseAge(view, now)}${tries}` : `${phaseWords(view)} then${tries}`,
       ],
       ['signer', report.signer === null ? '' : visible(report.signer, 200)],
+      ['objects', report.objects === null ? '' : objectsWords(report.objects)],
       ['waits for', report.waitingFor === null ? '' : visible(report.waitingFor, 500)],
       ...report.unacknowledged.map((drain): [string, string] => ['drain', unacknowledgedWords(drain)]),
       ['override', override === null ? '' : `${overrideWords(view)} (${formatInstant(override.at)})`],
@@ -110,6 +111,11 @@ function reportLines(view: AgentView, report: Report, present: PresentTarget | n
     ...(drift.length === 0 ? [] : ["  drift: not the commit's", ...drift.map((file) => `    ${visible(file, 300)}`)]),
   ];
 }
+
+const objectsWords = ({ from, passedOver }: NonNullable<Report['objects']>): string =>
+  passedOver === null
+    ? `from the ${from}`
+    : `from the ${from}: the bundle was passed over (${visible(passedOver, 40)})`;
 
 /** Which target the report is about. An old report's target is past; the one shown above is the fleet's. */
 function aboutWords({ targetVersion, deployment, desiredCommit }: Report, present: PresentTarget | null): string {

@@ -81,7 +81,7 @@ function isWritten(file: unknown, [key, ...rest]: readonly string[]): boolean {
 const absolute = (path: string, sources: SettingsSources): string =>
   isAbsolute(path) ? resolve(path) : resolve(sources.directory ?? '/', path);
 
-type Kind = 'text' | 'number' | 'path' | 'list' | 'pairs' | 'program';
+type Kind = 'switch' | 'text' | 'number' | 'path' | 'list' | 'pairs' | 'program';
 
 interface SettingSource {
   readonly setting: string;
@@ -110,6 +110,7 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'agent.verify.signersFile', variable: 'GITFLEET_SIGNERS_FILE', kind: 'path' },
   { setting: 'agent.verify.revokedFile', variable: 'GITFLEET_REVOKED_FILE', kind: 'path' },
   { setting: 'agent.verify.commit', variable: 'GITFLEET_VERIFY_COMMIT', kind: 'text' },
+  { setting: 'agent.objects', variable: 'GITFLEET_OBJECTS', kind: 'text' },
   { setting: 'agent.activate.command', variable: 'GITFLEET_ACTIVATE', flag: 'activate', kind: 'program' },
   { setting: 'agent.activate.timeout', variable: 'GITFLEET_ACTIVATE_TIMEOUT', kind: 'text' },
   { setting: 'agent.restart', variable: 'GITFLEET_RESTART', kind: 'list' },
@@ -138,6 +139,13 @@ export const SETTING_SOURCES: readonly SettingSource[] = [
   { setting: 'publisher.timeout', variable: 'GITFLEET_TIMEOUT', flag: 'timeout', kind: 'text' },
   { setting: 'publisher.signKey', variable: 'GITFLEET_SIGN_KEY', flag: 'signKey', kind: 'path' },
   { setting: 'publisher.audience', variable: 'GITFLEET_AUDIENCE', flag: 'audience', kind: 'text' },
+  { setting: 'publisher.bundle', variable: 'GITFLEET_BUNDLE', flag: 'bundle', kind: 'switch' },
+  {
+    setting: 'publisher.bundleInClear',
+    variable: 'GITFLEET_BUNDLE_IN_CLEAR',
+    flag: 'bundleInClear',
+    kind: 'switch',
+  },
   { setting: 'serve.listen', variable: 'GITFLEET_SERVE_LISTEN', flag: 'listen', kind: 'text' },
   { setting: 'serve.socket', variable: 'GITFLEET_SERVE_SOCKET', kind: 'path' },
   { setting: 'serve.url', variable: 'GITFLEET_SERVE_URL', kind: 'text' },
@@ -191,6 +199,7 @@ function readVariable({ kind, variable }: SettingSource, text: string | undefine
   if (kind === 'list') return split(text);
   if (kind === 'pairs') return pairs(split(text), variable);
   if (kind === 'program') return [text];
+  if (kind === 'switch') return text === 'true' || text === 'false' ? text === 'true' : text;
   return kind === 'number' ? number(text) : text;
 }
 

@@ -72,7 +72,15 @@ const members = {
       signKey: path().optional(),
       /** Whom signed targets are for. No default: what is signed for one installation must be worth nothing at another. */
       audience: audience().optional(),
+      /** Whether the objects of a small change go into ZooKeeper, for agents with `objects: signed`. */
+      bundle: z.boolean({ error: 'must be true or false' }).prefault(false),
+      /** Also over a connection that anyone on the way can read. */
+      bundleInClear: z.boolean({ error: 'must be true or false' }).prefault(false),
     })
+    .refine(
+      ({ bundle, signKey }) => !bundle || signKey !== undefined,
+      'bundle needs signKey: agents take the objects of signed targets alone',
+    )
     .refine(
       ({ signKey, audience: whom }) => signKey === undefined || whom !== undefined,
       'signKey needs audience: the name in agent.verify.audience of the agents (--audience NAME)',
@@ -97,6 +105,8 @@ const agent = once(() =>
       allowUrls: z.array(urlPrefix()).prefault([]),
       /** What a target needs beside an allowed url. Off: who writes `config` chooses the commit. */
       verify: verifyRules(),
+      /** Where the objects of a signed target may come from: its repository alone, or also what ZooKeeper has. */
+      objects: z.enum(['origin', 'signed'], { error: 'must be origin or signed' }).prefault('origin'),
       credentials: z
         .array(credential())
         .refine((all) => new Set(all.map((each) => each.prefix)).size === all.length, 'names one prefix twice')
@@ -159,6 +169,10 @@ const agent = once(() =>
         })
         .prefault({}),
     })
+    .refine(
+      ({ objects, verify }) => objects === 'origin' || verify.target === 'required',
+      'objects: signed needs verify.target: required, because only a signature proves what did not come from the origin',
+    )
     .refine((agent) => agent.root !== agent.state, 'root and state must be two different directories')
     .refine(
       ({ listen, listenTokenFile }) => listen === undefined || listenTokenFile !== undefined || isLoopback(listen.host),

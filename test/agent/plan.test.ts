@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clearance } from '../../agent/coordination/clearance.ts';
-import { type Action, type Observed, type Past, plan } from '../../agent/plan.ts';
+import { type Action, NOTHING_OBSERVED, type Observed, type Past, plan } from '../../agent/plan.ts';
 import type { Progress } from '../../agent/state/journal.ts';
 import type { Wanted } from '../../agent/state/wanted.ts';
 import type { Failure } from '../../runtime/errors.ts';
@@ -23,16 +23,11 @@ const fresh: Progress = {
   lastFailure: null,
   activation: 'none',
 };
-const empty: Observed = {
-  place: { shown: OLD },
-  kept: 'absent',
-  spare: null,
-  stored: false,
-  vouched: true,
-  prepared: true,
-};
+const empty: Observed = { ...NOTHING_OBSERVED, place: { shown: OLD } };
 const past = (progress: Progress | null, retryInMs: number | null = 0): Past => ({ progress, gaveUp: null, retryInMs });
 const failure: Failure = { code: 'FETCH_FAILED', reason: 'refused', hint: '', next: 'retry' };
+
+const DONE = { activation: 'done' } as const;
 
 describe('the way from the origin to the link, nearest end first', () => {
   const rows: [string, Partial<Observed>, Partial<Progress>, string][] = [
@@ -43,6 +38,8 @@ describe('the way from the origin to the link, nearest end first', () => {
     ['a release of it is kept: check it first', { kept: 'unchecked', stored: true }, {}, 'check'],
     ['a release of it is kept, the objects to check it are not: fetch', { kept: 'unchecked' }, {}, 'fetch'],
     ['the kept release was checked: swap', { kept: 'checked' }, {}, 'swap'],
+    ['the origin has to be asked for it first: fetch', { kept: 'checked', unseen: true }, {}, 'fetch'],
+    ['the link shows it already: the origin is not asked', { place: { shown: NEW }, unseen: true }, DONE, 'rest'],
     ['the link shows it after our swap: activate', { place: { shown: NEW } }, { activation: 'wanted' }, 'activate'],
     [
       'the link showed it before this target came: check it, whatever was said of it then',

@@ -14,6 +14,8 @@ interface Orders {
   readonly base: string;
   readonly url: RepositoryUrl;
   readonly commits: readonly CommitId[];
+  /** What the last commit has and the one before it lacks, as base64. */
+  readonly bundle: string;
   readonly dieAt?: { readonly name: string; readonly hit: number };
 }
 
@@ -45,7 +47,7 @@ console.log(JSON.stringify({ done: true, hits }));
 store.close();
 
 async function deploy(commitId: CommitId): Promise<void> {
-  await store.fetch({ url: orders.url, commitId }, signal);
+  await bring(commitId);
   const release = join(releases, commitId);
   if (!list(releases).includes(commitId)) {
     await spare.write(commitId, signal);
@@ -64,6 +66,15 @@ async function deploy(commitId: CommitId): Promise<void> {
   await spare.write(commitId, signal);
   await spare.verify(commitId, signal);
   await store.inspect(release, commitId, signal);
+}
+
+/** The last commit comes from a bundle; from the origin only if its base was lost. */
+async function bring(commitId: CommitId): Promise<void> {
+  const base = orders.commits.at(-2);
+  const request = { url: orders.url, commitId };
+  const offered = commitId === orders.commits.at(-1) && base !== undefined;
+  const bundle = offered && { base, pack: Buffer.from(orders.bundle, 'base64') };
+  if (!bundle || (await store.take(request, bundle, signal)) !== null) await store.fetch(request, signal);
 }
 
 function swap(commitId: CommitId): void {

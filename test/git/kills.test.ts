@@ -11,12 +11,14 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeBundle } from '../../git/host/make-bundle.ts';
 import { GIT_FAILPOINTS } from '../../git/run/failpoints.ts';
+import { createGit } from '../../git/run/process.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { CommitId } from '../../schemas/values.ts';
 import { createOrigin, type Files, type GitOrigin, temporaryDirectory } from '../support/git/origin.ts';
 import { SEED, SOAK, seeded } from '../support/seeded.ts';
-import { aStore, inCommit, NEVER, onDisk } from './test-store.ts';
+import { aStore, inCommit, NEVER, onDisk, QUIET } from './test-store.ts';
 
 /** Kills at random moments of the course, and at each failpoint (npm run soak:git). */
 const RANDOM_KILLS = Number(process.env['GITFLEET_KILLS'] ?? (SOAK ? 150 : 5));
@@ -30,9 +32,10 @@ let remove: () => void;
 let victim: string;
 let origin: GitOrigin;
 let commits: CommitId[];
+let bundle: string;
 let expected: Map<string, Record<string, string>>;
 
-beforeAll(() => {
+beforeAll(async () => {
   ({ path: base, remove } = temporaryDirectory('kills'));
   victim = compiled(join(base, 'compiled'));
   origin = createOrigin(join(base, 'origin.git'));
@@ -48,6 +51,10 @@ beforeAll(() => {
     origin.commit({ 'd0/f0': 'again', 'd2/f2': null }),
     origin.commit({ 'd0/f0': 'last' }),
   ];
+  const [from, to] = commits.slice(-2) as [CommitId, CommitId];
+  const git = createGit({ clock: systemClock, log: QUIET, path: process.env['PATH'] });
+  const pack = await makeBundle(git, { gitDir: origin.directory }, { base: from, commitId: to }, 256 * 1024, NEVER);
+  bundle = pack?.toString('base64') ?? '';
   expected = new Map(commits.map((commitId) => [commitId, inCommit(origin.directory, commitId)]));
 });
 afterAll(() => remove());
@@ -83,7 +90,7 @@ interface End {
 
 /** One life of the victim; readers sample the link without pause meanwhile. */
 async function live(course: Course, orders: object, killAfterMs?: number): Promise<End> {
-  const text = JSON.stringify({ base: course.base, url: origin.url, commits, ...orders });
+  const text = JSON.stringify({ base: course.base, url: origin.url, commits, bundle, ...orders });
   const child = spawn(process.execPath, [victim, text], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   let complained = '';
@@ -157,7 +164,9 @@ async function settles(course: Course): Promise<void> {
   store.close();
   const names = readdirSync(course.base, { recursive: true, encoding: 'utf8' });
   expect(
-    names.filter((name) => /\.lock$|tmp_|\.keep$|\.new$|\.removing|\.making$|\.broken$|\.fresh$|\.suspect$/.test(name)),
+    names.filter((name) =>
+      /\.lock$|tmp_|incoming-|\.keep$|\.new$|\.removing|\.making$|\.broken$|\.fresh$|\.suspect$/.test(name),
+    ),
   ).toEqual([]);
   // A killed child takes a moment to go.
   const children = () =>

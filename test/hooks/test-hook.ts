@@ -9,6 +9,6 @@ export const aHook = (more: Partial<HookSettings> = {}): HookSettings => ({
   relativePath: 'shop' as RelativePath,
   url: 'https://git.example.com/shop.git' as RepositoryUrl,
   ...{ authFile: null, settings: null, tlsCaFile: null, tlsCertFile: null, tlsKeyFile: null },
-  ...{ signKey: null, audience: null, gate: null },
+  ...{ signKey: null, audience: null, bundle: null, gate: null },
   ...more,
 });

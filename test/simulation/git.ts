@@ -75,6 +75,7 @@ export function simulatedGit(parts: SimulatedGitParts): Store {
     findRef: async () => ({ ref: null, looked: 0, all: false }),
     readCommit: async () => Buffer.alloc(0),
     fetchTag: async () => null,
+    take: async () => 'base',
     unpin: async (commitId) => void objects.stored.delete(commitId),
     pinned: async () => [...objects.stored],
     spare: () => spare,

@@ -233,7 +233,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       ...{ verifyMs: agent.verifyInterval, drift: agent.drift, emit },
     });
     const memory = await openAccepted(layout.appState);
-    const { follow, followRollout, joinedAt, recheck, blocked, originTurn } = side;
+    const { follow, followRollout, joinedAt, recheck, blocked, originTurn, bundles } = side;
     const onChange = (ring: () => void) => void side.membership.onChange(ring);
     const shipped = {
       ...parts,
@@ -244,6 +244,7 @@ export function simulatedServer(world: World, id: string, labels: Record<string,
       recheck,
       blocked,
       originTurn,
+      bundles,
       rotation: services.rotation,
       emit,
       room,
