@@ -17,7 +17,7 @@ export interface BundlerParts {
   readonly random: Random;
   /** The pack of the publisher's own repository; null: it cannot make one of at most that many bytes. */
   readonly make: (base: CommitId, commitId: CommitId, maxBytes: number, signal: AbortSignal) => Promise<Buffer | null>;
-  /** Whether nobody on the way can read what is written to ZooKeeper, or the operator accepts that. */
+  /** Whether what is written to ZooKeeper is encrypted on the way, or need not be. */
   readonly isPrivate: boolean;
 }
 

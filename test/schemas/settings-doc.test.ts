@@ -74,9 +74,9 @@ describe('docs/settings.md', () => {
 
   it.each(SETTING_SOURCES)('gives a legal example of $setting', ({ setting, variable }) => {
     const example = rowOf(setting)?.example.replace(/^\[(.*)\]$/, '$1') ?? '';
-    const verify = { audience: 'x', signersFile: '/x' };
+    const verify = { target: 'required', audience: 'x', signersFile: '/x' };
     const agent = { activate: { command: ['x'] }, verify };
-    const publisher = { audience: 'x' };
+    const publisher = { audience: 'x', signKey: '/x' };
     const serve = { tokenFile: '/x', socket: '/x' };
     const needed = { zookeeper: { connect: 'x' }, agent: { ...agent, listenTokenFile: '/x' }, publisher, serve };
     const merged = mergeSettings({

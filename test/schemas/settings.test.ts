@@ -77,6 +77,7 @@ describe('defaults', () => {
         shared: [],
         passEnvironment: [],
         allowRepositorySteps: false,
+        objects: 'origin',
         fetchLeases: 16,
         keepReleases: 5,
         keepFailedReleases: 2,
@@ -89,7 +90,7 @@ describe('defaults', () => {
         fetch: { stallTimeout: 30_000, timeout: 900_000 },
       },
       coordinator: { candidate: true },
-      publisher: { timeout: 300_000 },
+      publisher: { timeout: 300_000, bundle: false, bundleInClear: false },
       serve: { listen: { host: '127.0.0.1', port: 9181 }, hosts: [], links: [] },
       log: { level: 'info', format: 'auto' },
     });

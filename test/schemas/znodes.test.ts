@@ -29,8 +29,12 @@ describe('the rows of schemas/znodes.ts', () => {
     expect(made).toHaveLength(ROWS.filter((row) => row.made === 'init').length);
   });
 
-  it('let viewers read, and only agents make presences and reports', () => {
-    expect(ROWS.filter((row) => row.rights[3] !== 'r')).toEqual([]);
+  it('let viewers read all but source code, and only agents make presences and reports', () => {
+    const shut = ROWS.filter((row) => row.rights[3] !== 'r').map(({ path, rights }) => [path, ...rights]);
+    expect(shut).toEqual([
+      ['objects', 'cdr', 'r', 'r', ''],
+      ['objects/<digest>', '', '', 'r', ''],
+    ]);
     expect([ZNODES.online, ZNODES.agents].map((row) => row.rights)).toEqual([
       // Whoever leads takes away what stands in an enrolled agent's place.
       ['r', 'dr', 'cr', 'r'],

@@ -293,6 +293,7 @@ export const detailsOf = (agent: AgentRow, output: string | null = null): AgentS
     override: agent.override,
     drift: [],
     retries: agent.retries,
+    objects: null,
     swapped: null,
     unacknowledged: [],
     left: false,
