@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGENT_FAILPOINTS, FAILPOINTS, type FailpointName } from '../../../agent/state/failpoints.ts';
+import { makeBundle } from '../../../git/host/make-bundle.ts';
+import { createGit } from '../../../git/run/process.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import type { CommitId } from '../../../schemas/values.ts';
 import {
@@ -16,6 +19,7 @@ import {
 import { type LinkReaders, startLinkReaders } from '../../support/agent/link-readers.ts';
 import { shownCommit, TestFleet } from '../../support/fleet.ts';
 import { createOrigin, type GitOrigin, temporaryDirectory, writeFiles } from '../../support/git/origin.ts';
+import { silentLog } from '../../support/log.ts';
 import { commitTree, meant, type Node, onDisk, type Tree } from '../../support/model-tree.ts';
 import { processesIn } from '../../support/processes.ts';
 import { SEED, type Seeded, SOAK, seeded } from '../../support/seeded.ts';
@@ -34,6 +38,8 @@ const LANES = SOAK ? 4 : 5;
 const GRACE_MS = 1_000;
 const PATH = 'sites/shop';
 
+const NEVER = new AbortController().signal;
+const git = createGit({ clock: systemClock, log: silentLog, path: process.env['PATH'] });
 const servers = sharedServer();
 const folder = temporaryDirectory('agent-kills');
 let readers: LinkReaders;
@@ -56,6 +62,7 @@ type Situation =
   | 'first' // an empty server
   | 'small' // a small difference, with the spare ready, fetched by git
   | 'pushed' // the same, where the agent can copy it
+  | 'bundled' // the same, which ZooKeeper has
   | 'large' // almost everything differs, with the spare ready
   | 'at-once' // the next target before there is a spare
   | 'left-behind' // a release whose grace ends after the next spare was made: it is removed, not recycled
@@ -68,6 +75,11 @@ const REACHED: Partial<Record<FailpointName, readonly Situation[]>> = {
   'copy.marked': ['pushed'],
   'copy.packed': ['pushed'],
   'copy.pinned': ['pushed'],
+  'bundle.received': ['bundled'],
+  'bundle.proved': ['bundled'],
+  'bundle.marked': ['bundled'],
+  'bundle.packed': ['bundled'],
+  'bundle.pinned': ['bundled'],
   'spare.admin-made': ['at-once', 'first'],
   'spare.directory-made': ['at-once', 'first'],
   'spare.dirty': ['small', 'large'],
@@ -157,13 +169,14 @@ async function emptyServer(lane: Lane): Promise<void> {
   rmSync(lane.home.directory, { recursive: true, force: true });
   lane.homes += 1;
   const kept = { keepReleases: 1, keepFailedReleases: 0, releaseGrace: `${GRACE_MS}ms`, verifyInterval: '1s' };
-  const settings = { ...kept, ...STEPS, verify: verify(), allowUrls: [lane.origin.url] };
+  const objects = 'signed' as const;
+  const settings = { ...kept, ...STEPS, verify: verify(), objects, allowUrls: [lane.origin.url] };
   lane.home = agentHome(lane.fleet, lane.name, settings, { home: String(lane.homes) });
   await readers.watch(join(lane.home.root, PATH), GRACE_MS, { storeMayBeAway: lane.damaged });
 }
 
 /** Commits a change and makes it the target. */
-async function publish(lane: Lane, size: 'small' | 'pushed' | 'large'): Promise<void> {
+async function publish(lane: Lane, size: 'small' | 'pushed' | 'bundled' | 'large'): Promise<void> {
   const { random, tree } = lane;
   const paths = [...tree.keys()].filter((path) => path !== 'current');
   if (size === 'large') {
@@ -183,14 +196,24 @@ async function publish(lane: Lane, size: 'small' | 'pushed' | 'large'): Promise<
   const commitId = commitTree(lane.origin, tree, size === 'pushed' ? 'loose' : 'packed');
   readers.expect(commitId, tree as Tree);
   lane.trees.set(commitId, new Map(tree));
-  await target(lane, commitId);
+  await target(lane, commitId, size === 'bundled' ? await bundled(lane, commitId) : {});
 }
 
-async function target(lane: Lane, commitId: CommitId): Promise<void> {
+/** What the commit has and the present target lacks, put into ZooKeeper. */
+async function bundled({ fleet, origin, wanted: base }: Lane, commitId: CommitId): Promise<object> {
+  const pack = await makeBundle(git, { gitDir: origin.directory }, { base, commitId }, 256 * 1024, NEVER);
+  if (pack === null) throw new Error('no pack');
+  const digest = createHash('sha256').update(pack).digest('hex');
+  await fleet.session.create(fleet.znodes.bundle(digest), pack, 'persistent');
+  return { bundle: { digest, base, size: pack.length } };
+}
+
+async function target(lane: Lane, commitId: CommitId, more: object = {}): Promise<void> {
   const { app } = lane.fleet;
   lane.issuedAt += 1;
   const said = { version: 1, audience: 'kills', app, url: lane.origin.url, commitId, relativePath: PATH } as const;
-  await lane.fleet.setConfig(JSON.stringify(await signedConfig({ ...said, ref: null, issuedAt: lane.issuedAt }, key)));
+  const signed = await signedConfig({ ...said, ref: null, issuedAt: lane.issuedAt }, key, more);
+  await lane.fleet.setConfig(JSON.stringify(signed));
   lane.wanted = commitId;
 }
 
@@ -239,7 +262,8 @@ async function killAt(lane: Lane, name: FailpointName, hit: number): Promise<voi
       (situation === 'at-once' || spareOf(lane.home) === lane.wanted) &&
       (situation !== 'left-behind' || readdirSync(join(lane.home.app, 'releases')).length === 1);
     if ((await outcome(lane, life, ready, 90_000)) === 'over') break;
-    await publish(lane, situation === 'large' || situation === 'pushed' ? situation : 'small');
+    const sized = situation === 'large' || situation === 'pushed' || situation === 'bundled';
+    await publish(lane, sized ? situation : 'small');
   }
   const end = life.over ?? (await life.kill('SIGTERM'));
   const reached = readFileSync(join(folder.path, `${lane.name}.reached`), 'utf8')
@@ -295,7 +319,7 @@ async function killAtRandom(lane: Lane): Promise<void> {
   if (random.often(0.5)) {
     const life = await converge(lane);
     if (random.often(0.5)) await systemClock.sleep(random.below(2_500));
-    await publish(lane, random.pick(['large', 'small', 'pushed']));
+    await publish(lane, random.pick(['large', 'small', 'pushed', 'bundled']));
     await systemClock.sleep(random.below(random.often(0.5) ? 400 : 2_500));
     await life.kill('SIGKILL');
   } else {
