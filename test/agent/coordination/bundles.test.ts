@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { bring, createBundles } from '../../../agent/coordination/bundles.ts';
-import { NOTHING_VIEWED, type RolloutView } from '../../../agent/coordination/clearance.ts';
+import { isCanaryOf, NOTHING_VIEWED, type RolloutView } from '../../../agent/coordination/clearance.ts';
 import type { WantedTarget } from '../../../agent/state/wanted.ts';
 import type { CommitId, TargetVersion } from '../../../schemas/values.ts';
 import { silentLog } from '../../support/log.ts';
@@ -50,7 +50,7 @@ async function run({ objects = 'signed', data = PACK, view = {}, took = null }: 
     path: (digest) => `objects/${digest.slice(0, 4)}`,
     agentId: 'web-1',
     objects: () => objects,
-    view: () => ({ ...NOTHING_VIEWED, ...view }),
+    isCanary: (targetVersion) => isCanaryOf({ ...NOTHING_VIEWED, ...view }, 'web-1', targetVersion),
     log: silentLog,
   });
   const store = {
@@ -58,21 +58,17 @@ async function run({ objects = 'signed', data = PACK, view = {}, took = null }: 
       asked.push(`take ${pack} on ${base.slice(0, 1)}`);
       return took;
     },
-    fetch: async () => {
-      asked.push('fetch');
-      return { network: true };
-    },
   };
-  const originTurn = async () => {
-    asked.push('turn');
-    return { release: async () => {} };
+  const fetch = async () => {
+    asked.push('fetch');
+    return { network: true };
   };
-  const brought = await bring({ store, originTurn, bundles }, target, NEVER);
+  const brought = await bring({ store, bundles }, target, fetch, NEVER);
   return { brought, asked };
 }
 
 const TAKEN = [`objects/${DIGEST.slice(0, 4)}`, 'take a pack on b'];
-const FETCHED = ['turn', 'fetch'];
+const FETCHED = ['fetch'];
 const rollout = (more: object) => ({ rollout: { targetVersion: VERSION, permits: true, canary: ['web-1'], ...more } });
 
 describe('an agent with objects: signed', () => {
@@ -98,7 +94,6 @@ describe('an agent with objects: signed', () => {
   it.each<[string, object]>([
     ['of another target', { targetVersion: 'other' }],
     ['in which others are', { canary: ['web-2'] }],
-    ['without permits', { permits: false }],
   ])('takes it all the same where a rollout has a canary %s', async (_, more) => {
     expect((await run({ view: rollout(more) as never })).brought.from).toBe('bundle');
   });

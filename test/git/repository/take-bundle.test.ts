@@ -81,7 +81,7 @@ describe('a bundle', () => {
     expect(ran).not.toContain('fetch');
     const has = [
       await store.has(kit.next, kit.origin.url),
-      await store.has(kit.next, kit.origin.url, 'also vouched for'),
+      await store.has(kit.next, kit.origin.url, 'also signed for'),
     ];
     expect(has).toEqual([false, true]);
     expect(onDisk(await release(store, at, kit.next))).toEqual(inCommit(kit.origin.directory, kit.next));
