@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The files of packaging/: one source for the Debian package and `gitfleet agent install`. */
-type PackagingFile = 'gitfleet-agent.service' | 'gitfleet.yml' | '50-gitfleet.rules';
+type PackagingFile = `gitfleet-${'agent' | 'serve' | 'webhooks'}.service` | 'gitfleet.yml' | '50-gitfleet.rules';
 
 /** Its path in this installation. */
 export const packagingFile = (name: PackagingFile): string =>

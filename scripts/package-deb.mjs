@@ -78,6 +78,10 @@ async function unpack(tarball, stage) {
     writes: ['/srv/www'],
   });
   put(stage, '/usr/lib/systemd/system/gitfleet-agent.service', (file) => writeFileSync(file, unit));
+  for (const name of ['gitfleet-serve.service', 'gitfleet-webhooks.service']) {
+    const other = fill(name, { gitfleet: '/usr/bin/gitfleet' });
+    put(stage, `/usr/lib/systemd/system/${name}`, (file) => writeFileSync(file, other));
+  }
   put(stage, '/etc/gitfleet/gitfleet.yml', (file) => copyFileSync(packagingFile('gitfleet.yml'), file));
   const description = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
   const version = values.version ?? description.version;

@@ -35,7 +35,7 @@ interface Coordination {
 }
 
 /** Checks the servers one by one, a session with our credential, the rights of the app's znodes, and the clocks. */
-export async function checkCoordination(settings: Settings): Promise<Coordination> {
+export async function checkCoordination(settings: Settings, serves: boolean): Promise<Coordination> {
   const servers = await checkServers(settings);
   const allowed = await sessionAccess(settings).catch((error: unknown) => fromError('credential', error));
   if ('verdict' in allowed) return { findings: [...servers, allowed], target: null };
@@ -48,7 +48,7 @@ export async function checkCoordination(settings: Settings): Promise<Coordinatio
     const connecting = clock.monotonic();
     const { timeoutMs } = await session.connected(AbortSignal.timeout(ANSWER_MS));
     const ms = Math.round(clock.monotonic() - connecting);
-    const found = await checkApp(settings, session, allowed);
+    const found = await checkApp(settings, session, allowed, serves);
     const services = await checkServices(settings, session, allowed.roles !== null);
     return {
       ...found,
@@ -124,7 +124,12 @@ const hintFor = ({ reason = '' }: ServerStatus): string =>
     ? 'raise maxClientCnxns in its zoo.cfg; or this port is the one for TLS (secureClientPort)'
     : 'start it, or correct its name in zookeeper.connect; the fleet needs a majority of the servers';
 
-async function checkApp(settings: Settings, session: Session, allowed: SessionAccess): Promise<Coordination> {
+async function checkApp(
+  settings: Settings,
+  session: Session,
+  allowed: SessionAccess,
+  serves: boolean,
+): Promise<Coordination> {
   const paths = znodes(settings.app);
   try {
     const wrong = await wrongRights(session, paths, allowed.access);
@@ -136,7 +141,7 @@ async function checkApp(settings: Settings, session: Session, allowed: SessionAc
       createFleetReader(session, paths)(),
       session.get(paths.config),
       checkClocks(session, paths, allowed, settings.zookeeper.connect),
-      checkPublishing(settings, session, paths),
+      serves ? [] : checkPublishing(settings, session, paths),
     ]);
     const judged = parseConfig(config?.data ?? Buffer.alloc(0));
     return {

@@ -15,27 +15,32 @@ import { type Finding, findingLines, fromError, ok } from './finding.ts';
 import { checkGround } from './ground.ts';
 import { checkOrigins } from './origins.ts';
 import { checkGit, checkNode } from './programs.ts';
+import { checkServe } from './serve.ts';
 import { lookAsAgent } from './user.ts';
 
 /**
  * `gitfleet doctor`: checks everything that a deployment needs from this machine, names what is wrong and says what to
  * do. It changes nothing. If the settings have a root, it checks as the agent of this server, with the agent's user;
- * otherwise (a git host, a publisher) only programs and ZooKeeper. Exits 0 if nothing failed, 1 if something did, 2 on
+ * if they say something about `gitfleet serve`, it checks as that; otherwise (a git host, a publisher) only programs and
+ * ZooKeeper. Exits 0 if nothing failed, 1 if something did, 2 on
  * bad settings.
  */
 export async function run({ options }: Call): Promise<number> {
   const settings = await readSettings(options);
   const { origins, file } = readOrigins(options);
+  const serves = origins.some(({ setting }) => setting.startsWith('serve.'));
   const user = isServer(settings) ? [await lookAsAgent(agentSettings(settings), file)] : [];
   const sandbox = { clock, log: createLog({ level: 'silent' }), path: process.env['PATH'] };
-  const [git, coordination] = await Promise.all([checkGit(sandbox), checkCoordination(settings)]);
+  const [git, coordination] = await Promise.all([checkGit(sandbox), checkCoordination(settings, serves)]);
   const server = isServer(settings)
     ? await Promise.all([
         checkGround(settings, clock).catch((error: unknown) => [fromError('ground', error)]),
         checkFiles(settings, file),
         checkOrigins(agentSettings(settings), repositoriesOf(options, coordination.target), sandbox, clock),
       ])
-    : [[ok('root', 'agent.root is not set: this machine is looked at as a publisher')]];
+    : serves
+      ? [await checkServe(settings.serve)]
+      : [[ok('root', 'agent.root is not set: this machine is looked at as a publisher')]];
   const here = [...settingsFindings(origins, file), ...user, checkNode(process.versions.node), git];
   const findings: Finding[] = [...here, ...coordination.findings, ...server.flat()];
   if (options['json']) for (const finding of findings) sayJson(finding);

@@ -22,6 +22,7 @@ import { sessionAccess } from '../shell/session-access.ts';
 import { readSettings } from '../shell/settings.ts';
 import { onSignals } from '../shell/signals.ts';
 import { version } from '../version.ts';
+import { tellServiceManager } from './service-manager.ts';
 
 /** `gitfleet serve`: the page and the API of one app, until Ctrl-C or SIGTERM. */
 export async function run({ options }: Call): Promise<number> {
@@ -60,6 +61,7 @@ async function serve(settings: Settings, log: Logger, shutdown: Shutdown): Promi
     const { port } = await listening(place, handle, shutdown);
     log.info('socket' in place ? place : { host: place.host, port }, 'serving the page and the API');
   }
+  await tellServiceManager(log, shutdown);
 }
 
 /** One session, which reads for all viewers. */

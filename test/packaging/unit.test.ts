@@ -43,6 +43,34 @@ describe('the unit', () => {
   });
 });
 
+describe.each(['gitfleet-serve.service', 'gitfleet-webhooks.service'] as const)('the unit %s', (name) => {
+  it('passes systemd-analyze verify, is exposed less than 2 of 10, and runs as a user of its own', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'gitfleet-unit-'));
+    try {
+      const unit = join(directory, name);
+      const text = readFileSync(join(PACKAGING, name), 'utf8').replace('@GITFLEET@', '/bin/true');
+      expect(text).not.toMatch(/@[A-Z]+@/);
+      writeFileSync(unit, text.replace(/^(User|Group)=gitfleet-.*$/gm, '$1=root'));
+      const { stdout, stderr } = await exec('systemd-analyze', ['verify', '--man=no', unit]);
+      expect(stdout + stderr).toBe('');
+      writeFileSync(unit, text);
+      const { stdout: security } = await exec('systemd-analyze', ['security', '--offline=true', unit]);
+      const exposure = Number(/Overall exposure level for \S+: (\d+\.\d+)/.exec(security)?.[1]);
+      expect(exposure).toBeLessThan(2);
+      expect(exposure).toBeGreaterThan(0);
+      const user = name.replace('.service', '');
+      expect(text.match(/^(User|Group|RuntimeDirectory|StateDirectory)=(.+)$/gm)).toEqual([
+        `User=${user}`,
+        `Group=${user}`,
+        `RuntimeDirectory=${user}`,
+        `StateDirectory=${user}`,
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('the settings template', () => {
   const text = readFileSync(join(PACKAGING, 'gitfleet.yml'), 'utf8');
 

@@ -1,4 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ROLES, type RoleIds, roleAccess } from '../../../fleet/access.ts';
@@ -13,6 +15,8 @@ import { openPicture, type Picture } from '../../../serve/picture/picture.ts';
 import { digestId } from '../../../zookeeper/acl.ts';
 import { isCode } from '../../../zookeeper/errors.ts';
 import { ANY_VERSION, type Session } from '../../../zookeeper/session.ts';
+import { cleanEnvironment, gitfleet, MAIN } from '../../support/commands.ts';
+import { temporaryDirectory } from '../../support/git/origin.ts';
 import { silentLog as log } from '../../support/log.ts';
 import { until } from '../../support/until.ts';
 import { realServers } from '../../support/zookeeper/server.ts';
@@ -24,6 +28,7 @@ import { sessionsForTest } from '../../support/zookeeper/session.ts';
  */
 const servers = realServers(1);
 const open = sessionsForTest();
+const DOC = readFileSync(join(import.meta.dirname, '../../../docs/serve.md'), 'utf8');
 const NEW = 'b'.repeat(40);
 const TARGET = { url: 'https://git.example.com/shop.git', commitId: NEW, relativePath: 'shop' };
 
@@ -48,7 +53,7 @@ async function makeApp(name: string, agents: number) {
       acl: access.of('report'),
     });
   }
-  return { paths, operator, report };
+  return { paths, operator, report, ids };
 }
 
 function openServer(paths: ReturnType<typeof znodes>, user = 'server'): { session: Session; picture: Picture } {
@@ -209,6 +214,83 @@ describe('the picture of an app', () => {
     expect(picture.current()?.state.agents.size).toBe(2);
     await servers.first.start();
     await until('it is current again', async () => ((await isStale()) ? null : true));
+  });
+});
+
+describe('gitfleet serve', () => {
+  it('answers the examples of docs/serve.md, passes its doctor, and ends when it is told to', async () => {
+    const { paths, operator, report, ids } = await makeApp('docs', 0);
+    const access = roleAccess(ids);
+    const card = { agentId: 'web-1', instanceId: 'i', machineId: 'm', pid: 1, host: 'web-1', startedAt: 1 };
+    await operator.create(paths.presence('web-1'), json(card), 'ephemeral', { acl: access.of('presence') });
+    await operator.create(paths.report('web-1'), report('web-1', 'active'), 'persistent', { acl: access.of('report') });
+    const place = temporaryDirectory('serve');
+    onTestFinished(place.remove);
+    const file = (name: string) => join(place.path, name);
+    const roles = ROLES.map((role) => `role ${role} ${ids[role]}`);
+    writeFileSync(file('server.auth'), ['auth digest:server:secret', ...roles, ''].join('\n'), { mode: 0o600 });
+    const settings = (port: number) =>
+      JSON.stringify({
+        zookeeper: { connect: servers.connect(), authFile: file('server.auth') },
+        app: paths.app,
+        serve: { listen: `127.0.0.1:${port}`, socket: file('http.sock'), userHeader: 'X-User' },
+      });
+    writeFileSync(file('serve.yml'), settings(0));
+    chmodSync(place.path, 0o700);
+    const env = cleanEnvironment();
+    const args = [MAIN, 'serve', '--settings', file('serve.yml')];
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let logged = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      logged += text;
+    });
+    const port = await until('it serves', async () => Number(/"port":(\d+)/.exec(logged)?.[1]) || null);
+    await until('the picture is whole', async () =>
+      (await fetch(`http://127.0.0.1:${port}/api/v1/status`)).ok ? true : null,
+    );
+
+    const examples = DOC.split('\n').flatMap((line) => /^ {4}\$ (curl .+)$/.exec(line)?.[1] ?? []);
+    expect(examples.length).toBeGreaterThan(6);
+    for (const example of examples) {
+      const command = example
+        .replaceAll('localhost:9181', `127.0.0.1:${port}`)
+        .replace('curl -sN', 'timeout 2 curl -sN');
+      const { stdout } = await promisify(execFile)('bash', ['-c', `set -o pipefail; ${command} || [ $? = 124 ]`]);
+      expect(stdout, example).toMatch(command.includes('events') ? /^event: synced$/m : /^[[{"]|^$/);
+      if (!command.includes('events') && !command.includes('.deployments[]'))
+        expect(stdout.length, example).toBeGreaterThan(10);
+    }
+    const proxied = await promisify(execFile)('curl', [
+      '-s',
+      '--unix-socket',
+      file('http.sock'),
+      '-H',
+      'X-User: ann',
+      'http://localhost/api/v1/rollout',
+    ]);
+    expect(JSON.parse(proxied.stdout)).toMatchObject({ rollout: null });
+    const unnamed = await promisify(execFile)('curl', [
+      '-s',
+      '--unix-socket',
+      file('http.sock'),
+      'http://localhost/api/v1/rollout',
+    ]);
+    expect(JSON.parse(unnamed.stdout)).toMatchObject({ error: expect.stringContaining('token') });
+
+    writeFileSync(file('serve.yml'), settings(port));
+    const doctor = await gitfleet(['doctor', '--settings', file('serve.yml'), '--json']);
+    const findings = doctor.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const about = (check: string) => findings.find((each) => each.check === check)?.verdict;
+    expect(['serve', 'socket', 'page', 'rights', 'publish'].map(about)).toEqual(['ok', 'ok', 'ok', 'ok', undefined]);
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    const after = await gitfleet(['doctor', '--settings', file('serve.yml'), '--json']);
+    expect(after.stdout).toContain(`nothing answers at 127.0.0.1:${port}`);
   });
 });
 
