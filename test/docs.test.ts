@@ -55,7 +55,7 @@ describe('every page', () => {
 const UNWANTED = /\b(whoever|nobody|anew|mend(s|ed)?)\b/i;
 const FOLDERS = [
   ...['agent', 'cli', 'examples', 'fleet', 'git', 'hooks', 'library', 'publisher', 'rollout', 'runtime', 'schemas'],
-  ...['services', 'zookeeper'],
+  ...['serve', 'services', 'zookeeper'],
 ];
 const READ_BY_PEOPLE = [...PAGES, ...FOLDERS.flatMap((folder) => filesIn(folder, '.ts', '.yml', '.conf', '.py'))];
 

@@ -4,8 +4,8 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Shutdown } from '../../runtime/shutdown.ts';
 
 /**
- * Tells the service manager that started us, if one did, that the server serves, and from then on that it is not stuck:
- * whoever can run this timer can also answer. Variables: sd_notify(3), sd_watchdog_enabled(3).
+ * Tells the service manager that started us, if one did, that the server serves, and from then on that it is not stuck: a
+ * process that runs this timer can also answer. Variables: sd_notify(3), sd_watchdog_enabled(3).
  */
 export async function tellServiceManager(log: Logger, shutdown: Shutdown): Promise<void> {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC, PATH } = process.env;

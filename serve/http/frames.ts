@@ -9,7 +9,7 @@ export interface Frame {
   packed(): Buffer;
 }
 
-/** Begins a gzip stream whose parts are compressed one by one: no client costs a compressor, and nobody's size tells. */
+/** Begins a gzip stream whose parts are compressed one by one: no client costs a compressor. */
 export const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 
 /** @param id absent: the event does not move the place from which a client resumes. */

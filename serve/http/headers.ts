@@ -1,5 +1,5 @@
 /**
- * On every answer, refusals included. The page loads nothing but its own files and asks nobody but this server; no
+ * On every answer, refusals included. The page loads nothing but its own files and asks no other server; no
  * string of the fleet can become a script, and no other site can frame it or read from it.
  */
 export const HEADERS: Readonly<Record<string, string>> = {

@@ -50,7 +50,7 @@ interface StreamParts {
 
 /**
  * The stream of events: `snapshot`, `synced`, then `delta`, and `alive` each second. Guarantees: every event is made and
- * compressed once for all clients; a client that does not read is ended and holds back nobody; there are never more than
+ * compressed once for all clients; a client that does not read is ended, and delays no other; there are never more than
  * `bounds.all` clients, nor more than `bounds.perAddress` of one address.
  */
 export function createStream({ picture, head, processId, clock, bounds = BOUNDS }: StreamParts): Stream {

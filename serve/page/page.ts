@@ -16,7 +16,7 @@ import { bearer, followEvents, type StreamEdge } from './stream/follow-events.ts
  */
 
 export interface PageEdge extends StreamEdge {
-  /** Ms by a clock that nobody sets. */
+  /** Ms by a monotonic clock. */
   clock(): number;
   readToken(): string | null;
   keepToken(token: string | null): void;
